@@ -1,0 +1,1 @@
+"""The numeric engine: strategy language, indicators, simulation, metrics. No model, no network."""

@@ -1,0 +1,1 @@
+"""State machines only: routers, builder and the compiled graph of each."""

@@ -1,0 +1,164 @@
+"""What a run is told beside its input: who answers, with which limits, in which language, where files live.
+
+Studio draws its context form from these classes, so every field has a title, a help text and bounds.
+Precedence: a value given explicitly, then the environment, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from prompts import Language
+
+RULES = "rules"
+
+DEFAULT_ANALYST = ("ollama:deepseek-r1:70b", RULES)
+DEFAULT_STRATEGIST = ("ollama:gpt-oss:20b", RULES)
+DEFAULT_VALIDATOR = ("ollama:gemma3:27b", RULES)
+DEFAULT_ENSEMBLE = (
+    "g4f:deepseek-r1",
+    "g4f:qwen-2.5-72b",
+    "g4f:glm-4.5",
+    "ollama:llama3.3:70b",
+    RULES,
+)
+
+
+def _chain(value: Any) -> Any:
+    """One reference is a chain of one; commas separate several (forms and environments give text)."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Chain = Annotated[tuple[str, ...], BeforeValidator(_chain), Field(min_length=1)]
+
+
+def _environment(name: str, default: Any) -> Any:
+    """A field whose default is read from the environment when a context is made."""
+    return Field(
+        default_factory=lambda: os.environ.get(name, default), json_schema_extra={"default": default}
+    )
+
+
+class Context(BaseModel):
+    """What both graphs need."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    language: Annotated[
+        Language, Field(title="Language", description="Language of prompts, report and summary: fr or en.")
+    ] = _environment("THREADX_LANGUAGE", "fr")
+    home: Annotated[
+        str, Field(title="Data folder", description="Where every file of ThreadX lives.")
+    ] = _environment("THREADX_HOME", "data")
+    ollama_base_url: Annotated[
+        str, Field(title="Ollama address", description="Where the Ollama server listens.")
+    ] = _environment("OLLAMA_HOST", "http://127.0.0.1:11434")
+    openai_base_url: Annotated[
+        str,
+        Field(
+            title="OpenAI-compatible address",
+            description="Base URL of an OpenAI-compatible server (OpenRouter, vLLM, llama.cpp).",
+        ),
+    ] = _environment("OPENAI_BASE_URL", "https://openrouter.ai/api/v1")
+    temperature: Annotated[
+        float, Field(title="Temperature", ge=0.0, le=2.0, description="0 is the most repeatable.")
+    ] = 0.2
+    seed: Annotated[
+        int, Field(title="Seed", ge=0, le=2**31 - 1, description="Seed of every random choice of the run.")
+    ] = 0
+    cache_hours: Annotated[
+        float,
+        Field(
+            title="Cache time to live (hours)",
+            ge=0.0,
+            le=24.0 * 365,
+            description="Identical calls within this time are answered from the cache; 0 turns it off.",
+        ),
+    ] = 24.0
+
+    @property
+    def home_path(self) -> Path:
+        """The data folder as an absolute path."""
+        return Path(self.home).expanduser().absolute()
+
+
+class OptimizationContext(Context):
+    """Settings of the optimisation cycle."""
+
+    analyst: Annotated[
+        Chain, Field(title="Analyst", description="Models of the analyst, tried in order.")
+    ] = DEFAULT_ANALYST
+    strategist: Annotated[
+        Chain, Field(title="Strategist", description="Models of the strategist, tried in order.")
+    ] = DEFAULT_STRATEGIST
+    validator: Annotated[
+        Chain, Field(title="Validator", description="Models of the validator, tried in order.")
+    ] = DEFAULT_VALIDATOR
+    use_validator: Annotated[
+        bool, Field(title="Use the validator", description="Off: proposals go straight to the backtest.")
+    ] = True
+    use_debate: Annotated[
+        bool, Field(title="Debate", description="Off: each iteration ends with the arithmetic alone.")
+    ] = True
+    debate_rounds: Annotated[
+        int, Field(title="Rounds of debate", ge=1, le=5, description="Turns each voice has at most.")
+    ] = 1
+    max_iterations: Annotated[
+        int, Field(title="Iterations at most", ge=1, le=200, description="Hard stop of the cycle.")
+    ] = 10
+    convergence_threshold: Annotated[
+        float,
+        Field(
+            title="Convergence threshold",
+            ge=0.0,
+            le=1.0,
+            description="Relative gain of score under which an iteration counts as no progress (0.02 = 2 %).",
+        ),
+    ] = 0.02
+    patience: Annotated[
+        int, Field(title="Patience", ge=1, le=50, description="Iterations over which the gain is measured.")
+    ] = 3
+    target_score: Annotated[
+        float, Field(title="Target score", ge=0.0, le=10.0, description="Stop when the score reaches it.")
+    ] = 8.0
+    fee_bps: Annotated[
+        float, Field(title="Fee (bps)", ge=0.0, le=1000.0, description="Fee a side, basis points of notional.")
+    ] = 10.0
+    slippage_bps: Annotated[
+        float,
+        Field(title="Slippage (bps)", ge=0.0, le=1000.0, description="Price moved against each fill, bps."),
+    ] = 2.0
+    fill: Annotated[
+        Literal["next_open", "close"],
+        Field(title="Fill", description="Trade at the next bar's open, or at the signal bar's close."),
+    ] = "next_open"
+
+
+class EnsembleContext(Context):
+    """Settings of the ensemble."""
+
+    technical: Annotated[
+        Chain, Field(title="Technical agent", description="Models of the technical agent, tried in order.")
+    ] = DEFAULT_ENSEMBLE
+    macro: Annotated[
+        Chain, Field(title="Macro agent", description="Models of the macro agent, tried in order.")
+    ] = DEFAULT_ENSEMBLE
+    sentiment: Annotated[
+        Chain, Field(title="Sentiment agent", description="Models of the sentiment agent, tried in order.")
+    ] = DEFAULT_ENSEMBLE
+    quality: Annotated[
+        Chain, Field(title="Quality agent", description="Models of the quality agent, tried in order.")
+    ] = DEFAULT_ENSEMBLE
+    arbiter: Annotated[
+        Chain, Field(title="Arbiter", description="Models of the arbiter, tried in order.")
+    ] = DEFAULT_ENSEMBLE
+    corrections: Annotated[
+        int,
+        Field(title="Corrections", ge=0, le=5, description="Times an invalid answer is sent back at most."),
+    ] = 2

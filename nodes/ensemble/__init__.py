@@ -1,0 +1,1 @@
+"""Agents and steps of the ensemble."""

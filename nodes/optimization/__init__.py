@@ -1,0 +1,1 @@
+"""Roles and steps of the optimisation cycle."""

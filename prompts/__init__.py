@@ -1,0 +1,7 @@
+"""Every text a model or a person reads: role prompts, and the words of the product in both languages."""
+
+from prompts.errors import PromptError
+from prompts.prompt import Prompt, render
+from prompts.texts import Language, text
+
+__all__ = ["Language", "Prompt", "PromptError", "render", "text"]
