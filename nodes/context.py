@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -81,6 +81,11 @@ class Context(BaseModel):
             description="Identical calls within this time are answered from the cache; 0 turns it off.",
         ),
     ] = 24.0
+
+    @classmethod
+    def of(cls, context: Self | None) -> Self:
+        """The run's settings; a graph called without any runs on the environment and the defaults."""
+        return context if context is not None else cls()
 
     @property
     def home_path(self) -> Path:

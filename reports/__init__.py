@@ -1,0 +1,1 @@
+"""Data out: the record of a run, its result and its report."""
