@@ -3,5 +3,6 @@
 from prompts.errors import PromptError
 from prompts.prompt import Prompt, render
 from prompts.texts import Language, text
+from prompts.words import Words
 
-__all__ = ["Language", "Prompt", "PromptError", "render", "text"]
+__all__ = ["Language", "Prompt", "PromptError", "Words", "render", "text"]

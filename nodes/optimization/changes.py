@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backtest import BacktestError, StrategySpec
 from nodes.optimization.schemas import AddFilter, Change, ParamAdjustment, RiskManagement
-from prompts import Language, text
+from prompts import Language, Words
 
 
 def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:
@@ -34,37 +32,29 @@ def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:
     return changed
 
 
-def _figure(value: Any, language: Language) -> str:
-    if value is None:
-        return text("optimization.change.none", language)
-    words = f"{value:g}"
-    return words.replace(".", ",") if language == "fr" else words
-
-
 def describe_change(change: Change, before: StrategySpec, language: Language) -> str:
     """One sentence that tells what the change does to the strategy `before` it."""
+    words = Words(language)
+
+    def figure(value: float | int | None) -> str:
+        return words("optimization.change.none") if value is None else words.short(value)
+
     match change:
         case AddFilter(side=side, condition=condition):
-            return text(
+            return words(
                 "optimization.change.add_filter",
-                language,
-                side=text(f"optimization.side.{side}", language),
+                side=words(f"optimization.side.{side}"),
                 condition=condition,
             )
         case ParamAdjustment(parameter=parameter, value=value):
             old = before.params.get(parameter, getattr(before.risk, parameter, None))
-            return text(
-                "optimization.change.parameter",
-                language,
-                parameter=parameter,
-                old=_figure(old, language),
-                new=_figure(value, language),
+            return words(
+                "optimization.change.parameter", parameter=parameter, old=figure(old), new=figure(value)
             )
         case RiskManagement(parameter=rule, value=value):
-            return text(
+            return words(
                 "optimization.change.risk" if value is not None else "optimization.change.risk_removed",
-                language,
                 parameter=rule,
-                old=_figure(getattr(before.risk, rule), language),
-                new=_figure(value, language),
+                old=figure(getattr(before.risk, rule)),
+                new=figure(value),
             )

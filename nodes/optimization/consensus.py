@@ -1,0 +1,39 @@
+"""Node `consensus`: counts the voices. It can end the search early; it cannot choose another champion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from nodes.context import OptimizationContext
+from nodes.optimization.speak import voices
+from nodes.optimization.state import DebateState
+from nodes.recording import record
+
+
+def last_stances(turns: list[dict[str, Any]], n_voices: int) -> list[dict[str, Any]]:
+    """The last turn of each voice that did not abstain."""
+    return [turn for turn in turns[-n_voices:] if turn["stance"] is not None]
+
+
+def consensus(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Stop only where most of all the voices say so: a tie or a silence goes on with the search."""
+    context = OptimizationContext.of(runtime.context)
+    iteration, turns = state["iteration"], state["turns"]
+    spoken = last_stances(turns, len(voices(context)))
+    stops = [turn["voice"] for turn in spoken if turn["stance"] == "stop"]
+    decision = "stop" if 2 * len(stops) > len(voices(context)) else "continue"
+    dissent = [turn["voice"] for turn in spoken if turn["stance"] != decision]
+    debate = {"iteration": iteration, "decision": decision, "turns": turns, "dissent": dissent}
+    record(
+        context,
+        state["run_id"],
+        f"i{iteration:02d}.consensus",
+        "consensus",
+        "consensus",
+        iteration=iteration,
+        cites=[f"i{iteration:02d}.debate.{number}.turn" for number in range(1, len(turns) + 1)],
+        data={"decision": decision, "dissent": dissent},
+    )
+    return {"debate": debate}

@@ -1,0 +1,62 @@
+"""Node `converge`: whether to go round again. Numbers decide; the debate may only stop early."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+
+from backtest.score import relative_gain
+from nodes.context import OptimizationContext
+from nodes.optimization.state import OptimizationState
+from nodes.recording import record
+
+Reason = Literal["target_score", "no_gain", "max_iterations", "debate", "going_on"]
+
+
+def stop_reason(scores: list[float], stopped_by_debate: bool, context: OptimizationContext) -> Reason:
+    """Why the cycle stops, or `going_on`.
+
+    Args:
+        scores: the champion's score before the first iteration and after each one.
+        stopped_by_debate: the debate's consensus of this iteration.
+        context: thresholds.
+    """
+    iterations = len(scores) - 1
+    if scores[-1] >= context.target_score:
+        return "target_score"
+    if (
+        iterations >= context.patience
+        and relative_gain(scores[-1], scores[-1 - context.patience]) < context.convergence_threshold
+    ):
+        return "no_gain"
+    if iterations >= context.max_iterations:
+        return "max_iterations"
+    return "debate" if stopped_by_debate else "going_on"
+
+
+def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Compare the scores of the last iterations with the limits of the run."""
+    context = OptimizationContext.of(runtime.context)
+    iteration = state["iteration"]
+    scores = [state["baseline"]["score"], *(entry["score"] for entry in state["history"])]
+    debate = state.get("debate")
+    stopped = bool(debate and debate["iteration"] == iteration and debate["decision"] == "stop")
+    reason = stop_reason(scores, stopped, context)
+    decision = {
+        "stop": reason != "going_on",
+        "reason": reason,
+        "score": scores[-1],
+        "gain": round(relative_gain(scores[-1], scores[-2]), 6),
+    }
+    record(
+        context,
+        state["run_id"],
+        f"i{iteration:02d}.converge",
+        "decision",
+        "converge",
+        iteration=iteration,
+        cites=[f"i{iteration:02d}.select"],
+        data=decision,
+    )
+    return {"decision": decision}

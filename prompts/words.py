@@ -1,0 +1,49 @@
+"""Words and figures for people in one language: the face of the text catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prompts.texts import Language, text
+
+NO_BREAK_SPACE = "\u00a0"
+NARROW_NO_BREAK_SPACE = "\u202f"
+
+
+@dataclass(frozen=True)
+class Words:
+    """Renders texts, numbers and percentages in one language.
+
+    Attributes:
+        language: `fr` (decimal comma, space before %) or `en`.
+    """
+
+    language: Language
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """The text of `key`, see `prompts.text`."""
+        return text(key, self.language, **values)
+
+    def number(self, value: float | int | None, digits: int = 2) -> str:
+        """A figure with fixed decimals, thousands separated; a dash where there is none."""
+        if value is None:
+            return "–"
+        words = f"{value:,d}" if isinstance(value, int) else f"{value:,.{digits}f}"
+        return self._localised(words)
+
+    def short(self, value: float | int | None) -> str:
+        """A figure with no more digits than it needs (six at most)."""
+        return "–" if value is None else self._localised(f"{value:g}")
+
+    def percent(self, fraction: float | None, digits: int = 1) -> str:
+        """A fraction as a percentage: 0.125 is 12.5%, or 12,5 % in French."""
+        if fraction is None:
+            return "–"
+        space = NO_BREAK_SPACE if self.language == "fr" else ""
+        return f"{self._localised(f'{100 * fraction:,.{digits}f}')}{space}%"
+
+    def _localised(self, words: str) -> str:
+        if self.language == "en":
+            return words
+        return words.replace(",", NARROW_NO_BREAK_SPACE).replace(".", ",")
