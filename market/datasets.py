@@ -1,0 +1,244 @@
+"""Registered price data: a development part that everybody may read and a holdout that is opened once.
+
+Under `<home>/datasets/`: `<hash>.parquet` (content-addressed rows), `<development hash>.json` (the Dataset),
+`splits.json` (see `market.splits`) and `holdout_openings.jsonl` (one line each time a holdout was read).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backtest.files import write_atomically, write_text_atomically
+from market.errors import MarketError
+from market.prices import infer_timeframe
+from market.splits import Closes, Split, find_split, locked_splits, nanoseconds, new_split
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+__all__ = [
+    "Dataset",
+    "content_hash",
+    "find_dataset",
+    "infer_timeframe",
+    "load_development",
+    "open_holdout",
+    "register",
+]
+
+
+class Dataset(BaseModel):
+    """Prices of one instrument, split by time. Plain JSON: this is what a graph's state carries.
+
+    Attributes:
+        symbol: instrument.
+        timeframe: length of a bar (`1d`, `30m`).
+        development_hash: content of the development rows; the dataset's identity before the judgement.
+        holdout_hash: content of the vault: embargo rows, then holdout rows; empty without holdout rows.
+        development_rows: rows that may be developed on.
+        embargo_rows: rows between them and the holdout, used by nobody but as warm-up of the judgement.
+        holdout_rows: rows of the holdout; 0 when this file ends before the boundary.
+        boundary: ISO time at which the holdout begins.
+        first: ISO time of the first development row.
+        development_last: ISO time of the last development row.
+        last: ISO time of the last row of all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    symbol: str
+    timeframe: str
+    development_hash: str
+    holdout_hash: str
+    development_rows: int
+    embargo_rows: int
+    holdout_rows: int
+    boundary: str
+    first: str
+    development_last: str
+    last: str
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """SHA-256 of times (UTC ns, int64) and the five price columns (float64, row by row), 16 hex digits."""
+    digest = hashlib.sha256(nanoseconds(frame.index).astype("<i8").tobytes())
+    digest.update(np.ascontiguousarray(frame[list(COLUMNS)].to_numpy(dtype="<f8")).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) -> Dataset:
+    """Store prices and split them; the same instrument's prices always meet the same boundary.
+
+    The first registration fixes the boundary (`market.splits.new_split`). A later one that overlaps it in
+    time with the same prices keeps it: new rows after the boundary lengthen the holdout, and no row from the
+    embargo on ever becomes development.
+
+    Args:
+        frame: canonical prices (`market.prices.read_prices`, `backtest.validate_prices`), n rows.
+        symbol: instrument; case does not matter when cuts are compared.
+        timeframe: length of a bar.
+        home: the data folder.
+
+    Raises:
+        MarketError: `too_few_rows`, `no_development_rows`, `damaged_dataset`, `damaged_splits`.
+        OSError: the data folder cannot be written.
+    """
+    if len(frame) == 0:
+        raise MarketError("too_few_rows", rows=0, minimum=1)
+    folder = _folder(home)
+    times = nanoseconds(frame.index)
+    with locked_splits(folder) as splits:
+        known = find_split(splits, frame, symbol=symbol, timeframe=timeframe, closes=_closes(folder))
+        split = known or new_split(frame, symbol=symbol, timeframe=timeframe)
+        development_rows = int(np.searchsorted(times, split.development_end))
+        holdout_start = int(np.searchsorted(times, split.boundary))
+        boundary = pd.Timestamp(split.boundary, tz="UTC")
+        if development_rows == 0:
+            raise MarketError("no_development_rows", symbol=symbol, boundary=boundary.isoformat())
+        development, vault = frame.iloc[:development_rows], frame.iloc[development_rows:]
+        dataset = Dataset(
+            symbol=symbol,
+            timeframe=timeframe,
+            development_hash=content_hash(development),
+            holdout_hash=content_hash(vault) if holdout_start < len(frame) else "",
+            development_rows=development_rows,
+            embargo_rows=holdout_start - development_rows,
+            holdout_rows=len(frame) - holdout_start,
+            boundary=_in_zone_of(boundary, frame).isoformat(),
+            first=frame.index[0].isoformat(),
+            development_last=development.index[-1].isoformat(),
+            last=frame.index[-1].isoformat(),
+        )
+        _store(folder, dataset.development_hash, development)
+        if dataset.holdout_hash:
+            _store(folder, dataset.holdout_hash, vault)
+        write_text_atomically(
+            folder / f"{dataset.development_hash}.json", dataset.model_dump_json(indent=1) + "\n"
+        )
+        if known is None:
+            splits.append(split)
+        split.first, split.last = min(split.first, int(times[0])), max(split.last, int(times[-1]))
+        _remember(split, dataset.development_hash, times[:development_rows], folder)
+    return dataset
+
+
+def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:
+    """The development rows, exactly as registered.
+
+    Raises:
+        MarketError: `missing_dataset`, `damaged_dataset`.
+    """
+    return _load(_folder(home), dataset.development_hash)
+
+
+def open_holdout(dataset: Dataset, home: Path) -> tuple[pd.DataFrame, int]:
+    """Open the vault: the ONLY function that reads holdout rows. Each opening is written down first.
+
+    Returns:
+        (prices, start): all rows in order, development and embargo as warm-up, then the holdout, whose first
+        row is at position `start`.
+
+    Raises:
+        MarketError: `no_holdout`, `missing_dataset`, `damaged_dataset`.
+        OSError: the log of openings cannot be written; the holdout is then not read.
+    """
+    if not dataset.holdout_hash:
+        raise MarketError("no_holdout", symbol=dataset.symbol, boundary=dataset.boundary)
+    folder = _folder(home)
+    development = load_development(dataset, home)
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "holdout_hash": dataset.holdout_hash,
+        "development_hash": dataset.development_hash,
+        "symbol": dataset.symbol,
+    }
+    with (
+        FileLock(folder / "holdout_openings.lock"),
+        (folder / "holdout_openings.jsonl").open("a", encoding="utf-8") as log,
+    ):
+        log.write(json.dumps(line) + "\n")
+        log.flush()
+        os.fsync(log.fileno())
+    vault = _load(folder, dataset.holdout_hash)
+    return pd.concat([development, vault]), dataset.development_rows + dataset.embargo_rows
+
+
+def find_dataset(development_hash: str, home: Path) -> Dataset:
+    """The registered dataset with this development part (the one registered last, where holdouts differ).
+
+    Raises:
+        MarketError: `missing_dataset`, `damaged_dataset`.
+    """
+    path = _folder(home) / f"{development_hash}.json"
+    if not path.is_file():
+        raise MarketError("missing_dataset", hash=development_hash, path=str(path))
+    try:
+        return Dataset.model_validate_json(path.read_bytes())
+    except ValidationError as reason:
+        raise MarketError("damaged_dataset", hash=development_hash, path=str(path)) from reason
+
+
+def _folder(home: Path) -> Path:
+    return home / "datasets"
+
+
+def _store(folder: Path, name: str, rows: pd.DataFrame) -> None:
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        write_atomically(path, rows[list(COLUMNS)].to_parquet)
+
+
+def _load(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        raise MarketError("missing_dataset", hash=name, path=str(path))
+    try:
+        rows = pd.read_parquet(path)
+        intact = content_hash(rows) == name
+    except (OSError, ValueError, KeyError, pa.ArrowException) as reason:
+        raise MarketError("damaged_dataset", hash=name, path=str(path)) from reason
+    if not intact:
+        raise MarketError("damaged_dataset", hash=name, path=str(path))
+    return rows
+
+
+def _closes(folder: Path) -> Closes:
+    """Development closes by hash; a part that was deleted compares with nothing."""
+
+    def read(name: str) -> pd.Series:
+        if not (folder / f"{name}.parquet").is_file():
+            return pd.Series(dtype="float64", index=pd.Index([], dtype="int64"))
+        rows = _load(folder, name)
+        return pd.Series(rows["close"].to_numpy(), index=nanoseconds(rows.index))
+
+    return read
+
+
+def _remember(split: Split, name: str, times: np.ndarray, folder: Path) -> None:
+    """Keep the development parts worth comparing with: none that another one covers in time."""
+    spans: dict[str, tuple[int, int]] = {name: (int(times[0]), int(times[-1]))}
+    for known in split.developments:
+        index = _closes(folder)(known).index
+        if known != name and len(index):
+            spans[known] = (int(index[0]), int(index[-1]))
+    widest_first = sorted(spans, key=lambda key: (spans[key][0], -spans[key][1], key != name))
+    kept: list[str] = []
+    for candidate in widest_first:
+        low, high = spans[candidate]
+        if not any(spans[other][0] <= low and high <= spans[other][1] for other in kept):
+            kept.append(candidate)
+    split.developments = kept
+
+
+def _in_zone_of(moment: pd.Timestamp, frame: pd.DataFrame) -> pd.Timestamp:
+    zone = pd.DatetimeIndex(frame.index).tz
+    return moment.tz_localize(None) if zone is None else moment.tz_convert(zone)

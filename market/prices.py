@@ -1,0 +1,191 @@
+"""OHLCV prices from a file or from a packaged sample, read into one canonical table."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from backtest import validate_prices
+from market.errors import MarketError
+
+SAMPLE_PREFIX = "sample:"
+SAMPLES = {"sp500": ("arch.data.sp500", "^GSPC"), "nasdaq": ("arch.data.nasdaq", "^IXIC")}
+"""Samples by name: the module whose `load()` gives daily OHLCV, and the symbol."""
+
+EXTENSIONS = (".csv", ".parquet", ".feather", ".json", ".jsonl")
+
+_TIME_NAMES = frozenset({"timestamp", "time", "date", "datetime", "open_time", "open time"})
+_KLINE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
+_TIMEFRAME_PART = re.compile(r"\d+(s|m|min|h|d|w|mo|M)", re.IGNORECASE)
+
+
+class PriceSource(BaseModel):
+    """Where prices came from.
+
+    Attributes:
+        reference: what the caller asked for.
+        kind: `sample` or `file`.
+        symbol: the instrument, guessed from a file's name (`BTCUSDT_30m_2021.parquet` is BTCUSDT).
+        timeframe: length of a bar, measured on the index (`30m`, `1d`).
+        rows: bars read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reference: str
+    kind: Literal["sample", "file"]
+    symbol: str
+    timeframe: str
+    rows: int
+
+
+def read_prices(reference: str, home: Path) -> tuple[pd.DataFrame, PriceSource]:
+    """Read prices named by a reference.
+
+    Args:
+        reference: `sample:NAME` (see `SAMPLES`), or the path of a CSV, Parquet, Feather, JSON or JSON-lines
+            file; a relative path that does not exist where the process stands is looked for under `home`.
+        home: the data folder.
+
+    Returns:
+        (prices, source): open, high, low, close, volume as float64 on a sorted unique DatetimeIndex, and
+        where they came from.
+
+    Raises:
+        MarketError: `unknown_sample`, `missing_file`, `unknown_extension`, `unreadable_file`.
+        BacktestError: the rows are not valid prices (says which row and why).
+    """
+    if reference.startswith(SAMPLE_PREFIX):
+        raw, symbol = _read_sample(reference.removeprefix(SAMPLE_PREFIX))
+        kind: Literal["sample", "file"] = "sample"
+    else:
+        path = Path(reference).expanduser()
+        if not path.is_absolute() and not path.exists() and (home / path).exists():
+            path = home / path
+        raw, symbol = read_table(path), symbol_of(path)
+        kind = "file"
+    prices = validate_prices(raw)
+    source = PriceSource(
+        reference=reference,
+        kind=kind,
+        symbol=symbol,
+        timeframe=infer_timeframe(pd.DatetimeIndex(prices.index)),
+        rows=len(prices),
+    )
+    return prices, source
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of any supported format as it stands, without judging its contents.
+
+    Raises:
+        MarketError: `missing_file`, `unknown_extension`, `unreadable_file`.
+    """
+    if path.suffix.lower() not in EXTENSIONS:
+        raise MarketError("unknown_extension", path=str(path), known=", ".join(EXTENSIONS))
+    if not path.is_file():
+        raise MarketError("missing_file", path=str(path))
+    try:
+        return _READERS[path.suffix.lower()](path)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as reason:
+        raise MarketError("unreadable_file", path=str(path), reason=_one_line(reason)) from reason
+
+
+def symbol_of(path: Path) -> str:
+    """The instrument a file's name tells: what stands before a timeframe part, else the whole stem."""
+    parts = path.stem.split("_")
+    for position, part in enumerate(parts[1:], start=1):
+        if _TIMEFRAME_PART.fullmatch(part):
+            return "_".join(parts[:position])
+    return path.stem
+
+
+def infer_timeframe(index: pd.DatetimeIndex) -> str:
+    """Name the usual distance between bars: `30m`, `4h`, `1d`, `1w`, `1mo`.
+
+    The median distance decides, so that week-ends, holidays and outages do not.
+
+    Raises:
+        MarketError: `too_few_rows`: fewer than two bars have no distance.
+    """
+    if len(index) < 2:
+        raise MarketError("too_few_rows", rows=len(index), minimum=2)
+    nanoseconds = pd.Series(index.as_unit("ns").asi8)
+    seconds = round(float(nanoseconds.diff().median()) / 1e9)
+    day = 86_400
+    if 28 * day <= seconds <= 31 * day:
+        return "1mo"
+    for unit, length in (("w", 7 * day), ("d", day), ("h", 3_600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 1)}s"
+
+
+def _read_sample(name: str) -> tuple[pd.DataFrame, str]:
+    try:
+        module, symbol = SAMPLES[name]
+    except KeyError:
+        raise MarketError("unknown_sample", name=name, known=", ".join(sorted(SAMPLES))) from None
+    frame: pd.DataFrame = import_module(module).load()
+    return frame, symbol
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path)
+    names = [str(column).strip() for column in frame.columns]
+    if names and names[0].startswith("Unnamed") and not _TIME_NAMES & {name.lower() for name in names}:
+        names[0] = "time"  # what DataFrame.to_csv() makes of an index without a name
+    return frame.set_axis(names, axis=1)
+
+
+def _read_json(path: Path) -> pd.DataFrame:
+    return _from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _read_json_lines(path: Path) -> pd.DataFrame:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return _from_json([json.loads(line) for line in lines if line.strip()])
+
+
+def _from_json(content: Any) -> pd.DataFrame:
+    """Records, klines (arrays in the exchanges' order), or columns by name, pandas' own layouts included."""
+    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+        return pd.DataFrame.from_records(content)
+    if isinstance(content, list) and content and all(isinstance(row, list) for row in content):
+        width = len(_KLINE_COLUMNS)
+        klines = pd.DataFrame([row[:width] for row in content], columns=list(_KLINE_COLUMNS))
+        # Exchanges send prices as text to keep their decimals.
+        return klines.astype(dict.fromkeys(_KLINE_COLUMNS[1:], "float64"))
+    if isinstance(content, dict) and {"columns", "data"} <= content.keys():
+        frame = pd.DataFrame(content["data"], columns=content["columns"])
+        return frame if "index" not in content else frame.assign(time=content["index"])
+    if isinstance(content, dict) and content and all(isinstance(part, list) for part in content.values()):
+        return pd.DataFrame(content)
+    if isinstance(content, dict) and content and all(isinstance(part, dict) for part in content.values()):
+        frame = pd.DataFrame(content)
+        if _TIME_NAMES & {str(column).lower() for column in frame.columns}:
+            return frame
+        keys = frame.index.astype(str)
+        return frame.assign(time=keys.astype("int64") if keys.str.fullmatch(r"-?\d+").all() else keys)
+    raise ValueError("expected a list of rows or a table of columns")
+
+
+_READERS = {
+    ".csv": _read_csv,
+    ".parquet": pd.read_parquet,
+    ".feather": pd.read_feather,
+    ".json": _read_json,
+    ".jsonl": _read_json_lines,
+}
+
+
+def _one_line(reason: BaseException) -> str:
+    words = str(reason).strip()
+    return words.splitlines()[0][:200] if words else type(reason).__name__
