@@ -136,7 +136,9 @@ class RunRecord:
             whole = written.rfind(b"\n") + 1
             if whole < len(written):
                 stream.truncate(whole)
-            mark = json.dumps({"id": event_id}, ensure_ascii=False, separators=(",", ":"))[:-1].encode() + b","
+            mark = (
+                json.dumps({"id": event_id}, ensure_ascii=False, separators=(",", ":"))[:-1].encode() + b","
+            )
             if not any(part.startswith(mark) for part in written[:whole].splitlines()):
                 stream.seek(0, os.SEEK_END)
                 stream.write(line)

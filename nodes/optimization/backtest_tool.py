@@ -39,7 +39,9 @@ def backtest_strategy(
 ) -> tuple[str, dict[str, Any]]:
     """Backtest a trading strategy on the run's development data and return its figures."""
     found = backtest_development(
-        StrategySpec.model_validate(strategy), Dataset.model_validate(dataset), OptimizationContext.of(runtime.context)
+        StrategySpec.model_validate(strategy),
+        Dataset.model_validate(dataset),
+        OptimizationContext.of(runtime.context),
     )
     return json.dumps({"score": found["score"], "metrics": found["metrics"]}), found
 

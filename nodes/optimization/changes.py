@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backtest import BacktestError, StrategySpec
+from backtest import StrategySpec
 from nodes.optimization.schemas import AddFilter, Change, ParamAdjustment, RiskManagement
 from prompts import Language, Words
 
@@ -14,22 +14,18 @@ def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:
     mean nothing else.
 
     Raises:
-        BacktestError: unknown parameter, value out of bounds, a condition that does not parse, a filter on a
-            side that has no entry, or a change that changes nothing.
+        BacktestError: unknown parameter, value out of bounds, a condition that does not parse, or a filter on a
+            side that has no entry.
     """
     match change:
         case ParamAdjustment(parameter=parameter, value=value):
             if parameter not in spec.params and parameter in spec.bounds():
-                changed = spec.evolve(risk={parameter: value})
-            else:
-                changed = spec.evolve(params={parameter: value})
+                return spec.evolve(risk={parameter: value})
+            return spec.evolve(params={parameter: value})
         case AddFilter(side=side, condition=condition):
-            changed = spec.with_filter(condition, side=side)
+            return spec.with_filter(condition, side=side)
         case RiskManagement(parameter=rule, value=value):
-            changed = spec.evolve(risk={rule: value})
-    if changed.hash == spec.hash:
-        raise BacktestError("no_change", strategy=spec.name)
-    return changed
+            return spec.evolve(risk={rule: value})
 
 
 def describe_change(change: Change, before: StrategySpec, language: Language) -> str:

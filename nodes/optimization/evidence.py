@@ -99,7 +99,9 @@ def figure_lines(figures: Mapping[str, Any], language: Language) -> str:
     blocks = ", ".join(f"{figure:.2f}" for figure in figures["blocks"])
     lines.append(f"{text('optimization.evidence.blocks', language)} = {blocks}")
     for reason, part in figures["exits"].items():
-        lines.append(f"exit {reason}: n = {part['trades']}, average_return = {_number(part['average_return'])}")
+        lines.append(
+            f"exit {reason}: n = {part['trades']}, average_return = {_number(part['average_return'])}"
+        )
     return "\n".join(lines)
 
 

@@ -25,7 +25,8 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
 
     def judged(strategy: dict[str, Any]) -> dict[str, Any]:
         spec = StrategySpec.model_validate(strategy)
-        return figures(spec, run_backtest(frame, spec, costs=costs, fill=context.fill, trade_from=start))
+        result = run_backtest(frame, spec, costs=costs, fill=context.fill, trade_from=frame.index[start])
+        return figures(spec, result)
 
     judgement = {
         "holdout_hash": dataset.holdout_hash,

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
 from market.datasets import find_dataset, register
+from market.errors import MarketError
 from market.prices import read_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
@@ -53,6 +54,8 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
             timeframe=state.timeframe or source.timeframe,
             home=context.home_path,
         )
+    if dataset.holdout_rows == 0:
+        raise MarketError("no_holdout", symbol=dataset.symbol, boundary=dataset.boundary)
     run = state.run or new_run_name()
     RunRecord(context.home_path, run).start(
         {

@@ -123,9 +123,7 @@ def analyst(evidence: Evidence) -> Analysis:
         strengths=strengths or [_say(evidence, "no_strength")],
         weaknesses=weaknesses or [_say(evidence, "no_weakness")],
         hypotheses=[
-            Hypothesis(
-                statement=_say(evidence, f"hypothesis_{theme}"), test=_say(evidence, f"test_{theme}")
-            )
+            Hypothesis(statement=_say(evidence, f"hypothesis_{theme}"), test=_say(evidence, f"test_{theme}"))
             for theme in diagnose(figures)[:4]
         ],
     )

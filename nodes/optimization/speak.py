@@ -61,7 +61,9 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
             },
             policy=rules.speak,
         ),
-        chain={"analyst": context.analyst, "strategist": context.strategist, "validator": context.validator}[voice],
+        chain={"analyst": context.analyst, "strategist": context.strategist, "validator": context.validator}[
+            voice
+        ],
         context=context,
     )
     if isinstance(answer, Abstention):

@@ -51,7 +51,8 @@ class OptimizationInput(BaseModel):
         str | None, Field(title="Symbol", description="For example BTCUSDT; taken from the data if left out.")
     ] = None
     timeframe: Annotated[
-        str | None, Field(title="Timeframe", description="For example 30m; inferred from the data if left out.")
+        str | None,
+        Field(title="Timeframe", description="For example 30m; inferred from the data if left out."),
     ] = None
     run: Annotated[
         str | None, Field(title="Run", description="Name of the run; made from the time if left out.")

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from backtest import BacktestError, StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
+from nodes.errors import NodeError
 from nodes.optimization import rules
 from nodes.optimization.changes import apply_change, describe_change
 from nodes.optimization.evidence import (
@@ -79,27 +80,33 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         usable, refused = sort_proposals(answer, spec, tried, context.language)
         return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
 
-    answer = ask(
-        Question(
-            role="strategist",
-            prompt=render(
-                "optimization/strategist",
-                context.language,
-                symbol=evidence["dataset"]["symbol"],
-                timeframe=evidence["dataset"]["timeframe"],
-                strategy=strategy_lines(evidence, context.language),
-                figures=figure_lines(evidence["champion"], context.language),
-                analysis=analysis_lines(state["analysis"], context.language),
-                history=history_lines(evidence, context.language),
-            ),
-            schema=Proposals,
-            evidence={**evidence, "language": context.language},
-            policy=rules.strategist,
-            check=check,
+    question = Question(
+        role="strategist",
+        prompt=render(
+            "optimization/strategist",
+            context.language,
+            symbol=evidence["dataset"]["symbol"],
+            timeframe=evidence["dataset"]["timeframe"],
+            strategy=strategy_lines(evidence, context.language),
+            figures=figure_lines(evidence["champion"], context.language),
+            analysis=analysis_lines(state["analysis"], context.language),
+            history=history_lines(evidence, context.language),
         ),
-        chain=context.strategist,
-        context=context,
+        schema=Proposals,
+        evidence={**evidence, "language": context.language},
+        policy=rules.strategist,
+        check=check,
     )
+    try:
+        answer = ask(question, chain=context.strategist, context=context)
+    except NodeError as error:
+        if error.code != "nothing_left":
+            raise
+        # The rules know no further change: an iteration without proposals, which the convergence test sees.
+        record(
+            context, run, f"{called}.answer", "exhausted", "strategist", iteration=iteration, cites=[called]
+        )
+        return {"proposals": []}
     usable: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     if not isinstance(answer, Abstention):

@@ -1,6 +1,6 @@
 """The words people read, one TOML catalogue a room and language (`backtest.fr.toml`, `backtest.en.toml`).
 
-A key is `room.table.name`, for example `backtest.error.unknown_strategy`. Both languages hold the same keys
+A key is `room.name` or `room.table.name`, for example `backtest.error.unknown_strategy`. Both languages hold the same keys
 with the same placeholders; a test sees to it.
 """
 
@@ -27,15 +27,20 @@ def catalogue(room: str, language: Language) -> dict[str, str]:
     source = files("prompts.texts").joinpath(f"{room}.{language}.toml")
     if not source.is_file():
         raise PromptError("missing_text", room=room, language=language)
-    tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    return {f"{table}.{name}": words for table, entries in tables.items() for name, words in entries.items()}
+    found: dict[str, str] = {}
+    for name, entry in tomllib.loads(source.read_text(encoding="utf-8")).items():
+        if isinstance(entry, str):
+            found[name] = entry
+        else:
+            found.update({f"{name}.{inner}": words for inner, words in entry.items()})
+    return found
 
 
 def text(key: str, language: Language, **values: Any) -> str:
     """The text of `key` in `language`, its placeholders filled.
 
     Args:
-        key: `room.table.name`.
+        key: `room.name` or `room.table.name`.
         language: `fr` or `en`.
         **values: placeholders; more than the text uses is allowed, so that each language may say less.
 

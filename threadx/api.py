@@ -1,0 +1,102 @@
+"""The Python face: one call a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from backtest import StrategySpec, validate_prices
+from graphs.ensemble import graph as ensemble
+from market.datasets import infer_timeframe, register
+from nodes.context import EnsembleContext
+from nodes.optimization.load import DATASET_PREFIX
+from threadx.errors import from_validation
+from threadx.results import OptimizationResult, SummaryResult
+from threadx.runner import Watcher, _nobody, make_context, make_input, start_optimization, writable
+
+UNNAMED = "UNNAMED"
+
+
+def optimize(
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec = "ma_crossover",
+    params: Mapping[str, float | None] | None = None,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    run: str | None = None,
+    watch: Watcher = _nobody,
+    **settings: Any,
+) -> OptimizationResult:
+    """Optimise a strategy on prices.
+
+    Args:
+        data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
+        strategy: a preset's name, or a whole strategy.
+        params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
+        symbol: for the record; with `timeframe` it tells one dataset from another.
+        timeframe: for example `30m`; inferred from the index if left out.
+        run: a name for the run.
+        watch: called with every event of the run as it happens.
+        **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...).
+
+    Raises:
+        BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields.
+    """
+    context = make_context(**settings)
+    own = isinstance(strategy, StrategySpec)
+    spec = StrategySpec.model_validate(strategy.model_dump(mode="json")) if own else None
+    if isinstance(data, pd.DataFrame):
+        frame = validate_prices(data)
+        named = symbol or UNNAMED
+        writable(context.home_path)
+        dataset = register(
+            frame,
+            symbol=named,
+            timeframe=timeframe or infer_timeframe(frame.index),
+            home=context.home_path,
+        )
+        reference = f"{DATASET_PREFIX}{dataset.development_hash}"
+    else:
+        reference = str(data)
+    given = make_input(
+        data=reference,
+        strategy=spec.name if spec else strategy,
+        spec=spec.model_dump(mode="json") if spec else None,
+        params=dict(params or {}),
+        symbol=symbol,
+        timeframe=timeframe,
+        run=run,
+    )
+    return start_optimization(given, context, watch)
+
+
+def summarize(*, as_of: str | None = None, data: str | None = None, **settings: Any) -> SummaryResult:
+    """Run the ensemble once and publish its summary.
+
+    Args:
+        as_of: ISO time whose hour the summary is for; now if left out.
+        data: a folder of partitions, or `sample`; the data folder if left out.
+        **settings: fields of `nodes.context.EnsembleContext`.
+
+    Raises:
+        MarketError, ProviderError, ThreadxError: bad input.
+    """
+    try:
+        context = EnsembleContext(**{name: value for name, value in settings.items() if value is not None})
+    except ValidationError as error:
+        raise from_validation(error) from None
+    writable(context.home_path)
+    given = {name: value for name, value in (("as_of", as_of), ("data", data)) if value is not None}
+    state = ensemble.invoke(given, context=context)
+    path = state.get("summary_path")
+    return SummaryResult(
+        status=state["status"],
+        degraded=state["degraded"],
+        summary=state.get("summary"),
+        path=Path(path) if path else None,
+    )

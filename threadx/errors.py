@@ -1,0 +1,55 @@
+"""Errors of this room, and the one place where any room's error becomes a line for people.
+
+ThreadxError (Exception)    a wrong option, an unwritable data folder, a run that failed
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from backtest import BacktestError
+from market.errors import MarketError
+from nodes.errors import NodeError
+from prompts import Language, text
+from providers.errors import ProviderError
+from reports.errors import ReportError
+
+
+class ThreadxError(Exception):
+    """Something wrong at the face.
+
+    Attributes:
+        code: what is wrong; its text is `command.error.<code>`.
+        fields: what the text for people needs.
+    """
+
+    room = "command"
+
+    def __init__(self, code: str, **fields: Any) -> None:
+        super().__init__(code, fields)
+        self.code = code
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return f"{self.code}: " + ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
+
+
+TYPED_ERRORS = (BacktestError, MarketError, NodeError, ProviderError, ReportError, ThreadxError)
+"""Every error that a user's input can cause; each has one line of text in both languages."""
+
+
+def error_line(
+    error: BacktestError | MarketError | NodeError | ProviderError | ReportError | ThreadxError,
+    language: Language,
+) -> str:
+    """One clear line: what is wrong, where, and what to do."""
+    return text(f"{error.room}.error.{error.code}", language, **error.fields)
+
+
+def from_validation(error: ValidationError) -> ThreadxError:
+    """The first complaint of a settings or input form, as an error of the face."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "?"
+    return ThreadxError("bad_setting", name=where, value=str(first.get("input"))[:80], reason=first["msg"])

@@ -1,0 +1,113 @@
+"""The cycle with its roles as objects, for notebooks and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
+from threadx.api import optimize
+from threadx.errors import ThreadxError
+from threadx.results import OptimizationResult
+from threadx.runner import Watcher, _nobody
+
+Models = str | Sequence[str]
+
+
+def chain(model: Models) -> tuple[str, ...]:
+    """The chain of models for a role.
+
+    One model is backed by `rules`, so that a model that is away degrades the run visibly instead of ending it;
+    a sequence is taken exactly as given.
+    """
+    if isinstance(model, str):
+        return (model,) if model == RULES else (model, RULES)
+    return tuple(model)
+
+
+@dataclass(frozen=True)
+class Analyst:
+    """Reads the backtest. `model`: `provider:model`, Ollama's where no provider is named, or several."""
+
+    model: Models = DEFAULT_ANALYST
+
+
+@dataclass(frozen=True)
+class Strategist:
+    """Proposes the changes. `model` as for `Analyst`."""
+
+    model: Models = DEFAULT_STRATEGIST
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Judges the proposals. `model` as for `Analyst`."""
+
+    model: Models = DEFAULT_VALIDATOR
+
+
+_ANALYST, _STRATEGIST, _VALIDATOR = Analyst(), Strategist(), Validator()
+
+
+class OptimizationOrchestrator:
+    """Runs the optimisation cycle with chosen roles.
+
+    Args:
+        analyst: reads the backtest.
+        strategist: proposes the changes.
+        validator: judges the proposals, or None to do without.
+        config: fields of `nodes.context.OptimizationContext` (max_iterations, convergence_threshold,
+            target_score, patience, fee_bps, home, language, ...).
+
+    Raises:
+        ThreadxError: a setting that does not exist, or belongs to a role.
+    """
+
+    def __init__(
+        self,
+        analyst: Analyst = _ANALYST,
+        strategist: Strategist = _STRATEGIST,
+        validator: Validator | None = _VALIDATOR,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.analyst = analyst
+        self.strategist = strategist
+        self.validator = validator
+        self.config = dict(config or {})
+        known = OptimizationContext.model_fields.keys() - {
+            "analyst",
+            "strategist",
+            "validator",
+            "use_validator",
+        }
+        for name in sorted(self.config):
+            if name not in known:
+                raise ThreadxError("unknown_setting", name=name, known=", ".join(sorted(known)))
+
+    def optimize(
+        self,
+        initial_strategy: str,
+        initial_params: Mapping[str, float | None],
+        data: pd.DataFrame | str | Path,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        watch: Watcher = _nobody,
+    ) -> OptimizationResult:
+        """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
+        return optimize(
+            data,
+            strategy=initial_strategy,
+            params=initial_params,
+            symbol=symbol,
+            timeframe=timeframe,
+            watch=watch,
+            analyst=chain(self.analyst.model),
+            strategist=chain(self.strategist.model),
+            validator=chain(self.validator.model) if self.validator else None,
+            use_validator=self.validator is not None,
+            **self.config,
+        )

@@ -1,0 +1,103 @@
+"""What the Python face gives back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backtest import StrategySpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppliedChange:
+    """One change that was kept.
+
+    Attributes:
+        iteration: when.
+        description: one sentence in the run's language.
+        kind: `param_adjustment`, `add_filter` or `risk_management`.
+        reason: why the strategist proposed it.
+        score_before, score_after: 0–10, on development data.
+        change: the typed change as JSON.
+    """
+
+    iteration: int
+    description: str
+    kind: str
+    reason: str
+    score_before: float
+    score_after: float
+    change: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationResult:
+    """The outcome of an optimisation run.
+
+    Attributes:
+        run: name of the run; its files lie in `folder`.
+        status: `finished`, or `failed` where no model answered and nothing was tested.
+        degraded: whether `rules` stood in for a model that did not answer.
+        iterations: rounds of the cycle.
+        initial_score, final_score: 0–10, computed by code on development data.
+        metrics: of the champion on development data, by name; None where undefined.
+        holdout_metrics: of the champion on data that nothing before the end had read.
+        applied_changes: what was changed, in order.
+        champion: the strategy found.
+        folder: `<home>/runs/<run>`, with result.json, report.md and events.jsonl.
+        details: the whole result, as written to result.json.
+    """
+
+    run: str
+    status: str
+    degraded: bool
+    iterations: int
+    initial_score: float
+    final_score: float
+    metrics: dict[str, Any]
+    holdout_metrics: dict[str, Any]
+    applied_changes: tuple[AppliedChange, ...]
+    champion: StrategySpec
+    folder: Path
+    details: dict[str, Any]
+
+    @classmethod
+    def from_details(cls, details: dict[str, Any], folder: Path) -> OptimizationResult:
+        """Read a result as the graph or result.json holds it."""
+        return cls(
+            run=details["run"]["id"],
+            status=details["status"],
+            degraded=details["degraded"],
+            iterations=details["iterations"],
+            initial_score=details["initial_score"],
+            final_score=details["final_score"],
+            metrics=details["metrics"],
+            holdout_metrics=details["holdout_metrics"],
+            applied_changes=tuple(AppliedChange(**change) for change in details["applied_changes"]),
+            champion=StrategySpec.model_validate(details["champion"]["strategy"]),
+            folder=folder,
+            details=details,
+        )
+
+    def to_json(self) -> str:
+        """The whole result as JSON text."""
+        return json.dumps(self.details, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryResult:
+    """The outcome of an ensemble run.
+
+    Attributes:
+        status: `finished`, `degraded` or `failed`.
+        degraded: whether a model was missing and what stood in for it is labelled.
+        summary: the published summary, valid by its schema; None where nothing could be said.
+        path: where it was published.
+    """
+
+    status: str
+    degraded: bool
+    summary: dict[str, Any] | None
+    path: Path | None
