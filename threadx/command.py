@@ -1,0 +1,79 @@
+"""The `threadx` command: builds the commands in the chosen language, and turns errors into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import cast, get_args
+
+import click
+
+from prompts import Language, PromptError, Words
+from threadx.commands import backtest, doctor, ensemble, optimize, runs, ui
+from threadx.commands.options import LocalGroup
+from threadx.errors import TYPED_ERRORS, ThreadxError, error_line
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def chosen_language(arguments: Sequence[str]) -> Language:
+    """`--language` wherever it stands, else THREADX_LANGUAGE, else French; an unknown one is refused later."""
+    chosen = os.environ.get("THREADX_LANGUAGE", "fr")
+    for position, argument in enumerate(arguments):
+        if argument == "--language" and position + 1 < len(arguments):
+            chosen = arguments[position + 1]
+        elif argument.startswith("--language="):
+            chosen = argument.partition("=")[2]
+    return cast(Language, chosen) if chosen in get_args(Language) else "fr"
+
+
+def build(words: Words) -> click.Group:
+    """Every command, its help in one language."""
+    group = LocalGroup("threadx", help=words("command.help.threadx"), words=words, no_args_is_help=True)
+    for module in (backtest, optimize, ensemble, runs, doctor, ui):
+        group.add_command(module.command(words))
+    return group
+
+
+def _usage_line(error: click.ClickException, words: Words) -> str:
+    """Click's complaint in the user's language, with where to look."""
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "threadx"
+    match error:
+        case click.NoSuchOption(option_name=name):
+            line = words("command.usage.no_such_option", name=name)
+        case click.MissingParameter(param=param):
+            line = words("command.usage.missing", name=param.make_metavar(error.ctx) if param and error.ctx else "?")
+        case click.BadParameter(param=param):
+            named = param.opts[0] if param else "?"
+            line = words("command.usage.bad_value", name=named, reason=error.message)
+        case _:
+            line = error.format_message()
+    return f"{line} {words('command.usage.see_help', command=where)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit code: 0 done, 1 the run failed, 2 bad usage or bad input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = Words(chosen_language(given))
+    try:
+        code = build(words).main(given, prog_name="threadx", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(BAD_INPUT)
+    except click.ClickException as error:
+        click.echo(_usage_line(error, words), err=True)
+        sys.exit(BAD_INPUT)
+    except click.Abort:
+        click.echo(words("command.interrupted"), err=True)
+        sys.exit(130)
+    except TYPED_ERRORS as error:
+        if "--debug" in given:
+            raise
+        try:
+            line = error_line(error, words.language)
+        except PromptError:
+            line = str(error)  # better the bare code than a traceback about a missing text
+        click.echo(line, err=True)
+        sys.exit(FAILED if isinstance(error, ThreadxError) and error.code == "run_failed" else BAD_INPUT)
+    sys.exit(code if isinstance(code, int) else DONE)

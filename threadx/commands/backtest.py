@@ -1,0 +1,119 @@
+"""`threadx backtest`: one strategy on one file of prices."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import pandas as pd
+
+from backtest import BacktestResult, Costs, run_backtest
+from market.datasets import load_development, open_holdout, register
+from market.prices import read_prices
+from nodes.optimization.figures import figures
+from prompts import Words
+from reports.markdown import METRIC_ROWS, metric
+from threadx.commands import options
+from threadx.runner import make_context, writable
+from threadx.terminal import Terminal
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain JSON, times as ISO text."""
+    return json.loads(table.to_json(orient="records", date_format="iso", date_unit="ns"))  # type: ignore[no-any-return]
+
+
+def whole_result(result: BacktestResult, found: dict[str, Any], about: dict[str, Any]) -> str:
+    """Figures, trades and equity as JSON text."""
+    equity = result.equity
+    return json.dumps(
+        {
+            **about,
+            **found,
+            "trades": _rows(result.trades),
+            "equity": {
+                "time": [moment.isoformat() for moment in equity.index],
+                "value": [float(value) for value in equity],
+            },
+        },
+        ensure_ascii=False,
+        sort_keys=True,
+        indent=2,
+        allow_nan=False,
+    )
+
+
+def command(words: Words) -> click.Command:
+    """Build the command."""
+
+    @options.local_command("backtest", words)
+    @options.prices(words)
+    @options.strategy(words)
+    @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
+    @options.json_option(words)
+    @options.common(words)
+    def backtest(
+        data: str,
+        symbol: str | None,
+        timeframe: str | None,
+        strategy: str,
+        pairs: tuple[str, ...],
+        strategy_file: str | None,
+        fee_bps: float | None,
+        slippage_bps: float | None,
+        fill: str | None,
+        whole: bool,
+        json_path: str | None,
+        home: str | None,
+        language: str,
+        debug: bool,
+        **conditions: str | None,
+    ) -> None:
+        context = make_context(
+            home=home, language=language, fee_bps=fee_bps, slippage_bps=slippage_bps, fill=fill
+        )
+        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
+        folder = writable(context.home_path)
+        frame, source = read_prices(data, folder)
+        dataset = register(
+            frame,
+            symbol=symbol or source.symbol,
+            timeframe=timeframe or source.timeframe,
+            home=folder,
+        )
+        prices = open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)
+        result = run_backtest(
+            prices,
+            spec,
+            costs=Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+            fill=context.fill,
+        )
+        found = figures(spec, result)
+        about = {
+            "dataset": dataset.model_dump(mode="json"),
+            "part": "all" if whole else "development",
+            "strategy": spec.model_dump(mode="json"),
+            "settings": {
+                "fee_bps": context.fee_bps,
+                "slippage_bps": context.slippage_bps,
+                "fill": context.fill,
+            },
+        }
+        if json_path != "-":
+            part = words("command.part.all" if whole else "command.part.development")
+            Terminal(words).table(
+                words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part),
+                [words("report.table.metric"), words("report.table.value")],
+                [
+                    [words("report.metric.score"), words.number(found["score"])],
+                    *(
+                        [words(f"report.metric.{name}"), metric(words, found["metrics"], name, kind)]
+                        for name, kind in METRIC_ROWS
+                    ),
+                ],
+                caption=spec.describe(),
+            )
+        options.write_json(whole_result(result, found, about), json_path)
+
+    return backtest

@@ -1,0 +1,200 @@
+"""Options that several commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+
+from backtest import StrategySpec
+from backtest.files import write_text_atomically
+from prompts import Language, Words
+from threadx.errors import ThreadxError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Local:
+    """Help option in the user's language."""
+
+    words: Words
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Click's own, reworded."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # a mixin: click's class comes after it
+        if option is not None:
+            option.help = self.words("command.help.help")
+        return option
+
+
+class LocalCommand(_Local, click.Command):
+    """A command whose whole help speaks one language."""
+
+    def __init__(self, *arguments: Any, words: Words, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.words = words
+
+
+class LocalGroup(_Local, click.Group):
+    """A group of such commands."""
+
+    def __init__(self, *arguments: Any, words: Words, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.words = words
+
+
+def local_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
+    """Decorator: a command whose help is `command.help.<name>`."""
+    key = name.replace("-", "_")
+    return click.command(name, cls=LocalCommand, words=words, help=words(f"command.help.{key}"))
+
+
+def common(words: Words) -> Callable[[Function], Function]:
+    """Decorator: `--home`, `--language`, `--debug`."""
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option("--home", type=click.Path(), help=words("command.option.home")),
+            click.option(
+                "--language",
+                type=click.Choice(get_args(Language)),
+                default=words.language,
+                help=words("command.option.language"),
+            ),
+            click.option("--debug", is_flag=True, help=words("command.option.debug")),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def json_option(words: Words) -> Callable[[Function], Function]:
+    """Decorator: `--json PATH`."""
+    return click.option("--json", "json_path", metavar="PATH", help=words("command.option.json"))
+
+
+def prices(words: Words) -> Callable[[Function], Function]:
+    """Decorator: the price file and what is known of it."""
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option("--timeframe", help=words("command.option.timeframe")),
+            click.option("--symbol", help=words("command.option.symbol")),
+            click.argument("data", metavar="DATA"),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def strategy(words: Words) -> Callable[[Function], Function]:
+    """Decorator: which strategy, with which parameters, at what cost."""
+    presets = ", ".join(StrategySpec.preset_names())
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option("--fill", type=click.Choice(["next_open", "close"]), help=words("command.option.fill")),
+            click.option("--slippage-bps", type=float, help=words("command.option.slippage_bps")),
+            click.option("--fee-bps", type=float, help=words("command.option.fee_bps")),
+            click.option("--exit-short", metavar="EXPR", help=words("command.option.exit_short")),
+            click.option("--entry-short", metavar="EXPR", help=words("command.option.entry_short")),
+            click.option("--exit-long", metavar="EXPR", help=words("command.option.exit_long")),
+            click.option("--entry-long", metavar="EXPR", help=words("command.option.entry_long")),
+            click.option(
+                "--strategy-file", type=click.Path(), help=words("command.option.strategy_file")
+            ),
+            click.option(
+                "--param",
+                "-p",
+                "pairs",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help=words("command.option.param"),
+            ),
+            click.option(
+                "--strategy",
+                "-s",
+                default="ma_crossover",
+                show_default=True,
+                help=words("command.option.strategy", presets=presets),
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
+    """`("fast_period=5", "stop_loss_pct=none")` as a mapping.
+
+    Raises:
+        ThreadxError: `bad_pair`.
+    """
+    found: dict[str, float | None] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        try:
+            number = None if value.strip().lower() in ("none", "off") else float(value)
+        except ValueError:
+            raise ThreadxError("bad_pair", pair=pair) from None
+        if not equals or not name.strip():
+            raise ThreadxError("bad_pair", pair=pair)
+        found[name.strip()] = number
+    return found
+
+
+def chosen_strategy(
+    name: str,
+    pairs: tuple[str, ...],
+    strategy_file: str | None,
+    conditions: dict[str, str | None],
+) -> StrategySpec:
+    """The strategy that the options describe: a file, conditions of one's own, or a preset.
+
+    Raises:
+        BacktestError: not a valid strategy.
+        ThreadxError: `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
+    """
+    values = parameters(pairs)
+    if strategy_file is not None:
+        path = Path(strategy_file)
+        if not path.is_file():
+            raise ThreadxError("no_strategy_file", path=strategy_file)
+        try:
+            whole = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise ThreadxError("bad_strategy_file", path=strategy_file, reason=str(error)) from None
+        return StrategySpec.model_validate(whole)
+    if any(conditions.values()):
+        risk_names = StrategySpec.risk_names()
+        return StrategySpec(
+            name="own",
+            params={key: value for key, value in values.items() if key not in risk_names and value is not None},
+            risk={key: value for key, value in values.items() if key in risk_names},
+            **conditions,
+        )
+    return StrategySpec.preset(name, **values)
+
+
+def write_json(text: str, path: str | None) -> None:
+    """The whole result to a file, or to standard output for `-`.
+
+    Raises:
+        ThreadxError: `unwritable_file`.
+    """
+    if path is None:
+        return
+    if path == "-":
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        return
+    try:
+        write_text_atomically(Path(path), text.rstrip("\n") + "\n")
+    except OSError as error:
+        raise ThreadxError("unwritable_file", path=path, reason=str(error.strerror)) from None

@@ -1,0 +1,220 @@
+"""What a person sees in a terminal: live progress of a run, and its result as tables.
+
+Progress goes to standard error: a spinner with the role at work on a terminal, plain lines in a pipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.status import Status
+from rich.table import Table
+
+from prompts import Words
+from reports.markdown import brain_lines, failure_lines, figures_table
+from threadx.results import OptimizationResult, SummaryResult
+from threadx.runner import Watcher
+
+
+class Terminal:
+    """Writes for people in one language."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.out = Console()
+        self.err = Console(stderr=True)
+
+    def table(
+        self,
+        title: str,
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        caption: str | None = None,
+    ) -> None:
+        """A table on standard output; every column but the first is figures."""
+        drawn = Table(title=escape(title), caption=escape(caption) if caption else None, title_justify="left")
+        for position, name in enumerate(head):
+            drawn.add_column(escape(name), justify="right" if position else "left", overflow="fold")
+        for row in rows:
+            drawn.add_row(*(escape(cell) for cell in row))
+        self.out.print(drawn)
+
+    @contextmanager
+    def working(self, line: str) -> Iterator[None]:
+        """A spinner while something works; one plain line in a pipe."""
+        if self.err.is_terminal:
+            with self.err.status(escape(line)):
+                yield
+        else:
+            self.err.print(escape(line))
+            yield
+
+    @contextmanager
+    def progress(self) -> Iterator[Watcher]:
+        """A watcher for `start_optimization` that shows each event as it happens."""
+        status = self.err.status(escape(self.words("command.progress.loading"))) if self.err.is_terminal else None
+        if status:
+            status.start()
+        try:
+            yield Progress(self.words, self.err, status)
+        finally:
+            if status:
+                status.stop()
+
+    def optimization_result(self, result: OptimizationResult) -> None:
+        """The final table, what was changed and why, and who answered."""
+        words, details = self.words, result.details
+        reason = words(f"optimization.stop.{details['stop_reason']}")
+        self.out.print()
+        self.out.print(f"[bold]{escape(words(f'report.status.{result.status}', reason=reason))}[/bold]")
+        self.out.print(
+            escape(
+                words(
+                    "report.summary",
+                    iterations=result.iterations,
+                    trials=details["trials"],
+                    before=words.number(result.initial_score),
+                    after=words.number(result.final_score),
+                )
+            )
+        )
+        if result.degraded:
+            self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
+        head, rows = figures_table(details, words)
+        self.table(
+            words(
+                "report.title", symbol=details["dataset"]["symbol"], timeframe=details["dataset"]["timeframe"]
+            ),
+            head,
+            rows,
+        )
+        self.out.print(f"[bold]{escape(words('report.heading.champion'))}[/bold]")
+        self.out.print(escape(details["champion"]["description"]), highlight=False)
+        self.out.print(f"\n[bold]{escape(words('report.heading.changes'))}[/bold]")
+        for change in result.applied_changes:
+            told = words(
+                "report.change",
+                iteration=change.iteration,
+                description=change.description,
+                reason=change.reason,
+                before=words.number(change.score_before),
+                after=words.number(change.score_after),
+            )
+            self.out.print(f"• {escape(told)}", highlight=False)
+        if not result.applied_changes:
+            self.out.print(escape(words("report.no_change")))
+        self.out.print(f"\n[bold]{escape(words('report.heading.brains'))}[/bold]")
+        for role, told in brain_lines(details, words):
+            self.out.print(f"• {escape(words('report.pair', name=role, value=told))}", highlight=False)
+        failures = failure_lines(details)
+        if failures:
+            self.out.print(escape(words("report.failures")))
+            for failure in failures:
+                self.out.print(f"  {escape(failure)}", highlight=False, style="dim")
+        self.out.print(f"\n{escape(words('command.written', folder=str(result.folder)))}", soft_wrap=True)
+
+    def summary(self, result: SummaryResult) -> None:
+        """The ensemble's summary in plain words."""
+        words, told = self.words, result.summary or {}
+        heads = {
+            name: words(f"ensemble.face.{name}")
+            for name in ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
+        }
+        self.table(
+            words("command.summary_title"),
+            [words("report.table.item"), words("report.table.value")],
+            [[head, words(f"ensemble.value.{told[name]}")] for name, head in heads.items()],
+        )
+        if result.degraded:
+            self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
+        for name in ("key_drivers", "recommendations", "tensions", "limits"):
+            if told.get(name):
+                self.out.print(f"[bold]{escape(words(f'ensemble.face.{name}'))}[/bold]")
+                for line in told[name]:
+                    self.out.print(f"• {escape(line)}", highlight=False)
+        self.table(
+            words("ensemble.face.contributors"),
+            [words(f"ensemble.column.{name}") for name in ("source", "symbol", "horizon", "score", "prediction", "rationale")],
+            [
+                [
+                    row["source"],
+                    row["symbol"],
+                    row["horizon"],
+                    words.number(row["score"]),
+                    row["prediction"],
+                    row["rationale"],
+                ]
+                for row in told["contributors"]
+            ],
+        )
+        self.out.print(escape(words("command.written", folder=str(result.path))), soft_wrap=True)
+
+
+class Progress:
+    """Turns events into lines: which iteration, which role is at work, the score so far."""
+
+    def __init__(self, words: Words, console: Console, status: Status | None) -> None:
+        self.words = words
+        self.console = console
+        self.status = status
+        self.score: float | None = None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Show one event."""
+        line = self._line(event)
+        if event["kind"] == "role_called" and self.status:
+            self.status.update(escape(line or ""))
+        elif line is not None:
+            self.console.print(escape(line), highlight=False, soft_wrap=True)
+
+    def _line(self, event: dict[str, Any]) -> str | None:
+        words, data, iteration = self.words, event["data"], event["iteration"]
+        score = words.number(self.score)
+        match event["kind"]:
+            case "started":
+                dataset = data["dataset"]
+                return words(
+                    "command.progress.started",
+                    symbol=dataset["symbol"],
+                    timeframe=dataset["timeframe"],
+                    rows=words.number(dataset["development_rows"]),
+                    holdout=words.number(dataset["holdout_rows"]),
+                )
+            case "role_called":
+                role = words(f"report.role.{event['node']}")
+                return words("command.progress.role", iteration=iteration, role=role, score=score)
+            case "abstention":
+                role = words(f"report.role.{event['node']}")
+                return words("command.progress.abstention", iteration=iteration, role=role)
+            case "backtest" if event["node"] == "baseline":
+                self.score = data["figures"]["score"]
+                return words("command.progress.baseline", score=words.number(self.score))
+            case "backtest":
+                return words(
+                    "command.progress.tested",
+                    iteration=iteration,
+                    sentence=data["sentence"],
+                    score=words.number(data["figures"]["score"]),
+                )
+            case "decision" if event["node"] == "select":
+                self.score = data["score"]
+                key = "adopted" if data["adopted"] else "kept"
+                return words(
+                    f"command.progress.{key}",
+                    iteration=iteration,
+                    sentence=data["adopted"] or "",
+                    score=words.number(self.score),
+                )
+            case "consensus":
+                return words(f"command.progress.consensus_{data['decision']}", iteration=iteration)
+            case "decision" if data["stop"]:
+                return words("command.progress.stop", reason=words(f"optimization.stop.{data['reason']}"))
+            case "holdout":
+                return words("command.progress.holdout")
+            case _:
+                return None
