@@ -1,0 +1,376 @@
+"""The one function through which every role calls a model: schema in, validated object and provenance out."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import providers
+from nodes.context import RULES, Context
+from nodes.errors import PolicyError
+from prompts import Prompt, text
+from providers.errors import AnswerError, CacheError, ProviderError, short
+
+T = TypeVar("T", bound=BaseModel)
+
+INVALID_SCHEMA = "invalid_schema"
+FAILED_CHECK = "failed_check"
+
+LONGEST_ECHO = 8000
+"""Characters of an invalid answer that go back with its errors."""
+
+
+def _no_checks(value: BaseModel) -> list[str]:
+    """Nothing beyond the schema."""
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Generic[T]):
+    """What a role asks.
+
+    Attributes:
+        role: who asks, for example `analyst`.
+        prompt: what a model reads.
+        schema: what the answer must be; its descriptions and bounds are the output instruction.
+        evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
+        policy: the role's deterministic policy.
+        check: semantic checks: every error at once, in the prompt's language.
+        corrections: how often an invalid answer (schema or check) is sent back with its errors.
+        cache: whether an identical earlier call may answer.
+    """
+
+    role: str
+    prompt: Prompt
+    schema: type[T]
+    evidence: Mapping[str, Any]
+    policy: Callable[[Mapping[str, Any]], T]
+    check: Callable[[T], list[str]] = _no_checks
+    corrections: int = 1
+    cache: bool = True
+
+
+class Attempt(BaseModel):
+    """One try of one model.
+
+    Attributes:
+        model: reference.
+        outcome: `answered`; `invalid` (an answer against schema or checks); `error` (no answer).
+        code: empty, or what was wrong: an error's code, `invalid_schema` or `failed_check`.
+        detail: the same in one line.
+        fields: placeholders of the text `text_key`.
+        latency_seconds: time of this try.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    outcome: Literal["answered", "invalid", "error"]
+    code: str = ""
+    detail: str = ""
+    fields: dict[str, str | int | float] = {}
+    latency_seconds: float = 0.0
+
+    @property
+    def text_key(self) -> str:
+        """Key in `prompts/texts` of the sentence for a reader; empty for an answer."""
+        if not self.code:
+            return ""
+        room = "nodes" if self.code in (INVALID_SCHEMA, FAILED_CHECK) else "providers"
+        return f"{room}.error.{self.code}"
+
+
+class Provenance(BaseModel):
+    """Where an answer, or its absence, comes from.
+
+    Attributes:
+        role: who asked.
+        model: the reference that answered; empty when none did.
+        degraded: `rules` answered although it was not first in the chain.
+        attempts: every try in order.
+        latency_seconds: of all of it, waits included.
+        prompt_tokens: of every call that was answered, or None when no server counted.
+        answer_tokens: the same for answers, thoughts included.
+        cached: an earlier identical call answered.
+        prompt_name: the prompt's file.
+        prompt_hash: hash of the prompt as rendered.
+        thinking: what the model thought before the answer that counts.
+        corrections: how often an answer was sent back.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    model: str
+    degraded: bool
+    attempts: list[Attempt]
+    latency_seconds: float
+    prompt_tokens: int | None
+    answer_tokens: int | None
+    cached: bool
+    prompt_name: str
+    prompt_hash: str
+    thinking: str
+    corrections: int
+
+    def without_timings(self) -> dict[str, Any]:
+        """Plain JSON without latencies: equal for equal runs."""
+        return self.model_dump(
+            mode="json", exclude={"latency_seconds": True, "attempts": {"__all__": {"latency_seconds"}}}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Generic[T]):
+    """A valid answer.
+
+    Attributes:
+        value: it satisfies the question's schema and checks.
+        provenance: who gave it, and how.
+    """
+
+    value: T
+    provenance: Provenance
+
+
+class Abstention(BaseModel):
+    """Every model of the chain failed. This is never an opinion.
+
+    Attributes:
+        role: who asked.
+        code: what the last model failed with; `provenance.attempts` has them all.
+        provenance: what was tried.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    code: str
+    provenance: Provenance
+
+
+def ask(question: Question[T], *, chain: Sequence[str], context: Context) -> Answer[T] | Abstention:
+    """Ask the models of a chain in order until one gives a valid answer.
+
+    A model that is not there, too slow or refuses is left at once; what may pass is tried twice more; an
+    invalid answer goes back with all its errors, `question.corrections` times at most. A valid answer is kept
+    for `context.cache_hours`; `rules` is neither kept nor looked up.
+
+    Args:
+        question: what is asked, and what its answer must be.
+        chain: model references; `rules` may stand anywhere.
+        context: addresses, sampling, cache, data folder.
+
+    Returns:
+        The answer, or an abstention when no model of the chain gave one.
+
+    Raises:
+        UnknownModelError: a reference of the chain names nothing.
+        PolicyError: the role's `rules` policy gave an answer against its own schema or checks: a bug.
+    """
+    references = [providers.parse_reference(reference) for reference in chain]
+    asking = _Asking(question, provider_settings(context, cache=question.cache))
+    for position, reference in enumerate(references):
+        value = asking.rules() if reference.provider == RULES else asking.model(reference)
+        if value is not None:
+            degraded = reference.provider == RULES and position > 0
+            return Answer(value=value, provenance=asking.provenance(str(reference), degraded=degraded))
+    code = asking.attempts[-1].code if asking.attempts else "empty_chain"
+    return Abstention(role=question.role, code=code, provenance=asking.provenance(""))
+
+
+def provider_settings(context: Context, *, cache: bool = True) -> providers.ProviderSettings:
+    """What the providers need of a context; `threadx doctor` uses the same."""
+    return providers.ProviderSettings(
+        ollama_base_url=context.ollama_base_url,
+        openai_base_url=context.openai_base_url,
+        g4f_base_url=os.environ.get("THREADX_G4F_BASE_URL", ""),
+        temperature=context.temperature,
+        seed=context.seed,
+        cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
+        cache_seconds=context.cache_hours * 3600.0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Invalid:
+    """What is wrong with an answer."""
+
+    code: str
+    errors: list[str]
+    fields: dict[str, str | int | float]
+
+
+class _Asking(Generic[T]):
+    """One question on its way along the chain, and everything that happened to it."""
+
+    def __init__(self, question: Question[T], settings: providers.ProviderSettings) -> None:
+        self.question = question
+        self.settings = settings
+        self.begun = time.perf_counter()
+        self.attempts: list[Attempt] = []
+        self.prompt_tokens: int | None = None
+        self.answer_tokens: int | None = None
+        self.cached = False
+        self.thinking = ""
+        self.corrections = 0
+
+    def rules(self) -> T:
+        """The policy's answer.
+
+        Raises:
+            PolicyError: it breaks the schema or the checks.
+        """
+        begun = time.perf_counter()
+        given = self.question.policy(self.question.evidence)
+        value = self._validated(given.model_dump_json())
+        if isinstance(value, _Invalid):
+            errors = "; ".join(value.errors)
+            raise PolicyError("invalid_policy_answer", role=self.question.role, errors=errors)
+        self._tried(RULES, begun)
+        return value
+
+    def model(self, reference: providers.Reference) -> T | None:
+        """One model's valid answer, from the cache or by asking; None when it is to be left for the next."""
+        question = self.question
+        request = self._request()
+        begun = time.perf_counter()
+        if (kept := self._recalled(reference, request)) is not None:
+            value = self._validated(kept.text)
+            if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
+                self.cached = True
+                self._count(kept)
+                self._tried(str(reference), begun)
+                return value
+        for left in range(question.corrections, -1, -1):
+            begun = time.perf_counter()
+            try:
+                reply = providers.call(reference, request, self.settings, self._failed(reference))
+            except ProviderError:
+                return None  # every try is on record, the last one too
+            self._count(reply)
+            value = self._validated(reply.text)
+            if not isinstance(value, _Invalid):
+                self._tried(str(reference), begun)
+                self._remember(reference, reply)
+                return value
+            self._tried(str(reference), begun, value)
+            if left:
+                self.corrections += 1
+                correction = (reply.text[:LONGEST_ECHO], self._sent_back(value.errors))
+                request = self._request(correction=correction)
+        return None
+
+    def provenance(self, model: str, *, degraded: bool = False) -> Provenance:
+        """The record so far."""
+        return Provenance(
+            role=self.question.role,
+            model=model,
+            degraded=degraded,
+            attempts=self.attempts,
+            latency_seconds=time.perf_counter() - self.begun,
+            prompt_tokens=self.prompt_tokens,
+            answer_tokens=self.answer_tokens,
+            cached=self.cached,
+            prompt_name=self.question.prompt.name,
+            prompt_hash=self.question.prompt.hash,
+            thinking=self.thinking if model else "",
+            corrections=self.corrections,
+        )
+
+    def _request(self, correction: tuple[str, str] | None = None) -> providers.Request:
+        prompt = self.question.prompt
+        return providers.Request(
+            role=self.question.role,
+            system=prompt.system,
+            user=prompt.user,
+            schema=self.question.schema.model_json_schema(),
+            schema_words=text("nodes.ask.schema", prompt.language),
+            correction=correction,
+            prompt_hash=prompt.hash,
+        )
+
+    def _validated(self, answer: str) -> T | _Invalid:
+        """The value in a text, or every error."""
+        try:
+            found = providers.extract_json(answer)
+        except AnswerError as error:
+            language = self.question.prompt.language
+            said = text(f"providers.error.{error.code}", language, **error.fields)
+            return _Invalid(code=error.code, errors=[said], fields=error.fields)
+        try:
+            # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
+            value = self.question.schema.model_validate_json(json.dumps(found))
+        except ValidationError as error:
+            wrong = [_schema_error(dict(item)) for item in error.errors()]
+            return _Invalid(code=INVALID_SCHEMA, errors=wrong, fields={})
+        if errors := self.question.check(value):
+            return _Invalid(code=FAILED_CHECK, errors=errors, fields={})
+        return value
+
+    def _sent_back(self, errors: list[str]) -> str:
+        listed = "\n".join(f"- {error}" for error in errors)
+        return text("nodes.ask.correction", self.question.prompt.language, errors=listed)
+
+    def _failed(self, reference: providers.Reference) -> Callable[[ProviderError, float], None]:
+        def record(error: ProviderError, seconds: float) -> None:
+            self.attempts.append(
+                Attempt(
+                    model=str(reference),
+                    outcome="error",
+                    code=error.code,
+                    detail=short(error),
+                    fields=error.fields,
+                    latency_seconds=seconds,
+                )
+            )
+
+        return record
+
+    def _tried(self, model: str, begun: float, wrong: _Invalid | None = None) -> None:
+        seconds = time.perf_counter() - begun
+        if wrong is None:
+            attempt = Attempt(model=model, outcome="answered", latency_seconds=seconds)
+        else:
+            attempt = Attempt(
+                model=model,
+                outcome="invalid",
+                code=wrong.code,
+                detail="; ".join(wrong.errors),
+                fields=wrong.fields,
+                latency_seconds=seconds,
+            )
+        self.attempts.append(attempt)
+
+    def _count(self, reply: providers.Reply) -> None:
+        self.thinking = reply.thinking
+        if reply.prompt_tokens is not None:
+            self.prompt_tokens = (self.prompt_tokens or 0) + reply.prompt_tokens
+        if reply.answer_tokens is not None:
+            self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
+
+    def _recalled(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
+        try:
+            return providers.recall(reference, request, self.settings)
+        except CacheError as error:
+            # The cache only saves time: a broken one is put on record, and the model is asked.
+            self._failed(reference)(error, 0.0)
+            return None
+
+    def _remember(self, reference: providers.Reference, reply: providers.Reply) -> None:
+        try:
+            providers.remember(reference, self._request(), reply, self.settings)
+        except CacheError as error:
+            # An answer that may have cost minutes is not thrown away because it cannot be kept.
+            self._failed(reference)(error, 0.0)
+
+
+def _schema_error(item: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in item["loc"]) or "$"
+    return f"{place}: {item['msg']} ({short(repr(item['input']))[:80]})"

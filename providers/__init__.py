@@ -1,0 +1,27 @@
+"""Chat models: references, calls with deadlines and retries, the answer cache, health."""
+
+from providers.cache import recall, remember
+from providers.calling import call
+from providers.errors import ProviderError
+from providers.extraction import extract_json
+from providers.health import Health, check, check_all
+from providers.reference import PROVIDERS, Reference, parse_reference
+from providers.request import Reply, Request
+from providers.settings import ProviderSettings
+
+__all__ = [
+    "PROVIDERS",
+    "Health",
+    "ProviderError",
+    "ProviderSettings",
+    "Reference",
+    "Reply",
+    "Request",
+    "call",
+    "check",
+    "check_all",
+    "extract_json",
+    "parse_reference",
+    "recall",
+    "remember",
+]

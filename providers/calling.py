@@ -1,0 +1,133 @@
+"""One call to one model, with its deadline and its retries."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.runnables import RunnableConfig
+
+from providers import opening
+from providers.deadlines import watched
+from providers.errors import ProviderError, RefusedError, RetryableError, short
+from providers.extraction import split_thinking
+from providers.opened import OpenedModel
+from providers.reference import Reference
+from providers.request import Reply, Request
+from providers.settings import ProviderSettings
+
+RETRY_SECONDS = (2.0, 4.0)
+"""Waits before the second and the third try of a retryable error."""
+
+pause: Callable[[float], None] = time.sleep
+"""Every wait between tries goes through here, so that tests need not wait."""
+
+_HTML = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_NOTICE = re.compile(
+    r"rate.?limit|too many requests|quota|limit (?:reached|exceeded)|reached (?:your|the) .{0,40}limit"
+    r"|(?:log|sign)[ -]?(?:in|up) (?:to|for)|upgrade (?:your|to)|api key|captcha|out of credits",
+    re.IGNORECASE,
+)
+_LONGEST_NOTICE = 600
+
+
+def call(
+    reference: Reference,
+    request: Request,
+    settings: ProviderSettings,
+    failed: Callable[[ProviderError, float], None],
+) -> Reply:
+    """Ask one model, up to three times where trying again may help.
+
+    Args:
+        reference: a model, not `rules`.
+        request: the question.
+        settings: addresses, sampling, deadlines.
+        failed: told each error and how many seconds that try took, the last one included.
+
+    Raises:
+        ProviderError: the last try's error.
+    """
+    for delay in (*RETRY_SECONDS, None):
+        begun = time.perf_counter()
+        try:
+            return call_once(reference, request, settings)
+        except ProviderError as error:
+            failed(error, time.perf_counter() - begun)
+            if not error.retry or delay is None:
+                raise
+        pause(delay)
+    raise AssertionError("the last try returns or raises")
+
+
+def call_once(reference: Reference, request: Request, settings: ProviderSettings) -> Reply:
+    """Ask one model once.
+
+    Raises:
+        ProviderError: no usable answer; see `providers.errors`.
+    """
+    opened = opening.open_model(reference, request, settings)
+    message = _complete(opened, reference, request)
+    metadata = message.response_metadata
+    if (metadata.get("done_reason") or metadata.get("finish_reason")) == "length":
+        raise RefusedError("answer_truncated", model=str(reference))
+    opened.verify(message)
+    thoughts, text = split_thinking(str(message.text))
+    kept_apart = message.additional_kwargs.get("reasoning_content") or ""
+    _refuse_pages_and_notices(text, reference)
+    usage = message.usage_metadata
+    return Reply(
+        text=text,
+        thinking="\n\n".join(part for part in (str(kept_apart).strip(), thoughts) if part),
+        prompt_tokens=usage["input_tokens"] if usage else None,
+        answer_tokens=usage["output_tokens"] if usage else None,
+    )
+
+
+def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AIMessage:
+    messages = request.messages(show_schema=opened.show_schema)
+    config = RunnableConfig(
+        run_name=request.role,
+        tags=[str(reference)],
+        metadata={"model_reference": str(reference), "prompt_hash": request.prompt_hash},
+    )
+
+    def start() -> Iterator[AIMessageChunk | AIMessage]:
+        yield from opened.model.stream(messages, config)
+
+    whole: AIMessageChunk | AIMessage | None = None
+    try:
+        for chunk in watched(
+            start,
+            model=str(reference),
+            total_seconds=opened.total_seconds,
+            idle_seconds=opened.idle_seconds,
+        ):
+            if isinstance(whole, AIMessageChunk) and isinstance(chunk, AIMessageChunk):
+                whole = whole + chunk
+            else:
+                whole = chunk
+    except ProviderError:
+        raise
+    except Exception as error:
+        # Clients raise what their transports raise; the provider knows its own, the rest is a bug.
+        known = opened.translate(error)
+        if known is None:
+            raise
+        raise known from error
+    if whole is None:
+        raise RetryableError("empty_answer", model=str(reference))
+    return whole
+
+
+def _refuse_pages_and_notices(text: str, reference: Reference) -> None:
+    if not text:
+        raise RetryableError("empty_answer", model=str(reference))
+    if _HTML.match(text):
+        raise RetryableError("malformed_answer", model=str(reference), detail=short(text))
+    # Free services announce their limits as an ordinary answer.
+    hosted = reference.provider in ("g4f", "openai")
+    if hosted and "{" not in text and len(text) <= _LONGEST_NOTICE and _NOTICE.search(text):
+        raise RefusedError("limit_notice", model=str(reference), detail=short(text))

@@ -1,0 +1,78 @@
+"""Which providers answer, for `threadx doctor`: quick, and without an exception for what is merely absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from providers.errors import ProviderError
+from providers.probe import ask_json, openai_key, probe_embedded, probe_g4f, probe_ollama
+from providers.reference import Reference, parse_reference
+from providers.settings import ProviderSettings
+
+READY = "ready"
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a model would answer now.
+
+    Attributes:
+        reference: as written in the chain.
+        ok: it would.
+        code: `ready`, or an error's code; the texts are `providers.health.ready` and `providers.error.CODE`,
+            and an error's text says what to install, start, set or pull.
+        detail: what answered (address, file, services), or the error in one line.
+        fields: placeholders of the text.
+    """
+
+    reference: str
+    ok: bool
+    code: str
+    detail: str
+    fields: dict[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def text_key(self) -> str:
+        """Key of the sentence for a reader, in `prompts/texts`."""
+        return f"providers.health.{READY}" if self.ok else f"providers.error.{self.code}"
+
+
+def check(reference: str, settings: ProviderSettings) -> Health:
+    """Ask one provider whether it would answer; bounded by `settings.probe_seconds` a question."""
+    try:
+        detail = _answers(parse_reference(reference), settings)
+    except ProviderError as error:
+        return Health(reference, False, error.code, str(error), error.fields)
+    return Health(reference, True, READY, detail, {"model": reference, "detail": detail})
+
+
+def check_all(chains: Iterable[Iterable[str]], settings: ProviderSettings) -> list[Health]:
+    """`check` for each reference of some chains once, in the order of first appearance, side by side."""
+    references = list(dict.fromkeys(reference for chain in chains for reference in chain))
+    with ThreadPoolExecutor(max_workers=max(1, min(8, len(references)))) as pool:
+        return list(pool.map(lambda reference: check(reference, settings), references))
+
+
+def _answers(reference: Reference, settings: ProviderSettings) -> str:
+    match reference.provider:
+        case "ollama":
+            probe_ollama(reference, settings)
+            return settings.ollama_url
+        case "g4f":
+            return ", ".join(provider for provider, _ in probe_g4f(reference, settings))
+        case "openai":
+            key = openai_key(reference, settings)
+            ask_json(
+                "GET",
+                f"{settings.openai_url}/models",
+                model=str(reference),
+                seconds=settings.probe_seconds,
+                key=key,
+            )
+            return settings.openai_url
+        case "embedded":
+            return probe_embedded(reference).name
+        case "rules":
+            return "rules"

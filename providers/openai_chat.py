@@ -1,0 +1,111 @@
+"""Any OpenAI-compatible server, by langchain-openai."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import openai
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from providers.errors import (
+    DeadlineError,
+    ProviderError,
+    RefusedError,
+    RetryableError,
+    UnavailableError,
+    error_of_status,
+    short,
+)
+from providers.opened import OpenedModel
+from providers.reference import Reference
+from providers.request import Request
+from providers.settings import ProviderSettings, is_local
+
+SHOW_SCHEMA = True
+"""Most servers enforce `response_format` without showing it to the model; some ignore or refuse it."""
+
+
+class CompatibleChat(ChatOpenAI):
+    """ChatOpenAI for servers that know a part of OpenAI's protocol.
+
+    Attributes:
+        answer_schema: JSON Schema asked for by `response_format`; a server that refuses it is asked again
+            without, for the prompt holds the schema too.
+    """
+
+    answer_schema: dict[str, Any]
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": self.answer_schema}}
+        try:
+            return super()._generate(messages, stop, run_manager, response_format=wanted, **kwargs)
+        except (openai.BadRequestError, openai.UnprocessableEntityError):
+            return super()._generate(messages, stop, run_manager, **kwargs)
+
+    def _create_chat_result(
+        self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
+    ) -> ChatResult:
+        result = super()._create_chat_result(response, generation_info)
+        # ChatOpenAI drops the thoughts, which servers send beside the content under one of two names.
+        raw = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        for generation, choice in zip(result.generations, raw["choices"], strict=True):
+            said = choice["message"]
+            thoughts = said.get("reasoning_content") or said.get("reasoning")
+            if isinstance(thoughts, str) and isinstance(generation.message, AIMessage):
+                generation.message.additional_kwargs["reasoning_content"] = thoughts
+        return result
+
+
+def open_model(reference: Reference, key: str, request: Request, settings: ProviderSettings) -> OpenedModel:
+    """A client for the configured server."""
+    local = is_local(settings.openai_url)
+    model = CompatibleChat(
+        model=reference.model,
+        base_url=settings.openai_url,
+        api_key=SecretStr(key or "none"),  # the client insists on one; a local server reads none
+        temperature=settings.temperature,
+        seed=settings.seed,
+        timeout=settings.hosted_seconds,
+        max_retries=0,  # retries are ours, and counted
+        disable_streaming=True,
+        use_responses_api=False,
+        http_client=httpx.Client(trust_env=not local, timeout=settings.hosted_seconds),
+        answer_schema=dict(request.schema),
+    )
+    return OpenedModel(
+        model=model,
+        show_schema=SHOW_SCHEMA,
+        total_seconds=settings.hosted_seconds,
+        idle_seconds=settings.hosted_seconds,
+        translate=lambda error: translate(error, reference, settings),
+    )
+
+
+def translate(error: Exception, reference: Reference, settings: ProviderSettings) -> ProviderError | None:
+    """The typed error for what the client raises; None if it is none of its own."""
+    model = str(reference)
+    if isinstance(error, openai.APITimeoutError):
+        return DeadlineError("time_out", model=model, seconds=settings.hosted_seconds)
+    if isinstance(error, openai.APIConnectionError):
+        return UnavailableError("unreachable", model=model, address=settings.openai_url)
+    if isinstance(error, openai.APIStatusError):
+        return error_of_status(error.status_code, model=model, detail=error.message)
+    if isinstance(error, openai.LengthFinishReasonError):
+        return RefusedError("answer_truncated", model=model)
+    if isinstance(error, openai.OpenAIError):
+        return RetryableError("malformed_answer", model=model, detail=short(error))
+    # langchain-openai says with these that the server's answer is not what the protocol promises.
+    if isinstance(error, ValueError | KeyError | TypeError | AttributeError | IndexError):
+        return RetryableError("malformed_answer", model=model, detail=short(error))
+    return None

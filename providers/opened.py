@@ -1,0 +1,41 @@
+"""A chat model ready to be asked, with what is particular to its provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+
+from providers.errors import ProviderError
+
+
+def _no_verification(message: AIMessage) -> None:
+    """Nothing beyond what every provider's answer is checked for."""
+
+
+def _no_translation(error: Exception) -> ProviderError | None:
+    """The model raises typed errors itself."""
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedModel:
+    """A chat model ready to be asked.
+
+    Attributes:
+        model: LangChain's client.
+        show_schema: whether the prompt must show the schema.
+        total_seconds: deadline of one call.
+        idle_seconds: longest time without a token.
+        verify: raises a ProviderError for an answer that looks right but is not.
+        translate: the typed error for what the client raises, or None if it is none of its own.
+    """
+
+    model: BaseChatModel
+    show_schema: bool = True
+    total_seconds: float = 900.0
+    idle_seconds: float = 900.0
+    verify: Callable[[AIMessage], None] = _no_verification
+    translate: Callable[[Exception], ProviderError | None] = _no_translation

@@ -1,0 +1,71 @@
+"""One question to a chat model, and what came back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+# Digits and punctuation cost a token each in several tokenisers (Gemma, Qwen); words one for four letters.
+_PIECES = re.compile(r"\d|[^\W\d_]{1,4}|[^\w\s]|_|\n[ \t]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a model is asked.
+
+    Attributes:
+        role: who asks, for traces.
+        system: who the model is.
+        user: the evidence and the question.
+        schema: JSON Schema (an object) of the answer.
+        schema_words: sentence, in the prompt's language, that announces the schema where it is shown.
+        correction: empty, or (the invalid answer, what is wrong with it): the model answers once more.
+        prompt_hash: for traces.
+    """
+
+    role: str
+    system: str
+    user: str
+    schema: Mapping[str, Any]
+    schema_words: str
+    correction: tuple[str, str] | None = None
+    prompt_hash: str = ""
+
+    def messages(self, *, show_schema: bool) -> list[BaseMessage]:
+        """The conversation; with `show_schema` the schema's text ends the system part, once."""
+        system = self.system
+        if show_schema:
+            schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
+            system = f"{system}\n\n{self.schema_words}\n{schema}"
+        conversation: list[BaseMessage] = [SystemMessage(system), HumanMessage(self.user)]
+        if self.correction is not None:
+            answer, errors = self.correction
+            conversation += [AIMessage(answer), HumanMessage(errors)]
+        return conversation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a model answered.
+
+    Attributes:
+        text: the answer without thoughts; not yet JSON.
+        thinking: what a reasoning model thought first.
+        prompt_tokens: as the server counted them, or None.
+        answer_tokens: thoughts included, as the server counted them, or None.
+    """
+
+    text: str
+    thinking: str
+    prompt_tokens: int | None
+    answer_tokens: int | None
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a text has, rather too many than too few, without a tokeniser."""
+    return sum(1 for _ in _PIECES.finditer(text))

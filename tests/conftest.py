@@ -1,0 +1,41 @@
+"""Every test runs without network, without the machine's own settings, and in a data folder of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import pytest_socket
+
+LOCAL = ["127.0.0.1", "::1", "localhost"]
+MAY_TALK_TO_LOCALHOST = ("model", "server", "browser")
+_FOREIGN = ("THREADX_", "LANGSMITH", "LANGCHAIN", "OPENAI", "OPENROUTER", "OLLAMA")
+
+# Here and not in a fixture: some libraries read these when they are imported.
+for _name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+    del os.environ[_name]
+os.environ["LANGSMITH_TRACING"] = "false"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # langchain-community announces its end at import; its cache class is all that is used of it.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:.langchain-community. is being sunset:DeprecationWarning"
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THREADX_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest) -> None:
+    # pytest-socket takes the restrictions back itself after each test.
+    if any(request.node.get_closest_marker(mark) for mark in MAY_TALK_TO_LOCALHOST):
+        pytest_socket.socket_allow_hosts(LOCAL, allow_unix_socket=True)
+    else:
+        pytest_socket.disable_socket(allow_unix_socket=True)
