@@ -1,0 +1,78 @@
+# ThreadX. `make` alone shows what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+UV := $(shell command -v uv 2>/dev/null)
+PACKAGES := threadx graphs nodes backtest prompts providers market reports web
+
+export LANGGRAPH_CLI_NO_ANALYTICS := 1
+export LANGGRAPH_NO_VERSION_CHECK := true
+
+.PHONY: help install optimize summary llm-summary-run dev ui doctor test lint format types lock bench clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+# Everything comes from the lock, hashes checked, dependencies as listed there and no others. The stamp makes
+# a second run start at once; a new lock installs again.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("ThreadX needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $(INSTALLED)
+
+install: $(INSTALLED) ## Make .venv and install from requirements.lock
+
+optimize: $(INSTALLED) ## Run the optimisation cycle on real sample data
+	$(BIN)/threadx optimize sample:sp500 -s ma_crossover -p fast_period=5 -p slow_period=20 -p stop_loss_pct=2
+
+summary: $(INSTALLED) ## Run the ensemble on sample data and publish its summary
+	$(BIN)/threadx ensemble run --data sample
+
+llm-summary-run: summary
+
+dev: $(INSTALLED) ## Serve both graphs and the pages with langgraph dev (Studio)
+	$(BIN)/langgraph dev --no-reload --n-jobs-per-worker 4
+
+ui: $(INSTALLED) ## Serve the pages alone
+	$(BIN)/threadx ui
+
+doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
+	$(BIN)/threadx doctor
+
+test: $(INSTALLED) ## Run every test
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## Mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED) ## Check types
+	$(BIN)/mypy
+
+bench: $(INSTALLED) ## Measure the server's latency while backtests run
+	$(BIN)/python -m benchmarks.server_latency
+
+lock: ## Resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra embedded --extra studio --extra test --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade -o requirements.lock
+
+clean: ## Remove the environment and every cache (data/ stays)
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
