@@ -1,1 +1,37 @@
-"""The numeric engine: strategy language, indicators, simulation, metrics. No model, no network."""
+"""The numeric engine: strategy language, indicators, simulation, metrics. No model, no network.
+
+from backtest import Costs, StrategySpec, run_backtest
+spec = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
+run_backtest(df, spec, costs=Costs(fee_bps=10)).metrics.sharpe_ratio
+"""
+
+from backtest.engine import BacktestResult, run_backtest
+from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
+from backtest.executor import run_pieces
+from backtest.language import canonical_expression
+from backtest.presets import PRESETS
+from backtest.prices import periods_per_year, validate_prices
+from backtest.strategy import StrategySpec
+from backtest.sweep import sweep
+from backtest.types import Bounds, Costs, Metrics, Risk
+
+__all__ = [
+    "PRESETS",
+    "BacktestError",
+    "BacktestResult",
+    "Bounds",
+    "Costs",
+    "ExpressionError",
+    "Metrics",
+    "PriceError",
+    "RequestError",
+    "Risk",
+    "StrategyError",
+    "StrategySpec",
+    "canonical_expression",
+    "periods_per_year",
+    "run_backtest",
+    "run_pieces",
+    "sweep",
+    "validate_prices",
+]

@@ -1,0 +1,18 @@
+"""How kernels are compiled: one decorator, so that all are cached on disk and hold no interpreter lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from numba import njit
+
+Kernel = TypeVar("Kernel", bound=Callable[..., object])
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compile a module-level function of arrays and scalars: cached, `nogil`, strict IEEE arithmetic.
+
+    numba's cache does not notice an edit in another file, so kernels that call each other share a file.
+    """
+    return cast(Kernel, njit(cache=True, nogil=True)(function))

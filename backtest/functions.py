@@ -1,0 +1,201 @@
+"""The vocabulary of the strategy language: series, functions, their arguments and how many bars each needs.
+
+Averages, RSI, MACD, Bollinger, ATR and the directional indicators follow TA-Lib's conventions. Donchian
+channels, `highest` and `lowest` include the current bar: a breakout compares with the previous bar's, `close
+> donchian_upper(20)[1]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from backtest.errors import ExpressionError
+from backtest.tree import (
+    And,
+    Arithmetic,
+    Call,
+    Comparison,
+    Lag,
+    Negative,
+    Node,
+    Not,
+    Number,
+    Or,
+    Parameter,
+    Series,
+)
+
+SERIES = ("open", "high", "low", "close", "volume", "typical")
+KEYWORDS = ("and", "or", "not")
+LONGEST_PERIOD = 100_000
+
+ArgumentKind = Literal["series", "operand", "period", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a function.
+
+    Attributes:
+        name: what help and errors call it.
+        kind: `series` varies from bar to bar, `operand` may also be constant, `period` is a whole constant
+            number of bars, `number` is any constant.
+        default: used when the argument is left out; None when it must be given.
+        low: the smallest period.
+    """
+
+    name: str
+    kind: ArgumentKind
+    default: Node | None = None
+    low: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of the language.
+
+    Attributes:
+        arguments: in order.
+        condition: whether it is true or false at each bar, instead of a number.
+        warm_up: from the periods, in order: bars after the first complete input that have no value yet.
+        inputs: columns it reads beside its arguments.
+    """
+
+    arguments: tuple[Argument, ...]
+    warm_up: Callable[..., int]
+    condition: bool = False
+    inputs: tuple[str, ...] = ()
+
+
+_CLOSE = Series("close")
+_SOURCE = Argument("series", "series", _CLOSE)
+_ANY = Argument("series", "series")
+
+
+def _period(default: int | None = None, low: int = 1, name: str = "period") -> Argument:
+    return Argument(name, "period", None if default is None else Number(default), low)
+
+
+_MACD = Function(
+    (_SOURCE, _period(12, 2, "fast"), _period(26, 2, "slow"), _period(9, 1, "signal")),
+    lambda fast, slow, signal: slow + signal - 2,
+)
+_BAND = Function(
+    (_SOURCE, _period(20, 2), Argument("deviations", "number", Number(2))), lambda period: period - 1
+)
+_RANGE = ("high", "low", "close")
+_CROSS = Function((Argument("a", "operand"), Argument("b", "operand")), lambda: 1, condition=True)
+_TREND = Function((_ANY, _period(1)), lambda period: period, condition=True)
+
+FUNCTIONS: dict[str, Function] = {
+    "sma": Function((_SOURCE, _period()), lambda period: period - 1),
+    "ema": Function((_SOURCE, _period()), lambda period: period - 1),
+    "stddev": Function((_SOURCE, _period(low=2)), lambda period: period - 1),
+    "rsi": Function((_SOURCE, _period(14, 2)), lambda period: period),
+    "macd": _MACD,
+    "macd_signal": _MACD,
+    "macd_histogram": _MACD,
+    "bollinger_upper": _BAND,
+    "bollinger_middle": _BAND,
+    "bollinger_lower": _BAND,
+    "atr": Function((_period(14),), lambda period: period, inputs=_RANGE),
+    "adx": Function((_period(14, 2),), lambda period: 2 * period - 1, inputs=_RANGE),
+    "plus_di": Function((_period(14, 2),), lambda period: period, inputs=_RANGE),
+    "minus_di": Function((_period(14, 2),), lambda period: period, inputs=_RANGE),
+    "donchian_upper": Function((_period(20),), lambda period: period - 1, inputs=("high",)),
+    "donchian_lower": Function((_period(20),), lambda period: period - 1, inputs=("low",)),
+    "highest": Function((_ANY, _period()), lambda period: period - 1),
+    "lowest": Function((_ANY, _period()), lambda period: period - 1),
+    "change": Function((_ANY, _period(1)), lambda period: period),
+    "rising": _TREND,
+    "falling": _TREND,
+    "crosses_above": _CROSS,
+    "crosses_below": _CROSS,
+}
+
+RESERVED = frozenset((*SERIES, *KEYWORDS, *FUNCTIONS))
+
+
+def usage(name: str) -> str:
+    """How a function is called, for example `rsi(series=close, period=14)`."""
+    parts = []
+    for argument in FUNCTIONS[name].arguments:
+        match argument.default:
+            case Number(value=value):
+                parts.append(f"{argument.name}={value:g}")
+            case Series(name=series):
+                parts.append(f"{argument.name}={series}")
+            case _:
+                parts.append(argument.name)
+    return f"{name}({', '.join(parts)})"
+
+
+def periods(call: Call) -> list[int]:
+    """The periods of a bound call, checked.
+
+    Raises:
+        ExpressionError: `bad_period` (not whole, too small or too large), `parameter_order` (MACD's fast not
+            below slow).
+    """
+    found = []
+    for argument, node in zip(FUNCTIONS[call.function].arguments, call.arguments, strict=True):
+        if argument.kind != "period":
+            continue
+        assert isinstance(node, Number), "the call is bound"
+        value = node.value
+        if value != int(value) or not argument.low <= value <= LONGEST_PERIOD:
+            raise ExpressionError(
+                "bad_period",
+                function=call.function,
+                argument=argument.name,
+                value=f"{value:g}",
+                low=argument.low,
+                high=LONGEST_PERIOD,
+            )
+        found.append(int(value))
+    if call.function.startswith("macd") and found[0] >= found[1]:
+        raise ExpressionError(
+            "parameter_order", smaller="fast", smaller_value=found[0], larger="slow", larger_value=found[1]
+        )
+    return found
+
+
+def lag_bars(node: Lag) -> int:
+    """The bars of a bound lag, checked.
+
+    Raises:
+        ExpressionError: `negative_lag` (it would look ahead), `bad_period`.
+    """
+    assert isinstance(node.bars, Number), "the lag is bound"
+    value = node.bars.value
+    if value < 0:
+        raise ExpressionError("negative_lag", lag=f"{value:g}")
+    if value != int(value) or value > LONGEST_PERIOD:
+        raise ExpressionError(
+            "bad_period", function="[]", argument="lag", value=f"{value:g}", low=0, high=LONGEST_PERIOD
+        )
+    return int(value)
+
+
+def warm_up(node: Node) -> int:
+    """Bars at the start of the data for which a bound tree has no value, every period and lag checked.
+
+    Raises:
+        ExpressionError: `bad_period`, `negative_lag` or `parameter_order`.
+    """
+    match node:
+        case Call(function=function, arguments=arguments):
+            own = FUNCTIONS[function].warm_up(*periods(node))
+            return own + max((warm_up(argument) for argument in arguments), default=0)
+        case Lag(operand=operand):
+            return lag_bars(node) + warm_up(operand)
+        case Negative(operand=operand) | Not(operand=operand):
+            return warm_up(operand)
+        case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
+            return max(warm_up(left), warm_up(right))
+        case And(operands=operands) | Or(operands=operands):
+            return max(warm_up(operand) for operand in operands)
+        case Number() | Series() | Parameter():
+            return 0

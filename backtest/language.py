@@ -1,0 +1,358 @@
+"""Reading the strategy language: text in, checked tree out, every error with its position.
+
+    condition  := conjunction ("or" conjunction)*
+    conjunction:= negation ("and" negation)*
+    negation   := "not" negation | comparison
+    comparison := sum (("<" | "<=" | ">" | ">=" | "==" | "!=") sum)*      a < b < c means a < b and b < c
+    sum        := product (("+" | "-") product)*
+    product    := unary (("*" | "/") unary)*
+    unary      := "-" unary | lagged
+    lagged     := primary ("[" sum "]")*                                  close[1]: the previous bar's close
+    primary    := number | name | name "(" sum ("," sum)* ")" | "(" condition ")"
+
+Names are read in any case. A leading series may be left out where the function has a default for it
+(`sma(20)` is `sma(close, 20)`), and so may the parentheses of a function whose arguments all have defaults
+(`adx > 25`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from backtest.errors import ExpressionError
+from backtest.functions import FUNCTIONS, KEYWORDS, SERIES, Argument, usage
+from backtest.tree import (
+    And,
+    Arithmetic,
+    Call,
+    Comparison,
+    Lag,
+    Negative,
+    Node,
+    Not,
+    Number,
+    Or,
+    Parameter,
+    Series,
+    show,
+)
+
+LONGEST_EXPRESSION = 2_000
+DEEPEST_NESTING = 40
+
+Kind = Literal["number", "series", "condition"]
+
+_TOKEN = re.compile(
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],])",
+    re.ASCII,
+)
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A piece of text: `kind` is number, name, sign or end."""
+
+    kind: str
+    words: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """A node with what it stands for and where it began."""
+
+    node: Node
+    kind: Kind
+    position: int
+
+
+def _tokens(expression: str) -> list[_Token]:
+    found: list[_Token] = []
+    place = 0
+    while place < len(expression):
+        if expression[place].isspace():
+            place += 1
+            continue
+        match = _TOKEN.match(expression, place)
+        if match is None:
+            raise ExpressionError(
+                "expression_syntax",
+                expression=expression,
+                position=place + 1,
+                found=expression[place],
+                expected="value",
+            )
+        found.append(_Token(match.lastgroup or "", match.group().lower(), place + 1))
+        place = match.end()
+    found.append(_Token("end", "", len(expression) + 1))
+    return found
+
+
+class _Parser:
+    """Recursive descent over one expression; each method reads one rule of the grammar above."""
+
+    def __init__(self, expression: str, names: Collection[str]) -> None:
+        self.expression = expression
+        self.names = frozenset(names)
+        self.tokens = _tokens(expression)
+        self.place = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.place]
+
+    def error(self, code: str, position: int, **fields: str | int) -> NoReturn:
+        raise ExpressionError(code, expression=self.expression, position=position, **fields)
+
+    def unexpected(self, expected: str) -> NoReturn:
+        found = self.token.words or "end"
+        self.error("expression_syntax", self.token.position, found=found, expected=expected)
+
+    def accept(self, *words: str) -> _Token | None:
+        token = self.token
+        if token.kind in ("sign", "name") and token.words in words:
+            self.place += 1
+            return token
+        return None
+
+    def expect(self, words: str) -> None:
+        if self.accept(words) is None:
+            self.unexpected(words)
+
+    def need(self, part: _Typed, *kinds: Kind) -> Node:
+        if part.kind not in kinds:
+            self.error("expression_type", part.position, found=part.kind, expected=kinds[0])
+        return part.node
+
+    def whole(self) -> _Typed:
+        part = self.condition()
+        if self.token.kind != "end":
+            self.unexpected("operator")
+        return part
+
+    def condition(self) -> _Typed:
+        self.depth += 1
+        if self.depth > DEEPEST_NESTING:
+            self.error("expression_too_long", self.token.position, limit=DEEPEST_NESTING)
+        first = self.conjunction()
+        parts = [first]
+        while self.accept("or"):
+            parts.append(self.conjunction())
+        self.depth -= 1
+        if len(parts) == 1:
+            return first
+        nodes: list[Node] = []
+        for part in parts:
+            node = self.need(part, "condition")
+            nodes.extend(node.operands if isinstance(node, Or) else [node])
+        return _Typed(Or(tuple(nodes)), "condition", first.position)
+
+    def conjunction(self) -> _Typed:
+        first = self.negation()
+        parts = [first]
+        while self.accept("and"):
+            parts.append(self.negation())
+        if len(parts) == 1:
+            return first
+        nodes: list[Node] = []
+        for part in parts:
+            node = self.need(part, "condition")
+            nodes.extend(node.operands if isinstance(node, And) else [node])
+        return _Typed(And(tuple(nodes)), "condition", first.position)
+
+    def negation(self) -> _Typed:
+        words = []
+        while token := self.accept("not"):
+            words.append(token)
+        part = self.comparison()
+        for token in reversed(words):
+            part = _Typed(Not(self.need(part, "condition")), "condition", token.position)
+        return part
+
+    def comparison(self) -> _Typed:
+        first = left = self.sum()
+        links: list[Node] = []
+        while token := self.accept(*_COMPARISONS):
+            right = self.sum()
+            if left.kind == right.kind == "number":
+                self.error("expression_type", left.position, found="number", expected="series")
+            links.append(
+                Comparison(
+                    token.words, self.need(left, "series", "number"), self.need(right, "series", "number")
+                )
+            )
+            left = right
+        if not links:
+            return first
+        return _Typed(links[0] if len(links) == 1 else And(tuple(links)), "condition", first.position)
+
+    def arithmetic(self, token: _Token, left: _Typed, right: _Typed) -> _Typed:
+        node = Arithmetic(
+            token.words, self.need(left, "series", "number"), self.need(right, "series", "number")
+        )
+        kind: Kind = "number" if left.kind == right.kind == "number" else "series"
+        return _Typed(node, kind, left.position)
+
+    def sum(self) -> _Typed:
+        left = self.product()
+        while token := self.accept("+", "-"):
+            left = self.arithmetic(token, left, self.product())
+        return left
+
+    def product(self) -> _Typed:
+        left = self.unary()
+        while token := self.accept("*", "/"):
+            left = self.arithmetic(token, left, self.unary())
+        return left
+
+    def unary(self) -> _Typed:
+        signs = []
+        while token := self.accept("-"):
+            signs.append(token)
+        part = self.lagged()
+        for token in reversed(signs):
+            node = self.need(part, "series", "number")
+            below: Node = Number(-node.value) if isinstance(node, Number) else Negative(node)
+            part = _Typed(below, part.kind, token.position)
+        return part
+
+    def lagged(self) -> _Typed:
+        part = self.primary()
+        while token := self.accept("["):
+            if part.kind == "number":
+                self.error("expression_type", part.position, found="number", expected="series")
+            bars = self.sum()
+            node = self.need(bars, "number")
+            if isinstance(node, Number):
+                if node.value < 0:
+                    self.error("negative_lag", token.position, lag=show(node))
+                if node.value != int(node.value):
+                    self.error("expression_type", bars.position, found=show(node), expected="number")
+            self.expect("]")
+            part = _Typed(Lag(part.node, node), part.kind, part.position)
+        return part
+
+    def primary(self) -> _Typed:
+        token = self.token
+        if token.kind == "number":
+            self.place += 1
+            value = float(token.words)
+            if not math.isfinite(value):
+                self.error("expression_syntax", token.position, found=token.words, expected="value")
+            return _Typed(Number(value), "number", token.position)
+        if token.kind == "name" and token.words not in KEYWORDS:
+            self.place += 1
+            return self.name(token)
+        if self.accept("("):
+            part = self.condition()
+            self.expect(")")
+            return _Typed(part.node, part.kind, token.position)
+        self.unexpected("value")
+
+    def name(self, token: _Token) -> _Typed:
+        name = token.words
+        if self.accept("("):
+            if name not in FUNCTIONS:
+                self.unknown(token, FUNCTIONS)
+            given: list[_Typed] = []
+            if not self.accept(")"):
+                given.append(self.condition())
+                while self.accept(","):
+                    given.append(self.condition())
+                self.expect(")")
+            return self.call(token, given)
+        if name in self.names:
+            return _Typed(Parameter(name), "number", token.position)
+        if name in SERIES:
+            return _Typed(Series(name), "series", token.position)
+        if name in FUNCTIONS:
+            return self.call(token, [])
+        self.unknown(token, (*SERIES, *FUNCTIONS, *self.names))
+
+    def unknown(self, token: _Token, known: Collection[str]) -> NoReturn:
+        nearest = difflib.get_close_matches(token.words, sorted(known), n=1, cutoff=0.4)
+        self.error(
+            "unknown_name", token.position, name=token.words, nearest=nearest[0] if nearest else "close"
+        )
+
+    def call(self, token: _Token, given: list[_Typed]) -> _Typed:
+        name = token.words
+        function = FUNCTIONS[name]
+        wanted = function.arguments
+        leading = wanted[0]
+        skips_series = leading.kind == "series" and leading.default is not None
+        if skips_series and (not given or given[0].kind == "number"):
+            assert leading.default is not None
+            given = [_Typed(leading.default, "series", token.position), *given]
+        if len(given) > len(wanted):
+            self.error("wrong_arguments", token.position, function=name, usage=usage(name))
+        nodes: list[Node] = []
+        for place, argument in enumerate(wanted):
+            if place < len(given):
+                nodes.append(self.argument(argument, given[place]))
+            elif argument.default is not None:
+                nodes.append(argument.default)
+            else:
+                self.error("wrong_arguments", token.position, function=name, usage=usage(name))
+        if all(argument.kind == "operand" for argument in wanted) and all(
+            part.kind == "number" for part in given
+        ):
+            self.error("expression_type", given[0].position, found="number", expected="series")
+        return _Typed(
+            Call(name, tuple(nodes)), "condition" if function.condition else "series", token.position
+        )
+
+    def argument(self, wanted: Argument, given: _Typed) -> Node:
+        if wanted.kind == "series":
+            return self.need(given, "series")
+        if wanted.kind == "operand":
+            return self.need(given, "series", "number")
+        return self.need(given, "number")
+
+
+def parse(expression: str, names: Collection[str] = ()) -> Node:
+    """Read a condition.
+
+    Args:
+        expression: its text.
+        names: the parameters it may use, lower case.
+
+    Returns:
+        A checked tree; values of periods and lags that depend on parameters are checked when these are bound.
+
+    Raises:
+        ExpressionError: `expression_syntax`, `expression_type`, `unknown_name`, `wrong_arguments`,
+            `negative_lag` or `expression_too_long`, each with the position counted from 1.
+    """
+    if len(expression) > LONGEST_EXPRESSION:
+        raise ExpressionError(
+            "expression_too_long",
+            expression=f"{expression[:60]}…",
+            position=LONGEST_EXPRESSION,
+            limit=LONGEST_EXPRESSION,
+        )
+    parser = _Parser(expression, names)
+    part = parser.whole()
+    return parser.need(part, "condition")
+
+
+def canonical_expression(expression: str, names: Collection[str] = ()) -> str:
+    """A condition printed canonically: lower case, all arguments, as few parentheses as reading allows.
+
+    Args:
+        expression: the condition as written.
+        names: the parameters it may use.
+
+    Raises:
+        ExpressionError: as `parse`.
+    """
+    return show(parse(expression, {name.lower() for name in names}))

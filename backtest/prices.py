@@ -1,0 +1,223 @@
+"""The door for price data: what enters is complete, ordered and possible, or refused with row and reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtest.errors import PriceError, RequestError
+from backtest.evaluation import PriceArrays
+from backtest.simulation import Floats
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = (*PRICES, "volume")
+TIME_NAMES = ("timestamp", "time", "date", "datetime", "open_time")
+
+# Vendors adjust each price on its own and round: a close may stick out of the bar by the last digits.
+ROUNDING = 1e-9
+
+_SECONDS_PER_YEAR = 365 * 86_400
+_TRADING_DAYS = 252
+
+
+def _plain_name(name: object) -> str:
+    return str(name).strip().lower().replace(" ", "_")
+
+
+def _times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
+    """Times from text or epochs; text with offsets and epochs become UTC."""
+    series = pd.Series(np.asarray(values) if isinstance(values, pd.Index) else values.array)
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return pd.DatetimeIndex(series)
+    if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = ~np.isfinite(numbers)
+        if bad.any():
+            _refuse("bad_time", int(bad.argmax()), None, value="NaN")
+        largest = float(np.abs(numbers).max()) if numbers.size else 0.0
+        unit = "s" if largest < 1e11 else "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"
+        if pd.api.types.is_float_dtype(series) and not (numbers == np.floor(numbers)).all():
+            scale = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
+            return pd.DatetimeIndex(np.round(numbers * scale).astype("datetime64[ns]")).tz_localize("UTC")
+        whole = series.to_numpy(dtype=np.int64)
+        return pd.DatetimeIndex(whole.astype(f"datetime64[{unit}]")).tz_localize("UTC")
+    text = series.astype("string").str.strip()
+    offset = (
+        text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2}(?::\d{2})?)$", case=False)
+        .fillna(False)
+        .to_numpy(dtype=bool)
+    )
+    aware = bool(offset.any())
+    if aware and not offset.all():
+        row = int((~offset).argmax())
+        _refuse("bad_time", row, None, value=str(series.iloc[row])[:40])
+    parsed = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=aware))
+    if parsed.hasnans:
+        row = int(parsed.isna().argmax())
+        _refuse("bad_time", row, None, value=str(series.iloc[row])[:40])
+    return parsed
+
+
+def _refuse(code: str, row: int, index: pd.DatetimeIndex | None, **fields: str | int | float) -> None:
+    time = "" if index is None or index.isna()[row] else index[row].isoformat()
+    raise PriceError(code, row=row + 1, time=time, **fields)
+
+
+def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
+    if isinstance(df.index, pd.DatetimeIndex):
+        return df.index
+    for wanted in TIME_NAMES:
+        if wanted in names:
+            return _times(df.iloc[:, names.index(wanted)])
+    if df.index.name is not None and _plain_name(df.index.name) in TIME_NAMES:
+        return _times(df.index)
+    raise PriceError("missing_time", known=", ".join(TIME_NAMES))
+
+
+def _check_order(index: pd.DatetimeIndex) -> None:
+    if index.hasnans:
+        _refuse("bad_time", int(index.isna().argmax()), None, value="NaT")
+    if index.is_monotonic_increasing and index.is_unique:
+        return
+    steps = np.diff(index.asi8)
+    back = steps < 0
+    if back.any():
+        _refuse("unsorted_time", int(back.argmax()) + 1, index)
+    _refuse("duplicate_time", int((steps == 0).argmax()) + 1, index)
+
+
+def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
+    column = df.iloc[:, place]
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.isnan(numbers) & column.notna().to_numpy(dtype=bool)
+    if wrong.any():
+        row = int(wrong.argmax())
+        _refuse("not_a_number", row, index, column=name, value=str(column.iloc[row])[:40])
+    return np.array(numbers)
+
+
+def _first(bad: NDArray[np.bool_]) -> int | None:
+    return int(bad.argmax()) if bad.any() else None
+
+
+def _check_values(columns: dict[str, Floats], index: pd.DatetimeIndex) -> None:
+    for name in PRICES:
+        values = columns[name]
+        # One comparison finds NaN, infinity, zero and negative numbers alike; which of them is told
+        # afterwards.
+        if (row := _first(~((values > 0.0) & (values < np.inf)))) is not None:
+            value = values[row]
+            code = (
+                "nan_price"
+                if np.isnan(value)
+                else "infinite_price"
+                if np.isinf(value)
+                else "non_positive_price"
+            )
+            _refuse(code, row, index, column=name, value=float(value))
+    high, low = columns["high"], columns["low"]
+    if (row := _first(high < low)) is not None:
+        _refuse("high_below_low", row, index, high=float(high[row]), low=float(low[row]))
+    for name in ("open", "close"):
+        values = columns[name]
+        outside = (values > high * (1.0 + ROUNDING)) | (values < low * (1.0 - ROUNDING))
+        if (row := _first(outside)) is not None:
+            _refuse(
+                "price_outside_range",
+                row,
+                index,
+                column=name,
+                value=float(values[row]),
+                low=float(low[row]),
+                high=float(high[row]),
+            )
+    volume = columns["volume"]
+    if (row := _first((volume < 0.0) | np.isinf(volume))) is not None:
+        _refuse("bad_volume", row, index, value=float(volume[row]))
+
+
+def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
+    """Checked prices as kernels take them, with their times.
+
+    Raises:
+        PriceError: as `validate_prices`.
+    """
+    if not isinstance(df, pd.DataFrame):
+        raise PriceError("not_a_table", kind=type(df).__name__)
+    if len(df) == 0:
+        raise PriceError("no_rows")
+    names = [_plain_name(name) for name in df.columns]
+    for name in COLUMNS:
+        if names.count(name) > 1:
+            raise PriceError("repeated_column", column=name)
+        if name not in names and name != "volume":
+            raise PriceError(
+                "missing_column", column=name, known=", ".join(str(column) for column in df.columns)[:200]
+            )
+    index = _time_index(df, names)
+    _check_order(index)
+    columns = {name: _number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
+    columns.setdefault("volume", np.full(len(df), np.nan))
+    _check_values(columns, index)
+    return PriceArrays(**columns), index
+
+
+def validate_prices(df: pd.DataFrame) -> pd.DataFrame:
+    """Price data in canonical form.
+
+    Args:
+        df: open, high, low, close and perhaps volume in any case, on a DatetimeIndex or with a column called
+            timestamp,
+            time, date, datetime or open time: ISO text, or an epoch in seconds, milliseconds, microseconds or
+            nanoseconds (UTC). Other columns are ignored.
+
+    Returns:
+        A new table of float64 columns open, high, low, close, volume on a sorted, unique DatetimeIndex.
+        Volume is NaN where it is not known; a strategy that needs it is then refused.
+
+    Raises:
+        PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
+            `unsorted_time`, `duplicate_time`, `not_a_number`, `nan_price`, `infinite_price`,
+            `non_positive_price`, `high_below_low`, `price_outside_range` or `bad_volume`.
+    """
+    prices, index = read_prices(df)
+    return pd.DataFrame(prices._asdict(), index=index.rename("time"))
+
+
+def periods_per_year(index: pd.DatetimeIndex) -> float:
+    """Bars a year, inferred from the distance between bars and from the hours and days that are traded.
+
+    The commonest distance is the length of a bar. From a day on: 365 or 252 for daily bars with or without
+    weekends,
+    52 weekly, 12 monthly, 4 quarterly, 1 yearly. Within the day: a year of 365 full days where weekends are
+    traded, or where the data is too short to tell and runs round the clock; otherwise 252 days of the median
+    number of bars.
+
+    Raises:
+        RequestError: `unknown_periodicity`, with fewer than three bars.
+    """
+    if len(index) < 3:
+        raise RequestError("unknown_periodicity", bars=len(index))
+    stamps = index.as_unit("ns").asi8
+    seconds = float(np.median(np.diff(stamps))) / 1e9
+    days = seconds / 86_400
+    weekday = index.day_of_week.to_numpy()
+    weekend = float(np.mean(weekday >= 5))
+    if days >= 0.8:
+        if days < 5:
+            return 365.0 / round(days) if weekend > 0.1 else _TRADING_DAYS / max(1, round(days))
+        for longest, count in ((10, 52.0), (45, 12.0), (120, 4.0), (500, 1.0)):
+            if days < longest:
+                return count
+        raise RequestError("unknown_periodicity", bars=len(index))
+    full_day = 86_400 / seconds
+    if weekend > 0.1:
+        return _SECONDS_PER_YEAR / seconds
+    per_day = float(np.median(np.unique(index.normalize().asi8, return_counts=True)[1]))
+    spans_weekend = stamps[-1] - stamps[0] > 3 * 86_400 * 10**9 and bool(np.any(np.diff(weekday) < 0))
+    if not spans_weekend and per_day > 0.9 * full_day:
+        return _SECONDS_PER_YEAR / seconds
+    return _TRADING_DAYS * per_day

@@ -1,0 +1,318 @@
+"""A strategy as data: conditions over named parameters, and risk settings, printed and hashed canonically."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import numbers
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from backtest.errors import StrategyError
+from backtest.functions import FUNCTIONS, RESERVED, warm_up
+from backtest.language import parse
+from backtest.presets import PRESETS, preset_name
+from backtest.tree import (
+    And,
+    Call,
+    Comparison,
+    Lag,
+    Node,
+    Parameter,
+    bind,
+    children,
+    meaning,
+    parameters,
+    show,
+    walk,
+)
+from backtest.types import RISK_BOUNDS, Bounds, Risk, Strict, plain
+
+CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
+PERCENT_INDICATORS = ("rsi", "adx", "plus_di", "minus_di")
+
+Side = Literal["long", "short", "both"]
+Condition = Annotated[str | None, Field(max_length=2_000)]
+
+
+def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    return (difflib.get_close_matches(name, list(known), n=1, cutoff=0.4) or [""])[0]
+
+
+class StrategySpec(Strict):
+    """What is traded, and when: everything `run_backtest` needs beside prices and costs.
+
+    Every refusal is a BacktestError. `model_dump(mode="json")` and `model_validate` are each other's inverse.
+
+    Attributes:
+        name: for people; no part of the meaning.
+        params: values of the names that the conditions use, whole numbers as int.
+        entry_long: condition that opens a long position, printed canonically; None never does.
+        exit_long: condition that closes it; None leaves that to risk settings and the end of the data.
+        entry_short: condition that opens a short position.
+        exit_short: condition that closes it.
+        risk: levels and limits that close a position whatever the signals say.
+        family: the preset it came from, if any: source of bounds and of the order of parameters.
+        param_bounds: bounds of parameters that no preset knows; inferred from their use where absent.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    params: dict[str, int | float] = Field(default_factory=dict)
+    entry_long: Condition = None
+    exit_long: Condition = None
+    entry_short: Condition = None
+    exit_short: Condition = None
+    risk: Risk = Field(default_factory=Risk)
+    family: str | None = None
+    param_bounds: dict[str, Bounds] = Field(default_factory=dict)
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _plain_params(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        found: dict[str, float] = {}
+        for name, number in value.items():
+            lowered = str(name).lower()
+            if isinstance(number, bool) or not isinstance(number, numbers.Real) or not math.isfinite(number):
+                raise StrategyError("parameter_not_a_number", name=lowered, value=repr(number)[:80])
+            if not lowered.isidentifier() or lowered in RESERVED:
+                raise StrategyError("reserved_name", name=lowered)
+            if lowered in found:
+                raise StrategyError("repeated_name", name=lowered)
+            found[lowered] = plain(float(number))
+        return found
+
+    @field_validator("family")
+    @classmethod
+    def _known_family(cls, value: str | None) -> str | None:
+        return None if value is None else preset_name(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.entry_long is None and self.entry_short is None:
+            raise StrategyError("no_entry", name=self.name)
+        for side in ("long", "short"):
+            if getattr(self, f"exit_{side}") is not None and getattr(self, f"entry_{side}") is None:
+                raise StrategyError("exit_without_entry", side=side)
+        for place in CONDITIONS:
+            tree = self.trees.get(place)
+            # Frozen for everybody else: a strategy shows its conditions in canonical form only.
+            self.__dict__[place] = None if tree is None else show(tree)
+        used = set().union(*(parameters(tree) for tree in self.trees.values()))
+        for name in self.params:
+            if name not in used:
+                raise StrategyError("unknown_parameter", name=name, known=", ".join(sorted(used)) or "-")
+        for name in self.param_bounds:
+            if name not in self.params:
+                raise StrategyError("unknown_parameter", name=name, known=", ".join(self.params) or "-")
+        check_values(self, self.params)
+        _ = self.bound_trees, self.lookback()
+        return self
+
+    @cached_property
+    def trees(self) -> dict[str, Node]:
+        """The conditions that exist, parsed, parameters unbound."""
+        return {place: parse(text, self.params) for place in CONDITIONS if (text := getattr(self, place))}
+
+    @cached_property
+    def bound_trees(self) -> dict[str, Node]:
+        """The conditions that exist, every parameter replaced by its value."""
+        return {place: bind(tree, self.params) for place, tree in self.trees.items()}
+
+    @staticmethod
+    def preset_names() -> list[str]:
+        """Names of the built-in strategies."""
+        return list(PRESETS)
+
+    @classmethod
+    def preset(cls, name: str, /, **values: Any) -> StrategySpec:
+        """A built-in strategy.
+
+        Args:
+            name: of the preset, in any case, with spaces or dashes.
+            **values: parameters of the strategy, and risk settings; the rest keeps its default.
+
+        Raises:
+            StrategyError: `unknown_strategy`, `unknown_parameter`, `parameter_out_of_bounds`,
+                `parameter_order` …
+        """
+        name = preset_name(name)
+        preset = PRESETS[name]
+        known = [*preset.bounds, *Risk.model_fields]
+        params: dict[str, Any] = {key: bounds.default for key, bounds in preset.bounds.items()}
+        risk: dict[str, Any] = {}
+        for key, value in values.items():
+            lowered = key.lower()
+            if lowered in params:
+                params[lowered] = value
+            elif lowered in Risk.model_fields:
+                risk[lowered] = value
+            else:
+                raise StrategyError("unknown_parameter", name=key, known=", ".join(known))
+        return cls(
+            name=name,
+            family=name,
+            params=params,
+            entry_long=preset.entry_long,
+            exit_long=preset.exit_long,
+            risk=Risk(**risk),
+        )
+
+    def evolve(self, **changes: Any) -> StrategySpec:
+        """A new strategy with some fields changed.
+
+        `params` and `risk` are merged into what is there (a risk setting of None is turned off); any other
+        field is replaced. Parameters that no condition uses any more are dropped, unless this very call names
+        them.
+
+        Raises:
+            StrategyError: as for a new strategy; `unknown_parameter` for a name no condition uses.
+        """
+        fields: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        given: dict[str, Any] = {
+            str(key).lower(): value for key, value in (changes.pop("params", None) or {}).items()
+        }
+        risk = changes.pop("risk", None)
+        if risk is not None:
+            settings = risk.model_dump() if isinstance(risk, Risk) else dict(risk)
+            fields["risk"] = Risk(**{**self.risk.model_dump(), **settings})
+        fields.update(changes)
+        names = {*self.params, *given}
+        trees = [parse(text, names) for place in CONDITIONS if (text := fields.get(place))]
+        used = set().union(*(parameters(tree) for tree in trees))
+        kept = {name: value for name, value in self.params.items() if name in used}
+        fields["params"] = {**kept, **given}
+        if "param_bounds" not in changes:
+            fields["param_bounds"] = {
+                name: value for name, value in self.param_bounds.items() if name in fields["params"]
+            }
+        return type(self)(**fields)
+
+    def with_filter(
+        self, condition: str, side: Side = "long", params: Mapping[str, float] | None = None
+    ) -> StrategySpec:
+        """The same strategy, entering only where `condition` holds as well.
+
+        Args:
+            condition: in the strategy language; a condition already required changes nothing.
+            side: which entries it filters; with `both`, those that exist.
+            params: new parameters it uses.
+
+        Raises:
+            StrategyError: `no_entry` where there is nothing to filter, or as for a new strategy.
+        """
+        new = dict(params or {})
+        places = [f"entry_{one}" for one in (("long", "short") if side == "both" else (side,))]
+        places = [place for place in places if place in self.trees]
+        if not places:
+            raise StrategyError("no_entry", name=self.name)
+        added = parse(condition, {*self.params, *(name.lower() for name in new)})
+        more = added.operands if isinstance(added, And) else (added,)
+        changes: dict[str, Any] = {}
+        for place in places:
+            tree = self.trees[place]
+            parts = tree.operands if isinstance(tree, And) else (tree,)
+            parts = (*parts, *(part for part in more if part not in parts))
+            changes[place] = show(parts[0] if len(parts) == 1 else And(parts))
+        return self.evolve(params=new, **changes)
+
+    @cached_property
+    def hash(self) -> str:
+        """Identity of the meaning: 16 hexadecimal digits of a SHA-256.
+
+        Names of the strategy and of its parameters, the order of conditions and settings without effect leave
+        it alone.
+        """
+        content = {
+            "conditions": {place: meaning(tree) for place, tree in self.bound_trees.items()},
+            "risk": {name: value for name, value in self.risk.active().items()},
+        }
+        words = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+    def lookback(self) -> int:
+        """Bars needed before every condition and level has a value: a strategy needs at least so many."""
+        longest = max(warm_up(tree) for tree in self.bound_trees.values())
+        return 1 + max(longest, self.risk.atr_period if self.risk.needs_atr else 0)
+
+    def bounds(self) -> dict[str, Bounds]:
+        """Bounds and step of each parameter and of each risk setting.
+
+        The `default` of a parameter without a preset is its present value.
+        """
+        return {**{name: parameter_bounds(self, name) for name in self.params}, **RISK_BOUNDS}
+
+    def describe(self) -> str:
+        """The whole strategy in one line."""
+        parts = [f"{place}: {show(tree)}" for place, tree in self.trees.items()]
+        parts += [f"{name}={value}" for name, value in {**self.params, **self.risk.active()}.items()]
+        return f"{self.name} | {' | '.join(parts)}"
+
+
+def _uses(node: Node, name: str) -> tuple[bool, bool]:
+    """Whether a parameter serves as a period or lag, and whether it is compared with a 0–100 indicator."""
+    as_period = False
+    as_percent = False
+    for part in walk(node):
+        if isinstance(part, Call):
+            wanted = FUNCTIONS[part.function].arguments
+            for argument, given in zip(wanted, part.arguments, strict=True):
+                as_period |= argument.kind == "period" and name in parameters(given)
+        elif isinstance(part, Lag):
+            as_period |= name in parameters(part.bars)
+        if isinstance(part, Comparison) or (isinstance(part, Call) and part.function.startswith("crosses")):
+            sides = children(part)
+            as_percent |= any(isinstance(one, Parameter) and one.name == name for one in sides) and any(
+                isinstance(one, Call) and one.function in PERCENT_INDICATORS for one in sides
+            )
+    return as_period, as_percent
+
+
+def parameter_bounds(spec: StrategySpec, name: str) -> Bounds:
+    """Bounds of one parameter: the strategy's own, its preset's, or inferred from its use."""
+    if name in spec.param_bounds:
+        return spec.param_bounds[name]
+    if spec.family is not None and name in PRESETS[spec.family].bounds:
+        return PRESETS[spec.family].bounds[name]
+    value = float(spec.params[name])
+    uses = [_uses(tree, name) for tree in spec.trees.values()]
+    if any(as_period for as_period, _ in uses):
+        return Bounds(low=1, high=1_000, step=1, integer=True, default=value)
+    if any(as_percent for _, as_percent in uses):
+        return Bounds(low=0, high=100, step=5, integer=False, default=value)
+    scale = 10.0 ** math.floor(math.log10(abs(value))) if value else 1.0
+    reach = scale * 100.0
+    return Bounds(
+        low=min(0.0, math.copysign(reach, value)),
+        high=max(0.0, math.copysign(reach, value)),
+        step=scale / 10.0,
+        integer=False,
+        default=value,
+    )
+
+
+def check_values(spec: StrategySpec, values: Mapping[str, float]) -> None:
+    """Check one value for each parameter of a strategy: bounds, then order.
+
+    Raises:
+        StrategyError: `parameter_out_of_bounds`, `parameter_not_whole` or `parameter_order`.
+    """
+    for name, value in values.items():
+        parameter_bounds(spec, name).check(name, value)
+    if spec.family is None:
+        return
+    for smaller, larger in PRESETS[spec.family].ordered:
+        if smaller in values and larger in values and values[smaller] >= values[larger]:
+            raise StrategyError(
+                "parameter_order",
+                smaller=smaller,
+                smaller_value=values[smaller],
+                larger=larger,
+                larger_value=values[larger],
+            )
