@@ -233,7 +233,7 @@ class _Asking(Generic[T]):
         if isinstance(value, _Invalid):
             errors = "; ".join(value.errors)
             raise PolicyError("invalid_policy_answer", role=self.question.role, errors=errors)
-        self._tried(RULES, begun)
+        self._tried(RULES, time.perf_counter() - begun)
         return value
 
     def model(self, reference: providers.Reference) -> T | None:
@@ -246,10 +246,9 @@ class _Asking(Generic[T]):
             if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
                 self.cached = True
                 self._count(kept)
-                self._tried(str(reference), begun)
+                self._tried(str(reference), time.perf_counter() - begun)
                 return value
         for left in range(question.corrections, -1, -1):
-            begun = time.perf_counter()
             try:
                 reply = providers.call(reference, request, self.settings, self._failed(reference))
             except ProviderError:
@@ -257,10 +256,10 @@ class _Asking(Generic[T]):
             self._count(reply)
             value = self._validated(reply.text)
             if not isinstance(value, _Invalid):
-                self._tried(str(reference), begun)
+                self._tried(str(reference), reply.latency_seconds)
                 self._remember(reference, reply)
                 return value
-            self._tried(str(reference), begun, value)
+            self._tried(str(reference), reply.latency_seconds, value)
             if left:
                 self.corrections += 1
                 correction = (reply.text[:LONGEST_ECHO], self._sent_back(value.errors))
@@ -333,8 +332,7 @@ class _Asking(Generic[T]):
 
         return record
 
-    def _tried(self, model: str, begun: float, wrong: _Invalid | None = None) -> None:
-        seconds = time.perf_counter() - begun
+    def _tried(self, model: str, seconds: float, wrong: _Invalid | None = None) -> None:
         if wrong is None:
             attempt = Attempt(model=model, outcome="answered", latency_seconds=seconds)
         else:

@@ -68,8 +68,12 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     Raises:
         ProviderError: no usable answer; see `providers.errors`.
     """
+    begun = time.perf_counter()
     opened = opening.open_model(reference, request, settings)
-    message = _complete(opened, reference, request)
+    try:
+        message = _complete(opened, reference, request)
+    finally:
+        opened.close()
     metadata = message.response_metadata
     if (metadata.get("done_reason") or metadata.get("finish_reason")) == "length":
         raise RefusedError("answer_truncated", model=str(reference))
@@ -83,6 +87,7 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
         thinking="\n\n".join(part for part in (str(kept_apart).strip(), thoughts) if part),
         prompt_tokens=usage["input_tokens"] if usage else None,
         answer_tokens=usage["output_tokens"] if usage else None,
+        latency_seconds=time.perf_counter() - begun,
     )
 
 

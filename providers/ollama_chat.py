@@ -73,6 +73,7 @@ def open_model(
         idle_seconds=settings.idle_seconds,
         verify=lambda message: verify(message, prompt, context, reference),
         translate=lambda error: translate(error, reference, settings),
+        close=model._client.close,  # ChatOllama has no method for it
     )
 
 

@@ -70,6 +70,7 @@ class CompatibleChat(ChatOpenAI):
 def open_model(reference: Reference, key: str, request: Request, settings: ProviderSettings) -> OpenedModel:
     """A client for the configured server."""
     local = is_local(settings.openai_url)
+    connection = httpx.Client(trust_env=not local, timeout=settings.hosted_seconds)
     model = CompatibleChat(
         model=reference.model,
         base_url=settings.openai_url,
@@ -80,7 +81,7 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         max_retries=0,  # retries are ours, and counted
         disable_streaming=True,
         use_responses_api=False,
-        http_client=httpx.Client(trust_env=not local, timeout=settings.hosted_seconds),
+        http_client=connection,
         answer_schema=dict(request.schema),
     )
     return OpenedModel(
@@ -89,6 +90,7 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         total_seconds=settings.hosted_seconds,
         idle_seconds=settings.hosted_seconds,
         translate=lambda error: translate(error, reference, settings),
+        close=connection.close,
     )
 
 

@@ -20,6 +20,10 @@ def _no_translation(error: Exception) -> ProviderError | None:
     return None
 
 
+def _nothing_to_close() -> None:
+    """The model holds no connection."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenedModel:
     """A chat model ready to be asked.
@@ -31,6 +35,7 @@ class OpenedModel:
         idle_seconds: longest time without a token.
         verify: raises a ProviderError for an answer that looks right but is not.
         translate: the typed error for what the client raises, or None if it is none of its own.
+        close: hangs up, also in the midst of an answer that came too late.
     """
 
     model: BaseChatModel
@@ -39,3 +44,4 @@ class OpenedModel:
     idle_seconds: float = 900.0
     verify: Callable[[AIMessage], None] = _no_verification
     translate: Callable[[Exception], ProviderError | None] = _no_translation
+    close: Callable[[], None] = _nothing_to_close

@@ -10,8 +10,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-# Digits and punctuation cost a token each in several tokenisers (Gemma, Qwen); words one for four letters.
-_PIECES = re.compile(r"\d|[^\W\d_]{1,4}|[^\w\s]|_|\n[ \t]*")
+# Digits and punctuation cost a token each in several tokenisers (Gemma, Qwen), Latin words about one for three
+# letters where the tokeniser was made for another language, other scripts one a letter.
+_PIECES = re.compile(r"\d|[A-Za-zÀ-ɏ]{1,3}|[^\W\d_]|[^\w\s]|_|\n[ \t]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +59,14 @@ class Reply:
         thinking: what a reasoning model thought first.
         prompt_tokens: as the server counted them, or None.
         answer_tokens: thoughts included, as the server counted them, or None.
+        latency_seconds: of the call that gave it; 0 from the cache.
     """
 
     text: str
     thinking: str
     prompt_tokens: int | None
     answer_tokens: int | None
+    latency_seconds: float = 0.0
 
 
 def estimate_tokens(text: str) -> int:

@@ -1,0 +1,215 @@
+"""A small Ollama: `/api/tags`, `/api/show` and streamed `/api/chat`, over real HTTP on this machine.
+
+A model is a Scripted behaviour, or EMBEDDED: then the embedded model answers, held to the `format` asked for.
+Refusals follow the real server: 404 for a model that is not there, 400 for `think` where a model cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+CREATED = "2026-01-01T00:00:00Z"
+
+
+@dataclass
+class Scripted:
+    """How a model behaves.
+
+    Attributes:
+        text: the answer, sent in pieces.
+        thinking: thoughts, sent first where asked for.
+        thinks: whether the model has that ability.
+        context_length: what `/api/show` says.
+        status: HTTP status of `/api/chat`; 400 or more sends an error.
+        failures: how many calls get `status` before the answer comes; None for all.
+        done_reason: `stop` or `length`.
+        prompt_eval_count: what the server counts; None for a fourth of the characters.
+        stall: send one piece, then nothing.
+        cut: hang up before the last line.
+        rubbish: send a line that is no JSON.
+        error_in_stream: send an error line after the first piece.
+        embedded: let the embedded model answer.
+    """
+
+    text: str = "{}"
+    thinking: str = ""
+    thinks: bool = False
+    context_length: int = 131072
+    status: int = 200
+    failures: int | None = None
+    done_reason: str = "stop"
+    prompt_eval_count: int | None = None
+    stall: bool = False
+    cut: bool = False
+    rubbish: bool = False
+    error_in_stream: bool = False
+    embedded: bool = False
+
+
+EMBEDDED = Scripted(embedded=True, context_length=8192)
+
+
+@dataclass
+class Emulator:
+    """The running server.
+
+    Attributes:
+        url: its address.
+        models: behaviour by model name.
+        chats: bodies of `/api/chat` requests, in order.
+    """
+
+    url: str
+    models: dict[str, Scripted]
+    chats: list[dict[str, Any]] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+
+def _tokens_of(body: dict[str, Any]) -> int:
+    return sum(len(message["content"]) for message in body["messages"]) // 4
+
+
+def _embedded_answer(body: dict[str, Any]) -> tuple[str, int, str]:
+    from providers.embedded_chat import grammar, load  # noqa: PLC0415  (only where the model is installed)
+    from providers.probe import probe_embedded  # noqa: PLC0415
+    from providers.reference import Reference  # noqa: PLC0415
+    from providers.schemas import bounded  # noqa: PLC0415
+
+    answer = load(probe_embedded(Reference("embedded", "smollm2"))).handle_chat_completions(
+        {
+            "messages": [{"role": m["role"], "content": m["content"]} for m in body["messages"]],
+            "max_tokens": 600,
+            "temperature": body["options"]["temperature"],
+            "seed": body["options"]["seed"],
+            "grammar": grammar(bounded(body["format"])),
+        }
+    )
+    choice = answer["choices"][0]
+    return choice["message"]["content"], answer["usage"]["prompt_tokens"], choice["finish_reason"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    emulator: Emulator
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if self.path == "/api/tags":
+            self._json(200, {"models": [{"name": name, "model": name} for name in self.emulator.models]})
+        else:
+            self._json(404, {"error": "not found"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        model = self.emulator.models.get(body["model"])
+        if model is None:
+            self._json(404, {"error": f"model '{body['model']}' not found"})
+        elif self.path == "/api/show":
+            self._json(
+                200,
+                {
+                    "model_info": {
+                        "general.architecture": "llama",
+                        "llama.context_length": model.context_length,
+                    },
+                    "capabilities": ["completion", *(["thinking"] if model.thinks else [])],
+                },
+            )
+        elif self.path == "/api/chat":
+            self.emulator.chats.append(body)
+            self._chat(body, model)
+        else:
+            self._json(404, {"error": "not found"})
+
+    def _chat(self, body: dict[str, Any], model: Scripted) -> None:
+        if model.status >= 400 and model.failures != 0:
+            if model.failures is not None:
+                model.failures -= 1
+            self._json(model.status, {"error": "scripted failure"})
+            return
+        if body.get("think") and not model.thinks:
+            self._json(400, {"error": f'"{body["model"]}" does not support thinking'})
+            return
+        text, counted, done_reason = model.text, model.prompt_eval_count, model.done_reason
+        if model.embedded:
+            text, counted, done_reason = _embedded_answer(body)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        if body.get("think") and model.thinking:
+            self._line(body, {"role": "assistant", "content": "", "thinking": model.thinking})
+        half = len(text) // 2
+        self._line(body, {"role": "assistant", "content": text[:half]})
+        if model.stall:
+            self.emulator.released.wait()
+        if model.stall or model.cut:
+            self.close_connection = True
+            return
+        if model.rubbish:
+            self._raw(b"<html>proxy error</html>\n")
+        if model.error_in_stream:
+            self._raw(b'{"error": "llama runner process has terminated"}\n')
+        self._line(body, {"role": "assistant", "content": text[half:]})
+        self._line(
+            body,
+            {"role": "assistant", "content": ""},
+            done=True,
+            done_reason=done_reason,
+            prompt_eval_count=_tokens_of(body) if counted is None else counted,
+            eval_count=len(text.split()) + 1,
+        )
+        self._raw(b"")
+
+    def _line(
+        self, body: dict[str, Any], message: dict[str, Any], *, done: bool = False, **more: Any
+    ) -> None:
+        line = {"model": body["model"], "created_at": CREATED, "message": message, "done": done, **more}
+        self._raw(json.dumps(line).encode() + b"\n")
+
+    def _raw(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def _json(self, status: int, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Does not print a traceback when a client hangs up, which is what deadlines make clients do."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+@contextmanager
+def ollama_emulator(models: dict[str, Scripted]) -> Iterator[Emulator]:
+    """Run the emulator on a free port."""
+    handler = type("Handler", (_Handler,), {})
+    server = QuietServer(("127.0.0.1", 0), handler)
+    emulator = Emulator(f"http://127.0.0.1:{server.server_address[1]}", models)
+    handler.emulator = emulator
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield emulator
+    finally:
+        emulator.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

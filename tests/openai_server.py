@@ -1,0 +1,153 @@
+"""A small OpenAI-style server: `/v1/models` and `/v1/chat/completions`, whole or streamed, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.ollama_emulator import QuietServer
+
+
+@dataclass
+class Scripted:
+    """One answer of the server.
+
+    Attributes:
+        text: the message.
+        reasoning: thoughts beside it (`reasoning_content`).
+        finish_reason: `stop` or `length`.
+        status: 400 or more sends an error.
+        html: send a page instead.
+        null_choices: send `choices: null`, as some servers do when they fail.
+        stall: accept, then nothing.
+    """
+
+    text: str = "{}"
+    reasoning: str = ""
+    finish_reason: str = "stop"
+    status: int = 200
+    html: bool = False
+    null_choices: bool = False
+    stall: bool = False
+
+
+@dataclass
+class Server:
+    """The running server.
+
+    Attributes:
+        url: base URL, `/v1` included.
+        answers: taken in order; the last one stays.
+        knows_schemas: whether `response_format` is accepted; else it is a 400.
+        requests: bodies of the chat requests.
+        keys: their Authorization headers.
+    """
+
+    url: str
+    answers: list[Scripted]
+    knows_schemas: bool = True
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_state: Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self._send(200, {"object": "list", "data": [{"id": "small", "object": "model"}]})
+        else:
+            self._send(404, {"error": {"message": "not found"}})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        state = self.server_state
+        state.requests.append(body)
+        state.keys.append(self.headers.get("Authorization", ""))
+        if "response_format" in body and not state.knows_schemas:
+            self._send(400, {"error": {"message": "response_format is not supported", "code": 400}})
+            return
+        answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
+        if answer.stall:
+            state.released.wait()
+            self.close_connection = True
+        elif answer.status >= 400:
+            self._send(answer.status, {"error": {"message": "scripted failure"}})
+        elif answer.html:
+            page = b"<!DOCTYPE html><html><body>Just a moment...</body></html>"
+            self._bytes(200, "text/html", page)
+        elif body.get("stream"):
+            self._stream(answer)
+        else:
+            message = {"role": "assistant", "content": answer.text}
+            if answer.reasoning:
+                message["reasoning_content"] = answer.reasoning
+            choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+            self._send(
+                200,
+                {
+                    "id": "1",
+                    "object": "chat.completion",
+                    "created": 1,
+                    "model": body["model"],
+                    "choices": None if answer.null_choices else [choice],
+                    "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+                },
+            )
+
+    def _stream(self, answer: Scripted) -> None:
+        deltas: list[dict[str, Any]] = []
+        if answer.reasoning:
+            deltas.append({"reasoning_content": answer.reasoning})
+        half = len(answer.text) // 2
+        deltas += [{"content": answer.text[:half]}, {"content": answer.text[half:]}]
+        events: list[dict[str, Any]] = [
+            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+        ]
+        events.append(
+            {
+                "choices": [{"index": 0, "delta": {}, "finish_reason": answer.finish_reason}],
+                "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+            }
+        )
+        lines = [f"data: {json.dumps({'model': 'small', **event})}\n\n" for event in events]
+        self._bytes(200, "text/event-stream", "".join([*lines, "data: [DONE]\n\n"]).encode())
+
+    def _send(self, status: int, value: Any) -> None:
+        self._bytes(status, "application/json", json.dumps(value).encode())
+
+    def _bytes(self, status: int, kind: str, data: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@contextmanager
+def openai_server(*answers: Scripted, knows_schemas: bool = True) -> Iterator[Server]:
+    """Run the server on a free port."""
+    handler = type("Handler", (_Handler,), {})
+    server = QuietServer(("127.0.0.1", 0), handler)
+    url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    state = Server(url, list(answers) or [Scripted()], knows_schemas)
+    handler.server_state = state
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,141 @@
+"""ChatOpenAI over real HTTP, against a small server of the same protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from providers import ProviderSettings, Request, check, parse_reference
+from providers.calling import call_once
+from providers.errors import ProviderError
+from providers.probe import openai_key
+from tests.openai_server import Scripted, openai_server
+
+pytestmark = pytest.mark.model
+
+ANSWER = '{"stance": "up"}'
+SCHEMA = {"type": "object", "properties": {"stance": {"type": "string"}}, "required": ["stance"]}
+REQUEST = Request(role="analyst", system="S", user="U", schema=SCHEMA, schema_words="Answer with JSON:")
+REFERENCE = parse_reference("openai:small")
+
+
+def settings(url: str, **more: Any) -> ProviderSettings:
+    return ProviderSettings(openai_base_url=url, **more)
+
+
+def test_an_answer_comes_with_thoughts_and_tokens() -> None:
+    with openai_server(Scripted(text=ANSWER, reasoning="hmm")) as server:
+        reply = call_once(REFERENCE, REQUEST, settings(server.url))
+    assert (reply.text, reply.thinking) == (ANSWER, "hmm")
+    assert (reply.prompt_tokens, reply.answer_tokens) == (11, 7)
+
+
+def test_the_schema_goes_along_as_format_and_as_text() -> None:
+    with openai_server(Scripted(text=ANSWER)) as server:
+        call_once(REFERENCE, REQUEST, settings(server.url, temperature=0.5, seed=3))
+        [body] = server.requests
+    assert body["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert body["messages"][0]["content"].startswith("S\n\nAnswer with JSON:\n{")
+    assert (body["model"], body["temperature"], body["seed"]) == ("small", 0.5, 3)
+
+
+def test_a_server_that_refuses_the_format_is_asked_without() -> None:
+    with openai_server(Scripted(text=ANSWER), knows_schemas=False) as server:
+        reply = call_once(REFERENCE, REQUEST, settings(server.url))
+        assert ["response_format" in body for body in server.requests] == [True, False]
+    assert reply.text == ANSWER
+
+
+@dataclass(frozen=True)
+class Case:
+    answer: Scripted
+    code: str
+
+
+FAULTS = {
+    "too many requests": Case(Scripted(status=429), "rate_limited"),
+    "server error": Case(Scripted(status=503), "server_error"),
+    "wrong key": Case(Scripted(status=401), "unauthorized"),
+    "no credit": Case(Scripted(status=402), "payment_required"),
+    "unknown model": Case(Scripted(status=404), "unknown_remote_model"),
+    "bad request": Case(Scripted(status=400), "bad_request"),
+    "page": Case(Scripted(html=True), "malformed_answer"),
+    "no choices": Case(Scripted(null_choices=True), "malformed_answer"),
+    "empty": Case(Scripted(text=""), "empty_answer"),
+    "cut at the limit": Case(Scripted(text='{"a', finish_reason="length"), "answer_truncated"),
+    "limit notice": Case(
+        Scripted(text="You have reached your daily message limit. Sign up for more."), "limit_notice"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS.values(), ids=FAULTS.keys())
+def test_every_fault_has_its_code(case: Case) -> None:
+    with openai_server(case.answer) as server, pytest.raises(ProviderError) as caught:
+        call_once(REFERENCE, REQUEST, settings(server.url))
+    assert caught.value.code == case.code
+
+
+def test_a_slow_server_meets_the_deadline() -> None:
+    with openai_server(Scripted(stall=True)) as server, pytest.raises(ProviderError) as caught:
+        call_once(REFERENCE, REQUEST, settings(server.url, hosted_seconds=0.2))
+    assert caught.value.code == "time_out"
+
+
+def test_a_server_that_is_down_is_unreachable() -> None:
+    with openai_server() as server:
+        url = server.url
+    with pytest.raises(ProviderError) as caught:
+        call_once(REFERENCE, REQUEST, settings(url))
+    assert caught.value.code == "unreachable"
+
+
+def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with openai_server(Scripted(text=ANSWER)) as server:
+        call_once(REFERENCE, REQUEST, settings(server.url))
+        assert server.keys == ["Bearer sk-test"]
+
+
+@pytest.mark.parametrize(
+    ("url", "keys", "sent"),
+    [
+        ("https://openrouter.ai/api/v1", {"OPENROUTER_API_KEY": "sk-or-1"}, "sk-or-1"),
+        ("https://openrouter.ai/api/v1", {"OPENAI_API_KEY": "sk-or-2"}, "sk-or-2"),
+        ("https://openrouter.ai/api/v1", {"OPENAI_API_KEY": "sk-proj-3"}, None),
+        ("https://api.openai.com/v1", {"OPENROUTER_API_KEY": "sk-or-1"}, None),
+        ("https://api.openai.com/v1", {"OPENAI_API_KEY": "sk-proj-3"}, "sk-proj-3"),
+        ("http://192.168.1.4:8000/v1", {}, ""),
+        ("http://localhost:8000/v1", {"OPENROUTER_API_KEY": "sk-or-1"}, ""),
+        ("https://llm.example.com/v1", {}, None),
+    ],
+    ids=[
+        "openrouter's own",
+        "openrouter's in the other variable",
+        "openai's stays home",
+        "openrouter's stays home",
+        "openai's own",
+        "private network",
+        "this machine",
+        "none",
+    ],
+)
+def test_a_key_goes_only_to_whom_it_belongs(
+    url: str, keys: dict[str, str], sent: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, key in keys.items():
+        monkeypatch.setenv(name, key)
+    if sent is None:
+        with pytest.raises(ProviderError) as caught:
+            openai_key(REFERENCE, settings(url))
+        assert caught.value.code == "missing_key"
+    else:
+        assert openai_key(REFERENCE, settings(url)) == sent
+
+
+def test_health_asks_for_the_list_of_models() -> None:
+    with openai_server() as server:
+        health = check("openai:small", settings(server.url))
+    assert (health.ok, health.code, health.detail) == (True, "ready", server.url)
