@@ -12,7 +12,9 @@ from providers.errors import AnswerError
 _THOUGHTS = re.compile(r"<think(?:ing)?>(.*?)</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _CLOSE = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
-_START = re.compile(r"[{\[]")
+# What opens like JSON; `{name}` and `[see` in prose do not.
+_START = re.compile(r'\{(?=\s*["}]|\s*$)|\[(?=\s*[\[{"\]\d-]|\s*$)')
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\]]', re.DOTALL)
 
 
 def split_thinking(text: str) -> tuple[str, str]:
@@ -61,6 +63,19 @@ _DECODER = json.JSONDecoder(
 )
 
 
+def _behind(text: str, start: int) -> int:
+    """Where a broken object or list ends, so that no part of it is taken for the answer."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        if token.group() in "{[":
+            depth += 1
+        elif token.group() in "}]":
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return len(text)
+
+
 def extract_json(text: str) -> dict[str, Any]:
     """The last complete JSON object of a text, fenced, bare or in the midst of prose.
 
@@ -83,8 +98,7 @@ def extract_json(text: str) -> dict[str, Any]:
             broken_off = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
             if broken_off and text[start.start()] == "{":
                 raise AnswerError("truncated_json", position=len(text)) from None
-            # Go on behind the fault, so that no part of a broken object is taken for the answer.
-            trouble, position = error.msg, max(error.pos, start.end())
+            trouble, position = error.msg, _behind(text, start.start())
             continue
         except RecursionError:
             raise AnswerError("no_json", detail="nested too deeply") from None

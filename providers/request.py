@@ -10,8 +10,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-# Digits and punctuation cost a token each in several tokenisers (Gemma, Qwen), Latin words about one for three
-# letters where the tokeniser was made for another language, other scripts one a letter.
+# Digits and punctuation cost a token each in several tokenisers (Gemma, Qwen), Latin words about one for
+# three letters where the tokeniser was made for another language, other scripts one a letter.
 _PIECES = re.compile(r"\d|[A-Za-zÀ-ɏ]{1,3}|[^\W\d_]|[^\w\s]|_|\n[ \t]*")
 
 

@@ -200,10 +200,13 @@ class QuietServer(ThreadingHTTPServer):
 @contextmanager
 def ollama_emulator(models: dict[str, Scripted]) -> Iterator[Emulator]:
     """Run the emulator on a free port."""
-    handler = type("Handler", (_Handler,), {})
-    server = QuietServer(("127.0.0.1", 0), handler)
+
+    class Handler(_Handler):
+        pass
+
+    server = QuietServer(("127.0.0.1", 0), Handler)
     emulator = Emulator(f"http://127.0.0.1:{server.server_address[1]}", models)
-    handler.emulator = emulator
+    Handler.emulator = emulator
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -137,11 +137,14 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def openai_server(*answers: Scripted, knows_schemas: bool = True) -> Iterator[Server]:
     """Run the server on a free port."""
-    handler = type("Handler", (_Handler,), {})
-    server = QuietServer(("127.0.0.1", 0), handler)
+
+    class Handler(_Handler):
+        pass
+
+    server = QuietServer(("127.0.0.1", 0), Handler)
     url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     state = Server(url, list(answers) or [Scripted()], knows_schemas)
-    handler.server_state = state
+    Handler.server_state = state
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
