@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtest.types import BacktestResult
+from backtest.engine import BacktestResult
 
 BLOCKS = 5
 FULL_SHARPE = 2.0

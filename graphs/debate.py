@@ -13,9 +13,7 @@ from nodes.optimization.speak import speak, voices
 from nodes.optimization.state import DebateState
 
 
-def next_speaker(
-    state: DebateState, runtime: Runtime[OptimizationContext]
-) -> Literal["speak", "consensus"]:
+def next_speaker(state: DebateState, runtime: Runtime[OptimizationContext]) -> Literal["speak", "consensus"]:
     """Another turn, until a full round agrees or the rounds are used up."""
     context = OptimizationContext.of(runtime.context)
     n_voices, turns = len(voices(context)), state["turns"]

@@ -15,6 +15,7 @@ from market.prices import read_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
 from nodes.recording import record
+from providers import parse_reference
 from reports.record import RunRecord
 
 DATASET_PREFIX = "dataset:"
@@ -43,6 +44,8 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
     Bad input is raised as the room's own error: there is nothing to go on with.
     """
     context = OptimizationContext.of(runtime.context)
+    for reference in (*context.analyst, *context.strategist, *context.validator):
+        parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
     spec = initial_strategy(state)
     if state.data.startswith(DATASET_PREFIX):
         dataset = find_dataset(state.data.removeprefix(DATASET_PREFIX), context.home_path)

@@ -193,33 +193,51 @@ def strategist(evidence: Evidence) -> Proposals:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
     spec = StrategySpec.model_validate(evidence["spec"])
-    tried = set(evidence["tried"])
     themes = diagnose(evidence["champion"])
-    sources = [_parameter_changes(spec, evidence), _filter_changes(spec), _risk_changes(spec, evidence)]
-    # Each round begins with another kind, so that a kind which runs dry does not silence the others.
-    turn = evidence["iteration"] % len(sources)
-    queue = [*sources[turn:], *sources[:turn]]
+    remembered = [trial["change"] for entry in evidence["history"] for trial in entry["trials"]]
+    tried = set(evidence["tried"])
+
+    def fresh(source: Iterator[tuple[Change, Theme]]) -> Iterator[tuple[Change, Theme]]:
+        """What applies and leads somewhere new; what failed on an earlier champion comes last, not never."""
+        again = []
+        for change, theme in source:
+            if change.model_dump(mode="json") in remembered:
+                again.append((change, theme))
+            elif leads_on(change):
+                yield change, theme
+        yield from ((change, theme) for change, theme in again if leads_on(change))
+
+    def leads_on(change: Change) -> bool:
+        try:
+            found = apply_change(spec, change).hash
+        except BacktestError:
+            return False  # out of this strategy's bounds or order: the ladder's next rung may fit
+        if found in tried:
+            return False
+        tried.add(found)
+        return True
+
+    kinds = (_parameter_changes(spec, evidence), _filter_changes(spec), _risk_changes(spec, evidence))
+    queue = [fresh(source) for source in kinds]
+    # Each iteration begins with another kind; one that runs dry leaves its place to the others.
+    turn = evidence["iteration"] % len(queue)
+    queue = [*queue[turn:], *queue[:turn]]
     chosen: list[Proposal] = []
     while queue and len(chosen) < 3:
         source = queue.pop(0)
-        for change, theme in source:
-            try:
-                changed = apply_change(spec, change)
-            except BacktestError:
-                continue  # out of this strategy's bounds or order: the ladder's next rung may fit
-            if changed.hash in tried:
-                continue
-            tried.add(changed.hash)
-            told = theme if theme in themes else themes[0]
-            chosen.append(
-                Proposal(
-                    change=change,
-                    reason=_say(evidence, f"hypothesis_{told}"),
-                    expected_effect=_say(evidence, f"expected_{change.kind}"),
-                )
+        found = next(source, None)
+        if found is None:
+            continue
+        queue.append(source)
+        change, theme = found
+        told = theme if theme in themes else themes[0]
+        chosen.append(
+            Proposal(
+                change=change,
+                reason=_say(evidence, f"hypothesis_{told}"),
+                expected_effect=_say(evidence, f"expected_{change.kind}"),
             )
-            queue.append(source)
-            break
+        )
     if len(chosen) < 3:
         raise NodeError("nothing_left", strategy=spec.name, tried=len(evidence["tried"]))
     return Proposals(proposals=chosen)

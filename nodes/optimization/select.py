@@ -57,6 +57,8 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
             figures["blocks"],
             champion["figures"]["blocks"],
         )
+        if not beats_champion and figures["score"] > champion["figures"]["score"]:
+            trial["outcome"] = "uneven"
         if beats_champion and figures["score"] > best["figures"]["score"]:
             best = {"spec": proposal["spec"], "figures": figures, "iteration": iteration}
             adopted = trial

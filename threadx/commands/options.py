@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from backtest import StrategySpec
+from backtest import Risk, StrategySpec
 from backtest.files import write_text_atomically
 from prompts import Language, Words
 from threadx.errors import ThreadxError
@@ -173,7 +173,7 @@ def chosen_strategy(
             raise ThreadxError("bad_strategy_file", path=strategy_file, reason=str(error)) from None
         return StrategySpec.model_validate(whole)
     if any(conditions.values()):
-        risk_names = StrategySpec.risk_names()
+        risk_names = Risk.model_fields
         return StrategySpec(
             name="own",
             params={key: value for key, value in values.items() if key not in risk_names and value is not None},
