@@ -71,7 +71,8 @@ class Dataset(BaseModel):
 def content_hash(frame: pd.DataFrame) -> str:
     """SHA-256 of times (UTC ns, int64) and the five price columns (float64, row by row), 16 hex digits."""
     digest = hashlib.sha256(nanoseconds(frame.index).astype("<i8").tobytes())
-    digest.update(np.ascontiguousarray(frame[list(COLUMNS)].to_numpy(dtype="<f8")).tobytes())
+    values = np.ascontiguousarray(frame[list(COLUMNS)].to_numpy(dtype="<f8", na_value=np.nan))
+    digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # one NaN, whatever its bits
     return digest.hexdigest()[:16]
 
 

@@ -1,7 +1,8 @@
 """Where a dataset is cut into development and holdout: decided once, kept for ever.
 
-The cut belongs to an instrument and timeframe, not to a file: the same prices registered again, with more rows
-or fewer, meet the same boundary. Times are kept as UTC nanoseconds, so zones and resolutions cannot blur them.
+The cut belongs to an instrument and timeframe, not to a file: the same prices registered again, with more
+rows or fewer, meet the same boundary. Times are kept as UTC nanoseconds, so zones and resolutions cannot blur
+them.
 """
 
 from __future__ import annotations
