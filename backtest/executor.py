@@ -1,4 +1,4 @@
-"""The one way in which work that can be cut into pieces is run: threads today, processes or a cluster later."""
+"""The one way in which work that can be cut into pieces is run: in threads, in this one place."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def convergence_divergence(
 
 @kernel
 def average_true_range(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
-    """Wilder's ATR, in price units; first value at bar `period` (the first true range is bar 1's)."""
+    """Wilder's ATR, in price units; first value at bar `period` (the first range is bar 1's)."""
     size = close.size
     out = np.full(size, np.nan)
     average = 0.0

@@ -190,16 +190,14 @@ def validate_prices(df: pd.DataFrame) -> pd.DataFrame:
 def periods_per_year(index: pd.DatetimeIndex) -> float:
     """Bars a year, inferred from the distance between bars and from the hours and days that are traded.
 
-    The commonest distance is the length of a bar. From a day on: 365 or 252 for daily bars with or without
-    weekends,
-    52 weekly, 12 monthly, 4 quarterly, 1 yearly. Within the day: a year of 365 full days where weekends are
-    traded, or where the data is too short to tell and runs round the clock; otherwise 252 days of the median
-    number of bars.
+    The median distance is the length of a bar. From a day on: 365 or 252 for daily bars with or without
+    weekends, 52 weekly, 12 monthly, 4 quarterly, 1 yearly. Within the day: a year of 365 full days where
+    weekends are traded, or where the data is too short to tell; otherwise 252 days of the median number of bars.
 
     Raises:
-        RequestError: `unknown_periodicity`, with fewer than three bars.
+        RequestError: `unknown_periodicity`, with fewer than two bars, or bars more than 500 days apart.
     """
-    if len(index) < 3:
+    if len(index) < 2:
         raise RequestError("unknown_periodicity", bars=len(index))
     stamps = index.as_unit("ns").asi8
     seconds = float(np.median(np.diff(stamps))) / 1e9
@@ -218,6 +216,7 @@ def periods_per_year(index: pd.DatetimeIndex) -> float:
         return _SECONDS_PER_YEAR / seconds
     per_day = float(np.median(np.unique(index.normalize().asi8, return_counts=True)[1]))
     spans_weekend = stamps[-1] - stamps[0] > 3 * 86_400 * 10**9 and bool(np.any(np.diff(weekday) < 0))
-    if not spans_weekend and per_day > 0.9 * full_day:
+    short = stamps[-1] - stamps[0] < 86_400 * 10**9
+    if not spans_weekend and (short or per_day > 0.9 * full_day):
         return _SECONDS_PER_YEAR / seconds
     return _TRADING_DAYS * per_day

@@ -92,16 +92,19 @@ def _tightest_stop(
     extreme: float,
     entry_atr: float,
     ruin: float,
-    stop_fraction: float,
-    trailing_fraction: float,
+    stop_percent: float,
+    trailing_percent: float,
     stop_atr: float,
     trailing_atr: float,
 ) -> tuple[float, int]:
-    """The stop nearest to the price and its reason; an unreachable level when none is set."""
+    """The stop nearest to the price and its reason; an unreachable level when none is set.
+
+    Levels are the price plus a distance, not the price times a factor: 10 % above 100 is 110, in floats too.
+    """
     stop = -np.inf if side > 0 else ruin
     reason = STOP if side > 0 else LIQUIDATION
-    if stop_fraction > 0.0:
-        level = entry * (1.0 - side * stop_fraction)
+    if stop_percent > 0.0:
+        level = entry - side * entry * stop_percent / 100.0
         if side * (level - stop) >= 0.0:
             stop = level
             reason = STOP
@@ -110,8 +113,8 @@ def _tightest_stop(
         if side * (level - stop) >= 0.0:
             stop = level
             reason = STOP
-    if trailing_fraction > 0.0:
-        level = extreme * (1.0 - side * trailing_fraction)
+    if trailing_percent > 0.0:
+        level = extreme - side * extreme * trailing_percent / 100.0
         if side * (level - stop) > 0.0:
             stop = level
             reason = TRAILING_STOP
@@ -125,12 +128,12 @@ def _tightest_stop(
 
 @kernel
 def _nearest_target(
-    side: int, entry: float, entry_atr: float, target_fraction: float, target_atr: float
+    side: int, entry: float, entry_atr: float, target_percent: float, target_atr: float
 ) -> float:
     """The target nearest to the price; an unreachable level when none is set."""
     target = side * np.inf
-    if target_fraction > 0.0:
-        target = entry * (1.0 + side * target_fraction)
+    if target_percent > 0.0:
+        target = entry + side * entry * target_percent / 100.0
     if target_atr > 0.0:
         level = entry + side * target_atr * entry_atr
         if side * (level - target) < 0.0:
@@ -151,9 +154,9 @@ def simulate(
     capital: float,
     fee: float,
     slippage: float,
-    stop_fraction: float,
-    target_fraction: float,
-    trailing_fraction: float,
+    stop_percent: float,
+    target_percent: float,
+    trailing_percent: float,
     stop_atr: float,
     target_atr: float,
     trailing_atr: float,
@@ -201,9 +204,9 @@ def simulate(
         capital: cash at the start.
         fee: fraction of notional, each side.
         slippage: fraction of price, each fill.
-        stop_fraction: distance of the stop as a fraction of the fill price; 0 is off, as for all levels.
-        target_fraction: distance of the target.
-        trailing_fraction: distance of the trailing stop, as a fraction of the extreme it hangs from.
+        stop_percent: distance of the stop in percent of the fill price; 0 is off, as for all levels.
+        target_percent: distance of the target.
+        trailing_percent: distance of the trailing stop, in percent of the extreme it hangs from.
         stop_atr: distance of the stop in ATRs.
         target_atr: distance of the target in ATRs.
         trailing_atr: distance of the trailing stop in ATRs.
@@ -238,12 +241,12 @@ def simulate(
                 extreme,
                 entry_atr,
                 ruin,
-                stop_fraction,
-                trailing_fraction,
+                stop_percent,
+                trailing_percent,
                 stop_atr,
                 trailing_atr,
             )
-            target = _nearest_target(side, entry, entry_atr, target_fraction, target_atr)
+            target = _nearest_target(side, entry, entry_atr, target_percent, target_atr)
             worst = low[t] if side > 0 else high[t]
             best = high[t] if side > 0 else low[t]
             held += 1
