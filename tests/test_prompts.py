@@ -1,0 +1,141 @@
+"""Texts and prompts: both languages say the same things, and every error has its line."""
+
+import ast
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from prompts import PromptError, Words, render, text
+from prompts.prompt import _parts, placeholders
+from prompts.texts import catalogue
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = sorted({path.name.split(".")[0] for path in (ROOT / "prompts/texts").glob("*.toml")})
+PROMPTS = sorted(
+    {
+        f"{path.parent.name}/{path.name.split('.')[0]}"
+        for path in (ROOT / "prompts").glob("*/*.md")
+    }
+)
+DOUBLE_PUNCTUATION = (" :", " ;", " !", " ?", " »", "« ", " %")
+
+
+def wanted(template):
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_both_languages_hold_the_same_keys_and_placeholders(room):
+    french, english = catalogue(room, "fr"), catalogue(room, "en")
+    assert french.keys() == english.keys()
+    assert {key: wanted(words) for key, words in french.items()} == {
+        key: wanted(words) for key, words in english.items()
+    }
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_french_keeps_its_punctuation_on_the_line(room):
+    broken = [
+        words
+        for words in catalogue(room, "fr").values()
+        for mark in DOUBLE_PUNCTUATION
+        if mark in words and f"'{mark}" not in words
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
+    values = []
+    for language in ("fr", "en"):
+        system, user = _parts(name, language)
+        values.append(placeholders(system) | placeholders(user))
+    assert values[0] == values[1]
+
+
+def raised_errors():
+    """(file, room, code, fields) of every typed error that the code raises with a literal code."""
+    rooms = {"BacktestError": "backtest", "MarketError": "market", "ProviderError": "providers"}
+    rooms |= {"NodeError": "nodes", "ReportError": "reports", "ThreadxError": "command"}
+    for room in ("backtest", "market", "providers", "nodes", "reports", "threadx"):
+        trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / room).rglob("*.py")}
+        # Subclasses, found by name: each belongs to its parent's room.
+        for _ in range(4):
+            for tree in trees.values():
+                for node in ast.walk(tree):
+                    if isinstance(node, ast.ClassDef):
+                        for base in node.bases:
+                            if isinstance(base, ast.Name) and base.id in rooms:
+                                rooms[node.name] = rooms[base.id]
+        for path, tree in trees.items():
+            for node in ast.walk(tree):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id in rooms
+                    and node.args
+                    and isinstance(node.args[0], ast.Constant)
+                ):
+                    fields = {keyword.arg for keyword in node.keywords}
+                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    yield pytest.param(
+                        rooms[node.func.id], node.args[0].value, fields, id=f"{place} {node.args[0].value}"
+                    )
+
+
+@pytest.mark.parametrize(("room", "code", "fields"), list(raised_errors()))
+def test_every_error_has_a_text_that_its_fields_fill(room, code, fields):
+    words = catalogue(room, "en")[f"error.{code}"]
+    if None not in fields:  # a **mapping fills what cannot be read off here
+        assert wanted(words) <= fields
+
+
+def test_render_fills_both_parts_and_hashes_them():
+    values = {
+        "symbol": "BTCUSDT",
+        "timeframe": "30m",
+        "strategy": "{braces stay}",
+        "figures": "f",
+        "history": "h",
+    }
+    prompt = render("optimization/analyst", "fr", **values)
+    assert "BTCUSDT" in prompt.user
+    assert "{braces stay}" in prompt.user
+    assert prompt.hash == render("optimization/analyst", "fr", **values).hash
+    assert prompt.hash != render("optimization/analyst", "fr", **{**values, "symbol": "ETHUSDT"}).hash
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        pytest.param({"symbol": "X"}, "missing_value", id="missing"),
+        pytest.param(
+            dict.fromkeys(("symbol", "timeframe", "strategy", "figures", "history", "surplus"), ""),
+            "unknown_value",
+            id="surplus",
+        ),
+    ],
+)
+def test_render_is_strict(values, code):
+    with pytest.raises(PromptError) as caught:
+        render("optimization/analyst", "en", **values)
+    assert caught.value.code == code
+
+
+def test_a_missing_text_or_placeholder_is_an_error():
+    with pytest.raises(PromptError):
+        text("command.no.such.text", "fr")
+    with pytest.raises(PromptError):
+        text("command.written", "fr")
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "percent"),
+    [("fr", "1\u202f234,50", "12,5\u00a0%"), ("en", "1,234.50", "12.5%")],
+)
+def test_figures_follow_the_language(language, number, percent):
+    words = Words(language)
+    assert words.number(1234.5) == number
+    assert words.percent(0.125) == percent
+    assert words.number(None) == "–"
