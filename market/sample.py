@@ -1,8 +1,8 @@
 """Sample inputs of the ensemble: real partitions made from packaged data, as of an hour.
 
-Prices, inflation and bond yields come from the data sets of `arch`; the news lines are facts of late 2018 told
-in this project's own words (`samples/news.jsonl`). Publication lags are respected: a partition holds only what
-was public at its hour.
+Prices, inflation and bond yields come from the data sets of `arch`; the news lines are facts of late 2018 in
+this project's own words (`samples/news.jsonl`). Publication lags are respected: a partition holds only
+what was public at its hour.
 """
 
 from __future__ import annotations

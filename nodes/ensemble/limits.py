@@ -1,0 +1,99 @@
+"""The limits that code knows: silent agents, missing or stale sources, refused rows, what was removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodes.ensemble.pooling import AGENTS, OUTLOOKS, QUORUM, direction, factors, pool
+from nodes.ensemble.state import EnsembleState
+from prompts import Words
+
+MOST = 15
+LONGEST = 320
+
+
+def known_limits(state: EnsembleState, words: Words, *, removed: int, completed: int) -> list[str]:
+    """One sentence a limit, gravest first; `MOST` at most, then how many more."""
+    found: list[str] = []
+    turns = {agent: state[agent] for agent in AGENTS}  # type: ignore[literal-required]
+    speaking = [agent for agent in AGENTS if turns[agent]["status"] == "answered"]
+    if len(speaking) < QUORUM:
+        found.append(words("ensemble.limit.quorum", speaking=len(speaking)))
+    if state["sample"]:
+        found.append(words("ensemble.limit.sample", date=state["hour"][:10]))
+    for agent in AGENTS:
+        if turns[agent]["status"] != "answered":
+            reason = words(f"ensemble.limit.reason_{turns[agent]['status']}")
+            found.append(
+                words("ensemble.limit.silent", agent=words(f"ensemble.agent.{agent}"), reason=reason)
+            )
+    by_rules = [
+        agent for agent in AGENTS if turns[agent]["status"] == "answered" and turns[agent]["degraded"]
+    ]
+    if state["arbiter"]["degraded"]:
+        by_rules.append("arbiter")
+    if by_rules:
+        agents = ", ".join(words(f"ensemble.agent.{agent}") for agent in by_rules)
+        found.append(words("ensemble.limit.rules", agents=agents))
+    found += _sources(state, words)
+    found += _departures(state, words)
+    if removed:
+        found.append(words("ensemble.limit.removed", count=removed))
+    if completed:
+        found.append(words("ensemble.limit.completed", count=completed))
+    found += _readings(state["notices"], words)
+    if len(found) > MOST:
+        found = [*found[: MOST - 1], words("ensemble.limit.more", count=len(found) - MOST + 1)]
+    return [sentence[0].upper() + sentence[1:LONGEST] for sentence in found]
+
+
+def _sources(state: EnsembleState, words: Words) -> list[str]:
+    return [
+        words(
+            f"ensemble.limit.source_{flag}",
+            source=words(f"ensemble.source.{row['symbol']}"),
+            hours=words.number(row["age_hours"] or 0.0, 0),
+            rows=row["rows"],
+            refused=row["refused"],
+        )
+        for row in state["evidence"]["quality"]
+        for flag in row.get("flags", ())
+        if flag != "incomplete"  # the figures themselves are named below
+    ]
+
+
+def _departures(state: EnsembleState, words: Words) -> list[str]:
+    """Where the arbiter says otherwise than the weighted mean of the agents."""
+    draft = state["draft"]
+    reports = {agent: state[agent]["report"] for agent in AGENTS if state[agent]["report"] is not None}  # type: ignore[literal-required]
+    if draft is None or not reports:
+        return []
+    pooled = pool(reports, factors(state["evidence"]["quality"]))
+    return [
+        words(
+            "ensemble.limit.departure",
+            horizon=words(f"ensemble.horizon.{'7d' if name == 'outlook_days_7' else '30d'}"),
+            said=words(f"ensemble.value.{draft[name]}"),
+            mean=words(f"ensemble.value.{direction(pooled[name])}"),
+        )
+        for name in OUTLOOKS
+        if draft[name] != direction(pooled[name])
+    ]
+
+
+def _readings(notices: dict[str, Any], words: Words) -> list[str]:
+    found = []
+    if notices["absent_figures"]:
+        figures = ", ".join(words(f"ensemble.figure.{name}") for name in notices["absent_figures"])
+        found.append(words("ensemble.limit.absent", figures=figures))
+    if notices["missing_files"]:
+        found.append(words("ensemble.limit.missing_files", files=", ".join(notices["missing_files"])))
+    if notices["quarantined"]:
+        found.append(words("ensemble.limit.quarantined", count=notices["quarantined"]))
+    for problem in notices["problems"]:
+        where = problem["file"] if problem["row"] is None else f"{problem['file']} #{problem['row']}"
+        what = words(f"market.problem.{problem['code']}", reason=problem["reason"])
+        found.append(words("ensemble.limit.problem", where=where, what=what))
+    if notices["more_problems"]:
+        found.append(words("ensemble.limit.more_problems", count=notices["more_problems"]))
+    return found

@@ -1,0 +1,127 @@
+"""What the agents and the arbiter answer. Descriptions and bounds are the output instruction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Regime = Literal["expansion_modérée", "désinflation", "contraction", "incertain"]
+Level = Literal["low", "medium", "high"]
+Direction = Literal["positive", "neutral", "negative"]
+Prediction = Literal["haussier", "baissier", "neutre"]
+Source = Literal["technique", "macro", "sentiment", "quality"]
+Model = Literal["momentum", "regime", "news_llm", "freshness"]
+ContributorHorizon = Literal["7d", "30d", "1m", "1y", "n/a"]
+
+Sentence = Annotated[str, Field(min_length=1, max_length=320)]
+Identifier = Annotated[str, Field(min_length=2, max_length=8)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Stance(_Strict):
+    """Probabilities of the three outcomes; they add up to 1."""
+
+    positive: Annotated[Share, Field(description="Probability that prices are clearly higher.")]
+    neutral: Annotated[Share, Field(description="Probability that they hardly move.")]
+    negative: Annotated[Share, Field(description="Probability that they are clearly lower.")]
+
+
+class Driver(_Strict):
+    """One reason."""
+
+    text: Annotated[Sentence, Field(description="One sentence a non-expert understands, figures as given.")]
+    evidence: Annotated[
+        list[Identifier],
+        Field(min_length=1, max_length=4, description="Identifiers of the rows it rests on."),
+    ]
+
+
+class AgentReport(_Strict):
+    """What an agent with a view on markets answers."""
+
+    outlook_days_7: Annotated[Stance, Field(description="Markets over 7 days.")]
+    outlook_days_30: Annotated[Stance, Field(description="Markets over 30 days.")]
+    drivers: Annotated[
+        list[Driver], Field(min_length=1, max_length=5, description="Main reasons, first first.")
+    ]
+    confidence: Annotated[Share, Field(description="How far this report can be relied on.")]
+
+
+class TechnicalReport(AgentReport):
+    """The technical agent's reading of the forecasts."""
+
+
+class SentimentReport(AgentReport):
+    """The sentiment agent's reading of seven days of news."""
+
+
+class MacroReport(AgentReport):
+    """The macro agent's reading of the economy."""
+
+    regime: Annotated[Regime, Field(description="State of the economy; incertain when the figures disagree.")]
+    risk_level: Annotated[Level, Field(description="Risk that the economy hurts markets.")]
+
+
+class Concern(_Strict):
+    """One weakness of the data."""
+
+    text: Annotated[Sentence, Field(description="What is weak, in one sentence a non-expert understands.")]
+    severity: Annotated[Level, Field(description="How much it weakens a conclusion.")]
+    evidence: Annotated[
+        list[Identifier],
+        Field(min_length=1, max_length=4, description="Identifiers of the rows it rests on."),
+    ]
+
+
+class QualityReport(_Strict):
+    """The quality agent's judgement of the data itself."""
+
+    concerns: Annotated[
+        list[Concern], Field(max_length=6, description="Weaknesses, gravest first; may be empty.")
+    ]
+    confidence: Annotated[Share, Field(description="How far a conclusion from this data can be relied on.")]
+
+
+class Contributor(_Strict):
+    """A row of evidence, copied from the rows given."""
+
+    source: Annotated[Source, Field(description="Where the row comes from.")]
+    model: Annotated[Model, Field(description="What made the row.")]
+    horizon: Annotated[ContributorHorizon, Field(description="Its horizon.")]
+    symbol: Annotated[
+        str, Field(min_length=1, max_length=40, description="Its instrument or source, as given.")
+    ]
+    score: Annotated[Share, Field(description="Its score, as given.")]
+    prediction: Annotated[Prediction, Field(description="Its prediction, as given.")]
+    rationale: Annotated[Sentence, Field(description="Why it matters, in one sentence.")]
+
+
+class LLMEnsembleSummary(_Strict):
+    """The investment summary, for a reader who is not an expert."""
+
+    regime: Annotated[Regime, Field(description="State of the economy.")]
+    risk_level: Annotated[Level, Field(description="Risk for an investor over the next month.")]
+    outlook_days_7: Annotated[Direction, Field(description="Markets over 7 days.")]
+    outlook_days_30: Annotated[Direction, Field(description="Markets over 30 days.")]
+    key_drivers: Annotated[
+        list[Sentence], Field(min_length=3, max_length=5, description="What matters most, in plain words.")
+    ]
+    contributors: Annotated[
+        list[Contributor],
+        Field(min_length=3, max_length=12, description="Rows of evidence used, copied exactly."),
+    ]
+    limits: Annotated[
+        list[Sentence], Field(max_length=20, description="What this summary does not know; may be empty.")
+    ]
+    recommendations: Annotated[
+        list[Sentence], Field(min_length=3, max_length=5, description="What to do or watch, in plain words.")
+    ]
+    tensions: Annotated[
+        list[Sentence],
+        Field(max_length=6, description="Contradictions between the agents, named; may be empty."),
+    ]
