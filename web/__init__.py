@@ -1,0 +1,1 @@
+"""Pages (NiceGUI): every one is a view of a record in the data folder, and none changes anything."""

@@ -1,0 +1,9 @@
+"""`app`: the pages for the LangGraph server, named in `langgraph.json` under `http.app`."""
+
+from __future__ import annotations
+
+from nodes.context import Context
+from web.site import build_site
+
+_context = Context()
+app = build_site(_context.home_path, _context.language)

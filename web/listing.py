@@ -1,0 +1,146 @@
+"""What lies in the data folder: the runs, and the newest summary of the ensemble."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reports.errors import ReportError
+from reports.record import RunRecord, runs_folder
+
+SHOWN_RUNS = 100
+"""Newest runs on the list."""
+
+_HOUR = re.compile(r"dt=(\d{10})")
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One row of the list of runs.
+
+    Attributes:
+        run: its name.
+        started: ISO time; empty where the record cannot be read.
+        data: the prices asked for.
+        status: `finished`, `failed`, `open` (at work or interrupted) or `unreadable`.
+        score: the champion's final score, 0–10.
+    """
+
+    run: str
+    started: str
+    data: str
+    status: str
+    score: float | None
+
+
+def _run_line(home: Path, run: str) -> RunLine:
+    record = RunRecord(home, run)
+    try:
+        about = record.about()
+        started, data = str(about["started"]), str(about["input"].get("data") or "")
+        result = record.result()
+        return RunLine(run, started, data, str(result["status"]), result.get("final_score"))
+    except ReportError as error:
+        if error.code == "no_result":
+            return RunLine(run, started, data, "open", None)
+        # One damaged record must not hide the others.
+        return RunLine(run, "", "", "unreadable", None)
+
+
+def list_runs(home: Path) -> tuple[list[RunLine], int]:
+    """The newest runs by their start, at most `SHOWN_RUNS`, and how many there are in all."""
+    found = sorted(
+        runs_folder(home).glob("*/run.json"),
+        key=lambda path: (path.stat().st_mtime_ns, path.parent.name),
+        reverse=True,
+    )
+    return [_run_line(home, path.parent.name) for path in found[:SHOWN_RUNS]], len(found)
+
+
+@dataclass(frozen=True)
+class FoundSummary:
+    """A summary as it was published.
+
+    Attributes:
+        hour: `YYYYMMDDHH`, UTC.
+        summary: its content, or None where the file is damaged.
+    """
+
+    hour: str
+    summary: dict[str, Any] | None
+
+
+def newest_summary(home: Path) -> FoundSummary | None:
+    """The summary of the latest hour; None where none was ever published."""
+    hours = {
+        match[1]: path
+        for path in (home / "llm_summary").glob("dt=*/summary.json")
+        if (match := _HOUR.fullmatch(path.parent.name))
+    }
+    if not hours:
+        return None
+    hour = max(hours)
+    try:
+        summary = json.loads(hours[hour].read_text(encoding="utf-8"))
+    except ValueError:
+        return FoundSummary(hour, None)
+    return FoundSummary(hour, summary if isinstance(summary, dict) else None)
+
+
+class LogReader:
+    """Reads a run's log as it grows, each event once.
+
+    A look at a file that has not grown costs one `stat`.
+    """
+
+    def __init__(self, record: RunRecord) -> None:
+        self._record = record
+        self._size = -1
+        self._taken = 0
+
+    def new_events(self) -> list[dict[str, Any]]:
+        """The events written since the last call.
+
+        Raises:
+            ReportError: `unreadable_record`.
+        """
+        path = self._record.events_path
+        size = path.stat().st_size if path.is_file() else 0
+        if size == self._size:
+            return []
+        events = list(self._record.events())[self._taken :]
+        self._size = size
+        self._taken += len(events)
+        return events
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run has left.
+
+    Attributes:
+        result: `result.json`.
+        report: `report.md`, or nothing where it was removed.
+    """
+
+    result: dict[str, Any]
+    report: str
+
+
+def read_outcome(record: RunRecord) -> Outcome | None:
+    """The result and the report of a run; None while there is no result.
+
+    Raises:
+        ReportError: `unreadable_record`.
+    """
+    try:
+        result = record.result()
+    except ReportError as error:
+        if error.code == "no_result":
+            return None
+        raise
+    path = record.folder / "report.md"
+    return Outcome(result, path.read_text(encoding="utf-8") if path.is_file() else "")

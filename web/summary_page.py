@@ -1,0 +1,59 @@
+"""Page `/llm_summary`: the newest summary of the ensemble, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nicegui import run, ui
+
+from prompts import Words
+from web.frame import SUMMARY_PATH, Site, Table, Text, card, command, fact, frame
+from web.listing import newest_summary
+
+EXAMPLE = "threadx ensemble run --data sample"
+VERDICTS = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
+LISTS = ("key_drivers", "recommendations", "tensions", "limits")
+COLUMNS = ("source", "symbol", "horizon", "score", "prediction", "rationale")
+
+
+def hour_in_words(words: Words, hour: str) -> str:
+    """`2026112104` as a date and an hour."""
+    return words("web.moment", date=f"{hour[:4]}-{hour[4:6]}-{hour[6:8]}", hour=f"{hour[8:]}:00")
+
+
+def _draw(words: Words, told: dict[str, Any]) -> None:
+    with ui.element("div").classes("tx-facts"):
+        for name in VERDICTS:
+            fact(words(f"ensemble.face.{name}"), words(f"ensemble.value.{told[name]}"))
+    for name in LISTS:
+        if told.get(name):
+            with card(words(f"ensemble.face.{name}")), ui.element("ul").classes("tx-list"):
+                for entry in told[name]:
+                    Text("li", entry)
+    with card(words("ensemble.face.contributors")):
+        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[3])
+        for row in told["contributors"]:
+            cells = [words.number(row[name]) if name == "score" else str(row[name]) for name in COLUMNS]
+            table.row(cells)
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+    words = site.words
+
+    @ui.page(SUMMARY_PATH)
+    async def summary_page() -> None:
+        found = await run.io_bound(newest_summary, site.home)
+        with frame(site, words("web.summary.title"), SUMMARY_PATH):
+            if found is None:
+                Text("p", words("web.summary.none"))
+                command(EXAMPLE)
+                return
+            moment = hour_in_words(words, found.hour)
+            if found.summary is None:
+                Text("p", words("web.summary.unreadable", moment=moment), "tx-warn")
+                command(EXAMPLE)
+                return
+            Text("p", words("web.summary.hour", moment=moment), "tx-soft")
+            Text("p", words("web.summary.intro"), "tx-soft")
+            _draw(words, found.summary)
