@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -177,7 +178,7 @@ def _from_json(content: Any) -> pd.DataFrame:
     raise ValueError("expected a list of rows or a table of columns")
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _read_csv,
     ".parquet": pd.read_parquet,
     ".feather": pd.read_feather,

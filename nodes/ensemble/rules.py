@@ -7,7 +7,7 @@ the text catalogue, so that both languages tell the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from nodes.ensemble.schemas import (
     Concern,
@@ -24,8 +24,13 @@ from prompts import Words
 
 Evidence = Mapping[str, Any]
 
-EXPANSION, DISINFLATION, CONTRACTION, UNCERTAIN = get_args(Regime)
-LOW, MEDIUM, HIGH = get_args(Level)
+EXPANSION: Regime = "expansion_modérée"
+DISINFLATION: Regime = "désinflation"
+CONTRACTION: Regime = "contraction"
+UNCERTAIN: Regime = "incertain"
+LOW: Level = "low"
+MEDIUM: Level = "medium"
+HIGH: Level = "high"
 
 _FULL_BREADTH = 6
 _FALLING_INFLATION = 0.002  # 0.2 points between the nearest horizon and the farthest
@@ -39,7 +44,7 @@ def technical(evidence: Evidence) -> TechnicalReport:
 
     def share(row: Evidence) -> float:
         size = abs(row["final_score"]) / largest if row["final_score"] is not None else row["confidence"]
-        return (0.1 + size) / (2.0 if _contradicted(row) else 1.0)
+        return float(0.1 + size) / (2.0 if _contradicted(row) else 1.0)
 
     def stance(horizon: str) -> Stance:
         voters = [row for row in rows if row["horizon"] == horizon] or rows
