@@ -51,6 +51,7 @@ class Dataset(BaseModel):
         first: ISO time of the first development row.
         development_last: ISO time of the last development row.
         last: ISO time of the last row of all.
+        zone: time zone of the times, empty when they have none; equal content may be stored under another one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +67,7 @@ class Dataset(BaseModel):
     first: str
     development_last: str
     last: str
+    zone: str
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -118,6 +120,7 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
             first=frame.index[0].isoformat(),
             development_last=development.index[-1].isoformat(),
             last=frame.index[-1].isoformat(),
+            zone="" if (zone := pd.DatetimeIndex(frame.index).tz) is None else str(zone),
         )
         _store(folder, dataset.development_hash, development)
         if dataset.holdout_hash:
@@ -138,7 +141,7 @@ def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:
     Raises:
         MarketError: `missing_dataset`, `damaged_dataset`.
     """
-    return _load(_folder(home), dataset.development_hash)
+    return _in_zone(_load(_folder(home), dataset.development_hash), dataset.zone)
 
 
 def open_holdout(dataset: Dataset, home: Path) -> tuple[pd.DataFrame, int]:
@@ -169,7 +172,7 @@ def open_holdout(dataset: Dataset, home: Path) -> tuple[pd.DataFrame, int]:
         log.write(json.dumps(line) + "\n")
         log.flush()
         os.fsync(log.fileno())
-    vault = _load(folder, dataset.holdout_hash)
+    vault = _in_zone(_load(folder, dataset.holdout_hash), dataset.zone)
     return pd.concat([development, vault]), dataset.development_rows + dataset.embargo_rows
 
 
@@ -238,6 +241,16 @@ def _remember(split: Split, name: str, times: np.ndarray, folder: Path) -> None:
         if not any(spans[other][0] <= low and high <= spans[other][1] for other in kept):
             kept.append(candidate)
     split.developments = kept
+
+
+def _in_zone(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """The rows with the zone they were registered with; the hash sees UTC only."""
+    index = pd.DatetimeIndex(rows.index)
+    if zone:
+        index = (index.tz_localize("UTC") if index.tz is None else index).tz_convert(zone)
+    elif index.tz is not None:
+        index = index.tz_convert(None)
+    return rows.set_axis(index)
 
 
 def _in_zone_of(moment: pd.Timestamp, frame: pd.DataFrame) -> pd.Timestamp:
