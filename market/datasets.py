@@ -51,7 +51,7 @@ class Dataset(BaseModel):
         first: ISO time of the first development row.
         development_last: ISO time of the last development row.
         last: ISO time of the last row of all.
-        zone: time zone of the times, empty when they have none; equal content may be stored under another one.
+        zone: time zone of the times, empty when they have none; the stored file may have another one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -53,9 +53,9 @@ class Context(BaseModel):
     language: Annotated[
         Language, Field(title="Language", description="Language of prompts, report and summary: fr or en.")
     ] = _environment("THREADX_LANGUAGE", "fr")
-    home: Annotated[
-        str, Field(title="Data folder", description="Where every file of ThreadX lives.")
-    ] = _environment("THREADX_HOME", "data")
+    home: Annotated[str, Field(title="Data folder", description="Where every file of ThreadX lives.")] = (
+        _environment("THREADX_HOME", "data")
+    )
     ollama_base_url: Annotated[
         str, Field(title="Ollama address", description="Where the Ollama server listens.")
     ] = _environment("OLLAMA_HOST", "http://127.0.0.1:11434")
@@ -133,7 +133,8 @@ class OptimizationContext(Context):
         float, Field(title="Target score", ge=0.0, le=10.0, description="Stop when the score reaches it.")
     ] = 8.0
     fee_bps: Annotated[
-        float, Field(title="Fee (bps)", ge=0.0, le=1000.0, description="Fee a side, basis points of notional.")
+        float,
+        Field(title="Fee (bps)", ge=0.0, le=1000.0, description="Fee a side, basis points of notional."),
     ] = 10.0
     slippage_bps: Annotated[
         float,

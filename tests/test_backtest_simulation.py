@@ -306,7 +306,14 @@ CASES = [
     Case(
         # True ranges of bars 1 and 2 are 2 and 4: with period 2 the ATR of bar 2 is 3. Entry 100, stop 100 - 2 × 3.
         "ATR levels use the ATR of the signal's bar",
-        [flat(100), (100, 101, 99, 100), (100, 102, 98, 100), (100, 120, 99, 100), (100, 101, 93, 95), flat(95)],
+        [
+            flat(100),
+            (100, 101, 99, 100),
+            (100, 102, 98, 100),
+            (100, 120, 99, 100),
+            (100, 101, 93, 95),
+            flat(95),
+        ],
         [1, 0, 1, 0, 0, 0],
         [("long", 3, 100.0, 4, 94.0, "stop", 2)],
         risk={"stop_loss_atr": 2.0, "atr_period": 2},

@@ -13,10 +13,7 @@ from prompts.texts import catalogue
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = sorted({path.name.split(".")[0] for path in (ROOT / "prompts/texts").glob("*.toml")})
 PROMPTS = sorted(
-    {
-        f"{path.parent.name}/{path.name.split('.')[0]}"
-        for path in (ROOT / "prompts").glob("*/*.md")
-    }
+    {f"{path.parent.name}/{path.name.split('.')[0]}" for path in (ROOT / "prompts").glob("*/*.md")}
 )
 DOUBLE_PUNCTUATION = (" :", " ;", " !", " ?", " »", "« ", " %")
 

@@ -43,7 +43,9 @@ def _usage_line(error: click.ClickException, words: Words) -> str:
         case click.NoSuchOption(option_name=name):
             line = words("command.usage.no_such_option", name=name)
         case click.MissingParameter(param=param):
-            line = words("command.usage.missing", name=param.make_metavar(error.ctx) if param and error.ctx else "?")
+            line = words(
+                "command.usage.missing", name=param.make_metavar(error.ctx) if param and error.ctx else "?"
+            )
         case click.BadParameter(param=param):
             named = param.opts[0] if param else "?"
             line = words("command.usage.bad_value", name=named, reason=error.message)

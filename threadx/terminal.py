@@ -57,7 +57,9 @@ class Terminal:
     @contextmanager
     def progress(self) -> Iterator[Watcher]:
         """A watcher for `start_optimization` that shows each event as it happens."""
-        status = self.err.status(escape(self.words("command.progress.loading"))) if self.err.is_terminal else None
+        status = (
+            self.err.status(escape(self.words("command.progress.loading"))) if self.err.is_terminal else None
+        )
         if status:
             status.start()
         try:
@@ -139,7 +141,10 @@ class Terminal:
                     self.out.print(f"• {escape(line)}", highlight=False)
         self.table(
             words("ensemble.face.contributors"),
-            [words(f"ensemble.column.{name}") for name in ("source", "symbol", "horizon", "score", "prediction", "rationale")],
+            [
+                words(f"ensemble.column.{name}")
+                for name in ("source", "symbol", "horizon", "score", "prediction", "rationale")
+            ],
             [
                 [
                     row["source"],

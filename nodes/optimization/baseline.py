@@ -12,17 +12,37 @@ from nodes.context import OptimizationContext
 from nodes.optimization.backtest_tool import backtest_development
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
+from reports.record import RunRecord
 
 
 def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Backtest the initial strategy on development data; bad data or too few bars end the run here."""
+    """Backtest the initial strategy on development data, then begin the record.
+
+    In this order: data or a strategy that the engine refuses leave no run behind.
+    """
     context = OptimizationContext.of(runtime.context)
     found = backtest_development(
         StrategySpec.model_validate(state["initial"]), Dataset.model_validate(state["dataset"]), context
     )
+    run = state["run_id"]
+    RunRecord(context.home_path, run).start(
+        {
+            "graph": "optimization",
+            "input": state["request"],
+            "context": context.model_dump(mode="json"),
+        }
+    )
     record(
         context,
-        state["run_id"],
+        run,
+        "i00.load",
+        "started",
+        "load",
+        data={"dataset": state["dataset"], "strategy": state["initial"]},
+    )
+    record(
+        context,
+        run,
         "i00.baseline",
         "backtest",
         "baseline",

@@ -1,4 +1,4 @@
-"""Node `load`: prices, their split, the strategy to start from, and the run's folder."""
+"""Node `load`: prices, their split, and the strategy to start from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from market.errors import MarketError
 from market.prices import read_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
-from nodes.recording import record
 from providers import parse_reference
-from reports.record import RunRecord
 
 DATASET_PREFIX = "dataset:"
 
@@ -39,7 +37,7 @@ def initial_strategy(given: OptimizationInput) -> StrategySpec:
 
 
 def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Read and split the prices, build the strategy, begin the record.
+    """Read and split the prices, build the strategy, name the run.
 
     Bad input is raised as the room's own error: there is nothing to go on with.
     """
@@ -59,24 +57,10 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
         )
     if dataset.holdout_rows == 0:
         raise MarketError("no_holdout", symbol=dataset.symbol, boundary=dataset.boundary)
-    run = state.run or new_run_name()
-    RunRecord(context.home_path, run).start(
-        {
-            "graph": "optimization",
-            "input": {**state.model_dump(mode="json"), "run": run},
-            "context": context.model_dump(mode="json"),
-        }
-    )
-    record(
-        context,
-        run,
-        "i00.load",
-        "started",
-        "load",
-        data={"dataset": dataset.model_dump(mode="json"), "strategy": spec.model_dump(mode="json")},
-    )
+    request = state.model_copy(update={"run": state.run or new_run_name()})
     return {
-        "run_id": run,
+        "run_id": request.run,
+        "request": request.model_dump(mode="json"),
         "dataset": dataset.model_dump(mode="json"),
         "initial": spec.model_dump(mode="json"),
         "history": [],

@@ -68,6 +68,7 @@ class OptimizationState(TypedDict, total=False):
     """One writer a key, named beside it."""
 
     run_id: str  # load
+    request: dict[str, Any]  # load: OptimizationInput as JSON, with the run's name: what a resume starts from
     dataset: dict[str, Any]  # load: market.datasets.Dataset as JSON
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
     baseline: dict[str, Any]  # baseline: figures of the initial strategy

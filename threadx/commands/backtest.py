@@ -103,7 +103,9 @@ def command(words: Words) -> click.Command:
         if json_path != "-":
             part = words("command.part.all" if whole else "command.part.development")
             Terminal(words).table(
-                words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part),
+                words(
+                    "command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part
+                ),
                 [words("report.table.metric"), words("report.table.value")],
                 [
                     [words("report.metric.score"), words.number(found["score"])],

@@ -99,16 +99,16 @@ def strategy(words: Words) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         for option in (
-            click.option("--fill", type=click.Choice(["next_open", "close"]), help=words("command.option.fill")),
+            click.option(
+                "--fill", type=click.Choice(["next_open", "close"]), help=words("command.option.fill")
+            ),
             click.option("--slippage-bps", type=float, help=words("command.option.slippage_bps")),
             click.option("--fee-bps", type=float, help=words("command.option.fee_bps")),
             click.option("--exit-short", metavar="EXPR", help=words("command.option.exit_short")),
             click.option("--entry-short", metavar="EXPR", help=words("command.option.entry_short")),
             click.option("--exit-long", metavar="EXPR", help=words("command.option.exit_long")),
             click.option("--entry-long", metavar="EXPR", help=words("command.option.entry_long")),
-            click.option(
-                "--strategy-file", type=click.Path(), help=words("command.option.strategy_file")
-            ),
+            click.option("--strategy-file", type=click.Path(), help=words("command.option.strategy_file")),
             click.option(
                 "--param",
                 "-p",
@@ -176,7 +176,9 @@ def chosen_strategy(
         risk_names = Risk.model_fields
         return StrategySpec(
             name="own",
-            params={key: value for key, value in values.items() if key not in risk_names and value is not None},
+            params={
+                key: value for key, value in values.items() if key not in risk_names and value is not None
+            },
             risk={key: value for key, value in values.items() if key in risk_names},
             **conditions,
         )
