@@ -282,7 +282,7 @@ def window_extreme(values: Floats, sign: float, period: int) -> Floats:
 
 @kernel
 def unbroken_trend(values: Floats, sign: float, period: int) -> Floats:
-    """1 where each of the last `period` changes was up (sign 1) or down (sign -1), else 0; NaN until known."""
+    """1 where each of the last `period` changes was up (sign 1) or down (sign -1), else 0; NaN if unknown."""
     size = values.size
     out = np.full(size, np.nan)
     run = 0

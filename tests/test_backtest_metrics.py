@@ -1,0 +1,161 @@
+"""Metrics against empyrical-reloaded and against their formulas, on ordinary and on pathological curves."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtest import BacktestError, Metrics, StrategySpec, periods_per_year, run_backtest
+from backtest.simulation import BARS, ENTRY_PRICE, METRICS, PROFIT, SIZE, TRADE_COLUMNS, measure
+
+with warnings.catch_warnings():
+    # Its imports of optional parts warn on some versions of pandas.
+    warnings.simplefilter("ignore")
+    import empyrical
+
+NO_TRADES = np.empty((0, TRADE_COLUMNS))
+
+
+def measured(equity: Any, capital: float, trades: Any = NO_TRADES, year: float = 252.0) -> Metrics:
+    out = np.full(len(METRICS), 123.0)
+    measure(np.asarray(equity, dtype=float), capital, trades, len(trades), year, out)
+    return Metrics.from_values(out.tolist())
+
+
+def same(found: float | None, wanted: float) -> None:
+    if not np.isfinite(wanted):
+        assert found is None
+    else:
+        assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def compare(equity: Any, capital: float) -> Metrics:
+    values = np.concatenate(([capital], equity))
+    returns = values[1:] / values[:-1] - 1.0
+    found = measured(equity, capital)
+    with np.errstate(all="ignore"):
+        same(found.sharpe_ratio, empyrical.sharpe_ratio(returns))
+        same(found.sortino_ratio, empyrical.sortino_ratio(returns))
+        same(found.max_drawdown, empyrical.max_drawdown(returns))
+        same(found.calmar_ratio, empyrical.calmar_ratio(returns))
+        same(found.cagr, empyrical.cagr(returns))
+        same(found.volatility, empyrical.annual_volatility(returns))
+        same(found.total_return, empyrical.cum_returns_final(returns))
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(50, 200), min_size=3, max_size=60).filter(lambda one: len(set(one)) > 2))
+def test_agrees_with_empyrical(values: list[int]) -> None:
+    compare(np.array(values, dtype=float), 100.0)
+
+
+def test_no_movement() -> None:
+    found = compare(np.full(10, 100.0), 100.0)
+    assert found.sharpe_ratio is None
+    assert found.sortino_ratio is None
+    assert found.calmar_ratio is None
+    assert (found.volatility, found.max_drawdown, found.total_return) == (0.0, 0.0, 0.0)
+
+
+def test_only_losses() -> None:
+    found = compare(100.0 * 0.99 ** np.arange(1, 40) * np.where(np.arange(39) % 2, 1.0, 0.999), 100.0)
+    assert found.sharpe_ratio is not None
+    assert found.sharpe_ratio < 0
+
+
+def test_the_same_gain_on_every_bar_has_no_sharpe_ratio() -> None:
+    """Its deviation is rounding noise; a ratio of 1e15 would be one too."""
+    assert measured(100.0 * 1.01 ** np.arange(1, 40), 100.0).sharpe_ratio is None
+
+
+def test_a_lost_account() -> None:
+    found = measured([100.0, 50.0, 0.0, 0.0], 100.0)
+    returns = np.array([0.0, -0.5, -1.0, 0.0])
+    assert found.total_return == found.cagr == found.max_drawdown == -1.0
+    assert found.sharpe_ratio == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(252))
+
+
+def test_one_bar() -> None:
+    found = measured([110.0], 100.0, year=1.0)
+    assert (found.sharpe_ratio, found.volatility) == (None, None)
+    assert found.total_return == pytest.approx(0.1)
+    assert found.cagr == pytest.approx(0.1)
+
+
+def test_trades() -> None:
+    rows = np.zeros((4, TRADE_COLUMNS))
+    rows[:, PROFIT] = [30.0, -10.0, 0.0, -5.0]
+    rows[:, SIZE] = 2.0
+    rows[:, ENTRY_PRICE] = 50.0
+    rows[:, BARS] = [1, 2, 1, 1]
+    found = measured(np.full(10, 100.0), 100.0, rows)
+    assert found.n_trades == 4
+    assert found.win_rate == 0.25
+    assert found.profit_factor == 2.0
+    assert found.expectancy == 3.75
+    assert found.avg_trade == pytest.approx(0.0375)
+    assert (found.best_trade, found.worst_trade) == (pytest.approx(0.3), pytest.approx(-0.1))
+    assert found.exposure == 0.5
+
+
+def test_without_a_loss_the_profit_factor_is_undefined_and_without_a_trade_all_are() -> None:
+    rows = np.zeros((1, TRADE_COLUMNS))
+    rows[:, [PROFIT, SIZE, ENTRY_PRICE]] = 1.0
+    assert measured([101.0], 100.0, rows).profit_factor is None
+    none = measured([100.0], 100.0)
+    assert (none.win_rate, none.expectancy, none.avg_trade, none.best_trade, none.worst_trade) == (None,) * 5
+    assert Metrics(**none.to_dict()) == none  # type: ignore[arg-type]
+
+
+def test_buy_and_hold_is_the_price() -> None:
+    close = np.array([100.0, 101.0, 99.0, 104.0, 103.0, 108.0])
+    index = pd.date_range("2024-01-01", periods=6, freq="D")
+    df = pd.DataFrame({"open": close, "high": close, "low": close, "close": close}, index=index)
+    result = run_backtest(df, StrategySpec.preset("buy_and_hold"), fill="close", initial_capital=100.0)
+    np.testing.assert_allclose(result.equity, close, rtol=1e-12)
+    assert result.metrics.n_trades == 1
+    assert result.metrics.exposure == pytest.approx(5 / 6)
+
+
+def days(freq: str, periods: int, tz: str | None = None) -> pd.DatetimeIndex:
+    return pd.date_range("2024-01-01", periods=periods, freq=freq, tz=tz)
+
+
+def session(periods: int) -> pd.DatetimeIndex:
+    stamps = [day + pd.Timedelta(hours=9.5 + 0.5 * bar) for day in days("B", periods) for bar in range(13)]
+    return pd.DatetimeIndex(stamps)
+
+
+CALENDARS: dict[str, tuple[pd.DatetimeIndex, float]] = {
+    "stocks, daily": (days("B", 100), 252.0),
+    "crypto, daily": (days("D", 100, "UTC"), 365.0),
+    "crypto, 30 minutes": (days("30min", 2_000, "UTC"), 365.0 * 48),
+    "crypto, 4 hours, two days": (days("4h", 12), 365.0 * 6),
+    "stocks, 13 half hours a day": (session(30), 252.0 * 13),
+    "currencies, hourly, five days a week": (
+        days("h", 24 * 28)[days("h", 24 * 28).day_of_week < 5],
+        252.0 * 24,
+    ),
+    "weekly": (days("W", 60), 52.0),
+    "monthly": (days("MS", 30), 12.0),
+    "quarterly": (days("QS", 12), 4.0),
+    "yearly": (days("YS", 6), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", CALENDARS)
+def test_bars_a_year(name: str) -> None:
+    index, wanted = CALENDARS[name]
+    assert periods_per_year(index) == pytest.approx(wanted)
+
+
+def test_one_bar_has_no_frequency() -> None:
+    with pytest.raises(BacktestError, match="unknown_periodicity"):
+        periods_per_year(days("D", 1))
