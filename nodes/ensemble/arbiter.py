@@ -34,6 +34,8 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     if state.get("errors"):
         review = words(
             "ensemble.check.review",
+            # The number also keeps the cache from giving the same refused answer again.
+            turn=len(before),
             errors="\n".join(f"- {error}" for error in state["errors"]),
             draft=json.dumps(state["draft"], ensure_ascii=False),
         )

@@ -24,9 +24,8 @@ def known_limits(state: EnsembleState, words: Words, *, removed: int, completed:
     for agent in AGENTS:
         if turns[agent]["status"] != "answered":
             reason = words(f"ensemble.limit.reason_{turns[agent]['status']}")
-            found.append(
-                words("ensemble.limit.silent", agent=words(f"ensemble.agent.{agent}"), reason=reason)
-            )
+            silent = words("ensemble.limit.silent", agent=words(f"ensemble.agent.{agent}"), reason=reason)
+            found.append(silent[0].upper() + silent[1:])
     by_rules = [
         agent for agent in AGENTS if turns[agent]["status"] == "answered" and turns[agent]["degraded"]
     ]
@@ -44,7 +43,7 @@ def known_limits(state: EnsembleState, words: Words, *, removed: int, completed:
     found += _readings(state["notices"], words)
     if len(found) > MOST:
         found = [*found[: MOST - 1], words("ensemble.limit.more", count=len(found) - MOST + 1)]
-    return [sentence[0].upper() + sentence[1:LONGEST] for sentence in found]
+    return [sentence[:LONGEST] for sentence in found]
 
 
 def _sources(state: EnsembleState, words: Words) -> list[str]:
