@@ -101,14 +101,13 @@ class Table:
     Args:
         head: names of the columns.
         numbers: columns, from 0, whose cells are figures.
-        stacked: whether rows become cards on a phone; a matrix of figures is scrolled instead.
     """
 
-    def __init__(self, head: Sequence[str], numbers: Sequence[int] = (), *, stacked: bool = True) -> None:
+    def __init__(self, head: Sequence[str], numbers: Sequence[int] = ()) -> None:
         self.head = head
         self.numbers = frozenset(numbers)
         scroll = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")
-        with scroll, ui.element("table").classes("tx-cards" if stacked else ""):
+        with scroll, ui.element("table").classes("tx-cards"):
             with ui.element("thead"), ui.element("tr"):
                 for position, name in enumerate(head):
                     attribute(Text("th", name, self._class(position)), "scope", "col")

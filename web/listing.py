@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from nodes.ensemble.schemas import LLMEnsembleSummary
 from reports.errors import ReportError
 from reports.record import RunRecord, runs_folder
 
@@ -66,11 +68,11 @@ class FoundSummary:
 
     Attributes:
         hour: `YYYYMMDDHH`, UTC.
-        summary: its content, or None where the file is damaged.
+        summary: its content, or None where the file is damaged or of another schema.
     """
 
     hour: str
-    summary: dict[str, Any] | None
+    summary: LLMEnsembleSummary | None
 
 
 def newest_summary(home: Path) -> FoundSummary | None:
@@ -84,10 +86,10 @@ def newest_summary(home: Path) -> FoundSummary | None:
         return None
     hour = max(hours)
     try:
-        summary = json.loads(hours[hour].read_text(encoding="utf-8"))
-    except ValueError:
+        summary = LLMEnsembleSummary.model_validate_json(hours[hour].read_bytes())
+    except ValidationError:
         return FoundSummary(hour, None)
-    return FoundSummary(hour, summary if isinstance(summary, dict) else None)
+    return FoundSummary(hour, summary)
 
 
 class LogReader:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from nicegui import run as threads
 from nicegui import ui
+from nicegui.element import Element
 
 from prompts import Words
 from reports.errors import ReportError
 from reports.markdown import figures_table
 from reports.record import RunRecord
-from web.frame import RUNS_PATH, Site, Table, Text, anchor, card, fact, frame, not_found
+from web.frame import RUNS_PATH, Site, Table, Text, anchor, attribute, card, fact, frame, not_found
 from web.listing import LogReader, Outcome, read_outcome
 from web.narration import clock, line
 from web.run_view import ON_ITS_WAY, RunView, Trial, Turn
@@ -19,6 +20,13 @@ LONGEST_BUILD = 30.0
 """Seconds a page may take to read a long log before it is first shown."""
 
 _TONES = {"plain": "grey-6", "good": "positive", "bad": "negative", "end": "primary"}
+
+
+def _scrolled() -> tuple[Element, Element]:
+    """A box of limited height that follows its end, and what to fill."""
+    box = attribute(ui.element("div").classes("tx-tall tx-live"), "tabindex", "0")
+    with box:
+        return box, ui.element("div")
 
 
 class RunBoard:
@@ -36,6 +44,7 @@ class RunBoard:
         self._turns = 0
         self._events = 0
         self._heading = -1
+        self._about = Text("p", "")
         self._state = Text("p", "", "tx-soft")
         self._warning = Text("p", words("report.degraded"), "tx-warn")
         self._warning.set_visibility(False)
@@ -52,14 +61,25 @@ class RunBoard:
             self._trials = Table([words(f"web.trials.{column}") for column in columns], numbers=[2, 3])
         with card(words("web.section.debate")):
             self._no_debate = Text("p", words("web.debate.none"), "tx-soft")
-            self._debate = ui.element("div")
+            self._debate_scroll, self._debate = _scrolled()
         with card(words("web.section.timeline")):
-            self._timeline = ui.timeline()
+            self._timeline_scroll, inside = _scrolled()
+            with inside:
+                self._timeline = ui.timeline()
         self._report = ui.element("div")
 
     def draw(self) -> None:
         """Bring the page up to date with the view."""
         view, words = self.view, self.words
+        if view.dataset is not None and view.strategy is not None:
+            self._about.set_text(
+                words(
+                    "web.run.about",
+                    strategy=view.strategy,
+                    symbol=view.dataset["symbol"],
+                    timeframe=view.dataset["timeframe"],
+                )
+            )
         self._state.set_text(self._state_line())
         self._warning.set_visibility(view.degraded)
         if view.initial_score is not None:
@@ -157,9 +177,11 @@ class RunBoard:
     def close(self, outcome: Outcome) -> None:
         """Draw what only a finished run has: the figures on both parts of the data, and the report."""
         words = self.words
+        for scroll in (self._debate_scroll, self._timeline_scroll):
+            scroll.classes(remove="tx-live")
         head, rows = figures_table(outcome.result, words)
         with self._verdict, card(words("web.section.verdict")):
-            table = Table(head, numbers=range(1, len(head)), stacked=False)
+            table = Table(head, numbers=range(1, len(head)))
             for row in rows:
                 table.row(row)
             Text("p", words("report.holdout_note"), "tx-soft")

@@ -66,6 +66,7 @@ class RunView:
     Attributes:
         events: everything taken, in order.
         dataset: symbol, timeframe, rows and hashes; None before the data is read.
+        strategy: name of the strategy the run began with.
         initial_score: score of the strategy the run began with.
         score: the champion's score so far.
         iteration: the one at work.
@@ -79,6 +80,7 @@ class RunView:
 
     events: list[dict[str, Any]] = field(default_factory=list)
     dataset: dict[str, Any] | None = None
+    strategy: str | None = None
     initial_score: float | None = None
     score: float | None = None
     iteration: int = 0
@@ -106,6 +108,7 @@ class RunView:
         match kind:
             case "started":
                 self.dataset = data.get("dataset")
+                self.strategy = data.get("strategy", {}).get("name")
                 self.at_work = "baseline"
             case "role_called":
                 self.at_work = node

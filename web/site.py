@@ -21,7 +21,7 @@ from prompts.texts import catalogue
 from web import run_page, runs_page, summary_page
 from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
 
-ROOMS = ("backtest", "command", "optimization", "report", "reports", "web")
+ROOMS = ("backtest", "command", "ensemble", "optimization", "report", "reports", "web")
 
 # Nothing is fetched from anywhere else, even where a model's text in a report asks for it. Vue compiles its
 # templates in the browser, which is what the 'unsafe' words are for.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nicegui import run, ui
 
+from nodes.ensemble.schemas import LLMEnsembleSummary
 from prompts import Words
 from web.frame import SUMMARY_PATH, Site, Table, Text, card, command, fact, frame
 from web.listing import newest_summary
@@ -13,7 +12,7 @@ from web.listing import newest_summary
 EXAMPLE = "threadx ensemble run --data sample"
 VERDICTS = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
 LISTS = ("key_drivers", "recommendations", "tensions", "limits")
-COLUMNS = ("source", "symbol", "horizon", "score", "prediction", "rationale")
+COLUMNS = ("source", "model", "symbol", "horizon", "score", "prediction", "rationale")
 
 
 def hour_in_words(words: Words, hour: str) -> str:
@@ -21,20 +20,29 @@ def hour_in_words(words: Words, hour: str) -> str:
     return words("web.moment", date=f"{hour[:4]}-{hour[4:6]}-{hour[6:8]}", hour=f"{hour[8:]}:00")
 
 
-def _draw(words: Words, told: dict[str, Any]) -> None:
+def _draw(words: Words, told: LLMEnsembleSummary) -> None:
     with ui.element("div").classes("tx-facts"):
         for name in VERDICTS:
-            fact(words(f"ensemble.face.{name}"), words(f"ensemble.value.{told[name]}"))
+            fact(words(f"ensemble.face.{name}"), words(f"ensemble.value.{getattr(told, name)}"))
     for name in LISTS:
-        if told.get(name):
+        if lines := getattr(told, name):
             with card(words(f"ensemble.face.{name}")), ui.element("ul").classes("tx-list"):
-                for entry in told[name]:
+                for entry in lines:
                     Text("li", entry)
     with card(words("ensemble.face.contributors")):
-        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[3])
-        for row in told["contributors"]:
-            cells = [words.number(row[name]) if name == "score" else str(row[name]) for name in COLUMNS]
-            table.row(cells)
+        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4])
+        for row in told.contributors:
+            table.row(
+                [
+                    row.source,
+                    row.model,
+                    row.symbol,
+                    row.horizon,
+                    words.number(row.score),
+                    words(f"ensemble.value.{row.prediction}"),
+                    row.rationale,
+                ]
+            )
 
 
 def register(site: Site) -> None:
