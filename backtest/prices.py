@@ -192,7 +192,7 @@ def periods_per_year(index: pd.DatetimeIndex) -> float:
 
     The median distance is the length of a bar. From a day on: 365 or 252 for daily bars with or without
     weekends, 52 weekly, 12 monthly, 4 quarterly, 1 yearly. Within the day: a year of 365 full days where
-    weekends are traded, or where the data is too short to tell; otherwise 252 days of the median count of bars.
+    weekends are traded, or where the data is too short to tell; otherwise 252 days of the median bar count.
 
     Raises:
         RequestError: `unknown_periodicity`, with fewer than two bars, or bars more than 500 days apart.

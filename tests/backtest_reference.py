@@ -1,6 +1,6 @@
 """A slow simulator in plain Python, written from the design's rules and not from the kernel.
 
-It keeps positions as dictionaries, lists every level that may close one, and lets the rules choose among them.
+It keeps positions as dictionaries, lists every level that may close one, and lets the rules choose.
 """
 
 from __future__ import annotations

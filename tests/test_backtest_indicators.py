@@ -70,7 +70,7 @@ TALIB: dict[str, Reference] = {
     "lowest(volume, 7)": lambda p: talib.MIN(p.volume, 7),
     "change(close, 5)": lambda p: talib.MOM(p.close, 5),
 }
-# A MACD is a difference of averages near 100: its own rounding, relative to itself, grows where it crosses zero.
+# A MACD is a difference of averages near 100: relative to itself its rounding grows where it crosses 0.
 ROOM = {"macd": 1e-11, "macd_signal": 1e-11, "macd_histogram": 1e-11, "change": 1e-13}
 
 
@@ -85,7 +85,7 @@ def test_agrees_with_talib(expression: str) -> None:
     assert np.isnan(found).sum() == warm_up(node)
 
 
-# TA-Lib takes variances and ranges below 1e-14 for zero and squares raw prices: it is no oracle for deviations there.
+# TA-Lib takes variances and ranges below 1e-14 for zero and squares raw prices: no oracle for deviations.
 STABLE = [
     name
     for name in TALIB
@@ -103,7 +103,7 @@ def test_keeps_its_digits_on_tiny_prices(expression: str) -> None:
 def test_keeps_its_digits_on_a_large_offset(expression: str) -> None:
     prices = walk_of(1.0, 1e8)
     wanted = TALIB[expression](prices)
-    # One unit in the last place of 1e8 is 1.5e-8; averages of prices and differences of them cannot be nearer.
+    # One unit in the last place of 1e8 is 1.5e-8; averages of prices cannot be nearer.
     np.testing.assert_allclose(series(expression, prices), wanted, rtol=1e-9, atol=1e-6)
 
 

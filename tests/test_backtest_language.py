@@ -1,7 +1,8 @@
-"""The strategy language: canonical form, errors with their position, and its truth against a bar-by-bar reading."""
+"""The strategy language: canonical form, errors with their position, and its truth, bar by bar."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -270,7 +271,7 @@ class Slow:
                 known = [one for one in values if one is not None]
                 if len(known) < len(values):
                     return None
-                pairs = zip(known, known[1:], strict=False)
+                pairs = itertools.pairwise(known)
                 return all(new > old if function == "rising" else new < old for new, old in pairs)
         raise AssertionError(node)
 

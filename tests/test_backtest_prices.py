@@ -33,7 +33,10 @@ FORMS: dict[str, tuple[pd.DataFrame, pd.DatetimeIndex]] = {
     "extra columns": (good(2).assign(trades=5, note="x"), NAIVE),
     "prices as text": (good(2).astype(str), NAIVE),
     "ISO text": (timed(["2024-03-01", "2024-03-02"], "date"), NAIVE),
-    "ISO text in UTC": (timed(["2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z"], "time"), NAIVE.tz_localize("UTC")),
+    "ISO text in UTC": (
+        timed(["2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z"], "time"),
+        NAIVE.tz_localize("UTC"),
+    ),
     "text with changing offsets": (
         timed(["2024-03-01T01:00:00+01:00", "2024-03-02T02:00:00+02:00"], "datetime"),
         NAIVE.tz_localize("UTC"),
@@ -44,7 +47,7 @@ FORMS: dict[str, tuple[pd.DataFrame, pd.DatetimeIndex]] = {
     "nanoseconds": (timed([EPOCH * 10**9, (EPOCH + 86_400) * 10**9]), NAIVE.tz_localize("UTC")),
     "float seconds": (timed([EPOCH + 0.0, EPOCH + 86_400.0]), NAIVE.tz_localize("UTC")),
     "named index of text": (good(2).set_axis(pd.Index(["2024-03-01", "2024-03-02"], name="Date")), NAIVE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -94,9 +97,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, int | None]] = {
     "high below low": (spoiled(3, high=90.0), "high_below_low", 4),
     "close above the high": (spoiled(2, close=110.0), "price_outside_range", 3),
     "open below the low": (spoiled(2, open=99.0), "price_outside_range", 3),
-    "no number": (lambda: good().astype({"close": object}).assign(close=["1"] * 5 + ["x"]), "not_a_number", 6),
+    "no number": (
+        lambda: good().astype({"close": object}).assign(close=["1"] * 5 + ["x"]),
+        "not_a_number",
+        6,
+    ),
     "negative volume": (spoiled(2, volume=-1.0), "bad_volume", 3),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

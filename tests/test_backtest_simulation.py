@@ -42,7 +42,7 @@ def flat(price: float) -> tuple[float, float, float, float]:
 
 @dataclass(frozen=True)
 class Case:
-    """One rule: bars and signals in; (side, entry bar, entry price, exit bar, exit price, reason, bars held) out."""
+    """One rule: bars and signals in; side, entry bar and price, exit bar and price, reason, bars held out."""
 
     name: str
     bars: list[tuple[float, float, float, float]]
@@ -304,7 +304,7 @@ CASES = [
         final=10_000.0,
     ),
     Case(
-        # True ranges of bars 1 and 2 are 2 and 4: with period 2 the ATR of bar 2 is 3. Entry 100, stop 100 - 2 × 3.
+        # True ranges of bars 1 and 2 are 2 and 4: the ATR over 2 at bar 2 is 3, the stop 100 - 2 × 3.
         "ATR levels use the ATR of the signal's bar",
         [
             flat(100),

@@ -40,9 +40,18 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "exit_without_entry",
     ),
     "syntax": (lambda: StrategySpec(name="x", entry_long="close >"), "expression_syntax"),
-    "unused parameter": (lambda: StrategySpec(name="x", params={"n": 3}, entry_long="close > 1"), "unknown_parameter"),
-    "reserved": (lambda: StrategySpec(name="x", params={"close": 3}, entry_long="close > 1"), "reserved_name"),
-    "twice": (lambda: StrategySpec(name="x", params={"n": 3, "N": 4}, entry_long="close > n"), "repeated_name"),
+    "unused parameter": (
+        lambda: StrategySpec(name="x", params={"n": 3}, entry_long="close > 1"),
+        "unknown_parameter",
+    ),
+    "reserved": (
+        lambda: StrategySpec(name="x", params={"close": 3}, entry_long="close > 1"),
+        "reserved_name",
+    ),
+    "twice": (
+        lambda: StrategySpec(name="x", params={"n": 3, "N": 4}, entry_long="close > n"),
+        "repeated_name",
+    ),
     "unknown change": (lambda: ma().evolve(params={"speed": 3}), "unknown_parameter"),
     "change out of order": (lambda: ma().evolve(params={"fast_period": 50}), "parameter_order"),
     "filter on no entry": (lambda: ma().with_filter("close > 1", side="short"), "no_entry"),
@@ -50,7 +59,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "negative fee": (lambda: Costs(fee_bps=-1), "parameter_out_of_bounds"),
     "unknown cost": (lambda: Costs(tax=1), "unknown_field"),  # type: ignore[call-arg]
     "validated from JSON": (lambda: StrategySpec.model_validate({"name": "x", "entry_long": 3}), "bad_field"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
