@@ -65,7 +65,7 @@ class RunBoard:
         with card(words("web.section.timeline")):
             self._timeline_scroll, inside = _scrolled()
             with inside:
-                self._timeline = ui.timeline()
+                self._timeline = ui.timeline(side="right")
         self._report = ui.element("div")
 
     def draw(self) -> None:
@@ -101,7 +101,7 @@ class RunBoard:
                     self._heading = event["iteration"]
                     if self._heading:
                         heading = words("web.debate.iteration", iteration=self._heading)
-                        ui.timeline_entry(heading=True, title=heading, tag="h3")
+                        ui.timeline_entry(heading, heading=True, tag="h3")
                 ui.timeline_entry(
                     told.body or None,
                     title=told.title,

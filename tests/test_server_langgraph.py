@@ -1,0 +1,243 @@
+"""Both graphs through the real `langgraph dev`: what Studio and any SDK client see of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_sync_client
+from langgraph_sdk.client import SyncLangGraphClient
+
+from nodes.ensemble.schemas import LLMEnsembleSummary
+from reports.record import RunRecord
+from tests.langgraph_server import Server, langgraph_server
+
+pytestmark = pytest.mark.server
+
+START = {"data": "sample:sp500", "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}}
+RULES = {"analyst": ["rules"], "strategist": ["rules"], "validator": ["rules"]}
+ENSEMBLE_RULES = {agent: ["rules"] for agent in ("technical", "macro", "sentiment", "quality", "arbiter")}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with langgraph_server(tmp_path_factory.mktemp("langgraph")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[SyncLangGraphClient]:
+    with get_sync_client(url=server.url) as opened:
+        yield opened
+
+
+def assistant(client: SyncLangGraphClient, graph: str) -> str:
+    (found,) = client.assistants.search(graph_id=graph)
+    return str(found["assistant_id"])
+
+
+def drawing(client: SyncLangGraphClient, graph: str) -> set[tuple[str, str, bool]]:
+    """Edges of the graph's drawing: (from, to, conditional)."""
+    drawn: dict[str, Any] = client.assistants.get_graph(assistant(client, graph), xray=True)
+    return {(edge["source"], edge["target"], edge.get("conditional", False)) for edge in drawn["edges"]}
+
+
+def test_both_graphs_are_assistants(client: SyncLangGraphClient) -> None:
+    assert {found["graph_id"] for found in client.assistants.search()} == {"optimization", "ensemble"}
+
+
+def test_drawing_of_the_optimisation_shows_its_decisions(client: SyncLangGraphClient) -> None:
+    assert drawing(client, "optimization") == {
+        ("__start__", "load", False),
+        ("load", "baseline", False),
+        ("baseline", "analyst", False),
+        ("analyst", "strategist", False),
+        ("strategist", "validator", True),
+        ("strategist", "backtest_variant", True),
+        ("strategist", "select", True),
+        ("validator", "backtest_variant", True),
+        ("validator", "select", True),
+        ("backtest_variant", "select", False),
+        ("select", "debate:__start__", True),
+        ("select", "converge", True),
+        ("debate:__start__", "debate:speak", False),
+        ("debate:speak", "debate:speak", True),
+        ("debate:speak", "debate:consensus", True),
+        ("debate:consensus", "converge", False),
+        ("converge", "analyst", True),
+        ("converge", "judge", True),
+        ("judge", "report", False),
+        ("report", "__end__", False),
+    }
+
+
+def test_drawing_of_the_ensemble_shows_four_agents_side_by_side(client: SyncLangGraphClient) -> None:
+    agents = ("technical", "macro", "sentiment", "quality")
+    assert drawing(client, "ensemble") == {
+        ("__start__", "gather", False),
+        *(("gather", agent, False) for agent in agents),
+        *((agent, "arbiter", False) for agent in agents),
+        ("arbiter", "check", False),
+        ("check", "arbiter", True),
+        ("check", "publish", True),
+        ("publish", "__end__", False),
+    }
+
+
+@pytest.mark.parametrize("graph", ["optimization", "ensemble"])
+@pytest.mark.parametrize("form", ["input_schema", "context_schema"])
+def test_every_field_of_a_form_has_a_title_and_a_help_text(
+    client: SyncLangGraphClient, graph: str, form: str
+) -> None:
+    schemas: dict[str, Any] = client.assistants.get_schemas(assistant(client, graph))
+    fields = schemas[form]["properties"]
+    assert fields
+    bare = [name for name, field in fields.items() if not (field.get("title") and field.get("description"))]
+    assert bare == []
+
+
+def test_context_form_has_bounds_choices_and_defaults(client: SyncLangGraphClient) -> None:
+    schemas: dict[str, Any] = client.assistants.get_schemas(assistant(client, "optimization"))
+    fields = schemas["context_schema"]["properties"]
+    assert (fields["max_iterations"]["minimum"], fields["max_iterations"]["maximum"]) == (1, 200)
+    assert (fields["target_score"]["minimum"], fields["target_score"]["maximum"]) == (0.0, 10.0)
+    assert fields["language"]["enum"] == ["fr", "en"]
+    assert fields["fill"]["enum"] == ["next_open", "close"]
+    assert fields["analyst"]["type"] == "array"
+    assert fields["analyst"]["default"] == ["ollama:deepseek-r1:70b", "rules"]
+    assert fields["use_validator"]["type"] == "boolean"
+
+
+def test_optimisation_streams_every_node_to_its_end(server: Server, client: SyncLangGraphClient) -> None:
+    """No limit of steps is given: the cycle's own ten iterations must fit the server's."""
+    thread = client.threads.create()
+    nodes: list[str] = []
+    kinds: list[str] = []
+    for part in client.runs.stream(
+        thread["thread_id"],
+        "optimization",
+        input={**START, "run": "streamed"},
+        context={**RULES, "patience": 10, "convergence_threshold": 0.0, "language": "en"},
+        stream_mode=["updates", "custom"],
+        stream_subgraphs=True,
+    ):
+        assert part.event != "error", part.data
+        mode = part.event.partition("|")[0]
+        if mode == "updates":
+            nodes.extend(part.data)
+        elif mode == "custom":
+            kinds.append(part.data["kind"])
+    cycle = {"analyst", "strategist", "validator", "backtest_variant", "select", "debate", "converge"}
+    assert set(nodes) == {"load", "baseline", *cycle, "speak", "consensus", "judge", "report"}
+    assert nodes[:2] == ["load", "baseline"]
+    assert nodes[-2:] == ["judge", "report"]
+    record = RunRecord(server.home, "streamed")
+    assert kinds == [event["kind"] for event in record.events()]
+    result = record.result()
+    assert result["status"] == "finished"
+    assert not result["degraded"]
+    assert result["iterations"] == 10
+    assert result["settings"]["language"] == "en"
+    assert (record.folder / "report.md").is_file()
+    state: dict[str, Any] = client.threads.get_state(thread["thread_id"])
+    assert state["values"]["result"] == result
+
+
+def test_run_is_joined_late_from_its_first_event(client: SyncLangGraphClient) -> None:
+    thread = client.threads.create()
+    run = client.runs.create(
+        thread["thread_id"],
+        "optimization",
+        input={**START, "run": "joined"},
+        context={**RULES, "max_iterations": 1},
+        stream_mode=["updates"],
+        stream_resumable=True,
+    )
+    client.runs.join(thread["thread_id"], run["run_id"])
+    replayed = [
+        name
+        for part in client.runs.join_stream(thread["thread_id"], run["run_id"], last_event_id="-1")
+        if part.event == "updates"
+        for name in part.data
+    ]
+    assert replayed[0] == "load"
+    assert replayed[-1] == "report"
+
+
+def test_server_answers_while_a_run_is_at_work(server: Server, client: SyncLangGraphClient) -> None:
+    thread = client.threads.create()
+    answered = []
+    for part in client.runs.stream(
+        thread["thread_id"],
+        "optimization",
+        input={**START, "run": "watched"},
+        context={**RULES, "max_iterations": 1},
+        stream_mode=["updates"],
+    ):
+        if part.event == "updates":
+            page = httpx.get(f"{server.url}/threadx/runs/watched", timeout=30)
+            answer = httpx.get(f"{server.url}/ok", timeout=30).json()
+            answered.append((answer["ok"], page.status_code))
+    assert answered
+    assert set(answered) == {(True, 200)}
+
+
+def test_bad_input_is_refused_by_name(client: SyncLangGraphClient) -> None:
+    thread = client.threads.create()
+    parts = list(
+        client.runs.stream(
+            thread["thread_id"],
+            "optimization",
+            input={**START, "strategy": "no_such_strategy", "run": "refused"},
+            context=RULES,
+            stream_mode=["updates"],
+        )
+    )
+    (error,) = [part.data for part in parts if part.event == "error"]
+    assert "no_such_strategy" in json.dumps(error)
+
+
+def test_ensemble_streams_every_agent_and_publishes(server: Server, client: SyncLangGraphClient) -> None:
+    nodes: list[str] = []
+    for part in client.runs.stream(
+        None,
+        "ensemble",
+        input={"data": "sample"},
+        context=ENSEMBLE_RULES,
+        stream_mode=["updates", "custom"],
+    ):
+        assert part.event != "error", part.data
+        if part.event == "updates":
+            nodes.extend(part.data)
+    assert nodes[0] == "gather"
+    assert set(nodes[1:5]) == {"technical", "macro", "sentiment", "quality"}
+    assert nodes[5:] == ["arbiter", "check", "publish"]
+    (published,) = (server.home / "llm_summary").glob("dt=*/summary.json")
+    LLMEnsembleSummary.model_validate_json(published.read_bytes())
+    page = httpx.get(f"{server.url}/llm_summary", timeout=30)
+    assert page.status_code == 200
+    assert "Facteurs clés" in page.text
+
+
+@pytest.mark.parametrize("path", ["/ok", "/info", "/docs", "/openapi.json"])
+def test_pages_leave_the_servers_own_routes_alone(server: Server, path: str) -> None:
+    answer = httpx.get(f"{server.url}{path}", timeout=30)
+    assert answer.status_code == 200
+    assert "nicegui" not in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/threadx", 200),
+        ("/threadx/", 200),
+        ("/llm_summary", 200),
+        ("/threadx/runs/none", 404),
+        ("/none", 404),
+    ],
+)
+def test_pages_stand_beside_them(server: Server, path: str, status: int) -> None:
+    assert httpx.get(f"{server.url}{path}", timeout=30).status_code == status

@@ -1,0 +1,276 @@
+"""The pages as `threadx ui` serves them, by plain HTTP and in a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import threadx
+from reports.record import RunRecord
+from tests.langgraph_server import clean_environment, free_port, started
+
+pytestmark = pytest.mark.server
+
+RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
+AGENTS = {agent: "rules" for agent in ("technical", "macro", "sentiment", "quality", "arbiter")}
+FOREIGN_IMAGE = "http://198.51.100.7/stolen.png"
+NO_BREAK_SPACE = "\u00a0"
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with one finished run, one that has just begun, and one summary."""
+    folder = tmp_path_factory.mktemp("home")
+    threadx.optimize(
+        "sample:sp500",
+        params={"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},
+        run="finished",
+        home=str(folder),
+        max_iterations=2,
+        **RULES,
+    )
+    threadx.summarize(data="sample", home=str(folder), **AGENTS)
+    begun = RunRecord(folder, "begun")
+    begun.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
+    begun.append("i01.analyst", "role_called", "analyst", iteration=1)
+    (folder / "secret").mkdir()
+    (folder / "secret" / "run.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    arguments = ["-c", "from threadx.command import main; main()", "ui", "--port", str(port)]
+    environment = clean_environment(LANGSMITH_TRACING="false")
+    work = tmp_path_factory.mktemp("ui")
+    with started([*arguments, "--home", str(home)], work, environment, f"{address}/threadx"):
+        yield address
+    assert [path.name for path in work.iterdir()] == ["server.log"]
+
+
+def get(url: str) -> httpx.Response:
+    return httpx.get(url, timeout=30)
+
+
+def test_list_leads_to_every_run(url: str) -> None:
+    page = get(f"{url}/threadx")
+    assert page.status_code == 200
+    assert "/threadx/runs/finished" in page.text
+    assert "/threadx/runs/begun" in page.text
+    assert "en cours ou interrompue" in page.text
+
+
+def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None:
+    page = get(f"{url}/threadx/runs/finished")
+    result = RunRecord(home, "finished").result()
+    assert page.status_code == 200
+    for entry in result["history"]:
+        for trial in entry["trials"]:
+            assert trial["sentence"] in page.text.replace("&gt;", ">").replace("&lt;", "<")
+    assert "Rapport complet" in page.text
+
+
+def test_french_typography_reaches_the_page(url: str) -> None:
+    page = get(f"{url}/threadx/runs/finished")
+    assert f"La recherche s’est arrêtée{NO_BREAK_SPACE}:" in page.text
+    assert 'lang="fr"' in page.text
+
+
+def test_begun_run_says_who_is_at_work(url: str) -> None:
+    assert f"Au travail{NO_BREAK_SPACE}: l’analyste" in get(f"{url}/threadx/runs/begun").text
+
+
+def test_summary_is_in_words(url: str) -> None:
+    page = get(f"{url}/llm_summary")
+    assert page.status_code == 200
+    for heading in ("Régime économique", "Facteurs clés", "Recommandations", "Limites"):
+        assert heading in page.text
+    assert "expansion_modérée" not in page.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/threadx/runs/unknown",
+        "/threadx/runs/..",
+        "/threadx/runs/%2e%2e",
+        "/threadx/runs/..%2fsecret",
+        "/threadx/runs/..%5csecret",
+        "/threadx/runs/.hidden",
+        "/threadx/runs/%00",
+        "/threadx/runs/" + "a" * 300,
+        "/threadx/nowhere",
+    ],
+)
+def test_names_that_are_no_run_get_a_polite_404(url: str, path: str) -> None:
+    # By http.client, which sends the path as it is; others resolve the dots before they ask.
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 404
+        assert b"Traceback" not in answer.read()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/threadx", "/threadx/runs/finished", "/llm_summary"])
+def test_pages_change_nothing(url: str, method: str, path: str) -> None:
+    assert httpx.request(method, f"{url}{path}", timeout=30).status_code == 405
+
+
+def test_pages_forbid_anything_from_elsewhere(url: str) -> None:
+    policy = get(f"{url}/threadx").headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "img-src 'self' data:" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def browser_path() -> str:
+    """A Chromium of this machine, or a skip that says what is missing."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = browser_path()
+    with sync_playwright() as player:
+        opened = player.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield opened
+        opened.close()
+
+
+VIEWS = {
+    "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+    "wide-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+}
+
+
+@pytest.fixture(params=VIEWS)
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page whose every request, console error and picture (under SCREENSHOTS) is kept."""
+    context = browser.new_context(**VIEWS[request.param])
+    opened = context.new_page()
+    yield opened
+    if folder := os.environ.get("SCREENSHOTS"):
+        opened.screenshot(path=Path(folder) / f"{request.node.name}.png", full_page=True)
+    context.close()
+
+
+def watch(page: Page) -> tuple[list[str], list[str]]:
+    """Hosts asked for from now on, and complaints of the browser."""
+    hosts: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda asked: hosts.append(urlsplit(asked.url).hostname or ""))
+    page.on("websocket", lambda socket: hosts.append(urlsplit(socket.url).hostname or ""))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
+    )
+    return hosts, complaints
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def wider_than_the_screen(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+@pytest.mark.browser
+def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
+    hosts, complaints = watch(page)
+    page.goto(f"{url}/threadx")
+    page.get_by_role("link", name="finished", exact=True).click()
+    page.get_by_role("heading", name="Exécution finished").wait_for()
+    result: dict[str, Any] = RunRecord(home, "finished").result()
+    trials = [trial for entry in result["history"] for trial in entry["trials"]]
+    rows = page.locator("section", has_text="Modifications essayées").locator("tbody tr")
+    rows.nth(len(trials)).wait_for()
+    assert rows.count() == len(trials) + 1
+    for position, trial in enumerate(trials, start=1):
+        assert trial["sentence"] in rows.nth(position).inner_text()
+    assert page.locator(".q-message").count() == sum(
+        event["kind"] == "debate_turn" for event in RunRecord(home, "finished").events()
+    )
+    page.get_by_text("Rapport complet").click()
+    page.locator(".tx-report h1").wait_for()
+    assert wider_than_the_screen(page) <= 0
+    assert (background(page) == "rgb(16, 21, 27)") == page.evaluate(
+        "matchMedia('(prefers-color-scheme: dark)').matches"
+    )
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+@pytest.mark.browser
+def test_summary_in_a_browser(page: Page, url: str) -> None:
+    hosts, complaints = watch(page)
+    page.goto(f"{url}/llm_summary")
+    page.get_by_role("heading", name="Facteurs clés").wait_for()
+    assert page.locator("section", has_text="Éléments cités").locator("tbody tr").count() >= 3
+    assert wider_than_the_screen(page) <= 0
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+@pytest.mark.browser
+def test_open_page_follows_the_run(page: Page, url: str, home: Path, request: pytest.FixtureRequest) -> None:
+    name = f"live-{request.node.callspec.id}"
+    record = RunRecord(home, name)
+    record.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
+    page.goto(f"{url}/threadx/runs/{name}")
+    page.get_by_text("n’a encore rien écrit").wait_for()
+    for event in RunRecord(home, "finished").events():
+        record.append(
+            event["id"],
+            event["kind"],
+            event["node"],
+            iteration=event["iteration"],
+            cites=event["cites"],
+            data=event["data"],
+        )
+    page.get_by_text("La recherche s’est arrêtée").wait_for()
+    assert page.locator(".q-timeline__entry").count() > 0
+
+
+@pytest.mark.browser
+def test_picture_in_a_report_is_never_fetched(page: Page, url: str, home: Path) -> None:
+    name = "hostile"
+    if not (home / "runs" / name).exists():
+        shutil.copytree(home / "runs" / "finished", home / "runs" / name)
+        with (home / "runs" / name / "report.md").open("a", encoding="utf-8") as report:
+            report.write(f"\n![x]({FOREIGN_IMAGE})\n\n<script>window.stolen = 1</script>\n")
+    answered: list[str] = []
+    page.on("response", lambda answer: answered.append(answer.url))
+    page.goto(f"{url}/threadx/runs/{name}")
+    page.get_by_text("Rapport complet").click()
+    page.locator(".tx-report h1").wait_for()
+    page.locator(".tx-report img").wait_for(state="attached")
+    assert FOREIGN_IMAGE not in answered
+    assert page.evaluate("window.stolen") is None
