@@ -1,4 +1,4 @@
-"""The debate: the voices speak in turn, then their consensus is counted. A subgraph of the optimisation cycle."""
+"""The debate: voices speak in turn, then their consensus is counted. A subgraph of the optimisation cycle."""
 
 from __future__ import annotations
 

@@ -136,10 +136,8 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
         lines.append(words("report.no_change"))
     lines += ["", f"## {words('report.heading.trials')}", ""]
     for entry in result["history"]:
-        lines += [
-            f"### {words('report.iteration', iteration=entry['iteration'], score=words.number(entry['score']))}",
-            "",
-        ]
+        score = words.number(entry["score"])
+        lines += [f"### {words('report.iteration', iteration=entry['iteration'], score=score)}", ""]
         for trial in entry["trials"]:
             outcome = words(f"optimization.outcome.{trial['outcome']}")
             score = words.number(trial["score"])

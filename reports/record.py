@@ -21,8 +21,8 @@ from reports.errors import ReportError
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
-# Times and latencies differ between two identical runs: they stand under these keys, left out of comparisons.
-TIMED_KEYS = frozenset({"time", "latency_seconds", "seconds", "started", "finished"})
+# Times, latencies and ids differ between two identical runs: they stand under these keys, not compared.
+TIMED_KEYS = frozenset({"run", "time", "latency_seconds", "seconds", "started", "finished"})
 
 
 def runs_folder(home: Path) -> Path:
@@ -161,7 +161,7 @@ class RunRecord:
 
 
 def comparable(value: Any) -> Any:
-    """The value without times and latencies, for comparing two runs."""
+    """The value without times, latencies and ids, for comparing two runs."""
     if isinstance(value, Mapping):
         return {key: comparable(part) for key, part in value.items() if key not in TIMED_KEYS}
     if isinstance(value, list | tuple):

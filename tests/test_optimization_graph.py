@@ -4,13 +4,13 @@ import json
 import re
 
 import pytest
+from langgraph.runtime import Runtime
 
 from backtest import BacktestError, Costs, StrategySpec, run_backtest
 from backtest.score import score
 from graphs.debate import graph as debate_graph
 from graphs.debate import next_speaker
 from graphs.optimization import graph, route_convergence, route_proposals, route_selection, route_verdicts
-from langgraph.runtime import Runtime
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
 from nodes.context import OptimizationContext
@@ -447,13 +447,13 @@ def test_the_last_five_iterations_stand_in_the_prompts(tmp_path, monkeypatch):
     [
         ({"strategy": "moving_moon"}, {}, BacktestError, "unknown_strategy"),
         ({"params": {"speed": 3}}, {}, BacktestError, "unknown_parameter"),
-        ({"params": {"slow_period": 450, "fast_period": 5}}, {}, BacktestError, "not_enough_bars"),
+        ({"params": {"slow_period": 390}}, {}, BacktestError, "not_enough_bars"),
         ({"data": "nowhere.csv"}, {}, MarketError, "missing_file"),
         ({}, {"analyst": "g4f:no-such-model"}, ProviderError, "unknown_model"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_run_behind(tmp_path, given, settings, error, code):
-    prices = made_up_prices(400)
+    prices = made_up_prices(450)
     with pytest.raises(error) as caught:
         run_graph(tmp_path, prices=prices, given=given, **settings)
     assert caught.value.code == code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from backtest import StrategySpec, validate_prices
 from graphs.ensemble import graph as ensemble
 from market.datasets import infer_timeframe, register
 from nodes.context import EnsembleContext
+from nodes.ensemble.state import EnsembleInput
 from nodes.optimization.load import DATASET_PREFIX
 from threadx.errors import from_validation
 from threadx.results import OptimizationResult, SummaryResult
 from threadx.runner import Watcher, _nobody, make_context, make_input, start_optimization, writable
+from threadx.traces import bounded_traces
 
 UNNAMED = "UNNAMED"
 
@@ -48,8 +50,7 @@ def optimize(
         BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields.
     """
     context = make_context(**settings)
-    own = isinstance(strategy, StrategySpec)
-    spec = StrategySpec.model_validate(strategy.model_dump(mode="json")) if own else None
+    own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
         frame = validate_prices(data)
         named = symbol or UNNAMED
@@ -57,7 +58,7 @@ def optimize(
         dataset = register(
             frame,
             symbol=named,
-            timeframe=timeframe or infer_timeframe(frame.index),
+            timeframe=timeframe or infer_timeframe(pd.DatetimeIndex(frame.index)),
             home=context.home_path,
         )
         reference = f"{DATASET_PREFIX}{dataset.development_hash}"
@@ -65,8 +66,8 @@ def optimize(
         reference = str(data)
     given = make_input(
         data=reference,
-        strategy=spec.name if spec else strategy,
-        spec=spec.model_dump(mode="json") if spec else None,
+        strategy=own.name if own else strategy,
+        spec=own.model_dump(mode="json") if own else None,
         params=dict(params or {}),
         symbol=symbol,
         timeframe=timeframe,
@@ -75,12 +76,23 @@ def optimize(
     return start_optimization(given, context, watch)
 
 
-def summarize(*, as_of: str | None = None, data: str | None = None, **settings: Any) -> SummaryResult:
+def _nobody_waits(node: str) -> None:
+    """Nobody watches."""
+
+
+def summarize(
+    *,
+    as_of: str | None = None,
+    data: str | None = None,
+    watch: Callable[[str], None] = _nobody_waits,
+    **settings: Any,
+) -> SummaryResult:
     """Run the ensemble once and publish its summary.
 
     Args:
         as_of: ISO time whose hour the summary is for; now if left out.
         data: a folder of partitions, or `sample`; the data folder if left out.
+        watch: called with the name of each node that is done.
         **settings: fields of `nodes.context.EnsembleContext`.
 
     Raises:
@@ -91,8 +103,19 @@ def summarize(*, as_of: str | None = None, data: str | None = None, **settings: 
     except ValidationError as error:
         raise from_validation(error) from None
     writable(context.home_path)
-    given = {name: value for name, value in (("as_of", as_of), ("data", data)) if value is not None}
-    state = ensemble.invoke(given, context=context)
+    try:
+        given = EnsembleInput(as_of=as_of, data=data)
+    except ValidationError as error:
+        raise from_validation(error) from None
+    bounded_traces()
+    state: dict[str, Any] = {}
+    parts: Iterator[Any] = ensemble.stream(given, context=context, stream_mode=["updates", "values"])
+    for mode, part in parts:
+        if mode == "values":
+            state = part
+        else:
+            for node in part:
+                watch(node)
     path = state.get("summary_path")
     return SummaryResult(
         status=state["status"],

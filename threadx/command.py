@@ -18,7 +18,7 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
 def chosen_language(arguments: Sequence[str]) -> Language:
-    """`--language` wherever it stands, else THREADX_LANGUAGE, else French; an unknown one is refused later."""
+    """`--language` wherever it stands, else THREADX_LANGUAGE, else French."""
     chosen = os.environ.get("THREADX_LANGUAGE", "fr")
     for position, argument in enumerate(arguments):
         if argument == "--language" and position + 1 < len(arguments):

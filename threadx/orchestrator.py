@@ -21,8 +21,8 @@ Models = str | Sequence[str]
 def chain(model: Models) -> tuple[str, ...]:
     """The chain of models for a role.
 
-    One model is backed by `rules`, so that a model that is away degrades the run visibly instead of ending it;
-    a sequence is taken exactly as given.
+    One model is backed by `rules`, so that a model that is away degrades the run visibly instead of ending
+    it; a sequence is taken exactly as given.
     """
     if isinstance(model, str):
         return (model,) if model == RULES else (model, RULES)

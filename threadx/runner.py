@@ -21,6 +21,7 @@ from reports.errors import ReportError
 from reports.record import RunRecord
 from threadx.errors import ThreadxError, from_validation
 from threadx.results import OptimizationResult
+from threadx.traces import bounded_traces
 
 Watcher = Callable[[dict[str, Any]], None]
 
@@ -152,19 +153,21 @@ def _run(
         "metadata": {"run": record.run, "strategy": given.strategy, "symbol": given.symbol or given.data},
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
+    bounded_traces()
     with _checkpoints(context.home_path) as saver:
         graph = builder.compile(checkpointer=saver, name="optimization")
         # A checkpoint means that the run was interrupted: None goes on from it, an input would begin anew.
         begun = bool(graph.get_state(config).values)
         # Each step is on disk before the next begins: after a kill nothing is lost but the step at work.
-        for _, event in graph.stream(
-            None if begun else given.model_dump(),
+        parts: Iterator[Any] = graph.stream(
+            None if begun else given,
             config,
             context=context,
             stream_mode="custom",
             subgraphs=True,
             durability="sync",
-        ):
+        )
+        for _, event in parts:
             watch(event)
         details: dict[str, Any] = graph.get_state(config).values["result"]
     return OptimizationResult.from_details(details, record.folder)

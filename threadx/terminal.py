@@ -5,7 +5,7 @@ Progress goes to standard error: a spinner with the role at work on a terminal, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,24 +35,43 @@ class Terminal:
         head: Sequence[str],
         rows: Sequence[Sequence[str]],
         caption: str | None = None,
+        words_columns: Sequence[int] = (0,),
     ) -> None:
-        """A table on standard output; every column but the first is figures."""
+        """A table on standard output; columns not named in `words_columns` are figures, set to the right."""
         drawn = Table(title=escape(title), caption=escape(caption) if caption else None, title_justify="left")
         for position, name in enumerate(head):
-            drawn.add_column(escape(name), justify="right" if position else "left", overflow="fold")
+            # Names stay whole; figures fold before they are cut.
+            drawn.add_column(
+                escape(name),
+                justify="left" if position in words_columns else "right",
+                no_wrap=not position,
+                overflow="fold",
+            )
         for row in rows:
             drawn.add_row(*(escape(cell) for cell in row))
         self.out.print(drawn)
 
+    def checks(self, title: str, lines: Sequence[tuple[bool, str, str]]) -> None:
+        """One line a check: whether it holds, what there is to say, and what it is for."""
+        self.out.print(f"[bold]{escape(title)}[/bold]")
+        for holds, told, purpose in lines:
+            mark = "[green]✓[/green]" if holds else "[red]✗[/red]"
+            self.out.print(f"{mark} {escape(told)}", highlight=False, soft_wrap=True)
+            if purpose:
+                self.out.print(f"  {escape(purpose)}", style="dim", highlight=False, soft_wrap=True)
+
     @contextmanager
-    def working(self, line: str) -> Iterator[None]:
-        """A spinner while something works; one plain line in a pipe."""
+    def steps(self, line: str) -> Iterator[Callable[[str], None]]:
+        """A function that tells of each step done, under a spinner on a terminal."""
+
+        def done(told: str) -> None:
+            self.err.print(escape(told), highlight=False, soft_wrap=True)
+
         if self.err.is_terminal:
             with self.err.status(escape(line)):
-                yield
+                yield done
         else:
-            self.err.print(escape(line))
-            yield
+            yield done
 
     @contextmanager
     def progress(self) -> Iterator[Watcher]:
@@ -131,6 +150,7 @@ class Terminal:
             words("command.summary_title"),
             [words("report.table.item"), words("report.table.value")],
             [[head, words(f"ensemble.value.{told[name]}")] for name, head in heads.items()],
+            words_columns=(0, 1),
         )
         if result.degraded:
             self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
@@ -156,6 +176,7 @@ class Terminal:
                 ]
                 for row in told["contributors"]
             ],
+            words_columns=(0, 1, 2, 4, 5),
         )
         self.out.print(escape(words("command.written", folder=str(result.path))), soft_wrap=True)
 
@@ -168,23 +189,43 @@ class Progress:
         self.console = console
         self.status = status
         self.score: float | None = None
+        self.limit = "?"
+        self.stood_in: set[str] = set()
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Show one event."""
         line = self._line(event)
+        if event["kind"] in ("answer", "debate_turn"):
+            self._say_who_stood_in(event)
         if event["kind"] == "role_called" and self.status:
             self.status.update(escape(line or ""))
         elif line is not None:
             self.console.print(escape(line), highlight=False, soft_wrap=True)
 
+    def _say_who_stood_in(self, event: dict[str, Any]) -> None:
+        """Once a role: that no model answered and rules stand in for it."""
+        provenance, role = event["data"]["provenance"], event["node"]
+        if provenance["degraded"] and role not in self.stood_in:
+            self.stood_in.add(role)
+            failed = {a["model"]: a["code"] for a in provenance["attempts"] if a["outcome"] != "answered"}
+            line = self.words(
+                "command.progress.stood_in",
+                role=self.words(f"report.role.{role}"),
+                failures=", ".join(f"{model} ({code})" for model, code in failed.items()),
+            )
+            self.console.print(escape(line), highlight=False, soft_wrap=True, style="yellow")
+
     def _line(self, event: dict[str, Any]) -> str | None:
-        words, data, iteration = self.words, event["data"], event["iteration"]
+        words, data = self.words, event["data"]
+        iteration = f"{event['iteration']}/{self.limit}"
         score = words.number(self.score)
         match event["kind"]:
             case "started":
                 dataset = data["dataset"]
+                self.limit = str(data["max_iterations"])
                 return words(
                     "command.progress.started",
+                    run=data["run"],
                     symbol=dataset["symbol"],
                     timeframe=dataset["timeframe"],
                     rows=words.number(dataset["development_rows"]),
@@ -192,7 +233,8 @@ class Progress:
                 )
             case "role_called":
                 role = words(f"report.role.{event['node']}")
-                return words("command.progress.role", iteration=iteration, role=role, score=score)
+                key = "speaks" if data.get("debate") else "role"
+                return words(f"command.progress.{key}", iteration=iteration, role=role, score=score)
             case "abstention":
                 role = words(f"report.role.{event['node']}")
                 return words("command.progress.abstention", iteration=iteration, role=role)

@@ -38,7 +38,12 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         "i00.load",
         "started",
         "load",
-        data={"dataset": state["dataset"], "strategy": state["initial"]},
+        data={
+            "run": run,
+            "dataset": state["dataset"],
+            "strategy": state["initial"],
+            "max_iterations": context.max_iterations,
+        },
     )
     record(
         context,

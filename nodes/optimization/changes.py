@@ -10,12 +10,12 @@ from prompts import Language, Words
 def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:
     """The strategy with one change made.
 
-    A parameter adjustment that names a risk rule is understood as such: models often put it there, and it can
-    mean nothing else.
+    A parameter adjustment that names a risk rule is understood as such: models often put it there, and it
+    can mean nothing else.
 
     Raises:
-        BacktestError: unknown parameter, value out of bounds, a condition that does not parse, or a filter on a
-            side that has no entry.
+        BacktestError: unknown parameter, value out of bounds, a condition that does not parse, or a filter
+            on a side that has no entry.
     """
     match change:
         case ParamAdjustment(parameter=parameter, value=value):

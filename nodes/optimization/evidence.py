@@ -63,8 +63,14 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
         "baseline": state["baseline"],
         "history": state.get("history", [])[-MEMORY:],
         "scores": [state["baseline"]["score"], *(entry["score"] for entry in state.get("history", []))],
-        "tried": sorted({state["baseline"]["hash"], *state.get("variants", {})}),
+        "tried": sorted({state["baseline"]["hash"], *_tested(state)}),
     }
+
+
+def _tested(state: OptimizationState | DebateState) -> set[str]:
+    """Hashes of the strategies tested in this run; the debate carries none, and needs none."""
+    found: Any = state.get("variants", {})
+    return set(found)
 
 
 def _number(value: Any) -> str:

@@ -13,8 +13,8 @@ def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
     """Score, metrics and exits of a backtest.
 
     Returns:
-        `hash` of the strategy; `score` 0–10; `parts` of the score; `blocks`, the Sharpe ratio of each block of
-        time; `metrics` by name, None where undefined; `exits` by reason, each {"trades", "average_return"}
+        `hash` of the strategy; `score` 0–10; `parts` of the score; `blocks`, the Sharpe ratio of each block
+        of time; `metrics` by name, None where undefined; `exits` by reason, each {"trades", "average_return"}
         (a fraction).
     """
     scored = asdict(score(result))

@@ -64,12 +64,12 @@ def applied_changes(state: OptimizationState) -> list[dict[str, Any]]:
 
 
 def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Write `result.json` and `report.md`; times and ids stand under `run` alone, the rest repeats exactly."""
+    """Write `result.json` and `report.md`; times and ids stand under `run` alone, the rest repeats."""
     context = OptimizationContext.of(runtime.context)
     log = RunRecord(context.home_path, state["run_id"])
     champion, judgement = reigning(state), state["judgement"]
     told = brains(list(log.events()))
-    # Without one usable answer from its strategist the cycle has tested nothing: that is a failure, not a result.
+    # Without one answer from its strategist the cycle has tested nothing: a failure, not a result.
     answered = "strategist" in told and told["strategist"]["abstentions"] < told["strategist"]["calls"]
     spec = StrategySpec.model_validate(champion["spec"])
     settings = context.model_dump(mode="json", exclude={"home", "ollama_base_url", "openai_base_url"})

@@ -98,7 +98,8 @@ def analyst(evidence: Evidence) -> Analysis:
     figures = evidence["champion"]
     metrics, words = figures["metrics"], Words(evidence["language"])
     sharpe, profit_factor = metrics["sharpe_ratio"], metrics["profit_factor"]
-    strengths, weaknesses = [], []
+    strengths: list[str] = []
+    weaknesses: list[str] = []
     if sharpe is not None:
         (strengths if sharpe >= 1 else weaknesses).append(
             _say(evidence, "sharpe", value=words.number(sharpe))
@@ -244,7 +245,7 @@ def strategist(evidence: Evidence) -> Proposals:
 
 
 def validator(evidence: Evidence) -> Verdicts:
-    """Veto what the figures speak against: too many conditions, too tight a stop, too few trades to filter."""
+    """Veto what the figures speak against: a condition too many, or the last rule of risk gone."""
     spec = StrategySpec.model_validate(evidence["spec"])
     trades = evidence["champion"]["metrics"]["n_trades"] or 0
     ranked: list[tuple[int, int, str]] = []

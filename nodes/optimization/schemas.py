@@ -1,4 +1,4 @@
-"""What the roles answer: typed, bounded, and described, for the description is the instruction a model gets."""
+"""What the roles answer: typed, bounded and described; the description is the instruction a model gets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class AddFilter(_Strict):
     kind: Literal["add_filter"]
     side: Literal["long", "short"] = Field(description="Which entries are filtered.")
     condition: Annotated[str, Field(max_length=160)] = Field(
-        description="A condition in the strategy language, for example adx(14) > 25 or close > sma(close, 100)."
+        description="A condition in the strategy language, "
+        "for example adx(14) > 25 or close > sma(close, 100)."
     )
 
 

@@ -34,7 +34,7 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
     order = voices(context)
     voice = order[len(turns) % len(order)]
     said = f"i{iteration:02d}.debate.{len(turns) + 1}"
-    record(context, state["run_id"], said, "role_called", voice, iteration=iteration)
+    record(context, state["run_id"], said, "role_called", voice, iteration=iteration, data={"debate": True})
     evidence = gather_evidence(state, iteration)
     answer = ask(
         Question(

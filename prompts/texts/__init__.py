@@ -1,7 +1,7 @@
 """The words people read, one TOML catalogue a room and language (`backtest.fr.toml`, `backtest.en.toml`).
 
-A key is `room.name` or `room.table.name`, for example `backtest.error.unknown_strategy`. Both languages hold the same keys
-with the same placeholders; a test sees to it.
+A key is `room.name` or `room.table.name`, for example `backtest.error.unknown_strategy`. Both languages hold
+the same keys with the same placeholders; a test sees to it.
 """
 
 from __future__ import annotations

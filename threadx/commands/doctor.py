@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from nodes.ask import provider_settings
-from nodes.context import EnsembleContext, OptimizationContext
+from nodes.context import EnsembleContext
 from prompts import Words
 from providers.health import check_all
 from threadx.commands import options
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 
-EMBEDDED = "embedded:smollm2"
+# Providers that no default chain uses; a reader wants to know of them all the same.
+OTHERS = ("openai:MODEL", "embedded:smollm2")
 
 
 def command(words: Words) -> click.Command:
@@ -32,18 +33,13 @@ def command(words: Words) -> click.Command:
             for role in roles:
                 for reference in getattr(context, role):
                     uses.setdefault(reference, []).append(role)
-        uses.setdefault(EMBEDDED, [])
+        for reference in OTHERS:
+            uses.setdefault(reference, [])
         found = check_all([list(uses)], provider_settings(cycle))
-        Terminal(words).table(
+        Terminal(words).checks(
             words("command.doctor_title"),
-            [words(f"command.doctor.{name}") for name in ("reference", "state", "remedy", "roles")],
             [
-                [
-                    health.reference,
-                    words("command.doctor.ok" if health.ok else "command.doctor.absent"),
-                    words(health.text_key, **health.fields),
-                    ", ".join(uses[health.reference]) or "–",
-                ]
+                (health.ok, words(health.text_key, **health.fields), ", ".join(uses[health.reference]))
                 for health in found
             ],
         )

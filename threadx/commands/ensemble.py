@@ -37,10 +37,11 @@ def command(words: Words) -> click.Group:
     ) -> int:
         agents = ("technical", "macro", "sentiment", "quality", "arbiter")
         terminal = Terminal(words)
-        with terminal.working(words("command.ensemble_working")):
+        with terminal.steps(words("command.ensemble_working")) as done:
             result = summarize(
                 as_of=as_of,
                 data=data,
+                watch=lambda node: done(words(f"command.ensemble_done.{node}")),
                 home=home,
                 language=language,
                 cache_hours=cache_hours,

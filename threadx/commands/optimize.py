@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from prompts import Words
@@ -15,8 +18,8 @@ from threadx.terminal import Terminal
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    def models(name: str, role: str) -> click.Option:
-        return click.option(  # type: ignore[return-value]  # click types its decorators loosely
+    def models(name: str, role: str) -> Callable[[options.Function], options.Function]:
+        return click.option(
             f"--{name}", metavar="MODEL[,MODEL…]", help=words("command.option.models", role=role)
         )
 
@@ -57,7 +60,7 @@ def command(words: Words) -> click.Command:
         json_path: str | None,
         language: str,
         debug: bool,
-        **settings: float | str | None,
+        **settings: Any,
     ) -> int:
         spec = options.chosen_strategy(
             strategy,
@@ -75,7 +78,7 @@ def command(words: Words) -> click.Command:
                 parts = tuple(part.strip() for part in given.split(",") if part.strip())
                 if not parts:
                     raise ThreadxError("no_model", role=role)
-                settings[role] = chain(parts[0]) if len(parts) == 1 else parts  # type: ignore[assignment]
+                settings[role] = chain(parts[0]) if len(parts) == 1 else parts
         terminal = Terminal(words)
         with terminal.progress() as watch:
             result = optimize_prices(

@@ -25,7 +25,7 @@ class _Local:
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Click's own, reworded."""
-        option = super().get_help_option(ctx)  # type: ignore[misc]  # a mixin: click's class comes after it
+        option: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]  # click's class follows
         if option is not None:
             option.help = self.words("command.help.help")
         return option
@@ -40,11 +40,20 @@ class LocalCommand(_Local, click.Command):
 
 
 class LocalGroup(_Local, click.Group):
-    """A group of such commands."""
+    """A group of such commands, which takes the language as they do."""
 
     def __init__(self, *arguments: Any, words: Words, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.words = words
+        # `command.chosen_language` has read it already, wherever it stands: here it is only checked and told.
+        self.params.append(
+            click.Option(
+                ["--language"],
+                type=click.Choice(get_args(Language)),
+                expose_value=False,
+                help=words("command.option.language"),
+            )
+        )
 
 
 def local_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:

@@ -44,6 +44,7 @@ def command(words: Words) -> click.Group:
             words("command.runs_title"),
             [words(f"command.runs_column.{name}") for name in ("run", "started", "data", "status", "score")],
             rows,
+            words_columns=(0, 1, 2, 3),
         )
 
     @options.local_command("show", words)

@@ -1,0 +1,317 @@
+"""The `threadx` command as a person uses it: exit codes, one clear line, whole files or none."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.record import RunRecord
+from tests.optimization_runs import ALL_RULES
+from tests.prices import made_up_prices
+from threadx.command import main
+from threadx.runner import make_context, make_input, resume_optimization, start_optimization
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
+
+
+@pytest.fixture
+def prices(tmp_path):
+    path = tmp_path / "TEST_1h.csv"
+    made_up_prices(cycle=0.05).to_csv(path)
+    return path
+
+
+@pytest.fixture
+def threadx(tmp_path, capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, arguments)])
+        told = capsys.readouterr()
+        return left.value.code, told.out, told.err
+
+    return call
+
+
+def broken(frame, how):
+    frame = frame.reset_index()
+    match how:
+        case "unsorted":
+            frame = frame.iloc[::-1]
+        case "duplicate":
+            frame.loc[10, "time"] = frame.loc[9, "time"]
+        case "not a number":
+            frame.loc[10, "close"] = float("nan")
+        case "negative":
+            frame.loc[10, ["open", "high", "low", "close"]] *= -1
+        case "high below low":
+            frame.loc[10, "high"] = frame.loc[10, "low"] * 0.9
+        case "no close":
+            frame = frame.drop(columns="close")
+        case "too short":
+            frame = frame.head(15)
+    return frame
+
+
+@pytest.mark.parametrize(
+    "how", ["unsorted", "duplicate", "not a number", "negative", "high below low", "no close", "too short"]
+)
+def test_bad_prices_get_one_line_and_exit_2(tmp_path, threadx, how):
+    path = tmp_path / "bad.csv"
+    broken(made_up_prices(300), how).to_csv(path, index=False)
+    code, out, err = threadx("optimize", path, *RULES, "--home", tmp_path / "home")
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "home" / "runs").exists() or not list((tmp_path / "home" / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["backtest", "nowhere.csv"], "nowhere.csv", id="missing file"),
+        pytest.param(["backtest", "sample:moon"], "moon", id="unknown sample"),
+        pytest.param(["backtest", "PRICES", "-s", "ma_crossovr"], "ma_crossovr", id="unknown strategy"),
+        pytest.param(["backtest", "PRICES", "-p", "speed=3"], "speed", id="unknown parameter"),
+        pytest.param(["backtest", "PRICES", "-p", "fast_period=99999"], "99999", id="out of bounds"),
+        pytest.param(["backtest", "PRICES", "-p", "fast_period"], "fast_period", id="not a pair"),
+        pytest.param(["backtest", "PRICES", "-p", "fast_period=ten"], "ten", id="not a number"),
+        pytest.param(["backtest", "PRICES", "--entry-long", "close > > 3"], "9", id="position of a mistake"),
+        pytest.param(["backtest", "PRICES", "--entry-long", "clos > 3"], "close", id="nearest known name"),
+        pytest.param(["backtest", "PRICES", "--fee-bps", "-1"], "fee_bps", id="negative fee"),
+        pytest.param(["backtest", "PRICES", "--fee-bps", "abc"], "--fee-bps", id="fee that is no number"),
+        pytest.param(["backtest"], "DATA", id="nothing to read"),
+        pytest.param(["backtest", "PRICES", "--no-such"], "--no-such", id="unknown option"),
+        pytest.param(["bcktest"], "bcktest", id="unknown command"),
+        pytest.param(["optimize", "PRICES", "--analyst", "g4f:moon"], "moon", id="unknown model"),
+        pytest.param(["optimize", "PRICES", "--max-iterations", "0"], "max_iterations", id="no iterations"),
+        pytest.param(["optimize", "PRICES", "--strategy-file", "nowhere.json"], "nowhere.json", id="no file"),
+        pytest.param(["optimize", "PRICES", "--run", "../x"], "../x", id="a run outside the folder"),
+        pytest.param(["runs", "resume", "nobody"], "nobody", id="unknown run"),
+        pytest.param(["runs", "show", "nobody"], "nobody", id="unknown run to show"),
+        pytest.param(["ensemble", "run", "--as-of", "yesterday"], "yesterday", id="no such hour"),
+        pytest.param(["backtest", "PRICES", "--language", "de"], "--language", id="unknown language"),
+    ],
+)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_bad_usage_gets_one_line_and_exit_2(tmp_path, prices, threadx, arguments, told, language):
+    given = [str(prices) if part == "PRICES" else part for part in arguments]
+    if "--language" not in given:
+        given = ["--language", language, *given]
+    if "bcktest" not in given:
+        given += ["--home", str(tmp_path / "home")]
+    code, out, err = threadx(*given)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert told in err
+    assert "Traceback" not in err
+    runs = tmp_path / "home" / "runs"
+    assert not runs.exists() or not list(runs.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, prices, threadx):
+    (tmp_path / "file").write_text("in the way")
+    code, _, err = threadx("optimize", prices, *RULES, "--home", tmp_path / "file")
+    assert code == 2
+    assert str(tmp_path / "file") in err
+
+
+def test_backtest_prints_figures_and_writes_the_whole_result(tmp_path, prices, threadx):
+    path = tmp_path / "out.json"
+    code, out, _ = threadx(
+        "backtest",
+        prices,
+        "-p",
+        "stop_loss_pct=2",
+        "--json",
+        path,
+        "--home",
+        tmp_path / "home",
+        "--language",
+        "en",
+    )
+    assert code == 0
+    assert "Sharpe ratio" in out
+    whole = json.loads(path.read_text())
+    assert whole["metrics"]["n_trades"] == len(whole["trades"])
+    assert whole["part"] == "development"
+    assert len(whole["equity"]["value"]) == whole["dataset"]["development_rows"]
+    assert whole["strategy"]["risk"]["stop_loss_pct"] == 2.0
+
+
+def test_only_all_opens_the_holdout_and_it_is_counted(tmp_path, prices, threadx):
+    opened = tmp_path / "home" / "datasets" / "holdout_openings.jsonl"
+    threadx("backtest", prices, "--home", tmp_path / "home")
+    assert not opened.exists()
+    code, out, _ = threadx("backtest", prices, "--all", "--json", "-", "--home", tmp_path / "home")
+    whole = json.loads(out)
+    assert code == 0
+    assert len(whole["equity"]["value"]) == 1500
+    assert len(opened.read_text().splitlines()) == 1
+
+
+def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_path, prices, threadx):
+    code, out, err = threadx(
+        "optimize",
+        prices,
+        *RULES,
+        "--max-iterations",
+        "2",
+        "--json",
+        "-",
+        "--home",
+        tmp_path / "h",
+        "--language",
+        "en",
+    )
+    assert code == 0
+    whole = json.loads(out)
+    assert whole["iterations"] == 2
+    assert "[1/2] Analyst at work" in err
+    assert "debate" in err
+    folder = tmp_path / "h" / "runs" / whole["run"]["id"]
+    assert json.loads((folder / "result.json").read_text()) == whole
+    code, out, _ = threadx("runs", "list", "--home", tmp_path / "h")
+    assert whole["run"]["id"][:15] in out
+    code, out, _ = threadx("runs", "show", whole["run"]["id"], "--json", "-", "--home", tmp_path / "h")
+    assert json.loads(out) == whole
+    code, out, _ = threadx("runs", "report", whole["run"]["id"], "--home", tmp_path / "h")
+    assert out == (folder / "report.md").read_text()
+
+
+def test_a_run_without_any_answer_exits_1(tmp_path, prices, threadx, monkeypatch):
+    from tests.scripted import scripted_models  # noqa: PLC0415  # the module patches providers
+
+    scripted_models(monkeypatch, {})
+    code, out, _ = threadx(
+        "optimize", prices, "--strategist", "a,b", "--max-iterations", "1", "--home", tmp_path
+    )
+    assert code == 1
+    assert "échoué" in out
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["backtest"], ["optimize"], ["runs"], ["ensemble", "run"], ["doctor"]]
+)
+def test_help_teaches_in_both_languages(threadx, command):
+    french = threadx(*command, "--help")
+    english = threadx("--language", "en", *command, "--help")
+    assert french[0] == english[0] == 0
+    assert "Afficher cette aide" in french[1]
+    assert "Show this help" in english[1]
+    assert "Afficher" not in english[1]
+
+
+def test_columns_and_times_of_many_layouts_are_read_alike(tmp_path, threadx):
+    frame = made_up_prices(400, cycle=0.05)
+    epoch = frame.reset_index(names="Open time")
+    epoch["Open time"] = epoch["Open time"].astype("datetime64[ms]").astype("int64")
+    layouts = {
+        "iso.csv": lambda path: frame.to_csv(path),
+        "upper.parquet": lambda path: frame.rename(columns=str.upper).to_parquet(path),
+        "epoch.feather": lambda path: epoch.assign(extra=1).to_feather(path),
+        "records.json": lambda path: frame.reset_index(names="date").to_json(
+            path, orient="records", date_format="iso"
+        ),
+    }
+    found = []
+    for name, write in layouts.items():
+        write(tmp_path / name)
+        code, out, err = threadx(
+            "backtest",
+            tmp_path / name,
+            "--symbol",
+            "X",
+            "--json",
+            "-",
+            "--home",
+            tmp_path / name.split(".")[0],
+        )
+        assert code == 0, err
+        found.append(json.loads(out)["metrics"])
+    assert all(metrics == pytest.approx(found[0], nan_ok=True) for metrics in found)
+
+
+# --- interrupted and resumed --------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from threadx.runner import make_context, make_input, start_optimization
+home, data, run, fatal = sys.argv[1:]
+def watch(event):
+    if event["id"] == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+rules = dict(analyst="rules", strategist="rules", validator="rules")
+start_optimization(make_input(data=data, run=run), make_context(home=home, max_iterations=3, **rules), watch)
+"""
+
+
+@pytest.mark.parametrize(
+    "fatal",
+    [
+        "i00.baseline",
+        "i01.analyst",
+        "i01.backtest.2",
+        "i02.select",
+        "i02.debate.2.turn",
+        "i03.converge",
+        "judge",
+    ],
+)
+def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(tmp_path, prices, fatal):
+    whole = start_optimization(
+        make_input(data=str(prices), run="whole"),
+        make_context(home=str(tmp_path / "a"), max_iterations=3, **ALL_RULES),
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "b"), str(prices), "killed", fatal],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    record = RunRecord(tmp_path / "b", "killed")
+    assert not (record.folder / "result.json").exists()
+    resumed = resume_optimization("killed", tmp_path / "b")
+    assert {**resumed.details, "run": None} == {**whole.details, "run": None}
+    ids = [event["id"] for event in record.events()]
+    assert len(ids) == len(set(ids))
+    assert sorted(ids) == sorted(event["id"] for event in RunRecord(tmp_path / "a", "whole").events())
+
+
+def test_a_finished_run_gives_its_result_again(tmp_path, prices, threadx):
+    threadx("optimize", prices, *RULES, "--max-iterations", "1", "--run", "r", "--home", tmp_path)
+    code, out, _ = threadx("runs", "resume", "r", "--json", "-", "--home", tmp_path)
+    assert code == 0
+    assert json.loads(out) == json.loads((tmp_path / "runs" / "r" / "result.json").read_text())
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path, prices, threadx):
+    threadx("optimize", prices, *RULES, "--max-iterations", "1", "--run", "r", "--home", tmp_path)
+    before = (tmp_path / "runs" / "r" / "result.json").read_bytes()
+    code, _, err = threadx("optimize", prices, *RULES, "--run", "r", "--home", tmp_path)
+    assert code == 2
+    assert "r" in err
+    assert (tmp_path / "runs" / "r" / "result.json").read_bytes() == before
+
+
+def test_frames_with_a_time_column_are_optimised_too(tmp_path):
+    import threadx as face  # noqa: PLC0415  # shadows the fixture's name elsewhere
+
+    frame = made_up_prices(600, cycle=0.05).reset_index(names="timestamp")
+    result = face.optimize(
+        frame,
+        params={"fast_period": 5},
+        symbol="BTCUSDT",
+        timeframe="1h",
+        home=str(tmp_path),
+        max_iterations=1,
+        **ALL_RULES,
+    )
+    assert isinstance(frame, pd.DataFrame)
+    assert result.details["dataset"]["symbol"] == "BTCUSDT"
