@@ -1,12 +1,13 @@
 """Errors of this room: a code and fields, no prose. The words are in `prompts/texts/backtest.*.toml`.
 
-BacktestError (Exception)
+BacktestError (RuntimeError)
 ├── PriceError            the price data is refused
 ├── StrategyError         a strategy, its parameters, its risk settings or its costs are refused
 │   └── ExpressionError   a condition does not parse, or means nothing
 └── RequestError          data and strategy are fine, what is asked of them is not
 
-BacktestError is no ValueError on purpose: pydantic would wrap it into its own ValidationError.
+BacktestError is no ValueError on purpose: pydantic would wrap it into its own ValidationError. It is a built-in
+error all the same: the LangGraph server hides the message of any other from its clients.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def _rebuild(kind: type[BacktestError], code: str, fields: dict[str, Any]) -> Ba
     return kind(code, **fields)
 
 
-class BacktestError(Exception):
+class BacktestError(RuntimeError):
     """What the engine refuses, and why.
 
     Attributes:

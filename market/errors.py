@@ -1,6 +1,6 @@
 """Errors of this room.
 
-MarketError (Exception)    data that comes in is missing, unreadable or not what it must be
+MarketError (RuntimeError)    data that comes in is missing, unreadable or not what it must be
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class MarketError(Exception):
+class MarketError(RuntimeError):
     """Data that cannot be used, in a form that a face turns into one clear line.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Errors of this room.
 
-ReportError (Exception)    a run that does not exist, is at work elsewhere, or whose record cannot be read
+ReportError (RuntimeError)    a run that does not exist, is at work elsewhere, or whose record cannot be read
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class ReportError(Exception):
+class ReportError(RuntimeError):
     """Something about a run's record.
 
     Attributes:

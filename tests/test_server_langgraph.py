@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -197,7 +196,8 @@ def test_bad_input_is_refused_by_name(client: SyncLangGraphClient) -> None:
         )
     )
     (error,) = [part.data for part in parts if part.event == "error"]
-    assert "no_such_strategy" in json.dumps(error)
+    assert error["error"] == "StrategyError"
+    assert "no_such_strategy" in error["message"]
 
 
 def test_ensemble_streams_every_agent_and_publishes(server: Server, client: SyncLangGraphClient) -> None:

@@ -1,6 +1,6 @@
 """Errors of this room, and the one place where any room's error becomes a line for people.
 
-ThreadxError (Exception)    a wrong option, an unwritable data folder, a run that failed
+ThreadxError (RuntimeError)    a wrong option, an unwritable data folder, a run that failed
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from providers.errors import ProviderError
 from reports.errors import ReportError
 
 
-class ThreadxError(Exception):
+class ThreadxError(RuntimeError):
     """Something wrong at the face.
 
     Attributes:
