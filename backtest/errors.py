@@ -6,8 +6,8 @@ BacktestError (RuntimeError)
 │   └── ExpressionError   a condition does not parse, or means nothing
 └── RequestError          data and strategy are fine, what is asked of them is not
 
-BacktestError is no ValueError on purpose: pydantic would wrap it into its own ValidationError. It is a built-in
-error all the same: the LangGraph server hides the message of any other from its clients.
+BacktestError is no ValueError on purpose: pydantic would wrap it into its own ValidationError. It is a
+built-in error all the same: the LangGraph server hides the message of any other from its clients.
 """
 
 from __future__ import annotations
