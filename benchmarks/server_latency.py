@@ -71,7 +71,7 @@ async def optimise(url: str, prices: Path, number: int, iterations: int) -> dict
     """One run to its end; its result."""
     client = get_client(url=url)
     thread = await client.threads.create()
-    rules = {role: ["rules"] for role in ("analyst", "strategist", "validator")}
+    rules: dict[str, Any] = {role: ["rules"] for role in ("analyst", "strategist", "validator")}
     values = await client.runs.wait(
         thread["thread_id"],
         "optimization",
@@ -82,7 +82,7 @@ async def optimise(url: str, prices: Path, number: int, iterations: int) -> dict
         },
         context={**rules, "max_iterations": iterations, "patience": iterations, "convergence_threshold": 0.0},
     )
-    result: dict[str, Any] = values["result"]  # type: ignore[index, call-overload]
+    result: dict[str, Any] = values["result"]  # type: ignore[call-overload]
     return result
 
 
