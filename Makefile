@@ -69,9 +69,9 @@ types: $(INSTALLED) ## Check types
 bench: $(INSTALLED) ## Measure the server's latency while backtests run
 	$(BIN)/python -m benchmarks.server_latency
 
-lock: ## Resolve requirements.lock anew (needs uv)
+lock: ## Resolve requirements.lock (needs uv; UPGRADE=--upgrade for the newest)
 	uv pip compile pyproject.toml --extra embedded --extra studio --extra test --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade -o requirements.lock
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url $(UPGRADE) -o requirements.lock
 
 clean: ## Remove the environment and every cache (data/ stays)
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api

@@ -9,6 +9,7 @@ from prompts.texts import Language, text
 
 NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
+MINUS = "\u2212"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Words:
         return f"{self._localised(f'{100 * fraction:,.{digits}f}')}{space}%"
 
     def _localised(self, words: str) -> str:
+        words = words.replace("-", MINUS)
         if self.language == "en":
             return words
         return words.replace(",", NARROW_NO_BREAK_SPACE).replace(".", ",")

@@ -136,3 +136,5 @@ def test_figures_follow_the_language(language, number, percent):
     assert words.number(1234.5) == number
     assert words.percent(0.125) == percent
     assert words.number(None) == "–"
+    assert words.number(-1234.5) == f"\u2212{number}"
+    assert words.percent(-0.125) == f"\u2212{percent}"
