@@ -23,8 +23,8 @@ from threadx import Analyst, OptimizationOrchestrator, Strategist, Validator
 # %% [markdown]
 # ## The run
 #
-# `sample:sp500` are daily prices of the S&P 500, 1999–2018. The last fifth is a holdout: nothing reads it before
-# the final judgement.
+# `sample:sp500` are daily prices of the S&P 500, 1999–2018. The last fifth is a holdout: nothing reads it
+# before the final judgement.
 
 # %%
 orchestrator = OptimizationOrchestrator(
