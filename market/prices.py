@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +14,11 @@ from pydantic import BaseModel, ConfigDict
 
 from backtest import validate_prices
 from market.errors import MarketError
+from market.packaged import packaged_table
 
 SAMPLE_PREFIX = "sample:"
-SAMPLES = {"sp500": ("arch.data.sp500", "^GSPC"), "nasdaq": ("arch.data.nasdaq", "^IXIC")}
-"""Samples by name: the module whose `load()` gives daily OHLCV, and the symbol."""
+SAMPLES = {"sp500": "^GSPC", "nasdaq": "^IXIC"}
+"""Symbol of each sample of daily OHLCV, by the name of the packaged data set."""
 
 EXTENSIONS = (".csv", ".parquet", ".feather", ".json", ".jsonl")
 
@@ -131,11 +131,10 @@ def infer_timeframe(index: pd.DatetimeIndex) -> str:
 
 def _read_sample(name: str) -> tuple[pd.DataFrame, str]:
     try:
-        module, symbol = SAMPLES[name]
+        symbol = SAMPLES[name]
     except KeyError:
         raise MarketError("unknown_sample", name=name, known=", ".join(sorted(SAMPLES))) from None
-    frame: pd.DataFrame = import_module(module).load()
-    return frame, symbol
+    return packaged_table(name), symbol
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

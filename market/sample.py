@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ import pandas as pd
 
 from backtest.files import write_atomically, write_text_atomically
 from market.errors import MarketError
+from market.packaged import packaged_table
 from market.scores import BARS, MINIMUM_BARS, Horizon, forecast_row
 
 SAMPLE_AS_OF = datetime(2018, 12, 31, 22, tzinfo=UTC)
@@ -96,7 +96,7 @@ def _known(series: pd.Series, lag: pd.Timedelta, as_of: datetime) -> pd.Series:
 
 
 def _load(module: str, column: str) -> pd.Series:
-    series: pd.Series = import_module(f"arch.data.{module}").load()[column]
+    series: pd.Series = packaged_table(module)[column]
     return series
 
 
