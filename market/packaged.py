@@ -31,4 +31,5 @@ def packaged_table(name: str) -> pd.DataFrame:
     """
     table = pd.read_csv(_folder() / name / f"{name.replace('_', '-')}.csv.gz")
     table["Date"] = pd.to_datetime(table["Date"])
-    return table.set_index("Date").apply(pd.to_numeric, errors="coerce")
+    numbers: pd.DataFrame = table.set_index("Date").apply(pd.to_numeric, errors="coerce")
+    return numbers

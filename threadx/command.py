@@ -10,11 +10,12 @@ from typing import cast, get_args
 import click
 
 from prompts import Language, PromptError, Words
-from threadx.commands import backtest, doctor, ensemble, optimize, runs, ui
-from threadx.commands.options import LocalGroup
-from threadx.errors import TYPED_ERRORS, ThreadxError, error_line
+from threadx.commands.local import LazyGroup
+from threadx.errors import ThreadxError, TypedError, error_line
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+COMMANDS = ("backtest", "optimize", "ensemble", "runs", "doctor", "ui")
 
 
 def chosen_language(arguments: Sequence[str]) -> Language:
@@ -30,10 +31,9 @@ def chosen_language(arguments: Sequence[str]) -> Language:
 
 def build(words: Words) -> click.Group:
     """Every command, its help in one language."""
-    group = LocalGroup("threadx", help=words("command.help.threadx"), words=words, no_args_is_help=True)
-    for module in (backtest, optimize, ensemble, runs, doctor, ui):
-        group.add_command(module.command(words))
-    return group
+    return LazyGroup(
+        "threadx", COMMANDS, help=words("command.help.threadx"), words=words, no_args_is_help=True
+    )
 
 
 def _usage_line(error: click.ClickException, words: Words) -> str:
@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         click.echo(words("command.interrupted"), err=True)
         sys.exit(130)
-    except TYPED_ERRORS as error:
-        if "--debug" in given:
+    except RuntimeError as error:
+        if "--debug" in given or not isinstance(error, TypedError):
             raise
         try:
             line = error_line(error, words.language)

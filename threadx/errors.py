@@ -1,20 +1,18 @@
 """Errors of this room, and the one place where any room's error becomes a line for people.
 
 ThreadxError (RuntimeError)    a wrong option, an unwritable data folder, a run that failed
+
+Every room's errors carry a room, a code and fields; they are known here by that, so that a face need not
+import each room to name its errors.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
-from backtest import BacktestError
-from market.errors import MarketError
-from nodes.errors import NodeError
 from prompts import Language, text
-from providers.errors import ProviderError
-from reports.errors import ReportError
 
 
 class ThreadxError(RuntimeError):
@@ -36,14 +34,16 @@ class ThreadxError(RuntimeError):
         return f"{self.code}: " + ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
 
 
-TYPED_ERRORS = (BacktestError, MarketError, NodeError, ProviderError, ReportError, ThreadxError)
-"""Every error that a user's input can cause; each has one line of text in both languages."""
+@runtime_checkable
+class TypedError(Protocol):
+    """What every room's error has."""
+
+    room: str
+    code: str
+    fields: dict[str, Any]
 
 
-def error_line(
-    error: BacktestError | MarketError | NodeError | ProviderError | ReportError | ThreadxError,
-    language: Language,
-) -> str:
+def error_line(error: TypedError, language: Language) -> str:
     """One clear line: what is wrong, where, and what to do."""
     return text(f"{error.room}.error.{error.code}", language, **error.fields)
 

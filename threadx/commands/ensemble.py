@@ -8,15 +8,14 @@ from prompts import Words
 from reports.record import canonical_json
 from threadx.api import summarize
 from threadx.commands import options
+from threadx.commands.local import LocalGroup
 from threadx.errors import ThreadxError
 from threadx.terminal import Terminal
 
 
 def command(words: Words) -> click.Group:
     """Build the group."""
-    group = options.LocalGroup(
-        "ensemble", help=words("command.help.ensemble"), words=words, no_args_is_help=True
-    )
+    group = LocalGroup("ensemble", help=words("command.help.ensemble"), words=words, no_args_is_help=True)
 
     @options.local_command("run", words)
     @click.option("--as-of", metavar="ISO", help=words("command.option.as_of"))

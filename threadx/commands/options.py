@@ -13,47 +13,10 @@ import click
 from backtest import Risk, StrategySpec
 from backtest.files import write_text_atomically
 from prompts import Language, Words
+from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class _Local:
-    """Help option in the user's language."""
-
-    words: Words
-
-    def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Click's own, reworded."""
-        option: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]  # click's class follows
-        if option is not None:
-            option.help = self.words("command.help.help")
-        return option
-
-
-class LocalCommand(_Local, click.Command):
-    """A command whose whole help speaks one language."""
-
-    def __init__(self, *arguments: Any, words: Words, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.words = words
-
-
-class LocalGroup(_Local, click.Group):
-    """A group of such commands, which takes the language as they do."""
-
-    def __init__(self, *arguments: Any, words: Words, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.words = words
-        # `command.chosen_language` has read it already, wherever it stands: here it is only checked and told.
-        self.params.append(
-            click.Option(
-                ["--language"],
-                type=click.Choice(get_args(Language)),
-                expose_value=False,
-                help=words("command.option.language"),
-            )
-        )
 
 
 def local_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:

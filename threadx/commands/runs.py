@@ -11,6 +11,7 @@ from prompts import Words
 from reports.errors import ReportError
 from reports.record import RunRecord, canonical_json, runs_folder
 from threadx.commands import options
+from threadx.commands.local import LocalGroup
 from threadx.results import OptimizationResult
 from threadx.runner import make_context, resume_optimization
 from threadx.terminal import Terminal
@@ -22,7 +23,7 @@ def _home(home: str | None) -> Path:
 
 def command(words: Words) -> click.Group:
     """Build the group."""
-    group = options.LocalGroup("runs", help=words("command.help.runs"), words=words, no_args_is_help=True)
+    group = LocalGroup("runs", help=words("command.help.runs"), words=words, no_args_is_help=True)
 
     @options.local_command("list", words)
     @options.common(words)
