@@ -315,3 +315,13 @@ def test_frames_with_a_time_column_are_optimised_too(tmp_path):
     )
     assert isinstance(frame, pd.DataFrame)
     assert result.details["dataset"]["symbol"] == "BTCUSDT"
+
+
+def test_an_ensemble_that_nobody_can_speak_for_fails_with_the_reason(tmp_path, threadx, monkeypatch):
+    from tests.scripted import scripted_models  # noqa: PLC0415  # the module patches providers
+
+    scripted_models(monkeypatch, {})
+    code, out, err = threadx("ensemble", "run", "--data", "sample", "--models", "away", "--home", tmp_path)
+    assert (code, out) == (1, "")
+    assert "Aucun agent n’a pu se prononcer" in err
+    assert not list(tmp_path.glob("llm_summary/*/summary.json"))

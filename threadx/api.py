@@ -122,4 +122,5 @@ def summarize(
         degraded=state["degraded"],
         summary=state.get("summary"),
         path=Path(path) if path else None,
+        failure=state.get("failure"),
     )

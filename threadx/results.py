@@ -95,9 +95,11 @@ class SummaryResult:
         degraded: whether a model was missing and what stood in for it is labelled.
         summary: the published summary, valid by its schema; None where nothing could be said.
         path: where it was published.
+        failure: why nothing could be said; its text is `ensemble.failure.<failure>`.
     """
 
     status: str
     degraded: bool
     summary: dict[str, Any] | None
     path: Path | None
+    failure: str | None = None

@@ -47,7 +47,8 @@ def command(words: Words) -> click.Group:
                 **(dict.fromkeys(agents, models) if models else {}),
             )
         if result.summary is None:
-            raise ThreadxError("run_failed", reason=words("command.ensemble_nothing"))
+            key = "no_data" if result.failure == "no_data" else "other"
+            raise ThreadxError("run_failed", reason=words(f"ensemble.failure.{key}", code=result.failure))
         if json_path != "-":
             terminal.summary(result)
         options.write_json(canonical_json(result.summary), json_path)
