@@ -13,6 +13,8 @@ import pytest
 from reports.record import RunRecord
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
+from tests.scripted import scripted_models
+from threadx import optimize
 from threadx.command import main
 from threadx.runner import make_context, make_input, resume_optimization, start_optimization
 
@@ -184,8 +186,6 @@ def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_pat
 
 
 def test_a_run_without_any_answer_exits_1(tmp_path, prices, threadx, monkeypatch):
-    from tests.scripted import scripted_models  # noqa: PLC0415  # the module patches providers
-
     scripted_models(monkeypatch, {})
     code, out, _ = threadx(
         "optimize", prices, "--strategist", "a,b", "--max-iterations", "1", "--home", tmp_path
@@ -301,10 +301,8 @@ def test_a_name_that_is_taken_is_refused(tmp_path, prices, threadx):
 
 
 def test_frames_with_a_time_column_are_optimised_too(tmp_path):
-    import threadx as face  # noqa: PLC0415  # shadows the fixture's name elsewhere
-
     frame = made_up_prices(600, cycle=0.05).reset_index(names="timestamp")
-    result = face.optimize(
+    result = optimize(
         frame,
         params={"fast_period": 5},
         symbol="BTCUSDT",
@@ -318,8 +316,6 @@ def test_frames_with_a_time_column_are_optimised_too(tmp_path):
 
 
 def test_an_ensemble_that_nobody_can_speak_for_fails_with_the_reason(tmp_path, threadx, monkeypatch):
-    from tests.scripted import scripted_models  # noqa: PLC0415  # the module patches providers
-
     scripted_models(monkeypatch, {})
     code, out, err = threadx("ensemble", "run", "--data", "sample", "--models", "away", "--home", tmp_path)
     assert (code, out) == (1, "")

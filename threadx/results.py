@@ -95,7 +95,7 @@ class SummaryResult:
         degraded: whether a model was missing and what stood in for it is labelled.
         summary: the published summary, valid by its schema; None where nothing could be said.
         path: where it was published.
-        failure: why nothing could be said; its text is `ensemble.failure.<failure>`.
+        failure: why nothing could be said: `no_data`, or the code of what the arbiter failed with.
     """
 
     status: str

@@ -138,7 +138,8 @@ def resume_optimization(run: str, home: Path, watch: Watcher = _nobody) -> Optim
     about = record.about()
     context = OptimizationContext.model_validate({**about["context"], "home": str(home)})
     with _held(record):
-        if (record.folder / "result.json").is_file():
+        # The last event follows the result: a kill between the two leaves the last node to be done again.
+        if any(event["kind"] == "finished" for event in record.events()):
             return OptimizationResult.from_details(record.result(), record.folder)
         return _run(record, OptimizationInput.model_validate(about["input"]), context, watch)
 
