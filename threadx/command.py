@@ -36,6 +36,19 @@ def build(words: Words) -> click.Group:
     )
 
 
+def _bad_value(error: click.BadParameter, words: Words) -> str:
+    """What would have been a good value."""
+    match error.param.type if error.param else None:
+        case click.Choice(choices=choices):
+            return words("command.usage.choice", choices=", ".join(choices))
+        case click.IntRange(min=low, max=high):
+            return words("command.usage.range", low=low, high=high)
+        case click.types.FloatParamType() | click.types.IntParamType():
+            return words("command.usage.number")
+        case _:
+            return error.message
+
+
 def _usage_line(error: click.ClickException, words: Words) -> str:
     """Click's complaint in the user's language, with where to look."""
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "threadx"
@@ -48,7 +61,7 @@ def _usage_line(error: click.ClickException, words: Words) -> str:
             )
         case click.BadParameter(param=param):
             named = param.opts[0] if param else "?"
-            line = words("command.usage.bad_value", name=named, reason=error.message)
+            line = words("command.usage.bad_value", name=named, reason=_bad_value(error, words))
         case _:
             line = error.format_message()
     return f"{line} {words('command.usage.see_help', command=where)}"

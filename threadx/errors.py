@@ -34,6 +34,12 @@ class ThreadxError(RuntimeError):
         return f"{self.code}: " + ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
 
 
+LIMITS = frozenset(
+    {"less_than_equal", "greater_than_equal", "literal_error", "extra_forbidden", "int_parsing"}
+)
+"""Complaints of pydantic that have a text of their own: `command.error.setting_<complaint>`."""
+
+
 @runtime_checkable
 class TypedError(Protocol):
     """What every room's error has."""
@@ -49,7 +55,17 @@ def error_line(error: TypedError, language: Language) -> str:
 
 
 def from_validation(error: ValidationError) -> ThreadxError:
-    """The first complaint of a settings or input form, as an error of the face."""
+    """The first complaint of a settings or input form, as an error of the face.
+
+    The code is `setting_<pydantic's type>` where there is a text for it, `bad_setting` otherwise.
+    """
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "?"
-    return ThreadxError("bad_setting", name=where, value=str(first.get("input"))[:80], reason=first["msg"])
+    limits = [str(limit) for limit in first.get("ctx", {}).values()]
+    kind = first["type"]
+    return ThreadxError(
+        f"setting_{kind}" if kind in LIMITS else "bad_setting",
+        name=where,
+        value=str(first.get("input"))[:80],
+        limit=limits[0] if limits else "",
+    )
