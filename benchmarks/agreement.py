@@ -5,7 +5,7 @@
 - vectorbt, `fill="close"`: 20,000 made-up bars, SMA 5/20, stop 2 % read from high and low, 0.1 % a side.
 
 Where we differ on purpose: a position that is open at the end is closed at the last close and pays its fee
-(`end_of_data`); backtesting.py leaves it out of its trades and vectorbt counts it open, without the exit's fee.
+(`end_of_data`); backtesting.py leaves it out of its trades, vectorbt counts it open, without the exit's fee.
 So the last trade is compared up to its entry, and the equity up to that fee.
 
 Needs `backtesting` and `vectorbt` beside ThreadX's requirements; exit code 0 when all agrees to 1e-9.
