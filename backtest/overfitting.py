@@ -1,7 +1,7 @@
 """What a Sharpe ratio is worth after the length, the shape and the number of trials behind it are counted.
 
 Conventions, everywhere in this file: Sharpe ratios are per observation (not annualised), kurtosis is not in
-excess (3 for a normal), `n_observations` counts returns. Two forms of the sampling variance are in use and named:
+excess (3 for a normal), `n_observations` counts returns. Two forms of the sampling variance are in use:
 
 - `2012`: the variance at the observed ratio, over n − 1 (Bailey & López de Prado 2012, The Sharpe Ratio
   Efficient Frontier, Journal of Risk 15(2); Mertens 2002 for the variance).
@@ -188,7 +188,7 @@ def minimum_track_record_length(
 
 
 def minimum_backtest_length(n_trials: int, expected_maximum: float = 1.0) -> float:
-    """Years of backtest below which the best of so many trials without skill reaches this Sharpe ratio by luck.
+    """Years of backtest below which luck alone brings the best of so many trials to this Sharpe ratio.
 
     Bailey, Borwein, López de Prado & Zhu 2014, Notices of the AMS 61(5).
 
@@ -225,10 +225,10 @@ def probability_of_backtest_overfitting(
 ) -> Overfitting:
     """Probability of backtest overfitting by combinatorially symmetric cross-validation.
 
-    Bailey, Borwein, López de Prado & Zhu 2017, Journal of Computational Finance 20(4). Statistic: Sharpe ratio
-    with the sample standard deviation, 0 where a trial does not move. Relative rank r/(N + 1) with ties averaged;
-    a logit of 0 or less counts as overfit. Each half's statistic comes from sums over blocks, so no return is
-    read twice.
+    Bailey, Borwein, López de Prado & Zhu 2017, Journal of Computational Finance 20(4). Statistic: Sharpe
+    ratio with the sample standard deviation, 0 where a trial does not move. Relative rank r/(N + 1) with ties
+    averaged; a logit of 0 or less counts as overfit. Each half's statistic comes from sums over blocks, so no
+    return is read twice.
 
     Args:
         returns: T×N, a column a trial, without NaN; where T does not divide, blocks differ by one row.
