@@ -88,7 +88,8 @@ def strategy_lines(evidence: Mapping[str, Any], language: Language) -> str:
     for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
         if condition := getattr(spec, name):
             lines.append(f"{name}: {condition}")
-    for name, bound in evidence["bounds"].items():
+    # The strategy's own parameters first: what is adjusted most often stands on top.
+    for name, bound in sorted(evidence["bounds"].items(), key=lambda item: item[0] not in spec.params):
         value = spec.params.get(name, getattr(spec.risk, name, None))
         kind = "param" if name in spec.params else "risk"
         lines.append(
