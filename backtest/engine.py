@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import prices as door
+from backtest.clock import Clock
 from backtest.errors import RequestError
 from backtest.evaluation import IndicatorBank
 from backtest.simulation import (
@@ -135,7 +136,7 @@ def open_market(
     elif not (math.isfinite(per_year) and per_year > 0.0):
         raise RequestError("bad_request", name="periods_per_year", value=f"{per_year:g}")
     return Market(
-        bank=IndicatorBank(arrays),
+        bank=IndicatorBank(arrays, Clock(index)),
         index=index,
         first=_first_bar(index, trade_from),
         next_open=next_open,

@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.errors import PriceError
-from backtest.functions import FUNCTIONS, lag_bars, periods
+from backtest.clock import Clock
+from backtest.errors import PriceError, RequestError
+from backtest.extended import compute
+from backtest.functions import FUNCTIONS, lag_bars, periods, warm_up
 from backtest.indicators import (
     average_true_range,
     convergence_divergence,
@@ -28,6 +30,7 @@ from backtest.simulation import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, 
 from backtest.tree import (
     And,
     Arithmetic,
+    At,
     Call,
     Comparison,
     Lag,
@@ -75,8 +78,10 @@ class IndicatorBank:
     Threads may share a bank: at worst two of them compute the same array.
     """
 
-    def __init__(self, prices: PriceArrays) -> None:
+    def __init__(self, prices: PriceArrays, clock: Clock | None = None) -> None:
         self.prices = prices
+        self.clock = clock
+        self._higher: dict[str, tuple[IndicatorBank, NDArray[np.int64]]] = {}
         self.size = prices.close.size
         self._known: dict[Node, Floats] = {}
 
@@ -93,6 +98,8 @@ class IndicatorBank:
                 return shifted(self.varying(operand), lag_bars(node))
             case Negative(operand=operand):
                 return np.negative(self.varying(operand))
+            case At():
+                return self.seen(node)
             case Arithmetic(operator=operator, left=left, right=right):
                 return self.arithmetic(operator, self.series(left), self.series(right))
             case _:
@@ -114,10 +121,55 @@ class IndicatorBank:
             if key not in self._known:
                 self._known[key] = (self.prices.high + self.prices.low + self.prices.close) / 3.0
             return self._known[key]
+        if name in ("hour", "weekday"):
+            return self.clock_at_hand().field(name)
         values: Floats = getattr(self.prices, name)
         if name == "volume" and np.isnan(values).any():
             raise PriceError("missing_volume", row=int(np.isnan(values).argmax()) + 1)
         return values
+
+    def clock_at_hand(self) -> Clock:
+        """The bars' times, which conditions on hours, days and higher timeframes need."""
+        if self.clock is None:
+            raise TypeError("this bank was made without a clock")
+        return self.clock
+
+    def days(self) -> NDArray[np.int64]:
+        """The day of each bar, in the data's own time zone."""
+        return self.clock_at_hand().days
+
+    def higher(self, node: At) -> tuple[IndicatorBank, NDArray[np.int64]]:
+        """A bank of a higher timeframe, and which of its bars is the last complete one at each bar.
+
+        Raises:
+            RequestError: `timeframe_not_higher`; `not_enough_higher_bars`, fewer than the tree needs.
+        """
+        if node.timeframe not in self._higher:
+            first, times, visible = self.clock_at_hand().higher(node.timeframe)
+            prices = self.prices
+            last = np.append(first[1:], self.size) - 1 if first.size else first
+            bars = PriceArrays(
+                prices.open[first],
+                np.maximum.reduceat(prices.high, first) if first.size else prices.high[:0],
+                np.minimum.reduceat(prices.low, first) if first.size else prices.low[:0],
+                prices.close[last],
+                np.add.reduceat(prices.volume, first) if first.size else prices.volume[:0],
+            )
+            self._higher[node.timeframe] = IndicatorBank(bars, Clock(times)), visible
+        bank, visible = self._higher[node.timeframe]
+        needed, complete = 1 + warm_up(node.operand), int(visible[-1]) + 1
+        if complete < needed:
+            raise RequestError(
+                "not_enough_higher_bars", timeframe=node.timeframe, needed=needed, bars=complete
+            )
+        return bank, visible
+
+    def seen(self, node: At) -> Floats:
+        """The values of a higher timeframe that are known at each bar."""
+        if node not in self._known:
+            bank, visible = self.higher(node)
+            self._known[node] = np.where(visible >= 0, bank.varying(node.operand)[visible], np.nan)
+        return self._known[node]
 
     @staticmethod
     def arithmetic(operator: str, left: Floats | float, right: Floats | float) -> Floats:
@@ -195,7 +247,7 @@ class IndicatorBank:
             case "change":
                 values = self.varying(arguments[0])
                 return {node: values - shifted(values, lengths[0])}
-        raise TypeError(f"not a series: {node}")
+        return compute(self, node)
 
     def truth(self, node: Node, contrary: bool = False) -> Truth:
         """Where a bound condition (or its contrary) is known to hold."""
@@ -211,6 +263,10 @@ class IndicatorBank:
                 return found
             case Comparison(operator=operator, left=left, right=right):
                 return self.compare(_CONTRARY[operator] if contrary else operator, left, right)
+            case At(operand=operand):
+                bank, visible = self.higher(node)
+                known: Truth = bank.truth(operand, contrary)[visible] & (visible >= 0)
+                return known
             case Lag(operand=operand):
                 return shifted_truth(self.truth(operand, contrary), lag_bars(node))
             case Call(function=function, arguments=arguments):

@@ -1,8 +1,9 @@
 """The vocabulary of the strategy language: series, functions, their arguments and how many bars each needs.
 
-Averages, RSI, MACD, Bollinger, ATR and the directional indicators follow TA-Lib's conventions. Donchian
-channels, `highest` and `lowest` include the current bar: a breakout compares with the previous bar's, `close
-> donchian_upper(20)[1]`.
+What TA-Lib has follows its conventions, its outputs of one indicator beginning together. Donchian channels,
+`highest` and `lowest` include the current bar: a breakout compares with the previous bar's, `close >
+donchian_upper(20)[1]`. Ichimoku's spans stand at the bar they are computed from; the chart draws them 26 bars
+later, so what it shows over this bar is `ichimoku_span_a(9, 26)[26]`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from backtest.errors import ExpressionError
 from backtest.tree import (
     And,
     Arithmetic,
+    At,
     Call,
     Comparison,
     Lag,
@@ -27,11 +29,11 @@ from backtest.tree import (
     Series,
 )
 
-SERIES = ("open", "high", "low", "close", "volume", "typical")
-KEYWORDS = ("and", "or", "not")
+SERIES = ("open", "high", "low", "close", "volume", "typical", "hour", "weekday")
+KEYWORDS = ("and", "or", "not", "at")
 LONGEST_PERIOD = 100_000
 
-ArgumentKind = Literal["series", "operand", "period", "number"]
+ArgumentKind = Literal["series", "operand", "period", "number", "condition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Argument:
     Attributes:
         name: what help and errors call it.
         kind: `series` varies from bar to bar, `operand` may also be constant, `period` is a whole constant
-            number of bars, `number` is any constant.
+            number of bars, `number` is any constant, `condition` is true or false.
         default: used when the argument is left out; None when it must be given.
         low: the smallest period.
     """
@@ -86,6 +88,24 @@ _BAND = Function(
     (_SOURCE, _period(20, 2), Argument("deviations", "number", Number(2))), lambda period: period - 1
 )
 _RANGE = ("high", "low", "close")
+_STOCHASTIC = Function(
+    (_period(14, 1, "period"), _period(3, 1, "smooth_k"), _period(3, 1, "smooth_d")),
+    lambda period, smooth_k, smooth_d: period + smooth_k + smooth_d - 3,
+    inputs=_RANGE,
+)
+_STOCHASTIC_RSI = Function(
+    (_SOURCE, _period(14, 2), _period(14, 1, "window"), _period(3, 1, "smooth_d")),
+    lambda period, window, smooth_d: period + window + smooth_d - 2,
+)
+_MULTIPLIER = Argument("multiplier", "number", Number(2))
+_KELTNER = Function(
+    (_period(20), _MULTIPLIER, _period(10, 1, "atr_period")),
+    lambda period, atr_period: max(period - 1, atr_period),
+    inputs=_RANGE,
+)
+_SUPERTREND = Function(
+    (_period(10), Argument("multiplier", "number", Number(3))), lambda period: period, inputs=_RANGE
+)
 _CROSS = Function((Argument("a", "operand"), Argument("b", "operand")), lambda: 1, condition=True)
 _TREND = Function((_ANY, _period(1)), lambda period: period, condition=True)
 
@@ -104,11 +124,46 @@ FUNCTIONS: dict[str, Function] = {
     "adx": Function((_period(14, 2),), lambda period: 2 * period - 1, inputs=_RANGE),
     "plus_di": Function((_period(14, 2),), lambda period: period, inputs=_RANGE),
     "minus_di": Function((_period(14, 2),), lambda period: period, inputs=_RANGE),
+    "wma": Function((_SOURCE, _period()), lambda period: period - 1),
+    "dema": Function((_SOURCE, _period()), lambda period: 2 * (period - 1)),
+    "tema": Function((_SOURCE, _period()), lambda period: 3 * (period - 1)),
+    "kama": Function((_SOURCE, _period(10, 2)), lambda period: period),
+    "linreg_slope": Function((_SOURCE, _period(14, 2)), lambda period: period - 1),
+    "mom": Function((_SOURCE, _period(10)), lambda period: period),
+    "roc": Function((_SOURCE, _period(10)), lambda period: period),
+    "natr": Function((_period(14),), lambda period: period, inputs=_RANGE),
+    "cci": Function((_period(20, 2),), lambda period: period - 1, inputs=_RANGE),
+    "williams_r": Function((_period(14, 2),), lambda period: period - 1, inputs=_RANGE),
+    "stoch_k": _STOCHASTIC,
+    "stoch_d": _STOCHASTIC,
+    "stochrsi_k": _STOCHASTIC_RSI,
+    "stochrsi_d": _STOCHASTIC_RSI,
+    "mfi": Function((_period(14, 2),), lambda period: period, inputs=(*_RANGE, "volume")),
+    "obv": Function((), lambda: 0, inputs=("close", "volume")),
+    "vwap": Function((), lambda: 0, inputs=(*_RANGE, "volume")),
+    "rolling_vwap": Function((_period(20),), lambda period: period - 1, inputs=(*_RANGE, "volume")),
+    "keltner_upper": _KELTNER,
+    "keltner_middle": _KELTNER,
+    "keltner_lower": _KELTNER,
+    "supertrend": _SUPERTREND,
+    "supertrend_direction": _SUPERTREND,
+    "ichimoku_conversion": Function((_period(9),), lambda period: period - 1, inputs=("high", "low")),
+    "ichimoku_base": Function((_period(26),), lambda period: period - 1, inputs=("high", "low")),
+    "ichimoku_span_a": Function(
+        (_period(9, 1, "conversion"), _period(26, 1, "base")),
+        lambda conversion, base: max(conversion, base) - 1,
+        inputs=("high", "low"),
+    ),
+    "ichimoku_span_b": Function((_period(52),), lambda period: period - 1, inputs=("high", "low")),
     "donchian_upper": Function((_period(20),), lambda period: period - 1, inputs=("high",)),
     "donchian_lower": Function((_period(20),), lambda period: period - 1, inputs=("low",)),
     "highest": Function((_ANY, _period()), lambda period: period - 1),
     "lowest": Function((_ANY, _period()), lambda period: period - 1),
     "change": Function((_ANY, _period(1)), lambda period: period),
+    "percent_change": Function((_ANY, _period(1)), lambda period: period),
+    "zscore": Function((_SOURCE, _period(20, 2)), lambda period: period - 1),
+    "percentile_rank": Function((_SOURCE, _period(100)), lambda period: period),
+    "bars_since": Function((Argument("condition", "condition"),), lambda: 0),
     "rising": _TREND,
     "falling": _TREND,
     "crosses_above": _CROSS,
@@ -182,6 +237,8 @@ def lag_bars(node: Lag) -> int:
 def warm_up(node: Node) -> int:
     """Bars at the start of the data for which a bound tree has no value, every period and lag checked.
 
+    Of a higher timeframe it counts that one's bars.
+
     Raises:
         ExpressionError: `bad_period`, `negative_lag` or `parameter_order`.
     """
@@ -191,6 +248,9 @@ def warm_up(node: Node) -> int:
             return own + max((warm_up(argument) for argument in arguments), default=0)
         case Lag(operand=operand):
             return lag_bars(node) + warm_up(operand)
+        case At(operand=operand):
+            # A higher bar is one bar at least; how many it really is, the prices tell.
+            return warm_up(operand)
         case Negative(operand=operand) | Not(operand=operand):
             return warm_up(operand)
         case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):

@@ -8,7 +8,8 @@
     product    := unary (("*" | "/") unary)*
     unary      := "-" unary | lagged
     lagged     := primary ("[" sum "]")*                                  close[1]: the previous bar's close
-    primary    := number | name | name "(" sum ("," sum)* ")" | "(" condition ")"
+    primary    := number | name | name "(" [condition ("," condition)*] ")" | "(" condition ")"
+                | "at" "(" timeframe "," condition ")"                    at("4h", rsi(close, 14))
 
 Names are read in any case. A leading series may be left out where the function has a default for it
 (`sma(20)` is `sma(close, 20)`), and so may the parentheses of a function whose arguments all have defaults
@@ -24,11 +25,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+from backtest.clock import timeframe
 from backtest.errors import ExpressionError
 from backtest.functions import FUNCTIONS, KEYWORDS, SERIES, Argument, usage
 from backtest.tree import (
     And,
     Arithmetic,
+    At,
     Call,
     Comparison,
     Lag,
@@ -40,6 +43,7 @@ from backtest.tree import (
     Parameter,
     Series,
     show,
+    walk,
 )
 
 LONGEST_EXPRESSION = 2_000
@@ -50,6 +54,7 @@ Kind = Literal["number", "series", "condition"]
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<text>\"[^\"]*\"|'[^']*')"
     r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],])",
     re.ASCII,
 )
@@ -58,7 +63,7 @@ _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A piece of text: `kind` is number, name, sign or end."""
+    """A piece of text: `kind` is number, name, text (in quotes), sign or end."""
 
     kind: str
     words: str
@@ -90,7 +95,9 @@ def _tokens(expression: str) -> list[_Token]:
                 found=expression[place],
                 expected="value",
             )
-        found.append(_Token(match.lastgroup or "", match.group().lower(), place + 1))
+        kind = match.lastgroup or ""
+        words = match.group()[1:-1] if kind == "text" else match.group().lower()
+        found.append(_Token(kind, words, place + 1))
         place = match.end()
     found.append(_Token("end", "", len(expression) + 1))
     return found
@@ -252,11 +259,32 @@ class _Parser:
         if token.kind == "name" and token.words not in KEYWORDS:
             self.place += 1
             return self.name(token)
+        if self.accept("at"):
+            return self.higher(token)
         if self.accept("("):
             part = self.condition()
             self.expect(")")
             return _Typed(part.node, part.kind, token.position)
         self.unexpected("value")
+
+    def higher(self, token: _Token) -> _Typed:
+        """`at("4h", ...)`, the word `at` read."""
+        self.expect("(")
+        words = self.token
+        if words.kind != "text":
+            self.unexpected("timeframe")
+        self.place += 1
+        name = timeframe(words.words)
+        if name is None:
+            self.error("unknown_timeframe", words.position, name=words.words)
+        self.expect(",")
+        part = self.condition()
+        self.expect(")")
+        if part.kind == "number":
+            self.error("expression_type", part.position, found="number", expected="series")
+        if any(isinstance(below, At) for below in walk(part.node)):
+            self.error("nested_timeframe", token.position)
+        return _Typed(At(name, part.node), part.kind, token.position)
 
     def name(self, token: _Token) -> _Typed:
         name = token.words
@@ -288,10 +316,13 @@ class _Parser:
         name = token.words
         function = FUNCTIONS[name]
         wanted = function.arguments
-        leading = wanted[0]
-        skips_series = leading.kind == "series" and leading.default is not None
-        if skips_series and (not given or given[0].kind == "number"):
-            assert leading.default is not None
+        leading = wanted[0] if wanted else None
+        if (
+            leading is not None
+            and leading.kind == "series"
+            and leading.default is not None
+            and (not given or given[0].kind == "number")
+        ):
             given = [_Typed(leading.default, "series", token.position), *given]
         if len(given) > len(wanted):
             self.error("wrong_arguments", token.position, function=name, usage=usage(name))
@@ -303,8 +334,10 @@ class _Parser:
                 nodes.append(argument.default)
             else:
                 self.error("wrong_arguments", token.position, function=name, usage=usage(name))
-        if all(argument.kind == "operand" for argument in wanted) and all(
-            part.kind == "number" for part in given
+        if (
+            wanted
+            and all(argument.kind == "operand" for argument in wanted)
+            and all(part.kind == "number" for part in given)
         ):
             self.error("expression_type", given[0].position, found="number", expected="series")
         return _Typed(
@@ -312,8 +345,8 @@ class _Parser:
         )
 
     def argument(self, wanted: Argument, given: _Typed) -> Node:
-        if wanted.kind == "series":
-            return self.need(given, "series")
+        if wanted.kind in ("series", "condition"):
+            return self.need(given, wanted.kind)
         if wanted.kind == "operand":
             return self.need(given, "series", "number")
         return self.need(given, "number")

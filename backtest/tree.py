@@ -28,7 +28,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A column of the price data: open, high, low, close, volume, or typical = (high + low + close) / 3."""
+    """A column of the price data, `typical` = (high + low + close) / 3, or the bar's `hour` or `weekday`."""
 
     name: str
 
@@ -47,6 +47,14 @@ class Lag:
 
     operand: Node
     bars: Node
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A value or condition of a higher timeframe, as its last completed bar left it."""
+
+    timeframe: str
+    operand: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class Or:
     operands: tuple[Node, ...]
 
 
-Node = Number | Parameter | Series | Call | Lag | Negative | Arithmetic | Comparison | Not | And | Or
+Node = Number | Parameter | Series | Call | Lag | At | Negative | Arithmetic | Comparison | Not | And | Or
 
 _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _UNARY, _PRIMARY = range(8)
 _FLIPPED = {">": "<", ">=": "<="}
@@ -141,6 +149,8 @@ def show(node: Node) -> str:
             return f"{function}({', '.join(show(argument) for argument in arguments)})"
         case Lag(operand=operand, bars=bars):
             return f"{_inside(operand, _PRIMARY)}[{show(bars)}]"
+        case At(timeframe=timeframe, operand=operand):
+            return f'at("{timeframe}", {show(operand)})'
         case Negative(operand=operand):
             return f"-{_inside(operand, _UNARY)}"
         case Arithmetic(operator=operator, left=left, right=right):
@@ -163,7 +173,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return arguments
         case Lag(operand=operand, bars=bars):
             return operand, bars
-        case Negative(operand=operand) | Not(operand=operand):
+        case At(operand=operand) | Negative(operand=operand) | Not(operand=operand):
             return (operand,)
         case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
             return left, right
@@ -217,6 +227,9 @@ def bind(node: Node, values: Mapping[str, float]) -> Node:
             if isinstance(below, Lag) and isinstance(below.bars, Number) and isinstance(shift, Number):
                 return Lag(below.operand, Number(below.bars.value + shift.value))
             return Lag(below, shift)
+        case At(timeframe=timeframe, operand=operand):
+            below = bind(operand, values)
+            return below if isinstance(below, Number) else At(timeframe, below)
         case Negative(operand=operand):
             below = bind(operand, values)
             return Number(-below.value) if isinstance(below, Number) else Negative(below)
@@ -266,6 +279,8 @@ def meaning(node: Node) -> str:
             return f"{function}({', '.join(meaning(argument) for argument in arguments)})"
         case Lag(operand=operand, bars=bars):
             return f"{meaning(operand)}[{meaning(bars)}]"
+        case At(timeframe=timeframe, operand=operand):
+            return f'at("{timeframe}", {meaning(operand)})'
         case Negative(operand=operand):
             return f"-{meaning(operand)}"
         case Not(operand=operand):
