@@ -105,10 +105,9 @@ class Clock:
     def higher(self, name: str) -> HigherBars:
         """Group the bars into those of a higher timeframe.
 
-        A higher bar is complete once the bar that ends where it ends has closed, or any later one: where
-        bars are missing, at the first bar behind its end. The length of a bar is the smallest distance between
-        two, so that no bar can still join what was taken for complete. A first bar that the data enters
-        half-way is left out.
+        A higher bar is complete once the bar that ends where it ends has closed; where that one is missing,
+        at the first bar behind. The length of a bar is the smallest distance between two, so that no bar can
+        still join what was taken for complete. A first bar that the data enters half-way is left out.
 
         Raises:
             RequestError: `timeframe_not_higher`.

@@ -202,8 +202,9 @@ def _span_a(bank: Bank, node: Call, conversion: int, base: int) -> Parts:
 
 
 def _zscore(bank: Bank, node: Call, period: int) -> Parts:
+    deviation = bank.call(Call("stddev", node.arguments))
     distance = bank.varying(node.arguments[0]) - bank.call(Call("sma", node.arguments))
-    return {node: _quotient(distance, bank.call(Call("stddev", node.arguments)))}
+    return {node: _quotient(distance, deviation)}
 
 
 def _percentile_rank(bank: Bank, node: Call, period: int) -> Parts:

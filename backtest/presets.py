@@ -20,20 +20,30 @@ class Preset:
     Attributes:
         entry_long: condition that opens a long position.
         exit_long: condition that closes it; None holds to the end.
+        entry_short: condition that opens a short position; None trades the long side only.
+        exit_short: condition that closes it.
         bounds: each parameter's bounds and default.
+        risk: risk settings it starts with.
         ordered: pairs of parameters of which the first must stay below the second.
         source: where the rules come from.
     """
 
     entry_long: str
     exit_long: str | None
+    entry_short: str | None = None
+    exit_short: str | None = None
     bounds: dict[str, Bounds] = field(default_factory=dict)
+    risk: dict[str, float] = field(default_factory=dict)
     ordered: tuple[tuple[str, str], ...] = ()
     source: str
 
 
 def _whole(default: int, low: int, high: int, step: int = 1) -> Bounds:
     return Bounds(low=low, high=high, step=step, integer=True, default=default)
+
+
+def _real(default: float, low: float, high: float, step: float) -> Bounds:
+    return Bounds(low=low, high=high, step=step, integer=False, default=default)
 
 
 _FAST_SLOW = (("fast_period", "slow_period"),)
@@ -95,6 +105,61 @@ PRESETS: dict[str, Preset] = {
         },
         ordered=_FAST_SLOW,
         source="Appel (1979)",
+    ),
+    "bollinger_atr": Preset(
+        entry_long=(
+            "low < bollinger_lower(close, period, deviations) and zscore(close, period) < -entry_zscore"
+        ),
+        exit_long="close > bollinger_middle(close, period, deviations)",
+        entry_short=(
+            "high > bollinger_upper(close, period, deviations) and zscore(close, period) > entry_zscore"
+        ),
+        exit_short="close < bollinger_middle(close, period, deviations)",
+        bounds={
+            "period": _whole(20, 5, 200, 5),
+            "deviations": _real(2.0, 0.5, 4.0, 0.25),
+            "entry_zscore": _real(1.5, 0.0, 4.0, 0.25),
+        },
+        risk={"stop_loss_atr": 2.0, "atr_period": 14},
+        source="a bar that reaches beyond the band and closes far from the mean; out at the middle band",
+    ),
+    "supertrend": Preset(
+        entry_long="crosses_above(supertrend_direction(period, multiplier), 0)",
+        exit_long="crosses_below(supertrend_direction(period, multiplier), 0)",
+        bounds={"period": _whole(10, 5, 50), "multiplier": _real(3.0, 1.0, 6.0, 0.5)},
+        source="Seban's SuperTrend, 10 and 3",
+    ),
+    "keltner_breakout": Preset(
+        entry_long="close > keltner_upper(period, multiplier, atr_window)",
+        exit_long="close < keltner_middle(period, multiplier, atr_window)",
+        bounds={
+            "period": _whole(20, 5, 200, 5),
+            "multiplier": _real(2.0, 0.5, 5.0, 0.25),
+            "atr_window": _whole(10, 5, 50),
+        },
+        source="Keltner's channels as Raschke drew them: exponential average and average true range",
+    ),
+    "stochastic_reversion": Preset(
+        entry_long=(
+            "crosses_above(stoch_k(period, smooth_k, smooth_d), stoch_d(period, smooth_k, smooth_d)) "
+            "and stoch_k(period, smooth_k, smooth_d) < oversold"
+        ),
+        exit_long="stoch_k(period, smooth_k, smooth_d) > overbought",
+        bounds={
+            "period": _whole(14, 5, 50),
+            "smooth_k": _whole(3, 1, 10),
+            "smooth_d": _whole(3, 1, 10),
+            "oversold": _real(20, 5, 49, 5),
+            "overbought": _real(80, 50, 95, 5),
+        },
+        ordered=(("oversold", "overbought"),),
+        source="Lane's stochastic oscillator, slow, 14-3-3",
+    ),
+    "adx_trend": Preset(
+        entry_long="plus_di(period) > minus_di(period) and adx(period) > threshold",
+        exit_long="plus_di(period) < minus_di(period)",
+        bounds={"period": _whole(14, 5, 50), "threshold": _real(25, 10, 50, 5)},
+        source="Wilder, New Concepts in Technical Trading Systems (1978)",
     ),
     "buy_and_hold": Preset(
         entry_long="close > 0",

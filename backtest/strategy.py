@@ -34,7 +34,10 @@ from backtest.tree import (
 from backtest.types import RISK_BOUNDS, Bounds, Risk, Strict, plain
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
-PERCENT_INDICATORS = ("rsi", "adx", "plus_di", "minus_di")
+PERCENT_INDICATORS = (
+    *("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi"),
+    "percentile_rank",
+)
 
 Side = Literal["long", "short", "both"]
 Condition = Annotated[str | None, Field(max_length=2_000)]
@@ -146,7 +149,7 @@ class StrategySpec(Strict):
         preset = PRESETS[name]
         known = [*preset.bounds, *Risk.model_fields]
         params: dict[str, Any] = {key: bounds.default for key, bounds in preset.bounds.items()}
-        risk: dict[str, Any] = {}
+        risk: dict[str, Any] = dict(preset.risk)
         for key, value in values.items():
             lowered = key.lower()
             if lowered in params:
@@ -161,6 +164,8 @@ class StrategySpec(Strict):
             params=params,
             entry_long=preset.entry_long,
             exit_long=preset.exit_long,
+            entry_short=preset.entry_short,
+            exit_short=preset.exit_short,
             risk=Risk(**risk),
         )
 
