@@ -3,7 +3,8 @@
     condition  := conjunction ("or" conjunction)*
     conjunction:= negation ("and" negation)*
     negation   := "not" negation | comparison
-    comparison := sum (("<" | "<=" | ">" | ">=" | "==" | "!=") sum)*      a < b < c means a < b and b < c
+    comparison := sum ("crosses_above" | "crosses_below") sum | sum "between" sum "and" sum
+                | sum (("<" | "<=" | ">" | ">=" | "==" | "!=") sum)*      a < b < c means a < b and b < c
     sum        := product (("+" | "-") product)*
     product    := unary (("*" | "/") unary)*
     unary      := "-" unary | lagged
@@ -13,7 +14,7 @@
 
 Names are read in any case. A leading series may be left out where the function has a default for it
 (`sma(20)` is `sma(close, 20)`), and so may the parentheses of a function whose arguments all have defaults
-(`adx > 25`).
+(`adx > 25`). Other informal forms are listed in `backtest.informal`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Literal, NoReturn
 from backtest.clock import timeframe
 from backtest.errors import ExpressionError
 from backtest.functions import FUNCTIONS, KEYWORDS, SERIES, Argument, usage
+from backtest.informal import Token, formal
 from backtest.tree import (
     And,
     Arithmetic,
@@ -53,21 +55,12 @@ Kind = Literal["number", "series", "condition"]
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<name>[A-Za-z_]\w*|%[kdrKDR]\b|&&|\|\|)"
     r"|(?P<text>\"[^\"]*\"|'[^']*')"
-    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],])",
+    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],≤≥≠×−])",
     re.ASCII,
 )
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A piece of text: `kind` is number, name, text (in quotes), sign or end."""
-
-    kind: str
-    words: str
-    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +72,8 @@ class _Typed:
     position: int
 
 
-def _tokens(expression: str) -> list[_Token]:
-    found: list[_Token] = []
+def _tokens(expression: str) -> list[Token]:
+    found: list[Token] = []
     place = 0
     while place < len(expression):
         if expression[place].isspace():
@@ -96,25 +89,25 @@ def _tokens(expression: str) -> list[_Token]:
                 expected="value",
             )
         kind = match.lastgroup or ""
-        words = match.group()[1:-1] if kind == "text" else match.group().lower()
-        found.append(_Token(kind, words, place + 1))
+        words = match.group()[1:-1] if kind == "text" else match.group().lower().lstrip("%")
+        found.append(Token(kind, words, place + 1))
         place = match.end()
-    found.append(_Token("end", "", len(expression) + 1))
+    found.append(Token("end", "", len(expression) + 1))
     return found
 
 
 class _Parser:
     """Recursive descent over one expression; each method reads one rule of the grammar above."""
 
-    def __init__(self, expression: str, names: Collection[str]) -> None:
+    def __init__(self, expression: str, names: Collection[str], entry: bool) -> None:
         self.expression = expression
         self.names = frozenset(names)
-        self.tokens = _tokens(expression)
+        self.tokens = formal(_tokens(expression), self.names, entry)
         self.place = 0
         self.depth = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.place]
 
     def error(self, code: str, position: int, **fields: str | int) -> NoReturn:
@@ -124,7 +117,7 @@ class _Parser:
         found = self.token.words or "end"
         self.error("expression_syntax", self.token.position, found=found, expected=expected)
 
-    def accept(self, *words: str) -> _Token | None:
+    def accept(self, *words: str) -> Token | None:
         token = self.token
         if token.kind in ("sign", "name") and token.words in words:
             self.place += 1
@@ -187,6 +180,8 @@ class _Parser:
 
     def comparison(self) -> _Typed:
         first = left = self.sum()
+        if infix := self.infix(first):
+            return infix
         links: list[Node] = []
         while token := self.accept(*_COMPARISONS):
             right = self.sum()
@@ -202,7 +197,28 @@ class _Parser:
             return first
         return _Typed(links[0] if len(links) == 1 else And(tuple(links)), "condition", first.position)
 
-    def arithmetic(self, token: _Token, left: _Typed, right: _Typed) -> _Typed:
+    def infix(self, left: _Typed) -> _Typed | None:
+        """`a crosses_above b` and `a between b and c`, the first sum read."""
+        if token := self.accept("crosses_above", "crosses_below"):
+            return self.call(token, [left, self.sum()])
+        if self.token.words == "between" and "between" not in self.names and self.accept("between"):
+            low = self.sum()
+            self.expect("and")
+            high = self.sum()
+            middle = self.need(left, "series")
+            return _Typed(
+                And(
+                    (
+                        Comparison(">=", middle, self.need(low, "number", "series")),
+                        Comparison("<=", middle, self.need(high, "number", "series")),
+                    )
+                ),
+                "condition",
+                left.position,
+            )
+        return None
+
+    def arithmetic(self, token: Token, left: _Typed, right: _Typed) -> _Typed:
         node = Arithmetic(
             token.words, self.need(left, "series", "number"), self.need(right, "series", "number")
         )
@@ -267,7 +283,7 @@ class _Parser:
             return _Typed(part.node, part.kind, token.position)
         self.unexpected("value")
 
-    def higher(self, token: _Token) -> _Typed:
+    def higher(self, token: Token) -> _Typed:
         """`at("4h", ...)`, the word `at` read."""
         self.expect("(")
         words = self.token
@@ -286,7 +302,7 @@ class _Parser:
             self.error("nested_timeframe", token.position)
         return _Typed(At(name, part.node), part.kind, token.position)
 
-    def name(self, token: _Token) -> _Typed:
+    def name(self, token: Token) -> _Typed:
         name = token.words
         if self.accept("("):
             if name not in FUNCTIONS:
@@ -306,13 +322,13 @@ class _Parser:
             return self.call(token, [])
         self.unknown(token, (*SERIES, *FUNCTIONS, *self.names))
 
-    def unknown(self, token: _Token, known: Collection[str]) -> NoReturn:
+    def unknown(self, token: Token, known: Collection[str]) -> NoReturn:
         nearest = difflib.get_close_matches(token.words, sorted(known), n=1, cutoff=0.4)
         self.error(
             "unknown_name", token.position, name=token.words, nearest=nearest[0] if nearest else "close"
         )
 
-    def call(self, token: _Token, given: list[_Typed]) -> _Typed:
+    def call(self, token: Token, given: list[_Typed]) -> _Typed:
         name = token.words
         function = FUNCTIONS[name]
         wanted = function.arguments
@@ -352,12 +368,13 @@ class _Parser:
         return self.need(given, "number")
 
 
-def parse(expression: str, names: Collection[str] = ()) -> Node:
+def parse(expression: str, names: Collection[str] = (), *, entry: bool = True) -> Node:
     """Read a condition.
 
     Args:
         expression: its text.
         names: the parameters it may use, lower case.
+        entry: whether it decides an entry: only there does `at entry` say nothing more.
 
     Returns:
         A checked tree; values of periods and lags that depend on parameters are checked when these are bound.
@@ -373,7 +390,7 @@ def parse(expression: str, names: Collection[str] = ()) -> Node:
             position=LONGEST_EXPRESSION,
             limit=LONGEST_EXPRESSION,
         )
-    parser = _Parser(expression, names)
+    parser = _Parser(expression, names, entry)
     part = parser.whole()
     return parser.need(part, "condition")
 

@@ -121,7 +121,11 @@ class StrategySpec(Strict):
     @cached_property
     def trees(self) -> dict[str, Node]:
         """The conditions that exist, parsed, parameters unbound."""
-        return {place: parse(text, self.params) for place in CONDITIONS if (text := getattr(self, place))}
+        return {
+            place: parse(text, self.params, entry=place.startswith("entry"))
+            for place in CONDITIONS
+            if (text := getattr(self, place))
+        }
 
     @cached_property
     def bound_trees(self) -> dict[str, Node]:
@@ -189,7 +193,11 @@ class StrategySpec(Strict):
             fields["risk"] = Risk(**{**self.risk.model_dump(), **settings})
         fields.update(changes)
         names = {*self.params, *given}
-        trees = [parse(text, names) for place in CONDITIONS if (text := fields.get(place))]
+        trees = [
+            parse(text, names, entry=place.startswith("entry"))
+            for place in CONDITIONS
+            if (text := fields.get(place))
+        ]
         used = set().union(*(parameters(tree) for tree in trees))
         kept = {name: value for name, value in self.params.items() if name in used}
         fields["params"] = {**kept, **given}
