@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from backtest.contradiction import check_possible
 from backtest.errors import StrategyError
 from backtest.functions import FUNCTIONS, RESERVED, warm_up
 from backtest.language import parse
@@ -115,7 +116,9 @@ class StrategySpec(Strict):
             if name not in self.params:
                 raise StrategyError("unknown_parameter", name=name, known=", ".join(self.params) or "-")
         check_values(self, self.params)
-        _ = self.bound_trees, self.lookback()
+        _ = self.lookback()
+        for tree in self.bound_trees.values():
+            check_possible(tree)
         return self
 
     @cached_property

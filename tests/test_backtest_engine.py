@@ -89,7 +89,7 @@ def test_the_result_has_the_documented_shape() -> None:
 
 
 def test_no_trade_gives_an_empty_table_of_the_same_columns() -> None:
-    result = run_backtest(market(), StrategySpec(name="never", entry_long="close < 0"))
+    result = run_backtest(market(), StrategySpec(name="never", entry_long="close < 1e-9"))
     assert len(result.trades) == 0
     assert "exit_reason" in result.trades
     assert (result.equity == 10_000).all()

@@ -37,7 +37,7 @@ def test_a_score_lies_between_0_and_10_and_is_its_formula(seed, fast, fee):
 
 
 def test_doing_nothing_scores_nothing():
-    spec = StrategySpec(name="never", entry_long="close < 0")
+    spec = StrategySpec(name="never", entry_long="close < 1e-9")
     assert score(run_backtest(made_up_prices(300), spec)).value == 0.0
 
 
