@@ -11,6 +11,7 @@ from backtest.executor import run_pieces
 from backtest.language import canonical_expression
 from backtest.presets import PRESETS
 from backtest.prices import periods_per_year, validate_prices
+from backtest.quality import QualityReport, quality_report
 from backtest.strategy import StrategySpec
 from backtest.sweep import sweep
 from backtest.types import Bounds, Costs, Metrics, Risk
@@ -24,12 +25,14 @@ __all__ = [
     "ExpressionError",
     "Metrics",
     "PriceError",
+    "QualityReport",
     "RequestError",
     "Risk",
     "StrategyError",
     "StrategySpec",
     "canonical_expression",
     "periods_per_year",
+    "quality_report",
     "run_backtest",
     "run_pieces",
     "sweep",

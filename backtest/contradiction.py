@@ -232,8 +232,8 @@ def _cases(node: Node, contrary: bool = False) -> list[list[Comparison]]:
             past = _moved(Comparison(before, left, right), lambda side: Lag(side, Number(1.0)))
             return [[past, Comparison(now, left, right)]]
         case Call(function="rising" | "falling" as function, arguments=(source, _)) if not contrary:
-            past = bind(Lag(source, Number(1.0)), {})
-            return [[Comparison(">" if function == "rising" else "<", source, past)]]
+            earlier = bind(Lag(source, Number(1.0)), {})
+            return [[Comparison(">" if function == "rising" else "<", source, earlier)]]
     return [[]]
 
 

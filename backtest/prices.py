@@ -82,6 +82,10 @@ def _check_order(index: pd.DatetimeIndex) -> None:
         return
     steps = np.diff(index.asi8)
     back = steps < 0
+    hour = pd.Timedelta(hours=1) // pd.Timedelta(1, unit=index.unit)
+    if index.tz is None and back.any() and steps.min() > -hour and back.sum() <= 1 + len(index) // 1_000:
+        # Local times without a zone, in the hour that autumn repeats: sorting them would mix two hours up.
+        _refuse("clock_went_back", int(back.argmax()) + 1, index)
     if back.any():
         _refuse("unsorted_time", int(back.argmax()) + 1, index)
     _refuse("duplicate_time", int((steps == 0).argmax()) + 1, index)
@@ -180,8 +184,8 @@ def validate_prices(df: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
-            `unsorted_time`, `duplicate_time`, `not_a_number`, `nan_price`, `infinite_price`,
-            `non_positive_price`, `high_below_low`, `price_outside_range` or `bad_volume`.
+            `unsorted_time`, `clock_went_back`, `duplicate_time`, `not_a_number`, `nan_price`,
+            `infinite_price`, `non_positive_price`, `high_below_low`, `price_outside_range` or `bad_volume`.
     """
     prices, index = read_prices(df)
     return pd.DataFrame(prices._asdict(), index=index.rename("time"))

@@ -89,6 +89,21 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, int | None]] = {
     "missing epoch": (lambda: timed([float(EPOCH), float("nan")]), "bad_time", 2),
     "unsorted": (swapped, "unsorted_time", 4),
     "reversed": (lambda: good().iloc[::-1], "unsorted_time", 2),
+    "local times in autumn": (
+        lambda: timed([f"2024-10-27 {one}" for one in ("02:00", "02:30", "02:00", "02:30", "03:00")]),
+        "clock_went_back",
+        3,
+    ),
+    "an hour repeated": (
+        lambda: timed([f"2024-10-27 {one}" for one in ("01:00", "02:00", "02:00", "03:00")]),
+        "duplicate_time",
+        3,
+    ),
+    "stamps of several zones": (
+        lambda: timed([pd.Timestamp("2024-03-01", tz="UTC"), pd.Timestamp("2024-03-02")]),
+        "bad_time",
+        2,
+    ),
     "duplicate": (lambda: good().iloc[[0, 1, 1, 2]], "duplicate_time", 3),
     "NaN": (spoiled(2, close=np.nan), "nan_price", 3),
     "infinite": (spoiled(1, high=np.inf), "infinite_price", 2),

@@ -1,0 +1,106 @@
+"""The quality report on made-up histories whose faults are known, and its command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtest import quality_report
+from threadx.command import main
+
+
+def history(index: pd.DatetimeIndex) -> pd.DataFrame:
+    random = np.random.default_rng(2)
+    close = 100.0 * np.exp(np.cumsum(random.normal(0.0, 0.002, len(index))))
+    return pd.DataFrame(
+        {"open": close, "high": close * 1.001, "low": close * 0.999, "close": close, "volume": 5.0},
+        index=index,
+    )
+
+
+ROUND_THE_CLOCK = pd.date_range("2024-03-01", periods=3_000, freq="30min", tz="UTC")
+
+
+def test_gaps_volume_and_outliers_are_found_where_they_were_put() -> None:
+    df = history(ROUND_THE_CLOCK)
+    df.iloc[70, df.columns.get_loc("volume")] = 0.0
+    df.iloc[2_000:, :4] *= 1.5
+    df = df.drop(df.index[[100, 101, 102, 900, 1_500, 1_501]])
+    report = quality_report(df)
+    assert [(gap.after, gap.before, gap.missing) for gap in report.gaps] == [
+        (ROUND_THE_CLOCK[99], ROUND_THE_CLOCK[103], 3),
+        (ROUND_THE_CLOCK[899], ROUND_THE_CLOCK[901], 1),
+        (ROUND_THE_CLOCK[1_499], ROUND_THE_CLOCK[1_502], 2),
+    ]
+    assert (report.rows, report.missing_bars, report.zero_volume_bars) == (2_994, 6, 1)
+    assert (report.timeframe, report.time_zone, report.sessions) == ("30m", "UTC", False)
+    (outlier,) = report.outliers
+    assert outlier.time == ROUND_THE_CLOCK[2_000]
+    assert df.index[outlier.row - 1] == outlier.time
+    assert outlier.change == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", None])
+def test_a_clock_change_is_no_gap(zone: str | None) -> None:
+    index = ROUND_THE_CLOCK if zone is None else ROUND_THE_CLOCK.tz_convert(zone)
+    assert quality_report(history(index)).missing_bars == 0
+
+
+def test_nights_and_weekends_of_sessions_are_no_gaps() -> None:
+    days = pd.bdate_range("2024-02-01", periods=60)
+    times = [day + pd.Timedelta(minutes=570 + 30 * k) for day in days for k in range(13)]
+    index = pd.DatetimeIndex(times).tz_localize("America/New_York")
+    report = quality_report(history(index))
+    assert (report.sessions, report.missing_bars, report.gaps) == (True, 0, ())
+    report = quality_report(history(index.delete([200, 201])))
+    assert [gap.missing for gap in report.gaps] == [2]
+
+
+def test_daily_bars_of_shares_and_a_holiday() -> None:
+    index = pd.bdate_range("2024-01-01", periods=200)
+    assert quality_report(history(index)).missing_bars == 0
+    assert quality_report(history(index.delete(50))).missing_bars == 1
+
+
+def test_irregular_flat_and_unknown() -> None:
+    df = history(ROUND_THE_CLOCK[:50])
+    df.index = df.index[:49].append(df.index[49:] + pd.Timedelta(minutes=7))
+    df[["high", "low"]] = np.column_stack([df["close"], df["close"]])
+    report = quality_report(df.drop(columns="volume"))
+    assert (report.irregular_bars, report.flat_bars, report.zero_volume_bars) == (1, 50, None)
+    one = quality_report(df.iloc[:1])
+    assert (one.rows, one.timeframe, one.gaps, one.outliers) == (1, None, (), ())
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_command_prints_and_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str
+) -> None:
+    path = tmp_path / "TEST_30m.parquet"
+    history(ROUND_THE_CLOCK).drop(ROUND_THE_CLOCK[10:14]).to_parquet(path)
+    out = tmp_path / "report.json"
+    given = ["data", "check", str(path), "--language", language, "--home", str(tmp_path), "--json"]
+    with pytest.raises(SystemExit) as left:
+        main([*given, str(out)])
+    assert left.value.code == 0
+    assert "30m" in capsys.readouterr().out
+    assert json.loads(out.read_text())["missing_bars"] == 4
+    with pytest.raises(SystemExit):
+        main([*given, "-"])
+    assert json.loads(capsys.readouterr().out)["gaps"][0]["missing"] == 4
+
+
+def test_the_command_refuses_bad_files_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.csv"
+    history(ROUND_THE_CLOCK[::-1]).to_csv(path)
+    for name in (path, tmp_path / "none.csv", tmp_path / "no.xyz"):
+        with pytest.raises(SystemExit) as left:
+            main(["data", "check", str(name), "--home", str(tmp_path)])
+        told = capsys.readouterr()
+        assert (left.value.code, told.out, len(told.err.strip().splitlines())) == (2, "", 1)
