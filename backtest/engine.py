@@ -9,14 +9,16 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backtest import prices as door
 from backtest.clock import Clock
 from backtest.errors import RequestError
-from backtest.evaluation import IndicatorBank
+from backtest.evaluation import CODES, IndicatorBank
 from backtest.simulation import (
     BARS,
     ENTRY_BAR,
@@ -24,6 +26,7 @@ from backtest.simulation import (
     EXIT_BAR,
     EXIT_PRICE,
     EXIT_REASONS,
+    LEVELS,
     METRICS,
     PROFIT,
     REASON,
@@ -32,8 +35,11 @@ from backtest.simulation import (
     TRADE_COLUMNS,
     Floats,
     Signals,
+    Words,
+    lay_out,
     measure,
     simulate,
+    trade_many,
 )
 from backtest.strategy import StrategySpec
 from backtest.tree import Call, Number
@@ -42,12 +48,44 @@ from backtest.types import Costs, Fill, Metrics, Risk, check_fill, plain
 MOST_CAPITAL = 1e15
 
 
+class Tape(NamedTuple):
+    """What `lay_out` finds in one price history, in the order in which `trade_many` takes it."""
+
+    floor: Floats
+    ceiling: Floats
+    blocks: Floats
+    sums: Floats
+
+
+def levels(risk: Risk) -> list[float]:
+    """Risk settings in the order of the kernel's columns; 0 is off."""
+    return [
+        risk.stop_loss_pct or 0.0,
+        risk.take_profit_pct or 0.0,
+        risk.trailing_stop_pct or 0.0,
+        risk.stop_loss_atr or 0.0,
+        risk.take_profit_atr or 0.0,
+        risk.trailing_stop_atr or 0.0,
+        float(risk.max_bars or 0),
+        float(risk.whole_units),
+    ]
+
+
+def pack(truth: NDArray[np.bool_]) -> Words:
+    """A condition as one bit a bar, 64 bars a word, the first bar lowest."""
+    room = np.zeros((truth.size + 63) // 64 * 8, dtype=np.uint8)
+    bits = np.packbits(truth, bitorder="little")
+    room[: bits.size] = bits
+    return room.view("<u8")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Market:
     """What does not change from one configuration to the next: prices, costs and the terms of trading.
 
     Attributes:
         bank: prices and the indicators computed on them so far.
+        tape: what the fused kernel reads of the prices.
         index: the bars' times.
         first: index of the first bar whose signal may trade.
         next_open: fill at the next open, else at the close.
@@ -58,6 +96,7 @@ class Market:
     """
 
     bank: IndicatorBank
+    tape: Tape
     index: pd.DatetimeIndex
     first: int
     next_open: bool
@@ -66,12 +105,14 @@ class Market:
     slippage: float
     periods_per_year: float
 
+    def atr(self, period: float) -> Floats:
+        """Average true range."""
+        return self.bank.call(Call("atr", (Number(period),)))
+
     def simulate(self, signals: Signals, risk: Risk, equity: Floats, trades: Floats) -> int:
         """Run the kernel; `equity` and `trades` are written, the number of trades returned."""
         prices = self.bank.prices
-        atr = np.empty(0)
-        if risk.needs_atr:
-            atr = self.bank.call(Call("atr", (Number(risk.atr_period),)))
+        atr = self.atr(risk.atr_period) if risk.needs_atr else np.empty(0)
         return simulate(
             prices.open,
             prices.high,
@@ -84,22 +125,67 @@ class Market:
             self.capital,
             self.fee,
             self.slippage,
-            risk.stop_loss_pct or 0.0,
-            risk.take_profit_pct or 0.0,
-            risk.trailing_stop_pct or 0.0,
-            risk.stop_loss_atr or 0.0,
-            risk.take_profit_atr or 0.0,
-            risk.trailing_stop_atr or 0.0,
+            *levels(risk)[:6],
             risk.max_bars or 0,
             risk.whole_units,
             equity,
             trades,
         )
 
-    def measure(self, equity: Floats, trades: Floats, count: int) -> Floats:
-        """The metrics of a simulation, in the order of `METRICS`."""
-        values = np.empty(len(METRICS))
-        measure(equity, self.capital, trades, count, self.periods_per_year, values)
+    def trade_many(
+        self,
+        words: Words,
+        rows: NDArray[np.int32],
+        atr: Floats,
+        atr_rows: NDArray[np.int32],
+        table: Floats,
+        out: Floats,
+        settled: NDArray[np.bool_],
+        trades: Floats | None = None,
+    ) -> None:
+        """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold."""
+        prices = self.bank.prices
+        trade_many(
+            prices.open,
+            prices.high,
+            prices.low,
+            prices.close,
+            *self.tape,
+            words,
+            rows,
+            atr,
+            atr_rows,
+            table,
+            self.first,
+            self.next_open,
+            self.capital,
+            self.fee,
+            self.slippage,
+            self.periods_per_year,
+            out,
+            settled,
+            np.empty((0, TRADE_COLUMNS)) if trades is None else trades,
+        )
+
+    def measure(self, signals: Signals, risk: Risk, equity: Floats, trades: Floats, count: int) -> Floats:
+        """The metrics of a simulation, in the order of `METRICS`.
+
+        By the fused kernel where it can tell them, so that a sweep finds the same to the last bit.
+        """
+        found = np.empty((1, len(METRICS)))
+        settled = np.empty(1, dtype=np.bool_)
+        self.trade_many(
+            np.array([pack((signals & code) != 0) for code in CODES.values()]),
+            np.arange(len(CODES), dtype=np.int32).reshape(1, -1, 1),
+            (self.atr(risk.atr_period) if risk.needs_atr else np.empty(0)).reshape(1, -1),
+            np.zeros(1, dtype=np.int32),
+            np.array([levels(risk)]).reshape(1, LEVELS),
+            found,
+            settled,
+        )
+        if not settled[0]:
+            measure(equity, self.capital, trades, count, self.periods_per_year, found[0])
+        values: Floats = found[0]
         return values
 
     def buffers(self) -> tuple[Floats, Floats]:
@@ -137,6 +223,7 @@ def open_market(
         raise RequestError("bad_request", name="periods_per_year", value=f"{per_year:g}")
     return Market(
         bank=IndicatorBank(arrays, Clock(index)),
+        tape=Tape(*lay_out(arrays.open, arrays.high, arrays.low, arrays.close)),
         index=index,
         first=_first_bar(index, trade_from),
         next_open=next_open,
@@ -261,7 +348,7 @@ def run_backtest(
         fill=fill,
         initial_capital=market.capital,
         periods_per_year=plain(market.periods_per_year),
-        metrics=Metrics.from_values(market.measure(equity, trades, count).tolist()),
+        metrics=Metrics.from_values(market.measure(signals, spec.risk, equity, trades, count).tolist()),
         index=market.index[market.first :],
         equity_values=equity,
         trade_values=trades[:count].copy(),

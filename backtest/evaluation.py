@@ -45,7 +45,7 @@ from backtest.tree import (
 
 Truth = NDArray[np.bool_]
 
-_BITS = {
+CODES = {
     "entry_long": ENTER_LONG,
     "exit_long": EXIT_LONG,
     "entry_short": ENTER_SHORT,
@@ -84,6 +84,14 @@ class IndicatorBank:
         self._higher: dict[str, tuple[IndicatorBank, NDArray[np.int64]]] = {}
         self.size = prices.close.size
         self._known: dict[Node, Floats] = {}
+
+    def known(self) -> list[Floats]:
+        """Every series the bank holds."""
+        return list(self._known.values())
+
+    def forget(self) -> None:
+        """Empty the bank; what is asked for again is computed again."""
+        self._known.clear()
 
     def series(self, node: Node) -> Floats | float:
         """The value of a bound tree at each bar; a plain number where it is constant."""
@@ -305,7 +313,7 @@ class IndicatorBank:
         """All conditions of a strategy as one code a bar, for the simulation."""
         codes = np.zeros(self.size, dtype=np.uint8)
         for place, tree in conditions.items():
-            codes |= self.truth(tree).view(np.uint8) * np.uint8(_BITS[place])
+            codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])
         return codes
 
     def prepare(self, node: Node) -> None:

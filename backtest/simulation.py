@@ -1,6 +1,8 @@
-"""The simulation kernel and the metrics of its result, which stand together because sweeps fuse them.
+"""The simulation kernels and the metrics of their results, which stand together because sweeps fuse them.
 
-`simulate` holds the rules of trading; `measure` the definitions of the metrics.
+`simulate` holds the rules of trading, bar by bar; `measure` the definitions of the metrics. `trade_many` does
+both for many configurations without walking bar by bar: the same trades to the bit, the same metrics to
+rounding. numba's cache does not see an edit in another file, so what calls each other stays in this one.
 """
 
 from __future__ import annotations
@@ -344,6 +346,60 @@ def simulate(
 
 
 @kernel
+def _return_metrics(
+    size: int,
+    growth: float,
+    mean: float,
+    squares: float,
+    downside: float,
+    drawdown: float,
+    periods_per_year: float,
+    out: Floats,
+) -> None:
+    """From sums over the bars to the figures of `measure`; `squares` are of the distances from the mean."""
+    root = np.sqrt(periods_per_year)
+    cagr = growth ** (periods_per_year / size) - 1.0
+    if size > 1:
+        deviation = np.sqrt(squares / (size - 1))
+        out[8] = deviation * root
+        if deviation > 1e-12 * abs(mean):
+            out[0] = mean / deviation * root
+    if downside > 0.0:
+        out[1] = mean * root / np.sqrt(downside / size)
+    if drawdown < 0.0:
+        out[2] = cagr / -drawdown
+    out[3] = drawdown
+    out[6] = growth - 1.0
+    out[7] = cagr
+
+
+@kernel
+def _trade_metrics(
+    size: int,
+    count: int,
+    wins: int,
+    gains: float,
+    losses: float,
+    exposed: float,
+    returns: float,
+    best: float,
+    worst: float,
+    out: Floats,
+) -> None:
+    """From sums over the trades to the figures of `measure`."""
+    out[9] = exposed / size
+    out[10] = count
+    if count > 0:
+        out[5] = wins / count
+        out[11] = (gains - losses) / count
+        out[12] = returns / count
+        out[13] = best
+        out[14] = worst
+        if losses > 0.0:
+            out[4] = gains / losses
+
+
+@kernel
 def measure(
     equity: Floats, capital: float, trades: Floats, count: int, periods_per_year: float, out: Floats
 ) -> None:
@@ -405,21 +461,9 @@ def measure(
         change = value / previous - 1.0 if previous > 0.0 else 0.0
         squares += (change - mean) * (change - mean)
         previous = value
-    root = np.sqrt(periods_per_year)
-    growth = equity[size - 1] / capital
-    cagr = growth ** (periods_per_year / size) - 1.0
-    if size > 1:
-        deviation = np.sqrt(squares / (size - 1))
-        out[8] = deviation * root
-        if deviation > 1e-12 * abs(mean):
-            out[0] = mean / deviation * root
-    if downside > 0.0:
-        out[1] = mean * root / np.sqrt(downside / size)
-    if drawdown < 0.0:
-        out[2] = cagr / -drawdown
-    out[3] = drawdown
-    out[6] = growth - 1.0
-    out[7] = cagr
+    _return_metrics(
+        size, equity[size - 1] / capital, mean, squares, downside, drawdown, periods_per_year, out
+    )
 
     gains = 0.0
     losses = 0.0
@@ -440,13 +484,564 @@ def measure(
         returns += share
         best = max(best, share)
         worst = min(worst, share)
-    out[9] = exposed / size
-    out[10] = count
-    if count > 0:
-        out[5] = wins / count
-        out[11] = (gains - losses) / count
-        out[12] = returns / count
-        out[13] = best
-        out[14] = worst
-        if losses > 0.0:
-            out[4] = gains / losses
+    _trade_metrics(size, count, wins, gains, losses, exposed, returns, best, worst, out)
+
+
+# Fused: many configurations, events instead of bars.
+
+Words = NDArray[np.uint64]
+
+BLOCK_BITS = 4
+BLOCK = (
+    1 << BLOCK_BITS
+)  # bars: short trades still skip whole blocks, and a block's extremes fill one cache line
+BLOCK_FLOOR, BLOCK_CEILING, BLOCK_HIGH, BLOCK_LOW, BLOCK_TOP, BLOCK_BOTTOM = range(6)
+STOP_PERCENT, TARGET_PERCENT, TRAILING_PERCENT, STOP_ATR, TARGET_ATR, TRAILING_ATR, LONGEST, WHOLE = range(8)
+LEVELS = 8
+
+# Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
+_ILL_CONDITIONED = 1e-5
+
+_ZERO = np.uint64(0)
+_ONE = np.uint64(1)
+_SIX = np.uint64(6)
+_SHIFT = np.uint64(58)
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACES = np.zeros(64, dtype=np.int64)
+for _place in range(64):
+    _PLACES[((0x03F79D71B4CB0A89 << _place) & (2**64 - 1)) >> 58] = _place
+
+
+@kernel
+def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """What `trade_many` reads of one price history besides the prices, computed once for all configurations.
+
+    Returns:
+        The lowest price of each bar and the highest (the open counts, as it may stick out by rounding); one
+        row a block of BLOCK bars with its lowest and highest of these, its highest high and lowest low, its
+        highest and lowest close; and one row a bar with the sums from the first bar on of the returns from
+        close to close, of their squares and of the squares of the losses, each in two parts that hold twice
+        the digits, so that a difference of two sums is exact however far apart the prices are.
+    """
+    size = close.size
+    floor = np.minimum(open_, low)
+    ceiling = np.maximum(open_, high)
+    blocks = np.empty(((size + BLOCK - 1) // BLOCK, 6))
+    for block in range(blocks.shape[0]):
+        start = block * BLOCK
+        stop = min(size, start + BLOCK)
+        blocks[block, BLOCK_FLOOR] = floor[start:stop].min()
+        blocks[block, BLOCK_CEILING] = ceiling[start:stop].max()
+        blocks[block, BLOCK_HIGH] = high[start:stop].max()
+        blocks[block, BLOCK_LOW] = low[start:stop].min()
+        blocks[block, BLOCK_TOP] = close[start:stop].max()
+        blocks[block, BLOCK_BOTTOM] = close[start:stop].min()
+    sums = np.zeros((size, 6))
+    for t in range(1, size):
+        change = close[t] / close[t - 1] - 1.0
+        square = change * change
+        loss = square if change < 0.0 else 0.0
+        for part in range(3):
+            value = change if part == 0 else square if part == 1 else loss
+            before = sums[t - 1, 2 * part]
+            whole = before + value
+            added = whole - before
+            sums[t, 2 * part] = whole
+            sums[t, 2 * part + 1] = sums[t - 1, 2 * part + 1] + (before - (whole - added)) + (value - added)
+    return floor, ceiling, blocks, sums
+
+
+@kernel
+def cross_words(first: Floats, second: Floats, above: bool, words: Words) -> None:
+    """`previous <=` and now `>` (`above`; else the contrary) as one bit a bar, 64 bars a word, written."""
+    size = first.size
+    carry = np.uint64(0)
+    for place in range(words.size):
+        start = place * 64
+        count = min(64, size - start)
+        now = np.uint64(0)
+        before = np.uint64(0)
+        if above:
+            for bit in range(count):
+                now |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
+                before |= np.uint64(first[start + bit] <= second[start + bit]) << np.uint64(bit)
+        else:
+            for bit in range(count):
+                now |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
+                before |= np.uint64(first[start + bit] >= second[start + bit]) << np.uint64(bit)
+        words[place] = now & ((before << _ONE) | carry)
+        carry = before >> np.uint64(63)
+
+
+@kernel
+def _next_bit(words: Words, start: int, stop: int) -> int:
+    """Index of the first set bit from `start` to `stop`, both included; stop + 1 when there is none."""
+    if start > stop:
+        return stop + 1
+    place = start >> 6
+    last = stop >> 6
+    word = words[place] >> np.uint64(start & 63) << np.uint64(start & 63)
+    while word == _ZERO:
+        place += 1
+        if place > last:
+            return stop + 1
+        word = words[place]
+    lowest = word & (~word + _ONE)
+    return min(stop + 1, (place << 6) + _PLACES[(lowest * _DE_BRUIJN) >> _SHIFT])
+
+
+@kernel
+def _first_touch(
+    floor: Floats, ceiling: Floats, blocks: Floats, lower: float, upper: float, start: int, stop: int
+) -> int:
+    """First bar from `start` to `stop` that reaches a level; stop + 1 when none does."""
+    t = start
+    while t <= stop:
+        if t & (BLOCK - 1) == 0:
+            block = t >> BLOCK_BITS
+            while (
+                t + BLOCK <= stop + 1
+                and blocks[block, BLOCK_FLOOR] > lower
+                and blocks[block, BLOCK_CEILING] < upper
+            ):
+                t += BLOCK
+                block += 1
+            if t > stop:
+                break
+        if floor[t] <= lower or ceiling[t] >= upper:
+            return t
+        t += 1
+    return stop + 1
+
+
+@kernel
+def _first_trailing_touch(
+    high: Floats,
+    low: Floats,
+    floor: Floats,
+    ceiling: Floats,
+    blocks: Floats,
+    side: int,
+    entry_atr: float,
+    fixed: float,
+    target: float,
+    trailing_percent: float,
+    trailing_atr: float,
+    extreme: float,
+    start: int,
+    stop: int,
+) -> tuple[int, float]:
+    """As `_first_touch` with a stop that follows the price; also the extreme of the completed bars."""
+    t = start
+    level = _trailing_level(side, extreme, entry_atr, fixed, trailing_percent, trailing_atr)
+    while t <= stop:
+        if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
+            # No bar of the block can touch the stop as it stands after all of them.
+            block = t >> BLOCK_BITS
+            if side > 0:
+                reached = max(extreme, blocks[block, BLOCK_HIGH])
+                tight = _trailing_level(side, reached, entry_atr, fixed, trailing_percent, trailing_atr)
+                clear = blocks[block, BLOCK_FLOOR] > tight and blocks[block, BLOCK_CEILING] < target
+            else:
+                reached = min(extreme, blocks[block, BLOCK_LOW])
+                tight = _trailing_level(side, reached, entry_atr, fixed, trailing_percent, trailing_atr)
+                clear = blocks[block, BLOCK_CEILING] < tight and blocks[block, BLOCK_FLOOR] > target
+            if clear:
+                extreme = reached
+                level = tight
+                t += BLOCK
+                continue
+        if side > 0:
+            if floor[t] <= level or ceiling[t] >= target:
+                return t, extreme
+            if high[t] > extreme:
+                extreme = high[t]
+                level = _trailing_level(side, extreme, entry_atr, fixed, trailing_percent, trailing_atr)
+        else:
+            if ceiling[t] >= level or floor[t] <= target:
+                return t, extreme
+            if low[t] < extreme:
+                extreme = low[t]
+                level = _trailing_level(side, extreme, entry_atr, fixed, trailing_percent, trailing_atr)
+        t += 1
+    return stop + 1, extreme
+
+
+@kernel
+def _trailing_level(
+    side: int, extreme: float, entry_atr: float, fixed: float, trailing_percent: float, trailing_atr: float
+) -> float:
+    """The tightest of a fixed stop and the trailing ones, by the formulas of `_tightest_stop`."""
+    stop = fixed
+    if trailing_percent > 0.0:
+        level = extreme - side * extreme * trailing_percent / 100.0
+        if side * (level - stop) > 0.0:
+            stop = level
+    if trailing_atr > 0.0:
+        level = extreme - side * trailing_atr * entry_atr
+        if side * (level - stop) > 0.0:
+            stop = level
+    return stop
+
+
+@kernel
+def _mark(
+    value: float,
+    previous: float,
+    peak: float,
+    drawdown: float,
+    total: float,
+    squares: float,
+    downside: float,
+) -> tuple[float, float, float, float, float]:
+    """One bar's equity into the sums that the return metrics are made of."""
+    change = value / previous - 1.0 if previous > 0.0 else 0.0
+    square = change * change
+    if change < 0.0:
+        downside += square
+    peak = max(peak, value)
+    return peak, min(drawdown, value / peak - 1.0), total + change, squares + square, downside
+
+
+@kernel
+def _hold(
+    close: Floats,
+    blocks: Floats,
+    sums: Floats,
+    side: int,
+    units: float,
+    cash: float,
+    entry: float,
+    start: int,
+    stop: int,
+    previous: float,
+    peak: float,
+    drawdown: float,
+    total: float,
+    squares: float,
+    downside: float,
+) -> tuple[float, float, float, float, float, float]:
+    """The bars from `start` to `stop`, at whose closes a position is held, into the sums of `_mark`.
+
+    A long that is all of the account moves as the price does, so its returns come from `sums`; the drawdown
+    looks into a block only where the block's lowest close could make a new one.
+    """
+    first = cash + units * close[start] if side > 0 else cash + units * (entry - close[start])
+    peak, drawdown, total, squares, downside = _mark(
+        first, previous, peak, drawdown, total, squares, downside
+    )
+    previous = first
+    if start == stop:
+        return previous, peak, drawdown, total, squares, downside
+    if side < 0 or abs(cash) > 1e-15 * units * entry:
+        for t in range(start + 1, stop + 1):
+            value = cash + units * close[t] if side > 0 else cash + units * (entry - close[t])
+            peak, drawdown, total, squares, downside = _mark(
+                value, previous, peak, drawdown, total, squares, downside
+            )
+            previous = value
+        return previous, peak, drawdown, total, squares, downside
+
+    total += (sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])
+    squares += (sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])
+    downside += (sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])
+    t = start + 1
+    while t <= stop:
+        if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
+            block = t >> BLOCK_BITS
+            highest = max(peak, cash + units * blocks[block, BLOCK_TOP])
+            if (cash + units * blocks[block, BLOCK_BOTTOM]) / highest - 1.0 >= drawdown:
+                peak = highest
+                t += BLOCK
+                continue
+        value = cash + units * close[t]
+        if value > peak:
+            peak = value
+        else:
+            drawdown = min(drawdown, value / peak - 1.0)
+        t += 1
+    return cash + units * close[stop], peak, drawdown, total, squares, downside
+
+
+@kernel
+def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
+    """Where every condition in `rows` holds; nowhere when there is none. Negative rows fill up the list."""
+    if rows[0] < 0:
+        out[:] = _ZERO
+        return
+    out[:] = words[rows[0]]
+    for place in range(1, rows.size):
+        if rows[place] < 0:
+            break
+        row = words[rows[place]]
+        for word in range(out.size):
+            out[word] &= row[word]
+
+
+@kernel
+def _trade_one(
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    floor: Floats,
+    ceiling: Floats,
+    blocks: Floats,
+    sums: Floats,
+    want_long: Words,
+    leave_long: Words,
+    want_short: Words,
+    leave_short: Words,
+    atr: Floats,
+    levels: Floats,
+    first: int,
+    next_open: bool,
+    capital: float,
+    fee: float,
+    slippage: float,
+    periods_per_year: float,
+    out: Floats,
+    trades: Floats,
+) -> bool:
+    """One configuration of `trade_many`; False where rounding leaves too little of the variance."""
+    last = close.size - 1
+    size = close.size - first
+    stop_percent = levels[STOP_PERCENT]
+    target_percent = levels[TARGET_PERCENT]
+    trailing_percent = levels[TRAILING_PERCENT]
+    stop_atr = levels[STOP_ATR]
+    target_atr = levels[TARGET_ATR]
+    trailing_atr = levels[TRAILING_ATR]
+    longest = int(levels[LONGEST])
+    whole_units = levels[WHOLE] > 0.0
+    needs_atr = stop_atr > 0.0 or target_atr > 0.0 or trailing_atr > 0.0
+    trails = trailing_percent > 0.0 or trailing_atr > 0.0
+    recording = trades.shape[0] > 0
+
+    cash = capital
+    previous = capital
+    peak = capital
+    drawdown = 0.0
+    total = 0.0
+    squares = 0.0
+    downside = 0.0
+    flat_bar = -1  # a bar whose close finds the account flat after an exit, not marked yet
+
+    count = 0
+    wins = 0
+    gains = 0.0
+    losses = 0.0
+    exposed = 0.0
+    returns = 0.0
+    best_trade = -np.inf
+    worst_trade = np.inf
+
+    t = first
+    reverse = 0
+    while True:
+        # Flat: jump to the next entry; after a reversal it is the opposite one of this very bar.
+        if reverse != 0:
+            side = reverse
+            reverse = 0
+        else:
+            long_at = _next_bit(want_long, t, last - 1)
+            short_at = _next_bit(want_short, t, min(long_at, last - 1))
+            t = min(long_at, short_at)
+            if t >= last:
+                break
+            side = 1 if long_at <= short_at else -1
+        if cash <= 0.0:
+            break
+        entry_bar = t + 1 if next_open else t
+        entry = (open_[t + 1] if next_open else close[t]) * (1.0 + side * slippage)
+        units = cash / (entry * (1.0 + fee))
+        if whole_units:
+            units = np.floor(units)
+        if units <= 0.0 or (needs_atr and np.isnan(atr[t])):
+            t += 1
+            continue
+        entry_atr = atr[t] if needs_atr else 0.0
+        entry_cash = cash
+        cash -= units * entry * fee
+        if side > 0:
+            cash -= units * entry
+        if flat_bar >= 0 and flat_bar != entry_bar:
+            peak, drawdown, total, squares, downside = _mark(
+                entry_cash, previous, peak, drawdown, total, squares, downside
+            )
+            previous = entry_cash
+        flat_bar = -1
+
+        # In the market: the bar at whose close it ends at the latest, and a level touched before.
+        exposed_from = entry_bar if next_open else entry_bar + 1
+        signal_at = _next_bit(leave_long if side > 0 else leave_short, exposed_from, last)
+        end = min(signal_at, last)
+        timed_out = last + 1
+        if longest > 0:
+            timed_out = exposed_from + longest - 1
+            end = min(end, timed_out)
+        ruin = (cash + units * entry) / (units * (1.0 + fee)) / (1.0 + slippage)
+        extreme = entry
+        target = _nearest_target(side, entry, entry_atr, target_percent, target_atr)
+        fixed, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, stop_percent, 0.0, stop_atr, 0.0)
+        if trails:
+            touched, extreme = _first_trailing_touch(
+                high, low, floor, ceiling, blocks, side, entry_atr, fixed, target, trailing_percent,
+                trailing_atr, extreme, exposed_from, end,
+            )  # fmt: skip
+        elif side > 0:
+            touched = _first_touch(floor, ceiling, blocks, fixed, target, exposed_from, end)
+        else:
+            touched = _first_touch(floor, ceiling, blocks, target, fixed, exposed_from, end)
+
+        if touched <= end:
+            stop, reason = _tightest_stop(
+                side, entry, extreme, entry_atr, ruin, stop_percent, trailing_percent, stop_atr,
+                trailing_atr,
+            )  # fmt: skip
+            worst = low[touched] if side > 0 else high[touched]
+            if side * (open_[touched] - stop) <= 0.0:
+                raw = open_[touched]
+            elif side * (open_[touched] - target) >= 0.0:
+                raw = open_[touched]
+                reason = TARGET
+            elif side * (worst - stop) <= 0.0:
+                raw = stop
+            else:
+                raw = target
+                reason = TARGET
+            exit_bar = touched
+            held_to = touched - 1
+            held = touched - exposed_from + 1
+            t = touched
+        else:
+            ahead = next_open and end < last
+            raw = open_[end + 1] if ahead else close[end]
+            reason = SIGNAL if signal_at == end else MAX_BARS
+            if end == last and (next_open or (signal_at != end and timed_out != end)):
+                reason = END_OF_DATA
+            exit_bar = end + 1 if ahead else end
+            held_to = end if ahead else end - 1
+            held = end - exposed_from + 1
+            if end < last:
+                opposite = want_short if side > 0 else want_long
+                if _next_bit(opposite, end, end) == end:
+                    reverse = -side
+            t = end if reverse != 0 else end + 1
+
+        if held_to >= entry_bar:
+            previous, peak, drawdown, total, squares, downside = _hold(
+                close, blocks, sums, side, units, cash, entry, entry_bar, held_to, previous, peak, drawdown,
+                total, squares, downside,
+            )  # fmt: skip
+        fill, cash, lost = _settle(side, units, cash, entry, raw, fee, slippage, reason == LIQUIDATION)
+        if lost:
+            reason = LIQUIDATION
+        flat_bar = exit_bar
+        profit = cash - entry_cash
+        if recording:
+            _record(trades, count, side, entry_bar, entry, exit_bar, fill, units, profit, reason, held)
+        count += 1
+        exposed += held
+        share = profit / (units * entry)
+        returns += share
+        best_trade = max(best_trade, share)
+        worst_trade = min(worst_trade, share)
+        if profit > 0.0:
+            wins += 1
+            gains += profit
+        else:
+            losses -= profit
+
+    if flat_bar >= 0:
+        peak, drawdown, total, squares, downside = _mark(
+            cash, previous, peak, drawdown, total, squares, downside
+        )
+    mean = total / size
+    spread = squares - total * mean
+    out[:] = np.nan
+    _return_metrics(size, cash / capital, mean, max(0.0, spread), downside, drawdown, periods_per_year, out)
+    _trade_metrics(size, count, wins, gains, losses, exposed, returns, best_trade, worst_trade, out)
+    return squares == 0.0 or spread > _ILL_CONDITIONED * squares
+
+
+@kernel
+def trade_many(
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    floor: Floats,
+    ceiling: Floats,
+    blocks: Floats,
+    sums: Floats,
+    words: Words,
+    rows: NDArray[np.int32],
+    atr: Floats,
+    atr_rows: NDArray[np.int32],
+    levels: Floats,
+    first: int,
+    next_open: bool,
+    capital: float,
+    fee: float,
+    slippage: float,
+    periods_per_year: float,
+    out: Floats,
+    settled: NDArray[np.bool_],
+    trades: Floats,
+) -> None:
+    """`simulate` and `measure` for many configurations on one price history, by events instead of bars.
+
+    While it is flat a configuration jumps to the next bar with an entry signal; in the market, to the next
+    exit signal, unless a level is touched before, which whole blocks of bars rule out at once. Trades equal
+    those of `simulate` to the bit; metrics equal those of `measure` to about 1e-12, as sums of returns come
+    from sums over the price history. Where the variance is small beside the mean (nearly equal returns on
+    every bar) such sums do not tell it, and `settled` says so: `measure` must decide.
+
+    Args:
+        open_: n prices, as `high`, `low` and `close`.
+        high: highest prices.
+        low: lowest prices.
+        close: last prices.
+        floor: from `lay_out`, as the three that follow.
+        ceiling: n highest prices, the open included.
+        blocks: extremes of blocks of bars.
+        sums: running sums of returns.
+        words: one row a condition, one bit a bar, 64 bars a word; bits beyond the data are 0.
+        rows: m × 4 × k: for each configuration, and for entry_long, exit_long, entry_short and exit_short,
+            the rows of `words` that must all hold; -1 fills up.
+        atr: one row an average true range, n values each.
+        atr_rows: m rows of `atr`; not read where no level needs one.
+        levels: m × LEVELS: the levels of `simulate` in the order of STOP_PERCENT …, 0 is off.
+        first: index of the first bar whose signal may trade.
+        next_open: fill at the next open, else at the close.
+        capital: cash at the start.
+        fee: fraction of notional, each side.
+        slippage: fraction of price, each fill.
+        periods_per_year: bars a year.
+        out: m × len(METRICS), written.
+        settled: m, written: whether the row of `out` can be trusted.
+        trades: with n rows, the trades of the last configuration are written; with none, no trades are.
+    """
+    width = words.shape[1]
+    enter_long = np.empty(width, dtype=np.uint64)
+    exit_long = np.empty(width, dtype=np.uint64)
+    enter_short = np.empty(width, dtype=np.uint64)
+    exit_short = np.empty(width, dtype=np.uint64)
+    for one in range(rows.shape[0]):
+        _gather(words, rows[one, 0], enter_long)
+        _gather(words, rows[one, 1], exit_long)
+        _gather(words, rows[one, 2], enter_short)
+        _gather(words, rows[one, 3], exit_short)
+        for place in range(width):
+            up = enter_long[place] & ~exit_long[place]
+            down = enter_short[place] & ~exit_short[place]
+            enter_long[place] = up & ~down
+            enter_short[place] = down & ~up
+            exit_long[place] |= down & ~up
+            exit_short[place] |= up & ~down
+        settled[one] = _trade_one(
+            open_, high, low, close, floor, ceiling, blocks, sums, enter_long, exit_long, enter_short,
+            exit_short, atr[max(0, atr_rows[one])], levels[one], first, next_open, capital, fee, slippage,
+            periods_per_year, out[one], trades,
+        )  # fmt: skip
