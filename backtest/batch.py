@@ -136,7 +136,7 @@ class Batch:
                     known[operand] = len(self.parts)
                     self.parts.append(_Part(operand, list(axes)))
             self.places.append([known[operand] for operand in operands])
-        self._bound: dict[tuple[Node, int], _Bound] = {}
+        self._bound: dict[tuple[int, int], _Bound] = {}
         self._rows: dict[tuple[int, int], int] = {}
         self._words: Words = np.empty((0, 0), dtype=np.uint64)
         self._levels = levels(spec.risk)
@@ -219,9 +219,10 @@ class Batch:
 
     def _bind(self, part: _Part, key: int, chosen: Mapping[str, Whole], at: int) -> _Bound:
         """One part in the configuration `at`, bound once."""
-        found = self._bound.get((part.tree, key))
+        name = (id(part), key)  # not the tree: hashing one takes longer than the rest of this
+        found = self._bound.get(name)
         if found is None:
-            found = self._bound[part.tree, key] = self._bind_new(part, chosen, at)
+            found = self._bound[name] = self._bind_new(part, chosen, at)
         return found
 
     def _bind_new(self, part: _Part, chosen: Mapping[str, Whole], at: int) -> _Bound:

@@ -21,6 +21,7 @@ from backtest.indicators import (
     convergence_divergence,
     directional_movement,
     exponential_average,
+    moving_mean,
     moving_moments,
     relative_strength,
     unbroken_trend,
@@ -213,11 +214,7 @@ class IndicatorBank:
         prices = self.prices
         match node.function:
             case "sma":
-                mean, deviation = moving_moments(self.varying(arguments[0]), *lengths)
-                found: dict[Node, Floats] = {node: mean}
-                if lengths[0] > 1:
-                    found[Call("stddev", arguments)] = deviation
-                return found
+                return {node: moving_mean(self.varying(arguments[0]), *lengths)}
             case "stddev":
                 mean, deviation = moving_moments(self.varying(arguments[0]), *lengths)
                 return {node: deviation, Call("sma", arguments): mean}

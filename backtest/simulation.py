@@ -513,6 +513,14 @@ for _place in range(64):
 
 
 @kernel
+def _add(whole: float, rest: float, value: float) -> tuple[float, float]:
+    """Add a value to a sum kept in two parts; what rounding takes from the first goes to the second."""
+    after = whole + value
+    added = after - whole
+    return after, rest + ((whole - (after - added)) + (value - added))
+
+
+@kernel
 def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """What `trade_many` reads of one price history besides the prices, computed once for all configurations.
 
@@ -524,30 +532,42 @@ def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Fl
         the digits, so that a difference of two sums is exact however far apart the prices are.
     """
     size = close.size
-    floor = np.minimum(open_, low)
-    ceiling = np.maximum(open_, high)
+    floor = np.empty(size)
+    ceiling = np.empty(size)
     blocks = np.empty(((size + BLOCK - 1) // BLOCK, 6))
+    sums = np.empty((size, 6))
+    total = total_rest = squares = squares_rest = losses = losses_rest = 0.0
     for block in range(blocks.shape[0]):
-        start = block * BLOCK
-        stop = min(size, start + BLOCK)
-        blocks[block, BLOCK_FLOOR] = floor[start:stop].min()
-        blocks[block, BLOCK_CEILING] = ceiling[start:stop].max()
-        blocks[block, BLOCK_HIGH] = high[start:stop].max()
-        blocks[block, BLOCK_LOW] = low[start:stop].min()
-        blocks[block, BLOCK_TOP] = close[start:stop].max()
-        blocks[block, BLOCK_BOTTOM] = close[start:stop].min()
-    sums = np.zeros((size, 6))
-    for t in range(1, size):
-        change = close[t] / close[t - 1] - 1.0
-        square = change * change
-        loss = square if change < 0.0 else 0.0
-        for part in range(3):
-            value = change if part == 0 else square if part == 1 else loss
-            before = sums[t - 1, 2 * part]
-            whole = before + value
-            added = whole - before
-            sums[t, 2 * part] = whole
-            sums[t, 2 * part + 1] = sums[t - 1, 2 * part + 1] + (before - (whole - added)) + (value - added)
+        lowest = bottom = lowest_low = np.inf
+        highest = top = highest_high = -np.inf
+        for t in range(block * BLOCK, min(size, (block + 1) * BLOCK)):
+            floor[t] = min(open_[t], low[t])
+            ceiling[t] = max(open_[t], high[t])
+            lowest = min(lowest, floor[t])
+            highest = max(highest, ceiling[t])
+            highest_high = max(highest_high, high[t])
+            lowest_low = min(lowest_low, low[t])
+            top = max(top, close[t])
+            bottom = min(bottom, close[t])
+            if t > 0:
+                change = close[t] / close[t - 1] - 1.0
+                square = change * change
+                total, total_rest = _add(total, total_rest, change)
+                squares, squares_rest = _add(squares, squares_rest, square)
+                # Adding nothing costs less than a jump that half of all bars take.
+                losses, losses_rest = _add(losses, losses_rest, square if change < 0.0 else 0.0)
+            sums[t, 0] = total
+            sums[t, 1] = total_rest
+            sums[t, 2] = squares
+            sums[t, 3] = squares_rest
+            sums[t, 4] = losses
+            sums[t, 5] = losses_rest
+        blocks[block, BLOCK_FLOOR] = lowest
+        blocks[block, BLOCK_CEILING] = highest
+        blocks[block, BLOCK_HIGH] = highest_high
+        blocks[block, BLOCK_LOW] = lowest_low
+        blocks[block, BLOCK_TOP] = top
+        blocks[block, BLOCK_BOTTOM] = bottom
     return floor, ceiling, blocks, sums
 
 
@@ -587,7 +607,8 @@ def _next_bit(words: Words, start: int, stop: int) -> int:
             return stop + 1
         word = words[place]
     lowest = word & (~word + _ONE)
-    return min(stop + 1, (place << 6) + _PLACES[(lowest * _DE_BRUIJN) >> _SHIFT])
+    found: int = min(stop + 1, (place << 6) + _PLACES[(lowest * _DE_BRUIJN) >> _SHIFT])
+    return found
 
 
 @kernel
@@ -745,20 +766,26 @@ def _hold(
     total += (sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])
     squares += (sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])
     downside += (sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])
+    # What lies above the bound cannot be a new drawdown, whatever the rounding; only the rest is divided.
+    bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
     t = start + 1
     while t <= stop:
         if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
             block = t >> BLOCK_BITS
             highest = max(peak, cash + units * blocks[block, BLOCK_TOP])
-            if (cash + units * blocks[block, BLOCK_BOTTOM]) / highest - 1.0 >= drawdown:
-                peak = highest
+            if cash + units * blocks[block, BLOCK_BOTTOM] > highest * (1.0 + drawdown) * (1.0 + 1e-15):
+                if highest > peak:
+                    peak = highest
+                    bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
                 t += BLOCK
                 continue
         value = cash + units * close[t]
-        if value > peak:
-            peak = value
-        else:
+        if value < bound:
             drawdown = min(drawdown, value / peak - 1.0)
+            bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+        elif value > peak:
+            peak = value
+            bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
         t += 1
     return cash + units * close[stop], peak, drawdown, total, squares, downside
 
@@ -880,7 +907,9 @@ def _trade_one(
         if longest > 0:
             timed_out = exposed_from + longest - 1
             end = min(end, timed_out)
-        ruin = (cash + units * entry) / (units * (1.0 + fee)) / (1.0 + slippage)
+        ruin = np.inf
+        if side < 0:
+            ruin = (cash + units * entry) / (units * (1.0 + fee)) / (1.0 + slippage)
         extreme = entry
         target = _nearest_target(side, entry, entry_atr, target_percent, target_atr)
         fixed, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, stop_percent, 0.0, stop_atr, 0.0)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.engine import Market, levels, open_market, pack
+from backtest.indicators import moving_mean, moving_moments
 from backtest.simulation import LEVELS, METRICS, TRADE_COLUMNS, cross_words, measure
 from backtest.types import Costs, Risk
 
@@ -166,3 +167,13 @@ def test_crosses_in_words(pairs: list[tuple[float, float]], above: bool) -> None
     words = np.full((len(pairs) + 63) // 64, 2**64 - 1, dtype=np.uint64)
     cross_words(first, second, above, words)
     np.testing.assert_array_equal(words, pack(np.array(wanted, dtype=np.bool_)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    values=st.lists(st.sampled_from([1.0, 1.7, 3e8, 1e-6, 12.3, np.nan]), min_size=1, max_size=80),
+    period=st.integers(1, 9),
+)
+def test_the_mean_is_the_same_alone_and_beside_the_deviation(values: list[float], period: int) -> None:
+    array = np.array(values)
+    np.testing.assert_array_equal(moving_mean(array, period), moving_moments(array, period)[0])
