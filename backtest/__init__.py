@@ -13,6 +13,7 @@ from backtest.presets import PRESETS
 from backtest.prices import periods_per_year, validate_prices
 from backtest.quality import QualityReport, quality_report
 from backtest.strategy import StrategySpec
+from backtest.streaming import SweepFile, sweep_to_parquet
 from backtest.sweep import sweep
 from backtest.types import Bounds, Costs, Metrics, Risk
 
@@ -30,11 +31,13 @@ __all__ = [
     "Risk",
     "StrategyError",
     "StrategySpec",
+    "SweepFile",
     "canonical_expression",
     "periods_per_year",
     "quality_report",
     "run_backtest",
     "run_pieces",
     "sweep",
+    "sweep_to_parquet",
     "validate_prices",
 ]

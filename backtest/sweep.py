@@ -23,7 +23,7 @@ from backtest.types import Costs, Fill, Risk, plain
 MOST_CONFIGURATIONS = 5_000_000
 
 
-def _axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
+def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
     """The grid's values, each checked by itself."""
     axes: dict[str, list[Any]] = {}
     count = 1
@@ -92,21 +92,21 @@ def sweep(
         BacktestError: as `run_backtest`; `unknown_parameter`, or a value out of bounds; `empty_grid` where no
             combination is left, `grid_too_large`.
     """
-    axes = _axes(spec, grid)
+    axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
     batch = Batch(market, spec, axes, workers)
     size = batch.chunk_size
     chunks = [batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)]
     if not any(len(chunk.metrics) for chunk in chunks):
         raise RequestError("empty_grid", name=", ".join(axes) or "-")
-    table = pd.concat([_table(axes, chunk) for chunk in chunks], ignore_index=True)
+    table = pd.concat([chunk_table(axes, chunk) for chunk in chunks], ignore_index=True)
     dropped = sum((chunk.dropped for chunk in chunks), Counter[str]())
     table.attrs["dropped"] = sum(dropped.values())
     table.attrs["dropped_by"] = dict(dropped)
     return table
 
 
-def _table(axes: Mapping[str, list[Any]], chunk: Chunk) -> pd.DataFrame:
+def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk) -> pd.DataFrame:
     """A chunk's values and metrics by name; what is undefined is NaN."""
     # An overflow (an annualised return of a few bars) is as undefined here as in a single backtest.
     metrics = np.where(np.isfinite(chunk.metrics), chunk.metrics, np.nan)
