@@ -1,0 +1,96 @@
+"""`threadx sweep` as a person uses it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.prices import made_up_prices
+from threadx.command import main
+from threadx.commands import sweep as module
+
+GRID = ["--grid", "fast_period=4:12:4", "--grid", "stop_loss_pct=none,2"]
+
+
+@pytest.fixture
+def prices(tmp_path):
+    path = tmp_path / "TEST_1h.csv"
+    made_up_prices(cycle=0.05).to_csv(path)
+    return path
+
+
+@pytest.fixture
+def threadx(tmp_path, capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, arguments), "--home", str(tmp_path / "data"), "--language", "en"])
+        told = capsys.readouterr()
+        return left.value.code, told.out, told.err
+
+    return call
+
+
+def test_a_table_a_file_and_json(threadx, prices, tmp_path):
+    out, whole = tmp_path / "all.parquet", tmp_path / "all.json"
+    code, told, progress = threadx("sweep", prices, *GRID, "--out", out, "--json", whole, "--top", 3)
+    assert code == 0
+    assert "Configurations: 4 of 4" in progress
+    assert "Configurations tested: 4" in told
+    rows = pd.read_parquet(out)
+    assert rows[["fast_period", "stop_loss_pct"]].fillna(0).to_numpy().tolist() == [
+        [4, 0],
+        [4, 2],
+        [8, 0],
+        [8, 2],
+    ]
+    found = json.loads(whole.read_text())
+    assert (found["rows"], found["part"], len(found["top"])) == (4, "development", 3)
+    assert found["grid"] == {"fast_period": [4, 8], "stop_loss_pct": [None, 2]}
+    best = [row["sharpe_ratio"] for row in found["top"]]
+    assert best == sorted(best, reverse=True)
+    assert best[0] == pytest.approx(rows["sharpe_ratio"].max())
+
+
+def test_a_row_is_what_backtest_finds(threadx, prices):
+    _, told, _ = threadx("sweep", prices, "--grid", "fast_period=7", "--json", "-")
+    row = json.loads(told)["top"][0]
+    _, told, _ = threadx("backtest", prices, "-p", "fast_period=7", "--json", "-")
+    assert row["sharpe_ratio"] == pytest.approx(json.loads(told)["metrics"]["sharpe_ratio"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    ["fast_period", "fast_period=a:b", "fast_period=1:9:0", "fast_period=3:9:1:2", "speed=1:5",
+     "fast_period=1:5", "max_bars=1:999999999", "stop_loss_pct=0.1:9e9:0.001", "fast_period=9:3"],
+)  # fmt: skip
+def test_a_refused_grid_is_one_clear_line(threadx, prices, tmp_path, grid):
+    out = tmp_path / "all.parquet"
+    code, told, error = threadx("sweep", prices, "--grid", grid, "--out", out)
+    assert (code, told) == (2, "")
+    assert len(error.strip().splitlines()) == 1
+    assert "Traceback" not in error
+    assert not out.exists()
+
+
+def test_an_interruption_says_what_is_kept(threadx, prices, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "sweep_to_parquet", interrupted)
+    code, _, error = threadx("sweep", prices, *GRID, "--out", tmp_path / "all.parquet")
+    assert code == 130
+    assert "all.parquet.parts" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a=3:6", [3, 4, 5]),
+        ("a=0.1:0.4:0.1", [0.1, 0.2, 0.3]),
+        ("a=20:31:5", [20, 25, 30]),
+        ("a=1,off,2.5", [1, None, 2.5]),
+    ],
+)
+def test_grids(text, values):
+    name, found = module.grid_values(text)
+    assert (name, list(found)) == ("a", values)

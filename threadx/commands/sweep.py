@@ -1,0 +1,232 @@
+"""`threadx sweep`: every combination of a grid on one file of prices."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from backtest import Costs, RequestError, SweepFile, sweep_to_parquet
+from backtest.simulation import METRICS
+from backtest.sweep import MOST_CONFIGURATIONS
+from backtest.types import plain
+from market.datasets import load_development, open_holdout, register
+from market.prices import read_prices
+from prompts import Words
+from reports.markdown import METRIC_ROWS, metric
+from threadx.commands import options
+from threadx.errors import ThreadxError
+from threadx.runner import make_context, writable
+from threadx.terminal import Terminal
+
+SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")
+
+
+def grid_values(text: str) -> tuple[str, Any]:
+    """`fast_period=3:31` or `slow_period=20:201:5` (the end excluded, as in Python), or `adx=20,25,none`.
+
+    Raises:
+        ThreadxError: `bad_grid`.
+        RequestError: `grid_too_large`.
+    """
+    name, equals, words = text.partition("=")
+    try:
+        if not equals or not name.strip():
+            raise ValueError(text)
+        if ":" not in words:
+            return name.strip(), [
+                None if one.strip().lower() in ("none", "off") else plain(float(one))
+                for one in words.split(",")
+            ]
+        start, stop, step = (*(plain(float(one)) for one in words.split(":")), 1)[:3]
+        if words.count(":") > 2 or not step > 0:
+            raise ValueError(text)
+    except (ValueError, OverflowError):
+        raise ThreadxError("bad_grid", grid=text) from None
+    if all(isinstance(one, int) for one in (start, stop, step)):
+        return name.strip(), range(int(start), int(stop), int(step))
+    count = max(0, math.ceil((stop - start) / step - 1e-9))
+    if count > MOST_CONFIGURATIONS:
+        raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
+    # Ten digits: 0.1 + 2 × 0.1 is to be 0.3 for whoever reads the table.
+    return name.strip(), [round(start + step * place, 10) for place in range(count)]
+
+
+@contextmanager
+def bar(terminal: Terminal) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with the time left on a terminal; a plain line each tenth of the work in a pipe."""
+    words = terminal.words
+    if not terminal.err.is_terminal:
+        told = -1
+
+        def line(done: int, total: int) -> None:
+            nonlocal told
+            tenth = 10 * done // total
+            if tenth > told:
+                told = tenth
+                click.echo(
+                    words("command.sweep_progress", done=words.number(done), total=words.number(total)),
+                    err=True,
+                )
+
+        yield line
+        return
+    with Progress(
+        TextColumn(words("command.sweep_working")),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=terminal.err,
+        transient=True,
+    ) as shown:
+        task = shown.add_task("", total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _show(words: Words, found: SweepFile, names: list[str], title: str, caption: str) -> None:
+    kinds = dict(METRIC_ROWS)
+    terminal = Terminal(words)
+    terminal.table(
+        title,
+        [*names, *(words(f"report.metric.{name}") for name in SHOWN)],
+        [
+            [
+                *("–" if row[name] is None else words.short(row[name]) for name in names),
+                *(metric(words, row, name, kinds[name]) for name in SHOWN),
+            ]
+            for row in top_rows(found)
+        ],
+        caption=caption,
+    )
+    dropped = sum(found.dropped_by.values())
+    click.echo(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
+    if found.continued_from:
+        click.echo(words("command.sweep_continued", count=words.number(found.continued_from)))
+    click.echo(words("command.written", folder=str(found.path)))
+
+
+def top_rows(found: SweepFile) -> list[dict[str, Any]]:
+    """The best rows as plain JSON; None where undefined."""
+    rows: list[dict[str, Any]] = json.loads(found.top.to_json(orient="records", double_precision=15))
+    return rows
+
+
+def command(words: Words) -> click.Command:
+    """Build the command."""
+
+    @options.local_command("sweep", words)
+    @options.prices(words)
+    @options.strategy(words)
+    @click.option(
+        "--grid",
+        "-g",
+        "grids",
+        multiple=True,
+        required=True,
+        metavar="NAME=START:STOP[:STEP]",
+        help=words("command.option.grid"),
+    )
+    @click.option("--out", type=click.Path(), metavar="PATH", help=words("command.option.out"))
+    @click.option(
+        "--rank-by",
+        type=click.Choice(METRICS),
+        default="sharpe_ratio",
+        show_default=True,
+        help=words("command.option.rank_by"),
+    )
+    @click.option(
+        "--top",
+        type=click.IntRange(1, 1_000),
+        default=20,
+        show_default=True,
+        help=words("command.option.top"),
+    )
+    @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
+    @options.json_option(words)
+    @options.common(words)
+    def sweep(
+        data: str,
+        symbol: str | None,
+        timeframe: str | None,
+        strategy: str,
+        pairs: tuple[str, ...],
+        strategy_file: str | None,
+        fee_bps: float | None,
+        slippage_bps: float | None,
+        fill: str | None,
+        grids: tuple[str, ...],
+        out: str | None,
+        rank_by: str,
+        top: int,
+        whole: bool,
+        json_path: str | None,
+        home: str | None,
+        language: str,
+        debug: bool,
+        **conditions: str | None,
+    ) -> None:
+        context = make_context(
+            home=home, language=language, fee_bps=fee_bps, slippage_bps=slippage_bps, fill=fill
+        )
+        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
+        grid = dict(grid_values(text) for text in grids)
+        folder = writable(context.home_path)
+        frame, source = read_prices(data, folder)
+        dataset = register(
+            frame, symbol=symbol or source.symbol, timeframe=timeframe or source.timeframe, home=folder
+        )
+        prices = open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)
+        path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
+        terminal = Terminal(words)
+        try:
+            with bar(terminal) as progress:
+                found = sweep_to_parquet(
+                    prices,
+                    spec,
+                    grid,
+                    path,
+                    Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+                    context.fill,
+                    rank_by=rank_by,
+                    top=top,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            click.echo(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)
+            raise SystemExit(130) from None
+        except OSError as error:
+            raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
+        names = [name.lower() for name in grid]
+        if json_path != "-":
+            part = words("command.part.all" if whole else "command.part.development")
+            title = words(
+                "command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part
+            )
+            _show(words, found, names, title, spec.describe())
+        told = {
+            "dataset": dataset.model_dump(mode="json"),
+            "part": "all" if whole else "development",
+            "strategy": spec.model_dump(mode="json"),
+            "settings": {
+                "fee_bps": context.fee_bps,
+                "slippage_bps": context.slippage_bps,
+                "fill": context.fill,
+            },
+            "grid": {name.lower(): list(values) for name, values in grid.items()},
+            "rows": found.rows,
+            "dropped_by": found.dropped_by,
+            "rank_by": rank_by,
+            "top": top_rows(found),
+            "file": str(found.path),
+        }
+        options.write_json(
+            json.dumps(told, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False), json_path
+        )
+
+    return sweep
