@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 PACKAGES := threadx graphs nodes backtest prompts providers market reports web
@@ -66,7 +67,14 @@ format: $(INSTALLED) ## Mend style
 types: $(INSTALLED) ## Check types
 	$(BIN)/mypy
 
-bench: $(INSTALLED) ## Measure the server's latency while backtests run
+# The peers live apart: their requirements are not ours.
+$(PEERS)/.installed: Makefile
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4
+	@touch $@
+
+bench: $(INSTALLED) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
+	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.server_latency
 
 lock: ## Resolve requirements.lock (needs uv; UPGRADE=--upgrade for the newest)
@@ -74,5 +82,5 @@ lock: ## Resolve requirements.lock (needs uv; UPGRADE=--upgrade for the newest)
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url $(UPGRADE) -o requirements.lock
 
 clean: ## Remove the environment and every cache (data/ stays)
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
+	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,6 +65,7 @@ class _Bound:
     warm_up: int = 0
     fault: str | None = None
     series: Floats | float | None = None
+    operands: tuple[_Bound, ...] = ()
 
 
 class _Part:
@@ -234,7 +235,10 @@ class Batch:
                 assert isinstance(part.tree, Call)
                 node = Call(part.tree.function, (left.node, right.node))
             return _Bound(
-                node, part.own_warm_up + max(left.warm_up, right.warm_up), left.fault or right.fault
+                node,
+                part.own_warm_up + max(left.warm_up, right.warm_up),
+                left.fault or right.fault,
+                operands=(left, right),
             )
         try:
             node = bind(part.tree, self._params(part.axes, chosen, at))
@@ -293,7 +297,7 @@ class Batch:
         depth = max(len(parts) for parts in self.places)
         rows = np.full((count, len(self.places), depth), -1, dtype=np.int32)
         places: dict[tuple[int, int], int] = {}
-        missing: list[tuple[int, int, Callable[[Words], None]]] = []
+        missing: list[tuple[int, Callable[[Words], None]]] = []
         bounds: list[_Bound] = []
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
             found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
@@ -302,9 +306,8 @@ class Batch:
                 places[number, one] = row = len(places)
                 if (number, one) not in self._rows:
                     bound = self._bind(part, one, chosen, at)
-                    operands = self._operands(part, chosen, at) if part.operands else ()
-                    bounds.extend(operands)
-                    missing.append((row, number, self._writer(bound, operands)))
+                    bounds.extend(bound.operands)
+                    missing.append((row, self._writer(bound)))
             for place, parts in enumerate(self.places):
                 if number in parts:
                     rows[:, place, parts.index(number)] = (inverse + offset).astype(np.int32)
@@ -320,7 +323,7 @@ class Batch:
             bound.series = self.market.bank.series(bound.node)
 
         def write(piece: slice) -> None:
-            for row, _, writer in missing[piece]:
+            for row, writer in missing[piece]:
                 writer(words[row])
 
         run_pieces(compute, pending.values(), workers=self.workers)
@@ -331,17 +334,17 @@ class Batch:
         self._rows, self._words = places, words
         return rows
 
-    def _writer(self, bound: _Bound, operands: Sequence[_Bound]) -> Callable[[Words], None]:
+    def _writer(self, bound: _Bound) -> Callable[[Words], None]:
         """What writes one part's bits into its row."""
         node = bound.node
 
         def write(row: Words) -> None:
-            if operands and isinstance(node, Call):
+            if bound.operands and isinstance(node, Call):
                 first, second = (
                     np.full(len(self.market.index), one.series)
                     if isinstance(one.series, float)
                     else one.series
-                    for one in operands
+                    for one in bound.operands
                 )
                 assert first is not None
                 assert second is not None

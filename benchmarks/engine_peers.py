@@ -1,0 +1,126 @@
+"""The work of `engine_sweep.py --peers` by other engines, in an environment of their own.
+
+From the prices to the metrics: averages, crossings, simulation with a 2 % stop and 0.1 % a side, figures. One
+line of JSON an engine. It imports nothing of ThreadX.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import time
+import warnings
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+
+warnings.filterwarnings("ignore")  # the peers' own, about their dependencies
+
+COLUMNS_AT_A_TIME = 100  # vectorbt holds some 15 MB a configuration at once
+
+
+def averages(close: pd.Series, pairs: np.ndarray) -> dict[int, np.ndarray]:
+    return {int(period): close.rolling(int(period)).mean().to_numpy() for period in np.unique(pairs)}
+
+
+def crossings(means: dict[int, np.ndarray], fast: int, slow: int) -> tuple[np.ndarray, np.ndarray]:
+    above, below = means[fast] > means[slow], means[fast] < means[slow]
+    into, out = above.copy(), below.copy()
+    into[1:] &= (means[fast] <= means[slow])[:-1]
+    out[1:] &= (means[fast] >= means[slow])[:-1]
+    into[0] = out[0] = False
+    return into, out
+
+
+def by_vectorbt(df: pd.DataFrame, pairs: np.ndarray, engine: str) -> tuple[list[float], list[int]]:
+    import vectorbt as vbt  # noqa: PLC0415  # its import takes seconds and memory that only its own turn has
+
+    means = averages(df["close"], pairs)
+    returns: list[float] = []
+    trades: list[int] = []
+    for start in range(0, len(pairs), COLUMNS_AT_A_TIME):
+        signals = [crossings(means, *map(int, pair)) for pair in pairs[start : start + COLUMNS_AT_A_TIME]]
+        portfolio = vbt.Portfolio.from_signals(
+            df["close"],
+            pd.DataFrame(np.column_stack([into for into, _ in signals]), index=df.index),
+            pd.DataFrame(np.column_stack([out for _, out in signals]), index=df.index),
+            open=df["open"],
+            high=df["high"],
+            low=df["low"],
+            sl_stop=0.02,
+            fees=0.001,
+            init_cash=10_000,
+            freq="30min",
+            engine=engine,
+        )
+        for name in (
+            "sharpe_ratio",
+            "sortino_ratio",
+            "calmar_ratio",
+            "max_drawdown",
+            "annualized_volatility",
+        ):
+            getattr(portfolio, name)()
+        for name in ("win_rate", "profit_factor", "expectancy"):
+            getattr(portfolio.trades, name)()
+        returns += portfolio.total_return().tolist()
+        trades += portfolio.trades.count().tolist()
+    return returns, trades
+
+
+def by_raptorbt(df: pd.DataFrame, pairs: np.ndarray) -> tuple[list[float], list[int]]:
+    import raptorbt  # noqa: PLC0415  # as above
+
+    config = raptorbt.BacktestConfig(initial_capital=10_000.0, fees=0.001, periods_per_year=17_520.0)
+    config.set_fixed_stop(0.02)
+    means = averages(df["close"], pairs)
+    items = [
+        raptorbt.BatchSingleItem(str(place), *crossings(means, *map(int, pair)))
+        for place, pair in enumerate(pairs)
+    ]
+    columns = [df[name].to_numpy() for name in ("open", "high", "low", "close", "volume")]
+    done = raptorbt.batch_single_backtest(df.index.as_unit("ns").asi8, *columns, items, config)
+    return (
+        [result.metrics.total_return_pct / 100.0 for _, result in done],
+        [result.metrics.total_trades for _, result in done],
+    )
+
+
+def main() -> None:
+    work = np.load(sys.argv[1])
+    runs = int(sys.argv[2])
+    names = ("open", "high", "low", "close", "volume")
+    df = pd.DataFrame({name: work[name] for name in names}, index=pd.DatetimeIndex(work["times"]))
+    for engine, package, run in (
+        ("raptorbt batch", "raptorbt", lambda: by_raptorbt(df, work["pairs"])),
+        ("vectorbt rust", "vectorbt", lambda: by_vectorbt(df, work["pairs"], "rust")),
+        ("vectorbt numba", "vectorbt", lambda: by_vectorbt(df, work["pairs"], "numba")),
+    ):
+        taken = []
+        for place in range(runs + 1):
+            gc.collect()
+            start = time.perf_counter()
+            returns, trades = run()
+            if place:  # the first run compiles
+                taken.append(time.perf_counter() - start)
+        print(
+            json.dumps(
+                {
+                    "engine": engine,
+                    "version": version(package),
+                    "seconds": float(np.median(taken)),
+                    "least": min(taken),
+                    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                    "total_return": returns,
+                    "n_trades": trades,
+                }
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""How fast sweeps are, and whether their cost grows as the work does; beside two peers when asked.
+
+- 400 MA-cross configurations with a 2 % stop and fees × 50,000 bars: at most 6 ns per bar·configuration.
+- Three conditions (cross, RSI filter, ADX filter) and a trailing stop: at most 15 ns.
+- Cost over three decades of bars and of configurations: the slope in logarithms, 1 is linear.
+- 4,000 configurations × 50,000 bars within 400 MB.
+- One backtest of 50,000 bars: at most 3 ms; a fresh process to its first result: at most 2 s, kernels cached.
+- `--stream`: 2,903,040 configurations × 960 bars to a Parquet file: at most 60 s.
+- `--peers PYTHON`: the same 400 configurations in that environment by vectorbt and raptorbt
+  (`engine_peers.py`), results compared; `make bench` makes the environment.
+
+Figures of a busy machine say little: medians of several runs are printed, and the smallest beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest import Costs, StrategySpec, run_backtest, sweep, sweep_to_parquet
+
+COSTS = Costs(fee_bps=10)
+CROSS = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0)
+FILTERED = StrategySpec(
+    name="filtered",
+    params={"fast": 10, "slow": 50, "rsi_floor": 40, "adx_floor": 20},
+    entry_long=(
+        "crosses_above(sma(close, fast), sma(close, slow)) and rsi(close, 14) > rsi_floor "
+        "and adx(14) > adx_floor"
+    ),
+    exit_long="crosses_below(sma(close, fast), sma(close, slow))",
+    risk={"trailing_stop_pct": 3.0},
+)
+CROSS_GRID = {"fast_period": range(3, 23), "slow_period": range(25, 125, 5)}
+LARGE_GRID = {"fast_period": range(2, 66), "slow_period": range(70, 386, 5)}
+FILTERED_GRID = {
+    "fast": range(5, 25, 4),
+    "slow": range(30, 130, 20),
+    "rsi_floor": [40, 45, 50, 55],
+    "adx_floor": [15, 20, 25, 30],
+}
+STREAM_SPEC = StrategySpec.preset("bollinger_reversion", stop_loss_atr=2.0, take_profit_atr=2.0)
+STREAM_GRID: dict[str, Any] = {
+    "period": range(10, 66, 2),
+    "deviations": [round(1.0 + 0.1 * step, 1) for step in range(15)],
+    "atr_period": [7, 10, 14, 21, 28, 42],
+    "stop_loss_atr": [0.5 + 0.25 * step for step in range(12)],
+    "take_profit_atr": [1.0 + 0.5 * step for step in range(12)],
+    "max_bars": [10, 20, 30, 50, 75, 100, 150, 200],
+}
+
+
+def prices(bars: int) -> pd.DataFrame:
+    """A random walk of half-hour bars, 0.5 % a bar."""
+    random = np.random.default_rng(11)
+    close = 100.0 * np.exp(np.cumsum(random.normal(0.0, 0.005, bars)))
+    opened = np.concatenate(([100.0], close[:-1]))
+    reach = np.abs(random.normal(0.0, 0.002, (2, bars)))
+    return pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close) * (1.0 + reach[0]),
+            "low": np.minimum(opened, close) * (1.0 - reach[1]),
+            "close": close,
+            "volume": random.integers(1, 1_000, bars).astype(float),
+        },
+        index=pd.date_range("2000-01-01", periods=bars, freq="30min", tz="UTC"),
+    )
+
+
+def seconds(work: Callable[[], object], runs: int) -> tuple[float, float]:
+    """Median and smallest time of some runs, after one that does not count."""
+    work()
+    taken = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken)), min(taken)
+
+
+def peak_megabytes(code: str) -> float:
+    """Largest resident memory of a fresh process that runs some code."""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{code}\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(told.stdout.split()[-1]) / 1024
+
+
+def report_sweep(name: str, spec: StrategySpec, grid: dict[str, Any], bars: int, runs: int) -> float:
+    df = prices(bars)
+    count = len(sweep(df, spec, grid, COSTS))
+    middle, least = seconds(lambda: sweep(df, spec, grid, COSTS), runs)
+    scale = 1e9 / count / bars
+    print(
+        f"{name}: {count} × {bars:,} in {middle:.3f} s: {middle * scale:.2f} ns per bar·configuration "
+        f"(least {least * scale:.2f})"
+    )
+    return middle
+
+
+def linearity(runs: int) -> None:
+    # The grid is widened on one axis only, so that indicators and configurations grow alike.
+    for name, cases in (
+        ("bars", [(5_000, CROSS_GRID), (50_000, CROSS_GRID), (500_000, CROSS_GRID)]),
+        (
+            "configurations",
+            [
+                (50_000, {"fast_period": range(3, 7), "slow_period": range(25, 75, 5)}),
+                (50_000, CROSS_GRID),
+                (50_000, LARGE_GRID),
+            ],
+        ),
+    ):
+        work, taken = [], []
+        for bars, grid in cases:
+            count = len(sweep(prices(2_000), CROSS, grid, COSTS))
+            work.append(bars * count)
+            taken.append(report_sweep(f"linearity in {name}", CROSS, grid, bars, runs))
+        slope = np.polyfit(np.log(work), np.log(taken), 1)[0]
+        print(f"linearity in {name}: slope {slope:.2f}")
+
+
+def single(runs: int) -> None:
+    df = prices(50_000)
+    middle, least = seconds(lambda: run_backtest(df, CROSS, COSTS).trades, 10 * runs)
+    print(f"one backtest of 50,000 bars: {middle * 1e3:.2f} ms (least {least * 1e3:.2f})")
+    code = (
+        "from benchmarks.engine_sweep import prices, CROSS, COSTS, run_backtest; "
+        "run_backtest(prices(50_000), CROSS, COSTS)"
+    )
+    middle, least = seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True), runs)
+    print(f"process start to first result: {middle:.2f} s (least {least:.2f})")
+
+
+def stream() -> None:
+    df = prices(960)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        found = sweep_to_parquet(df, STREAM_SPEC, STREAM_GRID, Path(folder) / "all.parquet", COSTS)
+        taken = time.perf_counter() - start
+    print(
+        f"stream: {found.rows:,} configurations × 960 bars in {taken:.1f} s "
+        f"({taken * 1e9 / found.rows / 960:.2f} ns per bar·configuration, "
+        f"{found.rows / taken:,.0f} tests a second)"
+    )
+
+
+def peers(python: str, runs: int) -> None:
+    """The same 400 configurations, fills at the close as vectorbt has them, by each engine in turn."""
+    df = prices(50_000)
+    table = sweep(df, CROSS, CROSS_GRID, COSTS, "close")
+    ours, least = seconds(lambda: sweep(df, CROSS, CROSS_GRID, COSTS, "close"), runs)
+    print(f"threadx: {ours:.3f} s (least {least:.3f})")
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "work.npz"
+        np.savez(
+            work,
+            **{name: df[name].to_numpy() for name in df},
+            times=df.index.as_unit("ns").asi8,
+            pairs=table[["fast_period", "slow_period"]].to_numpy(),
+        )
+        script = Path(__file__).with_name("engine_peers.py")
+        told = subprocess.run(
+            [python, str(script), str(work), str(runs)], check=True, capture_output=True, text=True
+        )
+    for line in told.stdout.splitlines():
+        peer = json.loads(line)
+        returns = np.array(peer["total_return"])
+        gap = np.abs(returns - table["total_return"]) / np.maximum(1e-12, np.abs(table["total_return"]))
+        same = int((np.array(peer["n_trades"]) == table["n_trades"]).sum())
+        print(
+            f"{peer['engine']} {peer['version']}: {peer['seconds']:.2f} s (least {peer['least']:.2f}), "
+            f"{peer['seconds'] * 1e9 / len(table) / len(df):.0f} ns per bar·configuration, "
+            f"{peer['seconds'] / ours:.0f} times our time, peak {peer['megabytes']:.0f} MB; equal number of "
+            f"trades in {same} of {len(table)}, total return within {np.median(gap):.1e} (median), "
+            f"{gap.max():.1e}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--peers", metavar="PYTHON")
+    chosen = parser.parse_args()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pandas"))
+    print(
+        f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {packages}; load {os.getloadavg()[0]:.1f}"
+    )
+    report_sweep("cross", CROSS, CROSS_GRID, 50_000, chosen.runs)
+    report_sweep("filtered", FILTERED, FILTERED_GRID, 50_000, chosen.runs)
+    single(chosen.runs)
+    head = "from benchmarks.engine_sweep import *\n"
+    print(f"peak memory, imports alone: {peak_megabytes(head):.0f} MB")
+    for name in ("CROSS_GRID", "LARGE_GRID"):
+        peak = peak_megabytes(f"{head}print(len(sweep(prices(50_000), CROSS, {name}, COSTS)))")
+        print(f"peak memory, {name}: {peak:.0f} MB")
+    linearity(max(2, chosen.runs // 2))
+    if chosen.stream:
+        stream()
+    if chosen.peers:
+        peers(chosen.peers, max(2, chosen.runs // 2))
+
+
+if __name__ == "__main__":
+    main()
