@@ -250,17 +250,14 @@ class Batch:
 
     def _operands(self, part: _Part, chosen: Mapping[str, Whole], at: int) -> tuple[_Bound, _Bound]:
         assert part.operands is not None
-        left, right = (
-            self._bind(
-                operand,
-                int(
-                    operand.keys({name: chosen[name][at : at + 1] for name in operand.axes}, self.shape, 1)[0]
-                ),
-                chosen,
-                at,
-            )
-            for operand in part.operands
-        )
+        # In plain numbers: arrays of one value cost ten times as much, once for each part.
+        found = []
+        for operand in part.operands:
+            key = 0
+            for name in operand.axes:
+                key = key * self.shape[name] + int(chosen[name][at])
+            found.append(self._bind(operand, key, chosen, at))
+        left, right = found
         return left, right
 
     def _trade(self, chosen: dict[str, Whole], keys: list[Whole], table: Floats, periods: Floats) -> Floats:

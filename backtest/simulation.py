@@ -491,7 +491,7 @@ def measure(
 
 Words = NDArray[np.uint64]
 
-BLOCK_BITS = 4
+BLOCK_BITS = 3
 BLOCK = (
     1 << BLOCK_BITS
 )  # bars: short trades still skip whole blocks, and a block's extremes fill one cache line
@@ -618,20 +618,15 @@ def _first_touch(
     """First bar from `start` to `stop` that reaches a level; stop + 1 when none does."""
     t = start
     while t <= stop:
-        if t & (BLOCK - 1) == 0:
-            block = t >> BLOCK_BITS
-            while (
-                t + BLOCK <= stop + 1
-                and blocks[block, BLOCK_FLOOR] > lower
-                and blocks[block, BLOCK_CEILING] < upper
-            ):
-                t += BLOCK
-                block += 1
-            if t > stop:
-                break
-        if floor[t] <= lower or ceiling[t] >= upper:
-            return t
-        t += 1
+        # Extremes of the whole block also bound those of a part of it.
+        block = t >> BLOCK_BITS
+        end = min(stop, (block << BLOCK_BITS) + BLOCK - 1)
+        if blocks[block, BLOCK_FLOOR] <= lower or blocks[block, BLOCK_CEILING] >= upper:
+            while t <= end:
+                if floor[t] <= lower or ceiling[t] >= upper:
+                    return t
+                t += 1
+        t = end + 1
     return stop + 1
 
 
@@ -770,23 +765,29 @@ def _hold(
     bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
     t = start + 1
     while t <= stop:
-        if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
-            block = t >> BLOCK_BITS
-            highest = max(peak, cash + units * blocks[block, BLOCK_TOP])
-            if cash + units * blocks[block, BLOCK_BOTTOM] > highest * (1.0 + drawdown) * (1.0 + 1e-15):
-                if highest > peak:
-                    peak = highest
-                    bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-                t += BLOCK
+        # Extremes of the whole block also bound those of a part of it; only a peak must be the part's own.
+        block = t >> BLOCK_BITS
+        end = min(stop, (block << BLOCK_BITS) + BLOCK - 1)
+        highest = cash + units * blocks[block, BLOCK_TOP]
+        lowest = cash + units * blocks[block, BLOCK_BOTTOM]
+        if highest <= peak:
+            if lowest >= bound:
+                t = end + 1
                 continue
-        value = cash + units * close[t]
-        if value < bound:
-            drawdown = min(drawdown, value / peak - 1.0)
+        elif end - t == BLOCK - 1 and lowest > highest * (1.0 + drawdown) * (1.0 + 1e-15):
+            peak = highest
             bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-        elif value > peak:
-            peak = value
-            bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-        t += 1
+            t = end + 1
+            continue
+        while t <= end:
+            value = cash + units * close[t]
+            if value < bound:
+                drawdown = min(drawdown, value / peak - 1.0)
+                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+            elif value > peak:
+                peak = value
+                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+            t += 1
     return cash + units * close[stop], peak, drawdown, total, squares, downside
 
 

@@ -56,16 +56,20 @@ def by_vectorbt(df: pd.DataFrame, pairs: np.ndarray, engine: str) -> tuple[list[
             freq="30min",
             engine=engine,
         )
+        # Every figure that a row of our own sweep holds.
         for name in (
             "sharpe_ratio",
             "sortino_ratio",
             "calmar_ratio",
             "max_drawdown",
             "annualized_volatility",
+            "annualized_return",
         ):
             getattr(portfolio, name)()
-        for name in ("win_rate", "profit_factor", "expectancy"):
+        for name in ("win_rate", "profit_factor", "expectancy", "coverage"):
             getattr(portfolio.trades, name)()
+        for name in ("mean", "max", "min"):
+            getattr(portfolio.trades.returns, name)()
         returns += portfolio.total_return().tolist()
         trades += portfolio.trades.count().tolist()
     return returns, trades
