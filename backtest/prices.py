@@ -211,7 +211,9 @@ def periods_per_year(index: pd.DatetimeIndex) -> float:
     if len(index) < 2:
         raise RequestError("unknown_periodicity", bars=len(index))
     stamps = index.as_unit("ns").asi8
-    seconds = float(np.median(np.diff(stamps))) / 1e9
+    steps = np.diff(stamps)
+    even = bool((steps == steps[0]).all())  # most are, and then need no median
+    seconds = float(steps[0] if even else np.median(steps)) / 1e9
     days = seconds / 86_400
     weekday = _weekdays(index, stamps)
     weekend = float(np.mean(weekday >= 5))
