@@ -237,3 +237,19 @@ def test_the_first_error_of_a_piece_is_raised() -> None:
 
     with pytest.raises(KeyError):
         run_pieces(work, range(10), workers=2)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_sweep_of_each_preset_equals_backtests(name: str) -> None:
+    df = market(700)
+    spec = StrategySpec.preset(name, trailing_stop_pct=4.0)
+    grid: dict[str, Any] = {"trailing_stop_pct": [3.0, 6.0]}
+    if spec.params:
+        first = next(iter(spec.params))
+        grid[first] = [spec.params[first], spec.params[first] + spec.bounds()[first].step]
+    table = sweep(df, spec, grid, COSTS)
+    for row in table.to_dict("records"):
+        params = {key: row[key] for key in grid if key in spec.params}
+        one = spec.evolve(params=params, risk={"trailing_stop_pct": row["trailing_stop_pct"]})
+        wanted = run_backtest(df, one, COSTS).metrics.to_dict()
+        assert {key: None if pd.isna(row[key]) else row[key] for key in wanted} == wanted
