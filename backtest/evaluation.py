@@ -87,12 +87,15 @@ class IndicatorBank:
         self._known: dict[Node, Floats] = {}
 
     def known(self) -> list[Floats]:
-        """Every series the bank holds."""
-        return list(self._known.values())
+        """Every series the bank holds, those of higher timeframes too."""
+        above = [series for bank, _ in self._higher.values() for series in bank.known()]
+        return [*self._known.values(), *above]
 
     def forget(self) -> None:
         """Empty the bank; what is asked for again is computed again."""
         self._known.clear()
+        for bank, _ in self._higher.values():
+            bank.forget()
 
     def series(self, node: Node) -> Floats | float:
         """The value of a bound tree at each bar; a plain number where it is constant."""
