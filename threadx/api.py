@@ -17,7 +17,7 @@ from nodes.ensemble.state import EnsembleInput
 from nodes.optimization.load import DATASET_PREFIX
 from threadx.errors import from_validation
 from threadx.results import OptimizationResult, SummaryResult
-from threadx.runner import Watcher, _nobody, make_context, make_input, start_optimization, writable
+from threadx.runner import Watcher, make_context, make_input, nobody_watches, start_optimization, writable
 from threadx.traces import bounded_traces
 
 UNNAMED = "UNNAMED"
@@ -31,7 +31,7 @@ def optimize(
     symbol: str | None = None,
     timeframe: str | None = None,
     run: str | None = None,
-    watch: Watcher = _nobody,
+    watch: Watcher = nobody_watches,
     **settings: Any,
 ) -> OptimizationResult:
     """Optimise a strategy on prices.

@@ -13,7 +13,7 @@ from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR
 from threadx.api import optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
-from threadx.runner import Watcher, _nobody
+from threadx.runner import Watcher, nobody_watches
 
 Models = str | Sequence[str]
 
@@ -95,7 +95,7 @@ class OptimizationOrchestrator:
         data: pd.DataFrame | str | Path,
         symbol: str | None = None,
         timeframe: str | None = None,
-        watch: Watcher = _nobody,
+        watch: Watcher = nobody_watches,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
         return optimize(

@@ -90,12 +90,12 @@ def _held(record: RunRecord) -> Iterator[None]:
         lock.release()
 
 
-def _nobody(event: dict[str, Any]) -> None:
+def nobody_watches(event: dict[str, Any]) -> None:
     """Nobody watches."""
 
 
 def start_optimization(
-    given: OptimizationInput, context: OptimizationContext, watch: Watcher = _nobody
+    given: OptimizationInput, context: OptimizationContext, watch: Watcher = nobody_watches
 ) -> OptimizationResult:
     """Run the optimisation cycle to its end.
 
@@ -128,7 +128,7 @@ def _forget(record: RunRecord) -> None:
         record.folder.rmdir()
 
 
-def resume_optimization(run: str, home: Path, watch: Watcher = _nobody) -> OptimizationResult:
+def resume_optimization(run: str, home: Path, watch: Watcher = nobody_watches) -> OptimizationResult:
     """Take up a run where it was interrupted; a finished one gives its result again.
 
     Raises:
