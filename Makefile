@@ -9,7 +9,6 @@ BIN := $(VENV)/bin
 PEERS := .venv-bench
 INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
-PACKAGES := threadx graphs nodes backtest prompts providers market reports web
 
 export LANGGRAPH_CLI_NO_ANALYTICS := 1
 export LANGGRAPH_NO_VERSION_CHECK := true

@@ -15,21 +15,17 @@ from __future__ import annotations
 
 import platform
 import sys
-import warnings
 from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
+import vectorbt as vbt
+from backtesting import Backtest, Strategy
+from backtesting.lib import crossover
+from backtesting.test import GOOG, SMA
 
-warnings.filterwarnings("ignore")  # the peers' own, about their dependencies
-
-import vectorbt as vbt  # noqa: E402
-from backtesting import Backtest, Strategy  # noqa: E402
-from backtesting.lib import crossover  # noqa: E402
-from backtesting.test import GOOG, SMA  # noqa: E402
-
-from backtest import BacktestResult, Costs, StrategySpec, run_backtest  # noqa: E402
-from tests.prices import made_up_prices  # noqa: E402
+from backtest import BacktestResult, Costs, StrategySpec, run_backtest
+from tests.prices import made_up_prices
 
 TOLERANCE = 1e-9
 

@@ -59,10 +59,8 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
             for name, bound in sorted(spec.bounds().items())
         },
         "champion": champion["figures"],
-        "champion_since": champion["iteration"],
         "baseline": state["baseline"],
         "history": state.get("history", [])[-MEMORY:],
-        "scores": [state["baseline"]["score"], *(entry["score"] for entry in state.get("history", []))],
         "tried": sorted({state["baseline"]["hash"], *_tested(state)}),
     }
 

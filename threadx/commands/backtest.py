@@ -9,8 +9,6 @@ import click
 import pandas as pd
 
 from backtest import BacktestResult, Costs, run_backtest
-from market.datasets import load_development, open_holdout, register
-from market.prices import read_prices
 from nodes.optimization.figures import figures
 from prompts import Words
 from reports.markdown import METRIC_ROWS, metric
@@ -75,14 +73,7 @@ def command(words: Words) -> click.Command:
         )
         spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
         folder = writable(context.home_path)
-        frame, source = read_prices(data, folder)
-        dataset = register(
-            frame,
-            symbol=symbol or source.symbol,
-            timeframe=timeframe or source.timeframe,
-            home=folder,
-        )
-        prices = open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)
+        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
         result = run_backtest(
             prices,
             spec,

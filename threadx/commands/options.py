@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
+import pandas as pd
 
 from backtest import Risk, StrategySpec
 from backtest.files import write_text_atomically
+from market.datasets import Dataset, load_development, open_holdout, register
+from market.prices import read_prices
 from prompts import Language, Words
 from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
@@ -155,6 +158,28 @@ def chosen_strategy(
             **conditions,
         )
     return StrategySpec.preset(name, **values)
+
+
+def registered_prices(
+    data: str, symbol: str | None, timeframe: str | None, folder: Path, *, whole: bool
+) -> tuple[pd.DataFrame, Dataset]:
+    """Prices read, checked and registered: their development part, or every row where the holdout is opened.
+
+    Args:
+        data: a file, or `sample:NAME`.
+        symbol: taken from the data if None.
+        timeframe: measured if None.
+        folder: the data folder.
+        whole: open the holdout too; the opening is logged.
+
+    Raises:
+        MarketError, BacktestError: the data cannot be used.
+    """
+    frame, source = read_prices(data, folder)
+    dataset = register(
+        frame, symbol=symbol or source.symbol, timeframe=timeframe or source.timeframe, home=folder
+    )
+    return (open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)), dataset
 
 
 def write_json(text: str, path: str | None) -> None:

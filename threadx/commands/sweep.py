@@ -16,8 +16,6 @@ from backtest import Costs, RequestError, SweepFile, sweep_to_parquet
 from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
-from market.datasets import load_development, open_holdout, register
-from market.prices import read_prices
 from prompts import Words
 from reports.markdown import METRIC_ROWS, metric
 from threadx.commands import options
@@ -177,11 +175,7 @@ def command(words: Words) -> click.Command:
         spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
         grid = dict(grid_values(text) for text in grids)
         folder = writable(context.home_path)
-        frame, source = read_prices(data, folder)
-        dataset = register(
-            frame, symbol=symbol or source.symbol, timeframe=timeframe or source.timeframe, home=folder
-        )
-        prices = open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)
+        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)
         try:
