@@ -25,7 +25,7 @@ from backtest.returns import Returns, bar_returns
 from backtest.simulation import ENTRY_BAR, EXIT_BAR, METRICS, PROFIT, SIZE, TRADE_COLUMNS, Floats, measure
 from backtest.strategy import StrategySpec
 from backtest.sweep import grid_axes
-from backtest.types import Costs, Fill, Metrics, Risk
+from backtest.types import Costs, Fill, Metrics, Risk, Sizing
 
 RANK_BY = "sharpe_ratio"
 
@@ -166,7 +166,8 @@ class _Searched:
         }
         params = {name: value for name, value in values.items() if name in self.spec.params}
         risk = {name: value for name, value in values.items() if name in Risk.model_fields}
-        return self.spec.evolve(params=params, risk=risk), best
+        sizing = {name: value for name, value in values.items() if name in Sizing.model_fields}
+        return self.spec.evolve(params=params, risk=risk, sizing=sizing), best
 
     def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
         """A backtest from bar `start` to `stop`; what lies before warms up the indicators."""
