@@ -20,7 +20,7 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     context = OptimizationContext.of(runtime.context)
     dataset = Dataset.model_validate(state["dataset"])
     champion = reigning(state)
-    frame, start = open_holdout(dataset, context.home_path)
+    frame, start, _ = open_holdout(dataset, context.home_path, reader=state["run_id"])
 
     def judged(strategy: dict[str, Any]) -> dict[str, Any]:
         spec = StrategySpec.model_validate(strategy)

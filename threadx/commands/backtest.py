@@ -69,7 +69,9 @@ def command(words: Words) -> click.Command:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
         spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         folder = writable(context.home_path)
-        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
+        prices, dataset = options.registered_prices(
+            data, symbol, timeframe, folder, reader=f"backtest {spec.hash}" if whole else None
+        )
         result = run_backtest(
             prices,
             spec,

@@ -167,7 +167,7 @@ def chosen_strategy(
 
 
 def registered_prices(
-    data: str, symbol: str | None, timeframe: str | None, folder: Path, *, whole: bool
+    data: str, symbol: str | None, timeframe: str | None, folder: Path, *, reader: str | None
 ) -> tuple[pd.DataFrame, Dataset]:
     """Prices read, checked and registered: their development part, or every row where the holdout is opened.
 
@@ -176,7 +176,7 @@ def registered_prices(
         symbol: taken from the data if None.
         timeframe: measured if None.
         folder: the data folder.
-        whole: open the holdout too; the opening is logged.
+        reader: opens the holdout too; the opening is logged under this name. None: development rows only.
 
     Raises:
         MarketError, BacktestError: the data cannot be used.
@@ -185,7 +185,9 @@ def registered_prices(
     dataset = register(
         frame, symbol=symbol or source.symbol, timeframe=timeframe or source.timeframe, home=folder
     )
-    return (open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)), dataset
+    if reader is None:
+        return load_development(dataset, folder), dataset
+    return open_holdout(dataset, folder, reader=reader)[0], dataset
 
 
 def write_json(text: str, path: str | None) -> None:

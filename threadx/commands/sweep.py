@@ -171,7 +171,9 @@ def command(words: Words) -> click.Command:
         spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         grid = dict(grid_values(text) for text in grids)
         folder = writable(context.home_path)
-        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
+        prices, dataset = options.registered_prices(
+            data, symbol, timeframe, folder, reader=f"sweep {spec.hash}" if whole else None
+        )
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)
         try:
