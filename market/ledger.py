@@ -2,7 +2,7 @@
 
 `<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, and append-only: triggers refuse
 every change and deletion. A trial is (dataset family, strategy hash), once however often it is run; who
-looked at it is written beside it; very large sweeps are one row with a count. Whoever reads takes a `Snapshot`
+looked at it is written beside it; very large sweeps are one row with a count. Readers take a `Snapshot`
 first, so that what others write meanwhile changes nothing.
 """
 
