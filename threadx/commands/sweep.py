@@ -28,7 +28,7 @@ SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_tra
 
 
 def grid_values(text: str) -> tuple[str, Any]:
-    """`fast_period=3:31`, `slow_period=20:201:5` (the end excluded, as in Python), `adx=20,25,none`, `side=long`.
+    """`fast_period=3:31`, `slow_period=20:201:5` (end excluded, as in Python), `adx=20,25,none`, `side=long`.
 
     Raises:
         ThreadxError: `bad_grid`.
