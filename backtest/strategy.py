@@ -261,6 +261,20 @@ class StrategySpec(Strict):
             changes[place] = show(parts[0] if len(parts) == 1 else And(parts))
         return self.evolve(params=new, **changes)
 
+    def only(self, side: Side) -> StrategySpec:
+        """The same strategy on one side of the market; `both` is the strategy itself.
+
+        Raises:
+            StrategyError: `no_such_side` where it never enters on that side.
+        """
+        for one in ("long", "short") if side == "both" else (side,):
+            if f"entry_{one}" not in self.trees:
+                raise StrategyError("no_such_side", name=self.name, side=one)
+        if side == "both":
+            return self
+        other = "short" if side == "long" else "long"
+        return self.evolve(**{f"entry_{other}": None, f"exit_{other}": None})
+
     @cached_property
     def hash(self) -> str:
         """Identity of the meaning: 16 hexadecimal digits of a SHA-256.
