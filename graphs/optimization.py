@@ -1,7 +1,7 @@
 """The optimisation cycle: read a backtest, propose, validate, test in parallel, select, debate, go round.
 
-load → baseline → analyst → strategist → validator → [approve] → backtest_variant ×n → select → debate → converge
-→ analyst again, or judge (holdout) → report. One agent (`single`) may stand in for the three.
+load → baseline → analyst → strategist → validator → [approve] → backtest_variant ×n → select → debate
+→ converge → analyst again, or judge (holdout) → report. One agent (`single`) may stand in for the three.
 """
 
 from __future__ import annotations

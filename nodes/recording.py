@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from langgraph.config import get_config, get_stream_writer
@@ -24,11 +25,20 @@ def _thread() -> str | None:
 def begin(context: Context, run: str, about: Mapping[str, Any]) -> None:
     """Begin a run's record.
 
+    Args:
+        context: the run's settings.
+        run: its name.
+        about: `graph`, and the graph's `input`.
+
     Raises:
         ReportError: `run_exists`, when the name is another run's.
     """
-    record_ = RunRecord(context.home_path, run)
-    record_.start({**about, "context": context.model_dump(mode="json")}, _thread())
+    data = str(about["input"]["data"])
+    # Whoever looks later may stand in another folder.
+    source = str(Path(data).absolute()) if Path(data).is_file() else data
+    RunRecord(context.home_path, run).start(
+        {**about, "source": source, "context": context.model_dump(mode="json")}, _thread()
+    )
 
 
 def record(

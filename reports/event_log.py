@@ -91,7 +91,7 @@ class EventLog:
             return Counter(self._refreshed().counts)
 
     def elapsed_seconds(self) -> float:
-        """Seconds at work so far: up to now where this process wrote the last event, else up to that event."""
+        """Seconds at work so far: until now if this process wrote the last event, else until that event."""
         with _guard:
             known = self._refreshed()
             return known.elapsed + (time.monotonic() - known.clock if known.clock is not None else 0.0)
@@ -136,9 +136,7 @@ class EventLog:
         try:
             event: dict[str, Any] = json.loads(line)
         except ValueError as error:
-            raise ReportError(
-                "unreadable_record", path=f"{self.path}:{number}", reason=str(error)
-            ) from None
+            raise ReportError("unreadable_record", path=f"{self.path}:{number}", reason=str(error)) from None
         return event
 
 

@@ -28,7 +28,7 @@ _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 # Times, latencies and ids differ between two identical runs: they stand under these keys, not compared.
 TIMED_KEYS = frozenset(
-    {"run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds", "thread"}
+    {"run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds"}
 )
 
 ANSWERS = "answers.jsonl"
@@ -83,7 +83,7 @@ class RunRecord:
             OSError: the folder cannot be written.
         """
         if self.exists():
-            if thread is None or self.about().get("thread") != thread:
+            if thread is None or self.about().get("thread", self.run) != thread:
                 raise ReportError("run_exists", run=self.run)
             return
         stamped = {

@@ -85,9 +85,7 @@ def review_report(result: Mapping[str, Any], words: WordsLike) -> str:
         "analysis": analysis_lines(result, words),
         "proposals": proposal_lines(result, words),
         "debate": debate_lines(result, words),
-        "brains": [
-            words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)
-        ],
+        "brains": [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)],
         "failed": [f"`{failure}`" for failure in failure_lines(result)],
     }
     for name, told in sections.items():

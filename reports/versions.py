@@ -1,4 +1,4 @@
-"""Which code made a record: the versions of what can change a figure or an answer, and a digest of our own."""
+"""Which code made a record: versions of what can change a figure or an answer, and a digest of ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 LIBRARIES = (
-    "threadx",
     "langchain-core",
     "langchain-ollama",
     "langchain-openai",

@@ -50,4 +50,4 @@ def proposer_answered(told: Mapping[str, Mapping[str, Any]]) -> bool:
     brain = told.get("strategist") or told.get("single")
     if brain is None:
         return False
-    return brain["abstentions"] < brain["calls"] or brain["refused"] == brain["calls"]
+    return bool(brain["abstentions"] < brain["calls"] or brain["refused"] == brain["calls"])

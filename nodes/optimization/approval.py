@@ -89,9 +89,7 @@ def _edited(
     proposal: dict[str, Any], change: Any, spec: StrategySpec, tried: set[str], language: Language
 ) -> tuple[dict[str, Any], str]:
     """(the proposal with another change, empty), or (the proposal, why it cannot be tested)."""
-    other = Proposal(
-        change=change, reason=proposal["reason"], expected_effect=proposal["expected_effect"]
-    )
+    other = Proposal(change=change, reason=proposal["reason"], expected_effect=proposal["expected_effect"])
     usable, refused = sort_proposals([other], spec, tried, language)
     if refused:
         words = text(

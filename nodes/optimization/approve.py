@@ -42,7 +42,7 @@ def _question(state: OptimizationState, context: OptimizationContext) -> dict[st
 def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
     """Wait for a person's word; one that does not fit is asked for again with what is wrong.
 
-    A replay takes the word from the record.
+    A word on record, of a replayed run or of one that was killed just after it, is not asked for again.
     """
     context = OptimizationContext.of(runtime.context)
     iteration = state["iteration"]
@@ -52,10 +52,17 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     log = RunRecord(context.home_path, state["run_id"])
     evidence = gather_evidence(state, iteration)
     spec, tried = StrategySpec.model_validate(evidence["spec"]), set(evidence["tried"])
-    said = log.answers.find(f"{asked}.said")
+    said = log.log.find(f"{asked}.said") or log.answers.find(f"{asked}.said")
     if not log.log.find(asked):
         record(
-            context, state["run_id"], asked, WAITING, "approve", iteration=iteration, cites=cites, data=question
+            context,
+            state["run_id"],
+            asked,
+            WAITING,
+            "approve",
+            iteration=iteration,
+            cites=cites,
+            data=question,
         )
     given = said["data"]["given"] if said else interrupt(question)
     proposals, problems = read_approval(given, state["proposals"], spec, tried, context.language)

@@ -36,4 +36,4 @@ def whole_history(log: RunRecord) -> list[dict[str, Any]]:
 
 def backtests_done(state: OptimizationState) -> int:
     """Strategies tested on development data so far, the initial one included."""
-    return 1 + sum(trial["backtests"] for entry in state["history"] for trial in entry["trials"])
+    return 1 + sum(int(trial["backtests"]) for entry in state["history"] for trial in entry["trials"])

@@ -20,6 +20,7 @@ from prompts import Words
 from reports.markdown import optimization_report
 from reports.record import RunRecord, canonical_json
 
+
 def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every change that was kept, in order, with its reason and the score before and after."""
     changes = []

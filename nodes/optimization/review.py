@@ -1,4 +1,4 @@
-"""Node `review`: what the roles made of a backtest, written for machines and for people. Nothing was tested."""
+"""Node `review`: what the roles made of a backtest, for machines and for people. Nothing was tested."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Node `single`: one agent in the place of the team. One call an iteration reads, proposes and judges.
 
-The simplest honest opponent of the team: the same evidence, the same knowledge of the strategy language and of
-the changes, the same tests and the same arithmetic after it; no second voice and no debate.
+The simplest honest opponent of the team: the same evidence, the same knowledge of the strategy language and
+of the changes, the same tests and the same arithmetic after it; no second voice and no debate.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def policy(evidence: Mapping[str, Any]) -> Work:
         for number, proposal in enumerate(proposed, start=1)
     ]
     verdicts = {v.proposal: v for v in rules.validator({**evidence, "proposals": numbered}).verdicts}
-    told = debate_rules.speak({**evidence, "voice": "single", "last_iteration": []})
+    told = debate_rules.speak({**evidence, "voice": "single", "turns": [], "last_iteration": []})
     return Work(
         **rules.analyst(evidence).model_dump(),
         proposals=[
@@ -84,7 +84,7 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         usable, refused = sort_proposals(answer.proposals, spec, tried, context.language)
         return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
 
-    empty = {"iteration": iteration, "analysis": None, "proposals": [], "verdicts": None}
+    empty: dict[str, Any] = {"iteration": iteration, "analysis": None, "proposals": [], "verdicts": None}
     try:
         answer = ask(
             Question(

@@ -80,6 +80,7 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
             evidence={
                 **evidence,
                 "voice": voice,
+                "turns": turns,
                 "last_iteration": known[-1:] if evidence["history"] else [],
                 "target_score": context.target_score,
                 "language": context.language,
@@ -94,7 +95,13 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         journal=Journal(context, state["run_id"], said, voice, iteration),
     )
     if isinstance(answer, Abstention):
-        turn = {"voice": voice, "stance": None, "statement": None, "confidence": None, "claims": []}
+        turn: dict[str, Any] = {
+            "voice": voice,
+            "stance": None,
+            "statement": None,
+            "confidence": None,
+            "claims": [],
+        }
     else:
         told = answer.value.model_dump(mode="json")
         turn = {"voice": voice, **told, "statement": " ".join(c["statement"] for c in told["claims"])}
@@ -106,7 +113,11 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         voice,
         iteration=iteration,
         cites=[said, *_follows(state, iteration)],
-        data={**turn, "round": len(turns) // len(order) + 1, "provenance": answer.provenance.model_dump(mode="json")},
+        data={
+            **turn,
+            "round": len(turns) // len(order) + 1,
+            "provenance": answer.provenance.model_dump(mode="json"),
+        },
     )
     return {"turns": [*turns, turn]}
 
