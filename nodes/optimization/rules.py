@@ -11,17 +11,19 @@ from typing import Any, Literal, cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import NodeError
-from nodes.optimization.changes import apply_change
-from nodes.optimization.schemas import (
+from nodes.optimization.changes import (
     AddFilter,
-    Analysis,
     Change,
-    Hypothesis,
     ParamAdjustment,
+    RiskManagement,
+    RiskRule,
+    apply_change,
+)
+from nodes.optimization.schemas import (
+    Analysis,
+    Hypothesis,
     Proposal,
     Proposals,
-    RiskManagement,
-    RiskParameter,
     Turn,
     Verdict,
     Verdicts,
@@ -57,7 +59,7 @@ SHORT_FILTERS = (
     "adx(14) > 25",
     "sma(close, 50) < sma(close, 200)",
 )
-RISK_LADDERS: dict[RiskParameter, tuple[float, ...]] = {
+RISK_LADDERS: dict[RiskRule, tuple[float, ...]] = {
     "trailing_stop_pct": (5.0, 8.0, 3.0, 10.0, 15.0, 2.0),
     "stop_loss_pct": (3.0, 5.0, 1.5, 8.0, 1.0, 10.0),
     "take_profit_pct": (6.0, 10.0, 4.0, 15.0, 20.0, 3.0),

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nodes.optimization.changes import Change
+
 Sentence = Annotated[str, Field(min_length=1, max_length=400)]
 
 
@@ -29,49 +31,6 @@ class Analysis(_Strict):
     hypotheses: list[Hypothesis] = Field(
         min_length=1, max_length=4, description="Explanations worth testing, most promising first."
     )
-
-
-RiskParameter = Literal[
-    "stop_loss_pct",
-    "take_profit_pct",
-    "trailing_stop_pct",
-    "stop_loss_atr",
-    "take_profit_atr",
-    "trailing_stop_atr",
-    "max_bars",
-]
-
-
-class ParamAdjustment(_Strict):
-    """Set one of the strategy's own parameters to another value."""
-
-    kind: Literal["param_adjustment"]
-    parameter: Annotated[str, Field(max_length=60)] = Field(
-        description="Name of the strategy's parameter, as listed."
-    )
-    value: float = Field(description="New value, within the listed bounds.")
-
-
-class AddFilter(_Strict):
-    """Require one more condition for an entry."""
-
-    kind: Literal["add_filter"]
-    side: Literal["long", "short"] = Field(description="Which entries are filtered.")
-    condition: Annotated[str, Field(max_length=160)] = Field(
-        description="A condition in the strategy language, "
-        "for example adx(14) > 25 or close > sma(close, 100)."
-    )
-
-
-class RiskManagement(_Strict):
-    """Set, or remove, one rule of risk."""
-
-    kind: Literal["risk_management"]
-    parameter: RiskParameter = Field(description="Which rule.")
-    value: float | None = Field(description="New value in the rule's unit, or null to remove the rule.")
-
-
-Change = Annotated[ParamAdjustment | AddFilter | RiskManagement, Field(discriminator="kind")]
 
 
 class Proposal(_Strict):

@@ -12,7 +12,7 @@ from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.optimization import rules
-from nodes.optimization.changes import apply_change, describe_change
+from nodes.optimization.changes import Change, apply_change, describe_change
 from nodes.optimization.evidence import (
     analysis_lines,
     figure_lines,
@@ -20,7 +20,7 @@ from nodes.optimization.evidence import (
     history_lines,
     strategy_lines,
 )
-from nodes.optimization.schemas import Change, Proposals
+from nodes.optimization.schemas import Proposals
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Language, render, text
