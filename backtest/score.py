@@ -1,7 +1,7 @@
-"""The 0–10 score that steers the optimisation cycle, and the arithmetic by which a variant replaces another.
+"""The 0–10 score that steers the optimisation cycle, and the arithmetic by which a variant is adopted.
 
-Computed by code from walk-forward tests on development data; no model can change it. `docs/score.md` tells the
-same in words.
+Computed by code from walk-forward tests on development data; no model can change it. `docs/score.md` tells
+the same in words.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def score(result: BacktestResult) -> Score:
 
 
 def score_walk_forward(walk: WalkForward) -> Score:
-    """The same formula on walk-forward evidence: the test stretches as one account, its folds as the blocks."""
+    """The same formula on walk-forward evidence: the tests as one account, the folds as blocks."""
     return _score(walk.metrics, [fold.test.metrics.sharpe_ratio or 0.0 for fold in walk.folds])
 
 
@@ -160,8 +160,10 @@ def allowed_error(side_by_side: int, more_conditions: int) -> float:
 
 
 def accept(
-    challenger: Score,
-    champion: Score,
+    challenger: float,
+    champion: float,
+    challenger_folds: Sequence[float],
+    champion_folds: Sequence[float],
     *,
     p_value: float | None,
     side_by_side: int,
@@ -177,16 +179,18 @@ def accept(
     Args:
         challenger: score of the variant.
         champion: score of the reigning one.
+        challenger_folds: Sharpe ratios of the variant, fold by fold.
+        champion_folds: those of the champion.
         p_value: of the bootstrap; None only where it was not needed, the first two tests having failed.
         side_by_side: see `allowed_error`.
         more_conditions: see `allowed_error`.
     """
-    held = folds_held(challenger.block_sharpes, champion.block_sharpes)
+    held = folds_held(challenger_folds, champion_folds)
     allowed = allowed_error(side_by_side, more_conditions)
     reason: Reason = "better"
-    if challenger.value <= champion.value:
+    if challenger <= champion:
         reason = "lower_score"
-    elif 2 * held <= len(champion.block_sharpes):
+    elif 2 * held <= len(champion_folds):
         reason = "uneven"
     elif p_value is None or p_value > allowed:
         reason = "luck"

@@ -19,6 +19,7 @@ from backtest.batch import Batch
 from backtest.engine import BacktestResult, open_market, run_backtest
 from backtest.errors import RequestError
 from backtest.folds import FOLDS, CombinatorialSplit, Fold, Scheme, combinatorial_splits, make_folds
+from backtest.plateau import plateau_scores
 from backtest.prices import periods_per_year as bars_a_year
 from backtest.prices import validate_prices
 from backtest.returns import Returns, bar_returns
@@ -61,6 +62,8 @@ class WalkForward:
         metrics: of the test stretches as one account: each begins with what the one before left.
         periods_per_year: bars a year.
         configurations: how many were compared in each fold.
+        spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
+            strategy as it was given.
     """
 
     folds: tuple[FoldResult, ...]
@@ -68,6 +71,7 @@ class WalkForward:
     metrics: Metrics
     periods_per_year: float
     configurations: int
+    spec: StrategySpec
 
     @property
     def efficiency(self) -> float | None:
@@ -115,7 +119,9 @@ class _Searched:
         periods_per_year: float | None,
         initial_capital: float,
         workers: int | None,
+        plateau: bool = False,
     ) -> None:
+        self.plateau = plateau
         self.prices = validate_prices(df)
         self.spec = spec
         self.axes = grid_axes(spec, grid or {})
@@ -156,6 +162,8 @@ class _Searched:
 
     def chosen(self, scores: Floats) -> tuple[StrategySpec, int | None]:
         """The configuration that scores highest (the first of equals); the strategy itself where none has."""
+        if self.plateau and self.axes:
+            scores = plateau_scores(scores, self.shape)
         ranked = np.where(np.isfinite(scores), scores, -np.inf)
         best = int(ranked.argmax())
         if not self.axes or ranked[best] == -np.inf:
@@ -218,6 +226,8 @@ def walk_forward(
     scheme: Scheme = "anchored",
     embargo: int | None = None,
     rank_by: str = RANK_BY,
+    plateau: bool = False,
+    settle: bool = False,
     workers: int | None = None,
 ) -> WalkForward:
     """Refit the searched parameters on each training stretch, and test each choice on the segment behind it.
@@ -235,6 +245,8 @@ def walk_forward(
         scheme: what each fold trains on.
         embargo: bars between training and test.
         rank_by: metric by which a fold chooses, highest first; of equals the first of the grid.
+        plateau: rank by the neighbourhood's average (`backtest.plateau`) instead of the value alone.
+        settle: choose on the whole history as well (`WalkForward.spec`).
         workers: configurations at a time; by default one a core.
 
     Raises:
@@ -242,7 +254,7 @@ def walk_forward(
     """
     if rank_by not in METRICS:
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
-    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers)
+    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
     found = []
     for fold in make_folds(len(searched.prices), folds, scheme, embargo=embargo):
         chosen, train, fitted = spec, None, False
@@ -260,6 +272,9 @@ def walk_forward(
                 test=searched.test(chosen, fold.test_start, fold.test_stop),
             )
         )
+    settled = spec
+    if grid and settle:
+        settled, _ = searched.chosen(searched.table(0, len(searched.prices))[:, METRICS.index(rank_by)])
     tests = [one.test for one in found]
     returns = np.concatenate([bar_returns(one.equity_values, one.initial_capital) for one in tests])
     index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
@@ -269,6 +284,7 @@ def walk_forward(
         metrics=_joined(tests, initial_capital),
         periods_per_year=float(searched.per_year),
         configurations=searched.count if grid else 1,
+        spec=settled,
     )
 
 

@@ -18,6 +18,7 @@ from nodes.optimization.analyst import analyst
 from nodes.optimization.backtest_variant import backtest_variant
 from nodes.optimization.baseline import baseline
 from nodes.optimization.converge import converge
+from nodes.optimization.evidence import reigning
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
 from nodes.optimization.report import report
@@ -35,6 +36,7 @@ def _tests(state: OptimizationState, numbers: list[int]) -> list[Send] | Literal
             "run_id": state["run_id"],
             "iteration": state["iteration"],
             "dataset": state["dataset"],
+            "champion": reigning(state),
             "proposal": by_number[number],
         }
         for number in numbers

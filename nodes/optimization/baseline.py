@@ -6,11 +6,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
-from nodes.optimization.backtest_tool import backtest_development
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trial import tried
 from nodes.recording import record
 from reports.record import RunRecord
 
@@ -21,9 +20,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     In this order: data or a strategy that the engine refuses leave no run behind.
     """
     context = OptimizationContext.of(runtime.context)
-    found = backtest_development(
-        StrategySpec.model_validate(state["initial"]), Dataset.model_validate(state["dataset"]), context
-    )
+    found = tried(state["initial"], {}, Dataset.model_validate(state["dataset"]), context).figures
     run = state["run_id"]
     RunRecord(context.home_path, run).start(
         {

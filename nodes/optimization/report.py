@@ -11,6 +11,7 @@ from backtest import StrategySpec
 from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence import reigning
+from nodes.optimization.lessons import remember
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Words
@@ -107,6 +108,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "dataset": state["dataset"],
         "settings": settings,
     }
+    remember(runtime.store, state, state["history"])
     write_text_atomically(log.folder / "report.md", optimization_report(result, Words(context.language)))
     write_text_atomically(log.folder / "result.json", canonical_json(result))
     record(

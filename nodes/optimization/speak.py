@@ -46,7 +46,7 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
                 symbol=evidence["dataset"]["symbol"],
                 timeframe=evidence["dataset"]["timeframe"],
                 strategy=strategy_lines(evidence, context.language),
-                figures=figure_lines(evidence["champion"], context.language),
+                figures=figure_lines(evidence, context.language),
                 history=history_lines(evidence, context.language),
                 turns=turn_lines(turns, context.language),
             ),

@@ -75,9 +75,12 @@ class OptimizationState(TypedDict, total=False):
     iteration: int  # analyst
     analysis: dict[str, Any] | None  # analyst: Analysis as JSON, None when it abstained
     proposals: list[dict[str, Any]]  # strategist: usable proposals, see `nodes.optimization.strategist`
+    dossier: dict[str, Any]  # analyst: the champion's figures with their ids, see `dossier`
+    lessons: list[dict[str, Any]]  # analyst: what finished runs on this market taught, recalled once
     verdicts: list[dict[str, Any]] | None  # validator: Verdict as JSON, None when it abstained
+    confidence: float | None  # validator: 0 to 10, its trust in the iteration's evidence
     variants: Annotated[dict[str, dict[str, Any]], merge]  # backtest_variant: by hash, of all iterations
-    champion: dict[str, Any]  # select: {"spec", "figures", "iteration"}
+    champion: dict[str, Any]  # select: {"spec", "grid" it is searched in, "figures", "iteration"}
     history: list[dict[str, Any]]  # select: one entry an iteration
     debate: dict[str, Any]  # debate: {"iteration", "decision", "turns", "dissent"}
     decision: dict[str, Any]  # converge: {"stop", "reason", "gain", "score"}
@@ -92,6 +95,7 @@ class VariantTask(TypedDict):
     iteration: int
     dataset: dict[str, Any]
     proposal: dict[str, Any]
+    champion: dict[str, Any]
 
 
 class DebateState(TypedDict, total=False):
@@ -103,6 +107,8 @@ class DebateState(TypedDict, total=False):
     initial: dict[str, Any]
     baseline: dict[str, Any]
     champion: dict[str, Any]
+    dossier: dict[str, Any]
+    lessons: list[dict[str, Any]]
     history: list[dict[str, Any]]
     turns: list[dict[str, Any]]  # speak
     debate: dict[str, Any]  # consensus

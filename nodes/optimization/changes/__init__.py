@@ -19,15 +19,17 @@ from nodes.optimization.changes.applying import (
     describe_change,
     search_grid,
 )
-from nodes.optimization.changes.base import Grid, SearchRange
+from nodes.optimization.changes.base import Grid, SearchRange, present
 from nodes.optimization.changes.conditions import ReplaceCondition
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
 from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement, RiskRule
+from nodes.optimization.changes.sizing import METHODS, Sizing
 
 __all__ = [
     "CHANGE",
+    "METHODS",
     "MOST_CONDITIONS",
     "AddFilter",
     "Change",
@@ -38,10 +40,12 @@ __all__ = [
     "RiskManagement",
     "RiskRule",
     "SearchRange",
+    "Sizing",
     "SwitchPreset",
     "apply_change",
     "change_hash",
     "complexity",
     "describe_change",
+    "present",
     "search_grid",
 ]

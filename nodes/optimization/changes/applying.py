@@ -18,10 +18,11 @@ from nodes.optimization.changes.filters import AddFilter, RemoveFilter
 from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement
+from nodes.optimization.changes.sizing import Sizing
 from prompts import Language, Words
 
 Change = Annotated[
-    ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | SwitchPreset,
+    ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | Sizing | SwitchPreset,
     Field(discriminator="kind"),
 ]
 CHANGE: TypeAdapter[Change] = TypeAdapter(Change)

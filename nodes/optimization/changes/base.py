@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backtest import BacktestError, Bounds, canonical_expression
+from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
 from backtest.functions import RESERVED
-from backtest.types import plain
+from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
 from nodes.errors import ChangeError
 from prompts import Words
 
@@ -109,6 +109,29 @@ def settled(name: str, value: float | int | SearchRange, bounds: Bounds, now: fl
     values = value.values(name, bounds)
     middle = values[len(values) // 2]
     return min(values, key=lambda one: (abs(one - (middle if now is None else now)), one))
+
+
+def present(spec: StrategySpec, name: str) -> float | None:
+    """The value of a parameter, a rule of risk or a sizing setting; None where it is off or unknown."""
+    if name in spec.params:
+        return spec.params[name]
+    value: float | None = getattr(spec.risk, name, getattr(spec.sizing, name, None))
+    return value
+
+
+def with_value(spec: StrategySpec, name: str, value: float | None) -> StrategySpec:
+    """The strategy with a parameter, a rule of risk or a sizing setting set; None turns a setting off.
+
+    Raises:
+        StrategyError: no such name, a value out of bounds or out of order.
+    """
+    if name in spec.params:
+        return spec.evolve(params={name: value})
+    if name in RISK_BOUNDS:
+        return spec.evolve(risk={name: value})
+    if name in SIZING_BOUNDS:
+        return spec.evolve(sizing={name: value})
+    raise StrategyError("unknown_parameter", name=name, known=", ".join(spec.params) or "-")
 
 
 def listed(names: Iterable[str]) -> str:

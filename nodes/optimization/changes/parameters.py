@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from backtest import StrategyError, StrategySpec
-from nodes.optimization.changes.base import Grid, SearchRange, Strict, settled, value_words
+from nodes.optimization.changes.base import (
+    Grid,
+    SearchRange,
+    Strict,
+    present,
+    settled,
+    value_words,
+    with_value,
+)
 from prompts import Words
 
 
@@ -26,8 +34,8 @@ class ParamAdjustment(Strict):
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with the value set; of a range, the value nearest to the present one.
 
-        A rule of risk named here is understood as such: models often put it there, and it can mean nothing
-        else.
+        A rule of risk or a sizing setting named here is understood as such: models often put it there, and it
+        can mean nothing else.
 
         Raises:
             BacktestError: unknown parameter, a value out of bounds or out of order.
@@ -37,9 +45,7 @@ class ParamAdjustment(Strict):
         if self.parameter not in bounds:
             raise StrategyError("unknown_parameter", name=self.parameter, known=", ".join(spec.params) or "-")
         value = settled(self.parameter, self.value, bounds[self.parameter], present(spec, self.parameter))
-        if self.parameter in spec.params:
-            return spec.evolve(params={self.parameter: value})
-        return spec.evolve(risk={self.parameter: value})
+        return with_value(spec, self.parameter, value)
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""
@@ -56,9 +62,3 @@ class ParamAdjustment(Strict):
             old=value_words(present(before, self.parameter), words),
             new=value_words(self.value, words),
         )
-
-
-def present(spec: StrategySpec, name: str) -> float | None:
-    """The value of a parameter or of a rule of risk; None where it is off or unknown."""
-    value: float | None = spec.params.get(name, getattr(spec.risk, name, None))
-    return value

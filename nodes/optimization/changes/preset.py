@@ -27,18 +27,13 @@ class SwitchPreset(Strict):
     )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
-        """The built-in strategy with its usual values, filters gone, the present rules of risk kept.
+        """The built-in strategy with its usual values: filters go, present rules of risk and sizing stay.
 
         Raises:
             BacktestError: no such preset.
         """
         switched = StrategySpec.preset(self.preset)
-        settings = {
-            name: value
-            for name in type(spec.risk).model_fields
-            if (value := getattr(spec.risk, name)) is not None and name in spec.risk.active()
-        }
-        return switched.evolve(risk=settings) if settings else switched
+        return switched.evolve(risk=spec.risk.active(), sizing=spec.sizing.active())
 
     def grid(self, spec: StrategySpec) -> Grid:
         """The first parameters over the whole of their bounds."""
@@ -55,5 +50,5 @@ class SwitchPreset(Strict):
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
-        key = "preset_searched" if self.search and self.grid(before) else "preset"
+        key = "preset_searched" if self.search else "preset"
         return words(f"optimization.change.{key}", old=before.name, new=self.preset)

@@ -7,7 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from backtest import StrategySpec
-from nodes.optimization.changes.base import Grid, SearchRange, Strict, settled, value_words
+from nodes.optimization.changes.base import (
+    Grid,
+    SearchRange,
+    Strict,
+    present,
+    settled,
+    value_words,
+    with_value,
+)
 from prompts import Words
 
 RiskRule = Literal[
@@ -18,6 +26,8 @@ RiskRule = Literal[
     "take_profit_atr",
     "trailing_stop_atr",
     "max_bars",
+    "break_even_pct",
+    "cooldown_bars",
 ]
 
 
@@ -27,7 +37,7 @@ class RiskManagement(Strict):
     kind: Literal["risk_management"]
     parameter: RiskRule = Field(
         description="Which rule: percent rules in percent (2.0 is 2 %), ATR rules in multiples of the ATR, "
-        "max_bars in bars."
+        "max_bars and cooldown_bars in bars."
     )
     value: float | SearchRange | None = Field(
         description="A value in the rule's unit; or a range {low, high} that the engine searches; or null to "
@@ -41,16 +51,11 @@ class RiskManagement(Strict):
             BacktestError: a value out of bounds.
             ChangeError: `empty_range`.
         """
-        if self.value is None:
-            return spec.evolve(risk={self.parameter: None})
-        bounds = spec.bounds()[self.parameter]
-        return spec.evolve(
-            risk={
-                self.parameter: settled(
-                    self.parameter, self.value, bounds, getattr(spec.risk, self.parameter)
-                )
-            }
-        )
+        value = self.value
+        if value is not None:
+            bounds = spec.bounds()[self.parameter]
+            value = settled(self.parameter, value, bounds, present(spec, self.parameter))
+        return with_value(spec, self.parameter, value)
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""
@@ -70,6 +75,6 @@ class RiskManagement(Strict):
         return words(
             f"optimization.change.{key}",
             parameter=self.parameter,
-            old=value_words(getattr(before.risk, self.parameter), words),
+            old=value_words(present(before, self.parameter), words),
             new=value_words(self.value, words),
         )
