@@ -101,7 +101,7 @@ def _part(value: float | None, full: float) -> float:
     return LOSING + (1.0 - LOSING) * min(1.0, value / full)
 
 
-def _score(metrics: Metrics, blocks: Sequence[float]) -> Score:
+def _score(metrics: Metrics, blocks: Sequence[float], trades: int) -> Score:
     if metrics.profit_factor is not None:
         profit = _part(metrics.profit_factor - 1.0, FULL_PROFIT_FACTOR - 1.0)
     else:
@@ -109,7 +109,7 @@ def _score(metrics: Metrics, blocks: Sequence[float]) -> Score:
     sharpe = _part(metrics.sharpe_ratio, FULL_SHARPE)
     calmar = _part(metrics.calmar_ratio, FULL_CALMAR)
     consistency = sum(figure > 0 for figure in blocks) / len(blocks)
-    evidence = min(1.0, metrics.n_trades / ENOUGH_TRADES)
+    evidence = min(1.0, trades / ENOUGH_TRADES)
     value = 10.0 * evidence * (0.4 * sharpe + 0.2 * calmar + 0.2 * profit + 0.2 * consistency)
     return Score(
         value=round(value, 4),
@@ -136,12 +136,20 @@ def score(result: BacktestResult) -> Score:
     What does nothing scores 0, what loses in every block less than 0.8, and 8 needs a Sharpe ratio near 2 on
     solid ground.
     """
-    return _score(result.metrics, block_sharpes(result.equity, result.periods_per_year))
+    blocks = block_sharpes(result.equity, result.periods_per_year)
+    return _score(result.metrics, blocks, result.metrics.n_trades)
 
 
-def score_walk_forward(walk: WalkForward) -> Score:
-    """The same formula on walk-forward evidence: the tests as one account, the folds as blocks."""
-    return _score(walk.metrics, [fold.test.metrics.sharpe_ratio or 0.0 for fold in walk.folds])
+def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
+    """The same formula on walk-forward evidence: the tests as one account, the folds as blocks.
+
+    Args:
+        walk: the tests.
+        whole: what would be traded, on the whole development part: its trades count as evidence where they
+            are fewer, so that a search that ends at a strategy which hardly trades earns nothing.
+    """
+    blocks = [fold.test.metrics.sharpe_ratio or 0.0 for fold in walk.folds]
+    return _score(walk.metrics, blocks, min(walk.metrics.n_trades, whole.metrics.n_trades))
 
 
 def folds_held(challenger: Sequence[float], champion: Sequence[float]) -> int:

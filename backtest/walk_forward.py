@@ -227,6 +227,7 @@ def walk_forward(
     embargo: int | None = None,
     rank_by: str = RANK_BY,
     plateau: bool = False,
+    least_trades: int = 0,
     settle: bool = False,
     workers: int | None = None,
 ) -> WalkForward:
@@ -246,6 +247,7 @@ def walk_forward(
         embargo: bars between training and test.
         rank_by: metric by which a fold chooses, highest first; of equals the first of the grid.
         plateau: rank by the neighbourhood's average (`backtest.plateau`) instead of the value alone.
+        least_trades: configurations with fewer trades in training are not ranked: their figures are luck.
         settle: choose on the whole history as well (`WalkForward.spec`).
         workers: configurations at a time; by default one a core.
 
@@ -260,7 +262,7 @@ def walk_forward(
         chosen, train, fitted = spec, None, False
         if grid:
             table = searched.table(fold.train_start, fold.train_stop)
-            chosen, best = searched.chosen(table[:, METRICS.index(rank_by)])
+            chosen, best = searched.chosen(_ranks(table, rank_by, least_trades))
             if best is not None:
                 train, fitted = Metrics.from_values(table[best].tolist()), True
         found.append(
@@ -274,7 +276,7 @@ def walk_forward(
         )
     settled = spec
     if grid and settle:
-        settled, _ = searched.chosen(searched.table(0, len(searched.prices))[:, METRICS.index(rank_by)])
+        settled, _ = searched.chosen(_ranks(searched.table(0, len(searched.prices)), rank_by, least_trades))
     tests = [one.test for one in found]
     returns = np.concatenate([bar_returns(one.equity_values, one.initial_capital) for one in tests])
     index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
@@ -286,6 +288,13 @@ def walk_forward(
         configurations=searched.count if grid else 1,
         spec=settled,
     )
+
+
+def _ranks(table: Floats, rank_by: str, least_trades: int) -> Floats:
+    """The metric to choose by; NaN where there are too few trades to go by."""
+    enough = table[:, METRICS.index("n_trades")] >= least_trades
+    ranks: Floats = np.where(enough, table[:, METRICS.index(rank_by)], np.nan)
+    return ranks
 
 
 def _pooled_sharpes(tables: list[Floats], bars: list[int], per_year: float) -> Floats:

@@ -24,9 +24,7 @@ def backtest_strategy(
     runtime: ToolRuntime[OptimizationContext],
     grid: Annotated[
         dict[str, list[float]],
-        Field(
-            description="Values by name of a parameter or rule of risk that numeric search may choose among."
-        ),
+        Field(description="Values by name that numeric search may choose among."),
     ] = {},  # noqa: B006 - a default of the tool's schema, never written to
 ) -> tuple[str, Tried]:
     """Try a trading strategy on the run's development data, walk-forward, and return its figures."""

@@ -1,7 +1,7 @@
 """The figures that roles argue from, computed once a champion: each item has an id that answers cite.
 
-M metrics with 95 % intervals, W walk-forward, X exits, S sides, T time of entry, G regime at entry, D drawdowns,
-P what a step of each parameter does, K the market itself, O overfitting. Development data only.
+M metrics with 95 % intervals, W walk-forward, X exits, S sides, T time of entry, G regime at entry,
+D drawdowns, P what a step of each parameter does, K the market itself, O overfitting. Development data only.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _walk(case: _Case) -> Iterator[Item]:
 
 
 def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Item:
-    """A group of trades: how many, what they make on average, how often they win, their share of the profit."""
+    """A group of trades: how many, average return, share of wins, profit over the sum of all |profits|."""
     return {
         "name": name,
         "n": len(part),
@@ -290,8 +290,8 @@ def _seasons(name: str, keys: np.ndarray[Any, np.dtype[Any]], returns: Returns) 
 def variance_ratio(returns: Returns, bars: int) -> float:
     """Variance of returns over `bars` bars against that of one bar, times `bars`.
 
-    Above 1 moves go on (momentum), below 1 they come back (Lo & MacKinlay 1988, overlapping, not bias-corrected).
-    1 where nothing moves.
+    Above 1 moves go on (momentum), below 1 they come back; 1 where nothing moves (Lo & MacKinlay 1988,
+    overlapping, not corrected for bias).
     """
     if len(returns) <= bars or returns.std() == 0.0:
         return 1.0

@@ -34,7 +34,7 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) 
         {name: value for name, value in _values(fold.spec).items() if _values(walk.spec).get(name) != value}
         for fold in walk.folds
     ]
-    found = _figures(spec, whole, score_walk_forward(walk))
+    found = _figures(spec, whole, score_walk_forward(walk, whole))
     found["walk_forward"] = {
         "folds": len(walk.folds),
         "configurations": walk.configurations,

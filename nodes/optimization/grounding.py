@@ -1,7 +1,7 @@
 """Whether the numbers a role cites stand in the evidence it was given.
 
-A number is founded if some number of the evidence, rounded as the role rounded it, is the same; a fraction may be
-told as a percentage and the other way round, and the sign may be put in words ("a loss of 12 %").
+A number is founded if some number of the evidence, rounded as the role rounded it, is the same; a fraction
+may be told as a percentage and the other way round, and the sign may be put in words ("a loss of 12 %").
 """
 
 from __future__ import annotations

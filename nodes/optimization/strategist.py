@@ -31,7 +31,7 @@ from prompts import Language, render, text
 
 
 def _not_diverse(answer: Proposals, language: Language) -> list[str]:
-    """A complaint where all changes are of one kind on one thing: three values of one parameter teach little."""
+    """A complaint where all changes are of one kind on one thing: values of one parameter teach little."""
     aims = {
         (proposal.change.kind, getattr(proposal.change, "parameter", "")) for proposal in answer.proposals
     }

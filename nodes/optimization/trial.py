@@ -25,6 +25,9 @@ from nodes.optimization.figures import trial_figures
 MOST_CONFIGURATIONS = 96
 """Configurations that one trial compares in each fold: enough to see a plateau, few enough to be quick."""
 
+LEAST_TRADES = 10
+"""Trades in training below which a configuration is not chosen: its figures would be luck."""
+
 _KEPT = 32
 
 GridLike = Mapping[str, Sequence[float]]
@@ -64,7 +67,14 @@ def try_strategy(prices: pd.DataFrame, spec: StrategySpec, grid: GridLike, costs
         BacktestError: the engine refuses the strategy, or the history is too short for it.
     """
     walk = walk_forward(
-        prices, spec, thinned(grid) or None, costs=costs, fill=fill, plateau=True, settle=True
+        prices,
+        spec,
+        thinned(grid) or None,
+        costs=costs,
+        fill=fill,
+        plateau=True,
+        least_trades=LEAST_TRADES,
+        settle=True,
     )
     return Trial(walk.spec, walk, run_backtest(prices, walk.spec, costs=costs, fill=fill))
 

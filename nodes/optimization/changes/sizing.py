@@ -19,13 +19,13 @@ class Sizing(Strict):
 
     kind: Literal["sizing"]
     method: Method = Field(
-        description="equity_pct: percent of the account; fixed_amount: an amount of money; risk_per_trade_pct: "
-        "percent of the account lost at the stop, which must exist; volatility_target_pct: annualised "
-        "volatility in percent."
+        description="equity_pct: percent of the account; fixed_amount: an amount of money; "
+        "risk_per_trade_pct: percent of the account lost at the stop, which must exist; "
+        "volatility_target_pct: annualised volatility in percent."
     )
     value: float | SearchRange | None = Field(
-        description="A value in the method's unit; or a range {low, high} that the engine searches; or null to "
-        "trade the whole account again."
+        description="A value in the method's unit; or a range {low, high} that the engine searches; "
+        "or null to trade the whole account again."
     )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
