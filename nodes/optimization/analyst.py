@@ -32,7 +32,8 @@ from prompts import render
 
 def configurations_compared(state: OptimizationState) -> int:
     """How many configurations the run has compared so far, the initial one and numeric search included."""
-    return 1 + sum(trial["backtests"] for entry in state.get("history", []) for trial in entry["trials"])
+    tested: list[int] = [t["backtests"] for entry in state.get("history", []) for t in entry["trials"]]
+    return 1 + sum(tested)
 
 
 def _dossier(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:

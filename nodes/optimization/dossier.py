@@ -179,7 +179,7 @@ def _times(case: _Case) -> Iterator[Item]:
         hours = 24 // PARTS_OF_DAY
         labels = [f"{hour // hours * hours:02d}-{(hour // hours + 1) * hours:02d}" for hour in times.hour]
         return _groups("entry hour", pd.Series(labels, dtype=object), case)
-    return _groups("entry weekday", pd.Series(times.weekday.astype(str), dtype=object), case)
+    return _groups("entry weekday", pd.Series(times.day_of_week.astype(str), dtype=object), case)
 
 
 def is_intraday(index: pd.Index) -> bool:
@@ -219,7 +219,7 @@ def _drawdowns(case: _Case) -> Iterator[Item]:
         yield {
             "name": "drawdown",
             "value": float(depth[start:stop].min()),
-            "from": case.result.index[start].date().isoformat(),
+            "from": case.result.index[int(start)].date().isoformat(),
             "bars": int(stop - start),
             "recovered": bool(stop < len(equity)),
         }
@@ -260,7 +260,7 @@ def _market(case: _Case) -> Iterator[Item]:
     for lag in (1, 5, 20):
         yield {"name": f"market_variance_ratio_{lag + 1}_bars", "value": variance_ratio(returns, lag + 1)}
     times = pd.DatetimeIndex(case.prices.index[1:])
-    fields = {"weekday": times.weekday}
+    fields = {"weekday": times.day_of_week}
     if is_intraday(case.prices.index):
         fields["hour"] = times.hour
     for name, keys in sorted(fields.items()):

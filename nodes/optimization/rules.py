@@ -15,6 +15,7 @@ from nodes.optimization.changes import Change
 from nodes.optimization.evidence import figure
 from nodes.optimization.proposing import lead
 from nodes.optimization.rules_changes import (
+    FEW_TRADES,
     MOST_FILTERS,
     Source,
     Theme,
@@ -39,7 +40,6 @@ from prompts import Words, text
 
 Evidence = Mapping[str, Any]
 
-FEW_TRADES = 30
 PROPOSALS = 4
 DEEP = -0.15
 PROFITABLE = 1.5

@@ -7,7 +7,7 @@ tried before is the strategist's to see.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from backtest import PRESETS, StrategySpec
 from backtest.tree import show
@@ -29,6 +29,8 @@ Evidence = Mapping[str, Any]
 Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style"]
 Source = Iterator[tuple[Change, Theme]]
 
+SIDES: tuple[Literal["long", "short"], ...] = ("long", "short")
+FEW_TRADES = 30
 MOST_FILTERS = 3
 # Neighbours of a parameter, nearest first, then bolder.
 FACTORS = (1.25, 0.8, 1.5, 0.67, 2.0, 0.5, 3.0, 0.33)
@@ -123,16 +125,16 @@ def risk_changes(spec: StrategySpec, evidence: Evidence) -> Source:
 
 def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Filters that the trades' own figures suggest, the usual ones, and those in force taken away."""
-    for side in ("long", "short"):
-        kept = cast(Literal["long", "short"], side)
-        parts = required(spec, kept)
-        if parts and len(parts) <= MOST_FILTERS:
+    for side in SIDES:
+        parts = required(spec, side)
+        # On few trades a filter would fit noise: the validator would only refuse it.
+        if 0 < len(parts) <= MOST_FILTERS and value_of(evidence, "n_trades") >= FEW_TRADES:
             for condition in [*_suggested(evidence), *_usual(evidence)]:
                 told = condition if side == "long" else mirrored(condition)
-                yield AddFilter(kind="add_filter", side=kept, condition=told), "regime"
+                yield AddFilter(kind="add_filter", side=side, condition=told), "regime"
         if len(parts) > 1:
             for part in reversed(parts):
-                yield RemoveFilter(kind="remove_filter", side=kept, condition=show(part)), "speed"
+                yield RemoveFilter(kind="remove_filter", side=side, condition=show(part)), "speed"
 
 
 def _suggested(evidence: Evidence) -> list[str]:
@@ -144,8 +146,9 @@ def _suggested(evidence: Evidence) -> list[str]:
             continue
         label = item["name"].split()[-1]
         if item["name"].startswith("entry hour"):
-            first, last = label.split("-")
-            found.append(f"(hour < {int(first)} or hour >= {int(last)})")
+            first, last = (int(hour) for hour in label.split("-"))
+            kept = [f"hour < {first}"] * (first > 0) + [f"hour >= {last}"] * (last < 24)
+            found.append(f"({' or '.join(kept)})")
         else:
             found.append(f"weekday != {int(label)}")
     return found
