@@ -6,13 +6,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
-from market.datasets import Dataset
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
+from nodes.journal import Journal
 from nodes.optimization import rules
-from nodes.optimization.claims import doubts, unfounded_claims, unknown_ids
-from nodes.optimization.dossier import build_dossier
+from nodes.optimization.claims import claims_of, doubts, unfounded_claims, unknown_ids
 from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
@@ -20,42 +18,12 @@ from nodes.optimization.evidence import (
     known_numbers,
     lesson_lines,
     quoted,
-    reigning,
     strategy_lines,
 )
-from nodes.optimization.lessons import recall
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import render
-
-
-def configurations_compared(state: OptimizationState) -> int:
-    """How many configurations the run has compared so far, the initial one and numeric search included."""
-    tested: list[int] = [t["backtests"] for entry in state.get("history", []) for t in entry["trials"]]
-    return 1 + sum(tested)
-
-
-def _dossier(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:
-    """The champion's figures; an iteration that adopted nothing keeps those of the one before."""
-    champion, known = reigning(state), state.get("dossier")
-    compared = configurations_compared(state)
-    if known is not None and (known["hash"], known["compared"]) == (champion["figures"]["hash"], compared):
-        return known
-    dataset = Dataset.model_validate(state["dataset"])
-    spec = StrategySpec.model_validate(champion["spec"])
-    built = build_dossier(spec, champion["figures"], compared, dataset, context)
-    return {**built, "compared": compared}
-
-
-def claims_of(answer: Analysis) -> list[str]:
-    """What an analysis states as fact; a test it suggests may name new numbers."""
-    return [
-        *answer.strengths,
-        *answer.weaknesses,
-        *answer.anomalies,
-        *(hypothesis.statement for hypothesis in answer.hypotheses),
-    ]
 
 
 def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -64,11 +32,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     iteration = state.get("iteration", 0) + 1
     called = f"i{iteration:02d}.analyst"
     record(context, state["run_id"], called, "role_called", "analyst", iteration=iteration)
-    lessons = state.get("lessons")
-    if lessons is None:
-        lessons = recall(runtime.store, state)
-    seen: OptimizationState = {**state, "dossier": _dossier(state, context), "lessons": lessons}
-    evidence = gather_evidence(seen, iteration)
+    evidence = gather_evidence(state, iteration)
     strategy = strategy_lines(evidence, context.language)
     figures = figure_lines(evidence, context.language)
     history = history_lines(evidence, context.language)
@@ -99,6 +63,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         ),
         chain=context.analyst,
         context=context,
+        journal=Journal(context, state["run_id"], called, "analyst", iteration),
     )
     analysis = None
     if not isinstance(answer, Abstention):
@@ -115,17 +80,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         "answer" if analysis else "abstention",
         "analyst",
         iteration=iteration,
-        cites=[called],
-        data={
-            "answer": analysis,
-            "evidence": seen["dossier"]["items"],
-            "lessons": lessons,
-            "provenance": answer.provenance.model_dump(mode="json"),
-        },
+        cites=[called, f"i{iteration - 1:02d}.evidence"],
+        data={"answer": analysis, "provenance": answer.provenance.model_dump(mode="json")},
     )
-    return {
-        "iteration": iteration,
-        "analysis": analysis,
-        "dossier": seen["dossier"],
-        "lessons": lessons,
-    }
+    return {"iteration": iteration, "analysis": analysis}

@@ -13,16 +13,16 @@ from market.datasets import Dataset
 from nodes.context import OptimizationContext
 from nodes.optimization.backtest_tool import tools
 from nodes.optimization.state import VariantTask
-from nodes.optimization.trial import Tried, p_value, tried
+from nodes.optimization.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
 from nodes.recording import record
 
 
-def _test(task: VariantTask) -> Tried:
+def _test(task: VariantTask, grid: dict[str, list[float]]) -> Tried:
     """Call the backtest tool for one proposal."""
     proposal = task["proposal"]
     call = {
         "name": "backtest_strategy",
-        "args": {"strategy": proposal["spec"], "grid": proposal["grid"]},
+        "args": {"strategy": proposal["spec"], "grid": grid},
         "id": f"{task['iteration']}-{proposal['number']}",
         "type": "tool_call",
     }
@@ -50,11 +50,15 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
     context = OptimizationContext.of(runtime.context)
     proposal, iteration = state["proposal"], state["iteration"]
     variant: dict[str, Any] = {"iteration": iteration, "figures": None, "error": None, "backtests": 1}
+    allowance = state["allowance"]
+    most = MOST_CONFIGURATIONS if allowance is None else min(allowance, MOST_CONFIGURATIONS)
+    grid = thinned(proposal["grid"], most)
     try:
-        found = _test(state)
+        found = _test(state, grid)
         variant |= {
             "figures": found.figures,
             "spec": found.spec.model_dump(mode="json"),
+            "grid": grid,
             "p_value": _luck(found, state, context),
             "backtests": found.figures["walk_forward"]["configurations"],
         }

@@ -8,10 +8,10 @@ from langgraph.runtime import Runtime
 
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
+from nodes.optimization.preparing import prepare_dossier, prepare_lessons
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trial import tried
-from nodes.recording import record
-from reports.record import RunRecord
+from nodes.recording import begin, record
 
 
 def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -22,13 +22,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     context = OptimizationContext.of(runtime.context)
     found = tried(state["initial"], {}, Dataset.model_validate(state["dataset"]), context).figures
     run = state["run_id"]
-    RunRecord(context.home_path, run).start(
-        {
-            "graph": "optimization",
-            "input": state["request"],
-            "context": context.model_dump(mode="json"),
-        }
-    )
+    begin(context, run, {"graph": state.get("graph", "optimization"), "input": state["request"]})
     record(
         context,
         run,
@@ -51,4 +45,9 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         cites=["i00.load"],
         data={"figures": found},
     )
-    return {"baseline": found}
+    begun: OptimizationState = {**state, "baseline": found}
+    return {
+        "baseline": found,
+        "dossier": prepare_dossier(begun, context, 0),
+        "lessons": prepare_lessons(begun, runtime.store, context),
+    }

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nodes.optimization.grounding import unfounded
+from nodes.optimization.schemas import Analysis
 from prompts import Language, text
+
+
+def claims_of(answer: Analysis) -> list[str]:
+    """What an analysis states as fact; a test it suggests may name new numbers."""
+    return [
+        *answer.strengths,
+        *answer.weaknesses,
+        *answer.anomalies,
+        *(hypothesis.statement for hypothesis in answer.hypotheses),
+    ]
 
 
 def unfounded_claims(

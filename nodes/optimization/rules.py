@@ -7,7 +7,7 @@ text catalogue, so that both languages tell the same figures.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError, NodeError
@@ -32,7 +32,6 @@ from nodes.optimization.schemas import (
     Hypothesis,
     Proposal,
     Proposals,
-    Turn,
     Verdict,
     Verdicts,
 )
@@ -265,27 +264,3 @@ def _concerns(evidence: Evidence) -> list[str]:
     if value_of(evidence, "n_trades") < FEW_TRADES:
         found.append(_say(evidence, "concern_trades", value=int(value_of(evidence, "n_trades"))))
     return found
-
-
-def _idle(evidence: Evidence) -> int:
-    """Iterations since something was last adopted."""
-    idle = 0
-    for entry in reversed(evidence["history"]):
-        if entry["adopted"] is not None:
-            break
-        idle += 1
-    return idle
-
-
-def speak(evidence: Evidence) -> Turn:
-    """Each voice has its own patience: the validator loses it first, the strategist last."""
-    voice, idle, score = evidence["voice"], _idle(evidence), evidence["champion"]["score"]
-    limit = {"validator": 2, "analyst": 3, "strategist": 4}[voice]
-    reached = score >= evidence["target_score"]
-    stance: Literal["continue", "stop"] = "stop" if reached or idle >= limit else "continue"
-    key = "speak_reached" if reached else f"speak_{stance}"
-    return Turn(
-        statement=_say(evidence, key, score=Words(evidence["language"]).number(score), idle=idle),
-        stance=stance,
-        confidence=round(min(1.0, 0.5 + 0.15 * abs(idle - limit + 0.5)), 2),
-    )

@@ -94,15 +94,3 @@ class Verdicts(Strict):
         le=10,
         description="How far the evidence of this iteration can be trusted: 0 not at all, 10 fully.",
     )
-
-
-class Turn(Strict):
-    """What one voice says in the debate."""
-
-    statement: Annotated[str, Field(min_length=1, max_length=600)] = Field(
-        description="Your argument in two or three sentences, from the figures."
-    )
-    stance: Literal["continue", "stop"] = Field(
-        description="continue the search, or stop with the present champion."
-    )
-    confidence: float = Field(ge=0, le=1, description="How sure you are, 0 to 1.")

@@ -10,6 +10,8 @@ from langgraph.runtime import Runtime
 from backtest.score import Acceptance, accept
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence import reigning
+from nodes.optimization.history import shortened
+from nodes.optimization.preparing import prepare_dossier
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 
@@ -33,7 +35,7 @@ def _trial(
         "settled": figures["hash"] if figures else None,
         "verdict": verdict["decision"] if verdict else None,
         "verdict_reason": verdict["reason"] if verdict else None,
-        "outcome": "rejected" if variant is None else "kept_out" if figures else "failed",
+        "outcome": _untested(proposal, verdict) if variant is None else "kept_out" if figures else "failed",
         "backtests": variant["backtests"] if variant else 0,
         "score": figures["score"] if figures else None,
         "sharpe_ratio": walked.get("sharpe_ratio"),
@@ -55,6 +57,13 @@ def _judged(
         side_by_side=side_by_side,
         more_conditions=proposal["conditions"],
     )
+
+
+def _untested(proposal: dict[str, Any], verdict: dict[str, Any] | None) -> str:
+    """Why a proposal was not tested: a person's word comes before the validator's."""
+    if proposal.get("declined"):
+        return "declined"
+    return "rejected" if verdict and verdict["decision"] == "rejected" else "unaffordable"
 
 
 def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -82,7 +91,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         if decided.accepted and trial["score"] > best["figures"]["score"]:
             best = {
                 "spec": variant["spec"],
-                "grid": proposal["grid"],
+                "grid": variant["grid"],
                 "figures": variant["figures"],
                 "iteration": iteration,
             }
@@ -109,4 +118,13 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
         data={**entry, "decisions": decisions, "champion": best["figures"]["hash"]},
     )
-    return {"champion": best, "history": [*state["history"], entry]}
+    closed: OptimizationState = {
+        **state,
+        "champion": best,
+        "history": [*shortened(state["history"]), entry],
+    }
+    return {
+        "champion": best,
+        "history": closed["history"],
+        "dossier": prepare_dossier(closed, context, iteration),
+    }

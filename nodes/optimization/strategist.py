@@ -11,6 +11,7 @@ from backtest import StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
+from nodes.journal import Journal
 from nodes.optimization import rules
 from nodes.optimization.claims import doubts, unfounded_claims
 from nodes.optimization.evidence import (
@@ -99,7 +100,12 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         doubts=doubt,
     )
     try:
-        answer = ask(question, chain=context.strategist, context=context)
+        answer = ask(
+            question,
+            chain=context.strategist,
+            context=context,
+            journal=Journal(context, run, called, "strategist", iteration),
+        )
     except NodeError as error:
         if error.code != "nothing_left":
             raise
