@@ -15,18 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.engine import Market, levels, pack
+from backtest.engine import SETTING_NAMES, Market, kernel_settings, pack
 from backtest.errors import BacktestError
 from backtest.evaluation import CODES
 from backtest.executor import run_pieces
 from backtest.functions import FUNCTIONS, warm_up
 from backtest.presets import PRESETS
 from backtest.simulation import (
-    LEVELS,
     METRICS,
+    RISKED,
+    SETTINGS,
     STOP_ATR,
+    STOP_PERCENT,
     TARGET_ATR,
     TRAILING_ATR,
+    TRAILING_PERCENT,
+    VOLATILITY,
     Floats,
     Words,
     cross_words,
@@ -34,10 +38,10 @@ from backtest.simulation import (
 )
 from backtest.strategy import StrategySpec
 from backtest.tree import And, Call, Comparison, Node, bind, parameters
-from backtest.types import Risk
+from backtest.types import Risk, Settings, Sizing
 
 # What a single combination may do wrong although each of its values is allowed.
-COMBINATION_FAULTS = ("parameter_order", "not_enough_bars")
+COMBINATION_FAULTS = ("parameter_order", "not_enough_bars", "risk_without_stop")
 
 MOST_CHUNK = 65_536
 _ROOM_FOR_WORDS = 48 * 2**20
@@ -45,16 +49,6 @@ _ROOM_FOR_SERIES = 2**30
 _ROOM_KEPT = 192 * 2**20
 
 Whole = NDArray[np.int64]
-_LEVEL_NAMES = (
-    "stop_loss_pct",
-    "take_profit_pct",
-    "trailing_stop_pct",
-    "stop_loss_atr",
-    "take_profit_atr",
-    "trailing_stop_atr",
-    "max_bars",
-    "whole_units",
-)
 
 
 @dataclass(slots=True)
@@ -140,7 +134,7 @@ class Batch:
         self._bound: dict[tuple[int, int], _Bound] = {}
         self._rows: dict[tuple[int, int], int] = {}
         self._words: Words = np.empty((0, 0), dtype=np.uint64)
-        self._levels = levels(spec.risk)
+        self._settings = kernel_settings(spec.risk, spec.sizing)
 
     @property
     def chunk_size(self) -> int:
@@ -174,20 +168,21 @@ class Batch:
             ]
             longest = np.maximum(longest, np.array([one.warm_up for one in bound], dtype=np.int64)[inverse])
             faults |= np.array([one.fault is not None for one in bound], dtype=np.bool_)[inverse]
-        table = self._level_table(chosen, count)
+        table = self._setting_table(chosen, count)
         needs_atr = (table[:, [STOP_ATR, TARGET_ATR, TRAILING_ATR]] > 0.0).any(axis=1)
-        periods = self._values("atr_period", chosen, count)
-        needed = 1 + np.maximum(longest, np.where(needs_atr, periods, 0))
-        short = ~faults & (needed > len(self.market.index))
+        atr_periods = np.where(needs_atr, self._values("atr_period", chosen, count), 0.0)
+        windows = np.where(table[:, VOLATILITY] > 0.0, self._values("volatility_period", chosen, count), 0.0)
+        stops = table[:, [STOP_PERCENT, STOP_ATR, TRAILING_PERCENT, TRAILING_ATR]]
+        stopless = ~faults & (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
+        needed = 1 + np.maximum(np.maximum(longest, atr_periods), windows)
+        short = ~faults & ~stopless & (needed > len(self.market.index))
         dropped["parameter_order"] += int(faults.sum())
+        dropped["risk_without_stop"] += int(stopless.sum())
         dropped["not_enough_bars"] += int(short.sum())
-        alive = ~faults & ~short
+        alive = ~faults & ~stopless & ~short
         chosen = {name: place[alive] for name, place in chosen.items()}
         metrics = self._trade(
-            chosen,
-            [key[alive] for key in keys],
-            table[alive],
-            np.where(needs_atr, periods, 0)[alive],
+            chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
         )
         return Chunk(chosen=chosen, metrics=metrics, dropped=+dropped)
 
@@ -196,7 +191,8 @@ class Batch:
         if name in chosen:
             values = np.array([0.0 if value is None else float(value) for value in self.axes[name]])
             return values[chosen[name]]
-        own = self.spec.params.get(name, getattr(self.spec.risk, name, None))
+        settings = self.spec.risk if name in Risk.model_fields else self.spec.sizing
+        own = self.spec.params.get(name, getattr(settings, name, None))
         return np.full(count, 0.0 if own is None else float(own))
 
     def _ordered(self, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
@@ -207,10 +203,10 @@ class Batch:
                     alive &= self._values(smaller, chosen, count) < self._values(larger, chosen, count)
         return alive
 
-    def _level_table(self, chosen: Mapping[str, Whole], count: int) -> Floats:
-        table = np.empty((count, LEVELS))
-        for place, name in enumerate(_LEVEL_NAMES):
-            table[:, place] = self._values(name, chosen, count) if name in chosen else self._levels[place]
+    def _setting_table(self, chosen: Mapping[str, Whole], count: int) -> Floats:
+        table = np.empty((count, SETTINGS))
+        for place, name in enumerate(SETTING_NAMES):
+            table[:, place] = self._values(name, chosen, count) if name in chosen else self._settings[place]
         return table
 
     def _params(self, names: Sequence[str], chosen: Mapping[str, Whole], at: int) -> dict[str, float]:
@@ -260,23 +256,30 @@ class Batch:
         left, right = found
         return left, right
 
-    def _trade(self, chosen: dict[str, Whole], keys: list[Whole], table: Floats, periods: Floats) -> Floats:
+    def _trade(
+        self, chosen: dict[str, Whole], keys: list[Whole], table: Floats, atr_periods: Floats, windows: Floats
+    ) -> Floats:
         """The metrics of configurations that make sense."""
         count = table.shape[0]
         found = np.empty((count, len(METRICS)))
         if count == 0:
             return found
         rows = self._words_of(chosen, keys)
-        wanted, atr_rows = np.unique(periods, return_inverse=True)
-        atr = np.array(
-            [self.market.atr(one) if one else np.full(len(self.market.index), np.nan) for one in wanted]
-        )
+        atr, atr_rows = self._series_rows(atr_periods, self.market.atr)
+        volatility, volatility_rows = self._series_rows(windows, self.market.volatility)
         settled = np.empty(count, dtype=np.bool_)
-        places = atr_rows.astype(np.int32)
 
         def trade(piece: slice) -> None:
             self.market.trade_many(
-                self._words, rows[piece], atr, places[piece], table[piece], found[piece], settled[piece]
+                self._words,
+                rows[piece],
+                atr,
+                atr_rows[piece],
+                volatility,
+                volatility_rows[piece],
+                table[piece],
+                found[piece],
+                settled[piece],
             )
 
         run_pieces(trade, _slices(count, self.workers), workers=self.workers)
@@ -287,6 +290,14 @@ class Batch:
         if len(self._bound) > MOST_CHUNK:
             self._bound.clear()
         return found
+
+    def _series_rows(
+        self, periods: Floats, series: Callable[[float], Floats]
+    ) -> tuple[Floats, NDArray[np.int32]]:
+        """A series a row for each period in use (0 for none), and the row of each configuration."""
+        wanted, rows = np.unique(periods, return_inverse=True)
+        nothing = np.full(len(self.market.index), np.nan)
+        return np.array([series(one) if one else nothing for one in wanted]), rows.astype(np.int32)
 
     def _words_of(self, chosen: dict[str, Whole], keys: list[Whole]) -> NDArray[np.int32]:
         """Fill `_words` with every part's bits; which rows each configuration needs."""
@@ -357,13 +368,20 @@ class Batch:
         settings = {
             name: self.axes[name][int(chosen[name][at])] for name in self.axes if name not in self.spec.params
         }
-        risk = Risk(**{**self.spec.risk.model_dump(), **settings})
+        risk = Risk(**_merged(self.spec.risk, settings))
+        sizing = Sizing(**_merged(self.spec.sizing, settings))
         signals = self.market.bank.signals(
             {place: bind(tree, params) for place, tree in self.spec.trees.items()}
         )
         equity, trades = self.market.buffers()
-        count = self.market.simulate(signals, risk, equity, trades)
-        measure(equity, self.market.capital, trades, count, self.market.periods_per_year, out)
+        count = self.market.simulate(signals, risk, sizing, equity, trades)
+        terms = self.market.terms
+        measure(equity, terms.capital, trades, count, terms.periods_per_year, out)
+
+
+def _merged(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of one kind, those of a configuration over the strategy's own."""
+    return {name: chosen.get(name, value) for name, value in own.model_dump().items()}
 
 
 def _slices(count: int, workers: int | None) -> list[slice]:

@@ -18,7 +18,7 @@ from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
 from backtest.simulation import METRICS
 from backtest.strategy import StrategySpec, parameter_bounds
-from backtest.types import Costs, Fill, Risk, plain
+from backtest.types import Costs, Fill, Risk, Sizing, plain
 
 MOST_CONFIGURATIONS = 5_000_000
 
@@ -29,8 +29,9 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
     count = 1
     for key, values in grid.items():
         name = str(key).lower()
-        if name not in spec.params and name not in Risk.model_fields:
-            known = ", ".join([*spec.params, *Risk.model_fields])
+        kind = Risk if name in Risk.model_fields else Sizing
+        if name not in spec.params and name not in kind.model_fields:
+            known = ", ".join([*spec.params, *Risk.model_fields, *Sizing.model_fields])
             raise StrategyError("unknown_parameter", name=str(key), known=known)
         # A range knows its length: refuse a huge one before walking through it.
         if isinstance(values, Sized) and len(values) > MOST_CONFIGURATIONS:
@@ -41,10 +42,12 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
                 if isinstance(value, bool) or not isinstance(value, numbers.Real):
                     raise StrategyError("parameter_not_a_number", name=name, value=repr(value)[:80])
                 found.append(parameter_bounds(spec, name).check(name, float(value)))
-            elif value is None or name == "whole_units":
-                found.append(value)
+            elif name == "whole_units":
+                found.append(Sizing(whole_units=value).whole_units)
+            elif value is None:
+                found.append(kind.bounds[name].default)
             else:
-                Risk(**{name: value})
+                kind(**{name: value})
                 found.append(plain(float(value)))
         if not found:
             raise RequestError("empty_grid", name=name)
@@ -67,7 +70,7 @@ def sweep(
     *,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Backtest every combination of a grid of parameters and risk settings.
+    """Backtest every combination of a grid of parameters and settings of risk and sizing.
 
     Indicators are computed once however many configurations share them. A row equals what `run_backtest`
     finds.
@@ -75,7 +78,7 @@ def sweep(
     Args:
         df: prices, as `validate_prices` takes them.
         spec: the strategy; its own values hold where the grid says nothing.
-        grid: values of parameters and risk settings by name; None turns a risk setting off.
+        grid: values of parameters and settings by name; None is off, or the setting's default.
         costs: as in `run_backtest`, and so the arguments that follow.
         fill: where orders are filled.
         periods_per_year: bars a year.

@@ -22,6 +22,7 @@ T = TypeVar("T", bound=BaseModel)
 
 INVALID_SCHEMA = "invalid_schema"
 FAILED_CHECK = "failed_check"
+DOUBTED = "doubted"
 
 LONGEST_ECHO = 8000
 """Characters of an invalid answer that go back with its errors."""
@@ -43,6 +44,8 @@ class Question(Generic[T]):
         evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
         policy: the role's deterministic policy.
         check: semantic checks: every error at once, in the prompt's language.
+        doubts: what sends an answer back, but is accepted if the model stands by it (a number that the
+            evidence does not hold): the role marks what is left of it.
         corrections: how often an invalid answer (schema or check) is sent back with its errors.
         cache: whether an identical earlier call may answer.
     """
@@ -53,6 +56,7 @@ class Question(Generic[T]):
     evidence: Mapping[str, Any]
     policy: Callable[[Mapping[str, Any]], T]
     check: Callable[[T], list[str]] = _no_checks
+    doubts: Callable[[T], list[str]] = _no_checks
     corrections: int = 1
     cache: bool = True
 
@@ -83,7 +87,7 @@ class Attempt(BaseModel):
         """Key in `prompts/texts` of the sentence for a reader; empty for an answer."""
         if not self.code:
             return ""
-        ours = (INVALID_SCHEMA, FAILED_CHECK, *MODEL_BUDGETS)
+        ours = (INVALID_SCHEMA, FAILED_CHECK, DOUBTED, *MODEL_BUDGETS)
         room = "nodes" if self.code in ours else "providers"
         return f"{room}.error.{self.code}"
 
@@ -261,22 +265,28 @@ class _Asking(Generic[T]):
                 self._count(kept)
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
+        doubted: T | None = None
         for left in range(question.corrections, -1, -1):
             reply = self._said(reference, request)
             if reply is None:
-                return None  # every try is on record, the last one too
+                return doubted  # every try is on record, the last one too
             self._count(reply)
             value = self._validated(reply.text)
+            wrong = value if isinstance(value, _Invalid) else None
             if not isinstance(value, _Invalid):
-                self._tried(str(reference), reply.latency_seconds)
-                self._remember(reference, reply)
-                return value
-            self._tried(str(reference), reply.latency_seconds, value)
-            if left:
+                doubts = question.doubts(value) if left else []
+                if not doubts:
+                    self._tried(str(reference), reply.latency_seconds)
+                    self._remember(reference, reply)
+                    return value
+                doubted = value
+                wrong = _Invalid(code=DOUBTED, errors=doubts, fields={})
+            self._tried(str(reference), reply.latency_seconds, wrong)
+            if left and wrong is not None:
                 self.corrections += 1
-                correction = (reply.text[:LONGEST_ECHO], self._sent_back(value.errors))
+                correction = (reply.text[:LONGEST_ECHO], self._sent_back(wrong.errors))
                 request = self._request(correction=correction)
-        return None
+        return doubted
 
     def provenance(self, model: str, *, degraded: bool = False) -> Provenance:
         """The record so far."""

@@ -65,10 +65,14 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
             data=question,
         )
     given = said["data"]["given"] if said else interrupt(question)
-    proposals, problems = read_approval(given, state["proposals"], spec, tried, context.language)
+    proposals, problems = read_approval(
+        given, state["proposals"], spec, tried, context.language, evidence["grid"]
+    )
     while problems:
         given = interrupt({**question, "problems": problems})
-        proposals, problems = read_approval(given, state["proposals"], spec, tried, context.language)
+        proposals, problems = read_approval(
+            given, state["proposals"], spec, tried, context.language, evidence["grid"]
+        )
     accepted = [proposal["number"] for proposal in proposals if not proposal.get("declined")]
     record(
         context,

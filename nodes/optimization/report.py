@@ -14,6 +14,7 @@ from nodes.context import OptimizationContext
 from nodes.optimization.answering import brains, proposer_answered
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import backtests_done, whole_history
+from nodes.optimization.lessons import remember
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Words
@@ -85,6 +86,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "settings": settings,
         "spent": dict(sorted(log.log.counted().items())),
     }
+    remember(runtime.store, state, whole_history(log))
     write_text_atomically(log.folder / "report.md", optimization_report(result, Words(context.language)))
     write_text_atomically(log.folder / "result.json", canonical_json(result))
     record(

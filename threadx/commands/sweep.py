@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from backtest import Costs, RequestError, SweepFile, sweep_to_parquet
+from backtest import RequestError, SweepFile, sweep_to_parquet
 from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
@@ -155,8 +155,6 @@ def command(words: Words) -> click.Command:
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
-        fee_bps: float | None,
-        slippage_bps: float | None,
         fill: str | None,
         grids: tuple[str, ...],
         out: str | None,
@@ -167,15 +165,15 @@ def command(words: Words) -> click.Command:
         home: str | None,
         language: str,
         debug: bool,
-        **conditions: str | None,
+        **given: Any,
     ) -> None:
-        context = make_context(
-            home=home, language=language, fee_bps=fee_bps, slippage_bps=slippage_bps, fill=fill
-        )
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
+        context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
+        spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         grid = dict(grid_values(text) for text in grids)
         folder = writable(context.home_path)
-        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
+        prices, dataset = options.registered_prices(
+            data, symbol, timeframe, folder, reader=f"sweep {spec.hash}" if whole else None
+        )
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)
         try:
@@ -185,7 +183,7 @@ def command(words: Words) -> click.Command:
                     spec,
                     grid,
                     path,
-                    Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+                    context.costs,
                     context.fill,
                     rank_by=rank_by,
                     top=top,
@@ -207,11 +205,7 @@ def command(words: Words) -> click.Command:
             "dataset": dataset.model_dump(mode="json"),
             "part": "all" if whole else "development",
             "strategy": spec.model_dump(mode="json"),
-            "settings": {
-                "fee_bps": context.fee_bps,
-                "slippage_bps": context.slippage_bps,
-                "fill": context.fill,
-            },
+            "settings": {**context.costs.model_dump(), "fill": context.fill},
             "grid": {name.lower(): list(values) for name, values in grid.items()},
             "rows": found.rows,
             "dropped_by": found.dropped_by,
