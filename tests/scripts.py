@@ -7,9 +7,7 @@ ANALYSIS = json.dumps(
         "quality_score": 4.5,
         "strengths": ["Many trades."],
         "weaknesses": ["Costs eat the wins."],
-        "hypotheses": [
-            {"statement": "The signal is too fast.", "test": "Slow it down.", "evidence": ["M1"]}
-        ],
+        "hypotheses": [{"statement": "The signal is too fast.", "test": "Slow it down.", "evidence": ["M1"]}],
     }
 )
 
@@ -61,5 +59,11 @@ def by_role(request, **answers):
         kind = "analysis"
     else:
         kind = "proposals"
-    given = {"turn": turn(), "verdicts": verdicts(), "analysis": ANALYSIS, "proposals": proposals(), **answers}
+    given = {
+        "turn": turn(),
+        "verdicts": verdicts(),
+        "analysis": ANALYSIS,
+        "proposals": proposals(),
+        **answers,
+    }
     return given[kind]
