@@ -17,7 +17,8 @@ real       p ≤ 0.2 %, p_h ≤ 2.5 %, 30 trades or more, and no essential stres
 promising  p ≤ 1.5 %, p_h ≤ 10 %, 10 trades or more
 unproven   everything else
 
-What is `real` or `promising` is not `overfit`, unless it knows the future. Null calibration (`threadx calibrate`) measures how often this arithmetic errs.
+What is `real` or `promising` is not `overfit`, unless it knows the future. Null calibration
+(`threadx calibrate`) measures how often this arithmetic errs.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from backtest.batch import Batch
 from backtest.engine import BacktestResult, open_market, run_signals
 from backtest.errors import RequestError
 from backtest.folds import FOLDS, CombinatorialSplit, Fold, Scheme, combinatorial_splits, make_folds
+from backtest.plateau import plateau_scores
 from backtest.prices import validate_prices
 from backtest.returns import Returns, bar_returns
 from backtest.simulation import (
@@ -70,6 +71,8 @@ class WalkForward:
         metrics: of the test stretches as one account: each begins with what the one before left.
         periods_per_year: bars a year.
         configurations: how many were compared in each fold.
+        spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
+            strategy as it was given.
     """
 
     folds: tuple[FoldResult, ...]
@@ -77,6 +80,7 @@ class WalkForward:
     metrics: Metrics
     periods_per_year: float
     configurations: int
+    spec: StrategySpec
 
     @property
     def efficiency(self) -> float | None:
@@ -124,7 +128,9 @@ class _Searched:
         periods_per_year: float | None,
         initial_capital: float,
         workers: int | None,
+        plateau: bool = False,
     ) -> None:
+        self.plateau = plateau
         self.prices = validate_prices(df)
         self.spec = spec
         self.axes = grid_axes(spec, grid or {})
@@ -160,6 +166,8 @@ class _Searched:
 
     def chosen(self, scores: Floats) -> tuple[StrategySpec, int | None]:
         """The configuration that scores highest (the first of equals); the strategy itself where none has."""
+        if self.plateau and self.axes:
+            scores = plateau_scores(scores, self.shape)
         ranked = np.where(np.isfinite(scores), scores, -np.inf)
         best = int(ranked.argmax())
         if not self.axes or ranked[best] == -np.inf:
@@ -219,6 +227,9 @@ def walk_forward(
     scheme: Scheme = "rolling",
     embargo: int | None = None,
     rank_by: str = RANK_BY,
+    plateau: bool = False,
+    least_trades: int = 0,
+    settle: bool = False,
     workers: int | None = None,
 ) -> WalkForward:
     """Refit the searched parameters on each training stretch, and test each choice on the segment behind it.
@@ -236,6 +247,9 @@ def walk_forward(
         scheme: what each fold trains on.
         embargo: bars between training and test.
         rank_by: metric by which a fold chooses, highest first; of equals the first of the grid.
+        plateau: rank by the neighbourhood's average (`backtest.plateau`) instead of the value alone.
+        least_trades: configurations with fewer trades in training are not ranked: their figures are luck.
+        settle: choose on the whole history as well (`WalkForward.spec`).
         workers: configurations at a time; by default one a core.
 
     Raises:
@@ -243,15 +257,22 @@ def walk_forward(
     """
     if rank_by not in METRICS:
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
-    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers)
+    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
     cuts = make_folds(len(searched.prices), folds, scheme, embargo=embargo)
-    tables = searched.tables([(fold.train_start, fold.train_stop) for fold in cuts]) if grid else []
+    stretches = [(fold.train_start, fold.train_stop) for fold in cuts]
+    if settle:
+        stretches.append((0, len(searched.prices)))
+    ranked = (
+        [(table, _ranks(table, rank_by, least_trades)) for table in searched.tables(stretches)]
+        if grid
+        else []
+    )
     found = []
     for place, fold in enumerate(cuts):
         chosen, train, fitted = spec, None, False
         if grid:
-            table = tables[place]
-            chosen, best = searched.chosen(table[:, METRICS.index(rank_by)])
+            table, ranks = ranked[place]
+            chosen, best = searched.chosen(ranks)
             if best is not None:
                 train, fitted = Metrics.from_values(table[best].tolist()), True
         found.append(
@@ -263,6 +284,9 @@ def walk_forward(
                 test=searched.test(chosen, fold.test_start, fold.test_stop),
             )
         )
+    settled = spec
+    if grid and settle:
+        settled, _ = searched.chosen(ranked[-1][1])
     tests = [one.test for one in found]
     returns = np.concatenate([bar_returns(one.equity_values, one.initial_capital) for one in tests])
     index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
@@ -272,7 +296,15 @@ def walk_forward(
         metrics=_joined(tests, initial_capital),
         periods_per_year=float(searched.per_year),
         configurations=searched.count if grid else 1,
+        spec=settled,
     )
+
+
+def _ranks(table: Floats, rank_by: str, least_trades: int) -> Floats:
+    """The metric to choose by; NaN where there are too few trades to go by."""
+    enough = table[:, METRICS.index("n_trades")] >= least_trades
+    ranks: Floats = np.where(enough, table[:, METRICS.index(rank_by)], np.nan)
+    return ranks
 
 
 def _pooled_sharpes(tables: list[Floats], bars: list[int], per_year: float) -> Floats:

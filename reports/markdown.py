@@ -15,6 +15,9 @@ class WordsLike(Protocol):
     def number(self, value: float | int | None, digits: int = 2) -> str:
         """A figure."""
 
+    def short(self, value: float | int | None) -> str:
+        """A figure with no more digits than it needs."""
+
     def percent(self, fraction: float | None, digits: int = 1) -> str:
         """A fraction as a percentage."""
 

@@ -1,14 +1,11 @@
 """Typed changes: what each does to a strategy, and how it is told."""
 
 import pytest
-from pydantic import TypeAdapter
 
 from backtest import BacktestError, StrategySpec
-from nodes.optimization.changes import apply_change, describe_change
-from nodes.optimization.schemas import Change
+from nodes.optimization.changes import CHANGE, apply_change, describe_change
 
 START = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
-CHANGE = TypeAdapter(Change)
 
 
 def change(**fields):
@@ -48,8 +45,8 @@ def change(**fields):
                 exit_long="crosses_below(sma(close, fast), sma(close, slow))",
                 risk={"stop_loss_pct": 2.0},
             ),
-            "Filtre d’entrée ajouté (achat)\u00a0: ADX(14)>25",
-            "Long entry filter added: ADX(14)>25",
+            "Filtre d’entrée ajouté (achat)\u00a0: adx(14) > 25",
+            "Long entry filter added: adx(14) > 25",
             id="a filter",
         ),
     ],
