@@ -28,7 +28,7 @@ from market.errors import MarketError
 
 Origin = Literal["run", "search", "sweep", "backtest"]
 
-MOST_ROWS_A_SEARCH = 5_000
+MOST_ROWS_A_SEARCH = 2_000
 """Searches of more configurations than this are counted in one row."""
 MOST_COLUMNS = 512
 """Trials whose blocks are compared with each other at most; the newest count."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backtest import Costs, StrategySpec, run_backtest
 from backtest.returns import bar_returns
-from backtest.trials import Trial, average_exposure, block_sums, excess_returns, trial
+from backtest.trials import Trial, average_exposure, block_sums, excess_returns, grid_trials, trial
 from market.errors import MarketError
 from market.ledger import MOST_COLUMNS, Ledger
 from tests.prices import made_up_prices
@@ -184,3 +184,20 @@ def test_a_trial_is_told_by_its_excess(tmp_path):
     assert float(found.blocks.sum()) == pytest.approx(excess.sum(), rel=1e-4)
     assert block_sums(np.arange(5.0), 8).tolist() == [0, 1, 2, 3, 4]
     assert block_sums(np.arange(6.0), 3).tolist() == [1, 5, 9]
+
+
+def test_a_search_counts_every_configuration_by_the_hash_it_would_have_alone():
+    prices = made_up_prices(rows=600)
+    spec = StrategySpec.preset("ma_crossover")
+    grid = {"fast_period": [5, 8, 30], "slow_period": [20, 25], "stop_loss_pct": [None, 2.0]}
+    found = {one.spec_hash: one for one in grid_trials(prices, spec, grid, Costs(fee_bps=5))}
+    assert len(found) == 8
+    for fast in (5, 8):
+        for slow in (20, 25):
+            for stop in (None, 2.0):
+                alone = StrategySpec.preset(
+                    "ma_crossover", fast_period=fast, slow_period=slow, stop_loss_pct=stop
+                )
+                expected = trial(run_backtest(prices, alone, Costs(fee_bps=5)), prices["close"])
+                assert found[alone.hash].excess_sharpe == expected.excess_sharpe
+                assert np.array_equal(found[alone.hash].blocks, expected.blocks)
