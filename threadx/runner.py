@@ -27,6 +27,7 @@ from nodes.recording import FINISHED
 from reports.errors import ReportError
 from reports.record import RunRecord
 from threadx.errors import ThreadxError, from_validation
+from threadx.memory import lesson_store
 from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.traces import bounded_traces
@@ -234,11 +235,11 @@ def _run(
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
     bounded_traces()
-    with _checkpoints(context.home_path) as saver:
+    with _checkpoints(context.home_path) as saver, lesson_store(context.home_path) as store:
         saver.setup()
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
-        graph = BUILDERS[graph_name].compile(checkpointer=saver, name=graph_name)
+        graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)
         snapshot = graph.get_state(config)
         # A checkpoint means that the run was interrupted: None goes on from it, an input would begin anew.
         begin: Any = None if snapshot.values else given
@@ -267,6 +268,9 @@ def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: Opti
     """
     evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
     spec = StrategySpec.model_validate(evidence["spec"])
-    _, problems = read_approval(word, state["proposals"], spec, set(evidence["tried"]), context.language)
+    tried = set(evidence["tried"])
+    _, problems = read_approval(
+        word, state["proposals"], spec, tried, context.language, evidence["grid"]
+    )
     if problems:
         raise ThreadxError("bad_word", problems="; ".join(problems))
