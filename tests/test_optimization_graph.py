@@ -11,49 +11,10 @@ from market.datasets import Dataset, load_development
 from market.errors import MarketError
 from providers.errors import ProviderError
 from reports.record import RunRecord, comparable
+from tests.answers import adjust, analysis, proposals, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-
-ANALYSIS = json.dumps(
-    {
-        "quality_score": 4.5,
-        "strengths": ["Many trades."],
-        "weaknesses": ["Costs eat the wins."],
-        "hypotheses": [{"statement": "The signal is too fast.", "test": "Slow it down."}],
-    }
-)
-
-
-def proposals(*changes):
-    return json.dumps(
-        {
-            "proposals": [
-                {"change": change, "reason": "A reason.", "expected_effect": "An effect."}
-                for change in changes
-            ]
-        }
-    )
-
-
-def adjust(value, parameter="fast_period"):
-    return {"kind": "param_adjustment", "parameter": parameter, "value": value}
-
-
-def verdicts(*decisions):
-    return json.dumps(
-        {
-            "verdicts": [
-                {"proposal": number, "decision": decision, "priority": number, "reason": "Because."}
-                for number, decision in enumerate(decisions, start=1)
-            ]
-        }
-    )
-
-
-def turn(stance):
-    claims = [{"statement": "I have read the figures.", "evidence": ["score"]}]
-    return json.dumps({"claims": claims, "stance": stance, "confidence": 0.8})
 
 
 def of_kind(events, kind, node=None):
@@ -182,7 +143,7 @@ def test_models_words_go_in_and_typed_changes_come_out(tmp_path, monkeypatch):
         tmp_path,
         monkeypatch,
         {
-            "a": [ANALYSIS, turn("continue")],
+            "a": [analysis(), turn("continue")],
             "s": [proposals(adjust(8), adjust(10), adjust(30, "slow_period")), turn("continue")],
             "v": [verdicts("validated", "rejected", "validated"), turn("stop")],
         },
@@ -274,7 +235,7 @@ def test_an_answer_without_one_usable_proposal_goes_back_with_every_reason(tmp_p
 
 def test_models_can_stop_early_but_not_choose_the_champion(tmp_path, monkeypatch):
     steps = {
-        "a": [ANALYSIS, turn("stop")],
+        "a": [analysis(), turn("stop")],
         "s": [proposals(adjust(8), adjust(9), adjust(10)), turn("stop")],
         "v": [verdicts("validated", "validated", "validated"), turn("continue")],
     }
