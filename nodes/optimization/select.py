@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -40,6 +39,7 @@ def _trial(
         "score": figures["score"] if figures else None,
         "sharpe_ratio": walked.get("sharpe_ratio"),
         "p_value": variant.get("p_value") if variant else None,
+        "folds_held": None,
         "allowed": None,
     }
 
@@ -80,14 +80,16 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     ]
     tested = sum(trial["score"] is not None for trial in trials)
     best, adopted = champion, None
-    decisions: dict[str, Any] = {}
     for trial, proposal in zip(trials, state["proposals"], strict=True):
         if trial["score"] is None:
             continue
         variant = variants[trial["hash"]]
         decided = _judged(champion, proposal, variant, tested)
-        decisions[str(trial["number"])] = asdict(decided)
-        trial |= {"outcome": _OUTCOMES[decided.reason], "allowed": round(decided.allowed, 6)}
+        trial |= {
+            "outcome": _OUTCOMES[decided.reason],
+            "folds_held": decided.folds_held,
+            "allowed": round(decided.allowed, 6),
+        }
         if decided.accepted and trial["score"] > best["figures"]["score"]:
             best = {
                 "spec": variant["spec"],
@@ -116,7 +118,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "select",
         iteration=iteration,
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
-        data={**entry, "decisions": decisions, "champion": best["figures"]["hash"]},
+        data={**entry, "champion": best["figures"]["hash"]},
     )
     closed: OptimizationState = {
         **state,
