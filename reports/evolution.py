@@ -21,6 +21,7 @@ _TOLD = {
     "outcome",
     "score",
     "backtests",
+    "hypothesis",
 }
 _FIGURES = ("score", "metrics", "blocks", "hash")
 

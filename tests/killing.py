@@ -57,7 +57,7 @@ def forked(work: Callable[[], Any]) -> int:
         try:
             work()
         except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
             os._exit(1)
         os._exit(0)
     return os.waitpid(child, 0)[1]
@@ -181,4 +181,4 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     PRICES = sys.argv[2]
-    print(json.dumps(main(Path(sys.argv[1]), PRICES)))
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), PRICES)))

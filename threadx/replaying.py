@@ -19,8 +19,8 @@ from reports.record import ANSWERS, RunRecord, canonical_json, comparable
 from threadx.noticing import Notice, notices
 from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
 
-REPEATED = ("call", "approved", BUDGET)
-"""Kinds of events that stand for models, people and the clock."""
+REPEATED = ("call", "approved", "lessons", BUDGET)
+"""Kinds of events that stand for models, people, memory and the clock."""
 
 MOST_DIFFERENCES = 20
 

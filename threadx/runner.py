@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import StateGraph
+from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 from pydantic import ValidationError
 
@@ -27,7 +28,6 @@ from nodes.recording import FINISHED
 from reports.errors import ReportError
 from reports.record import RunRecord
 from threadx.errors import ThreadxError, from_validation
-from threadx.memory import lesson_store
 from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.traces import bounded_traces
@@ -87,6 +87,21 @@ def _checkpoints(home: Path) -> Iterator[SqliteSaver]:
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
         connection.execute("PRAGMA synchronous=NORMAL")
         yield SqliteSaver(connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _memory(home: Path) -> Iterator[SqliteStore]:
+    """What finished runs taught, for later ones."""
+    connection = sqlite3.connect(
+        home / "memory.sqlite", check_same_thread=False, timeout=30, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        store = SqliteStore(connection)
+        store.setup()
+        yield store
     finally:
         connection.close()
 
@@ -235,7 +250,7 @@ def _run(
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
     bounded_traces()
-    with _checkpoints(context.home_path) as saver, lesson_store(context.home_path) as store:
+    with _checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
         saver.setup()
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone

@@ -50,9 +50,10 @@ def prepare_lessons(
 ) -> list[dict[str, Any]]:
     """What finished runs taught, recalled once a run.
 
-    A replay takes it from the record, for the store has learnt more since.
+    A resumed run and a replay take it from the record, for the store has learnt more since.
     """
-    said = RunRecord(context.home_path, state["run_id"]).answers.find("i00.lessons")
+    log = RunRecord(context.home_path, state["run_id"])
+    said = log.log.find("i00.lessons") or log.answers.find("i00.lessons")
     lessons: list[dict[str, Any]] = said["data"]["lessons"] if said else recall(store, state)
     record(
         context,

@@ -6,19 +6,39 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from backtest import StrategySpec
 from backtest.score import Acceptance, accept
 from nodes.context import OptimizationContext
+from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import shortened
 from nodes.optimization.preparing import prepare_dossier
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
+from prompts import Language, Words
 
 _OUTCOMES = {"better": "kept_out", "lower_score": "kept_out", "uneven": "uneven", "luck": "luck"}
 
 
+def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: Language) -> str:
+    """The change in words, with the values that its search has found."""
+    searched = CHANGE.validate_python(proposal["change"])
+    if variant is None or variant["figures"] is None or not variant["grid"]:
+        return str(proposal["sentence"])
+    settled = StrategySpec.model_validate(variant["spec"])
+    names = search_grid(StrategySpec.model_validate(proposal["spec"]), searched)
+    if not names:
+        return str(proposal["sentence"])
+    words = Words(language)
+    values = ", ".join(f"{name} = {words.short(present(settled, name))}" for name in sorted(names))
+    return words("optimization.change.found", sentence=proposal["sentence"], values=values)
+
+
 def _trial(
-    proposal: dict[str, Any], verdict: dict[str, Any] | None, variant: dict[str, Any] | None
+    proposal: dict[str, Any],
+    verdict: dict[str, Any] | None,
+    variant: dict[str, Any] | None,
+    language: Language,
 ) -> dict[str, Any]:
     """What became of a proposal, before anything is adopted."""
     figures = variant["figures"] if variant else None
@@ -27,7 +47,7 @@ def _trial(
         "number": proposal["number"],
         "kind": proposal["change"]["kind"],
         "change": proposal["change"],
-        "sentence": proposal["sentence"],
+        "sentence": _told(proposal, variant, language),
         "reason": proposal["reason"],
         "hypothesis": proposal["hypothesis"],
         "hash": proposal["hash"],
@@ -75,7 +95,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     verdicts = {verdict["proposal"]: verdict for verdict in (state.get("verdicts") if asked else None) or []}
     variants = state.get("variants", {})
     trials = [
-        _trial(proposal, verdicts.get(proposal["number"]), variants.get(proposal["hash"]))
+        _trial(proposal, verdicts.get(proposal["number"]), variants.get(proposal["hash"]), context.language)
         for proposal in state["proposals"]
     ]
     tested = sum(trial["score"] is not None for trial in trials)
