@@ -1,8 +1,8 @@
 """The work of `engine_sweep.py --peers` by other engines, in an environment of their own.
 
 From the prices to the metrics: averages, crossings, simulation with a 2 % stop and 0.1 % a side, figures. One
-line of JSON an engine; of vectorbt also what its simulation alone took. backtesting.py, whose sweeps are not of
-this size, trades the first configuration once. It imports nothing of ThreadX.
+line of JSON an engine; of vectorbt also what its simulation alone took. backtesting.py, whose sweeps are not
+of this size, trades the first configuration once. It imports nothing of ThreadX.
 """
 
 from __future__ import annotations
