@@ -205,8 +205,15 @@ def peers(python: str, runs: int) -> None:
         f"threadx: {before[0]:.3f} s before the peers, {after[0]:.3f} s after "
         f"(least {min(before[1], after[1]):.3f})"
     )
+    one = seconds(lambda: run_backtest(df, CROSS, COSTS).trades, 10 * runs)[0]
     for line in told.stdout.splitlines():
         peer = json.loads(line)
+        if len(peer["n_trades"]) == 1:
+            print(
+                f"{peer['engine']} {peer['version']}: {peer['seconds']:.2f} s for one backtest, "
+                f"{peer['seconds'] / one:.0f} times our {one * 1e3:.2f} ms; {peer['n_trades'][0]} trades"
+            )
+            continue
         returns = np.array(peer["total_return"])
         gap = np.abs(returns - table["total_return"]) / np.maximum(1e-12, np.abs(table["total_return"]))
         same = int((np.array(peer["n_trades"]) == table["n_trades"]).sum())
@@ -217,6 +224,11 @@ def peers(python: str, runs: int) -> None:
             f"trades in {same} of {len(table)}, total return within {np.median(gap):.1e} (median), "
             f"{gap.max():.1e}"
         )
+        if peer["kernel_seconds"]:
+            print(
+                f"{peer['engine']}, simulation alone: {peer['kernel_seconds']:.2f} s, "
+                f"{peer['kernel_seconds'] / ours:.0f} times our whole work"
+            )
 
 
 def main() -> None:
