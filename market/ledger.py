@@ -114,10 +114,11 @@ class Evidence:
         trials: configurations that were looked at, each once.
         by_origin: how many of them came from where.
         sharpe_variance: variance (n − 1) of the excess Sharpe ratios of all of them, per bar.
-        sharpes: excess Sharpe ratios, per bar, of those with a row of their own, oldest first.
+        sharpes: excess Sharpe ratios, per bar, of those with a row of their own: others' in the order in
+            which they were written, then one's own in the order of their hashes.
         hashes: strategies of the columns of `blocks`.
         blocks: sums of excess returns over blocks of time, blocks × trials: those evaluated on the same
-            development rows, the newest `MOST_COLUMNS` of them.
+            development rows, the last `MOST_COLUMNS` of them in the order of `sharpes`.
     """
 
     trials: int
@@ -269,7 +270,7 @@ class Ledger:
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin), excess_sharpe,"
-                " development_hash, blocks FROM trials LEFT JOIN looks ON looks.family = trials.family"
+                " development_hash, blocks, looks.source IS NOT NULL FROM trials LEFT JOIN looks ON looks.family = trials.family"
                 " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
                 " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
                 (source, snapshot.family, snapshot.last_trial),
@@ -279,6 +280,8 @@ class Ledger:
                 " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
                 (snapshot.family, snapshot.last_search, source),
             ).fetchall()
+        # Parallel branches write in any order: one's own trials count in the order of their hashes.
+        rows.sort(key=lambda row: row[0] if row[5] else "")
         by_origin: dict[str, int] = {}
         for _, origin, *_ in rows:
             by_origin[origin] = by_origin.get(origin, 0) + 1

@@ -55,7 +55,7 @@ def test_what_comes_after_the_snapshot_counts_only_where_it_is_ones_own(tmp_path
     put(tmp_path, ["b", "c", "x"], source="me")
     found = ledger.evidence(snapshot, development_hash="rows", source="me")
     # "x" was written down by somebody else first, and is one's own all the same.
-    assert found.hashes == ("a", "b", "x", "c")
+    assert found.hashes == ("a", "b", "c", "x")
     assert found.trials == 4
     others = ledger.evidence(snapshot, development_hash="rows", source="a third")
     assert others.hashes == ("a", "b")
