@@ -4,11 +4,11 @@ Everything is tested on the excess over holding with the same exposure (`backtes
 the prices earns nobody a verdict. Ratios are per bar; every test has the null hypothesis's own variance (the
 2025 form of `backtest.sharpe`), one-sided.
 
-1. Development. `p_d` is the chance that the best of all trials, none of them with an edge, does as well as the
-   chosen one: by a bootstrap that keeps their dependence (`familywise_p_value`), times N/K where only K of the
-   N trials could be compared. Where none could, luck is `L = √V · E[max N]` and p_d the tail behind it, V the
-   variance of the trials' Sharpe ratios but no more than 1/T: trials without skill cannot differ more than
-   independent ones do. `z_d` is the normal quantile of p_d.
+1. Development. `p_d` is the chance that the best of all trials, none of them with an edge, does as well as
+   the chosen one: by a bootstrap that keeps their dependence (`familywise_p_value`), times N/K where only K
+   of the N trials could be compared. Where none could, luck is `L = √V · E[max N]` and p_d the tail behind
+   it, V the variance of the trials' Sharpe ratios but no more than 1/T: trials without skill cannot differ
+   more than independent ones do. `z_d` is the normal quantile of p_d.
 2. Holdout. `p_h = n · P(Z ≥ SR_h · √T_h)` for the n-th opening (Bonferroni); `z_h` its quantile.
 3. Both. `z = (√T_d · z_d + √T_h · z_h) / √(T_d + T_h)` (Stouffer), `p = P(Z ≥ z)`.
 
