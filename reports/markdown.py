@@ -9,7 +9,7 @@ from typing import Any, Protocol
 class WordsLike(Protocol):
     """Texts and figures in one language; the caller brings them (`prompts.Words`)."""
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, /, **values: Any) -> str:
         """The text of a key."""
 
     def number(self, value: float | int | None, digits: int = 2) -> str:
