@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.engine import BacktestResult
+from backtest.overfitting import sharpe_standard_error
 from backtest.types import Metrics
 from backtest.walk_forward import WalkForward
 
@@ -26,7 +27,7 @@ ENOUGH_TRADES = 30
 LOSING = 0.1
 """Share of a part that what stands still gets; what loses gets less, the more it loses."""
 
-ERROR_ALLOWED = 0.1
+ERROR_ALLOWED = 0.2
 """Chance of adopting, in one iteration, something that is no better than the champion."""
 
 Reason = Literal["better", "lower_score", "uneven", "luck"]
@@ -101,12 +102,28 @@ def _part(value: float | None, full: float) -> float:
     return LOSING + (1.0 - LOSING) * min(1.0, value / full)
 
 
-def _score(metrics: Metrics, blocks: Sequence[float], trades: int) -> Score:
+def sharpe_less_error(sharpe: float | None, bars: int, periods_per_year: float) -> float | None:
+    """An annualised Sharpe ratio less its standard error (Lo 2002, independent normal returns).
+
+    Args:
+        sharpe: annualised.
+        bars: returns behind it.
+        periods_per_year: bars a year.
+    """
+    if sharpe is None:
+        return None
+    year = math.sqrt(periods_per_year)
+    return sharpe - sharpe_standard_error(sharpe / year, bars) * year
+
+
+def _score(
+    metrics: Metrics, blocks: Sequence[float], trades: int, bars: int, periods_per_year: float
+) -> Score:
     if metrics.profit_factor is not None:
         profit = _part(metrics.profit_factor - 1.0, FULL_PROFIT_FACTOR - 1.0)
     else:
         profit = 1.0 if metrics.n_trades and metrics.total_return > 0.0 else 0.0
-    sharpe = _part(metrics.sharpe_ratio, FULL_SHARPE)
+    sharpe = _part(sharpe_less_error(metrics.sharpe_ratio, bars, periods_per_year), FULL_SHARPE)
     calmar = _part(metrics.calmar_ratio, FULL_CALMAR)
     consistency = sum(figure > 0 for figure in blocks) / len(blocks)
     evidence = min(1.0, trades / ENOUGH_TRADES)
@@ -127,17 +144,17 @@ def score(result: BacktestResult) -> Score:
 
     `10 · evidence · (0.4 · sharpe + 0.2 · calmar + 0.2 · profit + 0.2 · consistency)` where
 
-    - sharpe, calmar and profit are 0.1 + 0.9 · x, with x the Sharpe ratio over 2, the Calmar ratio over 2 and
-      the profit factor − 1, each at most 1; below zero they are 0.1 · exp(x), so that a smaller loss always
-      scores more; without a losing trade profit is 1 where something was won;
+    - sharpe, calmar and profit are 0.1 + 0.9 · x, with x the Sharpe ratio less its standard error over 2, the
+      Calmar ratio over 2 and the profit factor − 1, each at most 1; below zero they are 0.1 · exp(x), so that
+      a smaller loss always scores more; without a losing trade profit is 1 where something was won;
     - consistency is the share of the blocks with a positive Sharpe ratio;
     - evidence is the number of trades over 30, at most 1.
 
-    What does nothing scores 0, what loses in every block less than 0.8, and 8 needs a Sharpe ratio near 2 on
-    solid ground.
+    What does nothing scores 0, what loses in every block less than 0.8, and 8 needs a Sharpe ratio that is
+    near 2 even one standard error lower: a short history cannot score high.
     """
     blocks = block_sharpes(result.equity, result.periods_per_year)
-    return _score(result.metrics, blocks, result.metrics.n_trades)
+    return _score(result.metrics, blocks, result.metrics.n_trades, len(result.index), result.periods_per_year)
 
 
 def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
@@ -149,7 +166,8 @@ def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
             are fewer, so that a search that ends at a strategy which hardly trades earns nothing.
     """
     blocks = [fold.test.metrics.sharpe_ratio or 0.0 for fold in walk.folds]
-    return _score(walk.metrics, blocks, min(walk.metrics.n_trades, whole.metrics.n_trades))
+    trades = min(walk.metrics.n_trades, whole.metrics.n_trades)
+    return _score(walk.metrics, blocks, trades, len(walk.returns), walk.periods_per_year)
 
 
 def folds_held(challenger: Sequence[float], champion: Sequence[float]) -> int:
@@ -158,7 +176,7 @@ def folds_held(challenger: Sequence[float], champion: Sequence[float]) -> int:
 
 
 def allowed_error(side_by_side: int, more_conditions: int) -> float:
-    """The p-value that suffices: 10 % shared by the variants tested, halved for each condition more.
+    """The p-value that suffices: 20 % shared by the variants tested, halved for each condition more.
 
     Args:
         side_by_side: variants tested in the iteration (Bonferroni's correction).

@@ -283,6 +283,7 @@ def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: Opti
     """
     evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
     spec = StrategySpec.model_validate(evidence["spec"])
-    _, problems = read_approval(word, state["proposals"], spec, set(evidence["tried"]), context.language)
+    tried = set(evidence["tried"])
+    _, problems = read_approval(word, state["proposals"], spec, tried, context.language, evidence["grid"])
     if problems:
         raise ThreadxError("bad_word", problems="; ".join(problems))

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from backtest import StrategySpec
 from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
-from nodes.optimization.answering import brains, proposer_answered
+from nodes.optimization.answering import brains, proposer_answered, unfounded_answers
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import backtests_done, whole_history
 from nodes.optimization.lessons import remember
@@ -82,11 +82,12 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "trials": backtests_done(state),
         "history": history,
         "brains": told,
+        "unfounded": unfounded_answers(log.events()),
+        "lessons": remember(runtime.store, state, history),
         "dataset": state["dataset"],
         "settings": settings,
         "spent": dict(sorted(log.log.counted().items())),
     }
-    remember(runtime.store, state, whole_history(log))
     write_text_atomically(log.folder / "report.md", optimization_report(result, Words(context.language)))
     write_text_atomically(log.folder / "result.json", canonical_json(result))
     record(

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from langgraph.runtime import Runtime
 
+from backtest import StrategySpec
 from backtest.score import Acceptance, accept
 from nodes.context import OptimizationContext
+from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import shortened
 from nodes.optimization.preparing import prepare_dossier
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
+from prompts import Language, Words
 
 _OUTCOMES = {"better": "kept_out", "lower_score": "kept_out", "uneven": "uneven", "luck": "luck"}
 
 
+def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: Language) -> str:
+    """The change in words, with the values that its search has found."""
+    searched = CHANGE.validate_python(proposal["change"])
+    if variant is None or variant["figures"] is None or not variant["grid"]:
+        return str(proposal["sentence"])
+    settled = StrategySpec.model_validate(variant["spec"])
+    names = search_grid(StrategySpec.model_validate(proposal["spec"]), searched)
+    if not names:
+        return str(proposal["sentence"])
+    words = Words(language)
+    values = ", ".join(f"{name} = {words.short(present(settled, name))}" for name in sorted(names))
+    return words("optimization.change.found", sentence=proposal["sentence"], values=values)
+
+
 def _trial(
-    proposal: dict[str, Any], verdict: dict[str, Any] | None, variant: dict[str, Any] | None
+    proposal: dict[str, Any],
+    verdict: dict[str, Any] | None,
+    variant: dict[str, Any] | None,
+    language: Language,
 ) -> dict[str, Any]:
     """What became of a proposal, before anything is adopted."""
     figures = variant["figures"] if variant else None
@@ -28,7 +47,7 @@ def _trial(
         "number": proposal["number"],
         "kind": proposal["change"]["kind"],
         "change": proposal["change"],
-        "sentence": proposal["sentence"],
+        "sentence": _told(proposal, variant, language),
         "reason": proposal["reason"],
         "hypothesis": proposal["hypothesis"],
         "hash": proposal["hash"],
@@ -40,6 +59,7 @@ def _trial(
         "score": figures["score"] if figures else None,
         "sharpe_ratio": walked.get("sharpe_ratio"),
         "p_value": variant.get("p_value") if variant else None,
+        "folds_held": None,
         "allowed": None,
     }
 
@@ -75,19 +95,21 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     verdicts = {verdict["proposal"]: verdict for verdict in (state.get("verdicts") if asked else None) or []}
     variants = state.get("variants", {})
     trials = [
-        _trial(proposal, verdicts.get(proposal["number"]), variants.get(proposal["hash"]))
+        _trial(proposal, verdicts.get(proposal["number"]), variants.get(proposal["hash"]), context.language)
         for proposal in state["proposals"]
     ]
     tested = sum(trial["score"] is not None for trial in trials)
     best, adopted = champion, None
-    decisions: dict[str, Any] = {}
     for trial, proposal in zip(trials, state["proposals"], strict=True):
         if trial["score"] is None:
             continue
         variant = variants[trial["hash"]]
         decided = _judged(champion, proposal, variant, tested)
-        decisions[str(trial["number"])] = asdict(decided)
-        trial |= {"outcome": _OUTCOMES[decided.reason], "allowed": round(decided.allowed, 6)}
+        trial |= {
+            "outcome": _OUTCOMES[decided.reason],
+            "folds_held": decided.folds_held,
+            "allowed": round(decided.allowed, 6),
+        }
         if decided.accepted and trial["score"] > best["figures"]["score"]:
             best = {
                 "spec": variant["spec"],
@@ -116,7 +138,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "select",
         iteration=iteration,
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
-        data={**entry, "decisions": decisions, "champion": best["figures"]["hash"]},
+        data={**entry, "champion": best["figures"]["hash"]},
     )
     closed: OptimizationState = {
         **state,

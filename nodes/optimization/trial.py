@@ -75,6 +75,7 @@ def try_strategy(prices: pd.DataFrame, spec: StrategySpec, grid: GridLike, costs
         plateau=True,
         least_trades=LEAST_TRADES,
         settle=True,
+        workers=1,  # variants run side by side: more threads would only wait for each other
     )
     return Trial(walk.spec, walk, run_backtest(prices, walk.spec, costs=costs, fill=fill))
 

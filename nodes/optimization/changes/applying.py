@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from backtest import StrategySpec
-from backtest.tree import Call, Comparison, walk
+from backtest.tree import Call, Comparison, meaning, walk
 from backtest.types import plain
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, same_words
@@ -35,11 +35,17 @@ _CONDITION_FIELDS = ("condition", "entry", "exit")
 
 
 def complexity(spec: StrategySpec) -> int:
-    """How many elementary conditions a strategy has: comparisons and crossings of all entries and exits."""
-    return sum(
-        isinstance(part, Comparison) or (isinstance(part, Call) and part.function in _TESTS)
-        for tree in spec.trees.values()
-        for part in walk(tree)
+    """How many different elementary conditions a strategy has: comparisons and crossings anywhere.
+
+    One that serves twice (the exit of one side as the entry of the other) is no further degree of freedom.
+    """
+    return len(
+        {
+            meaning(part)
+            for tree in spec.trees.values()
+            for part in walk(tree)
+            if isinstance(part, Comparison) or (isinstance(part, Call) and part.function in _TESTS)
+        }
     )
 
 
