@@ -58,11 +58,5 @@ def by_role(request, **answers):
     fields = request.schema["properties"]
     kinds = {"turn": "claims", "verdicts": "verdicts", "analysis": "quality_score", "proposals": "proposals"}
     kind = next(kind for kind, field in kinds.items() if field in fields)
-    given = {
-        "turn": turn(),
-        "verdicts": verdicts(),
-        "analysis": analysis(),
-        "proposals": proposals(),
-        **answers,
-    }
+    usual = {"turn": turn(), "verdicts": verdicts(), "analysis": analysis(), "proposals": proposals()}
     return {**usual, **answers}[kind]
