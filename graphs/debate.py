@@ -31,4 +31,5 @@ builder.add_edge(START, "speak")
 builder.add_conditional_edges("speak", next_speaker)
 builder.add_edge("consensus", END)
 
-graph = builder.compile(name="debate")
+# Without checkpoints of its own: who has spoken is on record, and a debate begun again asks nobody twice.
+graph = builder.compile(checkpointer=False, name="debate")
