@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.compile import kernel
+from backtest.compile import inlined, kernel
 
 Floats = NDArray[np.float64]
 Signals = NDArray[np.uint8]
@@ -76,7 +76,7 @@ METRICS = (
 )
 
 
-@kernel
+@inlined
 def _settle(
     side: int, units: float, cash: float, entry: float, raw: float, impact: float, terms: Terms, ruined: bool
 ) -> tuple[float, float, bool]:
@@ -97,17 +97,22 @@ def _settle(
     return fill, after, False
 
 
-@kernel
+@inlined
 def _ruin(side: int, units: float, cash: float, entry: float, impact: float, terms: Terms) -> float:
-    """The price before slippage at which closing leaves no more than the maintenance margin."""
+    """The price before slippage at which closing leaves no more than the maintenance margin.
+
+    A long that owes nothing but rounding has none.
+    """
     if side > 0:
+        if impact == 0.0 and terms.fixed_fee - cash <= 1e-12 * units * entry:
+            return -np.inf
         fill = (terms.fixed_fee - cash) / (units * (1.0 - terms.fee - terms.maintenance))
         return (fill + impact) / (1.0 - terms.slippage)
     fill = (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee + terms.maintenance))
     return (fill - impact) / (1.0 + terms.slippage)
 
 
-@kernel
+@inlined
 def _borrowed(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> float:
     """Cash after one bar's borrowing; it takes no more than the position is worth at the close."""
     if side > 0 or terms.borrowing == 0.0:
@@ -115,7 +120,7 @@ def _borrowed(side: int, units: float, cash: float, entry: float, close: float, 
     return max(cash - terms.borrowing * units * close, -units * (entry - close))
 
 
-@kernel
+@inlined
 def _fixed_stop(side: int, entry: float, entry_atr: float, ruin: float, setting: Floats) -> tuple[float, int]:
     """The tightest of the stops that do not follow the price, by the formulas of `_tightest_stop`."""
     stop = ruin
@@ -133,7 +138,7 @@ def _fixed_stop(side: int, entry: float, entry_atr: float, ruin: float, setting:
     return stop, reason
 
 
-@kernel
+@inlined
 def _tightest_stop(
     side: int, entry: float, extreme: float, entry_atr: float, ruin: float, setting: Floats
 ) -> tuple[float, int]:
@@ -220,7 +225,7 @@ def _record(
     trades[row, BARS] = held
 
 
-@kernel
+@inlined
 def _nearest_target(side: int, entry: float, entry_atr: float, setting: Floats) -> float:
     """The target nearest to the price; an unreachable level when none is set."""
     target = side * np.inf
@@ -318,6 +323,8 @@ def simulate(
     needs_atr = _needs_atr(setting)
     sized_by_volatility = setting[VOLATILITY] > 0.0
     has_impact = impact.size > 0
+    moves = has_impact or terms.borrowing != 0.0  # whether the price of ruin does
+    trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
     max_bars = int(setting[LONGEST])
     cooldown = int(setting[COOLDOWN])
     cash = terms.capital
@@ -328,6 +335,10 @@ def simulate(
     entry_cash = 0.0
     entry_atr = 0.0
     extreme = 0.0
+    ruin = 0.0
+    stop = 0.0
+    stop_reason = LIQUIDATION
+    target = 0.0
     held = 0
     ready = first
     count = 0
@@ -336,9 +347,10 @@ def simulate(
         # The bar: levels the open has passed, then the stop, then the target.
         if side != 0:
             before = impact[t - 1] if has_impact else 0.0
-            ruin = _ruin(side, units, cash, entry, before, terms)
-            stop, stop_reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
-            target = _nearest_target(side, entry, entry_atr, setting)
+            if moves:
+                ruin = _ruin(side, units, cash, entry, before, terms)
+            if moves or trails or held == 0:
+                stop, stop_reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[t] if side > 0 else high[t]
             best = high[t] if side > 0 else low[t]
             held += 1
@@ -421,7 +433,8 @@ def simulate(
                 after = cash - amount * fill * terms.fee - terms.fixed_fee
                 if want > 0:
                     after -= amount * fill
-                if want * (price - _ruin(want, amount, after, fill, now, terms)) > 0.0:
+                ruin = _ruin(want, amount, after, fill, now, terms)
+                if want * (price - ruin) > 0.0:
                     side = want
                     units = amount
                     entry = fill
@@ -429,6 +442,7 @@ def simulate(
                     entry_cash = cash
                     entry_atr = known
                     extreme = fill
+                    target = _nearest_target(side, entry, entry_atr, setting)
                     held = 0
                     cash = after
         if not ahead:
@@ -665,28 +679,47 @@ def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Fl
 
 
 @kernel
-def cross_words(first: Floats, second: Floats, above: bool, words: Words) -> None:
-    """`previous <=` and now `>` (`above`; else the contrary) as one bit a bar, 64 bars a word, written."""
-    size = first.size
-    carry = np.uint64(0)
+def known_words(values: Floats) -> Words:
+    """Where a series is not NaN, one bit a bar, 64 bars a word."""
+    words = np.zeros((values.size + 63) // 64, dtype=np.uint64)
     for place in range(words.size):
         start = place * 64
-        count = min(64, size - start)
-        now = np.uint64(0)
-        before = np.uint64(0)
-        if above:
-            for bit in range(count):
-                now |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
-                before |= np.uint64(first[start + bit] <= second[start + bit]) << np.uint64(bit)
-        else:
-            for bit in range(count):
-                now |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
-                before |= np.uint64(first[start + bit] >= second[start + bit]) << np.uint64(bit)
-        words[place] = now & ((before << _ONE) | carry)
-        carry = before >> np.uint64(63)
+        word = np.uint64(0)
+        for bit in range(min(64, values.size - start)):
+            word |= np.uint64(values[start + bit] == values[start + bit]) << np.uint64(bit)
+        words[place] = word
+    return words
 
 
 @kernel
+def cross_words(
+    first: Floats, second: Floats, known_first: Words, known_second: Words, above: Words, below: Words
+) -> None:
+    """Crossings of two series as one bit a bar, 64 bars a word, both directions written.
+
+    Above is `previous <=` and now `>`, below the contrary; NaN crosses nothing. What is known and not greater
+    is less or equal, so two comparisons tell all four.
+    """
+    size = first.size
+    was_low = np.uint64(0)
+    was_high = np.uint64(0)
+    for place in range(above.size):
+        start = place * 64
+        over = np.uint64(0)
+        under = np.uint64(0)
+        for bit in range(min(64, size - start)):
+            over |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
+            under |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
+        known = known_first[place] & known_second[place]
+        low = known & ~over
+        high = known & ~under
+        above[place] = over & ((low << _ONE) | was_low)
+        below[place] = under & ((high << _ONE) | was_high)
+        was_low = low >> np.uint64(63)
+        was_high = high >> np.uint64(63)
+
+
+@inlined
 def _next_bit(words: Words, start: int, stop: int) -> int:
     """Index of the first set bit from `start` to `stop`, both included; stop + 1 when there is none."""
     if start > stop:
@@ -704,7 +737,7 @@ def _next_bit(words: Words, start: int, stop: int) -> int:
     return found
 
 
-@kernel
+@inlined
 def _first_touch(
     floor: Floats, ceiling: Floats, blocks: Floats, lower: float, upper: float, start: int, stop: int
 ) -> int:
@@ -856,7 +889,7 @@ def _first_walked_touch(
     return stop + 1, extreme, cash
 
 
-@kernel
+@inlined
 def _mark(
     value: float,
     previous: float,
@@ -875,7 +908,7 @@ def _mark(
     return peak, min(drawdown, value / peak - 1.0), total + change, squares + square, downside
 
 
-@kernel
+@inlined
 def _hold(
     close: Floats,
     blocks: Floats,
@@ -978,7 +1011,7 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
             out[word] &= row[word]
 
 
-@kernel
+@inlined
 def _trade_one(
     open_: Floats,
     high: Floats,
@@ -1011,6 +1044,11 @@ def _trade_one(
     needs_atr = _needs_atr(setting)
     sized_by_volatility = setting[VOLATILITY] > 0.0
     has_impact = impact.size > 0
+    # Where no limit but leverage holds, `_size` is one division.
+    limited = setting[SHARE] > 0.0 or setting[AMOUNT] > 0.0 or setting[RISKED] > 0.0 or setting[WHOLE] > 0.0
+    all_in = not (limited or sized_by_volatility or has_impact or terms.fixed_fee > 0.0)
+    leverage = setting[LEVERAGE]
+    levered = 1.0 + leverage * terms.fee
     trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
     recording = trades.shape[0] > 0
 
@@ -1053,10 +1091,13 @@ def _trade_one(
         now = impact[t] if has_impact else 0.0
         entry = price * (1.0 + side * terms.slippage) + side * now
         entry_atr = atr[t] if needs_atr else 0.0
-        units = 0.0
-        if entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
+        if all_in and not np.isnan(entry_atr):
+            units = leverage * cash / (entry * levered)
+        elif entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
             spread = volatility[t] if sized_by_volatility else 0.0
             units = _size(side, entry, cash, entry_atr, spread, setting, terms)
+        else:
+            units = 0.0
         if units <= 0.0:
             t += 1
             continue
@@ -1086,8 +1127,9 @@ def _trade_one(
             end = min(end, timed_out)
         extreme = entry
         target = _nearest_target(side, entry, entry_atr, setting)
+        walks = has_impact or (side < 0 and terms.borrowing != 0.0)
         touched_cash = cash
-        if has_impact or (side < 0 and terms.borrowing != 0.0):
+        if walks:
             touched, extreme, touched_cash = _first_walked_touch(
                 close, high, low, floor, ceiling, impact, side, units, cash, entry, entry_atr, target,
                 setting, terms, exposed_from, end,
@@ -1107,7 +1149,8 @@ def _trade_one(
         paid = 0.0
         if touched <= end:
             paid = impact[touched - 1] if has_impact else 0.0
-            ruin = _ruin(side, units, touched_cash, entry, paid, terms)
+            if walks:
+                ruin = _ruin(side, units, touched_cash, entry, paid, terms)
             stop, reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[touched] if side > 0 else high[touched]
             if side * (open_[touched] - stop) <= 0.0:

@@ -32,12 +32,11 @@ def whole_result(result: BacktestResult, found: dict[str, Any], about: dict[str,
             "trades": _rows(result.trades),
             "equity": {
                 "time": [moment.isoformat() for moment in equity.index],
-                "value": [float(value) for value in equity],
+                "value": result.equity_values.tolist(),
             },
         },
         ensure_ascii=False,
         sort_keys=True,
-        indent=2,
         allow_nan=False,
     )
 
@@ -101,6 +100,8 @@ def command(words: Words) -> click.Command:
                 ],
                 caption=spec.describe(),
             )
-        options.write_json(whole_result(result, found, about), json_path)
+        # Every bar as text is many times the size of the prices: made for those who ask.
+        if json_path is not None:
+            options.write_json(whole_result(result, found, about), json_path)
 
     return backtest

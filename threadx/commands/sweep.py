@@ -13,6 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from backtest import RequestError, SweepFile, sweep_to_parquet
+from backtest.batch import SIDE_AXIS
 from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
@@ -27,7 +28,7 @@ SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_tra
 
 
 def grid_values(text: str) -> tuple[str, Any]:
-    """`fast_period=3:31` or `slow_period=20:201:5` (the end excluded, as in Python), or `adx=20,25,none`.
+    """`fast_period=3:31`, `slow_period=20:201:5` (end excluded, as in Python), `adx=20,25,none`, `side=long`.
 
     Raises:
         ThreadxError: `bad_grid`.
@@ -37,6 +38,8 @@ def grid_values(text: str) -> tuple[str, Any]:
     try:
         if not equals or not name.strip():
             raise ValueError(text)
+        if name.strip().lower() == SIDE_AXIS:
+            return SIDE_AXIS, [one.strip().lower() for one in words.split(",")]
         if ":" not in words:
             return name.strip(), [
                 None if one.strip().lower() in ("none", "off") else plain(float(one))
