@@ -28,8 +28,9 @@ _NANO = 10**9
 _DAY = 86_400 * _NANO
 _WEEK = 7 * _DAY
 _MONTH = 28 * _DAY
-# A slot of the week is in use if it has a bar in more than a third of the weeks.
+# A slot of the week is in use if it has a bar in more than a third of the weeks that have any.
 _IN_USE = 3.0
+_WEEKS_KNOWN = 3
 _MOSTLY = 0.95
 
 
@@ -95,10 +96,24 @@ class Beat:
         return wall
 
     @cached_property
+    def _moments(self) -> Integers:
+        """When bars begin, in nanoseconds: days by the wall's clock, for one lasts 23 hours in spring."""
+        return self._wall if self.step >= _DAY and self.index.tz is not None else self._stamps
+
+    def _skips(self) -> list[int]:
+        """Rows behind which a bar or more would fit."""
+        found: list[int] = np.flatnonzero(np.diff(self._moments) >= 2 * self.step).tolist()
+        return found
+
+    def _between(self, place: int) -> int:
+        """Bars that would fit behind the one at `place`, at any hour."""
+        return int((self._moments[place + 1] - self._moments[place]) // self.step) - 1
+
+    @cached_property
     def _usual(self) -> NDArray[np.bool_] | None:
         """Which slots of the week have bars; None where practically all have, or too little is known."""
-        weeks = (self._stamps[-1] - self._stamps[0]) / _WEEK
-        if weeks < 2.0 or self._slots <= 1 or _WEEK % self.step:
+        weeks = np.unique((self._wall + 3 * _DAY) // _WEEK).size
+        if weeks < _WEEKS_KNOWN or self._slots <= 1 or _WEEK % self.step:
             return None
         counts = np.bincount(self._slot(self._wall), minlength=self._slots)
         usual: NDArray[np.bool_] = counts > weeks / _IN_USE
@@ -115,7 +130,7 @@ class Beat:
         if not self._slots:
             return ()
         found = []
-        for place in np.flatnonzero(np.diff(self._stamps) >= 2 * self.step).tolist():
+        for place in self._skips():
             missing = self._missing(place)
             if missing > 0:
                 found.append(Gap(after=self.index[place], before=self.index[place + 1], missing=missing))
@@ -123,7 +138,7 @@ class Beat:
 
     def _missing(self, place: int) -> int:
         """Bars missing behind the bar at `place`, without laying them out: a gap may last for centuries."""
-        between = int((self._stamps[place + 1] - self._stamps[place]) // self.step) - 1
+        between = self._between(place)
         if self._usual is None:
             return between
         weeks, rest = divmod(between, self._slots)
@@ -133,13 +148,13 @@ class Beat:
         """Where the next `count` bars behind the one at `place` would stand."""
         steps = self.step * np.arange(1, count + 1)
         zone = self.index.tz
-        if self.step < _DAY or zone is None:
-            times = pd.DatetimeIndex((self._stamps[place] + steps).astype("datetime64[ns]"))
-            return times if zone is None else times.tz_localize("UTC").tz_convert(zone)
-        # Whole days begin at the same hour on the wall's clock, whatever daylight saving does to it.
-        wall = pd.DatetimeIndex((self._wall[place] + steps).astype("datetime64[ns]"))
+        times = pd.DatetimeIndex((self._moments[place] + steps).astype("datetime64[ns]"))
+        if zone is None:
+            return times
+        if self._moments is self._stamps:
+            return times.tz_localize("UTC").tz_convert(zone)
         first = np.ones(count, dtype=bool)
-        return wall.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+        return times.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
 
     def _at_usual_times(self, place: int, count: int) -> pd.DatetimeIndex:
         times = self._times(place, count)
@@ -154,9 +169,8 @@ class Beat:
         """
         rows: list[Integers] = []
         times: list[pd.DatetimeIndex] = []
-        for place in np.flatnonzero(np.diff(self._stamps) >= 2 * self.step).tolist():
-            between = int((self._stamps[place + 1] - self._stamps[place]) // self.step) - 1
-            found = self._at_usual_times(place, between)
+        for place in self._skips():
+            found = self._at_usual_times(place, self._between(place))
             found = found[found < self.index[place + 1]]
             rows.append(np.full(len(found), place, dtype=np.int64))
             times.append(found.as_unit(self.index.unit))

@@ -22,7 +22,7 @@ TIME_NAMES = ("timestamp", "time", "date", "datetime", "open_time")
 # Vendors adjust each price on its own and round: a close may stick out of the bar by the last digits.
 ROUNDING = 1e-9
 
-# Nanoseconds since 1970 fit into 64 bits between these years; numbers closer than this are of one unit.
+# Nanoseconds since 1970 fit into 64 bits between these years; epochs less than this apart are of one unit.
 EARLIEST, LATEST = 1678, 2261
 _ANOTHER_UNIT = 100.0
 _UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
@@ -70,10 +70,9 @@ def _epochs(series: pd.Series) -> pd.DatetimeIndex:
     if (far := size >= 2.0**63).any():
         _refuse("bad_time", int(far.argmax()), None, value=f"{numbers[far.argmax()]:g}")
     units = np.searchsorted([limit for limit, _ in _UNITS], size, side="right")
-    # Small numbers may be early times of any unit: only a jump in size gives a second unit away.
-    jumps = (np.diff(units) != 0) & (
-        np.maximum(size[1:], size[:-1]) >= _ANOTHER_UNIT * np.maximum(1e8, np.minimum(size[1:], size[:-1]))
-    )
+    # Small numbers may be early times of any unit; a jump between plausible times gives a second one away.
+    small, large = np.minimum(size[1:], size[:-1]), np.maximum(size[1:], size[:-1])
+    jumps = (np.diff(units) != 0) & (small >= 1e8) & (large >= _ANOTHER_UNIT * small)
     if jumps.any():
         row = int(jumps.argmax()) + 1
         _refuse("mixed_epochs", row, None, value=f"{numbers[row]:.0f}", before=f"{numbers[row - 1]:.0f}")
