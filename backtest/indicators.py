@@ -169,7 +169,8 @@ def convergence_divergence(
 ) -> tuple[Floats, Floats, Floats]:
     """MACD line, signal and histogram, all from bar slow + signal - 2 on.
 
-    As in TA-Lib the fast average is seeded with the `fast` values that end where the slow one is seeded.
+    As in TA-Lib the fast average is seeded with the `fast` values that end where the slow one is seeded. Both
+    are kept as distances from a price, for their difference has no more digits than they have.
     """
     size = values.size
     line = np.full(size, np.nan)
@@ -182,6 +183,7 @@ def convergence_divergence(
     slow_average = 0.0
     average = 0.0
     total = 0.0
+    anchor = 0.0
     count = 0
     for t in range(size):
         value = values[t]
@@ -192,18 +194,19 @@ def convergence_divergence(
         if count < slow:
             continue
         if count == slow:
+            anchor = value
             slow_total = 0.0
             for back in range(t - slow + 1, t + 1):
-                slow_total += values[back]
+                slow_total += values[back] - anchor
             fast_total = 0.0
             for back in range(t - fast + 1, t + 1):
-                fast_total += values[back]
+                fast_total += values[back] - anchor
             slow_average = slow_total / slow
             fast_average = fast_total / fast
             total = 0.0
         else:
-            slow_average += slow_weight * (value - slow_average)
-            fast_average += fast_weight * (value - fast_average)
+            slow_average += slow_weight * (value - anchor - slow_average)
+            fast_average += fast_weight * (value - anchor - fast_average)
         gap = fast_average - slow_average
         ready = count - slow + 1
         if ready < signal:
