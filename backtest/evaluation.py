@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from backtest.clock import Clock
 from backtest.errors import PriceError, RequestError
 from backtest.extended import compute
-from backtest.functions import FUNCTIONS, lag_bars, periods, reads_volume, warm_up
+from backtest.functions import lag_bars, periods, reads_volume, warm_up
 from backtest.indicators import (
     average_true_range,
     convergence_divergence,
@@ -339,12 +339,6 @@ class IndicatorBank:
         for place, tree in conditions.items():
             codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])
         return codes
-
-    def prepare(self, node: Node) -> None:
-        """Compute every indicator below a bound tree that is not in the bank yet."""
-        for part in walk(node):
-            if isinstance(part, Call) and not FUNCTIONS[part.function].condition:
-                self.call(part)
 
 
 def known_volume(values: Floats) -> None:
