@@ -104,6 +104,41 @@ def moving_mean(values: Floats, period: int) -> Floats:
 
 
 @kernel
+def distance_from_mean(values: Floats, period: int) -> Floats:
+    """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
+    size = values.size
+    out = np.full(size, np.nan)
+    anchor = 0.0
+    total = 0.0
+    count = 0
+    since = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            continue
+        if count == 0:
+            anchor = value
+            total = 0.0
+            since = 0
+        if count == period:
+            total -= values[t - period] - anchor
+        else:
+            count += 1
+        total += value - anchor
+        since += 1
+        if count == period:
+            if since >= period:
+                anchor = value
+                total = 0.0
+                since = 0
+                for back in range(t - period + 1, t + 1):
+                    total += values[back] - anchor
+            out[t] = value - anchor - total / period
+    return out
+
+
+@kernel
 def exponential_average(values: Floats, period: int) -> Floats:
     """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values."""
     size = values.size

@@ -31,7 +31,7 @@ def commodity_channel(values: Floats, mean: Floats, period: int) -> Floats:
     """Lambert's CCI: distance from the mean in units of 0.015 mean absolute deviations; 0 without any.
 
     Args:
-        values: typical prices.
+        values: typical prices, or their distances from any price.
         mean: their simple average of the last `period` bars.
         period: bars; the cost grows with it: each bar's mean is another, and sums of parts of a window that
             are carried from bar to bar lose digits for good.

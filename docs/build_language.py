@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,22 +208,21 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
+def _between(words: str, marks: re.Match[str]) -> str:
+    return f"{marks[1]}\n{words}\n\n{marks[2]}"
+
+
 def built(page: str) -> str:
     """The page with every block as the code has it now.
 
     Raises:
-        ValueError: a block's place is not in the page.
+        ValueError: a block's place is not in the page, or twice.
     """
     for name, block in BLOCKS.items():
-        found = re.subn(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-            lambda match, block=block: f"{match[1]}\n{block()}\n\n{match[2]}",
-            page,
-            flags=re.DOTALL,
-        )
-        if found[1] != 1:
-            raise ValueError(f"{name}: {found[1]} places in {PAGE.name}")
-        page = found[0]
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if len(place.findall(page)) != 1:
+            raise ValueError(f"{PAGE.name} has no place, or several, for {name}")
+        page = place.sub(partial(_between, block()), page)
     return page
 
 
