@@ -1,8 +1,8 @@
 """A slow simulator in plain Python, written from the documented rules and not from the kernels.
 
-It keeps positions as dictionaries, lists every level that may close one and every limit of a position's size, and lets
-the rules choose. It also notes which limit bound each entry and why an entry was refused, so that a test can
-show that every rule was met.
+It keeps positions as dictionaries, lists every level that may close one and every limit of a position's size,
+and lets the rules choose. It also notes which limit bound each entry and why an entry was refused, so that a
+test can show that every rule was met.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class Account:
         share = self.terms.slippage + self.terms.spread / 2
         return (fill - impact) / (1 + share) if buys else (fill + impact) / (1 - share)
 
-    def limits(self, side: str, price: float, atr: float | None, volatility: float | None) -> dict[str, float]:
+    def limits(
+        self, side: str, price: float, atr: float | None, volatility: float | None
+    ) -> dict[str, float]:
         """Units that each limit allows at a fill price."""
         terms = self.terms
         room = self.cash - terms.fixed_fee
@@ -122,8 +124,7 @@ class Account:
             found["amount"] = terms.amount / price
         if terms.risk_pct:
             distances = {
-                name: abs(price - level)
-                for name, level in self.first_stops(side, price, atr).items()
+                name: abs(price - level) for name, level in self.first_stops(side, price, atr).items()
             }
             nearest = min(distances, key=lambda name: distances[name])
             if distances[nearest] > 0:
@@ -198,8 +199,8 @@ class Account:
             "extreme": paid,
             "bars": 0,
         }
-        ruin = self.unmoved(self.ruin(terms.maintenance), side == "short", impact)
-        if price <= ruin if side == "long" else price >= ruin:
+        ruin = self.liquidation(impact)
+        if ruin is not None and (price <= ruin if side == "long" else price >= ruin):
             self.met["refused: liquidated at once"] += 1
             self.cash, self.position = before, None
             return
@@ -217,11 +218,20 @@ class Account:
             held["units"] * (1 + terms.fee + margin)
         )
 
+    def liquidation(self, impact: float) -> float | None:
+        """The price, before costs, at which the position is liquidated; None where a long cannot be."""
+        held = self.position
+        assert held is not None
+        fill = self.ruin(self.terms.maintenance)
+        if held["side"] == "long" and fill < -1e-12 * held["price"]:
+            return None
+        return self.unmoved(fill, held["side"] == "short", impact)
+
     def leave(self, bar: int, price: float, reason: str, impact: float, cause: str | None = None) -> None:
         held, terms = self.position, self.terms
         assert held is not None
         rising = held["side"] == "long"
-        got = self.moved(price, not rising, impact)
+        got = max(0.0, self.moved(price, not rising, impact))
         received = held["units"] * (got if rising else held["price"] - got)
         left = self.cash + received - held["units"] * got * terms.fee - terms.fixed_fee
         at_the_level = reason == "liquidation" and not terms.maintenance
@@ -229,17 +239,23 @@ class Account:
             if reason != "liquidation":
                 self.met[f"lost by {reason}"] += 1
             got, left, reason = self.ruin(0.0), 0.0, "liquidation"
-        self.met[f"{held['side']} {reason}"] += 1
         if cause:
             self.met[f"cause: {cause}"] += 1
         self.cash = left
+        self.close_out(bar, got, reason)
+
+    def close_out(self, bar: int, price: float, reason: str) -> None:
+        """Write down the trade; the cash is what it left."""
+        held = self.position
+        assert held is not None
+        self.met[f"{held['side']} {reason}"] += 1
         self.trades.append(
             {
                 "side": held["side"],
                 "entry_bar": held["bar"],
                 "entry_price": held["price"],
                 "exit_bar": bar,
-                "exit_price": got,
+                "exit_price": price,
                 "size": held["units"],
                 "pnl": self.cash - held["before"],
                 "exit_reason": reason,
@@ -268,9 +284,12 @@ class Account:
             level = extreme + away * extreme * terms.trailing_pct / 100
             found.append((level, 2, "trailing_stop", "trailing_pct"))
         if terms.trailing_atr:
-            found.append((extreme + away * terms.trailing_atr * held["atr"], 2, "trailing_stop", "trailing_atr"))
-        level = self.unmoved(self.ruin(terms.maintenance), not rising, impact)
-        found.append((level, 1, "liquidation", "liquidation"))
+            found.append(
+                (extreme + away * terms.trailing_atr * held["atr"], 2, "trailing_stop", "trailing_atr")
+            )
+        ruin = self.liquidation(impact)
+        if ruin is not None:
+            found.append((ruin, 1, "liquidation", "liquidation"))
         return found
 
     def targets(self) -> list[tuple[float, str]]:
@@ -291,13 +310,13 @@ class Account:
         held["bars"] += 1
         rising = held["side"] == "long"
         # The tightest stop is the highest for a long position, the lowest for a short one.
-        stop = min(self.stops(impact), key=lambda one: (-one[0] if rising else one[0], one[1]))
+        stop = min(self.stops(impact), key=lambda one: (-one[0] if rising else one[0], one[1]), default=None)
         target = min(self.targets(), key=lambda one: one[0] if rising else -one[0], default=None)
-        if opening <= stop[0] if rising else opening >= stop[0]:
+        if stop and (opening <= stop[0] if rising else opening >= stop[0]):
             return self.leave(bar, opening, stop[2], impact, f"gap through {stop[3]}")
         if target and (opening >= target[0] if rising else opening <= target[0]):
             return self.leave(bar, opening, "target", impact, f"gap through {target[1]}")
-        if low <= stop[0] if rising else high >= stop[0]:
+        if stop and (low <= stop[0] if rising else high >= stop[0]):
             if target and (high >= target[0] if rising else low <= target[0]):
                 self.met["stop and target in one bar"] += 1
             return self.leave(bar, stop[0], stop[2], impact, stop[3])
@@ -306,7 +325,7 @@ class Account:
         held["extreme"] = max(held["extreme"], high) if rising else min(held["extreme"], low)
         return None
 
-    def pay_for_borrowing(self, close: float) -> None:
+    def pay_for_borrowing(self, bar: int, close: float) -> None:
         """What a short owes for a bar at whose close it is still open."""
         held, terms = self.position, self.terms
         if held is None or held["side"] == "long" or not held["bars"] or not terms.borrowing:
@@ -314,10 +333,12 @@ class Account:
         due = terms.borrowing * held["units"] * close
         worth = self.value(close)
         self.met["borrowing"] += 1
-        if due > worth:
-            self.met["borrowing takes all"] += 1
-            due = worth
-        self.cash -= due
+        if due < worth:
+            self.cash -= due
+            return
+        self.met["borrowing takes all"] += 1
+        self.cash = 0.0
+        self.close_out(bar, close, "liquidation")
 
 
 def decide(account: Account, asked: set[str]) -> tuple[str | None, str | None]:
@@ -372,7 +393,7 @@ def trade(bars: list[Bar], asked: list[set[str]], terms: Terms) -> tuple[Account
             waiting = (None, None)
         if account.position:
             account.live_through(bar, opening, high, low, before or 0.0)
-        account.pay_for_borrowing(close)
+        account.pay_for_borrowing(bar, close)
         reason, side = decide(account, asked[bar])
         if bar == final:
             side = None
@@ -415,7 +436,7 @@ def figures(
     losses = -math.fsum(one for one in profits if one < 0)
     some = len(trades) or None
     return {
-        "sharpe_ratio": mean / deviation * year if deviation else None,
+        "sharpe_ratio": mean / deviation * year if deviation and deviation > 1e-12 * abs(mean) else None,
         "sortino_ratio": mean / downside * year if downside else None,
         "calmar_ratio": cagr / -drawdown if drawdown else None,
         "max_drawdown": drawdown,

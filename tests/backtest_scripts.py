@@ -1,4 +1,4 @@
-"""Strategies whose signals are written down bar by bar, and what they did in a form that is easy to compare."""
+"""Strategies whose signals are written down bar by bar, and their trades as rows to compare."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def frame(bars: Sequence[tuple[float, ...]], signals: Sequence[int]) -> pd.DataF
     return table
 
 
-def scripted(
-    risk: Mapping[str, Any] | None = None, sizing: Mapping[str, Any] | None = None
-) -> StrategySpec:
+def scripted(risk: Mapping[str, Any] | None = None, sizing: Mapping[str, Any] | None = None) -> StrategySpec:
     return StrategySpec(name="scripted", risk=risk or {}, sizing=sizing or {}, **CONDITIONS)
 
 
