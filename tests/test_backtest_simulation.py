@@ -610,6 +610,16 @@ CASES = [
         final=10_000 / 101 * 109,
     ),
     Case(
+        # Bought at 101, the stop 5 % below it at 95.95; the range of the bar that falls to 80 is not known yet.
+        name="slippage by ATR of a stop within a bar is that of the bar before",
+        bars=[(100, 101, 99, 100)] * 16 + [(100, 100, 80, 81), flat(81)],
+        signals=[0] * 14 + [1, 0, 0, 0],
+        trades=[("long", 15, 101.0, 16, 94.95, "stop", 2)],
+        risk={"stop_loss_pct": 5.0},
+        costs={"slippage_atr": 0.5},
+        final=10_000 / 101 * 94.95,
+    ),
+    Case(
         # With fills at the close the bar's own range is known: (13 × 2 + 30) / 14 = 4, half of it 2.
         name="slippage by ATR of a fill at the close counts that bar",
         bars=[(100, 101, 99, 100)] * 16 + [(110, 130, 100, 110), flat(110)],
@@ -638,6 +648,24 @@ CASES = [
         sizing={"equity_pct": 25.0},
         sizes=[25.0],
         final=10_250.0,
+    ),
+    Case(
+        name="a share above 100 % is the account, as long as there is no leverage",
+        bars=[flat(100), flat(100), flat(110)],
+        signals=[1, 0, 0],
+        trades=[("long", 1, 100.0, 2, 110.0, "end_of_data", 2)],
+        sizing={"equity_pct": 250.0},
+        sizes=[100.0],
+        final=11_000.0,
+    ),
+    Case(
+        name="a share above 100 % with leverage",
+        bars=[flat(100), flat(100), flat(110)],
+        signals=[1, 0, 0],
+        trades=[("long", 1, 100.0, 2, 110.0, "end_of_data", 2)],
+        sizing={"equity_pct": 250.0, "leverage": 3.0},
+        sizes=[250.0],
+        final=12_500.0,
     ),
     Case(
         # 0.5 × 10 000 / (100 × (1 + 0.5 × 1 %)): 4 975.12, half of the 9 950.25 that the fee leaves.
@@ -669,6 +697,17 @@ CASES = [
         sizing={"fixed_amount": 700.0},
         sizes=[7.0],
         final=9_930.0,
+    ),
+    Case(
+        # 7 units whatever the fee: 70 less 7 less 7.70.
+        name="the fee of a fixed amount comes on top",
+        bars=[flat(100), flat(100), flat(110)],
+        signals=[1, 0, 0],
+        trades=[("long", 1, 100.0, 2, 110.0, "end_of_data", 2)],
+        sizing={"fixed_amount": 700.0},
+        costs={"fee_bps": 100.0},
+        sizes=[7.0],
+        final=10_055.3,
     ),
     Case(
         name="a fixed amount above the account is cut to the account",
