@@ -610,7 +610,7 @@ CASES = [
         final=10_000 / 101 * 109,
     ),
     Case(
-        # Bought at 101, the stop 5 % below it at 95.95; the range of the bar that falls to 80 is not known yet.
+        # Bought at 101, the stop 5 % below it at 95.95; the range of the bar that falls to 80 counts later.
         name="slippage by ATR of a stop within a bar is that of the bar before",
         bars=[(100, 101, 99, 100)] * 16 + [(100, 100, 80, 81), flat(81)],
         signals=[0] * 14 + [1, 0, 0, 0],
