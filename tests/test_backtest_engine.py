@@ -19,7 +19,6 @@ from backtest import (
     sweep,
     validate_prices,
 )
-from backtest.types import Risk
 from prompts import text
 
 COSTS = Costs(fee_bps=10, slippage_bps=2)
@@ -181,77 +180,6 @@ def test_a_sweep_of_the_language_equals_backtests() -> None:
             params={"n": row["n"], "floor": row["floor"]}, risk={"atr_period": row["atr_period"]}
         )
         assert run_backtest(df, one, costs=COSTS).metrics.total_return == row["total_return"]
-
-
-SETTING_GRIDS: dict[str, tuple[dict[str, list[Any]], dict[str, int]]] = {
-    "shares and amounts": (
-        {
-            "equity_pct": [None, 30, 250],
-            "fixed_amount": [None, 3_000],
-            "leverage": [1, 4],
-            "whole_units": [False, True],
-        },
-        {},
-    ),
-    # Half of the grid is sized by risk, a quarter of that has no stop.
-    "risk, and stops that may be off": (
-        {
-            "risk_per_trade_pct": [None, 0.5],
-            "stop_loss_pct": [None, 2.0],
-            "trailing_stop_atr": [None, 1.5],
-            "atr_period": [7, 14],
-        },
-        {"risk_without_stop": 2},
-    ),
-    "volatility, break-even and cool-down": (
-        {
-            "volatility_target_pct": [None, 30],
-            "volatility_period": [5, 20, 900],
-            "break_even_pct": [None, 1.5],
-            "cooldown_bars": [None, 4],
-        },
-        {"not_enough_bars": 4},
-    ),
-}
-EVERY_COST = Costs(
-    fee_bps=5,
-    fee_fixed=2,
-    slippage_bps=1,
-    slippage_atr=0.05,
-    spread_bps=3,
-    borrow_bps_per_bar=0.5,
-    maintenance_margin_pct=2,
-)
-
-
-@pytest.mark.parametrize("fill", ["next_open", "close"])
-@pytest.mark.parametrize("name", SETTING_GRIDS)
-def test_a_sweep_over_settings_equals_backtests(name: str, fill: Any) -> None:
-    df = market(500)
-    spec = StrategySpec.preset("ma_crossover", fast_period=4, slow_period=11).evolve(
-        entry_short="crosses_below(sma(close, fast_period), sma(close, slow_period))"
-    )
-    grid, dropped = SETTING_GRIDS[name]
-    table = sweep(df, spec, grid, EVERY_COST, fill)
-    assert table.attrs["dropped_by"] == dropped
-    assert len(table) == np.prod([len(values) for values in grid.values()]) - sum(dropped.values())
-    assert table["total_return"].nunique() > 4
-    for row in table.to_dict("records"):
-        chosen = {key: None if pd.isna(row[key]) else row[key] for key in grid}
-        risk = {key: value for key, value in chosen.items() if key in Risk.model_fields}
-        sizing = {key: value for key, value in chosen.items() if key not in risk}
-        wanted = run_backtest(df, spec.evolve(risk=risk, sizing=sizing), EVERY_COST, fill).metrics.to_dict()
-        assert {key: None if pd.isna(row[key]) else row[key] for key in wanted} == wanted
-
-
-def test_a_strategy_s_own_risk_is_dropped_where_the_grid_takes_its_stop_away() -> None:
-    spec = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0, risk_per_trade_pct=1.0)
-    table = sweep(market(300), spec, {"stop_loss_pct": [None, 1.0, 3.0]})
-    assert table["stop_loss_pct"].tolist() == [1.0, 3.0]
-    assert table.attrs["dropped_by"] == {"risk_without_stop": 1}
-    with pytest.raises(BacktestError) as caught:
-        sweep(market(300), spec, {"stop_loss_pct": [None]})
-    assert caught.value.code == "empty_grid"
 
 
 def test_periods_longer_than_the_data_are_dropped_and_counted() -> None:
