@@ -20,15 +20,38 @@ from backtest.compile import kernel
 Floats = NDArray[np.float64]
 
 
+# Below this share of the largest sum since the last anchor a variance is not told by a difference of sums.
+_LOST_DIGITS = 1e-5
+
+
+@kernel
+def _variance(values: Floats, stop: int, period: int) -> float:
+    """Population variance of the `period` values up to `stop`, in two passes; 0 where all are equal."""
+    anchor = values[stop]
+    total = 0.0
+    for t in range(stop - period + 1, stop + 1):
+        total += values[t] - anchor
+    centre = anchor + total / period
+    squares = 0.0
+    for t in range(stop - period + 1, stop + 1):
+        squares += (values[t] - centre) ** 2
+    return squares / period
+
+
 @kernel
 def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
-    """Simple moving average and population standard deviation of the last `period` bars, O(bars)."""
+    """Simple moving average and population standard deviation of the last `period` bars, O(bars).
+
+    Running sums from an anchor among the values; a window that a spike has just left, or beside which the
+    anchor lies far away, is summed anew.
+    """
     size = values.size
     mean = np.full(size, np.nan)
     deviation = np.full(size, np.nan)
     anchor = 0.0
     total = 0.0
     squares = 0.0
+    largest = 0.0
     count = 0
     since = 0
     for t in range(size):
@@ -40,6 +63,7 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
             anchor = value
             total = 0.0
             squares = 0.0
+            largest = 0.0
             since = 0
         if count == period:
             old = values[t - period] - anchor
@@ -50,6 +74,7 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
         new = value - anchor
         total += new
         squares += new * new
+        largest = max(largest, squares)
         since += 1
         if count == period:
             if since >= period:
@@ -61,8 +86,11 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
                     gap = values[back] - anchor
                     total += gap
                     squares += gap * gap
+                largest = squares
             centre = total / period
             variance = squares / period - centre * centre
+            if variance * period < _LOST_DIGITS * largest:
+                variance = _variance(values, t, period)
             mean[t] = anchor + centre
             deviation[t] = np.sqrt(variance) if variance > 0.0 else 0.0
     return mean, deviation

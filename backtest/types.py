@@ -112,7 +112,8 @@ class Costs(Strict):
             fill; no position is opened before there is one.
         spread_bps: between bid and ask; each fill pays half of it.
         borrow_bps_per_bar: of a short's market value, paid at the close of each bar it is exposed to and
-            survives: borrowing or funding; negative is received. It never takes more than the account holds.
+            survives: borrowing or funding; negative is received. Where it takes all the account is worth, the
+            position is liquidated at that close.
         maintenance_margin_pct: share of a position's market value that the account must keep; below it the
             position is liquidated. 0 liquidates where the account is lost.
     """

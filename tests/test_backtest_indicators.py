@@ -134,6 +134,20 @@ def test_deviation_against_two_passes(scale: float, offset: float, period: int) 
     )
 
 
+@pytest.mark.parametrize("height", [1.1, 50.0, 1e6])
+@pytest.mark.parametrize("period", [3, 20])
+def test_deviation_keeps_its_digits_beside_a_spike(height: float, period: int) -> None:
+    """A bad tick must not blur the windows that it has just left."""
+    close = walk_of(1.0).close[:200].copy()
+    close[90] *= height
+    close[120:] = close[119]
+    found = series(f"stddev(close, {period})", PriceArrays(close, close, close, close, close))
+    windows = np.lib.stride_tricks.sliding_window_view(close, period)
+    wanted = (windows - windows[:, -1:]).std(axis=1)
+    np.testing.assert_allclose(found[period - 1 :], wanted, rtol=1e-9)
+    assert (found[119 + period :] == 0.0).all()
+
+
 @pytest.mark.parametrize("price", [100.0, 1e-6, 1e8, 0.1])
 @pytest.mark.parametrize("expression", [name for name in TALIB if "volume" not in name])
 def test_constant_series(expression: str, price: float) -> None:
