@@ -429,6 +429,8 @@ def parse(expression: str, names: Collection[str] = (), *, entry: bool = True) -
 def canonical_expression(expression: str, names: Collection[str] = ()) -> str:
     """A condition printed canonically: lower case, all arguments, as few parentheses as reading allows.
 
+    The language is described in `docs/language.md`.
+
     Args:
         expression: the condition as written.
         names: the parameters it may use.

@@ -92,6 +92,9 @@ def quality_report(df: pd.DataFrame) -> QualityReport:
     Args:
         df: prices, as `backtest.validate_prices` takes them.
 
+    Returns:
+        Counts of bars, and each gap and outlier in order of time; changes are fractions.
+
     Raises:
         PriceError: the prices are refused.
     """
