@@ -436,7 +436,7 @@ class Batch:
         signals = self.market.bank.signals(
             {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
         )
-        equity, trades = self.market.buffers()
+        equity, trades = self.market.buffers(signals)
         count = self.market.simulate(signals, risk, sizing, equity, trades)
         terms = self.market.terms
         measure(equity, terms.capital, trades, count, terms.periods_per_year, out)

@@ -102,20 +102,24 @@ def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
     raise PriceError("missing_time", known=", ".join(TIME_NAMES))
 
 
-def _check_order(index: pd.DatetimeIndex, prices: pd.DataFrame) -> None:
+def _check_order(index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str]) -> None:
     """Refuse times that are missing, out of range, out of order or twice there.
 
     Args:
         index: the times.
-        prices: the table, to tell a bar given twice from two bars of one name.
+        df: the table, to tell a bar given twice from two bars of one name.
+        names: of its columns.
     """
     if index.hasnans:
         _refuse("bad_time", int(index.isna().argmax()), None, value="NaT")
-    years = index.year.to_numpy()
+    ordered = bool(index.is_monotonic_increasing and index.is_unique)
+    # In order, the first and the last tell about all of them.
+    rows = np.array([0, len(index) - 1]) if ordered else np.arange(len(index))
+    years = index[rows].year.to_numpy()
     if (far := (years < EARLIEST) | (years > LATEST)).any():
-        row = int(far.argmax())
+        row = int(rows[far.argmax()])
         _refuse("bad_time", row, None, value=str(index[row])[:40])
-    if index.is_monotonic_increasing and index.is_unique:
+    if ordered:
         return
     steps = np.diff(index.asi8)
     hour = _HOUR // pd.Timedelta(1, unit=index.unit)
@@ -127,7 +131,8 @@ def _check_order(index: pd.DatetimeIndex, prices: pd.DataFrame) -> None:
         # sorted, or with bars of an hour, two different bars have one name. The same bar twice is a mere
         # duplicate.
         row = int((back | twice).argmax()) + 1
-        if back.any() or not prices.iloc[row].equals(prices.iloc[row - 1]):
+        prices = df.iloc[[row - 1, row], [names.index(name) for name in COLUMNS if name in names]]
+        if back.any() or not prices.iloc[1].equals(prices.iloc[0]):
             begin = index[row].floor("h")
             _refuse(
                 "clock_went_back", row, index, begin=f"{begin:%Y-%m-%d %H:%M}", end=f"{begin + _HOUR:%H:%M}"
@@ -208,7 +213,7 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
                 "missing_column", column=name, known=", ".join(str(column) for column in df.columns)[:200]
             )
     index = _time_index(df, names)
-    _check_order(index, df.iloc[:, [names.index(name) for name in COLUMNS if name in names]])
+    _check_order(index, df, names)
     columns = {name: _number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
     columns.setdefault("volume", np.full(len(df), np.nan))
     _check_values(columns, index)
