@@ -323,7 +323,7 @@ def simulate(
             the extreme, the others of the fill price.
         terms: what does not depend on the strategy.
         equity: n - first values, written.
-        trades: a row of TRADE_COLUMNS for each bar from `first` on with an entry signal, written from the top.
+        trades: a row of TRADE_COLUMNS a bar from `first` on with an entry signal, written from the top.
 
     Returns:
         The number of trades.
