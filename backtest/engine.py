@@ -6,7 +6,7 @@ Pure: it counts nothing and hides nothing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from backtest import prices as door
 from backtest.clock import Clock
 from backtest.errors import RequestError
-from backtest.evaluation import CODES, IndicatorBank
+from backtest.evaluation import CODES, IndicatorBank, PriceArrays
 from backtest.simulation import (
     BARS,
+    ENTER_LONG,
+    ENTER_SHORT,
     ENTRY_BAR,
     ENTRY_PRICE,
     EXIT_BAR,
@@ -77,6 +79,9 @@ SETTING_NAMES = (
     "whole_units",
 )
 _NOTHING = np.empty(0)
+# Taking from an array of names costs a fifth of making one from Python's strings.
+_SIDES = pd.array(["long", "short"], dtype="str")
+_REASONS = pd.array(list(EXIT_REASONS), dtype="str")
 
 
 def kernel_settings(risk: Risk, sizing: Sizing) -> Floats:
@@ -209,10 +214,28 @@ class Market:
             measure(equity, self.terms.capital, trades, count, self.terms.periods_per_year, values)
         return values
 
-    def buffers(self) -> tuple[Floats, Floats]:
-        """Room for one simulation: equity and trades. A position opens at most once a bar."""
+    def buffers(self, signals: Signals) -> tuple[Floats, Floats]:
+        """Room for one simulation: equity, and a trade for each bar whose signals may open one."""
         bars = len(self.index) - self.terms.first
-        return np.empty(bars), np.empty((bars, TRADE_COLUMNS))
+        entries = np.count_nonzero(signals[self.terms.first :] & np.uint8(ENTER_LONG | ENTER_SHORT))
+        return np.empty(bars), np.empty((int(entries), TRADE_COLUMNS))
+
+    def between(self, first: int, stop: int) -> Market:
+        """The same market, trading from bar `first` on and ending before bar `stop`.
+
+        Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
+        blocks of the tape may reach beyond the end; they are only bounds.
+        """
+        bank = IndicatorBank(PriceArrays(*(column[:stop] for column in self.bank.prices)), self.bank.clock)
+        tape = self.tape._replace(floor=self.tape.floor[:stop], ceiling=self.tape.ceiling[:stop])
+        return replace(
+            self,
+            bank=bank,
+            tape=tape,
+            index=self.index[:stop],
+            terms=self.terms._replace(first=first),
+            impact=self.impact[:stop],
+        )
 
     def need(self, bars: int) -> None:
         """Raises RequestError `not_enough_bars` when the data is shorter than `bars`."""
@@ -325,17 +348,18 @@ class BacktestResult:
         Times are those of the bars: with fills at the close the trade took place at the end of that bar.
         """
         rows = self.trade_values
+        entered, left = rows[:, ENTRY_BAR].astype(np.int64), rows[:, EXIT_BAR].astype(np.int64)
         return pd.DataFrame(
             {
-                "side": np.where(rows[:, SIDE] > 0, "long", "short").astype(object),
-                "entry_time": self.all_times[rows[:, ENTRY_BAR].astype(np.int64)],
+                "side": _SIDES.take((rows[:, SIDE] < 0).astype(np.int64)),
+                "entry_time": self.all_times.take(entered),
                 "entry_price": rows[:, ENTRY_PRICE],
-                "exit_time": self.all_times[rows[:, EXIT_BAR].astype(np.int64)],
+                "exit_time": self.all_times.take(left),
                 "exit_price": rows[:, EXIT_PRICE],
                 "size": rows[:, SIZE],
                 "pnl": rows[:, PROFIT],
                 "return": rows[:, PROFIT] / (rows[:, SIZE] * rows[:, ENTRY_PRICE]),
-                "exit_reason": np.array(EXIT_REASONS, dtype=object)[rows[:, REASON].astype(np.int64)],
+                "exit_reason": _REASONS.take(rows[:, REASON].astype(np.int64)),
                 "bars": rows[:, BARS].astype(np.int64),
             }
         )
@@ -370,8 +394,22 @@ def run_backtest(
     costs = costs or Costs()
     market = open_market(df, costs, fill, periods_per_year, initial_capital, trade_from)
     market.need(spec.lookback())
-    signals = market.bank.signals(spec.bound_trees)
-    equity, trades = market.buffers()
+    return run_signals(market, spec, market.bank.signals(spec.bound_trees), costs, fill)
+
+
+def run_signals(
+    market: Market, spec: StrategySpec, signals: Signals, costs: Costs, fill: Fill
+) -> BacktestResult:
+    """Trade given signals with a strategy's risk and sizing, on a market that is kept open.
+
+    Args:
+        market: opened with these costs and fills.
+        spec: the strategy.
+        signals: one code a bar of the market.
+        costs: told in the result.
+        fill: told in the result.
+    """
+    equity, trades = market.buffers(signals)
     count = market.simulate(signals, spec.risk, spec.sizing, equity, trades)
     values = market.measure(signals, spec.risk, spec.sizing, equity, trades, count)
     return BacktestResult(

@@ -13,7 +13,7 @@ Scheme = Literal["anchored", "rolling"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 
 FOLDS = 8
-TRAIN_SEGMENTS = 3
+TRAIN_SEGMENTS = 4
 EMBARGO_SHARE = 0.01
 EMBARGO_BARS_AT_MOST = 500
 
@@ -58,13 +58,13 @@ def default_embargo(bars: int) -> int:
 
 
 def _edges(bars: int, parts: int) -> list[int]:
-    return [round(bars * part / parts) for part in range(parts + 1)]
+    return [bars * part // parts for part in range(parts + 1)]
 
 
 def make_folds(
     bars: int,
     folds: int = FOLDS,
-    scheme: Scheme = "anchored",
+    scheme: Scheme = "rolling",
     *,
     embargo: int | None = None,
     train_segments: int = TRAIN_SEGMENTS,
@@ -77,7 +77,7 @@ def make_folds(
     Args:
         bars: length of the history.
         folds: test segments.
-        scheme: `anchored` trains on everything before the test, `rolling` on as many segments each time.
+        scheme: `rolling` trains on as many segments each time, `anchored` on everything before the test.
         embargo: bars between training and test; 1 % of all (1 to 500) by default.
         train_segments: segments before the first test.
 

@@ -68,19 +68,19 @@ def moments(returns: ArrayLike) -> Moments:
     values = checked_returns(returns)
     mean = float(values.mean())
     centred = values - mean
-    variance = float((centred**2).mean())
+    squares = centred * centred  # powers of arrays take ten times as long
+    variance = float(squares.mean())
     # Below a rounding error of its own size, a variance is none.
     if variance <= 1e-24 * max(mean**2, 1e-300):
         return Moments(
             n_observations=values.size, mean=mean, deviation=0.0, sharpe=0.0, skew=0.0, kurtosis=3.0
         )
-    deviation = float(values.std(ddof=1))
-    scale = variance**0.5
+    deviation = (variance * values.size / (values.size - 1)) ** 0.5
     return Moments(
         n_observations=values.size,
         mean=mean,
         deviation=deviation,
         sharpe=mean / deviation,
-        skew=float(((centred / scale) ** 3).mean()),
-        kurtosis=float(((centred / scale) ** 4).mean()),
+        skew=float((squares * centred).mean()) / variance**1.5,
+        kurtosis=float((squares * squares).mean()) / variance**2,
     )

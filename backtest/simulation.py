@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.compile import kernel
+from backtest.compile import inlined, kernel
 
 Floats = NDArray[np.float64]
 Signals = NDArray[np.uint8]
@@ -76,7 +76,7 @@ METRICS = (
 )
 
 
-@kernel
+@inlined
 def _settle(
     side: int, units: float, cash: float, entry: float, raw: float, impact: float, terms: Terms, ruined: bool
 ) -> tuple[float, float, bool]:
@@ -85,7 +85,7 @@ def _settle(
     No exit takes more than the account holds: what would is filled at the price that takes all of it.
     """
     if side > 0:
-        fill = raw * (1.0 - terms.slippage) - impact
+        fill = max(0.0, raw * (1.0 - terms.slippage) - impact)
         after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
         if ruined or after <= 0.0:
             return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, True
@@ -97,25 +97,38 @@ def _settle(
     return fill, after, False
 
 
-@kernel
+@inlined
 def _ruin(side: int, units: float, cash: float, entry: float, impact: float, terms: Terms) -> float:
-    """The price before slippage at which closing leaves no more than the maintenance margin."""
+    """The price before slippage at which closing leaves but the maintenance margin.
+
+    A long that owes nothing, up to rounding, has none; with an impact even that sells for nothing at last.
+    """
     if side > 0:
-        fill = (terms.fixed_fee - cash) / (units * (1.0 - terms.fee - terms.maintenance))
+        owed = terms.fixed_fee - cash
+        rounding = 1e-12 * units * entry
+        if owed < -rounding or (impact == 0.0 and owed <= rounding):
+            return -np.inf
+        fill = owed / (units * (1.0 - terms.fee - terms.maintenance))
         return (fill + impact) / (1.0 - terms.slippage)
     fill = (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee + terms.maintenance))
     return (fill - impact) / (1.0 + terms.slippage)
 
 
-@kernel
-def _borrowed(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> float:
-    """Cash after one bar's borrowing; it takes no more than the position is worth at the close."""
+@inlined
+def _borrowed(side: int, units: float, cash: float, close: float, terms: Terms) -> float:
+    """Cash after one bar's borrowing."""
     if side > 0 or terms.borrowing == 0.0:
         return cash
-    return max(cash - terms.borrowing * units * close, -units * (entry - close))
+    return cash - terms.borrowing * units * close
 
 
-@kernel
+@inlined
+def _eaten(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> bool:
+    """Whether borrowing has just taken all that the account was worth at the close."""
+    return side < 0 and terms.borrowing > 0.0 and cash + units * (entry - close) <= 0.0
+
+
+@inlined
 def _fixed_stop(side: int, entry: float, entry_atr: float, ruin: float, setting: Floats) -> tuple[float, int]:
     """The tightest of the stops that do not follow the price, by the formulas of `_tightest_stop`."""
     stop = ruin
@@ -133,7 +146,7 @@ def _fixed_stop(side: int, entry: float, entry_atr: float, ruin: float, setting:
     return stop, reason
 
 
-@kernel
+@inlined
 def _tightest_stop(
     side: int, entry: float, extreme: float, entry_atr: float, ruin: float, setting: Floats
 ) -> tuple[float, int]:
@@ -220,7 +233,7 @@ def _record(
     trades[row, BARS] = held
 
 
-@kernel
+@inlined
 def _nearest_target(side: int, entry: float, entry_atr: float, setting: Floats) -> float:
     """The target nearest to the price; an unreachable level when none is set."""
     target = side * np.inf
@@ -267,12 +280,13 @@ def simulate(
        signal. The trailing stop hangs from the highest high (lowest low for a short) of the completed bars it
        was exposed to, or from the fill price before there is one; once that extreme is BREAK_EVEN percent
        beyond the fill price, the fill price is a stop. Of several stops the tightest counts, of several
-       targets the nearest; a trailing stop level with a fixed one is a `stop`.
+       targets the nearest. Of equal stops a fixed one or that of BREAK_EVEN goes first, then liquidation.
     4. One more stop is the price before slippage at which closing, costs included, would leave no more than
        `maintenance` of the position's market value at the fill: `liquidation`. With no maintenance margin it
        is the price that takes the whole account. No exit takes more than there is: one that would is a
        `liquidation` at the price that takes everything. Nothing is traded after the account is lost.
-    5. A short that is still open pays `borrowing` of its market value at the close.
+    5. A short that is still open pays `borrowing` of its market value at the close. Where that takes all the
+       account is worth, the position is gone at the close: `liquidation`.
     6. At the close signals are read, also after an exit within the bar. An entry whose own exit is true on
        the same bar is not taken; long and short entries on the same bar cancel out. An opposite entry closes
        and reverses. A position exposed to `max_bars` bars is closed as by a signal (a signal on the same bar
@@ -282,17 +296,19 @@ def simulate(
     8. Equity is marked at the close, after fills at the close.
 
     Every fill's price is moved against the trade by `slippage` of the price and by the `impact` of the last
-    bar completed before the fill (the signal's own bar for fills at its close); `fee` is a fraction of the
-    notional of each fill, `fixed_fee` an amount.
+    bar completed before the fill (for fills at a close, of that bar); no sale is below 0. `fee` is a fraction
+    of the notional of each fill, `fixed_fee` an amount.
 
     An entry is worth the smallest of its limits: LEVERAGE × the account, so that its fee is paid out of the
     account (units = L × (cash - fixed_fee) / (price × (1 + L × fee)); at L = 1 an entry spends all cash); the
     same with SHARE percent, or with VOLATILITY percent / `volatility` of the signal's bar, in place of L;
-    AMOUNT / price; RISKED percent of the cash before the entry / distance of the first stop from the fill
-    price. It is rounded down to whole units with WHOLE; none are bought when that is zero. A short has the
-    size of such a long and yields its profit in cash at the exit. An entry is not taken where a level or
-    limit needs an ATR, volatility or impact that is not known yet, where it would begin at or beyond its
-    liquidation, or where a RISKED entry has no stop.
+    AMOUNT / price, fee on top; RISKED percent of the cash before the entry / distance of the first stop from
+    the fill price. A volatility or distance of 0 limits nothing. It is rounded down to whole units with
+    WHOLE; none are bought when that is zero. A short has the size of such a long and yields its profit in
+    cash at the exit. An entry is not taken where a level or limit needs an ATR, volatility or impact that is
+    not known yet, where it would begin at or beyond its liquidation, or where a short would be sold at 0 or
+    below. A RISKED entry needs a stop, as `StrategySpec` sees to. Volume plays no part: a bar without any
+    trades like any other.
 
     Args:
         open_: prices, one float64 array of n bars each, as `high`, `low` and `close`.
@@ -307,7 +323,7 @@ def simulate(
             the extreme, the others of the fill price.
         terms: what does not depend on the strategy.
         equity: n - first values, written.
-        trades: at least n - first rows of TRADE_COLUMNS, written from the top.
+        trades: a row of TRADE_COLUMNS a bar from `first` on with an entry signal, written from the top.
 
     Returns:
         The number of trades.
@@ -318,6 +334,8 @@ def simulate(
     needs_atr = _needs_atr(setting)
     sized_by_volatility = setting[VOLATILITY] > 0.0
     has_impact = impact.size > 0
+    moves = has_impact or terms.borrowing != 0.0  # whether the price of ruin does
+    trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
     max_bars = int(setting[LONGEST])
     cooldown = int(setting[COOLDOWN])
     cash = terms.capital
@@ -328,6 +346,10 @@ def simulate(
     entry_cash = 0.0
     entry_atr = 0.0
     extreme = 0.0
+    ruin = 0.0
+    stop = 0.0
+    stop_reason = LIQUIDATION
+    target = 0.0
     held = 0
     ready = first
     count = 0
@@ -336,9 +358,10 @@ def simulate(
         # The bar: levels the open has passed, then the stop, then the target.
         if side != 0:
             before = impact[t - 1] if has_impact else 0.0
-            ruin = _ruin(side, units, cash, entry, before, terms)
-            stop, stop_reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
-            target = _nearest_target(side, entry, entry_atr, setting)
+            if moves:
+                ruin = _ruin(side, units, cash, entry, before, terms)
+            if moves or trails or held == 0:
+                stop, stop_reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[t] if side > 0 else high[t]
             best = high[t] if side > 0 else low[t]
             held += 1
@@ -368,7 +391,15 @@ def simulate(
                 ready = t + cooldown
             else:
                 extreme = max(extreme, high[t]) if side > 0 else min(extreme, low[t])
-                cash = _borrowed(side, units, cash, entry, close[t], terms)
+                cash = _borrowed(side, units, cash, close[t], terms)
+                if _eaten(side, units, cash, entry, close[t], terms):
+                    cash = 0.0
+                    _record(
+                        trades, count, side, entry_bar, entry, t, close[t], units, -entry_cash, LIQUIDATION,
+                        held,
+                    )  # fmt: skip
+                    count += 1
+                    side = 0
 
         # The close: what the signals ask for.
         code = signals[t]
@@ -421,7 +452,8 @@ def simulate(
                 after = cash - amount * fill * terms.fee - terms.fixed_fee
                 if want > 0:
                     after -= amount * fill
-                if want * (price - _ruin(want, amount, after, fill, now, terms)) > 0.0:
+                ruin = _ruin(want, amount, after, fill, now, terms)
+                if want * (price - ruin) > 0.0:
                     side = want
                     units = amount
                     entry = fill
@@ -429,6 +461,7 @@ def simulate(
                     entry_cash = cash
                     entry_atr = known
                     extreme = fill
+                    target = _nearest_target(side, entry, entry_atr, setting)
                     held = 0
                     cash = after
         if not ahead:
@@ -507,7 +540,7 @@ def measure(
         total_return   equity[n - 1] / capital - 1
         cagr           (1 + total_return) ** (P / n) - 1
         volatility     s(r) × √P, s the sample standard deviation (n - 1)
-        sharpe_ratio   mean(r) / s(r) × √P; undefined when s is 0 or rounding noise
+        sharpe_ratio   mean(r) / s(r) × √P; undefined when s is rounding noise, at most 1e-12 × |mean(r)|
         sortino_ratio  mean(r) × √P / √(mean(min(r, 0)²))
         max_drawdown   min over t of equity[t] / max(capital, equity[..t]) - 1, never positive
         calmar_ratio   cagr / |max_drawdown|
@@ -665,28 +698,47 @@ def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Fl
 
 
 @kernel
-def cross_words(first: Floats, second: Floats, above: bool, words: Words) -> None:
-    """`previous <=` and now `>` (`above`; else the contrary) as one bit a bar, 64 bars a word, written."""
-    size = first.size
-    carry = np.uint64(0)
+def known_words(values: Floats) -> Words:
+    """Where a series is not NaN, one bit a bar, 64 bars a word."""
+    words = np.zeros((values.size + 63) // 64, dtype=np.uint64)
     for place in range(words.size):
         start = place * 64
-        count = min(64, size - start)
-        now = np.uint64(0)
-        before = np.uint64(0)
-        if above:
-            for bit in range(count):
-                now |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
-                before |= np.uint64(first[start + bit] <= second[start + bit]) << np.uint64(bit)
-        else:
-            for bit in range(count):
-                now |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
-                before |= np.uint64(first[start + bit] >= second[start + bit]) << np.uint64(bit)
-        words[place] = now & ((before << _ONE) | carry)
-        carry = before >> np.uint64(63)
+        word = np.uint64(0)
+        for bit in range(min(64, values.size - start)):
+            word |= np.uint64(values[start + bit] == values[start + bit]) << np.uint64(bit)
+        words[place] = word
+    return words
 
 
 @kernel
+def cross_words(
+    first: Floats, second: Floats, known_first: Words, known_second: Words, above: Words, below: Words
+) -> None:
+    """Crossings of two series as one bit a bar, 64 bars a word, both directions written.
+
+    Above is `previous <=` and now `>`, below the contrary; NaN crosses nothing. What is known and not greater
+    is less or equal, so two comparisons tell all four.
+    """
+    size = first.size
+    was_low = np.uint64(0)
+    was_high = np.uint64(0)
+    for place in range(above.size):
+        start = place * 64
+        over = np.uint64(0)
+        under = np.uint64(0)
+        for bit in range(min(64, size - start)):
+            over |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
+            under |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
+        known = known_first[place] & known_second[place]
+        low = known & ~over
+        high = known & ~under
+        above[place] = over & ((low << _ONE) | was_low)
+        below[place] = under & ((high << _ONE) | was_high)
+        was_low = low >> np.uint64(63)
+        was_high = high >> np.uint64(63)
+
+
+@inlined
 def _next_bit(words: Words, start: int, stop: int) -> int:
     """Index of the first set bit from `start` to `stop`, both included; stop + 1 when there is none."""
     if start > stop:
@@ -704,7 +756,7 @@ def _next_bit(words: Words, start: int, stop: int) -> int:
     return found
 
 
-@kernel
+@inlined
 def _first_touch(
     floor: Floats, ceiling: Floats, blocks: Floats, lower: float, upper: float, start: int, stop: int
 ) -> int:
@@ -837,8 +889,11 @@ def _first_walked_touch(
     terms: Terms,
     start: int,
     stop: int,
-) -> tuple[int, float, float]:
-    """As `_first_trailing_touch`, bar by bar where the price of ruin moves; also the cash at that bar."""
+) -> tuple[int, float, float, bool]:
+    """As `_first_trailing_touch`, bar by bar where the price of ruin moves.
+
+    Also the cash at that bar, and whether borrowing took all of it at the bar's close.
+    """
     extreme = entry
     for t in range(start, stop + 1):
         before = impact[t - 1] if impact.size > 0 else 0.0
@@ -846,17 +901,19 @@ def _first_walked_touch(
         level, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
         if side > 0:
             if floor[t] <= level or ceiling[t] >= target:
-                return t, extreme, cash
+                return t, extreme, cash, False
             extreme = max(extreme, high[t])
         else:
             if ceiling[t] >= level or floor[t] <= target:
-                return t, extreme, cash
+                return t, extreme, cash, False
             extreme = min(extreme, low[t])
-        cash = _borrowed(side, units, cash, entry, close[t], terms)
-    return stop + 1, extreme, cash
+        cash = _borrowed(side, units, cash, close[t], terms)
+        if _eaten(side, units, cash, entry, close[t], terms):
+            return t, extreme, cash, True
+    return stop + 1, extreme, cash, False
 
 
-@kernel
+@inlined
 def _mark(
     value: float,
     previous: float,
@@ -875,7 +932,7 @@ def _mark(
     return peak, min(drawdown, value / peak - 1.0), total + change, squares + square, downside
 
 
-@kernel
+@inlined
 def _hold(
     close: Floats,
     blocks: Floats,
@@ -902,7 +959,7 @@ def _hold(
     the cash, which borrowing takes from a short at each close from `charged_from` on.
     """
     if charged_from <= start:
-        cash = _borrowed(side, units, cash, entry, close[start], terms)
+        cash = _borrowed(side, units, cash, close[start], terms)
     first = cash + units * close[start] if side > 0 else cash + units * (entry - close[start])
     peak, drawdown, total, squares, downside = _mark(
         first, previous, peak, drawdown, total, squares, downside
@@ -913,7 +970,7 @@ def _hold(
     if side < 0 or abs(cash) > 1e-15 * units * entry:
         bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
         for t in range(start + 1, stop + 1):
-            cash = _borrowed(side, units, cash, entry, close[t], terms)
+            cash = _borrowed(side, units, cash, close[t], terms)
             value = cash + units * close[t] if side > 0 else cash + units * (entry - close[t])
             change = value / previous - 1.0 if previous > 0.0 else 0.0
             square = change * change
@@ -978,7 +1035,7 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
             out[word] &= row[word]
 
 
-@kernel
+@inlined
 def _trade_one(
     open_: Floats,
     high: Floats,
@@ -1011,6 +1068,11 @@ def _trade_one(
     needs_atr = _needs_atr(setting)
     sized_by_volatility = setting[VOLATILITY] > 0.0
     has_impact = impact.size > 0
+    # Where no limit but leverage holds, `_size` is one division.
+    limited = setting[SHARE] > 0.0 or setting[AMOUNT] > 0.0 or setting[RISKED] > 0.0 or setting[WHOLE] > 0.0
+    all_in = not (limited or sized_by_volatility or has_impact or terms.fixed_fee > 0.0)
+    leverage = setting[LEVERAGE]
+    levered = 1.0 + leverage * terms.fee
     trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
     recording = trades.shape[0] > 0
 
@@ -1053,10 +1115,13 @@ def _trade_one(
         now = impact[t] if has_impact else 0.0
         entry = price * (1.0 + side * terms.slippage) + side * now
         entry_atr = atr[t] if needs_atr else 0.0
-        units = 0.0
-        if entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
+        if all_in and not np.isnan(entry_atr):
+            units = leverage * cash / (entry * levered)
+        elif entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
             spread = volatility[t] if sized_by_volatility else 0.0
             units = _size(side, entry, cash, entry_atr, spread, setting, terms)
+        else:
+            units = 0.0
         if units <= 0.0:
             t += 1
             continue
@@ -1086,9 +1151,11 @@ def _trade_one(
             end = min(end, timed_out)
         extreme = entry
         target = _nearest_target(side, entry, entry_atr, setting)
+        walks = has_impact or (side < 0 and terms.borrowing != 0.0)
         touched_cash = cash
-        if has_impact or (side < 0 and terms.borrowing != 0.0):
-            touched, extreme, touched_cash = _first_walked_touch(
+        eaten = False
+        if walks:
+            touched, extreme, touched_cash, eaten = _first_walked_touch(
                 close, high, low, floor, ceiling, impact, side, units, cash, entry, entry_atr, target,
                 setting, terms, exposed_from, end,
             )  # fmt: skip
@@ -1107,10 +1174,14 @@ def _trade_one(
         paid = 0.0
         if touched <= end:
             paid = impact[touched - 1] if has_impact else 0.0
-            ruin = _ruin(side, units, touched_cash, entry, paid, terms)
+            if walks:
+                ruin = _ruin(side, units, touched_cash, entry, paid, terms)
             stop, reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[touched] if side > 0 else high[touched]
-            if side * (open_[touched] - stop) <= 0.0:
+            if eaten:
+                raw = close[touched]
+                reason = LIQUIDATION
+            elif side * (open_[touched] - stop) <= 0.0:
                 raw = open_[touched]
             elif side * (open_[touched] - target) >= 0.0:
                 raw = open_[touched]
@@ -1148,11 +1219,14 @@ def _trade_one(
                 previous, peak, drawdown, total, squares, downside,
             )  # fmt: skip
         if touched > end and held_to < end:
-            cash = _borrowed(side, units, cash, entry, close[end], terms)
+            cash = _borrowed(side, units, cash, close[end], terms)
         ruined = reason == LIQUIDATION and terms.maintenance == 0.0
-        fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
-        if lost:
-            reason = LIQUIDATION
+        if eaten:
+            fill, cash = raw, 0.0
+        else:
+            fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
+            if lost:
+                reason = LIQUIDATION
         flat_bar = exit_bar
         profit = cash - entry_cash
         if recording:

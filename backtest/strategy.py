@@ -261,6 +261,20 @@ class StrategySpec(Strict):
             changes[place] = show(parts[0] if len(parts) == 1 else And(parts))
         return self.evolve(params=new, **changes)
 
+    def only(self, side: Side) -> StrategySpec:
+        """The same strategy on one side of the market; `both` is the strategy itself.
+
+        Raises:
+            StrategyError: `no_such_side` where it never enters on that side.
+        """
+        for one in ("long", "short") if side == "both" else (side,):
+            if f"entry_{one}" not in self.trees:
+                raise StrategyError("no_such_side", name=self.name, side=one)
+        if side == "both":
+            return self
+        other = "short" if side == "long" else "long"
+        return self.evolve(**{f"entry_{other}": None, f"exit_{other}": None})
+
     @cached_property
     def hash(self) -> str:
         """Identity of the meaning: 16 hexadecimal digits of a SHA-256.
@@ -268,14 +282,7 @@ class StrategySpec(Strict):
         Names of the strategy and of its parameters, the order of conditions and settings without effect leave
         it alone.
         """
-        content: dict[str, Any] = {
-            "conditions": {place: meaning(tree) for place, tree in self.bound_trees.items()},
-            "risk": self.risk.active(),
-        }
-        if self.sizing.active():
-            content["sizing"] = self.sizing.active()
-        words = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(words.encode()).hexdigest()[:16]
+        return meaning_hash(self.bound_trees, self.risk, self.sizing)
 
     def lookback(self) -> int:
         """Bars needed before every condition and level has a value: a strategy needs at least so many."""
@@ -303,6 +310,18 @@ class StrategySpec(Strict):
         parts = [f"{place}: {show(tree)}" for place, tree in self.trees.items()]
         parts += [f"{name}={value}" for name, value in settings.items()]
         return f"{self.name} | {' | '.join(parts)}"
+
+
+def meaning_hash(bound_trees: Mapping[str, Node], risk: Risk, sizing: Sizing) -> str:
+    """`StrategySpec.hash` of conditions whose parameters are bound, for whoever has no whole strategy."""
+    content: dict[str, Any] = {
+        "conditions": {place: meaning(tree) for place, tree in bound_trees.items()},
+        "risk": risk.active(),
+    }
+    if active := sizing.active():
+        content["sizing"] = active
+    words = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _uses(node: Node, name: str) -> tuple[bool, bool]:

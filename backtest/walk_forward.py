@@ -7,7 +7,7 @@ part: people and models see what happens across folds, so only the holdout is ou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -16,14 +16,23 @@ import numpy as np
 import pandas as pd
 
 from backtest.batch import Batch
-from backtest.engine import BacktestResult, open_market, run_backtest
+from backtest.engine import BacktestResult, open_market, run_signals
 from backtest.errors import RequestError
 from backtest.folds import FOLDS, CombinatorialSplit, Fold, Scheme, combinatorial_splits, make_folds
 from backtest.plateau import plateau_scores
-from backtest.prices import periods_per_year as bars_a_year
 from backtest.prices import validate_prices
 from backtest.returns import Returns, bar_returns
-from backtest.simulation import ENTRY_BAR, EXIT_BAR, METRICS, PROFIT, SIZE, TRADE_COLUMNS, Floats, measure
+from backtest.simulation import (
+    ENTRY_BAR,
+    EXIT_BAR,
+    METRICS,
+    PROFIT,
+    SIZE,
+    TRADE_COLUMNS,
+    Floats,
+    Signals,
+    measure,
+)
 from backtest.strategy import StrategySpec
 from backtest.sweep import grid_axes
 from backtest.types import Costs, Fill, Metrics, Risk, Sizing
@@ -129,36 +138,31 @@ class _Searched:
         self.count = math.prod(self.shape)
         self.costs = costs or Costs()
         self.fill: Fill = fill
-        index = pd.DatetimeIndex(self.prices.index)
-        self.per_year = bars_a_year(index) if periods_per_year is None else periods_per_year
+        self.market = open_market(self.prices, self.costs, fill, periods_per_year, initial_capital, None)
+        self.per_year = self.market.terms.periods_per_year
         self.capital = initial_capital
         self.workers = workers
-        self._tables: dict[tuple[int, int], Floats] = {}
+        self._signals: dict[str, Signals] = {}
         self._tested: dict[tuple[str, int, int], BacktestResult] = {}
 
-    def table(self, start: int, stop: int) -> Floats:
-        """Metrics of every configuration from bar `start` to `stop`; NaN rows where one makes no sense."""
-        if (start, stop) not in self._tables:
-            market = open_market(
-                self.prices.iloc[:stop],
-                self.costs,
-                self.fill,
-                self.per_year,
-                self.capital,
-                self.prices.index[start],
-            )
-            batch = Batch(market, self.spec, self.axes, self.workers)
-            table = np.full((self.count, len(METRICS)), np.nan)
-            for begin in range(0, batch.count, batch.chunk_size):
-                chunk = batch.run(begin, min(batch.count, begin + batch.chunk_size))
-                places = (
-                    np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)
-                    if self.axes
-                    else np.arange(len(chunk.metrics))
-                )
-                table[places] = chunk.metrics
-            self._tables[start, stop] = table
-        return self._tables[start, stop]
+    def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """Metrics of every configuration on each stretch of bars; NaN rows where one makes no sense.
+
+        Raises:
+            RequestError: `empty_grid` where no combination makes sense.
+        """
+        markets = [self.market.between(start, stop) for start, stop in stretches]
+        found = [np.full((self.count, len(METRICS)), np.nan) for _ in stretches]
+        batch = Batch(self.market, self.spec, self.axes, self.workers)
+        alive = 0
+        for begin in range(0, batch.count, batch.chunk_size):
+            chunks = batch.run_over(markets, begin, min(batch.count, begin + batch.chunk_size))
+            for table, chunk in zip(found, chunks, strict=True):
+                table[np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)] = chunk.metrics
+            alive += len(chunks[0].metrics)
+        if not alive:
+            raise RequestError("empty_grid", name=", ".join(self.axes))
+        return found
 
     def chosen(self, scores: Floats) -> tuple[StrategySpec, int | None]:
         """The configuration that scores highest (the first of equals); the strategy itself where none has."""
@@ -181,15 +185,12 @@ class _Searched:
         """A backtest from bar `start` to `stop`; what lies before warms up the indicators."""
         name = (spec.hash, start, stop)
         if name not in self._tested:
-            self._tested[name] = run_backtest(
-                self.prices.iloc[:stop],
-                spec,
-                costs=self.costs,
-                fill=self.fill,
-                periods_per_year=self.per_year,
-                initial_capital=self.capital,
-                trade_from=self.prices.index[start],
-            )
+            market = self.market.between(start, stop)
+            market.need(spec.lookback())
+            if spec.hash not in self._signals:
+                self._signals[spec.hash] = self.market.bank.signals(spec.bound_trees)
+            signals = self._signals[spec.hash][:stop]
+            self._tested[name] = run_signals(market, spec, signals, self.costs, self.fill)
         return self._tested[name]
 
 
@@ -223,7 +224,7 @@ def walk_forward(
     initial_capital: float = 10_000.0,
     *,
     folds: int = FOLDS,
-    scheme: Scheme = "anchored",
+    scheme: Scheme = "rolling",
     embargo: int | None = None,
     rank_by: str = RANK_BY,
     plateau: bool = False,
@@ -257,12 +258,21 @@ def walk_forward(
     if rank_by not in METRICS:
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
     searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
+    cuts = make_folds(len(searched.prices), folds, scheme, embargo=embargo)
+    stretches = [(fold.train_start, fold.train_stop) for fold in cuts]
+    if settle:
+        stretches.append((0, len(searched.prices)))
+    ranked = (
+        [(table, _ranks(table, rank_by, least_trades)) for table in searched.tables(stretches)]
+        if grid
+        else []
+    )
     found = []
-    for fold in make_folds(len(searched.prices), folds, scheme, embargo=embargo):
+    for place, fold in enumerate(cuts):
         chosen, train, fitted = spec, None, False
         if grid:
-            table = searched.table(fold.train_start, fold.train_stop)
-            chosen, best = searched.chosen(_ranks(table, rank_by, least_trades))
+            table, ranks = ranked[place]
+            chosen, best = searched.chosen(ranks)
             if best is not None:
                 train, fitted = Metrics.from_values(table[best].tolist()), True
         found.append(
@@ -276,7 +286,7 @@ def walk_forward(
         )
     settled = spec
     if grid and settle:
-        settled, _ = searched.chosen(_ranks(searched.table(0, len(searched.prices)), rank_by, least_trades))
+        settled, _ = searched.chosen(ranked[-1][1])
     tests = [one.test for one in found]
     returns = np.concatenate([bar_returns(one.equity_values, one.initial_capital) for one in tests])
     index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
@@ -358,12 +368,14 @@ def combinatorial_cross_validation(
     splits = combinatorial_splits(bars, groups, test_groups, embargo=embargo)
     specs: list[StrategySpec] = []
     tested: dict[int, list[Returns]] = {group: [] for group in range(groups)}
+    stretches = sorted({stretch for split in splits for stretch in split.train})
+    tables = dict(zip(stretches, searched.tables(stretches), strict=True)) if grid else {}
     for split in splits:
         chosen = spec
         if grid:
-            tables = [searched.table(start, stop) for start, stop in split.train]
             sizes = [stop - start for start, stop in split.train]
-            chosen, _ = searched.chosen(_pooled_sharpes(tables, sizes, searched.per_year))
+            pooled = _pooled_sharpes([tables[one] for one in split.train], sizes, searched.per_year)
+            chosen, _ = searched.chosen(pooled)
         specs.append(chosen)
         for group, (start, stop) in zip(split.test_groups, split.test, strict=True):
             result = searched.test(chosen, start, stop)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backtest.engine import Market, open_market, pack
 from backtest.indicators import moving_mean, moving_moments
-from backtest.simulation import METRICS, TRADE_COLUMNS, cross_words, measure
+from backtest.simulation import METRICS, TRADE_COLUMNS, cross_words, known_words, measure
 from backtest.types import Costs, Risk, Sizing
 
 EVERYTHING = Sizing()
@@ -39,7 +39,7 @@ def history(seed: int, bars: int, tick: float, reach: float, quiet: float) -> pd
 
 def both(market: Market, codes: np.ndarray, risk: Risk, sizing: Sizing = EVERYTHING) -> tuple[Any, ...]:
     """Trades and metrics of the bar-by-bar kernel, then of the fused one, and whether these hold."""
-    equity, trades = market.buffers()
+    equity, trades = market.buffers(codes)
     count = market.simulate(codes, risk, sizing, equity, trades)
     wanted = np.empty(len(METRICS))
     measure(equity, market.terms.capital, trades, count, market.terms.periods_per_year, wanted)
@@ -139,7 +139,7 @@ def test_nearly_equal_returns_are_left_to_the_exact_definition() -> None:
     codes[0] = 1
     *_, settled = both(market, codes, Risk())
     assert not settled
-    equity, trades = market.buffers()
+    equity, trades = market.buffers(codes)
     count = market.simulate(codes, Risk(), EVERYTHING, equity, trades)
     returns = equity / np.concatenate(([100.0], equity[:-1])) - 1.0
     sharpe = market.measure(codes, Risk(), EVERYTHING, equity, trades, count)[0]
@@ -169,18 +169,17 @@ def test_returns_on_very_different_scales_keep_their_digits() -> None:
         min_size=1,
         max_size=200,
     ),
-    above=st.booleans(),
 )
-def test_crosses_in_words(pairs: list[tuple[float, float]], above: bool) -> None:
+def test_crosses_in_words(pairs: list[tuple[float, float]]) -> None:
     first, second = np.array(pairs).T.copy()
-    sign = 1 if above else -1
-    wanted = [
-        t > 0 and sign * pairs[t - 1][0] <= sign * pairs[t - 1][1] and sign * now[0] > sign * now[1]
-        for t, now in enumerate(pairs)
-    ]
-    words = np.full((len(pairs) + 63) // 64, 2**64 - 1, dtype=np.uint64)
-    cross_words(first, second, above, words)
-    np.testing.assert_array_equal(words, pack(np.array(wanted, dtype=np.bool_)))
+    found = np.full((2, (len(pairs) + 63) // 64), 2**64 - 1, dtype=np.uint64)
+    cross_words(first, second, known_words(first), known_words(second), found[0], found[1])
+    for sign, words in ((1, found[0]), (-1, found[1])):
+        wanted = [
+            t > 0 and sign * pairs[t - 1][0] <= sign * pairs[t - 1][1] and sign * now[0] > sign * now[1]
+            for t, now in enumerate(pairs)
+        ]
+        np.testing.assert_array_equal(words, pack(np.array(wanted, dtype=np.bool_)))
 
 
 @settings(max_examples=200, deadline=None)

@@ -12,6 +12,7 @@ from backtest.score import folds_held
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
 from nodes.optimization.backtest_tool import tools
+from nodes.optimization.counting import count
 from nodes.optimization.state import VariantTask
 from nodes.optimization.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
 from nodes.recording import record
@@ -55,6 +56,7 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
     grid = thinned(proposal["grid"], most)
     try:
         found = _test(state, grid)
+        count(context, state["run_id"], Dataset.model_validate(state["dataset"]), found.looked_at)
         variant |= {
             "figures": found.figures,
             "spec": found.spec.model_dump(mode="json"),

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
+from nodes.optimization.counting import begin_count, count
 from nodes.optimization.preparing import prepare_dossier, prepare_lessons
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trial import tried
@@ -20,7 +21,9 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     In this order: data or a strategy that the engine refuses leave no run behind.
     """
     context = OptimizationContext.of(runtime.context)
-    found = tried(state["initial"], {}, Dataset.model_validate(state["dataset"]), context).figures
+    dataset = Dataset.model_validate(state["dataset"])
+    tested = tried(state["initial"], {}, dataset, context)
+    found = tested.figures
     run = state["run_id"]
     begin(context, run, {"graph": state.get("graph", "optimization"), "input": state["request"]})
     record(
@@ -36,6 +39,8 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
             "max_iterations": context.max_iterations,
         },
     )
+    begin_count(context, run, dataset)
+    count(context, run, dataset, tested.looked_at)
     record(
         context,
         run,

@@ -145,7 +145,8 @@ def strategist(evidence: Evidence) -> Proposals:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
     spec = read_spec(evidence["spec"])
-    themes = diagnose(evidence)
+    # Another analyst may have made fewer hypotheses; each proposal answers one that exists.
+    themes = diagnose(evidence)[: evidence["hypotheses"] or None]
     tried = set(evidence["tried"])
     # What failed on an earlier champion comes last, not never.
     remembered = [
@@ -185,10 +186,9 @@ def strategist(evidence: Evidence) -> Proposals:
         queue.append(source)
         change, theme = found
         told = theme if theme in themes else themes[0]
-        number = themes.index(told) + 1
         chosen.append(
             Proposal(
-                hypothesis=number if number <= evidence["hypotheses"] else 0,
+                hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
                 change=change,
                 reason=_say(evidence, f"hypothesis_{told}"),
                 expected_effect=_say(evidence, f"expected_{change.kind}"),

@@ -16,6 +16,8 @@ import pandas as pd
 from backtest import BacktestResult, Costs, StrategySpec, run_backtest
 from backtest.bootstrap import paired_difference
 from backtest.returns import Returns
+from backtest.trials import Trial as Looked
+from backtest.trials import grid_trials, trial
 from backtest.types import Fill
 from backtest.walk_forward import WalkForward, walk_forward
 from market.datasets import Dataset, load_development
@@ -89,30 +91,30 @@ class Tried:
         figures: see `nodes.optimization.figures.trial_figures`; the caller's own copy.
         returns: of the walk-forward tests, bar by bar.
         periods_per_year: bars a year.
+        looked_at: every configuration that was compared, for the trial ledger.
     """
 
     spec: StrategySpec
     figures: dict[str, Any]
     returns: Returns
     periods_per_year: float
+    looked_at: tuple[Looked, ...]
 
 
 @lru_cache(maxsize=_KEPT)
 def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill) -> Tried:
     """Everything is named by content, so an answer holds as long as it is kept."""
     prices = load_development(Dataset.model_validate_json(dataset), Path(home))
-    trial = try_strategy(
-        prices,
-        StrategySpec.model_validate_json(spec),
-        json.loads(grid),
-        Costs.model_validate_json(costs),
-        fill,
-    )
+    strategy, values = StrategySpec.model_validate_json(spec), json.loads(grid)
+    terms = Costs.model_validate_json(costs)
+    found = try_strategy(prices, strategy, values, terms, fill)
+    compared = grid_trials(prices, strategy, thinned(values), terms, fill) if values else []
     return Tried(
-        spec=trial.spec,
-        figures=trial_figures(trial.spec, trial.walk, trial.whole),
-        returns=trial.walk.returns.to_numpy(float),
-        periods_per_year=trial.walk.periods_per_year,
+        spec=found.spec,
+        figures=trial_figures(found.spec, found.walk, found.whole),
+        returns=found.walk.returns.to_numpy(float),
+        periods_per_year=found.walk.periods_per_year,
+        looked_at=(trial(found.whole, prices["close"]), *compared),
     )
 
 
