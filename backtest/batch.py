@@ -43,7 +43,9 @@ from backtest.tree import And, Call, Comparison, Node, bind, parameters
 from backtest.types import Risk, Settings, Sizing
 
 # What a single combination may do wrong although each of its values is allowed.
-COMBINATION_FAULTS = ("parameter_order", "not_enough_bars", "risk_without_stop")
+COMBINATION_FAULTS = ("parameter_order", "not_enough_bars", "not_enough_higher_bars", "risk_without_stop")
+# Besides, where several parameters make one value together: `sma(close, slow - fast)`.
+_TOGETHER = ("bad_period", "negative_lag", "constant_division_by_zero")
 
 # A grid may also say which sides are traded: `long`, `short`, `both`.
 SIDE_AXIS = "side"
@@ -219,8 +221,10 @@ class Batch:
             for bound, which in resolved.operands:
                 warm_up = np.array([one.warm_up for one in bound], dtype=np.int64) + part.own_warm_up
                 longest = np.maximum(longest, np.where(used, warm_up[which][resolved.inverse], 0))
-                fault = np.array([one.fault is not None for one in bound], dtype=np.bool_)
-                faults |= used & fault[which][resolved.inverse]
+                place = which[resolved.inverse]
+                at_fault = used & np.array([one.fault is not None for one in bound], dtype=np.bool_)[place]
+                dropped.update(bound[one].fault for one in place[at_fault & ~faults])
+                faults |= at_fault
         table = self._setting_table(chosen, count)
         needs_atr = (table[:, [STOP_ATR, TARGET_ATR, TRAILING_ATR]] > 0.0).any(axis=1)
         atr_periods = np.where(needs_atr, self._values("atr_period", chosen, count), 0.0)
@@ -229,7 +233,6 @@ class Batch:
         stopless = ~faults & (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
         needed = 1 + np.maximum(np.maximum(longest, atr_periods), windows)
         short = ~faults & ~stopless & (needed > len(self.market.index))
-        dropped["parameter_order"] += int(faults.sum())
         dropped["risk_without_stop"] += int(stopless.sum())
         dropped["not_enough_bars"] += int(short.sum())
         alive = ~faults & ~stopless & ~short
@@ -304,8 +307,10 @@ class Batch:
             try:
                 node = bind(tree.tree, self._params(tree.axes, chosen, at))
                 found = _Bound(node, warm_up(node))
+                self.market.bank.check_higher(node)
             except BacktestError as error:
-                if error.code not in COMBINATION_FAULTS:
+                together = error.code in _TOGETHER and len(tree.axes) > 1
+                if not together and error.code not in COMBINATION_FAULTS:
                     raise
                 found = _Bound(tree.tree, fault=error.code)
             self._bound[name] = found
@@ -447,7 +452,7 @@ class Batch:
         signals = self.market.bank.signals(
             {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
         )
-        equity, trades = market.buffers()
+        equity, trades = market.buffers(signals)
         count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
         terms = market.terms
         measure(equity, terms.capital, trades, count, terms.periods_per_year, out)

@@ -21,6 +21,8 @@ from backtest.errors import RequestError
 from backtest.evaluation import CODES, IndicatorBank, PriceArrays
 from backtest.simulation import (
     BARS,
+    ENTER_LONG,
+    ENTER_SHORT,
     ENTRY_BAR,
     ENTRY_PRICE,
     EXIT_BAR,
@@ -212,10 +214,11 @@ class Market:
             measure(equity, self.terms.capital, trades, count, self.terms.periods_per_year, values)
         return values
 
-    def buffers(self) -> tuple[Floats, Floats]:
-        """Room for one simulation: equity and trades. A position opens at most once a bar."""
+    def buffers(self, signals: Signals) -> tuple[Floats, Floats]:
+        """Room for one simulation: equity, and a trade for each bar whose signals may open one."""
         bars = len(self.index) - self.terms.first
-        return np.empty(bars), np.empty((bars, TRADE_COLUMNS))
+        entries = np.count_nonzero(signals[self.terms.first :] & np.uint8(ENTER_LONG | ENTER_SHORT))
+        return np.empty(bars), np.empty((int(entries), TRADE_COLUMNS))
 
     def between(self, first: int, stop: int) -> Market:
         """The same market, trading from bar `first` on and ending before bar `stop`.
@@ -406,7 +409,7 @@ def run_signals(
         costs: told in the result.
         fill: told in the result.
     """
-    equity, trades = market.buffers()
+    equity, trades = market.buffers(signals)
     count = market.simulate(signals, spec.risk, spec.sizing, equity, trades)
     values = market.measure(signals, spec.risk, spec.sizing, equity, trades, count)
     return BacktestResult(

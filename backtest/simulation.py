@@ -85,7 +85,7 @@ def _settle(
     No exit takes more than the account holds: what would is filled at the price that takes all of it.
     """
     if side > 0:
-        fill = raw * (1.0 - terms.slippage) - impact
+        fill = max(0.0, raw * (1.0 - terms.slippage) - impact)
         after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
         if ruined or after <= 0.0:
             return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, True
@@ -99,25 +99,33 @@ def _settle(
 
 @inlined
 def _ruin(side: int, units: float, cash: float, entry: float, impact: float, terms: Terms) -> float:
-    """The price before slippage at which closing leaves no more than the maintenance margin.
+    """The price before slippage at which closing leaves but the maintenance margin.
 
-    A long that owes nothing but rounding has none.
+    A long that owes nothing, up to rounding, has none; with an impact even that sells for nothing at last.
     """
     if side > 0:
-        if impact == 0.0 and terms.fixed_fee - cash <= 1e-12 * units * entry:
+        owed = terms.fixed_fee - cash
+        rounding = 1e-12 * units * entry
+        if owed < -rounding or (impact == 0.0 and owed <= rounding):
             return -np.inf
-        fill = (terms.fixed_fee - cash) / (units * (1.0 - terms.fee - terms.maintenance))
+        fill = owed / (units * (1.0 - terms.fee - terms.maintenance))
         return (fill + impact) / (1.0 - terms.slippage)
     fill = (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee + terms.maintenance))
     return (fill - impact) / (1.0 + terms.slippage)
 
 
 @inlined
-def _borrowed(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> float:
-    """Cash after one bar's borrowing; it takes no more than the position is worth at the close."""
+def _borrowed(side: int, units: float, cash: float, close: float, terms: Terms) -> float:
+    """Cash after one bar's borrowing."""
     if side > 0 or terms.borrowing == 0.0:
         return cash
-    return max(cash - terms.borrowing * units * close, -units * (entry - close))
+    return cash - terms.borrowing * units * close
+
+
+@inlined
+def _eaten(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> bool:
+    """Whether borrowing has just taken all that the account was worth at the close."""
+    return side < 0 and terms.borrowing > 0.0 and cash + units * (entry - close) <= 0.0
 
 
 @inlined
@@ -272,12 +280,13 @@ def simulate(
        signal. The trailing stop hangs from the highest high (lowest low for a short) of the completed bars it
        was exposed to, or from the fill price before there is one; once that extreme is BREAK_EVEN percent
        beyond the fill price, the fill price is a stop. Of several stops the tightest counts, of several
-       targets the nearest; a trailing stop level with a fixed one is a `stop`.
+       targets the nearest. Of equal stops a fixed one or that of BREAK_EVEN goes first, then liquidation.
     4. One more stop is the price before slippage at which closing, costs included, would leave no more than
        `maintenance` of the position's market value at the fill: `liquidation`. With no maintenance margin it
        is the price that takes the whole account. No exit takes more than there is: one that would is a
        `liquidation` at the price that takes everything. Nothing is traded after the account is lost.
-    5. A short that is still open pays `borrowing` of its market value at the close.
+    5. A short that is still open pays `borrowing` of its market value at the close. Where that takes all the
+       account is worth, the position is gone at the close: `liquidation`.
     6. At the close signals are read, also after an exit within the bar. An entry whose own exit is true on
        the same bar is not taken; long and short entries on the same bar cancel out. An opposite entry closes
        and reverses. A position exposed to `max_bars` bars is closed as by a signal (a signal on the same bar
@@ -287,17 +296,19 @@ def simulate(
     8. Equity is marked at the close, after fills at the close.
 
     Every fill's price is moved against the trade by `slippage` of the price and by the `impact` of the last
-    bar completed before the fill (the signal's own bar for fills at its close); `fee` is a fraction of the
-    notional of each fill, `fixed_fee` an amount.
+    bar completed before the fill (for fills at a close, of that bar); no sale is below 0. `fee` is a fraction
+    of the notional of each fill, `fixed_fee` an amount.
 
     An entry is worth the smallest of its limits: LEVERAGE × the account, so that its fee is paid out of the
     account (units = L × (cash - fixed_fee) / (price × (1 + L × fee)); at L = 1 an entry spends all cash); the
     same with SHARE percent, or with VOLATILITY percent / `volatility` of the signal's bar, in place of L;
-    AMOUNT / price; RISKED percent of the cash before the entry / distance of the first stop from the fill
-    price. It is rounded down to whole units with WHOLE; none are bought when that is zero. A short has the
-    size of such a long and yields its profit in cash at the exit. An entry is not taken where a level or
-    limit needs an ATR, volatility or impact that is not known yet, where it would begin at or beyond its
-    liquidation, or where a RISKED entry has no stop.
+    AMOUNT / price, fee on top; RISKED percent of the cash before the entry / distance of the first stop from
+    the fill price. A volatility or distance of 0 limits nothing. It is rounded down to whole units with
+    WHOLE; none are bought when that is zero. A short has the size of such a long and yields its profit in
+    cash at the exit. An entry is not taken where a level or limit needs an ATR, volatility or impact that is
+    not known yet, where it would begin at or beyond its liquidation, or where a short would be sold at 0 or
+    below. A RISKED entry needs a stop, as `StrategySpec` sees to. Volume plays no part: a bar without any
+    trades like any other.
 
     Args:
         open_: prices, one float64 array of n bars each, as `high`, `low` and `close`.
@@ -312,7 +323,7 @@ def simulate(
             the extreme, the others of the fill price.
         terms: what does not depend on the strategy.
         equity: n - first values, written.
-        trades: at least n - first rows of TRADE_COLUMNS, written from the top.
+        trades: a row of TRADE_COLUMNS a bar from `first` on with an entry signal, written from the top.
 
     Returns:
         The number of trades.
@@ -380,7 +391,15 @@ def simulate(
                 ready = t + cooldown
             else:
                 extreme = max(extreme, high[t]) if side > 0 else min(extreme, low[t])
-                cash = _borrowed(side, units, cash, entry, close[t], terms)
+                cash = _borrowed(side, units, cash, close[t], terms)
+                if _eaten(side, units, cash, entry, close[t], terms):
+                    cash = 0.0
+                    _record(
+                        trades, count, side, entry_bar, entry, t, close[t], units, -entry_cash, LIQUIDATION,
+                        held,
+                    )  # fmt: skip
+                    count += 1
+                    side = 0
 
         # The close: what the signals ask for.
         code = signals[t]
@@ -521,7 +540,7 @@ def measure(
         total_return   equity[n - 1] / capital - 1
         cagr           (1 + total_return) ** (P / n) - 1
         volatility     s(r) × √P, s the sample standard deviation (n - 1)
-        sharpe_ratio   mean(r) / s(r) × √P; undefined when s is 0 or rounding noise
+        sharpe_ratio   mean(r) / s(r) × √P; undefined when s is rounding noise, at most 1e-12 × |mean(r)|
         sortino_ratio  mean(r) × √P / √(mean(min(r, 0)²))
         max_drawdown   min over t of equity[t] / max(capital, equity[..t]) - 1, never positive
         calmar_ratio   cagr / |max_drawdown|
@@ -870,8 +889,11 @@ def _first_walked_touch(
     terms: Terms,
     start: int,
     stop: int,
-) -> tuple[int, float, float]:
-    """As `_first_trailing_touch`, bar by bar where the price of ruin moves; also the cash at that bar."""
+) -> tuple[int, float, float, bool]:
+    """As `_first_trailing_touch`, bar by bar where the price of ruin moves.
+
+    Also the cash at that bar, and whether borrowing took all of it at the bar's close.
+    """
     extreme = entry
     for t in range(start, stop + 1):
         before = impact[t - 1] if impact.size > 0 else 0.0
@@ -879,14 +901,16 @@ def _first_walked_touch(
         level, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
         if side > 0:
             if floor[t] <= level or ceiling[t] >= target:
-                return t, extreme, cash
+                return t, extreme, cash, False
             extreme = max(extreme, high[t])
         else:
             if ceiling[t] >= level or floor[t] <= target:
-                return t, extreme, cash
+                return t, extreme, cash, False
             extreme = min(extreme, low[t])
-        cash = _borrowed(side, units, cash, entry, close[t], terms)
-    return stop + 1, extreme, cash
+        cash = _borrowed(side, units, cash, close[t], terms)
+        if _eaten(side, units, cash, entry, close[t], terms):
+            return t, extreme, cash, True
+    return stop + 1, extreme, cash, False
 
 
 @inlined
@@ -935,7 +959,7 @@ def _hold(
     the cash, which borrowing takes from a short at each close from `charged_from` on.
     """
     if charged_from <= start:
-        cash = _borrowed(side, units, cash, entry, close[start], terms)
+        cash = _borrowed(side, units, cash, close[start], terms)
     first = cash + units * close[start] if side > 0 else cash + units * (entry - close[start])
     peak, drawdown, total, squares, downside = _mark(
         first, previous, peak, drawdown, total, squares, downside
@@ -946,7 +970,7 @@ def _hold(
     if side < 0 or abs(cash) > 1e-15 * units * entry:
         bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
         for t in range(start + 1, stop + 1):
-            cash = _borrowed(side, units, cash, entry, close[t], terms)
+            cash = _borrowed(side, units, cash, close[t], terms)
             value = cash + units * close[t] if side > 0 else cash + units * (entry - close[t])
             change = value / previous - 1.0 if previous > 0.0 else 0.0
             square = change * change
@@ -1129,8 +1153,9 @@ def _trade_one(
         target = _nearest_target(side, entry, entry_atr, setting)
         walks = has_impact or (side < 0 and terms.borrowing != 0.0)
         touched_cash = cash
+        eaten = False
         if walks:
-            touched, extreme, touched_cash = _first_walked_touch(
+            touched, extreme, touched_cash, eaten = _first_walked_touch(
                 close, high, low, floor, ceiling, impact, side, units, cash, entry, entry_atr, target,
                 setting, terms, exposed_from, end,
             )  # fmt: skip
@@ -1153,7 +1178,10 @@ def _trade_one(
                 ruin = _ruin(side, units, touched_cash, entry, paid, terms)
             stop, reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[touched] if side > 0 else high[touched]
-            if side * (open_[touched] - stop) <= 0.0:
+            if eaten:
+                raw = close[touched]
+                reason = LIQUIDATION
+            elif side * (open_[touched] - stop) <= 0.0:
                 raw = open_[touched]
             elif side * (open_[touched] - target) >= 0.0:
                 raw = open_[touched]
@@ -1191,11 +1219,14 @@ def _trade_one(
                 previous, peak, drawdown, total, squares, downside,
             )  # fmt: skip
         if touched > end and held_to < end:
-            cash = _borrowed(side, units, cash, entry, close[end], terms)
+            cash = _borrowed(side, units, cash, close[end], terms)
         ruined = reason == LIQUIDATION and terms.maintenance == 0.0
-        fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
-        if lost:
-            reason = LIQUIDATION
+        if eaten:
+            fill, cash = raw, 0.0
+        else:
+            fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
+            if lost:
+                reason = LIQUIDATION
         flat_bar = exit_bar
         profit = cash - entry_cash
         if recording:

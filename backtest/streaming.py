@@ -104,6 +104,7 @@ def sweep_to_parquet(
     path = Path(path)
     axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
+    market.bank.check_volume(spec.trees.values())
     batch = Batch(market, spec, axes, workers)
     folder = path.with_name(f"{path.name}.parts")
     done = continued_from = _take_up(folder, _about(market, spec, axes))

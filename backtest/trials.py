@@ -161,7 +161,6 @@ def grid_trials(
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, None)
     batch = Batch(market, spec, axes)
     closes = market.bank.prices.close
-    equity, trades = market.buffers()
     found = []
     for start in range(0, batch.count, batch.chunk_size):
         chosen = batch.run(start, min(batch.count, start + batch.chunk_size)).chosen
@@ -174,7 +173,9 @@ def grid_trials(
             sizing = spec.sizing.model_copy(
                 update={name: value for name, value in values.items() if name in Sizing.model_fields}
             )
-            count = market.simulate(market.bank.signals(bound), risk, sizing, equity, trades)
+            signals = market.bank.signals(bound)
+            equity, trades = market.buffers(signals)
+            count = market.simulate(signals, risk, sizing, equity, trades)
             own, excess = _excess(equity, trades[:count], market.terms.capital, closes)
             found.append(_trial(meaning_hash(bound, risk, sizing), own, excess))
     return found

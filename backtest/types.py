@@ -112,7 +112,8 @@ class Costs(Strict):
             fill; no position is opened before there is one.
         spread_bps: between bid and ask; each fill pays half of it.
         borrow_bps_per_bar: of a short's market value, paid at the close of each bar it is exposed to and
-            survives: borrowing or funding; negative is received. It never takes more than the account holds.
+            survives: borrowing or funding; negative is received. Where it takes all the account is worth, the
+            position is liquidated at that close.
         maintenance_margin_pct: share of a position's market value that the account must keep; below it the
             position is liquidated. 0 liquidates where the account is lost.
     """
@@ -291,7 +292,28 @@ class Sizing(Settings):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
-    """Figures of one backtest, as fractions; None is undefined. Formulas: `backtest.simulation.measure`."""
+    """Figures of one backtest; None is undefined, never NaN or infinity.
+
+    r are simple returns from bar to bar of the account, P bars a year, no risk-free rate. Definitions are
+    empyrical's for returns; where other libraries differ, `backtest.simulation.measure` says so.
+
+    Attributes:
+        sharpe_ratio: mean(r) / sample standard deviation(r) × √P.
+        sortino_ratio: mean(r) × √P / √(mean(min(r, 0)²)).
+        calmar_ratio: cagr / |max_drawdown|.
+        max_drawdown: deepest fall below the highest value so far, as a fraction, never positive.
+        profit_factor: sum of profits / |sum of losses|; undefined without a loss.
+        win_rate: share of trades with a profit above 0, 0 to 1.
+        total_return: last value / initial capital - 1, a fraction.
+        cagr: (1 + total_return) ** (P / bars) - 1, a fraction a year.
+        volatility: sample standard deviation(r) × √P, a fraction a year.
+        exposure: share of bars with a position, 0 to 1.
+        n_trades: closed trades.
+        expectancy: mean profit of a trade, in cash.
+        avg_trade: mean return of a trade, profit / (size × entry price), a fraction.
+        best_trade: highest return of a trade.
+        worst_trade: lowest return of a trade.
+    """
 
     sharpe_ratio: float | None
     sortino_ratio: float | None

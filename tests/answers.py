@@ -20,7 +20,8 @@ def proposal(change, **changed):
 
 
 def proposals(*changes, **changed):
-    return json.dumps({"proposals": [proposal(change, **changed) for change in changes]})
+    """These changes, or three of different kinds."""
+    return json.dumps({"proposals": [proposal(change, **changed) for change in changes or DIVERSE]})
 
 
 def adjust(value, parameter="fast_period"):
@@ -31,14 +32,31 @@ def risk(value, parameter="stop_loss_pct"):
     return {"kind": "risk_management", "parameter": parameter, "value": value}
 
 
+DIVERSE = (
+    adjust(8),
+    risk(5.0, "trailing_stop_pct"),
+    {"kind": "add_filter", "side": "long", "condition": "adx(14) > 20"},
+)
+
+
 def verdicts(*decisions, confidence=5.0, **changed):
+    """These decisions in order, or three validated."""
     said = [
         {"proposal": number, "decision": decision, "priority": number, "reason": "Because."}
-        for number, decision in enumerate(decisions, start=1)
+        for number, decision in enumerate(decisions or ["validated"] * 3, start=1)
     ]
     return json.dumps({"verdicts": said, "concerns": [], "confidence": confidence, **changed})
 
 
-def turn(stance, evidence=("W1",), statement="I have read the figures."):
+def turn(stance="continue", evidence=("W1",), statement="I have read the figures.", confidence=0.8):
     claims = [{"statement": statement, "evidence": list(evidence)}]
-    return json.dumps({"claims": claims, "stance": stance, "confidence": 0.8})
+    return json.dumps({"claims": claims, "stance": stance, "confidence": confidence})
+
+
+def by_role(request, **answers):
+    """A step for a model that plays every role: the answer that belongs to what is asked."""
+    fields = request.schema["properties"]
+    kinds = {"turn": "claims", "verdicts": "verdicts", "analysis": "quality_score", "proposals": "proposals"}
+    kind = next(kind for kind, field in kinds.items() if field in fields)
+    usual = {"turn": turn(), "verdicts": verdicts(), "analysis": analysis(), "proposals": proposals()}
+    return {**usual, **answers}[kind]

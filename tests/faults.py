@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 
 from providers.errors import DeadlineError, RefusedError, RetryableError, UnavailableError
 from providers.request import Request
-from tests.scripts import adjust, by_role, proposals, risk, verdicts
+from tests.answers import adjust, by_role, proposals, risk, verdicts
 
 NAME = "ollama:m"
 
@@ -82,7 +82,8 @@ FAULTS: dict[str, Callable[[Request, random.Random], str | AIMessage | BaseExcep
     "a key twice": lambda request, draw: '{"stance": "stop", ' + _good(request, draw)[1:],
     "another role's answer": lambda request, draw: draw.choice([verdicts(), proposals()]),
     "out of bounds": lambda request, draw: by_role(
-        request, proposals=proposals(adjust(10**9), risk(-3.0), adjust(1.5, "no_such_parameter"))
+        request,
+        proposals=proposals(adjust(10**9), risk(-3.0, "trailing_stop_pct"), adjust(1.5, "no_such_parameter")),
     ),
     "the prompt repeated": lambda request, draw: request.system + "\n" + request.user,
     "the schema repeated": lambda request, draw: json.dumps(dict(request.schema)),

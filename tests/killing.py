@@ -17,8 +17,9 @@ from typing import Any
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from backtest import StrategySpec, run_backtest
+from backtest import Costs, StrategySpec
 from market.prices import read_prices
+from nodes.optimization.trial import try_strategy
 from reports.event_log import EventLog
 from reports.record import RunRecord
 from reports.versions import versions
@@ -29,20 +30,25 @@ SETTINGS: dict[str, Any] = {
     "analyst": "rules",
     "strategist": "rules",
     "validator": "rules",
-    "max_iterations": 2,
+    "max_iterations": 1,
     "approve": True,
 }
-FIRST_TASKS = 16
-"""Tasks stored until the end of the first iteration, the debate's included."""
+LAST_WORDS = ("baseline", "approve", "select", "judge", "report")
+"""Nodes whose event is on disk before the state knows of it."""
 
-WORD = {"accept": [1, 2], "reject": [3]}
+
+def word(waiting: Waiting) -> dict[str, Any]:
+    """All but the first proposal."""
+    first, *others = (proposal["number"] for proposal in waiting.question["proposals"])
+    return {"accept": others, "reject": [first]}
 
 
 def warm(prices: str) -> None:
     """Compile and read here what every child would otherwise read again."""
     versions()
     spec = StrategySpec.preset("ma_crossover")
-    run_backtest(read_prices(prices, Path())[0], spec)
+    grid = {"fast_period": [4.0, 6.0]}
+    try_strategy(read_prices(prices, Path())[0], spec, grid, Costs(), "next_open")
 
 
 def die() -> None:
@@ -104,8 +110,8 @@ def go_on(home: Path) -> None:
     if not record.exists():
         start_run(make_input(data=PRICES, run="r"), make_context(home=str(home), **SETTINGS))
     while not (record.folder / "result.json").is_file():
-        if isinstance(resume_run("r", home), Waiting):
-            resume_run("r", home, word=WORD)
+        if isinstance(outcome := resume_run("r", home), Waiting):
+            resume_run("r", home, word=word(outcome))
     resume_run("r", home)
 
 
@@ -140,8 +146,8 @@ def left(home: Path) -> dict[str, Any]:
 def main(folder: Path, prices: str) -> dict[str, Any]:
     """Kill at every node, and compare.
 
-    Where: just before and just after the first event of each node, and when the work of a task is done but
-    not yet stored, for every task of the first iteration and of the end.
+    Where: just before the first event of each node (after it, too, for nodes that decide something), and
+    whenever the work of a task is done but not yet stored.
 
     Returns:
         `whole`, what an undisturbed run leaves; `cases`: by place {"killed": status of the killed process,
@@ -156,10 +162,9 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
         if kind not in seen:
             seen.add(kind)
             places[f"{kind} begins"] = lambda e=event_id: killed_at_event(e, before=True)
-            places[f"{kind} has begun"] = lambda e=event_id: killed_at_event(e, before=False)
-    # The second iteration's tasks are the first one's.
-    stored = undisturbed["stored"]
-    for number in (*range(1, FIRST_TASKS + 1), stored - 1, stored):
+            if kind in LAST_WORDS:
+                places[f"{kind} has spoken"] = lambda e=event_id: killed_at_event(e, before=False)
+    for number in range(1, undisturbed["stored"] + 1):
         places[f"task {number} done"] = lambda n=number: killed_at_checkpoint(n)
     cases = {}
     for position, (name, trap) in enumerate(places.items()):

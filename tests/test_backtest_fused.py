@@ -39,7 +39,7 @@ def history(seed: int, bars: int, tick: float, reach: float, quiet: float) -> pd
 
 def both(market: Market, codes: np.ndarray, risk: Risk, sizing: Sizing = EVERYTHING) -> tuple[Any, ...]:
     """Trades and metrics of the bar-by-bar kernel, then of the fused one, and whether these hold."""
-    equity, trades = market.buffers()
+    equity, trades = market.buffers(codes)
     count = market.simulate(codes, risk, sizing, equity, trades)
     wanted = np.empty(len(METRICS))
     measure(equity, market.terms.capital, trades, count, market.terms.periods_per_year, wanted)
@@ -139,7 +139,7 @@ def test_nearly_equal_returns_are_left_to_the_exact_definition() -> None:
     codes[0] = 1
     *_, settled = both(market, codes, Risk())
     assert not settled
-    equity, trades = market.buffers()
+    equity, trades = market.buffers(codes)
     count = market.simulate(codes, Risk(), EVERYTHING, equity, trades)
     returns = equity / np.concatenate(([100.0], equity[:-1])) - 1.0
     sharpe = market.measure(codes, Risk(), EVERYTHING, equity, trades, count)[0]

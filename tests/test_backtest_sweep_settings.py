@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from backtest import Costs, StrategyError, StrategySpec, run_backtest, sweep
+from backtest import Costs, RequestError, StrategyError, StrategySpec, run_backtest, sweep
 from tests.prices import made_up_prices
 
 DEAR = Costs(
@@ -37,19 +37,27 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("costs", [Costs(), DEAR], ids=["free", "dear"])
+TERMS: dict[str, tuple[Costs, Any]] = {
+    "free": (Costs(), "next_open"),
+    "dear": (DEAR, "next_open"),
+    "dear, at the close": (DEAR, "close"),
+}
+
+
+@pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("name", GRIDS)
-def test_a_row_is_the_backtest_of_its_configuration(name: str, costs: Costs) -> None:
+def test_a_row_is_the_backtest_of_its_configuration(name: str, terms: str) -> None:
+    costs, fill = TERMS[terms]
     prices = made_up_prices(700, seed=5)
     spec = StrategySpec.preset("bollinger_atr", fixed_amount=None)
-    table = sweep(prices, spec, GRIDS[name], costs)
+    table = sweep(prices, spec, GRIDS[name], costs, fill)
     assert table["n_trades"].max() > 5
     assert len(table.drop_duplicates(list(table.columns[len(GRIDS[name]) :]))) > len(table) // 3
     for row in table.to_dict("records"):
         chosen = {str(key): row[key] for key in GRIDS[name]}
         side = chosen.pop("side", "both")
         values = {key: None if pd.isna(value) else value for key, value in chosen.items()}
-        one = run_backtest(prices, StrategySpec.preset("bollinger_atr", **values).only(side), costs)
+        one = run_backtest(prices, StrategySpec.preset("bollinger_atr", **values).only(side), costs, fill)
         for metric, value in one.metrics.to_dict().items():
             assert (pd.isna(row[metric]) and value is None) or row[metric] == value, (chosen, metric)
 
@@ -65,6 +73,27 @@ def test_risk_per_trade_without_a_stop_is_refused_alone_and_dropped_in_a_sweep()
     )
     assert len(table) == 5
     assert table.attrs["dropped_by"] == {"risk_without_stop": 1}
+
+
+def test_risk_per_trade_is_dropped_where_the_grid_takes_the_only_stop_away() -> None:
+    spec = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0, risk_per_trade_pct=1.0)
+    prices = made_up_prices(300, seed=1)
+    table = sweep(prices, spec, {"stop_loss_pct": [None, 1.0], "trailing_stop_atr": [None, 2.0]})
+    assert len(table) == 3
+    assert table.attrs["dropped_by"] == {"risk_without_stop": 1}
+    with pytest.raises(RequestError) as told:
+        sweep(prices, spec, {"stop_loss_pct": [None]})
+    assert told.value.code == "empty_grid"
+
+
+def test_volatility_over_more_bars_than_there_are_is_dropped_only_where_it_is_used() -> None:
+    table = sweep(
+        made_up_prices(300, seed=1),
+        StrategySpec.preset("ma_crossover"),
+        {"volatility_target_pct": [None, 20.0], "volatility_period": [20, 300]},
+    )
+    assert len(table) == 3
+    assert table.attrs["dropped_by"] == {"not_enough_bars": 1}
 
 
 @pytest.mark.parametrize(

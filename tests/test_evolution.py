@@ -10,10 +10,10 @@ from prompts import Words
 from reports.evolution import strategy_evolution
 from reports.explanation import explanation
 from reports.record import RunRecord
+from tests.answers import by_role, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from tests.scripts import by_role, turn, verdicts
 from threadx.command import main
 
 

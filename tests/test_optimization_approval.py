@@ -11,17 +11,17 @@ from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposals
 from reports.errors import ReportError
 from reports.record import RunRecord
+from tests.answers import adjust, by_role, proposals, risk
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from tests.scripts import adjust, by_role, proposals, risk
 from threadx import ThreadxError
 from threadx.command import main
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import make_context, make_input, resume_run, start_run
 
 SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
-EDIT = {"proposal": 2, "change": risk(4.0)}
+EDIT = {"proposal": 2, "change": risk(4.0, "trailing_stop_pct")}
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_the_command_pauses_and_takes_the_word(tmp_path, prices, capsys):
         assert said in err
     edit = tmp_path / "edit.json"
     others = [p["number"] for p in resume_run("r", tmp_path / "h").question["proposals"]][1:]
-    edit.write_text(json.dumps([{"proposal": 1, "change": risk(4.5)}]))
+    edit.write_text(json.dumps([{"proposal": 1, "change": risk(4.5, "trailing_stop_pct")}]))
     code, out, _ = threadx_command(
         capsys,
         "runs",

@@ -9,9 +9,9 @@ from nodes import journal
 from providers.errors import RetryableError
 from providers.request import estimate_tokens
 from reports.record import RunRecord
+from tests.answers import analysis, by_role, proposals, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
-from tests.scripts import ANALYSIS, by_role, proposals, turn, verdicts
 
 TEAM = {"analyst": "m", "strategist": "m", "validator": "m", "cache_hours": 0.0, "patience": 20}
 
@@ -72,7 +72,7 @@ def counted(words, prompt, answer):
 
 
 def test_tokens_are_those_the_server_counts(tmp_path, monkeypatch):
-    steps = [counted(words, 5000, 1000) for words in (ANALYSIS, proposals(), verdicts(), turn("stop"))]
+    steps = [counted(words, 5000, 1000) for words in (analysis(), proposals(), verdicts(), turn("stop"))]
     scripted_models(monkeypatch, {"ollama:m": [*steps, *steps]})
     state, _ = run_graph(tmp_path, **TEAM, max_tokens=18_000, max_iterations=3)
     result = whole(tmp_path, state)

@@ -4,9 +4,9 @@ import pytest
 
 from nodes.optimization.debate_rules import speak
 from nodes.optimization.turns import Turn
+from tests.answers import by_role, turn
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
-from tests.scripts import by_role, turn
 
 TEAM = {"analyst": "a", "strategist": "s", "validator": "v", "max_iterations": 1, "cache_hours": 0.0}
 

@@ -10,11 +10,11 @@ import pytest
 from graphs import debate, optimization
 from providers.errors import RefusedError
 from reports.record import RunRecord
+from tests.answers import by_role
 from tests.langgraph_server import clean_environment
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from tests.scripts import by_role
 from threadx.runner import make_context, make_input, resume_run, start_run
 
 ROOT = Path(__file__).resolve().parents[1]

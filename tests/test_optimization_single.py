@@ -2,9 +2,9 @@
 
 import json
 
+from tests.answers import DIVERSE, adjust, analysis, proposal
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
-from tests.scripts import ANALYSIS, DIVERSE, adjust, proposal
 
 
 def work(*decisions, stance="continue", changes=DIVERSE):
@@ -12,7 +12,7 @@ def work(*decisions, stance="continue", changes=DIVERSE):
         {**proposal(change), "decision": decision, "objection": "It may be noise."}
         for change, decision in zip(changes, decisions or ["validated"] * 3, strict=True)
     ]
-    return json.dumps({**json.loads(ANALYSIS), "proposals": judged, "stance": stance})
+    return json.dumps({**json.loads(analysis()), "proposals": judged, "stance": stance})
 
 
 SINGLE = {"roles": "single", "strategist": "m", "cache_hours": 0.0, "language": "en"}

@@ -13,10 +13,10 @@ from providers.errors import DeadlineError, RetryableError
 from reports import versions
 from reports.errors import ReportError
 from reports.record import RunRecord
+from tests.answers import analysis, by_role, proposals, risk, turn, verdicts
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from tests.scripts import ANALYSIS, by_role, proposals, risk, turn, verdicts
 from threadx.command import main
 from threadx.noticing import notices
 from threadx.replaying import replay_run
@@ -48,7 +48,7 @@ def with_models(monkeypatch):
     return scripted_models(
         monkeypatch,
         {
-            "ollama:a": [thinking(ANALYSIS), "no JSON here", turn("stop"), ANALYSIS, turn("stop")],
+            "ollama:a": [thinking(analysis()), "no JSON here", turn("stop"), analysis(), turn("stop")],
             "ollama:s": [busy, proposals(), turn(), "{", "{", turn(evidence=["Z9"]), turn()],
             "ollama:v": [verdicts("validated", "rejected", "validated"), turn(), late, turn("stop")],
         },
@@ -89,7 +89,7 @@ def test_every_prompt_and_every_answer_is_on_record(tmp_path, prices, monkeypatc
     assert kept == sent
     answers = [call["answer"] for call in calls if call["answer"] is not None]
     assert "no JSON here" in answers
-    assert ANALYSIS in answers
+    assert analysis() in answers
     assert [call["thinking"] for call in calls if call["thinking"]] == ["First I look at the drawdown."]
     tries = Counter(failure["code"] for call in calls for failure in call["failures"])
     assert tries == {"rate_limited": 1, "time_out": 1}
@@ -101,7 +101,7 @@ def test_a_person_and_a_budget_are_replayed_too(tmp_path, prices, monkeypatch):
     scripted_models(monkeypatch, {"ollama:m": [by_role] * 50})
     team = {"analyst": "m", "strategist": "m", "validator": "m", "cache_hours": 0.0}
     waiting, home = run(tmp_path, prices, **team, approve=True, max_model_calls=5)
-    word = {"accept": [1], "reject": [3], "edit": [{"proposal": 2, "change": risk(4.0)}]}
+    word = {"accept": [1], "reject": [3], "edit": [{"proposal": 2, "change": risk(4.0, "trailing_stop_pct")}]}
     assert waiting.question["iteration"] == 1
     result = resume_run("r", home, word=word)
     assert result.details["stop_reason"] == "budget_model_calls"

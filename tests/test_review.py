@@ -8,10 +8,10 @@ import threadx
 from backtest import run_backtest
 from nodes.optimization import backtest_variant
 from reports.record import RunRecord
+from tests.answers import by_role, turn
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from tests.scripts import by_role, turn
 from threadx.command import main
 
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from backtest import StrategySpec, validate_prices
+from backtest import GapPolicy, StrategySpec, validate_prices
+from backtest.prices import check_volume
 from graphs.ensemble import graph as ensemble
 from market.datasets import infer_timeframe, register
 from nodes.context import EnsembleContext
@@ -47,6 +48,7 @@ def optimize(
     *,
     symbol: str | None = None,
     timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
     decide: Decider | None = None,
@@ -59,7 +61,8 @@ def optimize(
         strategy: a preset's name, or a whole strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
         symbol: for the record; with `timeframe` it tells one dataset from another.
-        timeframe: for example `30m`; inferred from the index if left out.
+        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         run: a name for the run.
         watch: called with every event of the run as it happens.
         decide: with `approve=True`, asked for a word on the proposals of each iteration.
@@ -76,6 +79,7 @@ def optimize(
         params,
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
         watch=watch,
         **settings,
@@ -93,6 +97,7 @@ def review(
     *,
     symbol: str | None = None,
     timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
     **settings: Any,
@@ -108,6 +113,7 @@ def review(
         params,
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
         watch=watch,
         **settings,
@@ -124,6 +130,7 @@ def begin(
     *,
     symbol: str | None,
     timeframe: str | None,
+    gaps: GapPolicy,
     run: str | None,
     watch: Watcher,
     **settings: Any,
@@ -132,13 +139,15 @@ def begin(
     context = make_context(**settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
-        frame = validate_prices(data)
+        frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
+        if own is not None:
+            check_volume(frame, own)
         named = symbol or UNNAMED
         writable(context.home_path)
         dataset = register(
             frame,
             symbol=named,
-            timeframe=timeframe or infer_timeframe(pd.DatetimeIndex(frame.index)),
+            timeframe=infer_timeframe(pd.DatetimeIndex(frame.index)),
             home=context.home_path,
         )
         reference = f"{DATASET_PREFIX}{dataset.development_hash}"
@@ -151,6 +160,7 @@ def begin(
         params=dict(params or {}),
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
     )
     return start_run(given, context, watch, graph)

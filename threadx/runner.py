@@ -263,9 +263,9 @@ def _run(
                 raise ThreadxError("nothing_waits", run=record.run)
             _check_word(word, snapshot.values, context)
             begin = Command(resume=dict(word))
-        # Each step is on disk before the next begins: after a kill nothing is lost but the step at work.
+        # What a step did is on record before it ends; its checkpoint may follow while the next one works.
         parts: Iterator[Any] = graph.stream(
-            begin, config, context=context, stream_mode="custom", subgraphs=True, durability="sync"
+            begin, config, context=context, stream_mode="custom", subgraphs=True, durability="async"
         )
         for _, event in parts:
             watch(event)

@@ -102,8 +102,10 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
     """
     data, node = event["data"], event["node"]
     match event["kind"]:
-        case "role_called" | "debate_turn" | "call" | "evidence":
+        case "role_called" | "debate_turn" | "call":
             return None
+        case "evidence":
+            return Line(words("web.event.evidence", count=words.number(len(data["items"]))), "", "list_alt")
         case "lessons":
             count = len(data["lessons"])
             return Line(words("web.event.lessons", count=words.number(count)), "", "school")

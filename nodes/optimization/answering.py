@@ -58,6 +58,6 @@ def unfounded_answers(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
     return [
         {"iteration": event["iteration"], "role": event["node"], **claim}
         for event in events
-        if event["node"] in ROLES
+        if event["kind"] in ("answer", "debate_turn") and event["node"] in ROLES
         for claim in (event["data"].get("answer") or event["data"]).get("unfounded", [])
     ]

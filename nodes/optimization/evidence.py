@@ -14,6 +14,7 @@ from backtest.tree import show
 from nodes.optimization.changes import present
 from nodes.optimization.changes.filters import required
 from nodes.optimization.grounding import evidence_numbers
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
 
@@ -31,7 +32,7 @@ def reigning(state: OptimizationState | DebateState) -> dict[str, Any]:
 def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> dict[str, Any]:
     """Everything a role may know in this iteration, as plain JSON."""
     champion = reigning(state)
-    spec = StrategySpec.model_validate(champion["spec"])
+    spec = read_spec(champion["spec"])
     dataset = state["dataset"]
     found = {
         "iteration": iteration,
@@ -105,7 +106,7 @@ def _list(lines: Iterable[str], language: Language) -> str:
 
 def strategy_lines(evidence: Mapping[str, Any], language: Language) -> str:
     """The strategy: conditions, parameters with bounds, rules of risk."""
-    spec = StrategySpec.model_validate(evidence["spec"])
+    spec = read_spec(evidence["spec"])
     lines = [quoted(spec.name)]
     for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
         if condition := getattr(spec, name):

@@ -6,13 +6,13 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 
-from backtest import StrategySpec
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
 from nodes.optimization.dossier import build_dossier
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import backtests_done
 from nodes.optimization.lessons import recall
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from reports.record import RunRecord
@@ -26,7 +26,7 @@ def prepare_dossier(state: OptimizationState, context: OptimizationContext, iter
     """
     champion = reigning(state)
     dossier = build_dossier(
-        StrategySpec.model_validate(champion["spec"]),
+        read_spec(champion["spec"]),
         champion["figures"],
         backtests_done(state),
         Dataset.model_validate(state["dataset"]),

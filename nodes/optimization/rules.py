@@ -35,6 +35,7 @@ from nodes.optimization.schemas import (
     Verdict,
     Verdicts,
 )
+from nodes.optimization.specs import read_spec
 from prompts import Words, text
 
 Evidence = Mapping[str, Any]
@@ -143,8 +144,9 @@ def strategist(evidence: Evidence) -> Proposals:
     Raises:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
-    spec = StrategySpec.model_validate(evidence["spec"])
-    themes = diagnose(evidence)
+    spec = read_spec(evidence["spec"])
+    # Another analyst may have made fewer hypotheses; each proposal answers one that exists.
+    themes = diagnose(evidence)[: evidence["hypotheses"] or None]
     tried = set(evidence["tried"])
     # What failed on an earlier champion comes last, not never.
     remembered = [
@@ -184,10 +186,9 @@ def strategist(evidence: Evidence) -> Proposals:
         queue.append(source)
         change, theme = found
         told = theme if theme in themes else themes[0]
-        number = themes.index(told) + 1
         chosen.append(
             Proposal(
-                hypothesis=number if number <= evidence["hypotheses"] else 0,
+                hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
                 change=change,
                 reason=_say(evidence, f"hypothesis_{told}"),
                 expected_effect=_say(evidence, f"expected_{change.kind}"),
@@ -227,7 +228,7 @@ def _veto(evidence: Evidence, spec: StrategySpec, proposal: Mapping[str, Any]) -
 
 def validator(evidence: Evidence) -> Verdicts:
     """Veto what the figures speak against; trust as far as luck alone does not explain the figures."""
-    spec = StrategySpec.model_validate(evidence["spec"])
+    spec = read_spec(evidence["spec"])
     ranked: list[tuple[int, int, str]] = []
     rejected: list[tuple[int, str]] = []
     for proposal in evidence["proposals"]:

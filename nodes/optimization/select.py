@@ -6,13 +6,13 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
 from backtest.score import Acceptance, accept
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import shortened
 from nodes.optimization.preparing import prepare_dossier
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Language, Words
@@ -25,8 +25,8 @@ def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: La
     searched = CHANGE.validate_python(proposal["change"])
     if variant is None or variant["figures"] is None or not variant["grid"]:
         return str(proposal["sentence"])
-    settled = StrategySpec.model_validate(variant["spec"])
-    names = search_grid(StrategySpec.model_validate(proposal["spec"]), searched)
+    settled = read_spec(variant["spec"])
+    names = search_grid(read_spec(proposal["spec"]), searched)
     if not names:
         return str(proposal["sentence"])
     words = Words(language)

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from backtest import StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
@@ -30,6 +29,7 @@ from nodes.optimization.evidence import (
 )
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import render, system_text
@@ -88,7 +88,7 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     run, called = state["run_id"], f"i{iteration:02d}.single"
     record(context, run, called, "role_called", "single", iteration=iteration)
     evidence = gather_evidence(state, iteration)
-    spec, tried = StrategySpec.model_validate(evidence["spec"]), set(evidence["tried"])
+    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
     language, grid = context.language, evidence["grid"]
     parts = {
         "strategy": strategy_lines(evidence, language),

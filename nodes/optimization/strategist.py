@@ -7,7 +7,6 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
@@ -26,6 +25,7 @@ from nodes.optimization.evidence import (
 )
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposals
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Language, render, text
@@ -52,7 +52,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
     run, called = state["run_id"], f"i{iteration:02d}.strategist"
     record(context, run, called, "role_called", "strategist", iteration=iteration)
     evidence = gather_evidence(state, iteration)
-    spec = StrategySpec.model_validate(evidence["spec"])
+    spec = read_spec(evidence["spec"])
     tried, grid = set(evidence["tried"]), evidence["grid"]
     hypotheses = len(state["analysis"]["hypotheses"]) if state["analysis"] else 0
     parts = {

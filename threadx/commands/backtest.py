@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from backtest import BacktestResult, run_backtest
+from backtest import BacktestResult, GapPolicy, run_backtest
 from nodes.optimization.figures import figures
 from prompts import Words
 from reports.markdown import METRIC_ROWS, metric
@@ -54,6 +54,7 @@ def command(words: Words) -> click.Command:
         data: str,
         symbol: str | None,
         timeframe: str | None,
+        gaps: GapPolicy,
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
@@ -68,8 +69,8 @@ def command(words: Words) -> click.Command:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
         spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         folder = writable(context.home_path)
-        prices, dataset = options.registered_prices(
-            data, symbol, timeframe, folder, reader=f"backtest {spec.hash}" if whole else None
+        prices, dataset, source = options.registered_prices(
+            data, symbol, timeframe, gaps, folder, reader=f"backtest {spec.hash}" if whole else None
         )
         result = run_backtest(
             prices,
@@ -80,6 +81,7 @@ def command(words: Words) -> click.Command:
         found = figures(spec, result)
         about = {
             "dataset": dataset.model_dump(mode="json"),
+            "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},
             "part": "all" if whole else "development",
             "strategy": spec.model_dump(mode="json"),
             "settings": {**context.costs.model_dump(), "fill": context.fill},
@@ -100,6 +102,8 @@ def command(words: Words) -> click.Command:
                 ],
                 caption=spec.describe(),
             )
+            if note := options.gap_note(source, words):
+                click.echo(note)
         # Every bar as text is many times the size of the prices: made for those who ask.
         if json_path is not None:
             options.write_json(whole_result(result, found, about), json_path)

@@ -29,7 +29,7 @@ WIDE = 4.0
 class Strict(BaseModel):
     """A frozen shape that refuses what it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SearchRange(Strict):
@@ -45,22 +45,17 @@ class SearchRange(Strict):
             ChangeError: `empty_range`, where nothing of it lies within the bounds.
         """
         low, high = max(self.low, bounds.low), min(self.high, bounds.high)
-        # The negation also refuses what is not a number.
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ChangeError(
-                "empty_range",
-                name=name,
-                low=f"{self.low:g}",
-                high=f"{self.high:g}",
-                least=f"{bounds.low:g}",
-                most=f"{bounds.high:g}",
-            )
-        shares = [place / (most - 1) for place in range(most)]
-        if low > 0 and high / low > WIDE:
-            wanted = [low * (high / low) ** share for share in shares]
-        else:
-            wanted = [low + (high - low) * share for share in shares]
-        found = sorted({_snapped(value, low, high, bounds) for value in wanted})
+        if bounds.integer:
+            low, high = float(math.ceil(low)), float(math.floor(high))
+        found: list[float] = []
+        if low < high:
+            shares = [place / (most - 1) for place in range(1, most - 1)]
+            if low > 0 and high / low > WIDE:
+                wanted = [low * (high / low) ** share for share in shares]
+            else:
+                wanted = [low + (high - low) * share for share in shares]
+            inner = {_snapped(value, low, high, bounds) for value in wanted}
+            found = sorted({plain(low), plain(high), *inner})
         if len(found) < 2:
             raise ChangeError(
                 "empty_range",
@@ -79,8 +74,7 @@ def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
     steps = round((value - bounds.low) / step)
     found = min(max(bounds.low + steps * step, low), high)
     if bounds.integer:
-        # Rounded inwards: a range of 2.5 … 7.5 never tries 2 or 8.
-        found = float(min(max(round(found), math.ceil(low)), math.floor(high)))
+        found = float(round(found))
     return plain(float(f"{found:.10g}"))
 
 
