@@ -7,6 +7,7 @@ over years reads each file once, while a process that runs for months still sees
 from __future__ import annotations
 
 import json
+import os
 import time
 from bisect import bisect_right
 from collections import OrderedDict
@@ -46,7 +47,7 @@ class DataFolder:
         self.daily_delay = daily_delay
         self.lock = RLock()
         self._listings: dict[Path, tuple[tuple[int, int], list[Partition], list[datetime]]] = {}
-        self._names: dict[Path, tuple[tuple[int, int], tuple[str, ...]]] = {}
+        self._files: dict[Path, tuple[tuple[int, int], tuple[Path, ...]]] = {}
         self._parsed: dict[str, OrderedDict[tuple[Path, ...], tuple[_Stamp, Any]]] = {}
 
     def partitions(self, below: str, as_of: datetime) -> Iterator[Partition]:
@@ -64,16 +65,20 @@ class DataFolder:
             if partition.hourly or partition.start + self.daily_delay <= as_of:
                 yield partition
 
-    def names(self, folder: Path) -> tuple[str, ...]:
-        """Names in a folder, sorted; empty when there is none."""
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """What a folder holds, sorted by name; empty when there is none.
+
+        Raises:
+            MarketError: `unreadable_file`: the folder may not be read.
+        """
         if (key := self._key(folder)) is None:
             return ()
-        if (known := self._names.get(folder)) is not None and known[0] == key:
+        if (known := self._files.get(folder)) is not None and known[0] == key:
             return known[1]
-        names = tuple(sorted(path.name for path in self._entries(folder)))
+        files = tuple(sorted(self._entries(folder), key=lambda path: path.name))
         if _settled(key[0]):
-            self._names[folder] = (key, names)
-        return names
+            self._files[folder] = (key, files)
+        return files
 
     def parsed(
         self, kind: str, paths: tuple[Path, ...], parse: Callable[[], Parsed], *, keep: int | None = None
@@ -107,13 +112,11 @@ class DataFolder:
             for paths in [paths for paths in shelf if paths not in used]:
                 del shelf[paths]
 
-    def forget_names(self, before: datetime, below: str) -> None:
-        """Drop the listings of partitions that began before a time."""
-        folder = self.root / below
-        for path in [path for path in self._names if path.parent == folder]:
-            parsed = partition_start(path.name)
-            if parsed is None or parsed[0] < before:
-                del self._names[path]
+    def forget_files(self, used: Collection[Path]) -> None:
+        """Drop the listings of folders that were not used."""
+        if len(self._files) > len(used):
+            for folder in [folder for folder in self._files if folder not in used]:
+                del self._files[folder]
 
     def relative(self, path: Path) -> str:
         """The path below the data folder, with forward slashes."""
@@ -213,7 +216,7 @@ def open_folder(root: Path, daily_delay: timedelta = timedelta()) -> DataFolder:
 
 def _stamp(path: Path) -> tuple[int, int, int]:
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError:
         return (0, 0, 0)
     return status.st_mtime_ns, status.st_size, status.st_ino

@@ -154,16 +154,17 @@ def read_news(folder: DataFolder, as_of: datetime) -> News:
     begin = as_of - timedelta(days=WINDOW_DAYS)
     seen: set[tuple[str, ...]] = set()
     used: set[tuple[Path, ...]] = set()
+    listed: set[Path] = set()
     with folder.lock:
         for partition in folder.partitions("news", as_of):
             if partition.start < begin - _DAY:
                 break
             before = len(news.items)
-            for name in folder.names(partition.path):
-                path = partition.path / name
-                if not (name.startswith("news_") and name.endswith(".parquet")):
+            listed.add(partition.path)
+            for path in folder.files(partition.path):
+                if not (path.name.startswith("news_") and path.name.endswith(".parquet")):
                     continue
-                if (_written(name, partition) or partition.start) > as_of:
+                if (_written(path.name, partition) or partition.start) > as_of:
                     continue
                 used.add((path,))
                 read = folder.parsed("news", (path,), partial(_parse, folder, path, partition))
@@ -171,7 +172,7 @@ def read_news(folder: DataFolder, as_of: datetime) -> News:
             if news.partition is None and len(news.items) > before:
                 news.partition = partition.start
         folder.forget_others("news", used)
-        folder.forget_names(begin - 2 * _DAY, "news")
+        folder.forget_files(listed)
     news.items.sort(key=lambda item: (item.ts, item.title, item.source), reverse=True)
     return news
 
@@ -187,7 +188,7 @@ def _written(name: str, partition: Partition) -> datetime | None:
 
 def _take(read: _File, begin: datetime, as_of: datetime, seen: set[tuple[str, ...]], news: News) -> None:
     """Add to `news` what a file shows at the hour."""
-    news.problems += read.problems
+    news.problems.extend(read.problems)
     news.files += read.readable
     for found, ts, known, keys in read.rows:
         if (ts is not None and ts <= begin) or (known is not None and known > as_of):

@@ -64,8 +64,8 @@ _PATTERNS = (
     r"|<(?:start|end)_of_turn>|\bbegin (?:system )?(?:prompt|instructions?)\b",
     r"(?:^|[\n.!?\"'] ?)(?:system|systeme|assistant|developer|llm|to the (?:ai|model|llm)"
     r"|note to (?:the )?(?:ai|llm|model)|note a l'ia|attention ?,? (?:ai|llm|ia|model)) ?:",
-    r"\b(?:dear|attention|hey|hello|cher|chere) (?:ai|llm|chatbot|(?:language )?model|(?:chat)?gpt|assistant|ia"
-    r"|modele de langage)\b",
+    r"\b(?:dear|attention|hey|hello|cher|chere) (?:ai|llm|chatbot|(?:language )?model|(?:chat)?gpt|assistant"
+    r"|ia|modele de langage)\b",
     rf"\b(?:answer|respond|reply|output|print|say|write|classify|label|rate|score|mark|repond(?:s|ez|re)"
     rf"|ecri(?:s|vez)|classe[zr]?|note[zr]?|renvoie|renvoyez|dis|dites){_FILLERS}\s*:?\s*[\"'«‹“]?\s*{_TONE}"
     rf"\s*[\"'»›”]?\s*(?:$|[.,;!)\]}}:\n]|(?:and|et|for|pour|only|now|regardless|quoi|no matter|sentiment"
@@ -74,7 +74,8 @@ _PATTERNS = (
     rf"|confidence|confiance|direction|stance|recommendation)(?: score)? (?:to|a|=|:) ?(?:{_TONE}|\d)",
     r"\b(?:reveal|print|show|repeat|leak|revele[zr]?|affiche[zr]?|repete[zr]?) (?:me )?"
     r"(?:(?:your|the|ton|ta|tes|votre|vos) (?:system|hidden|secret|initial) "
-    r"(?:prompts?|instructions?|rules?|key)|(?:your|ton|tes|votre|vos) (?:prompts?|instructions?|consignes?|api key|cle)\b)",
+    r"(?:prompts?|instructions?|rules?|key)"
+    r"|(?:your|ton|tes|votre|vos) (?:prompts?|instructions?|consignes?|api key|cle)\b)",
     r"\b(?:call|invoke|appelle[zr]?) (?:the|your|this|l'|le|la|cette|ton|votre) ?"
     r"(?:tool|function|plugin|outil|fonction)\b",
 )
