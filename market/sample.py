@@ -21,7 +21,7 @@ import pandas as pd
 from backtest.files import write_atomically, write_text_atomically
 from market.errors import MarketError
 from market.packaged import packaged_table
-from market.scores import BARS, MINIMUM_BARS, Horizon, forecast_row
+from market.scores import MINIMUM_BARS, SESSION_BARS, Horizon, forecast_row
 
 SAMPLE_AS_OF = datetime(2018, 12, 31, 22, tzinfo=UTC)
 """The last hour the packaged prices know: after New York's close of the last day."""
@@ -112,7 +112,7 @@ def _forecasts(as_of: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
     if shortest < MINIMUM_BARS or age is None or age > pd.Timedelta(days=7):
         raise MarketError("sample_out_of_range", as_of=as_of.isoformat(), last=SAMPLE_AS_OF.isoformat())
     stamp = f"{as_of:%Y%m%d}"
-    horizons: Sequence[Horizon] = tuple(BARS)
+    horizons: Sequence[Horizon] = tuple(SESSION_BARS)
     rows = [
         {"dt": stamp, **forecast_row(close, ticker, horizon)}
         for ticker, close in closes.items()
