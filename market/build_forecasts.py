@@ -161,9 +161,8 @@ def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> tupl
     if timeframe.endswith(("w", "mo")) or (timeframe.endswith("d") and timeframe != "1d"):
         raise MarketError("bars_too_long", timeframe=timeframe)
     intraday = timeframe != "1d"
-    ended = index + (
-        pd.Timedelta(timeframe.replace("m", "min")) if intraday else pd.Timedelta(hours=close_hours)
-    )
+    length = pd.Timedelta(timeframe.replace("m", "min")) if intraday else pd.Timedelta(hours=close_hours)
+    ended = index + length
     close = pd.Series(valid["close"].to_numpy() * _adjustment(table, valid), index=ended)
     close = close[: int(np.searchsorted(ended.to_numpy(), np.datetime64(_naive(as_of)), side="right"))]
     last_row = len(close)

@@ -37,6 +37,10 @@ def _strip(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
+Score = Annotated[float | None, Field(ge=-1.0, le=1.0)]
+Rate = Annotated[float | None, Field(ge=0.0, le=1.0)]
+
+
 class Forecast(BaseModel):
     """What is expected of one instrument over one horizon.
 
@@ -51,7 +55,13 @@ class Forecast(BaseModel):
         ml_conf: that model's confidence, or None.
         name: plain name, for commodities.
         category: kind of commodity.
-        origin: the rows it was computed from (`SPY.csv#250`), where its builder says so.
+        momentum: score of the last months, −1 to 1, where its builder gives it; so the next two.
+        trend: score of the distance from the long average.
+        mean_reversion: score against the last weeks.
+        momentum_hit_rate: share of its past calls that went that way, 0–1; so the next two.
+        trend_hit_rate: of the trend score.
+        mean_reversion_hit_rate: of the mean-reversion score.
+        origin: the last row it was computed from (`SPY.csv#250`), where its builder says so.
         file: where the row came from, below the data folder.
         row: its number there, from 1.
     """
@@ -68,6 +78,12 @@ class Forecast(BaseModel):
     ml_conf: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
     name: Annotated[str | None, Field(max_length=80)] = None
     category: Annotated[str | None, Field(max_length=40)] = None
+    momentum: Score = None
+    trend: Score = None
+    mean_reversion: Score = None
+    momentum_hit_rate: Rate = None
+    trend_hit_rate: Rate = None
+    mean_reversion_hit_rate: Rate = None
     origin: Annotated[str | None, Field(max_length=_ORIGIN)] = None
     file: str
     row: int

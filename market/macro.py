@@ -89,6 +89,7 @@ class Macro(BaseModel):
         rows: by horizon, nearest first.
         absent: figures that no row gives.
         notes: what `macro_forecast.json` says in words, cleaned.
+        origins: figure → the rows (`file#row`) it was computed from, where its builder says so.
         problems: what was left aside.
         refused: rows refused.
         outside: rows, or whole partitions, dated later than the hour asked for.
@@ -99,6 +100,7 @@ class Macro(BaseModel):
     rows: list[MacroForecast]
     absent: list[str]
     notes: list[str]
+    origins: dict[str, list[str]]
     problems: list[Problem]
     refused: int
     outside: int
@@ -112,6 +114,7 @@ class _Parsed:
     made: Moment | None = None
     rows: list[tuple[MacroForecast | Problem, Moment | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    origins: dict[str, list[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     quarantined: int = 0
 
@@ -131,6 +134,7 @@ def read_macro(folder: DataFolder, as_of: datetime) -> Macro:
         rows=[],
         absent=list(FIGURES),
         notes=[],
+        origins={},
         problems=[],
         refused=0,
         outside=0,
@@ -148,7 +152,7 @@ def read_macro(folder: DataFolder, as_of: datetime) -> Macro:
             features = any(getattr(row, name) is not None for row in rows for name in FEATURES)
             if rows and (len(absent) < len(FIGURES) or features):
                 whole.partition, whole.rows, whole.absent = partition.start, rows, absent
-                whole.notes = list(parsed.notes)
+                whole.notes, whole.origins = list(parsed.notes), dict(parsed.origins)
                 break
     return whole
 
@@ -208,6 +212,13 @@ def _parse_notes(folder: DataFolder, partition: Partition, parsed: _Parsed) -> N
         except ValueError:
             file = folder.relative(partition.path / NOTES)
             parsed.problems.append(Problem(code="unreadable_file", file=file, reason="asof: not a time"))
+    origins = content.get("origins")
+    if isinstance(origins, dict):
+        parsed.origins = {
+            name: [str(row)[:_LONGEST_NOTE] for row in rows]
+            for name, rows in origins.items()
+            if name in (*FIGURES, *FEATURES) and isinstance(rows, list)
+        }
     notes = content.get("notes")
     for note in notes if isinstance(notes, list) else [notes]:
         if isinstance(note, str) and (text := clean_text(note)):

@@ -31,8 +31,8 @@ def component_scores(close: Floats) -> dict[str, Floats]:
     """Each score from −1 (down) to 1 (up) at each bar, from data up to that bar; NaN until warm.
 
     Momentum is the 63-bar return over its own volatility; trend the distance from the 200-bar average over
-    the volatility of 100 bars; mean reversion the opposite of half the 20-bar z-score. Each goes through tanh.
-    A price that does not move scores 0.
+    the volatility of 100 bars; mean reversion the opposite of half the 20-bar z-score. Each goes through
+    tanh. A price that does not move scores 0.
 
     Args:
         close: n prices, daily.

@@ -23,8 +23,8 @@ Content = pd.DataFrame | Mapping[str, Any]
 def write_partition(folder: Path, files: Mapping[str, Content]) -> None:
     """Write the files of one partition.
 
-    A new partition is filled beside its place and takes its name in one step. In one that stands, each file is
-    replaced in one step, in the order given: what readers look for first belongs last.
+    A new partition is filled beside its place and takes its name in one step. In one that stands, each file
+    is replaced in one step, in the order given: what readers look for first belongs last.
 
     Args:
         folder: `…/dt=YYYYMMDDHH`.
