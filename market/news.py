@@ -260,7 +260,7 @@ def _item(row: Mapping[str, Any], file: str, number: int) -> NewsItem:
             "title": title[:LONGEST_TITLE],
             "link": row.get("link") or None,
             "sent": lexicon_score(f"{title}. {row.get('summary') or ''}") if given is None else given,
-            "scored_by": "lexicon" if given is None else "source",
+            "scored_by": "lexicon" if given is None or row.get("scored_by") == "lexicon" else "source",
             "flags": tuple(sorted(name[5:] for name, on in row.items() if name.startswith("flag_") and on)),
             "origin": row.get("origin") or None,
             "file": file,
