@@ -35,6 +35,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
 }
 """What each input is taken from: the first of the series, or differences of two, that is there and fresh."""
 
+_DAY = pd.Timedelta(days=1)
 _OLDEST_DAYS = 200
 """Days after which a value tells nothing of today: quarterly series reach this age before the next comes."""
 _RANK_YEARS = 10
@@ -216,7 +217,7 @@ def _realised(prices: Path, as_of: datetime) -> _Input:
     if (pd.Timestamp(as_of.replace(tzinfo=None)) - close.index[-1]).days > 7:
         raise MarketError("stale_prices", path=prices.name, last=f"{close.index[-1]:%Y-%m-%dT%H}")
     days = 365.0 if (pd.DatetimeIndex(close.index).dayofweek >= 5).mean() > 0.05 else 252.0
-    returns = close.pct_change().to_numpy(dtype=np.float64)
+    returns = np.asarray(close.pct_change(), dtype=np.float64)
     deviation = moving_moments(returns, _VOLATILITY_BARS)[1]
     values = pd.Series(deviation * np.sqrt(days) * 100.0, index=close.index).dropna()
     rows = pd.DataFrame({"file": prices.name, "row": last_row}, index=values.index[-1:])
@@ -290,7 +291,7 @@ def _row(
 
     def carried(values: pd.Series) -> float | None:
         # Quarterly values step by quarters.
-        step = 3 if len(values) > 1 and pd.Series(values.index).diff().median().days > 45 else 1
+        step = 3 if len(values) > 1 and float(pd.Series(values.index).diff().median() / _DAY) > 45 else 1
         return None if values.empty else autoregression(values, round(ahead / step))
 
     odds = None

@@ -165,7 +165,7 @@ def _long(table: pd.DataFrame, name: str, path: Path, known: Observations) -> pd
             label = table[names["series_id"]].astype(str).str.strip().str.upper()
         else:
             label = pd.Series(_series_of(path), index=table.index)
-        columns = [(label, names["value"])]
+        columns: list[tuple[pd.Series | str, object]] = [(label, names["value"])]
     else:
         columns = [(str(column).strip(), column) for column in table.columns if column not in skipped]
     stamp = _VINTAGE_FILE.search(path.stem)
@@ -239,7 +239,8 @@ def _dates(column: pd.Series) -> pd.Series:
         found = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
         for form in ("%Y%m%d", "%m/%d/%Y"):
             found = found.fillna(pd.to_datetime(text, format=form, errors="coerce"))
-    return found.dt.normalize().astype("datetime64[ns]").reset_index(drop=True)
+    days: pd.Series = found.dt.normalize().astype("datetime64[ns]").reset_index(drop=True)
+    return days
 
 
 def _numbers(column: pd.Series, name: str, known: Observations) -> pd.Series:
