@@ -35,7 +35,6 @@ INPUTS: dict[str, tuple[str, ...]] = {
 }
 """What each input is taken from: the first of the series, or differences of two, that is there and fresh."""
 
-_DAY = pd.Timedelta(days=1)
 _OLDEST_DAYS = 200
 """Days after which a value tells nothing of today: quarterly series reach this age before the next comes."""
 _RANK_YEARS = 10
@@ -201,8 +200,12 @@ def _difference(above: pd.Series, below: pd.Series) -> pd.Series:
 
 
 def _monthly(values: pd.Series) -> bool:
-    index = pd.DatetimeIndex(values.index)
-    return len(index) < 2 or float(np.median(np.diff(index.as_unit("s").asi8))) > 10 * 86_400
+    return len(values) < 2 or _days_apart(values) > 10
+
+
+def _days_apart(values: pd.Series) -> float:
+    """Median distance between the dates of at least two values."""
+    return float(np.median(np.diff(pd.DatetimeIndex(values.index).as_unit("s").asi8))) / 86_400
 
 
 def _realised(prices: Path, as_of: datetime) -> _Input:
@@ -291,7 +294,7 @@ def _row(
 
     def carried(values: pd.Series) -> float | None:
         # Quarterly values step by quarters.
-        step = 3 if len(values) > 1 and float(pd.Series(values.index).diff().median() / _DAY) > 45 else 1
+        step = 3 if len(values) > 1 and _days_apart(values) > 45 else 1
         return None if values.empty else autoregression(values, round(ahead / step))
 
     odds = None

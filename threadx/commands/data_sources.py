@@ -33,6 +33,11 @@ from threadx.terminal import Terminal
 
 _YEARS_FETCHED = 3
 _MOST_LINES = 20
+_SHARES = frozenset(
+    {"inflation_yoy", "recession_prob", "growth_yoy", "growth_change", "inflation_change"}
+    | {"credit_spread_rank", "volatility_rank"}
+)
+"""Figures that are fractions and are shown as percentages."""
 
 
 def commands(words: Words) -> list[click.Command]:
@@ -228,31 +233,30 @@ def _tell_forecasts(built: BuiltForecasts, terminal: Terminal, words: Words) -> 
     def cell(row: dict[str, Any], name: str) -> str:
         return f"{words.number(row[name], 2)} ({words.percent(row[f'{name}_hit_rate'], 0)})"
 
+    def direction(row: dict[str, Any]) -> str:
+        told = words(f"market.direction.{row['direction']}")
+        return f"{told} ({words.percent(row['confidence'], 0)})"
+
     terminal.table(
         words("market.built.forecasts_title", path=built.partition),
-        [
-            words(f"market.column.{name}")
-            for name in ("ticker", "horizon", "direction", "confidence", "score", *SCORES)
-        ],
+        [words(f"market.column.{name}") for name in ("ticker", "horizon", "direction", "score", *SCORES)],
         [
             [
-                str(row["ticker"]),
-                str(row["horizon"]),
-                words(f"market.direction.{row['direction']}"),
-                words.percent(row["confidence"]),
+                f"{row['ticker']} {row['horizon']}",
+                direction(row),
                 words.number(row["final_score"], 2),
                 *(cell(row, name) for name in SCORES),
             ]
             for row in built.rows[:_MOST_LINES]
         ],
         caption=words("market.built.hit_rate"),
-        words_columns=(0, 1, 2),
+        words_columns=(0, 1),
     )
 
 
 def _macro(words: Words) -> click.Command:
     @_command("macro", words)
-    @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+    @click.argument("paths", metavar="[PATH]...", nargs=-1)
     @click.option("--prices", metavar="FILE", help=words("market.option.volatility_prices"))
     @click.option(
         "--use",
@@ -276,6 +280,8 @@ def _macro(words: Words) -> click.Command:
         language: str,
         debug: bool,
     ) -> None:
+        if not paths and prices is None:
+            raise MarketError("no_macro_inputs")
         use = {}
         for pair in pairs:
             name, equals, series = (part.strip() for part in pair.partition("="))
@@ -310,7 +316,7 @@ def _macro(words: Words) -> click.Command:
                 [
                     [
                         words(f"market.figure.{name}"),
-                        *(words.number(row[name], 4) for row in last.rows),
+                        *(_figure(name, row[name], words) for row in last.rows),
                     ]
                     for name in (*FIGURES, *FEATURES)
                 ],
@@ -318,6 +324,10 @@ def _macro(words: Words) -> click.Command:
         _write([asdict(one) for one in built], json_path)
 
     return macro
+
+
+def _figure(name: str, value: float | None, words: Words) -> str:
+    return words.percent(value) if name in _SHARES else words.number(value)
 
 
 def _news(words: Words) -> click.Command:
