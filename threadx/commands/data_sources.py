@@ -239,12 +239,11 @@ def _tell_forecasts(built: BuiltForecasts, terminal: Terminal, words: Words) -> 
 
     terminal.table(
         words("market.built.forecasts_title", path=built.partition),
-        [words(f"market.column.{name}") for name in ("ticker", "direction", "score", *SCORES)],
+        [words(f"market.column.{name}") for name in ("ticker", "direction", *SCORES)],
         [
             [
                 f"{row['ticker']} {row['horizon']}",
                 direction(row),
-                words.number(row["final_score"], 2),
                 *(cell(row, name) for name in SCORES),
             ]
             for row in built.rows[:_MOST_LINES]
