@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import BacktestError, validate_prices
+from backtest.indicators import Floats
 from market.errors import MarketError
 from market.partitions import hour_name
 from market.prices import EXTENSIONS, infer_timeframe, read_table, symbol_of
@@ -41,28 +42,67 @@ class BuiltForecasts:
     left_out: tuple[str, ...]
 
 
-def price_files(folder: Path) -> list[tuple[str, Path]]:
-    """Instrument and file of every price file: `prices/ticker=T/prices.parquet`, or named after it.
+@dataclass(frozen=True, kw_only=True)
+class AdjustedCloses:
+    """The closes of a price file, adjusted for dividends and splits where it tells how.
 
-    Of several files of one instrument the one that comes last by name is taken.
+    Attributes:
+        begin: naive UTC begin of each bar.
+        close: adjusted closes.
+        length: of a bar shorter than a day; None for daily bars.
+    """
+
+    begin: pd.DatetimeIndex
+    close: Floats
+    length: pd.Timedelta | None
+
+
+class PriceFolder:
+    """The price files of a folder, each read once, for builds over many hours.
+
+    Files are `prices/ticker=T/prices.parquet`, or named after their instrument; of several files of one
+    instrument the one that comes last by name is taken.
+
+    Args:
+        folder: the folder.
 
     Raises:
         MarketError: `missing_folder`.
     """
-    if not folder.is_dir():
-        raise MarketError("missing_folder", path=str(folder))
-    found = {
-        path.parent.name.removeprefix("ticker="): path
-        for base in (folder, folder / "prices")
-        for path in sorted(base.glob("ticker=*/prices.parquet"))
-    }
-    named = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in EXTENSIONS]
-    found |= {symbol_of(path): path for path in named if path.is_file()}
-    return sorted(found.items())
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise MarketError("missing_folder", path=str(folder))
+        found = {
+            path.parent.name.removeprefix("ticker="): path
+            for base in (folder, folder / "prices")
+            for path in sorted(base.glob("ticker=*/prices.parquet"))
+        }
+        named = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in EXTENSIONS]
+        found |= {symbol_of(path): path for path in named if path.is_file()}
+        self.folder = folder
+        self.files = sorted(found.items())
+        self._read: dict[Path, AdjustedCloses | MarketError | BacktestError] = {}
+
+    def closes(self, path: Path) -> AdjustedCloses:
+        """The closes of one of `files`.
+
+        Raises:
+            MarketError, BacktestError: the file cannot be used.
+        """
+        if path not in self._read:
+            try:
+                self._read[path] = adjusted_closes(read_table(path))
+            except (MarketError, BacktestError) as error:
+                self._read[path] = error
+        found = self._read[path]
+        if isinstance(found, AdjustedCloses):
+            return found
+        raise found
 
 
 def build_forecasts(
-    prices: Path,
+    prices: PriceFolder,
     root: Path,
     as_of: datetime,
     *,
@@ -75,22 +115,21 @@ def build_forecasts(
     in its long form. `origin` names the last row of prices that was used.
 
     Args:
-        prices: folder of price files.
+        prices: the price files.
         root: data folder to write to.
         as_of: hour (UTC); bars that had not ended by then do not exist for it.
         close_hours: hours after the start of its date at which a daily bar is known.
         watch: told each instrument that is done, and each file that is left out with the reason.
 
     Raises:
-        MarketError: `missing_folder`, `no_forecasts` (nothing is written), `unwritable_folder`.
+        MarketError: `no_forecasts` (nothing is written), `unwritable_folder`.
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
-    files = price_files(prices)
-    for ticker, path in files:
-        file = path.relative_to(prices).as_posix()
+    for ticker, path in prices.files:
+        file = path.relative_to(prices.folder).as_posix()
         try:
-            closes = daily_closes(read_table(path), as_of, close_hours)
+            closes = daily_closes(prices.closes(path), as_of, close_hours)
             close = closes.close
             age = (_naive(as_of) - close.index[-1]) / _DAY if len(close) else 0.0
             if len(close) < MINIMUM_BARS:
@@ -113,7 +152,12 @@ def build_forecasts(
         ]
         watch(ticker, None)
     if not rows:
-        raise MarketError("no_forecasts", path=str(prices), files=len(files), hour=f"{as_of:%Y-%m-%dT%H}")
+        raise MarketError(
+            "no_forecasts",
+            path=str(prices.folder),
+            files=len(prices.files),
+            hour=f"{as_of:%Y-%m-%dT%H}",
+        )
     partition = root / "forecast" / hour_name(as_of)
     table = pd.DataFrame(rows)
     details = [
@@ -150,45 +194,56 @@ class Closes(NamedTuple):
     continuous: bool
 
 
-def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> Closes:
-    """One close a day, known at an hour.
+def adjusted_closes(table: pd.DataFrame) -> AdjustedCloses:
+    """The closes of a table of prices.
 
-    Of shorter bars, the last one that had ended by the hour's time of each day: the newest close is as young
-    as it can be, and days are equally long. Where the table holds an adjustment for dividends and splits
-    (`adj_factor`, or an adjusted close), it is applied: it multiplies all of the past alike, and so tells
-    returns nothing of the future.
+    An adjustment for dividends and splits (`adj_factor`, or an adjusted close) is applied: it multiplies all
+    of the past alike, and so tells returns nothing of the future.
 
     Args:
         table: prices, as `backtest.validate_prices` takes them.
-        as_of: hour (UTC).
-        close_hours: hours after the start of its date at which a bar of a day or more is known.
 
     Raises:
         BacktestError: not valid prices.
         MarketError: `too_few_rows`, `bars_too_long`, `bad_adjustment`.
     """
     valid = validate_prices(table)
-    index = pd.DatetimeIndex(valid.index)
-    index = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
-    timeframe = infer_timeframe(index)
+    begin = pd.DatetimeIndex(valid.index)
+    begin = begin if begin.tz is None else begin.tz_convert("UTC").tz_localize(None)
+    timeframe = infer_timeframe(begin)
     if timeframe.endswith(("w", "mo")) or (timeframe.endswith("d") and timeframe != "1d"):
         raise MarketError("bars_too_long", timeframe=timeframe)
-    intraday = timeframe != "1d"
-    length = pd.Timedelta(timeframe.replace("m", "min")) if intraday else pd.Timedelta(hours=close_hours)
-    ended = index + length
-    close = pd.Series(valid["close"].to_numpy() * _adjustment(table, valid), index=ended)
-    close = close[: int(np.searchsorted(ended.to_numpy(), np.datetime64(_naive(as_of)), side="right"))]
-    last_row = len(close)
-    if intraday and last_row:
+    return AdjustedCloses(
+        begin=begin,
+        close=valid["close"].to_numpy() * _adjustment(table, valid),
+        length=None if timeframe == "1d" else pd.Timedelta(timeframe.replace("m", "min")),
+    )
+
+
+def daily_closes(closes: AdjustedCloses, as_of: datetime, close_hours: int) -> Closes:
+    """One close a day, known at an hour.
+
+    Of shorter bars, the last one that had ended by the hour's time of each day: the newest close is as young
+    as it can be, and days are equally long.
+
+    Args:
+        closes: of a price file.
+        as_of: hour (UTC).
+        close_hours: hours after the start of its date at which a daily bar is known.
+    """
+    ended = closes.begin + (pd.Timedelta(hours=close_hours) if closes.length is None else closes.length)
+    last_row = int(np.searchsorted(ended.to_numpy(), np.datetime64(_naive(as_of)), side="right"))
+    close = pd.Series(closes.close[:last_row], index=ended[:last_row])
+    if closes.length is not None and last_row:
         # Days end at the hour's own time of day.
         offset = _naive(as_of) - _naive(as_of).normalize()
         days = (pd.DatetimeIndex(close.index) - offset).ceil("D")
         close = close.groupby(days + offset).last()
-    continuous = bool((index[:last_row].day_of_week >= 5).mean() > _WEEKEND_SHARE) if last_row else False
-    return Closes(close, last_row, continuous)
+    weekends = closes.begin[:last_row].day_of_week >= 5
+    return Closes(close, last_row, bool(last_row) and bool(weekends.mean() > _WEEKEND_SHARE))
 
 
-def _adjustment(table: pd.DataFrame, valid: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _adjustment(table: pd.DataFrame, valid: pd.DataFrame) -> Floats:
     """What each close is multiplied by; 1 where the table tells nothing."""
     names = {str(name).strip().lower().replace(" ", "_"): name for name in table.columns}
     factor = np.ones(len(valid))

@@ -13,13 +13,13 @@ import pandas as pd
 
 from backtest import BacktestError
 from backtest.indicators import moving_moments
-from market.build_forecasts import daily_closes
+from market.build_forecasts import adjusted_closes, daily_closes
 from market.errors import MarketError
 from market.macro import FEATURES, FIGURES, NOTES, TABLE
 from market.partitions import hour_name
 from market.prices import read_table
 from market.regime import autoregression, recession_odds
-from market.series import Observations, read_series
+from market.series import Observations, SeriesArchive
 from market.writing import Watch, write_partition
 
 MONTHS = {"1m": 1, "3m": 3, "12m": 12}
@@ -75,7 +75,7 @@ class BuiltMacro:
 
 
 def build_macro(
-    paths: Iterable[Path],
+    series: SeriesArchive,
     root: Path,
     as_of: datetime,
     *,
@@ -90,7 +90,7 @@ def build_macro(
     today's, in every row. `macro_forecast.json` names the rows behind each figure.
 
     Args:
-        paths: files and folders of series.
+        series: the files and folders of series.
         root: data folder to write to.
         as_of: hour (UTC).
         prices: price file whose realised volatility stands in where no series of volatility is given.
@@ -98,10 +98,10 @@ def build_macro(
         watch: told each input found, and each file left out with the reason.
 
     Raises:
-        MarketError: `missing_file`, `unknown_input`, `missing_series`, `no_macro` (nothing is written),
+        MarketError: `unknown_input`, `missing_series`, `no_macro` (nothing is written),
             `unwritable_folder`.
     """
-    known = read_series(paths, as_of)
+    known = series.known(as_of)
     for file, error in known.left_out:
         watch(file, error)
     wanted = _wanted(use or {})
@@ -214,7 +214,7 @@ def _realised(prices: Path, as_of: datetime) -> _Input:
     Raises:
         MarketError, BacktestError: the file cannot be used.
     """
-    close, last_row, continuous = daily_closes(read_table(prices), as_of, 24)
+    close, last_row, continuous = daily_closes(adjusted_closes(read_table(prices)), as_of, 24)
     if len(close) <= _VOLATILITY_BARS:
         raise MarketError("too_few_rows", rows=len(close), minimum=_VOLATILITY_BARS + 1)
     if (pd.Timestamp(as_of.replace(tzinfo=None)) - close.index[-1]).days > 7:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _MISSING = frozenset({"", ".", "nan", "na", "n/a", "nd", "null", "none", "-"})
 _HIGHEST_FRACTION = (
     0.5  # Treasury yields have stayed under 16 %: a table that never passes 0.5 is in fractions
 )
+_UNIT_ROWS = 250
 _DAY = pd.Timedelta(days=1)
 
 # Days from the end of the period that a value describes to its publication, rounded up.
@@ -98,19 +99,33 @@ def series_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
     return found
 
 
-def read_series(paths: Iterable[Path], as_of: datetime) -> Observations:
-    """Every series of the files as it was known at an hour.
+class SeriesArchive:
+    """Every series of files and folders, read once, for builds over many hours.
 
     A value counts from the end of its vintage's day; without vintages from the end of its period plus the
     publication's usual lag. Where a series has vintages, nothing else is taken for it.
 
     Args:
         paths: files and folders.
-        as_of: hour (UTC).
 
     Raises:
         MarketError: `missing_file`.
     """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._whole = _read_all(paths)
+
+    def known(self, as_of: datetime) -> Observations:
+        """What was public at an hour (UTC)."""
+        whole = self._whole
+        table = whole.table[whole.table["known"] <= pd.Timestamp(as_of.replace(tzinfo=None))]
+        return replace(
+            whole, table=table.drop_duplicates(["series", "date"], keep="last").reset_index(drop=True)
+        )
+
+
+def _read_all(paths: Iterable[Path]) -> Observations:
+    """Every value with the time from which it was known, the order of times within a series and date."""
     known = Observations(table=_empty())
     parts = []
     for name, path in series_files(paths):
@@ -122,9 +137,7 @@ def read_series(paths: Iterable[Path], as_of: datetime) -> Observations:
     vintaged = set(whole.loc[whole["vintage"], "series"])
     whole = whole[whole["vintage"] | ~whole["series"].isin(vintaged)]
     plain = sorted(set(whole["series"]) - vintaged)
-    whole = whole[whole["known"] <= pd.Timestamp(as_of.replace(tzinfo=None))]
-    order = whole.sort_values(["series", "date", "known", "file", "row"], kind="stable")
-    known.table = order.drop_duplicates(["series", "date"], keep="last").reset_index(drop=True)
+    known.table = whole.sort_values(["series", "date", "known", "file", "row"], kind="stable")
     known.unvintaged = tuple(name for name in plain if not _NEVER_REVISED.match(name))
     return known
 
@@ -226,7 +239,8 @@ def _in_fractions(table: pd.DataFrame, columns: list[object]) -> bool:
     curve = [column for column in columns if _MATURITY.fullmatch(str(column).strip())]
     if not curve:
         return False
-    highest = table[curve].apply(pd.to_numeric, errors="coerce").max().max()
+    # The first rows tell: what is published later must not change how earlier hours are read.
+    highest = table[curve].head(_UNIT_ROWS).apply(pd.to_numeric, errors="coerce").max().max()
     return bool(highest < _HIGHEST_FRACTION)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.build_forecasts import build_forecasts, daily_closes, price_files
+from market.build_forecasts import PriceFolder, adjusted_closes, build_forecasts, daily_closes
 from market.errors import MarketError
 from market.folder import DataFolder
 from market.forecasts import read_forecasts
@@ -90,7 +90,7 @@ def test_what_comes_later_changes_no_forecast(tmp_path, cut):
         folder = tmp_path / name
         folder.mkdir()
         frame.to_csv(folder / "X_1d.csv", index=False)
-        built.append(build_forecasts(folder, tmp_path / f"out_{name}", hour).rows)
+        built.append(build_forecasts(PriceFolder(folder), tmp_path / f"out_{name}", hour).rows)
     assert built[0] == built[1] == built[2]
     assert built[0][0]["origin"] == f"X_1d.csv#{cut}"
 
@@ -105,18 +105,20 @@ def test_what_comes_later_changes_no_forecast(tmp_path, cut):
     ],
 )
 def test_a_daily_bar_is_known_at_its_close(freq, close_hours, hour, last_row):
-    closes = daily_closes(table(walk(500), "2023-01-01", freq), parse_hour(hour), close_hours)
+    closes = daily_closes(
+        adjusted_closes(table(walk(500), "2023-01-01", freq)), parse_hour(hour), close_hours
+    )
     assert (closes.last_row, len(closes.close), closes.continuous) == (last_row, last_row, True)
 
 
 def test_weekdays_are_those_of_the_bars():
     frame = table(walk(400), "2023-01-01").assign(date=pd.bdate_range("2022-06-01", periods=400))
-    assert not daily_closes(frame, HOUR, 24).continuous  # Friday's bar is known on Saturday
+    assert not daily_closes(adjusted_closes(frame), HOUR, 24).continuous  # Friday's bar is known on Saturday
 
 
 def test_shorter_bars_are_sampled_at_the_hours_own_time_of_day():
     frame = table(np.arange(1.0, 24 * 20 + 1), "2024-03-01T00:00Z", "h")
-    closes, row, continuous = daily_closes(frame, datetime(2024, 3, 14, 15, tzinfo=UTC), 24)
+    closes, row, continuous = daily_closes(adjusted_closes(frame), datetime(2024, 3, 14, 15, tzinfo=UTC), 24)
     assert continuous
     # The bar that begins at 14:00 ends at 15:00; its close is its number, counted from 1 March at 00:00.
     assert row == 13 * 24 + 15
@@ -128,11 +130,15 @@ def test_adjustments_for_dividends_and_splits_are_applied():
     close = walk(400)
     split = np.where(np.arange(400) < 200, 2.0, 1.0)
     frame = table(close * split, "2023-01-01", adj_factor=1.0 / split)
-    np.testing.assert_allclose(daily_closes(frame, HOUR, 24).close.to_numpy(), close, rtol=1e-12)
+    np.testing.assert_allclose(
+        daily_closes(adjusted_closes(frame), HOUR, 24).close.to_numpy(), close, rtol=1e-12
+    )
     named = table(close * split, "2023-01-01", **{"Adj Close": close})
-    np.testing.assert_allclose(daily_closes(named, HOUR, 24).close.to_numpy(), close, rtol=1e-12)
+    np.testing.assert_allclose(
+        daily_closes(adjusted_closes(named), HOUR, 24).close.to_numpy(), close, rtol=1e-12
+    )
     with pytest.raises(MarketError) as caught:
-        daily_closes(table(close, "2023-01-01", adj_factor=[1.0] * 399 + [0.0]), HOUR, 24)
+        adjusted_closes(table(close, "2023-01-01", adj_factor=[1.0] * 399 + [0.0]))
     assert (caught.value.code, caught.value.fields["row"]) == ("bad_adjustment", 400)
 
 
@@ -151,7 +157,9 @@ def test_a_folder_of_every_layout_is_written_as_the_readers_want_it(tmp_path):
     (prices / "BROKEN.csv").write_text("date,open\n2024-01-01,1\n")
     (prices / "notes.txt").write_text("not prices")
     told = []
-    built = build_forecasts(prices, root, HOUR, watch=lambda what, error: told.append((what, error)))
+    built = build_forecasts(
+        PriceFolder(prices), root, HOUR, watch=lambda what, error: told.append((what, error))
+    )
     assert built.tickers == ("BTCUSDT", "QQQ")
     assert sorted(what for what, error in told if error is not None) == sorted(built.left_out)
     assert {error.code for _, error in told if error is not None} == {
@@ -178,11 +186,11 @@ def test_a_folder_of_every_layout_is_written_as_the_readers_want_it(tmp_path):
 def test_nothing_to_write_writes_nothing(tmp_path):
     (tmp_path / "prices").mkdir()
     with pytest.raises(MarketError) as caught:
-        build_forecasts(tmp_path / "prices", tmp_path / "data", HOUR)
+        build_forecasts(PriceFolder(tmp_path / "prices"), tmp_path / "data", HOUR)
     assert caught.value.code == "no_forecasts"
     assert not (tmp_path / "data").exists()
     with pytest.raises(MarketError) as caught:
-        price_files(tmp_path / "none")
+        PriceFolder(tmp_path / "none")
     assert caught.value.code == "missing_folder"
 
 

@@ -13,7 +13,7 @@ from market.folder import DataFolder
 from market.macro import FIGURES, read_macro
 from market.partitions import parse_hour
 from market.regime import recession_odds
-from market.series import read_series
+from market.series import SeriesArchive
 
 HOUR = datetime(2016, 7, 15, 14, tzinfo=UTC)
 
@@ -43,11 +43,11 @@ def test_an_hour_sees_the_vintage_of_its_time(tmp_path):
         ("2016-07-29T23", 0.03),  # a vintage counts from the end of its day
         ("2016-07-30T00", 0.10),
     ):
-        built = build_macro([tmp_path], tmp_path / "out", parse_hour(hour))
+        built = build_macro(SeriesArchive([tmp_path]), tmp_path / "out", parse_hour(hour))
         assert built.rows[0]["growth_yoy"] == pytest.approx(growth)
         assert built.unvintaged == ()
     with pytest.raises(MarketError) as caught:
-        build_macro([tmp_path], tmp_path / "out", parse_hour("2016-06-29T23"))
+        build_macro(SeriesArchive([tmp_path]), tmp_path / "out", parse_hour("2016-06-29T23"))
     assert caught.value.code == "no_macro"
 
 
@@ -63,7 +63,7 @@ def test_vintages_in_columns_and_in_rows(tmp_path):
     )
     for folder in ("a", "b"):
         for day, value in (("2016-06-04", 4.7), ("2016-07-08", 4.7), ("2016-07-09", 4.9)):
-            table = read_series([tmp_path / folder], parse_hour(f"{day}T00")).table
+            table = SeriesArchive([tmp_path / folder]).known(parse_hour(f"{day}T00")).table
             assert list(table["value"]) == [5.0, value]
             assert list(table["series"]) == ["UNRATE"] * 2
 
@@ -80,8 +80,10 @@ def test_vintages_in_columns_and_in_rows(tmp_path):
 )
 def test_without_vintages_a_value_waits_for_its_publication(tmp_path, series, dates, known):
     path = csv(tmp_path / f"{series}.csv", observation_date=dates, **{series: [1.0, 2.0]})
-    before = read_series([path], parse_hour(f"{pd.Timestamp(known) - pd.Timedelta(hours=1):%Y-%m-%dT%H}"))
-    after = read_series([path], parse_hour(f"{known}T00"))
+    before = SeriesArchive([path]).known(
+        parse_hour(f"{pd.Timestamp(known) - pd.Timedelta(hours=1):%Y-%m-%dT%H}")
+    )
+    after = SeriesArchive([path]).known(parse_hour(f"{known}T00"))
     assert list(before.table["value"]) == [1.0]
     assert list(after.table["value"]) == [1.0, 2.0]
     assert after.unvintaged == (() if series == "DGS10" else (series,))
@@ -90,7 +92,7 @@ def test_without_vintages_a_value_waits_for_its_publication(tmp_path, series, da
 def test_a_series_with_vintages_takes_nothing_else(tmp_path):
     vintage(tmp_path, "2016-06-29", UNRATE=[5.0, 4.7])
     csv(tmp_path / "UNRATE.csv", DATE=["2016-04-01", "2016-05-01"], UNRATE=[9.0, 9.0])
-    assert list(read_series([tmp_path], HOUR).table["value"]) == [5.0, 4.7]
+    assert list(SeriesArchive([tmp_path]).known(HOUR).table["value"]) == [5.0, 4.7]
 
 
 def curve(path, scale, names, days=70):
@@ -105,7 +107,7 @@ def curve(path, scale, names, days=70):
 def test_a_curve_by_maturity(tmp_path, scale, form):
     names = {form.format(10): 1.5, form.format(2): 0.7}
     path = curve(tmp_path / "curve.csv", scale, names)
-    built = build_macro([path], tmp_path / "out", HOUR)
+    built = build_macro(SeriesArchive([path]), tmp_path / "out", HOUR)
     assert built.rows[0]["yield_curve_slope"] == pytest.approx(0.8)
     assert built.inputs["slope"] == "DGS10-DGS2"
     assert built.origins["yield_curve_slope"] == ["curve.csv#69"]  # the 13th: the 14th was public on the 16th
@@ -118,7 +120,7 @@ def test_fred_folders_marks_of_absence_and_bad_cells(tmp_path):
     pd.DataFrame({"date": dates, "value": values}).to_parquet(folder / "series.parquet")
     csv(tmp_path / "DGS10.csv", DATE=["2016-07-11", "2016-07-12", "2016-07-13"], DGS10=["1.4", ".", "many"])
     csv(tmp_path / "words.csv", name=["x"], other=["y"])
-    known = read_series([tmp_path], HOUR)
+    known = SeriesArchive([tmp_path]).known(HOUR)
     assert set(known.table["series"]) == {"UNRATE", "DGS10"}
     assert known.refused == [("DGS10.csv", 3, "DGS10", "many")]
     assert [(file, error.code) for file, error in known.left_out] == [("words.csv", "unreadable_series")]
@@ -134,7 +136,7 @@ def test_figures_and_their_rows(tmp_path):
         BAA10Y=np.linspace(2.0, 3.0, 100),
         VIXCLS=[20.0] * 99 + [13.0],
     )
-    built = build_macro([tmp_path], tmp_path / "out", HOUR)
+    built = build_macro(SeriesArchive([tmp_path]), tmp_path / "out", HOUR)
     row = built.rows[0]
     assert row["growth_yoy"] == pytest.approx(0.03)
     assert row["inflation_change"] == pytest.approx(0.01)
@@ -179,7 +181,7 @@ def test_the_future_of_every_series_leaves_no_trace(tmp_path):
             if bend:
                 table.loc[table["date"] > "2016-07-14", table.columns[1:]] = 77.0
             table.to_csv(folder / f"{stem}.csv", index=False)
-        results.append(build_macro([folder], folder / "out", HOUR))
+        results.append(build_macro(SeriesArchive([folder]), folder / "out", HOUR))
     assert results[0].rows == results[1].rows
     assert results[0].rows[0]["recession_prob"] is not None
 
@@ -208,14 +210,14 @@ def test_series_by_hand_and_their_errors(tmp_path):
     path = csv(
         tmp_path / "yields.csv", date=pd.date_range("2015-06-01", "2016-05-01", freq="MS"), AAA=3.0, BAA=4.5
     )
-    built = build_macro([path], tmp_path / "out", HOUR, use={"credit_spread": "baa-aaa"})
+    built = build_macro(SeriesArchive([path]), tmp_path / "out", HOUR, use={"credit_spread": "baa-aaa"})
     assert built.rows[0]["credit_spread"] == 1.5
     for use, code in (({"credit_spread": "NOPE"}, "missing_series"), ({"rain": "AAA"}, "unknown_input")):
         with pytest.raises(MarketError) as caught:
-            build_macro([path], tmp_path / "none", HOUR, use=use)
+            build_macro(SeriesArchive([path]), tmp_path / "none", HOUR, use=use)
         assert caught.value.code == code
     with pytest.raises(MarketError) as caught:
-        build_macro([tmp_path / "none.csv"], tmp_path / "none", HOUR)
+        SeriesArchive([tmp_path / "none.csv"])
     assert caught.value.code == "missing_file"
     assert not (tmp_path / "none").exists()
 
@@ -231,7 +233,7 @@ def test_old_series_say_nothing_and_prices_give_volatility(tmp_path):
         low=close,
         close=close,
     )
-    built = build_macro([tmp_path / "series"], tmp_path / "out", HOUR, prices=prices)
+    built = build_macro(SeriesArchive([tmp_path / "series"]), tmp_path / "out", HOUR, prices=prices)
     assert built.inputs == {"volatility": "SPY_1d.csv"}
     # Returns alternate between +1 % and −0.99 %: 21 of them deviate by 0.995 % · sqrt(1 − 1/21²).
     assert built.rows[0]["volatility"] == pytest.approx(

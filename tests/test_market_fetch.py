@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from market import fetch
-from market.build_forecasts import price_files
+from market.build_forecasts import PriceFolder
 from market.errors import MarketError
 from market.fetch import fetch_prices, prices_path
 from market.prices import read_prices
@@ -65,7 +65,7 @@ def test_daily_bars_take_the_layout_that_other_programs_read(tmp_path):
     found = get(exchange(), tmp_path, "1d")
     assert found.path == tmp_path / "prices/ticker=BTCUSDT/prices.parquet"
     assert list(pd.read_parquet(found.path).columns) == ["date", "Open", "High", "Low", "Close", "Volume"]
-    assert price_files(tmp_path) == price_files(tmp_path / "prices") == [("BTCUSDT", found.path)]
+    assert PriceFolder(tmp_path).files == PriceFolder(tmp_path / "prices").files == [("BTCUSDT", found.path)]
     assert found.last == datetime(2024, 3, 13, tzinfo=UTC)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from market.build_forecasts import BuiltForecasts, build_forecasts
+from market.build_forecasts import BuiltForecasts, PriceFolder, build_forecasts
 from market.build_macro import INPUTS, build_macro
 from market.build_news import build_news
 from market.errors import MarketError
@@ -21,6 +21,7 @@ from market.forecasts import read_forecasts
 from market.macro import FEATURES, FIGURES
 from market.partitions import parse_hour
 from market.scores import SCORES
+from market.series import SeriesArchive
 from market.tagging import Names, load_names
 from market.watchlist import read_watchlist
 from market.writing import Watch
@@ -206,7 +207,7 @@ def _forecast(words: Words) -> click.Command:
         debug: bool,
     ) -> None:
         root = _root(data, home)
-        folder = root / "prices" if prices is None else Path(prices).expanduser()
+        folder = PriceFolder(root / "prices" if prices is None else Path(prices).expanduser())
         terminal = Terminal(words)
         built = []
         with terminal.steps(words("market.built.scoring")) as done:
@@ -291,9 +292,10 @@ def _macro(words: Words) -> click.Command:
         built = []
         with terminal.steps(words("market.built.reading_series")) as done:
             tell = _teller(done, words)
+            archive = SeriesArchive(Path(path).expanduser() for path in paths)
             for hour in _hours(begin, as_of, every):
                 one = build_macro(
-                    [Path(path).expanduser() for path in paths],
+                    archive,
                     _root(data, home),
                     hour,
                     prices=None if prices is None else Path(prices).expanduser(),
