@@ -69,7 +69,7 @@ types: $(INSTALLED) ## Check types
 # The peers live apart: their requirements are not ours.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
 	@touch $@
 
 bench: $(INSTALLED) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run

@@ -15,7 +15,7 @@ from backtest.quality import QualityReport, quality_report
 from backtest.strategy import StrategySpec
 from backtest.streaming import SweepFile, sweep_to_parquet
 from backtest.sweep import sweep
-from backtest.types import Bounds, Costs, Metrics, Risk
+from backtest.types import Bounds, Costs, Metrics, Risk, Sizing
 
 __all__ = [
     "PRESETS",
@@ -29,6 +29,7 @@ __all__ = [
     "QualityReport",
     "RequestError",
     "Risk",
+    "Sizing",
     "StrategyError",
     "StrategySpec",
     "SweepFile",

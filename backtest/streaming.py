@@ -140,14 +140,7 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
             "prices": digest.hexdigest(),
             "strategy": spec.model_dump(mode="json", exclude={"name"}),
             "grid": axes,
-            "terms": [
-                market.first,
-                market.next_open,
-                market.capital,
-                market.fee,
-                market.slippage,
-                market.periods_per_year,
-            ],
+            "terms": [*market.terms, hashlib.sha256(market.impact.tobytes()).hexdigest()],
         },
         indent=1,
     )

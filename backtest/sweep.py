@@ -7,18 +7,18 @@ import numbers
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtest.batch import Batch, Chunk
+from backtest.batch import SIDE_AXIS, Batch, Chunk
 from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
 from backtest.simulation import METRICS
-from backtest.strategy import StrategySpec, parameter_bounds
-from backtest.types import Costs, Fill, Risk, plain
+from backtest.strategy import Side, StrategySpec, parameter_bounds
+from backtest.types import Costs, Fill, Risk, Sizing, plain
 
 MOST_CONFIGURATIONS = 5_000_000
 
@@ -29,8 +29,13 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
     count = 1
     for key, values in grid.items():
         name = str(key).lower()
-        if name not in spec.params and name not in Risk.model_fields:
-            known = ", ".join([*spec.params, *Risk.model_fields])
+        if name == SIDE_AXIS and name not in spec.params:
+            axes[name] = _sides(spec, values)
+            count *= len(axes[name])
+            continue
+        kind = Risk if name in Risk.model_fields else Sizing
+        if name not in spec.params and name not in kind.model_fields:
+            known = ", ".join([*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS])
             raise StrategyError("unknown_parameter", name=str(key), known=known)
         # A range knows its length: refuse a huge one before walking through it.
         if isinstance(values, Sized) and len(values) > MOST_CONFIGURATIONS:
@@ -41,10 +46,12 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
                 if isinstance(value, bool) or not isinstance(value, numbers.Real):
                     raise StrategyError("parameter_not_a_number", name=name, value=repr(value)[:80])
                 found.append(parameter_bounds(spec, name).check(name, float(value)))
-            elif value is None or name == "whole_units":
-                found.append(value)
+            elif name == "whole_units":
+                found.append(Sizing(whole_units=value).whole_units)
+            elif value is None:
+                found.append(kind.bounds[name].default)
             else:
-                Risk(**{name: value})
+                kind(**{name: value})
                 found.append(plain(float(value)))
         if not found:
             raise RequestError("empty_grid", name=name)
@@ -53,6 +60,19 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         if count > MOST_CONFIGURATIONS:
             raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
     return axes
+
+
+def _sides(spec: StrategySpec, values: Iterable[Any]) -> list[str]:
+    """Values of the axis `side`."""
+    found = []
+    for value in values:
+        if value not in get_args(Side):
+            raise StrategyError("unknown_side", value=str(value)[:80], known=", ".join(get_args(Side)))
+        spec.only(value)
+        found.append(str(value))
+    if not found:
+        raise RequestError("empty_grid", name=SIDE_AXIS)
+    return found
 
 
 def sweep(
@@ -67,7 +87,7 @@ def sweep(
     *,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Backtest every combination of a grid of parameters and risk settings.
+    """Backtest every combination of a grid of parameters and settings of risk and sizing.
 
     Indicators are computed once however many configurations share them. A row equals what `run_backtest`
     finds.
@@ -75,7 +95,8 @@ def sweep(
     Args:
         df: prices, as `validate_prices` takes them.
         spec: the strategy; its own values hold where the grid says nothing.
-        grid: values of parameters and risk settings by name; None turns a risk setting off.
+        grid: values of parameters and settings by name; None is off, or the setting's default. `side` takes
+            `long`, `short` and `both`, as `StrategySpec.only` does.
         costs: as in `run_backtest`, and so the arguments that follow.
         fill: where orders are filled.
         periods_per_year: bars a year.

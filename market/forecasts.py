@@ -203,15 +203,15 @@ def _parse(folder: DataFolder, partition: Partition) -> _Parsed:
     return parsed
 
 
-def _keys(row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _keys(row: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """What the two tables are joined by: of several days in one table, the same day first."""
-    ticker, horizon = _strip(row.get("ticker")), _horizon(row.get("horizon"))
+    ticker, horizon = str(_strip(row.get("ticker"))), str(_horizon(row.get("horizon")))
     return [(ticker, horizon, str(row.get("dt"))), (ticker, horizon)]
 
 
 def _parse_row(
     row: dict[str, Any],
-    details: Mapping[tuple[Any, ...], Mapping[str, Any]],
+    details: Mapping[tuple[str, ...], Mapping[str, Any]],
     file: str,
     number: int,
     parsed: _Parsed,

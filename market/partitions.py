@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 _NAME = re.compile(r"dt=(\d{4})-?(\d{2})-?(\d{2})(\d{2})?")
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _HOUR = re.compile(r"((?:19[7-9]|20\d)\d)(\d{2})(\d{2})(\d{2})")
+_YEARS = (1900, 2200)
 # Largest epoch of each unit, far beyond any date that data may carry.
 _EPOCH_UNITS = (("s", 1e11), ("ms", 1e14), ("us", 1e17), ("ns", 9.2e18))
 
@@ -107,14 +108,14 @@ def parse_moment(value: object) -> Moment:
     if isinstance(value, datetime):
         return _moment(value)
     if isinstance(value, date):
-        return Moment(datetime(value.year, value.month, value.day, tzinfo=UTC), True)
+        return Moment(_utc(datetime(value.year, value.month, value.day)), True)
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         text = str(int(value)) if value == int(value) else ""
         return _from_digits(text) or _epoch(value)
     if isinstance(value, str) and (text := value.strip()):
         if (match := _DAY.fullmatch(text)) is not None:
             year, month, day = map(int, match.groups())
-            return Moment(datetime(year, month, day, tzinfo=UTC), True)
+            return Moment(_utc(datetime(year, month, day)), True)
         if re.fullmatch(r"\d+", text):
             return _from_digits(text) or _epoch(int(text))
         return _moment(pd.Timestamp(text))
@@ -126,7 +127,8 @@ def _from_digits(text: str) -> Moment | None:
     for pattern, day_only in ((_DAY, True), (_HOUR, False)):
         if "-" not in text and (match := pattern.fullmatch(text)) is not None:
             try:
-                return Moment(datetime(*map(int, match.groups()), tzinfo=UTC), day_only)  # type: ignore[misc, arg-type]  # three or four numbers
+                year, month, day, *hour = map(int, match.groups())
+                return Moment(_utc(datetime(year, month, day, *hour)), day_only)
             except ValueError:
                 continue
     return None
@@ -146,6 +148,8 @@ def _moment(given: datetime) -> Moment:
 
 
 def _utc(moment: datetime) -> datetime:
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise ValueError(f"not a time of data: {moment!r}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

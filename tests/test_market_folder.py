@@ -187,7 +187,22 @@ def test_times_in_every_form(value, time, day_only):
     assert (moment.time.isoformat()[:13], moment.time.tzinfo, moment.day_only) == (time, UTC, day_only)
 
 
-@pytest.mark.parametrize("value", ["", "tomorrow", "2024-02-31", None, True, float("nan"), [], "20241399"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "tomorrow",
+        "2024-02-31",
+        None,
+        True,
+        float("nan"),
+        [],
+        "20241399",
+        "99991231",
+        10**18 * 8,
+        datetime(1, 1, 1),
+    ],
+)
 def test_what_is_no_time(value):
     with pytest.raises(ValueError):  # noqa: PT011  # pandas and datetime word it differently
         parse_moment(value)

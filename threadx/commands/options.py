@@ -11,10 +11,11 @@ from typing import Any, TypeVar, get_args
 import click
 import pandas as pd
 
-from backtest import Risk, StrategySpec
+from backtest import Risk, Sizing, StrategySpec
 from backtest.files import write_text_atomically
 from market.datasets import Dataset, load_development, open_holdout, register
 from market.prices import read_prices
+from nodes.context import COST_NAMES
 from prompts import Language, Words
 from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
@@ -77,8 +78,10 @@ def strategy(words: Words) -> Callable[[Function], Function]:
             click.option(
                 "--fill", type=click.Choice(["next_open", "close"]), help=words("command.option.fill")
             ),
-            click.option("--slippage-bps", type=float, help=words("command.option.slippage_bps")),
-            click.option("--fee-bps", type=float, help=words("command.option.fee_bps")),
+            *(
+                click.option(f"--{name.replace('_', '-')}", type=float, help=words(f"command.option.{name}"))
+                for name in reversed(COST_NAMES)
+            ),
             click.option("--exit-short", metavar="EXPR", help=words("command.option.exit_short")),
             click.option("--entry-short", metavar="EXPR", help=words("command.option.entry_short")),
             click.option("--exit-long", metavar="EXPR", help=words("command.option.exit_long")),
@@ -104,6 +107,11 @@ def strategy(words: Words) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+def take_costs(given: dict[str, Any]) -> dict[str, float | None]:
+    """The options of cost, taken out of what a command was given."""
+    return {name: given.pop(name) for name in COST_NAMES}
 
 
 def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
@@ -148,15 +156,13 @@ def chosen_strategy(
             raise ThreadxError("bad_strategy_file", path=strategy_file, reason=str(error)) from None
         return StrategySpec.model_validate(whole)
     if any(conditions.values()):
-        risk_names = Risk.model_fields
-        return StrategySpec(
-            name="own",
-            params={
-                key: value for key, value in values.items() if key not in risk_names and value is not None
-            },
-            risk={key: value for key, value in values.items() if key in risk_names},
-            **conditions,
-        )
+        groups: dict[str, dict[str, float | None]] = {"params": {}, "risk": {}, "sizing": {}}
+        for key, value in values.items():
+            if key in Risk.model_fields or key in Sizing.model_fields:
+                groups["risk" if key in Risk.model_fields else "sizing"][key] = value
+            elif value is not None:
+                groups["params"][key] = value
+        return StrategySpec(name="own", **groups, **conditions)
     return StrategySpec.preset(name, **values)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from backtest import Costs, RequestError, SweepFile, sweep_to_parquet
+from backtest import RequestError, SweepFile, sweep_to_parquet
+from backtest.batch import SIDE_AXIS
 from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
@@ -27,7 +28,7 @@ SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_tra
 
 
 def grid_values(text: str) -> tuple[str, Any]:
-    """`fast_period=3:31` or `slow_period=20:201:5` (the end excluded, as in Python), or `adx=20,25,none`.
+    """`fast_period=3:31`, `slow_period=20:201:5` (end excluded, as in Python), `adx=20,25,none`, `side=long`.
 
     Raises:
         ThreadxError: `bad_grid`.
@@ -37,6 +38,8 @@ def grid_values(text: str) -> tuple[str, Any]:
     try:
         if not equals or not name.strip():
             raise ValueError(text)
+        if name.strip().lower() == SIDE_AXIS:
+            return SIDE_AXIS, [one.strip().lower() for one in words.split(",")]
         if ":" not in words:
             return name.strip(), [
                 None if one.strip().lower() in ("none", "off") else plain(float(one))
@@ -155,8 +158,6 @@ def command(words: Words) -> click.Command:
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
-        fee_bps: float | None,
-        slippage_bps: float | None,
         fill: str | None,
         grids: tuple[str, ...],
         out: str | None,
@@ -167,12 +168,10 @@ def command(words: Words) -> click.Command:
         home: str | None,
         language: str,
         debug: bool,
-        **conditions: str | None,
+        **given: Any,
     ) -> None:
-        context = make_context(
-            home=home, language=language, fee_bps=fee_bps, slippage_bps=slippage_bps, fill=fill
-        )
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
+        context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
+        spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         grid = dict(grid_values(text) for text in grids)
         folder = writable(context.home_path)
         prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
@@ -185,7 +184,7 @@ def command(words: Words) -> click.Command:
                     spec,
                     grid,
                     path,
-                    Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+                    context.costs,
                     context.fill,
                     rank_by=rank_by,
                     top=top,
@@ -207,11 +206,7 @@ def command(words: Words) -> click.Command:
             "dataset": dataset.model_dump(mode="json"),
             "part": "all" if whole else "development",
             "strategy": spec.model_dump(mode="json"),
-            "settings": {
-                "fee_bps": context.fee_bps,
-                "slippage_bps": context.slippage_bps,
-                "fill": context.fill,
-            },
+            "settings": {**context.costs.model_dump(), "fill": context.fill},
             "grid": {name.lower(): list(values) for name, values in grid.items()},
             "rows": found.rows,
             "dropped_by": found.dropped_by,
