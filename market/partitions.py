@@ -128,7 +128,7 @@ def _from_digits(text: str) -> Moment | None:
         if "-" not in text and (match := pattern.fullmatch(text)) is not None:
             try:
                 year, month, day, *hour = map(int, match.groups())
-                return Moment(_utc(datetime(year, month, day, *hour)), day_only)
+                return Moment(_utc(datetime(year, month, day, hour[0] if hour else 0)), day_only)
             except ValueError:
                 continue
     return None

@@ -137,6 +137,30 @@ def test_the_future_leaves_no_trace(tmp_path_factory, ahead, how):
     assert content(read_snapshot(DataFolder(root), AS_OF)) == clean
 
 
+ODD = [[1, 2], [["a"]], {"a": 1}, b"x", True, float("inf"), -1, 10**18, "", "x" * 5000, None, "['A'", [None]]
+ODD += [datetime(2024, 3, 14).date(), datetime(9999, 12, 31), timedelta(1), "0000-00-00", "9" * 30, "\x00"]
+HEALTHY = {
+    "forecast/dt=20240314/final.parquet": final(),
+    "forecast/dt=20240314/forecasts.parquet": forecast(),
+    "forecast/dt=20240314/commodities.parquet": forecast("C", name="n", category="k"),
+    "macro/forecast/dt=20240314/macro_forecast.parquet": macro(),
+    "news/dt=20240314/news_all.parquet": news("t", flag_macro=True, origin="o", published="2024-03-14"),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_cells_of_any_kind_are_refused_never_raised(tmp_path_factory, data):
+    root = tmp_path_factory.mktemp("odd")
+    for place, row in HEALTHY.items():
+        column = data.draw(st.sampled_from(sorted(row)))
+        cells = {name: [cell] for name, cell in row.items()} | {column: [data.draw(st.sampled_from(ODD))]}
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(cells), root / place)
+    known = read_snapshot(DataFolder(root, daily_delay=timedelta(hours=24)), AS_OF)
+    assert all(problem.file in HEALTHY for problem in known.problems)
+
+
 def test_a_back_run_may_wait_for_the_end_of_a_day(tmp_path):
     write(
         tmp_path / "forecast/dt=20240313/final.parquet",
