@@ -9,12 +9,10 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from market.errors import MarketError
-from market.forecasts import read_forecasts
-from market.freshness import read_quality
-from market.macro import read_macro
-from market.news import read_news
+from market.folder import open_folder
 from market.partitions import parse_hour
 from market.sample import SAMPLE_AS_OF, build_sample
+from market.snapshot import read_snapshot
 from nodes.context import EnsembleContext
 from nodes.ensemble.evidence import macro_rows, quality_rows, sentiment_rows, technical_rows
 from nodes.ensemble.state import EnsembleInput
@@ -33,11 +31,10 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
     sample = state.data == SAMPLE
     hour = _hour(state.as_of, sample)
     root = _root(state.data, context, hour)
-    forecasts, macro, news = read_forecasts(root, hour), read_macro(root, hour), read_news(root, hour)
-    if not (forecasts.rows or macro.rows or news.items):
+    known = read_snapshot(open_folder(root), hour)
+    if not known.usable:
         raise MarketError("no_usable_data", path=str(root), hour=f"{hour:%Y-%m-%dT%H}")
-    quality = read_quality(root, hour, forecasts, macro, news)
-    problems = [*forecasts.problems, *macro.problems, *news.problems, *quality.problems]
+    forecasts, macro, news, problems = known.forecasts, known.macro, known.news, known.problems
     return {
         "hour": hour.isoformat(),
         "sample": sample,
@@ -45,14 +42,14 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
             "technical": technical_rows(forecasts),
             "macro": macro_rows(macro),
             "sentiment": sentiment_rows(news),
-            "quality": quality_rows(quality),
+            "quality": quality_rows(known.quality),
         },
         "notices": {
             "problems": [problem.model_dump(mode="json") for problem in problems[:_PROBLEMS_TOLD]],
             "more_problems": max(len(problems) - _PROBLEMS_TOLD, 0),
             "missing_files": forecasts.missing if forecasts.rows else [],
             "absent_figures": macro.absent if macro.rows else [],
-            "quarantined": news.quarantined,
+            "quarantined": known.quarantined,
             "duplicates": news.duplicates,
             "news": len(news.items),
             "forecasts": len(forecasts.rows),
