@@ -1,0 +1,266 @@
+"""Holds free text against what was given: every figure, date and instrument it names must come from there.
+
+A figure counts as given when some given number, rounded to the digits shown, is the same: as it stands, as a
+percentage, or in basis points, whatever its sign. A sentence that names instruments may use their figures and
+the general ones (economy, quality, weights), not those of other instruments. Numbers spelled in letters are not
+read; whole numbers up to four without a unit count things and pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodes.ensemble.rules import instrument
+from prompts import Words
+
+_MONTHS = {
+    name: number
+    for names in (
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "january february march april may june july august september october november december",
+    )
+    for number, name in enumerate(names.split(), start=1)
+}
+_MONTH = "|".join(_MONTHS)
+_DATES = (
+    re.compile(r"\b(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})(?:T\d{2}(?::\d{2})*)?(?:\+00:00|Z)?"),
+    re.compile(r"\b(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})\b"),
+    re.compile(
+        rf"\b(?P<d>\d{{1,2}})(?:er|st|nd|rd|th)?\s+(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?", re.IGNORECASE
+    ),
+    re.compile(
+        rf"\b(?P<m>{_MONTH})\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)(?:,?\s+(?P<y>\d{{4}}))?", re.IGNORECASE
+    ),
+    re.compile(rf"\b(?P<m>{_MONTH})\s+(?P<y>\d{{4}})\b(?P<d>)", re.IGNORECASE),
+)
+_NUMBER = re.compile(
+    r"(?<![\w.,^])[-+−]?(?P<number>\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+\.\d+|\d+(?:[.,]\d+)?)"
+    r"(?![\d])[\s\u00a0\u202f-]*"
+    r"(?P<unit>%|pour ?cent|percent|points? de base|basis points?|bps?\b|pb\b|jours?\b|days?\b|semaines?\b|weeks?\b"
+    r"|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b)?",
+    re.IGNORECASE,
+)
+_SPANS: dict[str, frozenset[float]] = {
+    "j": frozenset({1, 7, 30}),
+    "d": frozenset({1, 7, 30}),
+    "s": frozenset({1}),
+    "w": frozenset({1}),
+    "m": frozenset({1, 3, 12}),
+    "a": frozenset({1, 2, 10}),
+    "y": frozenset({1, 2, 10}),
+    "h": frozenset({24, 48}),
+}
+"""Horizons, the news window and the two ends of the yield curve, by the first letter of their unit."""
+
+_COUNTED = 4.0
+_TICKER = re.compile(r"(?<![\w^.&’'-])\^?[A-Z][A-Z0-9]{1,9}(?:[-./=][A-Z0-9]{1,6})?(?![\w&])")
+_ACRONYMS = frozenset(
+    "MARKET US USA UE EU UK RU FED BCE ECB BOE BOJ PIB GDP CPI IPC PCE PMI ISM NFP ETF ETFS NBER OPEP OPEC OPEP+ FMI "
+    "IMF OCDE OECD ONU UN UTC IA AI LLM JSON TTL ESG PME PEA FAQ NB PS USD EUR OK SEC G7 G20 FOMC".split()
+)
+"""Words in capitals that name no instrument."""
+
+_NAMES = {
+    "bitcoin": "BTC",
+    "ethereum": "ETH",
+    "ether": "ETH",
+    "solana": "SOL",
+    "dogecoin": "DOGE",
+    "ripple": "XRP",
+    "cardano": "ADA",
+    "apple": "AAPL",
+    "microsoft": "MSFT",
+    "nvidia": "NVDA",
+    "tesla": "TSLA",
+    "amazon": "AMZN",
+    "alphabet": "GOOG",
+    "google": "GOOG",
+    "facebook": "META",
+    "netflix": "NFLX",
+    "intel": "INTC",
+    "boeing": "BA",
+    "jpmorgan": "JPM",
+    "goldman sachs": "GS",
+    "exxon": "XOM",
+    "lvmh": "MC.PA",
+    "totalenergies": "TTE",
+    "airbus": "AIR",
+    "nasdaq": "^IXIC",
+    "dow jones": "^DJI",
+    "cac 40": "^FCHI",
+    "nikkei": "^N225",
+    "euro stoxx": "^STOXX50E",
+}
+"""Names that a model likes to bring along, and a symbol that would carry them."""
+
+
+@dataclass
+class Known:
+    """What a text may name.
+
+    Attributes:
+        general: figures that belong to no instrument.
+        by_symbol: figures of each instrument.
+        dates: (year, month, day).
+        years: of the dates, and of texts given.
+        corpus: every text given, in small letters.
+        capitals: words in capitals that were given.
+        plain: symbols and plain names of the instruments, longest first once `sealed`.
+    """
+
+    general: set[float] = field(default_factory=set)
+    by_symbol: dict[str, set[float]] = field(default_factory=dict)
+    dates: set[tuple[int, int, int]] = field(default_factory=set)
+    years: set[int] = field(default_factory=set)
+    corpus: str = ""
+    capitals: set[str] = field(default_factory=set)
+    plain: dict[str, str] = field(default_factory=dict)
+
+    def add(self, value: Any, symbol: str | None = None) -> None:
+        """Take in a value with everything inside it, for one instrument or for all."""
+        if isinstance(value, bool) or value is None:
+            return
+        if isinstance(value, int | float):
+            self._figures(symbol).add(abs(float(value)))
+        elif isinstance(value, str):
+            self._take_text(value, symbol)
+        elif isinstance(value, Mapping):
+            for part in value.values():
+                self.add(part, symbol)
+        else:
+            for part in value:
+                self.add(part, symbol)
+
+    def add_row(self, row: Mapping[str, Any], words: Words) -> None:
+        """Take in a row of evidence: its own instrument's, or general where it is about a source."""
+        symbol = row.get("symbol")
+        if symbol is None or "factor" in row or "message" in row:
+            self.add(dict(row))
+            return
+        self.plain[str(symbol)] = str(symbol)
+        self.plain[instrument(str(symbol), words)] = str(symbol)
+        self.add({name: value for name, value in row.items() if name != "row"}, str(symbol))
+
+    def _figures(self, symbol: str | None) -> set[float]:
+        return self.general if symbol is None else self.by_symbol.setdefault(symbol, set())
+
+    def _take_text(self, text: str, symbol: str | None) -> None:
+        self.corpus += f"\n{text.casefold()}"
+        self.capitals.update(_TICKER.findall(text))
+        for year, month, day, _ in _dates(text):
+            if year is not None and month is not None and day is not None:
+                self.dates.add((year, month, day))
+                self.years.add(year)
+        for match in _NUMBER.finditer(text):
+            for figure, _ in _readings(match["number"]):
+                self._figures(symbol).add(figure)
+                if 1900 <= figure < 2200 and figure.is_integer():
+                    self.years.add(int(figure))
+
+
+def agent_facts(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> Known:
+    """What an agent's sentences may name: its own rows and the hour."""
+    known = Known()
+    known.add(hour)
+    for row in rows:
+        known.add_row(row, words)
+    return known
+
+
+def strangers(text: str, known: Known) -> list[str]:
+    """The figures, dates and instruments of a text that nothing given carries, as they stand in it."""
+    rest = _without_quotes(text, known)
+    found: list[str] = []
+    for year, month, day, raw in _dates(rest):
+        if not _known_date(year, month, day, known):
+            found.append(raw)
+    for pattern in _DATES:
+        rest = pattern.sub(" ", rest)
+    named: set[str] = set()
+    for plain in sorted(known.plain, key=len, reverse=True):
+        pattern = re.compile(rf"(?<![\w^]){re.escape(plain)}(?![\w])")
+        if pattern.search(rest):
+            named.add(known.plain[plain])
+            rest = pattern.sub(" ", rest)
+    found += _strange_names(rest, known)
+    allowed = set(known.general)
+    for symbol in named or known.by_symbol.keys():
+        allowed |= known.by_symbol.get(symbol, set())
+    for match in _NUMBER.finditer(rest):
+        if not _given(match["number"], (match["unit"] or "").casefold(), allowed, known.years):
+            found.append(match[0].strip(" \u00a0\u202f-"))
+    return list(dict.fromkeys(found))
+
+
+def _without_quotes(text: str, known: Known) -> str:
+    """The text without its quotations of given texts; a quotation of anything else stays to be checked."""
+
+    def dropped(match: re.Match[str]) -> str:
+        inner = match[1].strip().removesuffix("…").casefold()
+        return " " if inner and inner in known.corpus else match[0]
+
+    return re.sub(r"[«“\"]([^»”\"]+)[»”\"]", dropped, text)
+
+
+def _dates(text: str) -> Iterable[tuple[int | None, int | None, int | None, str]]:
+    rest = text
+    for pattern in _DATES:
+        for match in pattern.finditer(rest):
+            month = match["m"].casefold()
+            yield (
+                int(match["y"]) if match["y"] else None,
+                _MONTHS[month] if month in _MONTHS else int(month),
+                int(match["d"]) if match["d"] else None,
+                match[0],
+            )
+        rest = pattern.sub(" ", rest)
+
+
+def _known_date(year: int | None, month: int | None, day: int | None, known: Known) -> bool:
+    return any(
+        (year is None or year == date[0]) and month == date[1] and (day is None or day == date[2])
+        for date in known.dates
+    )
+
+
+def _strange_names(text: str, known: Known) -> list[str]:
+    symbols = {part for symbol in known.by_symbol for part in (symbol, *re.split(r"[-./=^]", symbol))}
+    allowed = symbols | known.capitals | _ACRONYMS
+    found = [word for word in _TICKER.findall(text) if word not in allowed]
+    small = text.casefold()
+    for name, symbol in _NAMES.items():
+        place = re.search(rf"(?<!\w){name}(?!\w)", small)
+        carried = name in known.corpus or any(other.startswith(symbol) for other in known.by_symbol)
+        if place and not carried:
+            found.append(text[place.start() : place.end()])
+    return found
+
+
+def _readings(written: str) -> list[tuple[float, int]]:
+    """(value, decimals shown) of a number as French or English writes it; a comma may be either."""
+    bare = re.sub(r"[\u00a0\u202f ]", "", written)
+    if "," in bare and "." in bare:
+        bare = bare.replace(",", "")
+    whole, _, decimals = bare.replace(",", ".").partition(".")
+    found = [(float(f"{whole}.{decimals or 0}"), len(decimals))]
+    if "," in bare and len(decimals) == 3:
+        found.append((float(f"{whole}{decimals}"), 0))
+    return found
+
+
+def _given(written: str, unit: str, allowed: set[float], years: set[int]) -> bool:
+    for value, decimals in _readings(written):
+        if not unit and decimals == 0 and value <= _COUNTED:
+            return True
+        if unit and not unit.startswith(("%", "po", "pe", "b", "pb")) and value in _SPANS[unit[0]]:
+            return True
+        if not unit and decimals == 0 and value in years:
+            return True
+        scales = (10_000.0,) if unit.startswith(("points de", "point de", "b", "pb")) else (1.0, 100.0)
+        half = 0.5 * 10.0**-decimals + 1e-6
+        if any(abs(figure * scale - value) <= half for figure in allowed for scale in scales):
+            return True
+    return False
