@@ -11,12 +11,10 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from market.errors import MarketError
-from market.forecasts import read_forecasts
-from market.freshness import read_quality
-from market.macro import read_macro
-from market.news import read_news
+from market.folder import open_folder
 from market.partitions import parse_hour
 from market.sample import SAMPLE_AS_OF, build_sample
+from market.snapshot import Snapshot, read_snapshot
 from nodes.context import EnsembleContext
 from nodes.ensemble.agent import Inputs
 from nodes.ensemble.agents import AGENTS
@@ -44,7 +42,19 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
             parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
     sample = state.data == SAMPLE
     hour = _hour(state.as_of, sample)
-    inputs = _read(_root(state.data, context, hour), hour)
+    root = _root(state.data, context, hour)
+    folder = open_folder(root)
+    known = read_snapshot(folder, hour)
+    if not known.usable:
+        raise MarketError("no_usable_data", path=str(root), hour=f"{hour:%Y-%m-%dT%H}")
+    inputs = Inputs(
+        folder=folder,
+        hour=hour,
+        forecasts=known.forecasts,
+        macro=known.macro,
+        news=known.news,
+        quality=known.quality,
+    )
     run = "" if context.back_run else f"{RUN_PREFIX}{hour:%Y%m%d%H}-{uuid4().hex[:6]}"
     found: EnsembleState = {
         "run": run,
@@ -54,7 +64,7 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
         "evidence": {name: agent.rows(inputs) for name, agent in AGENTS.items()},
         "coverage": {name: round(agent.coverage(inputs), 4) for name, agent in AGENTS.items()},
         "record": standing_as_of(context.home_path, hour),
-        "notices": _notices(inputs),
+        "notices": _notices(known),
     }
     if run:
         # Begun only now: a run that bad input stops leaves nothing behind.
@@ -66,26 +76,17 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
     return {**found}
 
 
-def _read(root: Path, hour: datetime) -> Inputs:
-    forecasts, macro, news = read_forecasts(root, hour), read_macro(root, hour), read_news(root, hour)
-    if not (forecasts.rows or macro.rows or news.items):
-        raise MarketError("no_usable_data", path=str(root), hour=f"{hour:%Y-%m-%dT%H}")
-    quality = read_quality(root, hour, forecasts, macro, news)
-    return Inputs(root=root, hour=hour, forecasts=forecasts, macro=macro, news=news, quality=quality)
-
-
-def _notices(inputs: Inputs) -> dict[str, Any]:
-    forecasts, macro, news = inputs.forecasts, inputs.macro, inputs.news
-    problems = [*forecasts.problems, *macro.problems, *news.problems, *inputs.quality.problems]
+def _notices(known: Snapshot) -> dict[str, Any]:
+    problems = known.problems
     return {
         "problems": [problem.model_dump(mode="json") for problem in problems[:_PROBLEMS_TOLD]],
         "more_problems": max(len(problems) - _PROBLEMS_TOLD, 0),
-        "missing_files": forecasts.missing if forecasts.rows else [],
-        "absent_figures": macro.absent if macro.rows else [],
-        "quarantined": news.quarantined,
-        "duplicates": news.duplicates,
-        "news": len(news.items),
-        "forecasts": len(forecasts.rows),
+        "missing_files": known.forecasts.missing if known.forecasts.rows else [],
+        "absent_figures": known.macro.absent if known.macro.rows else [],
+        "quarantined": known.quarantined,
+        "duplicates": known.news.duplicates,
+        "news": len(known.news.items),
+        "forecasts": len(known.forecasts.rows),
     }
 
 

@@ -1,0 +1,193 @@
+"""Builder: technical forecasts of every price file in a folder, written as a partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from backtest import BacktestError, validate_prices
+from market.errors import MarketError
+from market.partitions import hour_name
+from market.prices import EXTENSIONS, infer_timeframe, read_table, symbol_of
+from market.scores import CONTINUOUS_BARS, MINIMUM_BARS, SCORES, SESSION_BARS, Horizon, forecast_row
+from market.writing import Watch, write_partition
+
+_ADJUSTED = ("adj_close", "adjusted_close", "adjclose")
+_STALE_DAYS = 7
+_DAY = pd.Timedelta(days=1)
+_CONTRACT = ("dt", "ticker", "horizon", "direction", "confidence", "expected_return")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltForecasts:
+    """What was written.
+
+    Attributes:
+        partition: the folder.
+        tickers: instruments with forecasts.
+        rows: forecasts, one an instrument and horizon, as written.
+        left_out: price files that could not be used, `watch` was told why.
+    """
+
+    partition: Path
+    tickers: tuple[str, ...]
+    rows: list[dict[str, object]]
+    left_out: tuple[str, ...]
+
+
+def price_files(folder: Path) -> list[tuple[str, Path]]:
+    """Instrument and file of every price file: `prices/ticker=T/prices.parquet`, or named after it.
+
+    Of several files of one instrument the one that comes last by name is taken.
+
+    Raises:
+        MarketError: `missing_folder`.
+    """
+    if not folder.is_dir():
+        raise MarketError("missing_folder", path=str(folder))
+    found = {
+        path.parent.name.removeprefix("ticker="): path
+        for base in (folder, folder / "prices")
+        for path in sorted(base.glob("ticker=*/prices.parquet"))
+    }
+    named = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in EXTENSIONS]
+    found |= {symbol_of(path): path for path in named if path.is_file()}
+    return sorted(found.items())
+
+
+def build_forecasts(
+    prices: Path,
+    root: Path,
+    as_of: datetime,
+    *,
+    close_hours: int = 24,
+    watch: Watch = lambda what, error: None,
+) -> BuiltForecasts:
+    """Score every price file of a folder as of an hour and write `forecast/dt=YYYYMMDDHH`.
+
+    `forecasts.parquet` holds what is expected, each score and its record so far; `final.parquet` the ranking,
+    in its long form. `origin` names the last row of prices that was used.
+
+    Args:
+        prices: folder of price files.
+        root: data folder to write to.
+        as_of: hour (UTC); bars that had not ended by then do not exist for it.
+        close_hours: hours after the start of its date at which a daily bar is known.
+        watch: told each instrument that is done, and each file that is left out with the reason.
+
+    Raises:
+        MarketError: `missing_folder`, `no_forecasts` (nothing is written), `unwritable_folder`.
+    """
+    rows: list[dict[str, object]] = []
+    left_out: list[str] = []
+    files = price_files(prices)
+    for ticker, path in files:
+        file = path.relative_to(prices).as_posix()
+        try:
+            close, last_row = daily_closes(read_table(path), as_of, close_hours)
+            age = (_naive(as_of) - close.index[-1]) / _DAY if len(close) else 0.0
+            if len(close) < MINIMUM_BARS:
+                raise MarketError("too_few_rows", rows=len(close), minimum=MINIMUM_BARS)
+            if age > _STALE_DAYS:
+                raise MarketError("stale_prices", path=file, last=f"{close.index[-1]:%Y-%m-%dT%H}")
+        except (MarketError, BacktestError) as error:
+            left_out.append(file)
+            watch(file, error)
+            continue
+        traded_weekends = bool((pd.DatetimeIndex(close.index).dayofweek >= 5).mean() > 0.05)
+        bars = CONTINUOUS_BARS if traded_weekends else SESSION_BARS
+        horizons: tuple[Horizon, ...] = ("1w", "1m")
+        rows += [
+            {
+                "dt": f"{as_of:%Y%m%d%H}",
+                **forecast_row(close, ticker, horizon, bars),
+                "origin": f"{file}#{last_row}",
+            }
+            for horizon in horizons
+        ]
+        watch(ticker, None)
+    if not rows:
+        raise MarketError("no_forecasts", path=str(prices), files=len(files))
+    partition = root / "forecast" / hour_name(as_of)
+    table = pd.DataFrame(rows)
+    details = [
+        "n_calls",
+        *(f"{name}{part}" for name in SCORES for part in ("", "_hit_rate", "_calls")),
+        "origin",
+    ]
+    write_partition(
+        partition,
+        {
+            "forecasts.parquet": table[[*_CONTRACT, *details]],
+            "final.parquet": table[["dt", "ticker", "horizon", "final_score", *_CONTRACT[3:], *details]],
+        },
+    )
+    return BuiltForecasts(
+        partition=partition,
+        tickers=tuple(dict.fromkeys(str(row["ticker"]) for row in rows)),
+        rows=rows,
+        left_out=tuple(left_out),
+    )
+
+
+def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> tuple[pd.Series, int]:
+    """One close a day, known at an hour.
+
+    Of shorter bars, the last one that had ended by the hour's time of each day: the newest close is as young
+    as it can be, and days are equally long. Where the table holds an adjustment for dividends and splits
+    (`adj_factor`, or an adjusted close), it is applied: it multiplies all of the past alike, and so tells
+    returns nothing of the future.
+
+    Args:
+        table: prices, as `backtest.validate_prices` takes them.
+        as_of: hour (UTC).
+        close_hours: hours after the start of its date at which a bar of a day or more is known.
+
+    Returns:
+        (closes on a naive UTC index of when each was known, number from 1 of the last row used).
+
+    Raises:
+        BacktestError: not valid prices.
+        MarketError: `too_few_rows`, `bars_too_long`, `bad_adjustment`.
+    """
+    valid = validate_prices(table)
+    index = pd.DatetimeIndex(valid.index)
+    index = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    timeframe = infer_timeframe(index)
+    if timeframe.endswith(("w", "mo")) or (timeframe.endswith("d") and timeframe != "1d"):
+        raise MarketError("bars_too_long", timeframe=timeframe)
+    intraday = timeframe != "1d"
+    length = pd.Timedelta(timeframe.replace("m", "min")) if intraday else pd.Timedelta(hours=close_hours)
+    ended = index + length
+    close = pd.Series(valid["close"].to_numpy() * _adjustment(table, valid), index=ended)
+    close = close[: int(np.searchsorted(ended.to_numpy(), np.datetime64(_naive(as_of)), side="right"))]
+    last_row = len(close)
+    if intraday and last_row:
+        # Days end at the hour's own time of day.
+        offset = _naive(as_of) - _naive(as_of).normalize()
+        days = (pd.DatetimeIndex(close.index) - offset).ceil("D")
+        close = close.groupby(days + offset).last()
+    return close, last_row
+
+
+def _adjustment(table: pd.DataFrame, valid: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """What each close is multiplied by; 1 where the table tells nothing."""
+    names = {str(name).strip().lower().replace(" ", "_"): name for name in table.columns}
+    factor = np.ones(len(valid))
+    if "adj_factor" in names:
+        factor = pd.to_numeric(table[names["adj_factor"]], errors="coerce").to_numpy(dtype=np.float64)
+    elif adjusted := [names[name] for name in _ADJUSTED if name in names]:
+        closes = pd.to_numeric(table[adjusted[0]], errors="coerce").to_numpy(dtype=np.float64)
+        factor = closes / valid["close"].to_numpy()
+    bad = ~((factor > 0.0) & np.isfinite(factor))
+    if bad.any():
+        raise MarketError("bad_adjustment", row=int(bad.argmax()) + 1)
+    return factor
+
+
+def _naive(moment: datetime) -> pd.Timestamp:
+    return pd.Timestamp(moment.replace(tzinfo=None))
