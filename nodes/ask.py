@@ -57,6 +57,9 @@ class Question(Generic[T]):
     check: Callable[[T], list[str]] = _no_checks
     corrections: int = 1
     cache: bool = True
+    fresh: bool = False
+    hosted_seconds: float | None = None
+    watched: bool = False
 
 
 class Attempt(BaseModel):

@@ -150,7 +150,8 @@ class EnsembleContext(Context):
     """Settings of the ensemble."""
 
     models: Annotated[
-        Chain, Field(title="Models", description="Models of every agent without a chain of its own, in order.")
+        Chain,
+        Field(title="Models", description="Models of every agent without a chain of its own, in order."),
     ] = DEFAULT_ENSEMBLE
     technical: Annotated[
         Chain | None, Field(title="Technical agent", description="Models of the technical agent, in order.")
@@ -194,7 +195,8 @@ class EnsembleContext(Context):
         ),
     ] = 1.0
     fresh: Annotated[
-        bool, Field(title="Ask anew", description="On: no answer comes from the cache, though it is kept there.")
+        bool,
+        Field(title="Ask anew", description="On: no answer comes from the cache, though it is kept there."),
     ] = False
     back_run: Annotated[
         bool,

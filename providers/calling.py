@@ -29,7 +29,8 @@ _HTML = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 _NOTICE = re.compile(
     r"rate.?limit|too many requests|quota|limit (?:is |was )?(?:reached|exceeded)|exceeded .{0,40}limit"
     r"|reached (?:your|the) .{0,40}limit|(?:daily|hourly|monthly|usage|free) limit|no (?:free )?requests left"
-    r"|(?:log|sign)[ -]?(?:in|up) (?:to|for)|upgrade (?:your|to)|api key|captcha|out of credits|insufficient credits"
+    r"|(?:log|sign)[ -]?(?:in|up) (?:to|for)|upgrade (?:your|to)|api key|captcha|out of credits"
+    r"|insufficient credits"
     r"|limite (?:atteinte|d['’]utilisation)|trop de requ[êe]tes|请求过于频繁|次数已用完",
     re.IGNORECASE,
 )

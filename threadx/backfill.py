@@ -1,4 +1,4 @@
-"""Back-runs: the ensemble over history, hour by hour, each with the data and the records of its hour alone."""
+"""Back-runs: the ensemble over history, each hour with the data and the records of its hour alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def backfill(
 
     Args:
         context: settings; it is run as a back-run whatever it says.
-        begin, end: first and last hour (UTC).
+        begin: first hour (UTC).
+        end: last hour, included.
         data: a folder of partitions; the data folder if None.
         step_hours: hours from one run to the next.
         watch: called after each hour.

@@ -15,15 +15,17 @@ from backtest.errors import BacktestError
 from market.errors import MarketError
 from nodes.context import EnsembleContext
 from nodes.ensemble.outcomes import read_history
-from nodes.ensemble.partition import published_hours, settle, hour_folder
+from nodes.ensemble.partition import hour_folder, published_hours, settle
 from nodes.ensemble.scoring import Scorer
-from nodes.ensemble.standing import is_due, keep_standing
 from nodes.ensemble.stances import hour_of, missing_stances, read_stances
+from nodes.ensemble.standing import is_due, keep_standing
 from threadx.errors import ThreadxError, TypedError
 from threadx.results import SummaryResult
 from threadx.summaries import data_root, run_summary
 
-now: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 - tests put a clock of their own here
+now: Callable[..., datetime] = datetime.now
+"""Given UTC it tells the time; tests put a clock of their own here."""
+
 AT_ONCE = 3
 """Runs that may be open in this process: a hung one must not keep the next from taking its lock over."""
 
@@ -59,11 +61,11 @@ def time_zone(name: str) -> ZoneInfo:
 
 def this_hour() -> datetime:
     """The hour that has begun (UTC)."""
-    return now().replace(minute=0, second=0, microsecond=0)
+    return now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def take_turn(context: EnsembleContext, data: str | None, tell: Callable[[Turn], None]) -> None:
-    """Run the hour that has begun, unless it is published; a failure is told, and the next hour comes all the same.
+    """Run the hour that has begun, unless it is published; after a failure the next hour comes all the same.
 
     Args:
         context: settings.
@@ -108,7 +110,8 @@ def renew_standing(context: EnsembleContext, data: str | None, hour: datetime) -
 def prepare(scheduler: BaseScheduler, job: Callable[[], None], zone: ZoneInfo, *, at_once: bool) -> None:
     """Set a scheduler up: the job at the top of every hour of a time zone.
 
-    Hours that pass while the process sleeps or is busy are caught up by one run. A process that was away has no
+    Hours that pass while the process sleeps or is busy are caught up by one run. A process that was away has
+    no
     memory of them: with `at_once` the hour that has begun is run now.
 
     Args:

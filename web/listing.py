@@ -56,7 +56,11 @@ def _run_line(home: Path, run: str) -> RunLine:
 def list_runs(home: Path) -> tuple[list[RunLine], int]:
     """The newest optimisation runs by their start, at most `SHOWN_RUNS`, and how many there are in all."""
     found = sorted(
-        (path for path in runs_folder(home).glob("*/run.json") if not path.parent.name.startswith(RUN_PREFIX)),
+        (
+            path
+            for path in runs_folder(home).glob("*/run.json")
+            if not path.parent.name.startswith(RUN_PREFIX)
+        ),
         key=lambda path: (path.stat().st_mtime_ns, path.parent.name),
         reverse=True,
     )

@@ -50,7 +50,8 @@ class Agent:
         coverage: how much of what it should read is there, 0–1, computed by code.
         policy: its answer without a model.
         weight: what its view counts until its record says otherwise.
-        reads: the source whose trust its view is multiplied with; None for an agent without a view on markets.
+        reads: the source whose trust its view is multiplied with; None for an agent without a view on
+            markets.
         cites: the candidate that a row gives a summary to cite, or None.
     """
 

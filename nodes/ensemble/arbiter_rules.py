@@ -86,7 +86,7 @@ def _risk(macro: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str:
 
 
 def _drivers(evidence: Evidence, words: Words) -> list[str]:
-    """Where agents agree, the first reasons of each in the order of their weights, and what quality doubts."""
+    """Where agents agree, each one's first reasons in the order of weights, what quality doubts."""
     reports = evidence["reports"]
     found = _agreement(reports, words)[:1]
     found += [driver["text"] for driver in reports.get("technical", {}).get("drivers", [])[: 2 - len(found)]]

@@ -2,8 +2,8 @@
 
 A figure counts as given when some given number, rounded to the digits shown, is the same: as it stands, as a
 percentage, or in basis points, whatever its sign. A sentence that names instruments may use their figures and
-the general ones (economy, quality, weights), not those of other instruments. Numbers spelled in letters are not
-read; whole numbers up to four without a unit count things and pass.
+the general ones (economy, quality, weights), not those of other instruments. Numbers spelled in letters are
+not read; whole numbers up to four without a unit count things and pass.
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ _DATES = (
         rf"\b(?P<d>\d{{1,2}})(?:er|st|nd|rd|th)?\s+(?P<m>{_MONTH})\b(?:,?\s+(?P<y>\d{{4}}))?", re.IGNORECASE
     ),
     re.compile(
-        rf"\b(?P<m>{_MONTH})\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)(?:,?\s+(?P<y>\d{{4}}))?", re.IGNORECASE
+        rf"\b(?P<m>{_MONTH})\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)(?:,?\s+(?P<y>\d{{4}}))?",
+        re.IGNORECASE,
     ),
     re.compile(rf"\b(?P<m>{_MONTH})\s+(?P<y>\d{{4}})\b(?P<d>)", re.IGNORECASE),
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,^])[-+−]?(?P<number>\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+\.\d+|\d+(?:[.,]\d+)?)"
+    r"(?<![\w.,^])[-+−]?(?P<number>\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+\.\d+"
+    r"|\d+(?:[.,]\d+)?)"
     r"(?![\d])[\s\u00a0\u202f-]*"
-    r"(?P<unit>%|pour ?cent|percent|points? de base|basis points?|bps?\b|pb\b|jours?\b|days?\b|semaines?\b|weeks?\b"
-    r"|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b)?",
+    r"(?P<unit>%|pour ?cent|percent|points? de base|basis points?|bps?\b|pb\b|jours?\b|days?\b"
+    r"|semaines?\b|weeks?\b|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b)?",
     re.IGNORECASE,
 )
 _SPANS: dict[str, frozenset[float]] = {
@@ -57,10 +59,16 @@ _SPANS: dict[str, frozenset[float]] = {
 
 _COUNTED = 4.0
 _TICKER = re.compile(r"(?<![\w^.&’'-])\^?[A-Z][A-Z0-9]{1,9}(?:[-./=][A-Z0-9]{1,6})?(?![\w&])")
+# fmt: off
 _ACRONYMS = frozenset(
-    "MARKET US USA UE EU UK RU FED BCE ECB BOE BOJ PIB GDP CPI IPC PCE PMI ISM NFP ETF ETFS NBER OPEP OPEC OPEP+ FMI "
-    "IMF OCDE OECD ONU UN UTC IA AI LLM JSON TTL ESG PME PEA FAQ NB PS USD EUR OK SEC G7 G20 FOMC".split()
+    {
+        "MARKET", "US", "USA", "UE", "EU", "UK", "FED", "BCE", "ECB", "BOE", "BOJ", "PIB", "GDP", "CPI",
+        "IPC", "PCE", "PMI", "ISM", "NFP", "ETF", "NBER", "OPEP", "OPEC", "FMI", "IMF", "OCDE", "OECD",
+        "ONU", "UN", "UTC", "IA", "AI", "LLM", "JSON", "ESG", "PME", "PEA", "NB", "PS", "USD", "EUR",
+        "OK", "SEC", "G7", "G20", "FOMC",
+    }
 )
+# fmt: on
 """Words in capitals that name no instrument."""
 
 _NAMES = {

@@ -119,7 +119,7 @@ def told(turn: Consultation) -> dict[str, Any]:
 
 
 def report_errors(report: BaseModel, rows: list[Row], known: Known, words: Words) -> list[str]:
-    """What a schema cannot say: probabilities add up, every reason rests on rows and says only their figures."""
+    """What a schema cannot say: probabilities add up, reasons rest on rows and say only their figures."""
     errors = []
     reasons: list[Any] = []
     if isinstance(report, AgentReport):

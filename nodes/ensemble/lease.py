@@ -1,8 +1,9 @@
 """One run of the ensemble at a time in a data folder, across processes.
 
-The lock is the operating system's, so that of a dead process is free at once. One whose holder has been at work for
-an hour is taken over: the next generation of the lock begins, and the hung holder finds at publishing that the lease
-is no longer its own.
+The lock is the operating system's, so that of a dead process is free at once. One whose holder has been at
+work for
+an hour is taken over: the next generation of the lock begins, and the hung holder finds at publishing that
+the lease is no longer its own.
 """
 
 from __future__ import annotations

@@ -72,7 +72,9 @@ class _Figures(Collector):
             for kind in ("prompt", "answer"):
                 tokens[model, kind] += line[f"{kind}_tokens"] or 0
         calls = GaugeMetricFamily(
-            "threadx_model_calls_7d", "Tries of a model over seven days by outcome.", labels=["model", "outcome"]
+            "threadx_model_calls_7d",
+            "Tries of a model over seven days by outcome.",
+            labels=["model", "outcome"],
         )
         for (model, outcome), count in sorted(counts.items()):
             calls.add_metric([model, outcome], count)

@@ -1,8 +1,9 @@
 """What the market did after an hour, and how often it does so: the other side of every score.
 
-The market is the mean daily return, equally weighted, of the instruments under `prices/ticker=T/prices.parquet`
-(or of those asked for). A day's close counts as known from the next day's midnight (UTC) on. A move is clear when it
-is larger than half the standard deviation of moves over that horizon in the year before, as known at the hour.
+The market is the mean daily return, equally weighted, of the instruments under
+`prices/ticker=T/prices.parquet` (or of those asked for). A day's close counts as known from the next day's
+midnight (UTC) on. A move is clear when it is larger than half the standard deviation of moves over that
+horizon in the year before, as known at the hour.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class MarketHistory:
         return Outcome(move=move, threshold=threshold, outcome=outcome, climatology=climatology)
 
     def _case(self, begin: int, horizon: str) -> tuple[float, tuple[float, float, float]] | None:
-        """Threshold and climatology known when day `begin` was the last: from moves that had ended by then."""
+        """Threshold and climatology as known on day `begin`: from moves that had ended by then."""
         key = (begin, horizon)
         if key not in self._cases:
             ends = self._ends[horizon]
@@ -117,7 +118,9 @@ def read_history(root: Path, home: Path, symbols: Sequence[str] = ()) -> MarketH
     Raises:
         MarketError, BacktestError: a price file cannot be used.
     """
-    files = {path.parent.name.removeprefix("ticker="): path for path in root.glob("prices/ticker=*/prices.parquet")}
+    files = {
+        path.parent.name.removeprefix("ticker="): path for path in root.glob("prices/ticker=*/prices.parquet")
+    }
     chosen = [symbol for symbol in symbols if symbol in files] or sorted(files)
     returns = []
     for symbol in chosen:

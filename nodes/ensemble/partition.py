@@ -1,7 +1,8 @@
 """The published hours: `<home>/llm_summary/dt=YYYYMMDDHH/`, each whole or not there.
 
-An hour's first version appears in one step, as a folder. A rerun copies the earlier version to `summary.N.json`
-and `trace_raw.N.json`, then writes the new trace, which holds the new summary, and the new summary last. A kill
+An hour's first version appears in one step, as a folder. A rerun copies the earlier version to
+`summary.N.json` and `trace_raw.N.json`, then writes the new trace, which holds the new summary, and the new
+summary last. A kill
 between the two is mended by `settle`: the trace tells what the summary was to be.
 """
 
@@ -50,11 +51,7 @@ def published_hours(home: Path) -> list[datetime]:
 
 def read_trace(home: Path, hour: datetime) -> dict[str, Any] | None:
     """An hour's trace; None where it is missing or damaged."""
-    try:
-        found = json.loads((hour_folder(home, hour) / TRACE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    return _read(hour_folder(home, hour) / TRACE)
 
 
 def write_hour(home: Path, hour: datetime, summary: Mapping[str, Any], trace: Mapping[str, Any]) -> Path:
@@ -92,13 +89,21 @@ def write_hour(home: Path, hour: datetime, summary: Mapping[str, Any], trace: Ma
 
 def settle(folder: Path) -> None:
     """Finish a publication that was interrupted between the trace and the summary."""
-    if not (folder / TRACE).is_file():
+    told = _read(folder / TRACE)
+    if told is None or "summary" not in told:  # nothing there, or another program's
         return
-    told = json.loads((folder / TRACE).read_text(encoding="utf-8"))
     summary = _json(told["summary"])
     path = folder / SUMMARY
     if not path.is_file() or path.read_text(encoding="utf-8") != summary:
         write_text_atomically(path, summary)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _write_first(root: Path, folder: Path, trace: str, summary: str) -> None:

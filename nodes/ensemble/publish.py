@@ -33,7 +33,8 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     """Write summary and trace whole; without a draft nothing can be said and no hour is written.
 
     Raises:
-        PublishError: the hour cannot be written, or another process has taken this run's lock over; no half of
+        PublishError: the hour cannot be written, or another process has taken this run's lock over; no half
+            of
             a summary is left.
     """
     if (held := lease.current.get()) is not None:
@@ -98,9 +99,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     return found
 
 
-def finished(
-    state: EnsembleState, draft: dict[str, Any], words: Words
-) -> tuple[LLMEnsembleSummary, Removed]:
+def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple[LLMEnsembleSummary, Removed]:
     """The draft without inventions, completed from the evidence where too little is left."""
     invented = {name: set(places) for name, places in state["invented"].items()}
     rows = [

@@ -18,7 +18,10 @@ _DISPUTED = 0.25
 
 def rows(inputs: Inputs) -> list[Row]:
     """One row a source, what contradicts itself included, then one a line of the optional reports."""
-    disputed = {"forecast": _disputed_forecasts(inputs.forecasts.rows), "news": _disputed_news(inputs.news.items)}
+    disputed = {
+        "forecast": _disputed_forecasts(inputs.forecasts.rows),
+        "news": _disputed_news(inputs.news.items),
+    }
     sources = []
     for number, source in enumerate(inputs.quality.sources, start=1):
         flags, factor = list(source.flags), source.factor

@@ -1,4 +1,4 @@
-"""The log of runs, `<home>/logs/ensemble.log` (JSON lines), and what it tells: success, failures, latency, alerts."""
+"""The log of runs, `<home>/logs/ensemble.log` (JSON lines): success, failures, latency, alerts."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ def append_run(home: Path, line: Mapping[str, Any]) -> None:
             raised = after.get(code)
             told = {"value": raised.value, "limit": raised.limit} if raised else {}
             state = "raised" if raised else "ended"
-            append_line(log_path(home), {"time": moment, "kind": "alert", "alert": code, "state": state, **told})
+            append_line(
+                log_path(home), {"time": moment, "kind": "alert", "alert": code, "state": state, **told}
+            )
 
 
 def append_failure(home: Path, *, hour: str | None, code: str, seconds: float) -> None:
@@ -130,7 +132,8 @@ def statistics(home: Path) -> Statistics:
     runs = read_runs(home)
     day = [line for line in runs if _moment(line) > now() - _DAY]
     counts = {
-        status: sum(line["status"] == status for line in runs) for status in ("finished", "degraded", "failed")
+        status: sum(line["status"] == status for line in runs)
+        for status in ("finished", "degraded", "failed")
     }
     day_failed = sum(line["status"] == "failed" for line in day)
     seconds = sorted(float(line["seconds"]) for line in runs)

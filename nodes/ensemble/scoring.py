@@ -1,9 +1,9 @@
-"""Scores of what was said, once its horizon has fully passed: Brier, calibration, hit rate, against baselines.
+"""Scores of what was said, once its horizon has fully passed: Brier, calibration, hits, against baselines.
 
-Brier is the sum over the three outcomes of (probability − what happened)², 0 the best and 2 the worst [Brier 1950].
-Climatology says the shares of past moves known at the hour; 'no change' says neutral with certainty. Skill is
-1 − Brier / Brier of climatology. Hourly forecasts of one week share most of their outcome: `windows` counts those
-whose horizons do not overlap, and is what a record is worth.
+Brier is the sum over the three outcomes of (probability − what happened)², 0 the best and 2 the worst [Brier
+1950]. Climatology says the shares of past moves known at the hour; 'no change' says neutral with certainty.
+Skill is 1 − Brier / Brier of climatology. Hourly forecasts of one week share most of their outcome:
+`windows` counts those whose horizons do not overlap, and is what a record is worth.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ def stances_of(
 ) -> dict[str, Any]:
     """One hour's line: the probabilities of each voice, at 7 and 30 days, and which model spoke.
 
-    The arbiter names a direction without probabilities: it is given the pool's, with the largest share moved to
-    the direction it names where the two differ.
+    The arbiter names a direction without probabilities: it is given the pool's, with the largest share moved
+    to the direction it names where the two differ.
     """
     hour = datetime.fromisoformat(state["hour"])
     voices: dict[str, Any] = {}

@@ -1,9 +1,10 @@
 """What the agents' records make of their weights: `<home>/ensemble/standing.jsonl`, one line a day.
 
-A factor is exp(gain × skill × w / (w + shrink)) of the agent's skill over its `w` windows, within a quarter and four
-times: an agent without a record keeps its weight, thirty windows let half of its skill count. What a model says of
-the past in a back-run is left out, since it may have read what came. A line holds only outcomes known at its hour,
-and a run reads the last line at or before its own.
+A factor is exp(gain × skill × w / (w + shrink)) of the agent's skill over its `w` windows, within a quarter
+and four
+times: an agent without a record keeps its weight, thirty windows let half of its skill count. What a model
+says of the past in a back-run is left out, since it may have read what came. A line holds only outcomes
+known at its hour, and a run reads the last line at or before its own.
 """
 
 from __future__ import annotations
@@ -83,7 +84,9 @@ def _record(agent: str, tallies: Mapping[tuple[str, str, Any], Tally]) -> tuple[
 
 def _newest(home: Path, hour: datetime) -> tuple[datetime, dict[str, float]] | None:
     return max(
-        (line for line in _lines(standing_path(home)) if line[0] <= hour), key=lambda line: line[0], default=None
+        (line for line in _lines(standing_path(home)) if line[0] <= hour),
+        key=lambda line: line[0],
+        default=None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
@@ -18,8 +18,8 @@ from nodes.ensemble.pooling import OUTLOOKS
 from nodes.ensemble.rules import agent_name
 from nodes.ensemble.run_log import statistics
 from nodes.ensemble.scoring import Scorer
-from nodes.ensemble.standing import is_due, keep_standing, standing_as_of
 from nodes.ensemble.stances import POOL, hour_of, missing_stances, read_stances
+from nodes.ensemble.standing import is_due, keep_standing, standing_as_of
 from nodes.ensemble.told import alert_lines
 from prompts import Words
 from reports.record import canonical_json
@@ -30,7 +30,7 @@ from threadx.commands import options
 from threadx.commands.local import LocalCommand, LocalGroup
 from threadx.errors import ThreadxError, error_line
 from threadx.runner import writable
-from threadx.schedule import Turn, prepare, take_turn, time_zone
+from threadx.schedule import Turn, prepare, take_turn, this_hour, time_zone
 from threadx.summaries import data_root, make_ensemble_context
 from threadx.terminal import Terminal
 
@@ -51,9 +51,9 @@ def _named(name: str, words: Words) -> Any:
     return click.command(name, cls=LocalCommand, words=words, help=words(f"ensemble.help.{name}"))
 
 
-def _hour(text: str | None) -> datetime | None:
+def _hour(text: str) -> datetime:
     try:
-        return None if text is None else parse_hour(text.strip())
+        return parse_hour(text.strip())
     except ValueError:
         raise MarketError("bad_time", value=text) from None
 
@@ -158,7 +158,8 @@ def _history(words: Words) -> click.Command:
         if json_path != "-":
             _show_history(rows, words, terminal)
             week = {
-                name: words.number(getattr(found, name)) for name in ("runs", "finished", "degraded", "failed")
+                name: words.number(getattr(found, name))
+                for name in ("runs", "finished", "degraded", "failed")
             }
             times = {"p50": words.number(found.p50_seconds, 1), "p95": words.number(found.p95_seconds, 1)}
             terminal.line(words("ensemble.history.week", **week, **times))
@@ -225,7 +226,7 @@ def _score(words: Words) -> click.Command:
     ) -> None:
         context = make_ensemble_context(home=home)
         folder, root = context.home_path, data_root(context, data)
-        hour = _hour(as_of) or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        hour = this_hour() if as_of is None else _hour(as_of)
         market, terminal = read_history(root, folder), Terminal(words)
         if market is None:
             terminal.line(words("ensemble.score.no_prices", path=root))
@@ -262,7 +263,9 @@ def _show_scores(
                 [words(f"ensemble.score.{name}") for name in columns],
                 [
                     [
-                        words("ensemble.score.pool") if row["voice"] == POOL else agent_name(row["voice"], words),
+                        words("ensemble.score.pool")
+                        if row["voice"] == POOL
+                        else agent_name(row["voice"], words),
                         words(f"ensemble.horizon.{row['horizon']}"),
                         *(words.number(row[name]) for name in ("n", "windows")),
                         *(words.number(row[name], 3) for name in FIGURES),
@@ -273,7 +276,9 @@ def _show_scores(
                 words_columns=(0, 1),
             )
     terminal.line(words("ensemble.score.explain"))
-    weights = ", ".join(f"{agent_name(name, words)} × {words.number(factor)}" for name, factor in standing.items())
+    weights = ", ".join(
+        f"{agent_name(name, words)} × {words.number(factor)}" for name, factor in standing.items()
+    )
     terminal.line(words("ensemble.score.weights", weights=weights))
 
 
@@ -301,11 +306,15 @@ def _backfill(words: Words) -> click.Command:
     ) -> None:
         context = make_ensemble_context(home=home, language=language, models=models)
         begin, end = _hour(since), _hour(until)
-        assert begin is not None and end is not None
         total, terminal = sum(1 for _ in hours_between(begin, end, step)), Terminal(words)
         with terminal.counter(words("ensemble.backfill.working"), total) as advance:
             found = run_backfill(
-                context, begin, end, data=data, step_hours=step, watch=lambda hour: advance(f"{hour:%Y-%m-%d %Hh}")
+                context,
+                begin,
+                end,
+                data=data,
+                step_hours=step,
+                watch=lambda hour: advance(f"{hour:%Y-%m-%d %Hh}"),
             )
         told = {name: getattr(found, name) for name in ("published", "kept", "empty", "silent")}
         if json_path != "-":
