@@ -1,8 +1,8 @@
 """What watches over the calls of one role: the time its hosted models may take, the circuit breaker, the log.
 
-The breaker: a model whose tries failed in more than half of the last seven days' cases (four tries at least),
-or that answered with a limit notice, is left out; six hours after its last try one call goes through. If that
-one succeeds, the model's record begins anew.
+The breaker: a model that failed in more than half of the last seven days' tries (ten at least), or that
+answered with a limit notice, is left out; three hours after its last try one call goes through. If that one
+succeeds, the model's record begins anew.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from providers.reference import Reference
 from providers.settings import ProviderSettings, is_local
 
 RECORD_SECONDS = 7 * 86_400.0
-RETRY_SECONDS = 6 * 3_600.0
-FEWEST_TRIES = 4
+RETRY_SECONDS = 3 * 3_600.0
+FEWEST_TRIES = 10
+"""Two runs with one dead second in each of four agents must not shut a model out."""
 LIMIT_CODES = frozenset({"limit_notice", "payment_required"})
 """Answers that say that nothing more will come for a while."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodes.ensemble.pooling import OUTLOOKS, agreements, clashes, direction
-from nodes.ensemble.rules import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument
+from nodes.ensemble.rules import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument, opened
 from nodes.ensemble.schemas import Contributor, LLMEnsembleSummary
 from prompts import Words
 
@@ -68,7 +68,7 @@ def cite(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
         prediction=words(f"ensemble.value.{row['prediction']}"),
     )
     fields = {name: row[name] for name in Contributor.model_fields if name != "rationale"}
-    return {**fields, "rationale": rationale}
+    return {**fields, "rationale": opened(rationale)}
 
 
 def _name(row: Mapping[str, Any], words: Words) -> str:

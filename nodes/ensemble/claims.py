@@ -57,6 +57,9 @@ _SPANS: dict[str, frozenset[float]] = {
 }
 """Horizons, the news window and the two ends of the yield curve, by the first letter of their unit."""
 
+_SCALED = ("%", "pour", "percent", "point", "basis", "bp", "pb")
+"""Units of a figure; the others are spans of time, which are given as they stand or not at all."""
+
 _COUNTED = 4.0
 _TICKER = re.compile(r"(?<![\w^.&’'-])\^?[A-Z][A-Z0-9]{1,9}(?:[-./=][A-Z0-9]{1,6})?(?![\w&])")
 # fmt: off
@@ -162,6 +165,8 @@ class Known:
             if year is not None and month is not None and day is not None:
                 self.dates.add((year, month, day))
                 self.years.add(year)
+        for pattern in _DATES:
+            text = pattern.sub(" ", text)
         for match in _NUMBER.finditer(text):
             for figure, _ in _readings(match["number"]):
                 self._figures(symbol).add(figure)
@@ -263,11 +268,15 @@ def _given(written: str, unit: str, allowed: set[float], years: set[int]) -> boo
     for value, decimals in _readings(written):
         if not unit and decimals == 0 and value <= _COUNTED:
             return True
-        if unit and not unit.startswith(("%", "po", "pe", "b", "pb")) and value in _SPANS[unit[0]]:
-            return True
+        if unit and not unit.startswith(_SCALED):
+            # An age in hours is told rounded; other spans are given as they stand or not at all.
+            half = 0.5 * 10.0**-decimals + 1e-6 if unit[0] == "h" else 0.0
+            if value in _SPANS[unit[0]] or any(abs(figure - value) <= half for figure in allowed):
+                return True
+            continue
         if not unit and decimals == 0 and value in years:
             return True
-        scales = (10_000.0,) if unit.startswith(("points de", "point de", "b", "pb")) else (1.0, 100.0)
+        scales = (10_000.0,) if unit.startswith(("point", "basis", "bp", "pb")) else (1.0, 100.0)
         half = 0.5 * 10.0**-decimals + 1e-6
         if any(abs(figure * scale - value) <= half for figure in allowed for scale in scales):
             return True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 from pydantic import BaseModel
@@ -20,7 +20,12 @@ from prompts import Prompt, Words, render
 
 _ROUNDING = 0.02
 
-Node = Callable[[EnsembleState, Runtime[EnsembleContext]], dict[str, Any]]
+
+class Node(Protocol):
+    """A node of the graph."""
+
+    def __call__(self, state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+        """Do the node's work."""
 
 
 def agent_node(agent: Agent) -> Node:

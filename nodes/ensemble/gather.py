@@ -71,7 +71,7 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
         about = {"graph": "ensemble", "input": state.model_dump(mode="json"), "hour": found["hour"]}
         RunRecord(context.home_path, run).start({**about, "context": context.model_dump(mode="json")})
         rows = {name: len(given) for name, given in found["evidence"].items()}
-        told = {name: found[name] for name in ("hour", "sample", "coverage", "record", "notices")}  # type: ignore[literal-required]
+        told = {name: found[name] for name in ("hour", "sample", "coverage", "record", "notices")}
         note(found, context, "started", "started", "gather", {**told, "rows": rows})
     return {**found}
 

@@ -40,6 +40,11 @@ def instrument(symbol: str, words: Words) -> str:
     return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
 
 
+def opened(sentence: str) -> str:
+    """A sentence with a capital at its beginning, whatever name stands there."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def agent_name(name: str, words: Words) -> str:
     """An agent as a reader is told of it; one without a text of its own goes by its name."""
     known = catalogue("ensemble", words.language)

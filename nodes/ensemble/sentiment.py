@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from market.news import GENERAL, WINDOW_DAYS, NewsItem
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
-from nodes.ensemble.rules import instrument, stance
+from nodes.ensemble.rules import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, SentimentReport, Stance
 from prompts import Words
 
@@ -98,7 +98,7 @@ def _sentence(row: Evidence, words: Words) -> str:
     room = LONGEST - len(head)
     title = row["titles"][0]["title"]
     sentence = head.replace("{title}", title if len(title) <= room else f"{title[: room - 1]}…")
-    return sentence[0].upper() + sentence[1:]
+    return opened(sentence)
 
 
 AGENT = Agent(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
-from nodes.ensemble.rules import instrument, stance
+from nodes.ensemble.rules import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, Stance, TechnicalReport
 from prompts import Words
 
@@ -93,7 +93,7 @@ def _sentence(row: Evidence, words: Words) -> str:
     name = (
         "forecast_bare" if expected is None else "forecast_contradicted" if contradicted(row) else "forecast"
     )
-    return words(
+    told = words(
         f"ensemble.rules.{name}",
         symbol=instrument(row["symbol"], words),
         horizon=words(f"ensemble.horizon.{row['horizon']}"),
@@ -101,6 +101,7 @@ def _sentence(row: Evidence, words: Words) -> str:
         confidence=words.percent(row["confidence"], 0),
         expected="" if expected is None else words.percent(expected, 1),
     )
+    return opened(told)
 
 
 AGENT = Agent(

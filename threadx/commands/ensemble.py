@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +48,7 @@ def command(words: Words) -> click.Group:
     return group
 
 
-def _named(name: str, words: Words) -> Any:
+def _named(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
     return click.command(name, cls=LocalCommand, words=words, help=words(f"ensemble.help.{name}"))
 
 
