@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -43,7 +43,8 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
     sample = state.data == SAMPLE
     hour = _hour(state.as_of, sample)
     root = _root(state.data, context, hour)
-    folder = open_folder(root)
+    # Who looks back cannot know when in the day a partition of that day was written: not before its end.
+    folder = open_folder(root, timedelta(days=1) if context.back_run else timedelta())
     known = read_snapshot(folder, hour)
     if not known.usable:
         raise MarketError("no_usable_data", path=str(root), hour=f"{hour:%Y-%m-%dT%H}")
