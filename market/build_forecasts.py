@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ class BuiltForecasts:
 
     partition: Path
     tickers: tuple[str, ...]
-    rows: list[dict[str, object]]
+    rows: list[dict[str, Any]]
     left_out: tuple[str, ...]
 
 
@@ -82,7 +83,7 @@ def build_forecasts(
     Raises:
         MarketError: `missing_folder`, `no_forecasts` (nothing is written), `unwritable_folder`.
     """
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     left_out: list[str] = []
     files = price_files(prices)
     for ticker, path in files:
@@ -111,7 +112,7 @@ def build_forecasts(
         ]
         watch(ticker, None)
     if not rows:
-        raise MarketError("no_forecasts", path=str(prices), files=len(files))
+        raise MarketError("no_forecasts", path=str(prices), files=len(files), hour=f"{as_of:%Y-%m-%dT%H}")
     partition = root / "forecast" / hour_name(as_of)
     table = pd.DataFrame(rows)
     details = [

@@ -200,8 +200,12 @@ def _difference(above: pd.Series, below: pd.Series) -> pd.Series:
 
 
 def _monthly(values: pd.Series) -> bool:
-    index = pd.DatetimeIndex(values.index)
-    return len(index) < 2 or float(np.median(np.diff(index.as_unit("s").asi8))) > 10 * 86_400
+    return len(values) < 2 or _days_apart(values) > 10
+
+
+def _days_apart(values: pd.Series) -> float:
+    """Median distance between the dates of at least two values."""
+    return float(np.median(np.diff(pd.DatetimeIndex(values.index).as_unit("s").asi8))) / 86_400
 
 
 def _realised(prices: Path, as_of: datetime) -> _Input:
@@ -216,7 +220,7 @@ def _realised(prices: Path, as_of: datetime) -> _Input:
     if (pd.Timestamp(as_of.replace(tzinfo=None)) - close.index[-1]).days > 7:
         raise MarketError("stale_prices", path=prices.name, last=f"{close.index[-1]:%Y-%m-%dT%H}")
     days = 365.0 if (pd.DatetimeIndex(close.index).dayofweek >= 5).mean() > 0.05 else 252.0
-    returns = close.pct_change().to_numpy(dtype=np.float64)
+    returns = np.asarray(close.pct_change(), dtype=np.float64)
     deviation = moving_moments(returns, _VOLATILITY_BARS)[1]
     values = pd.Series(deviation * np.sqrt(days) * 100.0, index=close.index).dropna()
     rows = pd.DataFrame({"file": prices.name, "row": last_row}, index=values.index[-1:])
@@ -290,7 +294,7 @@ def _row(
 
     def carried(values: pd.Series) -> float | None:
         # Quarterly values step by quarters.
-        step = 3 if len(values) > 1 and pd.Series(values.index).diff().median().days > 45 else 1
+        step = 3 if len(values) > 1 and _days_apart(values) > 45 else 1
         return None if values.empty else autoregression(values, round(ahead / step))
 
     odds = None

@@ -128,11 +128,11 @@ def build_news(
         watch(file, None)
     new = _once(found, _told(root, as_of), tally)
     files = _write(new, root, as_of, by_hour=by_hour)
-    tickers = Counter(ticker for _, row in new for ticker in row["tickers"] or ())
+    named = Counter(ticker for _, row in new for ticker in row["tickers"] or ())
     return BuiltNews(
         files=files,
         written=len(new),
-        by_ticker=dict(sorted(tickers.items(), key=lambda pair: (-pair[1], pair[0]))),
+        by_ticker=dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0]))),
         duplicates=tally.duplicates,
         outside=tally.outside,
         quarantined=tally.quarantined,

@@ -160,12 +160,13 @@ def _long(table: pd.DataFrame, name: str, path: Path, known: Observations) -> pd
         known.refused.append((name, int(row), str(where), str(table[where].iloc[row - 1])[:40]))
     published = _dates(table[names["realtime_start"]]) if "realtime_start" in names else None
     skipped = {where, *(names[column] for column in ("realtime_start", "realtime_end") if column in names)}
+    columns: list[tuple[pd.Series | str, object]]
     if "value" in names:
         if "series_id" in names:
-            label = table[names["series_id"]].astype(str).str.strip().str.upper()
+            named = table[names["series_id"]].astype(str).str.strip().str.upper().reset_index(drop=True)
         else:
-            label = pd.Series(_series_of(path), index=table.index)
-        columns = [(label, names["value"])]
+            named = pd.Series(_series_of(path), index=range(len(table)))
+        columns = [(named, names["value"])]
     else:
         columns = [(str(column).strip(), column) for column in table.columns if column not in skipped]
     stamp = _VINTAGE_FILE.search(path.stem)
@@ -239,7 +240,8 @@ def _dates(column: pd.Series) -> pd.Series:
         found = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
         for form in ("%Y%m%d", "%m/%d/%Y"):
             found = found.fillna(pd.to_datetime(text, format=form, errors="coerce"))
-    return found.dt.normalize().astype("datetime64[ns]").reset_index(drop=True)
+    days: pd.Series = found.dt.normalize().astype("datetime64[ns]").reset_index(drop=True)
+    return days
 
 
 def _numbers(column: pd.Series, name: str, known: Observations) -> pd.Series:
