@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from market.writing import Watch, write_partition
 
 _ADJUSTED = ("adj_close", "adjusted_close", "adjclose")
 _STALE_DAYS = 7
+_WEEKEND_SHARE = 0.05
 _DAY = pd.Timedelta(days=1)
 _CONTRACT = ("dt", "ticker", "horizon", "direction", "confidence", "expected_return")
 
@@ -89,7 +90,8 @@ def build_forecasts(
     for ticker, path in files:
         file = path.relative_to(prices).as_posix()
         try:
-            close, last_row = daily_closes(read_table(path), as_of, close_hours)
+            closes = daily_closes(read_table(path), as_of, close_hours)
+            close = closes.close
             age = (_naive(as_of) - close.index[-1]) / _DAY if len(close) else 0.0
             if len(close) < MINIMUM_BARS:
                 raise MarketError("too_few_rows", rows=len(close), minimum=MINIMUM_BARS)
@@ -99,14 +101,13 @@ def build_forecasts(
             left_out.append(file)
             watch(file, error)
             continue
-        traded_weekends = bool((pd.DatetimeIndex(close.index).dayofweek >= 5).mean() > 0.05)
-        bars = CONTINUOUS_BARS if traded_weekends else SESSION_BARS
+        bars = CONTINUOUS_BARS if closes.continuous else SESSION_BARS
         horizons: tuple[Horizon, ...] = ("1w", "1m")
         rows += [
             {
                 "dt": f"{as_of:%Y%m%d%H}",
                 **forecast_row(close, ticker, horizon, bars),
-                "origin": f"{file}#{last_row}",
+                "origin": f"{file}#{closes.last_row}",
             }
             for horizon in horizons
         ]
@@ -135,7 +136,21 @@ def build_forecasts(
     )
 
 
-def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> tuple[pd.Series, int]:
+class Closes(NamedTuple):
+    """One close a day.
+
+    Attributes:
+        close: on a naive UTC index of when each was known.
+        last_row: number from 1 of the last row used.
+        continuous: whether weekends are traded.
+    """
+
+    close: pd.Series
+    last_row: int
+    continuous: bool
+
+
+def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> Closes:
     """One close a day, known at an hour.
 
     Of shorter bars, the last one that had ended by the hour's time of each day: the newest close is as young
@@ -147,9 +162,6 @@ def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> tupl
         table: prices, as `backtest.validate_prices` takes them.
         as_of: hour (UTC).
         close_hours: hours after the start of its date at which a bar of a day or more is known.
-
-    Returns:
-        (closes on a naive UTC index of when each was known, number from 1 of the last row used).
 
     Raises:
         BacktestError: not valid prices.
@@ -172,7 +184,8 @@ def daily_closes(table: pd.DataFrame, as_of: datetime, close_hours: int) -> tupl
         offset = _naive(as_of) - _naive(as_of).normalize()
         days = (pd.DatetimeIndex(close.index) - offset).ceil("D")
         close = close.groupby(days + offset).last()
-    return close, last_row
+    continuous = bool((index[:last_row].day_of_week >= 5).mean() > _WEEKEND_SHARE) if last_row else False
+    return Closes(close, last_row, continuous)
 
 
 def _adjustment(table: pd.DataFrame, valid: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -214,12 +214,12 @@ def _realised(prices: Path, as_of: datetime) -> _Input:
     Raises:
         MarketError, BacktestError: the file cannot be used.
     """
-    close, last_row = daily_closes(read_table(prices), as_of, 24)
+    close, last_row, continuous = daily_closes(read_table(prices), as_of, 24)
     if len(close) <= _VOLATILITY_BARS:
         raise MarketError("too_few_rows", rows=len(close), minimum=_VOLATILITY_BARS + 1)
     if (pd.Timestamp(as_of.replace(tzinfo=None)) - close.index[-1]).days > 7:
         raise MarketError("stale_prices", path=prices.name, last=f"{close.index[-1]:%Y-%m-%dT%H}")
-    days = 365.0 if (pd.DatetimeIndex(close.index).dayofweek >= 5).mean() > 0.05 else 252.0
+    days = 365.0 if continuous else 252.0
     returns = np.asarray(close.pct_change(), dtype=np.float64)
     deviation = moving_moments(returns, _VOLATILITY_BARS)[1]
     values = pd.Series(deviation * np.sqrt(days) * 100.0, index=close.index).dropna()

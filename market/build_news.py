@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from market.writing import Watch, write_partition
 _DAY = timedelta(days=1)
 _LONGEST_SUMMARY = 500
 _GAUGE_HIGHEST = 100.0
+_TRACKING = re.compile(r"utm_|fbclid|gclid|mc_[ce]id|ref$|ftag", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,8 +256,16 @@ def _news_row(
 
 def _keys(title: str, link: str | None) -> set[str]:
     """What makes two headlines the same story: the address without what tracks its reader, or the words."""
-    address = re.sub(r"^https?://(www\.)?|[?#].*$|/$", "", link) if link else ""
-    return {key for key in (address, " ".join(re.findall(r"\w+", title.casefold()))) if key}
+    return {
+        key for key in (_address(link) if link else "", " ".join(re.findall(r"\w+", title.casefold()))) if key
+    }
+
+
+def _address(link: str) -> str:
+    """An address without scheme, fragment, and the parameters that tell where its reader came from."""
+    parts = urlsplit(link)
+    asked = [pair for pair in parse_qsl(parts.query) if not _TRACKING.match(pair[0])]
+    return f"{parts.netloc.removeprefix('www.')}{parts.path.rstrip('/')}?{urlencode(asked)}"
 
 
 def _told(root: Path, as_of: datetime) -> set[str]:
@@ -279,6 +289,10 @@ def _once(
     return new
 
 
+def _place(root: Path, moment: datetime) -> Path:
+    return root / "news" / f"dt={moment:%Y%m%d}" / f"news_{moment:%H%M%S}.parquet"
+
+
 def _write(
     rows: Iterable[tuple[datetime, dict[str, Any]]], root: Path, as_of: datetime, *, by_hour: bool
 ) -> tuple[Path, ...]:
@@ -290,11 +304,11 @@ def _write(
         hours.setdefault(hour, []).append(row)
     files = []
     for hour, part in sorted(hours.items()):
-        folder, name = root / "news" / f"dt={hour:%Y%m%d}", f"news_{hour:%H%M%S}.parquet"
-        # A second build in the same hour stands beside the first: what was published stays.
-        while (folder / name).exists():
-            hour += timedelta(seconds=1)
-            name = f"news_{hour:%H%M%S}.parquet"
-        write_partition(folder, {name: pd.DataFrame(part)})
-        files.append(folder / name)
+        # A second build for the hour stands before the first, a second each: what was published stays.
+        path = _place(root, hour)
+        while path.exists():
+            hour -= timedelta(seconds=1)
+            path = _place(root, hour)
+        write_partition(path.parent, {path.name: pd.DataFrame(part)})
+        files.append(path)
     return tuple(files)

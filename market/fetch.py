@@ -208,7 +208,7 @@ def _standing(path: Path) -> pd.DataFrame:
 
 def _save(path: Path, bars: pd.DataFrame, *, daily: bool) -> None:
     validate_prices(bars)
-    table = bars.reset_index()
+    table = bars.set_axis(pd.DatetimeIndex(bars.index).as_unit("ms"), axis=0).reset_index()
     table.columns = list(_DAILY if daily else _COLUMNS)
     try:
         write_atomically(path, lambda stream: table.to_parquet(stream, index=False))

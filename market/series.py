@@ -187,10 +187,9 @@ def _long(table: pd.DataFrame, name: str, path: Path, known: Observations) -> pd
             part["known"], part["vintage"] = vintage + _DAY, True
         else:
             part["known"], part["vintage"] = pd.NaT, False
-        part = part[part["value"].notna() & part["date"].notna()]
-        for key, group in part.groupby("series"):
+        for key, group in part[part["date"].notna()].groupby("series"):
             parts.append(group if group["vintage"].all() else _published(group, str(key)))
-    parts = [part for part in parts if len(part)]
+    parts = [kept for part in parts if len(kept := part[part["value"].notna()])]
     if not parts:
         raise MarketError("unreadable_series", path=name, reason=", ".join(map(str, table.columns))[:120])
     return pd.concat(parts, ignore_index=True)

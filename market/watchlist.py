@@ -61,7 +61,7 @@ def _read(folder: DataFolder) -> Watchlist:
                 return Watchlist(problems=(problem,))
         if isinstance(content, dict):
             content = content.get("tickers", content.get("watchlist"))
-        found = tickers_of(content)
+        found = None if content is None else tickers_of(content)
         if not isinstance(found, tuple):
             problem = Problem(code="unreadable_file", file=name, reason="not a list of tickers")
             return Watchlist(problems=(problem,))

@@ -14,7 +14,6 @@ from market.lexicon import lexicon_score
 from market.macro import read_macro
 from market.news import read_news
 from market.partitions import parse_hour
-from market.quarantine import addresses_model
 from market.sample import SAMPLE_AS_OF, build_sample
 from market.scores import MINIMUM_BARS, component_scores, forecast_row
 from market.snapshot import read_snapshot
@@ -218,14 +217,6 @@ def test_orders_to_a_model_are_set_aside_and_change_nothing(tmp_path):
     after = read_news(DataFolder(tmp_path), AS_OF)
     assert after.quarantined == 2
     assert after.items == before.items
-
-
-@pytest.mark.parametrize(
-    "title",
-    ["Markets ignore Fed rules debate", "Central bank gives a positive answer", "Respond to inflation fears"],
-)
-def test_ordinary_headlines_are_not_set_aside(title):
-    assert not addresses_model(title)
 
 
 @pytest.mark.parametrize(

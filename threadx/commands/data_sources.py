@@ -239,7 +239,7 @@ def _tell_forecasts(built: BuiltForecasts, terminal: Terminal, words: Words) -> 
 
     terminal.table(
         words("market.built.forecasts_title", path=built.partition),
-        [words(f"market.column.{name}") for name in ("ticker", "horizon", "direction", "score", *SCORES)],
+        [words(f"market.column.{name}") for name in ("ticker", "direction", "score", *SCORES)],
         [
             [
                 f"{row['ticker']} {row['horizon']}",
