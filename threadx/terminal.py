@@ -167,7 +167,7 @@ class Terminal:
             words_columns=(0, 1),
         )
         if result.degraded:
-            self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
+            self.out.print(Panel(escape(words("ensemble.face.degraded")), style="yellow"))
         for name in ("key_drivers", "recommendations", "tensions", "limits"):
             if told.get(name):
                 self.out.print(f"[bold]{escape(words(f'ensemble.face.{name}'))}[/bold]")

@@ -96,7 +96,7 @@ def _drivers(evidence: Evidence, words: Words) -> list[str]:
     spare = [driver["text"] for report in reports.values() for driver in report.get("drivers", [])]
     spare += [cite(row, words)["rationale"] for row in evidence["candidates"]]
     for sentence in spare:
-        if len(found) >= 3:
+        if len(found) >= 4:
             break
         if sentence not in found:
             found.append(sentence)
@@ -142,9 +142,9 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     wanted = {"positive": "haussier", "negative": "baissier", "neutral": "neutre"}[outlook]
     agreeing = list(dict.fromkeys(row["symbol"] for row in technique if row["prediction"] == wanted))
     named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
-    lead = evidence["pooled"]["outlook_days_30"][outlook]
+    pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
     key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
-    found = [words(f"ensemble.rules.{key}", symbols=named, share=words.percent(lead, 0))]
+    found = [words(f"ensemble.rules.{key}", symbols=named, **pooled)]
     if tension := clashes(reports):
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
@@ -162,8 +162,8 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
         found.append(words("ensemble.rules.advice_macro", odds=words.percent(odds, 0), horizon=horizon))
     weakest = min((row for row in rows if row["source"] == "quality"), key=lambda row: row["score"])
     source, trust = _name(weakest, words), words.percent(weakest["score"], 0)
-    name = "advice_quality" if weakest["score"] < 1.0 else "advice_fresh"
-    found.append(words(f"ensemble.rules.{name}", source=source, trust=trust))
+    name = "quality" if 0.0 < weakest["score"] < 1.0 else "fresh" if weakest["score"] else "missing"
+    found.append(words(f"ensemble.rules.advice_{name}", source=source, trust=trust))
     if len(found) < 3:
         found.append(words("ensemble.rules.advice_sources", agents=len(reports)))
     if len(found) < 3:

@@ -149,7 +149,7 @@ class Known:
         """Take in a row of evidence: its own instrument's, or general where it is about a source."""
         symbol = row.get("symbol")
         if symbol is None or "factor" in row or "message" in row:
-            self.add(dict(row))
+            self.add({name: value for name, value in row.items() if name not in ("row", "origins")})
             return
         self.plain[str(symbol)] = str(symbol)
         self.plain[instrument(str(symbol), words)] = str(symbol)

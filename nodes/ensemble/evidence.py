@@ -29,9 +29,13 @@ def lines(rows: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
+_TRACE = ("row", "origins")
+"""Where a figure comes from: for the audit, not for a model."""
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _shown(part) for key, part in value.items() if key != "row" and part is not None}
+        return {key: _shown(part) for key, part in value.items() if key not in _TRACE and part is not None}
     if isinstance(value, list):
         return [_shown(part) for part in value]
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from market.macro import FIGURES
+from market.macro import FEATURES, FIGURES
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
 from nodes.ensemble.rules import (
     CONTRACTION,
@@ -23,20 +23,29 @@ from prompts import Words
 SYMBOL = "US"
 CITED_HORIZONS: dict[str, ContributorHorizon] = {"1m": "1m", "12m": "1y"}
 _HORIZONS = 3
+_ROUGH = 0.9
+"""Rank of volatility over ten years from which markets are rough."""
+
 _FALLING_INFLATION = 0.002  # 0.2 points between the nearest horizon and the farthest
 
 
 def rows(inputs: Inputs) -> list[Row]:
-    """One row a horizon."""
-    return [
-        {
-            "id": f"M{number}",
-            "horizon": row.horizon,
-            **{name: getattr(row, name) for name in FIGURES},
-            "row": f"{row.file}#{row.row}",
-        }
-        for number, row in enumerate(inputs.macro.rows, start=1)
-    ]
+    """One row a horizon; the first also tells the present, and each figure's origins stand beside it."""
+    found: list[Row] = []
+    for number, row in enumerate(inputs.macro.rows, start=1):
+        figures = (*FIGURES, *(() if found else FEATURES))
+        found.append(
+            {
+                "id": f"M{number}",
+                "horizon": row.horizon,
+                **{name: getattr(row, name) for name in figures},
+                "row": f"{row.file}#{row.row}",
+                "origins": {
+                    name: inputs.macro.origins[name] for name in figures if name in inputs.macro.origins
+                },
+            }
+        )
+    return found
 
 
 def coverage(inputs: Inputs) -> float:
@@ -82,7 +91,7 @@ def policy(evidence: Evidence) -> MacroReport:
         drivers=drivers[:5],
         confidence=round((0.4 if odds is not None else 0.1) + 0.15 * known, 4),
         regime=regime(given),
-        risk_level=risk(furthest_odds),
+        risk_level=risk(furthest_odds, near.get("volatility_rank")),
     )
 
 
@@ -97,14 +106,17 @@ def regime(given: list[Row]) -> Regime:
         return CONTRACTION
     if begin is not None and end is not None and begin - end >= _FALLING_INFLATION:
         return DISINFLATION
-    return EXPANSION if odds < 0.3 and (slope is None or slope > 0.0) else UNCERTAIN
+    shrinking = (given[0].get("growth_yoy") or 0.0) < 0.0
+    calm = odds < 0.3 and (slope is None or slope > 0.0) and not shrinking
+    return EXPANSION if calm else UNCERTAIN
 
 
-def risk(odds: float | None) -> Level:
-    """Risk by the odds of a recession at the farthest horizon; `medium` when nobody knows."""
+def risk(odds: float | None, volatility_rank: float | None = None) -> Level:
+    """Risk by the farthest odds of a recession; at least `medium` where markets are rough or odds unknown."""
     if odds is None:
         return MEDIUM
-    return HIGH if odds >= 0.5 else MEDIUM if odds >= 0.2 else LOW
+    rough = volatility_rank is not None and volatility_rank >= _ROUGH
+    return HIGH if odds >= 0.5 else MEDIUM if odds >= 0.2 or rough else LOW
 
 
 def _facts(near: Row, far: Row, words: Words) -> list[tuple[str, Row, dict[str, Any]]]:
@@ -119,11 +131,16 @@ def _facts(near: Row, far: Row, words: Words) -> list[tuple[str, Row, dict[str, 
         later = far["inflation_yoy"] if far["inflation_yoy"] is not None else near["inflation_yoy"]
         figures = {"now": words.percent(near["inflation_yoy"]), "later": words.percent(later)}
         facts.append(("inflation", near, {**figures, "horizon": words(f"ensemble.horizon.{far['horizon']}")}))
+    if (growth := near.get("growth_yoy")) is not None:
+        name = "growth" if growth >= 0.0 else "shrinking"
+        facts.append((name, near, {"growth": words.percent(abs(growth))}))
     if near["yield_curve_slope"] is not None:
         name = "curve_inverted" if near["yield_curve_slope"] < 0 else "curve"
         facts.append((name, near, {"slope": words.number(near["yield_curve_slope"])}))
     if near["unemployment"] is not None:
         facts.append(("unemployment", near, {"rate": words.percent(near["unemployment"] / 100)}))
+    if near.get("volatility") is not None and (near.get("volatility_rank") or 0.0) >= _ROUGH:
+        facts.append(("volatility", near, {"volatility": words.percent(near["volatility"] / 100, 0)}))
     if not facts:
         facts.append(("macro_far_only", far, {"horizon": words(f"ensemble.horizon.{far['horizon']}")}))
     return facts

@@ -11,7 +11,8 @@ from prompts import Words
 
 MOST_ISSUES = 20
 _SIGNS = {"up": 1.0, "flat": 0.0, "down": -1.0}
-_STRONG_TONE = 0.3
+_STRONG_TONE = 0.5
+_FEWEST_STRONG = 4
 _DISPUTED = 0.25
 """Share of rows against themselves from which a source is contradictory."""
 
@@ -104,9 +105,10 @@ def _disputed_forecasts(forecasts: list[Forecast]) -> float:
 
 
 def _disputed_news(items: list[NewsItem]) -> float:
-    """Share of items on instruments that strongly good and strongly bad news both concern, one against one.
+    """Share of items on instruments of which good and bad news say opposite things as strongly.
 
-    An instrument is disputed when its rarer strong tone has at least a third of its strong items.
+    An instrument is disputed when half of its items are strong, and two in five of those against the others:
+    some bad news among good ones is the ordinary course of things.
     """
     by_ticker: dict[str, list[float]] = {}
     for item in items:
@@ -117,7 +119,8 @@ def _disputed_news(items: list[NewsItem]) -> float:
     for tones in by_ticker.values():
         good = sum(tone >= _STRONG_TONE for tone in tones)
         bad = sum(tone <= -_STRONG_TONE for tone in tones)
-        if good + bad >= 3 and min(good, bad) * 3 >= good + bad:
+        strong = good + bad
+        if strong >= max(_FEWEST_STRONG, len(tones) / 2) and 5 * min(good, bad) >= 2 * strong:
             disputed += len(tones)
     return disputed / told if told else 0.0
 
