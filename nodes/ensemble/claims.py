@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 from nodes.ensemble.rules import instrument
 from prompts import Words
@@ -107,6 +108,9 @@ _NAMES = {
 }
 """Names that a model likes to bring along, and a symbol that would carry them."""
 
+_NAMED = re.compile(rf"(?<!\w)(?:{'|'.join(_NAMES)})(?!\w)", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+
 
 @dataclass
 class Known:
@@ -117,16 +121,16 @@ class Known:
         by_symbol: figures of each instrument.
         dates: (year, month, day).
         years: of the dates, and of texts given.
-        corpus: every text given, in small letters.
+        texts: every text given, in small letters.
         capitals: words in capitals that were given.
-        plain: symbols and plain names of the instruments, longest first once `sealed`.
+        plain: symbol of each instrument by its symbol and by its plain name.
     """
 
     general: set[float] = field(default_factory=set)
     by_symbol: dict[str, set[float]] = field(default_factory=dict)
     dates: set[tuple[int, int, int]] = field(default_factory=set)
     years: set[int] = field(default_factory=set)
-    corpus: str = ""
+    texts: list[str] = field(default_factory=list)
     capitals: set[str] = field(default_factory=set)
     plain: dict[str, str] = field(default_factory=dict)
 
@@ -149,29 +153,75 @@ class Known:
         """Take in a row of evidence: its own instrument's, or general where it is about a source."""
         symbol = row.get("symbol")
         if symbol is None or "factor" in row or "message" in row:
-            self.add({name: value for name, value in row.items() if name not in ("row", "origins")})
+            self.add(_told(row))
             return
         self.plain[str(symbol)] = str(symbol)
         self.plain[instrument(str(symbol), words)] = str(symbol)
-        self.add({name: value for name, value in row.items() if name != "row"}, str(symbol))
+        self.add(_told(row), str(symbol))
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Symbols and what they are made of: BTC-USD is BTC and USD too."""
+        return frozenset(
+            part for symbol in self.by_symbol for part in (symbol, *re.split(r"[-./=^]", symbol))
+        )
+
+    @cached_property
+    def mentions(self) -> re.Pattern[str] | None:
+        """Finds any instrument by its symbol or plain name, the longest first."""
+        names = "|".join(re.escape(plain) for plain in sorted(self.plain, key=len, reverse=True))
+        return re.compile(rf"(?<![\w^])(?:{names})(?!\w)") if names else None
+
+    @cached_property
+    def corpus(self) -> str:
+        """Every text given, to look a quotation up in; asked for once everything has been taken in."""
+        return "\n".join(self.texts)
 
     def _figures(self, symbol: str | None) -> set[float]:
         return self.general if symbol is None else self.by_symbol.setdefault(symbol, set())
 
     def _take_text(self, text: str, symbol: str | None) -> None:
-        self.corpus += f"\n{text.casefold()}"
-        self.capitals.update(_TICKER.findall(text))
-        for year, month, day, _ in _dates(text):
-            if year is not None and month is not None and day is not None:
-                self.dates.add((year, month, day))
-                self.years.add(year)
-        for pattern in _DATES:
-            text = pattern.sub(" ", text)
-        for match in _NUMBER.finditer(text):
-            for figure, _ in _readings(match["number"]):
-                self._figures(symbol).add(figure)
-                if 1900 <= figure < 2200 and figure.is_integer():
-                    self.years.add(int(figure))
+        found = _read_text(text)
+        self.texts.append(found.small)
+        self.capitals |= found.capitals
+        self.dates |= found.dates
+        self.years |= found.years
+        if found.figures:
+            self._figures(symbol).update(found.figures)
+
+
+class _Text(NamedTuple):
+    """What one text names."""
+
+    small: str
+    capitals: frozenset[str]
+    dates: frozenset[tuple[int, int, int]]
+    years: frozenset[int]
+    figures: frozenset[float]
+
+
+@lru_cache(maxsize=8192)
+def _read_text(text: str) -> _Text:
+    """A headline stands in many hours' evidence, and is read once."""
+    small, capitals = text.casefold(), frozenset(_TICKER.findall(text))
+    if not _DIGIT.search(text):
+        return _Text(small, capitals, frozenset(), frozenset(), frozenset())
+    dates = {
+        (year, month, day)
+        for year, month, day, _ in _dates(text)
+        if year is not None and month is not None and day is not None
+    }
+    for pattern in _DATES:
+        text = pattern.sub(" ", text)
+    figures = {value for match in _NUMBER.finditer(text) for value, _ in _readings(match["number"])}
+    years = {int(value) for value in figures if 1900 <= value < 2200 and value.is_integer()}
+    years |= {year for year, _, _ in dates}
+    return _Text(small, capitals, frozenset(dates), frozenset(years), frozenset(figures))
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what only the audit reads."""
+    return {name: value for name, value in row.items() if name not in ("id", "row", "origins")}
 
 
 def agent_facts(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> Known:
@@ -193,11 +243,9 @@ def strangers(text: str, known: Known) -> list[str]:
     for pattern in _DATES:
         rest = pattern.sub(" ", rest)
     named: set[str] = set()
-    for plain in sorted(known.plain, key=len, reverse=True):
-        pattern = re.compile(rf"(?<![\w^]){re.escape(plain)}(?![\w])")
-        if pattern.search(rest):
-            named.add(known.plain[plain])
-            rest = pattern.sub(" ", rest)
+    if (mentions := known.mentions) is not None:
+        named = {known.plain[mention] for mention in mentions.findall(rest)}
+        rest = mentions.sub(" ", rest)
     found += _strange_names(rest, known)
     allowed = set(known.general)
     for symbol in named or known.by_symbol.keys():
@@ -240,15 +288,17 @@ def _known_date(year: int | None, month: int | None, day: int | None, known: Kno
 
 
 def _strange_names(text: str, known: Known) -> list[str]:
-    symbols = {part for symbol in known.by_symbol for part in (symbol, *re.split(r"[-./=^]", symbol))}
-    allowed = symbols | known.capitals | _ACRONYMS
-    found = [word for word in _TICKER.findall(text) if word not in allowed]
-    small = text.casefold()
-    for name, symbol in _NAMES.items():
-        place = re.search(rf"(?<!\w){name}(?!\w)", small)
-        carried = name in known.corpus or any(other.startswith(symbol) for other in known.by_symbol)
-        if place and not carried:
-            found.append(text[place.start() : place.end()])
+    symbols = known.parts
+    found = [
+        word
+        for word in _TICKER.findall(text)
+        if word not in symbols and word not in known.capitals and word not in _ACRONYMS
+    ]
+    for match in _NAMED.finditer(text):
+        name = match[0].casefold()
+        carried = any(other.startswith(_NAMES[name]) for other in known.by_symbol)
+        if not carried and name not in known.corpus:
+            found.append(match[0])
     return found
 
 

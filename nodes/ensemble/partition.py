@@ -54,7 +54,14 @@ def read_trace(home: Path, hour: datetime) -> dict[str, Any] | None:
     return _read(hour_folder(home, hour) / TRACE)
 
 
-def write_hour(home: Path, hour: datetime, summary: Mapping[str, Any], trace: Mapping[str, Any]) -> Path:
+def write_hour(
+    home: Path,
+    hour: datetime,
+    summary: Mapping[str, Any],
+    trace: Mapping[str, Any],
+    *,
+    compact: bool = False,
+) -> Path:
     """Publish one hour; an earlier version stays under the next number.
 
     Args:
@@ -62,6 +69,7 @@ def write_hour(home: Path, hour: datetime, summary: Mapping[str, Any], trace: Ma
         hour: which (UTC).
         summary: what a reader is told.
         trace: for the audit; the summary is put into it.
+        compact: the trace on one line, for back-runs over years.
 
     Returns:
         The summary's path.
@@ -70,7 +78,8 @@ def write_hour(home: Path, hour: datetime, summary: Mapping[str, Any], trace: Ma
         PublishError: `publish_failed`; what was published before stands as it was.
     """
     folder, root = hour_folder(home, hour), summaries_folder(home)
-    told = _json({**trace, "summary": summary})
+    whole = {**trace, "summary": summary}
+    told = json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n" if compact else _json(whole)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".publish.lock"):

@@ -84,7 +84,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
         "messages": [_message(turn) for turn in (*turns, *state["turns"])],
         "raw": [_raw(turn) for turn in (*turns, *state["turns"])],
     }
-    path = write_hour(context.home_path, hour, content, trace)
+    path = write_hour(context.home_path, hour, content, trace, compact=context.back_run)
     if not state["sample"]:  # 2018 must not pass for a forecast of today
         keep_stances(context.home_path, stances)
     found = {
