@@ -13,10 +13,11 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from market.errors import MarketError
 from market.partitions import parse_hour
+from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.outcomes import read_history
 from nodes.ensemble.partition import hour_folder, published_hours, read_trace
 from nodes.ensemble.pooling import OUTLOOKS
-from nodes.ensemble.rules import agent_name
+from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
 from nodes.ensemble.scoring import Scorer
 from nodes.ensemble.stances import POOL, hour_of, missing_stances, read_stances
@@ -59,6 +60,13 @@ def _hour(text: str) -> datetime:
         raise MarketError("bad_time", value=text) from None
 
 
+def _done(node: str, words: Words) -> str:
+    """That a node of the graph is done; agents go by their names."""
+    if node in AGENTS:
+        return opened(words("ensemble.face.agent_done", agent=agent_name(node, words)))
+    return words(f"command.ensemble_done.{node}")
+
+
 def _run(words: Words) -> click.Command:
     @options.local_command("run", words)
     @click.option("--as-of", metavar="ISO", help=words("command.option.as_of"))
@@ -82,7 +90,7 @@ def _run(words: Words) -> click.Command:
             result = summarize(
                 as_of=as_of,
                 data=data,
-                watch=lambda node: done(words(f"command.ensemble_done.{node}")),
+                watch=lambda node: done(_done(node, words)),
                 home=home,
                 language=language,
                 models=models,
