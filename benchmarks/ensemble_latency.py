@@ -77,7 +77,8 @@ def latency(runs: int) -> None:
         context = EnsembleContext(home=folder, models="ollama:waiting", fresh=True)
         # The folder as other programs fill it: building the sample is no part of a run.
         given = {"data": str(home / "sample" / "fr"), "as_of": HOUR.isoformat()}
-        seconds = []
+        seconds: list[float] = []
+        graph.invoke(given, context=context)  # what is imported at the first call is no part of an hourly run
         for _ in range(runs):
             begun = time.perf_counter()
             state = graph.invoke(given, context=context)

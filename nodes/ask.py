@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -311,7 +312,7 @@ class _Asking(Generic[T]):
             role=self.question.role,
             system=prompt.system,
             user=prompt.user,
-            schema=self.question.schema.model_json_schema(),
+            schema=_json_schema(self.question.schema),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,
             prompt_hash=prompt.hash,
@@ -391,6 +392,12 @@ class _Asking(Generic[T]):
         except CacheError as error:
             # An answer that may have cost minutes is not thrown away because it cannot be kept.
             self._failed(reference)(error, 0.0)
+
+
+@cache
+def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """Made once: it takes milliseconds, and every call shows it."""
+    return schema.model_json_schema()
 
 
 def _since(before: int | None, after: int | None) -> int | None:
