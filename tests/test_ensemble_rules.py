@@ -206,19 +206,20 @@ def report(positive, neutral, negative, confidence=1.0):
 def test_pool_by_hand():
     reports = {"technical": report(1.0, 0.0, 0.0), "sentiment": report(0.0, 0.0, 1.0, 0.5)}
     trust = {"forecast": 1.0, "news": 0.5, "macro": 1.0}
-    # technical 0.3 × 1 × 1 = 0.3; sentiment 0.2 × 0.5 × 0.5 = 0.05; quality's doubt 0.4 × (1 − 1.5 / 3) = 0.2
+    # technical 0.3 × 1 × 1 = 0.3; sentiment 0.2 × 0.5 × 0.5 = 0.05; quality's doubt 0.4 × (1 − 1.5 / 3) =
+    # 0.2, a third of it for each outcome; all of it 0.55
     pooled = pool(reports, trust, {})["outlook_days_7"]
-    assert pooled == {"positive": 0.5455, "neutral": 0.3636, "negative": 0.0909}
+    assert pooled == {"positive": 0.6667, "neutral": 0.1212, "negative": 0.2121}
 
 
-def test_penalties_only_move_towards_neutral():
+def test_penalties_only_move_towards_knowing_nothing():
     reports = {"technical": report(0.8, 0.1, 0.1)}
     shares = [
         pool(reports, {"forecast": factor, "news": 1.0, "macro": 1.0}, {})["outlook_days_30"]["positive"]
         for factor in (1.0, 0.7, 0.3, 0.0)
     ]
     assert shares == sorted(shares, reverse=True)
-    assert shares[-1] == 0.0
+    assert shares[-1] == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_technical_outweighs_sentiment_outweighs_macro():

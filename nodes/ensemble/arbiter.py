@@ -28,7 +28,8 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     reports = reports_of(state)
     turn = consultation(*_question(state, context, reports), context) if reports else no_data("arbiter")
     number = len(before) + 1
-    note(state, context, f"t{number}.arbiter", turn["status"], "arbiter", told(turn), number)
+    kind = "answer" if turn["status"] == "answered" else "abstention"
+    note(state, context, f"t{number}.arbiter", kind, "arbiter", told(turn), number)
     draft = turn["report"] if turn["report"] is not None else state.get("draft")
     return {"arbiter": turn, "turns": [*before, turn], "draft": draft}
 

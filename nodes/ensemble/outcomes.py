@@ -1,14 +1,13 @@
 """What the market did after an hour, and how often it does so: the other side of every score.
 
 The market is the mean daily return, equally weighted, of the instruments under
-`prices/ticker=T/prices.parquet` (or of those asked for). A day's close counts as known from the next day's
+`prices/ticker=T/prices.parquet`. A day's close counts as known from the next day's
 midnight (UTC) on. A move is clear when it is larger than half the standard deviation of moves over that
 horizon in the year before, as known at the hour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,28 +106,23 @@ class MarketHistory:
         return self._cases[key]
 
 
-def read_history(root: Path, home: Path, symbols: Sequence[str] = ()) -> MarketHistory | None:
+def read_history(root: Path, home: Path) -> MarketHistory | None:
     """The market of a data folder; None where it holds no prices.
 
     Args:
         root: holds `prices/ticker=T/prices.parquet`.
         home: the data folder, for the reader of price files.
-        symbols: only these, where files of them exist; else every file.
 
     Raises:
         MarketError, BacktestError: a price file cannot be used.
     """
-    files = {
-        path.parent.name.removeprefix("ticker="): path for path in root.glob("prices/ticker=*/prices.parquet")
-    }
-    chosen = [symbol for symbol in symbols if symbol in files] or sorted(files)
     returns = []
-    for symbol in chosen:
-        frame, _ = read_prices(str(files[symbol]), home)
+    for path in sorted(root.glob("prices/ticker=*/prices.parquet")):
+        frame, _ = read_prices(str(path), home)
         index = pd.DatetimeIndex(frame.index)
         index = index.tz_convert(UTC).tz_localize(None) if index.tz is not None else index
         daily = frame["close"].groupby(index.normalize()).last()
-        returns.append(daily.pct_change().rename(symbol))
+        returns.append(daily.pct_change().rename(path.parent.name))
     if not returns:
         return None
     mean = pd.concat(returns, axis=1, sort=True).mean(axis=1).dropna()

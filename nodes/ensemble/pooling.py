@@ -23,8 +23,8 @@ def factors(quality_rows: list[dict[str, Any]]) -> dict[str, float]:
 def weights(reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]) -> dict[str, float]:
     """What each view counts: weight × record × factor of its source × its own confidence.
 
-    Quality has no view of its own: its weight times what trust is lacking is doubt, a neutral stance that
-    pulls the pool towards neutral.
+    Quality has no view of its own: its weight times what trust is lacking is doubt, and pulls the pool
+    towards knowing nothing, a third for each outcome.
 
     Args:
         reports: by agent.
@@ -51,15 +51,14 @@ def pool(
     total = sum(counted.values())
     pooled = {}
     for outlook in OUTLOOKS:
-        masses = {"positive": 0.0, "neutral": counted["quality"], "negative": 0.0}
+        masses = dict.fromkeys(("positive", "neutral", "negative"), counted["quality"] / 3)
         for agent in VIEWS:
             if agent in reports:
                 for name, share in reports[agent][outlook].items():
                     masses[name] += counted[agent] * share
         if total == 0.0:
-            masses, scale = {"positive": 0.0, "neutral": 1.0, "negative": 0.0}, 1.0
-        else:
-            scale = sum(masses.values())
+            masses = dict.fromkeys(masses, 1.0)
+        scale = sum(masses.values())
         pooled[outlook] = {name: round(mass / scale, 4) for name, mass in masses.items()}
     return pooled
 

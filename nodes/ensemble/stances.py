@@ -48,12 +48,10 @@ def stances_of(
     draft = state["draft"] or {}
     moved = {outlook: _towards(pooled[outlook], draft[outlook]) for outlook in OUTLOOKS}
     voices[ARBITER] = _voice(moved, provenance.get("model", ""))
-    symbols = sorted({row["symbol"] for row in state["evidence"]["technical"]})
     return {
         "hour": f"{hour:%Y%m%d%H}",
         "made": made.isoformat(timespec="seconds"),
         "live": not back_run and abs(made - hour) <= timedelta(hours=LIVE_HOURS),
-        "symbols": symbols,
         "voices": voices,
     }
 

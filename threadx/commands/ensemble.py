@@ -14,13 +14,13 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from market.errors import MarketError
 from market.partitions import parse_hour
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.outcomes import read_history
+from nodes.ensemble.outcomes import DAYS, read_history
 from nodes.ensemble.partition import hour_folder, published_hours, read_trace
 from nodes.ensemble.pooling import OUTLOOKS
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
 from nodes.ensemble.scoring import Scorer
-from nodes.ensemble.stances import POOL, hour_of, missing_stances, read_stances
+from nodes.ensemble.stances import ARBITER, POOL, hour_of, missing_stances, read_stances
 from nodes.ensemble.standing import is_due, keep_standing, standing_as_of
 from nodes.ensemble.told import alert_lines
 from prompts import Words
@@ -37,8 +37,7 @@ from threadx.summaries import data_root, make_ensemble_context
 from threadx.terminal import Terminal
 
 KINDS = ("live", "back_rules", "back_models")
-FIGURES = ("brier", "brier_climatology", "brier_no_change", "skill")
-SHARES = ("hit_rate", "hit_rate_climatology", "calibration_error")
+COLUMNS = ("voice", "n", "brier", "skill", "hit_rate", "calibration_error")
 
 
 def command(words: Words) -> click.Group:
@@ -263,32 +262,51 @@ def _show_scores(
     if not rows:
         terminal.line(words("ensemble.score.nothing", hours=hours))
         return
-    columns = ("voice", "horizon", "n", "windows", *FIGURES, *SHARES)
     for kind in KINDS:
-        shown = [row for row in rows if row["kind"] == kind]
-        if shown:
-            terminal.table(
-                words("ensemble.score.title", kind=words(f"ensemble.score.{kind}")),
-                [words(f"ensemble.score.{name}") for name in columns],
-                [
-                    [
-                        words("ensemble.score.pool")
-                        if row["voice"] == POOL
-                        else agent_name(row["voice"], words),
-                        words(f"ensemble.horizon.{row['horizon']}"),
-                        *(words.number(row[name]) for name in ("n", "windows")),
-                        *(words.number(row[name], 3) for name in FIGURES),
-                        *(words.percent(row[name]) for name in SHARES),
-                    ]
-                    for row in sorted(shown, key=lambda row: (row["horizon"] != "7d", row["voice"]))
-                ],
-                words_columns=(0, 1),
-            )
+        for horizon in DAYS:
+            shown = [row for row in rows if (row["kind"], row["horizon"]) == (kind, horizon)]
+            if shown:
+                told = {
+                    "kind": words(f"ensemble.score.{kind}"),
+                    "horizon": words(f"ensemble.horizon.{horizon}"),
+                }
+                terminal.table(
+                    words("ensemble.score.title", **told),
+                    [words(f"ensemble.score.{name}") for name in COLUMNS],
+                    [*(_voice(row, words) for row in shown), *_baselines(shown, words)],
+                )
     terminal.line(words("ensemble.score.explain"))
     weights = ", ".join(
         f"{agent_name(name, words)} × {words.number(factor)}" for name, factor in standing.items()
     )
     terminal.line(words("ensemble.score.weights", weights=weights))
+
+
+def _voice(row: dict[str, Any], words: Words) -> list[str]:
+    return [
+        words("ensemble.score.pool") if row["voice"] == POOL else agent_name(row["voice"], words),
+        f"{words.number(row['n'])} ({words.number(row['windows'])})",
+        words.number(row["brier"], 3),
+        words.percent(row["skill"]),
+        words.percent(row["hit_rate"]),
+        words.percent(row["calibration_error"]),
+    ]
+
+
+def _baselines(rows: list[dict[str, Any]], words: Words) -> list[list[str]]:
+    """What climatology and 'no change' would have got, over the hours of the arbiter."""
+    row = next((row for row in rows if row["voice"] == ARBITER), rows[-1])
+    return [
+        [
+            words(f"ensemble.score.{name}"),
+            words.number(row["n"]),
+            words.number(row[f"brier_{name}"], 3),
+            "",
+            words.percent(row[f"hit_rate_{name}"]),
+            "",
+        ]
+        for name in ("climatology", "no_change")
+    ]
 
 
 def _backfill(words: Words) -> click.Command:
