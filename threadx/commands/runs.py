@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from nodes.context import Context
+from nodes.ensemble.trail import RUN_PREFIX
 from prompts import Words
 from reports.errors import ReportError
 from reports.record import RunRecord, canonical_json, runs_folder
 from threadx.commands import options
 from threadx.commands.local import LocalGroup
-from threadx.results import OptimizationResult
+from threadx.results import OptimizationResult, SummaryResult
 from threadx.runner import make_context, resume_optimization
 from threadx.terminal import Terminal
 
@@ -31,6 +32,8 @@ def command(words: Words) -> click.Group:
         folder = _home(home)
         rows = []
         for path in sorted(runs_folder(folder).glob("*/run.json"), reverse=True):
+            if path.parent.name.startswith(RUN_PREFIX):
+                continue  # `threadx ensemble history` lists those
             record = RunRecord(folder, path.parent.name)
             about = record.about()
             try:
@@ -54,9 +57,12 @@ def command(words: Words) -> click.Group:
     @options.common(words)
     def show(run: str, json_path: str | None, home: str | None, language: str, debug: bool) -> None:
         record = RunRecord(_home(home), run)
-        record.about()
+        about = record.about()
         result = record.result()
-        if json_path != "-":
+        if about.get("graph") == "ensemble":
+            if json_path != "-":
+                Terminal(words).summary(SummaryResult.from_details(result))
+        elif json_path != "-":
             Terminal(words).optimization_result(OptimizationResult.from_details(result, record.folder))
         options.write_json(canonical_json(result), json_path)
 
