@@ -19,7 +19,8 @@ def next_speaker(state: DebateState, runtime: Runtime[OptimizationContext]) -> L
     n_voices, turns = len(voices(context)), state["turns"]
     if len(turns) % n_voices:
         return "speak"
-    agreed = len({turn["stance"] for turn in last_stances(turns, n_voices)}) == 1
+    # Nobody to disagree is an agreement too: where no voice could answer another round brings nothing.
+    agreed = len({turn["stance"] for turn in last_stances(turns, n_voices)}) <= 1
     return "consensus" if agreed or len(turns) >= n_voices * context.debate_rounds else "speak"
 
 
@@ -30,4 +31,5 @@ builder.add_edge(START, "speak")
 builder.add_conditional_edges("speak", next_speaker)
 builder.add_edge("consensus", END)
 
-graph = builder.compile(name="debate")
+# Without checkpoints of its own: who has spoken is on record, and a debate begun again asks nobody twice.
+graph = builder.compile(checkpointer=False, name="debate")

@@ -23,7 +23,7 @@ class Words:
 
     language: Language
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, /, **values: Any) -> str:
         """The text of `key`, see `prompts.text`."""
         return text(key, self.language, **values)
 

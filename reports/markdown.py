@@ -9,11 +9,14 @@ from typing import Any, Protocol
 class WordsLike(Protocol):
     """Texts and figures in one language; the caller brings them (`prompts.Words`)."""
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, /, **values: Any) -> str:
         """The text of a key."""
 
     def number(self, value: float | int | None, digits: int = 2) -> str:
         """A figure."""
+
+    def short(self, value: float | int | None) -> str:
+        """A figure with no more digits than it needs."""
 
     def percent(self, fraction: float | None, digits: int = 1) -> str:
         """A fraction as a percentage."""
@@ -141,6 +144,13 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
         for trial in entry["trials"]:
             outcome = words(f"optimization.outcome.{trial['outcome']}")
             score = words.number(trial["score"])
+            if trial["p_value"] is not None:
+                outcome = words(
+                    "report.luck",
+                    outcome=outcome,
+                    p=words.number(trial["p_value"], 3),
+                    allowed=words.number(trial["allowed"], 3),
+                )
             reason = f" — {trial['verdict_reason']}" if trial["outcome"] == "rejected" else ""
             lines.append(f"- {trial['sentence']} ({outcome}, {score}){reason}")
         if not entry["trials"]:
@@ -151,6 +161,19 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
     failures = failure_lines(result)
     if failures:
         lines += ["", words("report.failures"), "", *(f"- `{failure}`" for failure in failures)]
+    if result["unfounded"]:
+        lines += ["", f"## {words('report.heading.unfounded')}", ""]
+        lines += [
+            "- "
+            + words(
+                "report.unfounded",
+                role=words(f"report.role.{one['role']}"),
+                iteration=one["iteration"],
+                numbers=", ".join(one["numbers"]),
+                claim=one["claim"],
+            )
+            for one in result["unfounded"]
+        ]
     lines += [
         "",
         f"## {words('report.heading.audit')}",
