@@ -4,8 +4,8 @@
 
 Promise: at most 40 ms an iteration with SQLite checkpoints, and less than 200 kB of state in a checkpoint
 after 50 iterations. Every role answers at once, in the longest words its schema allows, and every debate goes
-through both its rounds; every backtest is a table look-up. What remains is the graph, its checkpoints on disk,
-prompts and checks, and the run's record. Exit code 0 when both promises are kept.
+through both its rounds; every backtest is a table look-up. What remains is the graph, its checkpoints on
+disk, prompts and checks, and the run's record. Exit code 0 when both promises are kept.
 """
 
 from __future__ import annotations
@@ -159,14 +159,13 @@ def main() -> int:
     parser.add_argument("--iterations", type=int, default=50)
     iterations = parser.parse_args().iterations
     times, largest, database = measure(iterations)
-    median, slowest = statistics.median(times), max(times)
+    median, slowest, last = statistics.median(times), max(times), statistics.median(times[-5:])
     about = versions()
     print(f"{platform.machine()}, Python {about['python']}, langgraph {about['langgraph']}")
     print(
-        f"{iterations} iterations: median {median:.1f} ms, slowest {slowest:.1f} ms, promised {MOST_MILLISECONDS}"
+        f"{iterations} iterations: median {median:.1f} ms, slowest {slowest:.1f} ms, last five {last:.1f} ms"
     )
-    last = statistics.median(times[-5:])
-    print(f"last five: median {last:.1f} ms")
+    print(f"promised: {MOST_MILLISECONDS:.0f} ms")
     print(f"largest checkpoint: {largest / 1000:.1f} kB, promised {MOST_BYTES / 1000:.0f}")
     print(f"checkpoint database: {database / 1e6:.1f} MB")
     return 0 if median <= MOST_MILLISECONDS and largest < MOST_BYTES else 1

@@ -31,5 +31,4 @@ builder.add_edge(START, "speak")
 builder.add_conditional_edges("speak", next_speaker)
 builder.add_edge("consensus", END)
 
-# Without checkpoints of its own: who has spoken is on record, and a debate begun again asks nobody twice.
-graph = builder.compile(checkpointer=False, name="debate")
+graph = builder.compile(name="debate")
