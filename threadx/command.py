@@ -16,9 +16,6 @@ from threadx.errors import ThreadxError, TypedError, error_line
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 COMMANDS = (
-    *("backtest", "sweep", "optimize", "review", "ensemble", "data", "runs"),
-    *("calibrate", "doctor", "ui"),
-)
     "backtest",
     "sweep",
     "optimize",
