@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-
-class WordsLike(Protocol):
-    """Texts and figures in one language; the caller brings them (`prompts.Words`)."""
-
-    def __call__(self, key: str, **values: Any) -> str:
-        """The text of a key."""
-
-    def number(self, value: float | int | None, digits: int = 2) -> str:
-        """A figure."""
-
-    def percent(self, fraction: float | None, digits: int = 1) -> str:
-        """A fraction as a percentage."""
-
+from reports.words import WordsLike
 
 METRIC_ROWS: tuple[tuple[str, str], ...] = (
     ("sharpe_ratio", "number"),

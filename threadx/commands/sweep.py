@@ -17,7 +17,9 @@ from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
 from prompts import Words
+from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.markdown import METRIC_ROWS, metric
+from reports.pictures import picture_suffix
 from threadx.commands import options
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
@@ -145,6 +147,10 @@ def command(words: Words) -> click.Command:
         show_default=True,
         help=words("command.option.top"),
     )
+    @click.option(
+        "--picture", "picture_path", type=click.Path(), metavar="PATH", help=words("command.option.picture")
+    )
+    @click.option("--picture-axes", metavar="X[,Y]", help=words("command.option.picture_axes"))
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
     @options.json_option(words)
     @options.common(words)
@@ -162,6 +168,8 @@ def command(words: Words) -> click.Command:
         out: str | None,
         rank_by: str,
         top: int,
+        picture_path: str | None,
+        picture_axes: str | None,
         whole: bool,
         json_path: str | None,
         home: str | None,
@@ -174,6 +182,11 @@ def command(words: Words) -> click.Command:
         )
         spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
         grid = dict(grid_values(text) for text in grids)
+        swept = {name.lower(): list(values) for name, values in grid.items()}
+        if picture_path is not None:  # what cannot be drawn is said before the work, not after
+            picture_suffix(picture_path)
+            asked = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
+            axes = axes_to_draw(swept, asked)
         folder = writable(context.home_path)
         prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
@@ -196,13 +209,15 @@ def command(words: Words) -> click.Command:
             raise SystemExit(130) from None
         except OSError as error:
             raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
-        names = [name.lower() for name in grid]
+        part = words("command.part.all" if whole else "command.part.development")
+        title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
         if json_path != "-":
-            part = words("command.part.all" if whole else "command.part.development")
-            title = words(
-                "command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part
-            )
-            _show(words, found, names, title, spec.describe())
+            _show(words, found, list(swept), title, spec.describe())
+        if picture_path is not None:
+            cells = sweep_cells(found.path, swept, axes, rank_by)
+            options.write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
+            if json_path != "-":
+                click.echo(words("command.written", folder=picture_path))
         told = {
             "dataset": dataset.model_dump(mode="json"),
             "part": "all" if whole else "development",
@@ -212,7 +227,7 @@ def command(words: Words) -> click.Command:
                 "slippage_bps": context.slippage_bps,
                 "fill": context.fill,
             },
-            "grid": {name.lower(): list(values) for name, values in grid.items()},
+            "grid": swept,
             "rows": found.rows,
             "dropped_by": found.dropped_by,
             "rank_by": rank_by,

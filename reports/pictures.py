@@ -1,0 +1,59 @@
+"""A chart as a file: PNG, SVG, PDF, or a page of its own that asks nothing of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import altair as alt
+import vl_convert
+
+from backtest.files import write_atomically
+from reports.errors import ReportError
+
+SUFFIXES = (".png", ".svg", ".pdf", ".html")
+_PNG_SCALE = 2.0
+# Saving as SVG or PNG works in the page itself; the editor is a website.
+_EMBED = {"actions": {"export": True, "source": False, "compiled": False, "editor": False}}
+
+
+def picture_suffix(path: Path | str) -> str:
+    """The suffix that says how a picture is written.
+
+    Raises:
+        ReportError: `unknown_picture`.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ReportError("unknown_picture", path=str(path), known=", ".join(SUFFIXES))
+    return suffix
+
+
+def picture(chart: alt.TopLevelMixin, suffix: str) -> bytes:
+    """The chart's bytes; the same chart gives the same bytes.
+
+    Args:
+        chart: a finished chart.
+        suffix: one of `SUFFIXES`.
+    """
+    if suffix == ".html":
+        return str(chart.to_html(inline=True, embed_options=_EMBED)).encode()
+    specification = chart.to_dict()
+    match suffix:
+        case ".png":
+            drawn: bytes = vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
+        case ".pdf":
+            drawn = vl_convert.vegalite_to_pdf(specification)
+        case _:
+            drawn = vl_convert.vegalite_to_svg(specification).encode()
+    return drawn
+
+
+def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
+    """Write the chart in the form that the file's suffix names, whole or not at all.
+
+    Raises:
+        ReportError: `unknown_picture`.
+        OSError: the file cannot be written.
+    """
+    drawn = picture(chart, picture_suffix(path))
+    write_atomically(path, lambda stream: stream.write(drawn))
