@@ -148,6 +148,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def time_axis(index: pd.Index, field: str = "time") -> alt.X:
+    """The horizontal axis of all panels over the same times."""
+    times = clock_times(pd.DatetimeIndex(index[[0, -1]]))
+    return alt.X(
+        f"{field}:T",
+        title=None,
+        scale=alt.Scale(type="utc", domain=times, nice=False),
+        axis=alt.Axis(grid=False, labelOverlap="greedy", tickCount=8),
+    )
+
+
 def clock_times(index: pd.DatetimeIndex) -> list[int]:
     """Milliseconds for a UTC scale that shows the times as the exchange's clock did."""
     local = index.tz_localize(None) if index.tz is not None else index

@@ -1,0 +1,73 @@
+"""What became of the figures on data that nothing before the last judgement had read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+
+from reports.charts.style import BLUE, PAPER, Look, finished, layered, plain_data
+from reports.words import FRACTIONS, WordsLike, figure
+
+SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor")
+_INITIAL = "#9aa1a9"
+
+
+def holdout_chart(
+    result: Mapping[str, Any], words: WordsLike, *, about: str = "", look: Look = PAPER
+) -> alt.HConcatChart:
+    """A line from development to holdout for each metric, of the initial strategy and of the champion.
+
+    Args:
+        result: with `initial` and `champion`, each holding `development` and `holdout` with `metrics`, as in
+            `result.json`.
+        words: language.
+        about: for the subtitle.
+        look: where it is shown.
+    """
+    stretches = {name: words(f"chart.{name}") for name in ("development", "holdout")}
+    who = {"initial": words("chart.initial"), "champion": words("chart.champion")}
+    panels = []
+    for metric in SHOWN:
+        rows = []
+        for strategy, name in who.items():
+            for stretch, told in stretches.items():
+                value = result[strategy][stretch]["metrics"][metric]
+                if value is not None:
+                    rows.append(
+                        {"where": told, "value": value, "who": name, "figure": figure(words, metric, value)}
+                    )
+        panels.append(_panel(rows, metric, list(stretches.values()), list(who.values()), words, look))
+    chart = alt.HConcatChart(hconcat=panels, spacing=14)
+    return finished(chart, words, look, title=words("chart.holdout_title"), subtitle=about)
+
+
+def _panel(
+    rows: list[dict[str, Any]],
+    metric: str,
+    stretches: list[str],
+    who: list[str],
+    words: WordsLike,
+    look: Look,
+) -> alt.LayerChart:
+    percent = "%" if metric in FRACTIONS else "~g"
+    base = alt.Chart(plain_data(rows)).encode(
+        x=alt.X("where:N", sort=stretches, title=None, axis=alt.Axis(labelAngle=0, grid=False)),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=percent, tickCount=5)),
+        color=alt.Color(
+            "who:N",
+            scale=alt.Scale(domain=who, range=[_INITIAL, BLUE]),
+            legend=alt.Legend(title=None, orient="bottom"),
+        ),
+        tooltip=[
+            alt.Tooltip("who:N", title=" "),
+            alt.Tooltip("figure:N", title=words(f"report.metric.{metric}")),
+        ],
+    )
+    title = alt.TitleParams(text=words(f"report.metric.{metric}"), fontSize=12, fontWeight="normal")
+    return layered(
+        base.mark_line(strokeWidth=2.5),
+        base.mark_circle(size=80, opacity=1.0),
+        base.mark_text(dy=-11, fontSize=11).encode(text="figure:N"),
+    ).properties(width=max(90, look.width // 4 - 40), height=170, title=title)
