@@ -67,7 +67,7 @@ def power_chart(
                 "told": words("chart.found_of", found=found, series=series, rate=words.percent(rate)),
             }
         )
-    x = alt.X("sharpe:Q", title=words("chart.planted_sharpe"), scale=alt.Scale(nice=True))
+    x = alt.X("sharpe:Q", title=words("chart.planted_sharpe"), scale=alt.Scale(padding=12))
     axis = alt.Axis(format="%")
     y = alt.Y("rate:Q", title=words("chart.found_rate"), scale=alt.Scale(domain=[0, 1]), axis=axis)
     colour = alt.Color(

@@ -85,6 +85,10 @@ def convergence_chart(
     top = alt.Chart(plain_data([{**point, "what": line} for point in champion]))
     layers = [
         top.mark_line(interpolate="step-after", strokeWidth=2.5).encode(x=x, y=y, color=legend),
+        alt.Chart(plain_data([{**point, "what": said} for point in opinions]))
+        .mark_point(shape="diamond", size=60, filled=False, strokeWidth=1.6)
+        .encode(x=x, y=y, color=legend, tooltip=[score]),
+        top.mark_circle(size=60, opacity=1.0).encode(x=x, y=y, color=legend, tooltip=[score]),
         alt.Chart(plain_data(tested))
         .mark_circle(size=55, opacity=0.85)
         .encode(
@@ -97,10 +101,6 @@ def convergence_chart(
                 score,
             ],
         ),
-        alt.Chart(plain_data([{**point, "what": said} for point in opinions]))
-        .mark_point(shape="diamond", size=60, filled=False, strokeWidth=1.6)
-        .encode(x=x, y=y, color=legend, tooltip=[score]),
-        top.mark_circle(size=70).encode(x=x, y=y, color=legend, tooltip=[score]),
     ]
     if target_score is not None:
         goal = alt.Chart(plain_data([{"score": target_score, "told": words("chart.target")}]))

@@ -90,7 +90,7 @@ def debate_tree(
         at = max(at, root + 2 * _LINE) + 2 * _GAP
     height = max(40.0, at)
     chart = layered(*_layers(nodes, edges, height, look)).properties(width=look.width, height=round(height))
-    told = about if debates else words("chart.no_debate")
+    told = [about, words("chart.debate_key" if debates else "chart.no_debate")]
     return finished(chart, words, look, title=words("chart.debate"), subtitle=told)
 
 

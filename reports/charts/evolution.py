@@ -47,14 +47,12 @@ def evolution_chart(
         else:
             lines = [words("chart.nothing_adopted", count=len(entry["trials"]))]
             tone = "kept"
+        if number:
+            lines[0] = f"{number}. {lines[0]}"
         place = at + _LINE / 2
         before = entry.get("score_before", entry["score"])
-        label = words("chart.round", iteration=number) if number else ""
-        steps.append({"y": place, "before": before, "score": entry["score"], "tone": tone, "label": label})
-        told += [
-            {"y": place + row * _LINE, "text": line, "tone": tone if row == 0 else "line"}
-            for row, line in enumerate(lines)
-        ]
+        steps.append({"y": place, "before": before, "score": entry["score"], "tone": tone})
+        told += [{"y": place + row * _LINE, "text": line, "head": row == 0} for row, line in enumerate(lines)]
         tried += [
             {
                 "y": place,
@@ -95,8 +93,13 @@ def evolution_chart(
     ).properties(width=round(0.4 * look.width), height=round(height))
     right = layered(
         alt.Chart(plain_data(told))
-        .mark_text(align="left", fontSize=11, color=look.ink)
-        .encode(x=alt.value(0), y=y, text="text:N"),
+        .mark_text(align="left", fontSize=11)
+        .encode(
+            x=alt.value(0),
+            y=y,
+            text="text:N",
+            color=alt.condition("datum.head", alt.value(look.ink), alt.value(look.faint)),
+        ),
     ).properties(width=round(0.56 * look.width), height=round(height))
     chart = alt.HConcatChart(hconcat=[left, right], spacing=10)
     return finished(chart, words, look, title=words("chart.evolution"), subtitle=about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -12,11 +12,12 @@ from reports.words import FRACTIONS, WordsLike, figure
 
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor")
 _INITIAL = "#9aa1a9"
+_ALIGNED: tuple[Literal["right", "left"], ...] = ("right", "left")
 
 
 def holdout_chart(
     result: Mapping[str, Any], words: WordsLike, *, about: str = "", look: Look = PAPER
-) -> alt.HConcatChart:
+) -> alt.ConcatChart:
     """A line from development to holdout for each metric, of the initial strategy and of the champion.
 
     Args:
@@ -38,8 +39,10 @@ def holdout_chart(
                     rows.append(
                         {"where": told, "value": value, "who": name, "figure": figure(words, metric, value)}
                     )
+        for row in rows:
+            row["above"] = row["value"] == max(r["value"] for r in rows if r["where"] == row["where"])
         panels.append(_panel(rows, metric, list(stretches.values()), list(who.values()), words, look))
-    chart = alt.HConcatChart(hconcat=panels, spacing=14)
+    chart = alt.ConcatChart(concat=panels, columns=2, spacing=18)
     return finished(chart, words, look, title=words("chart.holdout_title"), subtitle=about)
 
 
@@ -52,9 +55,10 @@ def _panel(
     look: Look,
 ) -> alt.LayerChart:
     percent = "%" if metric in FRACTIONS else "~g"
+    scale = alt.Scale(zero=False, padding=10)
     base = alt.Chart(plain_data(rows)).encode(
         x=alt.X("where:N", sort=stretches, title=None, axis=alt.Axis(labelAngle=0, grid=False)),
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=percent, tickCount=5)),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=percent, tickCount=5), scale=scale),
         color=alt.Color(
             "who:N",
             scale=alt.Scale(domain=who, range=[_INITIAL, BLUE]),
@@ -65,9 +69,17 @@ def _panel(
             alt.Tooltip("figure:N", title=words(f"report.metric.{metric}")),
         ],
     )
-    title = alt.TitleParams(text=words(f"report.metric.{metric}"), fontSize=12, fontWeight="normal")
-    return layered(
-        base.mark_line(strokeWidth=2.5),
-        base.mark_circle(size=80, opacity=1.0),
-        base.mark_text(dy=-11, fontSize=11).encode(text="figure:N"),
-    ).properties(width=max(90, look.width // 4 - 40), height=170, title=title)
+    title = alt.TitleParams(
+        text=words(f"report.metric.{metric}"), fontSize=12, fontWeight="normal", frame="group"
+    )
+    # The higher of two figures stands a little higher, so that two that are close can both be read.
+    ends = [
+        base.transform_filter(f"datum.where === '{stretch}' && datum.above === {above}")
+        .mark_text(align=align, dx=shift, dy=lift, fontSize=11)
+        .encode(text="figure:N")
+        for stretch, align, shift in zip(stretches, _ALIGNED, (-9, 9), strict=True)
+        for above, lift in (("true", -5), ("false", 5))
+    ]
+    return layered(base.mark_line(strokeWidth=2.5), base.mark_circle(size=80, opacity=1.0), *ends).properties(
+        width=look.width // 2 - 60, height=130, title=title
+    )

@@ -20,6 +20,7 @@ from reports.charts.style import (
     finished,
     layered,
     plain_data,
+    time_axis,
 )
 from reports.words import WordsLike
 
@@ -33,7 +34,7 @@ _TONES = {
     "expansion_modérée": "#74a9cf",
     "désinflation": "#c7e0c1",
     "contraction": "#8c4a2f",
-    "incertain": "#d9d9d9",
+    "incertain": "#bfbfbf",
 }
 _ROWS = ("outlook_days_7", "outlook_days_30", "risk_level", "regime")
 
@@ -54,6 +55,7 @@ def outlook_chart(
     times = clock_times(pd.DatetimeIndex([summary["hour"] for summary in ordered]))
     steps = sorted(later - earlier for earlier, later in pairwise(times))
     usual = steps[len(steps) // 2] if steps else 3_600_000
+    span = pd.DatetimeIndex(pd.to_datetime([times[0], times[-1] + usual], unit="ms"))
     names = {row: words(f"ensemble.face.{row}") for row in _ROWS}
     rows = []
     for place, (summary, start) in enumerate(zip(ordered, times, strict=True)):
@@ -76,9 +78,7 @@ def outlook_chart(
         alt.Chart(plain_data(rows))
         .mark_rect()
         .encode(
-            x=alt.X(
-                "start:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=8, grid=False)
-            ),
+            x=time_axis(span, "start"),
             x2="stop:T",
             y=alt.Y("row:N", sort=list(names.values()), title=None, scale=alt.Scale(paddingInner=0.25)),
             color=alt.Color(

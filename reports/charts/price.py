@@ -67,7 +67,8 @@ def price_chart(
     if trades is not None:
         inside = trades[trades["entry_time"].isin(index) & trades["exit_time"].isin(index)]
         shown = largest_trades(inside)
-        layers += _trades(shown, index, words)
+        told.append(words("chart.trades_key"))
+        layers += _trades(shown, index, words, look)
         if len(shown) < len(inside):
             told.append(words("chart.trades_largest", shown=len(shown), count=len(inside)))
     height = round(0.45 * look.width)
@@ -140,7 +141,7 @@ def _lines(indicators: Sequence[Indicator], index: pd.DatetimeIndex, x: alt.X, t
     return drawn
 
 
-def _trades(trades: pd.DataFrame, index: pd.DatetimeIndex, words: WordsLike) -> list[alt.Chart]:
+def _trades(trades: pd.DataFrame, index: pd.DatetimeIndex, words: WordsLike, look: Look) -> list[alt.Chart]:
     rows = [
         {
             "time": start,
@@ -173,19 +174,20 @@ def _trades(trades: pd.DataFrame, index: pd.DatetimeIndex, words: WordsLike) -> 
             alt.Tooltip("reason:N", title=words("chart.exit")),
         ]
     )
+    size = min(45.0, max(9.0, 4.0 * look.width / max(1, len(rows))))
     good = alt.condition("datum.won", alt.value(BLUE), alt.value(PURPLE))
     y = _level("value", words)
     return [
         base.mark_rule(strokeWidth=1.4, strokeDash=[3, 2]).encode(
             x=x, x2="end:Q", y=y, y2="left:Q", color=good
         ),
-        base.mark_point(filled=True, size=45, opacity=1.0).encode(
+        base.mark_point(filled=True, size=size, opacity=1.0).encode(
             x=x,
             y=y,
             color=good,
             shape=alt.condition("datum.up", alt.value("triangle-up"), alt.value("triangle-down")),
         ),
-        base.mark_point(shape="cross", filled=True, size=32, opacity=1.0).encode(
+        base.mark_point(shape="cross", filled=True, size=0.7 * size, opacity=1.0).encode(
             x=time_axis(index, "end"), y=_level("left", words), color=good
         ),
     ]

@@ -27,7 +27,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
 )
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
-Drawing = TypeVar("Drawing", alt.Chart, alt.LayerChart, alt.VConcatChart, alt.HConcatChart)
+Drawing = TypeVar("Drawing", alt.Chart, alt.LayerChart, alt.VConcatChart, alt.HConcatChart, alt.ConcatChart)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +91,20 @@ _FRENCH_TIMES = {
 }  # fmt: skip
 
 
+# Coarser where ticks lie further apart; hours count to 24 in both languages.
+_CLOCK = {
+    "year": "%Y",
+    "quarter": "%B",
+    "month": "%B",
+    "week": "%d %b",
+    "date": "%d %b",
+    "day": "%a %d",
+    "hours": "%H:%M",
+    "minutes": "%H:%M",
+    "seconds": "%H:%M:%S",
+}
+
+
 def finished(
     chart: Drawing, words: WordsLike, look: Look, *, title: str, subtitle: str | Sequence[str] = ()
 ) -> Drawing:
@@ -150,12 +164,12 @@ def _plain(value: Any) -> Any:
 
 def time_axis(index: pd.Index, field: str = "time") -> alt.X:
     """The horizontal axis of all panels over the same times."""
-    times = clock_times(pd.DatetimeIndex(index[[0, -1]]))
+    start, stop = clock_times(pd.DatetimeIndex(index[[0, -1]]))
     return alt.X(
         f"{field}:T",
         title=None,
-        scale=alt.Scale(type="utc", domain=times, nice=False),
-        axis=alt.Axis(grid=False, labelOverlap="greedy", tickCount=8),
+        scale=alt.Scale(type="utc", domain=[start, max(stop, start + 1)], nice=False),
+        axis=alt.Axis(grid=False, labelOverlap="greedy", tickCount=8, format=_CLOCK),
     )
 
 
