@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import providers
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
+from nodes.journal import MODEL_BUDGETS, Journal
 from prompts import Prompt, text
 from providers.errors import AnswerError, CacheError, ProviderError, short
 
@@ -82,7 +83,8 @@ class Attempt(BaseModel):
         """Key in `prompts/texts` of the sentence for a reader; empty for an answer."""
         if not self.code:
             return ""
-        room = "nodes" if self.code in (INVALID_SCHEMA, FAILED_CHECK) else "providers"
+        ours = (INVALID_SCHEMA, FAILED_CHECK, *MODEL_BUDGETS)
+        room = "nodes" if self.code in ours else "providers"
         return f"{room}.error.{self.code}"
 
 
@@ -155,17 +157,21 @@ class Abstention(BaseModel):
     provenance: Provenance
 
 
-def ask(question: Question[T], *, chain: Sequence[str], context: Context) -> Answer[T] | Abstention:
+def ask(
+    question: Question[T], *, chain: Sequence[str], context: Context, journal: Journal | None = None
+) -> Answer[T] | Abstention:
     """Ask the models of a chain in order until one gives a valid answer.
 
     A model that is not there, too slow or refuses is left at once; what may pass is tried twice more; an
     invalid answer goes back with all its errors, `question.corrections` times at most. A valid answer is kept
-    for `context.cache_hours`; `rules` is neither kept nor looked up.
+    for `context.cache_hours`; `rules` is neither kept nor looked up. A limit of the run that is reached ends
+    the asking: nobody stands in, `rules` neither.
 
     Args:
         question: what is asked, and what its answer must be.
         chain: model references; `rules` may stand anywhere.
         context: addresses, sampling, cache, data folder.
+        journal: where every call is put on record and found again; without one nothing is.
 
     Returns:
         The answer, or an abstention when no model of the chain gave one.
@@ -173,10 +179,13 @@ def ask(question: Question[T], *, chain: Sequence[str], context: Context) -> Ans
     Raises:
         UnknownModelError: a reference of the chain names nothing.
         PolicyError: the role's `rules` policy gave an answer against its own schema or checks: a bug.
+        ReportError: the journal's record does not fit the question.
     """
     references = [providers.parse_reference(reference) for reference in chain]
-    asking = _Asking(question, provider_settings(context, cache=question.cache))
+    asking = _Asking(question, provider_settings(context, cache=question.cache), journal)
     for position, reference in enumerate(references):
+        if asking.refused:
+            break
         value = asking.rules() if reference.provider == RULES else asking.model(reference)
         if value is not None:
             degraded = reference.provider == RULES and position > 0
@@ -210,9 +219,13 @@ class _Invalid:
 class _Asking(Generic[T]):
     """One question on its way along the chain, and everything that happened to it."""
 
-    def __init__(self, question: Question[T], settings: providers.ProviderSettings) -> None:
+    def __init__(
+        self, question: Question[T], settings: providers.ProviderSettings, journal: Journal | None
+    ) -> None:
         self.question = question
         self.settings = settings
+        self.journal = journal
+        self.refused = False
         self.begun = time.perf_counter()
         self.attempts: list[Attempt] = []
         self.prompt_tokens: int | None = None
@@ -249,9 +262,8 @@ class _Asking(Generic[T]):
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
         for left in range(question.corrections, -1, -1):
-            try:
-                reply = providers.call(reference, request, self.settings, self._failed(reference))
-            except ProviderError:
+            reply = self._said(reference, request)
+            if reply is None:
                 return None  # every try is on record, the last one too
             self._count(reply)
             value = self._validated(reply.text)
@@ -317,6 +329,59 @@ class _Asking(Generic[T]):
         listed = "\n".join(f"- {error}" for error in errors)
         return text("nodes.ask.correction", self.question.prompt.language, errors=listed)
 
+    def _said(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
+        """What a model says: as it stands in the journal, or by asking; None where no try was answered."""
+        journal = self.journal
+        if journal is not None:
+            if (known := journal.next_call(request, reference)) is not None:
+                return self._played(journal, known)
+            if (budget := journal.refusal(request)) is not None:
+                self.refused = True
+                attempt = Attempt(model=str(reference), outcome="error", code=budget, detail=budget)
+                self.attempts.append(attempt)
+                return None
+        before = len(self.attempts)
+        try:
+            reply = providers.call(
+                reference,
+                request,
+                journal.bounded(self.settings, request) if journal else self.settings,
+                self._failed(reference),
+                tries=journal.tries_left() if journal else None,
+            )
+        except ProviderError:
+            reply = None
+        self._put_down(reference, request, before, reply)
+        return reply
+
+    def _played(self, journal: Journal, known: Mapping[str, Any]) -> providers.Reply | None:
+        journal.took()
+        self.attempts += [Attempt.model_validate(failure) for failure in known["failures"]]
+        if known["answer"] is None:
+            return None
+        return providers.Reply(
+            text=known["answer"],
+            thinking=known["thinking"],
+            prompt_tokens=known["prompt_tokens"],
+            answer_tokens=known["answer_tokens"],
+            latency_seconds=known["latency_seconds"],
+        )
+
+    def _put_down(
+        self,
+        reference: providers.Reference,
+        request: providers.Request,
+        before: int,
+        reply: providers.Reply | None,
+        *,
+        cached: bool = False,
+    ) -> None:
+        """A call, or a failure of the cache, into the journal; `before` counts the attempts before it."""
+        if self.journal is not None:
+            failures = [attempt.model_dump(mode="json") for attempt in self.attempts[before:]]
+            self.journal.write(reference, request, failures, reply, cached=cached)
+            self.journal.took()
+
     def _failed(self, reference: providers.Reference) -> Callable[[ProviderError, float], None]:
         def record(error: ProviderError, seconds: float) -> None:
             self.attempts.append(
@@ -354,19 +419,33 @@ class _Asking(Generic[T]):
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
 
     def _recalled(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
+        """What the cache holds; in the journal a look-up that found something, or failed, is a call too."""
+        journal = self.journal
+        if journal is not None and (known := journal.next_call(request, reference)) is not None:
+            return self._played(journal, known) if known["cached"] else None
+        before = len(self.attempts)
         try:
-            return providers.recall(reference, request, self.settings)
+            kept = providers.recall(reference, request, self.settings)
         except CacheError as error:
             # The cache only saves time: a broken one is put on record, and the model is asked.
             self._failed(reference)(error, 0.0)
-            return None
+            kept = None
+        if kept is not None or len(self.attempts) > before:
+            self._put_down(reference, request, before, kept, cached=True)
+        return kept
 
     def _remember(self, reference: providers.Reference, reply: providers.Reply) -> None:
+        journal = self.journal
+        if journal is not None and (known := journal.next_call(self._request(), reference)) is not None:
+            self._played(journal, known)
+            return
+        before = len(self.attempts)
         try:
             providers.remember(reference, self._request(), reply, self.settings)
         except CacheError as error:
             # An answer that may have cost minutes is not thrown away because it cannot be kept.
             self._failed(reference)(error, 0.0)
+            self._put_down(reference, self._request(), before, None, cached=True)
 
 
 def _schema_error(item: Mapping[str, Any]) -> str:

@@ -105,6 +105,14 @@ class OptimizationContext(Context):
     validator: Annotated[
         Chain, Field(title="Validator", description="Models of the validator, tried in order.")
     ] = DEFAULT_VALIDATOR
+    roles: Annotated[
+        Literal["team", "single"],
+        Field(
+            title="Roles",
+            description="team: analyst, strategist and validator; single: one call an iteration to the "
+            "strategist's models does all of their work, without a debate.",
+        ),
+    ] = "team"
     use_validator: Annotated[
         bool, Field(title="Use the validator", description="Off: proposals go straight to the backtest.")
     ] = True
@@ -113,7 +121,51 @@ class OptimizationContext(Context):
     ] = True
     debate_rounds: Annotated[
         int, Field(title="Rounds of debate", ge=1, le=5, description="Turns each voice has at most.")
-    ] = 1
+    ] = 2
+    approve: Annotated[
+        bool,
+        Field(
+            title="Ask before tests",
+            description="Pause before each iteration's tests: a person accepts, edits or rejects proposals.",
+        ),
+    ] = False
+    max_model_calls: Annotated[
+        int | None,
+        Field(
+            title="Model calls at most",
+            ge=1,
+            le=1_000_000,
+            description="Hard limit over the whole run, failed tries included; answers from the cache and "
+            "rules cost none.",
+        ),
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Field(
+            title="Tokens at most",
+            ge=1,
+            le=10_000_000_000,
+            description="Hard limit of prompts and answers together, estimated where a server counts none.",
+        ),
+    ] = None
+    max_seconds: Annotated[
+        float | None,
+        Field(
+            title="Seconds at most",
+            ge=1.0,
+            le=31_536_000.0,
+            description="Hard limit of the time at work; waits for a person and interruptions do not count.",
+        ),
+    ] = None
+    max_backtests: Annotated[
+        int | None,
+        Field(
+            title="Backtests at most",
+            ge=1,
+            le=10_000_000,
+            description="Hard limit of strategies tested on development data, the initial one included.",
+        ),
+    ] = None
     max_iterations: Annotated[
         int, Field(title="Iterations at most", ge=1, le=200, description="Hard stop of the cycle.")
     ] = 10

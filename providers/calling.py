@@ -38,6 +38,7 @@ def call(
     request: Request,
     settings: ProviderSettings,
     failed: Callable[[ProviderError, float], None],
+    tries: int | None = None,
 ) -> Reply:
     """Ask one model, up to three times where trying again may help.
 
@@ -46,11 +47,12 @@ def call(
         request: the question.
         settings: addresses, sampling, deadlines.
         failed: told each error and how many seconds that try took, the last one included.
+        tries: fewer than three, where a budget leaves no more; at least 1.
 
     Raises:
         ProviderError: the last try's error.
     """
-    for delay in (*RETRY_SECONDS, None):
+    for delay in (*RETRY_SECONDS[: None if tries is None else max(0, tries - 1)], None):
         begun = time.perf_counter()
         try:
             return call_once(reference, request, settings)

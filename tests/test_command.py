@@ -16,7 +16,7 @@ from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import optimize
 from threadx.command import main
-from threadx.runner import make_context, make_input, resume_optimization, start_optimization
+from threadx.runner import make_context, make_input, resume_run, start_run
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
@@ -240,13 +240,13 @@ def test_columns_and_times_of_many_layouts_are_read_alike(tmp_path, threadx):
 
 KILLED = """
 import os, signal, sys
-from threadx.runner import make_context, make_input, start_optimization
+from threadx.runner import make_context, make_input, start_run
 home, data, run, fatal = sys.argv[1:]
 def watch(event):
     if event["id"] == fatal:
         os.kill(os.getpid(), signal.SIGKILL)
 rules = dict(analyst="rules", strategist="rules", validator="rules")
-start_optimization(make_input(data=data, run=run), make_context(home=home, max_iterations=3, **rules), watch)
+start_run(make_input(data=data, run=run), make_context(home=home, max_iterations=3, **rules), watch)
 """
 
 
@@ -263,7 +263,7 @@ start_optimization(make_input(data=data, run=run), make_context(home=home, max_i
     ],
 )
 def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(tmp_path, prices, fatal):
-    whole = start_optimization(
+    whole = start_run(
         make_input(data=str(prices), run="whole"),
         make_context(home=str(tmp_path / "a"), max_iterations=3, **ALL_RULES),
     )
@@ -277,7 +277,7 @@ def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(tmp_path, prices, fata
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     record = RunRecord(tmp_path / "b", "killed")
     assert not (record.folder / "result.json").exists()
-    resumed = resume_optimization("killed", tmp_path / "b")
+    resumed = resume_run("killed", tmp_path / "b")
     assert {**resumed.details, "run": None} == {**whole.details, "run": None}
     ids = [event["id"] for event in record.events()]
     assert len(ids) == len(set(ids))

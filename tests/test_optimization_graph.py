@@ -4,43 +4,16 @@ import json
 import re
 
 import pytest
-from langgraph.runtime import Runtime
 
 from backtest import BacktestError, Costs, StrategySpec, run_backtest
 from backtest.score import score
-from graphs.debate import graph as debate_graph
-from graphs.debate import next_speaker
-from graphs.optimization import graph, route_convergence, route_proposals, route_selection, route_verdicts
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
-from nodes.context import OptimizationContext
-from nodes.optimization.consensus import consensus
-from nodes.optimization.converge import stop_reason
 from providers.errors import ProviderError
 from reports.record import RunRecord, comparable
-from tests.optimization_runs import ALL_RULES, run_graph
+from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-
-EDGES = {
-    ("__start__", "load"),
-    ("load", "baseline"),
-    ("baseline", "analyst"),
-    ("analyst", "strategist"),
-    ("strategist", "validator"),
-    ("strategist", "backtest_variant"),
-    ("strategist", "select"),
-    ("validator", "backtest_variant"),
-    ("validator", "select"),
-    ("backtest_variant", "select"),
-    ("select", "debate"),
-    ("select", "converge"),
-    ("debate", "converge"),
-    ("converge", "analyst"),
-    ("converge", "judge"),
-    ("judge", "report"),
-    ("report", "__end__"),
-}
 
 ANALYSIS = json.dumps(
     {
@@ -79,127 +52,12 @@ def verdicts(*decisions):
 
 
 def turn(stance):
-    return json.dumps({"statement": "I have read the figures.", "stance": stance, "confidence": 0.8})
+    claims = [{"statement": "I have read the figures.", "evidence": ["score"]}]
+    return json.dumps({"claims": claims, "stance": stance, "confidence": 0.8})
 
 
 def of_kind(events, kind, node=None):
     return [event for event in events if event["kind"] == kind and node in (None, event["node"])]
-
-
-# --- drawing and routes -------------------------------------------------------------------------
-
-
-def test_the_drawing_has_these_edges_and_no_other():
-    drawing = graph.get_graph()
-    assert {(edge.source, edge.target) for edge in drawing.edges} == EDGES
-    shown = drawing.draw_mermaid()
-    assert re.search(r"strategist -\.-> validator", shown), "a conditional edge is drawn dotted"
-    assert re.search(r"debate --> converge", shown)
-
-
-def test_the_debate_is_drawn_as_a_loop_of_voices_and_a_count():
-    edges = {(edge.source, edge.target) for edge in debate_graph.get_graph().edges}
-    assert edges == {
-        ("__start__", "speak"),
-        ("speak", "speak"),
-        ("speak", "consensus"),
-        ("consensus", "__end__"),
-    }
-
-
-def runtime(**settings):
-    return Runtime(context=OptimizationContext(**{**ALL_RULES, **settings}))
-
-
-def state_with(count, **more):
-    listed = [{"number": n, "hash": f"h{n}"} for n in range(1, count + 1)]
-    return {"run_id": "r", "iteration": 1, "dataset": {}, "proposals": listed, **more}
-
-
-def sent(route):
-    return [task.arg["proposal"]["number"] for task in route]
-
-
-def test_proposals_go_to_the_validator_or_to_the_tests():
-    assert route_proposals(state_with(2), runtime()) == "validator"
-    assert sent(route_proposals(state_with(2), runtime(use_validator=False))) == [1, 2]
-    assert route_proposals(state_with(0), runtime()) == "select"
-    assert route_proposals(state_with(0), runtime(use_validator=False)) == "select"
-
-
-def verdict(number, decision, priority):
-    return {"proposal": number, "decision": decision, "priority": priority}
-
-
-@pytest.mark.parametrize(
-    ("given", "tested"),
-    [
-        pytest.param(
-            [verdict(1, "validated", 2), verdict(2, "validated", 1)], [2, 1], id="in order of priority"
-        ),
-        pytest.param([verdict(1, "rejected", 1), verdict(2, "validated", 2)], [2], id="a veto"),
-        pytest.param([verdict(1, "rejected", 1), verdict(2, "rejected", 2)], None, id="all vetoed"),
-        pytest.param(None, [1, 2], id="an abstention vetoes nothing"),
-    ],
-)
-def test_verdicts_decide_what_is_tested(given, tested):
-    route = route_verdicts(state_with(2, verdicts=given))
-    assert route == "select" if tested is None else sent(route) == tested
-
-
-def test_the_debate_can_be_left_out_and_the_decision_ends_the_cycle():
-    assert route_selection({}, runtime()) == "debate"
-    assert route_selection({}, runtime(use_debate=False)) == "converge"
-    assert route_convergence({"decision": {"stop": True}}) == "judge"
-    assert route_convergence({"decision": {"stop": False}}) == "analyst"
-
-
-@pytest.mark.parametrize(
-    ("stances", "rounds", "following"),
-    [
-        pytest.param(["stop"], 1, "speak", id="the round is not over"),
-        pytest.param(["stop", "continue", "stop"], 1, "consensus", id="the rounds are used up"),
-        pytest.param(["stop", "continue", "stop"], 2, "speak", id="no agreement, another round"),
-        pytest.param(["stop", "stop", "stop"], 5, "consensus", id="agreement ends it early"),
-        pytest.param(["stop", None, "stop"], 2, "consensus", id="a silence does not hinder agreement"),
-    ],
-)
-def test_who_speaks_next(stances, rounds, following):
-    turns = [{"voice": "v", "stance": stance} for stance in stances]
-    assert next_speaker({"turns": turns}, runtime(debate_rounds=rounds)) == following
-
-
-@pytest.mark.parametrize(
-    ("scores", "debate", "reason"),
-    [
-        pytest.param([1.0, 8.0], False, "target_score", id="target"),
-        pytest.param([1.0, 2.0], False, "going_on", id="progress"),
-        pytest.param([1.0, 2.0], True, "debate", id="stopped by debate"),
-        pytest.param([4.0, 4.0, 4.0, 4.07], False, "no_gain", id="under 2 % over three iterations"),
-        pytest.param([4.0, 4.0, 4.0, 4.08], False, "going_on", id="2 % over three iterations is progress"),
-        pytest.param([4.0, 4.0, 4.0], False, "going_on", id="not three iterations yet"),
-        pytest.param([0.1 * n for n in range(11)], False, "max_iterations", id="ten iterations"),
-    ],
-)
-def test_why_the_cycle_stops(scores, debate, reason):
-    assert stop_reason(scores, debate, OptimizationContext(**ALL_RULES)) == reason
-
-
-@pytest.mark.parametrize(
-    ("stances", "decision", "dissent"),
-    [
-        pytest.param(["stop", "stop", "continue"], "stop", ["validator"], id="most say stop"),
-        pytest.param(["stop", "continue", "continue"], "continue", ["analyst"], id="most say continue"),
-        pytest.param(["stop", None, None], "continue", ["analyst"], id="one voice is not most"),
-        pytest.param([None, None, None], "continue", [], id="silence stops nothing"),
-    ],
-)
-def test_the_consensus_is_a_count(tmp_path, monkeypatch, stances, decision, dissent):
-    monkeypatch.setattr("nodes.optimization.consensus.record", lambda *args, **more: "id")
-    voices = ("analyst", "strategist", "validator")
-    turns = [{"voice": voice, "stance": stance} for voice, stance in zip(voices, stances, strict=True)]
-    found = consensus({"run_id": "r", "iteration": 1, "turns": turns}, runtime())["debate"]
-    assert (found["decision"], found["dissent"]) == (decision, dissent)
 
 
 # --- whole runs with rules ----------------------------------------------------------------------
@@ -314,7 +172,7 @@ MODELS = {"analyst": "a", "strategist": "s", "validator": "v"}
 
 def scripted_run(tmp_path, monkeypatch, steps, **settings):
     script = scripted_models(monkeypatch, {f"ollama:{name}": given for name, given in steps.items()})
-    models = {**MODELS, "max_iterations": 1, "cache_hours": 0.0, **settings}
+    models = {**MODELS, "max_iterations": 1, "debate_rounds": 1, "cache_hours": 0.0, **settings}
     state, events = run_graph(tmp_path, **models)
     return state, events, script
 

@@ -15,12 +15,29 @@ from market.datasets import infer_timeframe, register
 from nodes.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.optimization.load import DATASET_PREFIX
+from reports.evolution import strategy_evolution
+from reports.record import RunRecord
 from threadx.errors import from_validation
-from threadx.results import OptimizationResult, SummaryResult
-from threadx.runner import Watcher, make_context, make_input, nobody_watches, start_optimization, writable
+from threadx.replaying import Replay, replay_run
+from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
+from threadx.runner import (
+    Outcome,
+    Watcher,
+    ended,
+    make_context,
+    make_input,
+    nobody_watches,
+    resume_run,
+    start_run,
+    writable,
+)
 from threadx.traces import bounded_traces
 
 UNNAMED = "UNNAMED"
+
+
+Decider = Callable[[Waiting], Mapping[str, Any]]
+"""A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
 
 
 def optimize(
@@ -32,6 +49,7 @@ def optimize(
     timeframe: str | None = None,
     run: str | None = None,
     watch: Watcher = nobody_watches,
+    decide: Decider | None = None,
     **settings: Any,
 ) -> OptimizationResult:
     """Optimise a strategy on prices.
@@ -44,11 +62,73 @@ def optimize(
         timeframe: for example `30m`; inferred from the index if left out.
         run: a name for the run.
         watch: called with every event of the run as it happens.
+        decide: with `approve=True`, asked for a word on the proposals of each iteration.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...).
 
     Raises:
-        BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields.
+        BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields;
+            `run_waits` where the run waits for a person and `decide` is None.
     """
+    outcome = begin(
+        "optimization",
+        data,
+        strategy,
+        params,
+        symbol=symbol,
+        timeframe=timeframe,
+        run=run,
+        watch=watch,
+        **settings,
+    )
+    home = outcome.folder.parents[1]
+    while isinstance(outcome, Waiting) and decide is not None:
+        outcome = resume_run(outcome.run, home, watch, decide(outcome))
+    return ended(outcome)
+
+
+def review(
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec = "ma_crossover",
+    params: Mapping[str, float | None] | None = None,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    run: str | None = None,
+    watch: Watcher = nobody_watches,
+    **settings: Any,
+) -> ReviewResult:
+    """Read a backtest, have three changes proposed and debated, and test none of them.
+
+    Arguments and errors are those of `optimize`.
+    """
+    outcome = begin(
+        "review",
+        data,
+        strategy,
+        params,
+        symbol=symbol,
+        timeframe=timeframe,
+        run=run,
+        watch=watch,
+        **settings,
+    )
+    assert isinstance(outcome, ReviewResult), "a review has nobody to wait for"
+    return outcome
+
+
+def begin(
+    graph: str,
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec,
+    params: Mapping[str, float | None] | None,
+    *,
+    symbol: str | None,
+    timeframe: str | None,
+    run: str | None,
+    watch: Watcher,
+    **settings: Any,
+) -> Outcome:
+    """Start a run of `optimization` or `review`, to its end or until it waits; arguments as `optimize`."""
     context = make_context(**settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
@@ -73,7 +153,37 @@ def optimize(
         timeframe=timeframe,
         run=run,
     )
-    return start_optimization(given, context, watch)
+    return start_run(given, context, watch, graph)
+
+
+def _home(home: str | Path | None) -> Path:
+    return make_context(home=None if home is None else str(home)).home_path
+
+
+def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_watches) -> Replay:
+    """Repeat a finished run from its record, without models or network; see `threadx.replaying`.
+
+    Args:
+        run: its name.
+        home: the data folder; THREADX_HOME or `data` if left out.
+        watch: called with every event as it happens again.
+    """
+    return replay_run(run, _home(home), watch)
+
+
+def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:
+    """Why the strategy of a run became what it is, as data; see `reports.evolution.strategy_evolution`.
+
+    Args:
+        run: its name; it need not be finished.
+        home: the data folder; THREADX_HOME or `data` if left out.
+
+    Raises:
+        ReportError: `unknown_run` or `unreadable_record`.
+    """
+    record = RunRecord(_home(home), run)
+    about = record.about()
+    return {"run": run, "graph": about["graph"], **strategy_evolution(record.events())}
 
 
 def _nobody_waits(node: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
-from threadx.api import optimize
+from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
 from threadx.runner import Watcher, nobody_watches
@@ -96,6 +96,7 @@ class OptimizationOrchestrator:
         symbol: str | None = None,
         timeframe: str | None = None,
         watch: Watcher = nobody_watches,
+        decide: Decider | None = None,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
         return optimize(
@@ -105,6 +106,7 @@ class OptimizationOrchestrator:
             symbol=symbol,
             timeframe=timeframe,
             watch=watch,
+            decide=decide,
             analyst=chain(self.analyst.model),
             strategist=chain(self.strategist.model),
             validator=chain(self.validator.model) if self.validator else None,

@@ -138,6 +138,8 @@ class RunView:
                 self.at_work = "judge"
             case "holdout":
                 self.at_work = "report"
+            case "waiting":
+                self.at_work = "approve"
             case "finished":
                 self.status = data["status"]
                 self.at_work = None

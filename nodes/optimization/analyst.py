@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
+from nodes.journal import Journal
 from nodes.optimization import rules
 from nodes.optimization.evidence import figure_lines, gather_evidence, history_lines, strategy_lines
 from nodes.optimization.schemas import Analysis
@@ -41,6 +42,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         ),
         chain=context.analyst,
         context=context,
+        journal=Journal(context, state["run_id"], called, "analyst", iteration),
     )
     analysis = None if isinstance(answer, Abstention) else answer.value.model_dump(mode="json")
     record(

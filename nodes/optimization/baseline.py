@@ -11,8 +11,7 @@ from market.datasets import Dataset
 from nodes.context import OptimizationContext
 from nodes.optimization.backtest_tool import backtest_development
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
-from reports.record import RunRecord
+from nodes.recording import begin, record
 
 
 def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -25,13 +24,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         StrategySpec.model_validate(state["initial"]), Dataset.model_validate(state["dataset"]), context
     )
     run = state["run_id"]
-    RunRecord(context.home_path, run).start(
-        {
-            "graph": "optimization",
-            "input": state["request"],
-            "context": context.model_dump(mode="json"),
-        }
-    )
+    begin(context, run, {"graph": state.get("graph", "optimization"), "input": state["request"]})
     record(
         context,
         run,

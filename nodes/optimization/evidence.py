@@ -66,9 +66,8 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
 
 
 def _tested(state: OptimizationState | DebateState) -> set[str]:
-    """Hashes of the strategies tested in this run; the debate carries none, and needs none."""
-    found: Any = state.get("variants", {})
-    return set(found)
+    """Hashes of the strategies tested in this run."""
+    return {trial["hash"] for entry in state["history"] for trial in entry["trials"] if trial["backtests"]}
 
 
 def _number(value: Any) -> str:

@@ -22,7 +22,6 @@ from nodes.optimization.schemas import (
     Proposals,
     RiskManagement,
     RiskParameter,
-    Turn,
     Verdict,
     Verdicts,
 )
@@ -270,27 +269,3 @@ def validator(evidence: Evidence) -> Verdicts:
         for place, (number, why) in enumerate(rejected, start=1)
     ]
     return Verdicts(verdicts=sorted(verdicts, key=lambda verdict: verdict.proposal))
-
-
-def _idle(evidence: Evidence) -> int:
-    """Iterations since something was last adopted."""
-    idle = 0
-    for entry in reversed(evidence["history"]):
-        if entry["adopted"] is not None:
-            break
-        idle += 1
-    return idle
-
-
-def speak(evidence: Evidence) -> Turn:
-    """Each voice has its own patience: the validator loses it first, the strategist last."""
-    voice, idle, score = evidence["voice"], _idle(evidence), evidence["champion"]["score"]
-    limit = {"validator": 2, "analyst": 3, "strategist": 4}[voice]
-    reached = score >= evidence["target_score"]
-    stance: Literal["continue", "stop"] = "stop" if reached or idle >= limit else "continue"
-    key = "speak_reached" if reached else f"speak_{stance}"
-    return Turn(
-        statement=_say(evidence, key, score=Words(evidence["language"]).number(score), idle=idle),
-        stance=stance,
-        confidence=round(min(1.0, 0.5 + 0.15 * abs(idle - limit + 0.5)), 2),
-    )

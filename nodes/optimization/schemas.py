@@ -103,15 +103,3 @@ class Verdicts(_Strict):
     """The validator's word on every proposal."""
 
     verdicts: list[Verdict] = Field(min_length=1, max_length=3, description="One verdict a proposal.")
-
-
-class Turn(_Strict):
-    """What one voice says in the debate."""
-
-    statement: Annotated[str, Field(min_length=1, max_length=600)] = Field(
-        description="Your argument in two or three sentences, from the figures."
-    )
-    stance: Literal["continue", "stop"] = Field(
-        description="continue the search, or stop with the present champion."
-    )
-    confidence: float = Field(ge=0, le=1, description="How sure you are, 0 to 1.")

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from backtest.score import beats
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence import reigning
+from nodes.optimization.history import shortened
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 
@@ -20,7 +21,7 @@ def _trials(state: OptimizationState, verdicts: dict[int, dict[str, Any]]) -> li
         verdict = verdicts.get(proposal["number"])
         variant = state.get("variants", {}).get(proposal["hash"])
         figures = variant["figures"] if variant else None
-        outcome = "rejected" if variant is None else "kept_out" if figures else "failed"
+        outcome = _untested(proposal, verdict) if variant is None else "kept_out" if figures else "failed"
         trials.append(
             {
                 "number": proposal["number"],
@@ -32,10 +33,18 @@ def _trials(state: OptimizationState, verdicts: dict[int, dict[str, Any]]) -> li
                 "verdict": verdict["decision"] if verdict else None,
                 "verdict_reason": verdict["reason"] if verdict else None,
                 "outcome": outcome,
+                "backtests": variant.get("backtests", 1) if variant else 0,
                 "score": figures["score"] if figures else None,
             }
         )
     return trials
+
+
+def _untested(proposal: dict[str, Any], verdict: dict[str, Any] | None) -> str:
+    """Why a proposal was not tested: a person's word comes before the validator's."""
+    if proposal.get("declined"):
+        return "declined"
+    return "rejected" if verdict and verdict["decision"] == "rejected" else "unaffordable"
 
 
 def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -80,7 +89,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "decision",
         "select",
         iteration=iteration,
-        cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["outcome"] != "rejected"],
+        cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
         data={**entry, "champion": best["figures"]["hash"]},
     )
-    return {"champion": best, "history": [*state["history"], entry]}
+    return {"champion": best, "history": [*shortened(state["history"]), entry]}

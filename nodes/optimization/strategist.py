@@ -7,12 +7,12 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import BacktestError, StrategySpec
+from backtest import StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
+from nodes.journal import Journal
 from nodes.optimization import rules
-from nodes.optimization.changes import apply_change, describe_change
 from nodes.optimization.evidence import (
     analysis_lines,
     figure_lines,
@@ -20,49 +20,11 @@ from nodes.optimization.evidence import (
     history_lines,
     strategy_lines,
 )
-from nodes.optimization.schemas import Change, Proposals
+from nodes.optimization.proposing import sort_proposals
+from nodes.optimization.schemas import Proposals
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
-from prompts import Language, render, text
-
-
-def _refusal(
-    change: Change, spec: StrategySpec, tried: set[str], language: Language
-) -> tuple[str | None, str | None]:
-    """(hash, None) of the strategy the change leads to, or (None, why it cannot be tested)."""
-    try:
-        changed = apply_change(spec, change)
-    except BacktestError as error:
-        return None, text(f"backtest.error.{error.code}", language, **error.fields)
-    if changed.hash in tried:
-        return None, text("optimization.refusal.tried", language)
-    return changed.hash, None
-
-
-def sort_proposals(
-    answer: Proposals, spec: StrategySpec, tried: set[str], language: Language
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Split an answer into (usable, refused), each proposal as plain JSON with its sentence.
-
-    Usable ones are numbered from 1 and carry the `hash` of the strategy they lead to, and that strategy as
-    `spec`; refused ones carry the `reason_refused`.
-    """
-    usable: list[dict[str, Any]] = []
-    refused: list[dict[str, Any]] = []
-    seen = set(tried)
-    for proposal in answer.proposals:
-        found, why = _refusal(proposal.change, spec, seen, language)
-        entry = {
-            **proposal.model_dump(mode="json"),
-            "sentence": describe_change(proposal.change, spec, language),
-        }
-        if found is None:
-            refused.append({**entry, "reason_refused": why})
-        else:
-            seen.add(found)
-            changed = apply_change(spec, proposal.change).model_dump(mode="json")
-            usable.append({**entry, "number": len(usable) + 1, "hash": found, "spec": changed})
-    return usable, refused
+from prompts import render
 
 
 def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -77,7 +39,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
 
     def check(answer: Proposals) -> list[str]:
         """Nothing to complain of while one proposal can be tested; else every reason at once."""
-        usable, refused = sort_proposals(answer, spec, tried, context.language)
+        usable, refused = sort_proposals(answer.proposals, spec, tried, context.language)
         return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
 
     question = Question(
@@ -98,7 +60,12 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         check=check,
     )
     try:
-        answer = ask(question, chain=context.strategist, context=context)
+        answer = ask(
+            question,
+            chain=context.strategist,
+            context=context,
+            journal=Journal(context, run, called, "strategist", iteration),
+        )
     except NodeError as error:
         if error.code != "nothing_left":
             raise
@@ -110,7 +77,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
     usable: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     if not isinstance(answer, Abstention):
-        usable, refused = sort_proposals(answer.value, spec, tried, context.language)
+        usable, refused = sort_proposals(answer.value.proposals, spec, tried, context.language)
     record(
         context,
         run,

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
+from nodes.journal import Journal
 from nodes.optimization import rules
 from nodes.optimization.evidence import (
     figure_lines,
@@ -59,6 +60,7 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
         ),
         chain=context.validator,
         context=context,
+        journal=Journal(context, run, called, "validator", iteration),
     )
     verdicts: list[dict[str, Any]] | None = None
     if not isinstance(answer, Abstention):
