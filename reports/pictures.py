@@ -9,9 +9,11 @@ import vl_convert
 
 from backtest.files import write_atomically
 from reports.errors import ReportError
+from reports.typesetting import typeset
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
 _PNG_SCALE = 2.0
+_PAGE = '#set page(width: auto, height: auto, margin: 0pt)\n#image("chart.pdf")'
 # Saving as SVG or PNG works in the page itself; the editor is a website.
 _EMBED = {"actions": {"export": True, "source": False, "compiled": False, "editor": False}}
 
@@ -42,7 +44,8 @@ def picture(chart: alt.TopLevelMixin, suffix: str) -> bytes:
         case ".png":
             drawn: bytes = vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
         case ".pdf":
-            drawn = vl_convert.vegalite_to_pdf(specification)
+            # vl-convert orders a PDF's objects as it happens; typst, which takes it in, always alike.
+            drawn = typeset(_PAGE, {"chart.pdf": vl_convert.vegalite_to_pdf(specification)})
         case _:
             drawn = vl_convert.vegalite_to_svg(specification).encode()
     return drawn

@@ -133,13 +133,13 @@ def test_the_convergence_line_is_the_champions_score(run):
 def test_every_voice_stands_in_the_tree_with_what_it_said():
     turns = [
         {"voice": "analyst", "stance": "continue", "confidence": 0.8, "statement": "Go on.",
-         "claims": [{"text": "Sharpe rose", "evidence": ["F1", "F2"]}]},
+         "claims": [{"statement": "Sharpe rose", "evidence": ["score", "i01"]}]},
         {"voice": "validator", "stance": None, "confidence": None, "statement": None},
     ]  # fmt: skip
     chart = debate_tree([{"iteration": 2, "turns": turns, "decision": "continue", "dissent": []}], ENGLISH)
     told = [row["text"] for row in points(chart) if "text" in row]
     assert told == [
-        "Analyst 80%", "Go on.", "– Sharpe rose [F1, F2]", "Validator", "could not answer and abstains",
+        "Analyst 80%", "– Sharpe rose [score, i01]", "Validator", "could not answer and abstains",
         "Iteration 2", "goes on",
     ]  # fmt: skip
 

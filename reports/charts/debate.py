@@ -46,7 +46,8 @@ def debate_tree(
 
     Args:
         debates: as `run_debates` gives them. A turn has `voice`, `stance`, `confidence`, `statement` (the
-            last three None for an abstention) and perhaps `claims`, each with `text` and `evidence` (ids).
+            last three None for an abstention) and perhaps `claims`, each a `statement` with the ids of its
+            `evidence`.
         words: language.
         about: for the subtitle.
         look: where it is shown.
@@ -95,15 +96,15 @@ def debate_tree(
 
 
 def _lines(turn: Mapping[str, Any], words: WordsLike, letters: int) -> list[str]:
-    """What a voice said, broken to the width: its argument, then its claims with what they rest on."""
+    """What a voice said, broken to the width: its claims with what they rest on, else its statement."""
     if turn["stance"] is None:
         return [words("chart.abstained")]
-    lines = textwrap.wrap(turn["statement"] or "", letters)
+    lines = []
     for claim in turn.get("claims") or ():
-        rests = ", ".join(claim.get("evidence") or ())
-        told = f"{claim['text']} [{rests}]" if rests else claim["text"]
+        rests = ", ".join(claim["evidence"])
+        told = f"{claim['statement']} [{rests}]" if rests else claim["statement"]
         lines += textwrap.wrap(told, letters, initial_indent="– ", subsequent_indent="   ")
-    return lines
+    return lines or textwrap.wrap(turn["statement"] or "", letters)
 
 
 def _voice(turn: Mapping[str, Any], place: float, x: float, words: WordsLike) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import altair as alt
 import click
 import pandas as pd
 
@@ -17,7 +16,6 @@ from backtest.files import write_text_atomically
 from market.datasets import Dataset, load_development, open_holdout, register
 from market.prices import read_prices
 from prompts import Language, Words
-from reports.pictures import write_picture
 from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
 from threadx.orchestrator import chain
@@ -230,19 +228,6 @@ def registered_prices(
         frame, symbol=symbol or source.symbol, timeframe=timeframe or source.timeframe, home=folder
     )
     return (open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)), dataset
-
-
-def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
-    """A chart to a file, in the form that its suffix names.
-
-    Raises:
-        ReportError: `unknown_picture`.
-        ThreadxError: `unwritable_file`.
-    """
-    try:
-        write_picture(chart, Path(path))
-    except OSError as error:
-        raise ThreadxError("unwritable_file", path=path, reason=str(error.strerror)) from None
 
 
 def write_json(text: str, path: str | None) -> None:

@@ -18,9 +18,10 @@ from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
 from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
-from reports.markdown import METRIC_ROWS, metric
 from reports.pictures import picture_suffix
+from reports.tables import METRIC_ROWS, metric
 from threadx.commands import options
+from threadx.commands.written import write_drawing
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
@@ -215,7 +216,7 @@ def command(words: Words) -> click.Command:
             _show(words, found, list(swept), title, spec.describe())
         if picture_path is not None:
             cells = sweep_cells(found.path, swept, axes, rank_by)
-            options.write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
+            write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
             if json_path != "-":
                 click.echo(words("command.written", folder=picture_path))
         told = {

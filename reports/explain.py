@@ -1,0 +1,304 @@
+"""What an optimisation run did and why, and whether to believe it: the verdict first, then the reasons.
+
+Drawn from the run's result and its events; a section whose matter the record does not hold is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from reports.audit import value_rows
+from reports.charts.debate import run_debates
+from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
+from reports.evolution import strategy_evolution
+from reports.tables import brain_lines, failure_lines, figures_table
+from reports.words import WordsLike
+
+VERDICT_TONES: dict[str, Tone] = {
+    "real": "good",
+    "promising": "good",
+    "unproven": "doubtful",
+    "overfit": "bad",
+}
+
+
+def explain(
+    result: Mapping[str, Any],
+    words: WordsLike,
+    *,
+    events: Iterable[Mapping[str, Any]] = (),
+    pictures: Mapping[str, Sequence[Picture]] | None = None,
+    timed: bool = True,
+) -> Document:
+    """The explain report of an optimisation run.
+
+    Args:
+        result: as written to `result.json`. Where it holds them: `verdict` ({"verdict": `real`, `promising`,
+            `unproven` or `overfit`, and sentences under `reasons`}), `stress` and `overfitting` (any plain
+            JSON; sentences under `sentence`, the rest is shown value by value).
+        words: language; what models wrote stays in the language of the run.
+        events: the run's record; without it hypotheses, objections and debates are not told.
+        timed: tell when the run was; off where the report is compared with that of a repeated run.
+        pictures: charts by the section they illustrate (`search`, `figures`, `holdout`).
+    """
+    events = list(events)
+    shown = pictures or {}
+    dataset = result["dataset"]
+    blocks: list[Block] = [
+        *_verdict(result, words),
+        *_champion(result, words),
+        *_kept(result, events, words),
+        *_pictures(shown, "search"),
+        *_figures(result, words),
+        *_pictures(shown, "figures"),
+        *_findings(result, "overfitting", words),
+        *_findings(result, "stress", words),
+        Heading(text=words("explain.heading.holdout")),
+        Paragraph(text=words("report.holdout_note")),
+        *_pictures(shown, "holdout"),
+        *_tried(result, words),
+        *_objections(events, words),
+        *_debates(events, words),
+        *_answerers(result, words),
+        *_audit(result, events, words, timed),
+    ]
+    return Document(
+        title=words("report.title", symbol=dataset["symbol"], timeframe=dataset["timeframe"]),
+        about=words("explain.about", run=result["run"]["id"]),
+        language=words.language,
+        made=datetime.fromisoformat(result["run"]["finished"]),
+        blocks=tuple(blocks),
+    )
+
+
+def _verdict(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    blocks: list[Block] = [Heading(text=words("explain.heading.verdict"))]
+    found = result.get("verdict")
+    if found:
+        name = found if isinstance(found, str) else str(found["verdict"])
+        reasons = () if isinstance(found, str) else tuple(found.get("reasons", ()))
+        told = words(f"explain.verdict.{name}") if name in VERDICT_TONES else name
+        blocks.append(Paragraph(text=told, tone=VERDICT_TONES.get(name, "doubtful")))
+        if reasons:
+            blocks.append(Items(items=tuple(str(reason) for reason in reasons)))
+    else:
+        blocks.append(Paragraph(text=words("explain.verdict.none"), tone="doubtful"))
+    reason = words(f"optimization.stop.{result['stop_reason']}")
+    blocks.append(Paragraph(text=words(f"report.status.{result['status']}", reason=reason)))
+    if result["degraded"]:
+        blocks.append(Paragraph(text=words("report.degraded"), tone="doubtful"))
+    told = words(
+        "report.summary",
+        iterations=result["iterations"],
+        trials=result["trials"],
+        before=words.number(result["initial_score"]),
+        after=words.number(result["final_score"]),
+    )
+    return [*blocks, Paragraph(text=told)]
+
+
+def _champion(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    return [
+        Heading(text=words("report.heading.champion")),
+        Code(text=result["champion"]["description"].replace(" | ", "\n")),
+    ]
+
+
+def _kept(result: Mapping[str, Any], events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
+    """Each modification that was kept: why, whose, against whom, and what it brought."""
+    blocks: list[Block] = [Heading(text=words("report.heading.changes"))]
+    if not result["applied_changes"]:
+        return [*blocks, Paragraph(text=words("report.no_change"))]
+    told = {
+        entry["iteration"]: entry
+        for entry in strategy_evolution(events)["modifications"]
+        if entry["outcome"] == "adopted"
+    }
+    for change in result["applied_changes"]:
+        title = words("explain.kept", iteration=change["iteration"], sentence=change["description"])
+        lines = [words("report.explain.reason", reason=change["reason"])]
+        if entry := told.get(change["iteration"]):
+            lines += _background(entry, words)
+        before, after = words.number(change["score_before"]), words.number(change["score_after"])
+        lines.append(words("explain.score_step", before=before, after=after))
+        blocks += [Heading(text=title, level=2), Items(items=tuple(lines))]
+    return blocks
+
+
+def _background(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
+    lines = [
+        words("report.explain.hypothesis", statement=hypothesis["statement"])
+        for hypothesis in entry["hypotheses"]
+    ]
+    if proposer := entry["proposed_by"]:
+        key = "proposed_degraded" if proposer["degraded"] else "proposed"
+        role = words(f"report.role.{proposer['role']}")
+        lines.append(words(f"report.explain.{key}", role=role, model=proposer["model"] or "–"))
+    if entry["expected_effect"]:
+        lines.append(words("report.explain.expected", effect=entry["expected_effect"]))
+    for objection in entry["objections"]:
+        by = words(f"report.role.{objection['by']}")
+        against = f"report.explain.against_{objection['against']}"
+        lines.append(words(against, by=by, why=objection["why"] or "–"))
+    if not entry["objections"]:
+        lines.append(words("report.explain.nobody"))
+    return lines
+
+
+def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    head, rows = figures_table(result, words)
+    return [
+        Heading(text=words("explain.heading.figures")),
+        Grid(head=tuple(head), rows=tuple(tuple(row) for row in rows)),
+    ]
+
+
+def _findings(result: Mapping[str, Any], name: str, words: WordsLike) -> list[Block]:
+    """A section of the record that code wrote: its sentences, then each of its values."""
+    found = result.get(name)
+    if not found:
+        return []
+    sentences = tuple(_sentences(found))
+    blocks: list[Block] = [Heading(text=words(f"explain.heading.{name}"))]
+    if sentences:
+        blocks.append(Items(items=sentences))
+    rows = tuple(row for row in value_rows(found) if row[1] not in sentences)
+    if rows:
+        blocks.append(_values(rows, words))
+    return blocks
+
+
+def _sentences(value: Any) -> Iterable[str]:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("sentence"), str):
+            yield value["sentence"]
+        for part in value.values():
+            yield from _sentences(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _sentences(part)
+
+
+def _pictures(pictures: Mapping[str, Sequence[Picture]], section: str) -> Sequence[Picture]:
+    return pictures.get(section, ())
+
+
+def _tried(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    """Every proposal of every iteration, with what became of it."""
+    blocks: list[Block] = [Heading(text=words("report.heading.trials"))]
+    rows = [
+        (
+            str(entry["iteration"]),
+            trial["sentence"],
+            words(f"optimization.outcome.{trial['outcome']}"),
+            words.number(trial["score"]),
+        )
+        for entry in result["history"]
+        for trial in entry["trials"]
+    ]
+    if not rows:
+        return [*blocks, Paragraph(text=words("report.no_proposal"))]
+    names = ("iteration", "change", "outcome")
+    head = (*(words(f"chart.{name}") for name in names), words("report.metric.score"))
+    blocks.append(Grid(head=head, rows=tuple(rows), words=3))
+    empty = [str(entry["iteration"]) for entry in result["history"] if not entry["trials"]]
+    if empty:
+        blocks.append(Paragraph(text=words("explain.without_proposal", iterations=", ".join(empty))))
+    rejected = [
+        words(
+            "explain.rejected",
+            iteration=entry["iteration"],
+            sentence=trial["sentence"],
+            why=trial["verdict_reason"],
+        )
+        for entry in result["history"]
+        for trial in entry["trials"]
+        if trial["verdict"] == "rejected"
+    ]
+    if rejected:
+        blocks += [Heading(text=words("explain.heading.rejected"), level=2), Items(items=tuple(rejected))]
+    return blocks
+
+
+def _objections(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
+    """Who was of another opinion than the debate's outcome, and who could not answer."""
+    lines = []
+    for debate in run_debates(events):
+        last = {turn["voice"]: turn for turn in debate["turns"]}
+        for voice in debate["dissent"]:
+            lines.append(
+                words(
+                    "explain.dissent",
+                    iteration=debate["iteration"],
+                    role=words(f"report.role.{voice}"),
+                    why=last[voice]["statement"] or "–",
+                )
+            )
+    for event in events:
+        if event["kind"] == "abstention":
+            role = words(f"report.role.{event['node']}")
+            lines.append(words("explain.abstained", iteration=event["iteration"], role=role))
+    if not lines:
+        return []
+    return [Heading(text=words("explain.heading.objections")), Items(items=tuple(lines))]
+
+
+def _debates(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
+    """The debates, turn by turn."""
+    debates = run_debates(events)
+    if not debates:
+        return []
+    blocks: list[Block] = [Heading(text=words("chart.debate"))]
+    for debate in debates:
+        decided = words(f"chart.decision_{debate['decision'] or 'open'}")
+        title = words("explain.debate", iteration=debate["iteration"], decided=decided)
+        turns = []
+        for turn in debate["turns"]:
+            role = words(f"report.role.{turn['voice']}")
+            if turn["stance"] is None:
+                turns.append(words("explain.silent", role=role))
+                continue
+            turns.append(
+                words(
+                    "explain.turn",
+                    role=role,
+                    stance=words(f"chart.decision_{turn['stance']}"),
+                    sure=words.percent(turn["confidence"], 0),
+                    said=turn["statement"],
+                )
+            )
+        blocks += [Heading(text=title, level=2), Items(items=tuple(turns))]
+    return blocks
+
+
+def _answerers(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    lines = [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)]
+    blocks: list[Block] = [Heading(text=words("report.heading.brains")), Items(items=tuple(lines))]
+    if failures := failure_lines(result):
+        blocks += [Paragraph(text=words("report.failures")), Items(items=tuple(failures))]
+    return blocks
+
+
+def _audit(
+    result: Mapping[str, Any], events: Sequence[Mapping[str, Any]], words: WordsLike, timed: bool
+) -> list[Block]:
+    """Every parameter, setting and hash."""
+    champion, initial = result["champion"], result["initial"]
+    run = result["run"] if timed else {"id": result["run"]["id"]}
+    parts = {
+        "run": {**run, "events": len(events)} if events else run,
+        "dataset": result["dataset"],
+        "champion": {"hash": champion["hash"], **champion["strategy"]},
+        "initial": {"hash": initial["development"]["hash"], **initial["strategy"]},
+        "settings": result["settings"],
+        "spent": result.get("spent") or {},
+    }
+    rows = [row for name, part in parts.items() if part for row in value_rows(part, name)]
+    return [Heading(text=words("report.heading.audit")), _values(rows, words)]
+
+
+def _values(rows: Iterable[tuple[str, str]], words: WordsLike) -> Grid:
+    head = (words("report.table.item"), words("report.table.value"))
+    return Grid(head=head, rows=tuple(rows), words=2, exact=True)

@@ -1,0 +1,116 @@
+"""The explain report of a run, with its charts, from its record and the registered prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from backtest import Costs, StrategySpec, run_backtest
+from market.datasets import Dataset, load_development
+from market.errors import MarketError
+from prompts import Words
+from reports.charts.convergence import convergence_chart, run_history
+from reports.charts.equity import equity_chart
+from reports.charts.evolution import evolution_chart
+from reports.charts.holdout import holdout_chart
+from reports.charts.indicators import strategy_indicators
+from reports.charts.price import price_chart
+from reports.document import Document, Picture
+from reports.explain import explain
+from reports.html import to_html
+from reports.markdown import to_markdown
+from reports.pdf import to_pdf
+from reports.record import RunRecord
+from reports.review_markdown import review_document
+
+Format = Literal["md", "html", "pdf"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_LOST = frozenset({"missing_dataset", "damaged_dataset"})
+_BARS_SHOWN = 250
+
+_FORMS: dict[Format, Callable[[Document], str | bytes]] = {
+    "md": to_markdown,
+    "html": to_html,
+    "pdf": to_pdf,
+}
+
+
+def in_form(document: Document, form: Format) -> bytes:
+    """The document's bytes in one of `FORMATS`; the same document gives the same bytes."""
+    drawn = _FORMS[form](document)
+    return drawn.encode() if isinstance(drawn, str) else drawn
+
+
+def run_document(home: Path, run: str, words: Words) -> Document:
+    """The report of a finished run.
+
+    Args:
+        home: the data folder.
+        run: its name.
+        words: language of the report; what models wrote stays as it was.
+
+    Raises:
+        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
+    """
+    record = RunRecord(home, run)
+    about, result = record.about(), record.result()
+    if about["graph"] == "review":
+        return review_document(result, words)
+    events = list(record.events())
+    pictures = {
+        "search": [_convergence(result, events, words), _evolution(result, events, words)],
+        "figures": _market_pictures(home, result, words),
+        "holdout": [Picture(chart=holdout_chart(result, words), says=words("chart.holdout_title"))],
+    }
+    return explain(result, words, events=events, pictures=pictures)
+
+
+def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
+    initial, history = run_history(events)
+    chart = convergence_chart(
+        result["initial_score"] if initial is None else initial,
+        history,
+        words,
+        target_score=result["settings"]["target_score"],
+    )
+    return Picture(chart=chart, says=words("chart.convergence"))
+
+
+def _evolution(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
+    chart = evolution_chart(result["initial_score"], run_history(events)[1], words)
+    return Picture(chart=chart, says=words("chart.evolution"))
+
+
+def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture]:
+    """Equity and the last trades of the champion on development prices; none where those are gone."""
+    dataset = Dataset.model_validate(result["dataset"])
+    try:
+        prices = load_development(dataset, home)
+    except MarketError as error:
+        if error.code not in _LOST:
+            raise
+        return []
+    settings = result["settings"]
+    spec = StrategySpec.model_validate(result["champion"]["strategy"])
+    costs = Costs(fee_bps=settings["fee_bps"], slippage_bps=settings["slippage_bps"])
+    tested = run_backtest(prices, spec, costs=costs, fill=settings["fill"])
+    title = words(
+        "command.backtest_title",
+        symbol=dataset.symbol,
+        timeframe=dataset.timeframe,
+        part=words("command.part.development"),
+    )
+    equity = equity_chart(tested, words, closes=prices["close"], about=title)
+    last = price_chart(
+        prices.iloc[-_BARS_SHOWN:],
+        words,
+        indicators=strategy_indicators(prices, spec),
+        trades=tested.trades,
+        about=words("chart.last_bars", count=min(_BARS_SHOWN, len(prices))),
+    )
+    return [
+        Picture(chart=equity, says=words("chart.equity")),
+        Picture(chart=last, says=words("chart.price")),
+    ]
