@@ -14,7 +14,8 @@ class ReportError(RuntimeError):
 
     Attributes:
         code: `unknown_run`, `bad_run_name`, `run_busy`, `unreadable_record`, `no_result`;
-            `unknown_picture`, `unknown_axis`, `too_many_axes`, `nothing_varies`.
+            `no_summary`, `no_summaries`; `unknown_picture`, `unknown_axis`, `too_many_axes`,
+            `nothing_varies`.
         fields: what the text for people needs.
     """
 

@@ -30,6 +30,7 @@ def explain(
     *,
     events: Iterable[Mapping[str, Any]] = (),
     pictures: Mapping[str, Sequence[Picture]] | None = None,
+    versions: Mapping[str, str] | None = None,
     timed: bool = True,
 ) -> Document:
     """The explain report of an optimisation run.
@@ -40,6 +41,7 @@ def explain(
             JSON; sentences under `sentence`, the rest is shown value by value).
         words: language; what models wrote stays in the language of the run.
         events: the run's record; without it hypotheses, objections and debates are not told.
+        versions: of the code and the libraries that made the run.
         timed: tell when the run was; off where the report is compared with that of a repeated run.
         pictures: charts by the section they illustrate (`search`, `figures`, `holdout`).
     """
@@ -62,7 +64,7 @@ def explain(
         *_objections(events, words),
         *_debates(events, words),
         *_answerers(result, words),
-        *_audit(result, events, words, timed),
+        *_audit(result, events, words, versions or {}, timed),
     ]
     return Document(
         title=words("report.title", symbol=dataset["symbol"], timeframe=dataset["timeframe"]),
@@ -282,7 +284,11 @@ def _answerers(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
 
 
 def _audit(
-    result: Mapping[str, Any], events: Sequence[Mapping[str, Any]], words: WordsLike, timed: bool
+    result: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    words: WordsLike,
+    versions: Mapping[str, str],
+    timed: bool,
 ) -> list[Block]:
     """Every parameter, setting and hash."""
     champion, initial = result["champion"], result["initial"]
@@ -294,6 +300,7 @@ def _audit(
         "initial": {"hash": initial["development"]["hash"], **initial["strategy"]},
         "settings": result["settings"],
         "spent": result.get("spent") or {},
+        "versions": versions,
     }
     rows = [row for name, part in parts.items() if part for row in value_rows(part, name)]
     return [Heading(text=words("report.heading.audit")), _values(rows, words)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,20 +16,25 @@ from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.holdout import holdout_chart
 from reports.charts.indicators import strategy_indicators
+from reports.charts.outlook import outlook_chart
 from reports.charts.price import price_chart
 from reports.document import Document, Picture
+from reports.errors import ReportError
 from reports.explain import explain
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
+from reports.published import Published, published_hours, read_published
 from reports.record import RunRecord
 from reports.review_markdown import review_document
+from reports.summary import summary_document
 
 Format = Literal["md", "html", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _LOST = frozenset({"missing_dataset", "damaged_dataset"})
 _BARS_SHOWN = 250
+_HOURS_SHOWN = 72
 
 _FORMS: dict[Format, Callable[[Document], str | bytes]] = {
     "md": to_markdown,
@@ -64,7 +70,7 @@ def run_document(home: Path, run: str, words: Words) -> Document:
         "figures": _market_pictures(home, result, words),
         "holdout": [Picture(chart=holdout_chart(result, words), says=words("chart.holdout_title"))],
     }
-    return explain(result, words, events=events, pictures=pictures)
+    return explain(result, words, events=events, pictures=pictures, versions=about.get("versions"))
 
 
 def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
@@ -114,3 +120,30 @@ def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[P
         Picture(chart=equity, says=words("chart.equity")),
         Picture(chart=last, says=words("chart.price")),
     ]
+
+
+def hour_document(home: Path, hour: datetime | None, words: Words) -> Document:
+    """The report of a published summary.
+
+    Args:
+        home: the data folder.
+        hour: of the summary; the newest if None.
+        words: language of the report; the summary stays as it was published.
+
+    Raises:
+        ReportError: `no_summaries`, `no_summary` or `unreadable_record`.
+    """
+    hours = published_hours(home)
+    if not hours:
+        raise ReportError("no_summaries", home=str(home))
+    published = read_published(home, hour or hours[-1])
+    before = [one for one in hours if one <= published.hour][-_HOURS_SHOWN:]
+    told = [_judgement(read_published(home, one)) for one in before]
+    pictures = []
+    if len(told) > 1:
+        pictures.append(Picture(chart=outlook_chart(told, words), says=words("chart.outlook")))
+    return summary_document(published, words, pictures=pictures)
+
+
+def _judgement(published: Published) -> dict[str, Any]:
+    return {**published.summary, "hour": published.hour.isoformat()}

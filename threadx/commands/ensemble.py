@@ -7,7 +7,7 @@ import click
 from prompts import Words
 from reports.record import canonical_json
 from threadx.api import summarize
-from threadx.commands import options
+from threadx.commands import ensemble_report, options
 from threadx.commands.local import LocalGroup
 from threadx.errors import ThreadxError
 from threadx.terminal import Terminal
@@ -55,4 +55,5 @@ def command(words: Words) -> click.Group:
         return 0 if result.status != "failed" else 1
 
     group.add_command(run)
+    group.add_command(ensemble_report.command(words))
     return group
