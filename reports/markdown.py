@@ -44,13 +44,18 @@ def _block(block: Block) -> str:
         case Paragraph(text=text):
             return f"> {text}"
         case Items(items=items):
-            return "\n".join(f"- {item}" for item in items)
+            return "\n".join(f"- {_one_line(item)}" for item in items)
         case Grid(head=head, rows=rows):
             return table(head, rows)
         case Code(text=text):
             return f"```\n{text}\n```"
         case Picture():
             return ""
+
+
+def _one_line(text: str) -> str:
+    """A line break in what a model wrote would end the list it stands in."""
+    return text.replace("\n", " ")
 
 
 def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
