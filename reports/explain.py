@@ -30,6 +30,7 @@ def explain(
     *,
     events: Iterable[Mapping[str, Any]] = (),
     pictures: Mapping[str, Sequence[Picture]] | None = None,
+    lacking: Sequence[str] = (),
     versions: Mapping[str, str] | None = None,
     timed: bool = True,
 ) -> Document:
@@ -41,6 +42,7 @@ def explain(
             JSON; sentences under `sentence`, the rest is shown value by value).
         words: language; what models wrote stays in the language of the run.
         events: the run's record; without it hypotheses, objections and debates are not told.
+        lacking: what could not be drawn, and why, told beside the figures.
         versions: of the code and the libraries that made the run.
         timed: tell when the run was; off where the report is compared with that of a repeated run.
         pictures: charts by the section they illustrate (`search`, `figures`, `holdout`).
@@ -55,6 +57,7 @@ def explain(
         *_pictures(shown, "search"),
         *_figures(result, words),
         *_pictures(shown, "figures"),
+        *(Paragraph(text=line, tone="quiet") for line in lacking),
         *_findings(result, "overfitting", words),
         *_findings(result, "stress", words),
         Heading(text=words("explain.heading.holdout")),

@@ -65,12 +65,20 @@ def run_document(home: Path, run: str, words: Words) -> Document:
     if about["graph"] == "review":
         return review_document(result, words)
     events = list(record.events())
+    market = _market_pictures(home, result, words)
     pictures = {
         "search": [_convergence(result, events, words), _evolution(result, events, words)],
-        "figures": _market_pictures(home, result, words),
+        "figures": market or (),
         "holdout": [Picture(chart=holdout_chart(result, words), says=words("chart.holdout_title"))],
     }
-    return explain(result, words, events=events, pictures=pictures, versions=about.get("versions"))
+    return explain(
+        result,
+        words,
+        events=events,
+        pictures=pictures,
+        versions=about.get("versions"),
+        lacking=[words("explain.no_prices")] if market is None else [],
+    )
 
 
 def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
@@ -89,15 +97,15 @@ def _evolution(result: dict[str, Any], events: list[dict[str, Any]], words: Word
     return Picture(chart=chart, says=words("chart.evolution"))
 
 
-def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture]:
-    """Equity and the last trades of the champion on development prices; none where those are gone."""
+def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture] | None:
+    """Equity and the last trades of the champion on development prices; None where those are gone."""
     dataset = Dataset.model_validate(result["dataset"])
     try:
         prices = load_development(dataset, home)
     except MarketError as error:
         if error.code not in _LOST:
             raise
-        return []
+        return None
     settings = result["settings"]
     spec = StrategySpec.model_validate(result["champion"]["strategy"])
     costs = Costs(fee_bps=settings["fee_bps"], slippage_bps=settings["slippage_bps"])
