@@ -121,7 +121,7 @@ def test_who_objected_is_told_by_name(run):
 
 def test_every_setting_parameter_and_hash_stands_in_the_audit(run):
     home, result, _ = run
-    document = run_document(home, result["run"]["id"], ENGLISH)
+    document = run_document(home, result["run"]["id"], ENGLISH, drawn=False)
     audit = [block for block in document.blocks if isinstance(block, Grid)][-1]
     rows = dict(audit.rows)
     for name, value in result["settings"].items():
@@ -146,7 +146,8 @@ def test_values_are_shown_exactly():
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_report_drawn_again_is_the_same_to_the_byte(run, form):
     home, result, _ = run
-    once, again = (in_form(run_document(home, result["run"]["id"], FRENCH), form) for _ in range(2))
+    run, drawn = result["run"]["id"], form != "md"
+    once, again = (in_form(run_document(home, run, FRENCH, drawn=drawn), form) for _ in range(2))
     assert once == again
 
 
@@ -251,6 +252,6 @@ def test_the_report_in_the_runs_folder_holds_no_times(run):
 
 def test_a_document_is_dated_by_its_run(run):
     home, result, _ = run
-    document = run_document(home, result["run"]["id"], ENGLISH)
+    document = run_document(home, result["run"]["id"], ENGLISH, drawn=False)
     assert isinstance(document, Document)
     assert document.made.isoformat() == result["run"]["finished"]

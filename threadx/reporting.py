@@ -49,13 +49,14 @@ def in_form(document: Document, form: Format) -> bytes:
     return drawn.encode() if isinstance(drawn, str) else drawn
 
 
-def run_document(home: Path, run: str, words: Words) -> Document:
+def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> Document:
     """The report of a finished run.
 
     Args:
         home: the data folder.
         run: its name.
         words: language of the report; what models wrote stays as it was.
+        drawn: with charts; Markdown needs none.
 
     Raises:
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
@@ -65,6 +66,8 @@ def run_document(home: Path, run: str, words: Words) -> Document:
     if about["graph"] == "review":
         return review_document(result, words)
     events = list(record.events())
+    if not drawn:
+        return explain(result, words, events=events, versions=about.get("versions"))
     market = _market_pictures(home, result, words)
     pictures = {
         "search": [_convergence(result, events, words), _evolution(result, events, words)],
@@ -130,13 +133,14 @@ def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[P
     ]
 
 
-def hour_document(home: Path, hour: datetime | None, words: Words) -> Document:
+def hour_document(home: Path, hour: datetime | None, words: Words, *, drawn: bool = True) -> Document:
     """The report of a published summary.
 
     Args:
         home: the data folder.
         hour: of the summary; the newest if None.
         words: language of the report; the summary stays as it was published.
+        drawn: with charts; Markdown needs none.
 
     Raises:
         ReportError: `no_summaries`, `no_summary` or `unreadable_record`.
@@ -145,6 +149,8 @@ def hour_document(home: Path, hour: datetime | None, words: Words) -> Document:
     if not hours:
         raise ReportError("no_summaries", home=str(home))
     published = read_published(home, hour or hours[-1])
+    if not drawn:
+        return summary_document(published, words)
     before = [one for one in hours if one <= published.hour][-_HOURS_SHOWN:]
     told = [_judgement(read_published(home, one)) for one in before]
     pictures = []

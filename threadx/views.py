@@ -14,7 +14,7 @@ from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.debate import debate_tree, run_debates
 from reports.charts.evolution import evolution_chart
 from reports.evolution import strategy_evolution
-from reports.pictures import picture, write_picture
+from reports.pictures import picture, specification, write_picture
 from reports.record import RunRecord
 from threadx.errors import ThreadxError
 
@@ -48,7 +48,7 @@ class View:
         return {
             "text/plain": self.says,
             _SVG: picture(self.chart, ".svg").decode(),
-            _VEGA_LITE: self.chart.to_dict(),
+            _VEGA_LITE: specification(self.chart),
         }
 
 

@@ -42,7 +42,7 @@ def command(words: Words) -> click.Command:
         hour: str | None, form: Format, out: str | None, home: str | None, language: str, debug: bool
     ) -> None:
         folder = (Context() if home is None else Context(home=home)).home_path
-        document = hour_document(folder, chosen_hour(hour), words)
+        document = hour_document(folder, chosen_hour(hour), words, drawn=form != "md")
         usual = folder / "llm_summary" / f"dt={document.made:%Y%m%d%H}" / f"report.{language}.{form}"
         write_report(words, document, form, out, usual)
 

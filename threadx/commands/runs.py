@@ -169,7 +169,7 @@ def command(words: Words) -> click.Group:
     @options.common(words)
     def report(run: str, form: Format, out: str | None, home: str | None, language: str, debug: bool) -> None:
         folder = _home(home)
-        document = run_document(folder, run, words)
+        document = run_document(folder, run, words, drawn=form != "md")
         write_report(words, document, form, out, run_folder(folder, run) / f"report.{language}.{form}")
 
     for one in (listing, show, resume, replay, report):
