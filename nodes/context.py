@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from backtest import Costs
 from prompts import Language
 
 RULES = "rules"
+COST_NAMES = tuple(Costs.model_fields)
 
 DEFAULT_ANALYST = ("ollama:deepseek-r1:70b", RULES)
 DEFAULT_STRATEGIST = ("ollama:gpt-oss:20b", RULES)
@@ -140,10 +142,50 @@ class OptimizationContext(Context):
         float,
         Field(title="Slippage (bps)", ge=0.0, le=1000.0, description="Price moved against each fill, bps."),
     ] = 2.0
+    fee_fixed: Annotated[
+        float,
+        Field(title="Fixed fee", ge=0.0, le=1e9, description="In the currency of the prices, each fill."),
+    ] = 0.0
+    spread_bps: Annotated[
+        float,
+        Field(title="Spread (bps)", ge=0.0, le=2000.0, description="Bid to ask; each fill pays half of it."),
+    ] = 0.0
+    slippage_atr: Annotated[
+        float,
+        Field(
+            title="Slippage (ATR)",
+            ge=0.0,
+            le=5.0,
+            description="Price moved against each fill, share of the average true range of 14 bars.",
+        ),
+    ] = 0.0
+    borrow_bps_per_bar: Annotated[
+        float,
+        Field(
+            title="Borrowing (bps a bar)",
+            ge=-100.0,
+            le=100.0,
+            description="Of a short's market value, each bar it is held; negative is received.",
+        ),
+    ] = 0.0
+    maintenance_margin_pct: Annotated[
+        float,
+        Field(
+            title="Maintenance margin (%)",
+            ge=0.0,
+            le=50.0,
+            description="Share of a position's value below which the account is liquidated.",
+        ),
+    ] = 0.0
     fill: Annotated[
         Literal["next_open", "close"],
         Field(title="Fill", description="Trade at the next bar's open, or at the signal bar's close."),
     ] = "next_open"
+
+    @property
+    def costs(self) -> Costs:
+        """What trading costs."""
+        return Costs(**{name: getattr(self, name) for name in COST_NAMES})
 
 
 class EnsembleContext(Context):

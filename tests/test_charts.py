@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from backtest import StrategySpec, run_backtest
+from backtest.simulation import EXIT_REASONS
 from prompts import Words
 from reports.charts.calibration import power_chart
 from reports.charts.convergence import convergence_chart, run_history
@@ -21,6 +22,7 @@ from reports.charts.outlook import calibration_chart, outlook_chart
 from reports.charts.price import price_chart
 from reports.charts.style import Look
 from reports.pictures import picture
+from reports.record import RunRecord
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 
@@ -46,8 +48,9 @@ BINS = [{"source": "arbiter", "predicted": 0.2, "observed": 0.25, "count": 12}]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    state, events = run_graph(tmp_path_factory.mktemp("home"), language="en")
-    return state["result"], events
+    home = tmp_path_factory.mktemp("home")
+    state, events = run_graph(home, language="en")
+    return RunRecord(home, state["run_id"]).result(), events
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +91,19 @@ def points(chart):
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
 
 
-@pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])
+@pytest.mark.parametrize(
+    ("words", "look"),
+    [
+        pytest.param(ENGLISH, Look(width=360), id="en, a phone"),
+        pytest.param(FRENCH, Look(dark=True), id="fr, dark"),
+    ],
+)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_chart_draws_in_each_language_and_on_each_ground(draw, name, words):
-    light, dark = (draw[name](words, Look(width=360, dark=dark)) for dark in (False, True))
-    assert picture(light, ".svg") != picture(dark, ".svg")
-    assert light.to_dict()["title"]["text"] == words(f"chart.{TITLES.get(name, name)}")
+def test_a_chart_draws_in_each_language_and_on_each_ground(draw, name, words, look):
+    chart = draw[name](words, look)
+    drawn = picture(chart, ".svg").decode()
+    assert chart.to_dict(validate=False)["title"]["text"] == words(f"chart.{TITLES.get(name, name)}")
+    assert look.ink in drawn
 
 
 TITLES = {"holdout": "holdout_title"}
@@ -133,15 +143,20 @@ def test_the_convergence_line_is_the_champions_score(run):
 def test_every_voice_stands_in_the_tree_with_what_it_said():
     turns = [
         {"voice": "analyst", "stance": "continue", "confidence": 0.8, "statement": "Go on.",
-         "claims": [{"text": "Sharpe rose", "evidence": ["F1", "F2"]}]},
+         "claims": [{"statement": "Sharpe rose", "evidence": ["score", "i01"]}]},
         {"voice": "validator", "stance": None, "confidence": None, "statement": None},
     ]  # fmt: skip
     chart = debate_tree([{"iteration": 2, "turns": turns, "decision": "continue", "dissent": []}], ENGLISH)
     told = [row["text"] for row in points(chart) if "text" in row]
     assert told == [
-        "Analyst 80%", "Go on.", "– Sharpe rose [F1, F2]", "Validator", "could not answer and abstains",
+        "Analyst 80%", "– Sharpe rose [score, i01]", "Validator", "could not answer and abstains",
         "Iteration 2", "goes on",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])
+def test_every_way_out_of_a_trade_has_a_name(words):
+    assert all(words(f"chart.exit_{reason}") for reason in EXIT_REASONS)
 
 
 def test_a_run_without_debate_says_so():

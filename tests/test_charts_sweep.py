@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from backtest import StrategySpec, sweep, sweep_to_parquet
+from backtest.simulation import METRICS
 from prompts import Words
 from reports.charts.sweep import MOST_VALUES, Cells, axes_to_draw, sweep_cells, sweep_chart
 from reports.errors import ReportError
@@ -52,6 +53,19 @@ def test_off_is_a_value_of_its_own_and_comes_first(swept):
     assert specification["layer"][0]["encoding"]["x"]["sort"] == ["off", "1", "2"]
 
 
+def test_sides_are_an_axis_too(tmp_path):
+    spec = StrategySpec(
+        name="x", entry_long="close > open", exit_long="close < open", entry_short="close < open",
+        exit_short="close > open",
+    )  # fmt: skip
+    grid = {"side": ["long", "short"], "stop_loss_pct": [1.0, 2.0]}
+    sweep_to_parquet(made_up_prices(300), spec, grid, tmp_path / "all.parquet")
+    for axes in (["side"], ["side", "stop_loss_pct"]):
+        chart = sweep_chart(sweep_cells(tmp_path / "all.parquet", grid, axes, "total_return"), ENGLISH)
+        assert {row["x"] for row in drawn_rows(chart)} == {"long", "short"}
+        assert picture(chart, ".svg").startswith(b"<svg")
+
+
 def test_the_best_is_marked_and_told(swept):
     path, table = swept
     chart = sweep_chart(sweep_cells(path, GRID, ["fast_period", "slow_period"], "sharpe_ratio"), ENGLISH)
@@ -75,14 +89,23 @@ def test_more_values_than_fit_share_a_place_which_shows_the_best_of_them():
     assert rows[0]["x"] == "1–3"
 
 
+def found(axes, values):
+    table = pd.DataFrame({"a": [1, 1, 2, 2], "b": [np.nan, 1.0, np.nan, 1.0], "sharpe_ratio": values})
+    return sweep_chart(Cells(axes=axes, metric="sharpe_ratio", table=table), Words("fr"))
+
+
 @pytest.mark.parametrize("axes", [("a",), ("a", "b")])
 @pytest.mark.parametrize("values", [[np.nan] * 4, [1.0] * 4, [0.0] * 4, [-1, np.nan, np.nan, 2]])
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".html"])
-def test_whatever_was_found_can_be_drawn(axes, values, suffix):
-    table = pd.DataFrame({"a": [1, 1, 2, 2], "b": [np.nan, 1.0, np.nan, 1.0], "sharpe_ratio": values})
-    chart = sweep_chart(Cells(axes=axes, metric="sharpe_ratio", table=table), Words("fr"))
-    begins = {".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF", ".html": b"\n<!DOCTYPE"}[suffix]
-    assert picture(chart, suffix).lstrip(b"\n").startswith(begins.lstrip(b"\n"))
+def test_whatever_was_found_can_be_drawn(axes, values):
+    assert picture(found(axes, values), ".svg").startswith(b"<svg")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begins"),
+    [(".png", b"\x89PNG"), (".svg", b"<svg"), (".pdf", b"%PDF"), (".html", b"<!DOCTYPE")],
+)
+def test_each_kind_of_picture(suffix, begins):
+    assert picture(found(("a", "b"), [1.0, 2.0, 3.0, 4.0]), suffix).lstrip().startswith(begins)
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
@@ -120,3 +143,10 @@ def test_axes_that_cannot_be_drawn(grid, chosen, code):
     with pytest.raises(ReportError) as caught:
         axes_to_draw(grid, chosen)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_can_be_drawn_and_has_a_name(metric):
+    table = pd.DataFrame({"a": [1, 2], metric: [0.5, 0.25]})
+    chart = sweep_chart(Cells(axes=("a",), metric=metric, table=table), ENGLISH)
+    assert ENGLISH(f"report.metric.{metric}") in chart.to_dict()["title"]["text"]

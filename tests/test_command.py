@@ -96,6 +96,16 @@ def test_bad_prices_get_one_line_and_exit_2(tmp_path, threadx, how):
         pytest.param(["runs", "resume", "nobody"], "nobody", id="unknown run"),
         pytest.param(["runs", "show", "nobody"], "nobody", id="unknown run to show"),
         pytest.param(["ensemble", "run", "--as-of", "yesterday"], "yesterday", id="no such hour"),
+        pytest.param(["backtest", "PRICES", "--timeframe", "30m"], "30m", id="contradicted timeframe"),
+        pytest.param(["optimize", "PRICES", "--timeframe", "1d"], "1h", id="contradicted when optimising"),
+        pytest.param(["sweep", "PRICES", "-g", "fast_period=3", "--timeframe", "x"], "x", id="no timeframe"),
+        pytest.param(["data", "check", "PRICES", "--timeframe", "4h"], "1h", id="contradicted when checked"),
+        pytest.param(["backtest", "PRICES", "--gaps", "mend"], "--gaps", id="unknown policy for gaps"),
+        pytest.param(["sweep", "PRICES", "-g", "fast_period=2:1e30"], "5000000", id="endless grid"),
+        pytest.param(["sweep", "PRICES", "-g", "max_bars=1:1e300:0.5"], "5000000", id="endless real grid"),
+        pytest.param(
+            ["sweep", "PRICES", "-g", "fast_period=3", "-g", "FAST_PERIOD=4"], "FAST_PERIOD", id="grid twice"
+        ),
         pytest.param(["backtest", "PRICES", "--language", "de"], "--language", id="unknown language"),
     ],
 )
@@ -321,3 +331,48 @@ def test_an_ensemble_that_nobody_can_speak_for_fails_with_the_reason(tmp_path, t
     assert (code, out) == (1, "")
     assert "Aucun agent n’a pu se prononcer" in err
     assert not list(tmp_path.glob("llm_summary/*/summary.json"))
+
+
+@pytest.fixture
+def gappy(tmp_path):
+    path = tmp_path / "GAPS_1h.parquet"
+    frame = made_up_prices(900, cycle=0.05)
+    frame.drop(frame.index[[50, 51, 52, 300]]).to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_gaps_are_told_filled_or_refused(tmp_path, gappy, threadx, language):
+    base = ["--language", language, "--home", str(tmp_path / "home")]
+    code, out, _ = threadx("backtest", gappy, *base)
+    assert (code, "--gaps" in out) == (0, True)
+    code, out, _ = threadx("backtest", gappy, *base, "--json", "-")
+    accepted = json.loads(out)
+    assert accepted["gaps"] == {"count": 2, "missing_bars": 4, "policy": "accept"}
+    code, out, _ = threadx("backtest", gappy, *base, "--gaps", "fill", "--json", "-")
+    filled = json.loads(out)
+    assert filled["gaps"] == {"count": 2, "missing_bars": 4, "policy": "fill"}
+    assert len(filled["equity"]["time"]) == len(accepted["equity"]["time"]) + 4
+    for command in (["backtest"], ["optimize", *RULES], ["sweep", "-g", "fast_period=3"], ["data", "check"]):
+        code, out, err = threadx(*command, gappy, *base, "--gaps", "refuse")
+        assert (code, out, len(err.strip().splitlines())) == (2, "", 1)
+        assert "4" in err
+
+
+def test_volume_missing_in_the_holdout_stops_before_the_run(tmp_path, threadx):
+    frame = made_up_prices(900, cycle=0.05)
+    frame.iloc[-1, frame.columns.get_loc("volume")] = float("nan")
+    frame.to_parquet(tmp_path / "a.parquet")
+    given = ["--entry-long", "volume > sma(volume, 5)", "--home", str(tmp_path / "home"), "--language", "en"]
+    code, out, err = threadx("optimize", tmp_path / "a.parquet", *RULES, *given)
+    assert (code, out, len(err.strip().splitlines())) == (2, "", 1)
+    assert "row 900" in err
+    runs = tmp_path / "home" / "runs"
+    assert not runs.exists() or not list(runs.iterdir())
+
+
+def test_a_sweep_tells_why_combinations_were_left_out(tmp_path, threadx, prices):
+    given = ["-g", "fast_period=5,30", "-g", "slow_period=20", "--home", tmp_path / "home"]
+    code, out, _ = threadx("sweep", prices, *given, "--language", "en")
+    assert code == 0
+    assert "1: one period not below the other" in out

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from backtest import StrategySpec, validate_prices
+from backtest import GapPolicy, StrategySpec, validate_prices
+from backtest.prices import check_volume
 from graphs.ensemble import graph as ensemble
 from market.datasets import infer_timeframe, register
 from nodes.context import EnsembleContext
@@ -30,6 +31,7 @@ def optimize(
     *,
     symbol: str | None = None,
     timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
     **settings: Any,
@@ -41,7 +43,8 @@ def optimize(
         strategy: a preset's name, or a whole strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
         symbol: for the record; with `timeframe` it tells one dataset from another.
-        timeframe: for example `30m`; inferred from the index if left out.
+        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         run: a name for the run.
         watch: called with every event of the run as it happens.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...).
@@ -52,13 +55,15 @@ def optimize(
     context = make_context(**settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
-        frame = validate_prices(data)
+        frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
+        if own is not None:
+            check_volume(frame, own)
         named = symbol or UNNAMED
         writable(context.home_path)
         dataset = register(
             frame,
             symbol=named,
-            timeframe=timeframe or infer_timeframe(pd.DatetimeIndex(frame.index)),
+            timeframe=infer_timeframe(pd.DatetimeIndex(frame.index)),
             home=context.home_path,
         )
         reference = f"{DATASET_PREFIX}{dataset.development_hash}"
@@ -71,6 +76,7 @@ def optimize(
         params=dict(params or {}),
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
     )
     return start_optimization(given, context, watch)

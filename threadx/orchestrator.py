@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from backtest import GapPolicy
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
 from threadx.api import optimize
 from threadx.errors import ThreadxError
@@ -95,6 +96,7 @@ class OptimizationOrchestrator:
         data: pd.DataFrame | str | Path,
         symbol: str | None = None,
         timeframe: str | None = None,
+        gaps: GapPolicy = "accept",
         watch: Watcher = nobody_watches,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
@@ -104,6 +106,7 @@ class OptimizationOrchestrator:
             params=initial_params,
             symbol=symbol,
             timeframe=timeframe,
+            gaps=gaps,
             watch=watch,
             analyst=chain(self.analyst.model),
             strategist=chain(self.strategist.model),

@@ -12,7 +12,7 @@ from langchain_core.tools import tool
 from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
 from pydantic import Field
 
-from backtest import Costs, StrategySpec, run_backtest
+from backtest import StrategySpec, run_backtest
 from market.datasets import Dataset, load_development
 from nodes.context import OptimizationContext
 from nodes.optimization.figures import figures
@@ -25,7 +25,7 @@ def backtest_development(
     result = run_backtest(
         load_development(dataset, context.home_path),
         spec,
-        costs=Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+        costs=context.costs,
         fill=context.fill,
     )
     return figures(spec, result)

@@ -6,7 +6,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import Costs, StrategySpec, run_backtest
+from backtest import StrategySpec, run_backtest
 from market.datasets import Dataset, open_holdout
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence import reigning
@@ -21,11 +21,12 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     dataset = Dataset.model_validate(state["dataset"])
     champion = reigning(state)
     frame, start = open_holdout(dataset, context.home_path)
-    costs = Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps)
 
     def judged(strategy: dict[str, Any]) -> dict[str, Any]:
         spec = StrategySpec.model_validate(strategy)
-        result = run_backtest(frame, spec, costs=costs, fill=context.fill, trade_from=frame.index[start])
+        result = run_backtest(
+            frame, spec, costs=context.costs, fill=context.fill, trade_from=frame.index[start]
+        )
         return figures(spec, result)
 
     judgement = {

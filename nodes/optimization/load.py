@@ -9,6 +9,7 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
+from backtest.prices import check_volume
 from market.datasets import find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
@@ -48,12 +49,10 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
     if state.data.startswith(DATASET_PREFIX):
         dataset = find_dataset(state.data.removeprefix(DATASET_PREFIX), context.home_path)
     else:
-        frame, source = read_prices(state.data, context.home_path)
+        frame, source = read_prices(state.data, context.home_path, gaps=state.gaps, timeframe=state.timeframe)
+        check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
         dataset = register(
-            frame,
-            symbol=state.symbol or source.symbol,
-            timeframe=state.timeframe or source.timeframe,
-            home=context.home_path,
+            frame, symbol=state.symbol or source.symbol, timeframe=source.timeframe, home=context.home_path
         )
     if dataset.holdout_rows == 0:
         raise MarketError("no_holdout", symbol=dataset.symbol, boundary=dataset.boundary)

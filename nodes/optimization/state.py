@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from backtest import GapPolicy
+
 
 class OptimizationInput(BaseModel):
     """What to optimise, on which prices."""
@@ -52,8 +54,19 @@ class OptimizationInput(BaseModel):
     ] = None
     timeframe: Annotated[
         str | None,
-        Field(title="Timeframe", description="For example 30m; inferred from the data if left out."),
+        Field(
+            title="Timeframe",
+            description="For example 30m; measured if left out, refused where the bars contradict it.",
+        ),
     ] = None
+    gaps: Annotated[
+        GapPolicy,
+        Field(
+            title="Gaps",
+            description="Where bars are missing: accept leaves the history as it is, fill puts flat bars "
+            "without volume there, refuse refuses the data.",
+        ),
+    ] = "accept"
     run: Annotated[
         str | None, Field(title="Run", description="Name of the run; made from the time if left out.")
     ] = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, ORANGE, PAPER, Look, finished, layered, plain_data
+from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.words import WordsLike
 
 
@@ -49,6 +49,7 @@ def power_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     edge, none = words("chart.edge"), words("chart.no_edge")
     points = [(float(row["sharpe"]), row["found"], row["series"], edge) for row in power]
     if false_positives is not None:
@@ -75,7 +76,7 @@ def power_chart(
         scale=alt.Scale(domain=[edge, none], range=[BLUE, ORANGE]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
-    base = alt.Chart(plain_data(rows))
+    base = alt.Chart(tables.add(rows))
     layers = [
         base.transform_filter(alt.FieldEqualPredicate(field="what", equal=edge))
         .mark_line(strokeWidth=2)
@@ -87,7 +88,7 @@ def power_chart(
     ]
     if false_limit is not None:
         told = words("chart.false_limit", rate=words.percent(false_limit))
-        goal = alt.Chart(plain_data([{"rate": false_limit, "told": told}]))
+        goal = alt.Chart(tables.add([{"rate": false_limit, "told": told}]))
         layers += [
             goal.mark_rule(strokeDash=[6, 4], color=ORANGE).encode(y=y),
             goal.mark_text(align="right", dx=-4, dy=-7, color=ORANGE).encode(
@@ -95,4 +96,4 @@ def power_chart(
             ),
         ]
     chart = layered(*layers).properties(width=look.width, height=round(0.5 * look.width))
-    return finished(chart, words, look, title=words("chart.power"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.power"), subtitle=about)

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, GREEN, ORANGE, PAPER, PURPLE, Look, finished, layered, plain_data
+from reports.charts.style import BLUE, GREEN, ORANGE, PAPER, PURPLE, Look, Tables, finished, layered
 from reports.words import WordsLike
 
 OUTCOMES = ("adopted", "tested")
@@ -49,6 +49,7 @@ def convergence_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     champion = [{"iteration": 0, "score": initial_score}]
     champion += [{"iteration": entry["iteration"], "score": entry["score"]} for entry in history]
     names = {name: words(f"chart.trial_{name}") for name in OUTCOMES}
@@ -82,14 +83,14 @@ def convergence_chart(
     line = words("chart.champion")
     colours = alt.Scale(domain=[line, *names.values(), said], range=[BLUE, GREEN, "#9aa1a9", PURPLE])
     legend = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="bottom", columns=4))
-    top = alt.Chart(plain_data([{**point, "what": line} for point in champion]))
+    top = alt.Chart(tables.add([{**point, "what": line} for point in champion]))
     layers = [
         top.mark_line(interpolate="step-after", strokeWidth=2.5).encode(x=x, y=y, color=legend),
-        alt.Chart(plain_data([{**point, "what": said} for point in opinions]))
+        alt.Chart(tables.add([{**point, "what": said} for point in opinions]))
         .mark_point(shape="diamond", size=60, filled=False, strokeWidth=1.6)
         .encode(x=x, y=y, color=legend, tooltip=[score]),
         top.mark_circle(size=60, opacity=1.0).encode(x=x, y=y, color=legend, tooltip=[score]),
-        alt.Chart(plain_data(tested))
+        alt.Chart(tables.add(tested))
         .mark_circle(size=55, opacity=0.85)
         .encode(
             x=x,
@@ -103,7 +104,7 @@ def convergence_chart(
         ),
     ]
     if target_score is not None:
-        goal = alt.Chart(plain_data([{"score": target_score, "told": words("chart.target")}]))
+        goal = alt.Chart(tables.add([{"score": target_score, "told": words("chart.target")}]))
         layers += [
             goal.mark_rule(strokeDash=[6, 4], color=ORANGE, strokeWidth=1.5).encode(y=y),
             goal.mark_text(align="left", dx=4, dy=-7, color=ORANGE).encode(
@@ -111,4 +112,4 @@ def convergence_chart(
             ),
         ]
     chart = layered(*layers).properties(width=look.width, height=round(0.45 * look.width))
-    return finished(chart, words, look, title=words("chart.convergence"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.convergence"), subtitle=about)

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, ORANGE, PAPER, Look, finished, layered, plain_data
+from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.words import WordsLike
 
 _SILENT = "#9aa1a9"
@@ -46,11 +46,13 @@ def debate_tree(
 
     Args:
         debates: as `run_debates` gives them. A turn has `voice`, `stance`, `confidence`, `statement` (the
-            last three None for an abstention) and perhaps `claims`, each with `text` and `evidence` (ids).
+            last three None for an abstention) and perhaps `claims`, each a `statement` with the ids of its
+            `evidence`.
         words: language.
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     columns = (0.0, 0.16, 0.36)
     letters = max(24, int((1.0 - columns[2]) * look.width / 6.1))
     nodes: list[dict[str, Any]] = []
@@ -89,21 +91,23 @@ def debate_tree(
         edges += [{"x": trunk, "x2": columns[1] - 0.008, "y": place, "y2": place} for place in places]
         at = max(at, root + 2 * _LINE) + 2 * _GAP
     height = max(40.0, at)
-    chart = layered(*_layers(nodes, edges, height, look)).properties(width=look.width, height=round(height))
+    chart = layered(*_layers(tables, nodes, edges, height, look)).properties(
+        width=look.width, height=round(height)
+    )
     told = [about, words("chart.debate_key" if debates else "chart.no_debate")]
-    return finished(chart, words, look, title=words("chart.debate"), subtitle=told)
+    return finished(chart, tables, words, look, title=words("chart.debate"), subtitle=told)
 
 
 def _lines(turn: Mapping[str, Any], words: WordsLike, letters: int) -> list[str]:
-    """What a voice said, broken to the width: its argument, then its claims with what they rest on."""
+    """What a voice said, broken to the width: its claims with what they rest on, else its statement."""
     if turn["stance"] is None:
         return [words("chart.abstained")]
-    lines = textwrap.wrap(turn["statement"] or "", letters)
+    lines = []
     for claim in turn.get("claims") or ():
-        rests = ", ".join(claim.get("evidence") or ())
-        told = f"{claim['text']} [{rests}]" if rests else claim["text"]
+        rests = ", ".join(claim["evidence"])
+        told = f"{claim['statement']} [{rests}]" if rests else claim["statement"]
         lines += textwrap.wrap(told, letters, initial_indent="– ", subsequent_indent="   ")
-    return lines
+    return lines or textwrap.wrap(turn["statement"] or "", letters)
 
 
 def _voice(turn: Mapping[str, Any], place: float, x: float, words: WordsLike) -> dict[str, Any]:
@@ -121,12 +125,12 @@ def _voice(turn: Mapping[str, Any], place: float, x: float, words: WordsLike) ->
 
 
 def _layers(
-    nodes: list[dict[str, Any]], edges: list[dict[str, Any]], height: float, look: Look
+    tables: Tables, nodes: list[dict[str, Any]], edges: list[dict[str, Any]], height: float, look: Look
 ) -> list[alt.Chart]:
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[height, 0], nice=False), axis=None)
     tooltip = [alt.Tooltip("full:N", title=" ")]
-    base = alt.Chart(plain_data(nodes)).encode(x=x, y=y, tooltip=tooltip)
+    base = alt.Chart(tables.add(nodes)).encode(x=x, y=y, tooltip=tooltip)
     spoken = "datum.kind !== 'line' && datum.kind !== 'root'"
     stances = alt.Color(
         "kind:N",
@@ -134,7 +138,7 @@ def _layers(
         legend=None,
     )
     return [
-        alt.Chart(plain_data(edges))
+        alt.Chart(tables.add(edges))
         .mark_rule(color=look.grid, strokeWidth=1.5)
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q"),
         base.transform_filter("datum.kind === 'root'")

@@ -15,10 +15,10 @@ from reports.charts.style import (
     PAPER,
     RED,
     Look,
+    Tables,
     clock_times,
     finished,
     layered,
-    plain_data,
     time_axis,
 )
 from reports.words import WordsLike
@@ -57,6 +57,7 @@ def equity_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     equity, capital = result.equity, result.initial_capital
     account, holding = words("chart.account"), words("chart.holding")
     lines = [_line(equity, account)]
@@ -70,11 +71,11 @@ def equity_chart(
         scale=alt.Scale(domain=[account, holding], range=[BLUE, "#9aa1a9"]),
         legend=alt.Legend(title=None, orient="top-left") if closes is not None else None,
     )
-    upper = alt.Chart(plain_data([point for line in lines for point in line])).mark_line(strokeWidth=1.5)
+    upper = alt.Chart(tables.add([point for line in lines for point in line])).mark_line(strokeWidth=1.5)
     shown = largest_trades(result.trades)
     at = equity.to_numpy()[equity.index.get_indexer(pd.DatetimeIndex(shown["exit_time"]))]
     won = shown["pnl"].to_numpy() > 0.0
-    marks = plain_data(
+    marks = tables.add(
         {
             "time": time,
             "value": float(place),
@@ -113,7 +114,7 @@ def equity_chart(
     )
     fall = drawdown(equity, capital)
     lower = (
-        alt.Chart(plain_data(_line(fall, "")))
+        alt.Chart(tables.add(_line(fall, "")))
         .mark_area(color=RED, opacity=0.55, line={"color": RED, "strokeWidth": 1})
         .encode(
             x=x,
@@ -133,7 +134,7 @@ def equity_chart(
     told = [about, words("chart.trades_told", won=int(won.sum()), lost=int((~won).sum()))]
     if len(shown) < len(result.trades):
         told[1] = words("chart.trades_largest", shown=len(shown), count=len(result.trades))
-    return finished(chart, words, look, title=words("chart.equity"), subtitle=told)
+    return finished(chart, tables, words, look, title=words("chart.equity"), subtitle=told)
 
 
 def _line(series: pd.Series, name: str) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, GREEN, PAPER, Look, finished, layered, plain_data
+from reports.charts.style import BLUE, GREEN, PAPER, Look, Tables, finished, layered
 from reports.words import WordsLike
 
 _KEPT_OUT = "#9aa1a9"
@@ -32,6 +32,7 @@ def evolution_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     letters = max(24, int(0.56 * look.width / 6.1))
     steps: list[dict[str, Any]] = []
     tried: list[dict[str, Any]] = []
@@ -72,10 +73,10 @@ def evolution_chart(
         scale=alt.Scale(domain=["start", "adopted", "kept"], range=[BLUE, GREEN, _KEPT_OUT]),
         legend=None,
     )
-    base = alt.Chart(plain_data(steps))
+    base = alt.Chart(tables.add(steps))
     score = alt.Tooltip("score:Q", title=words("report.metric.score"), format=".2f")
     left = layered(
-        alt.Chart(plain_data(tried))
+        alt.Chart(tables.add(tried))
         .mark_tick(color=_KEPT_OUT, thickness=2, height=10)
         .encode(
             x=x,
@@ -92,7 +93,7 @@ def evolution_chart(
         base.mark_circle(size=85, opacity=1.0).encode(x=x, y=y, color=colour, tooltip=[score]),
     ).properties(width=round(0.4 * look.width), height=round(height))
     right = layered(
-        alt.Chart(plain_data(told))
+        alt.Chart(tables.add(told))
         .mark_text(align="left", fontSize=11)
         .encode(
             x=alt.value(0),
@@ -102,7 +103,7 @@ def evolution_chart(
         ),
     ).properties(width=round(0.56 * look.width), height=round(height))
     chart = alt.HConcatChart(hconcat=[left, right], spacing=10)
-    return finished(chart, words, look, title=words("chart.evolution"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.evolution"), subtitle=about)
 
 
 def _wrapped(trial: Mapping[str, Any], letters: int) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from reports.charts.style import BLUE, ORANGE, PAPER, Look, clock_times, finished, layered, plain_data
+from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, clock_times, finished, layered
 from reports.words import WordsLike, figure
 
 _FITTED = "#9aa1a9"
@@ -32,6 +32,7 @@ def folds_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     fitted, judged = words("chart.fold_fitted"), words("chart.fold_judged")
     spans, points, gaps = [], [], []
     for number, fold in enumerate(folds, start=1):
@@ -56,7 +57,7 @@ def folds_chart(
     row = 22 if len(folds) <= 16 else 12
     height = row * max(1, len(folds))
     left = (
-        alt.Chart(plain_data(spans))
+        alt.Chart(tables.add(spans))
         .mark_bar(height={"band": 0.55})
         .encode(
             x=alt.X("start:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=5)),
@@ -70,11 +71,11 @@ def folds_chart(
     bare = alt.Y("fold:N", sort=order, title=None, axis=alt.Axis(labels=False, ticks=False, grid=True))
     x = alt.X("value:Q", title=named)
     right = layered(
-        alt.Chart(plain_data(gaps)).mark_rule(color=_FITTED).encode(x=x, x2="other:Q", y=bare),
-        alt.Chart(plain_data(points))
+        alt.Chart(tables.add(gaps)).mark_rule(color=_FITTED).encode(x=x, x2="other:Q", y=bare),
+        alt.Chart(tables.add(points))
         .mark_circle(size=80, opacity=1.0)
         .encode(x=x, y=bare, color=colour, tooltip=tooltip),
-        alt.Chart(plain_data([{"value": 0.0}])).mark_rule(color=ORANGE, strokeDash=[4, 3]).encode(x=x),
+        alt.Chart(tables.add([{"value": 0.0}])).mark_rule(color=ORANGE, strokeDash=[4, 3]).encode(x=x),
     ).properties(width=round(0.4 * look.width), height=height)
     chart = alt.HConcatChart(hconcat=[left, right], spacing=12)
-    return finished(chart, words, look, title=words("chart.folds"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.folds"), subtitle=about)

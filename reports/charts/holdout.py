@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-from reports.charts.style import BLUE, PAPER, Look, finished, layered, plain_data
+from reports.charts.style import BLUE, PAPER, Look, Tables, finished, layered
 from reports.words import FRACTIONS, WordsLike, figure
 
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor")
@@ -27,6 +27,7 @@ def holdout_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     stretches = {name: words(f"chart.{name}") for name in ("development", "holdout")}
     who = {"initial": words("chart.initial"), "champion": words("chart.champion")}
     panels = []
@@ -41,12 +42,13 @@ def holdout_chart(
                     )
         for row in rows:
             row["above"] = row["value"] == max(r["value"] for r in rows if r["where"] == row["where"])
-        panels.append(_panel(rows, metric, list(stretches.values()), list(who.values()), words, look))
+        panels.append(_panel(tables, rows, metric, list(stretches.values()), list(who.values()), words, look))
     chart = alt.ConcatChart(concat=panels, columns=2, spacing=18)
-    return finished(chart, words, look, title=words("chart.holdout_title"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.holdout_title"), subtitle=about)
 
 
 def _panel(
+    tables: Tables,
     rows: list[dict[str, Any]],
     metric: str,
     stretches: list[str],
@@ -56,7 +58,7 @@ def _panel(
 ) -> alt.LayerChart:
     percent = "%" if metric in FRACTIONS else "~g"
     scale = alt.Scale(zero=False, padding=10)
-    base = alt.Chart(plain_data(rows)).encode(
+    base = alt.Chart(tables.add(rows)).encode(
         x=alt.X("where:N", sort=stretches, title=None, axis=alt.Axis(labelAngle=0, grid=False)),
         y=alt.Y("value:Q", title=None, axis=alt.Axis(format=percent, tickCount=5), scale=scale),
         color=alt.Color(

@@ -16,10 +16,10 @@ from reports.charts.style import (
     PAPER,
     PURPLE,
     Look,
+    Tables,
     clock_times,
     finished,
     layered,
-    plain_data,
     time_axis,
 )
 from reports.words import WordsLike
@@ -51,6 +51,7 @@ def outlook_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     ordered = sorted(summaries, key=lambda summary: str(summary["hour"]))
     times = clock_times(pd.DatetimeIndex([summary["hour"] for summary in ordered]))
     steps = sorted(later - earlier for earlier, later in pairwise(times))
@@ -75,7 +76,7 @@ def outlook_chart(
     present = {row["tone"] for row in rows}
     shown = [value for value in _TONES if value in present]
     chart: alt.Chart = (
-        alt.Chart(plain_data(rows))
+        alt.Chart(tables.add(rows))
         .mark_rect()
         .encode(
             x=time_axis(span, "start"),
@@ -96,7 +97,7 @@ def outlook_chart(
         )
         .properties(width=look.width, height=150)
     )
-    return finished(chart, words, look, title=words("chart.outlook"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.outlook"), subtitle=about)
 
 
 def calibration_chart(
@@ -111,6 +112,7 @@ def calibration_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     sources = list(dict.fromkeys(str(entry["source"]) for entry in bins))
     axis = alt.Axis(format="%")
     x = alt.X("predicted:Q", title=words("chart.predicted"), scale=alt.Scale(domain=[0, 1]), axis=axis)
@@ -121,10 +123,10 @@ def calibration_chart(
         scale=alt.Scale(domain=sources, range=[palette[at % len(palette)] for at in range(len(sources))]),
         legend=alt.Legend(title=None, orient="right"),
     )
-    base = alt.Chart(plain_data(bins)).encode(x=x, y=y, color=colour)
+    base = alt.Chart(tables.add(bins)).encode(x=x, y=y, color=colour)
     perfect = [{"predicted": 0.0, "observed": 0.0}, {"predicted": 1.0, "observed": 1.0}]
     chart = layered(
-        alt.Chart(plain_data(perfect)).mark_line(color=look.faint, strokeDash=[5, 4]).encode(x=x, y=y),
+        alt.Chart(tables.add(perfect)).mark_line(color=look.faint, strokeDash=[5, 4]).encode(x=x, y=y),
         base.mark_line(strokeWidth=1.5),
         base.mark_circle(opacity=0.85).encode(
             size=alt.Size(
@@ -141,4 +143,4 @@ def calibration_chart(
             ],
         ),
     ).properties(width=round(0.6 * look.width), height=round(0.6 * look.width))
-    return finished(chart, words, look, title=words("chart.calibration"), subtitle=about)
+    return finished(chart, tables, words, look, title=words("chart.calibration"), subtitle=about)

@@ -19,10 +19,10 @@ from reports.charts.style import (
     SKY,
     YELLOW,
     Look,
+    Tables,
     clock_times,
     finished,
     layered,
-    plain_data,
     time_axis,
 )
 from reports.words import WordsLike
@@ -54,13 +54,14 @@ def price_chart(
         about: for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     index = pd.DatetimeIndex(prices.index)
     bars, length = merged_bars(prices, min(MOST_BARS, max(60, look.width // 2)))
     x = time_axis(index)
-    layers = _candles(bars, x, words, look, length)
+    layers = _candles(tables, bars, x, words, look)
     over = [one for one in indicators if one.on_price]
     if over:
-        layers.append(_lines(over, index, x, words("chart.price_axis")))
+        layers.append(_lines(tables, over, index, x, words("chart.price_axis")))
     told = [about]
     if length > 1:
         told.append(words("chart.bars_merged", count=length))
@@ -68,7 +69,7 @@ def price_chart(
         inside = trades[trades["entry_time"].isin(index) & trades["exit_time"].isin(index)]
         shown = largest_trades(inside)
         told.append(words("chart.trades_key"))
-        layers += _trades(shown, index, words, look)
+        layers += _trades(tables, shown, index, words, look)
         if len(shown) < len(inside):
             told.append(words("chart.trades_largest", shown=len(shown), count=len(inside)))
     height = round(0.45 * look.width)
@@ -81,15 +82,15 @@ def price_chart(
     for family in list(families)[:_MOST_PANELS]:
         members = [one for one in indicators if not one.on_price and one.family == family]
         panels.append(
-            _lines(members, index, x, family).properties(width=look.width, height=round(0.3 * height))
+            _lines(tables, members, index, x, family).properties(width=look.width, height=round(0.3 * height))
         )
     chart = alt.VConcatChart(vconcat=panels, spacing=8, resolve=alt.Resolve(scale={"color": "independent"}))
-    return finished(chart, words, look, title=words("chart.price"), subtitle=told)
+    return finished(chart, tables, words, look, title=words("chart.price"), subtitle=told)
 
 
-def _candles(bars: pd.DataFrame, x: alt.X, words: WordsLike, look: Look, length: int) -> list[alt.Chart]:
+def _candles(tables: Tables, bars: pd.DataFrame, x: alt.X, words: WordsLike, look: Look) -> list[alt.Chart]:
     index = pd.DatetimeIndex(bars.index)
-    data = plain_data(
+    data = tables.add(
         {"time": time, "when": str(when), "up": close >= start, "o": start, "h": high, "l": low, "c": close}
         for time, when, start, high, low, close in zip(
             clock_times(index), index, bars["open"], bars["high"], bars["low"], bars["close"], strict=True
@@ -114,7 +115,9 @@ def _candles(bars: pd.DataFrame, x: alt.X, words: WordsLike, look: Look, length:
     ]
 
 
-def _lines(indicators: Sequence[Indicator], index: pd.DatetimeIndex, x: alt.X, title: str) -> alt.Chart:
+def _lines(
+    tables: Tables, indicators: Sequence[Indicator], index: pd.DatetimeIndex, x: alt.X, title: str
+) -> alt.Chart:
     points = []
     for one in indicators:
         values = one.values.reindex(index).to_numpy(dtype=float)
@@ -126,7 +129,7 @@ def _lines(indicators: Sequence[Indicator], index: pd.DatetimeIndex, x: alt.X, t
     names = [one.label for one in indicators]
     colours = [_LINES[place % len(_LINES)] for place in range(len(names))]
     drawn: alt.Chart = (
-        alt.Chart(plain_data(points))
+        alt.Chart(tables.add(points))
         .mark_line(strokeWidth=1.3)
         .encode(
             x=x,
@@ -141,7 +144,9 @@ def _lines(indicators: Sequence[Indicator], index: pd.DatetimeIndex, x: alt.X, t
     return drawn
 
 
-def _trades(trades: pd.DataFrame, index: pd.DatetimeIndex, words: WordsLike, look: Look) -> list[alt.Chart]:
+def _trades(
+    tables: Tables, trades: pd.DataFrame, index: pd.DatetimeIndex, words: WordsLike, look: Look
+) -> list[alt.Chart]:
     rows = [
         {
             "time": start,
@@ -167,7 +172,7 @@ def _trades(trades: pd.DataFrame, index: pd.DatetimeIndex, words: WordsLike, loo
         )
     ]
     x = time_axis(index)
-    base = alt.Chart(plain_data(rows)).encode(
+    base = alt.Chart(tables.add(rows)).encode(
         tooltip=[
             alt.Tooltip("side:N", title=words("chart.side")),
             alt.Tooltip("told:N", title=words("chart.trade_return")),

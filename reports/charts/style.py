@@ -91,6 +91,25 @@ _FRENCH_TIMES = {
 }  # fmt: skip
 
 
+class Tables:
+    """The rows of a chart, by name, kept apart until it is finished.
+
+    Altair copies and checks all that a chart holds at every step; rows inside it would cost most of the time.
+
+    Attributes:
+        rows: plain rows by the name of their table.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> alt.NamedData:
+        """A table for a chart to read: numbers to seven digits, null for what is not finite."""
+        name = f"table-{len(self.rows) + 1}"
+        self.rows[name] = [{key: _plain(value) for key, value in row.items()} for row in rows]
+        return alt.NamedData(name=name)
+
+
 # Coarser where ticks lie further apart; hours count to 24 in both languages.
 _CLOCK = {
     "year": "%Y",
@@ -106,9 +125,15 @@ _CLOCK = {
 
 
 def finished(
-    chart: Drawing, words: WordsLike, look: Look, *, title: str, subtitle: str | Sequence[str] = ()
+    chart: Drawing,
+    tables: Tables,
+    words: WordsLike,
+    look: Look,
+    *,
+    title: str,
+    subtitle: str | Sequence[str] = (),
 ) -> Drawing:
-    """The chart with its title, colours, fonts and language; nothing can be added to it after."""
+    """The chart with its rows, title, colours, fonts and language; nothing can be added to it after."""
     lines = [subtitle] if isinstance(subtitle, str) else list(subtitle)
     config = {
         "font": FONT,
@@ -139,17 +164,14 @@ def finished(
     if words.language == "fr":
         config["locale"] = {"number": _FRENCH_NUMBERS, "time": _FRENCH_TIMES}
     told = alt.TitleParams(text=title, subtitle=[line for line in lines if line], offset=12)
-    return chart.properties(title=told, config=alt.Config.from_dict(config))
+    shown = chart.properties(title=told, config=alt.Config.from_dict(config))
+    shown.datasets = tables.rows
+    return shown
 
 
 def layered(*charts: alt.Chart) -> alt.LayerChart:
     """Charts over one another, the last on top."""
     return alt.LayerChart(layer=list(charts))
-
-
-def plain_data(rows: Iterable[Mapping[str, Any]]) -> alt.InlineData:
-    """Rows as the chart carries them: to seven digits; what is not finite is null."""
-    return alt.InlineData(values=[{name: _plain(value) for name, value in row.items()} for row in rows])
 
 
 def _plain(value: Any) -> Any:

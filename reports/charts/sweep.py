@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from reports.charts.style import BLUE, ORANGE, PAPER, Look, finished, layered, plain_data
+from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.errors import ReportError
 from reports.words import FRACTIONS, WordsLike, figure
 
@@ -91,6 +91,7 @@ def sweep_chart(cells: Cells, words: WordsLike, *, about: str = "", look: Look =
         about: what was swept, for the subtitle.
         look: where it is shown.
     """
+    tables = Tables()
     table, metric = cells.table, cells.metric
     binned = [_Axis(table[name], words) for name in cells.axes]
     rows = pd.DataFrame({"value": table[metric].to_numpy(dtype=float)})
@@ -125,7 +126,9 @@ def sweep_chart(cells: Cells, words: WordsLike, *, about: str = "", look: Look =
         metric=named,
         **dict(zip(("first", "second"), cells.axes, strict=False)),
     )
-    return finished(draw(cells, cooked, binned, named, look), words, look, title=title, subtitle=lines)
+    return finished(
+        draw(tables, cells, cooked, binned, named, look), tables, words, look, title=title, subtitle=lines
+    )
 
 
 class _Axis:
@@ -138,16 +141,15 @@ class _Axis:
     """
 
     def __init__(self, values: pd.Series, words: WordsLike) -> None:
-        numbers = values.astype(float).to_numpy()
-        distinct = np.unique(numbers)  # one NaN, at the end: off
-        if np.isnan(distinct[-1]):
-            distinct = np.roll(distinct, 1)
-        places = np.searchsorted(distinct[1:], numbers) + 1 if np.isnan(distinct[0]) else None
-        found = np.searchsorted(distinct, numbers) if places is None else places
-        found = np.where(np.isnan(numbers), 0, found)
-        self.merged = math.ceil(distinct.size / MOST_VALUES)
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+            values = values.astype(float)
+        # Numbers in order, or names in theirs; what is off comes first.
+        codes, distinct = pd.factorize(values, sort=True)
+        off = bool((codes < 0).any())
+        found = codes + off
+        told = [words("chart.off")] * off + [_told_value(value, words) for value in distinct]
+        self.merged = math.ceil(len(told) / MOST_VALUES)
         self.bins = found // self.merged
-        told = [words("chart.off") if math.isnan(value) else words.short(value) for value in distinct]
         self.labels = [_span(told[start : start + self.merged]) for start in range(0, len(told), self.merged)]
 
     def told(self, room: float, place: float, *, across: bool) -> list[str]:
@@ -160,6 +162,12 @@ class _Axis:
         """
         need = (max(map(len, self.labels)) + 1) * place if across else 2 * place
         return self.labels[:: max(1, math.ceil(need / room))]
+
+
+def _told_value(value: Any, words: WordsLike) -> str:
+    if isinstance(value, str):
+        return value
+    return words("chart.off") if pd.isna(value) else words.short(float(value))
 
 
 def _span(labels: Sequence[str]) -> str:
@@ -184,7 +192,7 @@ def _told_best(cells: Cells, top: int | None, words: WordsLike) -> str:
         words(
             "report.pair",
             name=name,
-            value=words("chart.off") if pd.isna(row[name]) else words.short(float(row[name])),
+            value=_told_value(row[name], words),
         )
         for name in cells.axes
     )
@@ -192,7 +200,7 @@ def _told_best(cells: Cells, top: int | None, words: WordsLike) -> str:
 
 
 def _heat_map(
-    cells: Cells, rows: list[dict[str, Any]], axes: Sequence[_Axis], named: str, look: Look
+    tables: Tables, cells: Cells, rows: list[dict[str, Any]], axes: Sequence[_Axis], named: str, look: Look
 ) -> alt.LayerChart:
     columns, lines = (len(axis.labels) for axis in axes)
     width = min(_LARGEST_CELL, max(_SMALLEST_CELL, look.width / columns))
@@ -203,7 +211,7 @@ def _heat_map(
     order = [list(axis.labels) for axis in axes]
     across, down = axes[0].told(width, 7, across=True), axes[1].told(height, 7, across=False)
     rows = [{**row, "on_dark": not dark_from <= row["value"] <= dark_to} for row in rows]
-    base = alt.Chart(plain_data(rows)).encode(
+    base = alt.Chart(tables.add(rows)).encode(
         x=alt.X("x:O", sort=order[0], title=cells.axes[0], axis=_bare(across)),
         y=alt.Y("y:O", sort=order[1][::-1], title=cells.axes[1], axis=_bare(down)),
         tooltip=[
@@ -261,11 +269,11 @@ def _colours(defined: NDArray[np.float64]) -> tuple[alt.Scale, float, float]:
 
 
 def _line(
-    cells: Cells, rows: list[dict[str, Any]], axes: Sequence[_Axis], named: str, look: Look
+    tables: Tables, cells: Cells, rows: list[dict[str, Any]], axes: Sequence[_Axis], named: str, look: Look
 ) -> alt.LayerChart:
     percent = "%" if cells.metric in FRACTIONS else "~g"
     shown = axes[0].told(look.width / len(axes[0].labels), 7, across=True)
-    base = alt.Chart(plain_data(rows)).encode(
+    base = alt.Chart(tables.add(rows)).encode(
         x=alt.X(
             "x:O",
             sort=list(axes[0].labels),

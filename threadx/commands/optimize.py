@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backtest import GapPolicy
 from prompts import Words
 from threadx.api import optimize as optimize_prices
 from threadx.commands import options
@@ -44,6 +45,7 @@ def command(words: Words) -> click.Command:
         data: str,
         symbol: str | None,
         timeframe: str | None,
+        gaps: GapPolicy,
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
@@ -86,6 +88,7 @@ def command(words: Words) -> click.Command:
                 strategy=spec,
                 symbol=symbol,
                 timeframe=timeframe,
+                gaps=gaps,
                 run=run,
                 watch=watch,
                 language=language,
