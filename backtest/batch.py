@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,6 +197,13 @@ class Batch:
         Raises:
             BacktestError: a combination is impossible for another reason than `COMBINATION_FAULTS`.
         """
+        return self.run_over([self.market], start, stop)[0]
+
+    def run_over(self, markets: Sequence[Market], start: int, stop: int) -> list[Chunk]:
+        """As `run`, on stretches of the batch's market (`Market.between`), one chunk each.
+
+        Indicators and conditions are those of the whole history: computed once, whatever the stretch.
+        """
         places = np.unravel_index(np.arange(start, stop), tuple(self.shape.values())) if self.axes else ()
         chosen = {name: np.asarray(place) for name, place in zip(self.axes, places, strict=True)}
         dropped: Counter[str] = Counter()
@@ -229,10 +237,10 @@ class Batch:
         dropped["not_enough_bars"] += int(short.sum())
         alive = ~faults & ~stopless & ~short
         chosen = {name: place[alive] for name, place in chosen.items()}
-        metrics = self._trade(
-            chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
+        traded = self._trade(
+            markets, chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
         )
-        return Chunk(chosen=chosen, metrics=metrics, dropped=+dropped)
+        return [Chunk(chosen=chosen, metrics=metrics, dropped=+dropped) for metrics in traded]
 
     def _values(self, name: str, chosen: Mapping[str, Whole], count: int) -> Floats:
         """A parameter's or setting's value in each configuration; 0 where a setting is off."""
@@ -309,20 +317,27 @@ class Batch:
         return found
 
     def _trade(
-        self, chosen: dict[str, Whole], keys: list[Whole], table: Floats, atr_periods: Floats, windows: Floats
+        self,
+        markets: Sequence[Market],
+        chosen: dict[str, Whole],
+        keys: list[Whole],
+        table: Floats,
+        atr_periods: Floats,
+        windows: Floats,
     ) -> Floats:
-        """The metrics of configurations that make sense."""
+        """The metrics of configurations that make sense, markets × configurations × metrics."""
         count = table.shape[0]
-        found = np.empty((count, len(METRICS)))
+        found = np.empty((len(markets), count, len(METRICS)))
         if count == 0:
             return found
         rows = self._words_of(chosen, keys)
         atr, atr_rows = self._series_rows(atr_periods, self.market.atr)
         volatility, volatility_rows = self._series_rows(windows, self.market.volatility)
-        settled = np.empty(count, dtype=np.bool_)
+        settled = np.empty((len(markets), count), dtype=np.bool_)
 
-        def trade(piece: slice) -> None:
-            self.market.trade_many(
+        def trade(task: tuple[int, slice]) -> None:
+            number, piece = task
+            markets[number].trade_many(
                 self._words,
                 rows[piece],
                 atr,
@@ -330,13 +345,14 @@ class Batch:
                 volatility,
                 volatility_rows[piece],
                 table[piece],
-                found[piece],
-                settled[piece],
+                found[number, piece],
+                settled[number, piece],
             )
 
-        run_pieces(trade, _slices(count, self.workers), workers=self.workers)
-        for at in np.flatnonzero(~settled):
-            self._measure(chosen, int(at), found[at])
+        tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
+        run_pieces(trade, tasks, workers=self.workers)
+        for number, at in np.argwhere(~settled):
+            self._measure(markets[number], chosen, int(at), found[number, at])
         if sum(series.nbytes for series in self.market.bank.known()) > _ROOM_KEPT:
             self.market.bank.forget()
         if len(self._bound) > MOST_CHUNK:
@@ -424,7 +440,7 @@ class Batch:
         else:
             words[work.rows[""]] = pack(bank.truth(bounds[0].node))
 
-    def _measure(self, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
+    def _measure(self, market: Market, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
         """One configuration by the exact definition, bar by bar."""
         params = self._params([name for name in self.axes if name in self.spec.params], chosen, at)
         settings = {
@@ -436,9 +452,9 @@ class Batch:
         signals = self.market.bank.signals(
             {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
         )
-        equity, trades = self.market.buffers(signals)
-        count = self.market.simulate(signals, risk, sizing, equity, trades)
-        terms = self.market.terms
+        equity, trades = market.buffers(signals)
+        count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
+        terms = market.terms
         measure(equity, terms.capital, trades, count, terms.periods_per_year, out)
 
 
@@ -452,7 +468,7 @@ def _merged(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {name: chosen.get(name, value) for name, value in own.model_dump().items()}
 
 
-def _slices(count: int, workers: int | None) -> list[slice]:
-    """Stretches of `count` things: few enough to start cheaply, enough to even out."""
-    step = max(1, min(256, count // (8 * (workers or 4)) or 1))
+def _slices(count: int, workers: int | None, times: int = 1) -> list[slice]:
+    """Stretches of `count` things, each done `times`: few enough to start cheaply, enough to even out."""
+    step = max(1, min(256, times * count // (8 * (workers or 4)) or 1))
     return [slice(start, min(count, start + step)) for start in range(0, count, step)]

@@ -6,7 +6,7 @@ Pure: it counts nothing and hides nothing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from backtest import prices as door
 from backtest.clock import Clock
 from backtest.errors import RequestError
-from backtest.evaluation import CODES, IndicatorBank
+from backtest.evaluation import CODES, IndicatorBank, PriceArrays
 from backtest.simulation import (
     BARS,
     ENTER_LONG,
@@ -220,6 +220,23 @@ class Market:
         entries = np.count_nonzero(signals[self.terms.first :] & np.uint8(ENTER_LONG | ENTER_SHORT))
         return np.empty(bars), np.empty((int(entries), TRADE_COLUMNS))
 
+    def between(self, first: int, stop: int) -> Market:
+        """The same market, trading from bar `first` on and ending before bar `stop`.
+
+        Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
+        blocks of the tape may reach beyond the end; they are only bounds.
+        """
+        bank = IndicatorBank(PriceArrays(*(column[:stop] for column in self.bank.prices)), self.bank.clock)
+        tape = self.tape._replace(floor=self.tape.floor[:stop], ceiling=self.tape.ceiling[:stop])
+        return replace(
+            self,
+            bank=bank,
+            tape=tape,
+            index=self.index[:stop],
+            terms=self.terms._replace(first=first),
+            impact=self.impact[:stop],
+        )
+
     def need(self, bars: int) -> None:
         """Raises RequestError `not_enough_bars` when the data is shorter than `bars`."""
         if len(self.index) < bars:
@@ -377,7 +394,21 @@ def run_backtest(
     costs = costs or Costs()
     market = open_market(df, costs, fill, periods_per_year, initial_capital, trade_from)
     market.need(spec.lookback())
-    signals = market.bank.signals(spec.bound_trees)
+    return run_signals(market, spec, market.bank.signals(spec.bound_trees), costs, fill)
+
+
+def run_signals(
+    market: Market, spec: StrategySpec, signals: Signals, costs: Costs, fill: Fill
+) -> BacktestResult:
+    """Trade given signals with a strategy's risk and sizing, on a market that is kept open.
+
+    Args:
+        market: opened with these costs and fills.
+        spec: the strategy.
+        signals: one code a bar of the market.
+        costs: told in the result.
+        fill: told in the result.
+    """
     equity, trades = market.buffers(signals)
     count = market.simulate(signals, spec.risk, spec.sizing, equity, trades)
     values = market.measure(signals, spec.risk, spec.sizing, equity, trades, count)

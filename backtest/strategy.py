@@ -282,14 +282,7 @@ class StrategySpec(Strict):
         Names of the strategy and of its parameters, the order of conditions and settings without effect leave
         it alone.
         """
-        content: dict[str, Any] = {
-            "conditions": {place: meaning(tree) for place, tree in self.bound_trees.items()},
-            "risk": self.risk.active(),
-        }
-        if self.sizing.active():
-            content["sizing"] = self.sizing.active()
-        words = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(words.encode()).hexdigest()[:16]
+        return meaning_hash(self.bound_trees, self.risk, self.sizing)
 
     def lookback(self) -> int:
         """Bars needed before every condition and level has a value: a strategy needs at least so many."""
@@ -317,6 +310,18 @@ class StrategySpec(Strict):
         parts = [f"{place}: {show(tree)}" for place, tree in self.trees.items()]
         parts += [f"{name}={value}" for name, value in settings.items()]
         return f"{self.name} | {' | '.join(parts)}"
+
+
+def meaning_hash(bound_trees: Mapping[str, Node], risk: Risk, sizing: Sizing) -> str:
+    """`StrategySpec.hash` of conditions whose parameters are bound, for whoever has no whole strategy."""
+    content: dict[str, Any] = {
+        "conditions": {place: meaning(tree) for place, tree in bound_trees.items()},
+        "risk": risk.active(),
+    }
+    if active := sizing.active():
+        content["sizing"] = active
+    words = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _uses(node: Node, name: str) -> tuple[bool, bool]:

@@ -19,7 +19,8 @@ def next_speaker(state: DebateState, runtime: Runtime[OptimizationContext]) -> L
     n_voices, turns = len(voices(context)), state["turns"]
     if len(turns) % n_voices:
         return "speak"
-    agreed = len({turn["stance"] for turn in last_stances(turns, n_voices)}) == 1
+    # Nobody to disagree is an agreement too: where no voice could answer another round brings nothing.
+    agreed = len({turn["stance"] for turn in last_stances(turns, n_voices)}) <= 1
     return "consensus" if agreed or len(turns) >= n_voices * context.debate_rounds else "speak"
 
 

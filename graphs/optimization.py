@@ -1,7 +1,7 @@
 """The optimisation cycle: read a backtest, propose, validate, test in parallel, select, debate, go round.
 
-load → baseline → analyst → strategist → validator → backtest_variant ×n → select → debate → converge
-→ analyst again, or judge (holdout) → report.
+load → baseline → analyst → strategist → validator → [approve] → backtest_variant ×n → select → debate
+→ converge → analyst again, or judge (holdout) → report. One agent (`single`) may stand in for the three.
 """
 
 from __future__ import annotations
@@ -15,62 +15,117 @@ from langgraph.types import Send
 from graphs.debate import graph as debate
 from nodes.context import OptimizationContext
 from nodes.optimization.analyst import analyst
+from nodes.optimization.approve import approve
 from nodes.optimization.backtest_variant import backtest_variant
 from nodes.optimization.baseline import baseline
 from nodes.optimization.converge import converge
+from nodes.optimization.evidence import reigning
+from nodes.optimization.history import backtests_done
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
 from nodes.optimization.report import report
 from nodes.optimization.select import select
+from nodes.optimization.single import single
 from nodes.optimization.state import OptimizationInput, OptimizationState, VariantTask
 from nodes.optimization.strategist import strategist
 from nodes.optimization.validator import validator
 
 
-def _tests(state: OptimizationState, numbers: list[int]) -> list[Send] | Literal["select"]:
-    """One parallel branch a proposal; straight to the selection where there is nothing to test."""
+def _tests(
+    state: OptimizationState, numbers: list[int], context: OptimizationContext
+) -> list[Send] | Literal["select"]:
+    """One parallel branch a proposal, in order; straight to the selection where there is nothing to test.
+
+    What is left of the backtest budget is dealt out beforehand, one to each and then evenly, so that branches
+    that know nothing of each other never exceed it together.
+    """
+    allowances: list[int | None] = [None] * len(numbers)
+    if context.max_backtests is not None:
+        left = max(0, context.max_backtests - backtests_done(state))
+        numbers = numbers[:left]
+        allowances = [left // len(numbers) + (place < left % len(numbers)) for place in range(len(numbers))]
     by_number = {proposal["number"]: proposal for proposal in state["proposals"]}
     tasks: list[VariantTask] = [
         {
             "run_id": state["run_id"],
             "iteration": state["iteration"],
             "dataset": state["dataset"],
+            "champion": reigning(state),
             "proposal": by_number[number],
+            "allowance": allowance,
         }
-        for number in numbers
+        for number, allowance in zip(numbers, allowances, strict=False)
     ]
     return [Send("backtest_variant", task) for task in tasks] or "select"
 
 
-def route_proposals(
-    state: OptimizationState, runtime: Runtime[OptimizationContext]
-) -> list[Send] | Literal["validator", "select"]:
-    """To the validator if it is used and has something to judge, else to the tests."""
-    if state["proposals"] and OptimizationContext.of(runtime.context).use_validator:
-        return "validator"
-    return _tests(state, [proposal["number"] for proposal in state["proposals"]])
-
-
-def route_verdicts(state: OptimizationState) -> list[Send] | Literal["select"]:
-    """To the tests of what was validated, in order of priority; an abstention vetoes nothing."""
+def _validated(state: OptimizationState) -> list[int]:
+    """Numbers of what was validated, in order of priority; an abstention vetoes nothing."""
     verdicts = state["verdicts"]
     if verdicts is None:
-        return _tests(state, [proposal["number"] for proposal in state["proposals"]])
+        return [proposal["number"] for proposal in state["proposals"]]
     ranked = sorted((verdict["priority"], verdict["proposal"]) for verdict in verdicts)
     decisions = {verdict["proposal"]: verdict["decision"] for verdict in verdicts}
-    return _tests(state, [number for _, number in ranked if decisions[number] == "validated"])
+    return [number for _, number in ranked if decisions[number] == "validated"]
+
+
+def _opening(context: OptimizationContext) -> Literal["analyst", "single"]:
+    return "single" if context.roles == "single" else "analyst"
+
+
+def route_roles(
+    state: OptimizationState, runtime: Runtime[OptimizationContext]
+) -> Literal["analyst", "single"]:
+    """To the team, or to the one agent in its place."""
+    return _opening(OptimizationContext.of(runtime.context))
+
+
+def route_proposals(
+    state: OptimizationState, runtime: Runtime[OptimizationContext]
+) -> list[Send] | Literal["validator", "approve", "select"]:
+    """To the validator if it is used and has something to judge, else to the person or the tests."""
+    context = OptimizationContext.of(runtime.context)
+    if not state["proposals"]:
+        return "select"
+    if context.use_validator:
+        return "validator"
+    numbers = [proposal["number"] for proposal in state["proposals"]]
+    return "approve" if context.approve else _tests(state, numbers, context)
+
+
+def route_verdicts(
+    state: OptimizationState, runtime: Runtime[OptimizationContext]
+) -> list[Send] | Literal["approve", "select"]:
+    """To the person, who sees vetoes too, or to the tests of what was validated."""
+    context = OptimizationContext.of(runtime.context)
+    if context.approve and state["proposals"]:
+        return "approve"
+    return _tests(state, _validated(state), context)
+
+
+def route_approval(
+    state: OptimizationState, runtime: Runtime[OptimizationContext]
+) -> list[Send] | Literal["select"]:
+    """To the tests of what the person accepted, the validator's first choice first."""
+    accepted = set(state["approval"]["accepted"])
+    ranked = _validated(state) if state.get("verdicts") else []
+    numbers = [n for n in ranked if n in accepted] + sorted(accepted - set(ranked))
+    return _tests(state, numbers, OptimizationContext.of(runtime.context))
 
 
 def route_selection(
     state: OptimizationState, runtime: Runtime[OptimizationContext]
 ) -> Literal["debate", "converge"]:
-    """Through the debate, unless it is off."""
-    return "debate" if OptimizationContext.of(runtime.context).use_debate else "converge"
+    """Through the debate, unless it is off or there is nobody to debate with."""
+    context = OptimizationContext.of(runtime.context)
+    return "debate" if context.use_debate and context.roles == "team" else "converge"
 
 
-def route_convergence(state: OptimizationState) -> Literal["analyst", "judge"]:
+def route_convergence(
+    state: OptimizationState, runtime: Runtime[OptimizationContext]
+) -> Literal["analyst", "single", "judge"]:
     """Round again, or to the final judgement."""
-    return "judge" if state["decision"]["stop"] else "analyst"
+    return "judge" if state["decision"]["stop"] else _opening(OptimizationContext.of(runtime.context))
 
 
 builder = StateGraph(OptimizationState, input_schema=OptimizationInput, context_schema=OptimizationContext)
@@ -79,6 +134,8 @@ builder.add_node("baseline", baseline)
 builder.add_node("analyst", analyst)
 builder.add_node("strategist", strategist)
 builder.add_node("validator", validator)
+builder.add_node("single", single)
+builder.add_node("approve", approve)
 builder.add_node("backtest_variant", backtest_variant)
 builder.add_node("select", select)
 builder.add_node("debate", debate)
@@ -86,12 +143,15 @@ builder.add_node("converge", converge)
 builder.add_node("judge", judge)
 builder.add_node("report", report)
 
+TESTS = ["backtest_variant", "select"]
 builder.add_edge(START, "load")
 builder.add_edge("load", "baseline")
-builder.add_edge("baseline", "analyst")
+builder.add_conditional_edges("baseline", route_roles)
 builder.add_edge("analyst", "strategist")
-builder.add_conditional_edges("strategist", route_proposals, ["validator", "backtest_variant", "select"])
-builder.add_conditional_edges("validator", route_verdicts, ["backtest_variant", "select"])
+builder.add_conditional_edges("strategist", route_proposals, ["validator", "approve", *TESTS])
+builder.add_conditional_edges("validator", route_verdicts, ["approve", *TESTS])
+builder.add_conditional_edges("single", route_verdicts, ["approve", *TESTS])
+builder.add_conditional_edges("approve", route_approval, TESTS)
 builder.add_edge("backtest_variant", "select")
 builder.add_conditional_edges("select", route_selection)
 builder.add_edge("debate", "converge")

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import providers
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
+from nodes.journal import MODEL_BUDGETS, Journal
 from prompts import Prompt, text
 from providers.errors import AnswerError, CacheError, ProviderError, short
 
@@ -21,6 +23,7 @@ T = TypeVar("T", bound=BaseModel)
 
 INVALID_SCHEMA = "invalid_schema"
 FAILED_CHECK = "failed_check"
+DOUBTED = "doubted"
 
 LONGEST_ECHO = 8000
 """Characters of an invalid answer that go back with its errors."""
@@ -42,8 +45,13 @@ class Question(Generic[T]):
         evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
         policy: the role's deterministic policy.
         check: semantic checks: every error at once, in the prompt's language.
+        doubts: what sends an answer back, but is accepted if the model stands by it (a number that the
+            evidence does not hold): the role marks what is left of it.
         corrections: how often an invalid answer (schema or check) is sent back with its errors.
         cache: whether an identical earlier call may answer.
+        fresh: the same, but the new answer is kept for later calls.
+        hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
+        watched: calls are logged, and models with a bad record are left out (`providers.oversight`).
     """
 
     role: str
@@ -52,8 +60,12 @@ class Question(Generic[T]):
     evidence: Mapping[str, Any]
     policy: Callable[[Mapping[str, Any]], T]
     check: Callable[[T], list[str]] = _no_checks
+    doubts: Callable[[T], list[str]] = _no_checks
     corrections: int = 1
     cache: bool = True
+    fresh: bool = False
+    hosted_seconds: float | None = None
+    watched: bool = False
 
 
 class Attempt(BaseModel):
@@ -82,7 +94,8 @@ class Attempt(BaseModel):
         """Key in `prompts/texts` of the sentence for a reader; empty for an answer."""
         if not self.code:
             return ""
-        room = "nodes" if self.code in (INVALID_SCHEMA, FAILED_CHECK) else "providers"
+        ours = (INVALID_SCHEMA, FAILED_CHECK, DOUBTED, *MODEL_BUDGETS)
+        room = "nodes" if self.code in ours else "providers"
         return f"{room}.error.{self.code}"
 
 
@@ -155,17 +168,21 @@ class Abstention(BaseModel):
     provenance: Provenance
 
 
-def ask(question: Question[T], *, chain: Sequence[str], context: Context) -> Answer[T] | Abstention:
+def ask(
+    question: Question[T], *, chain: Sequence[str], context: Context, journal: Journal | None = None
+) -> Answer[T] | Abstention:
     """Ask the models of a chain in order until one gives a valid answer.
 
     A model that is not there, too slow or refuses is left at once; what may pass is tried twice more; an
     invalid answer goes back with all its errors, `question.corrections` times at most. A valid answer is kept
-    for `context.cache_hours`; `rules` is neither kept nor looked up.
+    for `context.cache_hours`; `rules` is neither kept nor looked up. A limit of the run that is reached ends
+    the asking: nobody stands in, `rules` neither.
 
     Args:
         question: what is asked, and what its answer must be.
         chain: model references; `rules` may stand anywhere.
         context: addresses, sampling, cache, data folder.
+        journal: where every call is put on record and found again; without one nothing is.
 
     Returns:
         The answer, or an abstention when no model of the chain gave one.
@@ -173,10 +190,13 @@ def ask(question: Question[T], *, chain: Sequence[str], context: Context) -> Ans
     Raises:
         UnknownModelError: a reference of the chain names nothing.
         PolicyError: the role's `rules` policy gave an answer against its own schema or checks: a bug.
+        ReportError: the journal's record does not fit the question.
     """
     references = [providers.parse_reference(reference) for reference in chain]
-    asking = _Asking(question, provider_settings(context, cache=question.cache))
+    asking = _Asking(question, provider_settings(context, cache=question.cache), journal)
     for position, reference in enumerate(references):
+        if asking.refused:
+            break
         value = asking.rules() if reference.provider == RULES else asking.model(reference)
         if value is not None:
             degraded = reference.provider == RULES and position > 0
@@ -195,6 +215,7 @@ def provider_settings(context: Context, *, cache: bool = True) -> providers.Prov
         seed=context.seed,
         cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
         cache_seconds=context.cache_hours * 3600.0,
+        logs=context.home_path / "logs",
     )
 
 
@@ -210,9 +231,15 @@ class _Invalid:
 class _Asking(Generic[T]):
     """One question on its way along the chain, and everything that happened to it."""
 
-    def __init__(self, question: Question[T], settings: providers.ProviderSettings) -> None:
+    def __init__(
+        self, question: Question[T], settings: providers.ProviderSettings, journal: Journal | None
+    ) -> None:
         self.question = question
         self.settings = settings
+        logs = settings.logs if question.watched else None
+        self.oversight = providers.Oversight(question.role, question.hosted_seconds, logs)
+        self.journal = journal
+        self.refused = False
         self.begun = time.perf_counter()
         self.attempts: list[Attempt] = []
         self.prompt_tokens: int | None = None
@@ -237,7 +264,20 @@ class _Asking(Generic[T]):
         return value
 
     def model(self, reference: providers.Reference) -> T | None:
-        """One model's valid answer, from the cache or by asking; None when it is to be left for the next."""
+        """One model's valid answer under oversight; None when it is to be left for the next."""
+        if (refusal := self.oversight.refusal(reference, self.settings)) is not None:
+            self._failed(reference)(refusal, 0.0)
+            return None
+        before, counted = len(self.attempts), (self.prompt_tokens, self.answer_tokens)
+        self.settings = self.oversight.bounded(self.settings, reference)
+        try:
+            return self._asked(reference)
+        finally:
+            used = (_since(counted[0], self.prompt_tokens), _since(counted[1], self.answer_tokens))
+            self.oversight.done(reference, self.attempts[before:], cached=self.cached, tokens=used)
+
+    def _asked(self, reference: providers.Reference) -> T | None:
+        """One model's valid answer, from the cache or by asking."""
         question = self.question
         request = self._request()
         begun = time.perf_counter()
@@ -248,23 +288,28 @@ class _Asking(Generic[T]):
                 self._count(kept)
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
+        doubted: T | None = None
         for left in range(question.corrections, -1, -1):
-            try:
-                reply = providers.call(reference, request, self.settings, self._failed(reference))
-            except ProviderError:
-                return None  # every try is on record, the last one too
+            reply = self._said(reference, request)
+            if reply is None:
+                return doubted  # every try is on record, the last one too
             self._count(reply)
             value = self._validated(reply.text)
+            wrong = value if isinstance(value, _Invalid) else None
             if not isinstance(value, _Invalid):
-                self._tried(str(reference), reply.latency_seconds)
-                self._remember(reference, reply)
-                return value
-            self._tried(str(reference), reply.latency_seconds, value)
-            if left:
+                doubts = question.doubts(value) if left else []
+                if not doubts:
+                    self._tried(str(reference), reply.latency_seconds)
+                    self._remember(reference, reply)
+                    return value
+                doubted = value
+                wrong = _Invalid(code=DOUBTED, errors=doubts, fields={})
+            self._tried(str(reference), reply.latency_seconds, wrong)
+            if left and wrong is not None:
                 self.corrections += 1
-                correction = (reply.text[:LONGEST_ECHO], self._sent_back(value.errors))
+                correction = (reply.text[:LONGEST_ECHO], self._sent_back(wrong.errors))
                 request = self._request(correction=correction)
-        return None
+        return doubted
 
     def provenance(self, model: str, *, degraded: bool = False) -> Provenance:
         """The record so far."""
@@ -289,7 +334,7 @@ class _Asking(Generic[T]):
             role=self.question.role,
             system=prompt.system,
             user=prompt.user,
-            schema=self.question.schema.model_json_schema(),
+            schema=_json_schema(self.question.schema),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,
             prompt_hash=prompt.hash,
@@ -316,6 +361,59 @@ class _Asking(Generic[T]):
     def _sent_back(self, errors: list[str]) -> str:
         listed = "\n".join(f"- {error}" for error in errors)
         return text("nodes.ask.correction", self.question.prompt.language, errors=listed)
+
+    def _said(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
+        """What a model says: as it stands in the journal, or by asking; None where no try was answered."""
+        journal = self.journal
+        if journal is not None:
+            if (known := journal.next_call(request, reference)) is not None:
+                return self._played(journal, known)
+            if (budget := journal.refusal(request)) is not None:
+                self.refused = True
+                attempt = Attempt(model=str(reference), outcome="error", code=budget, detail=budget)
+                self.attempts.append(attempt)
+                return None
+        before = len(self.attempts)
+        try:
+            reply = providers.call(
+                reference,
+                request,
+                journal.bounded(self.settings, request) if journal else self.settings,
+                self._failed(reference),
+                tries=journal.tries_left() if journal else None,
+            )
+        except ProviderError:
+            reply = None
+        self._put_down(reference, request, before, reply)
+        return reply
+
+    def _played(self, journal: Journal, known: Mapping[str, Any]) -> providers.Reply | None:
+        journal.took()
+        self.attempts += [Attempt.model_validate(failure) for failure in known["failures"]]
+        if known["answer"] is None:
+            return None
+        return providers.Reply(
+            text=known["answer"],
+            thinking=known["thinking"],
+            prompt_tokens=known["prompt_tokens"],
+            answer_tokens=known["answer_tokens"],
+            latency_seconds=known["latency_seconds"],
+        )
+
+    def _put_down(
+        self,
+        reference: providers.Reference,
+        request: providers.Request,
+        before: int,
+        reply: providers.Reply | None,
+        *,
+        cached: bool = False,
+    ) -> None:
+        """A call, or a failure of the cache, into the journal; `before` counts the attempts before it."""
+        if self.journal is not None:
+            failures = [attempt.model_dump(mode="json") for attempt in self.attempts[before:]]
+            self.journal.write(reference, request, failures, reply, cached=cached)
+            self.journal.took()
 
     def _failed(self, reference: providers.Reference) -> Callable[[ProviderError, float], None]:
         def record(error: ProviderError, seconds: float) -> None:
@@ -354,19 +452,45 @@ class _Asking(Generic[T]):
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
 
     def _recalled(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
+        """What the cache holds; in the journal a look-up that found something, or failed, is a call too."""
+        journal = self.journal
+        if journal is not None and (known := journal.next_call(request, reference)) is not None:
+            return self._played(journal, known) if known["cached"] else None
+        if self.question.fresh:
+            return None
+        before = len(self.attempts)
         try:
-            return providers.recall(reference, request, self.settings)
+            kept = providers.recall(reference, request, self.settings)
         except CacheError as error:
             # The cache only saves time: a broken one is put on record, and the model is asked.
             self._failed(reference)(error, 0.0)
-            return None
+            kept = None
+        if kept is not None or len(self.attempts) > before:
+            self._put_down(reference, request, before, kept, cached=True)
+        return kept
 
     def _remember(self, reference: providers.Reference, reply: providers.Reply) -> None:
+        journal = self.journal
+        if journal is not None and (known := journal.next_call(self._request(), reference)) is not None:
+            self._played(journal, known)
+            return
+        before = len(self.attempts)
         try:
             providers.remember(reference, self._request(), reply, self.settings)
         except CacheError as error:
             # An answer that may have cost minutes is not thrown away because it cannot be kept.
             self._failed(reference)(error, 0.0)
+            self._put_down(reference, self._request(), before, None, cached=True)
+
+
+@cache
+def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """Made once: it takes milliseconds, and every call shows it."""
+    return schema.model_json_schema()
+
+
+def _since(before: int | None, after: int | None) -> int | None:
+    return None if after is None else after - (before or 0)
 
 
 def _schema_error(item: Mapping[str, Any]) -> str:

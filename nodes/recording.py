@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 
 from nodes.context import Context
+from reports.event_log import WAITING
 from reports.record import RunRecord
+
+FINISHED = "finished"
+"""Kind of a run's last event."""
+
+
+def _thread() -> str | None:
+    """The graph's thread; None where the graph keeps no checkpoints."""
+    thread = get_config().get("configurable", {}).get("thread_id")
+    return None if thread is None else str(thread)
+
+
+def begin(context: Context, run: str, about: Mapping[str, Any]) -> None:
+    """Begin a run's record.
+
+    Args:
+        context: the run's settings.
+        run: its name.
+        about: `graph`, and the graph's `input`.
+
+    Raises:
+        ReportError: `run_exists`, when the name is another run's.
+    """
+    data = str(about["input"]["data"])
+    # Whoever looks later may stand in another folder.
+    source = str(Path(data).absolute()) if Path(data).is_file() else data
+    RunRecord(context.home_path, run).start(
+        {**about, "source": source, "context": context.model_dump(mode="json")}, _thread()
+    )
 
 
 def record(
@@ -21,14 +51,23 @@ def record(
     iteration: int = 0,
     cites: Sequence[str] = (),
     data: Mapping[str, Any] | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> str:
     """Append an event to the run's record and send it down the graph's custom stream.
 
+    The first event takes the run's lock, whoever runs the graph (the command, a notebook or the LangGraph
+    server); it is free again when the run has ended or waits for a person, and when its process has died.
+
     Returns:
         The event's id, for later events to cite.
+
+    Raises:
+        ReportError: `run_busy`, when somebody else is at work on the run.
     """
-    event = RunRecord(context.home_path, run).append(
-        event_id, kind, node, iteration=iteration, cites=cites, data=data
-    )
+    log = RunRecord(context.home_path, run)
+    log.hold(_thread() or run)
+    event = log.append(event_id, kind, node, iteration=iteration, cites=cites, data=data, counts=counts)
     get_stream_writer()(event)
+    if kind in (WAITING, FINISHED):
+        log.release()
     return event_id

@@ -50,6 +50,18 @@ def placeholders(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
+def system_text(name: str, language: Language) -> str:
+    """The system part of a role's prompt as it stands, for a prompt that builds on it.
+
+    Raises:
+        PromptError: no such prompt, or its system part has placeholders.
+    """
+    system, _ = _parts(name, language)
+    if wanted := placeholders(system):
+        raise PromptError("missing_value", prompt=name, language=language, values=sorted(wanted))
+    return system.format()
+
+
 def render(name: str, language: Language, **values: str) -> Prompt:
     """Fill the prompt of a role.
 

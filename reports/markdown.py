@@ -129,6 +129,13 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
         for trial in entry["trials"]:
             outcome = words(f"optimization.outcome.{trial['outcome']}")
             score = words.number(trial["score"])
+            if trial["p_value"] is not None:
+                outcome = words(
+                    "report.luck",
+                    outcome=outcome,
+                    p=words.number(trial["p_value"], 3),
+                    allowed=words.number(trial["allowed"], 3),
+                )
             reason = f" — {trial['verdict_reason']}" if trial["outcome"] == "rejected" else ""
             lines.append(f"- {trial['sentence']} ({outcome}, {score}){reason}")
         if not entry["trials"]:
@@ -139,6 +146,19 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
     failures = failure_lines(result)
     if failures:
         lines += ["", words("report.failures"), "", *(f"- `{failure}`" for failure in failures)]
+    if result["unfounded"]:
+        lines += ["", f"## {words('report.heading.unfounded')}", ""]
+        lines += [
+            "- "
+            + words(
+                "report.unfounded",
+                role=words(f"report.role.{one['role']}"),
+                iteration=one["iteration"],
+                numbers=", ".join(one["numbers"]),
+                claim=one["claim"],
+            )
+            for one in result["unfounded"]
+        ]
     lines += [
         "",
         f"## {words('report.heading.audit')}",

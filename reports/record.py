@@ -2,27 +2,39 @@
 
 Every view (terminal, page, report, audit) is drawn from it. An event's id is deterministic, so that a resumed
 run, which repeats the node that was interrupted, writes none twice.
+
+Beside it stand `run.json` (what was asked, with which code), `result.json` and, in the folder of a replay,
+`answers.jsonl`: events of the run that is replayed, which take the place of models, people and the clock.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from backtest.files import write_text_atomically
 from reports.errors import ReportError
+from reports.event_log import EventLog
+from reports.versions import versions
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 # Times, latencies and ids differ between two identical runs: they stand under these keys, not compared.
-TIMED_KEYS = frozenset({"run", "time", "latency_seconds", "seconds", "started", "finished"})
+TIMED_KEYS = frozenset(
+    {"run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds"}
+)
+
+ANSWERS = "answers.jsonl"
+
+_held: dict[Path, tuple[FileLock, str]] = {}
+_guard = threading.Lock()
 
 
 def runs_folder(home: Path) -> Path:
@@ -52,21 +64,36 @@ class RunRecord:
     def __init__(self, home: Path, run: str) -> None:
         self.run = run
         self.folder = run_folder(home, run)
-        self.events_path = self.folder / "events.jsonl"
+        self.log = EventLog(self.folder / "events.jsonl")
+        self.answers = EventLog(self.folder / ANSWERS)
 
     def exists(self) -> bool:
         """Whether the run was ever started."""
         return (self.folder / "run.json").is_file()
 
-    def start(self, about: Mapping[str, Any]) -> None:
-        """Write `run.json`, what a resume needs to know, unless the run already has one.
+    def start(self, about: Mapping[str, Any], thread: str | None = None) -> None:
+        """Write `run.json`, what a resume or a replay needs to know; a resumed thread finds its own there.
+
+        Args:
+            about: graph, input, context.
+            thread: of the graph's checkpoints; None where it keeps none, and so can never be resumed.
 
         Raises:
+            ReportError: `run_exists`, when another thread has this name.
             OSError: the folder cannot be written.
         """
-        if not self.exists():
-            stamped = {"run": self.run, "started": datetime.now(UTC).isoformat(timespec="seconds"), **about}
-            write_text_atomically(self.folder / "run.json", canonical_json(stamped))
+        if self.exists():
+            if thread is None or self.about().get("thread", self.run) != thread:
+                raise ReportError("run_exists", run=self.run)
+            return
+        stamped = {
+            "run": self.run,
+            "thread": thread,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            **about,
+        }
+        write_text_atomically(self.folder / "run.json", canonical_json(stamped))
 
     def about(self) -> dict[str, Any]:
         """What `start` wrote.
@@ -103,10 +130,9 @@ class RunRecord:
         iteration: int = 0,
         cites: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
         """Append one event, once: an id that stands in the log already is not written again.
-
-        A half line, left by a killed process, is cut off first.
 
         Args:
             event_id: deterministic, unique in the run, for example `i02.strategist.proposal.1`.
@@ -115,49 +141,63 @@ class RunRecord:
             iteration: 0 before the first one.
             cites: ids of the events this one follows from.
             data: plain JSON without NaN.
+            counts: what the event cost, added up over the run (`model_calls`, `tokens`).
 
         Returns:
-            The event, with its time.
+            The event as it stands in the log.
         """
-        event = {
-            "id": event_id,
-            "kind": kind,
-            "node": node,
-            "iteration": iteration,
-            "cites": list(cites),
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "data": dict(data or {}),
-        }
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / ".events.lock"), open(self.events_path, "a+b") as stream:
-            stream.seek(0)
-            written = stream.read()
-            whole = written.rfind(b"\n") + 1
-            if whole < len(written):
-                stream.truncate(whole)
-            mark = (
-                json.dumps({"id": event_id}, ensure_ascii=False, separators=(",", ":"))[:-1].encode() + b","
-            )
-            if not any(part.startswith(mark) for part in written[:whole].splitlines()):
-                stream.seek(0, os.SEEK_END)
-                stream.write(line)
-        return event
+        return self.log.append(
+            {
+                "id": event_id,
+                "kind": kind,
+                "node": node,
+                "iteration": iteration,
+                "cites": list(cites),
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "data": dict(data or {}),
+                **({"counts": dict(counts)} if counts else {}),
+            }
+        )
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Every whole event, in the order written; none before the run has begun."""
-        if not self.events_path.is_file():
-            return
-        for number, line in enumerate(self.events_path.read_bytes().splitlines(keepends=True), start=1):
-            if not line.endswith(b"\n"):
+        return self.log.events()
+
+    @property
+    def events_path(self) -> Path:
+        """The log's file."""
+        return self.log.path
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this folder repeats another run from its answers."""
+        return self.answers.path.is_file()
+
+    def hold(self, holder: str) -> None:
+        """Keep the run for one graph thread until `release`; the lock of a dead process is free at once.
+
+        Raises:
+            ReportError: `run_busy`: another process, or another thread of the graph here, is at work on it.
+        """
+        with _guard:
+            if self.folder in _held:
+                if _held[self.folder][1] != holder:
+                    raise ReportError("run_busy", run=self.run)
                 return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # A graph's nodes run in different threads: the lock is the process's.
+            lock = FileLock(self.folder / ".run.lock", timeout=0, thread_local=False)
             try:
-                event: dict[str, Any] = json.loads(line)
-            except ValueError as error:
-                raise ReportError(
-                    "unreadable_record", path=f"{self.events_path}:{number}", reason=str(error)
-                ) from None
-            yield event
+                lock.acquire()
+            except Timeout:
+                raise ReportError("run_busy", run=self.run) from None
+            _held[self.folder] = (lock, holder)
+
+    def release(self) -> None:
+        """Let others have the run."""
+        with _guard:
+            if held := _held.pop(self.folder, None):
+                held[0].release()
 
 
 def comparable(value: Any) -> Any:

@@ -1,22 +1,16 @@
 """The `threadx` command as a person uses it: exit codes, one clear line, whole files or none."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from reports.record import RunRecord
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import optimize
 from threadx.command import main
-from threadx.runner import make_context, make_input, resume_optimization, start_optimization
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
@@ -247,51 +241,6 @@ def test_columns_and_times_of_many_layouts_are_read_alike(tmp_path, threadx):
 
 
 # --- interrupted and resumed --------------------------------------------------------------------
-
-KILLED = """
-import os, signal, sys
-from threadx.runner import make_context, make_input, start_optimization
-home, data, run, fatal = sys.argv[1:]
-def watch(event):
-    if event["id"] == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-rules = dict(analyst="rules", strategist="rules", validator="rules")
-start_optimization(make_input(data=data, run=run), make_context(home=home, max_iterations=3, **rules), watch)
-"""
-
-
-@pytest.mark.parametrize(
-    "fatal",
-    [
-        "i00.baseline",
-        "i01.analyst",
-        "i01.backtest.2",
-        "i02.select",
-        "i02.debate.2.turn",
-        "i03.converge",
-        "judge",
-    ],
-)
-def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(tmp_path, prices, fatal):
-    whole = start_optimization(
-        make_input(data=str(prices), run="whole"),
-        make_context(home=str(tmp_path / "a"), max_iterations=3, **ALL_RULES),
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "b"), str(prices), "killed", fatal],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-        capture_output=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    record = RunRecord(tmp_path / "b", "killed")
-    assert not (record.folder / "result.json").exists()
-    resumed = resume_optimization("killed", tmp_path / "b")
-    assert {**resumed.details, "run": None} == {**whole.details, "run": None}
-    ids = [event["id"] for event in record.events()]
-    assert len(ids) == len(set(ids))
-    assert sorted(ids) == sorted(event["id"] for event in RunRecord(tmp_path / "a", "whole").events())
 
 
 def test_a_finished_run_gives_its_result_again(tmp_path, prices, threadx):

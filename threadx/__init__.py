@@ -1,7 +1,9 @@
 """ThreadX: language-model agent graphs over an exact backtest engine.
 
-`optimize` and `summarize` run the two graphs; `OptimizationOrchestrator` is the same cycle with its roles as
-objects. Everything else is reached through its own package (`backtest`, `graphs`, `market`, ...).
+`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, and
+`export_strategy_evolution` tells why its strategy became what it is; `OptimizationOrchestrator` is the same
+cycle with its roles as objects. Everything else is reached through its own package (`backtest`, `graphs`,
+`market`, ...).
 
 Names are imported when they are first used: `threadx --help` need not wait for the graphs.
 """
@@ -10,29 +12,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from threadx.api import optimize, summarize
+    from threadx.api import export_strategy_evolution, optimize, replay, review, summarize
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
-    from threadx.results import AppliedChange, OptimizationResult, SummaryResult
+    from threadx.replaying import Replay
+    from threadx.results import AppliedChange, OptimizationResult, ReviewResult, SummaryResult, Waiting
 
 __all__ = [
     "Analyst",
     "AppliedChange",
     "OptimizationOrchestrator",
     "OptimizationResult",
+    "Replay",
+    "ReviewResult",
     "Strategist",
     "SummaryResult",
     "ThreadxError",
     "Validator",
+    "Waiting",
+    "export_strategy_evolution",
     "optimize",
+    "replay",
+    "review",
     "summarize",
 ]
 
 _HOMES = {
-    "threadx.api": ("optimize", "summarize"),
+    "threadx.api": ("export_strategy_evolution", "optimize", "replay", "review", "summarize"),
     "threadx.errors": ("ThreadxError",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
-    "threadx.results": ("AppliedChange", "OptimizationResult", "SummaryResult"),
+    "threadx.replaying": ("Replay",),
+    "threadx.results": ("AppliedChange", "OptimizationResult", "ReviewResult", "SummaryResult", "Waiting"),
 }
 
 

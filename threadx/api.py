@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from backtest import GapPolicy, StrategySpec, validate_prices
 from backtest.prices import check_volume
-from graphs.ensemble import graph as ensemble
 from market.datasets import infer_timeframe, register
-from nodes.context import EnsembleContext
-from nodes.ensemble.state import EnsembleInput
 from nodes.optimization.load import DATASET_PREFIX
-from threadx.errors import from_validation
-from threadx.results import OptimizationResult, SummaryResult
-from threadx.runner import Watcher, make_context, make_input, nobody_watches, start_optimization, writable
-from threadx.traces import bounded_traces
+from reports.evolution import strategy_evolution
+from reports.record import RunRecord
+from threadx.replaying import Replay, replay_run
+from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
+from threadx.runner import (
+    Outcome,
+    Watcher,
+    ended,
+    make_context,
+    make_input,
+    nobody_watches,
+    resume_run,
+    start_run,
+    writable,
+)
+from threadx.summaries import make_ensemble_context, run_summary
 
 UNNAMED = "UNNAMED"
+
+
+Decider = Callable[[Waiting], Mapping[str, Any]]
+"""A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
 
 
 def optimize(
@@ -34,6 +46,7 @@ def optimize(
     gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
+    decide: Decider | None = None,
     **settings: Any,
 ) -> OptimizationResult:
     """Optimise a strategy on prices.
@@ -47,11 +60,77 @@ def optimize(
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         run: a name for the run.
         watch: called with every event of the run as it happens.
+        decide: with `approve=True`, asked for a word on the proposals of each iteration.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...).
 
     Raises:
-        BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields.
+        BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields;
+            `run_waits` where the run waits for a person and `decide` is None.
     """
+    outcome = begin(
+        "optimization",
+        data,
+        strategy,
+        params,
+        symbol=symbol,
+        timeframe=timeframe,
+        gaps=gaps,
+        run=run,
+        watch=watch,
+        **settings,
+    )
+    home = outcome.folder.parents[1]
+    while isinstance(outcome, Waiting) and decide is not None:
+        outcome = resume_run(outcome.run, home, watch, decide(outcome))
+    return ended(outcome)
+
+
+def review(
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec = "ma_crossover",
+    params: Mapping[str, float | None] | None = None,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
+    run: str | None = None,
+    watch: Watcher = nobody_watches,
+    **settings: Any,
+) -> ReviewResult:
+    """Read a backtest, have three changes proposed and debated, and test none of them.
+
+    Arguments and errors are those of `optimize`.
+    """
+    outcome = begin(
+        "review",
+        data,
+        strategy,
+        params,
+        symbol=symbol,
+        timeframe=timeframe,
+        gaps=gaps,
+        run=run,
+        watch=watch,
+        **settings,
+    )
+    assert isinstance(outcome, ReviewResult), "a review has nobody to wait for"
+    return outcome
+
+
+def begin(
+    graph: str,
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec,
+    params: Mapping[str, float | None] | None,
+    *,
+    symbol: str | None,
+    timeframe: str | None,
+    gaps: GapPolicy,
+    run: str | None,
+    watch: Watcher,
+    **settings: Any,
+) -> Outcome:
+    """Start a run of `optimization` or `review`, to its end or until it waits; arguments as `optimize`."""
     context = make_context(**settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
@@ -79,7 +158,37 @@ def optimize(
         gaps=gaps,
         run=run,
     )
-    return start_optimization(given, context, watch)
+    return start_run(given, context, watch, graph)
+
+
+def _home(home: str | Path | None) -> Path:
+    return make_context(home=None if home is None else str(home)).home_path
+
+
+def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_watches) -> Replay:
+    """Repeat a finished run from its record, without models or network; see `threadx.replaying`.
+
+    Args:
+        run: its name.
+        home: the data folder; THREADX_HOME or `data` if left out.
+        watch: called with every event as it happens again.
+    """
+    return replay_run(run, _home(home), watch)
+
+
+def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:
+    """Why the strategy of a run became what it is, as data; see `reports.evolution.strategy_evolution`.
+
+    Args:
+        run: its name; it need not be finished.
+        home: the data folder; THREADX_HOME or `data` if left out.
+
+    Raises:
+        ReportError: `unknown_run` or `unreadable_record`.
+    """
+    record = RunRecord(_home(home), run)
+    about = record.about()
+    return {"run": run, "graph": about["graph"], **strategy_evolution(record.events())}
 
 
 def _nobody_waits(node: str) -> None:
@@ -102,31 +211,7 @@ def summarize(
         **settings: fields of `nodes.context.EnsembleContext`.
 
     Raises:
+        EnsembleError: another run is at work in this data folder, or the summary cannot be written.
         MarketError, ProviderError, ThreadxError: bad input.
     """
-    try:
-        context = EnsembleContext(**{name: value for name, value in settings.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
-    writable(context.home_path)
-    try:
-        given = EnsembleInput(as_of=as_of, data=data)
-    except ValidationError as error:
-        raise from_validation(error) from None
-    bounded_traces()
-    state: dict[str, Any] = {}
-    parts: Iterator[Any] = ensemble.stream(given, context=context, stream_mode=["updates", "values"])
-    for mode, part in parts:
-        if mode == "values":
-            state = part
-        else:
-            for node in part:
-                watch(node)
-    path = state.get("summary_path")
-    return SummaryResult(
-        status=state["status"],
-        degraded=state["degraded"],
-        summary=state.get("summary"),
-        path=Path(path) if path else None,
-        failure=state.get("failure"),
-    )
+    return run_summary(make_ensemble_context(**settings), as_of=as_of, data=data, watch=watch)

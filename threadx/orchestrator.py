@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtest import GapPolicy
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
-from threadx.api import optimize
+from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
 from threadx.runner import Watcher, nobody_watches
@@ -98,6 +98,7 @@ class OptimizationOrchestrator:
         timeframe: str | None = None,
         gaps: GapPolicy = "accept",
         watch: Watcher = nobody_watches,
+        decide: Decider | None = None,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
         return optimize(
@@ -108,6 +109,7 @@ class OptimizationOrchestrator:
             timeframe=timeframe,
             gaps=gaps,
             watch=watch,
+            decide=decide,
             analyst=chain(self.analyst.model),
             strategist=chain(self.strategist.model),
             validator=chain(self.validator.model) if self.validator else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,72 @@ class OptimizationResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReviewResult:
+    """The outcome of a review: nothing was tested, nothing was changed.
+
+    Attributes:
+        run: name of the run; its files lie in `folder`.
+        status: `finished`, or `failed` where no model answered.
+        degraded: whether `rules` stood in for a model that did not answer.
+        score: 0–10, of the strategy on development data.
+        metrics: of the strategy on development data, by name; None where undefined.
+        analysis: strengths, weaknesses and hypotheses; None where the analyst abstained.
+        proposals: what might be changed, each with the reason, the effect expected and the verdict.
+        folder: `<home>/runs/<run>`.
+        details: the whole result, as written to result.json.
+    """
+
+    run: str
+    status: str
+    degraded: bool
+    score: float
+    metrics: dict[str, Any]
+    analysis: dict[str, Any] | None
+    proposals: tuple[dict[str, Any], ...]
+    folder: Path
+    details: dict[str, Any]
+
+    @classmethod
+    def from_details(cls, details: dict[str, Any], folder: Path) -> ReviewResult:
+        """Read a result as result.json holds it."""
+        return cls(
+            run=details["run"]["id"],
+            status=details["status"],
+            degraded=details["degraded"],
+            score=details["development"]["score"],
+            metrics=details["development"]["metrics"],
+            analysis=details["analysis"],
+            proposals=tuple(details["proposals"]),
+            folder=folder,
+            details=details,
+        )
+
+    def to_json(self) -> str:
+        """The whole result as JSON text."""
+        return json.dumps(self.details, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A run that waits for a person's word on its proposals.
+
+    Attributes:
+        run: name of the run.
+        folder: `<home>/runs/<run>`.
+        question: `iteration`, `proposals` (number, sentence, reason, expected_effect, change, verdict).
+    """
+
+    run: str
+    folder: Path
+    question: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The question as JSON text."""
+        told = {"run": self.run, "status": "waiting", **self.question}
+        return json.dumps(told, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SummaryResult:
     """The outcome of an ensemble run.
 
@@ -103,3 +170,15 @@ class SummaryResult:
     summary: dict[str, Any] | None
     path: Path | None
     failure: str | None = None
+
+    @classmethod
+    def from_details(cls, details: Mapping[str, Any]) -> SummaryResult:
+        """Read a result as the graph or a run's result.json holds it."""
+        path = details.get("summary_path")
+        return cls(
+            status=details["status"],
+            degraded=details["degraded"],
+            summary=details.get("summary"),
+            path=Path(path) if path else None,
+            failure=details.get("failure"),
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,31 @@ from typing import Any
 from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import StateGraph
+from langgraph.store.sqlite import SqliteStore
+from langgraph.types import Command
 from pydantic import ValidationError
 
-from graphs.optimization import builder
+from backtest import StrategySpec
+from graphs.optimization import builder as optimization
+from graphs.review import builder as review
 from nodes.context import OptimizationContext
+from nodes.optimization.approval import read_approval
+from nodes.optimization.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
-from nodes.optimization.state import OptimizationInput
+from nodes.optimization.state import OptimizationInput, ReviewInput
+from nodes.recording import FINISHED
 from reports.errors import ReportError
 from reports.record import RunRecord
 from threadx.errors import ThreadxError, from_validation
-from threadx.results import OptimizationResult
+from threadx.noticing import Notice, notices
+from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.traces import bounded_traces
+
+BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
+INPUTS: dict[str, type[OptimizationInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
+
+Outcome = OptimizationResult | ReviewResult | Waiting
 
 Watcher = Callable[[dict[str, Any]], None]
 
@@ -70,43 +84,60 @@ def _checkpoints(home: Path) -> Iterator[SqliteSaver]:
     connection = sqlite3.connect(home / "checkpoints.sqlite", check_same_thread=False, timeout=30)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
+        # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
+        connection.execute("PRAGMA synchronous=NORMAL")
         yield SqliteSaver(connection)
     finally:
         connection.close()
 
 
 @contextmanager
-def _held(record: RunRecord) -> Iterator[None]:
-    """One process works on a run at a time; the lock of a dead one is free at once."""
-    record.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(record.folder / ".run.lock", timeout=0)
+def _memory(home: Path) -> Iterator[SqliteStore]:
+    """What finished runs taught, for later ones."""
+    connection = sqlite3.connect(
+        home / "memory.sqlite", check_same_thread=False, timeout=30, isolation_level=None
+    )
     try:
-        lock.acquire()
-    except Timeout:
-        raise ReportError("run_busy", run=record.run) from None
+        connection.execute("PRAGMA journal_mode=WAL")
+        store = SqliteStore(connection)
+        store.setup()
+        yield store
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _held(record: RunRecord, thread: str) -> Iterator[None]:
+    """One process works on a run at a time; the lock of a dead one is free at once."""
+    record.hold(thread)
     try:
         yield
     finally:
-        lock.release()
+        record.release()
 
 
 def nobody_watches(event: dict[str, Any]) -> None:
     """Nobody watches."""
 
 
-def start_optimization(
-    given: OptimizationInput, context: OptimizationContext, watch: Watcher = nobody_watches
-) -> OptimizationResult:
-    """Run the optimisation cycle to its end.
+def start_run(
+    given: OptimizationInput,
+    context: OptimizationContext,
+    watch: Watcher = nobody_watches,
+    graph: str = "optimization",
+) -> Outcome:
+    """Run a graph to its end, or until it waits for a person.
 
     Args:
-        given: what to optimise.
+        given: what to optimise or to review.
         context: settings.
         watch: called with every event as it happens.
+        graph: `optimization` or `review`.
 
     Raises:
         BacktestError, MarketError, ProviderError: bad input; nothing of the run is left behind.
         ThreadxError: the data folder cannot be written.
+        ReportError: the name is taken.
     """
     writable(context.home_path)
     named = given.model_copy(update={"run": given.run or new_run_name()})
@@ -114,11 +145,26 @@ def start_optimization(
     if record.exists():
         raise ReportError("run_exists", run=record.run)
     try:
-        with _held(record):
-            return _run(record, named, context, watch)
+        with _held(record, record.run):
+            return _run(record, graph, record.run, named, context, watch, fresh=True)
     finally:
         if not record.exists():
             _forget(record)
+
+
+def ended(outcome: Outcome) -> OptimizationResult:
+    """The result of an optimisation that has come to its end.
+
+    Raises:
+        ThreadxError: `run_waits`, or `not_an_optimization` for a review.
+    """
+    match outcome:
+        case OptimizationResult():
+            return outcome
+        case Waiting(run=run):
+            raise ThreadxError("run_waits", run=run)
+        case ReviewResult(run=run):
+            raise ThreadxError("not_an_optimization", run=run)
 
 
 def _forget(record: RunRecord) -> None:
@@ -128,47 +174,116 @@ def _forget(record: RunRecord) -> None:
         record.folder.rmdir()
 
 
-def resume_optimization(run: str, home: Path, watch: Watcher = nobody_watches) -> OptimizationResult:
-    """Take up a run where it was interrupted; a finished one gives its result again.
+def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
+    """The result of a finished run.
 
     Raises:
-        ReportError: `unknown_run`, `run_busy` or `unreadable_record`.
+        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
+    """
+    about, details = record.about(), record.result()
+    if about["graph"] == "review":
+        return ReviewResult.from_details(details, record.folder)
+    return OptimizationResult.from_details(details, record.folder)
+
+
+def resume_run(
+    run: str, home: Path, watch: Watcher = nobody_watches, word: Mapping[str, Any] | None = None
+) -> Outcome:
+    """Take up a run where it was interrupted or where it waits; a finished one gives its result again.
+
+    A run of the LangGraph server, whose checkpoints are the server's own, is gone through again from its
+    start: models and people are not asked again, what they said stands in its record.
+
+    Args:
+        run: its name.
+        home: the data folder.
+        watch: called with every event as it happens.
+        word: what a person says to the proposals that wait (`nodes.optimization.approval.Approval`).
+
+    Raises:
+        ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs` or `unreadable_record`.
+        ThreadxError: `bad_word`, or `nothing_waits` for a word that nobody waits for.
     """
     record = RunRecord(home, run)
     about = record.about()
+    thread = about.get("thread", run)
+    if thread is None:
+        raise ReportError("not_resumable", run=run)
     context = OptimizationContext.model_validate({**about["context"], "home": str(home)})
-    with _held(record):
+    given = INPUTS[about["graph"]].model_validate(about["input"])
+    with _held(record, thread):
         # The last event follows the result: a kill between the two leaves the last node to be done again.
-        if any(event["kind"] == "finished" for event in record.events()):
-            return OptimizationResult.from_details(record.result(), record.folder)
-        return _run(record, OptimizationInput.model_validate(about["input"]), context, watch)
+        if any(event["kind"] == FINISHED for event in record.events()):
+            if word is not None:
+                raise ThreadxError("nothing_waits", run=run)
+            return read_result(record)
+        for notice in notices(record, home):
+            _tell(record, notice, watch)
+        return _run(record, about["graph"], thread, given, context, watch, word=word)
+
+
+def _tell(record: RunRecord, notice: Notice, watch: Watcher) -> None:
+    """Put on record that a run goes on with something else than it began with."""
+    watch(
+        record.append(
+            f"noticed.{notice.code}.{notice.name}.{notice.now}", "noticed", "resume", data=notice.as_data()
+        )
+    )
 
 
 def _run(
-    record: RunRecord, given: OptimizationInput, context: OptimizationContext, watch: Watcher
-) -> OptimizationResult:
+    record: RunRecord,
+    graph_name: str,
+    thread: str,
+    given: OptimizationInput,
+    context: OptimizationContext,
+    watch: Watcher,
+    *,
+    fresh: bool = False,
+    word: Mapping[str, Any] | None = None,
+) -> Outcome:
     config: RunnableConfig = {
-        "configurable": {"thread_id": record.run},
-        "run_name": "optimization",
-        "tags": ["threadx", "optimization"],
+        "configurable": {"thread_id": thread},
+        "run_name": graph_name,
+        "tags": ["threadx", graph_name],
         "metadata": {"run": record.run, "strategy": given.strategy, "symbol": given.symbol or given.data},
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
     bounded_traces()
-    with _checkpoints(context.home_path) as saver:
-        graph = builder.compile(checkpointer=saver, name="optimization")
+    with _checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
+        saver.setup()
+        if fresh:
+            saver.delete_thread(thread)  # of a run of the same name whose folder is gone
+        graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)
+        snapshot = graph.get_state(config)
         # A checkpoint means that the run was interrupted: None goes on from it, an input would begin anew.
-        begun = bool(graph.get_state(config).values)
-        # Each step is on disk before the next begins: after a kill nothing is lost but the step at work.
+        begin: Any = None if snapshot.values else given
+        if word is not None:
+            if not snapshot.interrupts:
+                raise ThreadxError("nothing_waits", run=record.run)
+            _check_word(word, snapshot.values, context)
+            begin = Command(resume=dict(word))
+        # What a step did is on record before it ends; its checkpoint may follow while the next one works.
         parts: Iterator[Any] = graph.stream(
-            None if begun else given,
-            config,
-            context=context,
-            stream_mode="custom",
-            subgraphs=True,
-            durability="sync",
+            begin, config, context=context, stream_mode="custom", subgraphs=True, durability="async"
         )
         for _, event in parts:
             watch(event)
-        details: dict[str, Any] = graph.get_state(config).values["result"]
-    return OptimizationResult.from_details(details, record.folder)
+        if waiting := graph.get_state(config).interrupts:
+            return Waiting(run=record.run, folder=record.folder, question=waiting[0].value)
+        saver.delete_thread(thread)  # what was needed to take it up again
+    return read_result(record)
+
+
+def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: OptimizationContext) -> None:
+    """Refuse a word that does not fit before anything is changed.
+
+    Raises:
+        ThreadxError: `bad_word`, with every problem.
+    """
+    evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
+    spec = StrategySpec.model_validate(evidence["spec"])
+    tried = set(evidence["tried"])
+    _, problems = read_approval(word, state["proposals"], spec, tried, context.language, evidence["grid"])
+    if problems:
+        raise ThreadxError("bad_word", problems="; ".join(problems))

@@ -5,19 +5,22 @@ Progress goes to standard error: a spinner with the role at work on a terminal, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.status import Status
 from rich.table import Table
 
 from prompts import Words
 from reports.markdown import brain_lines, failure_lines, figures_table
-from threadx.results import OptimizationResult, SummaryResult
+from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
+from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
 
 
@@ -72,6 +75,18 @@ class Terminal:
                 yield done
         else:
             yield done
+
+    def line(self, told: str) -> None:
+        """One line of words on standard output."""
+        self.out.print(escape(told), highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def counter(self, line: str, total: int) -> Iterator[Callable[[str], None]]:
+        """A function that tells of each of many pieces done: a bar on a terminal, nothing in a pipe."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=self.err, disable=not self.err.is_terminal) as bar:
+            task = bar.add_task(escape(line), total=total)
+            yield lambda told: bar.update(task, advance=1, description=escape(told))
 
     @contextmanager
     def progress(self) -> Iterator[Watcher]:
@@ -139,6 +154,73 @@ class Terminal:
                 self.out.print(f"  {escape(failure)}", highlight=False, style="dim")
         self.out.print(f"\n{escape(words('command.written', folder=str(result.folder)))}", soft_wrap=True)
 
+    def review_result(self, result: ReviewResult) -> None:
+        """The backtest, what was said of it, and what might be changed."""
+        words, details = self.words, result.details
+        dataset = details["dataset"]
+        self.out.print()
+        self.table(
+            words("report.review.title", symbol=dataset["symbol"], timeframe=dataset["timeframe"]),
+            [words("report.table.metric"), words("report.table.value")],
+            review_figures(details, words),
+            caption=details["strategy"]["description"],
+        )
+        if result.degraded:
+            self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
+        sections = {
+            "analysis": analysis_lines(details, words),
+            "proposals": proposal_lines(details, words),
+            "debate": debate_lines(details, words),
+        }
+        for name, told in sections.items():
+            if told:
+                self.out.print(f"\n[bold]{escape(words(f'report.review.heading_{name}'))}[/bold]")
+                for line in told:
+                    self.out.print(f"• {escape(line)}", highlight=False)
+        self.out.print(f"\n{escape(words('report.review.nothing_tested'))}")
+        self.out.print(escape(words("command.written", folder=str(result.folder))), soft_wrap=True)
+
+    def waiting(self, waiting: Waiting) -> None:
+        """The proposals that wait for a person, and how to decide."""
+        words, question = self.words, waiting.question
+        rows = []
+        for proposal in question["proposals"]:
+            verdict = proposal["verdict"]
+            key = verdict["decision"] if verdict else "none"
+            told = words(f"command.waiting.{key}", reason=verdict["reason"] if verdict else "")
+            rows.append(
+                [
+                    str(proposal["number"]),
+                    proposal["sentence"],
+                    proposal["reason"],
+                    proposal["expected_effect"],
+                    told,
+                ]
+            )
+        columns = ("number", "change", "reason", "effect", "verdict")
+        self.table(
+            words("command.waiting.title", iteration=question["iteration"]),
+            [words(f"command.waiting.{name}") for name in columns],
+            rows,
+            words_columns=range(len(columns)),
+        )
+        for problem in question.get("problems", []):
+            self.out.print(escape(problem), style="yellow")
+        self.out.print(escape(words("command.waiting.next", run=waiting.run)), soft_wrap=True)
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Plain lines; one that begins with `##` is a heading."""
+        for line in lines:
+            told = escape(line.removeprefix("## "))
+            self.out.print(
+                f"[bold]{told}[/bold]" if line.startswith("## ") else told, highlight=False, soft_wrap=True
+            )
+
+    def notice(self, notice: Mapping[str, Any]) -> None:
+        """Something is not what it was when the run began."""
+        line = self.words(f"command.noticed.{notice['code']}", **notice)
+        self.err.print(escape(line), highlight=False, soft_wrap=True, style="yellow")
+
     def summary(self, result: SummaryResult) -> None:
         """The ensemble's summary in plain words."""
         words, told = self.words, result.summary or {}
@@ -153,7 +235,7 @@ class Terminal:
             words_columns=(0, 1),
         )
         if result.degraded:
-            self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
+            self.out.print(Panel(escape(words("ensemble.face.degraded")), style="yellow"))
         for name in ("key_drivers", "recommendations", "tensions", "limits"):
             if told.get(name):
                 self.out.print(f"[bold]{escape(words(f'ensemble.face.{name}'))}[/bold]")
@@ -263,5 +345,14 @@ class Progress:
                 return words("command.progress.stop", reason=words(f"optimization.stop.{data['reason']}"))
             case "holdout":
                 return words("command.progress.holdout")
+            case "approved":
+                numbers = {name: ", ".join(map(str, data[name])) or "–" for name in ("accepted", "declined")}
+                return words("command.progress.approved", iteration=iteration, **numbers)
+            case "waiting":
+                return words("command.progress.waiting", iteration=iteration)
+            case "budget":
+                return words("command.progress.budget", reason=words(f"optimization.stop.{data['budget']}"))
+            case "noticed":
+                return words(f"command.noticed.{data['code']}", **data)
             case _:
                 return None

@@ -32,10 +32,13 @@ def clock(moment: str) -> str:
 
 
 def _answerer(data: Mapping[str, Any], words: Words) -> str:
-    """Who answered, and whether it stands in for a model."""
+    """Who answered, whether it stands in for a model, and which of its figures no evidence bears out."""
     provenance = data["provenance"]
     key = "web.answered_degraded" if provenance["degraded"] else "web.answered"
-    return words(key, model=provenance["model"])
+    by = words(key, model=provenance["model"])
+    claims = (data.get("answer") or data).get("unfounded", [])
+    doubtful = [number for claim in claims for number in claim["numbers"]]
+    return words("web.event.unfounded", by=by, numbers=", ".join(doubtful)) if doubtful else by
 
 
 def _analysis(data: Mapping[str, Any], words: Words) -> str:
@@ -99,8 +102,13 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
     """
     data, node = event["data"], event["node"]
     match event["kind"]:
-        case "role_called" | "debate_turn":
+        case "role_called" | "debate_turn" | "call":
             return None
+        case "evidence":
+            return Line(words("web.event.evidence", count=words.number(len(data["items"]))), "", "list_alt")
+        case "lessons":
+            count = len(data["lessons"])
+            return Line(words("web.event.lessons", count=words.number(count)), "", "school")
         case "started" if "dataset" in data:
             dataset = data["dataset"]
             body = words(
@@ -115,6 +123,19 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
             return Line(words("web.event.baseline", score=score), "", "flag")
         case "answer" if node in ("analyst", "strategist", "validator"):
             return _answer(event, words)
+        case "answer" if node == "single":
+            score = words.number(data["answer"]["quality_score"], 1)
+            return Line(words("web.event.analysis", score=score), _analysis(data, words), "insights")
+        case "waiting":
+            return Line(words("web.event.waiting"), "", "pan_tool")
+        case "approved":
+            told = {name: ", ".join(map(str, data[name])) or "–" for name in ("accepted", "declined")}
+            return Line(words("web.event.approved", **told), "", "how_to_reg")
+        case "budget":
+            reason = words(f"optimization.stop.{data['budget']}")
+            return Line(words("web.event.budget", reason=reason), "", "timer_off", "end")
+        case "noticed":
+            return Line(words(f"command.noticed.{data['code']}", **data), "", "change_circle", "bad")
         case "abstention":
             role = words(f"report.role.{node}")
             return Line(words("web.event.abstention", role=role), "", "block", "bad")
@@ -139,7 +160,7 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
             return Line(words(key, reason=reason), "", "flag_circle" if data["stop"] else "loop", tone)
         case "holdout":
             return _holdout(data, words)
-        case "finished" if node == "report":
+        case "finished" if node in ("report", "review"):
             good = data["status"] == "finished"
             title = words(f"web.event.report_{data['status']}")
             return Line(title, "", "task_alt" if good else "error", "end" if good else "bad")

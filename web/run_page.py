@@ -179,6 +179,9 @@ class RunBoard:
         words = self.words
         for scroll in (self._debate_scroll, self._timeline_scroll):
             scroll.classes(remove="tx-live")
+        if outcome.result.get("graph") == "review":
+            self._report_of(outcome)
+            return
         head, rows = figures_table(outcome.result, words)
         with self._verdict, card(words("web.section.verdict")):
             table = Table(head, numbers=range(1, len(head)))
@@ -187,6 +190,11 @@ class RunBoard:
             Text("p", words("report.holdout_note"), "tx-soft")
             with ui.element("p"):
                 Text("code", outcome.result["champion"]["description"])
+        self._report_of(outcome)
+
+    def _report_of(self, outcome: Outcome) -> None:
+        """The whole report, folded; all that a review has to close with."""
+        words = self.words
         if outcome.report:
             with self._report, ui.expansion(words("web.section.report"), icon="description"):
                 ui.markdown(outcome.report).classes("tx-report")

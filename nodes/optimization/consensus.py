@@ -21,9 +21,10 @@ def consensus(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict
     """Stop only where most of all the voices say so: a tie or a silence goes on with the search."""
     context = OptimizationContext.of(runtime.context)
     iteration, turns = state["iteration"], state["turns"]
-    spoken = last_stances(turns, len(voices(context)))
+    n_voices = len(voices(context))
+    spoken = last_stances(turns, n_voices)
     stops = [turn["voice"] for turn in spoken if turn["stance"] == "stop"]
-    decision = "stop" if 2 * len(stops) > len(voices(context)) else "continue"
+    decision = "stop" if 2 * len(stops) > n_voices else "continue"
     dissent = [turn["voice"] for turn in spoken if turn["stance"] != decision]
     debate = {"iteration": iteration, "decision": decision, "turns": turns, "dissent": dissent}
     record(
@@ -34,6 +35,12 @@ def consensus(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict
         "consensus",
         iteration=iteration,
         cites=[f"i{iteration:02d}.debate.{number}.turn" for number in range(1, len(turns) + 1)],
-        data={"decision": decision, "dissent": dissent},
+        data={
+            "decision": decision,
+            "dissent": dissent,
+            "silent": [turn["voice"] for turn in turns[-n_voices:] if turn["stance"] is None],
+            "rounds": len(turns) // n_voices,
+            "agreed": len({turn["stance"] for turn in spoken}) == 1,
+        },
     )
     return {"debate": debate}

@@ -8,23 +8,30 @@ from langgraph.runtime import Runtime
 
 from backtest.score import relative_gain
 from nodes.context import OptimizationContext
+from nodes.journal import Budget, run_budget
+from nodes.optimization.history import backtests_done
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 
-Reason = Literal["target_score", "no_gain", "max_iterations", "debate", "going_on"]
+Reason = Literal["target_score", "no_gain", "max_iterations", "debate", "going_on"] | Budget
 
 
-def stop_reason(scores: list[float], stopped_by_debate: bool, context: OptimizationContext) -> Reason:
+def stop_reason(
+    scores: list[float], stopped_by_debate: bool, budget: Budget | None, context: OptimizationContext
+) -> Reason:
     """Why the cycle stops, or `going_on`.
 
     Args:
         scores: the champion's score before the first iteration and after each one.
         stopped_by_debate: the debate's consensus of this iteration.
+        budget: the limit that is used up, if one is.
         context: thresholds.
     """
     iterations = len(scores) - 1
     if scores[-1] >= context.target_score:
         return "target_score"
+    if budget is not None:
+        return budget
     if (
         iterations >= context.patience
         and relative_gain(scores[-1], scores[-1 - context.patience]) < context.convergence_threshold
@@ -36,13 +43,17 @@ def stop_reason(scores: list[float], stopped_by_debate: bool, context: Optimizat
 
 
 def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Compare the scores of the last iterations with the limits of the run."""
+    """Compare the scores of the last iterations, and what was spent, with the limits of the run."""
     context = OptimizationContext.of(runtime.context)
     iteration = state["iteration"]
     scores = [state["baseline"]["score"], *(entry["score"] for entry in state["history"])]
     debate = state.get("debate")
     stopped = bool(debate and debate["iteration"] == iteration and debate["decision"] == "stop")
-    reason = stop_reason(scores, stopped, context)
+    decided = f"i{iteration:02d}.converge"
+    budget: Budget | None = run_budget(context, state["run_id"], decided, "converge", iteration)
+    if context.max_backtests is not None and backtests_done(state) >= context.max_backtests:
+        budget = budget or "budget_backtests"
+    reason = stop_reason(scores, stopped, budget, context)
     decision = {
         "stop": reason != "going_on",
         "reason": reason,
@@ -52,7 +63,7 @@ def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     record(
         context,
         state["run_id"],
-        f"i{iteration:02d}.converge",
+        decided,
         "decision",
         "converge",
         iteration=iteration,

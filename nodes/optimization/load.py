@@ -37,26 +37,27 @@ def initial_strategy(given: OptimizationInput) -> StrategySpec:
     return StrategySpec.preset(given.strategy, **given.params)
 
 
-def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def prepare(given: OptimizationInput, context: OptimizationContext) -> dict[str, Any]:
     """Read and split the prices, build the strategy, name the run.
 
-    Bad input is raised as the room's own error: there is nothing to go on with.
+    Returns:
+        What the state begins with.
+
+    Raises:
+        BacktestError, MarketError, ProviderError: bad input; there is nothing to go on with.
     """
-    context = OptimizationContext.of(runtime.context)
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
-    spec = initial_strategy(state)
-    if state.data.startswith(DATASET_PREFIX):
-        dataset = find_dataset(state.data.removeprefix(DATASET_PREFIX), context.home_path)
+    spec = initial_strategy(given)
+    if given.data.startswith(DATASET_PREFIX):
+        dataset = find_dataset(given.data.removeprefix(DATASET_PREFIX), context.home_path)
     else:
-        frame, source = read_prices(state.data, context.home_path, gaps=state.gaps, timeframe=state.timeframe)
+        frame, source = read_prices(given.data, context.home_path, gaps=given.gaps, timeframe=given.timeframe)
         check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
         dataset = register(
-            frame, symbol=state.symbol or source.symbol, timeframe=source.timeframe, home=context.home_path
+            frame, symbol=given.symbol or source.symbol, timeframe=source.timeframe, home=context.home_path
         )
-    if dataset.holdout_rows == 0:
-        raise MarketError("no_holdout", symbol=dataset.symbol, boundary=dataset.boundary)
-    request = state.model_copy(update={"run": state.run or new_run_name()})
+    request = given.model_copy(update={"run": given.run or new_run_name()})
     return {
         "run_id": request.run,
         "request": request.model_dump(mode="json"),
@@ -64,3 +65,15 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
         "initial": spec.model_dump(mode="json"),
         "history": [],
     }
+
+
+def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Begin an optimisation: it needs a holdout, for its end.
+
+    Bad input is raised as the room's own error.
+    """
+    begun = prepare(state, OptimizationContext.of(runtime.context))
+    dataset = begun["dataset"]
+    if dataset["holdout_rows"] == 0:
+        raise MarketError("no_holdout", symbol=dataset["symbol"], boundary=dataset["boundary"])
+    return {**begun, "graph": "optimization"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,43 +11,21 @@ from langgraph.runtime import Runtime
 from backtest import StrategySpec
 from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
+from nodes.optimization.answering import brains, proposer_answered, unfounded_answers
 from nodes.optimization.evidence import reigning
+from nodes.optimization.history import backtests_done, whole_history
+from nodes.optimization.lessons import remember
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Words
 from reports.markdown import optimization_report
 from reports.record import RunRecord, canonical_json
 
-ROLES = ("analyst", "strategist", "validator")
 
-
-def brains(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Which model did each role: answers by model, how many were degraded, how often the role abstained."""
-    told: dict[str, dict[str, Any]] = {}
-    for event in events:
-        if event["node"] not in ROLES or "provenance" not in event["data"]:
-            continue
-        brain = told.setdefault(
-            event["node"], {"calls": 0, "answers": {}, "degraded": 0, "abstentions": 0, "failures": {}}
-        )
-        provenance = event["data"]["provenance"]
-        brain["calls"] += 1
-        if provenance["model"]:
-            brain["answers"][provenance["model"]] = brain["answers"].get(provenance["model"], 0) + 1
-        else:
-            brain["abstentions"] += 1
-        brain["degraded"] += bool(provenance["degraded"])
-        for attempt in provenance["attempts"]:
-            if attempt["outcome"] != "answered":
-                key = f"{attempt['model']}: {attempt['code']}"
-                brain["failures"][key] = brain["failures"].get(key, 0) + 1
-    return {role: told[role] for role in ROLES if role in told}
-
-
-def applied_changes(state: OptimizationState) -> list[dict[str, Any]]:
+def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every change that was kept, in order, with its reason and the score before and after."""
     changes = []
-    for entry in state["history"]:
+    for entry in history:
         for trial in entry["trials"]:
             if trial["outcome"] == "adopted":
                 changes.append(
@@ -68,9 +47,8 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     context = OptimizationContext.of(runtime.context)
     log = RunRecord(context.home_path, state["run_id"])
     champion, judgement = reigning(state), state["judgement"]
-    told = brains(list(log.events()))
-    # Without one answer from its strategist the cycle has tested nothing: a failure, not a result.
-    answered = "strategist" in told and told["strategist"]["abstentions"] < told["strategist"]["calls"]
+    told = brains(log.events())
+    history = whole_history(log)
     spec = StrategySpec.model_validate(champion["spec"])
     settings = context.model_dump(mode="json", exclude={"home", "ollama_base_url", "openai_base_url"})
     result: dict[str, Any] = {
@@ -79,7 +57,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
             "started": log.about()["started"],
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
-        "status": "finished" if answered else "failed",
+        "status": "finished" if proposer_answered(told) else "failed",
         "degraded": any(brain["degraded"] for brain in told.values()),
         "stop_reason": state["decision"]["reason"],
         "iterations": state["iteration"],
@@ -87,7 +65,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "initial_score": state["baseline"]["score"],
         "metrics": champion["figures"]["metrics"],
         "holdout_metrics": judgement["champion"]["metrics"],
-        "applied_changes": applied_changes(state),
+        "applied_changes": applied_changes(history),
         "champion": {
             "strategy": champion["spec"],
             "description": spec.describe(),
@@ -101,11 +79,22 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
             "development": state["baseline"],
             "holdout": judgement["initial"],
         },
-        "trials": len(state.get("variants", {})) + 1,
-        "history": state["history"],
+        "verdict": judgement["verdict"],
+        "overfitting": judgement["overfitting"],
+        "stress": judgement["stress"],
+        "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]},
+        "walk_forward": {
+            **champion["figures"]["walk_forward"],
+            "cross_validation": judgement["cross_validation"],
+        },
+        "trials": backtests_done(state),
+        "history": history,
         "brains": told,
+        "unfounded": unfounded_answers(log.events()),
+        "lessons": remember(runtime.store, state, history),
         "dataset": state["dataset"],
         "settings": settings,
+        "spent": dict(sorted(log.log.counted().items())),
     }
     write_text_atomically(log.folder / "report.md", optimization_report(result, Words(context.language)))
     write_text_atomically(log.folder / "result.json", canonical_json(result))
@@ -119,4 +108,5 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         cites=["judge"],
         data={"status": result["status"], "champion": spec.hash, "degraded": result["degraded"]},
     )
-    return {"result": result}
+    # Every trial of every iteration stands in the file; a checkpoint need not hold it too.
+    return {"result": {name: value for name, value in result.items() if name != "history"}}

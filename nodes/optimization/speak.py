@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
-from nodes.optimization import rules
+from nodes.journal import Journal
+from nodes.optimization import debate_rules
+from nodes.optimization.claims import doubts, unfounded_claims
 from nodes.optimization.evidence import (
+    figure,
     figure_lines,
     gather_evidence,
     history_lines,
+    known_numbers,
+    proposal_lines,
+    quoted,
     strategy_lines,
     turn_lines,
 )
-from nodes.optimization.schemas import Turn
 from nodes.optimization.state import DebateState
+from nodes.optimization.turns import MOST_CITED, Turn
 from nodes.recording import record
 from prompts import render, text
 
@@ -25,6 +32,13 @@ from prompts import render, text
 def voices(context: OptimizationContext) -> tuple[str, ...]:
     """Who debates: three voices, or two with the validator off."""
     return ("analyst", "strategist", "validator") if context.use_validator else ("analyst", "strategist")
+
+
+def _cited(evidence: Mapping[str, Any], iteration: int) -> list[str]:
+    """What the rules argue from: the score, and the iteration's trials."""
+    scored = figure(evidence, "score")
+    trials = [name for name in evidence["ids"] if name.startswith(f"I{iteration}.")]
+    return [*([scored["id"]] if scored else []), *trials][:MOST_CITED] or evidence["ids"][:1]
 
 
 def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -36,6 +50,27 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
     said = f"i{iteration:02d}.debate.{len(turns) + 1}"
     record(context, state["run_id"], said, "role_called", voice, iteration=iteration, data={"debate": True})
     evidence = gather_evidence(state, iteration)
+    known = evidence["ids"]
+    reviewing = state.get("graph") == "review"
+    tried = history_lines(evidence, context.language)
+    if reviewing:
+        tried = proposal_lines(state["proposals"]) or text("optimization.evidence.nothing", context.language)
+
+    parts = {
+        "strategy": strategy_lines(evidence, context.language),
+        "figures": figure_lines(evidence, context.language),
+        "tried": tried,
+        "turns": turn_lines(turns, context.language),
+    }
+    shown = known_numbers(*parts.values(), evidence["dataset"]["timeframe"])
+
+    def check(answer: Turn) -> list[str]:
+        cited = {name for claim in answer.claims for name in claim.evidence}
+        if unknown := sorted(cited - set(known)):
+            wrong, right = ", ".join(unknown), ", ".join(known)
+            return [text("optimization.refusal.evidence", context.language, wrong=wrong, known=right)]
+        return []
+
     answer = ask(
         Question(
             role=voice,
@@ -43,33 +78,49 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
                 "optimization/speak",
                 context.language,
                 voice=text(f"optimization.voice.{voice}", context.language),
-                symbol=evidence["dataset"]["symbol"],
-                timeframe=evidence["dataset"]["timeframe"],
-                strategy=strategy_lines(evidence, context.language),
-                figures=figure_lines(evidence["champion"], context.language),
-                history=history_lines(evidence, context.language),
-                turns=turn_lines(turns, context.language),
+                question=text(
+                    f"optimization.debate.{'review' if reviewing else 'question'}", context.language
+                ),
+                symbol=quoted(evidence["dataset"]["symbol"]),
+                timeframe=quoted(evidence["dataset"]["timeframe"]),
+                **parts,
             ),
             schema=Turn,
             evidence={
                 **evidence,
                 "voice": voice,
                 "turns": turns,
+                "cited": _cited(evidence, iteration),
                 "target_score": context.target_score,
-                "patience": context.patience,
                 "language": context.language,
             },
-            policy=rules.speak,
+            policy=debate_rules.speak,
+            check=check,
+            doubts=lambda answer: doubts((c.statement for c in answer.claims), shown, context.language),
         ),
         chain={"analyst": context.analyst, "strategist": context.strategist, "validator": context.validator}[
             voice
         ],
         context=context,
+        journal=Journal(context, state["run_id"], said, voice, iteration),
     )
     if isinstance(answer, Abstention):
-        turn = {"voice": voice, "stance": None, "statement": None, "confidence": None}
+        turn: dict[str, Any] = {
+            "voice": voice,
+            "stance": None,
+            "statement": None,
+            "confidence": None,
+            "claims": [],
+        }
     else:
-        turn = {"voice": voice, **answer.value.model_dump(mode="json")}
+        told = answer.value.model_dump(mode="json")
+        said_so = [claim["statement"] for claim in told["claims"]]
+        turn = {
+            "voice": voice,
+            **told,
+            "statement": " ".join(said_so),
+            "unfounded": unfounded_claims(said_so, shown, context.language),
+        }
     record(
         context,
         state["run_id"],
@@ -77,7 +128,18 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         "debate_turn",
         voice,
         iteration=iteration,
-        cites=[said, f"i{iteration:02d}.select"],
-        data={**turn, "provenance": answer.provenance.model_dump(mode="json")},
+        cites=[said, *_follows(state, iteration)],
+        data={
+            **turn,
+            "round": len(turns) // len(order) + 1,
+            "provenance": answer.provenance.model_dump(mode="json"),
+        },
     )
     return {"turns": [*turns, turn]}
+
+
+def _follows(state: DebateState, iteration: int) -> list[str]:
+    """What the debate is about: the selection, or in a review the proposals."""
+    if state.get("graph") != "review":
+        return [f"i{iteration:02d}.select"]
+    return [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in state["proposals"]]

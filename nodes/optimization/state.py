@@ -72,30 +72,43 @@ class OptimizationInput(BaseModel):
     ] = None
 
 
-def merge(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Reducer of `variants`: parallel branches each add their own key."""
-    return {**known, **new}
+class ReviewInput(OptimizationInput):
+    """Which backtest to review, on which prices."""
+
+
+def latest(known: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Reducer of `variants`: parallel branches each add their own; those of earlier iterations go.
+
+    What the others came to stands in `history`, and in full in the run's record.
+    """
+    newest = max((variant["iteration"] for variant in new.values()), default=0)
+    return {key: variant for key, variant in known.items() if variant["iteration"] >= newest} | new
 
 
 class OptimizationState(TypedDict, total=False):
     """One writer a key, named beside it."""
 
     run_id: str  # load
+    graph: str  # load: `optimization`, or load_review: `review`
     request: dict[str, Any]  # load: OptimizationInput as JSON, with the run's name: what a resume starts from
     dataset: dict[str, Any]  # load: market.datasets.Dataset as JSON
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
     baseline: dict[str, Any]  # baseline: figures of the initial strategy
-    iteration: int  # analyst
-    analysis: dict[str, Any] | None  # analyst: Analysis as JSON, None when it abstained
-    proposals: list[dict[str, Any]]  # strategist: usable proposals, see `nodes.optimization.strategist`
-    verdicts: list[dict[str, Any]] | None  # validator: Verdict as JSON, None when it abstained
-    variants: Annotated[dict[str, dict[str, Any]], merge]  # backtest_variant: by hash, of all iterations
-    champion: dict[str, Any]  # select: {"spec", "figures", "iteration"}
-    history: list[dict[str, Any]]  # select: one entry an iteration
-    debate: dict[str, Any]  # debate: {"iteration", "decision", "turns", "dissent"}
+    dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids
+    lessons: list[dict[str, Any]]  # baseline: what finished runs on this market taught
+    iteration: int  # analyst, or single in its place
+    analysis: dict[str, Any] | None  # analyst, or single: Analysis as JSON, None when it abstained
+    proposals: list[dict[str, Any]]  # strategist, or single: usable ones; approve: as a person left them
+    verdicts: list[dict[str, Any]] | None  # validator, or single: Verdict as JSON, None when it abstained
+    confidence: float | None  # validator, or single: 0 to 10, its trust in the iteration's evidence
+    approval: dict[str, Any]  # approve: {"iteration", "accepted": numbers}
+    variants: Annotated[dict[str, dict[str, Any]], latest]  # backtest_variant: by hash, of this iteration
+    champion: dict[str, Any]  # select: {"spec", "grid" it is searched in, "figures", "iteration"}
+    history: list[dict[str, Any]]  # select: one entry an iteration, older ones in short
+    debate: dict[str, Any]  # debate, or single: {"iteration", "decision", "turns", "dissent"}
     decision: dict[str, Any]  # converge: {"stop", "reason", "gain", "score"}
     judgement: dict[str, Any]  # judge: figures on the holdout
-    result: dict[str, Any]  # report: the result as written to result.json
+    result: dict[str, Any]  # report or review: as written to result.json, without `history`
 
 
 class VariantTask(TypedDict):
@@ -105,17 +118,23 @@ class VariantTask(TypedDict):
     iteration: int
     dataset: dict[str, Any]
     proposal: dict[str, Any]
+    champion: dict[str, Any]
+    allowance: int | None  # strategies this branch may test; None without a limit
 
 
 class DebateState(TypedDict, total=False):
     """The debate's own state; the keys it shares with the cycle are read, `debate` is written."""
 
     run_id: str
+    graph: str
     iteration: int
+    proposals: list[dict[str, Any]]
     dataset: dict[str, Any]
     initial: dict[str, Any]
     baseline: dict[str, Any]
     champion: dict[str, Any]
+    dossier: dict[str, Any]
+    lessons: list[dict[str, Any]]
     history: list[dict[str, Any]]
     turns: list[dict[str, Any]]  # speak
     debate: dict[str, Any]  # consensus

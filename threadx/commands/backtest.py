@@ -70,7 +70,7 @@ def command(words: Words) -> click.Command:
         spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         folder = writable(context.home_path)
         prices, dataset, source = options.registered_prices(
-            data, symbol, timeframe, gaps, folder, whole=whole
+            data, symbol, timeframe, gaps, folder, reader=f"backtest {spec.hash}" if whole else None
         )
         result = run_backtest(
             prices,

@@ -21,6 +21,7 @@ from prompts import Language, Words
 from reports.pictures import write_picture
 from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
+from threadx.orchestrator import chain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -131,6 +132,53 @@ def take_costs(given: dict[str, Any]) -> dict[str, float | None]:
     return {name: given.pop(name) for name in COST_NAMES}
 
 
+def roles(words: Words) -> Callable[[Function], Function]:
+    """Decorator: who answers, and which of the roles take part."""
+
+    def decorate(function: Function) -> Function:
+        chains = [
+            click.option(
+                f"--{role}",
+                metavar="MODEL[,MODEL…]",
+                help=words("command.option.models", role=words(f"report.role.{role}")),
+            )
+            for role in ("validator", "strategist", "analyst")
+        ]
+        for option in (
+            click.option("--cache-hours", type=float, help=words("command.option.cache_hours")),
+            click.option("--max-seconds", type=float, help=words("command.option.max_seconds")),
+            click.option("--max-tokens", type=int, help=words("command.option.max_tokens")),
+            click.option("--max-model-calls", type=int, help=words("command.option.max_model_calls")),
+            click.option("--debate-rounds", type=int, help=words("command.option.debate_rounds")),
+            click.option("--no-debate", is_flag=True, help=words("command.option.no_debate")),
+            click.option("--no-validator", is_flag=True, help=words("command.option.no_validator")),
+            *chains,
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the context from what `roles` took; what was not given is left out or None.
+
+    Raises:
+        ThreadxError: `no_model`.
+    """
+    settings = dict(given)
+    for role in ("analyst", "strategist", "validator"):
+        named = settings.pop(role)
+        if named is not None:
+            parts = tuple(part.strip() for part in named.split(",") if part.strip())
+            if not parts:
+                raise ThreadxError("no_model", role=role)
+            settings[role] = chain(parts[0]) if len(parts) == 1 else parts
+    settings["use_validator"] = False if settings.pop("no_validator") else None
+    settings["use_debate"] = False if settings.pop("no_debate") else None
+    return settings
+
+
 def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
     """`("fast_period=5", "stop_loss_pct=none")` as a mapping.
 
@@ -184,7 +232,7 @@ def chosen_strategy(
 
 
 def registered_prices(
-    data: str, symbol: str | None, timeframe: str | None, gaps: GapPolicy, folder: Path, *, whole: bool
+    data: str, symbol: str | None, timeframe: str | None, gaps: GapPolicy, folder: Path, *, reader: str | None
 ) -> tuple[pd.DataFrame, Dataset, PriceSource]:
     """Prices read, checked and registered: their development part, or every row where the holdout is opened.
 
@@ -194,15 +242,16 @@ def registered_prices(
         timeframe: of a bar, refused where the prices contradict it.
         gaps: what to do where bars are missing.
         folder: the data folder.
-        whole: open the holdout too; the opening is logged.
+        reader: opens the holdout too; the opening is logged under this name. None: development rows only.
 
     Raises:
         MarketError, BacktestError: the data cannot be used.
     """
     frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe)
     dataset = register(frame, symbol=symbol or source.symbol, timeframe=source.timeframe, home=folder)
-    rows = open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)
-    return rows, dataset, source
+    if reader is None:
+        return load_development(dataset, folder), dataset, source
+    return open_holdout(dataset, folder, reader=reader)[0], dataset, source
 
 
 def gap_note(source: PriceSource, words: Words) -> str | None:

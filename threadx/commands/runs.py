@@ -1,24 +1,84 @@
-"""`threadx runs`: what was run, and taking up what was interrupted."""
+"""`threadx runs`: what was run, why it came out so, taking up what was interrupted, and repeating it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nodes.context import Context
+from nodes.ensemble.trail import RUN_PREFIX
 from prompts import Words
 from reports.errors import ReportError
+from reports.event_log import WAITING
+from reports.evolution import strategy_evolution
+from reports.explanation import explanation
 from reports.record import RunRecord, canonical_json, runs_folder
 from threadx.commands import options
 from threadx.commands.local import LocalGroup
-from threadx.results import OptimizationResult
-from threadx.runner import make_context, resume_optimization
+from threadx.commands.outcome import show_outcome
+from threadx.errors import ThreadxError
+from threadx.replaying import replay_run
+from threadx.results import SummaryResult
+from threadx.runner import make_context, read_result, resume_run
 from threadx.terminal import Terminal
 
 
 def _home(home: str | None) -> Path:
     return (Context() if home is None else Context(home=home)).home_path
+
+
+def _numbers(given: str | None) -> list[int] | str:
+    """`1,3` as numbers, `all` as it is, nothing as none.
+
+    Raises:
+        ThreadxError: `bad_numbers`.
+    """
+    if given is None:
+        return []
+    if given.strip() == "all":
+        return "all"
+    try:
+        return [int(part) for part in given.split(",")]
+    except ValueError:
+        raise ThreadxError("bad_numbers", given=given) from None
+
+
+def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str, Any] | None:
+    """What the person says, or None for nothing.
+
+    Raises:
+        ThreadxError: `bad_numbers`, `no_edit_file`, `bad_edit_file`.
+    """
+    if accept is None and reject is None and edit is None:
+        return None
+    word: dict[str, Any] = {"accept": _numbers(accept), "reject": _numbers(reject)}
+    if edit is not None:
+        path = Path(edit)
+        if not path.is_file():
+            raise ThreadxError("no_edit_file", path=edit)
+        try:
+            given = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ThreadxError("bad_edit_file", path=edit, reason=str(error)) from None
+        # A whole word may stand in the file, or only the changes.
+        word = {**word, **given} if isinstance(given, dict) else {**word, "edit": given}
+    return word
+
+
+def _status(record: RunRecord, words: Words) -> list[str]:
+    """Status and score of a run as words."""
+    try:
+        result = record.result()
+    except ReportError as error:
+        if error.code != "no_result":
+            raise
+        events = list(record.events())
+        status = "waiting" if events and events[-1]["kind"] == WAITING else "open"
+        return [words(f"command.run_status.{status}"), "–"]
+    return [words(f"command.run_status.{result['status']}"), words.number(result["final_score"])]
 
 
 def command(words: Words) -> click.Group:
@@ -31,16 +91,11 @@ def command(words: Words) -> click.Group:
         folder = _home(home)
         rows = []
         for path in sorted(runs_folder(folder).glob("*/run.json"), reverse=True):
+            if path.parent.name.startswith(RUN_PREFIX):
+                continue  # `threadx ensemble history` lists those
             record = RunRecord(folder, path.parent.name)
             about = record.about()
-            try:
-                result = record.result()
-                told = [words(f"command.run_status.{result['status']}"), words.number(result["final_score"])]
-            except ReportError as error:
-                if error.code != "no_result":
-                    raise
-                told = [words("command.run_status.open"), "–"]
-            rows.append([record.run, about["started"], about["input"]["data"], *told])
+            rows.append([record.run, about["started"], about["input"]["data"], *_status(record, words)])
         Terminal(words).table(
             words("command.runs_title"),
             [words(f"command.runs_column.{name}") for name in ("run", "started", "data", "status", "score")],
@@ -50,28 +105,70 @@ def command(words: Words) -> click.Group:
 
     @options.local_command("show", words)
     @click.argument("run")
+    @click.option("--explain", is_flag=True, help=words("command.option.explain"))
     @options.json_option(words)
     @options.common(words)
-    def show(run: str, json_path: str | None, home: str | None, language: str, debug: bool) -> None:
+    def show(
+        run: str, explain: bool, json_path: str | None, home: str | None, language: str, debug: bool
+    ) -> None:
         record = RunRecord(_home(home), run)
-        record.about()
-        result = record.result()
-        if json_path != "-":
-            Terminal(words).optimization_result(OptimizationResult.from_details(result, record.folder))
-        options.write_json(canonical_json(result), json_path)
+        about = record.about()
+        terminal = Terminal(words)
+        if about.get("graph") == "ensemble":
+            result = record.result()
+            if json_path != "-":
+                terminal.summary(SummaryResult.from_details(result))
+            options.write_json(canonical_json(result), json_path)
+        elif explain:
+            evolution = strategy_evolution(record.events())
+            if json_path != "-":
+                terminal.lines(explanation(evolution, words))
+            told = {"run": run, "graph": about["graph"], **evolution}
+            options.write_json(canonical_json(told), json_path)
+        else:
+            show_outcome(terminal, read_result(record), json_path)
 
     @options.local_command("resume", words)
     @click.argument("run")
+    @click.option("--accept", metavar="N[,N…]", help=words("command.option.accept"))
+    @click.option("--reject", metavar="N[,N…]", help=words("command.option.reject"))
+    @click.option("--edit", metavar="FILE", help=words("command.option.edit"))
     @options.json_option(words)
     @options.common(words)
-    def resume(run: str, json_path: str | None, home: str | None, language: str, debug: bool) -> int:
+    def resume(
+        run: str,
+        accept: str | None,
+        reject: str | None,
+        edit: str | None,
+        json_path: str | None,
+        home: str | None,
+        language: str,
+        debug: bool,
+    ) -> int:
+        word = _word(accept, reject, edit)
         terminal = Terminal(words)
         with terminal.progress() as watch:
-            result = resume_optimization(run, make_context(home=home).home_path, watch)
+            outcome = resume_run(run, make_context(home=home).home_path, watch, word)
+        return show_outcome(terminal, outcome, json_path)
+
+    @options.local_command("replay", words)
+    @click.argument("run")
+    @options.json_option(words)
+    @options.common(words)
+    def replay(run: str, json_path: str | None, home: str | None, language: str, debug: bool) -> int:
+        terminal = Terminal(words)
+        with terminal.progress() as watch:
+            repeated = replay_run(run, make_context(home=home).home_path, watch)
+        for notice in repeated.notices:
+            terminal.notice(notice.as_data())
         if json_path != "-":
-            terminal.optimization_result(result)
-        options.write_json(result.to_json(), json_path)
-        return 0 if result.status == "finished" else 1
+            if repeated.same:
+                terminal.lines([words("command.replay.same", run=run)])
+            else:
+                places = ", ".join(repeated.differences)
+                terminal.lines([words("command.replay.different", run=run, differences=places)])
+        options.write_json(canonical_json(repeated.result), json_path)
+        return 0 if repeated.same else 1
 
     @options.local_command("report", words)
     @click.argument("run")
@@ -84,6 +181,6 @@ def command(words: Words) -> click.Group:
             raise ReportError("no_result", run=run)
         click.echo(path.read_text(encoding="utf-8"), nl=False)
 
-    for one in (listing, show, resume, report):
+    for one in (listing, show, resume, replay, report):
         group.add_command(one)
     return group

@@ -208,7 +208,7 @@ def command(words: Words) -> click.Command:
             axes = axes_to_draw(grid, asked)
         folder = writable(context.home_path)
         prices, dataset, source = options.registered_prices(
-            data, symbol, timeframe, gaps, folder, whole=whole
+            data, symbol, timeframe, gaps, folder, reader=f"sweep {spec.hash}" if whole else None
         )
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)

@@ -1,0 +1,96 @@
+"""Node `approve`: before the tests a person accepts, edits or rejects the proposals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from nodes.context import OptimizationContext
+from nodes.optimization.approval import read_approval
+from nodes.optimization.evidence import gather_evidence
+from nodes.optimization.specs import read_spec
+from nodes.optimization.state import OptimizationState
+from nodes.recording import record
+from prompts import text
+from reports.event_log import WAITING
+from reports.record import RunRecord
+
+
+def _question(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:
+    """What the person is shown, in the graph's interrupt and in the record."""
+    verdicts = {verdict["proposal"]: verdict for verdict in state.get("verdicts") or []}
+    return {
+        "run": state["run_id"],
+        "iteration": state["iteration"],
+        "help": text("optimization.approval.help", context.language),
+        "proposals": [
+            {
+                "number": proposal["number"],
+                "sentence": proposal["sentence"],
+                "reason": proposal["reason"],
+                "expected_effect": proposal["expected_effect"],
+                "change": proposal["change"],
+                "verdict": verdicts.get(proposal["number"]),
+            }
+            for proposal in state["proposals"]
+        ],
+    }
+
+
+def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Wait for a person's word; one that does not fit is asked for again with what is wrong.
+
+    A word on record, of a replayed run or of one that was killed just after it, is not asked for again.
+    """
+    context = OptimizationContext.of(runtime.context)
+    iteration = state["iteration"]
+    asked = f"i{iteration:02d}.approve"
+    question = _question(state, context)
+    cites = [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in state["proposals"]]
+    log = RunRecord(context.home_path, state["run_id"])
+    evidence = gather_evidence(state, iteration)
+    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
+    said = log.log.find(f"{asked}.said") or log.answers.find(f"{asked}.said")
+    if not log.log.find(asked):
+        record(
+            context,
+            state["run_id"],
+            asked,
+            WAITING,
+            "approve",
+            iteration=iteration,
+            cites=cites,
+            data=question,
+        )
+    given = said["data"]["given"] if said else interrupt(question)
+    proposals, problems = read_approval(
+        given, state["proposals"], spec, tried, context.language, evidence["grid"]
+    )
+    while problems:
+        given = interrupt({**question, "problems": problems})
+        proposals, problems = read_approval(
+            given, state["proposals"], spec, tried, context.language, evidence["grid"]
+        )
+    accepted = [proposal["number"] for proposal in proposals if not proposal.get("declined")]
+    record(
+        context,
+        state["run_id"],
+        f"{asked}.said",
+        "approved",
+        "approve",
+        iteration=iteration,
+        cites=[asked],
+        data={
+            "given": given,
+            "accepted": accepted,
+            "declined": [proposal["number"] for proposal in proposals if proposal.get("declined")],
+            "edited": [
+                {"number": p["number"], "sentence": p["sentence"], "was": p["proposed"]["sentence"]}
+                for p in proposals
+                if "proposed" in p
+            ],
+        },
+    )
+    return {"proposals": proposals, "approval": {"iteration": iteration, "accepted": accepted}}

@@ -1,0 +1,16 @@
+"""Node `load_review`: prices and strategy of a backtest that is to be read, not changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from nodes.context import OptimizationContext
+from nodes.optimization.load import prepare
+from nodes.optimization.state import ReviewInput
+
+
+def load_review(state: ReviewInput, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Begin a review. A dataset without holdout rows will do: a review never opens them."""
+    return {**prepare(state, OptimizationContext.of(runtime.context)), "graph": "review"}

@@ -1,0 +1,36 @@
+"""What a voice says in the debate: claims that rest on evidence, a stance, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_CITED = 6
+
+EvidenceId = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class Claim(BaseModel):
+    """One argument and what it rests on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    statement: Annotated[str, Field(min_length=1, max_length=300)] = Field(
+        description="One argument in one sentence, from the figures, answering what was said before."
+    )
+    evidence: list[EvidenceId] = Field(
+        min_length=1, max_length=MOST_CITED, description="Ids of the evidence it rests on, as listed."
+    )
+
+
+class Turn(BaseModel):
+    """What one voice says in the debate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    claims: list[Claim] = Field(min_length=1, max_length=3, description="Your arguments, strongest first.")
+    stance: Literal["continue", "stop"] = Field(
+        description="continue the search, or stop with the present champion."
+    )
+    confidence: float = Field(ge=0, le=1, description="How sure you are, 0 to 1.")

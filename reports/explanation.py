@@ -1,0 +1,87 @@
+"""The evolution of a strategy told in words: for each modification why it was made, or was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.markdown import METRIC_ROWS, metric
+from reports.words import WordsLike
+
+_SHOWN = ("sharpe_ratio", "max_drawdown", "profit_factor", "n_trades")
+
+
+def explanation(evolution: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """One paragraph a modification, as lines; the first of each begins with `##`."""
+    lines: list[str] = []
+    for entry in evolution["modifications"]:
+        lines += ["", f"## {_heading(entry, words)}", *(f"- {line}" for line in _reasons(entry, words))]
+    if not evolution["modifications"]:
+        lines.append(words("report.no_change"))
+    if evolution["stop"]:
+        reason = words(f"optimization.stop.{evolution['stop']['reason']}")
+        lines += ["", words("report.explain.stop", reason=reason)]
+    return lines
+
+
+def _heading(entry: Mapping[str, Any], words: WordsLike) -> str:
+    return words(
+        "report.explain.heading",
+        iteration=entry["iteration"],
+        sentence=entry["sentence"],
+        outcome=words(f"optimization.outcome.{entry['outcome']}"),
+    )
+
+
+def _reasons(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
+    lines = [words("report.explain.reason", reason=entry["reason"])]
+    lines += [
+        words("report.explain.hypothesis", statement=hypothesis["statement"])
+        for hypothesis in entry["hypotheses"]
+    ]
+    if proposer := entry["proposed_by"]:
+        key = "proposed_degraded" if proposer["degraded"] else "proposed"
+        role = words(f"report.role.{proposer['role']}")
+        lines.append(words(f"report.explain.{key}", role=role, model=proposer["model"] or "–"))
+    if entry["expected_effect"]:
+        lines.append(words("report.explain.expected", effect=entry["expected_effect"]))
+    for objection in entry["objections"]:
+        by = words(f"report.role.{objection['by']}")
+        lines.append(
+            words(f"report.explain.against_{objection['against']}", by=by, why=objection["why"] or "–")
+        )
+    if not entry["objections"]:
+        lines.append(words("report.explain.nobody"))
+    if entry["before"] and entry["after"]:
+        lines.append(
+            words(
+                "report.explain.figures",
+                before=_figures(entry["before"], words),
+                after=_figures(entry["after"], words),
+            )
+        )
+    decided = entry["decided_by"]
+    if decided["score"] is not None:
+        lines.append(
+            words(
+                f"report.explain.decided_{entry['outcome']}",
+                score=words.number(decided["score"]),
+                champion=words.number(decided["champion_score"]),
+                p=words.short(decided.get("p_value")),
+                allowed=words.short(decided.get("allowed")),
+            )
+        )
+    return lines
+
+
+def _figures(figures: Mapping[str, Any], words: WordsLike) -> str:
+    kinds = dict(METRIC_ROWS)
+    told = [
+        words(
+            "report.explain.figure", name=words("report.metric.score"), value=words.number(figures["score"])
+        )
+    ]
+    for name in _SHOWN:
+        value = metric(words, figures["metrics"], name, kinds[name])
+        told.append(words("report.explain.figure", name=words(f"report.metric.{name}"), value=value))
+    return ", ".join(told)

@@ -1,0 +1,95 @@
+"""The report of a review as Markdown, drawn from its result alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.markdown import METRIC_ROWS, brain_lines, failure_lines, metric, table
+from reports.words import WordsLike
+
+
+def review_figures(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+    """The backtest's figures, a row each."""
+    development = result["development"]
+    rows = [[words("report.metric.score"), words.number(development["score"])]]
+    for name, kind in METRIC_ROWS:
+        rows.append([words(f"report.metric.{name}"), metric(words, development["metrics"], name, kind)])
+    return rows
+
+
+def analysis_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """Strengths, weaknesses and hypotheses of the analyst, or that it abstained."""
+    analysis = result["analysis"]
+    if analysis is None:
+        return [words("report.review.no_analysis")]
+    lines = [words("report.review.quality", score=words.number(analysis["quality_score"], 1))]
+    for name in ("strengths", "weaknesses"):
+        lines += [words(f"report.review.{name}", line=line) for line in analysis[name]]
+    lines += [
+        words("report.review.hypothesis", statement=hypothesis["statement"], test=hypothesis["test"])
+        for hypothesis in analysis["hypotheses"]
+    ]
+    return lines
+
+
+def proposal_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """Each proposal: what, why, what it would be expected to do, and the validator's word."""
+    lines = []
+    for proposal in result["proposals"]:
+        lines.append(
+            words(
+                "report.review.proposal",
+                number=proposal["number"],
+                sentence=proposal["sentence"],
+                reason=proposal["reason"],
+                effect=proposal["expected_effect"],
+            )
+        )
+        if verdict := proposal["verdict"]:
+            lines.append(words(f"report.review.{verdict['decision']}", reason=verdict["reason"]))
+    return lines or [words("report.no_proposal")]
+
+
+def debate_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """Who said what, and the count; nothing where the debate was off."""
+    debate = result["debate"]
+    if debate is None:
+        return []
+    lines = []
+    for turn in debate["turns"]:
+        voice = words(f"report.role.{turn['voice']}")
+        if turn["stance"] is None:
+            lines.append(words("report.review.silent", voice=voice))
+        else:
+            stance = words(f"report.review.stance_{turn['stance']}")
+            lines.append(words("report.review.said", voice=voice, stance=stance, words=turn["statement"]))
+    lines.append(words(f"report.review.decision_{debate['decision']}"))
+    return lines
+
+
+def review_report(result: Mapping[str, Any], words: WordsLike) -> str:
+    """The whole report."""
+    dataset = result["dataset"]
+    lines = [
+        f"# {words('report.review.title', symbol=dataset['symbol'], timeframe=dataset['timeframe'])}",
+        "",
+        words("report.review.nothing_tested"),
+        "",
+        *([f"> {words('report.degraded')}", ""] if result["degraded"] else []),
+        f"`{result['strategy']['description']}`",
+        "",
+        table([words("report.table.metric"), words("report.table.value")], review_figures(result, words)),
+        "",
+    ]
+    sections = {
+        "analysis": analysis_lines(result, words),
+        "proposals": proposal_lines(result, words),
+        "debate": debate_lines(result, words),
+        "brains": [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)],
+        "failed": [f"`{failure}`" for failure in failure_lines(result)],
+    }
+    for name, told in sections.items():
+        if told:
+            lines += [f"## {words(f'report.review.heading_{name}')}", "", *(f"- {line}" for line in told), ""]
+    return "\n".join(lines)

@@ -1,0 +1,136 @@
+"""A run repeated from its record: no model, no network, nobody asked, no file of the data folder changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from backtest.files import write_text_atomically
+from nodes.context import OptimizationContext
+from nodes.journal import BUDGET
+from nodes.optimization.counting import LEDGER
+from nodes.optimization.load import DATASET_PREFIX
+from reports.errors import ReportError
+from reports.record import ANSWERS, RunRecord, canonical_json, comparable
+from threadx.noticing import Notice, notices
+from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
+
+REPEATED = ("call", "approved", "lessons", LEDGER, BUDGET)
+"""Kinds of events that stand for models, people, memory, other runs and the clock."""
+
+MOST_DIFFERENCES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """What came of repeating a run.
+
+    Attributes:
+        run: its name.
+        same: whether result and report are the same byte for byte, times left out, and every event repeats.
+        differences: places in the result or ids of events that differ, some at most.
+        notices: what has changed since the run was made.
+        result: the repeated result.
+    """
+
+    run: str
+    same: bool
+    differences: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    result: dict[str, Any]
+
+
+def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
+    """Repeat a finished run from its record.
+
+    Args:
+        run: its name.
+        home: the data folder.
+        watch: called with every event as it happens again.
+
+    Raises:
+        ReportError: `unknown_run`, `no_result`, `record_differs` or `not_on_record`: today's code would ask
+            something else.
+        MarketError: the registered prices are missing or damaged.
+    """
+    record = RunRecord(home, run)
+    about, told = record.about(), record.result()
+    with TemporaryDirectory(prefix="threadx-replay-") as folder:
+        again = RunRecord(Path(folder), run)
+        _prepare(record, again, home, Path(folder))
+        context = OptimizationContext.model_validate({**about["context"], "home": folder})
+        reference = f"{DATASET_PREFIX}{told['dataset']['development_hash']}"
+        given = INPUTS[about["graph"]].model_validate({**about["input"], "data": reference})
+        graph = BUILDERS[about["graph"]].compile(name=about["graph"])
+        limit = 40 + 10 * context.max_iterations
+        parts: Iterator[Any] = graph.stream(
+            given, {"recursion_limit": limit}, context=context, stream_mode="custom", subgraphs=True
+        )
+        try:
+            for _, event in parts:
+                watch(event)
+        finally:
+            again.release()
+        repeated = again.result()
+        differences = [
+            *_different({**told, "run": None}, {**repeated, "run": None}, "result"),
+            *_different(_events(record), _events(again), "events"),
+        ]
+        if _text(record) != _text(again):
+            differences.append("report.md")
+    return Replay(
+        run=run,
+        same=not differences,
+        differences=tuple(differences[:MOST_DIFFERENCES]),
+        notices=tuple(notices(record, home)),
+        result=repeated,
+    )
+
+
+def _prepare(record: RunRecord, again: RunRecord, home: Path, folder: Path) -> None:
+    """The registered prices of the run, and what was answered in it, in a data folder of their own."""
+    begun = record.log.find("i00.load")
+    if begun is None:
+        raise ReportError("no_result", run=record.run)
+    dataset = begun["data"]["dataset"]
+    prices = folder / "datasets"
+    prices.mkdir()
+    write_text_atomically(prices / f"{dataset['development_hash']}.json", canonical_json(dataset))
+    for name in (dataset["development_hash"], dataset["holdout_hash"]):
+        source = home / "datasets" / f"{name}.parquet"
+        if name and source.is_file():  # where it is not, reading it says so by name
+            shutil.copyfile(source, prices / source.name)
+    kept = [event for event in record.events() if event["kind"] in REPEATED]
+    lines = [json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n" for event in kept]
+    write_text_atomically(again.folder / ANSWERS, "".join(lines))
+
+
+def _events(record: RunRecord) -> dict[str, Any]:
+    """Events by id without what may differ: times, and what only tells of an interruption."""
+    kept = (event for event in record.events() if event["kind"] != "noticed")
+    return {event["id"]: comparable(event) for event in kept}
+
+
+def _text(record: RunRecord) -> str:
+    path = record.folder / "report.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _different(then: Any, now: Any, place: str) -> Iterator[str]:
+    """Places where two JSON values differ."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*then, *now}):
+            if key not in then or key not in now:
+                yield f"{place}.{key}"
+            else:
+                yield from _different(then[key], now[key], f"{place}.{key}")
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for number, (old, new) in enumerate(zip(then, now, strict=True)):
+            yield from _different(old, new, f"{place}.{number}")
+    elif then != now or type(then) is not type(now):
+        yield place
