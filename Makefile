@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 export LANGGRAPH_CLI_NO_ANALYTICS := 1
 export LANGGRAPH_NO_VERSION_CHECK := true
 
-.PHONY: help install notebook optimize summary llm-summary-run dev ui doctor test lint format types lock bench clean
+.PHONY: help install notebook optimize summary llm-summary-run dev ui doctor test lint format types docs lock bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,10 +70,13 @@ format: $(INSTALLED) ## Mend style
 types: $(INSTALLED) ## Check types
 	$(BIN)/mypy
 
+docs: $(INSTALLED) ## Write the tables of docs/language.md from the code
+	$(BIN)/python docs/build_language.py
+
 # The peers live apart: their requirements are not ours.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
 	@touch $@
 
 bench: $(INSTALLED) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run

@@ -8,6 +8,7 @@ run_backtest(df, spec, costs=Costs(fee_bps=10)).metrics.sharpe_ratio
 from backtest.engine import BacktestResult, run_backtest
 from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
 from backtest.executor import run_pieces
+from backtest.gaps import GAP_POLICIES, GapPolicy
 from backtest.language import canonical_expression
 from backtest.presets import PRESETS
 from backtest.prices import periods_per_year, validate_prices
@@ -15,20 +16,23 @@ from backtest.quality import QualityReport, quality_report
 from backtest.strategy import StrategySpec
 from backtest.streaming import SweepFile, sweep_to_parquet
 from backtest.sweep import sweep
-from backtest.types import Bounds, Costs, Metrics, Risk
+from backtest.types import Bounds, Costs, Metrics, Risk, Sizing
 
 __all__ = [
+    "GAP_POLICIES",
     "PRESETS",
     "BacktestError",
     "BacktestResult",
     "Bounds",
     "Costs",
     "ExpressionError",
+    "GapPolicy",
     "Metrics",
     "PriceError",
     "QualityReport",
     "RequestError",
     "Risk",
+    "Sizing",
     "StrategyError",
     "StrategySpec",
     "SweepFile",

@@ -10,34 +10,45 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.engine import Market, levels, pack
+from backtest.engine import SETTING_NAMES, Market, kernel_settings, pack
 from backtest.errors import BacktestError
 from backtest.evaluation import CODES
 from backtest.executor import run_pieces
 from backtest.functions import FUNCTIONS, warm_up
 from backtest.presets import PRESETS
 from backtest.simulation import (
-    LEVELS,
     METRICS,
+    RISKED,
+    SETTINGS,
     STOP_ATR,
+    STOP_PERCENT,
     TARGET_ATR,
     TRAILING_ATR,
+    TRAILING_PERCENT,
+    VOLATILITY,
     Floats,
     Words,
     cross_words,
+    known_words,
     measure,
 )
 from backtest.strategy import StrategySpec
 from backtest.tree import And, Call, Comparison, Node, bind, parameters
-from backtest.types import Risk
+from backtest.types import Risk, Settings, Sizing
 
 # What a single combination may do wrong although each of its values is allowed.
-COMBINATION_FAULTS = ("parameter_order", "not_enough_bars")
+COMBINATION_FAULTS = ("parameter_order", "not_enough_bars", "not_enough_higher_bars", "risk_without_stop")
+# Besides, where several parameters make one value together: `sma(close, slow - fast)`.
+_TOGETHER = ("bad_period", "negative_lag", "constant_division_by_zero")
+
+# A grid may also say which sides are traded: `long`, `short`, `both`.
+SIDE_AXIS = "side"
 
 MOST_CHUNK = 65_536
 _ROOM_FOR_WORDS = 48 * 2**20
@@ -45,44 +56,29 @@ _ROOM_FOR_SERIES = 2**30
 _ROOM_KEPT = 192 * 2**20
 
 Whole = NDArray[np.int64]
-_LEVEL_NAMES = (
-    "stop_loss_pct",
-    "take_profit_pct",
-    "trailing_stop_pct",
-    "stop_loss_atr",
-    "take_profit_atr",
-    "trailing_stop_atr",
-    "max_bars",
-    "whole_units",
-)
 
 
 @dataclass(slots=True)
 class _Bound:
-    """One tree with its parameters bound: bars it needs, or why it cannot be; its series once computed."""
+    """A tree with its parameters bound: bars it needs, or why it cannot be.
+
+    While a chunk is at work the sides of crossings also hold their series, and where it is known.
+    """
 
     node: Node
     warm_up: int = 0
     fault: str | None = None
-    series: Floats | float | None = None
-    operands: tuple[_Bound, ...] = ()
+    series: Floats | None = None
+    known: Words | None = None
 
 
-class _Part:
+class _Tree:
     """A tree with unbound parameters, and the axes of the grid it depends on."""
 
     def __init__(self, tree: Node, axes: Sequence[str]) -> None:
         used = parameters(tree)
         self.tree = tree
         self.axes = [name for name in axes if name in used]
-        self.operands: tuple[_Part, _Part] | None = None
-        self.own_warm_up = 0
-        match tree:
-            case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)):
-                self.operands = (_Part(left, axes), _Part(right, axes))
-                self.own_warm_up = FUNCTIONS[function].warm_up()
-            case Comparison(left=left, right=right):
-                self.operands = (_Part(left, axes), _Part(right, axes))
 
     def keys(self, chosen: Mapping[str, Whole], shape: Mapping[str, int], count: int) -> Whole:
         """One number a configuration, equal where every axis it depends on has the same value."""
@@ -90,6 +86,50 @@ class _Part:
         for name in self.axes:
             found = found * shape[name] + chosen[name]
         return found
+
+
+class _Part(_Tree):
+    """A condition that must hold, as the two sides of its comparison or crossing where it is one.
+
+    A grid has few of either side and many pairs of them, so it is the sides that are bound.
+    """
+
+    def __init__(self, tree: Node, axes: Sequence[str], known: dict[Node, _Tree]) -> None:
+        super().__init__(tree, axes)
+        sides: tuple[Node, ...] = (tree,)
+        self.own_warm_up = 0
+        self.crosses = ""
+        match tree:
+            case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)):
+                sides = (left, right)
+                self.own_warm_up = FUNCTIONS[function].warm_up()
+                self.crosses = function
+            case Comparison(left=left, right=right):
+                sides = (left, right)
+        # Parts with equal sides share them, and what is computed for them.
+        self.operands = tuple(known.setdefault(side, _Tree(side, axes)) for side in sides)
+
+
+class _Missing(NamedTuple):
+    """Bits to be computed: of which part in which version, and into which row, by direction if it crosses."""
+
+    part: _Part
+    bounds: list[_Bound]
+    rows: dict[str, int]
+
+
+class _Resolved(NamedTuple):
+    """A part in the configurations of a chunk.
+
+    Attributes:
+        keys: the different versions of it.
+        inverse: which of them each configuration has.
+        operands: for each side its bound trees, and which of them each version has.
+    """
+
+    keys: Whole
+    inverse: Whole
+    operands: list[tuple[list[_Bound], Whole]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,18 +169,19 @@ class Batch:
         self.parts: list[_Part] = []
         self.places: list[list[int]] = []
         known: dict[Node, int] = {}
+        sides: dict[Node, _Tree] = {}
         for place in CODES:
             tree = spec.trees.get(place)
             operands = () if tree is None else tree.operands if isinstance(tree, And) else (tree,)
             for operand in operands:
                 if operand not in known:
                     known[operand] = len(self.parts)
-                    self.parts.append(_Part(operand, list(axes)))
+                    self.parts.append(_Part(operand, list(axes), sides))
             self.places.append([known[operand] for operand in operands])
         self._bound: dict[tuple[int, int], _Bound] = {}
         self._rows: dict[tuple[int, int], int] = {}
         self._words: Words = np.empty((0, 0), dtype=np.uint64)
-        self._levels = levels(spec.risk)
+        self._settings = kernel_settings(spec.risk, spec.sizing)
 
     @property
     def chunk_size(self) -> int:
@@ -156,6 +197,13 @@ class Batch:
         Raises:
             BacktestError: a combination is impossible for another reason than `COMBINATION_FAULTS`.
         """
+        return self.run_over([self.market], start, stop)[0]
+
+    def run_over(self, markets: Sequence[Market], start: int, stop: int) -> list[Chunk]:
+        """As `run`, on stretches of the batch's market (`Market.between`), one chunk each.
+
+        Indicators and conditions are those of the whole history: computed once, whatever the stretch.
+        """
         places = np.unravel_index(np.arange(start, stop), tuple(self.shape.values())) if self.axes else ()
         chosen = {name: np.asarray(place) for name, place in zip(self.axes, places, strict=True)}
         dropped: Counter[str] = Counter()
@@ -167,36 +215,40 @@ class Batch:
         keys = [part.keys(chosen, self.shape, count) for part in self.parts]
         longest = np.zeros(count, dtype=np.int64)
         faults = np.zeros(count, dtype=np.bool_)
-        for part, key in zip(self.parts, keys, strict=True):
-            found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-            bound = [
-                self._bind(part, int(one), chosen, int(at)) for one, at in zip(found, first, strict=True)
-            ]
-            longest = np.maximum(longest, np.array([one.warm_up for one in bound], dtype=np.int64)[inverse])
-            faults |= np.array([one.fault is not None for one in bound], dtype=np.bool_)[inverse]
-        table = self._level_table(chosen, count)
+        for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
+            used = self._used(number, chosen, count)
+            resolved = self._resolve(part, key, chosen)
+            for bound, which in resolved.operands:
+                warm_up = np.array([one.warm_up for one in bound], dtype=np.int64) + part.own_warm_up
+                longest = np.maximum(longest, np.where(used, warm_up[which][resolved.inverse], 0))
+                place = which[resolved.inverse]
+                at_fault = used & np.array([one.fault is not None for one in bound], dtype=np.bool_)[place]
+                dropped.update(bound[one].fault for one in place[at_fault & ~faults])
+                faults |= at_fault
+        table = self._setting_table(chosen, count)
         needs_atr = (table[:, [STOP_ATR, TARGET_ATR, TRAILING_ATR]] > 0.0).any(axis=1)
-        periods = self._values("atr_period", chosen, count)
-        needed = 1 + np.maximum(longest, np.where(needs_atr, periods, 0))
-        short = ~faults & (needed > len(self.market.index))
-        dropped["parameter_order"] += int(faults.sum())
+        atr_periods = np.where(needs_atr, self._values("atr_period", chosen, count), 0.0)
+        windows = np.where(table[:, VOLATILITY] > 0.0, self._values("volatility_period", chosen, count), 0.0)
+        stops = table[:, [STOP_PERCENT, STOP_ATR, TRAILING_PERCENT, TRAILING_ATR]]
+        stopless = ~faults & (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
+        needed = 1 + np.maximum(np.maximum(longest, atr_periods), windows)
+        short = ~faults & ~stopless & (needed > len(self.market.index))
+        dropped["risk_without_stop"] += int(stopless.sum())
         dropped["not_enough_bars"] += int(short.sum())
-        alive = ~faults & ~short
+        alive = ~faults & ~stopless & ~short
         chosen = {name: place[alive] for name, place in chosen.items()}
-        metrics = self._trade(
-            chosen,
-            [key[alive] for key in keys],
-            table[alive],
-            np.where(needs_atr, periods, 0)[alive],
+        traded = self._trade(
+            markets, chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
         )
-        return Chunk(chosen=chosen, metrics=metrics, dropped=+dropped)
+        return [Chunk(chosen=chosen, metrics=metrics, dropped=+dropped) for metrics in traded]
 
     def _values(self, name: str, chosen: Mapping[str, Whole], count: int) -> Floats:
         """A parameter's or setting's value in each configuration; 0 where a setting is off."""
         if name in chosen:
             values = np.array([0.0 if value is None else float(value) for value in self.axes[name]])
             return values[chosen[name]]
-        own = self.spec.params.get(name, getattr(self.spec.risk, name, None))
+        settings = self.spec.risk if name in Risk.model_fields else self.spec.sizing
+        own = self.spec.params.get(name, getattr(settings, name, None))
         return np.full(count, 0.0 if own is None else float(own))
 
     def _ordered(self, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
@@ -207,10 +259,24 @@ class Batch:
                     alive &= self._values(smaller, chosen, count) < self._values(larger, chosen, count)
         return alive
 
-    def _level_table(self, chosen: Mapping[str, Whole], count: int) -> Floats:
-        table = np.empty((count, LEVELS))
-        for place, name in enumerate(_LEVEL_NAMES):
-            table[:, place] = self._values(name, chosen, count) if name in chosen else self._levels[place]
+    def _used(self, number: int, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
+        """Whether a part says anything in each configuration, given the sides that it trades."""
+        if SIDE_AXIS not in chosen:
+            return np.ones(count, dtype=np.bool_)
+        needed = [
+            any(
+                number in parts
+                for place, parts in zip(CODES, self.places, strict=True)
+                if trades(side, place)
+            )
+            for side in self.axes[SIDE_AXIS]
+        ]
+        return np.array(needed)[chosen[SIDE_AXIS]]
+
+    def _setting_table(self, chosen: Mapping[str, Whole], count: int) -> Floats:
+        table = np.empty((count, SETTINGS))
+        for place, name in enumerate(SETTING_NAMES):
+            table[:, place] = self._values(name, chosen, count) if name in chosen else self._settings[place]
         return table
 
     def _params(self, names: Sequence[str], chosen: Mapping[str, Whole], at: int) -> dict[str, float]:
@@ -218,75 +284,88 @@ class Batch:
         over = {name: float(self.axes[name][int(chosen[name][at])]) for name in names}
         return {**self.spec.params, **over}
 
-    def _bind(self, part: _Part, key: int, chosen: Mapping[str, Whole], at: int) -> _Bound:
-        """One part in the configuration `at`, bound once."""
-        name = (id(part), key)  # not the tree: hashing one takes longer than the rest of this
+    def _resolve(self, part: _Part, key: Whole, chosen: Mapping[str, Whole]) -> _Resolved:
+        """Bind what the configurations need of a part."""
+        found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        operands = []
+        for operand in part.operands:
+            places = {name: chosen[name][first] for name in operand.axes}
+            keys = operand.keys(places, self.shape, found.size)
+            different, at, which = np.unique(keys, return_index=True, return_inverse=True)
+            bound = [
+                self._bind(operand, one, chosen, place)
+                for one, place in zip(different.tolist(), first[at].tolist(), strict=True)
+            ]
+            operands.append((bound, which))
+        return _Resolved(found, inverse, operands)
+
+    def _bind(self, tree: _Tree, key: int, chosen: Mapping[str, Whole], at: int) -> _Bound:
+        """One tree in the configuration `at`, bound once."""
+        name = (id(tree), key)  # not the tree: hashing one takes longer than the rest of this
         found = self._bound.get(name)
         if found is None:
-            found = self._bound[name] = self._bind_new(part, chosen, at)
+            try:
+                node = bind(tree.tree, self._params(tree.axes, chosen, at))
+                found = _Bound(node, warm_up(node))
+                self.market.bank.check_higher(node)
+            except BacktestError as error:
+                together = error.code in _TOGETHER and len(tree.axes) > 1
+                if not together and error.code not in COMBINATION_FAULTS:
+                    raise
+                found = _Bound(tree.tree, fault=error.code)
+            self._bound[name] = found
         return found
 
-    def _bind_new(self, part: _Part, chosen: Mapping[str, Whole], at: int) -> _Bound:
-        if part.operands is not None:
-            left, right = self._operands(part, chosen, at)
-            if isinstance(part.tree, Comparison):
-                node: Node = Comparison(part.tree.operator, left.node, right.node)
-            else:
-                assert isinstance(part.tree, Call)
-                node = Call(part.tree.function, (left.node, right.node))
-            return _Bound(
-                node,
-                part.own_warm_up + max(left.warm_up, right.warm_up),
-                left.fault or right.fault,
-                operands=(left, right),
-            )
-        try:
-            node = bind(part.tree, self._params(part.axes, chosen, at))
-            return _Bound(node, warm_up(node))
-        except BacktestError as error:
-            if error.code not in COMBINATION_FAULTS:
-                raise
-            return _Bound(part.tree, fault=error.code)
-
-    def _operands(self, part: _Part, chosen: Mapping[str, Whole], at: int) -> tuple[_Bound, _Bound]:
-        assert part.operands is not None
-        # In plain numbers: arrays of one value cost ten times as much, once for each part.
-        found = []
-        for operand in part.operands:
-            key = 0
-            for name in operand.axes:
-                key = key * self.shape[name] + int(chosen[name][at])
-            found.append(self._bind(operand, key, chosen, at))
-        left, right = found
-        return left, right
-
-    def _trade(self, chosen: dict[str, Whole], keys: list[Whole], table: Floats, periods: Floats) -> Floats:
-        """The metrics of configurations that make sense."""
+    def _trade(
+        self,
+        markets: Sequence[Market],
+        chosen: dict[str, Whole],
+        keys: list[Whole],
+        table: Floats,
+        atr_periods: Floats,
+        windows: Floats,
+    ) -> Floats:
+        """The metrics of configurations that make sense, markets × configurations × metrics."""
         count = table.shape[0]
-        found = np.empty((count, len(METRICS)))
+        found = np.empty((len(markets), count, len(METRICS)))
         if count == 0:
             return found
         rows = self._words_of(chosen, keys)
-        wanted, atr_rows = np.unique(periods, return_inverse=True)
-        atr = np.array(
-            [self.market.atr(one) if one else np.full(len(self.market.index), np.nan) for one in wanted]
-        )
-        settled = np.empty(count, dtype=np.bool_)
-        places = atr_rows.astype(np.int32)
+        atr, atr_rows = self._series_rows(atr_periods, self.market.atr)
+        volatility, volatility_rows = self._series_rows(windows, self.market.volatility)
+        settled = np.empty((len(markets), count), dtype=np.bool_)
 
-        def trade(piece: slice) -> None:
-            self.market.trade_many(
-                self._words, rows[piece], atr, places[piece], table[piece], found[piece], settled[piece]
+        def trade(task: tuple[int, slice]) -> None:
+            number, piece = task
+            markets[number].trade_many(
+                self._words,
+                rows[piece],
+                atr,
+                atr_rows[piece],
+                volatility,
+                volatility_rows[piece],
+                table[piece],
+                found[number, piece],
+                settled[number, piece],
             )
 
-        run_pieces(trade, _slices(count, self.workers), workers=self.workers)
-        for at in np.flatnonzero(~settled):
-            self._measure(chosen, int(at), found[at])
+        tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
+        run_pieces(trade, tasks, workers=self.workers)
+        for number, at in np.argwhere(~settled):
+            self._measure(markets[number], chosen, int(at), found[number, at])
         if sum(series.nbytes for series in self.market.bank.known()) > _ROOM_KEPT:
             self.market.bank.forget()
         if len(self._bound) > MOST_CHUNK:
             self._bound.clear()
         return found
+
+    def _series_rows(
+        self, periods: Floats, series: Callable[[float], Floats]
+    ) -> tuple[Floats, NDArray[np.int32]]:
+        """A series a row for each period in use (0 for none), and the row of each configuration."""
+        wanted, rows = np.unique(periods, return_inverse=True)
+        nothing = np.full(len(self.market.index), np.nan)
+        return np.array([series(one) if one else nothing for one in wanted]), rows.astype(np.int32)
 
     def _words_of(self, chosen: dict[str, Whole], keys: list[Whole]) -> NDArray[np.int32]:
         """Fill `_words` with every part's bits; which rows each configuration needs."""
@@ -294,79 +373,102 @@ class Batch:
         depth = max(len(parts) for parts in self.places)
         rows = np.full((count, len(self.places), depth), -1, dtype=np.int32)
         places: dict[tuple[int, int], int] = {}
-        missing: list[tuple[int, Callable[[Words], None]]] = []
-        bounds: list[_Bound] = []
+        missing: dict[tuple[int, ...], _Missing] = {}
+        pending: dict[int, _Bound] = {}
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
-            found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+            resolved = self._resolve(part, key, chosen)
             offset = len(places)
-            for one, at in zip(found.tolist(), first.tolist(), strict=True):
-                places[number, one] = row = len(places)
+            sides = [[bound[one] for one in which.tolist()] for bound, which in resolved.operands]
+            for at, one in enumerate(resolved.keys.tolist()):
+                places[number, one] = offset + at
                 if (number, one) not in self._rows:
-                    bound = self._bind(part, one, chosen, at)
-                    bounds.extend(bound.operands)
-                    missing.append((row, self._writer(bound)))
+                    bounds = [side[at] for side in sides]
+                    # Crossing up and crossing down are found in one pass over the same two series.
+                    name = tuple(map(id, bounds)) if part.crosses else (-1, offset + at)
+                    found = missing.setdefault(name, _Missing(part, bounds, {}))
+                    found.rows[part.crosses] = offset + at
             for place, parts in enumerate(self.places):
                 if number in parts:
-                    rows[:, place, parts.index(number)] = (inverse + offset).astype(np.int32)
+                    rows[:, place, parts.index(number)] = (resolved.inverse + offset).astype(np.int32)
+        if SIDE_AXIS in chosen:
+            for place, condition in enumerate(CODES):
+                silent = np.array([not trades(side, condition) for side in self.axes[SIDE_AXIS]])
+                rows[silent[chosen[SIDE_AXIS]], place] = -1
 
         words = np.empty((len(places), (len(self.market.index) + 63) // 64), dtype=np.uint64)
         for name, row in places.items():
             if (before := self._rows.get(name)) is not None:
                 words[row] = self._words[before]
-        # Operands first, each by one thread: conditions that share an average then find it computed.
-        pending = {id(bound): bound for bound in bounds if bound.series is None}
+        # Sides first, each by one thread: conditions that share an average then find it computed.
+        for one in missing.values():
+            if len(one.bounds) > 1:
+                pending.update((id(bound), bound) for bound in one.bounds)
+        works = list(missing.values())
 
         def compute(bound: _Bound) -> None:
-            bound.series = self.market.bank.series(bound.node)
+            bound.series = self.market.bank.varying(bound.node)
+            bound.known = known_words(bound.series)
 
         def write(piece: slice) -> None:
-            for row, writer in missing[piece]:
-                writer(words[row])
+            for work in works[piece]:
+                self._write(work, words)
 
         run_pieces(compute, pending.values(), workers=self.workers)
-        run_pieces(write, _slices(len(missing), self.workers), workers=self.workers)
+        run_pieces(write, _slices(len(works), self.workers), workers=self.workers)
         # Only the bank keeps series from one chunk to the next, within its bounds.
         for bound in pending.values():
-            bound.series = None
+            bound.series = bound.known = None
         self._rows, self._words = places, words
         return rows
 
-    def _writer(self, bound: _Bound) -> Callable[[Words], None]:
-        """What writes one part's bits into its row."""
-        node = bound.node
+    def _write(self, work: _Missing, words: Words) -> None:
+        """Versions of parts as bits, each into its row."""
+        bank, bounds, tree = self.market.bank, work.bounds, work.part.tree
+        if work.part.crosses:
+            first, second = bounds
+            assert first.series is not None
+            assert first.known is not None
+            assert second.series is not None
+            assert second.known is not None
+            up, down = (
+                words[work.rows[way]] if way in work.rows else np.empty_like(words[0])
+                for way in ("crosses_above", "crosses_below")
+            )
+            cross_words(first.series, second.series, first.known, second.known, up, down)
+        elif isinstance(tree, Comparison):
+            words[work.rows[""]] = pack(bank.truth(Comparison(tree.operator, bounds[0].node, bounds[1].node)))
+        else:
+            words[work.rows[""]] = pack(bank.truth(bounds[0].node))
 
-        def write(row: Words) -> None:
-            if bound.operands and isinstance(node, Call):
-                first, second = (
-                    np.full(len(self.market.index), one.series)
-                    if isinstance(one.series, float)
-                    else one.series
-                    for one in bound.operands
-                )
-                assert first is not None
-                assert second is not None
-                cross_words(first, second, node.function == "crosses_above", row)
-            else:
-                row[:] = pack(self.market.bank.truth(node))
-
-        return write
-
-    def _measure(self, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
+    def _measure(self, market: Market, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
         """One configuration by the exact definition, bar by bar."""
         params = self._params([name for name in self.axes if name in self.spec.params], chosen, at)
         settings = {
             name: self.axes[name][int(chosen[name][at])] for name in self.axes if name not in self.spec.params
         }
-        risk = Risk(**{**self.spec.risk.model_dump(), **settings})
+        risk = Risk(**_merged(self.spec.risk, settings))
+        sizing = Sizing(**_merged(self.spec.sizing, settings))
+        side = settings.get(SIDE_AXIS, "both")
         signals = self.market.bank.signals(
-            {place: bind(tree, params) for place, tree in self.spec.trees.items()}
+            {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
         )
-        equity, trades = self.market.buffers()
-        count = self.market.simulate(signals, risk, equity, trades)
-        measure(equity, self.market.capital, trades, count, self.market.periods_per_year, out)
+        equity, trades = market.buffers(signals)
+        count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
+        terms = market.terms
+        measure(equity, terms.capital, trades, count, terms.periods_per_year, out)
 
 
-def _slices(count: int, workers: int | None) -> list[slice]:
-    """Stretches of `count` things: few enough to start cheaply, enough to even out."""
-    step = max(1, min(256, count // (8 * (workers or 4)) or 1))
+def trades(side: str, condition: str) -> bool:
+    """Whether a condition (`entry_long` …) is heard where only these sides are traded."""
+    return side == "both" or condition.endswith(side)
+
+
+def _merged(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of one kind, those of a configuration over the strategy's own."""
+    return {name: chosen.get(name, value) for name, value in own.model_dump().items()}
+
+
+def _slices(count: int, workers: int | None, times: int = 1) -> list[slice]:
+    """Stretches of `count` things, each done `times`: few enough to start cheaply, enough to even out."""
+    step = max(1, min(256, times * count // (8 * (workers or 4)) or 1))
     return [slice(start, min(count, start + step)) for start in range(0, count, step)]

@@ -48,6 +48,12 @@ def timeframe(words: str) -> str | None:
     return f"{count}{unit}"
 
 
+def length_of(name: str) -> int:
+    """Seconds of a timeframe spelt our way; of a month, those of the shortest."""
+    count, unit = int(name.rstrip("smhdwo")), name.lstrip("0123456789")
+    return count * _SECONDS[unit]
+
+
 def timeframe_of(seconds: float) -> str:
     """The name of a distance between bars: `30m`, `4h`, `1d`, `1w`, `1mo`."""
     whole = max(1, round(seconds))
@@ -117,7 +123,7 @@ class Clock:
         if stamps.size > 1:
             steps = np.diff(stamps)
             usual = float(np.median(steps)) / _NANO
-            if count * _SECONDS[unit] <= usual:
+            if length_of(name) <= usual:
                 raise RequestError("timeframe_not_higher", timeframe=name, bars=timeframe_of(usual))
             step = int(steps.min())
         else:

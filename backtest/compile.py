@@ -16,3 +16,8 @@ def kernel(function: Kernel) -> Kernel:
     numba's cache does not notice an edit in another file, so kernels that call each other share a file.
     """
     return cast(Kernel, njit(cache=True, nogil=True)(function))
+
+
+def inlined(function: Kernel) -> Kernel:
+    """As `kernel`, for a part of one that is too long for the compiler to put in its place unasked."""
+    return cast(Kernel, njit(cache=True, nogil=True, forceinline=True)(function))

@@ -6,7 +6,7 @@ Pure: it counts nothing and hides nothing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
@@ -18,23 +18,26 @@ from numpy.typing import NDArray
 from backtest import prices as door
 from backtest.clock import Clock
 from backtest.errors import RequestError
-from backtest.evaluation import CODES, IndicatorBank
+from backtest.evaluation import CODES, IndicatorBank, PriceArrays
 from backtest.simulation import (
     BARS,
+    ENTER_LONG,
+    ENTER_SHORT,
     ENTRY_BAR,
     ENTRY_PRICE,
     EXIT_BAR,
     EXIT_PRICE,
     EXIT_REASONS,
-    LEVELS,
     METRICS,
     PROFIT,
     REASON,
+    SETTINGS,
     SIDE,
     SIZE,
     TRADE_COLUMNS,
     Floats,
     Signals,
+    Terms,
     Words,
     lay_out,
     measure,
@@ -42,8 +45,8 @@ from backtest.simulation import (
     trade_many,
 )
 from backtest.strategy import StrategySpec
-from backtest.tree import Call, Number
-from backtest.types import Costs, Fill, Metrics, Risk, check_fill, plain
+from backtest.tree import Call, Number, Series
+from backtest.types import SLIPPAGE_ATR_PERIOD, Costs, Fill, Metrics, Risk, Sizing, check_fill, plain
 
 MOST_CAPITAL = 1e15
 
@@ -57,18 +60,34 @@ class Tape(NamedTuple):
     sums: Floats
 
 
-def levels(risk: Risk) -> list[float]:
-    """Risk settings in the order of the kernel's columns; 0 is off."""
-    return [
-        risk.stop_loss_pct or 0.0,
-        risk.take_profit_pct or 0.0,
-        risk.trailing_stop_pct or 0.0,
-        risk.stop_loss_atr or 0.0,
-        risk.take_profit_atr or 0.0,
-        risk.trailing_stop_atr or 0.0,
-        float(risk.max_bars or 0),
-        float(risk.whole_units),
-    ]
+# The kernel's columns, in its order.
+SETTING_NAMES = (
+    "stop_loss_pct",
+    "take_profit_pct",
+    "trailing_stop_pct",
+    "stop_loss_atr",
+    "take_profit_atr",
+    "trailing_stop_atr",
+    "max_bars",
+    "break_even_pct",
+    "cooldown_bars",
+    "equity_pct",
+    "fixed_amount",
+    "risk_per_trade_pct",
+    "volatility_target_pct",
+    "leverage",
+    "whole_units",
+)
+_NOTHING = np.empty(0)
+# Taking from an array of names costs a fifth of making one from Python's strings.
+_SIDES = pd.array(["long", "short"], dtype="str")
+_REASONS = pd.array(list(EXIT_REASONS), dtype="str")
+
+
+def kernel_settings(risk: Risk, sizing: Sizing) -> Floats:
+    """Settings of risk and sizing in the order of the kernel's columns; 0 is off."""
+    found = [getattr(risk if name in Risk.model_fields else sizing, name) for name in SETTING_NAMES]
+    return np.array([0.0 if value is None else float(value) for value in found])
 
 
 def pack(truth: NDArray[np.bool_]) -> Words:
@@ -87,52 +106,41 @@ class Market:
         bank: prices and the indicators computed on them so far.
         tape: what the fused kernel reads of the prices.
         index: the bars' times.
-        first: index of the first bar whose signal may trade.
-        next_open: fill at the next open, else at the close.
-        capital: cash at the start.
-        fee: fraction of notional, each side.
-        slippage: fraction of price, each fill.
-        periods_per_year: bars a year.
+        terms: fills, costs and capital, as the kernels take them.
+        impact: slippage by the average true range, one price move a bar; empty for none.
     """
 
     bank: IndicatorBank
     tape: Tape
     index: pd.DatetimeIndex
-    first: int
-    next_open: bool
-    capital: float
-    fee: float
-    slippage: float
-    periods_per_year: float
+    terms: Terms
+    impact: Floats
 
     def atr(self, period: float) -> Floats:
         """Average true range."""
         return self.bank.call(Call("atr", (Number(period),)))
 
-    def simulate(self, signals: Signals, risk: Risk, equity: Floats, trades: Floats) -> int:
+    def volatility(self, period: float) -> Floats:
+        """Sample standard deviation of the last returns from close to close, a year's, as a fraction."""
+        scale = math.sqrt(self.terms.periods_per_year * period / (period - 1.0)) / 100.0
+        change = Call("percent_change", (Series("close"), Number(1)))
+        return self.bank.call(Call("stddev", (change, Number(period)))) * scale
+
+    def simulate(self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats) -> int:
         """Run the kernel; `equity` and `trades` are written, the number of trades returned."""
         prices = self.bank.prices
-        atr = self.atr(risk.atr_period) if risk.needs_atr else np.empty(0)
+        by_volatility = sizing.volatility_target_pct is not None
         return simulate(
             prices.open,
             prices.high,
             prices.low,
             prices.close,
             signals,
-            atr,
-            self.first,
-            self.next_open,
-            self.capital,
-            self.fee,
-            self.slippage,
-            risk.stop_loss_pct or 0.0,
-            risk.take_profit_pct or 0.0,
-            risk.trailing_stop_pct or 0.0,
-            risk.stop_loss_atr or 0.0,
-            risk.take_profit_atr or 0.0,
-            risk.trailing_stop_atr or 0.0,
-            risk.max_bars or 0,
-            risk.whole_units,
+            self.atr(risk.atr_period) if risk.needs_atr else _NOTHING,
+            self.volatility(sizing.volatility_period) if by_volatility else _NOTHING,
+            self.impact,
+            kernel_settings(risk, sizing),
+            self.terms,
             equity,
             trades,
         )
@@ -143,6 +151,8 @@ class Market:
         rows: NDArray[np.int32],
         atr: Floats,
         atr_rows: NDArray[np.int32],
+        volatility: Floats,
+        volatility_rows: NDArray[np.int32],
         table: Floats,
         out: Floats,
         settled: NDArray[np.bool_],
@@ -160,43 +170,72 @@ class Market:
             rows,
             atr,
             atr_rows,
+            volatility,
+            volatility_rows,
+            self.impact,
             table,
-            self.first,
-            self.next_open,
-            self.capital,
-            self.fee,
-            self.slippage,
-            self.periods_per_year,
+            self.terms,
             out,
             settled,
             np.empty((0, TRADE_COLUMNS)) if trades is None else trades,
         )
 
-    def measure(self, signals: Signals, risk: Risk, equity: Floats, trades: Floats, count: int) -> Floats:
+    def trade_one(
+        self, signals: Signals, risk: Risk, sizing: Sizing, trades: Floats | None = None
+    ) -> tuple[Floats, bool]:
+        """One strategy by the fused kernel: its metrics, and whether rounding leaves them right."""
+        found = np.empty((1, len(METRICS)))
+        settled = np.empty(1, dtype=np.bool_)
+        nowhere = np.zeros(1, dtype=np.int32)
+        by_volatility = sizing.volatility_target_pct is not None
+        self.trade_many(
+            np.array([pack((signals & code) != 0) for code in CODES.values()]),
+            np.arange(len(CODES), dtype=np.int32).reshape(1, -1, 1),
+            (self.atr(risk.atr_period) if risk.needs_atr else _NOTHING).reshape(1, -1),
+            nowhere,
+            (self.volatility(sizing.volatility_period) if by_volatility else _NOTHING).reshape(1, -1),
+            nowhere,
+            kernel_settings(risk, sizing).reshape(1, SETTINGS),
+            found,
+            settled,
+            trades,
+        )
+        return found[0], bool(settled[0])
+
+    def measure(
+        self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats, count: int
+    ) -> Floats:
         """The metrics of a simulation, in the order of `METRICS`.
 
         By the fused kernel where it can tell them, so that a sweep finds the same to the last bit.
         """
-        found = np.empty((1, len(METRICS)))
-        settled = np.empty(1, dtype=np.bool_)
-        self.trade_many(
-            np.array([pack((signals & code) != 0) for code in CODES.values()]),
-            np.arange(len(CODES), dtype=np.int32).reshape(1, -1, 1),
-            (self.atr(risk.atr_period) if risk.needs_atr else np.empty(0)).reshape(1, -1),
-            np.zeros(1, dtype=np.int32),
-            np.array([levels(risk)]).reshape(1, LEVELS),
-            found,
-            settled,
-        )
-        if not settled[0]:
-            measure(equity, self.capital, trades, count, self.periods_per_year, found[0])
-        values: Floats = found[0]
+        values, settled = self.trade_one(signals, risk, sizing)
+        if not settled:
+            measure(equity, self.terms.capital, trades, count, self.terms.periods_per_year, values)
         return values
 
-    def buffers(self) -> tuple[Floats, Floats]:
-        """Room for one simulation: equity and trades. A position opens at most once a bar."""
-        bars = len(self.index) - self.first
-        return np.empty(bars), np.empty((bars, TRADE_COLUMNS))
+    def buffers(self, signals: Signals) -> tuple[Floats, Floats]:
+        """Room for one simulation: equity, and a trade for each bar whose signals may open one."""
+        bars = len(self.index) - self.terms.first
+        entries = np.count_nonzero(signals[self.terms.first :] & np.uint8(ENTER_LONG | ENTER_SHORT))
+        return np.empty(bars), np.empty((int(entries), TRADE_COLUMNS))
+
+    def between(self, first: int, stop: int) -> Market:
+        """The same market, trading from bar `first` on and ending before bar `stop`.
+
+        Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
+        blocks of the tape may reach beyond the end; they are only bounds.
+        """
+        bank = IndicatorBank(PriceArrays(*(column[:stop] for column in self.bank.prices)), self.bank.clock)
+        tape = self.tape._replace(floor=self.tape.floor[:stop], ceiling=self.tape.ceiling[:stop])
+        return replace(
+            self,
+            bank=bank,
+            tape=tape,
+            index=self.index[:stop],
+            terms=self.terms._replace(first=first),
+            impact=self.impact[:stop],
+        )
 
     def need(self, bars: int) -> None:
         """Raises RequestError `not_enough_bars` when the data is shorter than `bars`."""
@@ -226,16 +265,26 @@ def open_market(
         per_year = door.periods_per_year(index)
     elif not (math.isfinite(per_year) and per_year > 0.0):
         raise RequestError("bad_request", name="periods_per_year", value=f"{per_year:g}")
+    bank = IndicatorBank(arrays, Clock(index))
+    impact = _NOTHING
+    if costs.slippage_atr:
+        impact = bank.call(Call("atr", (Number(SLIPPAGE_ATR_PERIOD),))) * costs.slippage_atr
     return Market(
-        bank=IndicatorBank(arrays, Clock(index)),
+        bank=bank,
         tape=Tape(*lay_out(arrays.open, arrays.high, arrays.low, arrays.close)),
         index=index,
-        first=_first_bar(index, trade_from),
-        next_open=next_open,
-        capital=float(initial_capital),
-        fee=costs.fee_bps / 10_000.0,
-        slippage=costs.slippage_bps / 10_000.0,
-        periods_per_year=float(per_year),
+        terms=Terms(
+            first=_first_bar(index, trade_from),
+            next_open=next_open,
+            capital=float(initial_capital),
+            fee=costs.fee_bps / 10_000.0,
+            fixed_fee=float(costs.fee_fixed),
+            slippage=(costs.slippage_bps + costs.spread_bps / 2.0) / 10_000.0,
+            borrowing=costs.borrow_bps_per_bar / 10_000.0,
+            maintenance=costs.maintenance_margin_pct / 100.0,
+            periods_per_year=float(per_year),
+        ),
+        impact=impact,
     )
 
 
@@ -299,17 +348,18 @@ class BacktestResult:
         Times are those of the bars: with fills at the close the trade took place at the end of that bar.
         """
         rows = self.trade_values
+        entered, left = rows[:, ENTRY_BAR].astype(np.int64), rows[:, EXIT_BAR].astype(np.int64)
         return pd.DataFrame(
             {
-                "side": np.where(rows[:, SIDE] > 0, "long", "short").astype(object),
-                "entry_time": self.all_times[rows[:, ENTRY_BAR].astype(np.int64)],
+                "side": _SIDES.take((rows[:, SIDE] < 0).astype(np.int64)),
+                "entry_time": self.all_times.take(entered),
                 "entry_price": rows[:, ENTRY_PRICE],
-                "exit_time": self.all_times[rows[:, EXIT_BAR].astype(np.int64)],
+                "exit_time": self.all_times.take(left),
                 "exit_price": rows[:, EXIT_PRICE],
                 "size": rows[:, SIZE],
                 "pnl": rows[:, PROFIT],
                 "return": rows[:, PROFIT] / (rows[:, SIZE] * rows[:, ENTRY_PRICE]),
-                "exit_reason": np.array(EXIT_REASONS, dtype=object)[rows[:, REASON].astype(np.int64)],
+                "exit_reason": _REASONS.take(rows[:, REASON].astype(np.int64)),
                 "bars": rows[:, BARS].astype(np.int64),
             }
         )
@@ -329,7 +379,7 @@ def run_backtest(
     Args:
         df: prices, as `validate_prices` takes them.
         spec: the strategy.
-        costs: fees and slippage; none by default.
+        costs: fees, slippage, spread, borrowing and margin; none by default.
         fill: `next_open` trades at the open after the signal, `close` at the signal's own close.
         periods_per_year: bars a year for annualised figures; inferred from the index when None.
         initial_capital: cash at the start, in the currency of the prices.
@@ -344,17 +394,32 @@ def run_backtest(
     costs = costs or Costs()
     market = open_market(df, costs, fill, periods_per_year, initial_capital, trade_from)
     market.need(spec.lookback())
-    signals = market.bank.signals(spec.bound_trees)
-    equity, trades = market.buffers()
-    count = market.simulate(signals, spec.risk, equity, trades)
+    return run_signals(market, spec, market.bank.signals(spec.bound_trees), costs, fill)
+
+
+def run_signals(
+    market: Market, spec: StrategySpec, signals: Signals, costs: Costs, fill: Fill
+) -> BacktestResult:
+    """Trade given signals with a strategy's risk and sizing, on a market that is kept open.
+
+    Args:
+        market: opened with these costs and fills.
+        spec: the strategy.
+        signals: one code a bar of the market.
+        costs: told in the result.
+        fill: told in the result.
+    """
+    equity, trades = market.buffers(signals)
+    count = market.simulate(signals, spec.risk, spec.sizing, equity, trades)
+    values = market.measure(signals, spec.risk, spec.sizing, equity, trades, count)
     return BacktestResult(
         spec=spec,
         costs=costs,
         fill=fill,
-        initial_capital=market.capital,
-        periods_per_year=plain(market.periods_per_year),
-        metrics=Metrics.from_values(market.measure(signals, spec.risk, equity, trades, count).tolist()),
-        index=market.index[market.first :],
+        initial_capital=market.terms.capital,
+        periods_per_year=plain(market.terms.periods_per_year),
+        metrics=Metrics.from_values(values.tolist()),
+        index=market.index[market.terms.first :],
         equity_values=equity,
         trade_values=trades[:count].copy(),
         all_times=market.index,

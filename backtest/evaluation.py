@@ -6,7 +6,7 @@ is false, and so is its contrary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from backtest.clock import Clock
 from backtest.errors import PriceError, RequestError
 from backtest.extended import compute
-from backtest.functions import FUNCTIONS, lag_bars, periods, warm_up
+from backtest.functions import lag_bars, periods, reads_volume, warm_up
 from backtest.indicators import (
     average_true_range,
     convergence_divergence,
@@ -136,9 +136,18 @@ class IndicatorBank:
         if name in ("hour", "weekday"):
             return self.clock_at_hand().field(name)
         values: Floats = getattr(self.prices, name)
-        if name == "volume" and np.isnan(values).any():
-            raise PriceError("missing_volume", row=int(np.isnan(values).argmax()) + 1)
+        if name == "volume":
+            known_volume(values)
         return values
+
+    def check_volume(self, trees: Iterable[Node]) -> None:
+        """Refuse conditions on volume where a bar has none, before anything is computed.
+
+        Raises:
+            PriceError: `missing_volume`.
+        """
+        if any(reads_volume(tree) for tree in trees):
+            known_volume(self.prices.volume)
 
     def clock_at_hand(self) -> Clock:
         """The bars' times, which conditions on hours, days and higher timeframes need."""
@@ -175,6 +184,16 @@ class IndicatorBank:
                 "not_enough_higher_bars", timeframe=node.timeframe, needed=needed, bars=complete
             )
         return bank, visible
+
+    def check_higher(self, node: Node) -> None:
+        """Refuse a bound tree that needs more bars of a higher timeframe than there are.
+
+        Raises:
+            RequestError: `timeframe_not_higher` or `not_enough_higher_bars`.
+        """
+        for part in walk(node):
+            if isinstance(part, At):
+                self.higher(part)
 
     def seen(self, node: At) -> Floats:
         """The values of a higher timeframe that are known at each bar."""
@@ -310,17 +329,29 @@ class IndicatorBank:
         return found
 
     def signals(self, conditions: Mapping[str, Node]) -> Signals:
-        """All conditions of a strategy as one code a bar, for the simulation."""
+        """All conditions of a strategy as one code a bar, for the simulation.
+
+        Raises:
+            PriceError: `missing_volume`, before anything is computed.
+        """
+        self.check_volume(conditions.values())
         codes = np.zeros(self.size, dtype=np.uint8)
         for place, tree in conditions.items():
             codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])
         return codes
 
-    def prepare(self, node: Node) -> None:
-        """Compute every indicator below a bound tree that is not in the bank yet."""
-        for part in walk(node):
-            if isinstance(part, Call) and not FUNCTIONS[part.function].condition:
-                self.call(part)
+
+def known_volume(values: Floats) -> None:
+    """Refuse volumes that are not all known.
+
+    Raises:
+        PriceError: `missing_volume`, naming the first row without.
+    """
+    unknown = np.isnan(values)
+    if unknown.any():
+        raise PriceError(
+            "missing_volume", row=int(unknown.argmax()) + 1, missing=int(unknown.sum()), bars=values.size
+        )
 
 
 def shifted(values: Floats, bars: int) -> Floats:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from backtest.averages import adaptive_average, weighted_fit
 from backtest.channels import rolling_price, session_price, trailing_bands
 from backtest.functions import periods
-from backtest.indicators import Floats, exponential_average, moving_moments, window_extreme
+from backtest.indicators import (
+    Floats,
+    distance_from_mean,
+    exponential_average,
+    moving_mean,
+    moving_moments,
+    window_extreme,
+)
 from backtest.oscillators import (
     balance_volume,
     bars_since_true,
@@ -113,9 +120,10 @@ def _natr(bank: Bank, node: Call, period: int) -> Parts:
 
 
 def _cci(bank: Bank, node: Call, period: int) -> Parts:
-    typical = bank.column("typical")
-    mean = bank.call(Call("sma", (Series("typical"), _whole(period))))
-    return {node: commodity_channel(typical, mean, period)}
+    # Typical prices as distances from a price: a third of three of 1e8 would be known to 1e-8 only.
+    anchor = bank.column("close")[0]
+    moved = sum(bank.column(name) - anchor for name in ("high", "low", "close")) / 3.0
+    return {node: commodity_channel(moved, moving_mean(moved, period), period)}
 
 
 def _high_low(bank: Bank, period: int) -> tuple[Floats, Floats]:
@@ -203,8 +211,7 @@ def _span_a(bank: Bank, node: Call, conversion: int, base: int) -> Parts:
 
 def _zscore(bank: Bank, node: Call, period: int) -> Parts:
     deviation = bank.call(Call("stddev", node.arguments))
-    distance = bank.varying(node.arguments[0]) - bank.call(Call("sma", node.arguments))
-    return {node: _quotient(distance, deviation)}
+    return {node: _quotient(distance_from_mean(bank.varying(node.arguments[0]), period), deviation)}
 
 
 def _percentile_rank(bank: Bank, node: Call, period: int) -> Parts:

@@ -27,6 +27,7 @@ from backtest.tree import (
     Or,
     Parameter,
     Series,
+    walk,
 )
 
 SERIES = ("open", "high", "low", "close", "volume", "typical", "hour", "weekday")
@@ -71,7 +72,7 @@ class Function:
     inputs: tuple[str, ...] = ()
 
 
-_CLOSE = Series("close")
+_CLOSE, _VOLUME = Series("close"), Series("volume")
 _SOURCE = Argument("series", "series", _CLOSE)
 _ANY = Argument("series", "series")
 
@@ -259,3 +260,11 @@ def warm_up(node: Node) -> int:
             return max(warm_up(operand) for operand in operands)
         case Number() | Series() | Parameter():
             return 0
+
+
+def reads_volume(node: Node) -> bool:
+    """Whether a tree needs to know how much was traded."""
+    return any(
+        part == _VOLUME or (isinstance(part, Call) and "volume" in FUNCTIONS[part.function].inputs)
+        for part in walk(node)
+    )

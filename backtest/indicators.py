@@ -20,15 +20,38 @@ from backtest.compile import kernel
 Floats = NDArray[np.float64]
 
 
+# Below this share of the largest sum since the last anchor a variance is not told by a difference of sums.
+_LOST_DIGITS = 1e-5
+
+
+@kernel
+def _variance(values: Floats, stop: int, period: int) -> float:
+    """Population variance of the `period` values up to `stop`, in two passes; 0 where all are equal."""
+    anchor = values[stop]
+    total = 0.0
+    for t in range(stop - period + 1, stop + 1):
+        total += values[t] - anchor
+    centre = anchor + total / period
+    squares = 0.0
+    for t in range(stop - period + 1, stop + 1):
+        squares += (values[t] - centre) ** 2
+    return squares / period
+
+
 @kernel
 def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
-    """Simple moving average and population standard deviation of the last `period` bars, O(bars)."""
+    """Simple moving average and population standard deviation of the last `period` bars, O(bars).
+
+    Running sums from an anchor among the values; a window that a spike has just left, or beside which the
+    anchor lies far away, is summed anew.
+    """
     size = values.size
     mean = np.full(size, np.nan)
     deviation = np.full(size, np.nan)
     anchor = 0.0
     total = 0.0
     squares = 0.0
+    largest = 0.0
     count = 0
     since = 0
     for t in range(size):
@@ -40,6 +63,7 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
             anchor = value
             total = 0.0
             squares = 0.0
+            largest = 0.0
             since = 0
         if count == period:
             old = values[t - period] - anchor
@@ -50,6 +74,7 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
         new = value - anchor
         total += new
         squares += new * new
+        largest = max(largest, squares)
         since += 1
         if count == period:
             if since >= period:
@@ -61,8 +86,11 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
                     gap = values[back] - anchor
                     total += gap
                     squares += gap * gap
+                largest = squares
             centre = total / period
             variance = squares / period - centre * centre
+            if variance * period < _LOST_DIGITS * largest:
+                variance = _variance(values, t, period)
             mean[t] = anchor + centre
             deviation[t] = np.sqrt(variance) if variance > 0.0 else 0.0
     return mean, deviation
@@ -101,6 +129,41 @@ def moving_mean(values: Floats, period: int) -> Floats:
                     total += values[back] - anchor
             mean[t] = anchor + total / period
     return mean
+
+
+@kernel
+def distance_from_mean(values: Floats, period: int) -> Floats:
+    """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
+    size = values.size
+    out = np.full(size, np.nan)
+    anchor = 0.0
+    total = 0.0
+    count = 0
+    since = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            continue
+        if count == 0:
+            anchor = value
+            total = 0.0
+            since = 0
+        if count == period:
+            total -= values[t - period] - anchor
+        else:
+            count += 1
+        total += value - anchor
+        since += 1
+        if count == period:
+            if since >= period:
+                anchor = value
+                total = 0.0
+                since = 0
+                for back in range(t - period + 1, t + 1):
+                    total += values[back] - anchor
+            out[t] = value - anchor - total / period
+    return out
 
 
 @kernel
@@ -169,7 +232,8 @@ def convergence_divergence(
 ) -> tuple[Floats, Floats, Floats]:
     """MACD line, signal and histogram, all from bar slow + signal - 2 on.
 
-    As in TA-Lib the fast average is seeded with the `fast` values that end where the slow one is seeded.
+    As in TA-Lib the fast average is seeded with the `fast` values that end where the slow one is seeded. Both
+    are kept as distances from a price, for their difference has no more digits than they have.
     """
     size = values.size
     line = np.full(size, np.nan)
@@ -182,6 +246,7 @@ def convergence_divergence(
     slow_average = 0.0
     average = 0.0
     total = 0.0
+    anchor = 0.0
     count = 0
     for t in range(size):
         value = values[t]
@@ -192,18 +257,19 @@ def convergence_divergence(
         if count < slow:
             continue
         if count == slow:
+            anchor = value
             slow_total = 0.0
             for back in range(t - slow + 1, t + 1):
-                slow_total += values[back]
+                slow_total += values[back] - anchor
             fast_total = 0.0
             for back in range(t - fast + 1, t + 1):
-                fast_total += values[back]
+                fast_total += values[back] - anchor
             slow_average = slow_total / slow
             fast_average = fast_total / fast
             total = 0.0
         else:
-            slow_average += slow_weight * (value - slow_average)
-            fast_average += fast_weight * (value - fast_average)
+            slow_average += slow_weight * (value - anchor - slow_average)
+            fast_average += fast_weight * (value - anchor - fast_average)
         gap = fast_average - slow_average
         ready = count - slow + 1
         if ready < signal:

@@ -9,8 +9,9 @@
     product    := unary (("*" | "/") unary)*
     unary      := "-" unary | lagged
     lagged     := primary ("[" sum "]")*                                  close[1]: the previous bar's close
-    primary    := number | name | name "(" [condition ("," condition)*] ")" | "(" condition ")"
+    primary    := number | name | name "(" [argument ("," argument)*] ")" | "(" condition ")"
                 | "at" "(" timeframe "," condition ")"                    at("4h", rsi(close, 14))
+    argument   := condition | name "=" condition                          those with a name last
 
 Names are read in any case. A leading series may be left out where the function has a default for it
 (`sma(20)` is `sma(close, 20)`), and so may the parentheses of a function whose arguments all have defaults
@@ -22,14 +23,15 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from backtest.clock import timeframe
 from backtest.errors import ExpressionError
 from backtest.functions import FUNCTIONS, KEYWORDS, SERIES, Argument, usage
-from backtest.informal import Token, formal
+from backtest.informal import formal
+from backtest.phrases import HINTS, KEYWORDS_ELSEWHERE, Token
 from backtest.tree import (
     And,
     Arithmetic,
@@ -55,9 +57,9 @@ Kind = Literal["number", "series", "condition"]
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_]\w*|%[kdrKDR]\b|&&|\|\|)"
+    r"|(?P<name>[A-Za-z_]\w*|%[kdrKDR]\b|&&?|\|\|?)"
     r"|(?P<text>\"[^\"]*\"|'[^']*')"
-    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],≤≥≠×−])",
+    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],=%.≤≥≠×−])",
     re.ASCII,
 )
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
@@ -89,7 +91,8 @@ def _tokens(expression: str) -> list[Token]:
                 expected="value",
             )
         kind = match.lastgroup or ""
-        words = match.group()[1:-1] if kind == "text" else match.group().lower().lstrip("%")
+        words = match.group()[1:-1] if kind == "text" else match.group().lower()
+        words = words.lstrip("%") if kind == "name" else words
         found.append(Token(kind, words, place + 1))
         place = match.end()
     found.append(Token("end", "", len(expression) + 1))
@@ -200,7 +203,7 @@ class _Parser:
     def infix(self, left: _Typed) -> _Typed | None:
         """`a crosses_above b` and `a between b and c`, the first sum read."""
         if token := self.accept("crosses_above", "crosses_below"):
-            return self.call(token, [left, self.sum()])
+            return self.call(token, [left, self.sum()], {})
         if self.token.words == "between" and "between" not in self.names and self.accept("between"):
             low = self.sum()
             self.expect("and")
@@ -307,28 +310,53 @@ class _Parser:
         if self.accept("("):
             if name not in FUNCTIONS:
                 self.unknown(token, FUNCTIONS)
-            given: list[_Typed] = []
-            if not self.accept(")"):
-                given.append(self.condition())
-                while self.accept(","):
-                    given.append(self.condition())
-                self.expect(")")
-            return self.call(token, given)
+            return self.call(token, *self.arguments(token))
         if name in self.names:
             return _Typed(Parameter(name), "number", token.position)
         if name in SERIES:
             return _Typed(Series(name), "series", token.position)
         if name in FUNCTIONS:
-            return self.call(token, [])
+            return self.call(token, [], {})
         self.unknown(token, (*SERIES, *FUNCTIONS, *self.names))
 
+    def arguments(self, token: Token) -> tuple[list[_Typed], dict[str, _Typed]]:
+        """Arguments by place, then by name, the opening parenthesis read."""
+        given: list[_Typed] = []
+        named: dict[str, _Typed] = {}
+        if self.accept(")"):
+            return given, named
+        while True:
+            key, after = self.token, self.tokens[min(self.place + 1, len(self.tokens) - 1)]
+            if key.kind == "name" and after.kind == "sign" and after.words == "=":
+                self.place += 2
+                named[self.argument_name(token, key, named)] = self.condition()
+            elif named:
+                self.error("wrong_arguments", key.position, function=token.words, usage=usage(token.words))
+            else:
+                given.append(self.condition())
+            if not self.accept(","):
+                self.expect(")")
+                return given, named
+
+    def argument_name(self, token: Token, key: Token, named: Collection[str]) -> str:
+        """What the function calls an argument that other libraries may call otherwise."""
+        own = [argument.name for argument in FUNCTIONS[token.words].arguments]
+        for name in (key.words, *KEYWORDS_ELSEWHERE.get(key.words, ())):
+            if name in own and name not in named:
+                return name
+        self.error("wrong_arguments", key.position, function=token.words, usage=usage(token.words))
+
     def unknown(self, token: Token, known: Collection[str]) -> NoReturn:
+        meant = HINTS.get(token.words, "")
         nearest = difflib.get_close_matches(token.words, sorted(known), n=1, cutoff=0.4)
         self.error(
-            "unknown_name", token.position, name=token.words, nearest=nearest[0] if nearest else "close"
+            "unknown_name",
+            token.position,
+            name=token.words,
+            nearest=meant if meant in known else nearest[0] if nearest else "close",
         )
 
-    def call(self, token: Token, given: list[_Typed]) -> _Typed:
+    def call(self, token: Token, given: list[_Typed], named: Mapping[str, _Typed]) -> _Typed:
         name = token.words
         function = FUNCTIONS[name]
         wanted = function.arguments
@@ -337,15 +365,18 @@ class _Parser:
             leading is not None
             and leading.kind == "series"
             and leading.default is not None
+            and leading.name not in named
             and (not given or given[0].kind == "number")
         ):
             given = [_Typed(leading.default, "series", token.position), *given]
-        if len(given) > len(wanted):
+        if len(given) > len(wanted) or any(one.name in named for one in wanted[: len(given)]):
             self.error("wrong_arguments", token.position, function=name, usage=usage(name))
         nodes: list[Node] = []
         for place, argument in enumerate(wanted):
             if place < len(given):
                 nodes.append(self.argument(argument, given[place]))
+            elif argument.name in named:
+                nodes.append(self.argument(argument, named[argument.name]))
             elif argument.default is not None:
                 nodes.append(argument.default)
             else:
@@ -397,6 +428,8 @@ def parse(expression: str, names: Collection[str] = (), *, entry: bool = True) -
 
 def canonical_expression(expression: str, names: Collection[str] = ()) -> str:
     """A condition printed canonically: lower case, all arguments, as few parentheses as reading allows.
+
+    The language is described in `docs/language.md`.
 
     Args:
         expression: the condition as written.

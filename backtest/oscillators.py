@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from backtest.compile import kernel
 from backtest.indicators import Floats
 
+COUNTED = 250
+"""Up to here comparing with every value of a window is faster than a tree (measured)."""
+
 
 @kernel
 def place_in_range(values: Floats, highest: Floats, lowest: Floats) -> Floats:
@@ -28,19 +31,29 @@ def commodity_channel(values: Floats, mean: Floats, period: int) -> Floats:
     """Lambert's CCI: distance from the mean in units of 0.015 mean absolute deviations; 0 without any.
 
     Args:
-        values: typical prices.
+        values: typical prices, or their distances from any price.
         mean: their simple average of the last `period` bars.
-        period: bars; the cost grows with it.
+        period: bars; the cost grows with it: each bar's mean is another, and sums of parts of a window that
+            are carried from bar to bar lose digits for good.
     """
     size = values.size
     out = np.full(size, np.nan)
+    fours = period - period % 4
     for t in range(size):
         centre = mean[t]
         if np.isnan(centre):
             continue
-        total = 0.0
-        for back in range(t - period + 1, t + 1):
-            total += abs(values[back] - centre)
+        # Four sums side by side: one alone waits for itself at every step.
+        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        begin = t - period + 1
+        for back in range(begin, begin + fours, 4):
+            first += abs(values[back] - centre)
+            second += abs(values[back + 1] - centre)
+            third += abs(values[back + 2] - centre)
+            fourth += abs(values[back + 3] - centre)
+        for back in range(begin + fours, t + 1):
+            first += abs(values[back] - centre)
+        total = (first + second) + (third + fourth)
         out[t] = (values[t] - centre) * period / (0.015 * total) if total > 0.0 else 0.0
     return out
 
@@ -116,15 +129,10 @@ def balance_volume(values: Floats, volume: Floats) -> Floats:
 
 
 @kernel
-def rank_in_window(values: Floats, period: int) -> Floats:
-    """Percentage, 0 to 100, of the `period` values before this one that are not above it.
-
-    First value at bar `period`; the cost grows with the period.
-    """
-    size = values.size
-    out = np.full(size, np.nan)
+def _rank_by_counting(values: Floats, period: int, out: Floats) -> None:
+    """`rank_in_window` by comparing with each value of the window: the faster way where windows are short."""
     count = 0
-    for t in range(size):
+    for t in range(values.size):
         value = values[t]
         if np.isnan(value):
             count = 0
@@ -136,6 +144,58 @@ def rank_in_window(values: Floats, period: int) -> Floats:
         for back in range(t - period, t):
             below += values[back] <= value
         out[t] = 100.0 * below / period
+
+
+@kernel
+def _rank_by_tree(values: Floats, period: int, out: Floats) -> None:
+    """`rank_in_window` by a Fenwick tree over the values in order: log(bars) a bar, whatever the period."""
+    size = values.size
+    known = np.where(np.isnan(values), np.inf, values)
+    order = np.argsort(known)
+    ranks = np.empty(size, dtype=np.int64)
+    rank = 0
+    for place in range(size):
+        if place == 0 or known[order[place]] != known[order[place - 1]]:
+            rank = place + 1
+        ranks[order[place]] = rank
+    tree = np.zeros(size + 1, dtype=np.int64)
+    held = 0
+    for t in range(size):
+        forgotten = held if np.isnan(values[t]) else 0
+        if held == period and not np.isnan(values[t]):
+            below = 0
+            node = ranks[t]
+            while node > 0:
+                below += tree[node]
+                node -= node & -node
+            out[t] = 100.0 * below / period
+            forgotten = 1
+        for back in range(t - held, t - held + forgotten):
+            node = ranks[back]
+            while node <= size:
+                tree[node] -= 1
+                node += node & -node
+        held -= forgotten
+        if np.isnan(values[t]):
+            continue
+        held += 1
+        node = ranks[t]
+        while node <= size:
+            tree[node] += 1
+            node += node & -node
+
+
+@kernel
+def rank_in_window(values: Floats, period: int) -> Floats:
+    """Percentage, 0 to 100, of the `period` values before this one that are not above it.
+
+    First value at bar `period`. The same count by either way.
+    """
+    out = np.full(values.size, np.nan)
+    if period <= COUNTED:
+        _rank_by_counting(values, period, out)
+    else:
+        _rank_by_tree(values, period, out)
     return out
 
 

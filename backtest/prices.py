@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.errors import PriceError, RequestError
-from backtest.evaluation import PriceArrays
+from backtest.evaluation import PriceArrays, known_volume
+from backtest.functions import reads_volume
+from backtest.gaps import GAP_POLICIES, Beat, GapPolicy, check_gaps, check_timeframe, filled
 from backtest.simulation import Floats
+from backtest.strategy import StrategySpec
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "volume")
@@ -17,6 +22,12 @@ TIME_NAMES = ("timestamp", "time", "date", "datetime", "open_time")
 # Vendors adjust each price on its own and round: a close may stick out of the bar by the last digits.
 ROUNDING = 1e-9
 
+# Nanoseconds since 1970 fit into 64 bits between these years; epochs less than this apart are of one unit.
+EARLIEST, LATEST = 1678, 2261
+_ANOTHER_UNIT = 100.0
+_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
+
+_HOUR = pd.Timedelta(hours=1)
 _SECONDS_PER_YEAR = 365 * 86_400
 _TRADING_DAYS = 252
 
@@ -31,17 +42,7 @@ def _times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
     if pd.api.types.is_datetime64_any_dtype(series):
         return pd.DatetimeIndex(series)
     if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
-        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = ~np.isfinite(numbers)
-        if bad.any():
-            _refuse("bad_time", int(bad.argmax()), None, value="NaN")
-        largest = float(np.abs(numbers).max()) if numbers.size else 0.0
-        unit = "s" if largest < 1e11 else "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"
-        if pd.api.types.is_float_dtype(series) and not (numbers == np.floor(numbers)).all():
-            scale = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
-            return pd.DatetimeIndex(np.round(numbers * scale).astype("datetime64[ns]")).tz_localize("UTC")
-        whole = series.to_numpy(dtype=np.int64)
-        return pd.DatetimeIndex(whole.astype(f"datetime64[{unit}]")).tz_localize("UTC")
+        return _epochs(series)
     text = series.astype("string").str.strip()
     offset = (
         text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2}(?::\d{2})?)$", case=False)
@@ -50,13 +51,37 @@ def _times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
     )
     aware = bool(offset.any())
     if aware and not offset.all():
-        row = int((~offset).argmax())
-        _refuse("bad_time", row, None, value=str(series.iloc[row])[:40])
+        row = int((offset != offset[0]).argmax())
+        _refuse("mixed_time_zones", row, None, value=str(series.iloc[row])[:40])
     parsed = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=aware))
     if parsed.hasnans:
         row = int(parsed.isna().argmax())
         _refuse("bad_time", row, None, value=str(series.iloc[row])[:40])
     return parsed
+
+
+def _epochs(series: pd.Series) -> pd.DatetimeIndex:
+    """Times from seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size."""
+    numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        _refuse("bad_time", int(bad.argmax()), None, value="NaN")
+    size = np.abs(numbers)
+    if (far := size >= 2.0**63).any():
+        _refuse("bad_time", int(far.argmax()), None, value=f"{numbers[far.argmax()]:g}")
+    units = np.searchsorted([limit for limit, _ in _UNITS], size, side="right")
+    # Small numbers may be early times of any unit; a jump between plausible times gives a second one away.
+    small, large = np.minimum(size[1:], size[:-1]), np.maximum(size[1:], size[:-1])
+    jumps = (np.diff(units) != 0) & (small >= 1e8) & (large >= _ANOTHER_UNIT * small)
+    if jumps.any():
+        row = int(jumps.argmax()) + 1
+        _refuse("mixed_epochs", row, None, value=f"{numbers[row]:.0f}", before=f"{numbers[row - 1]:.0f}")
+    unit = _UNITS[int(units.max(initial=0))][1]
+    if pd.api.types.is_float_dtype(series) and not (numbers == np.floor(numbers)).all():
+        scale = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
+        return pd.DatetimeIndex(np.round(numbers * scale).astype("datetime64[ns]")).tz_localize("UTC")
+    whole = series.to_numpy(dtype=np.int64)
+    return pd.DatetimeIndex(whole.astype(f"datetime64[{unit}]")).tz_localize("UTC")
 
 
 def _refuse(code: str, row: int, index: pd.DatetimeIndex | None, **fields: str | int | float) -> None:
@@ -70,25 +95,51 @@ def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
     for wanted in TIME_NAMES:
         if wanted in names:
             return _times(df.iloc[:, names.index(wanted)])
-    if df.index.name is not None and _plain_name(df.index.name) in TIME_NAMES:
+    named = df.index.name is not None and _plain_name(df.index.name) in TIME_NAMES
+    # Times of several zones make an index of objects, not one of times.
+    if named or all(isinstance(one, datetime) for one in df.index):
         return _times(df.index)
     raise PriceError("missing_time", known=", ".join(TIME_NAMES))
 
 
-def _check_order(index: pd.DatetimeIndex) -> None:
+def _check_order(index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str]) -> None:
+    """Refuse times that are missing, out of range, out of order or twice there.
+
+    Args:
+        index: the times.
+        df: the table, to tell a bar given twice from two bars of one name.
+        names: of its columns.
+    """
     if index.hasnans:
         _refuse("bad_time", int(index.isna().argmax()), None, value="NaT")
-    if index.is_monotonic_increasing and index.is_unique:
+    ordered = bool(index.is_monotonic_increasing and index.is_unique)
+    # In order, the first and the last tell about all of them.
+    rows = np.array([0, len(index) - 1]) if ordered else np.arange(len(index))
+    years = index[rows].year.to_numpy()
+    if (far := (years < EARLIEST) | (years > LATEST)).any():
+        row = int(rows[far.argmax()])
+        _refuse("bad_time", row, None, value=str(index[row])[:40])
+    if ordered:
         return
     steps = np.diff(index.asi8)
-    back = steps < 0
-    hour = pd.Timedelta(hours=1) // pd.Timedelta(1, unit=index.unit)
-    if index.tz is None and back.any() and steps.min() > -hour and back.sum() <= 1 + len(index) // 1_000:
-        # Local times without a zone, in the hour that autumn repeats: sorting them would mix two hours up.
-        _refuse("clock_went_back", int(back.argmax()) + 1, index)
+    hour = _HOUR // pd.Timedelta(1, unit=index.unit)
+    back, twice = steps < 0, steps == 0
+    few = back.sum() + twice.sum() <= 2 * (1 + len(index) // 1_000)
+    within = np.median(np.abs(steps)) <= hour
+    if index.tz is None and within and few and steps.min() > -hour:
+        # Local times without a zone, in the hour that autumn repeats. In order of arrival they go back;
+        # sorted, or with bars of an hour, two different bars have one name. The same bar twice is a mere
+        # duplicate.
+        row = int((back | twice).argmax()) + 1
+        prices = df.iloc[[row - 1, row], [names.index(name) for name in COLUMNS if name in names]]
+        if back.any() or not prices.iloc[1].equals(prices.iloc[0]):
+            begin = index[row].floor("h")
+            _refuse(
+                "clock_went_back", row, index, begin=f"{begin:%Y-%m-%d %H:%M}", end=f"{begin + _HOUR:%H:%M}"
+            )
     if back.any():
         _refuse("unsorted_time", int(back.argmax()) + 1, index)
-    _refuse("duplicate_time", int((steps == 0).argmax()) + 1, index)
+    _refuse("duplicate_time", int(twice.argmax()) + 1, index)
 
 
 def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
@@ -162,21 +213,28 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
                 "missing_column", column=name, known=", ".join(str(column) for column in df.columns)[:200]
             )
     index = _time_index(df, names)
-    _check_order(index)
+    _check_order(index, df, names)
     columns = {name: _number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
     columns.setdefault("volume", np.full(len(df), np.nan))
     _check_values(columns, index)
     return PriceArrays(**columns), index
 
 
-def validate_prices(df: pd.DataFrame) -> pd.DataFrame:
+def validate_prices(
+    df: pd.DataFrame, *, gaps: GapPolicy = "accept", timeframe: str | None = None
+) -> pd.DataFrame:
     """Price data in canonical form.
 
     Args:
         df: open, high, low, close and perhaps volume in any case, on a DatetimeIndex or with a column called
-            timestamp,
-            time, date, datetime or open time: ISO text, or an epoch in seconds, milliseconds, microseconds or
-            nanoseconds (UTC). Other columns are ignored.
+            timestamp, time, date, datetime or open time: ISO text, or an epoch in seconds, milliseconds,
+            microseconds or nanoseconds (UTC). Other columns are ignored.
+        gaps: what to do where bars are missing (`backtest.gaps` says what counts as missing): `accept` leaves
+            the history as it is, so that indicators and orders pass over the gap; `fill` puts flat bars
+            there, open to close at the last close, volume zero: no price is made up that was not the last one
+            known, but indicators and `max_bars` count them; `refuse` refuses the history.
+        timeframe: the length of a bar as the caller knows it (`30m`, `4h`, `1d`): refused where the usual
+            distance between bars is another.
 
     Returns:
         A new table of float64 columns open, high, low, close, volume on a sorted, unique DatetimeIndex.
@@ -184,11 +242,38 @@ def validate_prices(df: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
-            `unsorted_time`, `clock_went_back`, `duplicate_time`, `not_a_number`, `nan_price`,
-            `infinite_price`, `non_positive_price`, `high_below_low`, `price_outside_range` or `bad_volume`.
+            `mixed_time_zones`, `mixed_epochs`, `unsorted_time`, `clock_went_back`, `duplicate_time`,
+            `not_a_number`, `nan_price`, `infinite_price`, `non_positive_price`, `high_below_low`,
+            `price_outside_range`, `bad_volume`, `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or
+            `gaps_too_wide`.
+        RequestError: `unknown_gap_policy`.
     """
+    if gaps not in GAP_POLICIES:
+        raise RequestError("unknown_gap_policy", name=str(gaps), known=", ".join(GAP_POLICIES))
     prices, index = read_prices(df)
-    return pd.DataFrame(prices._asdict(), index=index.rename("time"))
+    beat = Beat(index)
+    if timeframe is not None:
+        check_timeframe(beat, timeframe)
+    if gaps == "refuse":
+        check_gaps(beat)
+    found = pd.DataFrame(prices._asdict(), index=index.rename("time"))
+    return filled(found, beat) if gaps == "fill" else found
+
+
+def check_volume(df: pd.DataFrame, spec: StrategySpec) -> None:
+    """Refuse a strategy that needs volume where a bar has none.
+
+    `run_backtest` and `sweep` see to it themselves; who computes on a part of the prices first asks here.
+
+    Args:
+        df: prices as `validate_prices` gives them.
+        spec: the strategy.
+
+    Raises:
+        PriceError: `missing_volume`.
+    """
+    if any(reads_volume(tree) for tree in spec.trees.values()):
+        known_volume(df["volume"].to_numpy(dtype=np.float64))
 
 
 def _weekdays(index: pd.DatetimeIndex, stamps: NDArray[np.int64]) -> NDArray[np.int64]:

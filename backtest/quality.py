@@ -7,29 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from backtest.clock import Clock, timeframe_of
+from backtest.gaps import Beat, Gap
 from backtest.prices import read_prices
 
 OUTLIER_DEVIATIONS = 20.0
 _MAD_TO_DEVIATION = 1.4826
-_NANO = 10**9
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Gap:
-    """Bars that are not there.
-
-    Attributes:
-        after: time of the last bar before the gap.
-        before: time of the first bar behind it.
-        missing: how many bars would fit in between.
-    """
-
-    after: pd.Timestamp
-    before: pd.Timestamp
-    missing: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +47,8 @@ class QualityReport:
         gaps: outages, in order.
         missing_bars: of all gaps together.
         irregular_bars: bars that do not stand a whole number of bar lengths behind the one before.
-        zero_volume_bars: bars in which nothing was traded; None where volume is not known.
+        zero_volume_bars: bars in which nothing was traded; None where no volume is known.
+        unknown_volume_bars: bars whose volume is not known.
         flat_bars: bars whose open, high, low and close are one price.
         outliers: closes that moved by more than `OUTLIER_DEVIATIONS` robust deviations.
     """
@@ -79,6 +63,7 @@ class QualityReport:
     missing_bars: int
     irregular_bars: int
     zero_volume_bars: int | None
+    unknown_volume_bars: int
     flat_bars: int
     outliers: tuple[Outlier, ...]
 
@@ -98,65 +83,23 @@ class QualityReport:
         return found
 
 
-def _slots(index: pd.DatetimeIndex, step: int) -> NDArray[np.int64]:
-    """Where in its week each bar stands, on the clock on the wall, in bar lengths."""
-    wall = index.tz_localize(None).as_unit("ns").asi8
-    week = 7 * 86_400 * _NANO
-    # 1970 began on a Thursday; weeks begin on Monday.
-    slots: NDArray[np.int64] = (wall + 3 * 86_400 * _NANO) % week // step
-    return slots
-
-
-def _missing(index: pd.DatetimeIndex, stamps: NDArray[np.int64], step: int) -> tuple[list[Gap], bool]:
-    """Gaps, and whether bars stand at some slots of the week only."""
-    places = np.flatnonzero(np.diff(stamps) >= 2 * step)
-    slots = 7 * 86_400 * _NANO // step
-    weeks = (stamps[-1] - stamps[0]) / (7 * 86_400 * _NANO)
-    counts = np.bincount(_slots(index, step), minlength=slots) if slots else np.zeros(0)
-    # A slot of the week is in use if it has a bar in more than a third of the weeks.
-    usual = counts > weeks / 3.0
-    sessions = bool(weeks >= 2.0 and step < 7 * 86_400 * _NANO and usual.mean() < 0.95)
-    gaps = []
-    for place in places.tolist():
-        between = int((stamps[place + 1] - stamps[place]) // step) - 1
-        if sessions:
-            times = pd.DatetimeIndex(
-                (stamps[place] + step * np.arange(1, between + 1)).astype("datetime64[ns]")
-            )
-            if index.tz is not None:
-                times = times.tz_localize("UTC").tz_convert(index.tz)
-            between = int(usual[_slots(times, step)].sum())
-        if between > 0:
-            gaps.append(Gap(after=index[place], before=index[place + 1], missing=between))
-    return gaps, sessions
-
-
 def quality_report(df: pd.DataFrame) -> QualityReport:
     """Judge a price history.
 
-    The usual distance between bars is the median one. Days of shares have no nights: where whole hours or
-    days of the week are usually empty, only bars missing at usual times count, on the clock of the data's own
-    zone. Holidays are then gaps as well: a file does not tell them from an outage. Outliers are returns
-    beyond `OUTLIER_DEVIATIONS` times 1.4826 × the median absolute return.
+    What counts as missing is told in `backtest.gaps`. Outliers are returns beyond
+    `OUTLIER_DEVIATIONS` times 1.4826 × the median absolute return.
 
     Args:
         df: prices, as `backtest.validate_prices` takes them.
+
+    Returns:
+        Counts of bars, and each gap and outlier in order of time; changes are fractions.
 
     Raises:
         PriceError: the prices are refused.
     """
     prices, index = read_prices(df)
-    stamps: NDArray[np.int64] = Clock(index).times.asi8
-    gaps: list[Gap] = []
-    step, sessions, irregular = 0, False, 0
-    if stamps.size > 1:
-        steps = np.diff(stamps)
-        step = int(np.median(steps))
-        # Months have no fixed length, and a day lasts 23 or 25 hours twice a year.
-        if step < 28 * 86_400 * _NANO:
-            gaps, sessions = _missing(index, stamps, step)
-            if step < 86_400 * _NANO:
-                irregular = int((steps % step != 0).sum())
+    beat = Beat(index)
     close = prices.close
     moves = np.diff(close) / close[:-1]
     usual = _MAD_TO_DEVIATION * float(np.median(np.abs(moves))) if moves.size else 0.0
@@ -171,18 +114,19 @@ def quality_report(df: pd.DataFrame) -> QualityReport:
                     deviations=float(abs(moves[place]) / usual),
                 )
             )
-    known = not np.isnan(prices.volume).all()
+    unknown = int(np.isnan(prices.volume).sum())
     return QualityReport(
         rows=len(index),
         first=index[0],
         last=index[-1],
-        timeframe=timeframe_of(step / _NANO) if step else None,
+        timeframe=beat.timeframe,
         time_zone=None if index.tz is None else str(index.tz),
-        sessions=sessions,
-        gaps=tuple(gaps),
-        missing_bars=sum(gap.missing for gap in gaps),
-        irregular_bars=irregular,
-        zero_volume_bars=int((prices.volume == 0.0).sum()) if known else None,
+        sessions=beat.sessions,
+        gaps=beat.gaps,
+        missing_bars=sum(gap.missing for gap in beat.gaps),
+        irregular_bars=beat.irregular,
+        zero_volume_bars=int((prices.volume == 0.0).sum()) if unknown < len(index) else None,
+        unknown_volume_bars=unknown,
         flat_bars=int(((prices.high == prices.low) & (prices.open == close)).sum()),
         outliers=tuple(outliers),
     )

@@ -1,23 +1,36 @@
-"""The 0–10 score that steers the optimisation cycle, and the rule by which a variant beats another.
+"""The 0–10 score that steers the optimisation cycle, and the arithmetic by which a variant is adopted.
 
-Computed by code from a backtest on development data; no model can change it.
+Computed by code from walk-forward tests on development data; no model can change it. `docs/score.md` tells
+the same in words.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from backtest.engine import BacktestResult
+from backtest.overfitting import sharpe_standard_error
+from backtest.types import Metrics
+from backtest.walk_forward import WalkForward
 
 BLOCKS = 5
 FULL_SHARPE = 2.0
 FULL_CALMAR = 2.0
 FULL_PROFIT_FACTOR = 2.0
 ENOUGH_TRADES = 30
+LOSING = 0.1
+"""Share of a part that what stands still gets; what loses gets less, the more it loses."""
+
+ERROR_ALLOWED = 0.2
+"""Chance of adopting, in one iteration, something that is no better than the champion."""
+
+Reason = Literal["better", "lower_score", "uneven", "luck"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +41,7 @@ class Score:
         value: 0 to 10, rounded to four decimals so that records compare byte for byte.
         sharpe, calmar, profit, consistency: parts, each 0 to 1.
         evidence: 0 to 1, the share of the trades needed before a figure is worth reading.
-        block_sharpes: annualised Sharpe ratio of each of the equal time blocks, 0 where nothing moved.
+        block_sharpes: annualised Sharpe ratio of each fold (or equal block of time), 0 where nothing moved.
     """
 
     value: float
@@ -38,6 +51,26 @@ class Score:
     consistency: float
     evidence: float
     block_sharpes: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """Whether a variant may replace the champion, and what decided.
+
+    Attributes:
+        accepted: it may.
+        reason: `better`; or the first test it failed: `lower_score` (a tie too), `uneven` (behind in half of
+            the folds or more), `luck` (the paired bootstrap allows that it is no better).
+        folds_held: folds in which it is no worse.
+        p_value: of the paired bootstrap; None where an earlier test failed.
+        allowed: the p-value that would have sufficed.
+    """
+
+    accepted: bool
+    reason: Reason
+    folds_held: int
+    p_value: float | None
+    allowed: float
 
 
 def block_sharpes(equity: pd.Series, periods_per_year: float, blocks: int = BLOCKS) -> tuple[float, ...]:
@@ -60,60 +93,136 @@ def block_sharpes(equity: pd.Series, periods_per_year: float, blocks: int = BLOC
     return tuple(figures)
 
 
-def _share(value: float | None, full: float) -> float:
-    return 0.0 if value is None else float(np.clip(value / full, 0.0, 1.0))
+def _part(value: float | None, full: float) -> float:
+    """0 to 1: `LOSING` where the figure is 0, 1 from `full` on, and ever less below 0; 0 where undefined."""
+    if value is None:
+        return 0.0
+    if value < 0.0:
+        return LOSING * math.exp(value / full)
+    return LOSING + (1.0 - LOSING) * min(1.0, value / full)
 
 
-def score(result: BacktestResult) -> Score:
-    """Score a backtest from 0 (worthless) to 10.
+def sharpe_less_error(sharpe: float | None, bars: int, periods_per_year: float) -> float | None:
+    """An annualised Sharpe ratio less its standard error (Lo 2002, independent normal returns).
 
-    `10 · evidence · (0.4 · sharpe + 0.2 · calmar + 0.2 · profit + 0.2 · consistency)` where
-
-    - sharpe is the Sharpe ratio over 2, calmar the Calmar ratio over 2, each cut to 0…1;
-    - profit is (profit factor − 1), cut to 0…1; without a losing trade it is 1 where something was won;
-    - consistency is the share of five equal blocks of time with a positive Sharpe ratio;
-    - evidence is the number of trades over 30, at most 1.
-
-    An inactive or losing strategy scores near 0, and 8 needs a Sharpe ratio near 2 on solid ground.
+    Args:
+        sharpe: annualised.
+        bars: returns behind it.
+        periods_per_year: bars a year.
     """
-    metrics = result.metrics
-    blocks = block_sharpes(result.equity, result.periods_per_year)
-    if metrics.profit_factor is None:
-        profit = 1.0 if (metrics.n_trades or 0) > 0 and (metrics.total_return or 0.0) > 0 else 0.0
+    if sharpe is None:
+        return None
+    year = math.sqrt(periods_per_year)
+    return sharpe - sharpe_standard_error(sharpe / year, bars) * year
+
+
+def _score(
+    metrics: Metrics, blocks: Sequence[float], trades: int, bars: int, periods_per_year: float
+) -> Score:
+    if metrics.profit_factor is not None:
+        profit = _part(metrics.profit_factor - 1.0, FULL_PROFIT_FACTOR - 1.0)
     else:
-        profit = _share(metrics.profit_factor - 1.0, FULL_PROFIT_FACTOR - 1.0)
-    sharpe = _share(metrics.sharpe_ratio, FULL_SHARPE)
-    calmar = _share(metrics.calmar_ratio, FULL_CALMAR)
+        profit = 1.0 if metrics.n_trades and metrics.total_return > 0.0 else 0.0
+    sharpe = _part(sharpe_less_error(metrics.sharpe_ratio, bars, periods_per_year), FULL_SHARPE)
+    calmar = _part(metrics.calmar_ratio, FULL_CALMAR)
     consistency = sum(figure > 0 for figure in blocks) / len(blocks)
-    evidence = min(1.0, metrics.n_trades / ENOUGH_TRADES)
+    evidence = min(1.0, trades / ENOUGH_TRADES)
     value = 10.0 * evidence * (0.4 * sharpe + 0.2 * calmar + 0.2 * profit + 0.2 * consistency)
     return Score(
         value=round(value, 4),
         sharpe=round(sharpe, 6),
         calmar=round(calmar, 6),
         profit=round(profit, 6),
-        consistency=consistency,
+        consistency=round(consistency, 6),
         evidence=round(evidence, 6),
-        block_sharpes=blocks,
+        block_sharpes=tuple(round(figure, 6) for figure in blocks),
     )
 
 
-def beats(
+def score(result: BacktestResult) -> Score:
+    """Score one backtest from 0 (worthless) to 10, over five equal blocks of time.
+
+    `10 · evidence · (0.4 · sharpe + 0.2 · calmar + 0.2 · profit + 0.2 · consistency)` where
+
+    - sharpe, calmar and profit are 0.1 + 0.9 · x, with x the Sharpe ratio less its standard error over 2, the
+      Calmar ratio over 2 and the profit factor − 1, each at most 1; below zero they are 0.1 · exp(x), so that
+      a smaller loss always scores more; without a losing trade profit is 1 where something was won;
+    - consistency is the share of the blocks with a positive Sharpe ratio;
+    - evidence is the number of trades over 30, at most 1.
+
+    What does nothing scores 0, what loses in every block less than 0.8, and 8 needs a Sharpe ratio that is
+    near 2 even one standard error lower: a short history cannot score high.
+    """
+    blocks = block_sharpes(result.equity, result.periods_per_year)
+    return _score(result.metrics, blocks, result.metrics.n_trades, len(result.index), result.periods_per_year)
+
+
+def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
+    """The same formula on walk-forward evidence: the tests as one account, the folds as blocks.
+
+    Args:
+        walk: the tests.
+        whole: what would be traded, on the whole development part: its trades count as evidence where they
+            are fewer, so that a search that ends at a strategy which hardly trades earns nothing.
+    """
+    blocks = [fold.test.metrics.sharpe_ratio or 0.0 for fold in walk.folds]
+    trades = min(walk.metrics.n_trades, whole.metrics.n_trades)
+    return _score(walk.metrics, blocks, trades, len(walk.returns), walk.periods_per_year)
+
+
+def folds_held(challenger: Sequence[float], champion: Sequence[float]) -> int:
+    """Folds in which the challenger's Sharpe ratio is no worse."""
+    return sum(new >= old for new, old in zip(challenger, champion, strict=True))
+
+
+def allowed_error(side_by_side: int, more_conditions: int) -> float:
+    """The p-value that suffices: 20 % shared by the variants tested, halved for each condition more.
+
+    Args:
+        side_by_side: variants tested in the iteration (Bonferroni's correction).
+        more_conditions: elementary conditions more than the champion has; fewer earn nothing.
+    """
+    return ERROR_ALLOWED / max(1, side_by_side) / 2.0 ** max(0, more_conditions)
+
+
+def accept(
     challenger: float,
     champion: float,
-    challenger_blocks: Sequence[float],
-    champion_blocks: Sequence[float],
-) -> bool:
-    """Whether a variant may replace the champion: a higher score, and no worse in most blocks of time.
+    challenger_folds: Sequence[float],
+    champion_folds: Sequence[float],
+    *,
+    p_value: float | None,
+    side_by_side: int,
+    more_conditions: int,
+) -> Acceptance:
+    """Whether a variant may replace the champion: three tests, all of them on the same folds.
+
+    1. its score is higher: a tie keeps the champion;
+    2. it is no worse in more than half of the folds;
+    3. by a paired block bootstrap of the difference in returns per unit of risk (the difference of the Sharpe
+       ratios), the chance of so large a difference between equals is at most `allowed_error`.
 
     Args:
         challenger: score of the variant.
-        champion: score of the reigning one; a tie keeps it.
-        challenger_blocks: block Sharpe ratios of the variant.
-        champion_blocks: those of the champion, as many.
+        champion: score of the reigning one.
+        challenger_folds: Sharpe ratios of the variant, fold by fold.
+        champion_folds: those of the champion.
+        p_value: of the bootstrap; None only where it was not needed, the first two tests having failed.
+        side_by_side: see `allowed_error`.
+        more_conditions: see `allowed_error`.
     """
-    held = sum(new >= old for new, old in zip(challenger_blocks, champion_blocks, strict=True))
-    return challenger > champion and 2 * held > len(champion_blocks)
+    held = folds_held(challenger_folds, champion_folds)
+    allowed = allowed_error(side_by_side, more_conditions)
+    reason: Reason = "better"
+    if challenger <= champion:
+        reason = "lower_score"
+    elif 2 * held <= len(champion_folds):
+        reason = "uneven"
+    elif p_value is None or p_value > allowed:
+        reason = "luck"
+    return Acceptance(
+        accepted=reason == "better", reason=reason, folds_held=held, p_value=p_value, allowed=allowed
+    )
 
 
 def relative_gain(score_now: float, score_before: float) -> float:

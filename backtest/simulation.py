@@ -7,10 +7,12 @@ rounding. numba's cache does not see an edit in another file, so what calls each
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.compile import kernel
+from backtest.compile import inlined, kernel
 
 Floats = NDArray[np.float64]
 Signals = NDArray[np.uint8]
@@ -19,6 +21,38 @@ ENTER_LONG, EXIT_LONG, ENTER_SHORT, EXIT_SHORT = 1, 2, 4, 8
 
 SIGNAL, STOP, TARGET, TRAILING_STOP, MAX_BARS, LIQUIDATION, END_OF_DATA = range(7)
 EXIT_REASONS = ("signal", "stop", "target", "trailing_stop", "max_bars", "liquidation", "end_of_data")
+
+# Columns of a configuration's settings; 0 is off, but LEVERAGE is at least 1.
+STOP_PERCENT, TARGET_PERCENT, TRAILING_PERCENT, STOP_ATR, TARGET_ATR, TRAILING_ATR, LONGEST = range(7)
+BREAK_EVEN, COOLDOWN, SHARE, AMOUNT, RISKED, VOLATILITY, LEVERAGE, WHOLE = range(7, 15)
+SETTINGS = 15
+
+
+class Terms(NamedTuple):
+    """What is the same for every configuration.
+
+    Attributes:
+        first: index of the first bar whose signal may trade.
+        next_open: fill at the next open, else at the close.
+        capital: cash at the start.
+        fee: fraction of notional, each fill.
+        fixed_fee: cash, each fill.
+        slippage: fraction of price by which each fill moves against the trade, half the spread included.
+        borrowing: fraction of a short's market value, paid at the close of each bar it is exposed to.
+        maintenance: fraction of the market value that the account must keep.
+        periods_per_year: bars a year.
+    """
+
+    first: int
+    next_open: bool
+    capital: float
+    fee: float
+    fixed_fee: float
+    slippage: float
+    borrowing: float
+    maintenance: float
+    periods_per_year: float
+
 
 SIDE, ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, EXIT_PRICE, SIZE, PROFIT, REASON, BARS = range(9)
 TRADE_COLUMNS = 9
@@ -42,23 +76,137 @@ METRICS = (
 )
 
 
-@kernel
+@inlined
 def _settle(
-    side: int, units: float, cash: float, entry: float, raw: float, fee: float, slippage: float, ruined: bool
+    side: int, units: float, cash: float, entry: float, raw: float, impact: float, terms: Terms, ruined: bool
 ) -> tuple[float, float, bool]:
     """Close a position at a price before slippage: fill price, cash afterwards, whether the account is lost.
 
-    No exit of a short takes more than the account holds: what would is filled at the price that takes all of
-    it.
+    No exit takes more than the account holds: what would is filled at the price that takes all of it.
     """
     if side > 0:
-        fill = raw * (1.0 - slippage)
-        return fill, cash + units * fill * (1.0 - fee), False
-    fill = raw * (1.0 + slippage)
-    after = cash + units * (entry - fill) - units * fill * fee
+        fill = raw * (1.0 - terms.slippage) - impact
+        if fill < 0.0:
+            fill = 0.0
+        after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
+        if ruined or after <= 0.0:
+            return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, True
+        return fill, after, False
+    fill = raw * (1.0 + terms.slippage) + impact
+    after = cash + units * (entry - fill) - units * fill * terms.fee - terms.fixed_fee
     if ruined or after <= 0.0:
-        return (cash + units * entry) / (units * (1.0 + fee)), 0.0, True
+        return (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee)), 0.0, True
     return fill, after, False
+
+
+@inlined
+def _ruin(side: int, units: float, cash: float, entry: float, impact: float, terms: Terms) -> float:
+    """The price before slippage at which closing leaves but the maintenance margin.
+
+    A long that owes nothing, up to rounding, has none; with an impact even that sells for nothing at last.
+    """
+    if side > 0:
+        owed = terms.fixed_fee - cash
+        rounding = 1e-12 * units * entry
+        if owed < -rounding or (impact == 0.0 and owed <= rounding):
+            return -np.inf
+        fill = owed / (units * (1.0 - terms.fee - terms.maintenance))
+        return (fill + impact) / (1.0 - terms.slippage)
+    fill = (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee + terms.maintenance))
+    return (fill - impact) / (1.0 + terms.slippage)
+
+
+@inlined
+def _borrowed(side: int, units: float, cash: float, close: float, terms: Terms) -> float:
+    """Cash after one bar's borrowing."""
+    if side > 0 or terms.borrowing == 0.0:
+        return cash
+    return cash - terms.borrowing * units * close
+
+
+@inlined
+def _eaten(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> bool:
+    """Whether borrowing has just taken all that the account was worth at the close."""
+    return side < 0 and terms.borrowing > 0.0 and cash + units * (entry - close) <= 0.0
+
+
+@inlined
+def _fixed_stop(side: int, entry: float, entry_atr: float, ruin: float, setting: Floats) -> tuple[float, int]:
+    """The tightest of the stops that do not follow the price, by the formulas of `_tightest_stop`."""
+    stop = ruin
+    reason = LIQUIDATION
+    if setting[STOP_PERCENT] > 0.0:
+        level = entry - side * entry * setting[STOP_PERCENT] / 100.0
+        if side * (level - stop) >= 0.0:
+            stop = level
+            reason = STOP
+    if setting[STOP_ATR] > 0.0:
+        level = entry - side * setting[STOP_ATR] * entry_atr
+        if side * (level - stop) >= 0.0:
+            stop = level
+            reason = STOP
+    return stop, reason
+
+
+@inlined
+def _tightest_stop(
+    side: int, entry: float, extreme: float, entry_atr: float, ruin: float, setting: Floats
+) -> tuple[float, int]:
+    """The stop nearest to the price and its reason; the price of ruin when none is set.
+
+    Levels are the price plus a distance, not the price times a factor: 10 % above 100 is 110, in floats too.
+    """
+    stop, reason = _fixed_stop(side, entry, entry_atr, ruin, setting)
+    if (
+        setting[BREAK_EVEN] > 0.0
+        and side * (extreme - entry) >= entry * setting[BREAK_EVEN] / 100.0
+        and side * (entry - stop) >= 0.0
+    ):
+        stop = entry
+        reason = STOP
+    if setting[TRAILING_PERCENT] > 0.0:
+        level = extreme - side * extreme * setting[TRAILING_PERCENT] / 100.0
+        if side * (level - stop) > 0.0:
+            stop = level
+            reason = TRAILING_STOP
+    if setting[TRAILING_ATR] > 0.0:
+        level = extreme - side * setting[TRAILING_ATR] * entry_atr
+        if side * (level - stop) > 0.0:
+            stop = level
+            reason = TRAILING_STOP
+    return stop, reason
+
+
+@kernel
+def _size(
+    side: int,
+    fill: float,
+    cash: float,
+    entry_atr: float,
+    volatility: float,
+    setting: Floats,
+    terms: Terms,
+) -> float:
+    """Units to open at a fill price: the smallest of what the limits allow, 0 where one is not known."""
+    share = setting[LEVERAGE]
+    if setting[SHARE] > 0.0:
+        share = min(share, setting[SHARE] / 100.0)
+    if setting[VOLATILITY] > 0.0:
+        if np.isnan(volatility):
+            return 0.0
+        if volatility > 0.0:
+            share = min(share, setting[VOLATILITY] / 100.0 / volatility)
+    units: float = share * (cash - terms.fixed_fee) / (fill * (1.0 + share * terms.fee))
+    if setting[AMOUNT] > 0.0:
+        units = min(units, setting[AMOUNT] / fill)
+    if setting[RISKED] > 0.0:
+        stop, _ = _tightest_stop(side, fill, fill, entry_atr, -side * np.inf, setting)
+        distance = side * (fill - stop)
+        if distance > 0.0:
+            units = min(units, cash * setting[RISKED] / 100.0 / distance)
+    if setting[WHOLE] > 0.0:
+        units = float(np.floor(units))
+    return units
 
 
 @kernel
@@ -87,60 +235,23 @@ def _record(
     trades[row, BARS] = held
 
 
-@kernel
-def _tightest_stop(
-    side: int,
-    entry: float,
-    extreme: float,
-    entry_atr: float,
-    ruin: float,
-    stop_percent: float,
-    trailing_percent: float,
-    stop_atr: float,
-    trailing_atr: float,
-) -> tuple[float, int]:
-    """The stop nearest to the price and its reason; an unreachable level when none is set.
-
-    Levels are the price plus a distance, not the price times a factor: 10 % above 100 is 110, in floats too.
-    """
-    stop = -np.inf if side > 0 else ruin
-    reason = STOP if side > 0 else LIQUIDATION
-    if stop_percent > 0.0:
-        level = entry - side * entry * stop_percent / 100.0
-        if side * (level - stop) >= 0.0:
-            stop = level
-            reason = STOP
-    if stop_atr > 0.0:
-        level = entry - side * stop_atr * entry_atr
-        if side * (level - stop) >= 0.0:
-            stop = level
-            reason = STOP
-    if trailing_percent > 0.0:
-        level = extreme - side * extreme * trailing_percent / 100.0
-        if side * (level - stop) > 0.0:
-            stop = level
-            reason = TRAILING_STOP
-    if trailing_atr > 0.0:
-        level = extreme - side * trailing_atr * entry_atr
-        if side * (level - stop) > 0.0:
-            stop = level
-            reason = TRAILING_STOP
-    return stop, reason
-
-
-@kernel
-def _nearest_target(
-    side: int, entry: float, entry_atr: float, target_percent: float, target_atr: float
-) -> float:
+@inlined
+def _nearest_target(side: int, entry: float, entry_atr: float, setting: Floats) -> float:
     """The target nearest to the price; an unreachable level when none is set."""
     target = side * np.inf
-    if target_percent > 0.0:
-        target = entry + side * entry * target_percent / 100.0
-    if target_atr > 0.0:
-        level = entry + side * target_atr * entry_atr
+    if setting[TARGET_PERCENT] > 0.0:
+        target = entry + side * entry * setting[TARGET_PERCENT] / 100.0
+    if setting[TARGET_ATR] > 0.0:
+        level = entry + side * setting[TARGET_ATR] * entry_atr
         if side * (level - target) < 0.0:
             target = level
     return target
+
+
+@kernel
+def _needs_atr(setting: Floats) -> bool:
+    """Whether a level is measured in average true ranges."""
+    return bool(setting[STOP_ATR] > 0.0 or setting[TARGET_ATR] > 0.0 or setting[TRAILING_ATR] > 0.0)
 
 
 @kernel
@@ -151,19 +262,10 @@ def simulate(
     close: Floats,
     signals: Signals,
     atr: Floats,
-    first: int,
-    next_open: bool,
-    capital: float,
-    fee: float,
-    slippage: float,
-    stop_percent: float,
-    target_percent: float,
-    trailing_percent: float,
-    stop_atr: float,
-    target_atr: float,
-    trailing_atr: float,
-    max_bars: int,
-    whole_units: bool,
+    volatility: Floats,
+    impact: Floats,
+    setting: Floats,
+    terms: Terms,
     equity: Floats,
     trades: Floats,
 ) -> int:
@@ -178,21 +280,37 @@ def simulate(
     3. Within the bar the stop comes before the target; each fills at its level, and touching it is enough.
        Levels are measured from the fill price, slippage included, and from the ATR of the bar that gave the
        signal. The trailing stop hangs from the highest high (lowest low for a short) of the completed bars it
-       was exposed to, or from the fill price before there is one. Of several stops the tightest counts, of
-       several targets the nearest; a trailing stop level with the fixed one is a `stop`.
-    4. A short has one more stop, the price that takes the whole account: `liquidation`. Nothing is traded
-       afterwards.
-    5. At the close signals are read, also after an exit within the bar. An entry whose own exit is true on
+       was exposed to, or from the fill price before there is one; once that extreme is BREAK_EVEN percent
+       beyond the fill price, the fill price is a stop. Of several stops the tightest counts, of several
+       targets the nearest. Of equal stops a fixed one or that of BREAK_EVEN goes first, then liquidation.
+    4. One more stop is the price before slippage at which closing, costs included, would leave no more than
+       `maintenance` of the position's market value at the fill: `liquidation`. With no maintenance margin it
+       is the price that takes the whole account. No exit takes more than there is: one that would is a
+       `liquidation` at the price that takes everything. Nothing is traded after the account is lost.
+    5. A short that is still open pays `borrowing` of its market value at the close. Where that takes all the
+       account is worth, the position is gone at the close: `liquidation`.
+    6. At the close signals are read, also after an exit within the bar. An entry whose own exit is true on
        the same bar is not taken; long and short entries on the same bar cancel out. An opposite entry closes
        and reverses. A position exposed to `max_bars` bars is closed as by a signal (a signal on the same bar
-       goes first); its own side is not entered again by the signal of that bar.
-    6. The last bar opens nothing; what is open closes at its close: `end_of_data`.
-    7. Equity is marked at the close, after fills at the close.
+       goes first); its own side is not entered again by the signal of that bar. After an exit filled in bar
+       x, signals before bar x + COOLDOWN open nothing, so with a cool-down nothing reverses.
+    7. The last bar opens nothing; what is open closes at its close: `end_of_data`.
+    8. Equity is marked at the close, after fills at the close.
 
-    Every fill's price is moved against the trade by `slippage`; `fee` is a fraction of the notional of each
-    fill. An entry spends all cash, its fee included: units = cash / (price × (1 + fee)), rounded down when
-    `whole_units`; none are bought when that is zero. A short has the size of such a long and yields its
-    profit in cash at the exit. An entry whose ATR is not known yet is not taken where a level needs it.
+    Every fill's price is moved against the trade by `slippage` of the price and by the `impact` of the last
+    bar completed before the fill (for fills at a close, of that bar); no sale is below 0. `fee` is a fraction
+    of the notional of each fill, `fixed_fee` an amount.
+
+    An entry is worth the smallest of its limits: LEVERAGE × the account, so that its fee is paid out of the
+    account (units = L × (cash - fixed_fee) / (price × (1 + L × fee)); at L = 1 an entry spends all cash); the
+    same with SHARE percent, or with VOLATILITY percent / `volatility` of the signal's bar, in place of L;
+    AMOUNT / price, fee on top; RISKED percent of the cash before the entry / distance of the first stop from
+    the fill price. A volatility or distance of 0 limits nothing. It is rounded down to whole units with
+    WHOLE; none are bought when that is zero. A short has the size of such a long and yields its profit in
+    cash at the exit. An entry is not taken where a level or limit needs an ATR, volatility or impact that is
+    not known yet, where it would begin at or beyond its liquidation, or where a short would be sold at 0 or
+    below. A RISKED entry needs a stop, as `StrategySpec` sees to. Volume plays no part: a bar without any
+    trades like any other.
 
     Args:
         open_: prices, one float64 array of n bars each, as `high`, `low` and `close`.
@@ -201,28 +319,28 @@ def simulate(
         close: last prices.
         signals: n sums of ENTER_LONG, EXIT_LONG, ENTER_SHORT and EXIT_SHORT.
         atr: n average true ranges in price units; empty when no level needs them.
-        first: index of the first bar whose signal may trade.
-        next_open: fill at the next open, else at the close.
-        capital: cash at the start.
-        fee: fraction of notional, each side.
-        slippage: fraction of price, each fill.
-        stop_percent: distance of the stop in percent of the fill price; 0 is off, as for all levels.
-        target_percent: distance of the target.
-        trailing_percent: distance of the trailing stop, in percent of the extreme it hangs from.
-        stop_atr: distance of the stop in ATRs.
-        target_atr: distance of the target in ATRs.
-        trailing_atr: distance of the trailing stop in ATRs.
-        max_bars: bars a position may be exposed to; 0 is off.
-        whole_units: trade whole units only.
+        volatility: n annualised volatilities as fractions; empty when sizing needs none.
+        impact: n price moves, by bar, that fills pay on top of slippage; empty for none.
+        setting: SETTINGS numbers, 0 is off (LEVERAGE at least 1). Percents in percent; TRAILING_PERCENT is of
+            the extreme, the others of the fill price.
+        terms: what does not depend on the strategy.
         equity: n - first values, written.
-        trades: at least n - first rows of TRADE_COLUMNS, written from the top.
+        trades: a row of TRADE_COLUMNS a bar from `first` on with an entry signal, written from the top.
 
     Returns:
         The number of trades.
     """
+    first = terms.first
+    next_open = terms.next_open
     last = close.size - 1
-    needs_atr = stop_atr > 0.0 or target_atr > 0.0 or trailing_atr > 0.0
-    cash = capital
+    needs_atr = _needs_atr(setting)
+    sized_by_volatility = setting[VOLATILITY] > 0.0
+    has_impact = impact.size > 0
+    moves = has_impact or terms.borrowing != 0.0  # whether the price of ruin does
+    trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
+    max_bars = int(setting[LONGEST])
+    cooldown = int(setting[COOLDOWN])
+    cash = terms.capital
     side = 0
     units = 0.0
     entry = 0.0
@@ -230,25 +348,22 @@ def simulate(
     entry_cash = 0.0
     entry_atr = 0.0
     extreme = 0.0
+    ruin = 0.0
+    stop = 0.0
+    stop_reason = LIQUIDATION
+    target = 0.0
     held = 0
+    ready = first
     count = 0
 
     for t in range(first, last + 1):
         # The bar: levels the open has passed, then the stop, then the target.
         if side != 0:
-            ruin = (cash + units * entry) / (units * (1.0 + fee)) / (1.0 + slippage)
-            stop, stop_reason = _tightest_stop(
-                side,
-                entry,
-                extreme,
-                entry_atr,
-                ruin,
-                stop_percent,
-                trailing_percent,
-                stop_atr,
-                trailing_atr,
-            )
-            target = _nearest_target(side, entry, entry_atr, target_percent, target_atr)
+            before = impact[t - 1] if has_impact else 0.0
+            if moves:
+                ruin = _ruin(side, units, cash, entry, before, terms)
+            if moves or trails or held == 0:
+                stop, stop_reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[t] if side > 0 else high[t]
             best = high[t] if side > 0 else low[t]
             held += 1
@@ -267,19 +382,26 @@ def simulate(
                 raw = target
                 reason = TARGET
             if reason >= 0:
-                fill, cash, lost = _settle(
-                    side, units, cash, entry, raw, fee, slippage, reason == LIQUIDATION
-                )
+                ruined = reason == LIQUIDATION and terms.maintenance == 0.0
+                fill, cash, lost = _settle(side, units, cash, entry, raw, before, terms, ruined)
                 if lost:
                     reason = LIQUIDATION
                 profit = cash - entry_cash
                 _record(trades, count, side, entry_bar, entry, t, fill, units, profit, reason, held)
                 count += 1
                 side = 0
-            elif side > 0:
-                extreme = max(extreme, high[t])
+                ready = t + cooldown
             else:
-                extreme = min(extreme, low[t])
+                extreme = max(extreme, high[t]) if side > 0 else min(extreme, low[t])
+                cash = _borrowed(side, units, cash, close[t], terms)
+                if _eaten(side, units, cash, entry, close[t], terms):
+                    cash = 0.0
+                    _record(
+                        trades, count, side, entry_bar, entry, t, close[t], units, -entry_cash, LIQUIDATION,
+                        held,
+                    )  # fmt: skip
+                    count += 1
+                    side = 0
 
         # The close: what the signals ask for.
         code = signals[t]
@@ -311,31 +433,39 @@ def simulate(
                 equity[t - first] += units * (entry - close[t])
         price = open_[t + 1] if ahead else close[t]
         fill_bar = t + 1 if ahead else t
+        now = impact[t] if has_impact else 0.0
         if leave >= 0:
-            fill, cash, lost = _settle(side, units, cash, entry, price, fee, slippage, False)
+            fill, cash, lost = _settle(side, units, cash, entry, price, now, terms, False)
             if lost:
                 leave = LIQUIDATION
             profit = cash - entry_cash
             _record(trades, count, side, entry_bar, entry, fill_bar, fill, units, profit, leave, held)
             count += 1
             side = 0
-        if want != 0 and cash > 0.0:
-            fill = price * (1.0 + want * slippage)
-            amount = cash / (fill * (1.0 + fee))
-            if whole_units:
-                amount = np.floor(amount)
-            if amount > 0.0 and not (needs_atr and np.isnan(atr[t])):
-                side = want
-                units = amount
-                entry = fill
-                entry_bar = fill_bar
-                entry_cash = cash
-                entry_atr = atr[t] if needs_atr else 0.0
-                extreme = fill
-                held = 0
-                cash -= units * fill * fee
-                if side > 0:
-                    cash -= units * fill
+            ready = fill_bar + cooldown
+        if want != 0 and cash > 0.0 and (cooldown == 0 or t >= ready):
+            fill = price * (1.0 + want * terms.slippage) + want * now
+            known = atr[t] if needs_atr else 0.0
+            amount = 0.0
+            if fill > 0.0 and not np.isnan(known) and not np.isnan(now):
+                spread = volatility[t] if sized_by_volatility else 0.0
+                amount = _size(want, fill, cash, known, spread, setting, terms)
+            if amount > 0.0:
+                after = cash - amount * fill * terms.fee - terms.fixed_fee
+                if want > 0:
+                    after -= amount * fill
+                ruin = _ruin(want, amount, after, fill, now, terms)
+                if want * (price - ruin) > 0.0:
+                    side = want
+                    units = amount
+                    entry = fill
+                    entry_bar = fill_bar
+                    entry_cash = cash
+                    entry_atr = known
+                    extreme = fill
+                    target = _nearest_target(side, entry, entry_atr, setting)
+                    held = 0
+                    cash = after
         if not ahead:
             equity[t - first] = cash
             if side > 0:
@@ -412,7 +542,7 @@ def measure(
         total_return   equity[n - 1] / capital - 1
         cagr           (1 + total_return) ** (P / n) - 1
         volatility     s(r) × √P, s the sample standard deviation (n - 1)
-        sharpe_ratio   mean(r) / s(r) × √P; undefined when s is 0 or rounding noise
+        sharpe_ratio   mean(r) / s(r) × √P; undefined when s is rounding noise, at most 1e-12 × |mean(r)|
         sortino_ratio  mean(r) × √P / √(mean(min(r, 0)²))
         max_drawdown   min over t of equity[t] / max(capital, equity[..t]) - 1, never positive
         calmar_ratio   cagr / |max_drawdown|
@@ -496,8 +626,6 @@ BLOCK = (
     1 << BLOCK_BITS
 )  # bars: short trades still skip whole blocks, and a block's extremes fill one cache line
 BLOCK_FLOOR, BLOCK_CEILING, BLOCK_HIGH, BLOCK_LOW, BLOCK_TOP, BLOCK_BOTTOM = range(6)
-STOP_PERCENT, TARGET_PERCENT, TRAILING_PERCENT, STOP_ATR, TARGET_ATR, TRAILING_ATR, LONGEST, WHOLE = range(8)
-LEVELS = 8
 
 # Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
 _ILL_CONDITIONED = 1e-5
@@ -572,28 +700,47 @@ def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Fl
 
 
 @kernel
-def cross_words(first: Floats, second: Floats, above: bool, words: Words) -> None:
-    """`previous <=` and now `>` (`above`; else the contrary) as one bit a bar, 64 bars a word, written."""
-    size = first.size
-    carry = np.uint64(0)
+def known_words(values: Floats) -> Words:
+    """Where a series is not NaN, one bit a bar, 64 bars a word."""
+    words = np.zeros((values.size + 63) // 64, dtype=np.uint64)
     for place in range(words.size):
         start = place * 64
-        count = min(64, size - start)
-        now = np.uint64(0)
-        before = np.uint64(0)
-        if above:
-            for bit in range(count):
-                now |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
-                before |= np.uint64(first[start + bit] <= second[start + bit]) << np.uint64(bit)
-        else:
-            for bit in range(count):
-                now |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
-                before |= np.uint64(first[start + bit] >= second[start + bit]) << np.uint64(bit)
-        words[place] = now & ((before << _ONE) | carry)
-        carry = before >> np.uint64(63)
+        word = np.uint64(0)
+        for bit in range(min(64, values.size - start)):
+            word |= np.uint64(values[start + bit] == values[start + bit]) << np.uint64(bit)
+        words[place] = word
+    return words
 
 
 @kernel
+def cross_words(
+    first: Floats, second: Floats, known_first: Words, known_second: Words, above: Words, below: Words
+) -> None:
+    """Crossings of two series as one bit a bar, 64 bars a word, both directions written.
+
+    Above is `previous <=` and now `>`, below the contrary; NaN crosses nothing. What is known and not greater
+    is less or equal, so two comparisons tell all four.
+    """
+    size = first.size
+    was_low = np.uint64(0)
+    was_high = np.uint64(0)
+    for place in range(above.size):
+        start = place * 64
+        over = np.uint64(0)
+        under = np.uint64(0)
+        for bit in range(min(64, size - start)):
+            over |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
+            under |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
+        known = known_first[place] & known_second[place]
+        low = known & ~over
+        high = known & ~under
+        above[place] = over & ((low << _ONE) | was_low)
+        below[place] = under & ((high << _ONE) | was_high)
+        was_low = low >> np.uint64(63)
+        was_high = high >> np.uint64(63)
+
+
+@inlined
 def _next_bit(words: Words, start: int, stop: int) -> int:
     """Index of the first set bit from `start` to `stop`, both included; stop + 1 when there is none."""
     if start > stop:
@@ -611,7 +758,7 @@ def _next_bit(words: Words, start: int, stop: int) -> int:
     return found
 
 
-@kernel
+@inlined
 def _first_touch(
     floor: Floats, ceiling: Floats, blocks: Floats, lower: float, upper: float, start: int, stop: int
 ) -> int:
@@ -639,28 +786,37 @@ def _first_trailing_touch(
     blocks: Floats,
     side: int,
     entry_atr: float,
+    entry: float,
     fixed: float,
     target: float,
-    trailing_percent: float,
-    trailing_atr: float,
-    extreme: float,
+    setting: Floats,
     start: int,
     stop: int,
 ) -> tuple[int, float]:
     """As `_first_touch` with a stop that follows the price; also the extreme of the completed bars."""
+    trailing_percent = setting[TRAILING_PERCENT]
+    trailing_atr = setting[TRAILING_ATR]
+    break_even = setting[BREAK_EVEN]
+    extreme = entry
     t = start
-    level = _trailing_level(side, extreme, entry_atr, fixed, trailing_percent, trailing_atr)
+    level = _trailing_level(
+        side, entry, extreme, entry_atr, fixed, trailing_percent, trailing_atr, break_even
+    )
     while t <= stop:
         if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
             # No bar of the block can touch the stop as it stands after all of them.
             block = t >> BLOCK_BITS
             if side > 0:
                 reached = max(extreme, blocks[block, BLOCK_HIGH])
-                tight = _trailing_level(side, reached, entry_atr, fixed, trailing_percent, trailing_atr)
+                tight = _trailing_level(
+                    side, entry, reached, entry_atr, fixed, trailing_percent, trailing_atr, break_even
+                )
                 clear = blocks[block, BLOCK_FLOOR] > tight and blocks[block, BLOCK_CEILING] < target
             else:
                 reached = min(extreme, blocks[block, BLOCK_LOW])
-                tight = _trailing_level(side, reached, entry_atr, fixed, trailing_percent, trailing_atr)
+                tight = _trailing_level(
+                    side, entry, reached, entry_atr, fixed, trailing_percent, trailing_atr, break_even
+                )
                 clear = blocks[block, BLOCK_CEILING] < tight and blocks[block, BLOCK_FLOOR] > target
             if clear:
                 extreme = reached
@@ -672,23 +828,40 @@ def _first_trailing_touch(
                 return t, extreme
             if high[t] > extreme:
                 extreme = high[t]
-                level = _trailing_level(side, extreme, entry_atr, fixed, trailing_percent, trailing_atr)
+                level = _trailing_level(
+                    side, entry, extreme, entry_atr, fixed, trailing_percent, trailing_atr, break_even
+                )
         else:
             if ceiling[t] >= level or floor[t] <= target:
                 return t, extreme
             if low[t] < extreme:
                 extreme = low[t]
-                level = _trailing_level(side, extreme, entry_atr, fixed, trailing_percent, trailing_atr)
+                level = _trailing_level(
+                    side, entry, extreme, entry_atr, fixed, trailing_percent, trailing_atr, break_even
+                )
         t += 1
     return stop + 1, extreme
 
 
 @kernel
 def _trailing_level(
-    side: int, extreme: float, entry_atr: float, fixed: float, trailing_percent: float, trailing_atr: float
+    side: int,
+    entry: float,
+    extreme: float,
+    entry_atr: float,
+    fixed: float,
+    trailing_percent: float,
+    trailing_atr: float,
+    break_even: float,
 ) -> float:
-    """The tightest of a fixed stop and the trailing ones, by the formulas of `_tightest_stop`."""
+    """The tightest of a fixed stop and those that depend on the extreme, as in `_tightest_stop`."""
     stop = fixed
+    if (
+        break_even > 0.0
+        and side * (extreme - entry) >= entry * break_even / 100.0
+        and side * (entry - stop) > 0.0
+    ):
+        stop = entry
     if trailing_percent > 0.0:
         level = extreme - side * extreme * trailing_percent / 100.0
         if side * (level - stop) > 0.0:
@@ -701,6 +874,48 @@ def _trailing_level(
 
 
 @kernel
+def _first_walked_touch(
+    close: Floats,
+    high: Floats,
+    low: Floats,
+    floor: Floats,
+    ceiling: Floats,
+    impact: Floats,
+    side: int,
+    units: float,
+    cash: float,
+    entry: float,
+    entry_atr: float,
+    target: float,
+    setting: Floats,
+    terms: Terms,
+    start: int,
+    stop: int,
+) -> tuple[int, float, float, bool]:
+    """As `_first_trailing_touch`, bar by bar where the price of ruin moves.
+
+    Also the cash at that bar, and whether borrowing took all of it at the bar's close.
+    """
+    extreme = entry
+    for t in range(start, stop + 1):
+        before = impact[t - 1] if impact.size > 0 else 0.0
+        ruin = _ruin(side, units, cash, entry, before, terms)
+        level, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
+        if side > 0:
+            if floor[t] <= level or ceiling[t] >= target:
+                return t, extreme, cash, False
+            extreme = max(extreme, high[t])
+        else:
+            if ceiling[t] >= level or floor[t] <= target:
+                return t, extreme, cash, False
+            extreme = min(extreme, low[t])
+        cash = _borrowed(side, units, cash, close[t], terms)
+        if _eaten(side, units, cash, entry, close[t], terms):
+            return t, extreme, cash, True
+    return stop + 1, extreme, cash, False
+
+
+@inlined
 def _mark(
     value: float,
     previous: float,
@@ -719,7 +934,7 @@ def _mark(
     return peak, min(drawdown, value / peak - 1.0), total + change, squares + square, downside
 
 
-@kernel
+@inlined
 def _hold(
     close: Floats,
     blocks: Floats,
@@ -730,33 +945,49 @@ def _hold(
     entry: float,
     start: int,
     stop: int,
+    charged_from: int,
+    terms: Terms,
     previous: float,
     peak: float,
     drawdown: float,
     total: float,
     squares: float,
     downside: float,
-) -> tuple[float, float, float, float, float, float]:
+) -> tuple[float, float, float, float, float, float, float]:
     """The bars from `start` to `stop`, at whose closes a position is held, into the sums of `_mark`.
 
     A long that is all of the account moves as the price does, so its returns come from `sums`; the drawdown
-    looks into a block only where the block's lowest close could make a new one.
+    looks into a block only where the block's lowest close could make a new one. The first value returned is
+    the cash, which borrowing takes from a short at each close from `charged_from` on.
     """
+    if charged_from <= start:
+        cash = _borrowed(side, units, cash, close[start], terms)
     first = cash + units * close[start] if side > 0 else cash + units * (entry - close[start])
     peak, drawdown, total, squares, downside = _mark(
         first, previous, peak, drawdown, total, squares, downside
     )
     previous = first
     if start == stop:
-        return previous, peak, drawdown, total, squares, downside
+        return cash, previous, peak, drawdown, total, squares, downside
     if side < 0 or abs(cash) > 1e-15 * units * entry:
+        bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
         for t in range(start + 1, stop + 1):
+            cash = _borrowed(side, units, cash, close[t], terms)
             value = cash + units * close[t] if side > 0 else cash + units * (entry - close[t])
-            peak, drawdown, total, squares, downside = _mark(
-                value, previous, peak, drawdown, total, squares, downside
-            )
+            change = value / previous - 1.0 if previous > 0.0 else 0.0
+            square = change * change
+            total += change
+            squares += square
+            downside += square if change < 0.0 else 0.0
+            # Only what may be a new drawdown is divided.
+            if value < bound:
+                drawdown = min(drawdown, value / peak - 1.0)
+                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+            elif value > peak:
+                peak = value
+                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
             previous = value
-        return previous, peak, drawdown, total, squares, downside
+        return cash, previous, peak, drawdown, total, squares, downside
 
     total += (sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])
     squares += (sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])
@@ -788,7 +1019,7 @@ def _hold(
                 peak = value
                 bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
             t += 1
-    return cash + units * close[stop], peak, drawdown, total, squares, downside
+    return cash, cash + units * close[stop], peak, drawdown, total, squares, downside
 
 
 @kernel
@@ -806,7 +1037,7 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
             out[word] &= row[word]
 
 
-@kernel
+@inlined
 def _trade_one(
     open_: Floats,
     high: Floats,
@@ -821,29 +1052,30 @@ def _trade_one(
     want_short: Words,
     leave_short: Words,
     atr: Floats,
-    levels: Floats,
-    first: int,
-    next_open: bool,
-    capital: float,
-    fee: float,
-    slippage: float,
-    periods_per_year: float,
+    volatility: Floats,
+    impact: Floats,
+    setting: Floats,
+    terms: Terms,
     out: Floats,
     trades: Floats,
 ) -> bool:
     """One configuration of `trade_many`; False where rounding leaves too little of the variance."""
+    first = terms.first
+    next_open = terms.next_open
+    capital = terms.capital
     last = close.size - 1
     size = close.size - first
-    stop_percent = levels[STOP_PERCENT]
-    target_percent = levels[TARGET_PERCENT]
-    trailing_percent = levels[TRAILING_PERCENT]
-    stop_atr = levels[STOP_ATR]
-    target_atr = levels[TARGET_ATR]
-    trailing_atr = levels[TRAILING_ATR]
-    longest = int(levels[LONGEST])
-    whole_units = levels[WHOLE] > 0.0
-    needs_atr = stop_atr > 0.0 or target_atr > 0.0 or trailing_atr > 0.0
-    trails = trailing_percent > 0.0 or trailing_atr > 0.0
+    longest = int(setting[LONGEST])
+    cooldown = int(setting[COOLDOWN])
+    needs_atr = _needs_atr(setting)
+    sized_by_volatility = setting[VOLATILITY] > 0.0
+    has_impact = impact.size > 0
+    # Where no limit but leverage holds, `_size` is one division.
+    limited = setting[SHARE] > 0.0 or setting[AMOUNT] > 0.0 or setting[RISKED] > 0.0 or setting[WHOLE] > 0.0
+    all_in = not (limited or sized_by_volatility or has_impact or terms.fixed_fee > 0.0)
+    leverage = setting[LEVERAGE]
+    levered = 1.0 + leverage * terms.fee
+    trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
     recording = trades.shape[0] > 0
 
     cash = capital
@@ -881,18 +1113,29 @@ def _trade_one(
         if cash <= 0.0:
             break
         entry_bar = t + 1 if next_open else t
-        entry = (open_[t + 1] if next_open else close[t]) * (1.0 + side * slippage)
-        units = cash / (entry * (1.0 + fee))
-        if whole_units:
-            units = np.floor(units)
-        if units <= 0.0 or (needs_atr and np.isnan(atr[t])):
+        price = open_[t + 1] if next_open else close[t]
+        now = impact[t] if has_impact else 0.0
+        entry = price * (1.0 + side * terms.slippage) + side * now
+        entry_atr = atr[t] if needs_atr else 0.0
+        if all_in and not np.isnan(entry_atr):
+            units = leverage * cash / (entry * levered)
+        elif entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
+            spread = volatility[t] if sized_by_volatility else 0.0
+            units = _size(side, entry, cash, entry_atr, spread, setting, terms)
+        else:
+            units = 0.0
+        if units <= 0.0:
             t += 1
             continue
-        entry_atr = atr[t] if needs_atr else 0.0
-        entry_cash = cash
-        cash -= units * entry * fee
+        after = cash - units * entry * terms.fee - terms.fixed_fee
         if side > 0:
-            cash -= units * entry
+            after -= units * entry
+        ruin = _ruin(side, units, after, entry, now, terms)
+        if side * (price - ruin) <= 0.0:
+            t += 1
+            continue
+        entry_cash = cash
+        cash = after
         if flat_bar >= 0 and flat_bar != entry_bar:
             peak, drawdown, total, squares, downside = _mark(
                 entry_cash, previous, peak, drawdown, total, squares, downside
@@ -908,29 +1151,39 @@ def _trade_one(
         if longest > 0:
             timed_out = exposed_from + longest - 1
             end = min(end, timed_out)
-        ruin = np.inf
-        if side < 0:
-            ruin = (cash + units * entry) / (units * (1.0 + fee)) / (1.0 + slippage)
         extreme = entry
-        target = _nearest_target(side, entry, entry_atr, target_percent, target_atr)
-        fixed, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, stop_percent, 0.0, stop_atr, 0.0)
-        if trails:
-            touched, extreme = _first_trailing_touch(
-                high, low, floor, ceiling, blocks, side, entry_atr, fixed, target, trailing_percent,
-                trailing_atr, extreme, exposed_from, end,
+        target = _nearest_target(side, entry, entry_atr, setting)
+        walks = has_impact or (side < 0 and terms.borrowing != 0.0)
+        touched_cash = cash
+        eaten = False
+        if walks:
+            touched, extreme, touched_cash, eaten = _first_walked_touch(
+                close, high, low, floor, ceiling, impact, side, units, cash, entry, entry_atr, target,
+                setting, terms, exposed_from, end,
             )  # fmt: skip
-        elif side > 0:
-            touched = _first_touch(floor, ceiling, blocks, fixed, target, exposed_from, end)
         else:
-            touched = _first_touch(floor, ceiling, blocks, target, fixed, exposed_from, end)
+            fixed, _ = _fixed_stop(side, entry, entry_atr, ruin, setting)
+            if trails:
+                touched, extreme = _first_trailing_touch(
+                    high, low, floor, ceiling, blocks, side, entry_atr, entry, fixed, target, setting,
+                    exposed_from, end,
+                )  # fmt: skip
+            elif side > 0:
+                touched = _first_touch(floor, ceiling, blocks, fixed, target, exposed_from, end)
+            else:
+                touched = _first_touch(floor, ceiling, blocks, target, fixed, exposed_from, end)
 
+        paid = 0.0
         if touched <= end:
-            stop, reason = _tightest_stop(
-                side, entry, extreme, entry_atr, ruin, stop_percent, trailing_percent, stop_atr,
-                trailing_atr,
-            )  # fmt: skip
+            paid = impact[touched - 1] if has_impact else 0.0
+            if walks:
+                ruin = _ruin(side, units, touched_cash, entry, paid, terms)
+            stop, reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
             worst = low[touched] if side > 0 else high[touched]
-            if side * (open_[touched] - stop) <= 0.0:
+            if eaten:
+                raw = close[touched]
+                reason = LIQUIDATION
+            elif side * (open_[touched] - stop) <= 0.0:
                 raw = open_[touched]
             elif side * (open_[touched] - target) >= 0.0:
                 raw = open_[touched]
@@ -943,30 +1196,39 @@ def _trade_one(
             exit_bar = touched
             held_to = touched - 1
             held = touched - exposed_from + 1
-            t = touched
+            t = touched + cooldown
         else:
             ahead = next_open and end < last
             raw = open_[end + 1] if ahead else close[end]
             reason = SIGNAL if signal_at == end else MAX_BARS
             if end == last and (next_open or (signal_at != end and timed_out != end)):
                 reason = END_OF_DATA
+            paid = impact[end] if has_impact else 0.0
             exit_bar = end + 1 if ahead else end
             held_to = end if ahead else end - 1
             held = end - exposed_from + 1
-            if end < last:
+            if end < last and cooldown == 0:
                 opposite = want_short if side > 0 else want_long
                 if _next_bit(opposite, end, end) == end:
                     reverse = -side
             t = end if reverse != 0 else end + 1
+            if cooldown > 0:
+                t = max(t, exit_bar + cooldown)
 
         if held_to >= entry_bar:
-            previous, peak, drawdown, total, squares, downside = _hold(
-                close, blocks, sums, side, units, cash, entry, entry_bar, held_to, previous, peak, drawdown,
-                total, squares, downside,
+            cash, previous, peak, drawdown, total, squares, downside = _hold(
+                close, blocks, sums, side, units, cash, entry, entry_bar, held_to, exposed_from, terms,
+                previous, peak, drawdown, total, squares, downside,
             )  # fmt: skip
-        fill, cash, lost = _settle(side, units, cash, entry, raw, fee, slippage, reason == LIQUIDATION)
+        if touched > end and held_to < end:
+            cash = _borrowed(side, units, cash, close[end], terms)
+        ruined = reason == LIQUIDATION and terms.maintenance == 0.0
+        fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
         if lost:
             reason = LIQUIDATION
+        if eaten:
+            fill = raw
+            cash = 0.0
         flat_bar = exit_bar
         profit = cash - entry_cash
         if recording:
@@ -988,11 +1250,13 @@ def _trade_one(
             cash, previous, peak, drawdown, total, squares, downside
         )
     mean = total / size
-    spread = squares - total * mean
+    variation = squares - total * mean
     out[:] = np.nan
-    _return_metrics(size, cash / capital, mean, max(0.0, spread), downside, drawdown, periods_per_year, out)
+    _return_metrics(
+        size, cash / capital, mean, max(0.0, variation), downside, drawdown, terms.periods_per_year, out
+    )
     _trade_metrics(size, count, wins, gains, losses, exposed, returns, best_trade, worst_trade, out)
-    return squares == 0.0 or spread > _ILL_CONDITIONED * squares
+    return squares == 0.0 or variation > _ILL_CONDITIONED * squares
 
 
 @kernel
@@ -1009,13 +1273,11 @@ def trade_many(
     rows: NDArray[np.int32],
     atr: Floats,
     atr_rows: NDArray[np.int32],
-    levels: Floats,
-    first: int,
-    next_open: bool,
-    capital: float,
-    fee: float,
-    slippage: float,
-    periods_per_year: float,
+    volatility: Floats,
+    volatility_rows: NDArray[np.int32],
+    impact: Floats,
+    settings: Floats,
+    terms: Terms,
     out: Floats,
     settled: NDArray[np.bool_],
     trades: Floats,
@@ -1042,13 +1304,11 @@ def trade_many(
             the rows of `words` that must all hold; -1 fills up.
         atr: one row an average true range, n values each.
         atr_rows: m rows of `atr`; not read where no level needs one.
-        levels: m × LEVELS: the levels of `simulate` in the order of STOP_PERCENT …, 0 is off.
-        first: index of the first bar whose signal may trade.
-        next_open: fill at the next open, else at the close.
-        capital: cash at the start.
-        fee: fraction of notional, each side.
-        slippage: fraction of price, each fill.
-        periods_per_year: bars a year.
+        volatility: one row an annualised volatility, n values each.
+        volatility_rows: m rows of `volatility`; not read where sizing needs none.
+        impact: n values, or none, as in `simulate`.
+        settings: m × SETTINGS.
+        terms: what all configurations share.
         out: m × len(METRICS), written.
         settled: m, written: whether the row of `out` can be trusted.
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
@@ -1072,6 +1332,6 @@ def trade_many(
             exit_short[place] |= up & ~down
         settled[one] = _trade_one(
             open_, high, low, close, floor, ceiling, blocks, sums, enter_long, exit_long, enter_short,
-            exit_short, atr[max(0, atr_rows[one])], levels[one], first, next_open, capital, fee, slippage,
-            periods_per_year, out[one], trades,
+            exit_short, atr[atr_rows[one]], volatility[volatility_rows[one]], impact, settings[one], terms,
+            out[one], trades,
         )  # fmt: skip

@@ -32,7 +32,7 @@ from backtest.tree import (
     show,
     walk,
 )
-from backtest.types import RISK_BOUNDS, Bounds, Risk, Strict, plain
+from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, STOPS, Bounds, Risk, Sizing, Strict, plain
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
 PERCENT_INDICATORS = (
@@ -61,6 +61,7 @@ class StrategySpec(Strict):
         entry_short: condition that opens a short position.
         exit_short: condition that closes it.
         risk: levels and limits that close a position whatever the signals say.
+        sizing: how much a position is worth.
         family: the preset it came from, if any: source of bounds and of the order of parameters.
         param_bounds: bounds of parameters that no preset knows; inferred from their use where absent.
     """
@@ -72,8 +73,21 @@ class StrategySpec(Strict):
     entry_short: Condition = None
     exit_short: Condition = None
     risk: Risk = Field(default_factory=Risk)
+    sizing: Sizing = Field(default_factory=Sizing)
     family: str | None = None
     param_bounds: dict[str, Bounds] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_units_are_sizing(cls, value: Any) -> Any:
+        """Strategies written before there was sizing kept `whole_units` among the risk settings."""
+        if isinstance(value, dict) and isinstance(value.get("risk"), dict) and "whole_units" in value["risk"]:
+            risk = dict(value["risk"])
+            whole = risk.pop("whole_units")
+            sizing = value.get("sizing")
+            given = sizing.model_dump() if isinstance(sizing, Sizing) else dict(sizing or {})
+            return {**value, "risk": risk, "sizing": {"whole_units": whole, **given}}
+        return value
 
     @field_validator("params", mode="before")
     @classmethod
@@ -116,6 +130,8 @@ class StrategySpec(Strict):
             if name not in self.params:
                 raise StrategyError("unknown_parameter", name=name, known=", ".join(self.params) or "-")
         check_values(self, self.params)
+        if self.sizing.risk_per_trade_pct is not None and not self.risk.has_stop:
+            raise StrategyError("risk_without_stop", known=", ".join(STOPS))
         _ = self.lookback()
         for tree in self.bound_trees.values():
             check_possible(tree)
@@ -146,7 +162,7 @@ class StrategySpec(Strict):
 
         Args:
             name: of the preset, in any case, with spaces or dashes.
-            **values: parameters of the strategy, and risk settings; the rest keeps its default.
+            **values: parameters of the strategy, settings of risk and sizing; the rest keeps its default.
 
         Raises:
             StrategyError: `unknown_strategy`, `unknown_parameter`, `parameter_out_of_bounds`,
@@ -154,15 +170,18 @@ class StrategySpec(Strict):
         """
         name = preset_name(name)
         preset = PRESETS[name]
-        known = [*preset.bounds, *Risk.model_fields]
+        known = [*preset.bounds, *Risk.model_fields, *Sizing.model_fields]
         params: dict[str, Any] = {key: bounds.default for key, bounds in preset.bounds.items()}
         risk: dict[str, Any] = dict(preset.risk)
+        sizing: dict[str, Any] = {}
         for key, value in values.items():
             lowered = key.lower()
             if lowered in params:
                 params[lowered] = value
             elif lowered in Risk.model_fields:
                 risk[lowered] = value
+            elif lowered in Sizing.model_fields:
+                sizing[lowered] = value
             else:
                 raise StrategyError("unknown_parameter", name=key, known=", ".join(known))
         return cls(
@@ -174,14 +193,15 @@ class StrategySpec(Strict):
             entry_short=preset.entry_short,
             exit_short=preset.exit_short,
             risk=Risk(**risk),
+            sizing=Sizing(**sizing),
         )
 
     def evolve(self, **changes: Any) -> StrategySpec:
         """A new strategy with some fields changed.
 
-        `params` and `risk` are merged into what is there (a risk setting of None is turned off); any other
-        field is replaced. Parameters that no condition uses any more are dropped, unless this very call names
-        them.
+        `params`, `risk` and `sizing` are merged into what is there (a setting of None is turned off); any
+        other field is replaced. Parameters that no condition uses any more are dropped, unless this very
+        call names them.
 
         Raises:
             StrategyError: as for a new strategy; `unknown_parameter` for a name no condition uses.
@@ -190,10 +210,13 @@ class StrategySpec(Strict):
         given: dict[str, Any] = {
             str(key).lower(): value for key, value in (changes.pop("params", None) or {}).items()
         }
-        risk = changes.pop("risk", None)
-        if risk is not None:
-            settings = risk.model_dump() if isinstance(risk, Risk) else dict(risk)
-            fields["risk"] = Risk(**{**self.risk.model_dump(), **settings})
+        for name, kind in (("risk", Risk), ("sizing", Sizing)):
+            given_settings = changes.pop(name, None)
+            if given_settings is not None:
+                settings = (
+                    given_settings.model_dump() if isinstance(given_settings, kind) else dict(given_settings)
+                )
+                fields[name] = kind(**{**fields[name].model_dump(), **settings})
         fields.update(changes)
         names = {*self.params, *given}
         trees = [
@@ -238,6 +261,20 @@ class StrategySpec(Strict):
             changes[place] = show(parts[0] if len(parts) == 1 else And(parts))
         return self.evolve(params=new, **changes)
 
+    def only(self, side: Side) -> StrategySpec:
+        """The same strategy on one side of the market; `both` is the strategy itself.
+
+        Raises:
+            StrategyError: `no_such_side` where it never enters on that side.
+        """
+        for one in ("long", "short") if side == "both" else (side,):
+            if f"entry_{one}" not in self.trees:
+                raise StrategyError("no_such_side", name=self.name, side=one)
+        if side == "both":
+            return self
+        other = "short" if side == "long" else "long"
+        return self.evolve(**{f"entry_{other}": None, f"exit_{other}": None})
+
     @cached_property
     def hash(self) -> str:
         """Identity of the meaning: 16 hexadecimal digits of a SHA-256.
@@ -245,30 +282,46 @@ class StrategySpec(Strict):
         Names of the strategy and of its parameters, the order of conditions and settings without effect leave
         it alone.
         """
-        content = {
-            "conditions": {place: meaning(tree) for place, tree in self.bound_trees.items()},
-            "risk": {name: value for name, value in self.risk.active().items()},
-        }
-        words = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(words.encode()).hexdigest()[:16]
+        return meaning_hash(self.bound_trees, self.risk, self.sizing)
 
     def lookback(self) -> int:
         """Bars needed before every condition and level has a value: a strategy needs at least so many."""
         longest = max(warm_up(tree) for tree in self.bound_trees.values())
-        return 1 + max(longest, self.risk.atr_period if self.risk.needs_atr else 0)
+        return 1 + max(
+            longest,
+            self.risk.atr_period if self.risk.needs_atr else 0,
+            self.sizing.volatility_period if self.sizing.volatility_target_pct is not None else 0,
+        )
 
     def bounds(self) -> dict[str, Bounds]:
-        """Bounds and step of each parameter and of each risk setting.
+        """Bounds and step of each parameter and of each setting of risk and sizing.
 
         The `default` of a parameter without a preset is its present value.
         """
-        return {**{name: parameter_bounds(self, name) for name in self.params}, **RISK_BOUNDS}
+        return {
+            **{name: parameter_bounds(self, name) for name in self.params},
+            **RISK_BOUNDS,
+            **SIZING_BOUNDS,
+        }
 
     def describe(self) -> str:
         """The whole strategy in one line."""
+        settings = {**self.params, **self.risk.active(), **self.sizing.active()}
         parts = [f"{place}: {show(tree)}" for place, tree in self.trees.items()]
-        parts += [f"{name}={value}" for name, value in {**self.params, **self.risk.active()}.items()]
+        parts += [f"{name}={value}" for name, value in settings.items()]
         return f"{self.name} | {' | '.join(parts)}"
+
+
+def meaning_hash(bound_trees: Mapping[str, Node], risk: Risk, sizing: Sizing) -> str:
+    """`StrategySpec.hash` of conditions whose parameters are bound, for whoever has no whole strategy."""
+    content: dict[str, Any] = {
+        "conditions": {place: meaning(tree) for place, tree in bound_trees.items()},
+        "risk": risk.active(),
+    }
+    if active := sizing.active():
+        content["sizing"] = active
+    words = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _uses(node: Node, name: str) -> tuple[bool, bool]:

@@ -104,6 +104,7 @@ def sweep_to_parquet(
     path = Path(path)
     axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
+    market.bank.check_volume(spec.trees.values())
     batch = Batch(market, spec, axes, workers)
     folder = path.with_name(f"{path.name}.parts")
     done = continued_from = _take_up(folder, _about(market, spec, axes))
@@ -140,14 +141,7 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
             "prices": digest.hexdigest(),
             "strategy": spec.model_dump(mode="json", exclude={"name"}),
             "grid": axes,
-            "terms": [
-                market.first,
-                market.next_open,
-                market.capital,
-                market.fee,
-                market.slippage,
-                market.periods_per_year,
-            ],
+            "terms": [*market.terms, hashlib.sha256(market.impact.tobytes()).hexdigest()],
         },
         indent=1,
     )

@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtest.batch import Batch, Chunk
+from backtest.batch import SIDE_AXIS, Batch, Chunk
 from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
 from backtest.simulation import METRICS
-from backtest.strategy import StrategySpec, parameter_bounds
-from backtest.types import Costs, Fill, Risk, plain
+from backtest.strategy import Side, StrategySpec, parameter_bounds
+from backtest.types import Costs, Fill, Risk, Sizing, plain
 
 MOST_CONFIGURATIONS = 5_000_000
 
 
 def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
-    """The grid's values, each checked by itself."""
+    """The grid's values, each checked by itself.
+
+    Raises:
+        StrategyError: `unknown_parameter`, `repeated_name`, `parameter_not_a_number`, a value out of bounds.
+        RequestError: `grid_too_large`, before a value is looked at where lengths are known; `empty_grid`.
+    """
+    _check_size({name: values for name, values in grid.items() if isinstance(values, Sized)})
     axes: dict[str, list[Any]] = {}
-    count = 1
     for key, values in grid.items():
         name = str(key).lower()
-        if name not in spec.params and name not in Risk.model_fields:
-            known = ", ".join([*spec.params, *Risk.model_fields])
+        if name in axes:
+            raise StrategyError("repeated_name", name=name)
+        if name == SIDE_AXIS and name not in spec.params:
+            axes[name] = _sides(spec, values)
+            _check_size(axes)
+            continue
+        kind = Risk if name in Risk.model_fields else Sizing
+        if name not in spec.params and name not in kind.model_fields:
+            known = ", ".join([*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS])
             raise StrategyError("unknown_parameter", name=str(key), known=known)
-        # A range knows its length: refuse a huge one before walking through it.
-        if isinstance(values, Sized) and len(values) > MOST_CONFIGURATIONS:
-            raise RequestError("grid_too_large", count=len(values), limit=MOST_CONFIGURATIONS)
         found: list[Any] = []
-        for value in values:
+        # What does not know its length may have no end.
+        for value in itertools.islice(values, MOST_CONFIGURATIONS + 1):
             if name in spec.params:
                 if isinstance(value, bool) or not isinstance(value, numbers.Real):
                     raise StrategyError("parameter_not_a_number", name=name, value=repr(value)[:80])
                 found.append(parameter_bounds(spec, name).check(name, float(value)))
-            elif value is None or name == "whole_units":
-                found.append(value)
+            elif name == "whole_units":
+                found.append(Sizing(whole_units=value).whole_units)
+            elif value is None:
+                found.append(kind.bounds[name].default)
             else:
-                Risk(**{name: value})
+                kind(**{name: value})
                 found.append(plain(float(value)))
         if not found:
             raise RequestError("empty_grid", name=name)
         axes[name] = found
-        count *= len(found)
-        if count > MOST_CONFIGURATIONS:
-            raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
+        _check_size(axes)
     return axes
+
+
+def _sides(spec: StrategySpec, values: Iterable[Any]) -> list[str]:
+    """Values of the axis `side`."""
+    found = []
+    for value in values:
+        if value not in get_args(Side):
+            raise StrategyError("unknown_side", value=str(value)[:80], known=", ".join(get_args(Side)))
+        spec.only(value)
+        found.append(str(value))
+    if not found:
+        raise RequestError("empty_grid", name=SIDE_AXIS)
+    return found
+
+
+def _check_size(grid: Mapping[str, Sized]) -> None:
+    """Refuse more combinations than a sweep takes, counted in whole numbers of any size."""
+    count = math.prod(_length(values) for values in grid.values())
+    if count > MOST_CONFIGURATIONS:
+        raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
+
+
+def _length(values: Sized) -> int:
+    """`len`, also of a range too long for it."""
+    if isinstance(values, range):
+        return max(0, -((values.start - values.stop) // values.step))
+    return len(values)
 
 
 def sweep(
@@ -67,7 +105,7 @@ def sweep(
     *,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Backtest every combination of a grid of parameters and risk settings.
+    """Backtest every combination of a grid of parameters and settings of risk and sizing.
 
     Indicators are computed once however many configurations share them. A row equals what `run_backtest`
     finds.
@@ -75,7 +113,8 @@ def sweep(
     Args:
         df: prices, as `validate_prices` takes them.
         spec: the strategy; its own values hold where the grid says nothing.
-        grid: values of parameters and risk settings by name; None turns a risk setting off.
+        grid: values of parameters and settings by name; None is off, or the setting's default. `side` takes
+            `long`, `short` and `both`, as `StrategySpec.only` does.
         costs: as in `run_backtest`, and so the arguments that follow.
         fill: where orders are filled.
         periods_per_year: bars a year.
@@ -86,7 +125,8 @@ def sweep(
     Returns:
         One row a configuration, in the order of the grid (the last name varies fastest): its values, then
         every metric (NaN where undefined). `attrs["dropped"]` counts combinations that make no sense (a fast
-        period not below the slow one, a period longer than the data), `attrs["dropped_by"]` by error code.
+        period not below the slow one, a period longer than the data or than its bars of a higher timeframe),
+        `attrs["dropped_by"]` by error code.
 
     Raises:
         BacktestError: as `run_backtest`; `unknown_parameter`, or a value out of bounds; `empty_grid` where no
@@ -94,6 +134,7 @@ def sweep(
     """
     axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
+    market.bank.check_volume(spec.trees.values())
     batch = Batch(market, spec, axes, workers)
     size = batch.chunk_size
     chunks = [batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)]

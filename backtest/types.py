@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -86,28 +86,65 @@ class Strict(BaseModel):
             ) from None
 
 
-_COST_BOUNDS = Bounds(low=0.0, high=1_000.0, step=1.0, integer=False, default=0.0)
+COST_BOUNDS: dict[str, Bounds] = {
+    "fee_bps": Bounds(low=0.0, high=1_000.0, step=1.0, integer=False, default=0.0),
+    "fee_fixed": Bounds(low=0.0, high=1e9, step=1.0, integer=False, default=0.0),
+    "slippage_bps": Bounds(low=0.0, high=1_000.0, step=1.0, integer=False, default=0.0),
+    "slippage_atr": Bounds(low=0.0, high=5.0, step=0.01, integer=False, default=0.0),
+    "spread_bps": Bounds(low=0.0, high=2_000.0, step=1.0, integer=False, default=0.0),
+    "borrow_bps_per_bar": Bounds(low=-100.0, high=100.0, step=0.1, integer=False, default=0.0),
+    "maintenance_margin_pct": Bounds(low=0.0, high=50.0, step=0.5, integer=False, default=0.0),
+}
+SLIPPAGE_ATR_PERIOD = 14
 
 
 class Costs(Strict):
-    """What trading costs, in basis points (1 bps = 0.01 %).
+    """What trading costs; basis points where the name says so (1 bps = 0.01 %).
+
+    Prices are taken as the middle between bid and ask: levels are touched by the middle, fills pay for the
+    way to their side of it.
 
     Attributes:
         fee_bps: of the notional, at each fill.
+        fee_fixed: in the currency of the prices, at each fill.
         slippage_bps: by which each fill's price moves against the trade.
+        slippage_atr: the same in average true ranges (14 bars, Wilder) of the last bar completed before the
+            fill; no position is opened before there is one.
+        spread_bps: between bid and ask; each fill pays half of it.
+        borrow_bps_per_bar: of a short's market value, paid at the close of each bar it is exposed to and
+            survives: borrowing or funding; negative is received. Where it takes all the account is worth, the
+            position is liquidated at that close.
+        maintenance_margin_pct: share of a position's market value that the account must keep; below it the
+            position is liquidated. 0 liquidates where the account is lost.
     """
 
     fee_bps: Annotated[
         float, Field(title="Fee (bps)", description="Basis points of notional, each side.")
     ] = 0.0
+    fee_fixed: Annotated[
+        float, Field(title="Fixed fee", description="In the currency of the prices, each side.")
+    ] = 0.0
     slippage_bps: Annotated[
         float, Field(title="Slippage (bps)", description="Price moved against each fill, basis points.")
+    ] = 0.0
+    slippage_atr: Annotated[
+        float, Field(title="Slippage (ATR)", description="Price moved against each fill, share of the ATR.")
+    ] = 0.0
+    spread_bps: Annotated[
+        float, Field(title="Spread (bps)", description="Between bid and ask; each fill pays half of it.")
+    ] = 0.0
+    borrow_bps_per_bar: Annotated[
+        float, Field(title="Borrowing (bps a bar)", description="Of a short's value, each bar it is held.")
+    ] = 0.0
+    maintenance_margin_pct: Annotated[
+        float,
+        Field(title="Maintenance margin (%)", description="Of a position's value; below it: liquidation."),
     ] = 0.0
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("fee_bps", "slippage_bps"):
-            _COST_BOUNDS.check(name, getattr(self, name))
+        for name, bounds in COST_BOUNDS.items():
+            bounds.check(name, getattr(self, name))
         return self
 
 
@@ -120,11 +157,37 @@ RISK_BOUNDS: dict[str, Bounds] = {
     "trailing_stop_atr": Bounds(low=0.1, high=20.0, step=0.25, integer=False),
     "atr_period": Bounds(low=1, high=200, step=1, integer=True, default=14),
     "max_bars": Bounds(low=1, high=100_000, step=5, integer=True),
+    "break_even_pct": Bounds(low=0.1, high=100.0, step=0.5, integer=False),
+    "cooldown_bars": Bounds(low=1, high=100_000, step=1, integer=True),
 }
 
 
-class Risk(Strict):
-    """When a position is closed whatever the signals say.
+class Settings(Strict):
+    """Named settings of which None is off, and where each may lie."""
+
+    bounds: ClassVar[Mapping[str, Bounds]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_absent(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: setting for name, setting in value.items() if setting is not None}
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, bounds in self.bounds.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if value == 0:
+                raise StrategyError("zero_is_not_off", name=name)
+            bounds.check(name, value)
+        return self
+
+
+class Risk(Settings):
+    """When a position is closed whatever the signals say, and when none is opened.
 
     None is off; percent values are in percent (2.0 = 2 %).
 
@@ -137,8 +200,12 @@ class Risk(Strict):
         trailing_stop_atr: as `trailing_stop_pct`, in average true ranges.
         atr_period: of the three above.
         max_bars: bars a position may be held.
-        whole_units: buy whole units only.
+        break_even_pct: once a completed bar's high (low for a short) is that far beyond the fill price, the
+            stop is at the fill price.
+        cooldown_bars: bars after an exit, its own included, whose signals open nothing.
     """
+
+    bounds: ClassVar[Mapping[str, Bounds]] = RISK_BOUNDS
 
     stop_loss_pct: float | None = None
     take_profit_pct: float | None = None
@@ -148,37 +215,75 @@ class Risk(Strict):
     trailing_stop_atr: float | None = None
     atr_period: int = 14
     max_bars: int | None = None
-    whole_units: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _none_is_absent(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: setting for name, setting in value.items() if setting is not None}
-        return value
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for name, bounds in RISK_BOUNDS.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if value == 0:
-                raise StrategyError("zero_is_not_off", name=name)
-            bounds.check(name, value)
-        return self
+    break_even_pct: float | None = None
+    cooldown_bars: int | None = None
 
     @property
     def needs_atr(self) -> bool:
         """Whether any level is measured in average true ranges."""
         return (self.stop_loss_atr, self.take_profit_atr, self.trailing_stop_atr) != (None, None, None)
 
+    @property
+    def has_stop(self) -> bool:
+        """Whether a position has a stop from the start."""
+        return any(getattr(self, name) is not None for name in STOPS)
+
+    def active(self) -> dict[str, float]:
+        """The settings that have an effect, whole numbers as int: equal for equal behaviour."""
+        return {
+            name: plain(value)
+            for name in RISK_BOUNDS
+            if (value := getattr(self, name)) is not None and (name != "atr_period" or self.needs_atr)
+        }
+
+
+STOPS = ("stop_loss_pct", "trailing_stop_pct", "stop_loss_atr", "trailing_stop_atr")
+
+SIZING_BOUNDS: dict[str, Bounds] = {
+    "equity_pct": Bounds(low=0.1, high=10_000.0, step=5.0, integer=False),
+    "fixed_amount": Bounds(low=1e-9, high=1e15, step=100.0, integer=False),
+    "risk_per_trade_pct": Bounds(low=0.01, high=100.0, step=0.25, integer=False),
+    "volatility_target_pct": Bounds(low=0.1, high=1_000.0, step=5.0, integer=False),
+    "volatility_period": Bounds(low=2, high=2_000, step=5, integer=True, default=20),
+    "leverage": Bounds(low=1.0, high=125.0, step=0.5, integer=False, default=1.0),
+}
+
+
+class Sizing(Settings):
+    """How much a position is worth. Each setting is a limit, None is off, and the smallest counts.
+
+    Attributes:
+        equity_pct: percent of the account.
+        fixed_amount: an amount in the currency of the prices.
+        risk_per_trade_pct: percent of the account lost if the first stop fills at its level, exit costs
+            aside; needs a stop.
+        volatility_target_pct: annualised volatility of the account, in percent, if the price goes on as in
+            the last `volatility_period` bars; nothing is opened before that is known.
+        volatility_period: bars of the sample standard deviation of returns from close to close.
+        leverage: market value at most, in multiples of the account. With everything else off a position is
+            worth that much: at 1 the whole account, its fee included.
+        whole_units: trade whole units only, rounded down.
+    """
+
+    bounds: ClassVar[Mapping[str, Bounds]] = SIZING_BOUNDS
+
+    equity_pct: float | None = None
+    fixed_amount: float | None = None
+    risk_per_trade_pct: float | None = None
+    volatility_target_pct: float | None = None
+    volatility_period: int = 20
+    leverage: float = 1.0
+    whole_units: bool = False
+
     def active(self) -> dict[str, float | bool]:
         """The settings that have an effect, whole numbers as int: equal for equal behaviour."""
         found: dict[str, float | bool] = {}
-        for name in RISK_BOUNDS:
+        for name in SIZING_BOUNDS:
             value = getattr(self, name)
-            if value is not None and (name != "atr_period" or self.needs_atr):
+            idle = (name == "volatility_period" and self.volatility_target_pct is None) or (
+                name == "leverage" and value == 1.0
+            )
+            if value is not None and not idle:
                 found[name] = plain(value)
         if self.whole_units:
             found["whole_units"] = True
@@ -187,7 +292,28 @@ class Risk(Strict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
-    """Figures of one backtest, as fractions; None is undefined. Formulas: `backtest.simulation.measure`."""
+    """Figures of one backtest; None is undefined, never NaN or infinity.
+
+    r are simple returns from bar to bar of the account, P bars a year, no risk-free rate. Definitions are
+    empyrical's for returns; where other libraries differ, `backtest.simulation.measure` says so.
+
+    Attributes:
+        sharpe_ratio: mean(r) / sample standard deviation(r) × √P.
+        sortino_ratio: mean(r) × √P / √(mean(min(r, 0)²)).
+        calmar_ratio: cagr / |max_drawdown|.
+        max_drawdown: deepest fall below the highest value so far, as a fraction, never positive.
+        profit_factor: sum of profits / |sum of losses|; undefined without a loss.
+        win_rate: share of trades with a profit above 0, 0 to 1.
+        total_return: last value / initial capital - 1, a fraction.
+        cagr: (1 + total_return) ** (P / bars) - 1, a fraction a year.
+        volatility: sample standard deviation(r) × √P, a fraction a year.
+        exposure: share of bars with a position, 0 to 1.
+        n_trades: closed trades.
+        expectancy: mean profit of a trade, in cash.
+        avg_trade: mean return of a trade, profit / (size × entry price), a fraction.
+        best_trade: highest return of a trade.
+        worst_trade: lowest return of a trade.
+    """
 
     sharpe_ratio: float | None
     sortino_ratio: float | None

@@ -19,6 +19,7 @@ from nodes.optimization.approve import approve
 from nodes.optimization.backtest_variant import backtest_variant
 from nodes.optimization.baseline import baseline
 from nodes.optimization.converge import converge
+from nodes.optimization.evidence import reigning
 from nodes.optimization.history import backtests_done
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
@@ -49,6 +50,7 @@ def _tests(
             "run_id": state["run_id"],
             "iteration": state["iteration"],
             "dataset": state["dataset"],
+            "champion": reigning(state),
             "proposal": by_number[number],
             "allowance": allowance,
         }

@@ -1,7 +1,8 @@
 """Registered price data: a development part that everybody may read and a holdout that is opened once.
 
 Under `<home>/datasets/`: `<hash>.parquet` (content-addressed rows), `<development hash>.json` (the Dataset),
-`splits.json` (see `market.splits`) and `holdout_openings.jsonl` (one line each time a holdout was read).
+`splits.json` and `<family>.marks.npz` (see `market.splits`), and `holdout_openings.jsonl` (one line each time
+a holdout was read).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backtest.files import write_atomically, write_text_atomically
 from market.errors import MarketError
+from market.marks import Marks, bar_length, nanoseconds
 from market.prices import infer_timeframe
-from market.splits import Closes, Split, find_split, locked_splits, nanoseconds, new_split
+from market.splits import find_split, locked_splits, marks_path, new_split, read_marks
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -32,6 +34,7 @@ __all__ = [
     "infer_timeframe",
     "load_development",
     "open_holdout",
+    "openings",
     "register",
 ]
 
@@ -40,6 +43,7 @@ class Dataset(BaseModel):
     """Prices of one instrument, split by time. Plain JSON: this is what a graph's state carries.
 
     Attributes:
+        family: identity of the split, shared by all files that stand under it.
         symbol: instrument.
         timeframe: length of a bar (`1d`, `30m`).
         development_hash: content of the development rows; the dataset's identity before the judgement.
@@ -56,6 +60,7 @@ class Dataset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    family: str
     symbol: str
     timeframe: str
     development_hash: str
@@ -79,7 +84,7 @@ def content_hash(frame: pd.DataFrame) -> str:
 
 
 def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) -> Dataset:
-    """Store prices and split them; the same instrument's prices always meet the same boundary.
+    """Store prices and split them; the same prices always meet the same boundary, whatever their name.
 
     The first registration fixes the boundary (`market.splits.new_split`). A later one that overlaps it in
     time with the same prices keeps it: new rows after the boundary lengthen the holdout, and no row from the
@@ -100,15 +105,19 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
     folder = _folder(home)
     times = nanoseconds(frame.index)
     with locked_splits(folder) as splits:
-        known = find_split(splits, frame, symbol=symbol, timeframe=timeframe, closes=_closes(folder))
-        split = known or new_split(frame, symbol=symbol, timeframe=timeframe)
+        known = find_split(splits, frame, symbol=symbol, timeframe=timeframe, folder=folder)
+        split = known or new_split(frame, symbol=symbol, timeframe=timeframe, identify=content_hash)
         development_rows = int(np.searchsorted(times, split.development_end))
+        # Longer bars than those the cut was made on may begin before it and end behind the boundary.
+        closed = int(np.searchsorted(times + bar_length(times), split.boundary, side="right"))
+        development_rows = min(development_rows, closed)
         holdout_start = int(np.searchsorted(times, split.boundary))
         boundary = pd.Timestamp(split.boundary, tz="UTC")
         if development_rows == 0:
             raise MarketError("no_development_rows", symbol=symbol, boundary=boundary.isoformat())
         development, vault = frame.iloc[:development_rows], frame.iloc[development_rows:]
         dataset = Dataset(
+            family=split.family,
             symbol=symbol,
             timeframe=timeframe,
             development_hash=content_hash(development),
@@ -131,7 +140,8 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
         if known is None:
             splits.append(split)
         split.first, split.last = min(split.first, int(times[0])), max(split.last, int(times[-1]))
-        _remember(split, dataset.development_hash, times[:development_rows], folder)
+        marks, stored = Marks.of(frame), read_marks(folder, split)
+        (stored.joined(marks) if stored else marks).write(marks_path(folder, split))
     return dataset
 
 
@@ -144,12 +154,17 @@ def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:
     return _in_zone(_load(_folder(home), dataset.development_hash), dataset.zone)
 
 
-def open_holdout(dataset: Dataset, home: Path) -> tuple[pd.DataFrame, int]:
+def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataFrame, int, int]:
     """Open the vault: the ONLY function that reads holdout rows. Each opening is written down first.
 
+    Args:
+        dataset: whose.
+        home: the data folder.
+        reader: who looks (a run, a command and its strategy): the same one looking again learns nothing new.
+
     Returns:
-        (prices, start): all rows in order, development and embargo as warm-up, then the holdout, whose first
-        row is at position `start`.
+        (prices, start, number): all rows in order, development and embargo as warm-up, then the holdout,
+        whose first row is at position `start`; and which opening this is, see `openings`.
 
     Raises:
         MarketError: `no_holdout`, `missing_dataset`, `damaged_dataset`.
@@ -161,19 +176,42 @@ def open_holdout(dataset: Dataset, home: Path) -> tuple[pd.DataFrame, int]:
     development = load_development(dataset, home)
     line = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "family": dataset.family,
         "holdout_hash": dataset.holdout_hash,
         "development_hash": dataset.development_hash,
         "symbol": dataset.symbol,
+        "reader": reader,
     }
-    with (
-        FileLock(folder / "holdout_openings.lock"),
-        (folder / "holdout_openings.jsonl").open("a", encoding="utf-8") as log,
-    ):
-        log.write(json.dumps(line) + "\n")
-        log.flush()
-        os.fsync(log.fileno())
+    with FileLock(folder / "holdout_openings.lock"):
+        readers = _readers(dataset.family, folder)
+        with (folder / "holdout_openings.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+    number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
     vault = _in_zone(_load(folder, dataset.holdout_hash), dataset.zone)
-    return pd.concat([development, vault]), dataset.development_rows + dataset.embargo_rows
+    return pd.concat([development, vault]), dataset.development_rows + dataset.embargo_rows, number
+
+
+def openings(family: str, home: Path) -> int:
+    """How many readers have looked into a family's holdout so far. The n-th sees n chances to be lucky."""
+    return len(_readers(family, _folder(home)))
+
+
+def _readers(family: str, folder: Path) -> list[str]:
+    """Who opened a family's holdout, in the order of their first look.
+
+    Raises:
+        MarketError: `damaged_dataset`: a line that this program did not write.
+    """
+    path = folder / "holdout_openings.jsonl"
+    if not path.is_file():
+        return []
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return list(dict.fromkeys(line["reader"] for line in lines if line["family"] == family))
+    except (ValueError, KeyError, TypeError) as reason:
+        raise MarketError("damaged_dataset", hash=family, path=str(path)) from reason
 
 
 def find_dataset(development_hash: str, home: Path) -> Dataset:
@@ -213,34 +251,6 @@ def _load(folder: Path, name: str) -> pd.DataFrame:
     if not intact:
         raise MarketError("damaged_dataset", hash=name, path=str(path))
     return rows
-
-
-def _closes(folder: Path) -> Closes:
-    """Development closes by hash; a part that was deleted compares with nothing."""
-
-    def read(name: str) -> pd.Series:
-        if not (folder / f"{name}.parquet").is_file():
-            return pd.Series(dtype="float64", index=pd.Index([], dtype="int64"))
-        rows = _load(folder, name)
-        return pd.Series(rows["close"].to_numpy(), index=nanoseconds(rows.index))
-
-    return read
-
-
-def _remember(split: Split, name: str, times: np.ndarray, folder: Path) -> None:
-    """Keep the development parts worth comparing with: none that another one covers in time."""
-    spans: dict[str, tuple[int, int]] = {name: (int(times[0]), int(times[-1]))}
-    for known in split.developments:
-        index = _closes(folder)(known).index
-        if known != name and len(index):
-            spans[known] = (int(index[0]), int(index[-1]))
-    widest_first = sorted(spans, key=lambda key: (spans[key][0], -spans[key][1], key != name))
-    kept: list[str] = []
-    for candidate in widest_first:
-        low, high = spans[candidate]
-        if not any(spans[other][0] <= low and high <= spans[other][1] for other in kept):
-            kept.append(candidate)
-    split.developments = kept
 
 
 def _in_zone(rows: pd.DataFrame, zone: str) -> pd.DataFrame:

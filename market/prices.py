@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from backtest import validate_prices
+from backtest import GapPolicy, validate_prices
+from backtest.gaps import Beat
 from market.errors import MarketError
 from market.packaged import packaged_table
 
@@ -35,7 +36,11 @@ class PriceSource(BaseModel):
         kind: `sample` or `file`.
         symbol: the instrument, guessed from a file's name (`BTCUSDT_30m_2021.parquet` is BTCUSDT).
         timeframe: length of a bar, measured on the index (`30m`, `1d`).
-        rows: bars read.
+        rows: bars there are, filled ones included.
+        gaps: places where bars were missing in what was read.
+        missing_bars: how many.
+        sessions: whether bars stand at some hours or days only: then holidays count as gaps.
+        policy: what was done about gaps (`accept`, `fill`, `refuse`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,15 +50,23 @@ class PriceSource(BaseModel):
     symbol: str
     timeframe: str
     rows: int
+    gaps: int
+    missing_bars: int
+    sessions: bool
+    policy: GapPolicy
 
 
-def read_prices(reference: str, home: Path) -> tuple[pd.DataFrame, PriceSource]:
+def read_prices(
+    reference: str, home: Path, *, gaps: GapPolicy = "accept", timeframe: str | None = None
+) -> tuple[pd.DataFrame, PriceSource]:
     """Read prices named by a reference.
 
     Args:
         reference: `sample:NAME` (see `SAMPLES`), or the path of a CSV, Parquet, Feather, JSON or JSON-lines
             file; a relative path that does not exist where the process stands is looked for under `home`.
         home: the data folder.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        timeframe: length of a bar as the caller knows it; refused where the bars contradict it.
 
     Returns:
         (prices, source): open, high, low, close, volume as float64 on a sorted unique DatetimeIndex, and
@@ -72,13 +85,19 @@ def read_prices(reference: str, home: Path) -> tuple[pd.DataFrame, PriceSource]:
             path = home / path
         raw, symbol = read_table(path), symbol_of(path)
         kind = "file"
-    prices = validate_prices(raw)
+    read = validate_prices(raw, timeframe=timeframe)
+    beat = Beat(pd.DatetimeIndex(read.index))
+    prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
     source = PriceSource(
         reference=reference,
         kind=kind,
         symbol=symbol,
         timeframe=infer_timeframe(pd.DatetimeIndex(prices.index)),
         rows=len(prices),
+        gaps=len(beat.gaps),
+        missing_bars=sum(gap.missing for gap in beat.gaps),
+        sessions=beat.sessions,
+        policy=gaps,
     )
     return prices, source
 
@@ -118,15 +137,7 @@ def infer_timeframe(index: pd.DatetimeIndex) -> str:
     """
     if len(index) < 2:
         raise MarketError("too_few_rows", rows=len(index), minimum=2)
-    nanoseconds = pd.Series(index.as_unit("ns").asi8)
-    seconds = round(float(nanoseconds.diff().median()) / 1e9)
-    day = 86_400
-    if 28 * day <= seconds <= 31 * day:
-        return "1mo"
-    for unit, length in (("w", 7 * day), ("d", day), ("h", 3_600), ("m", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length}{unit}"
-    return f"{max(seconds, 1)}s"
+    return str(Beat(index).timeframe)
 
 
 def _read_sample(name: str) -> tuple[pd.DataFrame, str]:

@@ -1,8 +1,8 @@
 """Where a dataset is cut into development and holdout: decided once, kept for ever.
 
-The cut belongs to an instrument and timeframe, not to a file: the same prices registered again, with more
-rows or fewer, meet the same boundary. Times are kept as UTC nanoseconds, so zones and resolutions cannot blur
-them.
+The cut belongs to prices, not to a file or a name: the same prices registered again, with more rows or fewer,
+under another symbol or as longer bars, meet the same boundary. Times are kept as UTC nanoseconds, so zones
+and resolutions cannot blur them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
 
-import numpy as np
 import pandas as pd
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from backtest.files import write_text_atomically
 from market.errors import MarketError
+from market.marks import Marks, nanoseconds
 
 HOLDOUT_SHARE = 0.2
 EMBARGO_SHARE = 0.01
@@ -27,43 +28,37 @@ EMBARGO_ROWS_AT_MOST = 500
 MINIMUM_ROWS = 50
 """Fewer rows than this are not split: 10 holdout bars prove nothing as it is."""
 
-_SAME_PRICE = 1e-6
 _SAME_SHARE = 0.95
+ENOUGH_TO_COMPARE = 20
+"""Closes in common before prices under another name may be called the same."""
 
 
 class Split(BaseModel):
     """One cut.
 
     Attributes:
+        family: identity of the cut, and so of everything that stands under it: what is counted is counted by
+            family. The content hash of the development part registered first.
         symbol: instrument, as registered first.
-        timeframe: length of a bar.
+        timeframe: length of a bar, as registered first.
         development_end: rows before this time (UTC ns) may be developed on; then comes the embargo.
         boundary: first time (UTC ns) of the holdout.
         first: earliest time registered under this cut (UTC ns).
         last: latest time registered under this cut (UTC ns).
-        developments: hashes of the development parts that later registrations are compared with.
     """
 
     model_config = ConfigDict(extra="forbid")
 
+    family: str
     symbol: str
     timeframe: str
     development_end: int
     boundary: int
     first: int
     last: int
-    developments: list[str]
 
 
 _SPLITS = TypeAdapter(list[Split])
-
-Closes = Callable[[str], pd.Series]
-"""Closes of a stored development part by its hash, on UTC nanoseconds."""
-
-
-def nanoseconds(index: pd.Index) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """A DatetimeIndex as UTC nanoseconds; times without a zone are taken as UTC."""
-    return np.asarray(pd.DatetimeIndex(index).as_unit("ns").asi8, dtype=np.int64)
 
 
 @contextmanager
@@ -88,41 +83,75 @@ def locked_splits(folder: Path) -> Iterator[list[Split]]:
             write_text_atomically(path, after)
 
 
+def marks_path(folder: Path, split: Split) -> Path:
+    """Where the marks of everything registered under a cut are kept."""
+    return folder / f"{split.family}.marks.npz"
+
+
 def find_split(
-    splits: list[Split], frame: pd.DataFrame, *, symbol: str, timeframe: str, closes: Closes
+    splits: list[Split], frame: pd.DataFrame, *, symbol: str, timeframe: str, folder: Path
 ) -> Split | None:
     """The cut under which these prices already stand, or None.
 
-    Prices are the same when 95 % of the closes on common development times agree within one part in a million
-    (a vendor's correction of a bar makes no new dataset). Where there is nothing common to compare, overlap
-    in time is enough: the doubt goes to the holdout. Of several cuts the earliest counts.
+    Prices are the same when 95 % of the closes on common closing times agree (`market.marks`), before the
+    boundary or behind it: a vendor's correction of a bar makes no new dataset, and neither does another
+    symbol, another timeframe or another unit. Under the same symbol and timeframe, where there is nothing
+    common to compare, overlap in time is enough: the doubt goes to the holdout. Of several cuts the earliest
+    counts.
+
+    Raises:
+        MarketError: `damaged_splits`: marks that cannot be read.
     """
+    fresh = Marks.of(frame)
     times = nanoseconds(frame.index)
-    fresh = pd.Series(frame["close"].to_numpy(), index=times)
     matching = [
         split
         for split in splits
-        if (split.symbol.upper(), split.timeframe) == (symbol.upper(), timeframe)
-        and times[0] <= split.last
+        if times[0] <= split.last
         and times[-1] >= split.first
-        and _same_prices(split, fresh, closes)
+        and _same_prices(
+            split,
+            fresh,
+            named_alike=(split.symbol.upper(), split.timeframe) == (symbol.upper(), timeframe),
+            folder=folder,
+        )
     ]
     return min(matching, key=lambda split: split.boundary, default=None)
 
 
-def _same_prices(split: Split, fresh: pd.Series, closes: Closes) -> bool:
-    compared = agreeing = 0
-    for name in split.developments:
-        known = closes(name)
-        common = known.index.intersection(fresh.index)
-        ratio = np.abs(fresh.loc[common].to_numpy() / known.loc[common].to_numpy() - 1.0)
-        compared += len(common)
-        agreeing += int((ratio <= _SAME_PRICE).sum())
-    return compared == 0 or agreeing >= _SAME_SHARE * compared
+def read_marks(folder: Path, split: Split) -> Marks | None:
+    """Marks of what was registered under a cut, None where the file was deleted.
+
+    Raises:
+        MarketError: `damaged_splits`.
+    """
+    path = marks_path(folder, split)
+    try:
+        return Marks.read(path)
+    except (OSError, ValueError, KeyError, BadZipFile) as reason:
+        raise MarketError("damaged_splits", path=str(path), problems=1) from reason
 
 
-def new_split(frame: pd.DataFrame, *, symbol: str, timeframe: str) -> Split:
+def _same_prices(split: Split, fresh: Marks, *, named_alike: bool, folder: Path) -> bool:
+    known = read_marks(folder, split)
+    parts = ((0, 0), (0, 0)) if known is None else fresh.agreement(known, split.development_end)
+    # Under another name a few equal closes may be chance.
+    least = 1 if named_alike else ENOUGH_TO_COMPARE
+    if any(bars >= least and agreeing >= _SAME_SHARE * bars for bars, agreeing in parts):
+        return True
+    return named_alike and parts[0][0] == 0 and parts[1][0] == 0
+
+
+def new_split(
+    frame: pd.DataFrame, *, symbol: str, timeframe: str, identify: Callable[[pd.DataFrame], str]
+) -> Split:
     """Cut prices for the first time: last 20 % of rows holdout, 1 % (1 to 500 rows) before them embargo.
+
+    Args:
+        frame: canonical prices.
+        symbol: instrument.
+        timeframe: length of a bar.
+        identify: content hash of rows.
 
     Raises:
         MarketError: `too_few_rows`.
@@ -134,11 +163,11 @@ def new_split(frame: pd.DataFrame, *, symbol: str, timeframe: str) -> Split:
     start = rows - math.floor(rows * HOLDOUT_SHARE)
     embargo = min(max(math.ceil(rows * EMBARGO_SHARE), 1), EMBARGO_ROWS_AT_MOST)
     return Split(
+        family=identify(frame.iloc[: start - embargo]),
         symbol=symbol,
         timeframe=timeframe,
         development_end=int(times[start - embargo]),
         boundary=int(times[start]),
         first=int(times[0]),
         last=int(times[-1]),
-        developments=[],
     )

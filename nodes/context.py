@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from backtest import Costs
 from prompts import Language
 
 RULES = "rules"
+COST_NAMES = tuple(Costs.model_fields)
 
 DEFAULT_ANALYST = ("ollama:deepseek-r1:70b", RULES)
 DEFAULT_STRATEGIST = ("ollama:gpt-oss:20b", RULES)
@@ -192,31 +194,113 @@ class OptimizationContext(Context):
         float,
         Field(title="Slippage (bps)", ge=0.0, le=1000.0, description="Price moved against each fill, bps."),
     ] = 2.0
+    fee_fixed: Annotated[
+        float,
+        Field(title="Fixed fee", ge=0.0, le=1e9, description="In the currency of the prices, each fill."),
+    ] = 0.0
+    spread_bps: Annotated[
+        float,
+        Field(title="Spread (bps)", ge=0.0, le=2000.0, description="Bid to ask; each fill pays half of it."),
+    ] = 0.0
+    slippage_atr: Annotated[
+        float,
+        Field(
+            title="Slippage (ATR)",
+            ge=0.0,
+            le=5.0,
+            description="Price moved against each fill, share of the average true range of 14 bars.",
+        ),
+    ] = 0.0
+    borrow_bps_per_bar: Annotated[
+        float,
+        Field(
+            title="Borrowing (bps a bar)",
+            ge=-100.0,
+            le=100.0,
+            description="Of a short's market value, each bar it is held; negative is received.",
+        ),
+    ] = 0.0
+    maintenance_margin_pct: Annotated[
+        float,
+        Field(
+            title="Maintenance margin (%)",
+            ge=0.0,
+            le=50.0,
+            description="Share of a position's value below which the account is liquidated.",
+        ),
+    ] = 0.0
     fill: Annotated[
         Literal["next_open", "close"],
         Field(title="Fill", description="Trade at the next bar's open, or at the signal bar's close."),
     ] = "next_open"
 
+    @property
+    def costs(self) -> Costs:
+        """What trading costs."""
+        return Costs(**{name: getattr(self, name) for name in COST_NAMES})
+
 
 class EnsembleContext(Context):
     """Settings of the ensemble."""
 
+    models: Annotated[
+        Chain,
+        Field(title="Models", description="Models of every agent without a chain of its own, in order."),
+    ] = DEFAULT_ENSEMBLE
     technical: Annotated[
-        Chain, Field(title="Technical agent", description="Models of the technical agent, tried in order.")
-    ] = DEFAULT_ENSEMBLE
+        Chain | None, Field(title="Technical agent", description="Models of the technical agent, in order.")
+    ] = None
     macro: Annotated[
-        Chain, Field(title="Macro agent", description="Models of the macro agent, tried in order.")
-    ] = DEFAULT_ENSEMBLE
+        Chain | None, Field(title="Macro agent", description="Models of the macro agent, in order.")
+    ] = None
     sentiment: Annotated[
-        Chain, Field(title="Sentiment agent", description="Models of the sentiment agent, tried in order.")
-    ] = DEFAULT_ENSEMBLE
+        Chain | None, Field(title="Sentiment agent", description="Models of the sentiment agent, in order.")
+    ] = None
     quality: Annotated[
-        Chain, Field(title="Quality agent", description="Models of the quality agent, tried in order.")
-    ] = DEFAULT_ENSEMBLE
+        Chain | None, Field(title="Quality agent", description="Models of the quality agent, in order.")
+    ] = None
     arbiter: Annotated[
-        Chain, Field(title="Arbiter", description="Models of the arbiter, tried in order.")
-    ] = DEFAULT_ENSEMBLE
+        Chain | None, Field(title="Arbiter", description="Models of the arbiter, tried in order.")
+    ] = None
     corrections: Annotated[
         int,
         Field(title="Corrections", ge=0, le=5, description="Times an invalid answer is sent back at most."),
     ] = 2
+    agent_seconds: Annotated[
+        float,
+        Field(
+            title="Agent's deadline (s)",
+            gt=0.0,
+            le=3600.0,
+            description="Time an agent may spend on all hosted models of its chain together.",
+        ),
+    ] = 45.0
+    arbiter_seconds: Annotated[
+        float,
+        Field(title="Arbiter's deadline (s)", gt=0.0, le=3600.0, description="The same for the arbiter."),
+    ] = 40.0
+    cache_hours: Annotated[
+        float,
+        Field(
+            title="Cache time to live (hours)",
+            ge=0.0,
+            le=24.0 * 365,
+            description="Identical calls within this time are answered from the cache; 0 turns it off.",
+        ),
+    ] = 1.0
+    fresh: Annotated[
+        bool,
+        Field(title="Ask anew", description="On: no answer comes from the cache, though it is kept there."),
+    ] = False
+    back_run: Annotated[
+        bool,
+        Field(
+            title="Back-run",
+            description="On: an hour of history, without a record of its own, logs or circuit breaker.",
+        ),
+    ] = False
+
+    def chain(self, role: str) -> tuple[str, ...]:
+        """The models of an agent or the arbiter, tried in order."""
+        own: tuple[str, ...] | None = getattr(self, role, None)
+        return own if own is not None else self.models

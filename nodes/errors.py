@@ -1,7 +1,8 @@
 """Errors of this room.
 
 NodeError (RuntimeError)
-└── PolicyError      a role's `rules` policy broke its own schema or checks: invalid_policy_answer (a bug)
+├── PolicyError      a role's `rules` policy broke its own schema or checks: invalid_policy_answer (a bug)
+└── ChangeError      a typed change cannot be made on this strategy: empty_range, unknown_filter, ...
 
 A model that fails is no exception here: `nodes.ask.ask` returns an Abstention that says why.
 """
@@ -35,6 +36,10 @@ class NodeError(RuntimeError):
 
 class PolicyError(NodeError):
     """A role's deterministic policy gave what its own role may not say: a bug, never a model's fault."""
+
+
+class ChangeError(NodeError):
+    """A typed change cannot be made on this strategy; what the engine refuses is a BacktestError."""
 
 
 def _revive(kind: type[NodeError], code: str, fields: dict[str, str | int | float]) -> NodeError:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from reports.errors import ReportError
 
 WAITING = "waiting"
@@ -49,7 +47,7 @@ _guard = threading.Lock()
 
 
 class EventLog:
-    """One log file. Threads and processes may write to it at the same time."""
+    """One log file. Threads may write to it at the same time; among processes, who holds the run writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,9 +61,10 @@ class EventLog:
         Returns:
             The event as it stands in the log, with `elapsed_seconds`.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.parent / f".{self.path.stem}.lock"), _guard:
+        with _guard:
             known = self._refreshed()
+            if not known.size:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             if (place := known.places.get(event["id"])) is not None:
                 return self._line_at(place)
             now = time.monotonic()

@@ -21,6 +21,7 @@ _TOLD = {
     "outcome",
     "score",
     "backtests",
+    "hypothesis",
 }
 _FIGURES = ("score", "metrics", "blocks", "hash")
 
@@ -49,13 +50,13 @@ def strategy_evolution(events: Iterable[Event]) -> dict[str, Any]:
         if event["kind"] != "decision" or event["node"] != "select":
             continue
         data = event["data"]
-        tested = {}
+        kept = champion
         for trial in data["trials"]:
             entry = _modification(event, trial, by_id, champion)
-            tested[trial["hash"]] = entry["after"]
             modifications.append(entry)
-        if data["adopted"] is not None:
-            champion = tested.get(data["champion"], champion)
+            if trial["outcome"] == "adopted":
+                kept = entry["after"]
+        champion = kept
     stops = [e["data"] for e in by_id.values() if e["node"] == "converge" and e["data"].get("stop")]
     judged = by_id.get("judge")
     return {

@@ -67,6 +67,7 @@ def explain(
         *_objections(events, words),
         *_debates(events, words),
         *_answerers(result, words),
+        *_unfounded(result, words),
         *_audit(result, events, words, versions or {}, timed),
     ]
     return Document(
@@ -197,7 +198,7 @@ def _tried(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
         (
             str(entry["iteration"]),
             trial["sentence"],
-            words(f"optimization.outcome.{trial['outcome']}"),
+            _outcome(trial, words),
             words.number(trial["score"]),
         )
         for entry in result["history"]
@@ -225,6 +226,33 @@ def _tried(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     if rejected:
         blocks += [Heading(text=words("explain.heading.rejected"), level=2), Items(items=tuple(rejected))]
     return blocks
+
+
+def _outcome(trial: Mapping[str, Any], words: WordsLike) -> str:
+    """What became of a proposal; where it was compared, with how far luck explains the difference."""
+    told = words(f"optimization.outcome.{trial['outcome']}")
+    if trial.get("p_value") is None:
+        return told
+    allowed = words.number(trial["allowed"], 3)
+    return words("report.luck", outcome=told, p=words.number(trial["p_value"], 3), allowed=allowed)
+
+
+def _unfounded(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    """What models claimed with figures that no evidence bears out."""
+    claims = result.get("unfounded") or ()
+    if not claims:
+        return []
+    lines = tuple(
+        words(
+            "report.unfounded",
+            role=words(f"report.role.{one['role']}"),
+            iteration=one["iteration"],
+            numbers=", ".join(one["numbers"]),
+            claim=one["claim"],
+        )
+        for one in claims
+    )
+    return [Heading(text=words("report.heading.unfounded")), Items(items=lines)]
 
 
 def _objections(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:

@@ -67,6 +67,8 @@ def _reasons(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
                 f"report.explain.decided_{entry['outcome']}",
                 score=words.number(decided["score"]),
                 champion=words.number(decided["champion_score"]),
+                p=words.short(decided.get("p_value")),
+                allowed=words.short(decided.get("allowed")),
             )
         )
     return lines

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from reports.audit import value_rows
 from reports.document import Block, Document, Grid, Heading, Items, Paragraph, Picture
-from reports.published import Published
 from reports.words import WordsLike
 
 _JUDGED = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
 _TOLD = ("key_drivers", "tensions", "recommendations", "limits")
 _COLUMNS = ("source", "symbol", "horizon", "prediction", "rationale", "score")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One hour's summary.
+
+    Attributes:
+        hour: which hour, UTC.
+        summary: as published.
+        trace: inputs, prompts and raw answers; empty where the file is not there.
+        hashes: SHA-256 of the files by name.
+        names: of the agents, by role, in words.
+    """
+
+    hour: datetime
+    summary: Mapping[str, Any]
+    trace: Mapping[str, Any]
+    hashes: Mapping[str, str]
+    names: Mapping[str, str]
 
 
 def summary_document(published: Published, words: WordsLike, *, pictures: Sequence[Picture] = ()) -> Document:
@@ -44,7 +64,7 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
         lines = tuple(summary[name]) or (words("ensemble.face.none"),)
         blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
     blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
-    blocks += _agents(published.trace, words)
+    blocks += _agents(published, words)
     blocks += [Heading(text=words("report.heading.audit")), _audit(published, words)]
     return Document(
         title=words("explain.summary_title", hour=hour),
@@ -71,9 +91,9 @@ def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
     return Grid(head=head, rows=tuple(rows), words=len(_COLUMNS) - 1)
 
 
-def _agents(trace: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _agents(published: Published, words: WordsLike) -> list[Block]:
     """Who answered, with which model; a stand-in is named as what it is."""
-    turns = trace.get("raw", ())
+    turns = published.trace.get("raw", ())
     if not turns:
         return []
     lines = []
@@ -83,7 +103,7 @@ def _agents(trace: Mapping[str, Any], words: WordsLike) -> list[Block]:
         lines.append(
             words(
                 f"explain.{key}",
-                role=words(f"ensemble.agent.{turn['role']}"),
+                role=published.names[turn["role"]],
                 status=words(f"explain.turned.{turn['status']}"),
                 model=model,
             )

@@ -27,7 +27,7 @@ class WordsLike(Protocol):
     def language(self) -> str:
         """`fr` or `en`."""
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, /, **values: Any) -> str:
         """The text of a key."""
 
     def number(self, value: float | int | None, digits: int = 2) -> str:

@@ -1,22 +1,34 @@
-"""A slow simulator in plain Python, written from the design's rules and not from the kernel.
+"""A slow simulator in plain Python, written from the documented rules and not from the kernels.
 
-It keeps positions as dictionaries, lists every level that may close one, and lets the rules choose.
+It keeps positions as dictionaries, lists every level that may close one and every limit of a position's size,
+and lets the rules choose. It also notes which limit bound each entry and why an entry was refused, so that a
+test can show that every rule was met.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+
+Bar = tuple[float, float, float, float]
+IMPACT_PERIOD = 14
 
 
 @dataclass
 class Terms:
-    """What is traded under which terms; None is off."""
+    """What is traded under which terms; None is off. Percent values in percent, basis points as fractions."""
 
     fill: str = "next_open"
     fee: float = 0.0
+    fixed_fee: float = 0.0
     slippage: float = 0.0
+    spread: float = 0.0
+    slippage_atr: float = 0.0
+    borrowing: float = 0.0
+    maintenance: float = 0.0
     capital: float = 10_000.0
     stop_pct: float | None = None
     target_pct: float | None = None
@@ -24,9 +36,45 @@ class Terms:
     stop_atr: float | None = None
     target_atr: float | None = None
     trailing_atr: float | None = None
+    atr_period: int = 14
     max_bars: int | None = None
+    break_even_pct: float | None = None
+    cooldown: int | None = None
+    share_pct: float | None = None
+    amount: float | None = None
+    risk_pct: float | None = None
+    volatility_pct: float | None = None
+    volatility_period: int = 20
+    leverage: float = 1.0
     whole_units: bool = False
+    periods_per_year: float = 8_760.0
     start: int = 0
+
+
+def average_true_range(bars: list[Bar], period: int) -> list[float | None]:
+    """Wilder's: the mean of the first `period` true ranges, then a step of 1 / period to each."""
+    found: list[float | None] = [None] * len(bars)
+    ranges = [
+        max(high - low, abs(high - before), abs(low - before))
+        for (_, high, low, _), (*_, before) in zip(bars[1:], bars[:-1], strict=True)
+    ]
+    for bar in range(period, len(bars)):
+        last = found[bar - 1]
+        if last is None:
+            found[bar] = sum(ranges[:period]) / period
+        else:
+            found[bar] = (last * (period - 1) + ranges[bar - 1]) / period
+    return found
+
+
+def annual_volatility(bars: list[Bar], period: int, periods_per_year: float) -> list[float | None]:
+    """Sample standard deviation of the last `period` returns from close to close, a year's."""
+    closes = [close for *_, close in bars]
+    returns = [now / before - 1.0 for now, before in zip(closes[1:], closes[:-1], strict=True)]
+    return [
+        statistics.stdev(returns[bar - period : bar]) * math.sqrt(periods_per_year) if bar >= period else None
+        for bar in range(len(bars))
+    ]
 
 
 @dataclass
@@ -37,6 +85,7 @@ class Account:
     cash: float
     position: dict[str, Any] | None = None
     trades: list[dict[str, Any]] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)
 
     def value(self, price: float) -> float:
         held = self.position
@@ -46,19 +95,98 @@ class Account:
             return self.cash + held["units"] * price
         return self.cash + held["units"] * (held["price"] - price)
 
-    def enter(self, side: str, bar: int, price: float, atr: float | None) -> None:
+    def moved(self, price: float, buys: bool, impact: float) -> float:
+        """The price of a fill: against the trade by slippage, half the spread and the impact."""
+        share = self.terms.slippage + self.terms.spread / 2
+        return price * (1 + share) + impact if buys else price * (1 - share) - impact
+
+    def unmoved(self, fill: float, buys: bool, impact: float) -> float:
+        """The price at which `moved` gives a fill."""
+        share = self.terms.slippage + self.terms.spread / 2
+        return (fill - impact) / (1 + share) if buys else (fill + impact) / (1 - share)
+
+    def limits(
+        self, side: str, price: float, atr: float | None, volatility: float | None
+    ) -> dict[str, float]:
+        """Units that each limit allows at a fill price."""
         terms = self.terms
-        uses_atr = any((terms.stop_atr, terms.target_atr, terms.trailing_atr))
-        if self.cash <= 0 or (uses_atr and atr is None):
+        room = self.cash - terms.fixed_fee
+
+        def multiple(times: float) -> float:
+            return times * room / (price * (1 + times * terms.fee))
+
+        found = {"leverage": multiple(terms.leverage)}
+        if terms.share_pct:
+            found["share"] = multiple(terms.share_pct / 100)
+        if terms.volatility_pct and volatility:
+            found["volatility"] = multiple(terms.volatility_pct / 100 / volatility)
+        if terms.amount:
+            found["amount"] = terms.amount / price
+        if terms.risk_pct:
+            distances = {
+                name: abs(price - level) for name, level in self.first_stops(side, price, atr).items()
+            }
+            nearest = min(distances, key=lambda name: distances[name])
+            if distances[nearest] > 0:
+                found[f"risk by {nearest}"] = self.cash * terms.risk_pct / 100 / distances[nearest]
+        return found
+
+    def first_stops(self, side: str, price: float, atr: float | None) -> dict[str, float]:
+        """Levels of the stops of a position that has just been opened at a price."""
+        terms = self.terms
+        away = -1 if side == "long" else 1
+        found = {}
+        if terms.stop_pct:
+            found["stop_pct"] = price + away * price * terms.stop_pct / 100
+        if terms.trailing_pct:
+            found["trailing_pct"] = price + away * price * terms.trailing_pct / 100
+        if terms.stop_atr and atr is not None:
+            found["stop_atr"] = price + away * terms.stop_atr * atr
+        if terms.trailing_atr and atr is not None:
+            found["trailing_atr"] = price + away * terms.trailing_atr * atr
+        return found
+
+    def enter(
+        self,
+        side: str,
+        signal: int,
+        bar: int,
+        price: float,
+        atr: float | None,
+        volatility: float | None,
+        impact: float | None,
+    ) -> None:
+        """Open a position as decided at the close of bar `signal`, if the rules allow it."""
+        terms = self.terms
+        if self.cash <= 0:
+            self.met["refused: account lost"] += 1
             return
-        paid = price * (1 + terms.slippage) if side == "long" else price * (1 - terms.slippage)
-        units = self.cash / (paid * (1 + terms.fee))
+        if terms.cooldown and self.trades and signal < self.trades[-1]["exit_bar"] + terms.cooldown:
+            self.met["refused: cooling down"] += 1
+            return
+        if any((terms.stop_atr, terms.target_atr, terms.trailing_atr)) and atr is None:
+            self.met["refused: no atr yet"] += 1
+            return
+        if terms.volatility_pct and volatility is None:
+            self.met["refused: no volatility yet"] += 1
+            return
+        if impact is None:
+            self.met["refused: no impact yet"] += 1
+            return
+        paid = self.moved(price, side == "long", impact)
+        if paid <= 0:
+            self.met["refused: nothing would be paid"] += 1
+            return
+        limits = self.limits(side, paid, atr, volatility)
+        binding = min(limits, key=lambda name: limits[name])
+        units = limits[binding]
         if terms.whole_units:
             units = float(math.floor(units))
         if units <= 0:
+            self.met["refused: no unit"] += 1
             return
         before = self.cash
-        self.cash -= units * paid * terms.fee
+        self.cash -= terms.fixed_fee + units * paid * terms.fee
         if side == "long":
             self.cash -= units * paid
         self.position = {
@@ -68,37 +196,66 @@ class Account:
             "bar": bar,
             "before": before,
             "atr": atr,
-            "highs": [paid],
-            "lows": [paid],
+            "extreme": paid,
             "bars": 0,
         }
+        ruin = self.liquidation(impact)
+        if ruin is not None and (price <= ruin if side == "long" else price >= ruin):
+            self.met["refused: liquidated at once"] += 1
+            self.cash, self.position = before, None
+            return
+        self.met[f"limit: {binding}"] += 1
+        if terms.whole_units:
+            self.met["limit: whole units"] += 1
 
-    def ruin(self) -> float:
-        """The price, after slippage, at which buying back a short takes all there is."""
-        held = self.position
+    def ruin(self, margin: float) -> float:
+        """The fill price at which closing, costs included, leaves `margin` of the position's value there."""
+        held, terms = self.position, self.terms
         assert held is not None
-        return (self.cash + held["units"] * held["price"]) / (held["units"] * (1 + self.terms.fee))
-
-    def leave(self, bar: int, price: float, reason: str) -> None:
-        held = self.position
-        assert held is not None
-        terms = self.terms
         if held["side"] == "long":
-            got = price * (1 - terms.slippage)
-            self.cash += held["units"] * got * (1 - terms.fee)
-        else:
-            got = price * (1 + terms.slippage)
-            left = self.cash + held["units"] * (held["price"] - got) - held["units"] * got * terms.fee
-            if reason == "liquidation" or left <= 0:
-                got, left, reason = self.ruin(), 0.0, "liquidation"
-            self.cash = left
+            return (terms.fixed_fee - self.cash) / (held["units"] * (1 - terms.fee - margin))
+        return (self.cash + held["units"] * held["price"] - terms.fixed_fee) / (
+            held["units"] * (1 + terms.fee + margin)
+        )
+
+    def liquidation(self, impact: float) -> float | None:
+        """The price, before costs, at which the position is liquidated; None where a long cannot be."""
+        held = self.position
+        assert held is not None
+        fill = self.ruin(self.terms.maintenance)
+        if held["side"] == "long" and fill < -1e-12 * held["price"]:
+            return None
+        return self.unmoved(fill, held["side"] == "short", impact)
+
+    def leave(self, bar: int, price: float, reason: str, impact: float, cause: str | None = None) -> None:
+        held, terms = self.position, self.terms
+        assert held is not None
+        rising = held["side"] == "long"
+        got = max(0.0, self.moved(price, not rising, impact))
+        received = held["units"] * (got if rising else held["price"] - got)
+        left = self.cash + received - held["units"] * got * terms.fee - terms.fixed_fee
+        at_the_level = reason == "liquidation" and not terms.maintenance
+        if left <= 0 or at_the_level:
+            if reason != "liquidation":
+                self.met[f"lost by {reason}"] += 1
+            got, left, reason = self.ruin(0.0), 0.0, "liquidation"
+        if cause:
+            self.met[f"cause: {cause}"] += 1
+        self.cash = left
+        self.close_out(bar, got, reason)
+
+    def close_out(self, bar: int, price: float, reason: str) -> None:
+        """Write down the trade; the cash is what it left."""
+        held = self.position
+        assert held is not None
+        self.met[f"{held['side']} {reason}"] += 1
         self.trades.append(
             {
                 "side": held["side"],
                 "entry_bar": held["bar"],
                 "entry_price": held["price"],
                 "exit_bar": bar,
-                "exit_price": got,
+                "exit_price": price,
                 "size": held["units"],
                 "pnl": self.cash - held["before"],
                 "exit_reason": reason,
@@ -107,57 +264,81 @@ class Account:
         )
         self.position = None
 
-    def stops(self) -> list[tuple[float, int, str]]:
-        """(level, rank among equals, reason) of each stop."""
+    def stops(self, impact: float) -> list[tuple[float, int, str, str]]:
+        """(level, rank among equals, reason, which) of each stop."""
         held, terms = self.position, self.terms
         assert held is not None
-        away = -1 if held["side"] == "long" else 1
-        extreme = max(held["highs"]) if held["side"] == "long" else min(held["lows"])
+        rising = held["side"] == "long"
+        away = -1 if rising else 1
+        entry, extreme = held["price"], held["extreme"]
         found = []
         if terms.stop_pct:
-            found.append((held["price"] + away * held["price"] * terms.stop_pct / 100, 0, "stop"))
+            found.append((entry + away * entry * terms.stop_pct / 100, 0, "stop", "stop_pct"))
         if terms.stop_atr:
-            found.append((held["price"] + away * terms.stop_atr * held["atr"], 0, "stop"))
+            found.append((entry + away * terms.stop_atr * held["atr"], 0, "stop", "stop_atr"))
+        if terms.break_even_pct:
+            far = entry - away * entry * terms.break_even_pct / 100
+            if extreme >= far if rising else extreme <= far:
+                found.append((entry, 0, "stop", "break_even"))
         if terms.trailing_pct:
-            found.append((extreme + away * extreme * terms.trailing_pct / 100, 2, "trailing_stop"))
+            level = extreme + away * extreme * terms.trailing_pct / 100
+            found.append((level, 2, "trailing_stop", "trailing_pct"))
         if terms.trailing_atr:
-            found.append((extreme + away * terms.trailing_atr * held["atr"], 2, "trailing_stop"))
-        if held["side"] == "short":
-            found.append((self.ruin() / (1 + terms.slippage), 1, "liquidation"))
+            found.append(
+                (extreme + away * terms.trailing_atr * held["atr"], 2, "trailing_stop", "trailing_atr")
+            )
+        ruin = self.liquidation(impact)
+        if ruin is not None:
+            found.append((ruin, 1, "liquidation", "liquidation"))
         return found
 
-    def targets(self) -> list[float]:
+    def targets(self) -> list[tuple[float, str]]:
         held, terms = self.position, self.terms
         assert held is not None
         toward = 1 if held["side"] == "long" else -1
         found = []
         if terms.target_pct:
-            found.append(held["price"] + toward * held["price"] * terms.target_pct / 100)
+            found.append((held["price"] + toward * held["price"] * terms.target_pct / 100, "target_pct"))
         if terms.target_atr:
-            found.append(held["price"] + toward * terms.target_atr * held["atr"])
+            found.append((held["price"] + toward * terms.target_atr * held["atr"], "target_atr"))
         return found
 
-    def live_through(self, bar: int, opening: float, high: float, low: float) -> None:
+    def live_through(self, bar: int, opening: float, high: float, low: float, impact: float) -> None:
         """One bar to which the position is exposed."""
         held = self.position
         assert held is not None
         held["bars"] += 1
         rising = held["side"] == "long"
-        stops, targets = self.stops(), self.targets()
         # The tightest stop is the highest for a long position, the lowest for a short one.
-        stop = min(stops, key=lambda one: (-one[0] if rising else one[0], one[1])) if stops else None
-        target = (min(targets) if rising else max(targets)) if targets else None
+        stop = min(self.stops(impact), key=lambda one: (-one[0] if rising else one[0], one[1]), default=None)
+        target = min(self.targets(), key=lambda one: one[0] if rising else -one[0], default=None)
         if stop and (opening <= stop[0] if rising else opening >= stop[0]):
-            return self.leave(bar, opening, stop[2])
-        if target is not None and (opening >= target if rising else opening <= target):
-            return self.leave(bar, opening, "target")
+            return self.leave(bar, opening, stop[2], impact, f"gap through {stop[3]}")
+        if target and (opening >= target[0] if rising else opening <= target[0]):
+            return self.leave(bar, opening, "target", impact, f"gap through {target[1]}")
         if stop and (low <= stop[0] if rising else high >= stop[0]):
-            return self.leave(bar, stop[0], stop[2])
-        if target is not None and (high >= target if rising else low <= target):
-            return self.leave(bar, target, "target")
-        held["highs"].append(high)
-        held["lows"].append(low)
+            if target and (high >= target[0] if rising else low <= target[0]):
+                self.met["stop and target in one bar"] += 1
+            return self.leave(bar, stop[0], stop[2], impact, stop[3])
+        if target and (high >= target[0] if rising else low <= target[0]):
+            return self.leave(bar, target[0], "target", impact, target[1])
+        held["extreme"] = max(held["extreme"], high) if rising else min(held["extreme"], low)
         return None
+
+    def pay_for_borrowing(self, bar: int, close: float) -> None:
+        """What a short owes for a bar at whose close it is still open."""
+        held, terms = self.position, self.terms
+        if held is None or held["side"] == "long" or not held["bars"] or not terms.borrowing:
+            return
+        due = terms.borrowing * held["units"] * close
+        worth = self.value(close)
+        self.met["borrowing"] += 1
+        if due < worth:
+            self.cash -= due
+            return
+        self.met["borrowing takes all"] += 1
+        self.cash = 0.0
+        self.close_out(bar, close, "liquidation")
 
 
 def decide(account: Account, asked: set[str]) -> tuple[str | None, str | None]:
@@ -182,49 +363,92 @@ def decide(account: Account, asked: set[str]) -> tuple[str | None, str | None]:
     return reason, wanted if wanted == other else None
 
 
-def trade(
-    bars: list[tuple[float, float, float, float]],
-    asked: list[set[str]],
-    terms: Terms,
-    atr: list[float | None] | None = None,
-) -> tuple[list[dict[str, Any]], list[float]]:
-    """Trades and the value of the account at each close from `terms.start` on.
+def trade(bars: list[Bar], asked: list[set[str]], terms: Terms) -> tuple[Account, list[float]]:
+    """The account at the end, its trades in it, and its value at each close from `terms.start` on.
 
     Args:
         bars: open, high, low, close of each.
         asked: names of the conditions true at each close.
         terms: of trading.
-        atr: average true range at each close, None before there is one.
     """
     account = Account(terms, terms.capital)
+    atr = average_true_range(bars, terms.atr_period)
+    volatility = annual_volatility(bars, terms.volatility_period, terms.periods_per_year)
+    impact: list[float | None] = [0.0] * len(bars)
+    if terms.slippage_atr:
+        known = average_true_range(bars, IMPACT_PERIOD)
+        impact = [None if one is None else one * terms.slippage_atr for one in known]
     equity = []
     waiting: tuple[str | None, str | None] = (None, None)
     final = len(bars) - 1
     for bar, (opening, high, low, close) in enumerate(bars):
         if bar < terms.start:
             continue
-        known = atr[bar] if atr else None
+        before = impact[bar - 1] if bar else None
         if terms.fill == "next_open":
             if waiting[0] and account.position:
-                account.leave(bar, opening, waiting[0])
+                account.leave(bar, opening, waiting[0], before or 0.0)
             if waiting[1]:
-                account.enter(waiting[1], bar, opening, atr[bar - 1] if atr else None)
+                account.enter(waiting[1], bar - 1, bar, opening, atr[bar - 1], volatility[bar - 1], before)
             waiting = (None, None)
         if account.position:
-            account.live_through(bar, opening, high, low)
+            account.live_through(bar, opening, high, low, before or 0.0)
+        account.pay_for_borrowing(bar, close)
         reason, side = decide(account, asked[bar])
         if bar == final:
             side = None
             if terms.fill == "next_open":
                 reason = None
+        now = impact[bar]
         if terms.fill == "next_open":
             waiting = (reason, side)
         else:
             if reason and account.position:
-                account.leave(bar, close, reason)
+                account.leave(bar, close, reason, now or 0.0)
             if side:
-                account.enter(side, bar, close, known)
+                account.enter(side, bar, bar, close, atr[bar], volatility[bar], now)
         if bar == final and account.position:
-            account.leave(bar, close, "end_of_data")
+            account.leave(bar, close, "end_of_data", now or 0.0)
         equity.append(account.value(close))
-    return account.trades, equity
+    return account, equity
+
+
+def figures(
+    equity: list[float], capital: float, trades: list[dict[str, Any]], periods_per_year: float
+) -> dict[str, float | None]:
+    """The metrics by their definitions; None is undefined."""
+    before = [capital, *equity[:-1]]
+    returns = [now / last - 1.0 if last > 0 else 0.0 for now, last in zip(equity, before, strict=True)]
+    count = len(returns)
+    mean = math.fsum(returns) / count
+    deviation = statistics.stdev(returns) if count > 1 else None
+    downside = math.sqrt(math.fsum(min(one, 0.0) ** 2 for one in returns) / count)
+    peak, drawdown = capital, 0.0
+    for value in equity:
+        peak = max(peak, value)
+        drawdown = min(drawdown, value / peak - 1.0)
+    total = equity[-1] / capital - 1.0
+    cagr = (1.0 + total) ** (periods_per_year / count) - 1.0
+    year = math.sqrt(periods_per_year)
+    profits = [one["pnl"] for one in trades]
+    ratios = [one["pnl"] / (one["size"] * one["entry_price"]) for one in trades]
+    gains = math.fsum(one for one in profits if one > 0)
+    losses = -math.fsum(one for one in profits if one < 0)
+    some = len(trades) or None
+    return {
+        "sharpe_ratio": mean / deviation * year if deviation and deviation > 1e-12 * abs(mean) else None,
+        "sortino_ratio": mean / downside * year if downside else None,
+        "calmar_ratio": cagr / -drawdown if drawdown else None,
+        "max_drawdown": drawdown,
+        "profit_factor": gains / losses if losses else None,
+        "win_rate": some and sum(one > 0 for one in profits) / some,
+        "total_return": total,
+        "cagr": cagr,
+        "volatility": None if deviation is None else deviation * year,
+        "exposure": sum(one["bars"] for one in trades) / count,
+        "n_trades": len(trades),
+        "expectancy": some and math.fsum(profits) / some,
+        "avg_trade": some and math.fsum(ratios) / some,
+        "best_trade": max(ratios, default=None),
+        "worst_trade": min(ratios, default=None),
+    }

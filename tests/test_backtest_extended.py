@@ -15,6 +15,7 @@ from backtest.clock import Clock
 from backtest.evaluation import IndicatorBank, PriceArrays
 from backtest.functions import FUNCTIONS, warm_up
 from backtest.language import parse
+from backtest.oscillators import _rank_by_counting, _rank_by_tree
 from backtest.tree import Call, bind
 from tests.test_backtest_indicators import BARS, Floats, Reference, constant, series, tree, walk_of
 
@@ -105,6 +106,10 @@ def slow_rank(p: PriceArrays, t: int) -> float:
     return float(stats.percentileofscore(p.close[t - 50 : t], p.close[t], kind="weak"))
 
 
+def slow_long_rank(p: PriceArrays, t: int) -> float:
+    return float(stats.percentileofscore(p.close[t - 400 : t], p.close[t], kind="weak"))
+
+
 def slow_mfi(p: PriceArrays, t: int) -> float:
     price = typical(p)
     flows = [(price[s] * p.volume[s], price[s] - price[s - 1]) for s in range(t - 13, t + 1)]
@@ -134,6 +139,7 @@ SLOW: dict[str, Callable[[PriceArrays, int], float]] = {
     "cci(20)": slow_cci,
     "zscore(close, 20)": slow_zscore,
     "percentile_rank(close, 50)": slow_rank,
+    "percentile_rank(close, 400)": slow_long_rank,
     "mfi(14)": slow_mfi,
     "rolling_vwap(20)": slow_rolling_vwap,
     "keltner_upper(20, 1.5, 10)": slow_keltner,
@@ -282,6 +288,19 @@ def test_a_window_without_volume_has_no_average_price() -> None:
     np.testing.assert_allclose(found[80], typical(prices)[61:81].mean(), rtol=1e-12)
     assert np.isnan(found[119:140]).all()
     assert not np.isnan(found[140:]).any()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_both_ways_of_ranking_agree_over_ties_and_gaps(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    values = random.integers(-5, 6, 700).astype(float)
+    values[random.integers(0, 700, 4)] = np.nan
+    values[random.integers(0, 700, 3)] = np.inf
+    for period in (1, 7, 120):
+        counted, by_tree = np.full(700, np.nan), np.full(700, np.nan)
+        _rank_by_counting(values, period, counted)
+        _rank_by_tree(values, period, by_tree)
+        np.testing.assert_array_equal(by_tree, counted)
 
 
 def test_bars_since() -> None:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest.engine import Market, levels, open_market, pack
+from backtest.engine import Market, open_market, pack
 from backtest.indicators import moving_mean, moving_moments
-from backtest.simulation import LEVELS, METRICS, TRADE_COLUMNS, cross_words, measure
-from backtest.types import Costs, Risk
+from backtest.simulation import METRICS, TRADE_COLUMNS, cross_words, known_words, measure
+from backtest.types import Costs, Risk, Sizing
 
+EVERYTHING = Sizing()
 ROUNDING = {"rel": 1e-9, "abs": 1e-11}
 
 
@@ -36,27 +37,16 @@ def history(seed: int, bars: int, tick: float, reach: float, quiet: float) -> pd
     )
 
 
-def both(market: Market, codes: np.ndarray, risk: Risk) -> tuple[np.ndarray, ...]:
+def both(market: Market, codes: np.ndarray, risk: Risk, sizing: Sizing = EVERYTHING) -> tuple[Any, ...]:
     """Trades and metrics of the bar-by-bar kernel, then of the fused one, and whether these hold."""
-    equity, trades = market.buffers()
-    count = market.simulate(codes, risk, equity, trades)
+    equity, trades = market.buffers(codes)
+    count = market.simulate(codes, risk, sizing, equity, trades)
     wanted = np.empty(len(METRICS))
-    measure(equity, market.capital, trades, count, market.periods_per_year, wanted)
+    measure(equity, market.terms.capital, trades, count, market.terms.periods_per_year, wanted)
 
     fused = np.full((codes.size, TRADE_COLUMNS), 123.0)
-    found = np.full((1, len(METRICS)), 123.0)
-    settled = np.zeros(1, dtype=np.bool_)
-    market.trade_many(
-        np.array([pack((codes & bit) != 0) for bit in (1, 2, 4, 8)]),
-        np.arange(4, dtype=np.int32).reshape(1, 4, 1),
-        (market.atr(risk.atr_period) if risk.needs_atr else np.empty(0)).reshape(1, -1),
-        np.zeros(1, dtype=np.int32),
-        np.array([levels(risk)]).reshape(1, LEVELS),
-        found,
-        settled,
-        fused,
-    )
-    return trades[:count], wanted, fused[: int(found[0, METRICS.index("n_trades")])], found[0], settled
+    found, settled = market.trade_one(codes, risk, sizing, fused)
+    return trades[:count], wanted, fused[: int(found[METRICS.index("n_trades")])], found, settled
 
 
 def maybe(*values: float) -> st.SearchStrategy[float | None]:
@@ -82,7 +72,30 @@ def maybe(*values: float) -> st.SearchStrategy[float | None]:
     take_profit_atr=maybe(1.0, 3.0),
     trailing_stop_atr=maybe(0.5, 2.0),
     max_bars=maybe(1, 3, 40),
-    whole_units=st.booleans(),
+    break_even_pct=maybe(0.5, 3.0, 20.0),
+    cooldown_bars=maybe(1, 2, 15),
+    sizing=st.fixed_dictionaries(
+        {},
+        optional={
+            "equity_pct": st.sampled_from([10.0, 100.0, 250.0]),
+            "fixed_amount": st.sampled_from([700.0, 25_000.0]),
+            "risk_per_trade_pct": st.sampled_from([0.5, 20.0]),
+            "volatility_target_pct": st.sampled_from([10.0, 300.0]),
+            "volatility_period": st.sampled_from([2, 5]),
+            "leverage": st.sampled_from([1.5, 3.0, 25.0]),
+            "whole_units": st.booleans(),
+        },
+    ),
+    dear=st.fixed_dictionaries(
+        {},
+        optional={
+            "fee_fixed": st.sampled_from([1.0, 500.0]),
+            "spread_bps": st.sampled_from([4.0, 300.0]),
+            "slippage_atr": st.sampled_from([0.1, 1.0]),
+            "borrow_bps_per_bar": st.sampled_from([-20.0, 1.0, 100.0]),
+            "maintenance_margin_pct": st.sampled_from([0.5, 20.0]),
+        },
+    ),
     start=st.integers(0, 2),
 )
 def test_equals_the_kernel_that_walks_bar_by_bar(
@@ -96,6 +109,8 @@ def test_equals_the_kernel_that_walks_bar_by_bar(
     fill: Any,
     fee: float,
     slippage: float,
+    sizing: dict[str, Any],
+    dear: dict[str, float],
     start: int,
     **risk: Any,
 ) -> None:
@@ -104,12 +119,11 @@ def test_equals_the_kernel_that_walks_bar_by_bar(
     codes = np.zeros(bars, dtype=np.uint8)
     for bit in sides:
         codes |= (random.random(bars) < busy).astype(np.uint8) * np.uint8(bit)
-    market = open_market(
-        df, Costs(fee_bps=fee, slippage_bps=slippage), fill, 8_760.0, 10_000.0, df.index[start].isoformat()
-    )
-    trades, wanted, fused, found, settled = both(market, codes, Risk(**risk, atr_period=3))
+    costs = Costs(fee_bps=fee, slippage_bps=slippage, **dear)
+    market = open_market(df, costs, fill, 8_760.0, 10_000.0, df.index[start].isoformat())
+    trades, wanted, fused, found, settled = both(market, codes, Risk(**risk, atr_period=3), Sizing(**sizing))
     np.testing.assert_array_equal(fused, trades)
-    if settled[0]:
+    if settled:
         np.testing.assert_allclose(found, wanted, rtol=ROUNDING["rel"], atol=ROUNDING["abs"])
 
 
@@ -124,11 +138,11 @@ def test_nearly_equal_returns_are_left_to_the_exact_definition() -> None:
     codes = np.zeros(bars, dtype=np.uint8)
     codes[0] = 1
     *_, settled = both(market, codes, Risk())
-    assert not settled[0]
-    equity, trades = market.buffers()
-    count = market.simulate(codes, Risk(), equity, trades)
+    assert not settled
+    equity, trades = market.buffers(codes)
+    count = market.simulate(codes, Risk(), EVERYTHING, equity, trades)
     returns = equity / np.concatenate(([100.0], equity[:-1])) - 1.0
-    sharpe = market.measure(codes, Risk(), equity, trades, count)[0]
+    sharpe = market.measure(codes, Risk(), EVERYTHING, equity, trades, count)[0]
     assert sharpe == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(365.0), rel=1e-9)
 
 
@@ -144,7 +158,7 @@ def test_returns_on_very_different_scales_keep_their_digits() -> None:
     codes[[10, 120]], codes[[60, 180]] = 1, 2
     market = open_market(df, Costs(fee_bps=1), "close", 8_760.0, 10_000.0, None)
     _, wanted, _, found, settled = both(market, codes, Risk())
-    assert settled[0]
+    assert settled
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
@@ -155,18 +169,17 @@ def test_returns_on_very_different_scales_keep_their_digits() -> None:
         min_size=1,
         max_size=200,
     ),
-    above=st.booleans(),
 )
-def test_crosses_in_words(pairs: list[tuple[float, float]], above: bool) -> None:
+def test_crosses_in_words(pairs: list[tuple[float, float]]) -> None:
     first, second = np.array(pairs).T.copy()
-    sign = 1 if above else -1
-    wanted = [
-        t > 0 and sign * pairs[t - 1][0] <= sign * pairs[t - 1][1] and sign * now[0] > sign * now[1]
-        for t, now in enumerate(pairs)
-    ]
-    words = np.full((len(pairs) + 63) // 64, 2**64 - 1, dtype=np.uint64)
-    cross_words(first, second, above, words)
-    np.testing.assert_array_equal(words, pack(np.array(wanted, dtype=np.bool_)))
+    found = np.full((2, (len(pairs) + 63) // 64), 2**64 - 1, dtype=np.uint64)
+    cross_words(first, second, known_words(first), known_words(second), found[0], found[1])
+    for sign, words in ((1, found[0]), (-1, found[1])):
+        wanted = [
+            t > 0 and sign * pairs[t - 1][0] <= sign * pairs[t - 1][1] and sign * now[0] > sign * now[1]
+            for t, now in enumerate(pairs)
+        ]
+        np.testing.assert_array_equal(words, pack(np.array(wanted, dtype=np.bool_)))
 
 
 @settings(max_examples=200, deadline=None)

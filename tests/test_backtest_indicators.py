@@ -107,6 +107,16 @@ def test_keeps_its_digits_on_a_large_offset(expression: str) -> None:
     np.testing.assert_allclose(series(expression, prices), wanted, rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["macd", "macd_signal", "macd_histogram"])
+@pytest.mark.parametrize("offset", [2.0**27, 2.0**40])
+def test_macd_is_of_the_differences_whatever_the_offset(name: str, offset: float) -> None:
+    # Steps of a quarter and a power of two as offset: every difference of prices stays exact.
+    close = 100.0 + np.cumsum(np.random.default_rng(3).integers(-3, 4, BARS)) / 4.0
+    plain, moved = (PriceArrays(*(close + by for _ in range(5))) for by in (0.0, offset))
+    wanted = series(f"{name}(close, 12, 26, 9)", plain)
+    np.testing.assert_allclose(series(f"{name}(close, 12, 26, 9)", moved), wanted, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (1e-6, 0.0), (1.0, 1e8), (1e8, 0.0)])
 @pytest.mark.parametrize("period", [2, 20, 333])
 def test_deviation_against_two_passes(scale: float, offset: float, period: int) -> None:
@@ -122,6 +132,20 @@ def test_deviation_against_two_passes(scale: float, offset: float, period: int) 
         windows[:, 0] + (windows - windows[:, :1]).mean(axis=1),
         rtol=1e-14,
     )
+
+
+@pytest.mark.parametrize("height", [1.1, 50.0, 1e6])
+@pytest.mark.parametrize("period", [3, 20])
+def test_deviation_keeps_its_digits_beside_a_spike(height: float, period: int) -> None:
+    """A bad tick must not blur the windows that it has just left."""
+    close = walk_of(1.0).close[:200].copy()
+    close[90] *= height
+    close[120:] = close[119]
+    found = series(f"stddev(close, {period})", PriceArrays(close, close, close, close, close))
+    windows = np.lib.stride_tricks.sliding_window_view(close, period)
+    wanted = (windows - windows[:, -1:]).std(axis=1)
+    np.testing.assert_allclose(found[period - 1 :], wanted, rtol=1e-9)
+    assert (found[119 + period :] == 0.0).all()
 
 
 @pytest.mark.parametrize("price", [100.0, 1e-6, 1e8, 0.1])

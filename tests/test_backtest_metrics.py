@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import arch.data.sp500
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest import BacktestError, Metrics, StrategySpec, periods_per_year, run_backtest
+from backtest import BacktestError, Costs, Metrics, StrategySpec, periods_per_year, run_backtest
 from backtest.simulation import BARS, ENTRY_PRICE, METRICS, PROFIT, SIZE, TRADE_COLUMNS, measure
 
 with warnings.catch_warnings():
@@ -35,10 +36,12 @@ def same(found: float | None, wanted: float) -> None:
         assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
 
 
-def compare(equity: Any, capital: float) -> Metrics:
-    values = np.concatenate(([capital], equity))
-    returns = values[1:] / values[:-1] - 1.0
-    found = measured(equity, capital)
+def compare(equity: Any, capital: float, found: Metrics | None = None) -> Metrics:
+    """The return metrics of a curve beside empyrical's, of daily returns; those of `measure` by default."""
+    values = np.concatenate(([capital], np.asarray(equity, dtype=float)))
+    # A lost account has no returns any more.
+    returns = np.where(values[:-1] > 0, values[1:] / np.where(values[:-1] > 0, values[:-1], 1.0) - 1.0, 0.0)
+    found = found or measured(equity, capital)
     with np.errstate(all="ignore"):
         same(found.sharpe_ratio, empyrical.sharpe_ratio(returns))
         same(found.sortino_ratio, empyrical.sortino_ratio(returns))
@@ -48,6 +51,76 @@ def compare(equity: Any, capital: float) -> Metrics:
         same(found.volatility, empyrical.annual_volatility(returns))
         same(found.total_return, empyrical.cum_returns_final(returns))
     return found
+
+
+@pytest.fixture(scope="module")
+def stocks() -> pd.DataFrame:
+    """The S&P 500, daily from 1999 to 2018, of the package arch."""
+    return arch.data.sp500.load().drop(columns="Adj Close")
+
+
+STRATEGIES: dict[str, tuple[StrategySpec, Costs]] = {
+    "averages": (StrategySpec.preset("ma_crossover", fast_period=20, slow_period=100), Costs(fee_bps=5)),
+    "bands, both sides, by risk": (
+        StrategySpec.preset("bollinger_atr", risk_per_trade_pct=1.0, leverage=2.0, break_even_pct=3.0),
+        Costs(fee_bps=2, spread_bps=2, borrow_bps_per_bar=0.5),
+    ),
+    "volatility target": (
+        StrategySpec.preset("supertrend", volatility_target_pct=10.0, cooldown_bars=3),
+        Costs(fee_fixed=1.0, slippage_atr=0.02),
+    ),
+    "buy and hold": (StrategySpec.preset("buy_and_hold"), Costs()),
+}
+
+
+@pytest.mark.parametrize("fill", ["next_open", "close"])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_backtests_of_the_s_and_p_500_agree_with_empyrical(
+    stocks: pd.DataFrame, name: str, fill: Any
+) -> None:
+    spec, costs = STRATEGIES[name]
+    result = run_backtest(stocks, spec, costs, fill)
+    assert result.periods_per_year == 252
+    assert result.metrics.n_trades == 1 if name == "buy and hold" else result.metrics.n_trades > 20
+    compare(result.equity, 10_000.0, result.metrics)
+    compare(result.equity, 10_000.0)
+
+
+def falling(bars: int) -> pd.DataFrame:
+    close = 100.0 * 0.97 ** np.arange(bars)
+    return pd.DataFrame(
+        {"open": close, "high": close * 1.001, "low": close * 0.99, "close": close},
+        index=pd.date_range("2024-01-01", periods=bars, freq="B"),
+    )
+
+
+def always(**settings: Any) -> StrategySpec:
+    return StrategySpec(name="always", entry_long="close > 0", **settings)
+
+
+# What a curve is, its strategy on a price that falls by 3 % a day, and how many trades that makes in 40 days.
+PATHOLOGICAL: dict[str, tuple[StrategySpec, int]] = {
+    "no trade": (StrategySpec(name="never", entry_long="close > 1000"), 0),
+    "one trade": (always(), 1),
+    "all losses": (always(risk={"max_bars": 2}), 13),
+    "bankruptcy": (always(sizing={"leverage": 20.0}), 1),
+}
+
+
+@pytest.mark.parametrize("name", PATHOLOGICAL)
+def test_pathological_backtests_agree_with_empyrical(name: str) -> None:
+    spec, count = PATHOLOGICAL[name]
+    result = run_backtest(falling(40), spec)
+    assert result.metrics.n_trades == count
+    found = compare(result.equity, 10_000.0, result.metrics)
+    assert compare(result.equity, 10_000.0).total_return == found.total_return
+    if count:
+        assert (found.win_rate, found.profit_factor) == (0.0, 0.0)
+        assert found.best_trade is not None
+        assert found.best_trade < 0
+    if name == "bankruptcy":
+        assert (found.total_return, found.cagr, found.max_drawdown, found.calmar_ratio) == (-1, -1, -1, -1)
+        assert result.trades["exit_reason"].tolist() == ["liquidation"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from backtest import StrategySpec, run_backtest
+from backtest.simulation import EXIT_REASONS
 from prompts import Words
 from reports.charts.calibration import power_chart
 from reports.charts.convergence import convergence_chart, run_history
@@ -151,6 +152,11 @@ def test_every_voice_stands_in_the_tree_with_what_it_said():
         "Analyst 80%", "– Sharpe rose [score, i01]", "Validator", "could not answer and abstains",
         "Iteration 2", "goes on",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])
+def test_every_way_out_of_a_trade_has_a_name(words):
+    assert all(words(f"chart.exit_{reason}") for reason in EXIT_REASONS)
 
 
 def test_a_run_without_debate_says_so():

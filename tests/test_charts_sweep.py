@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from backtest import StrategySpec, sweep, sweep_to_parquet
+from backtest.simulation import METRICS
 from prompts import Words
 from reports.charts.sweep import MOST_VALUES, Cells, axes_to_draw, sweep_cells, sweep_chart
 from reports.errors import ReportError
@@ -50,6 +51,19 @@ def test_off_is_a_value_of_its_own_and_comes_first(swept):
     assert off.total_return.item() == expected
     specification = sweep_chart(cells, ENGLISH).to_dict()
     assert specification["layer"][0]["encoding"]["x"]["sort"] == ["off", "1", "2"]
+
+
+def test_sides_are_an_axis_too(tmp_path):
+    spec = StrategySpec(
+        name="x", entry_long="close > open", exit_long="close < open", entry_short="close < open",
+        exit_short="close > open",
+    )  # fmt: skip
+    grid = {"side": ["long", "short"], "stop_loss_pct": [1.0, 2.0]}
+    sweep_to_parquet(made_up_prices(300), spec, grid, tmp_path / "all.parquet")
+    for axes in (["side"], ["side", "stop_loss_pct"]):
+        chart = sweep_chart(sweep_cells(tmp_path / "all.parquet", grid, axes, "total_return"), ENGLISH)
+        assert {row["x"] for row in drawn_rows(chart)} == {"long", "short"}
+        assert picture(chart, ".svg").startswith(b"<svg")
 
 
 def test_the_best_is_marked_and_told(swept):
@@ -129,3 +143,10 @@ def test_axes_that_cannot_be_drawn(grid, chosen, code):
     with pytest.raises(ReportError) as caught:
         axes_to_draw(grid, chosen)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_can_be_drawn_and_has_a_name(metric):
+    table = pd.DataFrame({"a": [1, 2], metric: [0.5, 0.25]})
+    chart = sweep_chart(Cells(axes=("a",), metric=metric, table=table), ENGLISH)
+    assert ENGLISH(f"report.metric.{metric}") in chart.to_dict()["title"]["text"]

@@ -1,22 +1,16 @@
 """The `threadx` command as a person uses it: exit codes, one clear line, whole files or none."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from reports.record import RunRecord
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import optimize
 from threadx.command import main
-from threadx.runner import make_context, make_input, resume_run, start_run
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
@@ -96,6 +90,16 @@ def test_bad_prices_get_one_line_and_exit_2(tmp_path, threadx, how):
         pytest.param(["runs", "resume", "nobody"], "nobody", id="unknown run"),
         pytest.param(["runs", "show", "nobody"], "nobody", id="unknown run to show"),
         pytest.param(["ensemble", "run", "--as-of", "yesterday"], "yesterday", id="no such hour"),
+        pytest.param(["backtest", "PRICES", "--timeframe", "30m"], "30m", id="contradicted timeframe"),
+        pytest.param(["optimize", "PRICES", "--timeframe", "1d"], "1h", id="contradicted when optimising"),
+        pytest.param(["sweep", "PRICES", "-g", "fast_period=3", "--timeframe", "x"], "x", id="no timeframe"),
+        pytest.param(["data", "check", "PRICES", "--timeframe", "4h"], "1h", id="contradicted when checked"),
+        pytest.param(["backtest", "PRICES", "--gaps", "mend"], "--gaps", id="unknown policy for gaps"),
+        pytest.param(["sweep", "PRICES", "-g", "fast_period=2:1e30"], "5000000", id="endless grid"),
+        pytest.param(["sweep", "PRICES", "-g", "max_bars=1:1e300:0.5"], "5000000", id="endless real grid"),
+        pytest.param(
+            ["sweep", "PRICES", "-g", "fast_period=3", "-g", "FAST_PERIOD=4"], "FAST_PERIOD", id="grid twice"
+        ),
         pytest.param(["backtest", "PRICES", "--language", "de"], "--language", id="unknown language"),
     ],
 )
@@ -239,51 +243,6 @@ def test_columns_and_times_of_many_layouts_are_read_alike(tmp_path, threadx):
 
 # --- interrupted and resumed --------------------------------------------------------------------
 
-KILLED = """
-import os, signal, sys
-from threadx.runner import make_context, make_input, start_run
-home, data, run, fatal = sys.argv[1:]
-def watch(event):
-    if event["id"] == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-rules = dict(analyst="rules", strategist="rules", validator="rules")
-start_run(make_input(data=data, run=run), make_context(home=home, max_iterations=3, **rules), watch)
-"""
-
-
-@pytest.mark.parametrize(
-    "fatal",
-    [
-        "i00.baseline",
-        "i01.analyst",
-        "i01.backtest.2",
-        "i02.select",
-        "i02.debate.2.turn",
-        "i03.converge",
-        "judge",
-    ],
-)
-def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(tmp_path, prices, fatal):
-    whole = start_run(
-        make_input(data=str(prices), run="whole"),
-        make_context(home=str(tmp_path / "a"), max_iterations=3, **ALL_RULES),
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "b"), str(prices), "killed", fatal],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-        capture_output=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    record = RunRecord(tmp_path / "b", "killed")
-    assert not (record.folder / "result.json").exists()
-    resumed = resume_run("killed", tmp_path / "b")
-    assert {**resumed.details, "run": None} == {**whole.details, "run": None}
-    ids = [event["id"] for event in record.events()]
-    assert len(ids) == len(set(ids))
-    assert sorted(ids) == sorted(event["id"] for event in RunRecord(tmp_path / "a", "whole").events())
-
 
 def test_a_finished_run_gives_its_result_again(tmp_path, prices, threadx):
     threadx("optimize", prices, *RULES, "--max-iterations", "1", "--run", "r", "--home", tmp_path)
@@ -322,3 +281,48 @@ def test_an_ensemble_that_nobody_can_speak_for_fails_with_the_reason(tmp_path, t
     assert (code, out) == (1, "")
     assert "Aucun agent n’a pu se prononcer" in err
     assert not list(tmp_path.glob("llm_summary/*/summary.json"))
+
+
+@pytest.fixture
+def gappy(tmp_path):
+    path = tmp_path / "GAPS_1h.parquet"
+    frame = made_up_prices(900, cycle=0.05)
+    frame.drop(frame.index[[50, 51, 52, 300]]).to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_gaps_are_told_filled_or_refused(tmp_path, gappy, threadx, language):
+    base = ["--language", language, "--home", str(tmp_path / "home")]
+    code, out, _ = threadx("backtest", gappy, *base)
+    assert (code, "--gaps" in out) == (0, True)
+    code, out, _ = threadx("backtest", gappy, *base, "--json", "-")
+    accepted = json.loads(out)
+    assert accepted["gaps"] == {"count": 2, "missing_bars": 4, "policy": "accept"}
+    code, out, _ = threadx("backtest", gappy, *base, "--gaps", "fill", "--json", "-")
+    filled = json.loads(out)
+    assert filled["gaps"] == {"count": 2, "missing_bars": 4, "policy": "fill"}
+    assert len(filled["equity"]["time"]) == len(accepted["equity"]["time"]) + 4
+    for command in (["backtest"], ["optimize", *RULES], ["sweep", "-g", "fast_period=3"], ["data", "check"]):
+        code, out, err = threadx(*command, gappy, *base, "--gaps", "refuse")
+        assert (code, out, len(err.strip().splitlines())) == (2, "", 1)
+        assert "4" in err
+
+
+def test_volume_missing_in_the_holdout_stops_before_the_run(tmp_path, threadx):
+    frame = made_up_prices(900, cycle=0.05)
+    frame.iloc[-1, frame.columns.get_loc("volume")] = float("nan")
+    frame.to_parquet(tmp_path / "a.parquet")
+    given = ["--entry-long", "volume > sma(volume, 5)", "--home", str(tmp_path / "home"), "--language", "en"]
+    code, out, err = threadx("optimize", tmp_path / "a.parquet", *RULES, *given)
+    assert (code, out, len(err.strip().splitlines())) == (2, "", 1)
+    assert "row 900" in err
+    runs = tmp_path / "home" / "runs"
+    assert not runs.exists() or not list(runs.iterdir())
+
+
+def test_a_sweep_tells_why_combinations_were_left_out(tmp_path, threadx, prices):
+    given = ["-g", "fast_period=5,30", "-g", "slow_period=20", "--home", tmp_path / "home"]
+    code, out, _ = threadx("sweep", prices, *given, "--language", "en")
+    assert code == 0
+    assert "1: one period not below the other" in out

@@ -4,16 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nodes.ensemble.partition import published_hours
 from prompts import Words
 from reports.charts.outlook import outlook_chart
 from reports.errors import ReportError
-from reports.published import published_hours, read_published
 from tests.optimization_runs import run_graph
 from threadx import OptimizationOrchestrator, summarize
 from threadx.command import main
-from threadx.commands.ensemble_report import chosen_hour
 from threadx.errors import ThreadxError
-from threadx.reporting import hour_document, in_form
+from threadx.reporting import hour_document, in_form, read_published
 
 AGENTS = ("technical", "macro", "sentiment", "quality", "arbiter")
 LATEST = datetime(2018, 12, 31, 22, tzinfo=UTC)
@@ -78,7 +77,7 @@ def test_markdown_is_printed(threadx, command, begins, ends):
         pytest.param(["runs", "report", "two"], "no run two", id="no such run"),
         pytest.param(["runs", "report", "../one"], "not a run's name", id="no name"),
         pytest.param(["ensemble", "report", "2017010101"], "no summary for 2017-01-01T01", id="no such hour"),
-        pytest.param(["ensemble", "report", "tomorrow"], "not an hour", id="no hour"),
+        pytest.param(["ensemble", "report", "tomorrow"], "tomorrow", id="no hour"),
         pytest.param(["runs", "report", "one", "--format", "doc"], "one of md, html, pdf", id="no such form"),
     ],
 )
@@ -95,7 +94,7 @@ def test_a_folder_without_summaries_says_how_to_make_one(threadx, tmp_path):
 
 
 def test_a_summarys_report_says_what_was_published(home):
-    published = read_published(home, LATEST)
+    published = read_published(home, LATEST, Words("fr"))
     told = in_form(hour_document(home, LATEST, Words("fr"), drawn=False), "md").decode()
     for name in ("key_drivers", "tensions", "recommendations", "limits"):
         assert all(f"- {line}" in told for line in published.summary[name])
@@ -113,7 +112,7 @@ def test_a_summarys_report_drawn_again_is_the_same_to_the_byte(home, form):
 def test_the_hours_before_are_drawn(home):
     hours = published_hours(home)
     assert hours[-1] == LATEST
-    told = [{**read_published(home, hour).summary, "hour": hour.isoformat()} for hour in hours]
+    told = [{**read_published(home, hour, Words("en")).summary, "hour": hour.isoformat()} for hour in hours]
     rows = next(iter(outlook_chart(told, Words("en")).to_dict(validate=False)["datasets"].values()))
     assert len(rows) == 4 * len(hours)
 
@@ -123,15 +122,8 @@ def test_a_damaged_summary_is_named(home, tmp_path):
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text("{")
     with pytest.raises(ReportError) as caught:
-        read_published(tmp_path, LATEST)
+        read_published(tmp_path, LATEST, Words("fr"))
     assert caught.value.code == "unreadable_record"
-
-
-@pytest.mark.parametrize(
-    "text", ["2018123122", "2018-12-31T22", "2018-12-31T22:00:00+00:00", "2018-12-31T23+01:00"]
-)
-def test_an_hour_is_understood_in_each_form(text):
-    assert chosen_hour(text) == LATEST
 
 
 def test_nothing_is_shown_before_the_first_run():

@@ -21,7 +21,7 @@ def df():
     return made_up_prices(cycle=0.05)
 
 
-def test_the_orchestrator_runs_the_shape_that_notebooks_use(tmp_path, df, monkeypatch):
+def test_the_orchestrator_runs_the_shape_that_notebooks_use(tmp_path, monkeypatch):
     scripted_models(monkeypatch, {})
     orchestrator = OptimizationOrchestrator(
         analyst=Analyst(model="deepseek-r1:70b"),
@@ -37,7 +37,7 @@ def test_the_orchestrator_runs_the_shape_that_notebooks_use(tmp_path, df, monkey
     result = orchestrator.optimize(
         initial_strategy="MA_Crossover",
         initial_params=PARAMS,
-        data=df,
+        data=made_up_prices(cycle=0.05, frequency="30min"),
         symbol="BTCUSDT",
         timeframe="30m",
     )
@@ -144,3 +144,11 @@ def test_summarize_publishes_and_says_what_it_stands_on(tmp_path):
     assert json.loads(result.path.read_text())["regime"] == result.summary["regime"]
     assert steps[0] == "gather"
     assert steps[-1] == "publish"
+
+
+def test_a_timeframe_or_gaps_that_do_not_fit_are_refused(tmp_path, df):
+    with pytest.raises(BacktestError, match="timeframe_contradicts"):
+        threadx.optimize(df, timeframe="30m", home=str(tmp_path), **RULES)
+    with pytest.raises(BacktestError, match="gaps_refused"):
+        threadx.optimize(df.drop(df.index[100]), gaps="refuse", home=str(tmp_path), **RULES)
+    assert not list(tmp_path.iterdir())

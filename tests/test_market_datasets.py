@@ -16,6 +16,7 @@ from market.datasets import (
     find_dataset,
     load_development,
     open_holdout,
+    openings,
     register,
 )
 from market.errors import MarketError
@@ -33,9 +34,9 @@ def test_first_split_and_round_trip(tmp_path):
     assert (dataset.development_rows, dataset.embargo_rows, dataset.holdout_rows) == (790, 10, 200)
     assert dataset.boundary == PRICES.index[800].isoformat()
     pd.testing.assert_frame_equal(load_development(dataset, tmp_path), PRICES.iloc[:790], check_freq=False)
-    whole, start = open_holdout(dataset, tmp_path)
+    whole, start, number = open_holdout(dataset, tmp_path, reader="me")
     pd.testing.assert_frame_equal(whole, PRICES, check_freq=False)
-    assert start == 800
+    assert (start, number) == (800, 1)
     assert find_dataset(dataset.development_hash, tmp_path) == dataset
 
 
@@ -80,12 +81,69 @@ def test_holdout_prices_change_nothing_before(tmp_path_factory, noise):
     pd.testing.assert_frame_equal(load_development(one, home), load_development(two, home))
 
 
-def test_other_prices_symbol_or_timeframe_have_their_own_split(tmp_path):
+def test_other_prices_have_their_own_split(tmp_path):
     one = put(PRICES.iloc[:500], tmp_path)
-    other_prices = put(made_up_prices(rows=1000, seed=8), tmp_path)
-    other_symbol = put(PRICES, tmp_path, symbol="OTHER")
-    assert other_prices.boundary == other_symbol.boundary == PRICES.index[800].isoformat()
+    other = put(made_up_prices(rows=1000, seed=8), tmp_path)
+    assert other.boundary == PRICES.index[800].isoformat()
+    assert other.family != one.family
     assert put(PRICES, tmp_path, symbol="test").boundary == one.boundary
+
+
+def four_hours(frame):
+    rules = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    return frame.resample("4h").agg(rules)
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        pytest.param(lambda frame: frame, id="another symbol"),
+        pytest.param(lambda frame: frame.iloc[100:700], id="a part"),
+        pytest.param(lambda frame: frame.iloc[:, :5] * [7.5, 7.5, 7.5, 7.5, 1.0], id="another unit"),
+        pytest.param(lambda frame: frame.assign(close=frame["close"] * (1 + 1e-9)), id="rounded"),
+        pytest.param(four_hours, id="longer bars"),
+    ],
+)
+def test_the_same_prices_under_another_name_meet_the_same_split(tmp_path, disguised):
+    one = put(PRICES.iloc[:500], tmp_path)
+    again = put(disguised(PRICES), tmp_path, symbol="OTHER")
+    assert (again.family, again.boundary) == (one.family, one.boundary)
+    development = load_development(again, tmp_path)
+    assert development.index[-1] <= pd.Timestamp(one.development_last)
+    assert len(development) == again.development_rows
+
+
+def test_shorter_bars_meet_the_split_of_longer_ones(tmp_path):
+    one = put(four_hours(PRICES), tmp_path)
+    again = put(PRICES, tmp_path, symbol="OTHER")
+    assert (again.family, again.boundary) == (one.family, one.boundary)
+
+
+@pytest.mark.parametrize("rows", [slice(820, 1000), slice(795, 1000)])
+def test_a_holdout_under_another_name_is_no_development(tmp_path, rows):
+    put(PRICES, tmp_path)
+    with pytest.raises(MarketError) as caught:
+        put(PRICES.iloc[rows], tmp_path, symbol="OTHER")
+    assert caught.value.code == "no_development_rows"
+
+
+def test_no_bar_of_development_ends_in_the_holdout(tmp_path):
+    # Two bars of embargo: the bar of four hours that begins one before it ends behind the boundary.
+    short = PRICES.iloc[:198]
+    one = put(short, tmp_path)
+    assert (one.development_rows, one.embargo_rows) == (157, 2)
+    assert short.index[156].hour % 4 == 0
+    longer = load_development(put(four_hours(short), tmp_path, symbol="OTHER"), tmp_path)
+    assert longer.index[-1] + pd.Timedelta("4h") <= pd.Timestamp(one.boundary)
+
+
+def test_prices_that_share_a_few_closes_are_not_the_same(tmp_path):
+    flat = PRICES.copy()
+    flat[["open", "high", "low", "close"]] = 10.0
+    other = flat.copy()
+    other.iloc[::3, :4] = 10.1
+    one, two = put(flat, tmp_path), put(other, tmp_path, symbol="OTHER")
+    assert one.family != two.family
 
 
 def test_vendor_corrections_keep_the_split(tmp_path):
@@ -103,7 +161,8 @@ def test_zones_and_resolutions_are_one_clock(tmp_path):
         found = load_development(dataset, tmp_path)
         assert str(found.index.tz) == str(frame.index.tz)
         assert (found.index == frame.index[: len(found)]).all()
-        assert open_holdout(dataset, tmp_path)[0].index[-1] == frame.index[899 if dataset is one else 999]
+        whole, _, _ = open_holdout(dataset, tmp_path, reader="me")
+        assert whole.index[-1] == frame.index[899 if dataset is one else 999]
 
 
 def test_only_holdout_rows_are_refused(tmp_path):
@@ -122,7 +181,7 @@ def test_too_few_rows_and_no_holdout(tmp_path):
     dataset = put(PRICES.iloc[:700], tmp_path)
     assert (dataset.development_rows, dataset.holdout_rows) == (700, 0)
     with pytest.raises(MarketError) as caught:
-        open_holdout(dataset, tmp_path)
+        open_holdout(dataset, tmp_path, reader="me")
     assert caught.value.code == "no_holdout"
 
 
@@ -139,10 +198,15 @@ def test_each_opening_is_logged_and_nothing_else_reads_the_vault(tmp_path, monke
     load_development(dataset, tmp_path)
     find_dataset(dataset.development_hash, tmp_path)
     assert set(read) == {dataset.development_hash}
-    open_holdout(dataset, tmp_path)
-    open_holdout(dataset, tmp_path)
+    assert openings(dataset.family, tmp_path) == 0
+    numbers = [
+        open_holdout(dataset, tmp_path, reader=name)[2] for name in ("run 1", "run 2", "run 1", "run 3")
+    ]
+    assert numbers == [1, 2, 1, 3]
+    assert openings(dataset.family, tmp_path) == 3
+    assert openings("another", tmp_path) == 0
     log = (tmp_path / "datasets" / "holdout_openings.jsonl").read_text().splitlines()
-    assert [json.loads(line)["holdout_hash"] for line in log] == [dataset.holdout_hash] * 2
+    assert [json.loads(line)["holdout_hash"] for line in log] == [dataset.holdout_hash] * 4
 
 
 def test_hash_is_sha256_of_times_and_values():

@@ -6,65 +6,39 @@ import re
 import pytest
 
 from backtest import BacktestError, Costs, StrategySpec, run_backtest
-from backtest.score import score
+from backtest.score import score_walk_forward
+from backtest.walk_forward import walk_forward
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
 from providers.errors import ProviderError
 from reports.record import RunRecord, comparable
+from tests.answers import adjust, analysis, proposals, risk, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 
-ANALYSIS = json.dumps(
-    {
-        "quality_score": 4.5,
-        "strengths": ["Many trades."],
-        "weaknesses": ["Costs eat the wins."],
-        "hypotheses": [{"statement": "The signal is too fast.", "test": "Slow it down."}],
-    }
-)
-
-
-def proposals(*changes):
-    return json.dumps(
-        {
-            "proposals": [
-                {"change": change, "reason": "A reason.", "expected_effect": "An effect."}
-                for change in changes
-            ]
-        }
-    )
-
-
-def adjust(value, parameter="fast_period"):
-    return {"kind": "param_adjustment", "parameter": parameter, "value": value}
-
-
-def verdicts(*decisions):
-    return json.dumps(
-        {
-            "verdicts": [
-                {"proposal": number, "decision": decision, "priority": number, "reason": "Because."}
-                for number, decision in enumerate(decisions, start=1)
-            ]
-        }
-    )
-
-
-def turn(stance):
-    claims = [{"statement": "I have read the figures.", "evidence": ["score"]}]
-    return json.dumps({"claims": claims, "stance": stance, "confidence": 0.8})
+DIVERSE = proposals(adjust(8), adjust(30, "slow_period"), risk(3.0))
 
 
 def of_kind(events, kind, node=None):
     return [event for event in events if event["kind"] == kind and node in (None, event["node"])]
 
 
+def improving_run(home, **settings):
+    """A run that has something to find: a slow wave, and averages too fast to ride it."""
+    return run_graph(
+        home,
+        prices=made_up_prices(3000, cycle=0.05),
+        given={"params": {"fast_period": 2, "slow_period": 5, "stop_loss_pct": 2.0}},
+        **settings,
+    )
+
+
 # --- whole runs with rules ----------------------------------------------------------------------
 
 
 def test_a_whole_run_finds_something_better_and_tells_it(tmp_path):
-    state, events = run_graph(tmp_path, language="en")
+    state, events = improving_run(tmp_path, language="en")
     result = state["result"]
     assert result["status"] == "finished"
     assert result["final_score"] > result["initial_score"]
@@ -72,7 +46,10 @@ def test_a_whole_run_finds_something_better_and_tells_it(tmp_path):
     assert set(result["brains"]["strategist"]["answers"]) == {"rules"}
     assert all(change["description"] and change["reason"] for change in result["applied_changes"])
     folder = tmp_path / "runs" / state["run_id"]
-    assert json.loads((folder / "result.json").read_text()) == result
+    written = json.loads((folder / "result.json").read_text())
+    history = written.pop("history")
+    assert written == result
+    assert len(history) == result["iterations"]
     report = (folder / "report.md").read_text()
     assert result["applied_changes"][0]["description"] in report
     logged = list(RunRecord(tmp_path, state["run_id"]).events())
@@ -83,17 +60,22 @@ def test_a_whole_run_finds_something_better_and_tells_it(tmp_path):
 
 
 def test_every_figure_of_the_result_is_the_engines_own(tmp_path):
-    state, _ = run_graph(tmp_path)
+    state, _ = improving_run(tmp_path)
     result, dataset = state["result"], Dataset.model_validate(state["dataset"])
     spec = StrategySpec.model_validate(result["champion"]["strategy"])
-    again = run_backtest(load_development(dataset, tmp_path), spec, costs=Costs(fee_bps=10, slippage_bps=2))
-    assert result["final_score"] == score(again).value
+    prices, costs = load_development(dataset, tmp_path), Costs(fee_bps=10, slippage_bps=2)
+    again = run_backtest(prices, spec, costs=costs)
     for name, value in again.metrics.to_dict().items():
         assert result["metrics"][name] == pytest.approx(value, rel=1e-9)
+    walk = walk_forward(
+        prices, spec, state["champion"]["grid"], costs=costs, plateau=True, least_trades=10, settle=True
+    )
+    assert walk.spec.hash == spec.hash
+    assert result["final_score"] == score_walk_forward(walk, again).value
 
 
 def test_applied_changes_lead_from_the_initial_strategy_to_the_champion(tmp_path):
-    state, _ = run_graph(tmp_path, max_iterations=5)
+    state, _ = improving_run(tmp_path, max_iterations=5)
     result = state["result"]
     assert [change["score_before"] for change in result["applied_changes"]][1:] == [
         change["score_after"] for change in result["applied_changes"]
@@ -103,7 +85,7 @@ def test_applied_changes_lead_from_the_initial_strategy_to_the_champion(tmp_path
 
 def test_no_variant_is_tested_twice(tmp_path):
     state, events = run_graph(tmp_path, max_iterations=8, patience=8, use_debate=False)
-    hashes = [event["data"]["figures"]["hash"] for event in of_kind(events, "backtest", "backtest_variant")]
+    hashes = [event["data"]["hash"] for event in of_kind(events, "proposal")]
     assert len(hashes) == len(set(hashes)) > 15
     assert state["baseline"]["hash"] not in hashes
 
@@ -182,7 +164,7 @@ def test_models_words_go_in_and_typed_changes_come_out(tmp_path, monkeypatch):
         tmp_path,
         monkeypatch,
         {
-            "a": [ANALYSIS, turn("continue")],
+            "a": [analysis(), turn("continue")],
             "s": [proposals(adjust(8), adjust(10), adjust(30, "slow_period")), turn("continue")],
             "v": [verdicts("validated", "rejected", "validated"), turn("stop")],
         },
@@ -245,11 +227,13 @@ def test_a_validator_that_cannot_answer_vetoes_nothing(tmp_path, monkeypatch):
 
 def test_repeats_and_nonsense_are_dropped_with_the_reason(tmp_path, monkeypatch):
     given = proposals(
-        adjust(8), adjust(5), {"kind": "add_filter", "side": "long", "condition": "moon(3) > 1"}
+        adjust(8), adjust(8.0), {"kind": "add_filter", "side": "long", "condition": "moon(3) > 1"}
     )
-    state, events, _ = scripted_run(
-        tmp_path, monkeypatch, {"s": [given, turn("continue")]}, analyst="rules", validator="rules"
+    state, events, script = scripted_run(
+        tmp_path, monkeypatch, {"s": [given, given, turn("continue")]}, analyst="rules", validator="rules"
     )
+    sent_back = script.calls["ollama:s"][1].correction[1]
+    assert "déjà essayée" in sent_back, "a repeat goes back once, and is dropped when it comes again"
     assert [trial["sentence"] for trial in state["history"][0]["trials"]] == ["fast_period\u00a0: 5 → 8"]
     refused = of_kind(events, "answer", "strategist")[0]["data"]["refused"]
     assert refused[0]["reason_refused"] == "déjà essayée"
@@ -261,12 +245,12 @@ def test_an_answer_without_one_usable_proposal_goes_back_with_every_reason(tmp_p
     state, _, script = scripted_run(
         tmp_path,
         monkeypatch,
-        {"s": [useless, proposals(adjust(8), adjust(9), adjust(10)), turn("continue")]},
+        {"s": [useless, DIVERSE, turn("continue")]},
         analyst="rules",
         validator="rules",
     )
     sent_back = script.calls["ollama:s"][1].correction[1]
-    assert "déjà essayée" in sent_back
+    assert "laisse la stratégie telle quelle" in sent_back
     assert "99" in sent_back
     assert "nothing" in sent_back
     assert len(state["history"][0]["trials"]) == 3
@@ -274,20 +258,21 @@ def test_an_answer_without_one_usable_proposal_goes_back_with_every_reason(tmp_p
 
 def test_models_can_stop_early_but_not_choose_the_champion(tmp_path, monkeypatch):
     steps = {
-        "a": [ANALYSIS, turn("stop")],
-        "s": [proposals(adjust(8), adjust(9), adjust(10)), turn("stop")],
+        "a": [analysis(), turn("stop")],
+        "s": [DIVERSE, turn("stop")],
         "v": [verdicts("validated", "validated", "validated"), turn("continue")],
     }
     state, _, _ = scripted_run(tmp_path, monkeypatch, steps, max_iterations=10)
     assert state["decision"]["reason"] == "debate"
     trials = state["history"][0]["trials"]
-    adopted = [trial["hash"] for trial in trials if trial["outcome"] == "adopted"]
+    adopted = [trial["settled"] for trial in trials if trial["outcome"] == "adopted"]
     assert [state["champion"]["figures"]["hash"]] == (adopted or [state["baseline"]["hash"]])
 
 
 def test_the_last_five_iterations_stand_in_the_prompts(tmp_path, monkeypatch):
     def answer(request):
-        return proposals(*(adjust(next(values), "slow_period") for _ in range(3)))
+        slow = next(values)
+        return proposals(adjust(slow, "slow_period"), adjust(slow + 50, "slow_period"), risk(slow / 10))
 
     values = iter(range(30, 100))
     script = scripted_models(monkeypatch, {"ollama:s": [answer] * 7})

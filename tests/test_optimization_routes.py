@@ -37,7 +37,8 @@ def trial(number, backtests=1):
 def state_with(count, done=0, **more):
     listed = [{"number": n, "hash": f"h{n}"} for n in range(1, count + 1)]
     history = [{"iteration": 1, "trials": [trial(n) for n in range(done)]}] if done else []
-    return {"run_id": "r", "iteration": 2, "dataset": {}, "proposals": listed, "history": history, **more}
+    kept = {"dataset": {}, "champion": {"spec": {}}, "history": history}
+    return {"run_id": "r", "iteration": 2, "proposals": listed, **kept, **more}
 
 
 def verdict(number, decision="validated", priority=None):

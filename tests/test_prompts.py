@@ -95,6 +95,7 @@ def test_render_fills_both_parts_and_hashes_them():
         "strategy": "{braces stay}",
         "figures": "f",
         "history": "h",
+        "lessons": "l",
     }
     prompt = render("optimization/analyst", "fr", **values)
     assert "BTCUSDT" in prompt.user
@@ -108,7 +109,9 @@ def test_render_fills_both_parts_and_hashes_them():
     [
         pytest.param({"symbol": "X"}, "missing_value", id="missing"),
         pytest.param(
-            dict.fromkeys(("symbol", "timeframe", "strategy", "figures", "history", "surplus"), ""),
+            dict.fromkeys(
+                ("symbol", "timeframe", "strategy", "figures", "history", "lessons", "surplus"), ""
+            ),
             "unknown_value",
             id="surplus",
         ),

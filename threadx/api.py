@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
-from backtest import StrategySpec, validate_prices
-from graphs.ensemble import graph as ensemble
+from backtest import GapPolicy, StrategySpec, validate_prices
+from backtest.prices import check_volume
 from market.datasets import infer_timeframe, register
-from nodes.context import EnsembleContext
-from nodes.ensemble.state import EnsembleInput
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
-from threadx.errors import from_validation
 from threadx.replaying import Replay, replay_run
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import (
@@ -31,7 +27,7 @@ from threadx.runner import (
     start_run,
     writable,
 )
-from threadx.traces import bounded_traces
+from threadx.summaries import make_ensemble_context, run_summary
 
 UNNAMED = "UNNAMED"
 
@@ -47,6 +43,7 @@ def optimize(
     *,
     symbol: str | None = None,
     timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
     decide: Decider | None = None,
@@ -59,7 +56,8 @@ def optimize(
         strategy: a preset's name, or a whole strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
         symbol: for the record; with `timeframe` it tells one dataset from another.
-        timeframe: for example `30m`; inferred from the index if left out.
+        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         run: a name for the run.
         watch: called with every event of the run as it happens.
         decide: with `approve=True`, asked for a word on the proposals of each iteration.
@@ -76,6 +74,7 @@ def optimize(
         params,
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
         watch=watch,
         **settings,
@@ -93,6 +92,7 @@ def review(
     *,
     symbol: str | None = None,
     timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
     **settings: Any,
@@ -108,6 +108,7 @@ def review(
         params,
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
         watch=watch,
         **settings,
@@ -124,6 +125,7 @@ def begin(
     *,
     symbol: str | None,
     timeframe: str | None,
+    gaps: GapPolicy,
     run: str | None,
     watch: Watcher,
     **settings: Any,
@@ -132,13 +134,15 @@ def begin(
     context = make_context(**settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
-        frame = validate_prices(data)
+        frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
+        if own is not None:
+            check_volume(frame, own)
         named = symbol or UNNAMED
         writable(context.home_path)
         dataset = register(
             frame,
             symbol=named,
-            timeframe=timeframe or infer_timeframe(pd.DatetimeIndex(frame.index)),
+            timeframe=infer_timeframe(pd.DatetimeIndex(frame.index)),
             home=context.home_path,
         )
         reference = f"{DATASET_PREFIX}{dataset.development_hash}"
@@ -151,6 +155,7 @@ def begin(
         params=dict(params or {}),
         symbol=symbol,
         timeframe=timeframe,
+        gaps=gaps,
         run=run,
     )
     return start_run(given, context, watch, graph)
@@ -206,31 +211,7 @@ def summarize(
         **settings: fields of `nodes.context.EnsembleContext`.
 
     Raises:
+        EnsembleError: another run is at work in this data folder, or the summary cannot be written.
         MarketError, ProviderError, ThreadxError: bad input.
     """
-    try:
-        context = EnsembleContext(**{name: value for name, value in settings.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
-    writable(context.home_path)
-    try:
-        given = EnsembleInput(as_of=as_of, data=data)
-    except ValidationError as error:
-        raise from_validation(error) from None
-    bounded_traces()
-    state: dict[str, Any] = {}
-    parts: Iterator[Any] = ensemble.stream(given, context=context, stream_mode=["updates", "values"])
-    for mode, part in parts:
-        if mode == "values":
-            state = part
-        else:
-            for node in part:
-                watch(node)
-    path = state.get("summary_path")
-    return SummaryResult(
-        status=state["status"],
-        degraded=state["degraded"],
-        summary=state.get("summary"),
-        path=Path(path) if path else None,
-        failure=state.get("failure"),
-    )
+    return run_summary(make_ensemble_context(**settings), as_of=as_of, data=data, watch=watch)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from backtest import GapPolicy
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
 from prompts import Language, Words
 from reports.record import RunRecord
@@ -99,6 +100,7 @@ class OptimizationOrchestrator:
         data: pd.DataFrame | str | Path,
         symbol: str | None = None,
         timeframe: str | None = None,
+        gaps: GapPolicy = "accept",
         watch: Watcher = nobody_watches,
         decide: Decider | None = None,
     ) -> OptimizationResult:
@@ -109,6 +111,7 @@ class OptimizationOrchestrator:
             params=initial_params,
             symbol=symbol,
             timeframe=timeframe,
+            gaps=gaps,
             watch=watch,
             decide=decide,
             analyst=chain(self.analyst.model),

@@ -13,14 +13,15 @@ from typing import Any
 from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
 from nodes.journal import BUDGET
+from nodes.optimization.counting import LEDGER
 from nodes.optimization.load import DATASET_PREFIX
 from reports.errors import ReportError
 from reports.record import ANSWERS, RunRecord, canonical_json, comparable
 from threadx.noticing import Notice, notices
 from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
 
-REPEATED = ("call", "approved", BUDGET)
-"""Kinds of events that stand for models, people and the clock."""
+REPEATED = ("call", "approved", "lessons", LEDGER, BUDGET)
+"""Kinds of events that stand for models, people, memory, other runs and the clock."""
 
 MOST_DIFFERENCES = 20
 

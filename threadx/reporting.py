@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any, Literal, get_args
 from backtest import Costs, StrategySpec, run_backtest
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
+from nodes.ensemble.partition import SUMMARY, TRACE, hour_folder, published_hours
+from nodes.ensemble.rules import agent_name
 from prompts import Words
 from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.equity import equity_chart
@@ -24,10 +28,9 @@ from reports.explain import explain
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
-from reports.published import Published, published_hours, read_published
 from reports.record import RunRecord
 from reports.review_markdown import review_document
-from reports.summary import summary_document
+from reports.summary import Published, summary_document
 
 Format = Literal["md", "html", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -111,7 +114,7 @@ def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[P
         return None
     settings = result["settings"]
     spec = StrategySpec.model_validate(result["champion"]["strategy"])
-    costs = Costs(fee_bps=settings["fee_bps"], slippage_bps=settings["slippage_bps"])
+    costs = Costs(**{name: settings[name] for name in Costs.model_fields if name in settings})
     tested = run_backtest(prices, spec, costs=costs, fill=settings["fill"])
     title = words(
         "command.backtest_title",
@@ -148,16 +151,43 @@ def hour_document(home: Path, hour: datetime | None, words: Words, *, drawn: boo
     hours = published_hours(home)
     if not hours:
         raise ReportError("no_summaries", home=str(home))
-    published = read_published(home, hour or hours[-1])
+    published = read_published(home, hour or hours[-1], words)
     if not drawn:
         return summary_document(published, words)
     before = [one for one in hours if one <= published.hour][-_HOURS_SHOWN:]
-    told = [_judgement(read_published(home, one)) for one in before]
+    told = [{**read_published(home, one, words).summary, "hour": one.isoformat()} for one in before]
     pictures = []
     if len(told) > 1:
         pictures.append(Picture(chart=outlook_chart(told, words), says=words("chart.outlook")))
     return summary_document(published, words, pictures=pictures)
 
 
-def _judgement(published: Published) -> dict[str, Any]:
-    return {**published.summary, "hour": published.hour.isoformat()}
+def read_published(home: Path, hour: datetime, words: Words) -> Published:
+    """The summary of an hour with its trace.
+
+    Raises:
+        ReportError: `no_summary` for that hour; `unreadable_record`.
+    """
+    folder = hour_folder(home, hour)
+    contents: dict[str, dict[str, Any]] = {}
+    hashes: dict[str, str] = {}
+    for name in (SUMMARY, TRACE):
+        path = folder / name
+        if not path.is_file():
+            continue
+        written = path.read_bytes()
+        hashes[name] = hashlib.sha256(written).hexdigest()
+        try:
+            contents[name] = json.loads(written)
+        except ValueError as error:
+            raise ReportError("unreadable_record", path=str(path), reason=str(error)) from None
+    if SUMMARY not in contents:
+        raise ReportError("no_summary", hour=f"{hour:%Y-%m-%dT%H}")
+    trace = contents.get(TRACE, {})
+    return Published(
+        hour=hour,
+        summary=contents[SUMMARY],
+        trace=trace,
+        hashes=hashes,
+        names={turn["role"]: agent_name(turn["role"], words) for turn in trace.get("raw", ())},
+    )

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import StateGraph
+from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 from pydantic import ValidationError
 
@@ -86,6 +87,21 @@ def _checkpoints(home: Path) -> Iterator[SqliteSaver]:
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
         connection.execute("PRAGMA synchronous=NORMAL")
         yield SqliteSaver(connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _memory(home: Path) -> Iterator[SqliteStore]:
+    """What finished runs taught, for later ones."""
+    connection = sqlite3.connect(
+        home / "memory.sqlite", check_same_thread=False, timeout=30, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        store = SqliteStore(connection)
+        store.setup()
+        yield store
     finally:
         connection.close()
 
@@ -234,11 +250,11 @@ def _run(
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
     bounded_traces()
-    with _checkpoints(context.home_path) as saver:
+    with _checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
         saver.setup()
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
-        graph = BUILDERS[graph_name].compile(checkpointer=saver, name=graph_name)
+        graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)
         snapshot = graph.get_state(config)
         # A checkpoint means that the run was interrupted: None goes on from it, an input would begin anew.
         begin: Any = None if snapshot.values else given
@@ -247,9 +263,9 @@ def _run(
                 raise ThreadxError("nothing_waits", run=record.run)
             _check_word(word, snapshot.values, context)
             begin = Command(resume=dict(word))
-        # Each step is on disk before the next begins: after a kill nothing is lost but the step at work.
+        # What a step did is on record before it ends; its checkpoint may follow while the next one works.
         parts: Iterator[Any] = graph.stream(
-            begin, config, context=context, stream_mode="custom", subgraphs=True, durability="sync"
+            begin, config, context=context, stream_mode="custom", subgraphs=True, durability="async"
         )
         for _, event in parts:
             watch(event)
@@ -267,6 +283,7 @@ def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: Opti
     """
     evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
     spec = StrategySpec.model_validate(evidence["spec"])
-    _, problems = read_approval(word, state["proposals"], spec, set(evidence["tried"]), context.language)
+    tried = set(evidence["tried"])
+    _, problems = read_approval(word, state["proposals"], spec, tried, context.language, evidence["grid"])
     if problems:
         raise ThreadxError("bad_word", problems="; ".join(problems))

@@ -32,10 +32,13 @@ def clock(moment: str) -> str:
 
 
 def _answerer(data: Mapping[str, Any], words: Words) -> str:
-    """Who answered, and whether it stands in for a model."""
+    """Who answered, whether it stands in for a model, and which of its figures no evidence bears out."""
     provenance = data["provenance"]
     key = "web.answered_degraded" if provenance["degraded"] else "web.answered"
-    return words(key, model=provenance["model"])
+    by = words(key, model=provenance["model"])
+    claims = (data.get("answer") or data).get("unfounded", [])
+    doubtful = [number for claim in claims for number in claim["numbers"]]
+    return words("web.event.unfounded", by=by, numbers=", ".join(doubtful)) if doubtful else by
 
 
 def _analysis(data: Mapping[str, Any], words: Words) -> str:
@@ -101,6 +104,11 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
     match event["kind"]:
         case "role_called" | "debate_turn" | "call":
             return None
+        case "evidence":
+            return Line(words("web.event.evidence", count=words.number(len(data["items"]))), "", "list_alt")
+        case "lessons":
+            count = len(data["lessons"])
+            return Line(words("web.event.lessons", count=words.number(count)), "", "school")
         case "started" if "dataset" in data:
             dataset = data["dataset"]
             body = words(

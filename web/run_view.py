@@ -130,7 +130,8 @@ class RunView:
                 self.at_work = "debate"
                 self.score = data["score"]
                 for told in data["trials"]:
-                    self.trials[iteration, told["number"]].state = told["outcome"]
+                    trial = self.trials[iteration, told["number"]]
+                    trial.state, trial.sentence = told["outcome"], told["sentence"]
             case "debate_turn":
                 self._hear(iteration, data)
             case "decision" if data.get("stop"):

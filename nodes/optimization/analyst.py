@@ -10,7 +10,16 @@ from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.journal import Journal
 from nodes.optimization import rules
-from nodes.optimization.evidence import figure_lines, gather_evidence, history_lines, strategy_lines
+from nodes.optimization.claims import claims_of, doubts, unfounded_claims, unknown_ids
+from nodes.optimization.evidence import (
+    figure_lines,
+    gather_evidence,
+    history_lines,
+    known_numbers,
+    lesson_lines,
+    quoted,
+    strategy_lines,
+)
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
@@ -24,27 +33,46 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     called = f"i{iteration:02d}.analyst"
     record(context, state["run_id"], called, "role_called", "analyst", iteration=iteration)
     evidence = gather_evidence(state, iteration)
+    strategy = strategy_lines(evidence, context.language)
+    figures = figure_lines(evidence, context.language)
+    history = history_lines(evidence, context.language)
+    learnt = lesson_lines(evidence, context.language)
+    numbers = known_numbers(strategy, figures, history, learnt, evidence["dataset"]["timeframe"])
+
+    def check(answer: Analysis) -> list[str]:
+        cited = [name for hypothesis in answer.hypotheses for name in hypothesis.evidence]
+        return doubts(claims_of(answer), numbers, context.language, cited=cited, known=evidence["ids"])
+
     answer = ask(
         Question(
             role="analyst",
             prompt=render(
                 "optimization/analyst",
                 context.language,
-                symbol=evidence["dataset"]["symbol"],
-                timeframe=evidence["dataset"]["timeframe"],
-                strategy=strategy_lines(evidence, context.language),
-                figures=figure_lines(evidence["champion"], context.language),
-                history=history_lines(evidence, context.language),
+                symbol=quoted(evidence["dataset"]["symbol"]),
+                timeframe=quoted(evidence["dataset"]["timeframe"]),
+                strategy=strategy,
+                figures=figures,
+                history=history,
+                lessons=learnt,
             ),
             schema=Analysis,
             evidence={**evidence, "language": context.language},
             policy=rules.analyst,
+            doubts=check,
         ),
         chain=context.analyst,
         context=context,
         journal=Journal(context, state["run_id"], called, "analyst", iteration),
     )
-    analysis = None if isinstance(answer, Abstention) else answer.value.model_dump(mode="json")
+    analysis = None
+    if not isinstance(answer, Abstention):
+        cited = [name for hypothesis in answer.value.hypotheses for name in hypothesis.evidence]
+        analysis = {
+            **answer.value.model_dump(mode="json"),
+            "unfounded": unfounded_claims(claims_of(answer.value), numbers, context.language),
+            "unknown_evidence": unknown_ids(cited, evidence["ids"]),
+        }
     record(
         context,
         state["run_id"],
@@ -52,7 +80,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         "answer" if analysis else "abstention",
         "analyst",
         iteration=iteration,
-        cites=[called],
+        cites=[called, f"i{iteration - 1:02d}.evidence"],
         data={"answer": analysis, "provenance": answer.provenance.model_dump(mode="json")},
     )
     return {"iteration": iteration, "analysis": analysis}

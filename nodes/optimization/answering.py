@@ -51,3 +51,13 @@ def proposer_answered(told: Mapping[str, Mapping[str, Any]]) -> bool:
     if brain is None:
         return False
     return bool(brain["abstentions"] < brain["calls"] or brain["refused"] == brain["calls"])
+
+
+def unfounded_answers(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every claim whose figures no evidence bears out: `iteration`, `role`, `claim` and its `numbers`."""
+    return [
+        {"iteration": event["iteration"], "role": event["node"], **claim}
+        for event in events
+        if event["kind"] in ("answer", "debate_turn") and event["node"] in ROLES
+        for claim in (event["data"].get("answer") or event["data"]).get("unfounded", [])
+    ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
+from nodes.optimization.changes import Change
 from nodes.optimization.proposing import sort_proposals
-from nodes.optimization.schemas import Change, Proposal
+from nodes.optimization.schemas import Proposal
 from prompts import Language, text
 
 Numbers = list[int] | Literal["all"]
@@ -35,7 +36,12 @@ class Approval(BaseModel):
 
 
 def read_approval(
-    given: Any, proposals: Sequence[dict[str, Any]], spec: StrategySpec, tried: set[str], language: Language
+    given: Any,
+    proposals: Sequence[dict[str, Any]],
+    spec: StrategySpec,
+    tried: set[str],
+    language: Language,
+    grid: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Apply a person's word to the proposals.
 
@@ -45,6 +51,7 @@ def read_approval(
         spec: the champion that edited changes apply to.
         tried: hashes of the strategies tested already.
         language: of the problems.
+        grid: what the champion's values are searched among.
 
     Returns:
         (proposals, problems). Declined proposals are marked `declined`; edited ones lead to their new
@@ -74,7 +81,7 @@ def read_approval(
     for proposal in proposals:
         number = proposal["number"]
         if number in edits and not problems:
-            changed, problem = _edited(proposal, edits[number], spec, taken, language)
+            changed, problem = _edited(proposal, edits[number], spec, taken, language, grid or {})
             problems += [problem] if problem else []
             taken.add(changed["hash"])
             left.append(changed)
@@ -86,11 +93,21 @@ def read_approval(
 
 
 def _edited(
-    proposal: dict[str, Any], change: Any, spec: StrategySpec, tried: set[str], language: Language
+    proposal: dict[str, Any],
+    change: Any,
+    spec: StrategySpec,
+    tried: set[str],
+    language: Language,
+    grid: Mapping[str, Sequence[float]],
 ) -> tuple[dict[str, Any], str]:
     """(the proposal with another change, empty), or (the proposal, why it cannot be tested)."""
-    other = Proposal(change=change, reason=proposal["reason"], expected_effect=proposal["expected_effect"])
-    usable, refused = sort_proposals([other], spec, tried, language)
+    other = Proposal(
+        hypothesis=proposal["hypothesis"],
+        change=change,
+        reason=proposal["reason"],
+        expected_effect=proposal["expected_effect"],
+    )
+    usable, refused = sort_proposals([other], spec, tried, language, grid)
     if refused:
         words = text(
             "optimization.approval.refused",

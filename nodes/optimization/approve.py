@@ -7,10 +7,10 @@ from typing import Any
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from backtest import StrategySpec
 from nodes.context import OptimizationContext
 from nodes.optimization.approval import read_approval
 from nodes.optimization.evidence import gather_evidence
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import text
@@ -51,7 +51,7 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     cites = [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in state["proposals"]]
     log = RunRecord(context.home_path, state["run_id"])
     evidence = gather_evidence(state, iteration)
-    spec, tried = StrategySpec.model_validate(evidence["spec"]), set(evidence["tried"])
+    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
     said = log.log.find(f"{asked}.said") or log.answers.find(f"{asked}.said")
     if not log.log.find(asked):
         record(
@@ -65,10 +65,14 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
             data=question,
         )
     given = said["data"]["given"] if said else interrupt(question)
-    proposals, problems = read_approval(given, state["proposals"], spec, tried, context.language)
+    proposals, problems = read_approval(
+        given, state["proposals"], spec, tried, context.language, evidence["grid"]
+    )
     while problems:
         given = interrupt({**question, "problems": problems})
-        proposals, problems = read_approval(given, state["proposals"], spec, tried, context.language)
+        proposals, problems = read_approval(
+            given, state["proposals"], spec, tried, context.language, evidence["grid"]
+        )
     accepted = [proposal["number"] for proposal in proposals if not proposal.get("declined")]
     record(
         context,

@@ -12,23 +12,9 @@ from langchain_core.tools import tool
 from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
 from pydantic import Field
 
-from backtest import Costs, StrategySpec, run_backtest
-from market.datasets import Dataset, load_development
+from market.datasets import Dataset
 from nodes.context import OptimizationContext
-from nodes.optimization.figures import figures
-
-
-def backtest_development(
-    spec: StrategySpec, dataset: Dataset, context: OptimizationContext
-) -> dict[str, Any]:
-    """Figures of a strategy on the development part of a dataset, with the run's costs and fill."""
-    result = run_backtest(
-        load_development(dataset, context.home_path),
-        spec,
-        costs=Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
-        fill=context.fill,
-    )
-    return figures(spec, result)
+from nodes.optimization.trial import Tried, tried
 
 
 @tool(response_format="content_and_artifact")
@@ -36,14 +22,15 @@ def backtest_strategy(
     strategy: Annotated[dict[str, Any], Field(description="The whole strategy as JSON.")],
     dataset: Annotated[dict[str, Any], InjectedState("dataset")],
     runtime: ToolRuntime[OptimizationContext],
-) -> tuple[str, dict[str, Any]]:
-    """Backtest a trading strategy on the run's development data and return its figures."""
-    found = backtest_development(
-        StrategySpec.model_validate(strategy),
-        Dataset.model_validate(dataset),
-        OptimizationContext.of(runtime.context),
-    )
-    return json.dumps({"score": found["score"], "metrics": found["metrics"]}), found
+    grid: Annotated[
+        dict[str, list[float]],
+        Field(description="Values by name that numeric search may choose among."),
+    ] = {},  # noqa: B006 - a default of the tool's schema, never written to
+) -> tuple[str, Tried]:
+    """Try a trading strategy on the run's development data, walk-forward, and return its figures."""
+    found = tried(strategy, grid, Dataset.model_validate(dataset), OptimizationContext.of(runtime.context))
+    told = {"score": found.figures["score"], "metrics": found.figures["metrics"]}
+    return json.dumps(told), found
 
 
 # Errors of the engine are answers a proposal can get; the caller of the tool records them.

@@ -8,42 +8,76 @@ from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError
+from backtest.score import folds_held
+from market.datasets import Dataset
 from nodes.context import OptimizationContext
 from nodes.optimization.backtest_tool import tools
+from nodes.optimization.counting import count
 from nodes.optimization.state import VariantTask
+from nodes.optimization.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
 from nodes.recording import record
 
 
-def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Call the backtest tool; what the engine refuses is recorded as a failed test, and harms no sister."""
-    context = OptimizationContext.of(runtime.context)
-    proposal, iteration = state["proposal"], state["iteration"]
+def _test(task: VariantTask, grid: dict[str, list[float]]) -> Tried:
+    """Call the backtest tool for one proposal."""
+    proposal = task["proposal"]
     call = {
         "name": "backtest_strategy",
-        "args": {"strategy": proposal["spec"]},
-        "id": f"{iteration}-{proposal['number']}",
+        "args": {"strategy": proposal["spec"], "grid": grid},
+        "id": f"{task['iteration']}-{proposal['number']}",
         "type": "tool_call",
     }
-    found: dict[str, Any] | None = None
-    problem: dict[str, Any] | None = None
+    messages = tools.invoke({"dataset": task["dataset"], "messages": [AIMessage("", tool_calls=[call])]})
+    found: Tried = messages["messages"][0].artifact
+    return found
+
+
+def _luck(found: Tried, task: VariantTask, context: OptimizationContext) -> float | None:
+    """p-value of the lead over the champion; None where there is no lead to be tested."""
+    champion = task["champion"]
+    leads = found.figures["score"] > champion["figures"]["score"]
+    held = folds_held(found.figures["blocks"], champion["figures"]["blocks"])
+    if not leads or 2 * held <= len(found.figures["blocks"]):
+        return None
+    dataset = Dataset.model_validate(task["dataset"])
+    return p_value(found, tried(champion["spec"], champion["grid"], dataset, context), context.seed)
+
+
+def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Test a variant and compare it with the champion; the result is told as soon as it is there.
+
+    What the engine refuses is recorded as a failed test, and harms no sister.
+    """
+    context = OptimizationContext.of(runtime.context)
+    proposal, iteration = state["proposal"], state["iteration"]
+    variant: dict[str, Any] = {"iteration": iteration, "figures": None, "error": None, "backtests": 1}
+    allowance = state["allowance"]
+    most = MOST_CONFIGURATIONS if allowance is None else min(allowance, MOST_CONFIGURATIONS)
+    grid = thinned(proposal["grid"], most)
     try:
-        messages = tools.invoke({"dataset": state["dataset"], "messages": [AIMessage("", tool_calls=[call])]})
-        found = messages["messages"][0].artifact
+        found = _test(state, grid)
+        count(context, state["run_id"], Dataset.model_validate(state["dataset"]), found.looked_at)
+        variant |= {
+            "figures": found.figures,
+            "spec": found.spec.model_dump(mode="json"),
+            "grid": grid,
+            "p_value": _luck(found, state, context),
+            "backtests": found.figures["walk_forward"]["configurations"],
+        }
     except BacktestError as error:
-        problem = {"code": error.code, **error.fields}
+        variant["error"] = {"code": error.code, **error.fields}
     record(
         context,
         state["run_id"],
         f"i{iteration:02d}.backtest.{proposal['number']}",
-        "backtest" if found else "error",
+        "backtest" if variant["figures"] else "error",
         "backtest_variant",
         iteration=iteration,
         cites=[f"i{iteration:02d}.strategist.proposal.{proposal['number']}"],
         data={
             "number": proposal["number"],
             "sentence": proposal["sentence"],
-            "figures": found,
-            "error": problem,
+            **{name: value for name, value in variant.items() if name != "iteration"},
         },
     )
-    return {"variants": {proposal["hash"]: {"iteration": iteration, "figures": found, "error": problem}}}
+    return {"variants": {proposal["hash"]: variant}}

@@ -6,11 +6,12 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
-from nodes.optimization.backtest_tool import backtest_development
+from nodes.optimization.counting import begin_count, count
+from nodes.optimization.preparing import prepare_dossier, prepare_lessons
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trial import tried
 from nodes.recording import begin, record
 
 
@@ -20,9 +21,9 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     In this order: data or a strategy that the engine refuses leave no run behind.
     """
     context = OptimizationContext.of(runtime.context)
-    found = backtest_development(
-        StrategySpec.model_validate(state["initial"]), Dataset.model_validate(state["dataset"]), context
-    )
+    dataset = Dataset.model_validate(state["dataset"])
+    tested = tried(state["initial"], {}, dataset, context)
+    found = tested.figures
     run = state["run_id"]
     begin(context, run, {"graph": state.get("graph", "optimization"), "input": state["request"]})
     record(
@@ -38,6 +39,8 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
             "max_iterations": context.max_iterations,
         },
     )
+    begin_count(context, run, dataset)
+    count(context, run, dataset, tested.looked_at)
     record(
         context,
         run,
@@ -47,4 +50,9 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         cites=["i00.load"],
         data={"figures": found},
     )
-    return {"baseline": found}
+    begun: OptimizationState = {**state, "baseline": found}
+    return {
+        "baseline": found,
+        "dossier": prepare_dossier(begun, context, 0),
+        "lessons": prepare_lessons(begun, runtime.store, context),
+    }

@@ -42,7 +42,7 @@ def speak(evidence: Mapping[str, Any]) -> Turn:
     language = evidence["language"]
     told = text(f"optimization.rules.{key}", language, score=Words(language).number(score), idle=idle)
     return Turn(
-        claims=[Claim(statement=told, evidence=["score", *evidence["last_iteration"]])],
+        claims=[Claim(statement=told, evidence=evidence["cited"])],
         stance=stance,
         confidence=confidence,
     )

@@ -1,7 +1,7 @@
 """The evidence a role is given: built by code, the same for a model's prompt and for the rules.
 
-`evidence` is plain JSON (what `rules` reads); `lines` renders parts of it as the compact text of a prompt.
-Only figures of the development part enter.
+`gather_evidence` is plain JSON (what `rules` reads); `*_lines` render parts of it as the compact text of a
+prompt, each line behind the id that answers cite. Only figures of the development part enter.
 """
 
 from __future__ import annotations
@@ -10,42 +10,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backtest import StrategySpec
+from backtest.tree import show
+from nodes.optimization.changes import present
+from nodes.optimization.changes.filters import required
+from nodes.optimization.grounding import evidence_numbers
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
 
 MEMORY = 5
-
-_HEADLINE = (
-    "sharpe_ratio",
-    "sortino_ratio",
-    "calmar_ratio",
-    "total_return",
-    "cagr",
-    "volatility",
-    "max_drawdown",
-    "profit_factor",
-    "win_rate",
-    "exposure",
-    "n_trades",
-    "expectancy",
-    "best_trade",
-    "worst_trade",
-)
+LONGEST_QUOTE = 200
 
 
 def reigning(state: OptimizationState | DebateState) -> dict[str, Any]:
     """The champion: the last variant adopted, or the strategy the run began with."""
     if champion := state.get("champion"):
         return champion
-    return {"spec": state["initial"], "figures": state["baseline"], "iteration": 0}
+    return {"spec": state["initial"], "grid": {}, "figures": state["baseline"], "iteration": 0}
 
 
 def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> dict[str, Any]:
     """Everything a role may know in this iteration, as plain JSON."""
     champion = reigning(state)
-    spec = StrategySpec.model_validate(champion["spec"])
+    spec = read_spec(champion["spec"])
     dataset = state["dataset"]
-    return {
+    found = {
         "iteration": iteration,
         "dataset": {
             "symbol": dataset["symbol"],
@@ -54,24 +43,61 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
             "first": dataset["first"],
         },
         "spec": champion["spec"],
+        "grid": champion.get("grid", {}),
         "bounds": {
             name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
             for name, bound in sorted(spec.bounds().items())
         },
         "champion": champion["figures"],
         "baseline": state["baseline"],
+        "items": (state.get("dossier") or {"items": []})["items"],
+        "lessons": state.get("lessons") or [],
         "history": state.get("history", [])[-MEMORY:],
-        "tried": sorted({state["baseline"]["hash"], *_tested(state)}),
+        "tried": sorted(tried_hashes(state)),
     }
+    found["ids"] = evidence_ids(found)
+    return found
 
 
-def _tested(state: OptimizationState | DebateState) -> set[str]:
-    """Hashes of the strategies tested in this run."""
-    return {trial["hash"] for entry in state["history"] for trial in entry["trials"] if trial["backtests"]}
+def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
+    """Hashes of every strategy and search tried in this run, and of what searches settled on."""
+    found = {state["baseline"]["hash"]}
+    for entry in state.get("history", []):
+        for trial in entry["trials"]:
+            if trial["backtests"]:
+                found |= {trial["hash"], trial["settled"]} - {None}
+    return found
+
+
+def evidence_ids(evidence: Mapping[str, Any]) -> list[str]:
+    """The ids that an answer may cite: figures, earlier trials (`I2.1`), lessons of other runs (`L1`)."""
+    trials = [
+        f"I{entry['iteration']}.{trial['number']}"
+        for entry in evidence["history"]
+        for trial in entry["trials"]
+    ]
+    lessons = [f"L{number}" for number, _ in enumerate(evidence["lessons"], start=1)]
+    return [item["id"] for item in evidence["items"]] + trials + lessons
+
+
+def figure(evidence: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """The item of a name, if there is one."""
+    return next((item for item in evidence["items"] if item["name"] == name), None)
+
+
+def quoted(words: str) -> str:
+    """Text of others for a prompt: one line, no marks that could end the block it stands in, not too long."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    plain = plain.replace("<", "‹").replace(">", "›")
+    return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
 
 
 def _number(value: Any) -> str:
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _list(lines: Iterable[str], language: Language) -> str:
@@ -80,33 +106,52 @@ def _list(lines: Iterable[str], language: Language) -> str:
 
 def strategy_lines(evidence: Mapping[str, Any], language: Language) -> str:
     """The strategy: conditions, parameters with bounds, rules of risk."""
-    spec = StrategySpec.model_validate(evidence["spec"])
-    lines = [f"{spec.name}"]
+    spec = read_spec(evidence["spec"])
+    lines = [quoted(spec.name)]
     for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
         if condition := getattr(spec, name):
             lines.append(f"{name}: {condition}")
+    for side in ("long", "short"):
+        parts = required(spec, side)
+        if len(parts) > 1:
+            lines += [f"entry_{side} filter {number}: {show(part)}" for number, part in enumerate(parts, 1)]
+    searched = evidence["grid"]
     # The strategy's own parameters first: what is adjusted most often stands on top.
     for name, bound in sorted(evidence["bounds"].items(), key=lambda item: item[0] not in spec.params):
-        value = spec.params.get(name, getattr(spec.risk, name, None))
-        kind = "param" if name in spec.params else "risk"
+        kind, value = place(spec, name)
+        refitted = f", {text('optimization.evidence.refitted', language)}" if name in searched else ""
         lines.append(
             f"{kind} {name} = {_number(value)}  [{_number(bound['low'])} … {_number(bound['high'])},"
-            f" {text('optimization.evidence.step', language)} {_number(bound['step'])}]"
+            f" {text('optimization.evidence.step', language)} {_number(bound['step'])}{refitted}]"
         )
     return "\n".join(lines)
 
 
-def figure_lines(figures: Mapping[str, Any], language: Language) -> str:
-    """Figures of one backtest, a line each group."""
-    lines = [f"score = {figures['score']:.2f} / 10"]
-    lines += [f"{name} = {_number(figures['metrics'][name])}" for name in _HEADLINE]
-    blocks = ", ".join(f"{figure:.2f}" for figure in figures["blocks"])
-    lines.append(f"{text('optimization.evidence.blocks', language)} = {blocks}")
-    for reason, part in figures["exits"].items():
-        lines.append(
-            f"exit {reason}: n = {part['trades']}, average_return = {_number(part['average_return'])}"
-        )
-    return "\n".join(lines)
+def place(spec: StrategySpec, name: str) -> tuple[str, float | None]:
+    """(`param`, `risk` or `sizing`, the present value) of a name with bounds; None where it is off."""
+    if name in spec.params:
+        return "param", spec.params[name]
+    kind = "risk" if hasattr(spec.risk, name) else "sizing"
+    return kind, present(spec, name)
+
+
+def item_line(item: Mapping[str, Any]) -> str:
+    """One item of the evidence: `M1 sharpe_ratio = -3.49 (low = -5.6, high = -1.3)`."""
+    rest = {name: value for name, value in item.items() if name not in ("id", "name", "value")}
+    head = f"{item['id']} {item['name']}"
+    if "value" in item:
+        head += f" = {_value(item['value'])}"
+    more = ", ".join(f"{name} = {_value(value)}" for name, value in rest.items())
+    return f"{head} ({more})" if more else head
+
+
+def _value(value: Any) -> str:
+    return "/".join(_number(part) for part in value) if isinstance(value, list) else _number(value)
+
+
+def figure_lines(evidence: Mapping[str, Any], language: Language) -> str:
+    """Every item of the evidence, a line each."""
+    return _list((item_line(item) for item in evidence["items"]), language)
 
 
 def history_lines(evidence: Mapping[str, Any], language: Language) -> str:
@@ -124,15 +169,39 @@ def history_lines(evidence: Mapping[str, Any], language: Language) -> str:
         )
         for trial in entry["trials"]:
             outcome = text(f"optimization.outcome.{trial['outcome']}", language)
-            score = "" if trial["score"] is None else f", score = {trial['score']:.2f}"
-            lines.append(f"  - {trial['sentence']} ({outcome}{score})")
+            told = "".join(
+                f", {name} = {_number(trial[name])}"
+                for name in ("score", "sharpe_ratio", "p_value")
+                if trial.get(name) is not None
+            )
+            lines.append(f"I{entry['iteration']}.{trial['number']} {trial['sentence']} ({outcome}{told})")
     return _list(lines, language)
+
+
+def lesson_lines(evidence: Mapping[str, Any], language: Language) -> str:
+    """What earlier runs on such a market taught."""
+    return _list(
+        (
+            f"L{number} "
+            + text(
+                "optimization.evidence.lesson",
+                language,
+                change=quoted(lesson["change"]),
+                helped=lesson["helped"],
+                tested=lesson["tested"],
+                market=quoted(lesson["market"]),
+            )
+            for number, lesson in enumerate(evidence["lessons"], start=1)
+        ),
+        language,
+    )
 
 
 def proposal_lines(proposals: Iterable[Mapping[str, Any]]) -> str:
     """Numbered proposals with their reasons."""
     return "\n".join(
-        f"{proposal['number']}. {proposal['sentence']} — {proposal['reason']} ({proposal['expected_effect']})"
+        f"{proposal['number']}. {proposal['sentence']} — {quoted(proposal['reason'])}"
+        f" ({quoted(proposal['expected_effect'])})"
         for proposal in proposals
     )
 
@@ -141,8 +210,18 @@ def analysis_lines(analysis: Mapping[str, Any] | None, language: Language) -> st
     """The analyst's hypotheses and weaknesses, or that there are none because it abstained."""
     if analysis is None:
         return text("optimization.evidence.analyst_abstained", language)
-    lines = [f"- {weakness}" for weakness in analysis["weaknesses"]]
-    lines += [f"H{n}. {h['statement']} → {h['test']}" for n, h in enumerate(analysis["hypotheses"], start=1)]
+    doubtful = {claim["claim"] for claim in analysis.get("unfounded", [])}
+
+    def told(words: str) -> str:
+        mark = f" [{text('optimization.evidence.unfounded', language)}]" if words in doubtful else ""
+        return quoted(words) + mark
+
+    lines = [f"- {told(claim)}" for claim in [*analysis["weaknesses"], *analysis["anomalies"]]]
+    for number, hypothesis in enumerate(analysis["hypotheses"], start=1):
+        cited = ", ".join(hypothesis["evidence"])
+        lines.append(
+            f"H{number}. {told(hypothesis['statement'])} → {told(hypothesis['test'])} [{quoted(cited)}]"
+        )
     return "\n".join(lines)
 
 
@@ -150,9 +229,14 @@ def turn_lines(turns: Iterable[Mapping[str, Any]], language: Language) -> str:
     """What has been said in the debate so far."""
     return _list(
         (
-            f"{turn['voice']} ({turn['stance']}, {turn['confidence']:.2f}): {turn['statement']}"
+            f"{turn['voice']} ({turn['stance']}, {turn['confidence']:.2f}): {quoted(turn['statement'])}"
             for turn in turns
             if turn["stance"] is not None
         ),
         language,
     )
+
+
+def known_numbers(*texts: str) -> list[float]:
+    """Every number that a role was shown, for `grounding.unfounded`."""
+    return evidence_numbers(texts)

@@ -10,7 +10,7 @@ from nodes.optimization.state import OptimizationState
 from reports.record import RunRecord
 
 _KEPT = ("iteration", "analyst_score", "adopted", "score_before", "score")
-_KEPT_OF_TRIAL = ("number", "hash", "outcome", "backtests", "score")
+_KEPT_OF_TRIAL = ("number", "hash", "settled", "outcome", "backtests", "score")
 
 
 def shortened(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

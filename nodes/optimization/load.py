@@ -9,6 +9,7 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
+from backtest.prices import check_volume
 from market.datasets import find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
@@ -51,12 +52,10 @@ def prepare(given: OptimizationInput, context: OptimizationContext) -> dict[str,
     if given.data.startswith(DATASET_PREFIX):
         dataset = find_dataset(given.data.removeprefix(DATASET_PREFIX), context.home_path)
     else:
-        frame, source = read_prices(given.data, context.home_path)
+        frame, source = read_prices(given.data, context.home_path, gaps=given.gaps, timeframe=given.timeframe)
+        check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
         dataset = register(
-            frame,
-            symbol=given.symbol or source.symbol,
-            timeframe=given.timeframe or source.timeframe,
-            home=context.home_path,
+            frame, symbol=given.symbol or source.symbol, timeframe=source.timeframe, home=context.home_path
         )
     request = given.model_copy(update={"run": given.run or new_run_name()})
     return {

@@ -1,50 +1,133 @@
-"""What a proposal leads to: a strategy that can be tested, or the reason why not."""
+"""What a proposal leads to: a strategy (or a search) that can be tested, or the reason why not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from backtest import BacktestError, StrategySpec
-from nodes.optimization.changes import apply_change, describe_change
-from nodes.optimization.schemas import Change, Proposal
+from nodes.errors import ChangeError
+from nodes.optimization.changes import (
+    METHODS,
+    Change,
+    ParamAdjustment,
+    RiskManagement,
+    Sizing,
+    SwitchPreset,
+    apply_change,
+    change_hash,
+    complexity,
+    describe_change,
+    present,
+    search_grid,
+)
+from nodes.optimization.schemas import Proposal
 from prompts import Language, text
 
+Grid = dict[str, list[float]]
 
-def _refusal(
-    change: Change, spec: StrategySpec, tried: set[str], language: Language
-) -> tuple[str | None, str | None]:
-    """(hash, None) of the strategy the change leads to, or (None, why it cannot be tested)."""
-    try:
-        changed = apply_change(spec, change)
-    except BacktestError as error:
-        return None, text(f"backtest.error.{error.code}", language, **error.fields)
-    if changed.hash in tried:
-        return None, text("optimization.refusal.tried", language)
-    return changed.hash, None
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """What is to be tested.
+
+    Attributes:
+        spec: the changed strategy; of searched values, where the search begins.
+        grid: values by name that each fold of the walk-forward test chooses among: the change's own, and
+            those that the champion was found with.
+        hash: identity of the test: of the strategy, or of strategy and grid.
+    """
+
+    spec: StrategySpec
+    grid: Grid
+    hash: str
+
+
+def lead(spec: StrategySpec, grid: Mapping[str, Sequence[float]], change: Change) -> Lead:
+    """Where a change of the champion leads.
+
+    A value once found by search stays searched: were it fixed from then on, a variant would be compared with
+    the champion by values that had seen the test. A change that fixes such a value ends its search.
+
+    Raises:
+        BacktestError, ChangeError: the change cannot be made.
+    """
+    changed = apply_change(spec, change)
+    own = search_grid(spec, change)
+    named: set[str] = set()
+    match change:
+        case ParamAdjustment(parameter=name) | RiskManagement(parameter=name):
+            named = {name}
+        case Sizing():
+            named = set(METHODS)
+        case SwitchPreset():
+            named = set(spec.params)
+    kept = {
+        name: list(values)
+        for name, values in grid.items()
+        if name not in named and present(changed, name) is not None
+    }
+    searched = {**kept, **{name: list(values) for name, values in own.items()}}
+    return Lead(spec=changed, grid=dict(sorted(searched.items())), hash=trial_hash(changed, searched))
+
+
+def trial_hash(spec: StrategySpec, grid: Mapping[str, Sequence[float]]) -> str:
+    """Identity of a test: the strategy's own hash, or that of strategy and grid."""
+    if not grid:
+        return spec.hash
+    words = json.dumps([spec.hash, dict(grid)], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def sort_proposals(
-    proposals: Sequence[Proposal], spec: StrategySpec, tried: set[str], language: Language
+    proposals: Sequence[Proposal],
+    spec: StrategySpec,
+    tried: set[str],
+    language: Language,
+    grid: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Split proposals into (usable, refused), each proposal as plain JSON with its sentence.
 
-    Usable ones are numbered from 1 and carry the `hash` of the strategy they lead to, and that strategy as
-    `spec`; refused ones carry the `reason_refused`.
+    Usable ones are numbered from 1 and carry what they lead to (`spec`, `grid`, `hash`) and how many
+    `conditions` they add; refused ones carry the `reason_refused`.
+
+    Args:
+        proposals: typed changes with their reasons.
+        spec: the champion.
+        tried: hashes of what was tested before.
+        language: of sentences and reasons.
+        grid: what the champion's values are searched among.
     """
     usable: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     seen = set(tried)
     for proposal in proposals:
-        found, why = _refusal(proposal.change, spec, seen, language)
         entry = {
             **proposal.model_dump(mode="json"),
+            "change_hash": change_hash(proposal.change),
             "sentence": describe_change(proposal.change, spec, language),
         }
-        if found is None:
+        try:
+            leads = lead(spec, grid or {}, proposal.change)
+        except (BacktestError, ChangeError) as error:
+            why = text(f"{error.room}.error.{error.code}", language, **error.fields)
             refused.append({**entry, "reason_refused": why})
-        else:
-            seen.add(found)
-            changed = apply_change(spec, proposal.change).model_dump(mode="json")
-            usable.append({**entry, "number": len(usable) + 1, "hash": found, "spec": changed})
+            continue
+        if leads.hash in seen:
+            refused.append({**entry, "reason_refused": text("optimization.refusal.tried", language)})
+            continue
+        seen.add(leads.hash)
+        usable.append(
+            {
+                **entry,
+                "number": len(usable) + 1,
+                "hash": leads.hash,
+                "spec": leads.spec.model_dump(mode="json"),
+                "grid": leads.grid,
+                "conditions": complexity(leads.spec) - complexity(spec),
+            }
+        )
     return usable, refused

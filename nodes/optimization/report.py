@@ -11,9 +11,10 @@ from langgraph.runtime import Runtime
 from backtest import StrategySpec
 from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
-from nodes.optimization.answering import brains, proposer_answered
+from nodes.optimization.answering import brains, proposer_answered, unfounded_answers
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import backtests_done, whole_history
+from nodes.optimization.lessons import remember
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Words
@@ -78,9 +79,19 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
             "development": state["baseline"],
             "holdout": judgement["initial"],
         },
+        "verdict": judgement["verdict"],
+        "overfitting": judgement["overfitting"],
+        "stress": judgement["stress"],
+        "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]},
+        "walk_forward": {
+            **champion["figures"]["walk_forward"],
+            "cross_validation": judgement["cross_validation"],
+        },
         "trials": backtests_done(state),
         "history": history,
         "brains": told,
+        "unfounded": unfounded_answers(log.events()),
+        "lessons": remember(runtime.store, state, history),
         "dataset": state["dataset"],
         "settings": settings,
         "spent": dict(sorted(log.log.counted().items())),

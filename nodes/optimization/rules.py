@@ -6,85 +6,79 @@ text catalogue, so that both languages tell the same figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 from backtest import BacktestError, StrategySpec
-from nodes.errors import NodeError
-from nodes.optimization.changes import apply_change
+from nodes.errors import ChangeError, NodeError
+from nodes.optimization.changes import Change
+from nodes.optimization.evidence import figure
+from nodes.optimization.proposing import lead
+from nodes.optimization.rules_changes import (
+    FEW_TRADES,
+    MOST_FILTERS,
+    Source,
+    Theme,
+    condition_changes,
+    filter_changes,
+    parameter_changes,
+    preset_changes,
+    risk_changes,
+    value_of,
+)
 from nodes.optimization.schemas import (
-    AddFilter,
+    MOST_HYPOTHESES,
     Analysis,
-    Change,
     Hypothesis,
-    ParamAdjustment,
     Proposal,
     Proposals,
-    RiskManagement,
-    RiskParameter,
     Verdict,
     Verdicts,
 )
+from nodes.optimization.specs import read_spec
 from prompts import Words, text
 
 Evidence = Mapping[str, Any]
-Theme = Literal["noise", "drawdown", "speed", "exits", "regime"]
 
-FEW_TRADES = 30
-MOST_FILTERS = 2
-# Neighbours of a parameter, nearest first, then bolder: a plateau shows itself near the present value.
-FACTORS = (1.25, 0.8, 1.5, 0.67, 2.0, 0.5, 3.0, 0.33)
-FILTERS = (
-    "close > sma(close, 200)",
-    "adx(14) > 20",
-    "close > sma(close, 100)",
-    "rsi(close, 14) < 70",
-    "adx(14) > 25",
-    "sma(close, 50) > sma(close, 200)",
-    "rsi(close, 14) > 50",
-    "close > sma(close, 50)",
-    "atr(14) < 0.03 * close",
-    "change(close, 20) > 0",
-    "adx(14) > 30",
-    "close > ema(close, 150)",
-)
-SHORT_FILTERS = (
-    "close < sma(close, 200)",
-    "adx(14) > 20",
-    "close < sma(close, 100)",
-    "rsi(close, 14) > 30",
-    "adx(14) > 25",
-    "sma(close, 50) < sma(close, 200)",
-)
-RISK_LADDERS: dict[RiskParameter, tuple[float, ...]] = {
-    "trailing_stop_pct": (5.0, 8.0, 3.0, 10.0, 15.0, 2.0),
-    "stop_loss_pct": (3.0, 5.0, 1.5, 8.0, 1.0, 10.0),
-    "take_profit_pct": (6.0, 10.0, 4.0, 15.0, 20.0, 3.0),
-    "max_bars": (20, 50, 10, 100, 200, 5),
-    "trailing_stop_atr": (3.0, 4.0, 2.0, 5.0, 6.0),
-    "stop_loss_atr": (2.0, 3.0, 1.5, 4.0, 5.0),
-    "take_profit_atr": (4.0, 6.0, 3.0, 8.0),
+PROPOSALS = 4
+DEEP = -0.15
+PROFITABLE = 1.5
+LARGE_GAP = 1.0
+
+_SOURCES: dict[str, Callable[[StrategySpec, Evidence], Source]] = {
+    "presets": preset_changes,
+    "parameters": parameter_changes,
+    "conditions": condition_changes,
+    "risk": risk_changes,
+    "filters": filter_changes,
 }
+# What is asked first, turn by turn. A strategy that loses needs another idea before it needs tuning.
+_LOSING = ("presets", "parameters", "conditions", "risk", "filters")
+_WINNING = ("parameters", "risk", "filters", "presets", "conditions")
 
 
 def _say(evidence: Evidence, key: str, **values: Any) -> str:
     return text(f"optimization.rules.{key}", evidence["language"], **values)
 
 
-def diagnose(figures: Mapping[str, Any]) -> list[Theme]:
+def diagnose(evidence: Evidence) -> list[Theme]:
     """What ails a strategy, gravest first, from its figures alone."""
+    figures = evidence["champion"]
     metrics, grave = figures["metrics"], []
-    if (metrics["n_trades"] or 0) < FEW_TRADES:
+    trades = metrics["n_trades"] or 0
+    if trades < FEW_TRADES:
         grave.append((1.0, "speed"))
     drawdown = -(metrics["max_drawdown"] or 0.0)
-    if drawdown > 0.15:
+    if drawdown > -DEEP:
         grave.append((drawdown / 0.3, "drawdown"))
     profit_factor = metrics["profit_factor"]
-    if profit_factor is not None and profit_factor < 1.5:
-        grave.append((1.5 - profit_factor, "noise"))
+    if profit_factor is not None and profit_factor < PROFITABLE:
+        grave.append((PROFITABLE - profit_factor, "noise"))
+        if profit_factor < 1.0:
+            grave.append((1.2, "style"))
     stops = figures["exits"].get("stop")
-    if stops and metrics["n_trades"] and stops["trades"] / metrics["n_trades"] > 0.3:
-        grave.append((stops["trades"] / metrics["n_trades"], "exits"))
+    if stops and trades and stops["trades"] / trades > 0.3:
+        grave.append((stops["trades"] / trades, "exits"))
     losing = sum(block <= 0 for block in figures["blocks"])
     if losing >= 2:
         grave.append((losing / len(figures["blocks"]), "regime"))
@@ -92,113 +86,84 @@ def diagnose(figures: Mapping[str, Any]) -> list[Theme]:
     return [cast(Theme, theme) for _, theme in ranked] or ["noise"]
 
 
+_SUPPORT: dict[Theme, tuple[str, ...]] = {
+    "noise": ("profit_factor", "avg_trade", "win_rate"),
+    "drawdown": ("max_drawdown", "drawdown"),
+    "speed": ("n_trades",),
+    "exits": ("exit stop", "exit trailing_stop"),
+    "regime": ("walk_forward_fold_sharpes", "losing_folds"),
+    "style": ("market_variance_ratio_6_bars", "walk_forward_sharpe_ratio"),
+}
+
+
+def _support(evidence: Evidence, theme: Theme) -> list[str]:
+    """Ids of the figures that a diagnosis rests on."""
+    found = [item["id"] for name in _SUPPORT[theme] if (item := figure(evidence, name)) is not None]
+    return found or evidence["ids"][:1]
+
+
 def analyst(evidence: Evidence) -> Analysis:
     """Strengths and weaknesses by fixed thresholds; one hypothesis a diagnosis."""
-    figures = evidence["champion"]
-    metrics, words = figures["metrics"], Words(evidence["language"])
-    sharpe, profit_factor = metrics["sharpe_ratio"], metrics["profit_factor"]
-    strengths: list[str] = []
-    weaknesses: list[str] = []
-    if sharpe is not None:
-        (strengths if sharpe >= 1 else weaknesses).append(
-            _say(evidence, "sharpe", value=words.number(sharpe))
-        )
-    if profit_factor is not None:
-        (strengths if profit_factor >= 1.5 else weaknesses).append(
-            _say(evidence, "profit_factor", value=words.number(profit_factor))
-        )
-    drawdown = metrics["max_drawdown"] or 0.0
-    (strengths if drawdown > -0.15 else weaknesses).append(
-        _say(evidence, "drawdown", value=words.percent(drawdown))
-    )
-    (strengths if metrics["n_trades"] >= FEW_TRADES else weaknesses).append(
-        _say(evidence, "trades", value=metrics["n_trades"])
-    )
-    losing = sum(block <= 0 for block in figures["blocks"])
-    (weaknesses if losing >= 2 else strengths).append(
-        _say(evidence, "blocks", losing=losing, blocks=len(figures["blocks"]))
-    )
+    words = Words(evidence["language"])
+    told: dict[bool, list[str]] = {True: [], False: []}
+    anomalies: list[str] = []
+    for name, good in (("sharpe_ratio", 1.0), ("profit_factor", PROFITABLE)):
+        item = figure(evidence, name)
+        if item is not None and item["value"] is not None:
+            key = "sharpe" if name == "sharpe_ratio" else name
+            told[item["value"] >= good].append(_say(evidence, key, value=words.number(float(item["value"]))))
+    drawdown = value_of(evidence, "max_drawdown")
+    told[drawdown > DEEP].append(_say(evidence, "drawdown", value=words.percent(drawdown)))
+    trades = int(value_of(evidence, "n_trades"))
+    told[trades >= FEW_TRADES].append(_say(evidence, "trades", value=words.number(trades)))
+    losing = int(value_of(evidence, "losing_folds"))
+    folds = len(evidence["champion"]["blocks"])
+    told[losing < 2].append(_say(evidence, "blocks", losing=losing, blocks=folds))
+    gap = figure(evidence, "sharpe_ratio_whole_minus_walk_forward")
+    if gap is not None and (gap["value"] or 0.0) > LARGE_GAP:
+        anomalies.append(_say(evidence, "anomaly_gap", value=words.number(float(gap["value"]))))
     return Analysis(
-        quality_score=figures["score"],
-        strengths=strengths or [_say(evidence, "no_strength")],
-        weaknesses=weaknesses or [_say(evidence, "no_weakness")],
+        quality_score=evidence["champion"]["score"],
+        strengths=told[True] or [_say(evidence, "no_strength")],
+        weaknesses=told[False] or [_say(evidence, "no_weakness")],
+        anomalies=anomalies,
         hypotheses=[
-            Hypothesis(statement=_say(evidence, f"hypothesis_{theme}"), test=_say(evidence, f"test_{theme}"))
-            for theme in diagnose(figures)[:4]
+            Hypothesis(
+                statement=_say(evidence, f"hypothesis_{theme}"),
+                test=_say(evidence, f"test_{theme}"),
+                evidence=_support(evidence, theme)[:6],
+            )
+            for theme in diagnose(evidence)[:MOST_HYPOTHESES]
         ],
     )
 
 
-def _parameter_changes(spec: StrategySpec, evidence: Evidence) -> Iterator[tuple[Change, Theme]]:
-    """Neighbours of every parameter; slower first where there is noise, faster where trades are few."""
-    bounds = evidence["bounds"]
-    order = FACTORS if (evidence["champion"]["metrics"]["n_trades"] or 0) >= FEW_TRADES else FACTORS[1:]
-    for factor in order:
-        for name in sorted(spec.params):
-            bound = bounds[name]
-            steps = round((spec.params[name] * factor - bound["low"]) / bound["step"])
-            value = min(max(bound["low"] + steps * bound["step"], bound["low"]), bound["high"])
-            theme: Theme = "noise" if factor > 1 else "speed"
-            yield (
-                ParamAdjustment(kind="param_adjustment", parameter=name, value=round(value, 10)),
-                theme,
-            )
-    for name in sorted(spec.params):
-        bound = bounds[name]
-        count = int((bound["high"] - bound["low"]) / bound["step"]) + 1
-        for step in range(0, count, max(1, count // 40)):
-            value = round(bound["low"] + step * bound["step"], 10)
-            yield ParamAdjustment(kind="param_adjustment", parameter=name, value=value), "regime"
-
-
-def _filter_changes(spec: StrategySpec) -> Iterator[tuple[Change, Theme]]:
-    """Entry filters, while there are few: each further condition needs more evidence than it brings."""
-    sides = [
-        (side, entry, filters)
-        for side, entry, filters in (
-            ("long", spec.entry_long, FILTERS),
-            ("short", spec.entry_short, SHORT_FILTERS),
-        )
-        if entry is not None
-    ]
-    for side, entry, filters in sides:
-        if entry.count(" and ") < MOST_FILTERS:
-            for condition in filters:
-                kept = cast(Literal["long", "short"], side)
-                yield AddFilter(kind="add_filter", side=kept, condition=condition), "regime"
-
-
-def _risk_changes(spec: StrategySpec, evidence: Evidence) -> Iterator[tuple[Change, Theme]]:
-    """Rungs of each risk ladder, all ladders in turn, then what is set taken away."""
-    for rung in range(max(len(ladder) for ladder in RISK_LADDERS.values())):
-        for rule, ladder in RISK_LADDERS.items():
-            if rung < len(ladder):
-                theme: Theme = "exits" if rule.startswith("stop_loss") else "drawdown"
-                yield RiskManagement(kind="risk_management", parameter=rule, value=ladder[rung]), theme
-    for rule in RISK_LADDERS:
-        if getattr(spec.risk, rule) is not None:
-            yield RiskManagement(kind="risk_management", parameter=rule, value=None), "exits"
-    for rule in RISK_LADDERS:
-        bound = evidence["bounds"][rule]
-        count = int((bound["high"] - bound["low"]) / bound["step"]) + 1
-        for step in range(0, count, max(1, count // 40)):
-            value = round(bound["low"] + step * bound["step"], 10)
-            yield RiskManagement(kind="risk_management", parameter=rule, value=value), "drawdown"
-
-
 def strategist(evidence: Evidence) -> Proposals:
-    """Three untried changes, one of each kind where possible, the gravest diagnosis first.
+    """Untried changes, each from another source; sources take turns, the likeliest first.
 
     Raises:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
-    spec = StrategySpec.model_validate(evidence["spec"])
-    themes = diagnose(evidence["champion"])
-    remembered = [trial["change"] for entry in evidence["history"] for trial in entry["trials"]]
+    spec = read_spec(evidence["spec"])
+    # Another analyst may have made fewer hypotheses; each proposal answers one that exists.
+    themes = diagnose(evidence)[: evidence["hypotheses"] or None]
     tried = set(evidence["tried"])
+    # What failed on an earlier champion comes last, not never.
+    remembered = [
+        trial["change"] for entry in evidence["history"] for trial in entry["trials"] if "change" in trial
+    ]
 
-    def fresh(source: Iterator[tuple[Change, Theme]]) -> Iterator[tuple[Change, Theme]]:
-        """What applies and leads somewhere new; what failed on an earlier champion comes last, not never."""
+    def leads_on(change: Change) -> bool:
+        try:
+            found = lead(spec, evidence["grid"], change).hash
+        except (BacktestError, ChangeError):
+            return False  # out of this strategy's bounds or order: the source's next may fit
+        if found in tried:
+            return False
+        tried.add(found)
+        return True
+
+    def fresh(source: Source) -> Iterator[tuple[Change, Theme]]:
         again = []
         for change, theme in source:
             if change.model_dump(mode="json") in remembered:
@@ -207,23 +172,13 @@ def strategist(evidence: Evidence) -> Proposals:
                 yield change, theme
         yield from ((change, theme) for change, theme in again if leads_on(change))
 
-    def leads_on(change: Change) -> bool:
-        try:
-            found = apply_change(spec, change).hash
-        except BacktestError:
-            return False  # out of this strategy's bounds or order: the ladder's next rung may fit
-        if found in tried:
-            return False
-        tried.add(found)
-        return True
-
-    kinds = (_parameter_changes(spec, evidence), _filter_changes(spec), _risk_changes(spec, evidence))
-    queue = [fresh(source) for source in kinds]
-    # Each iteration begins with another kind; one that runs dry leaves its place to the others.
-    turn = evidence["iteration"] % len(queue)
-    queue = [*queue[turn:], *queue[:turn]]
+    order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
+    # The first source always has its turn; the others take theirs in rotation.
+    first, rest = order[0], order[1:]
+    turn = (evidence["iteration"] - 1) % len(rest)
+    queue = [fresh(_SOURCES[name](spec, evidence)) for name in (first, *rest[turn:], *rest[:turn])]
     chosen: list[Proposal] = []
-    while queue and len(chosen) < 3:
+    while queue and len(chosen) < PROPOSALS:
         source = queue.pop(0)
         found = next(source, None)
         if found is None:
@@ -233,6 +188,7 @@ def strategist(evidence: Evidence) -> Proposals:
         told = theme if theme in themes else themes[0]
         chosen.append(
             Proposal(
+                hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
                 change=change,
                 reason=_say(evidence, f"hypothesis_{told}"),
                 expected_effect=_say(evidence, f"expected_{change.kind}"),
@@ -243,29 +199,69 @@ def strategist(evidence: Evidence) -> Proposals:
     return Proposals(proposals=chosen)
 
 
+# Degrees of freedom: what adds none is tested first.
+_COSTS = {
+    "remove_filter": 0,
+    "param_adjustment": 0,
+    "sizing": 1,
+    "risk_management": 1,
+    "switch_preset": 2,
+    "add_filter": 3,
+    "replace_condition": 3,
+}
+
+
+def _veto(evidence: Evidence, spec: StrategySpec, proposal: Mapping[str, Any]) -> str | None:
+    """Why a proposal does not deserve a test, or None."""
+    change = proposal["change"]
+    trades = int(value_of(evidence, "n_trades"))
+    added = proposal["conditions"]
+    if change["kind"] == "add_filter" and trades < FEW_TRADES:
+        return _say(evidence, "veto_filter", trades=trades)
+    if change["kind"] == "add_filter" and added > MOST_FILTERS:
+        return _say(evidence, "veto_conditions")
+    last_rule = change["kind"] == "risk_management" and change["value"] is None
+    if last_rule and spec.exit_long is None and len(spec.risk.active()) == 1:
+        return _say(evidence, "veto_no_risk")
+    return None
+
+
 def validator(evidence: Evidence) -> Verdicts:
-    """Veto what the figures speak against: a condition too many, or the last rule of risk gone."""
-    spec = StrategySpec.model_validate(evidence["spec"])
-    trades = evidence["champion"]["metrics"]["n_trades"] or 0
+    """Veto what the figures speak against; trust as far as luck alone does not explain the figures."""
+    spec = read_spec(evidence["spec"])
     ranked: list[tuple[int, int, str]] = []
     rejected: list[tuple[int, str]] = []
     for proposal in evidence["proposals"]:
-        number, change = proposal["number"], proposal["change"]
-        filters = sum((entry or "").count(" and ") for entry in (spec.entry_long, spec.entry_short))
-        if change["kind"] == "add_filter" and (trades < FEW_TRADES or filters >= MOST_FILTERS):
-            rejected.append((number, _say(evidence, "veto_filter", trades=trades)))
-        elif change["kind"] == "risk_management" and change["value"] is None and len(spec.risk.active()) == 1:
-            rejected.append((number, _say(evidence, "veto_no_risk")))
+        number, kind = proposal["number"], proposal["change"]["kind"]
+        why = _veto(evidence, spec, proposal)
+        if why is not None:
+            rejected.append((number, why))
         else:
-            # Fewer degrees of freedom first: a parameter adds none, a filter adds a condition.
-            cost = {"param_adjustment": 0, "risk_management": 1, "add_filter": 2}[change["kind"]]
-            ranked.append((cost, number, _say(evidence, f"validated_{change['kind']}")))
+            ranked.append((_COSTS[kind], number, _say(evidence, f"validated_{kind}")))
     ordered = sorted(ranked)
     verdicts = [
         Verdict(proposal=number, decision="validated", priority=place, reason=why)
         for place, (_, number, why) in enumerate(ordered, start=1)
     ] + [
-        Verdict(proposal=number, decision="rejected", priority=min(3, len(ordered) + place), reason=why)
+        Verdict(proposal=number, decision="rejected", priority=len(ordered) + place, reason=why)
         for place, (number, why) in enumerate(rejected, start=1)
     ]
-    return Verdicts(verdicts=sorted(verdicts, key=lambda verdict: verdict.proposal))
+    return Verdicts(
+        verdicts=sorted(verdicts, key=lambda verdict: verdict.proposal),
+        concerns=_concerns(evidence),
+        confidence=round(10.0 * value_of(evidence, "probability_that_sharpe_exceeds_luck"), 1),
+    )
+
+
+def _concerns(evidence: Evidence) -> list[str]:
+    """Signs of overfitting in the figures."""
+    words, found = Words(evidence["language"]), []
+    likely = figure(evidence, "probability_that_sharpe_exceeds_luck")
+    if likely is not None and likely["value"] < 0.5:
+        found.append(_say(evidence, "concern_luck", value=words.percent(likely["value"])))
+    gap = figure(evidence, "sharpe_ratio_whole_minus_walk_forward")
+    if gap is not None and (gap["value"] or 0.0) > LARGE_GAP:
+        found.append(_say(evidence, "concern_gap", value=words.number(float(gap["value"]))))
+    if value_of(evidence, "n_trades") < FEW_TRADES:
+        found.append(_say(evidence, "concern_trades", value=int(value_of(evidence, "n_trades"))))
+    return found

@@ -6,38 +6,77 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest.score import beats
+from backtest.score import Acceptance, accept
 from nodes.context import OptimizationContext
+from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence import reigning
 from nodes.optimization.history import shortened
+from nodes.optimization.preparing import prepare_dossier
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
+from prompts import Language, Words
+
+_OUTCOMES = {"better": "kept_out", "lower_score": "kept_out", "uneven": "uneven", "luck": "luck"}
 
 
-def _trials(state: OptimizationState, verdicts: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    """One entry a proposal: what became of it, before anything is adopted."""
-    trials = []
-    for proposal in state["proposals"]:
-        verdict = verdicts.get(proposal["number"])
-        variant = state.get("variants", {}).get(proposal["hash"])
-        figures = variant["figures"] if variant else None
-        outcome = _untested(proposal, verdict) if variant is None else "kept_out" if figures else "failed"
-        trials.append(
-            {
-                "number": proposal["number"],
-                "kind": proposal["change"]["kind"],
-                "change": proposal["change"],
-                "sentence": proposal["sentence"],
-                "reason": proposal["reason"],
-                "hash": proposal["hash"],
-                "verdict": verdict["decision"] if verdict else None,
-                "verdict_reason": verdict["reason"] if verdict else None,
-                "outcome": outcome,
-                "backtests": variant.get("backtests", 1) if variant else 0,
-                "score": figures["score"] if figures else None,
-            }
-        )
-    return trials
+def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: Language) -> str:
+    """The change in words, with the values that its search has found."""
+    searched = CHANGE.validate_python(proposal["change"])
+    if variant is None or variant["figures"] is None or not variant["grid"]:
+        return str(proposal["sentence"])
+    settled = read_spec(variant["spec"])
+    names = search_grid(read_spec(proposal["spec"]), searched)
+    if not names:
+        return str(proposal["sentence"])
+    words = Words(language)
+    values = ", ".join(f"{name} = {words.short(present(settled, name))}" for name in sorted(names))
+    return words("optimization.change.found", sentence=proposal["sentence"], values=values)
+
+
+def _trial(
+    proposal: dict[str, Any],
+    verdict: dict[str, Any] | None,
+    variant: dict[str, Any] | None,
+    language: Language,
+) -> dict[str, Any]:
+    """What became of a proposal, before anything is adopted."""
+    figures = variant["figures"] if variant else None
+    walked = figures["walk_forward"]["metrics"] if figures else {}
+    return {
+        "number": proposal["number"],
+        "kind": proposal["change"]["kind"],
+        "change": proposal["change"],
+        "sentence": _told(proposal, variant, language),
+        "reason": proposal["reason"],
+        "hypothesis": proposal["hypothesis"],
+        "hash": proposal["hash"],
+        "settled": figures["hash"] if figures else None,
+        "verdict": verdict["decision"] if verdict else None,
+        "verdict_reason": verdict["reason"] if verdict else None,
+        "outcome": _untested(proposal, verdict) if variant is None else "kept_out" if figures else "failed",
+        "backtests": variant["backtests"] if variant else 0,
+        "score": figures["score"] if figures else None,
+        "sharpe_ratio": walked.get("sharpe_ratio"),
+        "p_value": variant.get("p_value") if variant else None,
+        "folds_held": None,
+        "allowed": None,
+    }
+
+
+def _judged(
+    champion: dict[str, Any], proposal: dict[str, Any], variant: dict[str, Any], side_by_side: int
+) -> Acceptance:
+    figures = variant["figures"]
+    return accept(
+        figures["score"],
+        champion["figures"]["score"],
+        figures["blocks"],
+        champion["figures"]["blocks"],
+        p_value=variant["p_value"],
+        side_by_side=side_by_side,
+        more_conditions=proposal["conditions"],
+    )
 
 
 def _untested(proposal: dict[str, Any], verdict: dict[str, Any] | None) -> str:
@@ -48,28 +87,36 @@ def _untested(proposal: dict[str, Any], verdict: dict[str, Any] | None) -> str:
 
 
 def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Adopt the best variant if it beats the champion (`backtest.score.beats`); a tie keeps the champion."""
+    """Adopt the best of the variants that `backtest.score.accept` lets in; a tie keeps the champion."""
     context = OptimizationContext.of(runtime.context)
     iteration, champion = state["iteration"], reigning(state)
     # A verdict list of an earlier iteration is not this one's: without proposals the validator was not asked.
-    judged = state.get("verdicts") if context.use_validator and state["proposals"] else None
-    trials = _trials(state, {verdict["proposal"]: verdict for verdict in judged or []})
-
+    asked = context.use_validator and bool(state["proposals"])
+    verdicts = {verdict["proposal"]: verdict for verdict in (state.get("verdicts") if asked else None) or []}
+    variants = state.get("variants", {})
+    trials = [
+        _trial(proposal, verdicts.get(proposal["number"]), variants.get(proposal["hash"]), context.language)
+        for proposal in state["proposals"]
+    ]
+    tested = sum(trial["score"] is not None for trial in trials)
     best, adopted = champion, None
     for trial, proposal in zip(trials, state["proposals"], strict=True):
         if trial["score"] is None:
             continue
-        figures = state["variants"][trial["hash"]]["figures"]
-        beats_champion = beats(
-            figures["score"],
-            champion["figures"]["score"],
-            figures["blocks"],
-            champion["figures"]["blocks"],
-        )
-        if not beats_champion and figures["score"] > champion["figures"]["score"]:
-            trial["outcome"] = "uneven"
-        if beats_champion and figures["score"] > best["figures"]["score"]:
-            best = {"spec": proposal["spec"], "figures": figures, "iteration": iteration}
+        variant = variants[trial["hash"]]
+        decided = _judged(champion, proposal, variant, tested)
+        trial |= {
+            "outcome": _OUTCOMES[decided.reason],
+            "folds_held": decided.folds_held,
+            "allowed": round(decided.allowed, 6),
+        }
+        if decided.accepted and trial["score"] > best["figures"]["score"]:
+            best = {
+                "spec": variant["spec"],
+                "grid": variant["grid"],
+                "figures": variant["figures"],
+                "iteration": iteration,
+            }
             adopted = trial
     if adopted is not None:
         adopted["outcome"] = "adopted"
@@ -77,6 +124,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     entry = {
         "iteration": iteration,
         "analyst_score": analysis["quality_score"] if analysis else None,
+        "confidence": state.get("confidence") if asked else None,
         "trials": trials,
         "adopted": adopted["sentence"] if adopted else None,
         "score_before": champion["figures"]["score"],
@@ -92,4 +140,13 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
         data={**entry, "champion": best["figures"]["hash"]},
     )
-    return {"champion": best, "history": [*shortened(state["history"]), entry]}
+    closed: OptimizationState = {
+        **state,
+        "champion": best,
+        "history": [*shortened(state["history"]), entry],
+    }
+    return {
+        "champion": best,
+        "history": closed["history"],
+        "dossier": prepare_dossier(closed, context, iteration),
+    }

@@ -12,15 +12,24 @@ from typing import Annotated, Any, Literal
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from backtest import StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.journal import Journal
 from nodes.optimization import debate_rules, rules
-from nodes.optimization.evidence import figure_lines, gather_evidence, history_lines, strategy_lines
+from nodes.optimization.claims import claims_of, doubts, unfounded_claims
+from nodes.optimization.evidence import (
+    figure_lines,
+    gather_evidence,
+    history_lines,
+    known_numbers,
+    lesson_lines,
+    quoted,
+    strategy_lines,
+)
 from nodes.optimization.proposing import sort_proposals
-from nodes.optimization.schemas import Analysis, Proposal, Sentence
+from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import render, system_text
@@ -36,8 +45,8 @@ class JudgedProposal(Proposal):
 class Work(Analysis):
     """A whole iteration by one agent: the reading, three judged proposals, and whether to go on."""
 
-    proposals: Annotated[list[JudgedProposal], Field(min_length=3, max_length=3)] = Field(
-        description="Exactly three different changes, none of them tried before, each judged."
+    proposals: Annotated[list[JudgedProposal], Field(min_length=3, max_length=MOST_PROPOSALS)] = Field(
+        description="Three to six different changes, none of them tried before, each judged."
     )
     stance: Literal["continue", "stop"] = Field(
         description="continue the search after these tests, or stop with the champion they leave."
@@ -50,15 +59,16 @@ def policy(evidence: Mapping[str, Any]) -> Work:
     Raises:
         NodeError: `nothing_left`, as the strategist's.
     """
-    proposed = rules.strategist(evidence).proposals
+    reading = rules.analyst(evidence)
+    proposed = rules.strategist({**evidence, "hypotheses": len(reading.hypotheses)}).proposals
     numbered = [
-        {**proposal.model_dump(mode="json"), "number": number}
+        {**proposal.model_dump(mode="json"), "number": number, "conditions": 0}
         for number, proposal in enumerate(proposed, start=1)
     ]
     verdicts = {v.proposal: v for v in rules.validator({**evidence, "proposals": numbered}).verdicts}
-    told = debate_rules.speak({**evidence, "voice": "single", "turns": [], "last_iteration": []})
+    told = debate_rules.speak({**evidence, "voice": "single", "turns": [], "cited": evidence["ids"][:1]})
     return Work(
-        **rules.analyst(evidence).model_dump(),
+        **reading.model_dump(),
         proposals=[
             JudgedProposal(
                 **proposal.model_dump(),
@@ -77,11 +87,33 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     iteration = state.get("iteration", 0) + 1
     run, called = state["run_id"], f"i{iteration:02d}.single"
     record(context, run, called, "role_called", "single", iteration=iteration)
-    evidence = gather_evidence({**state, "iteration": iteration}, iteration)
-    spec, tried = StrategySpec.model_validate(evidence["spec"]), set(evidence["tried"])
+    evidence = gather_evidence(state, iteration)
+    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
+    language, grid = context.language, evidence["grid"]
+    parts = {
+        "strategy": strategy_lines(evidence, language),
+        "figures": figure_lines(evidence, language),
+        "history": history_lines(evidence, language),
+        "lessons": lesson_lines(evidence, language),
+    }
+
+    def claims_and_numbers(answer: Work) -> tuple[list[str], list[float]]:
+        reasons = [w for one in answer.proposals for w in (one.reason, one.expected_effect, one.objection)]
+        proposed = [one.change.model_dump_json() for one in answer.proposals]
+        return [*claims_of(answer), *reasons], known_numbers(
+            *parts.values(), evidence["dataset"]["timeframe"], *proposed
+        )
+
+    def doubt(answer: Work) -> list[str]:
+        _, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
+        cited = [name for hypothesis in answer.hypotheses for name in hypothesis.evidence]
+        return [
+            *(f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused),
+            *doubts(*claims_and_numbers(answer), language, cited=cited, known=evidence["ids"]),
+        ]
 
     def check(answer: Work) -> list[str]:
-        usable, refused = sort_proposals(answer.proposals, spec, tried, context.language)
+        usable, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
         return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
 
     empty: dict[str, Any] = {"iteration": iteration, "analysis": None, "proposals": [], "verdicts": None}
@@ -93,11 +125,9 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
                     "optimization/single",
                     context.language,
                     strategist=system_text("optimization/strategist", context.language),
-                    symbol=evidence["dataset"]["symbol"],
-                    timeframe=evidence["dataset"]["timeframe"],
-                    strategy=strategy_lines(evidence, context.language),
-                    figures=figure_lines(evidence["champion"], context.language),
-                    history=history_lines(evidence, context.language),
+                    symbol=quoted(evidence["dataset"]["symbol"]),
+                    timeframe=quoted(evidence["dataset"]["timeframe"]),
+                    **parts,
                 ),
                 schema=Work,
                 evidence={
@@ -107,6 +137,7 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
                 },
                 policy=policy,
                 check=check,
+                doubts=doubt,
             ),
             chain=context.strategist,
             context=context,
@@ -132,8 +163,11 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         )
         return empty
     work = answer.value
-    usable, refused = sort_proposals(work.proposals, spec, tried, context.language)
-    analysis = work.model_dump(mode="json", include=set(Analysis.model_fields))
+    usable, refused = sort_proposals(work.proposals, spec, tried, language, grid)
+    analysis = {
+        **work.model_dump(mode="json", include=set(Analysis.model_fields)),
+        "unfounded": unfounded_claims(*claims_and_numbers(work), language),
+    }
     verdicts = [
         {
             "proposal": entry["number"],

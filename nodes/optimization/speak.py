@@ -11,16 +11,20 @@ from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.journal import Journal
 from nodes.optimization import debate_rules
+from nodes.optimization.claims import doubts, unfounded_claims
 from nodes.optimization.evidence import (
+    figure,
     figure_lines,
     gather_evidence,
     history_lines,
+    known_numbers,
     proposal_lines,
+    quoted,
     strategy_lines,
     turn_lines,
 )
 from nodes.optimization.state import DebateState
-from nodes.optimization.turns import Turn
+from nodes.optimization.turns import MOST_CITED, Turn
 from nodes.recording import record
 from prompts import render, text
 
@@ -30,10 +34,11 @@ def voices(context: OptimizationContext) -> tuple[str, ...]:
     return ("analyst", "strategist", "validator") if context.use_validator else ("analyst", "strategist")
 
 
-def evidence_ids(evidence: Mapping[str, Any]) -> list[str]:
-    """What a claim may rest on: the score, each metric by its name, and each iteration remembered."""
-    iterations = [f"i{entry['iteration']:02d}" for entry in evidence["history"]]
-    return ["score", "blocks", *sorted(evidence["champion"]["metrics"]), *iterations]
+def _cited(evidence: Mapping[str, Any], iteration: int) -> list[str]:
+    """What the rules argue from: the score, and the iteration's trials."""
+    scored = figure(evidence, "score")
+    trials = [name for name in evidence["ids"] if name.startswith(f"I{iteration}.")]
+    return [*([scored["id"]] if scored else []), *trials][:MOST_CITED] or evidence["ids"][:1]
 
 
 def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -45,11 +50,19 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
     said = f"i{iteration:02d}.debate.{len(turns) + 1}"
     record(context, state["run_id"], said, "role_called", voice, iteration=iteration, data={"debate": True})
     evidence = gather_evidence(state, iteration)
-    known = evidence_ids(evidence)
+    known = evidence["ids"]
     reviewing = state.get("graph") == "review"
     tried = history_lines(evidence, context.language)
     if reviewing:
         tried = proposal_lines(state["proposals"]) or text("optimization.evidence.nothing", context.language)
+
+    parts = {
+        "strategy": strategy_lines(evidence, context.language),
+        "figures": figure_lines(evidence, context.language),
+        "tried": tried,
+        "turns": turn_lines(turns, context.language),
+    }
+    shown = known_numbers(*parts.values(), evidence["dataset"]["timeframe"])
 
     def check(answer: Turn) -> list[str]:
         cited = {name for claim in answer.claims for name in claim.evidence}
@@ -68,25 +81,22 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
                 question=text(
                     f"optimization.debate.{'review' if reviewing else 'question'}", context.language
                 ),
-                symbol=evidence["dataset"]["symbol"],
-                timeframe=evidence["dataset"]["timeframe"],
-                strategy=strategy_lines(evidence, context.language),
-                figures=figure_lines(evidence["champion"], context.language),
-                tried=tried,
-                turns=turn_lines(turns, context.language),
-                ids=", ".join(known),
+                symbol=quoted(evidence["dataset"]["symbol"]),
+                timeframe=quoted(evidence["dataset"]["timeframe"]),
+                **parts,
             ),
             schema=Turn,
             evidence={
                 **evidence,
                 "voice": voice,
                 "turns": turns,
-                "last_iteration": known[-1:] if evidence["history"] else [],
+                "cited": _cited(evidence, iteration),
                 "target_score": context.target_score,
                 "language": context.language,
             },
             policy=debate_rules.speak,
             check=check,
+            doubts=lambda answer: doubts((c.statement for c in answer.claims), shown, context.language),
         ),
         chain={"analyst": context.analyst, "strategist": context.strategist, "validator": context.validator}[
             voice
@@ -104,7 +114,13 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         }
     else:
         told = answer.value.model_dump(mode="json")
-        turn = {"voice": voice, **told, "statement": " ".join(c["statement"] for c in told["claims"])}
+        said_so = [claim["statement"] for claim in told["claims"]]
+        turn = {
+            "voice": voice,
+            **told,
+            "statement": " ".join(said_so),
+            "unfounded": unfounded_claims(said_so, shown, context.language),
+        }
     record(
         context,
         state["run_id"],

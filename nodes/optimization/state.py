@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from backtest import GapPolicy
+
 
 class OptimizationInput(BaseModel):
     """What to optimise, on which prices."""
@@ -52,8 +54,19 @@ class OptimizationInput(BaseModel):
     ] = None
     timeframe: Annotated[
         str | None,
-        Field(title="Timeframe", description="For example 30m; inferred from the data if left out."),
+        Field(
+            title="Timeframe",
+            description="For example 30m; measured if left out, refused where the bars contradict it.",
+        ),
     ] = None
+    gaps: Annotated[
+        GapPolicy,
+        Field(
+            title="Gaps",
+            description="Where bars are missing: accept leaves the history as it is, fill puts flat bars "
+            "without volume there, refuse refuses the data.",
+        ),
+    ] = "accept"
     run: Annotated[
         str | None, Field(title="Run", description="Name of the run; made from the time if left out.")
     ] = None
@@ -81,13 +94,16 @@ class OptimizationState(TypedDict, total=False):
     dataset: dict[str, Any]  # load: market.datasets.Dataset as JSON
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
     baseline: dict[str, Any]  # baseline: figures of the initial strategy
+    dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids
+    lessons: list[dict[str, Any]]  # baseline: what finished runs on this market taught
     iteration: int  # analyst, or single in its place
     analysis: dict[str, Any] | None  # analyst, or single: Analysis as JSON, None when it abstained
     proposals: list[dict[str, Any]]  # strategist, or single: usable ones; approve: as a person left them
     verdicts: list[dict[str, Any]] | None  # validator, or single: Verdict as JSON, None when it abstained
+    confidence: float | None  # validator, or single: 0 to 10, its trust in the iteration's evidence
     approval: dict[str, Any]  # approve: {"iteration", "accepted": numbers}
     variants: Annotated[dict[str, dict[str, Any]], latest]  # backtest_variant: by hash, of this iteration
-    champion: dict[str, Any]  # select: {"spec", "figures", "iteration"}
+    champion: dict[str, Any]  # select: {"spec", "grid" it is searched in, "figures", "iteration"}
     history: list[dict[str, Any]]  # select: one entry an iteration, older ones in short
     debate: dict[str, Any]  # debate, or single: {"iteration", "decision", "turns", "dissent"}
     decision: dict[str, Any]  # converge: {"stop", "reason", "gain", "score"}
@@ -102,6 +118,7 @@ class VariantTask(TypedDict):
     iteration: int
     dataset: dict[str, Any]
     proposal: dict[str, Any]
+    champion: dict[str, Any]
     allowance: int | None  # strategies this branch may test; None without a limit
 
 
@@ -116,6 +133,8 @@ class DebateState(TypedDict, total=False):
     initial: dict[str, Any]
     baseline: dict[str, Any]
     champion: dict[str, Any]
+    dossier: dict[str, Any]
+    lessons: list[dict[str, Any]]
     history: list[dict[str, Any]]
     turns: list[dict[str, Any]]  # speak
     debate: dict[str, Any]  # consensus

@@ -1,4 +1,4 @@
-"""Node `strategist`: three typed changes to test next, none of them tried before."""
+"""Node `strategist`: typed changes to test next, none of them tried before."""
 
 from __future__ import annotations
 
@@ -7,57 +7,97 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
 from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.journal import Journal
 from nodes.optimization import rules
+from nodes.optimization.claims import doubts, unfounded_claims
 from nodes.optimization.evidence import (
     analysis_lines,
     figure_lines,
     gather_evidence,
     history_lines,
+    known_numbers,
+    lesson_lines,
+    quoted,
     strategy_lines,
 )
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposals
+from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
-from prompts import render
+from prompts import Language, render, text
+
+
+def _not_diverse(answer: Proposals, language: Language) -> list[str]:
+    """A complaint where all changes are of one kind on one thing: values of one parameter teach little."""
+    aims = {
+        (proposal.change.kind, getattr(proposal.change, "parameter", "")) for proposal in answer.proposals
+    }
+    return [text("optimization.refusal.diverse", language)] if len(aims) == 1 else []
+
+
+def _wrong_hypotheses(answer: Proposals, count: int, language: Language) -> list[str]:
+    """Complaints about hypotheses that the analyst has not made."""
+    wrong = sorted({proposal.hypothesis for proposal in answer.proposals if proposal.hypothesis > count})
+    return [text("optimization.refusal.hypothesis", language, number=number, count=count) for number in wrong]
 
 
 def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Ask for three changes; those that cannot be tested are recorded with the reason and dropped."""
+    """Ask for changes; those that cannot be tested are recorded with the reason and dropped."""
     context = OptimizationContext.of(runtime.context)
-    iteration = state["iteration"]
+    language, iteration = context.language, state["iteration"]
     run, called = state["run_id"], f"i{iteration:02d}.strategist"
     record(context, run, called, "role_called", "strategist", iteration=iteration)
     evidence = gather_evidence(state, iteration)
-    spec = StrategySpec.model_validate(evidence["spec"])
-    tried = set(evidence["tried"])
+    spec = read_spec(evidence["spec"])
+    tried, grid = set(evidence["tried"]), evidence["grid"]
+    hypotheses = len(state["analysis"]["hypotheses"]) if state["analysis"] else 0
+    parts = {
+        "strategy": strategy_lines(evidence, language),
+        "figures": figure_lines(evidence, language),
+        "analysis": analysis_lines(state["analysis"], language),
+        "history": history_lines(evidence, language),
+        "lessons": lesson_lines(evidence, language),
+    }
+    shown = [*parts.values(), evidence["dataset"]["timeframe"]]
+
+    def claims_and_numbers(answer: Proposals) -> tuple[list[str], list[float]]:
+        """Reasons and expectations, and what they may cite: the evidence, and what is proposed itself."""
+        claims = [words for one in answer.proposals for words in (one.reason, one.expected_effect)]
+        return claims, known_numbers(*shown, *(one.change.model_dump_json() for one in answer.proposals))
 
     def check(answer: Proposals) -> list[str]:
         """Nothing to complain of while one proposal can be tested; else every reason at once."""
-        usable, refused = sort_proposals(answer.proposals, spec, tried, context.language)
+        usable, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
         return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
+
+    def doubt(answer: Proposals) -> list[str]:
+        """What goes back once: repeats and refused changes, unfounded numbers, hypotheses nobody made."""
+        _, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
+        return [
+            *(f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused),
+            *_not_diverse(answer, language),
+            *_wrong_hypotheses(answer, hypotheses, language),
+            *doubts(*claims_and_numbers(answer), language),
+        ]
 
     question = Question(
         role="strategist",
         prompt=render(
             "optimization/strategist",
-            context.language,
-            symbol=evidence["dataset"]["symbol"],
-            timeframe=evidence["dataset"]["timeframe"],
-            strategy=strategy_lines(evidence, context.language),
-            figures=figure_lines(evidence["champion"], context.language),
-            analysis=analysis_lines(state["analysis"], context.language),
-            history=history_lines(evidence, context.language),
+            language,
+            symbol=quoted(evidence["dataset"]["symbol"]),
+            timeframe=quoted(evidence["dataset"]["timeframe"]),
+            **parts,
         ),
         schema=Proposals,
-        evidence={**evidence, "language": context.language},
+        evidence={**evidence, "hypotheses": hypotheses, "language": language},
         policy=rules.strategist,
         check=check,
+        doubts=doubt,
     )
     try:
         answer = ask(
@@ -76,8 +116,10 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         return {"proposals": []}
     usable: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
+    unfounded: list[dict[str, Any]] = []
     if not isinstance(answer, Abstention):
-        usable, refused = sort_proposals(answer.value.proposals, spec, tried, context.language)
+        usable, refused = sort_proposals(answer.value.proposals, spec, tried, language, grid)
+        unfounded = unfounded_claims(*claims_and_numbers(answer.value), language)
     record(
         context,
         run,
@@ -86,7 +128,11 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         "strategist",
         iteration=iteration,
         cites=[called, f"i{iteration:02d}.analyst.answer"],
-        data={"refused": refused, "provenance": answer.provenance.model_dump(mode="json")},
+        data={
+            "refused": refused,
+            "unfounded": unfounded,
+            "provenance": answer.provenance.model_dump(mode="json"),
+        },
     )
     for proposal in usable:
         _record_proposal(context, run, iteration, called, proposal)

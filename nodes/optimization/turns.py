@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_CITED = 6
+
 EvidenceId = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -18,7 +20,7 @@ class Claim(BaseModel):
         description="One argument in one sentence, from the figures, answering what was said before."
     )
     evidence: list[EvidenceId] = Field(
-        min_length=1, max_length=4, description="Ids of the evidence it rests on, as listed."
+        min_length=1, max_length=MOST_CITED, description="Ids of the evidence it rests on, as listed."
     )
 
 

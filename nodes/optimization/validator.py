@@ -10,11 +10,15 @@ from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.journal import Journal
 from nodes.optimization import rules
+from nodes.optimization.claims import doubts, unfounded_claims
 from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
+    known_numbers,
+    lesson_lines,
     proposal_lines,
+    quoted,
     strategy_lines,
 )
 from nodes.optimization.schemas import Verdicts
@@ -32,6 +36,18 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
     evidence = gather_evidence(state, iteration)
     numbers = [proposal["number"] for proposal in proposals]
 
+    parts = {
+        "strategy": strategy_lines(evidence, context.language),
+        "figures": figure_lines(evidence, context.language),
+        "proposals": proposal_lines(proposals),
+        "history": history_lines(evidence, context.language),
+        "lessons": lesson_lines(evidence, context.language),
+    }
+    shown = known_numbers(*parts.values(), evidence["dataset"]["timeframe"])
+
+    def claims(answer: Verdicts) -> list[str]:
+        return [*(verdict.reason for verdict in answer.verdicts), *answer.concerns]
+
     def check(answer: Verdicts) -> list[str]:
         judged = sorted(verdict.proposal for verdict in answer.verdicts)
         if judged == numbers:
@@ -46,24 +62,27 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
             prompt=render(
                 "optimization/validator",
                 context.language,
-                symbol=evidence["dataset"]["symbol"],
-                timeframe=evidence["dataset"]["timeframe"],
-                strategy=strategy_lines(evidence, context.language),
-                figures=figure_lines(evidence["champion"], context.language),
-                proposals=proposal_lines(proposals),
-                history=history_lines(evidence, context.language),
+                symbol=quoted(evidence["dataset"]["symbol"]),
+                timeframe=quoted(evidence["dataset"]["timeframe"]),
+                **parts,
             ),
             schema=Verdicts,
             evidence={**evidence, "proposals": proposals, "language": context.language},
             policy=rules.validator,
             check=check,
+            doubts=lambda answer: doubts(claims(answer), shown, context.language),
         ),
         chain=context.validator,
         context=context,
         journal=Journal(context, run, called, "validator", iteration),
     )
     verdicts: list[dict[str, Any]] | None = None
+    confidence: float | None = None
+    concerns: list[str] = []
+    unfounded: list[dict[str, Any]] = []
     if not isinstance(answer, Abstention):
+        confidence, concerns = answer.value.confidence, list(answer.value.concerns)
+        unfounded = unfounded_claims(claims(answer.value), shown, context.language)
         ordered = sorted(answer.value.verdicts, key=lambda verdict: verdict.proposal)
         verdicts = [verdict.model_dump(mode="json") for verdict in ordered]
     record(
@@ -74,6 +93,12 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
         "validator",
         iteration=iteration,
         cites=[called, *(f"i{iteration:02d}.strategist.proposal.{number}" for number in numbers)],
-        data={"verdicts": verdicts, "provenance": answer.provenance.model_dump(mode="json")},
+        data={
+            "verdicts": verdicts,
+            "concerns": concerns,
+            "confidence": confidence,
+            "unfounded": unfounded,
+            "provenance": answer.provenance.model_dump(mode="json"),
+        },
     )
-    return {"verdicts": verdicts}
+    return {"verdicts": verdicts, "confidence": confidence}

@@ -36,7 +36,7 @@ def catalogue(room: str, language: Language) -> dict[str, str]:
     return found
 
 
-def text(key: str, language: Language, **values: Any) -> str:
+def text(key: str, language: Language, /, **values: Any) -> str:
     """The text of `key` in `language`, its placeholders filled.
 
     Args:

@@ -141,16 +141,15 @@ class _Axis:
     """
 
     def __init__(self, values: pd.Series, words: WordsLike) -> None:
-        numbers = values.astype(float).to_numpy()
-        distinct = np.unique(numbers)  # one NaN, at the end: off
-        if np.isnan(distinct[-1]):
-            distinct = np.roll(distinct, 1)
-        places = np.searchsorted(distinct[1:], numbers) + 1 if np.isnan(distinct[0]) else None
-        found = np.searchsorted(distinct, numbers) if places is None else places
-        found = np.where(np.isnan(numbers), 0, found)
-        self.merged = math.ceil(distinct.size / MOST_VALUES)
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+            values = values.astype(float)
+        # Numbers in order, or names in theirs; what is off comes first.
+        codes, distinct = pd.factorize(values, sort=True)
+        off = bool((codes < 0).any())
+        found = codes + off
+        told = [words("chart.off")] * off + [_told_value(value, words) for value in distinct]
+        self.merged = math.ceil(len(told) / MOST_VALUES)
         self.bins = found // self.merged
-        told = [words("chart.off") if math.isnan(value) else words.short(value) for value in distinct]
         self.labels = [_span(told[start : start + self.merged]) for start in range(0, len(told), self.merged)]
 
     def told(self, room: float, place: float, *, across: bool) -> list[str]:
@@ -163,6 +162,12 @@ class _Axis:
         """
         need = (max(map(len, self.labels)) + 1) * place if across else 2 * place
         return self.labels[:: max(1, math.ceil(need / room))]
+
+
+def _told_value(value: Any, words: WordsLike) -> str:
+    if isinstance(value, str):
+        return value
+    return words("chart.off") if pd.isna(value) else words.short(float(value))
 
 
 def _span(labels: Sequence[str]) -> str:
@@ -187,7 +192,7 @@ def _told_best(cells: Cells, top: int | None, words: WordsLike) -> str:
         words(
             "report.pair",
             name=name,
-            value=words("chart.off") if pd.isna(row[name]) else words.short(float(row[name])),
+            value=_told_value(row[name], words),
         )
         for name in cells.axes
     )

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from backtest import BacktestResult, Costs, run_backtest
+from backtest import BacktestResult, GapPolicy, run_backtest
 from nodes.optimization.figures import figures
 from prompts import Words
 from reports.tables import METRIC_ROWS, metric
@@ -32,12 +32,11 @@ def whole_result(result: BacktestResult, found: dict[str, Any], about: dict[str,
             "trades": _rows(result.trades),
             "equity": {
                 "time": [moment.isoformat() for moment in equity.index],
-                "value": [float(value) for value in equity],
+                "value": result.equity_values.tolist(),
             },
         },
         ensure_ascii=False,
         sort_keys=True,
-        indent=2,
         allow_nan=False,
     )
 
@@ -55,41 +54,37 @@ def command(words: Words) -> click.Command:
         data: str,
         symbol: str | None,
         timeframe: str | None,
+        gaps: GapPolicy,
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
-        fee_bps: float | None,
-        slippage_bps: float | None,
         fill: str | None,
         whole: bool,
         json_path: str | None,
         home: str | None,
         language: str,
         debug: bool,
-        **conditions: str | None,
+        **given: Any,
     ) -> None:
-        context = make_context(
-            home=home, language=language, fee_bps=fee_bps, slippage_bps=slippage_bps, fill=fill
-        )
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
+        context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
+        spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         folder = writable(context.home_path)
-        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
+        prices, dataset, source = options.registered_prices(
+            data, symbol, timeframe, gaps, folder, reader=f"backtest {spec.hash}" if whole else None
+        )
         result = run_backtest(
             prices,
             spec,
-            costs=Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+            costs=context.costs,
             fill=context.fill,
         )
         found = figures(spec, result)
         about = {
             "dataset": dataset.model_dump(mode="json"),
+            "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},
             "part": "all" if whole else "development",
             "strategy": spec.model_dump(mode="json"),
-            "settings": {
-                "fee_bps": context.fee_bps,
-                "slippage_bps": context.slippage_bps,
-                "fill": context.fill,
-            },
+            "settings": {**context.costs.model_dump(), "fill": context.fill},
         }
         if json_path != "-":
             part = words("command.part.all" if whole else "command.part.development")
@@ -107,6 +102,10 @@ def command(words: Words) -> click.Command:
                 ],
                 caption=spec.describe(),
             )
-        options.write_json(whole_result(result, found, about), json_path)
+            if note := options.gap_note(source, words):
+                click.echo(note)
+        # Every bar as text is many times the size of the prices: made for those who ask.
+        if json_path is not None:
+            options.write_json(whole_result(result, found, about), json_path)
 
     return backtest

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
+from market.errors import MarketError
+from market.partitions import parse_hour
 from nodes.context import Context
+from nodes.ensemble.partition import hour_folder
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.written import report_form, write_report
-from threadx.errors import ThreadxError
 from threadx.reporting import Format, hour_document
-
-
-def chosen_hour(text: str | None) -> datetime | None:
-    """`2018-12-31T22` or `2018123122` in UTC; None for the newest.
-
-    Raises:
-        ThreadxError: `bad_hour`.
-    """
-    if text is None:
-        return None
-    try:
-        if len(text) == 10 and text.isdigit():
-            return datetime.strptime(text, "%Y%m%d%H").replace(tzinfo=UTC)
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ThreadxError("bad_hour", hour=text) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def command(words: Words) -> click.Command:
@@ -41,9 +24,13 @@ def command(words: Words) -> click.Command:
     def report(
         hour: str | None, form: Format, out: str | None, home: str | None, language: str, debug: bool
     ) -> None:
+        try:
+            chosen = None if hour is None else parse_hour(hour.strip())
+        except ValueError:
+            raise MarketError("bad_time", value=hour) from None
         folder = (Context() if home is None else Context(home=home)).home_path
-        document = hour_document(folder, chosen_hour(hour), words, drawn=form != "md")
-        usual = folder / "llm_summary" / f"dt={document.made:%Y%m%d%H}" / f"report.{language}.{form}"
+        document = hour_document(folder, chosen, words, drawn=form != "md")
+        usual = hour_folder(folder, document.made) / f"report.{language}.{form}"
         write_report(words, document, form, out, usual)
 
     return report

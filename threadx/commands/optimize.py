@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from backtest import GapPolicy
 from prompts import Words
 from threadx.api import begin
 from threadx.commands import options
@@ -35,6 +36,7 @@ def command(words: Words) -> click.Command:
         data: str,
         symbol: str | None,
         timeframe: str | None,
+        gaps: GapPolicy,
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
@@ -66,6 +68,7 @@ def command(words: Words) -> click.Command:
                 None,
                 symbol=symbol,
                 timeframe=timeframe,
+                gaps=gaps,
                 run=run,
                 watch=watch,
                 language=language,

@@ -11,10 +11,11 @@ from typing import Any, TypeVar, get_args
 import click
 import pandas as pd
 
-from backtest import Risk, StrategySpec
+from backtest import GAP_POLICIES, GapPolicy, Risk, Sizing, StrategySpec
 from backtest.files import write_text_atomically
 from market.datasets import Dataset, load_development, open_holdout, register
-from market.prices import read_prices
+from market.prices import PriceSource, read_prices
+from nodes.context import COST_NAMES
 from prompts import Language, Words
 from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
@@ -56,17 +57,32 @@ def json_option(words: Words) -> Callable[[Function], Function]:
     return click.option("--json", "json_path", metavar="PATH", help=words("command.option.json"))
 
 
-def prices(words: Words) -> Callable[[Function], Function]:
-    """Decorator: the price file and what is known of it."""
+def price_file(words: Words) -> Callable[[Function], Function]:
+    """Decorator: the price file, how long its bars are, and what to do about missing ones."""
 
     def decorate(function: Function) -> Function:
         for option in (
+            click.option(
+                "--gaps",
+                type=click.Choice(GAP_POLICIES),
+                default="accept",
+                show_default=True,
+                help=words("command.option.gaps"),
+            ),
             click.option("--timeframe", help=words("command.option.timeframe")),
-            click.option("--symbol", help=words("command.option.symbol")),
             click.argument("data", metavar="DATA"),
         ):
             function = option(function)
         return function
+
+    return decorate
+
+
+def prices(words: Words) -> Callable[[Function], Function]:
+    """Decorator: `price_file`, and what instrument it is."""
+
+    def decorate(function: Function) -> Function:
+        return price_file(words)(click.option("--symbol", help=words("command.option.symbol"))(function))
 
     return decorate
 
@@ -80,8 +96,10 @@ def strategy(words: Words) -> Callable[[Function], Function]:
             click.option(
                 "--fill", type=click.Choice(["next_open", "close"]), help=words("command.option.fill")
             ),
-            click.option("--slippage-bps", type=float, help=words("command.option.slippage_bps")),
-            click.option("--fee-bps", type=float, help=words("command.option.fee_bps")),
+            *(
+                click.option(f"--{name.replace('_', '-')}", type=float, help=words(f"command.option.{name}"))
+                for name in reversed(COST_NAMES)
+            ),
             click.option("--exit-short", metavar="EXPR", help=words("command.option.exit_short")),
             click.option("--entry-short", metavar="EXPR", help=words("command.option.entry_short")),
             click.option("--exit-long", metavar="EXPR", help=words("command.option.exit_long")),
@@ -107,6 +125,11 @@ def strategy(words: Words) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+def take_costs(given: dict[str, Any]) -> dict[str, float | None]:
+    """The options of cost, taken out of what a command was given."""
+    return {name: given.pop(name) for name in COST_NAMES}
 
 
 def roles(words: Words) -> Callable[[Function], Function]:
@@ -198,38 +221,48 @@ def chosen_strategy(
             raise ThreadxError("bad_strategy_file", path=strategy_file, reason=str(error)) from None
         return StrategySpec.model_validate(whole)
     if any(conditions.values()):
-        risk_names = Risk.model_fields
-        return StrategySpec(
-            name="own",
-            params={
-                key: value for key, value in values.items() if key not in risk_names and value is not None
-            },
-            risk={key: value for key, value in values.items() if key in risk_names},
-            **conditions,
-        )
+        groups: dict[str, dict[str, float | None]] = {"params": {}, "risk": {}, "sizing": {}}
+        for key, value in values.items():
+            if key in Risk.model_fields or key in Sizing.model_fields:
+                groups["risk" if key in Risk.model_fields else "sizing"][key] = value
+            elif value is not None:
+                groups["params"][key] = value
+        return StrategySpec(name="own", **groups, **conditions)
     return StrategySpec.preset(name, **values)
 
 
 def registered_prices(
-    data: str, symbol: str | None, timeframe: str | None, folder: Path, *, whole: bool
-) -> tuple[pd.DataFrame, Dataset]:
+    data: str, symbol: str | None, timeframe: str | None, gaps: GapPolicy, folder: Path, *, reader: str | None
+) -> tuple[pd.DataFrame, Dataset, PriceSource]:
     """Prices read, checked and registered: their development part, or every row where the holdout is opened.
 
     Args:
         data: a file, or `sample:NAME`.
         symbol: taken from the data if None.
-        timeframe: measured if None.
+        timeframe: of a bar, refused where the prices contradict it.
+        gaps: what to do where bars are missing.
         folder: the data folder.
-        whole: open the holdout too; the opening is logged.
+        reader: opens the holdout too; the opening is logged under this name. None: development rows only.
 
     Raises:
         MarketError, BacktestError: the data cannot be used.
     """
-    frame, source = read_prices(data, folder)
-    dataset = register(
-        frame, symbol=symbol or source.symbol, timeframe=timeframe or source.timeframe, home=folder
+    frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe)
+    dataset = register(frame, symbol=symbol or source.symbol, timeframe=source.timeframe, home=folder)
+    if reader is None:
+        return load_development(dataset, folder), dataset, source
+    return open_holdout(dataset, folder, reader=reader)[0], dataset, source
+
+
+def gap_note(source: PriceSource, words: Words) -> str | None:
+    """What to tell of gaps: nothing of holidays, which sessions always have, unless they were filled."""
+    if not source.gaps or (source.sessions and source.policy == "accept"):
+        return None
+    return words(
+        f"command.gaps_{source.policy}ed",
+        count=words.number(source.gaps, 0),
+        missing=words.number(source.missing_bars, 0),
     )
-    return (open_holdout(dataset, folder)[0] if whole else load_development(dataset, folder)), dataset
 
 
 def write_json(text: str, path: str | None) -> None:

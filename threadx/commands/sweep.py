@@ -12,7 +12,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from backtest import Costs, RequestError, SweepFile, sweep_to_parquet
+from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
+from backtest.batch import SIDE_AXIS
 from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
@@ -30,7 +31,7 @@ SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_tra
 
 
 def grid_values(text: str) -> tuple[str, Any]:
-    """`fast_period=3:31` or `slow_period=20:201:5` (the end excluded, as in Python), or `adx=20,25,none`.
+    """`fast_period=3:31`, `slow_period=20:201:5` (end excluded, as in Python), `adx=20,25,none`, `side=long`.
 
     Raises:
         ThreadxError: `bad_grid`.
@@ -40,6 +41,8 @@ def grid_values(text: str) -> tuple[str, Any]:
     try:
         if not equals or not name.strip():
             raise ValueError(text)
+        if name.strip().lower() == SIDE_AXIS:
+            return SIDE_AXIS, [one.strip().lower() for one in words.split(",")]
         if ":" not in words:
             return name.strip(), [
                 None if one.strip().lower() in ("none", "off") else plain(float(one))
@@ -52,11 +55,29 @@ def grid_values(text: str) -> tuple[str, Any]:
         raise ThreadxError("bad_grid", grid=text) from None
     if all(isinstance(one, int) for one in (start, stop, step)):
         return name.strip(), range(int(start), int(stop), int(step))
-    count = max(0, math.ceil((stop - start) / step - 1e-9))
+    many = (stop - start) / step - 1e-9
+    count = max(0, math.ceil(many) if math.isfinite(many) else MOST_CONFIGURATIONS + 1)
     if count > MOST_CONFIGURATIONS:
         raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
     # Ten digits: 0.1 + 2 × 0.1 is to be 0.3 for whoever reads the table.
     return name.strip(), [round(start + step * place, 10) for place in range(count)]
+
+
+def all_values(grids: tuple[str, ...]) -> dict[str, Any]:
+    """Every `--grid`, by name.
+
+    Raises:
+        ThreadxError: `bad_grid`.
+        RequestError: `grid_too_large`.
+        StrategyError: `repeated_name`: which of two grids is meant?
+    """
+    found: dict[str, Any] = {}
+    for text in grids:
+        name, values = grid_values(text)
+        if name.lower() in found:
+            raise StrategyError("repeated_name", name=name)
+        found[name.lower()] = values
+    return found
 
 
 @contextmanager
@@ -107,6 +128,8 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
     )
     dropped = sum(found.dropped_by.values())
     click.echo(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
+    for code, count in sorted(found.dropped_by.items()):
+        click.echo(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
     if found.continued_from:
         click.echo(words("command.sweep_continued", count=words.number(found.continued_from)))
     click.echo(words("command.written", folder=str(found.path)))
@@ -159,11 +182,10 @@ def command(words: Words) -> click.Command:
         data: str,
         symbol: str | None,
         timeframe: str | None,
+        gaps: GapPolicy,
         strategy: str,
         pairs: tuple[str, ...],
         strategy_file: str | None,
-        fee_bps: float | None,
-        slippage_bps: float | None,
         fill: str | None,
         grids: tuple[str, ...],
         out: str | None,
@@ -176,20 +198,19 @@ def command(words: Words) -> click.Command:
         home: str | None,
         language: str,
         debug: bool,
-        **conditions: str | None,
+        **given: Any,
     ) -> None:
-        context = make_context(
-            home=home, language=language, fee_bps=fee_bps, slippage_bps=slippage_bps, fill=fill
-        )
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
-        grid = dict(grid_values(text) for text in grids)
-        swept = {name.lower(): list(values) for name, values in grid.items()}
+        context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
+        spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
+        grid = all_values(grids)
         if picture_path is not None:  # what cannot be drawn is said before the work, not after
             picture_suffix(picture_path)
             asked = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
-            axes = axes_to_draw(swept, asked)
+            axes = axes_to_draw(grid, asked)
         folder = writable(context.home_path)
-        prices, dataset = options.registered_prices(data, symbol, timeframe, folder, whole=whole)
+        prices, dataset, source = options.registered_prices(
+            data, symbol, timeframe, gaps, folder, reader=f"sweep {spec.hash}" if whole else None
+        )
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)
         try:
@@ -199,7 +220,7 @@ def command(words: Words) -> click.Command:
                     spec,
                     grid,
                     path,
-                    Costs(fee_bps=context.fee_bps, slippage_bps=context.slippage_bps),
+                    context.costs,
                     context.fill,
                     rank_by=rank_by,
                     top=top,
@@ -213,22 +234,21 @@ def command(words: Words) -> click.Command:
         part = words("command.part.all" if whole else "command.part.development")
         title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
         if json_path != "-":
-            _show(words, found, list(swept), title, spec.describe())
+            _show(words, found, list(grid), title, spec.describe())
+            if note := options.gap_note(source, words):
+                click.echo(note)
         if picture_path is not None:
-            cells = sweep_cells(found.path, swept, axes, rank_by)
+            cells = sweep_cells(found.path, grid, axes, rank_by)
             write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
             if json_path != "-":
                 click.echo(words("command.written", folder=picture_path))
         told = {
             "dataset": dataset.model_dump(mode="json"),
+            "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},
             "part": "all" if whole else "development",
             "strategy": spec.model_dump(mode="json"),
-            "settings": {
-                "fee_bps": context.fee_bps,
-                "slippage_bps": context.slippage_bps,
-                "fill": context.fill,
-            },
-            "grid": swept,
+            "settings": {**context.costs.model_dump(), "fill": context.fill},
+            "grid": {name: list(values) for name, values in grid.items()},
             "rows": found.rows,
             "dropped_by": found.dropped_by,
             "rank_by": rank_by,

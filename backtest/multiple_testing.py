@@ -1,0 +1,197 @@
+"""The best of many, tested as such: haircuts of p-values, White's reality check, Hansen's SPA."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from arch.bootstrap import SPA, optimal_block_length
+from scipy.special import stdtr, stdtrit
+
+from backtest.errors import RequestError
+from backtest.sharpe import finite
+
+HaircutMethod = Literal["bonferroni", "holm", "bhy"]
+HAIRCUT_METHODS: tuple[HaircutMethod, ...] = get_args(HaircutMethod)
+
+MOST_ROWS = 512
+"""Longer tables are summed to so many stretches of time before they are resampled."""
+
+
+def adjusted_p_values(p_values: Sequence[float], method: HaircutMethod) -> npt.NDArray[np.float64]:
+    """P-values as they stand after so many tests, in the order given.
+
+    With p sorted upwards and M tests: `bonferroni` min(M·p, 1); `holm` max over j ≤ i of (M − j + 1)·p_j, cut
+    at 1 (both hold the chance of a single false discovery); `bhy` min over j ≥ i of M·c(M)/j·p_j with
+    c(M) = Σ 1/k, cut at 1 (holds the share of false discoveries, whatever the dependence).
+    Harvey & Liu 2015, Backtesting, Journal of Portfolio Management 42(1); Benjamini & Yekutieli 2001.
+
+    Raises:
+        RequestError: `too_few_trials` without any; `not_a_statistic` outside 0 to 1; `unknown_method`.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    count = values.size
+    if count == 0:
+        raise RequestError("too_few_trials", found=0)
+    if not ((values >= 0.0) & (values <= 1.0)).all():
+        raise RequestError("not_a_statistic", name="p_values", value=str(values.tolist())[:80])
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    places = np.arange(1, count + 1)
+    if method == "bonferroni":
+        adjusted = ranked * count
+    elif method == "holm":
+        adjusted = np.maximum.accumulate(ranked * (count - places + 1))
+    elif method == "bhy":
+        harmonic = float((1.0 / places).sum())
+        adjusted = np.minimum.accumulate((ranked * count * harmonic / places)[::-1])[::-1]
+    else:
+        raise RequestError("unknown_method", name=str(method), known=", ".join(HAIRCUT_METHODS))
+    found = np.empty(count)
+    found[order] = np.minimum(adjusted, 1.0)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Haircut:
+    """A Sharpe ratio after as many tests as were made.
+
+    Attributes:
+        method: of the adjustment.
+        p_value: two-sided, of the one ratio.
+        adjusted_p_value: among all of them.
+        sharpe: the ratio that would have this p-value in a single test, per observation.
+        haircut: share taken off, 0 to 1.
+    """
+
+    method: HaircutMethod
+    p_value: float
+    adjusted_p_value: float
+    sharpe: float
+    haircut: float
+
+
+def haircut_sharpe_ratio(
+    sharpe: float, n_observations: int, trial_sharpes: Sequence[float], method: HaircutMethod = "holm"
+) -> Haircut:
+    """Take off a Sharpe ratio what the number of tests behind it costs.
+
+    Harvey & Liu 2015: t = SR·√n against Student's t with n − 1 degrees of freedom, two-sided. Their simulated
+    tests of the profession are replaced by the tests that were really made.
+
+    Args:
+        sharpe: of the chosen trial, per observation, positive.
+        n_observations: returns behind each ratio, at least 3.
+        trial_sharpes: of every trial, the chosen one's included, per observation.
+        method: of the adjustment.
+
+    Raises:
+        RequestError: `not_a_statistic`, `too_few_observations`, `too_few_trials`, `unknown_method`.
+    """
+    finite(sharpe=sharpe)
+    if sharpe <= 0.0:
+        raise RequestError("not_a_statistic", name="sharpe", value=f"{sharpe:g}")
+    if n_observations < 3:
+        raise RequestError("too_few_observations", needed=3, found=n_observations)
+    ratios = np.asarray(trial_sharpes, dtype=np.float64)
+    if not np.isfinite(ratios).all():
+        raise RequestError("not_a_statistic", name="trial_sharpes", value="nan")
+    if not np.isclose(ratios, sharpe, rtol=1e-9, atol=0.0).any():
+        raise RequestError("too_few_trials", found=ratios.size)
+    own = int(np.abs(ratios - sharpe).argmin())
+    freedom = n_observations - 1
+    p_values = 2.0 * stdtr(freedom, -np.abs(ratios) * math.sqrt(n_observations))
+    adjusted = float(adjusted_p_values(p_values.tolist(), method)[own])
+    left = max(0.0, -float(stdtrit(freedom, adjusted / 2.0))) / math.sqrt(n_observations)
+    left = min(left, sharpe)
+    return Haircut(
+        method=method,
+        p_value=float(p_values[own]),
+        adjusted_p_value=adjusted,
+        sharpe=left,
+        haircut=1.0 - left / sharpe,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSnooping:
+    """Whether the best of many trials beats the benchmark beyond what the search explains.
+
+    Attributes:
+        reality_check: p-value of White (2000): no studentisation, no trial recentred.
+        spa_lower: p-value of Hansen (2005), every trial worse than the benchmark recentred away.
+        spa_consistent: the one he recommends.
+        spa_upper: no trial recentred; with `spa_lower` it bounds what the choice of recentring can do.
+        block_length: mean length of the blocks, in rows as resampled.
+        rows: rows as resampled.
+    """
+
+    reality_check: float
+    spa_lower: float
+    spa_consistent: float
+    spa_upper: float
+    block_length: int
+    rows: int
+
+
+def data_snooping(
+    returns: npt.ArrayLike,
+    generator: np.random.Generator,
+    *,
+    benchmark: npt.ArrayLike | None = None,
+    replications: int = 1_000,
+) -> DataSnooping:
+    """White's reality check and Hansen's test of superior predictive ability, by the stationary bootstrap.
+
+    White 2000, A Reality Check for Data Snooping, Econometrica 68(5); Hansen 2005, A Test for Superior
+    Predictive Ability, Journal of Business & Economic Statistics 23(4); computed by `arch`.
+
+    Args:
+        returns: T×N, a column a trial. Trials equal to the benchmark throughout are left out.
+        generator: source of randomness.
+        benchmark: T returns to beat; 0 by default.
+        replications: of the bootstrap.
+
+    Raises:
+        RequestError: `too_few_trials` where none is left, `too_few_observations` below 20 rows,
+            `not_a_statistic`.
+    """
+    table = np.asarray(returns, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] < 1:
+        raise RequestError("too_few_trials", found=table.shape[1] if table.ndim == 2 else table.ndim)
+    if len(table) < 20:
+        raise RequestError("too_few_observations", needed=20, found=len(table))
+    against = np.zeros(len(table)) if benchmark is None else np.asarray(benchmark, dtype=np.float64)
+    if against.shape != (len(table),):
+        raise RequestError("too_few_observations", needed=len(table), found=against.size)
+    gains = table - against[:, None]
+    if not np.isfinite(gains).all():
+        raise RequestError("not_a_statistic", name="returns", value="nan")
+    gains = gains[:, gains.std(axis=0) > 1e-12 * np.abs(gains).max(axis=0, initial=0.0)]
+    if gains.shape[1] == 0:
+        raise RequestError("too_few_trials", found=0)
+    if len(gains) > MOST_ROWS:
+        edges = np.linspace(0, len(gains), MOST_ROWS + 1).round().astype(np.int64)
+        gains = np.add.reduceat(gains, edges[:-1], axis=0)
+    found = optimal_block_length(gains)["stationary"]
+    length = max(1, round(float(found.fillna(1.0).median())))
+    zero = np.zeros(len(gains))
+    # The same resamples for both tests.
+    seed = int(generator.integers(2**63))
+    tests = []
+    for studentised in (False, True):
+        test = SPA(zero, -gains, block_size=length, reps=replications, studentize=studentised, seed=seed)
+        test.compute()
+        tests.append(test.pvalues)
+    return DataSnooping(
+        reality_check=float(tests[0]["upper"]),
+        spa_lower=float(tests[1]["lower"]),
+        spa_consistent=float(tests[1]["consistent"]),
+        spa_upper=float(tests[1]["upper"]),
+        block_length=length,
+        rows=len(gains),
+    )

@@ -1,0 +1,175 @@
+"""What the optimisation graph itself costs, without models and without backtests.
+
+    python -m benchmarks.cycle_overhead [--iterations 50]
+
+Promise: at most 40 ms an iteration with SQLite checkpoints, and less than 200 kB of state in a checkpoint
+after 50 iterations. Every role answers at once, in the longest words its schema allows, and every debate goes
+through both its rounds; every backtest is a table look-up. What remains is the graph, its checkpoints on
+disk, prompts and checks, and the run's record. Exit code 0 when both promises are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from backtest import StrategySpec
+from nodes.optimization import debate_rules, preparing, rules, trial
+from nodes.optimization.changes import ParamAdjustment
+from nodes.optimization.schemas import Analysis, Hypothesis, Proposal, Proposals, Verdict, Verdicts
+from nodes.optimization.turns import Claim, Turn
+from reports.versions import versions
+from tests.prices import made_up_prices
+from threadx.runner import make_context, make_input, start_run
+
+MOST_MILLISECONDS = 40.0
+MOST_BYTES = 200_000
+LONG = "A sentence of the longest kind that the schema of this answer allows anybody to say. " * 5
+
+
+def analyst(evidence: Mapping[str, Any]) -> Analysis:
+    """The longest reading."""
+    words, cited = LONG[:400], evidence["ids"][:6]
+    hypotheses = [Hypothesis(statement=words, test=words, evidence=cited)] * 4
+    return Analysis(
+        quality_score=5,
+        strengths=[words] * 5,
+        weaknesses=[words] * 5,
+        hypotheses=hypotheses,
+        anomalies=[words] * 4,
+    )
+
+
+def strategist(values: Iterator[int]) -> Any:
+    """Three proposals that nobody has made, in the longest words."""
+
+    def propose(evidence: Mapping[str, Any]) -> Proposals:
+        changes = [
+            ParamAdjustment(kind="param_adjustment", parameter="slow_period", value=float(next(values)))
+            for _ in range(3)
+        ]
+        return Proposals(
+            proposals=[
+                Proposal(hypothesis=1, change=change, reason=LONG[:400], expected_effect=LONG[:400])
+                for change in changes
+            ]
+        )
+
+    return propose
+
+
+def validator(evidence: Mapping[str, Any]) -> Verdicts:
+    """Everything is validated, at length."""
+    verdicts = [
+        Verdict(proposal=p["number"], decision="validated", priority=p["number"], reason=LONG[:400])
+        for p in evidence["proposals"]
+    ]
+    return Verdicts(verdicts=verdicts, concerns=[LONG[:400]] * 4, confidence=5)
+
+
+def speak(evidence: Mapping[str, Any]) -> Turn:
+    """Nobody agrees, so every round is spoken."""
+    claim = Claim(statement=LONG[:300], evidence=evidence["ids"][:4])
+    stance = "stop" if evidence["voice"] == "validator" else "continue"
+    return Turn(claims=[claim] * 3, stance=stance, confidence=0.5)
+
+
+@contextmanager
+def instant(prices: Path, home: Path) -> Iterator[None]:
+    """Roles and backtests that take no time; the first backtest and evidence are real, and then kept."""
+    real_try, real_dossier = trial._tried, preparing.build_dossier
+    kept: dict[str, Any] = {}
+
+    def tried(spec: str, *rest: Any) -> Any:
+        found = kept.setdefault("tried", None) or kept.update(tried=real_try(spec, *rest)) or kept["tried"]
+        own = StrategySpec.model_validate_json(spec)
+        return trial.replace(found, spec=own, figures={**found.figures, "hash": own.hash})
+
+    def dossier(*arguments: Any) -> Any:
+        return kept.get("dossier") or kept.update(dossier=real_dossier(*arguments)) or kept["dossier"]
+
+    with ExitStack() as stack:
+        for target, name, new in (
+            (rules, "analyst", analyst),
+            (rules, "strategist", strategist(itertools.count(21))),
+            (rules, "validator", validator),
+            (debate_rules, "speak", speak),
+            (trial, "_tried", tried),
+            (preparing, "build_dossier", dossier),
+        ):
+            stack.enter_context(patch.object(target, name, new))
+        yield
+
+
+def measure(iterations: int) -> tuple[list[float], int, int]:
+    """(milliseconds of each iteration, bytes of the largest checkpoint, bytes of the database at the end)."""
+    sizes: list[int] = []
+    ends: list[float] = []
+    put = SqliteSaver.put
+
+    def weighed(saver: SqliteSaver, config: Any, checkpoint: Any, *rest: Any) -> Any:
+        sizes.append(len(saver.serde.dumps_typed(checkpoint)[1]))
+        return put(saver, config, checkpoint, *rest)
+
+    def watch(event: dict[str, Any]) -> None:
+        if event["node"] == "converge":
+            ends.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        prices = home / "MADE_1h.parquet"
+        made_up_prices(1500, cycle=0.05).to_parquet(prices)
+        team = {"analyst": "rules", "strategist": "rules", "validator": "rules", "language": "en"}
+        for run, patched in (("warm", None), ("timed", None), ("weighed", weighed)):
+            ends.clear()
+            with ExitStack() as stack:
+                stack.enter_context(instant(prices, home))
+                if patched:
+                    stack.enter_context(patch.object(SqliteSaver, "put", patched))
+                rounds = 3 if run == "warm" else iterations
+                context = make_context(
+                    home=folder, max_iterations=rounds, patience=50, convergence_threshold=0.0, **team
+                )
+                start_run(make_input(data=str(prices), run=run), context, watch)
+            if run == "timed":
+                times = [1000 * gap for gap in np.diff(ends)]
+                database = sum(path.stat().st_size for path in home.glob("checkpoints.sqlite*"))
+    return times, max(sizes), database
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--iterations", type=int, default=50)
+    iterations = parser.parse_args().iterations
+    times, largest, database = measure(iterations)
+    median, slowest, last = statistics.median(times), max(times), statistics.median(times[-5:])
+    about = versions()
+    print(f"{platform.machine()}, Python {about['python']}, langgraph {about['langgraph']}")
+    print(
+        f"{iterations} iterations: median {median:.1f} ms, slowest {slowest:.1f} ms, last five {last:.1f} ms"
+    )
+    print(f"promised: {MOST_MILLISECONDS:.0f} ms")
+    print(f"largest checkpoint: {largest / 1000:.1f} kB, promised {MOST_BYTES / 1000:.0f}")
+    print(f"checkpoint database: {database / 1e6:.1f} MB")
+    return 0 if median <= MOST_MILLISECONDS and largest < MOST_BYTES else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Writes the reference tables of `docs/language.md` from the code: `make docs`.
+
+What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced; the rest of the page is written by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backtest import PRESETS, BacktestError, Costs, Risk, Sizing, StrategySpec, canonical_expression
+from backtest.functions import FUNCTIONS, LONGEST_PERIOD, SERIES, usage
+from backtest.language import DEEPEST_NESTING, LONGEST_EXPRESSION
+from backtest.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
+from backtest.sweep import MOST_CONFIGURATIONS
+from backtest.types import COST_BOUNDS, Bounds
+from prompts import text
+
+HERE = Path(__file__).parent
+PAGE = HERE / "language.md"
+FACTS: dict[str, Any] = tomllib.loads((HERE / "language.toml").read_text(encoding="utf-8"))
+
+STATIC = (
+    *("unknown_name", "wrong_arguments", "expression_syntax", "expression_type", "expression_too_long"),
+    *("negative_lag", "bad_period", "parameter_order", "constant_division_by_zero", "unknown_timeframe"),
+    *("nested_timeframe", "timeframe_not_higher", "never_true", "not_enough_bars", "not_enough_higher_bars"),
+    "missing_volume",
+)
+
+
+def described() -> dict[str, dict[str, str]]:
+    """What `language.toml` says of each function."""
+    return {name: facts for group in FACTS["group"] for name, facts in group["functions"].items()}
+
+
+def cell(words: str) -> str:
+    """Text that may stand in a table."""
+    return words.replace("|", "\\|").replace("\n", " ")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell(one) for one in row)} |" for row in lines)
+
+
+def series() -> str:
+    """The series of a bar."""
+    return table(("series", "what it is"), ([f"`{name}`", FACTS["series"][name]] for name in SERIES))
+
+
+def functions() -> str:
+    """Every function, group by group."""
+    parts = []
+    for group in FACTS["group"]:
+        rows = []
+        for name, facts in group["functions"].items():
+            function = FUNCTIONS[name]
+            reads = f"; reads {', '.join(function.inputs)}" if function.inputs else ""
+            lowest = [f"{one.name} ≥ {one.low}" for one in function.arguments if one.kind == "period"]
+            rows.append(
+                (
+                    f"`{usage(name)}`",
+                    facts["formula"] + reads,
+                    f"{facts['warm_up']}{' (' + ', '.join(lowest) + ')' if lowest else ''}",
+                    facts.get("nan", ""),
+                    facts["source"],
+                )
+            )
+        note = f"{group['note']}\n\n" if "note" in group else ""
+        head = ("call", "value", "warm-up, bars", "special cases", "source")
+        parts.append(f"### {group['title']}\n\n{note}{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def _range(bounds: Bounds) -> tuple[str, str]:
+    return f"{bounds.low:g} to {bounds.high:g}", f"{bounds.step:g}"
+
+
+def presets() -> str:
+    """Conditions, parameters and bounds of every preset."""
+    parts = []
+    for name, preset in PRESETS.items():
+        lines = [f"### `{name}`", "", f"{preset.source[0].upper()}{preset.source[1:]}.", ""]
+        for place in ("entry_long", "exit_long", "entry_short", "exit_short"):
+            if condition := getattr(preset, place):
+                lines.append(f"- {place}: `{condition}`")
+        if preset.risk:
+            lines.append(f"- risk: {', '.join(f'`{key}={value:g}`' for key, value in preset.risk.items())}")
+        lines += [f"- `{smaller}` must be below `{larger}`" for smaller, larger in preset.ordered]
+        if preset.bounds:
+            rows = [(f"`{key}`", f"{one.default:g}", *_range(one)) for key, one in preset.bounds.items()]
+            lines += ["", table(("parameter", "default", "bounds", "step"), rows)]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def attributes(kind: type) -> dict[str, str]:
+    """What a class's docstring says of each attribute."""
+    words = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
+    found: dict[str, str] = {}
+    for line in words.splitlines():
+        if match := re.match(r"    (\w+): (.*)", line):
+            found[match[1]] = match[2]
+            last = match[1]
+        elif line.strip():
+            found[last] += f" {line.strip()}"
+    return found
+
+
+def settings() -> str:
+    """Risk, sizing and costs."""
+    kinds = (("Risk", Risk, Risk.bounds), ("Sizing", Sizing, Sizing.bounds), ("Costs", Costs, COST_BOUNDS))
+    parts = []
+    for title, kind, known in kinds:
+        rows = []
+        for name, words in attributes(kind).items():
+            bounds = known.get(name)
+            default = kind.model_fields[name].default
+            shown = "off" if default is None else "no" if default is False else f"{default:g}"
+            rows.append(
+                (f"`{name}`", words.rstrip("."), shown, *(_range(bounds) if bounds else ("yes, no", "")))
+            )
+        parts.append(f"### {title}\n\n{table(('setting', 'meaning', 'default', 'bounds', 'step'), rows)}")
+    return "\n\n".join(parts)
+
+
+def informal() -> str:
+    """Examples of what is understood and what it becomes; of what is refused, and the refusal."""
+    rows = [(f"`{one}`", f"`{canonical_expression(one)}`") for one in FACTS["informal"]["examples"]]
+    refused = []
+    for one in FACTS["informal"]["refused"]:
+        try:
+            StrategySpec(name="x", entry_long=one)
+        except BacktestError as error:
+            refused.append((f"`{one}`", text(f"backtest.error.{error.code}", "en", **error.fields)))
+    both = table(("written", "understood as"), rows), table(("written", "refused with"), refused)
+    return "\n\n".join(both)
+
+
+def words() -> str:
+    """Every word and phrase with another name."""
+    meant: dict[str, list[str]] = {}
+    for phrase, token in SPOKEN.items():
+        meant.setdefault(token.words, []).append(" ".join(phrase))
+    rows = [(f"`{name}`", ", ".join(sorted(said))) for name, said in sorted(meant.items())]
+    named: dict[str, list[str]] = {}
+    for said, names in KEYWORDS_ELSEWHERE.items():
+        named.setdefault(" or ".join(f"`{name}`" for name in names), []).append(said)
+    arguments = [(name, ", ".join(sorted(said))) for name, said in sorted(named.items())]
+    frames = ", ".join(f"`{frame}`" for frame in TIMEFRAMES)
+    return "\n\n".join(
+        (
+            table(("name", "also written"), rows),
+            f"Arguments: {'; '.join(f'{name} as {said}' for name, said in arguments)}.",
+            f"Timeframes that may stand in front of a value: {frames}.",
+        )
+    )
+
+
+def errors() -> str:
+    """What is checked before a bar is computed, in the words of the refusal."""
+    rows = []
+    for code in STATIC:
+        line = text_of(code)
+        rows.append((f"`{code}`", line))
+    return table(("code", "refusal"), rows)
+
+
+def text_of(code: str) -> str:
+    """A refusal with its fields shown by name."""
+
+    class Named(dict[str, str]):
+        def __missing__(self, name: str) -> str:
+            return f"‹{name}›"
+
+    path = HERE.parent / "prompts" / "texts" / "backtest.en.toml"
+    template: str = tomllib.loads(path.read_text(encoding="utf-8"))["error"][code]
+    return template.format_map(Named())
+
+
+def limits() -> str:
+    """What is too much."""
+    rows = (
+        ("characters of a condition", f"{LONGEST_EXPRESSION:,}"),
+        ("parentheses inside each other", f"{DEEPEST_NESTING}"),
+        ("bars of a period or lag", f"{LONGEST_PERIOD:,}"),
+        ("configurations of a sweep", f"{MOST_CONFIGURATIONS:,}"),
+    )
+    return table(("limit", "at most"), rows)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "series": series,
+    "functions": functions,
+    "presets": presets,
+    "settings": settings,
+    "informal": informal,
+    "words": words,
+    "errors": errors,
+    "limits": limits,
+}
+
+
+def _between(words: str, marks: re.Match[str]) -> str:
+    return f"{marks[1]}\n{words}\n\n{marks[2]}"
+
+
+def built(page: str) -> str:
+    """The page with every block as the code has it now.
+
+    Raises:
+        ValueError: a block's place is not in the page, or twice.
+    """
+    for name, block in BLOCKS.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if len(place.findall(page)) != 1:
+            raise ValueError(f"{PAGE.name} has no place, or several, for {name}")
+        page = place.sub(partial(_between, block()), page)
+    return page
+
+
+def main() -> int:
+    """Rewrite the page; with `--check` only tell whether it is up to date."""
+    page = PAGE.read_text(encoding="utf-8")
+    now = built(page)
+    if "--check" in sys.argv[1:]:
+        return int(now != page)
+    PAGE.write_text(now, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,343 @@
+"""The trial ledger: every configuration that was evaluated to choose among, on whatever prices it was.
+
+`<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, and append-only: triggers refuse
+every change and deletion. A trial is (dataset family, strategy hash), once however often it is run; who
+looked at it is written beside it; very large sweeps are one row with a count. Readers take a `Snapshot`
+first, so that what others write meanwhile changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from backtest.trials import Trial
+from market.errors import MarketError
+
+Origin = Literal["run", "search", "sweep", "backtest"]
+
+MOST_ROWS_A_SEARCH = 2_000
+"""Searches of more configurations than this are counted in one row."""
+MOST_COLUMNS = 512
+"""Trials whose blocks are compared with each other at most; the newest count."""
+
+_WAIT_SECONDS = 60.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS trials (
+    id INTEGER PRIMARY KEY,
+    family TEXT NOT NULL,
+    spec_hash TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    source TEXT NOT NULL,
+    time TEXT NOT NULL,
+    development_hash TEXT NOT NULL,
+    n_observations INTEGER NOT NULL,
+    sharpe REAL NOT NULL,
+    excess_sharpe REAL NOT NULL,
+    skew REAL NOT NULL,
+    kurtosis REAL NOT NULL,
+    blocks BLOB,
+    UNIQUE (family, spec_hash)
+);
+CREATE TABLE IF NOT EXISTS looks (
+    family TEXT NOT NULL,
+    spec_hash TEXT NOT NULL,
+    source TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    PRIMARY KEY (family, spec_hash, source)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS searches (
+    id INTEGER PRIMARY KEY,
+    family TEXT NOT NULL,
+    search_hash TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    source TEXT NOT NULL,
+    time TEXT NOT NULL,
+    configurations INTEGER NOT NULL,
+    sharpe_mean REAL NOT NULL,
+    sharpe_variance REAL NOT NULL,
+    UNIQUE (family, search_hash, source)
+);
+CREATE TRIGGER IF NOT EXISTS trials_stay BEFORE UPDATE ON trials
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS trials_remain BEFORE DELETE ON trials
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS looks_stay BEFORE UPDATE ON looks
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS looks_remain BEFORE DELETE ON looks
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS searches_stay BEFORE UPDATE ON searches
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS searches_remain BEFORE DELETE ON searches
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """The ledger as it stood at a moment: plain numbers, an input of a run.
+
+    Attributes:
+        family: of the dataset.
+        last_trial: highest row id of the trials that count.
+        last_search: highest row id of the large searches that count.
+        trials: configurations counted for the family up to there, large searches included.
+    """
+
+    family: str
+    last_trial: int
+    last_search: int
+    trials: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON; `Snapshot(**snapshot.to_dict())` is the way back."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the ledger knows about a family.
+
+    Attributes:
+        trials: configurations that were looked at, each once.
+        by_origin: how many of them came from where.
+        sharpe_variance: variance (n − 1) of the excess Sharpe ratios of all of them, per bar.
+        sharpes: excess Sharpe ratios, per bar, of those with a row of their own: others' in the order in
+            which they were written, then one's own in the order of their hashes.
+        hashes: strategies of the columns of `blocks`.
+        blocks: sums of excess returns over blocks of time, blocks × trials: those evaluated on the same
+            development rows, the last `MOST_COLUMNS` of them in the order of `sharpes`.
+    """
+
+    trials: int
+    by_origin: dict[str, int]
+    sharpe_variance: float
+    sharpes: NDArray[np.float64]
+    hashes: tuple[str, ...]
+    blocks: NDArray[np.float64]
+
+
+class Ledger:
+    """The ledger of a data folder. Every call opens and closes its own connection: threads may share it.
+
+    Args:
+        home: the data folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "ledger.sqlite"
+
+    def count(
+        self, family: str, trials: Iterable[Trial], *, development_hash: str, origin: Origin, source: str
+    ) -> int:
+        """Write down trials; those already there stay as they are.
+
+        Args:
+            family: of the dataset.
+            trials: what was looked at.
+            development_hash: the rows it was evaluated on.
+            origin: which kind of work looked.
+            source: which run, search or sweep.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        rows = [
+            (
+                family,
+                one.spec_hash,
+                origin,
+                source,
+                now,
+                development_hash,
+                one.n_observations,
+                one.sharpe,
+                one.excess_sharpe,
+                one.skew,
+                one.kurtosis,
+                None if one.blocks is None else zlib.compress(one.blocks.astype("<f4").tobytes(), 6),
+            )
+            for one in trials
+        ]
+        with self._open() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO looks (family, spec_hash, source, origin) VALUES (?, ?, ?, ?)",
+                [(family, row[1], source, origin) for row in rows],
+            )
+            before = connection.total_changes
+            connection.executemany(
+                "INSERT OR IGNORE INTO trials (family, spec_hash, origin, source, time, development_hash,"
+                " n_observations, sharpe, excess_sharpe, skew, kurtosis, blocks)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            return connection.total_changes - before
+
+    def count_search(
+        self,
+        family: str,
+        *,
+        about: Mapping[str, Any],
+        configurations: int,
+        sharpe_mean: float,
+        sharpe_variance: float,
+        origin: Origin,
+        source: str,
+    ) -> bool:
+        """Write down a search too large for a row a configuration; the same one again is not counted.
+
+        Two large searches that overlap are both counted in full: the doubt raises the bar.
+
+        Args:
+            family: of the dataset.
+            about: what makes two searches the same one, plain JSON.
+            configurations: how many were evaluated.
+            sharpe_mean: mean of their Sharpe ratios, per bar.
+            sharpe_variance: variance of them.
+            origin: which kind of work looked.
+            source: which run, search or sweep.
+
+        Returns:
+            Whether it was new.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        words = json.dumps(about, sort_keys=True, separators=(",", ":"))
+        name = hashlib.sha256(words.encode()).hexdigest()[:16]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._open() as connection:
+            found = connection.execute(
+                "INSERT OR IGNORE INTO searches (family, search_hash, origin, source, time, configurations,"
+                " sharpe_mean, sharpe_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (family, name, origin, source, now, configurations, sharpe_mean, sharpe_variance),
+            )
+            return found.rowcount == 1
+
+    def snapshot(self, family: str) -> Snapshot:
+        """The family's count as it stands.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            trials, last_trial = connection.execute(
+                "SELECT COUNT(*), COALESCE(MAX(id), 0) FROM trials WHERE family = ?", (family,)
+            ).fetchone()
+            searched = connection.execute(
+                "SELECT COALESCE(SUM(configurations), 0) FROM"
+                " (SELECT configurations FROM searches WHERE family = ? GROUP BY search_hash)",
+                (family,),
+            ).fetchone()[0]
+            last_search = connection.execute(
+                "SELECT COALESCE(MAX(id), 0) FROM searches WHERE family = ?", (family,)
+            ).fetchone()[0]
+        return Snapshot(
+            family=family, last_trial=last_trial, last_search=last_search, trials=trials + searched
+        )
+
+    def evidence(self, snapshot: Snapshot, *, development_hash: str, source: str) -> Evidence:
+        """Everything counted up to a snapshot, and what one source counted since.
+
+        Args:
+            snapshot: what a run began with.
+            development_hash: rows whose blocks can be compared.
+            source: the run itself: what it looked at counts, whoever wrote it down first.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin), excess_sharpe,"
+                " development_hash, blocks, looks.source IS NOT NULL"
+                " FROM trials LEFT JOIN looks ON looks.family = trials.family"
+                " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
+                " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
+                (source, snapshot.family, snapshot.last_trial),
+            ).fetchall()
+            searches = connection.execute(
+                "SELECT origin, configurations, sharpe_mean, sharpe_variance FROM searches"
+                " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
+                (snapshot.family, snapshot.last_search, source),
+            ).fetchall()
+        # Parallel branches write in any order: one's own trials count in the order of their hashes.
+        rows.sort(key=lambda row: row[0] if row[5] else "")
+        by_origin: dict[str, int] = {}
+        for _, origin, *_ in rows:
+            by_origin[origin] = by_origin.get(origin, 0) + 1
+        for origin, count, *_ in searches:
+            by_origin[origin] = by_origin.get(origin, 0) + count
+        sharpes = np.array([row[2] for row in rows], dtype=np.float64)
+        columns = [(row[0], row[4]) for row in rows if row[3] == development_hash and row[4] is not None]
+        columns = columns[-MOST_COLUMNS:]
+        blocks = [np.frombuffer(zlib.decompress(packed), dtype="<f4") for _, packed in columns]
+        return Evidence(
+            trials=len(rows) + sum(search[1] for search in searches),
+            by_origin=dict(sorted(by_origin.items())),
+            sharpe_variance=_pooled_variance(sharpes, searches),
+            sharpes=sharpes,
+            hashes=tuple(name for name, _ in columns),
+            blocks=np.column_stack(blocks).astype(np.float64) if blocks else np.empty((0, 0)),
+        )
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:
+                if found.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    # Only one process makes the tables and turns on the write-ahead log, which SQLite
+                    # refuses to do while somebody else is writing.
+                    with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+                        found.execute("PRAGMA journal_mode = WAL")
+                        found.executescript(_TABLES)
+                        found.execute("PRAGMA user_version = 1")
+                found.execute("BEGIN IMMEDIATE")
+                try:
+                    yield found
+                except BaseException:
+                    found.execute("ROLLBACK")
+                    raise
+                found.execute("COMMIT")
+        except sqlite3.DatabaseError as reason:
+            raise MarketError("unusable_ledger", path=str(self.path), reason=str(reason)) from reason
+
+
+def _pooled_variance(sharpes: NDArray[np.float64], searches: list[tuple[str, int, float, float]]) -> float:
+    """Variance (n − 1) of single ratios and of searches of which mean and variance are known."""
+    groups = [(count, mean, variance * (count - 1)) for _, count, mean, variance in searches]
+    if len(sharpes):
+        centre = float(sharpes.mean())
+        groups.append((len(sharpes), centre, float(((sharpes - centre) ** 2).sum())))
+    total = sum(count for count, _, _ in groups)
+    if total < 2:
+        return 0.0
+    mean = sum(count * centre for count, centre, _ in groups) / total
+    squares = sum(within + count * (centre - mean) ** 2 for count, centre, within in groups)
+    return squares / (total - 1)

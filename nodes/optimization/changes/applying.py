@@ -1,0 +1,99 @@
+"""What holds for every kind of change: applying it within bounds, its grid, its sentence, its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from backtest import StrategySpec
+from backtest.tree import Call, Comparison, meaning, walk
+from backtest.types import plain
+from nodes.errors import ChangeError
+from nodes.optimization.changes.base import Grid, same_words
+from nodes.optimization.changes.conditions import ReplaceCondition
+from nodes.optimization.changes.filters import AddFilter, RemoveFilter
+from nodes.optimization.changes.parameters import ParamAdjustment
+from nodes.optimization.changes.preset import SwitchPreset
+from nodes.optimization.changes.risk import RiskManagement
+from nodes.optimization.changes.sizing import Sizing
+from prompts import Language, Words
+
+Change = Annotated[
+    ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | Sizing | SwitchPreset,
+    Field(discriminator="kind"),
+]
+CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
+
+MOST_CONDITIONS = 12
+"""Elementary conditions a strategy may have; what is more fits any history."""
+
+_TESTS = frozenset(("crosses_above", "crosses_below", "rising", "falling"))
+_CONDITION_FIELDS = ("condition", "entry", "exit")
+
+
+def complexity(spec: StrategySpec) -> int:
+    """How many different elementary conditions a strategy has: comparisons and crossings anywhere.
+
+    One that serves twice (the exit of one side as the entry of the other) is no further degree of freedom.
+    """
+    return len(
+        {
+            meaning(part)
+            for tree in spec.trees.values()
+            for part in walk(tree)
+            if isinstance(part, Comparison) or (isinstance(part, Call) and part.function in _TESTS)
+        }
+    )
+
+
+def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:
+    """The strategy with one change made; of a range, the value nearest to the present one.
+
+    Raises:
+        BacktestError: unknown parameter, a value out of bounds, a condition that does not parse or can never
+            be true, a side that has no entry.
+        ChangeError: `no_change`, `too_many_conditions`, and what its kind refuses.
+    """
+    changed = change.apply(spec)
+    if changed.hash == spec.hash and not change.grid(spec):
+        raise ChangeError("no_change", kind=change.kind)
+    conditions = complexity(changed)
+    if conditions > max(MOST_CONDITIONS, complexity(spec)):
+        raise ChangeError("too_many_conditions", conditions=conditions, limit=MOST_CONDITIONS)
+    return changed
+
+
+def search_grid(spec: StrategySpec, change: Change) -> Grid:
+    """Values by name that numeric search may choose among; empty where the change fixes everything.
+
+    Raises:
+        BacktestError, ChangeError: as `apply_change`.
+    """
+    return change.grid(spec)
+
+
+def describe_change(change: Change, before: StrategySpec, language: Language) -> str:
+    """One sentence that tells what the change does to the strategy `before` it."""
+    return change.describe(before, Words(language))
+
+
+def change_hash(change: Change) -> str:
+    """Identity of a change: 16 hexadecimal digits, equal for equal meaning whatever the spelling.
+
+    Numbers count by value, conditions by their canonical print, names without case.
+    """
+    words = json.dumps(_canonical(change.model_dump(mode="json")), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def _canonical(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _canonical(part, key) for key, part in value.items()}
+    if isinstance(value, float):
+        return plain(value)
+    if isinstance(value, str):
+        return same_words(value) if name in _CONDITION_FIELDS else value.strip().lower()
+    return value

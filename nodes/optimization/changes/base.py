@@ -1,0 +1,133 @@
+"""What every kind of change shares: strict shapes, a range to search, words for values."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
+from backtest.functions import RESERVED
+from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
+from nodes.errors import ChangeError
+from prompts import Words
+
+Grid = dict[str, tuple[float, ...]]
+"""Values by parameter or risk rule, ascending, of which numeric search picks one each."""
+
+Side = Literal["long", "short"]
+Condition = Annotated[str, Field(min_length=1, max_length=240)]
+
+MOST_VALUES = 12
+WIDE = 4.0
+"""A range whose ends differ by more than this factor is searched in equal ratios, not in equal steps."""
+
+
+class Strict(BaseModel):
+    """A frozen shape that refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SearchRange(Strict):
+    """A range in which the engine searches the value, on a plateau rather than a peak."""
+
+    low: float = Field(description="Lowest value to try, within the listed bounds.")
+    high: float = Field(description="Highest value to try, above low.")
+
+    def values(self, name: str, bounds: Bounds, most: int = MOST_VALUES) -> tuple[float, ...]:
+        """The values to try: at most `most`, on the parameter's own steps, ascending.
+
+        Raises:
+            ChangeError: `empty_range`, where nothing of it lies within the bounds.
+        """
+        low, high = max(self.low, bounds.low), min(self.high, bounds.high)
+        if bounds.integer:
+            low, high = float(math.ceil(low)), float(math.floor(high))
+        found: list[float] = []
+        if low < high:
+            shares = [place / (most - 1) for place in range(1, most - 1)]
+            if low > 0 and high / low > WIDE:
+                wanted = [low * (high / low) ** share for share in shares]
+            else:
+                wanted = [low + (high - low) * share for share in shares]
+            inner = {_snapped(value, low, high, bounds) for value in wanted}
+            found = sorted({plain(low), plain(high), *inner})
+        if len(found) < 2:
+            raise ChangeError(
+                "empty_range",
+                name=name,
+                low=f"{self.low:g}",
+                high=f"{self.high:g}",
+                least=f"{bounds.low:g}",
+                most=f"{bounds.high:g}",
+            )
+        return tuple(found)
+
+
+def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
+    """The nearest value on the parameter's steps that lies within the range."""
+    step = bounds.step if bounds.step < (high - low) / 2 else (1.0 if bounds.integer else (high - low) / 12)
+    steps = round((value - bounds.low) / step)
+    found = min(max(bounds.low + steps * step, low), high)
+    if bounds.integer:
+        found = float(round(found))
+    return plain(float(f"{found:.10g}"))
+
+
+def same_words(condition: str) -> str:
+    """A condition printed canonically, whatever names it uses; what does not parse is only tidied."""
+    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - set(RESERVED)
+    try:
+        return canonical_expression(condition, names)
+    except BacktestError:
+        return " ".join(condition.lower().split())
+
+
+def value_words(value: float | int | SearchRange | None, words: Words) -> str:
+    """A value, a range or nothing, as a reader writes it."""
+    if value is None:
+        return words("optimization.change.none")
+    if isinstance(value, SearchRange):
+        return words("optimization.change.range", low=words.short(value.low), high=words.short(value.high))
+    return words.short(value)
+
+
+def settled(name: str, value: float | int | SearchRange, bounds: Bounds, now: float | None) -> float:
+    """The value to begin with: the one given, or the value of a range nearest to the present one."""
+    if not isinstance(value, SearchRange):
+        return value
+    values = value.values(name, bounds)
+    middle = values[len(values) // 2]
+    return min(values, key=lambda one: (abs(one - (middle if now is None else now)), one))
+
+
+def present(spec: StrategySpec, name: str) -> float | None:
+    """The value of a parameter, a rule of risk or a sizing setting; None where it is off or unknown."""
+    if name in spec.params:
+        return spec.params[name]
+    value: float | None = getattr(spec.risk, name, getattr(spec.sizing, name, None))
+    return value
+
+
+def with_value(spec: StrategySpec, name: str, value: float | None) -> StrategySpec:
+    """The strategy with a parameter, a rule of risk or a sizing setting set; None turns a setting off.
+
+    Raises:
+        StrategyError: no such name, a value out of bounds or out of order.
+    """
+    if name in spec.params:
+        return spec.evolve(params={name: value})
+    if name in RISK_BOUNDS:
+        return spec.evolve(risk={name: value})
+    if name in SIZING_BOUNDS:
+        return spec.evolve(sizing={name: value})
+    raise StrategyError("unknown_parameter", name=name, known=", ".join(spec.params) or "-")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a reader, a dash where there are none."""
+    return ", ".join(names) or "–"

@@ -1,0 +1,68 @@
+"""`replace_condition`: another entry, another exit, or both; in place of the present one or joined to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from backtest import StrategySpec
+from nodes.errors import ChangeError
+from nodes.optimization.changes.base import Condition, Grid, Side, Strict, same_words
+from prompts import Words
+
+Logic = Literal["replace", "and", "or"]
+
+
+class ReplaceCondition(Strict):
+    """Give one side another entry, another exit, or both."""
+
+    kind: Literal["replace_condition"]
+    side: Side = Field(description="Which side. A side without an entry gets one.")
+    entry: Condition | None = Field(
+        default=None, description="New entry condition in the strategy language; null leaves the entry."
+    )
+    exit: Condition | None = Field(
+        default=None, description="New exit condition in the strategy language; null leaves the exit."
+    )
+    logic: Logic = Field(
+        default="replace",
+        description="replace: in place of the present condition; and: both must hold; or: either suffices.",
+    )
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The strategy with the conditions in their place; parameters that nothing uses any more go.
+
+        Raises:
+            BacktestError: a condition is refused, or an exit is left without an entry.
+            ChangeError: `no_condition`, where the change names neither entry nor exit.
+        """
+        given = {f"entry_{self.side}": self.entry, f"exit_{self.side}": self.exit}
+        if not any(given.values()):
+            raise ChangeError("no_condition", side=self.side)
+        changes = {}
+        for place, condition in given.items():
+            if condition is None:
+                continue
+            before = getattr(spec, place)
+            joined = before is not None and self.logic != "replace"
+            changes[place] = f"({before}) {self.logic} ({condition})" if joined else condition
+        return spec.evolve(**changes)
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """Nothing is searched."""
+        return {}
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        parts = []
+        for place, condition in (("entry", self.entry), ("exit", self.exit)):
+            if condition is None:
+                continue
+            logic = self.logic if getattr(before, f"{place}_{self.side}") is not None else "replace"
+            parts.append(words(f"optimization.change.{place}_{logic}", condition=same_words(condition)))
+        return words(
+            "optimization.change.conditions",
+            side=words(f"optimization.side.{self.side}"),
+            parts=words("optimization.change.between").join(parts),
+        )

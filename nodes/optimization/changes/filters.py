@@ -1,0 +1,93 @@
+"""`add_filter` and `remove_filter`: one more condition that an entry needs, or one less."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from backtest import StrategyError, StrategySpec
+from backtest.language import parse
+from backtest.tree import And, Node, meaning, show
+from nodes.errors import ChangeError
+from nodes.optimization.changes.base import Condition, Grid, Side, Strict, listed, same_words
+from prompts import Words
+
+
+def required(spec: StrategySpec, side: Side) -> tuple[Node, ...]:
+    """The conditions that an entry needs all of; none where the side has no entry."""
+    tree = spec.trees.get(f"entry_{side}")
+    if tree is None:
+        return ()
+    return tree.operands if isinstance(tree, And) else (tree,)
+
+
+class AddFilter(Strict):
+    """Require one more condition for an entry."""
+
+    kind: Literal["add_filter"]
+    side: Side = Field(description="Which entries are filtered.")
+    condition: Condition = Field(
+        description="A condition in the strategy language, "
+        "for example adx(14) > 25 or close > sma(close, 100)."
+    )
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The strategy that enters only where the condition holds as well.
+
+        Raises:
+            BacktestError: the side has no entry, or the condition is refused.
+        """
+        return spec.with_filter(self.condition, side=self.side)
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """Nothing is searched."""
+        return {}
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        return words(
+            "optimization.change.add_filter",
+            side=words(f"optimization.side.{self.side}"),
+            condition=same_words(self.condition),
+        )
+
+
+class RemoveFilter(Strict):
+    """Drop one of the conditions that an entry needs."""
+
+    kind: Literal["remove_filter"]
+    side: Side = Field(description="Which entries.")
+    condition: Condition = Field(description="The condition to drop, copied as it stands in the entry.")
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The strategy without the condition; a parameter that nothing uses any more goes with it.
+
+        Raises:
+            BacktestError: the side has no entry, or the condition does not parse.
+            ChangeError: `unknown_filter`, `last_condition`.
+        """
+        parts = required(spec, self.side)
+        if not parts:
+            raise StrategyError("no_entry", name=spec.name)
+        dropped = meaning(parse(self.condition, spec.params))
+        kept = [part for part in parts if meaning(part) != dropped]
+        if len(kept) == len(parts):
+            raise ChangeError(
+                "unknown_filter", condition=self.condition, known=listed(show(part) for part in parts)
+            )
+        if not kept:
+            raise ChangeError("last_condition", condition=self.condition)
+        return spec.evolve(**{f"entry_{self.side}": show(kept[0] if len(kept) == 1 else And(tuple(kept)))})
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """Nothing is searched."""
+        return {}
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        return words(
+            "optimization.change.remove_filter",
+            side=words(f"optimization.side.{self.side}"),
+            condition=same_words(self.condition),
+        )

@@ -1,0 +1,64 @@
+"""`param_adjustment`: one of the strategy's own parameters takes another value, given or searched."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from backtest import StrategyError, StrategySpec
+from nodes.optimization.changes.base import (
+    Grid,
+    SearchRange,
+    Strict,
+    present,
+    settled,
+    value_words,
+    with_value,
+)
+from prompts import Words
+
+
+class ParamAdjustment(Strict):
+    """Set one of the strategy's own parameters to a value, or let the engine search it in a range."""
+
+    kind: Literal["param_adjustment"]
+    parameter: Annotated[str, Field(min_length=1, max_length=60)] = Field(
+        description="Name of the strategy's parameter, as listed under 'param'."
+    )
+    value: float | SearchRange = Field(
+        description="A number within the listed bounds; or, better, a range {low, high} in the direction you "
+        "believe in: the engine searches the value there."
+    )
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The strategy with the value set; of a range, the value nearest to the present one.
+
+        A rule of risk or a sizing setting named here is understood as such: models often put it there, and it
+        can mean nothing else.
+
+        Raises:
+            BacktestError: unknown parameter, a value out of bounds or out of order.
+            ChangeError: `empty_range`.
+        """
+        bounds = spec.bounds()
+        if self.parameter not in bounds:
+            raise StrategyError("unknown_parameter", name=self.parameter, known=", ".join(spec.params) or "-")
+        value = settled(self.parameter, self.value, bounds[self.parameter], present(spec, self.parameter))
+        return with_value(spec, self.parameter, value)
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """What numeric search may move."""
+        if not isinstance(self.value, SearchRange):
+            return {}
+        return {self.parameter: self.value.values(self.parameter, spec.bounds()[self.parameter])}
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        key = "parameter_searched" if isinstance(self.value, SearchRange) else "parameter"
+        return words(
+            f"optimization.change.{key}",
+            parameter=self.parameter,
+            old=value_words(present(before, self.parameter), words),
+            new=value_words(self.value, words),
+        )

@@ -1,0 +1,54 @@
+"""`switch_preset`: another built-in strategy, under the rules of risk that are in force."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from backtest import PRESETS, StrategySpec
+from nodes.optimization.changes.base import Grid, SearchRange, Strict
+from prompts import Words
+
+MOST_AXES = 2
+VALUES_AN_AXIS = 8
+
+
+class SwitchPreset(Strict):
+    """Change to another built-in strategy."""
+
+    kind: Literal["switch_preset"]
+    preset: Annotated[str, Field(min_length=1, max_length=60)] = Field(
+        description="Its name.", json_schema_extra={"enum": list(PRESETS)}
+    )
+    search: bool = Field(
+        default=True,
+        description="true: the engine searches its first two parameters; false: their usual values.",
+    )
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The built-in strategy with its usual values: filters go, present rules of risk and sizing stay.
+
+        Raises:
+            BacktestError: no such preset.
+        """
+        switched = StrategySpec.preset(self.preset)
+        return switched.evolve(risk=spec.risk.active(), sizing=spec.sizing.active())
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """The first parameters over the whole of their bounds."""
+        if not self.search:
+            return {}
+        bounds = StrategySpec.preset(self.preset).bounds()
+        names = list(StrategySpec.preset(self.preset).params)[:MOST_AXES]
+        return {
+            name: SearchRange(low=bounds[name].low, high=bounds[name].high).values(
+                name, bounds[name], VALUES_AN_AXIS
+            )
+            for name in names
+        }
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        key = "preset_searched" if self.search else "preset"
+        return words(f"optimization.change.{key}", old=before.name, new=self.preset)

@@ -1,0 +1,80 @@
+"""`risk_management`: one rule that closes a position whatever the signals say is set, searched or removed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from backtest import StrategySpec
+from nodes.optimization.changes.base import (
+    Grid,
+    SearchRange,
+    Strict,
+    present,
+    settled,
+    value_words,
+    with_value,
+)
+from prompts import Words
+
+RiskRule = Literal[
+    "stop_loss_pct",
+    "take_profit_pct",
+    "trailing_stop_pct",
+    "stop_loss_atr",
+    "take_profit_atr",
+    "trailing_stop_atr",
+    "max_bars",
+    "break_even_pct",
+    "cooldown_bars",
+]
+
+
+class RiskManagement(Strict):
+    """Set, search or remove one rule of risk."""
+
+    kind: Literal["risk_management"]
+    parameter: RiskRule = Field(
+        description="Which rule: percent rules in percent (2.0 is 2 %), ATR rules in multiples of the ATR, "
+        "max_bars and cooldown_bars in bars."
+    )
+    value: float | SearchRange | None = Field(
+        description="A value in the rule's unit; or a range {low, high} that the engine searches; or null to "
+        "remove the rule."
+    )
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The strategy with the rule set; of a range, the value nearest to the present one.
+
+        Raises:
+            BacktestError: a value out of bounds.
+            ChangeError: `empty_range`.
+        """
+        value = self.value
+        if value is not None:
+            bounds = spec.bounds()[self.parameter]
+            value = settled(self.parameter, value, bounds, present(spec, self.parameter))
+        return with_value(spec, self.parameter, value)
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """What numeric search may move."""
+        if not isinstance(self.value, SearchRange):
+            return {}
+        return {self.parameter: self.value.values(self.parameter, spec.bounds()[self.parameter])}
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        key = (
+            "risk_removed"
+            if self.value is None
+            else "risk_searched"
+            if isinstance(self.value, SearchRange)
+            else "risk"
+        )
+        return words(
+            f"optimization.change.{key}",
+            parameter=self.parameter,
+            old=value_words(present(before, self.parameter), words),
+            new=value_words(self.value, words),
+        )

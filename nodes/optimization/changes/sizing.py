@@ -1,0 +1,63 @@
+"""`sizing`: how much a position is worth; one method at a time, never more than the account."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from backtest import StrategySpec
+from nodes.optimization.changes.base import Grid, SearchRange, Strict, present, settled, value_words
+from prompts import Words
+
+Method = Literal["equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility_target_pct"]
+METHODS: tuple[Method, ...] = ("equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility_target_pct")
+
+
+class Sizing(Strict):
+    """Set, search or remove the method of sizing; leverage is none of its business."""
+
+    kind: Literal["sizing"]
+    method: Method = Field(
+        description="equity_pct: percent of the account; fixed_amount: an amount of money; "
+        "risk_per_trade_pct: percent of the account lost at the stop, which must exist; "
+        "volatility_target_pct: annualised volatility in percent."
+    )
+    value: float | SearchRange | None = Field(
+        description="A value in the method's unit; or a range {low, high} that the engine searches; "
+        "or null to trade the whole account again."
+    )
+
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The strategy with this method alone; of a range, the value nearest to the present one.
+
+        Raises:
+            BacktestError: a value out of bounds, or a stop is missing.
+            ChangeError: `empty_range`.
+        """
+        value = self.value
+        if value is not None:
+            value = settled(self.method, value, spec.bounds()[self.method], present(spec, self.method))
+        return spec.evolve(sizing={**dict.fromkeys(METHODS), self.method: value})
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """What numeric search may move."""
+        if not isinstance(self.value, SearchRange):
+            return {}
+        return {self.method: self.value.values(self.method, spec.bounds()[self.method])}
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        key = (
+            "sizing_removed"
+            if self.value is None
+            else "sizing_searched"
+            if isinstance(self.value, SearchRange)
+            else "sizing"
+        )
+        return words(
+            f"optimization.change.{key}",
+            method=self.method,
+            old=value_words(present(before, self.method), words),
+            new=value_words(self.value, words),
+        )

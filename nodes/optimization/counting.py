@@ -1,0 +1,146 @@
+"""The trial ledger, as a run meets it: what stood in it at the start, what the run adds, what it says then.
+
+A ledger belongs to its data folder and grows with every run. What a run read from it is on record, and a
+resumed run or a replay takes it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backtest.errors import BacktestError
+from backtest.overfitting import (
+    data_snooping,
+    effective_trials,
+    minimum_backtest_length,
+    probability_of_backtest_overfitting,
+)
+from backtest.trials import Trial
+from market.datasets import Dataset, openings
+from market.ledger import Ledger, Snapshot
+from nodes.context import OptimizationContext
+from nodes.recording import record
+from reports.record import RunRecord
+
+LEDGER = "ledger"
+"""Kind of the events that say what the ledger held."""
+
+_BEGUN = "i00.ledger"
+_BLOCKS = 16
+
+
+def _once(
+    context: OptimizationContext, run: str, event_id: str, iteration: int, cites: str, read: Callable[[], Any]
+) -> dict[str, Any]:
+    """What is on record under this id, or what `read` finds now, put on record."""
+    log = RunRecord(context.home_path, run)
+    known = log.log.find(event_id) or log.answers.find(event_id)
+    data: dict[str, Any] = known["data"] if known else read()
+    record(context, run, event_id, LEDGER, LEDGER, iteration=iteration, cites=[cites], data=data)
+    return data
+
+
+def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dict[str, Any]:
+    """The ledger's snapshot and the number of openings with which the run begins.
+
+    Returns:
+        {"snapshot": `market.ledger.Snapshot` as JSON, "openings": how many have read the holdout}.
+    """
+    return _once(
+        context,
+        run,
+        _BEGUN,
+        0,
+        "i00.load",
+        lambda: {
+            "snapshot": Ledger(context.home_path).snapshot(dataset.family).to_dict(),
+            "openings": openings(dataset.family, context.home_path),
+        },
+    )
+
+
+def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequence[Trial]) -> None:
+    """Write down what the run has looked at.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        OSError: the folder cannot be written.
+    """
+    Ledger(context.home_path).count(
+        dataset.family, trials, development_hash=dataset.development_hash, origin="run", source=run
+    )
+
+
+def search_evidence(
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int
+) -> dict[str, Any]:
+    """What the ledger says of everything that was looked at, the run's own trials included.
+
+    Returns:
+        `trials` and `trials_by_origin`; `trials_before` the run; `sharpe_variance` of all, per bar;
+        `sharpes`, the excess Sharpe ratios per bar that haircuts are computed from; `compared`, trials whose
+        returns by blocks could be compared, and of them `effective_trials`, their `cluster_variance`, `pbo`
+        with its `pbo_splits`, and `data_snooping` p-values; None where there is too little to compare.
+    """
+    begun = begin_count(context, run, dataset)
+    return _once(
+        context,
+        run,
+        "judge.ledger",
+        iteration,
+        f"i{iteration:02d}.converge",
+        lambda: _search_evidence(context, run, dataset, Snapshot(**begun["snapshot"])),
+    )
+
+
+def _search_evidence(
+    context: OptimizationContext, run: str, dataset: Dataset, snapshot: Snapshot
+) -> dict[str, Any]:
+    found = Ledger(context.home_path).evidence(
+        snapshot, development_hash=dataset.development_hash, source=run
+    )
+    told: dict[str, Any] = {
+        "trials": found.trials,
+        "trials_before": snapshot.trials,
+        "trials_by_origin": found.by_origin,
+        "minimum_backtest_years": _rounded(minimum_backtest_length(max(1, found.trials))),
+        "sharpe_variance": found.sharpe_variance,
+        "sharpes": [_rounded(ratio) for ratio in found.sharpes],
+        "compared": found.blocks.shape[1],
+        "effective_trials": None,
+        "cluster_variance": None,
+        "pbo": None,
+        "pbo_splits": None,
+        "data_snooping": None,
+    }
+    if found.blocks.shape[1] < 2 or found.blocks.shape[0] < 2 * _BLOCKS:
+        return told
+    clusters = effective_trials(found.blocks)
+    blocks_a_bar = len(found.blocks) / dataset.development_rows
+    told["effective_trials"] = clusters.effective
+    # Ratios of sums over blocks, told per bar like all others.
+    told["cluster_variance"] = _rounded(clusters.cluster_variance * blocks_a_bar)
+    overfitting = probability_of_backtest_overfitting(found.blocks, n_blocks=_BLOCKS)
+    told["pbo"] = _rounded(overfitting.pbo)
+    told["pbo_splits"] = overfitting.n_splits
+    try:
+        snooping = data_snooping(found.blocks, np.random.default_rng(context.seed))
+    except BacktestError as error:
+        if error.code != "too_few_trials":  # not one of them ever traded
+            raise
+    else:
+        told["data_snooping"] = {
+            "reality_check": _rounded(snooping.reality_check),
+            "spa_lower": _rounded(snooping.spa_lower),
+            "spa_consistent": _rounded(snooping.spa_consistent),
+            "spa_upper": _rounded(snooping.spa_upper),
+        }
+    return told
+
+
+def _rounded(value: float) -> float:
+    """Ten significant digits: more than any figure is worth, and the same on every machine."""
+    return float(f"{value:.10g}")

@@ -1,0 +1,156 @@
+"""What may be believed of the champion: statistics, stress and verdict, from two backtests and the ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest import BacktestResult
+from backtest.bootstrap import Interval, return_intervals, trade_intervals
+from backtest.multiple_testing import HAIRCUT_METHODS
+from backtest.overfitting import (
+    autocorrelation_adjusted_sharpe,
+    deflated_sharpe_ratio,
+    haircut_sharpe_ratio,
+    minimum_track_record_length,
+    probabilistic_sharpe_ratio,
+)
+from backtest.returns import Moments, bar_returns, moments
+from backtest.simulation import ENTRY_PRICE, PROFIT, SIZE
+from backtest.stress import Finding
+from backtest.trials import excess_returns
+from backtest.verdict import Search, Verdict, decide, evidence_of_opening
+
+LEAST_FOR_INTERVALS = 20
+
+
+def rounded(value: Any) -> Any:
+    """Numbers within plain JSON at ten significant digits; what is not finite becomes None."""
+    if isinstance(value, Mapping):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value
+
+
+def excess_moments(result: BacktestResult, prices: pd.DataFrame) -> Moments:
+    """Moments of the excess over holding with the same exposure."""
+    return moments(excess_returns(result, prices["close"]))
+
+
+def interval_figures(result: BacktestResult, generator: np.random.Generator) -> dict[str, Any]:
+    """95 % intervals of every headline metric, {"low", "high"} each; None where a metric has none."""
+    rows = result.trade_values
+    returns = bar_returns(result.equity_values, result.initial_capital)
+    found: dict[str, Interval | None] = {}
+    if len(returns) >= LEAST_FOR_INTERVALS:
+        found |= return_intervals(returns, result.periods_per_year, generator)
+    found |= trade_intervals(
+        rows[:, PROFIT], rows[:, PROFIT] / (rows[:, SIZE] * rows[:, ENTRY_PRICE]), generator
+    )
+    return {
+        name: None if one is None else {"low": one.low, "high": one.high}
+        for name, one in sorted(found.items())
+    }
+
+
+def overfitting_figures(
+    development: BacktestResult, excess: Moments, verdict: Verdict, search: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Every statistic of the development result, beside what the ledger says of the search.
+
+    Ratios are per bar unless their name says `annual`. Of the deflated Sharpe ratio both conventions stand
+    here: every trial counted, and clusters of trials that bet on the same thing.
+    """
+    root = math.sqrt(development.periods_per_year)
+    shape = (excess.sharpe, excess.n_observations, excess.skew, excess.kurtosis)
+    clustered = search["effective_trials"]
+    haircuts = {}
+    if excess.sharpe > 0.0:
+        for method in HAIRCUT_METHODS:
+            cut = haircut_sharpe_ratio(excess.sharpe, excess.n_observations, _with(search, excess), method)
+            haircuts[method] = {
+                "adjusted_p_value": cut.adjusted_p_value,
+                "sharpe_annual": cut.sharpe * root,
+                "haircut": cut.haircut,
+            }
+    own = bar_returns(development.equity_values, development.initial_capital)
+    return {
+        **{name: value for name, value in search.items() if name != "sharpes"},
+        "observations": excess.n_observations,
+        "excess_sharpe": excess.sharpe,
+        "excess_sharpe_annual": excess.sharpe * root,
+        "skew": excess.skew,
+        "kurtosis": excess.kurtosis,
+        "luck_sharpe": verdict.luck_sharpe,
+        "luck_sharpe_annual": verdict.luck_sharpe * root,
+        "probabilistic_sharpe": probabilistic_sharpe_ratio(*shape),
+        "probabilistic_sharpe_2025": probabilistic_sharpe_ratio(*shape, form="2025"),
+        "deflated_sharpe": deflated_sharpe_ratio(*shape, search["trials"], search["sharpe_variance"]),
+        "deflated_sharpe_clusters": (
+            deflated_sharpe_ratio(*shape, clustered, search["cluster_variance"]) if clustered else None
+        ),
+        "minimum_track_record_bars": minimum_track_record_length(*shape[:1], *shape[2:]),
+        "haircuts": haircuts,
+        "autocorrelation_adjusted_sharpe_annual": autocorrelation_adjusted_sharpe(
+            own, development.periods_per_year
+        ),
+    }
+
+
+def _with(search: Mapping[str, Any], excess: Moments) -> list[float]:
+    """Ratios of all trials with a row of their own, the champion's in full precision among them."""
+    others = [ratio for ratio in search["sharpes"] if not math.isclose(ratio, excess.sharpe, rel_tol=1e-8)]
+    same = len(search["sharpes"]) - len(others)
+    return [*others, *([excess.sharpe] * max(1, same))]
+
+
+def judged(
+    *,
+    development: BacktestResult,
+    development_prices: pd.DataFrame,
+    holdout: BacktestResult,
+    holdout_prices: pd.DataFrame,
+    search: Mapping[str, Any],
+    opening: int,
+    findings: tuple[Finding, ...],
+    seed: int,
+) -> dict[str, Any]:
+    """Verdict and everything it rests on, as plain JSON: what the result's keys of the same names hold."""
+    excess = excess_moments(development, development_prices)
+    outside = excess_moments(holdout, holdout_prices)
+    verdict = decide(
+        development=excess,
+        holdout=outside,
+        search=Search(trials=search["trials"], sharpe_variance=search["sharpe_variance"], pbo=search["pbo"]),
+        opening=opening,
+        trades=development.metrics.n_trades + holdout.metrics.n_trades,
+        findings=findings,
+    )
+    p_value, weight = evidence_of_opening(opening, outside.sharpe, outside.n_observations)
+    generator = np.random.default_rng(seed)
+    found: dict[str, Any] = {
+        "verdict": verdict.to_dict(),
+        "overfitting": {
+            **overfitting_figures(development, excess, verdict, search),
+            "intervals": interval_figures(development, generator),
+        },
+        "stress": [finding.to_dict() for finding in findings],
+        "holdout": {
+            "opening": opening,
+            "weight": weight,
+            "p_value": p_value,
+            "observations": outside.n_observations,
+            "excess_sharpe": outside.sharpe,
+            "excess_sharpe_annual": outside.sharpe * math.sqrt(holdout.periods_per_year),
+            "intervals": interval_figures(holdout, generator),
+        },
+    }
+    told: dict[str, Any] = rounded(found)
+    return told

@@ -1,0 +1,62 @@
+"""What scripted models of the optimisation cycle say, as the JSON that a real one would give."""
+
+import json
+
+
+def analysis(**changed):
+    said = {
+        "quality_score": 4.5,
+        "strengths": ["Many trades."],
+        "weaknesses": ["Costs eat the wins."],
+        "anomalies": [],
+        "hypotheses": [{"statement": "The signal is too fast.", "test": "Slow it down.", "evidence": ["M1"]}],
+    }
+    return json.dumps({**said, **changed})
+
+
+def proposal(change, **changed):
+    said = {"hypothesis": 1, "change": change, "reason": "A reason.", "expected_effect": "An effect."}
+    return {**said, **changed}
+
+
+def proposals(*changes, **changed):
+    """These changes, or three of different kinds."""
+    return json.dumps({"proposals": [proposal(change, **changed) for change in changes or DIVERSE]})
+
+
+def adjust(value, parameter="fast_period"):
+    return {"kind": "param_adjustment", "parameter": parameter, "value": value}
+
+
+def risk(value, parameter="stop_loss_pct"):
+    return {"kind": "risk_management", "parameter": parameter, "value": value}
+
+
+DIVERSE = (
+    adjust(8),
+    risk(5.0, "trailing_stop_pct"),
+    {"kind": "add_filter", "side": "long", "condition": "adx(14) > 20"},
+)
+
+
+def verdicts(*decisions, confidence=5.0, **changed):
+    """These decisions in order, or three validated."""
+    said = [
+        {"proposal": number, "decision": decision, "priority": number, "reason": "Because."}
+        for number, decision in enumerate(decisions or ["validated"] * 3, start=1)
+    ]
+    return json.dumps({"verdicts": said, "concerns": [], "confidence": confidence, **changed})
+
+
+def turn(stance="continue", evidence=("W1",), statement="I have read the figures.", confidence=0.8):
+    claims = [{"statement": statement, "evidence": list(evidence)}]
+    return json.dumps({"claims": claims, "stance": stance, "confidence": confidence})
+
+
+def by_role(request, **answers):
+    """A step for a model that plays every role: the answer that belongs to what is asked."""
+    fields = request.schema["properties"]
+    kinds = {"turn": "claims", "verdicts": "verdicts", "analysis": "quality_score", "proposals": "proposals"}
+    kind = next(kind for kind, field in kinds.items() if field in fields)
+    usual = {"turn": turn(), "verdicts": verdicts(), "analysis": analysis(), "proposals": proposals()}
+    return {**usual, **answers}[kind]

@@ -1,0 +1,43 @@
+"""Strategies whose signals are written down bar by bar, and their trades as rows to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest import BacktestResult, StrategySpec
+
+# Signals travel in the volume column, as a sum. Every bar without a signal is so a bar without volume.
+PLACES = {"entry_long": 1, "exit_long": 2, "entry_short": 4, "exit_short": 8}
+Row = tuple[str, int, float, int, float, str, int]
+
+
+def condition(bit: int) -> str:
+    return " or ".join(f"volume == {code}" for code in range(16) if code & bit)
+
+
+CONDITIONS = {place: condition(bit) for place, bit in PLACES.items()}
+
+
+def frame(bars: Sequence[tuple[float, ...]], signals: Sequence[int]) -> pd.DataFrame:
+    index = pd.date_range("2024-01-01", periods=len(bars), freq="h", tz="UTC")
+    table = pd.DataFrame(bars, columns=["open", "high", "low", "close"], index=index, dtype=float)
+    table["volume"] = np.array(signals, dtype=float)
+    return table
+
+
+def scripted(risk: Mapping[str, Any] | None = None, sizing: Mapping[str, Any] | None = None) -> StrategySpec:
+    return StrategySpec(name="scripted", risk=risk or {}, sizing=sizing or {}, **CONDITIONS)
+
+
+def shown(result: BacktestResult) -> list[Row]:
+    """Side, entry bar and price, exit bar and price, reason and bars held of each trade."""
+    places = {time: place for place, time in enumerate(result.all_times)}
+    return [
+        (row.side, places[row.entry_time], row.entry_price, places[row.exit_time], row.exit_price,
+         row.exit_reason, row.bars)
+        for row in result.trades.itertuples()
+    ]  # fmt: skip

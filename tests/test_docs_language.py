@@ -1,0 +1,61 @@
+"""The reference page of the strategy language says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from backtest.functions import FUNCTIONS, SERIES
+from tests.prices import made_up_prices
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def builder() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_language", DOCS / "build_language.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BUILDER = builder()
+PAGE = (DOCS / "language.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    assert BUILDER.built(PAGE) == PAGE, "run `make docs`"
+
+
+def test_every_function_and_series_is_told() -> None:
+    assert set(BUILDER.described()) == set(FUNCTIONS)
+    assert set(BUILDER.FACTS["series"]) == set(SERIES)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_warm_up_as_told_is_the_code_s(name: str) -> None:
+    names = [one.name for one in FUNCTIONS[name].arguments if one.kind == "period"]
+    for given in ([12, 26, 9], [5, 3, 30], [40, 2, 7]):
+        periods = given[: len(names)]
+        told = eval(  # an expression of this project's own file
+            BUILDER.described()[name]["warm_up"], {"max": max}, dict(zip(names, periods, strict=True))
+        )
+        assert told == FUNCTIONS[name].warm_up(*periods)
+
+
+def test_every_refusal_told_has_a_text() -> None:
+    for code in BUILDER.STATIC:
+        assert BUILDER.text_of(code)
+
+
+def test_the_example_runs() -> None:
+    example = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert example is not None
+    found: dict[str, object] = {"df": made_up_prices(3_000, drift=0.001)}
+    exec(example[1], found)
+    assert found["result"].metrics.n_trades > 0  # type: ignore[attr-defined]
