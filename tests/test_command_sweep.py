@@ -126,3 +126,29 @@ def test_many_configurations_are_one_row_with_their_number(threadx, prices, tmp_
     assert (found.trials, found.by_origin, len(found.sharpes)) == (4, {"sweep": 4}, 0)
     ratios = pd.read_parquet(out)["sharpe_ratio"] / (365 * 24) ** 0.5
     assert found.sharpe_variance == pytest.approx(ratios.var())
+
+
+def test_a_picture_is_drawn_beside_the_table(threadx, prices, tmp_path):
+    picture = tmp_path / "map.png"
+    code, told, _ = threadx("sweep", prices, *GRID, "--out", tmp_path / "all.parquet", "--picture", picture)
+    assert code == 0
+    assert str(picture) in told.replace("\n", "")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("grid", "picture", "more"),
+    [
+        pytest.param(GRID, "map.gif", [], id="no such picture"),
+        pytest.param(["--grid", "fast_period=5"], "map.png", [], id="one configuration"),
+        pytest.param(GRID, "map.png", ["--picture-axes", "speed"], id="no such axis"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_work(
+    threadx, prices, tmp_path, grid, picture, more
+):
+    out = tmp_path / "all.parquet"
+    code, told, error = threadx("sweep", prices, *grid, "--out", out, "--picture", tmp_path / picture, *more)
+    assert (code, told, len(error.strip().splitlines())) == (2, "", 1)
+    assert not out.exists()
+    assert not (tmp_path / picture).exists()
