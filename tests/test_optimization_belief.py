@@ -21,7 +21,7 @@ from market.datasets import Dataset, load_development, open_holdout
 from market.ledger import Ledger
 from nodes.context import OptimizationContext
 from prompts import Words
-from reports.belief import verdict_lines
+from reports.belief import reason_lines, verdict_line
 from reports.record import comparable
 from tests.optimization_runs import ALL_RULES, dataset_reference, run_graph
 from tests.prices import made_up_prices
@@ -78,11 +78,13 @@ def test_every_figure_can_be_recomputed_from_the_record(told):
 def test_the_report_opens_with_the_verdict_in_its_language(told):
     home, state, _ = told
     report = (home / "runs" / state["run_id"] / "report.md").read_text(encoding="utf-8").splitlines()
-    assert report[2] == verdict_lines(state["result"], Words("fr"))[0]
-    assert report[2].startswith("**Verdict")
+    headings = [line for line in report if line.startswith("#")]
+    assert headings[1] == "## Verdict"
+    words = Words("fr")
+    assert report[report.index(headings[1]) + 2] == f"> {verdict_line(state['result'], words)}"
+    assert all(f"- {line}" in report for line in reason_lines(state["result"], words))
     assert any(line.startswith("| Regard vers l’avenir | réussi |") for line in report)
-    for language in ("fr", "en"):
-        assert verdict_lines(state["result"], Words(language))
+    assert verdict_line(state["result"], Words("en")).startswith("Verdict: ")
 
 
 def test_every_configuration_that_was_compared_is_counted_once(told):
