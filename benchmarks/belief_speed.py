@@ -11,8 +11,11 @@ time; the second is the one to compare on a machine that others use too.
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -107,10 +110,16 @@ def main() -> None:
             *best(lambda: combinatorial_cross_validation(prices, SPEC, GRID, COSTS)),
         ),
     ]
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"numba {version('numba')}, arch {version('arch')}\n"
+    )
     print(f"| {len(prices):,} bars | clock s | processor s | times the sweep (processor) |")
     print("| --- | --- | --- | --- |")
     for name, clock, processor in rows:
         print(f"| {name} | {clock:.3f} | {processor:.3f} | {processor / plain[1]:.1f} |")
+    kept = rows[0][2] + rows[1][2] <= 2.0 and rows[2][2] <= 1.0 and rows[4][2] <= 3.0 * plain[1]
+    raise SystemExit(0 if kept else 1)
 
 
 if __name__ == "__main__":
