@@ -18,6 +18,7 @@ from rich.status import Status
 from rich.table import Table
 
 from prompts import Words
+from reports.belief import verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import brain_lines, failure_lines, figures_table
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
@@ -111,6 +112,8 @@ class Terminal:
         words, details = self.words, result.details
         reason = words(f"optimization.stop.{details['stop_reason']}")
         self.out.print()
+        if details.get("verdict"):  # runs of an earlier version have none
+            self.out.print(f"[bold]{escape(verdict_line(details, words))}[/bold]")
         self.out.print(f"[bold]{escape(words(f'report.status.{result.status}', reason=reason))}[/bold]")
         self.out.print(
             escape(
