@@ -15,7 +15,18 @@ from threadx.errors import ThreadxError, TypedError, error_line
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
-COMMANDS = ("backtest", "sweep", "optimize", "review", "ensemble", "data", "runs", "doctor", "ui")
+COMMANDS = (
+    "backtest",
+    "sweep",
+    "optimize",
+    "review",
+    "ensemble",
+    "data",
+    "runs",
+    "calibrate",
+    "doctor",
+    "ui",
+)
 
 
 def chosen_language(arguments: Sequence[str]) -> Language:
