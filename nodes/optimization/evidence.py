@@ -39,6 +39,7 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
         "dataset": {
             "symbol": dataset["symbol"],
             "timeframe": dataset["timeframe"],
+            "hash": dataset["development_hash"],
             "rows": dataset["development_rows"],
             "first": dataset["first"],
         },
