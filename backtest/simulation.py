@@ -85,7 +85,9 @@ def _settle(
     No exit takes more than the account holds: what would is filled at the price that takes all of it.
     """
     if side > 0:
-        fill = max(0.0, raw * (1.0 - terms.slippage) - impact)
+        fill = raw * (1.0 - terms.slippage) - impact
+        if fill < 0.0:
+            fill = 0.0
         after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
         if ruined or after <= 0.0:
             return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, True
@@ -1221,12 +1223,12 @@ def _trade_one(
         if touched > end and held_to < end:
             cash = _borrowed(side, units, cash, close[end], terms)
         ruined = reason == LIQUIDATION and terms.maintenance == 0.0
+        fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
+        if lost:
+            reason = LIQUIDATION
         if eaten:
-            fill, cash = raw, 0.0
-        else:
-            fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
-            if lost:
-                reason = LIQUIDATION
+            fill = raw
+            cash = 0.0
         flat_bar = exit_bar
         profit = cash - entry_cash
         if recording:

@@ -5,25 +5,29 @@ The penalties are arithmetic, so that no model decides how much a stale source c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from market.folder import DataFolder
 from market.forecasts import Forecasts
 from market.macro import FIGURES, Macro
 from market.news import News
-from market.partitions import Problem, partitions_as_of, relative
-from market.quarantine import addresses_model
+from market.partitions import Problem, parse_moment
+from market.quarantine import addresses_model, clean_text
 
 Source = Literal["forecast", "macro", "news"]
 
 CADENCE_HOURS: dict[Source, int] = {"forecast": 24, "macro": 31 * 24, "news": 24}
 GRACE_HOURS = 48
 """A source is stale when it is older than its cadence by this much; weekends do not count."""
+
+REPORT_HOURS = 72
+"""Hours, weekends left out, after which a quality file tells nothing about today."""
 
 FEW_FORECASTS = 4
 FEW_NEWS = 5
@@ -34,6 +38,20 @@ _REPORT_SECTIONS: dict[str, Source] = {
     "features": "forecast",
     "prices": "forecast",
 }
+_DECLARED: dict[str, Source] = {
+    "forecast_dt": "forecast",
+    "final_dt": "forecast",
+    "macro_forecast_dt": "macro",
+}
+_SEVERITIES: dict[str, Literal["error", "warn", "info"]] = {
+    "error": "error",
+    "err": "error",
+    "critical": "error",
+    "warn": "warn",
+    "warning": "warn",
+    "info": "info",
+}
+_KEPT = 8
 
 
 class SourceQuality(BaseModel):
@@ -81,12 +99,14 @@ class Quality(BaseModel):
         issues: what the optional quality files say.
         computed: no usable `freshness.json` was there, ages come from the partitions alone.
         problems: quality files that could not be read.
+        quarantined: messages of quality files that speak to a language model.
     """
 
     sources: list[SourceQuality]
     issues: list[ReportIssue]
     computed: bool
     problems: list[Problem]
+    quarantined: int
 
 
 def weekday_hours(begin: datetime, end: datetime) -> float:
@@ -101,19 +121,28 @@ def weekday_hours(begin: datetime, end: datetime) -> float:
     return total / timedelta(hours=1)
 
 
-def read_quality(root: Path, as_of: datetime, forecasts: Forecasts, macro: Macro, news: News) -> Quality:
+def read_quality(
+    folder: DataFolder, as_of: datetime, forecasts: Forecasts, macro: Macro, news: News
+) -> Quality:
     """Judge the three sources as read, with the help of `quality/dt=*/freshness.json` and `report.json`.
 
     Args:
-        root: data folder.
+        folder: the data folder.
         as_of: hour of the run (UTC).
         forecasts: as read for that hour.
         macro: as read for that hour.
         news: as read for that hour.
+
+    Raises:
+        MarketError: `unreadable_file`: a folder may not be read.
     """
     problems: list[Problem] = []
-    checks = _newest(root, as_of, "freshness.json", problems)
-    issues = _report_issues(_newest(root, as_of, "report.json", problems)) + _check_issues(checks)
+    with folder.lock:
+        checks = _newest(folder, as_of, "freshness.json", problems)
+        report = _newest(folder, as_of, "report.json", problems)
+    told, quarantined = _report_issues(report)
+    issues = told + _check_issues(checks)
+    declared = _declared(checks)
     graded = {
         source: {issue.severity for issue in issues if _REPORT_SECTIONS.get(issue.section) == source}
         for source in CADENCE_HOURS
@@ -123,7 +152,7 @@ def read_quality(root: Path, as_of: datetime, forecasts: Forecasts, macro: Macro
         _judge(
             "forecast",
             as_of,
-            forecasts.partition,
+            _older(forecasts.partition, declared.get("forecast")),
             len(forecasts.rows),
             forecasts.refused,
             graded["forecast"],
@@ -133,7 +162,7 @@ def read_quality(root: Path, as_of: datetime, forecasts: Forecasts, macro: Macro
         _judge(
             "macro",
             as_of,
-            macro.partition,
+            _older(macro.partition, declared.get("macro")),
             len(macro.rows),
             macro.refused,
             graded["macro"],
@@ -151,7 +180,9 @@ def read_quality(root: Path, as_of: datetime, forecasts: Forecasts, macro: Macro
             absent=0,
         ),
     ]
-    return Quality(sources=sources, issues=issues, computed=not checks, problems=problems)
+    return Quality(
+        sources=sources, issues=issues, computed=not checks, problems=problems, quarantined=quarantined
+    )
 
 
 def _judge(
@@ -200,44 +231,78 @@ def _judge(
     )
 
 
-def _newest(root: Path, as_of: datetime, name: str, problems: list[Problem]) -> dict[str, Any]:
-    """The newest readable JSON object of that name; empty when there is none, the files are optional."""
-    for partition in partitions_as_of(root / "quality", as_of):
+def _newest(folder: DataFolder, as_of: datetime, name: str, problems: list[Problem]) -> dict[str, Any]:
+    """The newest readable JSON object of that name; empty when there is none, the files are optional.
+
+    A file says when it was made (`asof`): later than the hour, it does not exist; older than a source may
+    grow, it speaks of data that has gone since.
+    """
+    for partition in folder.partitions("quality", as_of):
         path = partition.path / name
-        if not path.is_file():
+        content, noted = folder.parsed("quality", (path,), partial(_read_json, folder, path), keep=_KEPT)
+        problems += noted
+        if not content:
             continue
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as reason:
-            file = relative(path, root)
-            problems.append(Problem(code="unreadable_file", file=file, reason=str(reason)[:160]))
+            made = None if content.get("asof") is None else parse_moment(content["asof"])
+        except ValueError:
+            made = None
+        if made is not None and not made.visible(as_of, folder.daily_delay):
             continue
-        if isinstance(content, dict):
-            return content
+        if weekday_hours(partition.start if made is None else made.time, as_of) > REPORT_HOURS:
+            return {}
+        return content
     return {}
 
 
-def _report_issues(report: dict[str, Any]) -> list[ReportIssue]:
-    """Issues of all sections; older files nest the sections under `sections`."""
+def _read_json(folder: DataFolder, path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    problems: list[Problem] = []
+    return folder.json_object(path, problems), problems
+
+
+def _declared(freshness: dict[str, Any]) -> dict[Source, datetime]:
+    """From when `freshness.json` says that sources are; what it writes illegibly decides nothing."""
+    latest = freshness.get("latest")
+    found: dict[Source, datetime] = {}
+    for name, source in _DECLARED.items():
+        value = latest.get(name) if isinstance(latest, dict) else None
+        try:
+            moment = None if value is None else parse_moment(value).time
+        except ValueError:
+            continue
+        if moment is not None:
+            found[source] = max(moment, found.get(source, moment))
+    return found
+
+
+def _older(partition: datetime | None, declared: datetime | None) -> datetime | None:
+    """A name tells when a folder was written, a declaration how old its content is: the older counts."""
+    return partition if partition is None or declared is None else min(partition, declared)
+
+
+def _report_issues(report: dict[str, Any]) -> tuple[list[ReportIssue], int]:
+    """Issues of all sections, older files nest them under `sections`; and how many speak to a model."""
     nested = report.get("sections")
     sections: dict[str, Any] = nested if isinstance(nested, dict) else report
     found = []
+    quarantined = 0
     for name, section in sorted(sections.items()):
         if not isinstance(section, dict):
             continue
-        for issue in section.get("issues") or ():
-            message = " ".join(str(issue.get("msg") or "").split()) if isinstance(issue, dict) else ""
-            if not message or addresses_model(message):
-                continue
-            severity = issue.get("sev")
-            found.append(
-                ReportIssue(
-                    section=name[:40],
-                    severity=severity if severity in ("error", "warn", "info") else "info",
-                    message=message[:200],
+        given = section.get("issues")
+        issues = [issue for issue in given if isinstance(issue, dict)] if isinstance(given, list) else []
+        if section.get("ok") is False and not issues:
+            issues = [{"sev": "error", "msg": "ok: false"}]
+        for issue in issues:
+            message = clean_text(str(issue.get("msg") or ""))
+            if addresses_model(f"{name}\n{message}"):
+                quarantined += 1
+            elif message:
+                severity = _SEVERITIES.get(str(issue.get("sev")).strip().lower(), "info")
+                found.append(
+                    ReportIssue(section=clean_text(name)[:40], severity=severity, message=message[:200])
                 )
-            )
-    return found
+    return found, quarantined
 
 
 def _check_issues(freshness: dict[str, Any]) -> list[ReportIssue]:

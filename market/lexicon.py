@@ -26,15 +26,22 @@ def _lexicon() -> dict[str, float]:
     return {word: group["weight"] for group in groups.values() for word in group["words"].split()}
 
 
-def _plain(text: str) -> str:
-    """Lower case without accents: the lexicon is written once for « récession » and "recession"."""
-    decomposed = unicodedata.normalize("NFKD", text.lower().replace("’", "'").replace("n't", " not"))
+def without_accents(text: str) -> str:
+    """A text without accents: words are written once for « récession » and "recession"."""
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text.replace("’", "'"))
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def plain_words(text: str) -> list[str]:
+    """Words in lower case without accents."""
+    return _WORD.findall(without_accents(text).lower().replace("n't", " not"))
 
 
 def lexicon_score(text: str) -> float:
     """Tone from −1 (bad news) to 1 (good news); 0 for a text without a known word."""
-    words = _WORD.findall(_plain(text))
+    words = plain_words(text)
     lexicon = _lexicon()
     total = 0.0
     for position, word in enumerate(words):

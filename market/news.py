@@ -4,61 +4,42 @@ from __future__ import annotations
 
 import ast
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from market.folder import DataFolder
 from market.lexicon import lexicon_score
-from market.partitions import (
-    Partition,
-    Problem,
-    partitions_as_of,
-    read_parquet,
-    records,
-    relative,
-    validation_reason,
-)
-from market.quarantine import addresses_model
+from market.partitions import Partition, Problem, parse_moment, validation_reason
+from market.quarantine import addresses_model, clean_text
 
 WINDOW_DAYS = 7
 GENERAL = "MARKET"
 """Where news without a ticker is counted."""
 
-_FILE_TIME = re.compile(r"news_(\d{2})(\d{2})(\d{2})\.parquet")
+LONGEST_TITLE = 300
+_FILE_TIME = re.compile(r"news_([01]\d|2[0-3])([0-5]\d)([0-5]\d)\.parquet")
 _ALIASES = {"published": "ts", "sentiment": "sent"}
+TICKER = re.compile(r"[A-Z0-9^.=&:/_+-]{1,24}")
+_DAY = timedelta(days=1)
 
 
-def _time(value: Any) -> Any:
-    """ISO text, epoch (s, ms, µs or ns by its size) or a timestamp, as UTC."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int | float):
-        for unit, largest in (("s", 1e11), ("ms", 1e14), ("us", 1e17)):
-            if abs(value) < largest:
-                return pd.Timestamp(value, unit=unit, tz="UTC").to_pydatetime(warn=False)
-        return pd.Timestamp(int(value), unit="ns", tz="UTC").to_pydatetime(warn=False)
-    try:
-        moment = pd.Timestamp(value)
-    except (ValueError, TypeError):
-        return value
-    moment = moment.tz_localize(UTC) if moment.tzinfo is None else moment.tz_convert(UTC)
-    return moment.to_pydatetime(warn=False)
-
-
-def _tickers(value: Any) -> Any:
+def tickers_of(value: Any) -> Any:
     """A list, a text with separators, or a list printed as text; None is no ticker."""
     if value is None:
         return ()
     if isinstance(value, str):
         words = value.strip()
-        if words.startswith(("[", "(")):
+        if words.startswith(("[", "(", "{")):
             try:
                 value = ast.literal_eval(words)
-            except (ValueError, SyntaxError):
-                value = words.strip("[]()")
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                value = words.strip("[](){}")
         if isinstance(value, str):
             value = re.split(r"[,;|\s]+", value)
     if not isinstance(value, list | tuple | set):
@@ -67,11 +48,17 @@ def _tickers(value: Any) -> Any:
     return tuple(dict.fromkeys(item for item in cleaned if item and item not in {"NONE", "NAN", "NULL"}))
 
 
+def _known_as_tickers(found: tuple[str, ...]) -> tuple[str, ...]:
+    if bad := [ticker for ticker in found if not TICKER.fullmatch(ticker)]:
+        raise ValueError(f"not a ticker: {bad[0][:24]!r}")
+    return found
+
+
 class NewsItem(BaseModel):
     """One piece of news.
 
     Attributes:
-        ts: when it was published (UTC).
+        ts: when it was published (UTC); the first instant of the day when only the day is known.
         source: who published it.
         title: headline, 1–300 characters kept.
         link: address, or None.
@@ -79,20 +66,24 @@ class NewsItem(BaseModel):
         sent: tone, −1 to 1.
         scored_by: `source` when the file gave the tone, `lexicon` when code computed it.
         flags: subjects the source marked (`earnings`, `mna`, `geopolitics`, `macro`).
+        origin: the row it was made from (`headlines.csv#12`), where its builder says so.
         file: where the row came from, below the data folder.
         row: its number there, from 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    ts: Annotated[datetime, BeforeValidator(_time)]
+    ts: datetime
     source: Annotated[str, Field(max_length=80)] = ""
-    title: Annotated[str, Field(min_length=1, max_length=1000)]
+    title: Annotated[str, Field(min_length=1, max_length=LONGEST_TITLE)]
     link: Annotated[str | None, Field(max_length=2000)] = None
-    tickers: Annotated[tuple[str, ...], BeforeValidator(_tickers)] = ()
+    tickers: Annotated[
+        tuple[str, ...], BeforeValidator(tickers_of), AfterValidator(_known_as_tickers), Field(max_length=200)
+    ] = ()
     sent: Annotated[float, Field(ge=-1.0, le=1.0)]
     scored_by: Literal["source", "lexicon"]
     flags: tuple[str, ...] = ()
+    origin: Annotated[str | None, Field(max_length=300)] = None
     file: str
     row: int
 
@@ -121,12 +112,34 @@ class News(BaseModel):
     refused: int
 
 
-def read_news(root: Path, as_of: datetime) -> News:
+class _Row(NamedTuple):
+    """One row, whatever the hour: an item, a problem, or None for a text that speaks to a model."""
+
+    found: NewsItem | Problem | None
+    ts: datetime | None
+    known: datetime | None  # from when it was known; None when it could not be told
+    keys: frozenset[tuple[str, ...]]
+
+
+@dataclass
+class _File:
+    rows: list[_Row] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    readable: bool = False
+
+
+def read_news(folder: DataFolder, as_of: datetime) -> News:
     """Read every file of the last seven days that existed at the hour asked for.
 
+    A row that gives no time of day is taken as known with its file when the file's name tells a time, and at
+    the end of its day otherwise.
+
     Args:
-        root: data folder, the one that holds `news/`.
+        folder: the data folder, which holds `news/`.
         as_of: hour of the run (UTC): items published and files written later do not exist for it.
+
+    Raises:
+        MarketError: `unreadable_file`: a folder may not be read.
     """
     news = News(
         partition=None,
@@ -140,76 +153,116 @@ def read_news(root: Path, as_of: datetime) -> News:
     )
     begin = as_of - timedelta(days=WINDOW_DAYS)
     seen: set[tuple[str, ...]] = set()
-    for partition in partitions_as_of(root / "news", as_of):
-        if partition.start < begin - timedelta(days=1):
-            continue
-        before = len(news.items)
-        for path in sorted(partition.path.glob("news_*.parquet")):
-            if _written(path, partition) <= as_of:
-                _read_file(path, root, begin, as_of, seen, news)
-        if news.partition is None and len(news.items) > before:
-            news.partition = partition.start
-    news.items.sort(key=lambda item: (item.ts, item.title), reverse=True)
+    used: set[tuple[Path, ...]] = set()
+    listed: set[Path] = set()
+    with folder.lock:
+        for partition in folder.partitions("news", as_of):
+            if partition.start < begin - _DAY:
+                break
+            before = len(news.items)
+            listed.add(partition.path)
+            for path in folder.files(partition.path):
+                if not (path.name.startswith("news_") and path.name.endswith(".parquet")):
+                    continue
+                if (_written(path.name, partition) or partition.start) > as_of:
+                    continue
+                used.add((path,))
+                read = folder.parsed("news", (path,), partial(_parse, folder, path, partition))
+                _take(read, begin, as_of, seen, news)
+            if news.partition is None and len(news.items) > before:
+                news.partition = partition.start
+        folder.forget_others("news", used)
+        folder.forget_files(listed)
+    news.items.sort(key=lambda item: (item.ts, item.title, item.source), reverse=True)
     return news
 
 
-def _written(path: Path, partition: Partition) -> datetime:
-    """When a file appeared: the time in its name on the partition's day, else the partition's start."""
-    match = _FILE_TIME.fullmatch(path.name)
+def _written(name: str, partition: Partition) -> datetime | None:
+    """When a file appeared: the time in its name on the partition's day; None when the name tells none."""
+    match = _FILE_TIME.fullmatch(name)
     if match is None:
-        return partition.start
+        return None
     hour, minute, second = (int(part) for part in match.groups())
-    return partition.start.replace(hour=0) + timedelta(hours=hour, minutes=minute, seconds=second)
+    return partition.start.replace(hour=hour, minute=minute, second=second)
 
 
-def _read_file(
-    path: Path, root: Path, begin: datetime, as_of: datetime, seen: set[tuple[str, ...]], news: News
-) -> None:
-    table = read_parquet(path, root, news.problems)
-    if table is None:
-        return
-    news.files += 1
-    file = relative(path, root)
-    for number, row in records(table):
-        try:
-            item = _item(row, file, number)
-        except ValidationError as error:
-            news.problems.append(
-                Problem(code="refused_row", file=file, row=number, reason=validation_reason(error))
-            )
-            news.refused += 1
-            continue
-        same_story = (item.source.casefold(), item.title.casefold())
-        keys = {same_story} | ({(item.link,)} if item.link else set())
-        if not begin < item.ts <= as_of:
+def _take(read: _File, begin: datetime, as_of: datetime, seen: set[tuple[str, ...]], news: News) -> None:
+    """Add to `news` what a file shows at the hour."""
+    news.problems.extend(read.problems)
+    news.files += read.readable
+    for found, ts, known, keys in read.rows:
+        if (ts is not None and ts <= begin) or (known is not None and known > as_of):
             news.outside += 1
-        elif addresses_model(f"{item.title}\n{row.get('summary') or ''}"):
+        elif found is None:
             news.quarantined += 1
-        elif keys & seen:
+        elif isinstance(found, Problem):
+            news.problems.append(found)
+            news.refused += 1
+        elif not keys.isdisjoint(seen):
             news.duplicates += 1
         else:
-            news.items.append(item)
+            news.items.append(found)
             seen |= keys
 
 
-def _item(row: dict[str, object], file: str, number: int) -> NewsItem:
-    fields = dict(row)
+def _parse(folder: DataFolder, path: Path, partition: Partition) -> _File:
+    read = _File()
+    file = folder.relative(path)
+    rows = folder.rows(path, read.problems, ("title",))
+    read.readable = not read.problems or read.problems[0].code == "empty_file"
+    written = _written(path.name, partition)
+    for number, row in enumerate(rows, start=1):
+        read.rows.append(_parse_row(row, file, number, written))
+    return read
+
+
+def _parse_row(row: dict[str, Any], file: str, number: int, written: datetime | None) -> _Row:
     for alias, name in _ALIASES.items():
-        if fields.get(name) is None and alias in fields:
-            fields[name] = fields[alias]
-    title = " ".join(str(fields.get("title") or "").split())
-    given = fields.get("sent")
+        if row.get(name) is None and alias in row:
+            row[name] = row[alias]
+    ts: datetime | None = None
+    known: datetime | None = None
+    told = (row.get(name) for name in ("title", "summary", "source", "link", "sector_hint", "tickers"))
+    # Before any other judgement: what is set aside must not even count as a refused row.
+    orders = addresses_model("\n".join(str(text) for text in told if text))
+    try:
+        if row.get("ts") is None:
+            raise ValueError("ts: missing")
+        moment = parse_moment(row["ts"])
+        ts = moment.time
+        known = max(ts, written) if written else ts + (_DAY if moment.day_only else timedelta())
+        if orders:
+            return _Row(None, ts, known, frozenset())
+        item = _item({**row, "ts": ts}, file, number)
+    except ValidationError as error:
+        return _Row(_refusal(file, number, validation_reason(error)), ts, known, frozenset())
+    except ValueError as error:
+        if orders:
+            return _Row(None, None, None, frozenset())
+        reason = str(error) if str(error).startswith("ts:") else "ts: not a time"
+        return _Row(_refusal(file, number, reason), ts, known, frozenset())
+    same_story = (item.source.casefold(), item.title.casefold())
+    keys = {same_story} | ({(item.link,)} if item.link else set())
+    return _Row(item, ts, known, frozenset(keys))
+
+
+def _refusal(file: str, number: int, reason: str) -> Problem:
+    return Problem(code="refused_row", file=file, row=number, reason=reason)
+
+
+def _item(row: Mapping[str, Any], file: str, number: int) -> NewsItem:
+    title = clean_text(str(row.get("title") or ""))
+    given = row.get("sent")
     return NewsItem.model_validate(
         {
-            **fields,
-            "source": fields.get("source") or "",
-            "title": title[:300],
-            "link": fields.get("link") or None,
-            "sent": lexicon_score(f"{title}. {fields.get('summary') or ''}") if given is None else given,
-            "scored_by": "lexicon" if given is None else "source",
-            "flags": tuple(
-                sorted(name[5:] for name, on in fields.items() if name.startswith("flag_") and on)
-            ),
+            **row,
+            "source": clean_text(str(row.get("source") or "")),
+            "title": title[:LONGEST_TITLE],
+            "link": row.get("link") or None,
+            "sent": lexicon_score(f"{title}. {row.get('summary') or ''}") if given is None else given,
+            "scored_by": "lexicon" if given is None or row.get("scored_by") == "lexicon" else "source",
+            "flags": tuple(sorted(name[5:] for name, on in row.items() if name.startswith("flag_") and on)),
+            "origin": row.get("origin") or None,
             "file": file,
             "row": number,
         }

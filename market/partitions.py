@@ -1,25 +1,30 @@
-"""Partitions `dt=…` of a data folder, chosen as of an hour."""
+"""Names of partitions `dt=…`, times as programs write them, and what was left aside while reading."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 _NAME = re.compile(r"dt=(\d{4})-?(\d{2})-?(\d{2})(\d{2})?")
+_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_HOUR = re.compile(r"((?:19[7-9]|20\d)\d)(\d{2})(\d{2})(\d{2})")
+_YEARS = (1900, 2200)
+# Largest epoch of each unit, far beyond any date that data may carry.
+_EPOCH_UNITS = (("s", 1e11), ("ms", 1e14), ("us", 1e17), ("ns", 9.2e18))
 
 
 class Problem(BaseModel):
     """Something that was left aside while reading, for the reader of the summary to know.
 
     Attributes:
-        code: `unreadable_file`, `missing_column`, `refused_row`, …; `market.problem.<code>` is its text.
+        code: `unreadable_file`, `missing_column`, `empty_file`, `refused_row`; `market.problem.<code>` is its
+            text.
         file: path below the data folder.
         row: row of the file counting from 1, or None when it concerns the file.
         reason: what was wrong, in the validator's words.
@@ -48,6 +53,23 @@ class Partition:
     hourly: bool
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A time as a cell gives it.
+
+    Attributes:
+        time: in UTC; the first instant of the day when only the day is given.
+        day_only: the cell names a day and no time.
+    """
+
+    time: datetime
+    day_only: bool
+
+    def visible(self, as_of: datetime, daily_delay: timedelta) -> bool:
+        """Whether what carries it was known at an hour."""
+        return self.time + (daily_delay if self.day_only else timedelta()) <= as_of
+
+
 def parse_hour(text: str) -> datetime:
     """An ISO time, or `YYYYMMDDHH`, as its full hour in UTC; a time without a zone is taken as UTC.
 
@@ -56,9 +78,7 @@ def parse_hour(text: str) -> datetime:
     """
     if re.fullmatch(r"\d{10}", text):
         return datetime.strptime(text, "%Y%m%d%H").replace(tzinfo=UTC)
-    moment = datetime.fromisoformat(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.replace(minute=0, second=0, microsecond=0)
+    return _utc(datetime.fromisoformat(text)).replace(minute=0, second=0, microsecond=0)
 
 
 def partition_start(name: str) -> tuple[datetime, bool] | None:
@@ -72,56 +92,65 @@ def partition_start(name: str) -> tuple[datetime, bool] | None:
         return None
 
 
-def partitions_as_of(folder: Path, as_of: datetime) -> list[Partition]:
-    """Partitions that began at or before `as_of`, newest first.
+def hour_name(hour: datetime) -> str:
+    """The name of an hour's partition: `dt=YYYYMMDDHH`."""
+    return f"dt={hour:%Y%m%d%H}"
 
-    Time orders them, not spelling: `dt=20181231` is newer than `dt=2018-12-30`, and an hourly one newer than
-    its day's.
+
+def parse_moment(value: object) -> Moment:
+    """A cell's time: `YYYYMMDD`, `YYYY-MM-DD`, `YYYYMMDDHH` (text or number), ISO text, timestamp or epoch.
+
+    An epoch's unit (s, ms, µs, ns) is told by its size; a time without a zone is taken as UTC.
+
+    Raises:
+        ValueError: not a time.
     """
-    if not folder.is_dir():
-        return []
-    found = [
-        Partition(path=path, start=parsed[0], hourly=parsed[1])
-        for path in folder.iterdir()
-        if path.is_dir() and (parsed := partition_start(path.name)) is not None and parsed[0] <= as_of
-    ]
-    return sorted(found, key=lambda part: (part.start, part.hourly, part.path.name), reverse=True)
+    if isinstance(value, datetime):
+        return _moment(value)
+    if isinstance(value, date):
+        return Moment(_utc(datetime(value.year, value.month, value.day)), True)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        text = str(int(value)) if value == int(value) else ""
+        return _from_digits(text) or _epoch(value)
+    if isinstance(value, str) and (text := value.strip()):
+        if (match := _DAY.fullmatch(text)) is not None:
+            year, month, day = map(int, match.groups())
+            return Moment(_utc(datetime(year, month, day)), True)
+        if re.fullmatch(r"\d+", text):
+            return _from_digits(text) or _epoch(int(text))
+        return _moment(pd.Timestamp(text))
+    raise ValueError(f"not a time: {value!r}")
 
 
-def read_parquet(path: Path, root: Path, problems: list[Problem]) -> pd.DataFrame | None:
-    """A table, or None with a problem noted: a half-written file must not stop the others."""
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as reason:
-        words = str(reason).strip().splitlines()
-        problems.append(
-            Problem(
-                code="unreadable_file",
-                file=relative(path, root),
-                reason=words[0][:160] if words else type(reason).__name__,
-            )
-        )
-        return None
+def _from_digits(text: str) -> Moment | None:
+    """`YYYYMMDD` or `YYYYMMDDHH`, which no recent epoch looks like; else None."""
+    for pattern, day_only in ((_DAY, True), (_HOUR, False)):
+        if "-" not in text and (match := pattern.fullmatch(text)) is not None:
+            try:
+                year, month, day, *hour = map(int, match.groups())
+                return Moment(_utc(datetime(year, month, day, hour[0] if hour else 0)), day_only)
+            except ValueError:
+                continue
+    return None
 
 
-def records(table: pd.DataFrame) -> Iterator[tuple[int, dict[str, object]]]:
-    """Rows as dictionaries with their number from 1; missing cells are None, values plain Python."""
-    for number, row in enumerate(table.to_dict("records"), start=1):
-        yield number, {str(name): plain(value) for name, value in row.items()}
+def _epoch(value: float) -> Moment:
+    for unit, largest in _EPOCH_UNITS:
+        if abs(value) < largest:
+            return _moment(pd.Timestamp(value, unit=unit, tz="UTC"))
+    raise ValueError(f"not a time: {value!r}")
 
 
-def plain(value: object) -> object:
-    """A cell as plain Python."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if value is None or value is pd.NaT or value is pd.NA or value != value:
-        return None
-    return value
+def _moment(given: datetime) -> Moment:
+    """Exactly midnight is how a table of timestamps says that it knows the day alone."""
+    time = given.to_pydatetime(warn=False) if isinstance(given, pd.Timestamp) else given
+    return Moment(_utc(time), (time.hour, time.minute, time.second, time.microsecond) == (0, 0, 0, 0))
 
 
-def relative(path: Path, root: Path) -> str:
-    """The path below the data folder, with forward slashes."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+def _utc(moment: datetime) -> datetime:
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise ValueError(f"not a time of data: {moment!r}")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def validation_reason(error: ValidationError) -> str:

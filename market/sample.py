@@ -8,7 +8,6 @@ what was public at its hour.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -21,7 +20,8 @@ import pandas as pd
 from backtest.files import write_atomically, write_text_atomically
 from market.errors import MarketError
 from market.packaged import packaged_table
-from market.scores import BARS, MINIMUM_BARS, Horizon, forecast_row
+from market.regime import autoregression, recession_odds
+from market.scores import MINIMUM_BARS, SESSION_BARS, Horizon, forecast_row
 
 SAMPLE_AS_OF = datetime(2018, 12, 31, 22, tzinfo=UTC)
 """The last hour the packaged prices know: after New York's close of the last day."""
@@ -30,29 +30,6 @@ _CLOSE_LAG = pd.Timedelta(hours=21)  # a daily bar is known after New York's clo
 _OIL_LAG = pd.Timedelta(days=3)
 _CPI_LAG = pd.Timedelta(days=45)  # of the month's first day: mid next month
 _YIELD_LAG = pd.Timedelta(days=31)  # a month's average, once the month is over
-
-# Months from peak to trough of United States recessions as dated by the NBER.
-_RECESSIONS = (
-    ("1920-01", "1921-07"),
-    ("1923-05", "1924-07"),
-    ("1926-10", "1927-11"),
-    ("1929-08", "1933-03"),
-    ("1937-05", "1938-06"),
-    ("1945-02", "1945-10"),
-    ("1948-11", "1949-10"),
-    ("1953-07", "1954-05"),
-    ("1957-08", "1958-04"),
-    ("1960-04", "1961-02"),
-    ("1969-12", "1970-11"),
-    ("1973-11", "1975-03"),
-    ("1980-01", "1980-07"),
-    ("1981-07", "1982-11"),
-    ("1990-07", "1991-03"),
-    ("2001-03", "2001-11"),
-    ("2007-12", "2009-06"),
-)
-_DATING_MONTHS = 24
-"""Recessions are dated up to two years later: younger months teach nothing."""
 
 
 def build_sample(root: Path, *, as_of: datetime = SAMPLE_AS_OF, language: Literal["fr", "en"] = "fr") -> None:
@@ -112,7 +89,7 @@ def _forecasts(as_of: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
     if shortest < MINIMUM_BARS or age is None or age > pd.Timedelta(days=7):
         raise MarketError("sample_out_of_range", as_of=as_of.isoformat(), last=SAMPLE_AS_OF.isoformat())
     stamp = f"{as_of:%Y%m%d}"
-    horizons: Sequence[Horizon] = tuple(BARS)
+    horizons: Sequence[Horizon] = tuple(SESSION_BARS)
     rows = [
         {"dt": stamp, **forecast_row(close, ticker, horizon)}
         for ticker, close in closes.items()
@@ -137,39 +114,12 @@ def _macro(as_of: datetime) -> pd.DataFrame:
         {
             "dt": f"{as_of:%Y%m%d}",
             "horizon": list(months),
-            "inflation_yoy": [_autoregression(inflation, ahead) for ahead in months.values()],
+            "inflation_yoy": [autoregression(inflation, ahead) for ahead in months.values()],
             "yield_curve_slope": np.nan,  # no packaged series reaches this far
             "unemployment": np.nan,
-            "recession_prob": [_recession_odds(spread, ahead) for ahead in months.values()],
+            "recession_prob": [recession_odds(spread, ahead) for ahead in months.values()],
         }
     )
-
-
-def _autoregression(series: pd.Series, ahead: int) -> float:
-    """Iterate x[t+1] = a + b·x[t], fitted by least squares over the last 20 years, `ahead` months."""
-    recent = series.iloc[-240:].to_numpy(dtype=np.float64)
-    slope, level = np.polyfit(recent[:-1], recent[1:], 1)
-    value = recent[-1]
-    for _ in range(ahead):
-        value = level + slope * value
-    return round(float(value), 6)
-
-
-def _recession_odds(spread: pd.Series, ahead: int) -> float:
-    """Share of past months with a like credit spread that saw a recession within `ahead` months.
-
-    Like means the nearest fifth by the spread of BAA over AAA yields; shrunk by 24 months of the base rate.
-    """
-    months = pd.PeriodIndex(spread.index, freq="M")
-    slump = np.zeros(len(months))
-    for begin, end in _RECESSIONS:
-        slump[(months > pd.Period(begin, "M")) & (months <= pd.Period(end, "M"))] = 1.0
-    usable = len(months) - _DATING_MONTHS
-    outcome = np.array([slump[place : place + ahead + 1].max() for place in range(usable)])
-    distance = np.abs(spread.to_numpy()[:usable] - float(spread.iloc[-1]))
-    nearest = outcome[np.argsort(distance, kind="stable")[: math.ceil(usable / 5)]]
-    base = float(outcome.mean())
-    return round((float(nearest.sum()) + 24.0 * base) / (len(nearest) + 24.0), 4)
 
 
 def _news(root: Path, as_of: datetime, language: str) -> list[tuple[Path, pd.DataFrame]]:

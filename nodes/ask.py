@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,6 +49,9 @@ class Question(Generic[T]):
             evidence does not hold): the role marks what is left of it.
         corrections: how often an invalid answer (schema or check) is sent back with its errors.
         cache: whether an identical earlier call may answer.
+        fresh: the same, but the new answer is kept for later calls.
+        hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
+        watched: calls are logged, and models with a bad record are left out (`providers.oversight`).
     """
 
     role: str
@@ -59,6 +63,9 @@ class Question(Generic[T]):
     doubts: Callable[[T], list[str]] = _no_checks
     corrections: int = 1
     cache: bool = True
+    fresh: bool = False
+    hosted_seconds: float | None = None
+    watched: bool = False
 
 
 class Attempt(BaseModel):
@@ -208,6 +215,7 @@ def provider_settings(context: Context, *, cache: bool = True) -> providers.Prov
         seed=context.seed,
         cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
         cache_seconds=context.cache_hours * 3600.0,
+        logs=context.home_path / "logs",
     )
 
 
@@ -228,6 +236,8 @@ class _Asking(Generic[T]):
     ) -> None:
         self.question = question
         self.settings = settings
+        logs = settings.logs if question.watched else None
+        self.oversight = providers.Oversight(question.role, question.hosted_seconds, logs)
         self.journal = journal
         self.refused = False
         self.begun = time.perf_counter()
@@ -254,7 +264,20 @@ class _Asking(Generic[T]):
         return value
 
     def model(self, reference: providers.Reference) -> T | None:
-        """One model's valid answer, from the cache or by asking; None when it is to be left for the next."""
+        """One model's valid answer under oversight; None when it is to be left for the next."""
+        if (refusal := self.oversight.refusal(reference, self.settings)) is not None:
+            self._failed(reference)(refusal, 0.0)
+            return None
+        before, counted = len(self.attempts), (self.prompt_tokens, self.answer_tokens)
+        self.settings = self.oversight.bounded(self.settings, reference)
+        try:
+            return self._asked(reference)
+        finally:
+            used = (_since(counted[0], self.prompt_tokens), _since(counted[1], self.answer_tokens))
+            self.oversight.done(reference, self.attempts[before:], cached=self.cached, tokens=used)
+
+    def _asked(self, reference: providers.Reference) -> T | None:
+        """One model's valid answer, from the cache or by asking."""
         question = self.question
         request = self._request()
         begun = time.perf_counter()
@@ -311,7 +334,7 @@ class _Asking(Generic[T]):
             role=self.question.role,
             system=prompt.system,
             user=prompt.user,
-            schema=self.question.schema.model_json_schema(),
+            schema=_json_schema(self.question.schema),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,
             prompt_hash=prompt.hash,
@@ -433,6 +456,8 @@ class _Asking(Generic[T]):
         journal = self.journal
         if journal is not None and (known := journal.next_call(request, reference)) is not None:
             return self._played(journal, known) if known["cached"] else None
+        if self.question.fresh:
+            return None
         before = len(self.attempts)
         try:
             kept = providers.recall(reference, request, self.settings)
@@ -456,6 +481,16 @@ class _Asking(Generic[T]):
             # An answer that may have cost minutes is not thrown away because it cannot be kept.
             self._failed(reference)(error, 0.0)
             self._put_down(reference, self._request(), before, None, cached=True)
+
+
+@cache
+def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """Made once: it takes milliseconds, and every call shows it."""
+    return schema.model_json_schema()
+
+
+def _since(before: int | None, after: int | None) -> int | None:
+    return None if after is None else after - (before or 0)
 
 
 def _schema_error(item: Mapping[str, Any]) -> str:

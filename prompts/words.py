@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,13 @@ class Words:
             return "–"
         space = NO_BREAK_SPACE if self.language == "fr" else ""
         return f"{self._localised(f'{100 * fraction:,.{digits}f}')}{space}%"
+
+    def join(self, parts: Sequence[str]) -> str:
+        """An enumeration: a, b and c."""
+        if len(parts) < 2:
+            return "".join(parts)
+        last = "et" if self.language == "fr" else "and"
+        return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
     def _localised(self, words: str) -> str:
         words = words.replace("-", MINUS)

@@ -5,6 +5,7 @@ from providers.calling import call
 from providers.errors import ProviderError
 from providers.extraction import extract_json
 from providers.health import Health, check, check_all
+from providers.oversight import Oversight
 from providers.reference import PROVIDERS, Reference, parse_reference
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
@@ -12,6 +13,7 @@ from providers.settings import ProviderSettings
 __all__ = [
     "PROVIDERS",
     "Health",
+    "Oversight",
     "ProviderError",
     "ProviderSettings",
     "Reference",

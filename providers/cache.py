@@ -10,7 +10,9 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from providers.reference import Reference
@@ -58,6 +60,21 @@ def key(reference: Reference, request: Request, settings: ProviderSettings) -> t
 
 
 def _store(settings: ProviderSettings) -> Any:
+    path = settings.cache_path
+    assert path is not None
+    try:
+        file = path.stat().st_ino
+    except OSError:
+        return _made(path, settings.cache_seconds)  # not there yet, or no longer: its table has to be made
+    return _opened(path, settings.cache_seconds, file)
+
+
+@lru_cache(maxsize=8)
+def _opened(path: Path, seconds: float, file: int) -> Any:
+    """The store of one file, as long as it is the same file: agents in parallel need not make it each."""
+    return _made(path, seconds)
+
+
+def _made(path: Path, seconds: float) -> Any:
     # langchain-community takes a second to import: not before there is something to look up or to keep.
-    store = import_module("providers.answer_store")
-    return store.AnswerStore(settings.cache_path, seconds=settings.cache_seconds, now=now)
+    return import_module("providers.answer_store").AnswerStore(path, seconds=seconds, now=lambda: now())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig
 
-from providers import opening
+from providers import deadlines, opening
 from providers.deadlines import watched
-from providers.errors import ProviderError, RefusedError, RetryableError, short
+from providers.errors import DeadlineError, ProviderError, RefusedError, RetryableError, short
 from providers.extraction import split_thinking
 from providers.opened import OpenedModel
 from providers.reference import Reference
@@ -26,8 +27,11 @@ pause: Callable[[float], None] = time.sleep
 
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 _NOTICE = re.compile(
-    r"rate.?limit|too many requests|quota|limit (?:reached|exceeded)|reached (?:your|the) .{0,40}limit"
-    r"|(?:log|sign)[ -]?(?:in|up) (?:to|for)|upgrade (?:your|to)|api key|captcha|out of credits",
+    r"rate.?limit|too many requests|quota|limit (?:is |was )?(?:reached|exceeded)|exceeded .{0,40}limit"
+    r"|reached (?:your|the) .{0,40}limit|(?:daily|hourly|monthly|usage|free) limit|no (?:free )?requests left"
+    r"|(?:log|sign)[ -]?(?:in|up) (?:to|for)|upgrade (?:your|to)|api key|captcha|out of credits"
+    r"|insufficient credits"
+    r"|limite (?:atteinte|d['’]utilisation)|trop de requ[êe]tes|请求过于频繁|次数已用完",
     re.IGNORECASE,
 )
 _LONGEST_NOTICE = 600
@@ -55,13 +59,29 @@ def call(
     for delay in (*RETRY_SECONDS[: None if tries is None else max(0, tries - 1)], None):
         begun = time.perf_counter()
         try:
-            return call_once(reference, request, settings)
+            return call_once(reference, request, _in_time(reference, settings))
         except ProviderError as error:
             failed(error, time.perf_counter() - begun)
             if not error.retry or delay is None:
                 raise
+            if settings.until is not None and deadlines.clock() + delay >= settings.until:
+                raise  # the next try would come too late
         pause(delay)
     raise AssertionError("the last try returns or raises")
+
+
+def _in_time(reference: Reference, settings: ProviderSettings) -> ProviderSettings:
+    """The settings with no longer a deadline than is left.
+
+    Raises:
+        DeadlineError: `no_time_left`.
+    """
+    if settings.until is None:
+        return settings
+    left = settings.until - deadlines.clock()
+    if left <= 0.0:
+        raise DeadlineError("no_time_left", model=str(reference))
+    return replace(settings, hosted_seconds=min(settings.hosted_seconds, left))
 
 
 def call_once(reference: Reference, request: Request, settings: ProviderSettings) -> Reply:

@@ -13,6 +13,9 @@ from providers.errors import DeadlineError
 
 T = TypeVar("T")
 
+clock: Callable[[], float] = time.monotonic
+"""What budgets of several calls are measured with; tests put a clock of their own here."""
+
 
 class _End:
     """The stream is over."""

@@ -2,14 +2,14 @@
 
 ProviderError (RuntimeError)   a call to a model gave no usable answer
 ├── UnknownModelError          a name that names nothing: empty_reference, unknown_model, bad_address
-├── UnavailableError           nobody answers there: unreachable, not_installed, model_not_pulled, missing_key
-├── DeadlineError              too slow: time_out (in all), stalled (no token)
-├── RetryableError             may pass: rate_limited, server_error, empty_answer, malformed_answer
-├── RefusedError               will not pass: unauthorized, payment_required, bad_request,
-│                              unknown_remote_model, limit_notice, prompt_too_long, prompt_truncated,
-│                              answer_truncated
-├── AnswerError                not one JSON object: no_json, truncated_json, duplicate_key, not_finite
-└── CacheError                 the answer cache cannot be used: cache_failed
+├── UnavailableError           nobody answers there: unreachable, not_installed, model_not_pulled,
+missing_key; │                              or is left out for what it did before: breaker_open ├──
+DeadlineError              too slow: time_out (in all), stalled (no token), no_time_left (for the chain) ├──
+RetryableError             may pass: rate_limited, server_error, empty_answer, malformed_answer ├──
+RefusedError               will not pass: unauthorized, payment_required, bad_request, │
+unknown_remote_model, limit_notice, prompt_too_long, prompt_truncated, │
+answer_truncated ├── AnswerError                not one JSON object: no_json, truncated_json, duplicate_key,
+not_finite └── CacheError                 the answer cache cannot be used: cache_failed
 
 Only RetryableError is tried again; every other one moves on to the next model of the chain.
 """

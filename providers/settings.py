@@ -28,6 +28,8 @@ class ProviderSettings:
         probe_seconds: longest time to find out whether anybody answers.
         answer_tokens: room for the answer.
         thinking_tokens: further room where the model thinks first.
+        logs: folder of the calls' log; None keeps none.
+        until: when the last answer is of use, on the clock of `providers.deadlines`; None for any time.
         keep_alive: how long Ollama keeps the model in memory; a run comes back to it.
     """
 
@@ -44,6 +46,8 @@ class ProviderSettings:
     probe_seconds: float = 2.0
     answer_tokens: int = 4096
     thinking_tokens: int = 8192
+    logs: Path | None = None
+    until: float | None = None
     keep_alive: str = "30m"
 
     @property

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-
-class WordsLike(Protocol):
-    """Texts and figures in one language; the caller brings them (`prompts.Words`)."""
-
-    def __call__(self, key: str, /, **values: Any) -> str:
-        """The text of a key."""
-
-    def number(self, value: float | int | None, digits: int = 2) -> str:
-        """A figure."""
-
-    def short(self, value: float | int | None) -> str:
-        """A figure with no more digits than it needs."""
-
-    def percent(self, fraction: float | None, digits: int = 1) -> str:
-        """A fraction as a percentage."""
-
+from reports.belief import finding_rows, interval_rows, statistic_rows, verdict_lines
+from reports.wording import WordsLike as WordsLike
 
 METRIC_ROWS: tuple[tuple[str, str], ...] = (
     ("sharpe_ratio", "number"),
@@ -87,6 +73,44 @@ def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str
     return head, rows
 
 
+def belief_sections(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """Statistics of the search, stress tests and intervals: what the verdict rests on."""
+    holdout = result["holdout"]
+    weight = words.percent(holdout["weight"])
+    return [
+        f"## {words('verdict.heading.verdict')}",
+        "",
+        words("verdict.opening_note", opening=words.number(holdout["opening"]), weight=weight),
+        "",
+        f"### {words('verdict.heading.statistics')}",
+        "",
+        words("verdict.statistics_note"),
+        "",
+        table([words("report.table.metric"), words("report.table.value")], statistic_rows(result, words)),
+        "",
+        f"### {words('verdict.heading.stress')}",
+        "",
+        words("verdict.stress_note"),
+        "",
+        table(
+            [words(f"verdict.table.{name}") for name in ("test", "outcome", "finding")],
+            finding_rows(result, words),
+        ),
+        "",
+        f"### {words('verdict.heading.intervals')}",
+        "",
+        table(
+            [
+                words("report.table.metric"),
+                words("verdict.table.development"),
+                words("verdict.table.holdout"),
+            ],
+            interval_rows(result, words),
+        ),
+        "",
+    ]
+
+
 def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
     """The whole report."""
     dataset, champion = result["dataset"], result["champion"]
@@ -94,6 +118,7 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
     lines = [
         f"# {words('report.title', symbol=dataset['symbol'], timeframe=dataset['timeframe'])}",
         "",
+        *verdict_lines(result, words),
         words(
             f"report.status.{result['status']}", reason=words(f"optimization.stop.{result['stop_reason']}")
         ),
@@ -120,6 +145,7 @@ def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
         "",
         words("report.holdout_note"),
         "",
+        *belief_sections(result, words),
         f"## {words('report.heading.changes')}",
         "",
     ]

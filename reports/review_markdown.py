@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.markdown import METRIC_ROWS, WordsLike, brain_lines, failure_lines, metric, table
+from reports.markdown import METRIC_ROWS, brain_lines, failure_lines, metric, table
+from reports.wording import WordsLike
 
 
 def review_figures(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:

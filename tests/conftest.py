@@ -9,7 +9,7 @@ import pytest
 import pytest_socket
 
 LOCAL = ["127.0.0.1", "::1", "localhost"]
-MAY_TALK_TO_LOCALHOST = ("model", "server", "browser")
+MAY_TALK_TO_LOCALHOST = ("model", "server", "browser", "local")
 _FOREIGN = ("THREADX_", "LANGSMITH", "LANGCHAIN", "OPENAI", "OPENROUTER", "OLLAMA")
 
 # Here and not in a fixture: some libraries read these when they are imported.

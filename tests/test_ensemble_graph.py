@@ -105,7 +105,8 @@ def test_rules_publish_a_valid_summary_in_french(tmp_path):
     assert published.model_dump(mode="json") == state["summary"]
     assert published.outlook_days_7 == "positive"
     assert published.regime == "expansion_modérée"
-    assert "confiance" in published.key_drivers[0]
+    assert "s’accordent sur une hausse" in published.key_drivers[0]
+    assert "confiance 70" in published.key_drivers[1]
     assert {entry.source for entry in published.contributors} == {
         "technique",
         "macro",
@@ -119,7 +120,8 @@ def test_rules_publish_a_valid_summary_in_french(tmp_path):
 
 def test_english_by_setting(tmp_path):
     told = run(fill(tmp_path), language="en")["summary"]
-    assert "confidence" in told["key_drivers"][0]
+    assert "agree on a rise" in told["key_drivers"][0]
+    assert "confidence 70" in told["key_drivers"][1]
     assert not re.search("[éèàç]", " ".join(told["recommendations"]))
 
 
@@ -180,7 +182,7 @@ def test_without_models_the_default_chain_ends_in_rules_and_says_so(tmp_path, mo
 def test_one_agent_failing_is_named_and_the_others_go_on(tmp_path, monkeypatch):
     scripted_models(monkeypatch, {"ollama:m": [UnavailableError("unreachable", model="m", address="x")]})
     state = run(fill(tmp_path), macro="ollama:m")
-    assert state["macro"]["status"] == "abstained"
+    assert state["agents"]["macro"]["status"] == "abstained"
     assert state["summary"]["regime"] == "incertain"
     assert any("agent macro s’abstient" in limit for limit in state["summary"]["limits"])
     assert state["status"] == "degraded"
@@ -191,7 +193,7 @@ def test_an_agent_without_data_is_not_asked(tmp_path, monkeypatch):
     write(tmp_path / "forecast/dt=20240314/forecasts.parquet", [forecast("A"), forecast("B"), forecast("C")])
     state = run(tmp_path, sentiment="ollama:m", macro="ollama:m")
     assert script.order == []
-    assert (state["macro"]["status"], state["sentiment"]["status"]) == ("no_data", "no_data")
+    assert {state["agents"][name]["status"] for name in ("macro", "sentiment")} == {"no_data"}
     limits = " ".join(state["summary"]["limits"])
     assert "aucune donnée à lire" in limits
     assert "Source absente" in limits
@@ -229,7 +231,7 @@ def test_a_models_report_is_checked_against_its_rows(tmp_path, monkeypatch):
 
     script = scripted_models(monkeypatch, {"ollama:m": [report("T99", 0.9), report("T1", 0.6)]})
     state = run(fill(tmp_path), technical="ollama:m")
-    assert state["technical"]["report"]["drivers"][0]["evidence"] == ["T1"]
+    assert state["agents"]["technical"]["report"]["drivers"][0]["evidence"] == ["T1"]
     sent_back = script.calls["ollama:m"][1].correction[1]
     assert "T99" in sent_back
     assert "outlook_days_7" in sent_back
@@ -288,7 +290,9 @@ def test_departure_from_the_weighted_mean_is_told(tmp_path, monkeypatch):
 
 def test_orders_in_headlines_change_no_prompt(tmp_path, monkeypatch):
     def prompts(home):
-        return {agent: run(home)[agent]["prompt"] for agent in (*AGENTS, "arbiter")}
+        state = run(home)
+        turns = [*state["agents"].values(), state["arbiter"]]
+        return {turn["role"]: turn["prompt"] for turn in turns}
 
     clean, attacked = fill(tmp_path / "a"), fill(tmp_path / "b")
     write(

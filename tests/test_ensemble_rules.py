@@ -5,11 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nodes.ensemble import rules
+from nodes.ensemble import macro, technical
+from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.arbiter_rules import arbiter
+from nodes.ensemble.check import sentence_errors, summary_facts
+from nodes.ensemble.claims import agent_facts
 from nodes.ensemble.consult import report_errors
 from nodes.ensemble.evidence import candidates
-from nodes.ensemble.pooling import OUTLOOKS, clashes, direction, factors, pool
+from nodes.ensemble.pooling import OUTLOOKS, agreements, clashes, direction, factors, pool
 from nodes.ensemble.schemas import LLMEnsembleSummary, Stance
 from prompts import Words
 
@@ -46,19 +49,29 @@ def news_row(number=1, symbol="A", tone=0.0, items=3):
     return {"id": f"S{number}", "symbol": symbol, "items": items, "tone": tone, "titles": [title]}
 
 
-def quality_row(number, symbol, factor=1.0, flags=()):
+def quality_row(number, symbol, factor=1.0, flags=(), age=3.0):
     return {
         "id": f"Q{number}",
         "symbol": symbol,
-        "age_hours": 3.0,
+        "age_hours": age,
         "rows": 5,
         "refused": 0,
+        "contradictory_share": 0.4,
         "flags": list(flags),
         "factor": factor,
     }
 
 
-FLAGS = ["stale", "very_stale", "thin", "incomplete", "refused_rows", "report_error", "report_warning"]
+FLAGS = [
+    "stale",
+    "very_stale",
+    "thin",
+    "incomplete",
+    "refused_rows",
+    "report_error",
+    "report_warning",
+    "contradictory",
+]
 EVIDENCE = st.fixed_dictionaries(
     {
         "language": LANGUAGES,
@@ -102,6 +115,7 @@ EVIDENCE = st.fixed_dictionaries(
                     st.just(number),
                     st.just(source),
                     factor=SHARES,
+                    age=st.floats(0, 5000).map(lambda hours: round(hours, 1)),
                     flags=st.lists(st.sampled_from(FLAGS), max_size=3, unique=True),
                 )
                 for number, source in enumerate(("forecast", "macro", "news"), start=1)
@@ -111,15 +125,19 @@ EVIDENCE = st.fixed_dictionaries(
 )
 
 
+HOUR = "2024-03-14T15:00:00+00:00"
+
+
 @given(EVIDENCE)
 def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
     words, reports = Words(evidence["language"]), {}
-    for agent in ("technical", "macro", "sentiment", "quality"):
-        if evidence[agent]:
-            report = getattr(rules, agent)(evidence)
-            assert report_errors(report, {row["id"] for row in evidence[agent]}, words) == []
-            reports[agent] = report.model_dump(mode="json")
-    pooled = pool(reports, factors(evidence["quality"]))
+    for name, agent in AGENTS.items():
+        if evidence[name]:
+            report = agent.policy(evidence)
+            known = agent_facts(evidence[name], HOUR, words)
+            assert report_errors(report, evidence[name], known, words) == []
+            reports[name] = report.model_dump(mode="json")
+    pooled = pool(reports, factors(evidence["quality"]), {})
     for outlook in OUTLOOKS:
         assert sum(pooled[outlook].values()) == pytest.approx(1.0, abs=1e-3)
     rows = candidates(evidence)
@@ -135,6 +153,16 @@ def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
     keys = {(row["source"], row["symbol"], row["horizon"], row["score"]) for row in rows}
     assert {(row.source, row.symbol, row.horizon, row.score) for row in summary.contributors} <= keys
     assert LLMEnsembleSummary.model_validate_json(summary.model_dump_json()) == summary
+    # What rules say passes the check that a model's sentences must pass.
+    state = {
+        "evidence": {name: evidence[name] for name in AGENTS},
+        "hour": HOUR,
+        "record": {},
+        "coverage": dict.fromkeys(AGENTS, 1.0),
+        "notices": {"news": 3, "forecasts": 3, "quarantined": 0},
+        "agents": {name: {"report": reports.get(name)} for name in AGENTS},
+    }
+    assert sentence_errors(summary.model_dump(mode="json"), summary_facts(state, words), words) == {}
 
 
 @pytest.mark.parametrize(
@@ -153,20 +181,20 @@ def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
     ids=["recession", "falling inflation", "calm", "inverted", "doubtful", "no odds"],
 )
 def test_regime(rows, expected):
-    assert rules.regime(rows) == expected
+    assert macro.regime(rows) == expected
 
 
 @pytest.mark.parametrize(
     ("odds", "expected"), [(None, "medium"), (0.1, "low"), (0.3, "medium"), (0.5, "high")]
 )
 def test_risk(odds, expected):
-    assert rules.risk(odds) == expected
+    assert macro.risk(odds) == expected
 
 
 def test_a_forecast_against_its_own_expected_return_counts_half():
     bull = technical_row(1, "A", way="up", confidence=0.8, expected=0.02)
     bear = technical_row(2, "B", way="down", confidence=0.8, expected=0.02)
-    stance = rules.technical({"language": "fr", "technical": [bull, bear]}).outlook_days_7
+    stance = technical.policy({"language": "fr", "technical": [bull, bear]}).outlook_days_7
     assert stance.positive > stance.negative
 
 
@@ -178,32 +206,56 @@ def report(positive, neutral, negative, confidence=1.0):
 def test_pool_by_hand():
     reports = {"technical": report(1.0, 0.0, 0.0), "sentiment": report(0.0, 0.0, 1.0, 0.5)}
     trust = {"forecast": 1.0, "news": 0.5, "macro": 1.0}
-    # technical 0.3 × 1 × 1 = 0.3; sentiment 0.2 × 0.5 × 0.5 = 0.05; quality's doubt 0.4 × (1 − 1.5 / 3) = 0.2
-    pooled = pool(reports, trust)["outlook_days_7"]
-    assert pooled == {"positive": 0.5455, "neutral": 0.3636, "negative": 0.0909}
+    # technical 0.3 × 1 × 1 = 0.3; sentiment 0.2 × 0.5 × 0.5 = 0.05; quality's doubt 0.4 × (1 − 1.5 / 3) =
+    # 0.2, a third of it for each outcome; all of it 0.55
+    pooled = pool(reports, trust, {})["outlook_days_7"]
+    assert pooled == {"positive": 0.6667, "neutral": 0.1212, "negative": 0.2121}
 
 
-def test_penalties_only_move_towards_neutral():
+def test_penalties_only_move_towards_knowing_nothing():
     reports = {"technical": report(0.8, 0.1, 0.1)}
     shares = [
-        pool(reports, {"forecast": factor, "news": 1.0, "macro": 1.0})["outlook_days_30"]["positive"]
+        pool(reports, {"forecast": factor, "news": 1.0, "macro": 1.0}, {})["outlook_days_30"]["positive"]
         for factor in (1.0, 0.7, 0.3, 0.0)
     ]
     assert shares == sorted(shares, reverse=True)
-    assert shares[-1] == 0.0
+    assert shares[-1] == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_technical_outweighs_sentiment_outweighs_macro():
     trust = {"forecast": 1.0, "news": 1.0, "macro": 1.0}
     up, down = report(0.9, 0.0, 0.1), report(0.1, 0.0, 0.9)
     for strong, weak in (("technical", "sentiment"), ("sentiment", "macro"), ("technical", "macro")):
-        assert direction(pool({strong: up, weak: down}, trust)["outlook_days_7"]) != "negative"
-        assert pool({strong: up, weak: down}, trust)["outlook_days_7"]["positive"] > 0.3
+        assert direction(pool({strong: up, weak: down}, trust, {})["outlook_days_7"]) != "negative"
+        assert pool({strong: up, weak: down}, trust, {})["outlook_days_7"]["positive"] > 0.3
 
 
 def test_clashes_name_both_sides():
     found = clashes({"technical": report(0.7, 0.2, 0.1), "macro": report(0.1, 0.2, 0.7)})
-    assert found == [("outlook_days_7", "technical", "macro"), ("outlook_days_30", "technical", "macro")]
+    assert found == {("technical", "macro"): ["outlook_days_7", "outlook_days_30"]}
+
+
+def test_agreements_name_everybody_on_a_side():
+    found = agreements(
+        {
+            "technical": report(0.7, 0.2, 0.1),
+            "sentiment": report(0.6, 0.3, 0.1),
+            "macro": report(0.3, 0.4, 0.3),
+        }
+    )
+    both = ["technical", "sentiment"]
+    assert found == [("outlook_days_7", "positive", both), ("outlook_days_30", "positive", both)]
+
+
+def test_a_record_moves_the_pool_towards_who_earned_it():
+    reports = {"technical": report(0.9, 0.0, 0.1), "macro": report(0.1, 0.0, 0.9)}
+    trust = {"forecast": 1.0, "news": 1.0, "macro": 1.0}
+    shares = [
+        pool(reports, trust, {"technical": 1.0, "macro": factor})["outlook_days_7"]["negative"]
+        for factor in (0.25, 1.0, 4.0)
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[2]
 
 
 def test_every_schema_is_bounded_for_grammars():
@@ -223,10 +275,7 @@ def test_every_schema_is_bounded_for_grammars():
 
     for model in (
         LLMEnsembleSummary,
-        rules.TechnicalReport,
-        rules.MacroReport,
-        rules.SentimentReport,
-        rules.QualityReport,
+        *(agent.schema for agent in AGENTS.values()),
     ):
         walk(model.model_json_schema())
 

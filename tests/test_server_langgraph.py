@@ -352,3 +352,9 @@ def test_pages_leave_the_servers_own_routes_alone(server: Server, path: str) -> 
 )
 def test_pages_stand_beside_them(server: Server, path: str, status: int) -> None:
     assert httpx.get(f"{server.url}{path}", timeout=30).status_code == status
+
+
+def test_metrics_are_served_beside_the_servers_own(server: Server) -> None:
+    told = httpx.get(f"{server.url}/threadx/metrics")
+    assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'threadx_ensemble_alert{alert="success"}' in told.text

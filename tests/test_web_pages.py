@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import threadx
+from nodes.ensemble.run_log import append_failure
 from reports.record import RunRecord
 from tests.langgraph_server import clean_environment, free_port, started
 
@@ -274,3 +275,13 @@ def test_picture_in_a_report_is_never_fetched(page: Page, url: str, home: Path) 
     page.locator(".tx-report img").wait_for(state="attached")
     assert FOREIGN_IMAGE not in answered
     assert page.evaluate("window.stolen") is None
+
+
+def test_alerts_of_the_ensemble_stand_above_its_summary(url: str, home: Path) -> None:
+    assert "Alerte" not in get(f"{url}/llm_summary").text
+    for _ in range(2):
+        append_failure(home, hour=None, code="no_usable_data", seconds=0.1)
+    page = get(f"{url}/llm_summary").text
+    assert f"Alerte{NO_BREAK_SPACE}: sur un jour" in page
+    told = get(f"{url}/threadx/metrics").text
+    assert 'threadx_ensemble_alert{alert="failures"} 1.0' in told

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from backtest import GapPolicy, StrategySpec, validate_prices
 from backtest.prices import check_volume
-from graphs.ensemble import graph as ensemble
 from market.datasets import infer_timeframe, register
-from nodes.context import EnsembleContext
-from nodes.ensemble.state import EnsembleInput
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
-from threadx.errors import from_validation
 from threadx.replaying import Replay, replay_run
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import (
@@ -32,7 +27,7 @@ from threadx.runner import (
     start_run,
     writable,
 )
-from threadx.traces import bounded_traces
+from threadx.summaries import make_ensemble_context, run_summary
 
 UNNAMED = "UNNAMED"
 
@@ -216,31 +211,7 @@ def summarize(
         **settings: fields of `nodes.context.EnsembleContext`.
 
     Raises:
+        EnsembleError: another run is at work in this data folder, or the summary cannot be written.
         MarketError, ProviderError, ThreadxError: bad input.
     """
-    try:
-        context = EnsembleContext(**{name: value for name, value in settings.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
-    writable(context.home_path)
-    try:
-        given = EnsembleInput(as_of=as_of, data=data)
-    except ValidationError as error:
-        raise from_validation(error) from None
-    bounded_traces()
-    state: dict[str, Any] = {}
-    parts: Iterator[Any] = ensemble.stream(given, context=context, stream_mode=["updates", "values"])
-    for mode, part in parts:
-        if mode == "values":
-            state = part
-        else:
-            for node in part:
-                watch(node)
-    path = state.get("summary_path")
-    return SummaryResult(
-        status=state["status"],
-        degraded=state["degraded"],
-        summary=state.get("summary"),
-        path=Path(path) if path else None,
-        failure=state.get("failure"),
-    )
+    return run_summary(make_ensemble_context(**settings), as_of=as_of, data=data, watch=watch)

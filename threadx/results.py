@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,15 @@ class SummaryResult:
     summary: dict[str, Any] | None
     path: Path | None
     failure: str | None = None
+
+    @classmethod
+    def from_details(cls, details: Mapping[str, Any]) -> SummaryResult:
+        """Read a result as the graph or a run's result.json holds it."""
+        path = details.get("summary_path")
+        return cls(
+            status=details["status"],
+            degraded=details["degraded"],
+            summary=details.get("summary"),
+            path=Path(path) if path else None,
+            failure=details.get("failure"),
+        )

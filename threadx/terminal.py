@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.status import Status
 from rich.table import Table
 
@@ -73,6 +75,18 @@ class Terminal:
                 yield done
         else:
             yield done
+
+    def line(self, told: str) -> None:
+        """One line of words on standard output."""
+        self.out.print(escape(told), highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def counter(self, line: str, total: int) -> Iterator[Callable[[str], None]]:
+        """A function that tells of each of many pieces done: a bar on a terminal, nothing in a pipe."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=self.err, disable=not self.err.is_terminal) as bar:
+            task = bar.add_task(escape(line), total=total)
+            yield lambda told: bar.update(task, advance=1, description=escape(told))
 
     @contextmanager
     def progress(self, limit: int | None = None) -> Iterator[Watcher]:
@@ -225,7 +239,7 @@ class Terminal:
             words_columns=(0, 1),
         )
         if result.degraded:
-            self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
+            self.out.print(Panel(escape(words("ensemble.face.degraded")), style="yellow"))
         for name in ("key_drivers", "recommendations", "tensions", "limits"):
             if told.get(name):
                 self.out.print(f"[bold]{escape(words(f'ensemble.face.{name}'))}[/bold]")

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from nodes.ensemble.trail import RUN_PREFIX
 from reports.errors import ReportError
 from reports.record import RunRecord, runs_folder
 
@@ -53,9 +54,13 @@ def _run_line(home: Path, run: str) -> RunLine:
 
 
 def list_runs(home: Path) -> tuple[list[RunLine], int]:
-    """The newest runs by their start, at most `SHOWN_RUNS`, and how many there are in all."""
+    """The newest optimisation runs by their start, at most `SHOWN_RUNS`, and how many there are in all."""
     found = sorted(
-        runs_folder(home).glob("*/run.json"),
+        (
+            path
+            for path in runs_folder(home).glob("*/run.json")
+            if not path.parent.name.startswith(RUN_PREFIX)
+        ),
         key=lambda path: (path.stat().st_mtime_ns, path.parent.name),
         reverse=True,
     )

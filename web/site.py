@@ -13,15 +13,21 @@ import nicegui
 from fastapi import FastAPI
 from nicegui import ui
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nodes.ensemble.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
 from web import run_page, runs_page, summary_page
 from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
 
 ROOMS = ("backtest", "command", "ensemble", "optimization", "report", "reports", "web")
+
+METRICS_PATH = f"{RUNS_PATH}/metrics"
+"""`/metrics` itself belongs to the LangGraph server."""
 
 # Nothing is fetched from anywhere else, even where a model's text in a report asks for it. Vue compiles its
 # templates in the browser, which is what the 'unsafe' words are for.
@@ -84,6 +90,11 @@ def build_site(home: Path, language: Language) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for path, page in ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH)):
         app.router.routes.append(Route(path, _Door(page), methods=["GET"], include_in_schema=False))
+
+    def metrics(request: Request) -> Response:  # in a thread: it reads the logs
+        return Response(metrics_text(site.home), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    app.router.routes.append(Route(METRICS_PATH, metrics, methods=["GET"], include_in_schema=False))
     for module in (runs_page, run_page, summary_page):
         module.register(site)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from nicegui import run, ui
 
+from nodes.ensemble.run_log import statistics
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from nodes.ensemble.told import alert_lines
 from prompts import Words
 from web.frame import SUMMARY_PATH, Site, Table, Text, card, command, fact, frame
 from web.listing import newest_summary
@@ -52,7 +54,10 @@ def register(site: Site) -> None:
     @ui.page(SUMMARY_PATH)
     async def summary_page() -> None:
         found = await run.io_bound(newest_summary, site.home)
+        record = await run.io_bound(statistics, site.home)
         with frame(site, words("web.summary.title"), SUMMARY_PATH):
+            for line in alert_lines(record.alerts, words) if record else ():
+                Text("p", line, "tx-warn")
             if found is None:
                 Text("p", words("web.summary.none"))
                 command(EXAMPLE)

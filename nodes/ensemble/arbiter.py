@@ -10,26 +10,36 @@ from langgraph.runtime import Runtime
 from nodes.ask import Question
 from nodes.context import EnsembleContext
 from nodes.ensemble import arbiter_rules
-from nodes.ensemble.consult import consultation, no_data
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.consult import consultation, no_data, told
 from nodes.ensemble.evidence import candidates, lines
-from nodes.ensemble.pooling import AGENTS, factors, pool, weights
+from nodes.ensemble.pooling import factors, pool, weights
+from nodes.ensemble.rules import agent_name
 from nodes.ensemble.schemas import LLMEnsembleSummary
-from nodes.ensemble.state import EnsembleState
+from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.trail import note
 from prompts import Words, render
 
 
 def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
     """Ask for the summary; with no agent's report there is nothing to reconcile, and nobody is asked."""
     context = EnsembleContext.of(runtime.context)
-    words = Words(context.language)
     before = state.get("turns", [])
-    reports = {agent: state[agent]["report"] for agent in AGENTS if state[agent]["report"] is not None}  # type: ignore[literal-required]
-    if not reports:
-        turn = no_data("arbiter")
-        return {"arbiter": turn, "turns": [*before, turn], "draft": None}
-    trust = factors(state["evidence"]["quality"])
-    rows = candidates(state["evidence"])
-    pooled = pool(reports, trust)
+    reports = reports_of(state)
+    turn = consultation(*_question(state, context, reports), context) if reports else no_data("arbiter")
+    number = len(before) + 1
+    kind = "answer" if turn["status"] == "answered" else "abstention"
+    note(state, context, f"t{number}.arbiter", kind, "arbiter", told(turn), number)
+    draft = turn["report"] if turn["report"] is not None else state.get("draft")
+    return {"arbiter": turn, "turns": [*before, turn], "draft": draft}
+
+
+def _question(
+    state: EnsembleState, context: EnsembleContext, reports: dict[str, dict[str, Any]]
+) -> tuple[str, Question[LLMEnsembleSummary], tuple[str, ...]]:
+    words, before = Words(context.language), state.get("turns", [])
+    trust, record = factors(state["evidence"]["quality"]), state["record"]
+    rows, pooled = candidates(state["evidence"]), pool(reports, trust, record)
     review = ""
     if state.get("errors"):
         review = words(
@@ -39,14 +49,17 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
             errors="\n".join(f"- {error}" for error in state["errors"]),
             draft=json.dumps(state["draft"], ensure_ascii=False),
         )
-    silent = [words(f"ensemble.agent.{agent}") for agent in AGENTS if agent not in reports]
+    silent = [agent_name(agent, words) for agent in AGENTS if agent not in reports]
     prompt = render(
         "ensemble/arbiter",
         context.language,
         hour=state["hour"],
-        reports=lines({"agent": agent, **report} for agent, report in reports.items()),
+        reports=lines(
+            {"agent": agent, "coverage": state["agents"][agent]["coverage"], **report}
+            for agent, report in reports.items()
+        ),
         silent=", ".join(silent) or words("ensemble.face.none"),
-        weights=lines([weights(reports, trust)]),
+        weights=lines([weights(reports, trust, record)]),
         pooled=lines([pooled]),
         rows=lines(rows),
         review=review,
@@ -66,7 +79,8 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
         policy=arbiter_rules.arbiter,
         # What schema errors have used up is no longer there for the check's, and the reverse.
         corrections=max(context.corrections - len(before), 0),
+        fresh=context.fresh,
+        hosted_seconds=context.arbiter_seconds,
+        watched=not context.back_run,
     )
-    turn = consultation("arbiter", question, context.arbiter, context)
-    draft = turn["report"] if turn["report"] is not None else state.get("draft")
-    return {"arbiter": turn, "turns": [*before, turn], "draft": draft}
+    return "arbiter", question, context.chain("arbiter")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nodes.ensemble.pooling import OUTLOOKS, clashes, direction
-from nodes.ensemble.rules import HIGH, LOW, MEDIUM, UNCERTAIN
+from nodes.ensemble.pooling import OUTLOOKS, agreements, clashes, direction
+from nodes.ensemble.rules import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument, opened
 from nodes.ensemble.schemas import Contributor, LLMEnsembleSummary
 from prompts import Words
 
@@ -31,7 +31,7 @@ def arbiter(evidence: Evidence) -> LLMEnsembleSummary:
             "contributors": contributors(evidence["candidates"], words),
             "limits": [],
             "recommendations": _recommendations(evidence, outlook["outlook_days_30"], words),
-            "tensions": _tensions(reports, words),
+            "tensions": tensions(reports, words),
         }
     )
 
@@ -50,15 +50,16 @@ def contributors(
         ]
         # Of quality the weakest source matters, of the others the strongest row.
         fresh.sort(key=lambda row: row["score"] if source == "quality" else -row["score"])
-        found += [_cite(row, words) for row in fresh[:most]]
+        found += [cite(row, words) for row in fresh[:most]]
     if len(found) < 3:  # few sources: the rest of quality's rows make up the number
         cited = {(row["source"], row["symbol"], row["horizon"]) for row in found}
         rest = [row for row in rows if (row["source"], row["symbol"], row["horizon"]) not in cited]
-        found += [_cite(row, words) for row in rest[: 3 - len(found)]]
+        found += [cite(row, words) for row in rest[: 3 - len(found)]]
     return found[:12]
 
 
-def _cite(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
+def cite(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    """A candidate as a contributor, with a rationale in the catalogue's words."""
     rationale = words(
         f"ensemble.rules.rationale_{row['source']}",
         symbol=_name(row, words),
@@ -67,13 +68,13 @@ def _cite(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
         prediction=words(f"ensemble.value.{row['prediction']}"),
     )
     fields = {name: row[name] for name in Contributor.model_fields if name != "rationale"}
-    return {**fields, "rationale": rationale}
+    return {**fields, "rationale": opened(rationale)}
 
 
 def _name(row: Mapping[str, Any], words: Words) -> str:
     if row["source"] == "quality":
         return words(f"ensemble.source.{row['symbol']}")
-    return words("ensemble.source.market") if row["symbol"] == "MARKET" else str(row["symbol"])
+    return instrument(row["symbol"], words)
 
 
 def _risk(macro: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str:
@@ -85,31 +86,52 @@ def _risk(macro: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str:
 
 
 def _drivers(evidence: Evidence, words: Words) -> list[str]:
-    """The first reasons of each agent in the order of their weights, and what quality doubts."""
+    """Where agents agree, each one's first reasons in the order of weights, what quality doubts."""
     reports = evidence["reports"]
-    found = [driver["text"] for driver in reports.get("technical", {}).get("drivers", [])[:2]]
+    found = _agreement(reports, words)[:1]
+    found += [driver["text"] for driver in reports.get("technical", {}).get("drivers", [])[: 2 - len(found)]]
     found += [driver["text"] for driver in reports.get("sentiment", {}).get("drivers", [])[:1]]
     found += [driver["text"] for driver in reports.get("macro", {}).get("drivers", [])[:1]]
     found += [concern["text"] for concern in reports.get("quality", {}).get("concerns", [])[:1]]
     spare = [driver["text"] for report in reports.values() for driver in report.get("drivers", [])]
-    spare += [_cite(row, words)["rationale"] for row in evidence["candidates"]]
+    spare += [cite(row, words)["rationale"] for row in evidence["candidates"]]
     for sentence in spare:
-        if len(found) >= 3:
+        if len(found) >= 4:
             break
         if sentence not in found:
             found.append(sentence)
     return found[:5]
 
 
-def _tensions(reports: Mapping[str, Any], words: Words) -> list[str]:
+def _agreement(reports: Mapping[str, Any], words: Words) -> list[str]:
+    """One sentence for each direction that two or more agents see, horizons taken together."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for outlook, way, agents in agreements(reports):
+        together.setdefault((way, tuple(agents)), []).append(outlook)
+    return [
+        words(
+            f"ensemble.rules.agreement_{way}",
+            agents=words.join([agent_name(agent, words) for agent in agents]),
+            horizon=_horizons(outlooks, words),
+        )
+        for (way, agents), outlooks in together.items()
+    ]
+
+
+def _horizons(outlooks: list[str], words: Words) -> str:
+    return words.join([words(f"ensemble.horizon.{OUTLOOKS[outlook]}") for outlook in outlooks])
+
+
+def tensions(reports: Mapping[str, Any], words: Words) -> list[str]:
+    """One sentence a pair of agents that contradict each other."""
     return [
         words(
             "ensemble.rules.tension",
-            bull=words(f"ensemble.agent.{bull}"),
-            bear=words(f"ensemble.agent.{bear}"),
-            horizon=words(f"ensemble.horizon.{'7d' if outlook == 'outlook_days_7' else '30d'}"),
+            bull=agent_name(bull, words),
+            bear=agent_name(bear, words),
+            horizon=_horizons(outlooks, words),
         )
-        for outlook, bull, bear in clashes(reports)
+        for (bull, bear), outlooks in clashes(reports).items()
     ][:6]
 
 
@@ -119,12 +141,13 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     technique = [row for row in rows if row["source"] == "technique"]
     wanted = {"positive": "haussier", "negative": "baissier", "neutral": "neutre"}[outlook]
     agreeing = list(dict.fromkeys(row["symbol"] for row in technique if row["prediction"] == wanted))
-    named = ", ".join(agreeing[:3]) or words("ensemble.source.market")
-    lead = evidence["pooled"]["outlook_days_30"][outlook]
-    found = [words(f"ensemble.rules.advice_{outlook}", symbols=named, share=words.percent(lead, 0))]
+    named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
+    pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
+    key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
+    found = [words(f"ensemble.rules.{key}", symbols=named, **pooled)]
     if tension := clashes(reports):
-        _, bull, bear = tension[0]
-        agents = {"bull": words(f"ensemble.agent.{bull}"), "bear": words(f"ensemble.agent.{bear}")}
+        bull, bear = next(iter(tension))
+        agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
         found.append(words("ensemble.rules.advice_tension", **agents))
     tones = [row for row in rows if row["source"] == "sentiment" and row["prediction"] != "neutre"]
     if tones:
@@ -139,8 +162,8 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
         found.append(words("ensemble.rules.advice_macro", odds=words.percent(odds, 0), horizon=horizon))
     weakest = min((row for row in rows if row["source"] == "quality"), key=lambda row: row["score"])
     source, trust = _name(weakest, words), words.percent(weakest["score"], 0)
-    name = "advice_quality" if weakest["score"] < 1.0 else "advice_fresh"
-    found.append(words(f"ensemble.rules.{name}", source=source, trust=trust))
+    name = "quality" if 0.0 < weakest["score"] < 1.0 else "fresh" if weakest["score"] else "missing"
+    found.append(words(f"ensemble.rules.advice_{name}", source=source, trust=trust))
     if len(found) < 3:
         found.append(words("ensemble.rules.advice_sources", agents=len(reports)))
     if len(found) < 3:

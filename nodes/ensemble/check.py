@@ -8,27 +8,78 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from nodes.context import EnsembleContext
+from nodes.ensemble.claims import Known, agent_facts, strangers
 from nodes.ensemble.evidence import candidates
-from nodes.ensemble.state import EnsembleState
+from nodes.ensemble.pooling import clashes, factors, pool, weights
+from nodes.ensemble.rules import agent_name
+from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.trail import note
 from prompts import Words
 
 _ROUNDING = 0.0051
 """Scores are shown with two decimals."""
 
+SENTENCES = ("key_drivers", "recommendations", "tensions", "limits")
+"""Fields of the summary that hold sentences."""
+
 
 def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
-    """Every contributor must be a row of evidence, with its own score and prediction."""
+    """Each contributor must be a row of evidence, each sentence must name only what was given."""
     context = EnsembleContext.of(runtime.context)
-    draft = state["draft"]
+    draft, words = state["draft"], Words(context.language)
     if draft is None:
-        return {"errors": [], "invented": [], "verdict": "publish"}
-    wrong = contributor_errors(draft["contributors"], candidates(state["evidence"]), Words(context.language))
+        return {"errors": [], "invented": {}, "verdict": "publish"}
+    rows = contributor_errors(draft["contributors"], candidates(state["evidence"]), words)
+    said = sentence_errors(draft, summary_facts(state, words), words)
+    errors = [*rows.values(), *said.values()]
+    if not draft["tensions"] and (unnamed := clashes(reports_of(state))):
+        errors += [
+            words("ensemble.check.tension", bull=agent_name(bull, words), bear=agent_name(bear, words))
+            for bull, bear in unnamed
+        ]
+    invented: dict[str, list[int]] = {"contributors": list(rows)}
+    for name, place in said:
+        invented.setdefault(name, []).append(place)
     answered = state["arbiter"]["status"] == "answered"
-    again = bool(wrong) and answered and len(state["turns"]) <= context.corrections
+    again = bool(errors) and answered and len(state["turns"]) <= context.corrections
+    verdict = "revise" if again else "publish"
+    turn = len(state["turns"])
+    data = {"verdict": verdict, "errors": errors, "invented": invented}
+    note(state, context, f"t{turn}.check", "verdict", "check", data, turn)
+    return {"errors": errors, "invented": invented, "verdict": verdict}
+
+
+def summary_facts(state: EnsembleState, words: Words) -> Known:
+    """What the summary may name: every row, the candidates' scores, the agents' figures and the arithmetic.
+
+    The agents' sentences are not among it: a figure must come from a row, not from what somebody said of it.
+    """
+    evidence, reports = state["evidence"], reports_of(state)
+    known = agent_facts((row for rows in evidence.values() for row in rows), state["hour"], words)
+    for row in candidates(evidence):
+        known.add(row["score"], row["symbol"] if row["symbol"] in known.by_symbol else None)
+    trust = factors(evidence["quality"])
+    known.add([pool(reports, trust, state["record"]), weights(reports, trust, state["record"])])
+    known.add([state["coverage"], len(reports), state["notices"]["news"], state["notices"]["forecasts"]])
+    known.add(state["notices"]["quarantined"])
+    for report in reports.values():
+        known.add([value for value in report.values() if isinstance(value, float | dict)])
+    return known
+
+
+def sentence_errors(draft: Mapping[str, Any], known: Known, words: Words) -> dict[tuple[str, int], str]:
+    """What is wrong with each sentence that names something nobody gave, by (field, place).
+
+    The rationale of a contributor counts as a sentence of the field `rationale`.
+    """
+    sentences = [(name, place, text) for name in SENTENCES for place, text in enumerate(draft[name])]
+    sentences += [("rationale", place, row["rationale"]) for place, row in enumerate(draft["contributors"])]
     return {
-        "errors": list(wrong.values()),
-        "invented": list(wrong),
-        "verdict": "revise" if again else "publish",
+        (name, place): words(
+            "ensemble.check.stranger", field=name, place=place + 1, found=", ".join(found), text=text
+        )
+        for name, place, text in sentences
+        if (found := strangers(text, known))
     }
 
 

@@ -2,62 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
 from nodes.ask import Abstention, Question, ask
 from nodes.context import EnsembleContext
+from nodes.ensemble.agent import Agent, Row
+from nodes.ensemble.claims import Known, agent_facts, strangers
+from nodes.ensemble.evidence import lines
 from nodes.ensemble.schemas import AgentReport, QualityReport
 from nodes.ensemble.state import Consultation, EnsembleState
+from nodes.ensemble.trail import note
 from prompts import Prompt, Words, render
-
-Report = TypeVar("Report", bound=BaseModel)
 
 _ROUNDING = 0.02
 
 
-def consult(
-    role: str,
-    state: EnsembleState,
-    context: EnsembleContext,
-    *,
-    chain: Sequence[str],
-    schema: type[Report],
-    policy: Callable[[Mapping[str, Any]], Report],
-    rows: str,
-) -> Consultation:
+class Node(Protocol):
+    """A node of the graph."""
+
+    def __call__(self, state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+        """Do the node's work."""
+
+
+def agent_node(agent: Agent) -> Node:
+    """The graph's node of an agent: it asks, and an agent that cannot answer abstains; the others go on."""
+
+    def node(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+        context = EnsembleContext.of(runtime.context)
+        turn = consult(agent, state, context)
+        kind = "answer" if turn["status"] == "answered" else "abstention"
+        note(state, context, f"{agent.name}.{kind}", kind, agent.name, told(turn))
+        return {"agents": {agent.name: turn}}
+
+    node.__name__ = agent.name
+    return node
+
+
+def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Consultation:
     """Let an agent read its rows; without rows, or without an answer, it abstains by name.
 
     Args:
-        role: name of the node, of its rows in the evidence and of its prompt.
+        agent: who.
         state: after `gather`.
         context: the run's settings.
-        chain: models, tried in order.
-        schema: what it answers.
-        policy: its rules.
-        rows: its evidence as the prompt shows it.
     """
-    if not state["evidence"][role]:
-        return no_data(role)
+    rows, coverage = state["evidence"][agent.name], state["coverage"][agent.name]
+    if not rows:
+        return no_data(agent.name, coverage)
     words = Words(context.language)
-    known = {row["id"] for row in state["evidence"][role]}
-    prompt = render(f"ensemble/{role}", context.language, hour=state["hour"], rows=rows)
+    prompt = render(f"ensemble/{agent.name}", context.language, hour=state["hour"], rows=lines(rows))
+    known = agent_facts(rows, state["hour"], words)
     question = Question(
-        role=role,
+        role=agent.name,
         prompt=prompt,
-        schema=schema,
+        schema=agent.schema,
         evidence={**state["evidence"], "language": context.language},
-        policy=policy,
-        check=lambda report: report_errors(report, known, words),
+        policy=agent.policy,
+        check=lambda report: report_errors(report, rows, known, words),
         corrections=context.corrections,
+        fresh=context.fresh,
+        hosted_seconds=context.agent_seconds,
+        watched=not context.back_run,
     )
-    return consultation(role, question, chain, context)
+    return consultation(agent.name, question, context.chain(agent.name), context, coverage)
 
 
 def consultation(
-    role: str, question: Question[Any], chain: Sequence[str], context: EnsembleContext
+    role: str,
+    question: Question[Any],
+    chain: Sequence[str],
+    context: EnsembleContext,
+    coverage: float | None = None,
 ) -> Consultation:
     """Ask, and keep what a later step or the audit needs."""
     answer = ask(question, chain=chain, context=context)
@@ -68,6 +87,7 @@ def consultation(
             "status": "abstained",
             "code": answer.code,
             "report": None,
+            "coverage": coverage,
             "degraded": True,
             "provenance": provenance,
             "prompt": _kept(question.prompt),
@@ -77,40 +97,51 @@ def consultation(
         "status": "answered",
         "code": "",
         "report": answer.value.model_dump(mode="json"),
+        "coverage": coverage,
         "degraded": answer.provenance.degraded,
         "provenance": provenance,
         "prompt": _kept(question.prompt),
     }
 
 
-def no_data(role: str) -> Consultation:
+def no_data(role: str, coverage: float | None = None) -> Consultation:
     """The turn of an agent that has nothing to read: no model is asked for an opinion about nothing."""
     return {
         "role": role,
         "status": "no_data",
         "code": "no_data",
         "report": None,
+        "coverage": coverage,
         "degraded": True,
         "provenance": None,
         "prompt": None,
     }
 
 
-def report_errors(report: BaseModel, known: set[str], words: Words) -> list[str]:
-    """What a schema cannot say: probabilities add up, and every reason rests on a row that exists."""
+def told(turn: Consultation) -> dict[str, Any]:
+    """A turn as an event tells it: everything but the prompt, which the trace keeps."""
+    return {name: value for name, value in turn.items() if name not in ("role", "prompt")}
+
+
+def report_errors(report: BaseModel, rows: list[Row], known: Known, words: Words) -> list[str]:
+    """What a schema cannot say: probabilities add up, reasons rest on rows and say only their figures."""
     errors = []
-    cited: list[str] = []
+    reasons: list[Any] = []
     if isinstance(report, AgentReport):
         for name in ("outlook_days_7", "outlook_days_30"):
             stance = getattr(report, name)
             total = stance.positive + stance.neutral + stance.negative
             if abs(total - 1.0) > _ROUNDING:
                 errors.append(words("ensemble.check.sum", field=name, total=words.number(total)))
-        cited = [row for driver in report.drivers for row in driver.evidence]
+        reasons = report.drivers
     elif isinstance(report, QualityReport):
-        cited = [row for concern in report.concerns for row in concern.evidence]
-    if unknown := sorted(set(cited) - known):
+        reasons = report.concerns
+    cited = {identifier for reason in reasons for identifier in reason.evidence}
+    if unknown := sorted(cited - {row["id"] for row in rows}):
         errors.append(words("ensemble.check.unknown_rows", rows=", ".join(unknown)))
+    for place, reason in enumerate(reasons, start=1):
+        if found := strangers(reason.text, known):
+            errors.append(words("ensemble.check.stranger_reason", place=place, found=", ".join(found)))
     return errors
 
 

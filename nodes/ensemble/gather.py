@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from langgraph.runtime import Runtime
 
 from market.errors import MarketError
-from market.forecasts import read_forecasts
-from market.freshness import read_quality
-from market.macro import read_macro
-from market.news import read_news
+from market.folder import open_folder
 from market.partitions import parse_hour
 from market.sample import SAMPLE_AS_OF, build_sample
+from market.snapshot import Snapshot, read_snapshot
 from nodes.context import EnsembleContext
-from nodes.ensemble.evidence import macro_rows, quality_rows, sentiment_rows, technical_rows
-from nodes.ensemble.state import EnsembleInput
+from nodes.ensemble.agent import Inputs
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.standing import standing_as_of
+from nodes.ensemble.state import EnsembleInput, EnsembleState
+from nodes.ensemble.trail import RUN_PREFIX, note
+from providers import parse_reference
+from reports.record import RunRecord
 
 SAMPLE = "sample"
 _PROBLEMS_TOLD = 5
@@ -28,35 +33,61 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
 
     Raises:
         MarketError: `bad_time`, `missing_folder`, `no_usable_data`, `sample_out_of_range`.
+        UnknownModelError: a chain names no model that could exist.
     """
+    began = time.time()
     context = EnsembleContext.of(runtime.context)
+    for role in (*AGENTS, "arbiter"):
+        for reference in context.chain(role):
+            parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
     sample = state.data == SAMPLE
     hour = _hour(state.as_of, sample)
     root = _root(state.data, context, hour)
-    forecasts, macro, news = read_forecasts(root, hour), read_macro(root, hour), read_news(root, hour)
-    if not (forecasts.rows or macro.rows or news.items):
+    # Who looks back cannot know when in the day a partition of that day was written: not before its end.
+    folder = open_folder(root, timedelta(days=1) if context.back_run else timedelta())
+    known = read_snapshot(folder, hour)
+    if not known.usable:
         raise MarketError("no_usable_data", path=str(root), hour=f"{hour:%Y-%m-%dT%H}")
-    quality = read_quality(root, hour, forecasts, macro, news)
-    problems = [*forecasts.problems, *macro.problems, *news.problems, *quality.problems]
-    return {
+    inputs = Inputs(
+        folder=folder,
+        hour=hour,
+        forecasts=known.forecasts,
+        macro=known.macro,
+        news=known.news,
+        quality=known.quality,
+    )
+    run = "" if context.back_run else f"{RUN_PREFIX}{hour:%Y%m%d%H}-{uuid4().hex[:6]}"
+    found: EnsembleState = {
+        "run": run,
+        "began": began,
         "hour": hour.isoformat(),
         "sample": sample,
-        "evidence": {
-            "technical": technical_rows(forecasts),
-            "macro": macro_rows(macro),
-            "sentiment": sentiment_rows(news),
-            "quality": quality_rows(quality),
-        },
-        "notices": {
-            "problems": [problem.model_dump(mode="json") for problem in problems[:_PROBLEMS_TOLD]],
-            "more_problems": max(len(problems) - _PROBLEMS_TOLD, 0),
-            "missing_files": forecasts.missing if forecasts.rows else [],
-            "absent_figures": macro.absent if macro.rows else [],
-            "quarantined": news.quarantined,
-            "duplicates": news.duplicates,
-            "news": len(news.items),
-            "forecasts": len(forecasts.rows),
-        },
+        "evidence": {name: agent.rows(inputs) for name, agent in AGENTS.items()},
+        "coverage": {name: round(agent.coverage(inputs), 4) for name, agent in AGENTS.items()},
+        "record": standing_as_of(context.home_path, hour),
+        "notices": _notices(known),
+    }
+    if run:
+        # Begun only now: a run that bad input stops leaves nothing behind.
+        about = {"graph": "ensemble", "input": state.model_dump(mode="json"), "hour": found["hour"]}
+        RunRecord(context.home_path, run).start({**about, "context": context.model_dump(mode="json")})
+        rows = {name: len(given) for name, given in found["evidence"].items()}
+        told = {name: found[name] for name in ("hour", "sample", "coverage", "record", "notices")}
+        note(found, context, "started", "started", "gather", {**told, "rows": rows})
+    return {**found}
+
+
+def _notices(known: Snapshot) -> dict[str, Any]:
+    problems = known.problems
+    return {
+        "problems": [problem.model_dump(mode="json") for problem in problems[:_PROBLEMS_TOLD]],
+        "more_problems": max(len(problems) - _PROBLEMS_TOLD, 0),
+        "missing_files": known.forecasts.missing if known.forecasts.rows else [],
+        "absent_figures": known.macro.absent if known.macro.rows else [],
+        "quarantined": known.quarantined,
+        "duplicates": known.news.duplicates,
+        "news": len(known.news.items),
+        "forecasts": len(known.forecasts.rows),
     }
 
 

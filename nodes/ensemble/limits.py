@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from nodes.ensemble.pooling import AGENTS, OUTLOOKS, QUORUM, direction, factors, pool
-from nodes.ensemble.state import EnsembleState
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.pooling import OUTLOOKS, QUORUM, direction, factors, pool
+from nodes.ensemble.rules import agent_name
+from nodes.ensemble.state import EnsembleState, reports_of
 from prompts import Words
 
 MOST = 15
 LONGEST = 320
 
 
-def known_limits(state: EnsembleState, words: Words, *, removed: int, completed: int) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What the check cost the draft.
+
+    Attributes:
+        rows: contributors that no evidence carries.
+        sentences: sentences that named something nobody gave, rationales included.
+        completed: rows and sentences that code put in where too few were left.
+    """
+
+    rows: int = 0
+    sentences: int = 0
+    completed: int = 0
+
+
+def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[str]:
     """One sentence a limit, gravest first; `MOST` at most, then how many more."""
     found: list[str] = []
-    turns = {agent: state[agent] for agent in AGENTS}  # type: ignore[literal-required]
+    turns = state["agents"]
     speaking = [agent for agent in AGENTS if turns[agent]["status"] == "answered"]
     if len(speaking) < QUORUM:
-        found.append(words("ensemble.limit.quorum", speaking=len(speaking)))
+        found.append(words("ensemble.limit.quorum", speaking=len(speaking), agents=len(AGENTS)))
     if state["sample"]:
         found.append(words("ensemble.limit.sample", date=state["hour"][:10]))
     for agent in AGENTS:
         if turns[agent]["status"] != "answered":
             reason = words(f"ensemble.limit.reason_{turns[agent]['status']}")
-            silent = words("ensemble.limit.silent", agent=words(f"ensemble.agent.{agent}"), reason=reason)
+            silent = words("ensemble.limit.silent", agent=agent_name(agent, words), reason=reason)
             found.append(silent[0].upper() + silent[1:])
     by_rules = [
         agent for agent in AGENTS if turns[agent]["status"] == "answered" and turns[agent]["degraded"]
@@ -32,14 +50,19 @@ def known_limits(state: EnsembleState, words: Words, *, removed: int, completed:
     if state["arbiter"]["degraded"]:
         by_rules.append("arbiter")
     if by_rules:
-        agents = ", ".join(words(f"ensemble.agent.{agent}") for agent in by_rules)
-        found.append(words("ensemble.limit.rules", agents=agents))
+        if len(by_rules) == len(AGENTS) + 1:
+            found.append(words("ensemble.limit.rules_all"))
+        else:
+            agents = words.join([agent_name(agent, words) for agent in by_rules])
+            found.append(words("ensemble.limit.rules", agents=agents))
     found += _sources(state, words)
     found += _departures(state, words)
-    if removed:
-        found.append(words("ensemble.limit.removed", count=removed))
-    if completed:
-        found.append(words("ensemble.limit.completed", count=completed))
+    if removed.rows:
+        found.append(words("ensemble.limit.removed", count=removed.rows))
+    if removed.sentences:
+        found.append(words("ensemble.limit.removed_sentences", count=removed.sentences))
+    if removed.completed:
+        found.append(words("ensemble.limit.completed", count=removed.completed))
     found += _readings(state["notices"], words)
     if len(found) > MOST:
         found = [*found[: MOST - 1], words("ensemble.limit.more", count=len(found) - MOST + 1)]
@@ -54,6 +77,7 @@ def _sources(state: EnsembleState, words: Words) -> list[str]:
             hours=words.number(row["age_hours"] or 0.0, 0),
             rows=row["rows"],
             refused=row["refused"],
+            share=words.percent(row["contradictory_share"], 0),
         )
         for row in state["evidence"]["quality"]
         for flag in row.get("flags", ())
@@ -64,14 +88,14 @@ def _sources(state: EnsembleState, words: Words) -> list[str]:
 def _departures(state: EnsembleState, words: Words) -> list[str]:
     """Where the arbiter says otherwise than the weighted mean of the agents."""
     draft = state["draft"]
-    reports = {agent: state[agent]["report"] for agent in AGENTS if state[agent]["report"] is not None}  # type: ignore[literal-required]
+    reports = reports_of(state)
     if draft is None or not reports:
         return []
-    pooled = pool(reports, factors(state["evidence"]["quality"]))
+    pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
     return [
         words(
             "ensemble.limit.departure",
-            horizon=words(f"ensemble.horizon.{'7d' if name == 'outlook_days_7' else '30d'}"),
+            horizon=words(f"ensemble.horizon.{OUTLOOKS[name]}"),
             said=words(f"ensemble.value.{draft[name]}"),
             mean=words(f"ensemble.value.{direction(pooled[name])}"),
         )

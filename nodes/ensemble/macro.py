@@ -1,29 +1,158 @@
-"""Node `macro`: reads the economy's figures."""
+"""Agent `macro`: reads the economy's figures."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from langgraph.runtime import Runtime
+from market.macro import FEATURES, FIGURES
+from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.rules import (
+    CONTRACTION,
+    DISINFLATION,
+    EXPANSION,
+    HIGH,
+    LOW,
+    MEDIUM,
+    UNCERTAIN,
+    first,
+    stance,
+)
+from nodes.ensemble.schemas import ContributorHorizon, Driver, Level, MacroReport, Prediction, Regime
+from prompts import Words
 
-from nodes.context import EnsembleContext
-from nodes.ensemble import rules
-from nodes.ensemble.consult import consult
-from nodes.ensemble.evidence import lines
-from nodes.ensemble.schemas import MacroReport
-from nodes.ensemble.state import EnsembleState
+SYMBOL = "US"
+CITED_HORIZONS: dict[str, ContributorHorizon] = {"1m": "1m", "12m": "1y"}
+_HORIZONS = 3
+_ROUGH = 0.9
+"""Rank of volatility over ten years from which markets are rough."""
+
+_FALLING_INFLATION = 0.002  # 0.2 points between the nearest horizon and the farthest
 
 
-def macro(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
-    """Ask for the report; an agent that cannot answer abstains and the others go on."""
-    context = EnsembleContext.of(runtime.context)
-    turn = consult(
-        "macro",
-        state,
-        context,
-        chain=context.macro,
-        schema=MacroReport,
-        policy=rules.macro,
-        rows=lines(state["evidence"]["macro"]),
+def rows(inputs: Inputs) -> list[Row]:
+    """One row a horizon; the first also tells the present, and each figure's origins stand beside it."""
+    found: list[Row] = []
+    for number, row in enumerate(inputs.macro.rows, start=1):
+        figures = (*FIGURES, *(() if found else FEATURES))
+        found.append(
+            {
+                "id": f"M{number}",
+                "horizon": row.horizon,
+                **{name: getattr(row, name) for name in figures},
+                "row": f"{row.file}#{row.row}",
+                "origins": {
+                    name: inputs.macro.origins[name] for name in figures if name in inputs.macro.origins
+                },
+            }
+        )
+    return found
+
+
+def coverage(inputs: Inputs) -> float:
+    """Share of figures and horizons that have a value."""
+    known = sum(getattr(row, name) is not None for row in inputs.macro.rows for name in FIGURES)
+    return known / (_HORIZONS * len(FIGURES))
+
+
+def cites(row: Row) -> Row | None:
+    """The odds of a recession, scored by the larger of recession or no recession."""
+    odds = row["recession_prob"]
+    if odds is None or row["horizon"] not in CITED_HORIZONS:
+        return None
+    prediction: Prediction = "baissier" if odds >= 0.5 else "neutre" if odds >= 0.25 else "haussier"
+    return candidate(
+        row,
+        source="macro",
+        model="regime",
+        horizon=CITED_HORIZONS[row["horizon"]],
+        symbol=SYMBOL,
+        score=max(odds, 1.0 - odds),
+        prediction=prediction,
     )
-    return {"macro": turn}
+
+
+def policy(evidence: Evidence) -> MacroReport:
+    """Recession odds lean the outlook; inflation and curve name the regime."""
+    words, given = Words(evidence["language"]), evidence["macro"]
+    near, far = given[0], given[-1]
+    odds = first(given, "recession_prob")
+    furthest_odds = first(reversed(given), "recession_prob")
+    lean = 0.5 if odds is None else odds
+    drivers = [
+        Driver(text=words(f"ensemble.rules.{name}", **figures), evidence=[row["id"]])
+        for name, row, figures in _facts(near, far, words)
+    ]
+    known = sum(
+        first(given, name) is not None for name in ("inflation_yoy", "yield_curve_slope", "unemployment")
+    )
+    return MacroReport(
+        outlook_days_7=stance(0.4 * (1 - lean), 0.6, 0.4 * lean),
+        outlook_days_30=stance(0.7 * (1 - lean), 0.3, 0.7 * lean),
+        drivers=drivers[:5],
+        confidence=round((0.4 if odds is not None else 0.1) + 0.15 * known, 4),
+        regime=regime(given),
+        risk_level=risk(furthest_odds, near.get("volatility_rank")),
+    )
+
+
+def regime(given: list[Row]) -> Regime:
+    """The state of the economy by fixed thresholds; `incertain` without recession odds."""
+    odds = first(given, "recession_prob")
+    slope = first(given, "yield_curve_slope")
+    begin, end = first(given, "inflation_yoy"), first(reversed(given), "inflation_yoy")
+    if odds is None:
+        return UNCERTAIN
+    if odds >= 0.5:
+        return CONTRACTION
+    if begin is not None and end is not None and begin - end >= _FALLING_INFLATION:
+        return DISINFLATION
+    shrinking = (given[0].get("growth_yoy") or 0.0) < 0.0
+    calm = odds < 0.3 and (slope is None or slope > 0.0) and not shrinking
+    return EXPANSION if calm else UNCERTAIN
+
+
+def risk(odds: float | None, volatility_rank: float | None = None) -> Level:
+    """Risk by the farthest odds of a recession; at least `medium` where markets are rough or odds unknown."""
+    if odds is None:
+        return MEDIUM
+    rough = volatility_rank is not None and volatility_rank >= _ROUGH
+    return HIGH if odds >= 0.5 else MEDIUM if odds >= 0.2 or rough else LOW
+
+
+def _facts(near: Row, far: Row, words: Words) -> list[tuple[str, Row, dict[str, Any]]]:
+    """What is known, the figure that matters most first."""
+    facts: list[tuple[str, Row, dict[str, Any]]] = []
+    for row in (far, near) if far is not near else (near,):
+        if row["recession_prob"] is not None:
+            horizon = words(f"ensemble.horizon.{row['horizon']}")
+            odds = words.percent(row["recession_prob"], 0)
+            facts.append(("recession", row, {"odds": odds, "horizon": horizon}))
+    if near["inflation_yoy"] is not None:
+        later = far["inflation_yoy"] if far["inflation_yoy"] is not None else near["inflation_yoy"]
+        figures = {"now": words.percent(near["inflation_yoy"]), "later": words.percent(later)}
+        facts.append(("inflation", near, {**figures, "horizon": words(f"ensemble.horizon.{far['horizon']}")}))
+    if (growth := near.get("growth_yoy")) is not None:
+        name = "growth" if growth >= 0.0 else "shrinking"
+        facts.append((name, near, {"growth": words.percent(abs(growth))}))
+    if near["yield_curve_slope"] is not None:
+        name = "curve_inverted" if near["yield_curve_slope"] < 0 else "curve"
+        facts.append((name, near, {"slope": words.number(near["yield_curve_slope"])}))
+    if near["unemployment"] is not None:
+        facts.append(("unemployment", near, {"rate": words.percent(near["unemployment"] / 100)}))
+    if near.get("volatility") is not None and (near.get("volatility_rank") or 0.0) >= _ROUGH:
+        facts.append(("volatility", near, {"volatility": words.percent(near["volatility"] / 100, 0)}))
+    if not facts:
+        facts.append(("macro_far_only", far, {"horizon": words(f"ensemble.horizon.{far['horizon']}")}))
+    return facts
+
+
+AGENT = Agent(
+    name="macro",
+    schema=MacroReport,
+    rows=rows,
+    coverage=coverage,
+    policy=policy,
+    weight=0.1,
+    reads="macro",
+    cites=cites,
+)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-AGENTS = ("technical", "macro", "sentiment", "quality")
-VIEWS = {"technical": "forecast", "sentiment": "news", "macro": "macro"}
-"""Agents with a view on markets, and the source each one reads; in the order of their weights."""
-
-WEIGHTS = {"quality": 0.4, "technical": 0.3, "sentiment": 0.2, "macro": 0.1}
-"""Until the agents' own record says otherwise."""
+from nodes.ensemble.agents import AGENTS, VIEWS
 
 QUORUM = 2
-OUTLOOKS = ("outlook_days_7", "outlook_days_30")
+OUTLOOKS = {"outlook_days_7": "7d", "outlook_days_30": "30d"}
+"""Fields of a report, and their horizon in the words of `ensemble.horizon`."""
+
 _MARGIN = 0.1
+Reports = Mapping[str, Mapping[str, Any]]
 
 
 def factors(quality_rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -22,36 +20,45 @@ def factors(quality_rows: list[dict[str, Any]]) -> dict[str, float]:
     return {row["symbol"]: row["factor"] for row in quality_rows if "factor" in row}
 
 
-def weights(reports: Mapping[str, Mapping[str, Any]], trust: Mapping[str, float]) -> dict[str, float]:
-    """What each view counts: weight × factor of its source × its own confidence; quality's share is doubt.
+def weights(reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]) -> dict[str, float]:
+    """What each view counts: weight × record × factor of its source × its own confidence.
 
-    Quality has no view of its own: its weight times what trust is lacking pulls the pool towards neutral.
+    Quality has no view of its own: its weight times what trust is lacking is doubt, and pulls the pool
+    towards knowing nothing, a third for each outcome.
+
+    Args:
+        reports: by agent.
+        trust: factor by source.
+        record: what each agent's scored forecasts make of its weight; 1 where there is none yet.
     """
     found = {
-        agent: WEIGHTS[agent] * trust[source] * reports[agent]["confidence"]
+        agent: round(
+            AGENTS[agent].weight * record.get(agent, 1.0) * trust[source] * reports[agent]["confidence"], 6
+        )
         for agent, source in VIEWS.items()
         if agent in reports
     }
     read = [trust[VIEWS[agent]] for agent in found]
     lacking = 1.0 - (sum(read) / len(VIEWS) if read else 0.0)
-    return {**found, "quality": WEIGHTS["quality"] * lacking}
+    return {**found, "quality": round(AGENTS["quality"].weight * lacking, 6)}
 
 
-def pool(reports: Mapping[str, Mapping[str, Any]], trust: Mapping[str, float]) -> dict[str, dict[str, float]]:
+def pool(
+    reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
     """The weighted mean of the agents' probabilities, by outlook."""
-    counted = weights(reports, trust)
+    counted = weights(reports, trust, record)
     total = sum(counted.values())
     pooled = {}
     for outlook in OUTLOOKS:
-        masses = {"positive": 0.0, "neutral": counted["quality"], "negative": 0.0}
+        masses = dict.fromkeys(("positive", "neutral", "negative"), counted["quality"] / 3)
         for agent in VIEWS:
             if agent in reports:
                 for name, share in reports[agent][outlook].items():
                     masses[name] += counted[agent] * share
         if total == 0.0:
-            masses, scale = {"positive": 0.0, "neutral": 1.0, "negative": 0.0}, 1.0
-        else:
-            scale = sum(masses.values())
+            masses = dict.fromkeys(masses, 1.0)
+        scale = sum(masses.values())
         pooled[outlook] = {name: round(mass / scale, 4) for name, mass in masses.items()}
     return pooled
 
@@ -62,15 +69,29 @@ def direction(stance: Mapping[str, float]) -> str:
     return "positive" if lead > _MARGIN else "negative" if lead < -_MARGIN else "neutral"
 
 
-def clashes(reports: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """(outlook, agent that is positive, agent that is negative) for every contradiction."""
+def clashes(reports: Reports) -> dict[tuple[str, str], list[str]]:
+    """Every contradiction: the outlooks over which one agent is positive and the other negative.
+
+    Returns:
+        Outlooks by (agent that is positive, agent that is negative).
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for outlook in OUTLOOKS:
+        views = {agent: direction(reports[agent][outlook]) for agent in VIEWS if agent in reports}
+        for bull, up in views.items():
+            for bear, down in views.items():
+                if up == "positive" and down == "negative":
+                    found.setdefault((bull, bear), []).append(outlook)
+    return found
+
+
+def agreements(reports: Reports) -> list[tuple[str, str, list[str]]]:
+    """(outlook, direction, agents) wherever two or more agents with a view see the same clear direction."""
     found = []
     for outlook in OUTLOOKS:
         views = {agent: direction(reports[agent][outlook]) for agent in VIEWS if agent in reports}
-        found += [
-            (outlook, bull, bear)
-            for bull, up in views.items()
-            for bear, down in views.items()
-            if up == "positive" and down == "negative"
-        ]
+        for way in ("positive", "negative"):
+            agents = [agent for agent, view in views.items() if view == way]
+            if len(agents) > 1:
+                found.append((outlook, way, agents))
     return found

@@ -2,108 +2,178 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
-from pathlib import Path
+import time
+from datetime import UTC, datetime
 from typing import Any
 
-from filelock import FileLock
 from langgraph.runtime import Runtime
 
 from backtest.files import write_text_atomically
 from nodes.context import EnsembleContext
-from nodes.ensemble.arbiter_rules import contributors
+from nodes.ensemble import lease, run_log
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.arbiter_rules import arbiter, cite, contributors, tensions
+from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
 from nodes.ensemble.evidence import candidates
-from nodes.ensemble.limits import LONGEST, known_limits
-from nodes.ensemble.pooling import AGENTS, QUORUM
+from nodes.ensemble.limits import LONGEST, Removed, known_limits
+from nodes.ensemble.partition import write_hour
+from nodes.ensemble.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import LLMEnsembleSummary
-from nodes.ensemble.state import EnsembleState
+from nodes.ensemble.stances import keep_stances, stances_of
+from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.trail import note
 from prompts import Words
+from reports.record import RunRecord, canonical_json
 
 _MOST_LIMITS = 20
-_FEWEST_CONTRIBUTORS = 3
+_FEWEST = 3
 
 
 def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
-    """Write summary and trace whole; without a draft nothing can be said and nothing is written.
+    """Write summary and trace whole; without a draft nothing can be said and no hour is written.
 
     Raises:
-        OSError: the data folder cannot be written; no half of a summary is left.
+        PublishError: the hour cannot be written, or another process has taken this run's lock over; no half
+            of
+            a summary is left.
     """
+    if (held := lease.current.get()) is not None:
+        held.require()
     context = EnsembleContext.of(runtime.context)
-    draft = state["draft"]
+    draft, turns = state["draft"], [state["agents"][name] for name in AGENTS]
     if draft is None:
-        return {
+        found = {
             "status": "failed",
             "degraded": True,
             "failure": state["arbiter"]["code"],
             "summary": None,
             "summary_path": None,
+            "stances": None,
         }
-    summary, removed = _finished(state, draft, Words(context.language))
-    turns = [state[agent] for agent in AGENTS]  # type: ignore[literal-required]
+        _close(state, context, found)
+        return found
+    summary, removed = finished(state, draft, Words(context.language))
     degraded = any(turn["degraded"] for turn in (*turns, state["arbiter"]))
     speaking = sum(turn["status"] == "answered" for turn in turns)
     status = "degraded" if degraded or speaking < QUORUM else "finished"
     content = summary.model_dump(mode="json")
     hour = datetime.fromisoformat(state["hour"])
-    folder = context.home_path / "llm_summary" / f"dt={hour:%Y%m%d%H}"
-    folder.mkdir(parents=True, exist_ok=True)
+    pooled = pool(reports_of(state), factors(state["evidence"]["quality"]), state["record"])
+    stances = stances_of(state, pooled, made=datetime.now(UTC), back_run=context.back_run)
     trace = {
         "run": {
+            "run": state["run"],
             "hour": state["hour"],
             "language": context.language,
             "sample": state["sample"],
             "status": status,
             "degraded": degraded,
             "speaking": speaking,
-            "removed_contributors": removed,
+            "removed_contributors": removed.rows,
+            "removed_sentences": removed.sentences,
+            "completed": removed.completed,
         },
-        "inputs": {"evidence": state["evidence"], "notices": state["notices"]},
+        "inputs": {
+            "evidence": state["evidence"],
+            "coverage": state["coverage"],
+            "record": state["record"],
+            "notices": state["notices"],
+        },
+        "pooled": pooled,
+        "stances": stances,
         "messages": [_message(turn) for turn in (*turns, *state["turns"])],
         "raw": [_raw(turn) for turn in (*turns, *state["turns"])],
     }
-    with FileLock(folder / ".lock"):
-        _keep_earlier(folder)
-        write_text_atomically(folder / "trace_raw.json", _json(trace))
-        write_text_atomically(folder / "summary.json", _json(content))
-    return {
+    path = write_hour(context.home_path, hour, content, trace, compact=context.back_run)
+    if not state["sample"]:  # 2018 must not pass for a forecast of today
+        keep_stances(context.home_path, stances)
+    found = {
         "status": status,
         "degraded": degraded,
         "failure": "",
         "summary": content,
-        "summary_path": str(folder / "summary.json"),
+        "summary_path": str(path),
+        "stances": stances,
     }
+    _close(state, context, found)
+    return found
 
 
-def _finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple[LLMEnsembleSummary, int]:
-    """The draft without inventions, completed from the evidence where too few rows are left."""
-    invented = set(state["invented"])
-    kept = [row for place, row in enumerate(draft["contributors"]) if place not in invented]
+def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple[LLMEnsembleSummary, Removed]:
+    """The draft without inventions, completed from the evidence where too little is left."""
+    invented = {name: set(places) for name, places in state["invented"].items()}
+    rows = [
+        _own_rationale(row, words, state) if place in invented.get("rationale", ()) else row
+        for place, row in enumerate(draft["contributors"])
+        if place not in invented.get("contributors", ())
+    ]
+    fields: dict[str, Any] = {
+        name: [text for place, text in enumerate(draft[name]) if place not in invented.get(name, ())]
+        for name in SENTENCES
+    }
     completed = 0
-    if len(kept) < _FEWEST_CONTRIBUTORS:
-        whole = contributors(candidates(state["evidence"]), words, kept)
-        completed = len(whole) - len(kept)
-        kept = whole
-    known = known_limits(state, words, removed=len(invented), completed=completed)
-    own = [sentence[:LONGEST] for sentence in draft["limits"] if sentence not in known]
-    limits = [*known, *own][:_MOST_LIMITS]
-    fields = {**draft, "contributors": kept, "limits": limits}
-    return LLMEnsembleSummary.model_validate(fields), len(invented)
+    if len(rows) < _FEWEST:
+        whole = contributors(candidates(state["evidence"]), words, rows)
+        completed += len(whole) - len(rows)
+        rows = whole
+    if min(len(fields["key_drivers"]), len(fields["recommendations"])) < _FEWEST:
+        completed += _complete(fields, state, words)
+    if not fields["tensions"]:
+        fields["tensions"] = tensions(reports_of(state), words)
+    removed = Removed(
+        rows=len(invented.get("contributors", ())),
+        sentences=sum(len(invented.get(name, ())) for name in (*SENTENCES, "rationale")),
+        completed=completed,
+    )
+    known = known_limits(state, words, removed)
+    own = [sentence[:LONGEST] for sentence in fields["limits"] if sentence not in known]
+    fields |= {"contributors": rows, "limits": [*known, *own][:_MOST_LIMITS]}
+    return LLMEnsembleSummary.model_validate({**draft, **fields}), removed
 
 
-def _keep_earlier(folder: Path) -> None:
-    """A rerun of the hour keeps what was published before, under the next number."""
-    if not (folder / "summary.json").exists():
+def _own_rationale(row: dict[str, Any], words: Words, state: EnsembleState) -> dict[str, Any]:
+    """A contributor whose reason named something nobody gave keeps its row, with the program's reason."""
+    return {**row, "rationale": cite(row, words)["rationale"]}
+
+
+def _complete(fields: dict[str, Any], state: EnsembleState, words: Words) -> int:
+    """Fill drivers and recommendations up with the program's own, which rest on the same evidence."""
+    reports = reports_of(state)
+    odds = [row["recession_prob"] for row in state["evidence"]["macro"] if row["recession_prob"] is not None]
+    own = arbiter(
+        {
+            "language": words.language,
+            "reports": reports,
+            "pooled": pool(reports, factors(state["evidence"]["quality"]), state["record"]),
+            "candidates": candidates(state["evidence"]),
+            "recession_prob": odds[-1] if odds else None,
+        }
+    ).model_dump(mode="json")
+    # A report's own sentence may be worded by a model: here only what passes the same check.
+    bad = sentence_errors({**own, "limits": [], "tensions": []}, summary_facts(state, words), words)
+    added = 0
+    for name in ("key_drivers", "recommendations"):
+        for place, sentence in enumerate(own[name]):
+            if len(fields[name]) >= _FEWEST:
+                break
+            if (name, place) not in bad and sentence not in fields[name]:
+                fields[name].append(sentence)
+                added += 1
+    return added
+
+
+def _close(state: EnsembleState, context: EnsembleContext, found: dict[str, Any]) -> None:
+    """The run's result and last event, and its line in the log of runs; none of it for a back-run."""
+    if not state["run"]:
         return
-    number = 1
-    while (folder / f"summary.{number}.json").exists():
-        number += 1
-    for name in ("summary", "trace_raw"):
-        source = folder / f"{name}.json"
-        if source.exists():
-            # A copy, so that the hour never stands without a summary.
-            write_text_atomically(folder / f"{name}.{number}.json", source.read_text(encoding="utf-8"))
+    told = {name: value for name, value in found.items() if name not in ("summary", "stances")}
+    result = {"run": state["run"], "graph": "ensemble", "hour": state["hour"], **found}
+    folder = RunRecord(context.home_path, state["run"]).folder
+    write_text_atomically(folder / "result.json", canonical_json(result))
+    note(state, context, "finished", "finished", "publish", told)
+    run_log.append_run(
+        context.home_path, run_log.run_line(state, found, seconds=max(time.time() - state["began"], 0.0))
+    )
 
 
 def _message(turn: Any) -> dict[str, Any]:
@@ -111,9 +181,5 @@ def _message(turn: Any) -> dict[str, Any]:
 
 
 def _raw(turn: Any) -> dict[str, Any]:
-    fields = ("role", "status", "code", "degraded", "report", "provenance")
+    fields = ("role", "status", "code", "degraded", "coverage", "report", "provenance")
     return {name: turn[name] for name in fields}
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

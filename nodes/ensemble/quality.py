@@ -1,29 +1,137 @@
-"""Node `quality`: judges the data itself; what its judgement costs a source is arithmetic."""
+"""Agent `quality`: judges the data itself; what its judgement costs a source is arithmetic."""
 
 from __future__ import annotations
 
-from typing import Any
+from market.forecasts import Forecast
+from market.news import GENERAL, NewsItem
+from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.rules import HIGH, LOW, MEDIUM
+from nodes.ensemble.schemas import Concern, QualityReport
+from prompts import Words
 
-from langgraph.runtime import Runtime
-
-from nodes.context import EnsembleContext
-from nodes.ensemble import rules
-from nodes.ensemble.consult import consult
-from nodes.ensemble.evidence import lines
-from nodes.ensemble.schemas import QualityReport
-from nodes.ensemble.state import EnsembleState
+MOST_ISSUES = 20
+_SIGNS = {"up": 1.0, "flat": 0.0, "down": -1.0}
+_STRONG_TONE = 0.5
+_FEWEST_STRONG = 4
+_DISPUTED = 0.25
+"""Share of rows against themselves from which a source is contradictory."""
 
 
-def quality(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
-    """Ask for the report; an agent that cannot answer abstains and the others go on."""
-    context = EnsembleContext.of(runtime.context)
-    turn = consult(
-        "quality",
-        state,
-        context,
-        chain=context.quality,
-        schema=QualityReport,
-        policy=rules.quality,
-        rows=lines(state["evidence"]["quality"]),
+def rows(inputs: Inputs) -> list[Row]:
+    """One row a source, what contradicts itself included, then one a line of the optional reports."""
+    disputed = {
+        "forecast": _disputed_forecasts(inputs.forecasts.rows),
+        "news": _disputed_news(inputs.news.items),
+    }
+    sources = []
+    for number, source in enumerate(inputs.quality.sources, start=1):
+        flags, factor = list(source.flags), source.factor
+        share = disputed.get(source.source, 0.0)
+        if share >= _DISPUTED:
+            flags.append("contradictory")
+            factor = round(factor * (1.0 - share / 2.0), 4)
+        sources.append(
+            {
+                "id": f"Q{number}",
+                "symbol": source.source,
+                "latest": None if source.latest is None else source.latest.isoformat(),
+                "age_hours": source.age_hours,
+                "allowed_hours": source.allowed_hours,
+                "rows": source.rows,
+                "refused": source.refused,
+                "contradictory_share": round(share, 2),
+                "flags": flags,
+                "factor": factor,
+            }
+        )
+    issues = [
+        {"id": f"Q{number}", "symbol": issue.section, "severity": issue.severity, "message": issue.message}
+        for number, issue in enumerate(inputs.quality.issues[:MOST_ISSUES], start=len(sources) + 1)
+    ]
+    return [*sources, *issues]
+
+
+def coverage(inputs: Inputs) -> float:
+    """Share of the sources that have a usable row."""
+    return sum(source.rows > 0 for source in inputs.quality.sources) / len(inputs.quality.sources)
+
+
+def cites(row: Row) -> Row | None:
+    """A source's factor of trust; a line of a report is not cited."""
+    if "factor" not in row:
+        return None
+    return candidate(
+        row,
+        source="quality",
+        model="freshness",
+        horizon="n/a",
+        symbol=row["symbol"],
+        score=row["factor"],
+        prediction="neutre",
     )
-    return {"quality": turn}
+
+
+def policy(evidence: Evidence) -> QualityReport:
+    """Every flag that cost a source trust, dearest first."""
+    words = Words(evidence["language"])
+    sources = [row for row in evidence["quality"] if "factor" in row]
+    concerns = [
+        Concern(
+            text=words(
+                f"ensemble.rules.quality_{flag}",
+                source=words(f"ensemble.source.{row['symbol']}"),
+                hours=words.number(row["age_hours"] or 0.0, 0),
+                rows=row["rows"],
+                refused=row["refused"],
+                share=words.percent(row["contradictory_share"], 0),
+            ),
+            severity=HIGH if row["factor"] < 0.3 else MEDIUM if row["factor"] < 0.75 else LOW,
+            evidence=[row["id"]],
+        )
+        for row in sorted(sources, key=lambda row: row["factor"])
+        for flag in row["flags"]
+    ]
+    trust = sum(row["factor"] for row in sources) / len(sources)
+    return QualityReport(concerns=concerns[:6], confidence=round(trust, 4))
+
+
+def _disputed_forecasts(forecasts: list[Forecast]) -> float:
+    """Share of forecasts whose expected return has the other sign than their direction."""
+    against = sum(
+        row.expected_return is not None and _SIGNS[row.direction] * row.expected_return < 0.0
+        for row in forecasts
+    )
+    return against / len(forecasts) if forecasts else 0.0
+
+
+def _disputed_news(items: list[NewsItem]) -> float:
+    """Share of items on instruments of which good and bad news say opposite things as strongly.
+
+    An instrument is disputed when half of its items are strong, and two in five of those against the others:
+    some bad news among good ones is the ordinary course of things.
+    """
+    by_ticker: dict[str, list[float]] = {}
+    for item in items:
+        for ticker in item.tickers or (GENERAL,):
+            by_ticker.setdefault(ticker, []).append(item.sent)
+    told = sum(map(len, by_ticker.values()))
+    disputed = 0
+    for tones in by_ticker.values():
+        good = sum(tone >= _STRONG_TONE for tone in tones)
+        bad = sum(tone <= -_STRONG_TONE for tone in tones)
+        strong = good + bad
+        if strong >= max(_FEWEST_STRONG, len(tones) / 2) and 5 * min(good, bad) >= 2 * strong:
+            disputed += len(tones)
+    return disputed / told if told else 0.0
+
+
+AGENT = Agent(
+    name="quality",
+    schema=QualityReport,
+    rows=rows,
+    coverage=coverage,
+    policy=policy,
+    weight=0.4,
+    reads=None,
+    cites=cites,
+)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from nodes.ensemble.agents import AGENTS
+
 
 class EnsembleInput(BaseModel):
     """Which hour, from which data."""
@@ -42,32 +44,46 @@ class Consultation(TypedDict):
     status: Literal["answered", "abstained", "no_data"]
     code: str  # why it abstained; empty otherwise
     report: dict[str, Any] | None
+    coverage: float | None  # how much of what it should read was there, by code; None for the arbiter
     degraded: bool
     provenance: dict[str, Any] | None
     prompt: dict[str, str] | None
 
 
+def joined(left: dict[str, Consultation], right: dict[str, Consultation]) -> dict[str, Consultation]:
+    """The turns of agents that worked side by side."""
+    return {**left, **right}
+
+
 class EnsembleState(TypedDict, total=False):
-    """One writer a key, named beside it."""
+    """One writer a key, named beside it; the agents each write their own entry of `agents`."""
 
     as_of: str | None  # the caller
     data: str | None  # the caller
+    run: str  # gather: name of the run's record; empty in a back-run, which keeps none
+    began: float  # gather: seconds since 1970
     hour: str  # gather: ISO hour, UTC
     sample: bool  # gather: the inputs are the packaged sample
-    evidence: dict[str, Any]  # gather: rows by agent, see `nodes.ensemble.evidence`
+    evidence: dict[str, Any]  # gather: rows by agent
+    coverage: dict[str, float]  # gather: by agent
+    record: dict[str, float]  # gather: what each agent's record makes of its weight
     notices: dict[str, Any]  # gather: what was missing, stale, refused, quarantined
-    technical: Consultation  # technical
-    macro: Consultation  # macro
-    sentiment: Consultation  # sentiment
-    quality: Consultation  # quality
+    agents: Annotated[dict[str, Consultation], joined]  # each agent: its own entry
     arbiter: Consultation  # arbiter: its latest turn
     draft: dict[str, Any] | None  # arbiter: the latest summary it gave
-    turns: list[Consultation]  # arbiter: earlier turns, for the trace
+    turns: list[Consultation]  # arbiter: every turn, for the trace
     errors: list[str]  # check: what is wrong with the draft
     verdict: Literal["publish", "revise"]  # check
-    invented: list[int]  # check: places of contributors that no evidence carries
+    invented: dict[str, list[int]]  # check: places that no evidence carries, by field of the draft
     status: Literal["finished", "degraded", "failed"]  # publish
     degraded: bool  # publish
     failure: str  # publish: why nothing could be said; empty otherwise
     summary: dict[str, Any] | None  # publish
     summary_path: str | None  # publish
+    stances: dict[str, Any] | None  # publish: what each voice said, to be scored later
+
+
+def reports_of(state: EnsembleState) -> dict[str, dict[str, Any]]:
+    """The reports of the agents that answered, in the registry's order."""
+    reports = ((name, state["agents"][name]["report"]) for name in AGENTS)
+    return {name: report for name, report in reports if report is not None}

@@ -1,4 +1,4 @@
-"""`threadx data`: what a price file is worth before anything is computed from it."""
+"""`threadx data`: what a price file is worth before anything is computed from it; and what fills a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backtest import GapPolicy
 from backtest.quality import QualityReport, quality_report
 from market.prices import read_prices
 from prompts import Words
-from threadx.commands import options
+from threadx.commands import data_sources, options
 from threadx.commands.local import LocalGroup
 from threadx.runner import make_context
 from threadx.terminal import Terminal
@@ -129,4 +129,6 @@ def command(words: Words) -> click.Group:
         )
 
     group.add_command(check)
+    for filling in data_sources.commands(words):
+        group.add_command(filling)
     return group

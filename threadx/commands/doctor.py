@@ -6,6 +6,7 @@ import click
 
 from nodes.ask import provider_settings
 from nodes.context import EnsembleContext
+from nodes.ensemble.agents import AGENTS
 from prompts import Words
 from providers.health import check_all
 from threadx.commands import options
@@ -26,13 +27,11 @@ def command(words: Words) -> click.Command:
         ensemble = EnsembleContext(home=cycle.home)
         writable(cycle.home_path)
         uses: dict[str, list[str]] = {}
-        for context, roles in (
-            (cycle, ("analyst", "strategist", "validator")),
-            (ensemble, ("technical", "macro", "sentiment", "quality", "arbiter")),
-        ):
-            for role in roles:
-                for reference in getattr(context, role):
-                    uses.setdefault(reference, []).append(role)
+        chains = {role: getattr(cycle, role) for role in ("analyst", "strategist", "validator")}
+        chains |= {role: ensemble.chain(role) for role in (*AGENTS, "arbiter")}
+        for role, chain in chains.items():
+            for reference in chain:
+                uses.setdefault(reference, []).append(role)
         for reference in OTHERS:
             uses.setdefault(reference, [])
         found = check_all([list(uses)], provider_settings(cycle))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nodes.context import Context
+from nodes.ensemble.trail import RUN_PREFIX
 from prompts import Words
 from reports.errors import ReportError
 from reports.event_log import WAITING
@@ -20,6 +21,7 @@ from threadx.commands.local import LocalGroup
 from threadx.commands.outcome import show_outcome
 from threadx.errors import ThreadxError
 from threadx.replaying import replay_run
+from threadx.results import SummaryResult
 from threadx.runner import make_context, read_result, resume_run
 from threadx.terminal import Terminal
 
@@ -89,6 +91,8 @@ def command(words: Words) -> click.Group:
         folder = _home(home)
         rows = []
         for path in sorted(runs_folder(folder).glob("*/run.json"), reverse=True):
+            if path.parent.name.startswith(RUN_PREFIX):
+                continue  # `threadx ensemble history` lists those
             record = RunRecord(folder, path.parent.name)
             about = record.about()
             rows.append([record.run, about["started"], about["input"]["data"], *_status(record, words)])
@@ -110,7 +114,12 @@ def command(words: Words) -> click.Group:
         record = RunRecord(_home(home), run)
         about = record.about()
         terminal = Terminal(words)
-        if explain:
+        if about.get("graph") == "ensemble":
+            result = record.result()
+            if json_path != "-":
+                terminal.summary(SummaryResult.from_details(result))
+            options.write_json(canonical_json(result), json_path)
+        elif explain:
             evolution = strategy_evolution(record.events())
             if json_path != "-":
                 terminal.lines(explanation(evolution, words))

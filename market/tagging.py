@@ -1,0 +1,96 @@
+"""Which instruments a headline speaks of, and about what: by `names.toml` and `topics.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from market.errors import MarketError
+from market.lexicon import plain_words, without_accents
+from market.news import TICKER
+
+TOPICS = ("earnings", "mna", "geopolitics", "macro")
+_QUOTES = re.compile(r"(?<=[A-Z0-9]{2})[-/_]?(?:USDT|USDC|BUSD|FDUSD|USD|EUR|GBP|BTC)$")
+_CASHTAG = re.compile(r"\$([A-Za-z][A-Za-z0-9.]{0,9})\b")
+
+
+class Names:
+    """Finds instruments in texts.
+
+    Args:
+        names: instrument → what headlines call it; a name in capitals is matched in capitals only.
+        instruments: those that the user has data of. `BTCUSDT` or `BTC-USD` takes the place of `BTC`, and
+            each of three letters or more is known by its own name in capitals.
+    """
+
+    def __init__(self, names: Mapping[str, Iterable[str]], instruments: Iterable[str] = ()) -> None:
+        given = sorted(set(instruments))
+        place = {_QUOTES.sub("", name): name for name in reversed(given)}
+        place |= {name: name for name in given}
+        self._found: dict[str, str] = {}
+        for ticker, called in names.items():
+            self._found |= dict.fromkeys(map(_key, called), place.get(ticker, ticker))
+        own = {base: name for base, name in place.items() if len(base) >= 3 and base.isalpha()}
+        self._found |= {base: name for base, name in own.items() if base not in self._found}
+        self._cashtags = {**{ticker: place.get(ticker, ticker) for ticker in names}, **place}
+        longest = sorted(self._found, key=lambda name: (-len(name), name))
+        capitals = [name for name in longest if name.isupper()]
+        words = [name for name in longest if not name.isupper()]
+        self._capitals, self._words = _any_of(capitals), _any_of(words)
+
+    def tickers(self, text: str) -> tuple[str, ...]:
+        """Instruments that a text names, sorted."""
+        plain = without_accents(text)
+        found = {self._found[match] for match in self._capitals.findall(plain)}
+        found |= {self._found[match] for match in self._words.findall(plain.lower())}
+        tags = (match.upper() for match in _CASHTAG.findall(text))
+        return tuple(sorted(found | {self._cashtags.get(tag, tag) for tag in tags}))
+
+
+def load_names(path: Path | None) -> dict[str, list[str]]:
+    """Names from a TOML file (`BTC = ["bitcoin", "BTC"]`), or the packaged ones.
+
+    Raises:
+        MarketError: `missing_file`, `bad_names`.
+    """
+    if path is not None and not path.is_file():
+        raise MarketError("missing_file", path=str(path))
+    source = files("market").joinpath("names.toml") if path is None else path
+    try:
+        whole = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MarketError("bad_names", path=str(path), reason=str(error)[:160]) from error
+    for ticker, called in whole.items():
+        if (
+            not TICKER.fullmatch(ticker)
+            or not isinstance(called, list)
+            or not all(isinstance(name, str) and name.strip() for name in called)
+        ):
+            raise MarketError("bad_names", path=str(path), reason=ticker)
+    return whole
+
+
+def topics_of(text: str) -> frozenset[str]:
+    """What a text is about, of `TOPICS`."""
+    words = set(plain_words(text))
+    return frozenset(name for name, marks in _topics().items() if marks & words)
+
+
+@cache
+def _topics() -> dict[str, frozenset[str]]:
+    whole = tomllib.loads(files("market").joinpath("topics.toml").read_text(encoding="utf-8"))
+    return {name: frozenset(whole[name].split()) for name in TOPICS}
+
+
+def _key(name: str) -> str:
+    plain = without_accents(name.strip())
+    return plain if plain.isupper() or len(plain) <= 3 else plain.lower()
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    choices = "|".join(map(re.escape, names))
+    return re.compile(rf"(?<![\w$])(?:{choices})(?!\w)" if choices else r"(?!)")

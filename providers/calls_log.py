@@ -1,0 +1,164 @@
+"""The log of calls: `<home>/logs/calls-YYYYMMDD.log`, one JSON object a line and a try, and what it tells.
+
+The log is the one truth about a model's recent behaviour: the circuit breaker, the metrics and the history
+read it. Each file holds one day (UTC); files older than `KEPT_DAYS` are deleted when a new one begins.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+now: Callable[[], float] = time.time
+"""Seconds since 1970; tests put a clock of their own here."""
+
+KEPT_DAYS = 90
+_PREFIX = "calls-"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one try ended.
+
+    Attributes:
+        time: seconds since 1970.
+        ok: it gave a valid answer.
+        code: empty, or what was wrong.
+    """
+
+    time: float
+    ok: bool
+    code: str
+
+
+@dataclass
+class _Read:
+    """What is known of one file: how far it was read, and the outcomes by model."""
+
+    offset: int = 0
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+
+
+_read: dict[Path, _Read] = {}
+_reading = threading.Lock()
+
+
+class CallsLog:
+    """The calls of one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add one line with its time; a half line that a killed process left is ended first.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        moment = datetime.fromtimestamp(now(), UTC)
+        path = self.folder / f"{_PREFIX}{moment:%Y%m%d}.log"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._forget(moment)
+        append_line(path, {"time": moment.isoformat(timespec="milliseconds"), **line})
+
+    def outcomes(self, model: str, seconds: float) -> list[Outcome]:
+        """Tries of a model within the last `seconds`, oldest first; answers from the cache are none.
+
+        Lines of the future, which a clock that went back leaves, do not count.
+        """
+        end = now()
+        found: list[Outcome] = []
+        for path in self._files(end - seconds, end):
+            with _reading:
+                known = _read.setdefault(path, _Read())
+                _read_on(path, known)
+                found += known.outcomes.get(model, [])
+        return sorted((one for one in found if end - seconds < one.time <= end), key=lambda one: one.time)
+
+    def lines(self, seconds: float) -> Iterator[dict[str, Any]]:
+        """Whole lines of the last `seconds`, in the order written."""
+        end = now()
+        begin = datetime.fromtimestamp(end - seconds, UTC).isoformat(timespec="milliseconds")
+        for path in self._files(end - seconds, end):
+            yield from (line for line in read_lines(path) if line.get("time", "") >= begin)
+
+    def _files(self, begin: float, end: float) -> list[Path]:
+        day, last = datetime.fromtimestamp(begin, UTC).date(), datetime.fromtimestamp(end, UTC).date()
+        found = []
+        while day <= last:
+            path = self.folder / f"{_PREFIX}{day:%Y%m%d}.log"
+            if path.is_file():
+                found.append(path)
+            day += timedelta(days=1)
+        return found
+
+    def _forget(self, moment: datetime) -> None:
+        oldest = f"{_PREFIX}{moment - timedelta(days=KEPT_DAYS):%Y%m%d}.log"
+        for path in self.folder.glob(f"{_PREFIX}*.log"):
+            if path.name < oldest:
+                path.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: dict[str, Any]) -> None:
+    """Add one JSON object to a file of lines in one write; a half line before it is ended.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        if stream.tell():
+            stream.seek(-1, 2)
+            if stream.read(1) != b"\n":
+                text = b"\n" + text
+        stream.write(text)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Every whole JSON object of a file of lines; what a killed process left half is passed over."""
+    if not path.is_file():
+        return
+    with path.open("rb") as stream:
+        for line in stream:
+            if (found := _parsed(line)) is not None:
+                yield found
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _read_on(path: Path, known: _Read) -> None:
+    """Take in what was written since the last time."""
+    size = path.stat().st_size
+    if size < known.offset:  # replaced or cut
+        known.offset, known.outcomes = 0, {}
+    if size == known.offset:
+        return
+    with path.open("rb") as stream:
+        stream.seek(known.offset)
+        written = stream.read(size - known.offset)
+    whole = written.rfind(b"\n") + 1
+    known.offset += whole
+    for line in written[:whole].splitlines():
+        found = _parsed(line)
+        if found is None or found.get("cached") or not found.get("model"):
+            continue
+        outcome = Outcome(
+            time=datetime.fromisoformat(found["time"]).timestamp(),
+            ok=found["outcome"] == "answered",
+            code=found["code"],
+        )
+        known.outcomes.setdefault(found["model"], []).append(outcome)

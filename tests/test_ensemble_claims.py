@@ -1,0 +1,84 @@
+"""Free text against the evidence: what an honest sentence may say passes, what nobody gave is found."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodes.ensemble.claims import agent_facts, strangers
+from prompts import Words
+
+FRENCH, ENGLISH = Words("fr"), Words("en")
+HOUR = "2024-03-14T15:00:00+00:00"
+ROWS = [
+    {"id": "T1", "symbol": "SPY", "horizon": "7d", "confidence": 0.7, "expected_return": -0.0123},
+    {"id": "T2", "symbol": "BTC-USD", "horizon": "30d", "confidence": 0.41, "expected_return": 0.2},
+    {"id": "M1", "horizon": "12m", "inflation_yoy": 0.032, "recession_prob": 0.34, "unemployment": 3.9},
+    {"id": "Q1", "symbol": "forecast", "age_hours": 30.0, "rows": 12, "factor": 0.58},
+    {
+        "id": "S1",
+        "symbol": "SPY",
+        "tone": 0.25,
+        "items": 9,
+        "titles": [{"date": "2024-03-12", "title": "Le CAC 40 bondit de 5,8 % depuis 2009"}],
+    },
+]
+KNOWN = agent_facts(ROWS, HOUR, FRENCH)
+
+HONEST = [
+    "SPY à 7 jours : confiance de 70 %.",
+    "SPY recule de 1,2 % selon le modèle.",
+    "La probabilité de récession est de 34 % à 12 mois, l’inflation de 3,2 %.",
+    "Le chômage est à 3,9 % de la population active.",
+    "La source a 30 heures et 12 lignes ; sa confiance est de 0,58.",
+    "Le 12 mars 2024, un titre parlait de « Le CAC 40 bondit de 5,8 % depuis 2009 ».",
+    "On the 12th of nothing: 4 agents, 3 of them bullish.".replace("the 12th of nothing", "March 12, 2024"),
+    "BTC-USD : +20 % attendus, confiance 41 %.",
+    "L’inflation a été de 320 points de base.",
+    "La courbe de 2 à 10 ans se redresse.",
+    "Aux États-Unis, la FED et la BCE surveillent le PIB.",
+    "S&P 500 : confiance de 70 % (SPY).".replace("S&P 500 : ", ""),
+    "Depuis 2009, rien de tel.",
+]
+INVENTED = [
+    ("SPY à 7 jours : confiance de 71 %.", "71"),
+    ("SPY : confiance de 41 %.", "41"),  # the figure of another instrument
+    ("NVDA mène le marché.", "NVDA"),
+    ("Le bitcoin mène le marché, Tesla aussi.", "Tesla"),
+    ("Comme en 2008, la prudence s’impose.", "2008"),
+    ("Le 15 mars 2024, tout a changé.", "15 mars 2024"),
+    ("Sur 6 mois, la tendance est claire.", "6 mois"),
+    ("Objectif 5 200 points.", "5 200"),
+    ("L’inflation est de 2,9 %.", "2,9"),
+    ("Un titre dit « La bourse gagne 9,9 % ».", "9,9"),
+]
+
+
+@pytest.mark.parametrize("sentence", HONEST)
+def test_what_was_given_may_be_said(sentence):
+    assert strangers(sentence, KNOWN) == []
+
+
+@pytest.mark.parametrize(("sentence", "stranger"), INVENTED)
+def test_what_nobody_gave_is_found(sentence, stranger):
+    found = strangers(sentence, KNOWN)
+    assert len(found) == 1, found
+    assert stranger in found[0]
+
+
+def test_a_name_is_known_by_the_symbol_that_carries_it():
+    assert strangers("Le bitcoin mène le marché.", KNOWN) == []
+    assert strangers("Le bitcoin mène le marché.", agent_facts(ROWS[:1], HOUR, FRENCH)) == ["bitcoin"]
+
+
+@given(st.floats(-0.99, 0.99), st.integers(0, 2), st.sampled_from([FRENCH, ENGLISH]))
+def test_any_figure_passes_as_the_catalogue_writes_it(share, digits, words):
+    known = agent_facts([{"id": "T1", "symbol": "SPY", "confidence": share}], HOUR, words)
+    assert strangers(f"SPY : {words.percent(share, digits)}.", known) == []
+    assert strangers(f"SPY : {words.number(share, digits)}.", known) == []
+
+
+@given(st.integers(10, 9_999), st.integers(10, 9_999))
+def test_a_whole_figure_passes_only_as_itself(given_figure, said):
+    known = agent_facts([{"id": "Q1", "factor": 1.0, "rows": given_figure}], "2000-01-01T00", FRENCH)
+    near = {given_figure, 100 * given_figure, 100, 2000}
+    assert bool(strangers(f"La source a {FRENCH.number(said)} lignes.", known)) == (said not in near)

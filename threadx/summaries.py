@@ -1,0 +1,90 @@
+"""Runs the ensemble once: under the lock, with its failures on record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from graphs.ensemble import graph
+from market.errors import MarketError
+from nodes.context import EnsembleContext
+from nodes.ensemble.errors import EnsembleError, PublishError
+from nodes.ensemble.lease import leased
+from nodes.ensemble.run_log import append_failure
+from nodes.ensemble.state import EnsembleInput
+from threadx.errors import from_validation
+from threadx.results import SummaryResult
+from threadx.runner import writable
+from threadx.traces import bounded_traces
+
+BAD_INPUT = frozenset({"bad_time", "missing_folder", "sample_out_of_range"})
+"""Mistakes of whoever asks: no failures of the ensemble."""
+
+
+def make_ensemble_context(**settings: Any) -> EnsembleContext:
+    """The ensemble's settings; what is None is left to the environment and the defaults.
+
+    Raises:
+        ThreadxError: `bad_setting`, naming the setting.
+    """
+    try:
+        return EnsembleContext(**{name: value for name, value in settings.items() if value is not None})
+    except ValidationError as error:
+        raise from_validation(error) from None
+
+
+def run_summary(
+    context: EnsembleContext, *, as_of: str | None, data: str | None, watch: Callable[[str], None]
+) -> SummaryResult:
+    """Run the ensemble once and publish its summary.
+
+    Args:
+        context: settings.
+        as_of: ISO time whose hour the summary is for; now if None.
+        data: a folder of partitions, or `sample`; the data folder if None.
+        watch: called with the name of each node that is done.
+
+    Raises:
+        BusyError: another run is at work in this data folder.
+        PublishError: the summary cannot be written.
+        MarketError, ProviderError, ThreadxError: bad input.
+    """
+    home = writable(context.home_path)
+    try:
+        given = EnsembleInput(as_of=as_of, data=data)
+    except ValidationError as error:
+        raise from_validation(error) from None
+    bounded_traces()
+    with leased(home):
+        began = time.time()
+        try:
+            return SummaryResult.from_details(_stream(given, context, watch))
+        except (MarketError, EnsembleError) as error:
+            if error.code not in BAD_INPUT:
+                append_failure(home, hour=as_of, code=error.code, seconds=time.time() - began)
+            raise
+        except OSError as error:
+            append_failure(home, hour=as_of, code="publish_failed", seconds=time.time() - began)
+            where, reason = str(error.filename or home), error.strerror or error.__class__.__name__
+            raise PublishError("publish_failed", path=where, reason=reason) from error
+
+
+def _stream(given: EnsembleInput, context: EnsembleContext, watch: Callable[[str], None]) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    parts: Iterator[Any] = graph.stream(given, context=context, stream_mode=["updates", "values"])
+    for mode, part in parts:
+        if mode == "values":
+            state = part
+        else:
+            for node in part:
+                watch(node)
+    return state
+
+
+def data_root(context: EnsembleContext, data: str | None) -> Path:
+    """The folder that holds the partitions and the prices."""
+    return context.home_path if data is None else Path(data).expanduser().absolute()
