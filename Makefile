@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 export LANGGRAPH_CLI_NO_ANALYTICS := 1
 export LANGGRAPH_NO_VERSION_CHECK := true
 
-.PHONY: help install optimize summary llm-summary-run dev ui doctor test soak lint format types docs lock bench ablation clean
+.PHONY: help install notebook optimize summary llm-summary-run dev ui doctor test soak lint format types docs lock bench ablation clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -42,6 +42,10 @@ summary: $(INSTALLED) ## Run the ensemble on sample data and publish its summary
 	$(BIN)/threadx ensemble run --data sample
 
 llm-summary-run: summary
+
+notebook: $(INSTALLED) ## Execute the notebook: notebooks/multi_llm_optimizer.ipynb
+	$(BIN)/jupytext --to ipynb notebooks/multi_llm_optimizer.py
+	$(BIN)/jupyter-execute --inplace notebooks/multi_llm_optimizer.ipynb
 
 dev: $(INSTALLED) ## Serve both graphs and the pages with langgraph dev (Studio)
 	$(BIN)/langgraph dev --no-reload --n-jobs-per-worker 4

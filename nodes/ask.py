@@ -146,10 +146,12 @@ class Answer(Generic[T]):
     Attributes:
         value: it satisfies the question's schema and checks.
         provenance: who gave it, and how.
+        said: every text that a model gave on the way, refused ones too, as {model, text}.
     """
 
     value: T
     provenance: Provenance
+    said: tuple[Mapping[str, str], ...] = ()
 
 
 class Abstention(BaseModel):
@@ -159,6 +161,7 @@ class Abstention(BaseModel):
         role: who asked.
         code: what the last model failed with; `provenance.attempts` has them all.
         provenance: what was tried.
+        said: every text that a model gave, as {model, text}.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -166,6 +169,7 @@ class Abstention(BaseModel):
     role: str
     code: str
     provenance: Provenance
+    said: tuple[Mapping[str, str], ...] = ()
 
 
 def ask(
@@ -200,9 +204,11 @@ def ask(
         value = asking.rules() if reference.provider == RULES else asking.model(reference)
         if value is not None:
             degraded = reference.provider == RULES and position > 0
-            return Answer(value=value, provenance=asking.provenance(str(reference), degraded=degraded))
+            provenance = asking.provenance(str(reference), degraded=degraded)
+            return Answer(value=value, provenance=provenance, said=tuple(asking.said))
     code = asking.attempts[-1].code if asking.attempts else "empty_chain"
-    return Abstention(role=question.role, code=code, provenance=asking.provenance(""))
+    said = tuple(asking.said)
+    return Abstention(role=question.role, code=code, provenance=asking.provenance(""), said=said)
 
 
 def provider_settings(context: Context, *, cache: bool = True) -> providers.ProviderSettings:
@@ -247,6 +253,7 @@ class _Asking(Generic[T]):
         self.cached = False
         self.thinking = ""
         self.corrections = 0
+        self.said: list[Mapping[str, str]] = []
 
     def rules(self) -> T:
         """The policy's answer.
@@ -285,6 +292,7 @@ class _Asking(Generic[T]):
             value = self._validated(kept.text)
             if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
                 self.cached = True
+                self.said.append({"model": str(reference), "text": kept.text})
                 self._count(kept)
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
@@ -293,6 +301,7 @@ class _Asking(Generic[T]):
             reply = self._said(reference, request)
             if reply is None:
                 return doubted  # every try is on record, the last one too
+            self.said.append({"model": str(reference), "text": reply.text})
             self._count(reply)
             value = self._validated(reply.text)
             wrong = value if isinstance(value, _Invalid) else None

@@ -1,11 +1,11 @@
-"""What may be believed, as Markdown: the verdict that opens a report, and the figures it rests on."""
+"""What may be believed, in words: the verdict that opens a report, and the figures it rests on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from reports.wording import WordsLike
+from reports.words import WordsLike
 
 P_DIGITS = 2
 
@@ -28,18 +28,14 @@ def verdict_line(result: Mapping[str, Any], words: WordsLike) -> str:
     return words(f"verdict.value.{result['verdict']['value']}")
 
 
-def verdict_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
-    """The verdict and each of its reasons, as the lines that open a report."""
-    verdict = result["verdict"]
-    lines = [f"**{verdict_line(result, words)}**", ""]
-    for reason in verdict["reasons"]:
+def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """What the verdict rests on, one line a condition, each told as speaking for or against the result."""
+    lines = []
+    for reason in result["verdict"]["reasons"]:
         sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
-        fields = told(reason["fields"], words)
-        lines.append(
-            "- "
-            + words("verdict.pair", sign=sign, reason=words(f"verdict.reason.{reason['code']}", **fields))
-        )
-    return [*lines, ""]
+        sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
+        lines.append(words("verdict.pair", sign=sign, reason=sentence))
+    return lines
 
 
 def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:

@@ -10,6 +10,7 @@ from graphs.ensemble import graph
 from nodes.context import DEFAULT_ENSEMBLE, EnsembleContext
 from nodes.ensemble.partition import read_trace
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from providers import deadlines, opening
 from providers.errors import DeadlineError, RefusedError, UnavailableError
 from tests.partitions import AS_OF, fill, macro, news, write
 from tests.scripted import scripted_models
@@ -96,6 +97,19 @@ def test_when_free_providers_fail_ollama_answers_and_nothing_is_degraded(tmp_pat
     assert valid(state)["key_drivers"][0] == "La confiance sur SPY est de 70 %."
 
 
+def test_each_agent_has_45_seconds_for_its_hosted_models_and_the_arbiter_40(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(deadlines, "clock", lambda: 0.0)
+
+    def open_model(reference, request, settings):
+        given[request.role] = (settings.until, settings.hosted_seconds)
+        raise UnavailableError("unreachable", model=str(reference), address="x")
+
+    monkeypatch.setattr(opening, "open_model", open_model)
+    run(fill(tmp_path), models=(HOSTED[0], "rules"))
+    assert given == {**dict.fromkeys(AGENTS, (45.0, 30.0)), "arbiter": (40.0, 30.0)}
+
+
 def test_one_agent_that_returns_rubbish_abstains_by_name(tmp_path, monkeypatch):
     rubbish = ["La la la", '{"outlook": "up"}', '{"drivers": [}', "42"]
     scripted_models(monkeypatch, {"ollama:m": rubbish})
@@ -106,6 +120,10 @@ def test_one_agent_that_returns_rubbish_abstains_by_name(tmp_path, monkeypatch):
     }
     assert state["status"] == "degraded"
     assert any(limit.startswith("L’agent sentiment s’abstient") for limit in valid(state)["limits"])
+    # The audit finds what it said, word for word.
+    raw = {turn["role"]: turn for turn in read_trace(tmp_path, AS_OF)["raw"]}
+    assert [one["text"] for one in raw["sentiment"]["said"]] == rubbish[:3]
+    assert raw["macro"]["said"] == []
 
 
 def test_an_agents_invented_figure_goes_back_and_else_silences_it(tmp_path, monkeypatch):

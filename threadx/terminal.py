@@ -18,8 +18,8 @@ from rich.status import Status
 from rich.table import Table
 
 from prompts import Words
-from reports.markdown import brain_lines, failure_lines, figures_table
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
+from reports.tables import brain_lines, failure_lines, figures_table
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
 

@@ -34,8 +34,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
 
     Raises:
         PublishError: the hour cannot be written, or another process has taken this run's lock over; no half
-            of
-            a summary is left.
+            of a summary is left.
     """
     if (held := lease.current.get()) is not None:
         held.require()
@@ -103,7 +102,7 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
     """The draft without inventions, completed from the evidence where too little is left."""
     invented = {name: set(places) for name, places in state["invented"].items()}
     rows = [
-        _own_rationale(row, words, state) if place in invented.get("rationale", ()) else row
+        _own_rationale(row, words) if place in invented.get("rationale", ()) else row
         for place, row in enumerate(draft["contributors"])
         if place not in invented.get("contributors", ())
     ]
@@ -131,7 +130,7 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
     return LLMEnsembleSummary.model_validate({**draft, **fields}), removed
 
 
-def _own_rationale(row: dict[str, Any], words: Words, state: EnsembleState) -> dict[str, Any]:
+def _own_rationale(row: dict[str, Any], words: Words) -> dict[str, Any]:
     """A contributor whose reason named something nobody gave keeps its row, with the program's reason."""
     return {**row, "rationale": cite(row, words)["rationale"]}
 
@@ -181,5 +180,5 @@ def _message(turn: Any) -> dict[str, Any]:
 
 
 def _raw(turn: Any) -> dict[str, Any]:
-    fields = ("role", "status", "code", "degraded", "coverage", "report", "provenance")
+    fields = ("role", "status", "code", "degraded", "coverage", "report", "said", "provenance")
     return {name: turn[name] for name in fields}
