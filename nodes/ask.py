@@ -6,10 +6,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
+from langsmith import get_tracing_context, tracing_context
+from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import providers
@@ -384,17 +387,44 @@ class _Asking(Generic[T]):
                 return None
         before = len(self.attempts)
         try:
-            reply = providers.call(
-                reference,
-                request,
-                journal.bounded(self.settings, request) if journal else self.settings,
-                self._failed(reference),
-                tries=journal.tries_left() if journal else None,
-            )
+            with self._traced(reference):
+                reply = providers.call(
+                    reference,
+                    request,
+                    journal.bounded(self.settings, request) if journal else self.settings,
+                    self._failed(reference),
+                    tries=journal.tries_left() if journal else None,
+                )
         except ProviderError:
             reply = None
         self._put_down(reference, request, before, reply)
         return reply
+
+    def _traced(self, reference: providers.Reference) -> AbstractContextManager[None]:
+        """Marks what is traced of a call with who asks whom about what; nothing where nothing is traced."""
+        if not tracing_is_enabled():
+            return nullcontext()
+        prompt, journal = self.question.prompt, self.journal
+        dataset = self.question.evidence.get("dataset") or {}
+        told = {
+            "role": self.question.role,
+            "model_reference": str(reference),
+            "prompt": prompt.name,
+            "prompt_version": prompt.version,
+            "prompt_hash": prompt.hash,
+            "iteration": None if journal is None else journal.iteration,
+            "symbol": dataset.get("symbol"),
+            "dataset": dataset.get("hash"),
+        }
+        current = get_tracing_context()
+        marks = {
+            "tags": [*(current["tags"] or []), self.question.role, str(reference)],
+            "metadata": {
+                **(current["metadata"] or {}),
+                **{name: value for name, value in told.items() if value is not None},
+            },
+        }
+        return tracing_context(**{**current, **marks})
 
     def _played(self, journal: Journal, known: Mapping[str, Any]) -> providers.Reply | None:
         journal.took()

@@ -1,6 +1,7 @@
 """Errors of this room.
 
-ReportError (RuntimeError)    a run that does not exist, is at work elsewhere, or whose record cannot be read
+ReportError (RuntimeError)    a run that does not exist, is at work elsewhere, or whose record cannot be read;
+                              a picture that cannot be drawn as asked
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from typing import Any
 
 
 class ReportError(RuntimeError):
-    """Something about a run's record.
+    """Something about a run's record, or a picture.
 
     Attributes:
-        code: `unknown_run`, `bad_run_name`, `run_busy`, `unreadable_record` or `no_result`.
+        code: `unknown_run`, `bad_run_name`, `run_busy`, `unreadable_record`, `no_result`;
+            `no_summary`, `no_summaries`; `unknown_picture`, `unknown_axis`, `too_many_axes`,
+            `nothing_varies`.
         fields: what the text for people needs.
     """
 

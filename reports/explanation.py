@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.markdown import METRIC_ROWS, WordsLike, metric
+from reports.tables import METRIC_ROWS, metric
+from reports.words import WordsLike
 
 _SHOWN = ("sharpe_ratio", "max_drawdown", "profit_factor", "n_trades")
 

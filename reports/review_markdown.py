@@ -1,11 +1,15 @@
-"""The report of a review as Markdown, drawn from its result alone."""
+"""The report of a review, drawn from its result alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from reports.markdown import METRIC_ROWS, WordsLike, brain_lines, failure_lines, metric, table
+from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph
+from reports.markdown import to_markdown
+from reports.tables import METRIC_ROWS, brain_lines, failure_lines, metric
+from reports.words import WordsLike
 
 
 def review_figures(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
@@ -67,28 +71,34 @@ def debate_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     return lines
 
 
-def review_report(result: Mapping[str, Any], words: WordsLike) -> str:
+def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
     """The whole report."""
     dataset = result["dataset"]
-    lines = [
-        f"# {words('report.review.title', symbol=dataset['symbol'], timeframe=dataset['timeframe'])}",
-        "",
-        words("report.review.nothing_tested"),
-        "",
-        *([f"> {words('report.degraded')}", ""] if result["degraded"] else []),
-        f"`{result['strategy']['description']}`",
-        "",
-        table([words("report.table.metric"), words("report.table.value")], review_figures(result, words)),
-        "",
-    ]
+    head = (words("report.table.metric"), words("report.table.value"))
+    rows = tuple((name, value) for name, value in review_figures(result, words))
+    blocks: list[Block] = [Paragraph(text=words("report.review.nothing_tested"))]
+    if result["degraded"]:
+        blocks.append(Paragraph(text=words("report.degraded"), tone="doubtful"))
+    blocks += [Code(text=result["strategy"]["description"]), Grid(head=head, rows=rows)]
     sections = {
         "analysis": analysis_lines(result, words),
         "proposals": proposal_lines(result, words),
         "debate": debate_lines(result, words),
         "brains": [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)],
-        "failed": [f"`{failure}`" for failure in failure_lines(result)],
+        "failed": failure_lines(result),
     }
     for name, told in sections.items():
         if told:
-            lines += [f"## {words(f'report.review.heading_{name}')}", "", *(f"- {line}" for line in told), ""]
-    return "\n".join(lines)
+            blocks += [Heading(text=words(f"report.review.heading_{name}")), Items(items=tuple(told))]
+    return Document(
+        title=words("report.review.title", symbol=dataset["symbol"], timeframe=dataset["timeframe"]),
+        about=words("explain.about", run=result["run"]["id"]),
+        language=words.language,
+        made=datetime.fromisoformat(result["run"]["finished"]),
+        blocks=tuple(blocks),
+    )
+
+
+def review_report(result: Mapping[str, Any], words: WordsLike) -> str:
+    """The report as Markdown."""
+    return to_markdown(review_document(result, words))

@@ -185,8 +185,9 @@ def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_pat
     assert whole["run"]["id"][:15] in out
     code, out, _ = threadx("runs", "show", whole["run"]["id"], "--json", "-", "--home", tmp_path / "h")
     assert json.loads(out) == whole
-    code, out, _ = threadx("runs", "report", whole["run"]["id"], "--home", tmp_path / "h")
-    assert out == (folder / "report.md").read_text()
+    code, out, _ = threadx("runs", "report", whole["run"]["id"], "--home", tmp_path / "h", "--language", "en")
+    assert out.index("## Verdict") < out.index("## Champion") < out.index("## For audit")
+    assert all(change["description"] in out for change in whole["applied_changes"])
 
 
 def test_a_run_without_any_answer_exits_1(tmp_path, prices, threadx, monkeypatch):

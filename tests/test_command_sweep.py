@@ -94,3 +94,29 @@ def test_an_interruption_says_what_is_kept(threadx, prices, tmp_path, monkeypatc
 def test_grids(text, values):
     name, found = module.grid_values(text)
     assert (name, list(found)) == ("a", values)
+
+
+def test_a_picture_is_drawn_beside_the_table(threadx, prices, tmp_path):
+    picture = tmp_path / "map.png"
+    code, told, _ = threadx("sweep", prices, *GRID, "--out", tmp_path / "all.parquet", "--picture", picture)
+    assert code == 0
+    assert str(picture) in told.replace("\n", "")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("grid", "picture", "more"),
+    [
+        pytest.param(GRID, "map.gif", [], id="no such picture"),
+        pytest.param(["--grid", "fast_period=5"], "map.png", [], id="one configuration"),
+        pytest.param(GRID, "map.png", ["--picture-axes", "speed"], id="no such axis"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_work(
+    threadx, prices, tmp_path, grid, picture, more
+):
+    out = tmp_path / "all.parquet"
+    code, told, error = threadx("sweep", prices, *grid, "--out", out, "--picture", tmp_path / picture, *more)
+    assert (code, told, len(error.strip().splitlines())) == (2, "", 1)
+    assert not out.exists()
+    assert not (tmp_path / picture).exists()

@@ -11,10 +11,13 @@ import pandas as pd
 
 from backtest import GapPolicy
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
+from prompts import Language, Words
+from reports.record import RunRecord
 from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
 from threadx.runner import Watcher, nobody_watches
+from threadx.views import StrategyEvolution, View, convergence_view, debate_view, evolution_view
 
 Models = str | Sequence[str]
 
@@ -79,6 +82,7 @@ class OptimizationOrchestrator:
         self.strategist = strategist
         self.validator = validator
         self.config = dict(config or {})
+        self.result: OptimizationResult | None = None
         known = OptimizationContext.model_fields.keys() - {
             "analyst",
             "strategist",
@@ -101,7 +105,7 @@ class OptimizationOrchestrator:
         decide: Decider | None = None,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
-        return optimize(
+        self.result = optimize(
             data,
             strategy=initial_strategy,
             params=initial_params,
@@ -116,3 +120,44 @@ class OptimizationOrchestrator:
             use_validator=self.validator is not None,
             **self.config,
         )
+        return self.result
+
+    def plot_convergence(self) -> View:
+        """The score from iteration to iteration, the variants and the analyst's own score.
+
+        Raises:
+            ThreadxError: `nothing_run`, before the first run.
+        """
+        result = self._last()
+        return convergence_view(
+            self._record(), Words(self._language()), result.details["settings"]["target_score"]
+        )
+
+    def show_debate_tree(self) -> View:
+        """Who said what in the debates, and which way it went.
+
+        Raises:
+            ThreadxError: `nothing_run`, before the first run.
+        """
+        return debate_view(self._record(), Words(self._language()))
+
+    def export_strategy_evolution(self) -> StrategyEvolution:
+        """Every modification with its reasons, objections and figures, as data that draws itself.
+
+        Raises:
+            ThreadxError: `nothing_run`, before the first run.
+        """
+        return evolution_view(self._record(), Words(self._language()))
+
+    def _last(self) -> OptimizationResult:
+        if self.result is None:
+            raise ThreadxError("nothing_run")
+        return self.result
+
+    def _record(self) -> RunRecord:
+        result = self._last()
+        return RunRecord(result.folder.parent.parent, result.run)
+
+    def _language(self) -> Language:
+        language: Language = self._last().details["settings"]["language"]
+        return language

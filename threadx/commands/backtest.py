@@ -11,7 +11,7 @@ import pandas as pd
 from backtest import BacktestResult, GapPolicy, run_backtest
 from nodes.optimization.figures import figures
 from prompts import Words
-from reports.markdown import METRIC_ROWS, metric
+from reports.tables import METRIC_ROWS, metric
 from threadx.commands import options
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal

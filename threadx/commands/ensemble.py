@@ -28,7 +28,7 @@ from reports.record import canonical_json
 from threadx.api import summarize
 from threadx.backfill import backfill as run_backfill
 from threadx.backfill import hours_between
-from threadx.commands import options
+from threadx.commands import ensemble_report, options
 from threadx.commands.local import LocalCommand, LocalGroup
 from threadx.errors import ThreadxError, error_line
 from threadx.runner import writable
@@ -43,7 +43,7 @@ COLUMNS = ("voice", "n", "brier", "skill", "hit_rate", "calibration_error")
 def command(words: Words) -> click.Group:
     """Build the group."""
     group = LocalGroup("ensemble", help=words("command.help.ensemble"), words=words, no_args_is_help=True)
-    for build in (_run, _schedule, _history, _score, _backfill):
+    for build in (_run, _schedule, _history, _score, _backfill, ensemble_report.command):
         group.add_command(build(words))
     return group
 

@@ -24,10 +24,12 @@ from threadx.orchestrator import chain
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def local_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
-    """Decorator: a command whose help is `command.help.<name>`."""
+def local_command(
+    name: str, words: Words, *, shown_as: str | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Decorator: a command whose help is `command.help.<name>`, perhaps under another name."""
     key = name.replace("-", "_")
-    return click.command(name, cls=LocalCommand, words=words, help=words(f"command.help.{key}"))
+    return click.command(shown_as or name, cls=LocalCommand, words=words, help=words(f"command.help.{key}"))
 
 
 def common(words: Words) -> Callable[[Function], Function]:

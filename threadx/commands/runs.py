@@ -15,12 +15,14 @@ from reports.errors import ReportError
 from reports.event_log import WAITING
 from reports.evolution import strategy_evolution
 from reports.explanation import explanation
-from reports.record import RunRecord, canonical_json, runs_folder
+from reports.record import RunRecord, canonical_json, run_folder, runs_folder
 from threadx.commands import options
 from threadx.commands.local import LocalGroup
 from threadx.commands.outcome import show_outcome
+from threadx.commands.written import report_form, write_report
 from threadx.errors import ThreadxError
 from threadx.replaying import replay_run
+from threadx.reporting import Format, run_document
 from threadx.results import SummaryResult
 from threadx.runner import make_context, read_result, resume_run
 from threadx.terminal import Terminal
@@ -147,8 +149,10 @@ def command(words: Words) -> click.Group:
     ) -> int:
         word = _word(accept, reject, edit)
         terminal = Terminal(words)
-        with terminal.progress() as watch:
-            outcome = resume_run(run, make_context(home=home).home_path, watch, word)
+        folder = make_context(home=home).home_path
+        limit = RunRecord(folder, run).about()["context"].get("max_iterations")
+        with terminal.progress(limit) as watch:
+            outcome = resume_run(run, folder, watch, word)
         return show_outcome(terminal, outcome, json_path)
 
     @options.local_command("replay", words)
@@ -172,14 +176,12 @@ def command(words: Words) -> click.Group:
 
     @options.local_command("report", words)
     @click.argument("run")
+    @report_form(words)
     @options.common(words)
-    def report(run: str, home: str | None, language: str, debug: bool) -> None:
-        record = RunRecord(_home(home), run)
-        record.about()
-        path = record.folder / "report.md"
-        if not path.is_file():
-            raise ReportError("no_result", run=run)
-        click.echo(path.read_text(encoding="utf-8"), nl=False)
+    def report(run: str, form: Format, out: str | None, home: str | None, language: str, debug: bool) -> None:
+        folder = _home(home)
+        document = run_document(folder, run, words, drawn=form != "md")
+        write_report(words, document, form, out, run_folder(folder, run) / f"report.{language}.{form}")
 
     for one in (listing, show, resume, replay, report):
         group.add_command(one)

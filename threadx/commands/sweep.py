@@ -18,8 +18,11 @@ from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
 from prompts import Words
-from reports.markdown import METRIC_ROWS, metric
+from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
+from reports.pictures import picture_suffix
+from reports.tables import METRIC_ROWS, metric
 from threadx.commands import options
+from threadx.commands.written import write_drawing
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
@@ -168,6 +171,10 @@ def command(words: Words) -> click.Command:
         show_default=True,
         help=words("command.option.top"),
     )
+    @click.option(
+        "--picture", "picture_path", type=click.Path(), metavar="PATH", help=words("command.option.picture")
+    )
+    @click.option("--picture-axes", metavar="X[,Y]", help=words("command.option.picture_axes"))
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
     @options.json_option(words)
     @options.common(words)
@@ -184,6 +191,8 @@ def command(words: Words) -> click.Command:
         out: str | None,
         rank_by: str,
         top: int,
+        picture_path: str | None,
+        picture_axes: str | None,
         whole: bool,
         json_path: str | None,
         home: str | None,
@@ -194,6 +203,10 @@ def command(words: Words) -> click.Command:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
         spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
         grid = all_values(grids)
+        if picture_path is not None:  # what cannot be drawn is said before the work, not after
+            picture_suffix(picture_path)
+            asked = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
+            axes = axes_to_draw(grid, asked)
         folder = writable(context.home_path)
         prices, dataset, source = options.registered_prices(
             data, symbol, timeframe, gaps, folder, reader=f"sweep {spec.hash}" if whole else None
@@ -218,15 +231,17 @@ def command(words: Words) -> click.Command:
             raise SystemExit(130) from None
         except OSError as error:
             raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
-        names = list(grid)
+        part = words("command.part.all" if whole else "command.part.development")
+        title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
         if json_path != "-":
-            part = words("command.part.all" if whole else "command.part.development")
-            title = words(
-                "command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part
-            )
-            _show(words, found, names, title, spec.describe())
+            _show(words, found, list(grid), title, spec.describe())
             if note := options.gap_note(source, words):
                 click.echo(note)
+        if picture_path is not None:
+            cells = sweep_cells(found.path, grid, axes, rank_by)
+            write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
+            if json_path != "-":
+                click.echo(words("command.written", folder=picture_path))
         told = {
             "dataset": dataset.model_dump(mode="json"),
             "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},

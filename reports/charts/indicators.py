@@ -1,0 +1,112 @@
+"""The indicators that a strategy reads, as series to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from backtest.clock import Clock
+from backtest.evaluation import IndicatorBank
+from backtest.functions import FUNCTIONS
+from backtest.prices import read_prices
+from backtest.strategy import StrategySpec
+from backtest.tree import At, Call, Comparison, Node, Not, Series, children, show
+
+_AVERAGES = frozenset(
+    {"sma", "ema", "wma", "dema", "tema", "kama", "highest", "lowest"}
+    | {"bollinger_upper", "bollinger_middle", "bollinger_lower"}
+)
+_LEVELS = frozenset(
+    {"vwap", "rolling_vwap", "keltner_upper", "keltner_middle", "keltner_lower", "supertrend"}
+    | {"ichimoku_conversion", "ichimoku_base", "ichimoku_span_a", "ichimoku_span_b"}
+    | {"donchian_upper", "donchian_lower"}
+)
+_PRICES = frozenset({"open", "high", "low", "close", "typical"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indicator:
+    """One indicator over a price history.
+
+    Attributes:
+        label: as the strategy language writes it, parameters filled in.
+        family: what it is drawn with, for example `macd` for line, signal and histogram.
+        values: one a bar, NaN before the warm-up is over.
+        on_price: it is a level of the price, drawn over the bars.
+    """
+
+    label: str
+    family: str
+    values: pd.Series
+    on_price: bool
+
+
+def strategy_indicators(prices: pd.DataFrame, spec: StrategySpec) -> list[Indicator]:
+    """Every indicator of a strategy's conditions once, in the order in which they are read.
+
+    Raises:
+        PriceError: the prices are refused.
+    """
+    arrays, index = read_prices(prices)
+    bank = IndicatorBank(arrays, Clock(index))
+    found: dict[Node, None] = {}
+    for tree in spec.bound_trees.values():
+        found.update(dict.fromkeys(_indicators(tree)))
+    return [
+        Indicator(
+            label=show(node),
+            family=_family(node),
+            values=pd.Series(bank.varying(node), index=index),
+            on_price=_is_price(node),
+        )
+        for node in found
+    ]
+
+
+def _indicators(node: Node) -> Iterator[Node]:
+    """The outermost indicators of a condition, but for those below a condition of a higher timeframe."""
+    match node:
+        case Call(function=function) if not FUNCTIONS[function].condition:
+            yield node
+        case At(operand=operand):
+            if not _is_condition(operand):
+                yield node
+        case _:
+            for child in children(node):
+                yield from _indicators(child)
+
+
+def _is_condition(node: Node) -> bool:
+    match node:
+        case Call(function=function):
+            return FUNCTIONS[function].condition
+        case Comparison() | Not():
+            return True
+        case _:
+            return any(_is_condition(child) for child in children(node))
+
+
+def _is_price(node: Node) -> bool:
+    match node:
+        case Series(name=name):
+            return name in _PRICES
+        case At(operand=operand):
+            return _is_price(operand)
+        case Call(function=function, arguments=arguments):
+            return function in _LEVELS or (function in _AVERAGES and _is_price(arguments[0]))
+        case _:
+            return False
+
+
+def _family(node: Node) -> str:
+    match node:
+        case At(timeframe=timeframe, operand=operand):
+            return f"{timeframe} {_family(operand)}"
+        case Call(function="plus_di" | "minus_di" | "adx"):
+            return "adx"
+        case Call(function=function):
+            return function.partition("_")[0]
+        case _:
+            return show(node)

@@ -1,0 +1,133 @@
+"""The report of one of the ensemble's summaries: the judgement first, then its reasons and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reports.audit import value_rows
+from reports.document import Block, Document, Grid, Heading, Items, Paragraph, Picture
+from reports.words import WordsLike
+
+_JUDGED = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
+_TOLD = ("key_drivers", "tensions", "recommendations", "limits")
+_COLUMNS = ("source", "symbol", "horizon", "prediction", "rationale", "score")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One hour's summary.
+
+    Attributes:
+        hour: which hour, UTC.
+        summary: as published.
+        trace: inputs, prompts and raw answers; empty where the file is not there.
+        hashes: SHA-256 of the files by name.
+        names: of the agents, by role, in words.
+    """
+
+    hour: datetime
+    summary: Mapping[str, Any]
+    trace: Mapping[str, Any]
+    hashes: Mapping[str, str]
+    names: Mapping[str, str]
+
+
+def summary_document(published: Published, words: WordsLike, *, pictures: Sequence[Picture] = ()) -> Document:
+    """The report.
+
+    Args:
+        published: the summary with its trace.
+        words: language; what was published stays in the language it was written in.
+        pictures: the hours before.
+    """
+    summary, run = published.summary, published.trace.get("run", {})
+    hour = f"{published.hour:%Y-%m-%d %H:%M} UTC"
+    blocks: list[Block] = [Heading(text=words("explain.heading.judgement"))]
+    blocks.append(
+        Grid(
+            head=(words("report.table.item"), words("report.table.value")),
+            rows=tuple(
+                (words(f"ensemble.face.{name}"), words(f"ensemble.value.{summary[name]}")) for name in _JUDGED
+            ),
+            words=2,
+        )
+    )
+    if run.get("sample"):
+        blocks.append(Paragraph(text=words("explain.sample"), tone="doubtful"))
+    if run.get("degraded"):
+        blocks.append(Paragraph(text=words("explain.summary_degraded"), tone="doubtful"))
+    blocks += pictures
+    for name in _TOLD:
+        lines = tuple(summary[name]) or (words("ensemble.face.none"),)
+        blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
+    blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
+    blocks += _agents(published, words)
+    blocks += [Heading(text=words("report.heading.audit")), _audit(published, words)]
+    return Document(
+        title=words("explain.summary_title", hour=hour),
+        about=words("explain.summary_about", hour=hour),
+        language=words.language,
+        made=published.hour,
+        blocks=tuple(blocks),
+    )
+
+
+def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
+    rows = [
+        (
+            row["source"],
+            row["symbol"],
+            row["horizon"],
+            words(f"ensemble.value.{row['prediction']}"),
+            row["rationale"],
+            words.number(row["score"]),
+        )
+        for row in summary["contributors"]
+    ]
+    head = tuple(words(f"ensemble.column.{name}") for name in _COLUMNS)
+    return Grid(head=head, rows=tuple(rows), words=len(_COLUMNS) - 1)
+
+
+def _agents(published: Published, words: WordsLike) -> list[Block]:
+    """Who answered, with which model; a stand-in is named as what it is."""
+    turns = published.trace.get("raw", ())
+    if not turns:
+        return []
+    lines = []
+    for turn in turns:
+        model = (turn["provenance"] or {}).get("model") or "–"
+        key = "agent_degraded" if turn["degraded"] else "agent"
+        lines.append(
+            words(
+                f"explain.{key}",
+                role=published.names[turn["role"]],
+                status=words(f"explain.turned.{turn['status']}"),
+                model=model,
+            )
+        )
+    return [Heading(text=words("explain.heading.agents")), Items(items=tuple(lines))]
+
+
+def _audit(published: Published, words: WordsLike) -> Grid:
+    parts: dict[str, Any] = {"sha256": published.hashes, "run": published.trace.get("run", {})}
+    for turn in published.trace.get("raw", ()):
+        provenance = dict(turn["provenance"] or {})
+        attempts = [f"{one['model']} {one['outcome']}" for one in provenance.get("attempts", ())]
+        told = {
+            "model": provenance.get("model"),
+            "prompt_hash": provenance.get("prompt_hash"),
+            "cached": provenance.get("cached"),
+            "attempts": attempts,
+        }
+        parts[turn["role"]] = {**parts.get(turn["role"], {}), f"turn_{_turn(parts, turn)}": told}
+    rows = tuple(row for name, part in parts.items() for row in value_rows(part, name))
+    head = (words("report.table.item"), words("report.table.value"))
+    return Grid(head=head, rows=rows, words=2, exact=True)
+
+
+def _turn(parts: Mapping[str, Any], turn: Mapping[str, Any]) -> int:
+    """Which of a role's turns this is: the arbiter may have several."""
+    return len(parts.get(turn["role"], {})) + 1

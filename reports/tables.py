@@ -1,0 +1,66 @@
+"""Tables and lines that more than one view of a result shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.words import WordsLike
+
+METRIC_ROWS: tuple[tuple[str, str], ...] = (
+    ("sharpe_ratio", "number"),
+    ("sortino_ratio", "number"),
+    ("calmar_ratio", "number"),
+    ("max_drawdown", "percent"),
+    ("profit_factor", "number"),
+    ("total_return", "percent"),
+    ("win_rate", "percent"),
+    ("n_trades", "number"),
+)
+
+
+def metric(words: WordsLike, metrics: Mapping[str, Any], name: str, kind: str) -> str:
+    """One metric as words."""
+    value = metrics[name]
+    return words.percent(value) if kind == "percent" else words.number(value)
+
+
+def brain_lines(result: Mapping[str, Any], words: WordsLike) -> list[tuple[str, str]]:
+    """(role, who answered) for every role that was asked."""
+    lines = []
+    for role, brain in result["brains"].items():
+        told = [f"{model} × {count}" for model, count in sorted(brain["answers"].items())]
+        if brain["abstentions"]:
+            told.append(words("report.brain.abstained", count=brain["abstentions"]))
+        if brain["degraded"]:
+            told.append(words("report.brain.degraded", count=brain["degraded"]))
+        lines.append((words(f"report.role.{role}"), ", ".join(told)))
+    return lines
+
+
+def failure_lines(result: Mapping[str, Any]) -> list[str]:
+    """Each way in which a model could not be reached or understood, with how often, over all roles."""
+    counts: dict[str, int] = {}
+    for brain in result["brains"].values():
+        for failure, count in brain["failures"].items():
+            counts[failure] = counts.get(failure, 0) + count
+    return [f"{failure} × {count}" for failure, count in sorted(counts.items())]
+
+
+def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str], list[list[str]]]:
+    """Head and rows: each metric for the initial strategy and the champion, development and holdout."""
+    initial, champion = result["initial"], result["champion"]
+    parts = [initial["development"], champion["development"], initial["holdout"], champion["holdout"]]
+    head = [
+        words("report.table.metric"),
+        words("report.table.initial_development"),
+        words("report.table.champion_development"),
+        words("report.table.initial_holdout"),
+        words("report.table.champion_holdout"),
+    ]
+    rows = [
+        [words(f"report.metric.{name}"), *(metric(words, part["metrics"], name, kind) for part in parts)]
+        for name, kind in METRIC_ROWS
+    ]
+    rows.insert(0, [words("report.metric.score"), *(words.number(part["score"]) for part in parts)])
+    return head, rows

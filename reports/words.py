@@ -1,0 +1,45 @@
+"""The words and figures that reports and charts are written in; the caller brings them (`prompts.Words`)."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+FRACTIONS = frozenset(
+    {
+        "max_drawdown",
+        "win_rate",
+        "total_return",
+        "cagr",
+        "volatility",
+        "exposure",
+        "avg_trade",
+        "best_trade",
+        "worst_trade",
+    }
+)
+"""Metrics that people read as percentages."""
+
+
+class WordsLike(Protocol):
+    """Texts and figures in one language."""
+
+    @property
+    def language(self) -> str:
+        """`fr` or `en`."""
+
+    def __call__(self, key: str, /, **values: Any) -> str:
+        """The text of a key."""
+
+    def number(self, value: float | int | None, digits: int = 2) -> str:
+        """A figure."""
+
+    def short(self, value: float | int | None) -> str:
+        """A figure with no more digits than it needs."""
+
+    def percent(self, fraction: float | None, digits: int = 1) -> str:
+        """A fraction as a percentage."""
+
+
+def figure(words: WordsLike, name: str, value: float | int | None) -> str:
+    """A metric's value as people read it: a percentage or a number, a dash where it is undefined."""
+    return words.percent(value) if name in FRACTIONS else words.number(value)

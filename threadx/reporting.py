@@ -1,0 +1,193 @@
+"""The explain report of a run, with its charts, from its record and the registered prices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from backtest import Costs, StrategySpec, run_backtest
+from market.datasets import Dataset, load_development
+from market.errors import MarketError
+from nodes.ensemble.partition import SUMMARY, TRACE, hour_folder, published_hours
+from nodes.ensemble.rules import agent_name
+from prompts import Words
+from reports.charts.convergence import convergence_chart, run_history
+from reports.charts.equity import equity_chart
+from reports.charts.evolution import evolution_chart
+from reports.charts.holdout import holdout_chart
+from reports.charts.indicators import strategy_indicators
+from reports.charts.outlook import outlook_chart
+from reports.charts.price import price_chart
+from reports.document import Document, Picture
+from reports.errors import ReportError
+from reports.explain import explain
+from reports.html import to_html
+from reports.markdown import to_markdown
+from reports.pdf import to_pdf
+from reports.record import RunRecord
+from reports.review_markdown import review_document
+from reports.summary import Published, summary_document
+
+Format = Literal["md", "html", "pdf"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_LOST = frozenset({"missing_dataset", "damaged_dataset"})
+_BARS_SHOWN = 250
+_HOURS_SHOWN = 72
+
+_FORMS: dict[Format, Callable[[Document], str | bytes]] = {
+    "md": to_markdown,
+    "html": to_html,
+    "pdf": to_pdf,
+}
+
+
+def in_form(document: Document, form: Format) -> bytes:
+    """The document's bytes in one of `FORMATS`; the same document gives the same bytes."""
+    drawn = _FORMS[form](document)
+    return drawn.encode() if isinstance(drawn, str) else drawn
+
+
+def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> Document:
+    """The report of a finished run.
+
+    Args:
+        home: the data folder.
+        run: its name.
+        words: language of the report; what models wrote stays as it was.
+        drawn: with charts; Markdown needs none.
+
+    Raises:
+        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
+    """
+    record = RunRecord(home, run)
+    about, result = record.about(), record.result()
+    if about["graph"] == "review":
+        return review_document(result, words)
+    events = list(record.events())
+    if not drawn:
+        return explain(result, words, events=events, versions=about.get("versions"))
+    market = _market_pictures(home, result, words)
+    pictures = {
+        "search": [_convergence(result, events, words), _evolution(result, events, words)],
+        "figures": market or (),
+        "holdout": [Picture(chart=holdout_chart(result, words), says=words("chart.holdout_title"))],
+    }
+    return explain(
+        result,
+        words,
+        events=events,
+        pictures=pictures,
+        versions=about.get("versions"),
+        lacking=[words("explain.no_prices")] if market is None else [],
+    )
+
+
+def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
+    initial, history = run_history(events)
+    chart = convergence_chart(
+        result["initial_score"] if initial is None else initial,
+        history,
+        words,
+        target_score=result["settings"]["target_score"],
+    )
+    return Picture(chart=chart, says=words("chart.convergence"))
+
+
+def _evolution(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
+    chart = evolution_chart(result["initial_score"], run_history(events)[1], words)
+    return Picture(chart=chart, says=words("chart.evolution"))
+
+
+def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture] | None:
+    """Equity and the last trades of the champion on development prices; None where those are gone."""
+    dataset = Dataset.model_validate(result["dataset"])
+    try:
+        prices = load_development(dataset, home)
+    except MarketError as error:
+        if error.code not in _LOST:
+            raise
+        return None
+    settings = result["settings"]
+    spec = StrategySpec.model_validate(result["champion"]["strategy"])
+    costs = Costs(**{name: settings[name] for name in Costs.model_fields if name in settings})
+    tested = run_backtest(prices, spec, costs=costs, fill=settings["fill"])
+    title = words(
+        "command.backtest_title",
+        symbol=dataset.symbol,
+        timeframe=dataset.timeframe,
+        part=words("command.part.development"),
+    )
+    equity = equity_chart(tested, words, closes=prices["close"], about=title)
+    last = price_chart(
+        prices.iloc[-_BARS_SHOWN:],
+        words,
+        indicators=strategy_indicators(prices, spec),
+        trades=tested.trades,
+        about=words("chart.last_bars", count=min(_BARS_SHOWN, len(prices))),
+    )
+    return [
+        Picture(chart=equity, says=words("chart.equity")),
+        Picture(chart=last, says=words("chart.price")),
+    ]
+
+
+def hour_document(home: Path, hour: datetime | None, words: Words, *, drawn: bool = True) -> Document:
+    """The report of a published summary.
+
+    Args:
+        home: the data folder.
+        hour: of the summary; the newest if None.
+        words: language of the report; the summary stays as it was published.
+        drawn: with charts; Markdown needs none.
+
+    Raises:
+        ReportError: `no_summaries`, `no_summary` or `unreadable_record`.
+    """
+    hours = published_hours(home)
+    if not hours:
+        raise ReportError("no_summaries", home=str(home))
+    published = read_published(home, hour or hours[-1], words)
+    if not drawn:
+        return summary_document(published, words)
+    before = [one for one in hours if one <= published.hour][-_HOURS_SHOWN:]
+    told = [{**read_published(home, one, words).summary, "hour": one.isoformat()} for one in before]
+    pictures = []
+    if len(told) > 1:
+        pictures.append(Picture(chart=outlook_chart(told, words), says=words("chart.outlook")))
+    return summary_document(published, words, pictures=pictures)
+
+
+def read_published(home: Path, hour: datetime, words: Words) -> Published:
+    """The summary of an hour with its trace.
+
+    Raises:
+        ReportError: `no_summary` for that hour; `unreadable_record`.
+    """
+    folder = hour_folder(home, hour)
+    contents: dict[str, dict[str, Any]] = {}
+    hashes: dict[str, str] = {}
+    for name in (SUMMARY, TRACE):
+        path = folder / name
+        if not path.is_file():
+            continue
+        written = path.read_bytes()
+        hashes[name] = hashlib.sha256(written).hexdigest()
+        try:
+            contents[name] = json.loads(written)
+        except ValueError as error:
+            raise ReportError("unreadable_record", path=str(path), reason=str(error)) from None
+    if SUMMARY not in contents:
+        raise ReportError("no_summary", hour=f"{hour:%Y-%m-%dT%H}")
+    trace = contents.get(TRACE, {})
+    return Published(
+        hour=hour,
+        summary=contents[SUMMARY],
+        trace=trace,
+        hashes=hashes,
+        names={turn["role"]: agent_name(turn["role"], words) for turn in trace.get("raw", ())},
+    )
