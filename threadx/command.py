@@ -66,6 +66,8 @@ def _usage_line(error: click.ClickException, words: Words) -> str:
     match error:
         case click.NoSuchOption(option_name=name):
             line = words("command.usage.no_such_option", name=name)
+        case click.MissingParameter(param=click.Option(opts=[name, *_])):
+            line = words("command.usage.missing", name=name)
         case click.MissingParameter(param=param):
             line = words(
                 "command.usage.missing", name=param.make_metavar(error.ctx) if param and error.ctx else "?"
