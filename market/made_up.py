@@ -28,7 +28,7 @@ DEVIATION = 0.01
 """Standard deviation of a day's return: 16 % a year."""
 
 _GARCH_NEWS, _GARCH_MEMORY, _DEGREES = 0.08, 0.90, 6.0
-_STEPS = 40
+_STEPS = 25
 _NEAR = 0.01
 _DRAWS = 20
 _MOST_ONE_SIDED = 0.3
@@ -189,8 +189,10 @@ def planted_prices(
     rules = _rules(kind, choice, deviations)
     for _ in range(_DRAWS):
         found, balance = _with_edge(kind, sharpe, bars, generator, costs, rules, choice, deviations)
-        # A strong trend that never turns is no edge of timing: whoever holds has it too.
-        if kind == "seasonal" or abs(balance) <= _MOST_ONE_SIDED:
+        # A strong trend that never turns is no edge of timing: whoever holds has it too. On some noise a
+        # little more drift turns a whole stretch over, and the ratio that is asked for is jumped.
+        turns = kind == "seasonal" or abs(balance) <= _MOST_ONE_SIDED
+        if turns and abs(found.sharpe - sharpe) <= _NEAR * sharpe:
             break
     return found
 
