@@ -13,7 +13,7 @@ from langchain_core.caches import RETURN_VAL_TYPE
 from langchain_core.messages import AIMessage, message_to_dict, messages_from_dict
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration
-from sqlalchemy import NullPool, create_engine, delete, select
+from sqlalchemy import NullPool, create_engine, delete, event, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -50,6 +50,7 @@ class TimedCache(SQLAlchemyCache):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A connection an operation: safe in threads, and another process may replace the file in between.
         engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=NullPool)
+        event.listen(engine, "connect", _unhurried)
         # Only one process makes the table and turns on the write-ahead log, which SQLite refuses to do
         # while somebody else is writing.
         with FileLock(path.with_name(f".{path.name}.lock")):
@@ -91,6 +92,11 @@ class TimedCache(SQLAlchemyCache):
                         set_={"response": response, "created": created},
                     )
                 )
+
+
+def _unhurried(connection: Any, record: object) -> None:
+    """No wait for the disk at each answer: a power cut may cost the last ones, never the file."""
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 class AnswerStore:

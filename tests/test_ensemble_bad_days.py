@@ -10,6 +10,7 @@ from graphs.ensemble import graph
 from nodes.context import DEFAULT_ENSEMBLE, EnsembleContext
 from nodes.ensemble.partition import read_trace
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from providers import deadlines, opening
 from providers.errors import DeadlineError, RefusedError, UnavailableError
 from tests.partitions import AS_OF, fill, macro, news, write
 from tests.scripted import scripted_models
@@ -94,6 +95,19 @@ def test_when_free_providers_fail_ollama_answers_and_nothing_is_degraded(tmp_pat
     assert state["status"] == "finished"
     assert {turn["provenance"]["model"] for turn in state["agents"].values()} == {"ollama:llama3.3:70b"}
     assert valid(state)["key_drivers"][0] == "La confiance sur SPY est de 70 %."
+
+
+def test_each_agent_has_45_seconds_for_its_hosted_models_and_the_arbiter_40(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(deadlines, "clock", lambda: 0.0)
+
+    def open_model(reference, request, settings):
+        given[request.role] = (settings.until, settings.hosted_seconds)
+        raise UnavailableError("unreachable", model=str(reference), address="x")
+
+    monkeypatch.setattr(opening, "open_model", open_model)
+    run(fill(tmp_path), models=(HOSTED[0], "rules"))
+    assert given == {**dict.fromkeys(AGENTS, (45.0, 30.0)), "arbiter": (40.0, 30.0)}
 
 
 def test_one_agent_that_returns_rubbish_abstains_by_name(tmp_path, monkeypatch):

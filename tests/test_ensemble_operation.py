@@ -30,6 +30,7 @@ from nodes.ensemble.standing import standing_path
 from nodes.ensemble.told import alert_lines
 from prompts import Words
 from providers.calls_log import append_line, read_lines
+from reports.errors import ReportError
 from reports.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment
 from tests.partitions import AS_OF, fill, final, forecast, macro, news, write
@@ -37,6 +38,8 @@ from tests.scripted import scripted_models
 from threadx import schedule
 from threadx.backfill import backfill
 from threadx.errors import ThreadxError
+from threadx.replaying import replay_run
+from threadx.runner import resume_run
 from threadx.schedule import prepare, take_turn, time_zone
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -573,3 +576,16 @@ def test_stances_lost_in_a_crash_are_read_from_the_traces(tmp_path):
     assert missing_stances(tmp_path) == 6
     assert read_stances(tmp_path) == whole
     assert missing_stances(tmp_path) == 0
+
+
+def test_a_run_of_the_ensemble_is_shown_but_neither_resumed_nor_replayed(tmp_path):
+    fill(tmp_path)
+    told = threadx.summarize(as_of=AS_OF.isoformat(), home=str(tmp_path), models="rules")
+    (folder,) = (tmp_path / "runs").iterdir()
+    with pytest.raises(ReportError) as resumed:
+        resume_run(folder.name, tmp_path, lambda event: None)
+    assert resumed.value.code == "not_resumable"
+    with pytest.raises(ThreadxError) as replayed:
+        replay_run(folder.name, tmp_path, lambda event: None)
+    assert replayed.value.code == "not_an_optimization"
+    assert RunRecord(tmp_path, folder.name).result()["summary"] == told.summary

@@ -17,6 +17,7 @@ from nodes.optimization.counting import LEDGER
 from nodes.optimization.load import DATASET_PREFIX
 from reports.errors import ReportError
 from reports.record import ANSWERS, RunRecord, canonical_json, comparable
+from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
 from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
 
@@ -56,10 +57,13 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
     Raises:
         ReportError: `unknown_run`, `no_result`, `record_differs` or `not_on_record`: today's code would ask
             something else.
+        ThreadxError: `not_an_optimization` for a run of the ensemble.
         MarketError: the registered prices are missing or damaged.
     """
     record = RunRecord(home, run)
     about, told = record.about(), record.result()
+    if about["graph"] not in BUILDERS:
+        raise ThreadxError("not_an_optimization", run=run)
     with TemporaryDirectory(prefix="threadx-replay-") as folder:
         again = RunRecord(Path(folder), run)
         _prepare(record, again, home, Path(folder))

@@ -103,7 +103,7 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
     """The draft without inventions, completed from the evidence where too little is left."""
     invented = {name: set(places) for name, places in state["invented"].items()}
     rows = [
-        _own_rationale(row, words, state) if place in invented.get("rationale", ()) else row
+        _own_rationale(row, words) if place in invented.get("rationale", ()) else row
         for place, row in enumerate(draft["contributors"])
         if place not in invented.get("contributors", ())
     ]
@@ -131,7 +131,7 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
     return LLMEnsembleSummary.model_validate({**draft, **fields}), removed
 
 
-def _own_rationale(row: dict[str, Any], words: Words, state: EnsembleState) -> dict[str, Any]:
+def _own_rationale(row: dict[str, Any], words: Words) -> dict[str, Any]:
     """A contributor whose reason named something nobody gave keeps its row, with the program's reason."""
     return {**row, "rationale": cite(row, words)["rationale"]}
 

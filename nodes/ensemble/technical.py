@@ -80,10 +80,11 @@ def policy(evidence: Evidence) -> TechnicalReport:
 
     breadth = min(len(given) / _FULL_BREADTH, 1.0)
     confidence = breadth * sum(row["confidence"] for row in given) / len(given)
+    telling = sorted(given, key=contradicted)  # the strongest first, those at odds with themselves last
     return TechnicalReport(
         outlook_days_7=voted("7d"),
         outlook_days_30=voted("30d"),
-        drivers=[Driver(text=_sentence(row, words), evidence=[row["id"]]) for row in given[:3]],
+        drivers=[Driver(text=_sentence(row, words), evidence=[row["id"]]) for row in telling[:3]],
         confidence=round(confidence, 4),
     )
 
