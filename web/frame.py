@@ -16,6 +16,9 @@ from prompts import Words
 
 RUNS_PATH = "/threadx"
 SUMMARY_PATH = "/llm_summary"
+OBSERVABILITY_PATH = "/observability"
+OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
+"""Every page, script and websocket of ours stands under one of these."""
 
 _STYLE = f"<style>{files('web').joinpath('style.css').read_text(encoding='utf-8')}</style>"
 

@@ -23,6 +23,7 @@ from prompts import Language, Words
 from prompts.texts import catalogue
 from web import run_page, runs_page, summary_page
 from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
+from web.guard import Guard
 
 ROOMS = ("backtest", "command", "ensemble", "optimization", "report", "reports", "web")
 
@@ -76,12 +77,13 @@ class _Door:
         await nicegui.app(inside, receive, send)
 
 
-def build_site(home: Path, language: Language) -> FastAPI:
+def build_site(home: Path, language: Language, token: str | None = None) -> FastAPI:
     """The application. One a process: NiceGUI keeps its pages in one place.
 
     Args:
         home: the data folder.
         language: of every text.
+        token: asked of whoever is not on this machine; None lets in nobody else.
     """
     site = Site(home=home.absolute(), words=Words(language))
     for room in ROOMS:
@@ -102,6 +104,7 @@ def build_site(home: Path, language: Language) -> FastAPI:
     def nothing_here(path: str) -> None:
         not_found(site, "")
 
+    app.add_middleware(Guard, token=token, words=site.words)
     nicegui.app.add_middleware(_Headers)
     ui.run_with(
         app,
