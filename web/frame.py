@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from nicegui import ui
 from nicegui.element import Element
@@ -17,8 +18,16 @@ from prompts import Words
 RUNS_PATH = "/threadx"
 SUMMARY_PATH = "/llm_summary"
 OBSERVABILITY_PATH = "/observability"
+NEW_PATH = f"{RUNS_PATH}/new"
 OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 """Every page, script and websocket of ours stands under one of these."""
+
+NAVIGATION = (
+    ("runs", RUNS_PATH),
+    ("new", NEW_PATH),
+    ("summary", SUMMARY_PATH),
+    ("observability", OBSERVABILITY_PATH),
+)
 
 _STYLE = f"<style>{files('web').joinpath('style.css').read_text(encoding='utf-8')}</style>"
 
@@ -34,6 +43,11 @@ class Site:
 
     home: Path
     words: Words
+
+
+def run_path(name: str) -> str:
+    """Address of the page of a run."""
+    return f"{RUNS_PATH}/runs/{quote(name, safe='')}"
 
 
 class Text(TextElement):
@@ -71,7 +85,7 @@ def frame(site: Site, title: str, current: str = "") -> Iterator[None]:
     with ui.element("header").classes("tx-header"):
         anchor(words("web.title"), RUNS_PATH, "tx-brand")
         with attribute(ui.element("nav"), "aria-label", words("web.nav.label")):
-            for name, path in (("runs", RUNS_PATH), ("summary", SUMMARY_PATH)):
+            for name, path in NAVIGATION:
                 entry = anchor(words(f"web.nav.{name}"), path)
                 if path == current:
                     attribute(entry, "aria-current", "page")

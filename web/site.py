@@ -21,11 +21,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodes.ensemble.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
-from web import run_page, runs_page, summary_page
+from web import new_page, run_page, runs_page, summary_page
 from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
 from web.guard import Guard
 
-ROOMS = ("backtest", "command", "ensemble", "optimization", "report", "reports", "web")
+ROOMS = (
+    "backtest",
+    "chart",
+    "command",
+    "ensemble",
+    "market",
+    "optimization",
+    "providers",
+    "report",
+    "reports",
+    "web",
+)
 
 METRICS_PATH = f"{RUNS_PATH}/metrics"
 """`/metrics` itself belongs to the LangGraph server."""
@@ -97,7 +108,7 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
         return Response(metrics_text(site.home), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.router.routes.append(Route(METRICS_PATH, metrics, methods=["GET"], include_in_schema=False))
-    for module in (runs_page, run_page, summary_page):
+    for module in (runs_page, new_page, run_page, summary_page):
         module.register(site)
 
     @ui.page("/{path:path}")
