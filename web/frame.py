@@ -81,6 +81,7 @@ def frame(site: Site, title: str, current: str = "") -> Iterator[None]:
     words = site.words
     ui.page_title(f"{title} · {words('web.title')}")
     ui.add_head_html(_STYLE)
+    ui.colors(primary="#0b5cad", positive="#14713b", negative="#b3261e")
     anchor(words("web.skip"), "#content", "tx-skip")
     with ui.element("header").classes("tx-header"):
         anchor(words("web.title"), RUNS_PATH, "tx-brand")

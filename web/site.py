@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodes.ensemble.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
-from web import new_page, run_page, runs_page, summary_page
+from web import new_page, pictures, run_page, runs_page, summary_page
 from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
 from web.guard import Guard
 
@@ -108,6 +108,11 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
         return Response(metrics_text(site.home), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.router.routes.append(Route(METRICS_PATH, metrics, methods=["GET"], include_in_schema=False))
+    def drawn(request: Request) -> Response:
+        return pictures.answer(site, POLICY, request)
+    app.router.routes.append(
+        Route(f"{RUNS_PATH}/runs/{{run}}/pictures/{{file}}", drawn, methods=["GET"], include_in_schema=False)
+    )
     for module in (runs_page, new_page, run_page, summary_page):
         module.register(site)
 
