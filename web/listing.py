@@ -101,11 +101,14 @@ class LogReader:
     """Reads a run's log as it grows, each event once.
 
     A look at a file that has not grown costs one `stat`.
+
+    Attributes:
+        size: of the log when it was last read.
     """
 
     def __init__(self, record: RunRecord) -> None:
         self._record = record
-        self._size = -1
+        self.size = -1
         self._taken = 0
 
     def new_events(self) -> list[dict[str, Any]]:
@@ -116,10 +119,10 @@ class LogReader:
         """
         path = self._record.events_path
         size = path.stat().st_size if path.is_file() else 0
-        if size == self._size:
+        if size == self.size:
             return []
         events = list(self._record.events())[self._taken :]
-        self._size = size
+        self.size = size
         self._taken += len(events)
         return events
 

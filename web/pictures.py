@@ -193,14 +193,20 @@ class Shown:
         self.words = words
         self.base = f"{run_path(run)}/pictures/{what}"
         self.what = what
-        self.version = -1
+        self.state: object = None
+        self.version = 0
         self.box = ui.element("figure").classes("tx-figure")
 
-    def show(self, version: int) -> None:
-        """Show the chart as it is for a log of this size."""
-        if version == self.version:
+    def show(self, state: object, version: int) -> None:
+        """Show the chart, anew only where what it shows has changed.
+
+        Args:
+            state: what it shows, as far as that changes.
+            version: size of the run's log.
+        """
+        if state == self.state:
             return
-        self.version = version
+        self.state, self.version = state, version
         usual = "wide" if self.what in WIDE else "half"
         self.box.clear()
         with self.box:

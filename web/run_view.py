@@ -111,6 +111,7 @@ class RunView:
         question: what a person is asked, while the run waits for a word.
         evidence: what the ids that claims cite stand for.
         initial_metrics: figures of the strategy the run began with.
+        champion: hash of the champion so far.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -130,12 +131,12 @@ class RunView:
     evidence: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     initial_metrics: dict[str, Any] = field(default_factory=dict)
     _specs: dict[str, Any] = field(default_factory=dict)
-    _champion: str = ""
+    champion: str = ""
 
     @property
     def champion_spec(self) -> dict[str, Any] | None:
         """The champion so far as a strategy; None before the first backtest."""
-        return self._specs.get(self._champion)
+        return self._specs.get(self.champion)
 
     @property
     def last_time(self) -> str | None:
@@ -169,8 +170,8 @@ class RunView:
             case "backtest" if node == "baseline":
                 self.initial_score = self.score = data["figures"]["score"]
                 self.initial_metrics = data["figures"].get("metrics", {})
-                self._champion = data["figures"].get("hash", "")
-                self._specs[self._champion] = self._specs.get("")
+                self.champion = data["figures"].get("hash", "")
+                self._specs[self.champion] = self._specs.get("")
                 self.at_work = "analyst"
             case "proposal":
                 self.trials[iteration, data["number"]] = Trial(
@@ -191,7 +192,7 @@ class RunView:
             case "decision" if node == "select":
                 self.at_work = "debate"
                 self.score = data["score"]
-                self._champion = data.get("champion", self._champion)
+                self.champion = data.get("champion", self.champion)
                 step = self._step(iteration)
                 step.score_before, step.score = data.get("score_before"), data["score"]
                 step.adopted = data.get("adopted")
