@@ -20,7 +20,7 @@ from reports.record import run_folder
 from web import jobs
 from web.errors import TypedError, told
 from web.fields import bounds_told, helped, number, text_field
-from web.frame import NEW_PATH, Site, Text, anchor, attribute, card, frame, run_path
+from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, run_path
 from web.guard import LARGEST_UPLOAD
 from web.order import BUDGETS, COSTS, ROLES, STOPPING, Order, arguments, check, limits, registered
 from web.uploads import keep, uploads
@@ -238,7 +238,7 @@ class Form:
             self._refuse(error)
             self._button.enable()
             return
-        ui.navigate.to(run_path(str(run)))
+        ui.navigate.to(run_path(str(run)).removeprefix(RUNS_PATH))  # the mount is added again
 
     def _refuse(self, error: RuntimeError) -> None:
         if not isinstance(error, TypedError):

@@ -96,7 +96,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     options += ["--approve"] if order.approve else []
     options += [] if order.debate else ["--no-debate"]
     data = str(home / order.data) if order.data.startswith(f"{FOLDER}/") else order.data
-    return ["optimize", *options, "--", data]
+    return ["optimize", *options, data]
 
 
 def _plain(value: float) -> str:
