@@ -108,8 +108,10 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
         return Response(metrics_text(site.home), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.router.routes.append(Route(METRICS_PATH, metrics, methods=["GET"], include_in_schema=False))
+
     def drawn(request: Request) -> Response:
         return pictures.answer(site, POLICY, request)
+
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/pictures/{{file}}", drawn, methods=["GET"], include_in_schema=False)
     )
