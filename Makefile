@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 export LANGGRAPH_CLI_NO_ANALYTICS := 1
 export LANGGRAPH_NO_VERSION_CHECK := true
 
-.PHONY: help install notebook optimize summary llm-summary-run dev ui doctor test lint format types docs lock bench clean
+.PHONY: help install notebook optimize summary llm-summary-run dev ui doctor test soak lint format types docs lock bench ablation clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -79,9 +79,17 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
 	@touch $@
 
+soak: $(INSTALLED) ## Run 500 seeded cases of misbehaving models
+	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/test_optimization_faults.py
+
 bench: $(INSTALLED) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.server_latency
+	$(BIN)/python -m benchmarks.cycle_overhead
+
+ablation: $(INSTALLED) ## Compare the parts of the cycle with random search and TPE (installs optuna)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check optuna==5.0.0 2>/dev/null || uv pip install --quiet --python $(BIN)/python optuna==5.0.0
+	$(BIN)/python -m benchmarks.ablation
 
 lock: ## Resolve requirements.lock (needs uv; UPGRADE=--upgrade for the newest)
 	uv pip compile pyproject.toml --extra embedded --extra studio --extra test --universal --python-version 3.11 \

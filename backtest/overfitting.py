@@ -23,6 +23,7 @@ from backtest.multiple_testing import (
     Haircut,
     adjusted_p_values,
     data_snooping,
+    familywise_p_value,
     haircut_sharpe_ratio,
 )
 from backtest.sharpe import (
@@ -44,6 +45,7 @@ __all__ = [
     "deflated_sharpe_ratio",
     "effective_trials",
     "expected_maximum_sharpe",
+    "familywise_p_value",
     "haircut_sharpe_ratio",
     "minimum_backtest_length",
     "minimum_track_record_length",

@@ -4,17 +4,18 @@ Everything is tested on the excess over holding with the same exposure (`backtes
 the prices earns nobody a verdict. Ratios are per bar; every test has the null hypothesis's own variance (the
 2025 form of `backtest.sharpe`), one-sided.
 
-1. Development. Luck alone would bring the best of N trials to `L = √V · E[max N]`, V the variance of the
-   trials' Sharpe ratios, but no more than 1/T: trials without skill cannot differ more than independent ones.
-   `z_d = (SR_d − L) / s`, s the standard error at L.
+1. Development. `p_d` is the chance that the best of all trials, none of them with an edge, does as well as
+   the chosen one: by a bootstrap that keeps their dependence (`familywise_p_value`), times N/K where only K
+   of the N trials could be compared. Where none could, luck is `L = √V · E[max N]` and p_d the tail behind
+   it, V the variance of the trials' Sharpe ratios but no more than 1/T: trials without skill cannot differ
+   more than independent ones do. `z_d` is the normal quantile of p_d.
 2. Holdout. `p_h = n · P(Z ≥ SR_h · √T_h)` for the n-th opening (Bonferroni); `z_h` its quantile.
-3. Both. `z = (√T_d · z_d + √T_h · z_h) / √(T_d + T_h)` (Stouffer), `p = P(Z ≥ z)`; z_d counts 4 at most, so
-   that no search makes up for a holdout.
+3. Both. `z = (√T_d · z_d + √T_h · z_h) / √(T_d + T_h)` (Stouffer), `p = P(Z ≥ z)`.
 
 overfit    a signal knows the future; or the development result looks like skill by itself (p ≤ 5 % against
-           0) although luck explains it (p > 5 % against L), or although the holdout shows no excess at all
-real       p ≤ 0.2 %, p_h ≤ 2.5 %, 30 trades or more, and no essential stress test failed
-promising  p ≤ 1.5 %, p_h ≤ 10 %, 10 trades or more
+           0) although luck explains it (p_d > 5 %), or although the holdout shows no excess at all
+real       p ≤ 0.2 %, p_h ≤ 5 %, 30 trades or more, and no essential stress test failed
+promising  p ≤ 2 %, p_h ≤ 25 %, 10 trades or more
 unproven   everything else
 
 What is `real` or `promising` is not `overfit`, unless it knows the future. Null calibration
@@ -36,11 +37,10 @@ from backtest.stress import Finding
 Value = Literal["real", "promising", "unproven", "overfit"]
 VALUES: tuple[Value, ...] = get_args(Value)
 
-REAL_P, PROMISING_P = 0.002, 0.015
-REAL_HOLDOUT_P, PROMISING_HOLDOUT_P = 0.025, 0.10
+REAL_P, PROMISING_P = 0.002, 0.02
+REAL_HOLDOUT_P, PROMISING_HOLDOUT_P = 0.05, 0.25
 REAL_TRADES, PROMISING_TRADES = 30, 10
 NAIVE_P = 0.05
-MOST_Z = 4.0
 
 FATAL_TESTS = ("look_ahead", "foresight")
 """Failing one of these is knowing the future: no other figure then means anything."""
@@ -56,11 +56,16 @@ class Search:
         trials: configurations that were looked at, the chosen one among them.
         sharpe_variance: variance of their excess Sharpe ratios, per bar.
         pbo: probability of backtest overfitting; None where there was too little to compare.
+        familywise_p: chance that the best of the trials compared does as well without an edge; None where
+            there was too little to compare.
+        compared: how many were compared.
     """
 
     trials: int
     sharpe_variance: float
     pbo: float | None = None
+    familywise_p: float | None = None
+    compared: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +123,7 @@ class Verdict:
 
 
 def luck_of_search(search: Search, n_observations: int) -> float:
-    """What luck alone brings the best trial's Sharpe ratio to, per bar: step 1 of the file's text."""
+    """What luck alone brings the best trial's Sharpe ratio to, per bar: L of the file's text."""
     bounded = min(search.sharpe_variance, 1.0 / n_observations)
     return expected_maximum_sharpe(max(1, search.trials), bounded)
 
@@ -156,14 +161,16 @@ def decide(
         RequestError: `impossible_moments`, `too_few_trials`.
     """
     luck = luck_of_search(search, development.n_observations)
-    z_development = _z(development.sharpe, luck, development)
+    if search.familywise_p is not None and search.compared:
+        development_p = min(1.0, search.familywise_p * max(1.0, search.trials / search.compared))
+    else:
+        development_p = NORMAL.cdf(-_z(development.sharpe, luck, development))
     naive_p = NORMAL.cdf(-_z(development.sharpe, 0.0, development))
     single_p = NORMAL.cdf(-_z(holdout.sharpe, 0.0, holdout))
     holdout_p = min(1.0, max(1, opening) * single_p)
     weights = math.sqrt(development.n_observations), math.sqrt(holdout.n_observations)
-    combined = weights[0] * min(z_development, MOST_Z) + weights[1] * _quantile(holdout_p)
+    combined = weights[0] * _quantile(development_p) + weights[1] * _quantile(holdout_p)
     combined_p = NORMAL.cdf(-combined / math.hypot(*weights))
-    development_p = NORMAL.cdf(-z_development)
 
     failed = {one.name for one in findings if one.outcome == "failed"}
     fatal = [name for name in FATAL_TESTS if name in failed]

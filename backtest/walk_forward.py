@@ -182,11 +182,15 @@ class _Searched:
         return self.spec.evolve(params=params, risk=risk, sizing=sizing), best
 
     def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
-        """A backtest from bar `start` to `stop`; what lies before warms up the indicators."""
+        """A backtest from bar `start` to `stop`; what lies before warms up the indicators.
+
+        Where too little lies before, nothing is known and nothing is traded: an early stretch of a long
+        average is idle, not an error.
+        """
         name = (spec.hash, start, stop)
         if name not in self._tested:
+            self.market.need(spec.lookback())
             market = self.market.between(start, stop)
-            market.need(spec.lookback())
             if spec.hash not in self._signals:
                 self._signals[spec.hash] = self.market.bank.signals(spec.bound_trees)
             signals = self._signals[spec.hash][:stop]

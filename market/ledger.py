@@ -270,9 +270,8 @@ class Ledger:
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin), excess_sharpe,"
-                " development_hash, blocks, looks.source IS NOT NULL"
-                " FROM trials LEFT JOIN looks ON looks.family = trials.family"
-                " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
+                " development_hash, blocks, looks.source IS NOT NULL FROM trials LEFT JOIN looks"
+                " ON looks.family = trials.family AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
                 " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
                 (source, snapshot.family, snapshot.last_trial),
             ).fetchall()

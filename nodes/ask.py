@@ -6,10 +6,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
+from langsmith import get_tracing_context, tracing_context
+from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import providers
@@ -146,10 +149,12 @@ class Answer(Generic[T]):
     Attributes:
         value: it satisfies the question's schema and checks.
         provenance: who gave it, and how.
+        said: every text that a model gave on the way, refused ones too, as {model, text}.
     """
 
     value: T
     provenance: Provenance
+    said: tuple[Mapping[str, str], ...] = ()
 
 
 class Abstention(BaseModel):
@@ -159,6 +164,7 @@ class Abstention(BaseModel):
         role: who asked.
         code: what the last model failed with; `provenance.attempts` has them all.
         provenance: what was tried.
+        said: every text that a model gave, as {model, text}.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -166,6 +172,7 @@ class Abstention(BaseModel):
     role: str
     code: str
     provenance: Provenance
+    said: tuple[Mapping[str, str], ...] = ()
 
 
 def ask(
@@ -200,9 +207,11 @@ def ask(
         value = asking.rules() if reference.provider == RULES else asking.model(reference)
         if value is not None:
             degraded = reference.provider == RULES and position > 0
-            return Answer(value=value, provenance=asking.provenance(str(reference), degraded=degraded))
+            provenance = asking.provenance(str(reference), degraded=degraded)
+            return Answer(value=value, provenance=provenance, said=tuple(asking.said))
     code = asking.attempts[-1].code if asking.attempts else "empty_chain"
-    return Abstention(role=question.role, code=code, provenance=asking.provenance(""))
+    said = tuple(asking.said)
+    return Abstention(role=question.role, code=code, provenance=asking.provenance(""), said=said)
 
 
 def provider_settings(context: Context, *, cache: bool = True) -> providers.ProviderSettings:
@@ -247,6 +256,7 @@ class _Asking(Generic[T]):
         self.cached = False
         self.thinking = ""
         self.corrections = 0
+        self.said: list[Mapping[str, str]] = []
 
     def rules(self) -> T:
         """The policy's answer.
@@ -285,6 +295,7 @@ class _Asking(Generic[T]):
             value = self._validated(kept.text)
             if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
                 self.cached = True
+                self.said.append({"model": str(reference), "text": kept.text})
                 self._count(kept)
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
@@ -293,6 +304,7 @@ class _Asking(Generic[T]):
             reply = self._said(reference, request)
             if reply is None:
                 return doubted  # every try is on record, the last one too
+            self.said.append({"model": str(reference), "text": reply.text})
             self._count(reply)
             value = self._validated(reply.text)
             wrong = value if isinstance(value, _Invalid) else None
@@ -375,17 +387,44 @@ class _Asking(Generic[T]):
                 return None
         before = len(self.attempts)
         try:
-            reply = providers.call(
-                reference,
-                request,
-                journal.bounded(self.settings, request) if journal else self.settings,
-                self._failed(reference),
-                tries=journal.tries_left() if journal else None,
-            )
+            with self._traced(reference):
+                reply = providers.call(
+                    reference,
+                    request,
+                    journal.bounded(self.settings, request) if journal else self.settings,
+                    self._failed(reference),
+                    tries=journal.tries_left() if journal else None,
+                )
         except ProviderError:
             reply = None
         self._put_down(reference, request, before, reply)
         return reply
+
+    def _traced(self, reference: providers.Reference) -> AbstractContextManager[None]:
+        """Marks what is traced of a call with who asks whom about what; nothing where nothing is traced."""
+        if not tracing_is_enabled():
+            return nullcontext()
+        prompt, journal = self.question.prompt, self.journal
+        dataset = self.question.evidence.get("dataset") or {}
+        told = {
+            "role": self.question.role,
+            "model_reference": str(reference),
+            "prompt": prompt.name,
+            "prompt_version": prompt.version,
+            "prompt_hash": prompt.hash,
+            "iteration": None if journal is None else journal.iteration,
+            "symbol": dataset.get("symbol"),
+            "dataset": dataset.get("hash"),
+        }
+        current = get_tracing_context()
+        marks = {
+            "tags": [*(current["tags"] or []), self.question.role, str(reference)],
+            "metadata": {
+                **(current["metadata"] or {}),
+                **{name: value for name, value in told.items() if value is not None},
+            },
+        }
+        return tracing_context(**{**current, **marks})
 
     def _played(self, journal: Journal, known: Mapping[str, Any]) -> providers.Reply | None:
         journal.took()

@@ -53,7 +53,7 @@ def record(
     data: Mapping[str, Any] | None = None,
     counts: Mapping[str, int] | None = None,
 ) -> str:
-    """Append an event to the run's record and send it down the graph's custom stream.
+    """Append an event to the run's record and send it down the graph's custom stream; each only once.
 
     The first event takes the run's lock, whoever runs the graph (the command, a notebook or the LangGraph
     server); it is free again when the run has ended or waits for a person, and when its process has died.
@@ -66,8 +66,9 @@ def record(
     """
     log = RunRecord(context.home_path, run)
     log.hold(_thread() or run)
-    event = log.append(event_id, kind, node, iteration=iteration, cites=cites, data=data, counts=counts)
-    get_stream_writer()(event)
+    if log.log.find(event_id) is None:
+        event = log.append(event_id, kind, node, iteration=iteration, cites=cites, data=data, counts=counts)
+        get_stream_writer()(event)
     if kind in (WAITING, FINISHED):
         log.release()
     return event_id

@@ -33,6 +33,12 @@ class Prompt:
         """SHA-256 of both parts, 16 hexadecimal digits: equal prompts have equal hashes."""
         return hashlib.sha256(f"{self.system}\x00{self.user}".encode()).hexdigest()[:16]
 
+    @property
+    def version(self) -> str:
+        """The same of the file as it stands, before anything is filled in: it changes with an edit."""
+        system, user = _parts(self.name, self.language)
+        return hashlib.sha256(f"{system}\x00{user}".encode()).hexdigest()[:16]
+
 
 @cache
 def _parts(name: str, language: Language) -> tuple[str, str]:

@@ -10,6 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from reports.audit import value_rows
+from reports.belief import (
+    finding_rows,
+    interval_rows,
+    reason_lines,
+    statistic_rows,
+    verdict_line,
+)
 from reports.charts.debate import run_debates
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
 from reports.evolution import strategy_evolution
@@ -37,9 +44,7 @@ def explain(
     """The explain report of an optimisation run.
 
     Args:
-        result: as written to `result.json`. Where it holds them: `verdict` ({"verdict": `real`, `promising`,
-            `unproven` or `overfit`, and sentences under `reasons`}), `stress` and `overfitting` (any plain
-            JSON; sentences under `sentence`, the rest is shown value by value).
+        result: as written to `result.json`.
         words: language; what models wrote stays in the language of the run.
         events: the run's record; without it hypotheses, objections and debates are not told.
         lacking: what could not be drawn, and why, told beside the figures.
@@ -58,8 +63,7 @@ def explain(
         *_figures(result, words),
         *_pictures(shown, "figures"),
         *(Paragraph(text=line, tone="quiet") for line in lacking),
-        *_findings(result, "overfitting", words),
-        *_findings(result, "stress", words),
+        *_belief(result, words),
         Heading(text=words("explain.heading.holdout")),
         Paragraph(text=words("report.holdout_note")),
         *_pictures(shown, "holdout"),
@@ -81,16 +85,12 @@ def explain(
 
 def _verdict(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     blocks: list[Block] = [Heading(text=words("explain.heading.verdict"))]
-    found = result.get("verdict")
-    if found:
-        name = found if isinstance(found, str) else str(found["verdict"])
-        reasons = () if isinstance(found, str) else tuple(found.get("reasons", ()))
-        told = words(f"explain.verdict.{name}") if name in VERDICT_TONES else name
-        blocks.append(Paragraph(text=told, tone=VERDICT_TONES.get(name, "doubtful")))
-        if reasons:
-            blocks.append(Items(items=tuple(str(reason) for reason in reasons)))
+    if result.get("verdict"):
+        tone = VERDICT_TONES[result["verdict"]["value"]]
+        blocks.append(Paragraph(text=verdict_line(result, words), tone=tone))
+        blocks.append(Items(items=tuple(reason_lines(result, words))))
     else:
-        blocks.append(Paragraph(text=words("explain.verdict.none"), tone="doubtful"))
+        blocks.append(Paragraph(text=words("explain.no_verdict"), tone="doubtful"))
     reason = words(f"optimization.stop.{result['stop_reason']}")
     blocks.append(Paragraph(text=words(f"report.status.{result['status']}", reason=reason)))
     if result["degraded"]:
@@ -161,30 +161,31 @@ def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     ]
 
 
-def _findings(result: Mapping[str, Any], name: str, words: WordsLike) -> list[Block]:
-    """A section of the record that code wrote: its sentences, then each of its values."""
-    found = result.get(name)
-    if not found:
+def _belief(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    """Statistics of the search, stress tests and intervals: what the verdict rests on."""
+    if not result.get("verdict"):
         return []
-    sentences = tuple(_sentences(found))
-    blocks: list[Block] = [Heading(text=words(f"explain.heading.{name}"))]
-    if sentences:
-        blocks.append(Items(items=sentences))
-    rows = tuple(row for row in value_rows(found) if row[1] not in sentences)
-    if rows:
-        blocks.append(_values(rows, words))
-    return blocks
+    holdout = result["holdout"]
+    opening, weight = words.number(holdout["opening"]), words.percent(holdout["weight"])
+    metric, value = words("report.table.metric"), words("report.table.value")
+    tests = tuple(words(f"verdict.table.{name}") for name in ("test", "outcome", "finding"))
+    parts = tuple(words(f"verdict.table.{name}") for name in ("development", "holdout"))
+    return [
+        Heading(text=words("verdict.heading.verdict")),
+        Paragraph(text=words("verdict.opening_note", opening=opening, weight=weight)),
+        Heading(text=words("verdict.heading.statistics"), level=2),
+        Paragraph(text=words("verdict.statistics_note"), tone="quiet"),
+        Grid(head=(metric, value), rows=_rows(statistic_rows(result, words))),
+        Heading(text=words("verdict.heading.stress"), level=2),
+        Paragraph(text=words("verdict.stress_note"), tone="quiet"),
+        Grid(head=tests, rows=_rows(finding_rows(result, words)), words=3),
+        Heading(text=words("verdict.heading.intervals"), level=2),
+        Grid(head=(metric, *parts), rows=_rows(interval_rows(result, words))),
+    ]
 
 
-def _sentences(value: Any) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("sentence"), str):
-            yield value["sentence"]
-        for part in value.values():
-            yield from _sentences(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _sentences(part)
+def _rows(rows: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(row) for row in rows)
 
 
 def _pictures(pictures: Mapping[str, Sequence[Picture]], section: str) -> Sequence[Picture]:

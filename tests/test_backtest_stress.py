@@ -188,8 +188,8 @@ def test_a_kind_order_of_trades_is_told_from_a_usual_one():
     kind = replace(case.result, trade_values=rows)
     found = trade_order(replace(case, result=kind))
     # Win, loss, win, loss: never two losses in a row.
-    assert found.fields["own_percent"] > -0.06
-    assert found.figure < 2 * found.fields["own_percent"]
+    assert found.fields["own_percent"] < 0.06
+    assert found.figure == -found.fields["worst_percent"] < -2 * found.fields["own_percent"]
     assert found.outcome == "failed"
     assert trade_order(case).outcome == "passed"
 

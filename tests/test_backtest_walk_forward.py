@@ -174,3 +174,11 @@ def test_what_cannot_be_cut_is_refused(call, code):
     with pytest.raises(RequestError) as refusal:
         call()
     assert refusal.value.code == code
+
+
+def test_a_stretch_shorter_than_the_warm_up_is_idle_not_an_error():
+    prices = made_up_prices(1200)
+    slow = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=300)
+    crossed = combinatorial_cross_validation(prices, slow)
+    assert (crossed.paths[:, :200] == 0.0).all()
+    assert (crossed.paths[:, 400:] != 0.0).any()

@@ -120,6 +120,10 @@ def test_one_agent_that_returns_rubbish_abstains_by_name(tmp_path, monkeypatch):
     }
     assert state["status"] == "degraded"
     assert any(limit.startswith("L’agent sentiment s’abstient") for limit in valid(state)["limits"])
+    # The audit finds what it said, word for word.
+    raw = {turn["role"]: turn for turn in read_trace(tmp_path, AS_OF)["raw"]}
+    assert [one["text"] for one in raw["sentiment"]["said"]] == rubbish[:3]
+    assert raw["macro"]["said"] == []
 
 
 def test_an_agents_invented_figure_goes_back_and_else_silences_it(tmp_path, monkeypatch):

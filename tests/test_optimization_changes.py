@@ -280,6 +280,12 @@ def test_the_strategy_before_is_left_as_it_was():
             id="risk a trade without a stop",
         ),
         pytest.param(
+            START,
+            {"kind": "param_adjustment", "parameter": "leverage", "value": 5},
+            "unknown_parameter",
+            id="borrowing is a person's decision",
+        ),
+        pytest.param(
             START, {"kind": "switch_preset", "preset": "moving_moon"}, "unknown_strategy", id="no such preset"
         ),
     ],

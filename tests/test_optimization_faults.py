@@ -1,6 +1,6 @@
 """Models that misbehave: every run ends in a valid result, and no failure ever looks like an opinion.
 
-Here 40 seeds; `make soak` runs 500 (THREADX_FAULT_SEEDS).
+Here 40 seeds; `make soak` runs 500 (SOAK_SEEDS).
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 
-SEEDS = int(os.environ.pop("THREADX_FAULT_SEEDS", "40"))
+SEEDS = int(os.environ.pop("SOAK_SEEDS", "40"))
 PRICES = made_up_prices(400, cycle=0.05)
 GIVEN = {"params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}}
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from backtest.verdict import VALUES
 from prompts import Words
 from reports.audit import value_rows
 from reports.document import Code, Document, Grid, Heading, Items, Paragraph, Picture
@@ -50,40 +51,32 @@ def sayings(document):
 
 
 @pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])
-@pytest.mark.parametrize("verdict", ["real", "promising", "unproven", "overfit"])
-def test_the_verdict_comes_first_with_its_reasons(run, verdict, words):
+@pytest.mark.parametrize("value", VALUES)
+def test_the_verdict_comes_first_with_its_reasons(run, value, words):
     _, result, _ = run
-    told = explain({**result, "verdict": {"verdict": verdict, "reasons": ["Deflated Sharpe 0.31."]}}, words)
+    told = explain({**result, "verdict": {**result["verdict"], "value": value}}, words)
     first, second, third = told.blocks[:3]
     assert first == Heading(text=words("explain.heading.verdict"))
-    assert second.text == words(f"explain.verdict.{verdict}")
-    assert third.items == ("Deflated Sharpe 0.31.",)
+    assert second.text == words(f"verdict.value.{value}")
+    assert len(third.items) == len(result["verdict"]["reasons"])
 
 
-def test_without_a_verdict_the_report_says_so(run):
+def test_a_record_without_a_verdict_says_so(run):
     _, result, _ = run
-    told = explain(result, ENGLISH)
+    told = explain({name: value for name, value in result.items() if name != "verdict"}, ENGLISH)
     assert "No verdict" in told.blocks[1].text
     assert told.blocks[1].tone == "doubtful"
 
 
-def test_stress_and_overfitting_are_told_where_they_were_done(run):
+def test_every_stress_test_and_the_statistics_of_the_search_are_told(run):
     _, result, _ = run
-    plain = explain(result, ENGLISH)
-    assert not {"Stress tests", "Overfitting"} & set(headings(plain))
-    done = explain(
-        {
-            **result,
-            "overfitting": {"deflated_sharpe": 0.31, "pbo": None},
-            "stress": [{"test": "delay", "figure": -0.2, "sentence": "One bar later it loses."}],
-        },
-        ENGLISH,
-    )
-    said = list(sayings(done))
-    assert {"Stress tests", "Overfitting"} <= set(headings(done))
-    assert said.index("deflated_sharpe") + 1 == said.index("0.31")
-    assert said.count("One bar later it loses.") == 1
-    assert "-0.2" in said
+    said = list(sayings(explain(result, ENGLISH)))
+    for finding in result["stress"]:
+        at = said.index(ENGLISH(f"stress.name.{finding['name']}"))
+        assert said[at + 1] == ENGLISH(f"stress.outcome.{finding['outcome']}")
+    at = said.index("Deflated Sharpe ratio, every trial")
+    assert said[at + 1] == ENGLISH.percent(result["overfitting"]["deflated_sharpe"])
+    assert any(f"opening {result['holdout']['opening']}" in line for line in said)
 
 
 def test_every_proposal_and_every_change_is_told(run):

@@ -13,21 +13,33 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 
 from tests.langgraph_server import PROJECT, clean_environment, free_port
+from tests.openai_server import Scripted, openai_server
 
 pytestmark = pytest.mark.model
+
+PROJECT_ID = "6f1f4f52-64b4-4ed5-8a43-8b3f0c4b8a10"
+KEY = "sk-a-key-of-this-process-only"
+ANALYSIS = {
+    "quality_score": 3.0,
+    "strengths": [f"It trades; by the way, my key is {KEY}."],
+    "weaknesses": ["It loses."],
+    "hypotheses": [{"statement": "Too many trades.", "test": "Slower averages.", "evidence": []}],
+}
 
 PROGRAM = """
 import sys
 import threadx
+ANALYST, URL = sys.argv[1:]
 result = threadx.optimize(
     "sample:sp500",
     params={"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},
     symbol="SP500", run="traced", max_iterations=1,
-    analyst="rules", strategist="rules", validator="rules",
+    analyst=ANALYST, strategist="rules", validator="rules", openai_base_url=URL, language="en",
 )
 print(result.status)
 """
@@ -57,6 +69,7 @@ class Collector(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.runs: dict[str, dict[str, Any]] = {}
         self.strangers: list[str] = []
+        self.feedback: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
@@ -86,7 +99,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
-        if self.path == "/info":
+        if self.path.startswith("/sessions?"):
+            named = parse_qs(urlparse(self.path).query)["name"]
+            project = {
+                "id": PROJECT_ID,
+                "tenant_id": PROJECT_ID,
+                "name": named[0],
+                "reference_dataset_id": None,
+            }
+            self._answer(200, [{**project, "start_time": "2026-01-01T00:00:00Z"}])
+        elif self.path == "/info":
             limits = {
                 "use_multipart_endpoint": True,
                 "size_limit": 100,
@@ -108,6 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
                 _, run_id, *field = name.split(".")
                 self.server.keep(run_id, field[0] if field else "", json.loads(content))
             self._answer(202, {})
+        elif self.path == "/feedback":
+            self.server.feedback.append(json.loads(body))
+            self._answer(200, {})
         elif self.path == "/runs/batch":
             sent = json.loads(body)
             for run in [*sent.get("post", []), *sent.get("patch", [])]:
@@ -157,17 +182,20 @@ def collector() -> Iterator[Collector]:
         thread.join()
 
 
-def run_traced(program: str, endpoint: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program with tracing on."""
+def run_traced(
+    program: str, endpoint: str, home: Path, analyst: str = "rules", url: str = "http://127.0.0.1:9/v1"
+) -> subprocess.CompletedProcess[str]:
+    """Run a program with tracing on, an analyst by reference and the address of its server."""
     environment = clean_environment(
         THREADX_HOME=str(home),
         LANGSMITH_TRACING="true",
         LANGSMITH_ENDPOINT=endpoint,
         LANGSMITH_API_KEY="not-a-real-key",
         LANGSMITH_PROJECT="threadx-tests",
+        OPENAI_API_KEY=KEY,
     )
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, analyst, url],
         cwd=PROJECT,
         env=environment,
         capture_output=True,
@@ -180,7 +208,10 @@ def run_traced(program: str, endpoint: str, home: Path) -> subprocess.CompletedP
 @pytest.fixture(scope="module")
 def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The runs of one traced optimisation, by id."""
-    done = run_traced(PROGRAM, collector.url, tmp_path_factory.mktemp("home"))
+    with openai_server(Scripted(text=json.dumps(ANALYSIS))) as model:
+        home = tmp_path_factory.mktemp("home")
+        done = run_traced(PROGRAM, collector.url, home, "openai:talkative", model.url)
+        assert model.keys[0] == f"Bearer {KEY}"
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "finished"
     assert collector.strangers == []
@@ -220,6 +251,41 @@ def test_root_says_which_run_it_is(traced: dict[str, dict[str, Any]]) -> None:
     assert metadata["run"] == "traced"
     assert metadata["strategy"] == "ma_crossover"
     assert metadata["symbol"] == "SP500"
+
+
+def test_model_calls_say_who_asked_whom_about_what(traced: dict[str, dict[str, Any]]) -> None:
+    calls = [run for run in traced.values() if run["run_type"] == "llm"]
+    assert calls
+    for call in calls:
+        assert {"analyst", "openai:talkative", "threadx"} <= set(call["tags"])
+        metadata = call["extra"]["metadata"]
+        assert metadata["role"] == "analyst"
+        assert metadata["model_reference"] == "openai:talkative"
+        assert metadata["iteration"] == 1
+        assert metadata["symbol"] == "SP500"
+        node = {"optimization/analyst": "analyst", "optimization/speak": "speak"}[metadata["prompt"]]
+        assert {"dataset", "prompt_version", "prompt_hash", "run"} <= metadata.keys()
+        parents = []
+        while call.get("parent_run_id"):
+            call = traced[call["parent_run_id"]]
+            parents.append(call["name"])
+        assert parents[0] == node
+        assert parents[-1] == "optimization"
+
+
+def test_no_key_leaves_the_process(traced: dict[str, dict[str, Any]]) -> None:
+    sent = json.dumps(list(traced.values()))
+    assert "my key is ***" in sent
+    assert KEY not in sent
+
+
+def test_the_outcome_is_feedback_on_the_root(traced: dict[str, dict[str, Any]], collector: Collector) -> None:
+    (root,) = [run for run in traced.values() if not run.get("parent_run_id")]
+    scores = {one["key"]: one.get("score") for one in collector.feedback}
+    assert {"final_score", "holdout_sharpe_ratio"} <= scores.keys()
+    assert {one["run_id"] for one in collector.feedback} == {root["id"]}
+    assert {one["session_id"] for one in collector.feedback} == {PROJECT_ID}
+    assert 0.0 <= scores["final_score"] <= 10.0
 
 
 BOUNDS = """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
@@ -30,7 +31,7 @@ from reports.record import RunRecord
 from threadx.errors import ThreadxError, from_validation
 from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
-from threadx.traces import bounded_traces
+from threadx.traces import bounded_traces, give_feedback
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
 INPUTS: dict[str, type[OptimizationInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
@@ -242,14 +243,16 @@ def _run(
     fresh: bool = False,
     word: Mapping[str, Any] | None = None,
 ) -> Outcome:
+    trace = uuid4()
     config: RunnableConfig = {
         "configurable": {"thread_id": thread},
         "run_name": graph_name,
         "tags": ["threadx", graph_name],
+        "run_id": trace,
         "metadata": {"run": record.run, "strategy": given.strategy, "symbol": given.symbol or given.data},
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
-    bounded_traces()
+    traces = bounded_traces()
     with _checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
         saver.setup()
         if fresh:
@@ -272,7 +275,10 @@ def _run(
         if waiting := graph.get_state(config).interrupts:
             return Waiting(run=record.run, folder=record.folder, question=waiting[0].value)
         saver.delete_thread(thread)  # what was needed to take it up again
-    return read_result(record)
+    outcome = read_result(record)
+    if isinstance(outcome, OptimizationResult):
+        give_feedback(traces, trace, outcome.details)
+    return outcome
 
 
 def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: OptimizationContext) -> None:

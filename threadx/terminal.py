@@ -89,15 +89,19 @@ class Terminal:
             yield lambda told: bar.update(task, advance=1, description=escape(told))
 
     @contextmanager
-    def progress(self) -> Iterator[Watcher]:
-        """A watcher for `start_optimization` that shows each event as it happens."""
+    def progress(self, limit: int | None = None) -> Iterator[Watcher]:
+        """A watcher for a run that shows each event as it happens.
+
+        Args:
+            limit: iterations at most, where the run has begun before and will not say.
+        """
         status = (
             self.err.status(escape(self.words("command.progress.loading"))) if self.err.is_terminal else None
         )
         if status:
             status.start()
         try:
-            yield Progress(self.words, self.err, status)
+            yield Progress(self.words, self.err, status, limit)
         finally:
             if status:
                 status.stop()
@@ -266,12 +270,14 @@ class Terminal:
 class Progress:
     """Turns events into lines: which iteration, which role is at work, the score so far."""
 
-    def __init__(self, words: Words, console: Console, status: Status | None) -> None:
+    def __init__(
+        self, words: Words, console: Console, status: Status | None, limit: int | None = None
+    ) -> None:
         self.words = words
         self.console = console
         self.status = status
         self.score: float | None = None
-        self.limit = "?"
+        self.limit = "?" if limit is None else str(limit)
         self.stood_in: set[str] = set()
 
     def __call__(self, event: dict[str, Any]) -> None:

@@ -131,6 +131,11 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
         case "approved":
             told = {name: ", ".join(map(str, data[name])) or "–" for name in ("accepted", "declined")}
             return Line(words("web.event.approved", **told), "", "how_to_reg")
+        case "ledger" if "snapshot" in data:
+            told = {"trials": words.number(data["snapshot"]["trials"]), "openings": data["openings"]}
+            return Line(words("web.event.ledger_begun", **told), "", "menu_book")
+        case "ledger":
+            return Line(words("web.event.ledger", trials=words.number(data["trials"])), "", "menu_book")
         case "budget":
             reason = words(f"optimization.stop.{data['budget']}")
             return Line(words("web.event.budget", reason=reason), "", "timer_off", "end")

@@ -10,7 +10,7 @@ from backtest.stress.case import Finding, StressCase, skipped
 
 CUTS = 12
 CUTS_BEHIND_SIGNALS = 24
-FORESIGHT_LIMIT = 0.8
+FORESIGHT_LIMIT = 0.9
 """Share of all movement, over the bars held, that only somebody who knows the next bar earns."""
 _FORESIGHT_BARS = 30
 RECURSION_WEAK, RECURSION_FAILS = 0.001, 0.01

@@ -72,9 +72,9 @@ def trade_order(case: StressCase) -> Finding:
         outcome="passed" if ratio <= 1.5 else "weak" if ratio <= 2.5 else "failed",
         figure=worst,
         fields={
-            "own_percent": own,
-            "worst_percent": worst,
-            "median_percent": float(np.median(found)),
+            "own_percent": -own,
+            "worst_percent": -worst,
+            "median_percent": -float(np.median(found)),
             "trades": len(logs),
         },
     )

@@ -89,6 +89,7 @@ def consultation(
             "report": None,
             "coverage": coverage,
             "degraded": True,
+            "said": [dict(one) for one in answer.said],
             "provenance": provenance,
             "prompt": _kept(question.prompt),
         }
@@ -99,6 +100,7 @@ def consultation(
         "report": answer.value.model_dump(mode="json"),
         "coverage": coverage,
         "degraded": answer.provenance.degraded,
+        "said": [dict(one) for one in answer.said],
         "provenance": provenance,
         "prompt": _kept(question.prompt),
     }
@@ -113,14 +115,15 @@ def no_data(role: str, coverage: float | None = None) -> Consultation:
         "report": None,
         "coverage": coverage,
         "degraded": True,
+        "said": [],
         "provenance": None,
         "prompt": None,
     }
 
 
 def told(turn: Consultation) -> dict[str, Any]:
-    """A turn as an event tells it: everything but the prompt, which the trace keeps."""
-    return {name: value for name, value in turn.items() if name not in ("role", "prompt")}
+    """A turn as an event tells it: everything but prompt and raw answers, which the trace keeps."""
+    return {name: value for name, value in turn.items() if name not in ("role", "prompt", "said")}
 
 
 def report_errors(report: BaseModel, rows: list[Row], known: Known, words: Words) -> list[str]:

@@ -34,8 +34,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
 
     Raises:
         PublishError: the hour cannot be written, or another process has taken this run's lock over; no half
-            of
-            a summary is left.
+            of a summary is left.
     """
     if (held := lease.current.get()) is not None:
         held.require()
@@ -181,5 +180,5 @@ def _message(turn: Any) -> dict[str, Any]:
 
 
 def _raw(turn: Any) -> dict[str, Any]:
-    fields = ("role", "status", "code", "degraded", "coverage", "report", "provenance")
+    fields = ("role", "status", "code", "degraded", "coverage", "report", "said", "provenance")
     return {name: turn[name] for name in fields}

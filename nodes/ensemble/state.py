@@ -46,6 +46,7 @@ class Consultation(TypedDict):
     report: dict[str, Any] | None
     coverage: float | None  # how much of what it should read was there, by code; None for the arbiter
     degraded: bool
+    said: list[dict[str, str]]  # every text a model gave, refused ones too: {model, text}
     provenance: dict[str, Any] | None
     prompt: dict[str, str] | None
 

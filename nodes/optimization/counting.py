@@ -15,6 +15,7 @@ from backtest.errors import BacktestError
 from backtest.overfitting import (
     data_snooping,
     effective_trials,
+    familywise_p_value,
     minimum_backtest_length,
     probability_of_backtest_overfitting,
 )
@@ -30,6 +31,7 @@ LEDGER = "ledger"
 
 _BEGUN = "i00.ledger"
 _BLOCKS = 16
+_LEAST_BLOCKS = 20
 
 
 def _once(
@@ -75,15 +77,16 @@ def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequ
 
 
 def search_evidence(
-    context: OptimizationContext, run: str, dataset: Dataset, iteration: int
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int, champion: str
 ) -> dict[str, Any]:
     """What the ledger says of everything that was looked at, the run's own trials included.
 
     Returns:
         `trials` and `trials_by_origin`; `trials_before` the run; `sharpe_variance` of all, per bar;
         `sharpes`, the excess Sharpe ratios per bar that haircuts are computed from; `compared`, trials whose
-        returns by blocks could be compared, and of them `effective_trials`, their `cluster_variance`, `pbo`
-        with its `pbo_splits`, and `data_snooping` p-values; None where there is too little to compare.
+        returns by blocks could be compared, and of them `familywise_p` of the champion, `effective_trials`,
+        their `cluster_variance`, `pbo` with its `pbo_splits`, and `data_snooping` p-values; None where there
+        is too little to compare.
     """
     begun = begin_count(context, run, dataset)
     return _once(
@@ -92,12 +95,12 @@ def search_evidence(
         "judge.ledger",
         iteration,
         f"i{iteration:02d}.converge",
-        lambda: _search_evidence(context, run, dataset, Snapshot(**begun["snapshot"])),
+        lambda: _search_evidence(context, run, dataset, Snapshot(**begun["snapshot"]), champion),
     )
 
 
 def _search_evidence(
-    context: OptimizationContext, run: str, dataset: Dataset, snapshot: Snapshot
+    context: OptimizationContext, run: str, dataset: Dataset, snapshot: Snapshot, champion: str
 ) -> dict[str, Any]:
     found = Ledger(context.home_path).evidence(
         snapshot, development_hash=dataset.development_hash, source=run
@@ -110,12 +113,17 @@ def _search_evidence(
         "sharpe_variance": found.sharpe_variance,
         "sharpes": [_rounded(ratio) for ratio in found.sharpes],
         "compared": found.blocks.shape[1],
+        "familywise_p": None,
         "effective_trials": None,
         "cluster_variance": None,
         "pbo": None,
         "pbo_splits": None,
         "data_snooping": None,
     }
+    if champion in found.hashes and len(found.blocks) >= _LEAST_BLOCKS:
+        told["familywise_p"] = familywise_p_value(
+            found.blocks, found.hashes.index(champion), np.random.default_rng(context.seed)
+        )
     if found.blocks.shape[1] < 2 or found.blocks.shape[0] < 2 * _BLOCKS:
         return told
     clusters = effective_trials(found.blocks)

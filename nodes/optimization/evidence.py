@@ -11,7 +11,7 @@ from typing import Any
 
 from backtest import StrategySpec
 from backtest.tree import show
-from nodes.optimization.changes import present
+from nodes.optimization.changes import PERSONAL, present
 from nodes.optimization.changes.filters import required
 from nodes.optimization.grounding import evidence_numbers
 from nodes.optimization.specs import read_spec
@@ -39,6 +39,7 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
         "dataset": {
             "symbol": dataset["symbol"],
             "timeframe": dataset["timeframe"],
+            "hash": dataset["development_hash"],
             "rows": dataset["development_rows"],
             "first": dataset["first"],
         },
@@ -47,6 +48,7 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
         "bounds": {
             name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
             for name, bound in sorted(spec.bounds().items())
+            if name in spec.params or name not in _idle(spec)
         },
         "champion": champion["figures"],
         "baseline": state["baseline"],
@@ -57,6 +59,16 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
     }
     found["ids"] = evidence_ids(found)
     return found
+
+
+def _idle(spec: StrategySpec) -> set[str]:
+    """Settings that do nothing as things stand, or that no change may touch: a prompt leaves them out."""
+    idle = set(PERSONAL)
+    if not spec.risk.needs_atr:
+        idle.add("atr_period")
+    if spec.sizing.volatility_target_pct is None:
+        idle.add("volatility_period")
+    return idle
 
 
 def tried_hashes(state: OptimizationState | DebateState) -> set[str]:

@@ -30,7 +30,7 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     dataset = Dataset.model_validate(state["dataset"])
     run, iteration = state["run_id"], state["iteration"]
     spec = StrategySpec.model_validate(reigning(state)["spec"])
-    search = search_evidence(context, run, dataset, iteration)
+    search = search_evidence(context, run, dataset, iteration, spec.hash)
     opening = 1 + begin_count(context, run, dataset)["openings"]
 
     prices = load_development(dataset, context.home_path)

@@ -128,7 +128,12 @@ def judged(
     verdict = decide(
         development=excess,
         holdout=outside,
-        search=Search(trials=search["trials"], sharpe_variance=search["sharpe_variance"], pbo=search["pbo"]),
+        search=Search(
+            **{
+                name: search[name]
+                for name in ("trials", "sharpe_variance", "pbo", "familywise_p", "compared")
+            }
+        ),
         opening=opening,
         trades=development.metrics.n_trades + holdout.metrics.n_trades,
         findings=findings,

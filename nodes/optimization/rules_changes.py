@@ -20,9 +20,11 @@ from nodes.optimization.changes import (
     RiskManagement,
     RiskRule,
     SearchRange,
+    Sizing,
     SwitchPreset,
 )
 from nodes.optimization.changes.filters import required
+from nodes.optimization.changes.sizing import Method
 from nodes.optimization.evidence import figure
 
 Evidence = Mapping[str, Any]
@@ -68,7 +70,14 @@ RISK_RANGES: dict[RiskRule, tuple[float, float]] = {
     "stop_loss_atr": (1.0, 8.0),
     "take_profit_pct": (1.0, 20.0),
     "stop_loss_pct": (0.5, 10.0),
+    "cooldown_bars": (1, 50),
+    "break_even_pct": (1.0, 10.0),
 }
+SIZING_RANGES: dict[Method, tuple[float, float]] = {
+    "volatility_target_pct": (5.0, 60.0),
+    "risk_per_trade_pct": (0.25, 4.0),
+}
+RISK_BEFORE_SIZING = 3
 
 
 def value_of(evidence: Evidence, name: str, key: str = "value", absent: float = 0.0) -> float:
@@ -108,13 +117,19 @@ def _stepped(value: float, bound: Mapping[str, float]) -> float:
 
 
 def risk_changes(spec: StrategySpec, evidence: Evidence) -> Source:
-    """What is set taken away where it ends too many trades, then every rule searched, then removed."""
+    """What is set taken away where it ends too many trades, then rules and sizing searched, then removed."""
     stops = [rule for rule in RISK_RANGES if getattr(spec.risk, rule) is not None]
     stopped = value_of(evidence, "exit stop", "n") > 0.3 * max(1.0, value_of(evidence, "n_trades"))
     for rule in stops:
         if stopped and rule.startswith("stop_loss"):
             yield RiskManagement(kind="risk_management", parameter=rule, value=None), "exits"
-    for rule in sorted(RISK_RANGES, key=lambda one: one in stops):
+    for place, rule in enumerate(sorted(RISK_RANGES, key=lambda one: one in stops)):
+        if place == RISK_BEFORE_SIZING:
+            for method, (least, most) in SIZING_RANGES.items():
+                yield (
+                    Sizing(kind="sizing", method=method, value=SearchRange(low=least, high=most)),
+                    "drawdown",
+                )
         low, high = RISK_RANGES[rule]
         searched = SearchRange(low=low, high=high)
         theme: Theme = "exits" if rule.startswith("take_profit") or rule == "max_bars" else "drawdown"

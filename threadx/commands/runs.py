@@ -149,8 +149,10 @@ def command(words: Words) -> click.Group:
     ) -> int:
         word = _word(accept, reject, edit)
         terminal = Terminal(words)
-        with terminal.progress() as watch:
-            outcome = resume_run(run, make_context(home=home).home_path, watch, word)
+        folder = make_context(home=home).home_path
+        limit = RunRecord(folder, run).about()["context"].get("max_iterations")
+        with terminal.progress(limit) as watch:
+            outcome = resume_run(run, folder, watch, word)
         return show_outcome(terminal, outcome, json_path)
 
     @options.local_command("replay", words)

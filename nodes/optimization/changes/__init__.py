@@ -19,7 +19,7 @@ from nodes.optimization.changes.applying import (
     describe_change,
     search_grid,
 )
-from nodes.optimization.changes.base import Grid, SearchRange, present
+from nodes.optimization.changes.base import PERSONAL, Grid, SearchRange, present
 from nodes.optimization.changes.conditions import ReplaceCondition
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
 from nodes.optimization.changes.parameters import ParamAdjustment
@@ -31,6 +31,7 @@ __all__ = [
     "CHANGE",
     "METHODS",
     "MOST_CONDITIONS",
+    "PERSONAL",
     "AddFilter",
     "Change",
     "Grid",

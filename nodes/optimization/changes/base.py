@@ -22,6 +22,8 @@ Side = Literal["long", "short"]
 Condition = Annotated[str, Field(min_length=1, max_length=240)]
 
 MOST_VALUES = 12
+PERSONAL = frozenset(("leverage",))
+"""Settings that no change may touch: whether to borrow is for a person to decide."""
 WIDE = 4.0
 """A range whose ends differ by more than this factor is searched in equal ratios, not in equal steps."""
 
@@ -123,7 +125,7 @@ def with_value(spec: StrategySpec, name: str, value: float | None) -> StrategySp
         return spec.evolve(params={name: value})
     if name in RISK_BOUNDS:
         return spec.evolve(risk={name: value})
-    if name in SIZING_BOUNDS:
+    if name in SIZING_BOUNDS and name not in PERSONAL:
         return spec.evolve(sizing={name: value})
     raise StrategyError("unknown_parameter", name=name, known=", ".join(spec.params) or "-")
 

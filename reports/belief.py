@@ -1,0 +1,108 @@
+"""What may be believed, in words: the verdict that opens a report, and the figures it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.words import WordsLike
+
+P_DIGITS = 2
+
+
+def told(fields: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
+    """Fields of a finding or a reason as words: `..._percent` are fractions, `test` the name of a test."""
+    found = {}
+    for name, value in fields.items():
+        if name == "test":
+            found[name] = words(f"stress.name.{value}")
+        elif name.endswith("_percent"):
+            found[name] = words.percent(value, P_DIGITS if value is not None and abs(value) < 0.01 else 1)
+        else:
+            found[name] = words.number(value)
+    return found
+
+
+def verdict_line(result: Mapping[str, Any], words: WordsLike) -> str:
+    """The verdict in one sentence."""
+    return words(f"verdict.value.{result['verdict']['value']}")
+
+
+def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """What the verdict rests on, one line a condition, each told as speaking for or against the result."""
+    lines = []
+    for reason in result["verdict"]["reasons"]:
+        sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
+        sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
+        lines.append(words("verdict.pair", sign=sign, reason=sentence))
+    return lines
+
+
+def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+    """One row a stress test: its name, its outcome, its sentence."""
+    rows = []
+    for finding in result["stress"]:
+        name = words(f"stress.name.{finding['name']}")
+        skipped = finding["outcome"] == "skipped"
+        sentence = (
+            words("stress.skipped", name=name)
+            if skipped
+            else words(f"stress.{finding['name']}", **told(finding["fields"], words))
+        )
+        rows.append([name, words(f"stress.outcome.{finding['outcome']}"), sentence])
+    return rows
+
+
+def statistic_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+    """Name and value of each statistic; a dash where one is undefined."""
+    search, holdout, walk = result["overfitting"], result["holdout"], result["walk_forward"]
+    snooping = search["data_snooping"] or {}
+    holm = search["haircuts"].get("holm", {})
+    ratios = sorted(walk["cross_validation"]["sharpe_ratios"])
+    middle = ratios[len(ratios) // 2] if ratios else None
+    figures: list[tuple[str, str]] = [
+        ("trials", words.number(search["trials"])),
+        ("effective_trials", words.number(search["effective_trials"])),
+        ("excess_sharpe", words.number(search["excess_sharpe_annual"])),
+        ("luck_sharpe", words.number(search["luck_sharpe_annual"])),
+        ("adjusted_sharpe", words.number(search["autocorrelation_adjusted_sharpe_annual"])),
+        ("probabilistic_sharpe", words.percent(search["probabilistic_sharpe"])),
+        ("deflated_sharpe", words.percent(search["deflated_sharpe"])),
+        ("deflated_sharpe_clusters", words.percent(search["deflated_sharpe_clusters"])),
+        ("pbo", words.percent(search["pbo"])),
+        ("familywise_p", words.percent(search["familywise_p"], P_DIGITS)),
+        ("reality_check", words.percent(snooping.get("reality_check"), P_DIGITS)),
+        ("spa", words.percent(snooping.get("spa_consistent"), P_DIGITS)),
+        ("haircut", words.percent(holm.get("haircut"))),
+        ("minimum_track_record", words.number(_whole(search["minimum_track_record_bars"]))),
+        ("minimum_backtest", words.number(search["minimum_backtest_years"])),
+        ("walk_forward_sharpe", words.number(walk["metrics"]["sharpe_ratio"])),
+        ("cross_validated_sharpe", words.number(middle)),
+        ("holdout_excess_sharpe", words.number(holdout["excess_sharpe_annual"])),
+        ("holdout_p", words.percent(holdout["p_value"], P_DIGITS)),
+        ("opening", words.number(holdout["opening"])),
+    ]
+    return [[words(f"verdict.statistic.{name}"), value] for name, value in figures]
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def interval_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+    """95 % intervals of the headline metrics on development data and on the holdout."""
+    rows = []
+    percents = {"max_drawdown", "total_return", "win_rate", "cagr", "volatility", "avg_trade"}
+    inside, outside = result["overfitting"]["intervals"], result["holdout"]["intervals"]
+    for name in sorted({*inside, *outside}):
+        cells = []
+        for part in (inside, outside):
+            ends = part.get(name)
+            show = words.percent if name in percents else words.number
+            cells.append(
+                "–"
+                if ends is None
+                else words("verdict.interval", low=show(ends["low"]), high=show(ends["high"]))
+            )
+        rows.append([words(f"verdict.metric.{name}"), *cells])
+    return rows
