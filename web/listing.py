@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.trail import RUN_PREFIX
 from reports.errors import ReportError
 from reports.record import RunRecord, runs_folder
@@ -65,36 +62,6 @@ def list_runs(home: Path) -> tuple[list[RunLine], int]:
         reverse=True,
     )
     return [_run_line(home, path.parent.name) for path in found[:SHOWN_RUNS]], len(found)
-
-
-@dataclass(frozen=True)
-class FoundSummary:
-    """A summary as it was published.
-
-    Attributes:
-        hour: `YYYYMMDDHH`, UTC.
-        summary: its content, or None where the file is damaged or of another schema.
-    """
-
-    hour: str
-    summary: LLMEnsembleSummary | None
-
-
-def newest_summary(home: Path) -> FoundSummary | None:
-    """The summary of the latest hour; None where none was ever published."""
-    hours = {
-        match[1]: path
-        for path in (home / "llm_summary").glob("dt=*/summary.json")
-        if (match := _HOUR.fullmatch(path.parent.name))
-    }
-    if not hours:
-        return None
-    hour = max(hours)
-    try:
-        summary = LLMEnsembleSummary.model_validate_json(hours[hour].read_bytes())
-    except ValidationError:
-        return FoundSummary(hour, None)
-    return FoundSummary(hour, summary)
 
 
 class LogReader:

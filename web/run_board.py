@@ -8,13 +8,17 @@ from typing import Any
 from nicegui import ui
 
 from prompts import Words
-from reports.markdown import figures_table
+from reports.belief import finding_rows, interval_rows, reason_lines, statistic_rows, verdict_line
+from reports.tables import figures_table
 from web.frame import Table, Text, attribute, card, fact
 from web.listing import Outcome
 from web.pictures import LIVE, MARKET, Shown
 from web.run_graph import RunGraph, shape
 from web.run_sections import Board, Conversation, Course, Tree
 from web.run_view import RunView
+
+VERDICTS = {"real": "good", "promising": "good", "unproven": "soft", "overfit": "bad"}
+STRESSES = {"passed": "good", "weak": "soft", "failed": "bad", "skipped": "soft"}
 
 
 class RunBoard:
@@ -130,16 +134,42 @@ class RunBoard:
         if outcome.result.get("graph") == "review":
             self._report_of(outcome)
             return
-        head, rows = figures_table(outcome.result, words)
+        result = outcome.result
+        head, rows = figures_table(result, words)
         with self._verdict, card(words("web.section.verdict")):
+            if result.get("verdict"):
+                Text(
+                    "p", verdict_line(result, words), f"tx-verdict tx-{VERDICTS[result['verdict']['value']]}"
+                )
+                with ui.element("ul").classes("tx-list"):
+                    for reason in reason_lines(result, words):
+                        Text("li", reason)
             table = Table(head, numbers=range(1, len(head)))
             for row in rows:
                 table.row(row)
             Text("p", words("report.holdout_note"), "tx-soft")
             with ui.element("p"):
-                Text("code", outcome.result["champion"]["description"])
+                Text("code", result["champion"]["description"])
             Shown(words, self.name, "holdout").show("holdout", size)
+        if result.get("verdict"):
+            with self._verdict, card(words("web.section.stress")):
+                self._believe(result)
         self._report_of(outcome)
+
+    def _believe(self, result: Mapping[str, Any]) -> None:
+        """What the verdict rests on: stress tests, and the statistics folded away."""
+        words = self.words
+        table = Table([words(f"web.stress.{name}") for name in ("test", "outcome", "told")])
+        for finding, row in zip(result["stress"], finding_rows(result, words), strict=True):
+            table.row(row)[1].classes(f"tx-{STRESSES[finding['outcome']]}")
+        with ui.expansion(words("web.stress.statistics"), icon="functions").classes("tx-wide"):
+            figures = Table([words("report.table.item"), words("report.table.value")], numbers=[1])
+            for row in statistic_rows(result, words):
+                figures.row(row)
+            head = (words("report.table.metric"), words("web.stress.inside"), words("web.stress.outside"))
+            intervals = Table(head, numbers=[1, 2])
+            for row in interval_rows(result, words):
+                intervals.row(row)
 
     def _report_of(self, outcome: Outcome) -> None:
         """The whole report, folded; all that a review has to close with."""

@@ -1,8 +1,8 @@
 """The pages as one FastAPI application, for the LangGraph server and for `threadx ui` alike.
 
 NiceGUI lives whole under `/threadx`, its scripts and its websocket too, so that every other path of the
-server stays LangGraph's. `/threadx` itself and `/llm_summary` lie outside that mount: they are doors to pages
-inside it.
+server stays LangGraph's. `/threadx` itself, `/llm_summary` and `/observability` lie outside that mount: they are
+doors to pages inside it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodes.ensemble.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
-from web import new_page, pictures, run_page, runs_page, summary_page
-from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
+from web import new_page, observability_page, pictures, run_page, runs_page, summary_page
+from web.frame import OBSERVABILITY_PATH, RUNS_PATH, SUMMARY_PATH, Site, not_found
 from web.guard import Guard
 
 ROOMS = (
@@ -35,8 +35,12 @@ ROOMS = (
     "providers",
     "report",
     "reports",
+    "stress",
+    "verdict",
     "web",
 )
+
+DOORS = ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH), (OBSERVABILITY_PATH, OBSERVABILITY_PATH))
 
 METRICS_PATH = f"{RUNS_PATH}/metrics"
 """`/metrics` itself belongs to the LangGraph server."""
@@ -101,7 +105,7 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
         catalogue(room, language)  # read now: page handlers run on the server's loop, where files may not be
     # LangGraph has a /docs and an /openapi.json of its own.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for path, page in ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH)):
+    for path, page in DOORS:
         app.router.routes.append(Route(path, _Door(page), methods=["GET"], include_in_schema=False))
 
     def metrics(request: Request) -> Response:  # in a thread: it reads the logs
@@ -115,7 +119,7 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/pictures/{{file}}", drawn, methods=["GET"], include_in_schema=False)
     )
-    for module in (runs_page, new_page, run_page, summary_page):
+    for module in (runs_page, new_page, run_page, summary_page, observability_page):
         module.register(site)
 
     @ui.page("/{path:path}")
