@@ -211,7 +211,7 @@ def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
     page.get_by_role("heading", name="Exécution finished").wait_for()
     result: dict[str, Any] = RunRecord(home, "finished").result()
     trials = [trial for entry in result["history"] for trial in entry["trials"]]
-    rows = page.locator("section", has_text="Modifications essayées").locator("tbody tr")
+    rows = page.locator("section", has_text="Variantes essayées").locator("tbody tr")
     rows.nth(len(trials)).wait_for()
     assert rows.count() == len(trials) + 1
     for position, trial in enumerate(trials, start=1):

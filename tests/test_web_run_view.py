@@ -13,7 +13,7 @@ from prompts import Words
 from prompts.texts import LANGUAGES
 from reports.errors import ReportError
 from reports.record import RunRecord
-from web.listing import LogReader, list_runs, newest_summary, read_outcome
+from web.listing import LogReader, list_runs, read_outcome
 from web.narration import line
 from web.run_view import RunView
 
@@ -195,15 +195,3 @@ def test_list_of_runs_tells_finished_open_and_unreadable_apart(home: Path) -> No
 
 def test_without_a_data_folder_there_is_nothing_to_show(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == ([], 0)
-    assert newest_summary(tmp_path / "none") is None
-
-
-def test_newest_summary_is_that_of_the_latest_hour(tmp_path: Path) -> None:
-    for hour in ("2026112109", "2026112110", "latest"):
-        folder = tmp_path / "llm_summary" / f"dt={hour}"
-        folder.mkdir(parents=True)
-        (folder / "summary.json").write_text("{}", encoding="utf-8")
-    found = newest_summary(tmp_path)
-    assert found is not None
-    assert found.hour == "2026112110"
-    assert found.summary is None  # not a summary by its schema

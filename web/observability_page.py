@@ -12,6 +12,7 @@ from nicegui import ui
 import providers
 from nodes.ask import provider_settings
 from nodes.context import EnsembleContext, OptimizationContext
+from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.told import alert_lines
 from prompts import PromptError, Words
 from web.frame import OBSERVABILITY_PATH, SUMMARY_PATH, Site, Table, Text, attribute, card, fact, frame
@@ -129,7 +130,8 @@ class Health:
     async def _ask(self) -> None:
         home = str(self.site.home)
         ensemble, cycle = EnsembleContext(home=home), OptimizationContext(home=home)
-        chains = [ensemble.arbiter, ensemble.technical, cycle.analyst, cycle.strategist, cycle.validator]
+        chains = [ensemble.chain(role) for role in (*AGENTS, "arbiter")]
+        chains += [cycle.analyst, cycle.strategist, cycle.validator]
         found = await threads.io_bound(providers.check_all, chains, provider_settings(ensemble))
         self._asking.set_visibility(False)
         with self.box:

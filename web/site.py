@@ -1,8 +1,8 @@
 """The pages as one FastAPI application, for the LangGraph server and for `threadx ui` alike.
 
 NiceGUI lives whole under `/threadx`, its scripts and its websocket too, so that every other path of the
-server stays LangGraph's. `/threadx` itself, `/llm_summary` and `/observability` lie outside that mount: they are
-doors to pages inside it.
+server stays LangGraph's. `/threadx` itself, `/llm_summary` and `/observability` lie outside that mount: they
+are doors to pages inside it.
 """
 
 from __future__ import annotations
