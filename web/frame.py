@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from nicegui import ui
@@ -58,7 +59,10 @@ class Text(TextElement):
         self.classes(classes)
 
 
-def attribute(element: Element, name: str, value: str) -> Element:
+Kind = TypeVar("Kind", bound=Element)
+
+
+def attribute(element: Kind, name: str, value: str) -> Kind:
     """Set an HTML attribute to any text (NiceGUI's own `props` parses quotes and spaces)."""
     element.props[name] = value
     return element

@@ -111,6 +111,8 @@ class Form:
         except RuntimeError as error:
             self._refuse(error)
             return
+        if source is None:  # the server is going down
+            return
         self._problem.set_visibility(False)
         words = self.words
         self._choices[source.reference] = words(
