@@ -31,6 +31,10 @@ PATIENCE = 240_000
 """Milliseconds until something that must come is given up."""
 
 
+MOST_PIXELS = 3200
+"""Height of a picture kept for the docs."""
+
+
 def browser_path() -> str:
     """A Chromium of this machine, or a skip that says what is missing."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -70,7 +74,9 @@ def keep_picture(page: Page, name: str) -> None:
             image.scroll_into_view_if_needed()
             image.evaluate("image => image.decode()")
     page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+    size = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
+    part = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], MOST_PIXELS)}
+    page.screenshot(path=Path(folder) / f"{name}.png", full_page=True, clip=part)
 
 
 def watch(page: Page) -> tuple[list[str], list[str]]:

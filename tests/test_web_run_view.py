@@ -184,11 +184,20 @@ def test_list_of_runs_tells_finished_open_and_unreadable_apart(home: Path) -> No
     broken = RunRecord(home, "broken")
     broken.start({"graph": "optimization", "input": {}, "context": {}})
     (broken.folder / "run.json").write_text("{", encoding="utf-8")
+    asked = RunRecord(home, "asked")
+    asked.start({"graph": "optimization", "input": {"data": "x.csv"}, "context": {}})
+    asked.append("i01.approve", "waiting", "approve", iteration=1)
+    held = RunRecord(home, "held")
+    held.start({"graph": "optimization", "input": {"data": "x.csv"}, "context": {}})
+    held.hold("held")
     lines, total = list_runs(home)
-    assert total == 3
+    held.release()
+    assert total == 5
     assert {each.run: each.status for each in lines} == {
         "told": "finished",
-        "open": "open",
+        "open": "interrupted",
+        "asked": "waiting",
+        "held": "at_work",
         "broken": "unreadable",
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nodes.ensemble.trail import RUN_PREFIX
 from reports.errors import ReportError
+from reports.event_log import WAITING
 from reports.record import RunRecord, runs_folder
 
 SHOWN_RUNS = 100
@@ -25,7 +26,7 @@ class RunLine:
         run: its name.
         started: ISO time; empty where the record cannot be read.
         data: the prices asked for.
-        status: `finished`, `failed`, `open` (at work or interrupted) or `unreadable`.
+        status: `finished`, `failed`, `at_work`, `waiting` (for a person), `interrupted` or `unreadable`.
         score: the champion's final score, 0–10.
     """
 
@@ -45,9 +46,20 @@ def _run_line(home: Path, run: str) -> RunLine:
         return RunLine(run, started, data, str(result["status"]), result.get("final_score"))
     except ReportError as error:
         if error.code == "no_result":
-            return RunLine(run, started, data, "open", None)
+            return RunLine(run, started, data, _standing(record), None)
         # One damaged record must not hide the others.
         return RunLine(run, "", "", "unreadable", None)
+
+
+def _standing(record: RunRecord) -> str:
+    """How a run without a result stands."""
+    if record.is_held():
+        return "at_work"
+    try:
+        events = list(record.events())
+    except ReportError:
+        return "unreadable"
+    return "waiting" if events and events[-1]["kind"] == WAITING else "interrupted"
 
 
 def list_runs(home: Path) -> tuple[list[RunLine], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from nicegui import run as threads
@@ -11,6 +12,7 @@ from nicegui import ui
 from reports.record import RunRecord
 from web.errors import TypedError, told
 from web.frame import Site, Text, attribute, card
+from web.report_file import pdf
 from web.run_view import RunView
 from web.steering import Standing, edited, leaves, standing, stop, take_up
 
@@ -18,7 +20,7 @@ CHOICES = ("accept", "reject", "edit")
 
 
 class Panel:
-    """Buttons to stop and take up a run, and the question it waits with.
+    """Buttons to stop and take up a run and for its report, and the question it waits with.
 
     Args:
         site: what the page belongs to.
@@ -33,6 +35,7 @@ class Panel:
         with ui.element("div").classes("tx-buttons"):
             self._stop = self._button("stop", "stop", self._on_stop)
             self._resume = self._button("resume", "play_arrow", self._on_resume)
+            self._report = self._button("report", "picture_as_pdf", self._on_report)
         self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
         self._problem.set_visibility(False)
         self._question = ui.element("div")
@@ -54,6 +57,7 @@ class Panel:
         self._stop.set_visibility(state.ours and not over)
         idle = state.begun and not state.held and not over
         self._resume.set_visibility(idle and not waits)
+        self._report.set_visibility(over)
         if over:
             line = ""
         elif state.held:
@@ -98,6 +102,16 @@ class Panel:
 
     async def _on_resume(self) -> None:
         await self.act(take_up, self.site.home, self.record, self.words.language)
+
+    async def _on_report(self) -> None:
+        self._report.disable()
+        self._line.set_text(self.words("web.steer.making"))
+        made: list[Path] = []
+        await self.act(lambda: made.append(pdf(self.site.home, self.record, self.words.language)))
+        self._line.set_text("")
+        self._report.enable()
+        for path in made:
+            ui.download.file(path, f"{self.record.run}.pdf")
 
     async def decide(self, word: dict[str, Any]) -> None:
         """Hand on a person's word."""
