@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from backtest.batch import Batch
+from backtest.batch import SIDE_AXIS, Batch, trades
 from backtest.engine import BacktestResult, open_market
 from backtest.errors import RequestError
 from backtest.returns import Returns, bar_returns, moments
@@ -23,7 +23,7 @@ from backtest.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE, Floats
 from backtest.strategy import StrategySpec, meaning_hash
 from backtest.sweep import grid_axes
 from backtest.tree import bind
-from backtest.types import Costs, Fill, Risk, Sizing
+from backtest.types import Costs, Fill, Risk, Settings, Sizing
 
 TRIAL_BLOCKS = 256
 
@@ -166,16 +166,18 @@ def grid_trials(
         chosen = batch.run(start, min(batch.count, start + batch.chunk_size)).chosen
         for at in range(len(next(iter(chosen.values()), ()))):
             values = {name: axes[name][int(places[at])] for name, places in chosen.items()}
-            bound = {place: bind(tree, {**spec.params, **values}) for place, tree in spec.trees.items()}
-            risk = spec.risk.model_copy(
-                update={name: value for name, value in values.items() if name in Risk.model_fields}
-            )
-            sizing = spec.sizing.model_copy(
-                update={name: value for name, value in values.items() if name in Sizing.model_fields}
-            )
+            params = {name: values.get(name, value) for name, value in spec.params.items()}
+            side = values.get(SIDE_AXIS, "both")
+            bound = {place: bind(tree, params) for place, tree in spec.trees.items() if trades(side, place)}
+            risk, sizing = Risk(**_settings(spec.risk, values)), Sizing(**_settings(spec.sizing, values))
             signals = market.bank.signals(bound)
-            equity, trades = market.buffers(signals)
-            count = market.simulate(signals, risk, sizing, equity, trades)
-            own, excess = _excess(equity, trades[:count], market.terms.capital, closes)
+            equity, rows = market.buffers(signals)
+            count = market.simulate(signals, risk, sizing, equity, rows)
+            own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
             found.append(_trial(meaning_hash(bound, risk, sizing), own, excess))
     return found
+
+
+def _settings(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of one kind, those of a configuration over the strategy's own."""
+    return {name: chosen.get(name, value) for name, value in own.model_dump().items()}

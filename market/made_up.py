@@ -187,7 +187,7 @@ def planted_prices(
     extremes = generator.integers(2**32)
     weekday = np.arange(bars)
     if kind == "seasonal":
-        weekday = pd.bdate_range("2015-01-01", periods=bars).dayofweek.to_numpy()
+        weekday = pd.bdate_range("2015-01-01", periods=bars).day_of_week.to_numpy()
     move: dict[Edge, Callable[[float], Floats]] = {
         "momentum": lambda edge: _momentum(noise, edge, choice),
         "reversion": lambda edge: _reversion(noise, edge, choice, deviations),

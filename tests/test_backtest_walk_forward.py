@@ -182,3 +182,10 @@ def test_a_stretch_shorter_than_the_warm_up_is_idle_not_an_error():
     crossed = combinatorial_cross_validation(prices, slow)
     assert (crossed.paths[:, :200] == 0.0).all()
     assert (crossed.paths[:, 400:] != 0.0).any()
+
+
+def test_a_stretch_shorter_than_the_lookback_signals_nothing():
+    slow = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=200)
+    found = combinatorial_cross_validation(PRICES, slow, costs=COSTS, groups=6)
+    assert not found.paths[:, :150].any()
+    assert found.paths[:, 300:].any()

@@ -15,7 +15,18 @@ from threadx.errors import ThreadxError, TypedError, error_line
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
-COMMANDS = ("backtest", "sweep", "optimize", "review", "ensemble", "data", "runs", "doctor", "ui")
+COMMANDS = (
+    "backtest",
+    "sweep",
+    "optimize",
+    "review",
+    "ensemble",
+    "data",
+    "runs",
+    "calibrate",
+    "doctor",
+    "ui",
+)
 
 
 def chosen_language(arguments: Sequence[str]) -> Language:
@@ -55,6 +66,8 @@ def _usage_line(error: click.ClickException, words: Words) -> str:
     match error:
         case click.NoSuchOption(option_name=name):
             line = words("command.usage.no_such_option", name=name)
+        case click.MissingParameter(param=click.Option(opts=[name, *_])):
+            line = words("command.usage.missing", name=name)
         case click.MissingParameter(param=param):
             line = words(
                 "command.usage.missing", name=param.make_metavar(error.ctx) if param and error.ctx else "?"

@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from backtest import BacktestResult, GapPolicy, run_backtest
+from market.counting import count_backtest
 from nodes.optimization.figures import figures
 from prompts import Words
 from reports.tables import METRIC_ROWS, metric
@@ -78,6 +79,7 @@ def command(words: Words) -> click.Command:
             costs=context.costs,
             fill=context.fill,
         )
+        count_backtest(folder, dataset, result, prices, whole=whole)
         found = figures(spec, result)
         about = {
             "dataset": dataset.model_dump(mode="json"),

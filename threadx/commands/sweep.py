@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
 from backtest.batch import SIDE_AXIS
 from backtest.simulation import METRICS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
+from market.counting import count_sweep
 from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, metric
 from threadx.commands import options
+from threadx.commands.progress import bar
 from threadx.commands.written import write_drawing
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
@@ -78,37 +77,6 @@ def all_values(grids: tuple[str, ...]) -> dict[str, Any]:
             raise StrategyError("repeated_name", name=name)
         found[name.lower()] = values
     return found
-
-
-@contextmanager
-def bar(terminal: Terminal) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with the time left on a terminal; a plain line each tenth of the work in a pipe."""
-    words = terminal.words
-    if not terminal.err.is_terminal:
-        told = -1
-
-        def line(done: int, total: int) -> None:
-            nonlocal told
-            tenth = 10 * done // total
-            if tenth > told:
-                told = tenth
-                click.echo(
-                    words("command.sweep_progress", done=words.number(done), total=words.number(total)),
-                    err=True,
-                )
-
-        yield line
-        return
-    with Progress(
-        TextColumn(words("command.sweep_working")),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=terminal.err,
-        transient=True,
-    ) as shown:
-        task = shown.add_task("", total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _show(words: Words, found: SweepFile, names: list[str], title: str, caption: str) -> None:
@@ -214,7 +182,7 @@ def command(words: Words) -> click.Command:
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)
         try:
-            with bar(terminal) as progress:
+            with bar(terminal, "command.sweep_working", "command.sweep_progress") as progress:
                 found = sweep_to_parquet(
                     prices,
                     spec,
@@ -231,6 +199,7 @@ def command(words: Words) -> click.Command:
             raise SystemExit(130) from None
         except OSError as error:
             raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
+        count_sweep(folder, dataset, prices, spec, grid, context.costs, context.fill, found, whole=whole)
         part = words("command.part.all" if whole else "command.part.development")
         title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
         if json_path != "-":
