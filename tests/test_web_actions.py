@@ -138,7 +138,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
         image.evaluate("image => image.decode()")
     keep_picture(page, f"run.{LANGUAGE}")
     with page.expect_download() as report:
-        button(page, "web.steer.report").click()
+        page.get_by_role("link", name=WORDS("web.steer.report")).click()
     assert Path(report.value.path()).read_bytes().startswith(b"%PDF")
     about = json.loads((record.folder / "run.json").read_text(encoding="utf-8"))
     assert Path(about["input"]["data"]).resolve().is_relative_to(home.resolve())

@@ -153,6 +153,11 @@ def test_charts_are_pictures_of_this_server(url: str) -> None:
     assert get(f"{url}/threadx/runs/unknown/pictures/convergence.svg").status_code == 404
 
 
+def test_there_is_no_report_of_a_run_that_has_not_ended_or_is_none(url: str) -> None:
+    for run in ("begun", "unknown", "..%2fsecret"):
+        assert get(f"{url}/threadx/runs/{run}/report.pdf").status_code == 404
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/threadx", "/threadx/runs/finished", "/llm_summary"])
 def test_pages_change_nothing(url: str, method: str, path: str) -> None:

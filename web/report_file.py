@@ -6,9 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
 from prompts import Language
+from reports.errors import ReportError
 from reports.record import RunRecord
-from web.errors import WebError
+from web.errors import WebError, told
+from web.frame import Site, run_path
 
 LONGEST_SECONDS = 300.0
 
@@ -37,3 +42,21 @@ def pdf(home: Path, record: RunRecord, language: Language) -> Path:
         said = made.stderr.decode(errors="replace").strip().splitlines() or ["?"]
         raise WebError("no_report", reason=said[-1])
     return path
+
+
+def report_path(run: str) -> str:
+    """Address of a run's report."""
+    return f"{run_path(run)}/report.pdf"
+
+
+def answer(site: Site, request: Request) -> Response:
+    """The file to keep, or a line that says why there is none; in a thread: it may take a while."""
+    try:
+        record = RunRecord(site.home, request.path_params["run"])
+        record.result()
+        path = pdf(site.home, record, site.words.language)
+    except ReportError:
+        return PlainTextResponse(site.words("web.not_found.run"), 404)
+    except WebError as error:
+        return PlainTextResponse(told(error, site.words), 500)
+    return FileResponse(path, media_type="application/pdf", filename=f"{record.run}.pdf")

@@ -21,7 +21,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodes.ensemble.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
-from web import new_page, observability_page, pictures, run_page, runs_page, summary_page
+from web import (
+    new_page,
+    observability_page,
+    pictures,
+    report_file,
+    run_page,
+    runs_page,
+    summary_page,
+)
 from web.frame import OBSERVABILITY_PATH, RUNS_PATH, SUMMARY_PATH, Site, not_found
 from web.guard import Guard
 
@@ -118,6 +126,13 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
 
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/pictures/{{file}}", drawn, methods=["GET"], include_in_schema=False)
+    )
+
+    def report(request: Request) -> Response:
+        return report_file.answer(site, request)
+
+    app.router.routes.append(
+        Route(f"{RUNS_PATH}/runs/{{run}}/report.pdf", report, methods=["GET"], include_in_schema=False)
     )
     for module in (runs_page, new_page, run_page, summary_page, observability_page):
         module.register(site)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from nicegui import run as threads
@@ -11,8 +10,8 @@ from nicegui import ui
 
 from reports.record import RunRecord
 from web.errors import TypedError, told
-from web.frame import Site, Text, attribute, card
-from web.report_file import pdf
+from web.frame import Site, Text, anchor, attribute, card
+from web.report_file import report_path
 from web.run_view import RunView
 from web.steering import Standing, edited, leaves, standing, stop, take_up
 
@@ -35,7 +34,8 @@ class Panel:
         with ui.element("div").classes("tx-buttons"):
             self._stop = self._button("stop", "stop", self._on_stop)
             self._resume = self._button("resume", "play_arrow", self._on_resume)
-            self._report = self._button("report", "picture_as_pdf", self._on_report)
+            self._report = anchor(self.words("web.steer.report"), report_path(record.run), "tx-button")
+            self._report.set_visibility(False)
         self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
         self._problem.set_visibility(False)
         self._question = ui.element("div")
@@ -102,16 +102,6 @@ class Panel:
 
     async def _on_resume(self) -> None:
         await self.act(take_up, self.site.home, self.record, self.words.language)
-
-    async def _on_report(self) -> None:
-        self._report.disable()
-        self._line.set_text(self.words("web.steer.making"))
-        made: list[Path] = []
-        await self.act(lambda: made.append(pdf(self.site.home, self.record, self.words.language)))
-        self._line.set_text("")
-        self._report.enable()
-        for path in made:
-            ui.download.file(path, f"{self.record.run}.pdf")
 
     async def decide(self, word: dict[str, Any]) -> None:
         """Hand on a person's word."""
