@@ -198,6 +198,8 @@ def test_the_summary_is_relaunched_and_a_second_click_refused(page: Page, url: s
     page.get_by_role("heading", name=WORDS("ensemble.face.key_drivers")).wait_for()
     assert page.locator("section", has_text=WORDS("web.summary.freshness")).locator("tbody tr").count() == 3
     keep_picture(page, f"summary.{LANGUAGE}")
+    page.get_by_text(WORDS("web.summary.trace"), exact=True).click()
+    page.get_by_text('"messages": [').wait_for()
     assert set(hosts) == {"127.0.0.1"}
     assert complaints == []
 

@@ -18,7 +18,7 @@ VERDICTS = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
 SHOWN_HOURS = 48
 """Newest hours of the history."""
 
-_HOUR = re.compile(r"\d{10}")
+_HOUR = re.compile(r"[0-9]{10}")
 
 
 def parse_hour(text: str) -> datetime | None:

@@ -113,12 +113,26 @@ def _answers(words: Words, trace: Mapping[str, Any]) -> None:
 
 
 def _folded(words: Words, trace: Mapping[str, Any]) -> None:
-    """Inputs and the raw trace, for whoever wants to check."""
+    """Inputs and the raw trace, for whoever wants to check: sent when they are unfolded."""
     for name, content in (("inputs", trace.get("inputs")), ("trace", trace)):
         if content:
-            folded = ui.expansion(words(f"web.summary.{name}"), icon="data_object").classes("tx-wide")
-            with folded, ui.element("pre").classes("tx-tall"):
-                Text("code", json.dumps(content, ensure_ascii=False, indent=1))
+            _Folded(words(f"web.summary.{name}"), content)
+
+
+class _Folded:
+    """JSON under a title."""
+
+    def __init__(self, title: str, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.box = ui.expansion(title, icon="data_object", on_value_change=self._fill).classes("tx-wide")
+        self.filled = False
+
+    def _fill(self) -> None:
+        if self.filled:
+            return
+        self.filled = True
+        with self.box, ui.element("pre").classes("tx-tall"):
+            Text("code", json.dumps(self.content, ensure_ascii=False, indent=1))
 
 
 def _history(words: Words, found: list[Any], shown: datetime | None) -> None:
