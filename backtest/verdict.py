@@ -199,7 +199,7 @@ def decide(
         ),
         Reason(
             code="holdout",
-            speaks_for=holdout_p <= PROMISING_HOLDOUT_P,
+            speaks_for=holdout_p <= REAL_HOLDOUT_P,
             fields={"p_percent": holdout_p, "opening": max(1, opening)},
         ),
         Reason(code="combined", speaks_for=combined_p <= PROMISING_P, fields={"p_percent": combined_p}),

@@ -15,6 +15,7 @@ import pandas as pd
 from backtest import Costs, StrategySpec, run_backtest
 from backtest.indicators import Floats
 from backtest.prices import validate_prices
+from backtest.trials import average_exposure
 from market.packaged import packaged_table
 
 Null = Literal["walk", "shuffled", "flipped", "garch"]
@@ -29,6 +30,8 @@ DEVIATION = 0.01
 _GARCH_NEWS, _GARCH_MEMORY, _DEGREES = 0.08, 0.90, 6.0
 _STEPS = 40
 _NEAR = 0.01
+_DRAWS = 20
+_MOST_ONE_SIDED = 0.3
 
 
 def _frame(logs: Floats, first: float = 100.0) -> pd.DataFrame:
@@ -175,38 +178,57 @@ def planted_prices(
             day of the week and down on the others. n, from 10 to 40, the band's width, from 0.5 to 1.5
             deviations, and the day are drawn.
         sharpe: annualised, after costs, of the best of the three rules (long, short, both) with the true
-            parameters. The drift is found by bisection, to 1 %.
+            parameters. The drift is found by bisection, to 1 %; noise on which the edge would mostly point
+            one way is drawn anew.
         bars: how many.
         generator: randomness.
         costs: of the rule's trades.
     """
-    noise = generator.normal(0.0, DEVIATION, bars)
-    noise -= noise.mean()  # a drift of the noise would be earned by whoever holds
     choice = int(generator.integers(0, 5)) if kind == "seasonal" else int(generator.integers(10, 41))
     deviations = float(generator.integers(2, 7)) / 4.0
+    rules = _rules(kind, choice, deviations)
+    for _ in range(_DRAWS):
+        found, balance = _with_edge(kind, sharpe, bars, generator, costs, rules, choice, deviations)
+        # A strong trend that never turns is no edge of timing: whoever holds has it too.
+        if kind == "seasonal" or abs(balance) <= _MOST_ONE_SIDED:
+            break
+    return found
+
+
+def _with_edge(
+    kind: Edge,
+    sharpe: float,
+    bars: int,
+    generator: np.random.Generator,
+    costs: Costs,
+    rules: list[StrategySpec],
+    choice: int,
+    deviations: float,
+) -> tuple[Planted, float]:
+    """Prices on one draw of noise, and by how much more often the edge was up than down."""
+    noise = generator.normal(0.0, DEVIATION, bars)
+    noise -= noise.mean()  # a drift of the noise would be earned by whoever holds
     extremes = generator.integers(2**32)
-    weekday = np.arange(bars)
-    if kind == "seasonal":
-        weekday = pd.bdate_range("2015-01-01", periods=bars).day_of_week.to_numpy()
+    weekday = pd.bdate_range("2015-01-01", periods=bars).day_of_week.to_numpy()
     move: dict[Edge, Callable[[float], Floats]] = {
         "momentum": lambda edge: _momentum(noise, edge, choice),
         "reversion": lambda edge: _reversion(noise, edge, choice, deviations),
         "seasonal": lambda edge: noise + edge * np.where(weekday == choice, 1.0, -0.25),
     }
-    rules = _rules(kind, choice, deviations)
 
-    def realised(edge: float) -> Planted:
+    def realised(edge: float) -> tuple[Planted, float]:
         prices = _frame(_bars(move[kind](edge), np.random.default_rng(extremes)))
         found = [run_backtest(prices, rule, costs, periods_per_year=DAYS_A_YEAR) for rule in rules]
         best = max(found, key=lambda result: result.metrics.sharpe_ratio or 0.0)
-        return Planted(prices=prices, rule=best.spec, sharpe=best.metrics.sharpe_ratio or 0.0)
+        planted = Planted(prices=prices, rule=best.spec, sharpe=best.metrics.sharpe_ratio or 0.0)
+        return planted, average_exposure(found[-1])
 
     low, high = -0.5 * DEVIATION, 2.0 * DEVIATION
     found = realised(high)
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
         found = realised(middle)
-        if abs(found.sharpe - sharpe) <= _NEAR * sharpe:
+        if abs(found[0].sharpe - sharpe) <= _NEAR * sharpe:
             break
-        low, high = (middle, high) if found.sharpe < sharpe else (low, middle)
+        low, high = (middle, high) if found[0].sharpe < sharpe else (low, middle)
     return found

@@ -5,6 +5,8 @@ import json
 import pandas as pd
 import pytest
 
+from market import counting
+from market.ledger import Ledger
 from tests.prices import made_up_prices
 from threadx.command import main
 from threadx.commands import sweep as module
@@ -94,6 +96,36 @@ def test_an_interruption_says_what_is_kept(threadx, prices, tmp_path, monkeypatc
 def test_grids(text, values):
     name, found = module.grid_values(text)
     assert (name, list(found)) == ("a", values)
+
+
+def counted(home):
+    ledger = Ledger(home)
+    dataset = next(path for path in (home / "datasets").glob("*.json") if path.name != "splits.json")
+    family = json.loads(dataset.read_text())["family"]
+    return ledger.evidence(ledger.snapshot(family), development_hash="", source="")
+
+
+def test_every_configuration_is_counted_once(threadx, prices, tmp_path):
+    for _ in range(2):
+        assert threadx("sweep", prices, *GRID)[0] == 0
+    found = counted(tmp_path / "data")
+    assert (found.trials, found.by_origin) == (4, {"sweep": 4})
+    # One of the four again, by hand, and one more.
+    assert threadx("backtest", prices, "-p", "fast_period=8", "-p", "stop_loss_pct=2")[0] == 0
+    assert threadx("backtest", prices, "-p", "fast_period=9")[0] == 0
+    found = counted(tmp_path / "data")
+    assert (found.trials, found.by_origin) == (5, {"backtest": 1, "sweep": 4})
+
+
+def test_many_configurations_are_one_row_with_their_number(threadx, prices, tmp_path, monkeypatch):
+    monkeypatch.setattr(counting, "MOST_ROWS_A_SEARCH", 3)
+    out = tmp_path / "all.parquet"
+    for _ in range(2):
+        assert threadx("sweep", prices, *GRID, "--out", out)[0] == 0
+    found = counted(tmp_path / "data")
+    assert (found.trials, found.by_origin, len(found.sharpes)) == (4, {"sweep": 4}, 0)
+    ratios = pd.read_parquet(out)["sharpe_ratio"] / (365 * 24) ** 0.5
+    assert found.sharpe_variance == pytest.approx(ratios.var())
 
 
 def test_a_picture_is_drawn_beside_the_table(threadx, prices, tmp_path):

@@ -31,8 +31,9 @@ STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
 BELIEVED = ("real", "promising")
 ITERATIONS = 10
 
-START = StrategySpec.preset("buy_and_hold")
-"""What the cycle begins with: nothing that hints at an edge or its kind."""
+STARTS = tuple(StrategySpec.preset(name) for name in ("buy_and_hold", "ma_crossover", "rsi_reversion"))
+"""What the cycle begins with, by turns; with a planted edge always the first, which hints at nothing. A start
+that trades makes the harder null: its search ends at more champions that could be believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Case:
         strength: Sharpe ratio planted; None for a null.
         bars: days.
         iterations: of the cycle at most.
+        start: which of `STARTS` it begins with.
     """
 
     number: int
@@ -54,6 +56,7 @@ class Case:
     strength: float | None
     bars: int
     iterations: int
+    start: int = 0
 
 
 def cases(
@@ -66,6 +69,7 @@ def cases(
             number=number,
             kind=NULLS[number % len(NULLS)],
             strength=None,
+            start=number // len(NULLS) % len(STARTS),
             **common,
         )
         for number in range(nulls)
@@ -110,7 +114,7 @@ def run_case(case: Case) -> dict[str, Any]:
         state = graph.invoke(
             OptimizationInput(
                 data=f"dataset:{dataset.development_hash}",
-                spec=START.model_dump(mode="json"),
+                spec=STARTS[case.start].model_dump(mode="json"),
                 run=f"case-{case.number}",
             ),
             {"recursion_limit": 40 + 10 * case.iterations},
