@@ -41,7 +41,7 @@ def test_what_the_command_would_refuse_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(error) as refused:
         check(order(**differing), "fr", tmp_path)
-    assert refused.value.code == code  # type: ignore[attr-defined]
+    assert refused.value.code == code
     assert list(tmp_path.iterdir()) == []
 
 
