@@ -122,6 +122,11 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     proposals = page.locator("fieldset")
     count = proposals.count()
     assert count > 1
+    proposals.first.get_by_text(WORDS("web.steer.edit"), exact=True).click()
+    proposals.first.locator("input[type=text]").first.fill("nonsense(")
+    button(page, "web.steer.decide").click()
+    expect(page.get_by_role("alert")).to_contain_text("nonsense(", timeout=PATIENCE)
+    page.get_by_role("heading", name=WORDS("web.steer.question", iteration=1)).wait_for()
     for place in range(1, count):
         proposals.nth(place).get_by_text(WORDS("web.steer.reject"), exact=True).click()
     button(page, "web.steer.decide").click()

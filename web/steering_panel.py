@@ -30,6 +30,8 @@ class Panel:
         self.site, self.words, self.record = site, site.words, record
         self.state: Standing | None = None
         self._asked: tuple[Any, ...] | None = None
+        self._decided = -1
+        self._seen = 0
         self._line = attribute(Text("p", "", "tx-soft"), "aria-live", "polite")
         with ui.element("div").classes("tx-buttons"):
             self._stop = self._button("stop", "stop", self._on_stop)
@@ -52,6 +54,7 @@ class Panel:
         if state is None:
             return
         self.state = state
+        self._seen = len(view.events)
         over = view.status is not None
         waits = view.question is not None and not state.held and not over
         self._stop.set_visibility(state.ours and not over)
@@ -67,7 +70,9 @@ class Panel:
         else:
             line = self.words("web.steer.waits" if waits else "web.steer.interrupted")
         self._line.set_text(line)
-        failed = not state.held and not over and bool(state.said) and not waits
+        # A word that was refused leaves the run waiting as it was: the command has said why.
+        refused = waits and self._decided == len(view.events)
+        failed = not state.held and not over and (refused or not waits)
         if failed and (last := [one for one in state.said if one.strip()]):
             self._complain(last[-1])
         self._ask(view, waits)
@@ -107,6 +112,7 @@ class Panel:
         """Hand on a person's word."""
         done = await self.act(take_up, self.site.home, self.record, self.words.language, word)
         if done:
+            self._decided = self._seen
             self._question.clear()
             self._asked = None
 
