@@ -63,7 +63,7 @@ doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor
 
 test: $(INSTALLED) ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 lint: $(INSTALLED) ## Check style
 	$(BIN)/ruff check .

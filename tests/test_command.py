@@ -160,6 +160,13 @@ def test_only_all_opens_the_holdout_and_it_is_counted(tmp_path, prices, threadx)
     assert len(opened.read_text().splitlines()) == 1
 
 
+def test_optimize_tells_its_verdict(tmp_path, prices, threadx):
+    places = ("--home", tmp_path, "--language", "en")
+    code, told, _ = threadx("optimize", prices, *RULES, "--max-iterations", "1", *places)
+    assert code == 0
+    assert told.count("Verdict: ") == 1
+
+
 def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_path, prices, threadx):
     code, out, err = threadx(
         "optimize",

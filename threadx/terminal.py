@@ -114,7 +114,7 @@ class Terminal:
         words, details = self.words, result.details
         reason = words(f"optimization.stop.{details['stop_reason']}")
         self.out.print()
-        if "verdict" in details:  # runs of earlier versions have none
+        if details.get("verdict"):  # runs of earlier versions have none
             judged = "\n".join(
                 [
                     f"[bold]{escape(verdict_line(details, words))}[/bold]",
