@@ -1,1 +1,1 @@
-"""Pages (NiceGUI): every one is a view of the data folder; what they start is a `threadx` command of its own."""
+"""Pages (NiceGUI): each is a view of the data folder; what they start is a `threadx` command of its own."""

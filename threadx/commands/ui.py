@@ -14,7 +14,6 @@ from threadx.runner import make_context, writable
 from web.guard import SHORTEST_TOKEN, TOKEN_VARIABLE, is_loopback, new_token
 from web.serve import HOST, serve
 
-
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
