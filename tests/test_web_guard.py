@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prompts import Words
-from web.guard import COOKIE, LARGEST_UPLOAD, Guard, new_token
+from threadx.command import main
+from web.guard import COOKIE, LARGEST_UPLOAD, TOKEN_VARIABLE, Guard, new_token
 
 TOKEN = "a-token-that-nobody-guesses"
 HERE = ("127.0.0.1", 50000)
@@ -198,3 +200,14 @@ def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
     assert answer.status == 413
     assert answer.inside.body <= LARGEST_UPLOAD
     assert ask(method="POST", chunks=[piece] * 4).status == 200
+
+
+def test_a_token_that_can_be_guessed_is_refused_before_anything_is_served(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "short")
+    with pytest.raises(SystemExit) as left:
+        main(["ui", "--host", "0.0.0.0", "--home", str(tmp_path), "--language", "en"])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

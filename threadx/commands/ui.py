@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import click
 
@@ -12,6 +13,8 @@ from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
 from web.guard import SHORTEST_TOKEN, TOKEN_VARIABLE, is_loopback, new_token
 from web.serve import HOST, serve
+
+EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
 def _token(host: str) -> str | None:
@@ -41,7 +44,9 @@ def command(words: Words) -> click.Command:
         url = f"http://{shown}:{port}/threadx"
         click.echo(words("command.ui_ready", url=url), err=True)
         if token is not None:
-            click.echo(words("command.ui_token", url=f"{url}?token={token}"), err=True)
+            named = socket.gethostname() if host in EVERY_ADDRESS else shown
+            line = words("command.ui_token", url=f"http://{named}:{port}/threadx?token={token}")
+            click.echo(line, err=True)
         serve(context.home_path, words.language, port, host, token)
 
     return ui
