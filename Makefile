@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 export LANGGRAPH_CLI_NO_ANALYTICS := 1
 export LANGGRAPH_NO_VERSION_CHECK := true
 
-.PHONY: help install notebook optimize summary llm-summary-run dev ui doctor test soak lint format types docs lock bench ablation clean
+.PHONY: help install notebook optimize summary llm-summary-run dev ui screenshots doctor test soak lint format types docs lock bench ablation clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,11 +53,17 @@ dev: $(INSTALLED) ## Serve both graphs and the pages with langgraph dev (Studio)
 ui: $(INSTALLED) ## Serve the pages alone
 	$(BIN)/threadx ui
 
+screenshots: $(INSTALLED) ## Make the pictures of docs/pages.md anew (needs Chromium)
+	mkdir -p docs/images
+	for language in fr en; do \
+	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/test_web_actions.py; \
+	done
+
 doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor
 
 test: $(INSTALLED) ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 lint: $(INSTALLED) ## Check style
 	$(BIN)/ruff check .

@@ -33,6 +33,9 @@ TIMED_KEYS = frozenset(
 
 ANSWERS = "answers.jsonl"
 
+# A glance whether somebody is at work takes the lock for a moment: whoever begins then waits it out.
+_GLANCE_SECONDS = 0.3
+
 _held: dict[Path, tuple[FileLock, str]] = {}
 _guard = threading.Lock()
 
@@ -186,12 +189,23 @@ class RunRecord:
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
             # A graph's nodes run in different threads: the lock is the process's.
-            lock = FileLock(self.folder / ".run.lock", timeout=0, thread_local=False)
+            lock = FileLock(self.folder / ".run.lock", timeout=_GLANCE_SECONDS, thread_local=False)
             try:
                 lock.acquire()
             except Timeout:
                 raise ReportError("run_busy", run=self.run) from None
             _held[self.folder] = (lock, holder)
+
+    def is_held(self) -> bool:
+        """Whether somebody is at work on the run."""
+        path = self.folder / ".run.lock"
+        if not path.is_file():
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def release(self) -> None:
         """Let others have the run."""

@@ -11,6 +11,7 @@ import pytest
 
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS, VIEWS
+from nodes.ensemble.evidence import lines
 from nodes.ensemble.schemas import AgentReport
 from nodes.ensemble.technical import coverage
 from tests.langgraph_server import PROJECT
@@ -84,3 +85,14 @@ def test_a_fifth_agent_takes_one_file_one_prompt_and_one_line(tmp_path):
     assert '"agent": "sector"' in found["arbiter"]
     assert found["stances"]["voices"]["sector"]["7d"] == found["stances"]["voices"]["sector"]["30d"]
     assert found["status"] == "finished"
+
+
+def test_where_a_row_comes_from_is_on_record_and_in_no_prompt():
+    row = {
+        "symbol": "SPY",
+        "row": "final.parquet#3",
+        "origin": "SPY.csv#250",
+        "titles": [{"origin": "feed#7"}],
+    }
+    assert "SPY" in lines([row])
+    assert not {"final.parquet", "SPY.csv", "feed"} & set(re.split(r"[\"#]", lines([row])))

@@ -54,8 +54,8 @@ def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
 def raised_errors():
     """(file, room, code, fields) of every typed error that the code raises with a literal code."""
     rooms = {"BacktestError": "backtest", "MarketError": "market", "ProviderError": "providers"}
-    rooms |= {"NodeError": "nodes", "ReportError": "reports", "ThreadxError": "command"}
-    for room in ("backtest", "market", "providers", "nodes", "reports", "threadx"):
+    rooms |= {"NodeError": "nodes", "ReportError": "reports", "ThreadxError": "command", "WebError": "web"}
+    for room in ("backtest", "market", "providers", "nodes", "reports", "threadx", "web"):
         trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / room).rglob("*.py")}
         # Subclasses, found by name: each belongs to its parent's room.
         for _ in range(4):

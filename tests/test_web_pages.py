@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import threadx
 from nodes.ensemble.run_log import append_failure
 from reports.record import RunRecord
+from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.langgraph_server import clean_environment, free_port, started
 
 pytestmark = pytest.mark.server
@@ -26,16 +26,6 @@ RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
 AGENTS = {agent: "rules" for agent in ("technical", "macro", "sentiment", "quality", "arbiter")}
 FOREIGN_IMAGE = "http://198.51.100.7/stolen.png"
 NO_BREAK_SPACE = "\u00a0"
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +70,7 @@ def test_list_leads_to_every_run(url: str) -> None:
     assert page.status_code == 200
     assert "/threadx/runs/finished" in page.text
     assert "/threadx/runs/begun" in page.text
-    assert "en cours ou interrompue" in page.text
+    assert "interrompue" in page.text
 
 
 def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None:
@@ -135,6 +125,39 @@ def test_names_that_are_no_run_get_a_polite_404(url: str, path: str) -> None:
         assert b"Traceback" not in answer.read()
 
 
+def test_a_name_that_only_resolves_to_this_machine_is_refused(url: str) -> None:
+    for path in ("/threadx", "/llm_summary", "/observability", "/threadx/_nicegui_ws/socket.io/?EIO=4"):
+        answer = httpx.get(f"{url}{path}", headers={"host": "rebound.example"}, timeout=30)
+        assert answer.status_code == 403
+        assert "finished" not in answer.text
+
+
+def test_other_sites_reach_neither_the_socket_nor_an_upload(url: str) -> None:
+    socket = f"{url}/threadx/_nicegui_ws/socket.io/?EIO=4&transport=polling"
+    assert get(socket).status_code == 200
+    for foreign in ({"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}):
+        assert httpx.get(socket, headers=foreign, timeout=30).status_code == 403
+        upload = f"{url}/threadx/_nicegui/client/x/upload/1"
+        assert httpx.post(upload, headers=foreign, files={"f": b"x"}, timeout=30).status_code == 403
+
+
+def test_charts_are_pictures_of_this_server(url: str) -> None:
+    base = f"{url}/threadx/runs/finished/pictures"
+    shown = get(f"{base}/convergence.svg?width=phone&dark=1")
+    assert shown.headers["content-type"] == "image/svg+xml"
+    assert shown.text.startswith("<svg")
+    assert "http" not in shown.text.replace("http://www.w3.org/", "")
+    for unknown in ("secret.svg", "convergence.exe", "convergence.svg?width=huge"):
+        assert get(f"{base}/{unknown}").status_code == 404
+    assert get(f"{url}/threadx/runs/begun/pictures/convergence.svg").status_code == 404
+    assert get(f"{url}/threadx/runs/unknown/pictures/convergence.svg").status_code == 404
+
+
+def test_there_is_no_report_of_a_run_that_has_not_ended_or_is_none(url: str) -> None:
+    for run in ("begun", "unknown", "..%2fsecret"):
+        assert get(f"{url}/threadx/runs/{run}/report.pdf").status_code == 404
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/threadx", "/threadx/runs/finished", "/llm_summary"])
 def test_pages_change_nothing(url: str, method: str, path: str) -> None:
@@ -148,59 +171,20 @@ def test_pages_forbid_anything_from_elsewhere(url: str) -> None:
     assert "frame-ancestors 'none'" in policy
 
 
-def browser_path() -> str:
-    """A Chromium of this machine, or a skip that says what is missing."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    return found
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = browser_path()
-    with sync_playwright() as player:
-        opened = player.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+    with opened_browser() as opened:
         yield opened
-        opened.close()
-
-
-VIEWS = {
-    "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-    "wide-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-}
 
 
 @pytest.fixture(params=VIEWS)
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """A page whose every request, console error and picture (under SCREENSHOTS) is kept."""
-    context = browser.new_context(**VIEWS[request.param])
-    opened = context.new_page()
-    yield opened
-    if folder := os.environ.get("SCREENSHOTS"):
-        opened.screenshot(path=Path(folder) / f"{request.node.name}.png", full_page=True)
-    context.close()
-
-
-def watch(page: Page) -> tuple[list[str], list[str]]:
-    """Hosts asked for from now on, and complaints of the browser."""
-    hosts: list[str] = []
-    complaints: list[str] = []
-    page.on("request", lambda asked: hosts.append(urlsplit(asked.url).hostname or ""))
-    page.on("websocket", lambda socket: hosts.append(urlsplit(socket.url).hostname or ""))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
-    )
-    return hosts, complaints
+    with opened_page(browser, request.param) as opened:
+        yield opened
 
 
 def background(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-
-
-def wider_than_the_screen(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
 @pytest.mark.browser
@@ -211,7 +195,7 @@ def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
     page.get_by_role("heading", name="Exécution finished").wait_for()
     result: dict[str, Any] = RunRecord(home, "finished").result()
     trials = [trial for entry in result["history"] for trial in entry["trials"]]
-    rows = page.locator("section", has_text="Modifications essayées").locator("tbody tr")
+    rows = page.locator("section", has_text="Variantes essayées").locator("tbody tr")
     rows.nth(len(trials)).wait_for()
     assert rows.count() == len(trials) + 1
     for position, trial in enumerate(trials, start=1):

@@ -13,7 +13,7 @@ from prompts import Words
 from prompts.texts import LANGUAGES
 from reports.errors import ReportError
 from reports.record import RunRecord
-from web.listing import LogReader, list_runs, newest_summary, read_outcome
+from web.listing import LogReader, list_runs, read_outcome
 from web.narration import line
 from web.run_view import RunView
 
@@ -184,26 +184,23 @@ def test_list_of_runs_tells_finished_open_and_unreadable_apart(home: Path) -> No
     broken = RunRecord(home, "broken")
     broken.start({"graph": "optimization", "input": {}, "context": {}})
     (broken.folder / "run.json").write_text("{", encoding="utf-8")
+    asked = RunRecord(home, "asked")
+    asked.start({"graph": "optimization", "input": {"data": "x.csv"}, "context": {}})
+    asked.append("i01.approve", "waiting", "approve", iteration=1)
+    held = RunRecord(home, "held")
+    held.start({"graph": "optimization", "input": {"data": "x.csv"}, "context": {}})
+    held.hold("held")
     lines, total = list_runs(home)
-    assert total == 3
+    held.release()
+    assert total == 5
     assert {each.run: each.status for each in lines} == {
         "told": "finished",
-        "open": "open",
+        "open": "interrupted",
+        "asked": "waiting",
+        "held": "at_work",
         "broken": "unreadable",
     }
 
 
 def test_without_a_data_folder_there_is_nothing_to_show(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == ([], 0)
-    assert newest_summary(tmp_path / "none") is None
-
-
-def test_newest_summary_is_that_of_the_latest_hour(tmp_path: Path) -> None:
-    for hour in ("2026112109", "2026112110", "latest"):
-        folder = tmp_path / "llm_summary" / f"dt={hour}"
-        folder.mkdir(parents=True)
-        (folder / "summary.json").write_text("{}", encoding="utf-8")
-    found = newest_summary(tmp_path)
-    assert found is not None
-    assert found.hour == "2026112110"
-    assert found.summary is None  # not a summary by its schema

@@ -18,11 +18,13 @@ from rich.status import Status
 from rich.table import Table
 
 from prompts import Words
-from reports.belief import verdict_line
+from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import brain_lines, failure_lines, figures_table
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
+
+_VERDICT_STYLES = {"real": "green", "promising": "cyan", "unproven": "yellow", "overfit": "red"}
 
 
 class Terminal:
@@ -108,12 +110,18 @@ class Terminal:
                 status.stop()
 
     def optimization_result(self, result: OptimizationResult) -> None:
-        """The final table, what was changed and why, and who answered."""
+        """The verdict, the final table, what was changed and why, and who answered."""
         words, details = self.words, result.details
         reason = words(f"optimization.stop.{details['stop_reason']}")
         self.out.print()
-        if details.get("verdict"):  # runs of an earlier version have none
-            self.out.print(f"[bold]{escape(verdict_line(details, words))}[/bold]")
+        if details.get("verdict"):  # runs of earlier versions have none
+            judged = "\n".join(
+                [
+                    f"[bold]{escape(verdict_line(details, words))}[/bold]",
+                    *(escape(line) for line in reason_lines(details, words)),
+                ]
+            )
+            self.out.print(Panel(judged, style=_VERDICT_STYLES[details["verdict"]["value"]]), highlight=False)
         self.out.print(f"[bold]{escape(words(f'report.status.{result.status}', reason=reason))}[/bold]")
         self.out.print(
             escape(

@@ -1,1 +1,1 @@
-"""Pages (NiceGUI): every one is a view of a record in the data folder, and none changes anything."""
+"""Pages (NiceGUI): each is a view of the data folder; what they start is a `threadx` command of its own."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
 
 from nicegui import ui
 from nicegui.element import Element
@@ -16,6 +18,17 @@ from prompts import Words
 
 RUNS_PATH = "/threadx"
 SUMMARY_PATH = "/llm_summary"
+OBSERVABILITY_PATH = "/observability"
+NEW_PATH = f"{RUNS_PATH}/new"
+OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
+"""Every page, script and websocket of ours stands under one of these."""
+
+NAVIGATION = (
+    ("runs", RUNS_PATH),
+    ("new", NEW_PATH),
+    ("summary", SUMMARY_PATH),
+    ("observability", OBSERVABILITY_PATH),
+)
 
 _STYLE = f"<style>{files('web').joinpath('style.css').read_text(encoding='utf-8')}</style>"
 
@@ -33,6 +46,11 @@ class Site:
     words: Words
 
 
+def run_path(name: str) -> str:
+    """Address of the page of a run."""
+    return f"{RUNS_PATH}/runs/{quote(name, safe='')}"
+
+
 class Text(TextElement):
     """An element with a text, escaped."""
 
@@ -41,7 +59,10 @@ class Text(TextElement):
         self.classes(classes)
 
 
-def attribute(element: Element, name: str, value: str) -> Element:
+Kind = TypeVar("Kind", bound=Element)
+
+
+def attribute(element: Kind, name: str, value: str) -> Kind:
     """Set an HTML attribute to any text (NiceGUI's own `props` parses quotes and spaces)."""
     element.props[name] = value
     return element
@@ -64,11 +85,12 @@ def frame(site: Site, title: str, current: str = "") -> Iterator[None]:
     words = site.words
     ui.page_title(f"{title} · {words('web.title')}")
     ui.add_head_html(_STYLE)
+    ui.colors(primary="#0b5cad", positive="#14713b", negative="#b3261e")
     anchor(words("web.skip"), "#content", "tx-skip")
     with ui.element("header").classes("tx-header"):
         anchor(words("web.title"), RUNS_PATH, "tx-brand")
         with attribute(ui.element("nav"), "aria-label", words("web.nav.label")):
-            for name, path in (("runs", RUNS_PATH), ("summary", SUMMARY_PATH)):
+            for name, path in NAVIGATION:
                 entry = anchor(words(f"web.nav.{name}"), path)
                 if path == current:
                     attribute(entry, "aria-current", "page")

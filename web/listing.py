@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.trail import RUN_PREFIX
 from reports.errors import ReportError
+from reports.event_log import WAITING
 from reports.record import RunRecord, runs_folder
 
 SHOWN_RUNS = 100
@@ -28,7 +26,7 @@ class RunLine:
         run: its name.
         started: ISO time; empty where the record cannot be read.
         data: the prices asked for.
-        status: `finished`, `failed`, `open` (at work or interrupted) or `unreadable`.
+        status: `finished`, `failed`, `at_work`, `waiting` (for a person), `interrupted` or `unreadable`.
         score: the champion's final score, 0–10.
     """
 
@@ -48,9 +46,20 @@ def _run_line(home: Path, run: str) -> RunLine:
         return RunLine(run, started, data, str(result["status"]), result.get("final_score"))
     except ReportError as error:
         if error.code == "no_result":
-            return RunLine(run, started, data, "open", None)
+            return RunLine(run, started, data, _standing(record), None)
         # One damaged record must not hide the others.
         return RunLine(run, "", "", "unreadable", None)
+
+
+def _standing(record: RunRecord) -> str:
+    """How a run without a result stands."""
+    if record.is_held():
+        return "at_work"
+    try:
+        events = list(record.events())
+    except ReportError:
+        return "unreadable"
+    return "waiting" if events and events[-1]["kind"] == WAITING else "interrupted"
 
 
 def list_runs(home: Path) -> tuple[list[RunLine], int]:
@@ -67,45 +76,18 @@ def list_runs(home: Path) -> tuple[list[RunLine], int]:
     return [_run_line(home, path.parent.name) for path in found[:SHOWN_RUNS]], len(found)
 
 
-@dataclass(frozen=True)
-class FoundSummary:
-    """A summary as it was published.
-
-    Attributes:
-        hour: `YYYYMMDDHH`, UTC.
-        summary: its content, or None where the file is damaged or of another schema.
-    """
-
-    hour: str
-    summary: LLMEnsembleSummary | None
-
-
-def newest_summary(home: Path) -> FoundSummary | None:
-    """The summary of the latest hour; None where none was ever published."""
-    hours = {
-        match[1]: path
-        for path in (home / "llm_summary").glob("dt=*/summary.json")
-        if (match := _HOUR.fullmatch(path.parent.name))
-    }
-    if not hours:
-        return None
-    hour = max(hours)
-    try:
-        summary = LLMEnsembleSummary.model_validate_json(hours[hour].read_bytes())
-    except ValidationError:
-        return FoundSummary(hour, None)
-    return FoundSummary(hour, summary)
-
-
 class LogReader:
     """Reads a run's log as it grows, each event once.
 
     A look at a file that has not grown costs one `stat`.
+
+    Attributes:
+        size: of the log when it was last read.
     """
 
     def __init__(self, record: RunRecord) -> None:
         self._record = record
-        self._size = -1
+        self.size = -1
         self._taken = 0
 
     def new_events(self) -> list[dict[str, Any]]:
@@ -116,10 +98,10 @@ class LogReader:
         """
         path = self._record.events_path
         size = path.stat().st_size if path.is_file() else 0
-        if size == self._size:
+        if size == self.size:
             return []
         events = list(self._record.events())[self._taken :]
-        self._size = size
+        self.size = size
         self._taken += len(events)
         return events
 

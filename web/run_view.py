@@ -25,6 +25,9 @@ class Trial:
         state: one of `ON_ITS_WAY`, then the outcome: `adopted`, `rejected`, `failed`, ...
         score: 0–10 on development data, once tested.
         objection: the validator's reason, once rejected.
+        effect: what its author expects of it.
+        metrics: figures of the development backtest, once tested.
+        p_value: chance of its gain over the champion by luck, where it was reckoned.
     """
 
     iteration: int
@@ -34,6 +37,9 @@ class Trial:
     state: str = "proposed"
     score: float | None = None
     objection: str = ""
+    effect: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Turn:
         confidence: 0–1.
         model: reference of the model that spoke; empty when none did.
         degraded: whether `rules` stood in for a model.
+        claims: what the argument rests on: each a `statement` with the ids of its `evidence`.
     """
 
     iteration: int
@@ -57,6 +64,30 @@ class Turn:
     confidence: float | None
     model: str
     degraded: bool
+    claims: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass
+class Step:
+    """One iteration of the tree of decisions.
+
+    Attributes:
+        iteration: its number.
+        analysis: what the analyst held against the strategy.
+        adopted: the change that was kept, or None.
+        score_before: of the champion that the iteration began with.
+        score: of the champion that it ended with; None until the selection.
+        consensus: `continue` or `stop`, once the debate has ended.
+        decision: why the search goes on or ends, once decided.
+    """
+
+    iteration: int
+    analysis: tuple[str, ...] = ()
+    adopted: str | None = None
+    score_before: float | None = None
+    score: float | None = None
+    consensus: str | None = None
+    decision: str | None = None
 
 
 @dataclass
@@ -76,6 +107,11 @@ class RunView:
         stop_reason: why the search ended, once it has.
         status: `finished` or `failed` once the run is over.
         degraded: whether `rules` has stood in for a model that did not answer.
+        steps: the iterations so far, by number.
+        question: what a person is asked, while the run waits for a word.
+        evidence: what the ids that claims cite stand for.
+        initial_metrics: figures of the strategy the run began with.
+        champion: hash of the champion so far.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -90,6 +126,17 @@ class RunView:
     stop_reason: str | None = None
     status: str | None = None
     degraded: bool = False
+    steps: dict[int, Step] = field(default_factory=dict)
+    question: Mapping[str, Any] | None = None
+    evidence: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    initial_metrics: dict[str, Any] = field(default_factory=dict)
+    _specs: dict[str, Any] = field(default_factory=dict)
+    champion: str = ""
+
+    @property
+    def champion_spec(self) -> dict[str, Any] | None:
+        """The champion so far as a strategy; None before the first backtest."""
+        return self._specs.get(self.champion)
 
     @property
     def last_time(self) -> str | None:
@@ -109,43 +156,78 @@ class RunView:
             case "started":
                 self.dataset = data.get("dataset")
                 self.strategy = data.get("strategy", {}).get("name")
+                self._specs[""] = data.get("strategy")
                 self.at_work = "baseline"
             case "role_called":
                 self.at_work = node
-            case "answer" if node == "validator":
-                self._judge(iteration, data["verdicts"])
+            case "answer" if node in ("validator", "single"):
+                self._judge(iteration, data.get("verdicts", []))
+                self._analyse(iteration, data.get("answer", {}))
+            case "answer" if node == "analyst":
+                self._analyse(iteration, data["answer"])
+            case "evidence":
+                self.evidence.update({item["id"]: item for item in data["items"]})
             case "backtest" if node == "baseline":
                 self.initial_score = self.score = data["figures"]["score"]
+                self.initial_metrics = data["figures"].get("metrics", {})
+                self.champion = data["figures"].get("hash", "")
+                self._specs[self.champion] = self._specs.get("")
                 self.at_work = "analyst"
             case "proposal":
                 self.trials[iteration, data["number"]] = Trial(
-                    iteration, data["number"], data["sentence"], data["reason"]
+                    iteration,
+                    data["number"],
+                    data["sentence"],
+                    data["reason"],
+                    effect=data.get("expected_effect", ""),
                 )
             case "backtest" | "error" if node == "backtest_variant":
                 self.at_work = "backtest_variant"
                 trial = self.trials[iteration, data["number"]]
                 trial.state = "tested" if data["figures"] else "failed"
-                trial.score = data["figures"]["score"] if data["figures"] else None
+                trial.p_value = data.get("p_value")
+                if figures := data["figures"]:
+                    trial.score, trial.metrics = figures["score"], figures.get("metrics", {})
+                    self._specs[figures.get("hash", "")] = data.get("spec")
             case "decision" if node == "select":
                 self.at_work = "debate"
                 self.score = data["score"]
+                self.champion = data.get("champion", self.champion)
+                step = self._step(iteration)
+                step.score_before, step.score = data.get("score_before"), data["score"]
+                step.adopted = data.get("adopted")
                 for told in data["trials"]:
                     trial = self.trials[iteration, told["number"]]
                     trial.state, trial.sentence = told["outcome"], told["sentence"]
             case "debate_turn":
                 self._hear(iteration, data)
-            case "decision" if data.get("stop"):
-                self.stop_reason = data["reason"]
-                self.at_work = "judge"
+            case "consensus":
+                self._step(iteration).consensus = data["decision"]
+                self.at_work = "converge"
+            case "decision" if node == "converge":
+                self._step(iteration).decision = data["reason"]
+                if data["stop"]:
+                    self.stop_reason = data["reason"]
+                    self.at_work = "judge"
             case "holdout":
                 self.at_work = "report"
             case "waiting":
                 self.at_work = "approve"
+                self.question = data
+            case "approved":
+                self.question = None
+                self.at_work = "backtest_variant"
             case "finished":
                 self.status = data["status"]
                 self.at_work = None
             case _:
                 pass
+
+    def _step(self, iteration: int) -> Step:
+        return self.steps.setdefault(iteration, Step(iteration))
+
+    def _analyse(self, iteration: int, answer: Mapping[str, Any]) -> None:
+        self._step(iteration).analysis = tuple(answer.get("weaknesses", ()))
 
     def _judge(self, iteration: int, verdicts: Iterable[Mapping[str, Any]]) -> None:
         for verdict in verdicts:
@@ -165,5 +247,6 @@ class RunView:
                 data["confidence"],
                 provenance["model"],
                 bool(provenance["degraded"]),
+                tuple(data.get("claims") or ()),
             )
         )

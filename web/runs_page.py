@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from nicegui import run, ui
 
 from prompts import Words
-from web.frame import RUNS_PATH, Site, Table, Text, command, frame
+from web.frame import NEW_PATH, RUNS_PATH, Site, Table, Text, anchor, command, frame, run_path
 from web.listing import list_runs
 
 EXAMPLE = "threadx optimize sample:sp500"
-
-
-def run_path(name: str) -> str:
-    """Address of the page of a run."""
-    return f"{RUNS_PATH}/runs/{quote(name, safe='')}"
 
 
 def moment(words: Words, iso: str) -> str:
@@ -33,6 +26,8 @@ def register(site: Site) -> None:
         rows, total = found or ([], 0)
         with frame(site, words("web.runs.title"), RUNS_PATH):
             Text("p", words("web.runs.intro"), "tx-soft")
+            with ui.element("p"):
+                anchor(words("web.runs.start"), NEW_PATH, "tx-button")
             if not rows:
                 Text("p", words("web.runs.none"))
                 command(EXAMPLE)

@@ -15,14 +15,16 @@ from web.site import build_site
 HOST = "127.0.0.1"
 
 
-def serve(home: Path, language: Language, port: int) -> None:
-    """Serve the pages to this machine alone, until interrupted.
+def serve(home: Path, language: Language, port: int, host: str = HOST, token: str | None = None) -> None:
+    """Serve the pages until interrupted.
 
     Args:
         home: the data folder.
         language: of every text.
-        port: on 127.0.0.1.
+        port: on the host's address.
+        host: address to listen at; by default this machine alone.
+        token: asked of whoever is not on this machine; None lets in nobody else.
     """
-    app = build_site(home, language)
+    app = build_site(home, language, token)
     app.router.routes.append(Route("/", lambda _: RedirectResponse(RUNS_PATH), include_in_schema=False))
-    uvicorn.run(app, host=HOST, port=port, log_level="warning")
+    uvicorn.run(app, host=host, port=port, log_level="warning")

@@ -1,8 +1,8 @@
 """The pages as one FastAPI application, for the LangGraph server and for `threadx ui` alike.
 
 NiceGUI lives whole under `/threadx`, its scripts and its websocket too, so that every other path of the
-server stays LangGraph's. `/threadx` itself and `/llm_summary` lie outside that mount: they are doors to pages
-inside it.
+server stays LangGraph's. `/threadx` itself, `/llm_summary` and `/observability` lie outside that mount: they
+are doors to pages inside it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodes.ensemble.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
-from web import run_page, runs_page, summary_page
-from web.frame import RUNS_PATH, SUMMARY_PATH, Site, not_found
+from web import (
+    new_page,
+    observability_page,
+    pictures,
+    report_file,
+    run_page,
+    runs_page,
+    summary_page,
+)
+from web.frame import OBSERVABILITY_PATH, RUNS_PATH, SUMMARY_PATH, Site, not_found
+from web.guard import Guard
 
-ROOMS = ("backtest", "command", "ensemble", "optimization", "report", "reports", "web")
+ROOMS = (
+    "backtest",
+    "chart",
+    "command",
+    "ensemble",
+    "market",
+    "optimization",
+    "providers",
+    "report",
+    "reports",
+    "stress",
+    "verdict",
+    "web",
+)
+
+DOORS = ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH), (OBSERVABILITY_PATH, OBSERVABILITY_PATH))
 
 METRICS_PATH = f"{RUNS_PATH}/metrics"
 """`/metrics` itself belongs to the LangGraph server."""
@@ -76,32 +100,48 @@ class _Door:
         await nicegui.app(inside, receive, send)
 
 
-def build_site(home: Path, language: Language) -> FastAPI:
+def build_site(home: Path, language: Language, token: str | None = None) -> FastAPI:
     """The application. One a process: NiceGUI keeps its pages in one place.
 
     Args:
         home: the data folder.
         language: of every text.
+        token: asked of whoever is not on this machine; None lets in nobody else.
     """
     site = Site(home=home.absolute(), words=Words(language))
     for room in ROOMS:
         catalogue(room, language)  # read now: page handlers run on the server's loop, where files may not be
     # LangGraph has a /docs and an /openapi.json of its own.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for path, page in ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH)):
+    for path, page in DOORS:
         app.router.routes.append(Route(path, _Door(page), methods=["GET"], include_in_schema=False))
 
     def metrics(request: Request) -> Response:  # in a thread: it reads the logs
         return Response(metrics_text(site.home), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.router.routes.append(Route(METRICS_PATH, metrics, methods=["GET"], include_in_schema=False))
-    for module in (runs_page, run_page, summary_page):
+
+    def drawn(request: Request) -> Response:
+        return pictures.answer(site, POLICY, request)
+
+    app.router.routes.append(
+        Route(f"{RUNS_PATH}/runs/{{run}}/pictures/{{file}}", drawn, methods=["GET"], include_in_schema=False)
+    )
+
+    def report(request: Request) -> Response:
+        return report_file.answer(site, request)
+
+    app.router.routes.append(
+        Route(f"{RUNS_PATH}/runs/{{run}}/report.pdf", report, methods=["GET"], include_in_schema=False)
+    )
+    for module in (runs_page, new_page, run_page, summary_page, observability_page):
         module.register(site)
 
     @ui.page("/{path:path}")
     def nothing_here(path: str) -> None:
         not_found(site, "")
 
+    app.add_middleware(Guard, token=token, words=site.words)
     nicegui.app.add_middleware(_Headers)
     ui.run_with(
         app,

@@ -20,6 +20,10 @@ Row = dict[str, Any]
 Evidence = Mapping[str, Any]
 
 
+TRACE = ("row", "origin", "origins")
+"""Keys of an evidence row that say where it comes from: for the audit, not for a model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Everything that was known at the hour, as the readers of `market` returned it.

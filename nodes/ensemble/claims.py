@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
+from nodes.ensemble.agent import TRACE
 from nodes.ensemble.rules import instrument
 from prompts import Words
 
@@ -221,7 +222,7 @@ def _read_text(text: str) -> _Text:
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row without what only the audit reads."""
-    return {name: value for name, value in row.items() if name not in ("id", "row", "origins")}
+    return {name: value for name, value in row.items() if name not in ("id", *TRACE)}
 
 
 def agent_facts(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> Known:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nodes.ensemble.agent import TRACE
 from nodes.ensemble.agents import AGENTS
 
 
@@ -29,13 +30,9 @@ def lines(rows: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-_TRACE = ("row", "origins")
-"""Where a figure comes from: for the audit, not for a model."""
-
-
 def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _shown(part) for key, part in value.items() if key not in _TRACE and part is not None}
+        return {key: _shown(part) for key, part in value.items() if key not in TRACE and part is not None}
     if isinstance(value, list):
         return [_shown(part) for part in value]
     return value

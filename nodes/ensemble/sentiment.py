@@ -34,6 +34,7 @@ def rows(inputs: Inputs) -> list[Row]:
                     "title": item.title,
                     "tone": round(item.sent, 2),
                     "row": f"{item.file}#{item.row}",
+                    "origin": item.origin,
                 }
                 for item in sorted(items, key=lambda item: (-abs(item.sent), -item.ts.timestamp()))[:TITLES]
             ],

@@ -28,6 +28,7 @@ def rows(inputs: Inputs) -> list[Row]:
             "expected_return": row.expected_return,
             "final_score": row.final_score,
             "row": f"{row.file}#{row.row}",
+            "origin": row.origin,
         }
         for number, row in enumerate(inputs.forecasts.rows[:TOP_FORECASTS], start=1)
     ]

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import click
 
 from prompts import Words
 from threadx.commands import options
+from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
-from web.serve import serve
+from web.guard import SHORTEST_TOKEN, TOKEN_VARIABLE, is_loopback, new_token
+from web.serve import HOST, serve
+
+EVERY_ADDRESS = ("0.0.0.0", "::")
+
+
+def _token(host: str) -> str | None:
+    """The token set for the pages; a fresh one where others can reach them and none is set.
+
+    Raises:
+        ThreadxError: `weak_token`.
+    """
+    given = os.environ.get(TOKEN_VARIABLE, "")
+    if given and len(given) < SHORTEST_TOKEN:
+        raise ThreadxError("weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN)
+    return given or (None if is_loopback(host) else new_token())
 
 
 def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.local_command("ui", words)
+    @click.option("--host", default=HOST, metavar="ADDRESS", help=words("command.option.host"))
     @click.option("--port", type=click.IntRange(1, 65535), default=8100, help=words("command.option.port"))
     @options.common(words)
-    def ui(port: int, home: str | None, language: str, debug: bool) -> None:
+    def ui(host: str, port: int, home: str | None, language: str, debug: bool) -> None:
         context = make_context(home=home, language=language)
+        token = _token(host)
         writable(context.home_path)
-        click.echo(words("command.ui_ready", url=f"http://127.0.0.1:{port}/threadx"), err=True)
-        serve(context.home_path, words.language, port)
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{port}/threadx"
+        click.echo(words("command.ui_ready", url=url), err=True)
+        if token is not None:
+            named = socket.gethostname() if host in EVERY_ADDRESS else shown
+            line = words("command.ui_token", url=f"http://{named}:{port}/threadx?token={token}")
+            click.echo(line, err=True)
+        serve(context.home_path, words.language, port, host, token)
 
     return ui

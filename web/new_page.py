@@ -1,0 +1,270 @@
+"""Page `/threadx/new`: a form that starts a run and leads to its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nicegui import events, ui
+from nicegui import run as threads
+
+import providers
+from backtest.presets import PRESETS
+from backtest.types import RISK_BOUNDS
+from market.datasets import Dataset
+from market.prices import EXTENSIONS, SAMPLE_PREFIX, SAMPLES
+from nodes.ask import provider_settings
+from nodes.context import RULES, OptimizationContext
+from nodes.optimization.load import DATASET_PREFIX, new_run_name
+from prompts import Words
+from reports.record import run_folder
+from web import jobs
+from web.errors import TypedError, told
+from web.fields import bounds_told, helped, number, text_field
+from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, run_path
+from web.guard import LARGEST_UPLOAD
+from web.order import BUDGETS, COSTS, ROLES, STOPPING, Order, arguments, check, limits, registered
+from web.uploads import keep, uploads
+
+JOB_LOG = "job.log"
+FIRST_RISKS = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct")
+_OPTIONAL = frozenset({"max_model_calls", "max_tokens", "max_seconds", "max_backtests"})
+
+
+def start(home: Path, order: Order, words: Words) -> str:
+    """Check an order, start its run and give the run's name.
+
+    Raises:
+        WebError, BacktestError, ProviderError: the order cannot be, or a run is at work already.
+    """
+    check(order, words.language, home)
+    run = new_run_name()
+    log = run_folder(home, run) / JOB_LOG
+    jobs.start(home, "optimization", run, arguments(order, run, words.language, home), log)
+    return run
+
+
+class Form:
+    """The form; what it describes is an `Order`."""
+
+    def __init__(self, site: Site, datasets: list[Dataset], kept: list[str]) -> None:
+        self.site = site
+        self.words = site.words
+        self._choices = self._prices(datasets, kept)
+        self._strategy = "ma_crossover"
+        self._params: dict[str, ui.number] = {}
+        self._risks: dict[str, ui.number] = {}
+        self._models: dict[str, ui.input] = {}
+        self._health: dict[str, Text] = {}
+        self._settings: dict[str, ui.number] = {}
+        with card(self.words("web.form.data")):
+            self._draw_data()
+        with card(self.words("web.form.strategy")):
+            self._draw_strategy()
+        with card(self.words("web.form.models")):
+            self._draw_models()
+        with card(self.words("web.form.budgets")):
+            self._draw_settings()
+        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+        self._problem.set_visibility(False)
+        self._button = ui.button(self.words("web.form.start"), icon="play_arrow", on_click=self._start)
+        self._button.props("no-caps size=lg unelevated")
+
+    def _prices(self, datasets: list[Dataset], kept: list[str]) -> dict[str, str]:
+        words = self.words
+        found = {f"{SAMPLE_PREFIX}{name}": words(f"web.form.sample_{name}") for name in SAMPLES}
+        known = set(SAMPLES.values())
+        for one in datasets:
+            if one.symbol not in known:
+                found[f"{DATASET_PREFIX}{one.development_hash}"] = words(
+                    "web.form.dataset",
+                    symbol=one.symbol,
+                    timeframe=one.timeframe,
+                    rows=words.number(one.development_rows + one.holdout_rows),
+                    first=one.first[:10],
+                    last=one.last[:10],
+                )
+        return found | {path: words("web.form.upload", name=Path(path).name) for path in kept}
+
+    def _draw_data(self) -> None:
+        words = self.words
+        self._data = ui.select(self._choices, value=next(iter(self._choices)), label=words("web.form.prices"))
+        self._data.props("outlined dense options-dense").classes("tx-wide")
+        limit = LARGEST_UPLOAD // 1024 // 1024
+        Text("p", words("web.form.own_file", kinds=", ".join(EXTENSIONS), limit=limit), "tx-soft")
+        upload = ui.upload(
+            label=words("web.form.choose_file"),
+            auto_upload=True,
+            max_files=1,
+            max_file_size=LARGEST_UPLOAD,
+            on_upload=self._uploaded,
+            on_rejected=lambda: self._complain(words("web.guard.too_large", limit=limit)),
+        )
+        upload.props("flat bordered").classes("tx-wide")
+        attribute(upload, "accept", ",".join(EXTENSIONS))
+        self._upload = upload
+
+    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+        content = await event.file.read()
+        self._upload.reset()
+        try:
+            source = await threads.io_bound(keep, self.site.home, event.file.name, content)
+        except RuntimeError as error:
+            self._refuse(error)
+            return
+        if source is None:  # the server is going down
+            return
+        self._problem.set_visibility(False)
+        words = self.words
+        self._choices[source.reference] = words(
+            "web.form.uploaded",
+            name=Path(source.reference).name,
+            symbol=source.symbol,
+            timeframe=source.timeframe,
+            rows=words.number(source.rows),
+        )
+        self._data.set_options(self._choices, value=source.reference)
+
+    def _draw_strategy(self) -> None:
+        words = self.words
+        names = {name: words(f"web.preset.{name}") for name in PRESETS}
+        chosen = ui.select(names, value=self._strategy, label=words("web.form.preset"))
+        chosen.props("outlined dense options-dense").classes("tx-wide")
+        self._rules = ui.element("div")
+        self._fields = ui.element("div").classes("tx-form")
+        chosen.on_value_change(lambda event: self._choose(str(event.value)))
+        with ui.expansion(words("web.form.risk"), icon="shield").classes("tx-wide"):
+            self._risk_fields = ui.element("div").classes("tx-form")
+        self._choose(self._strategy)
+
+    def _choose(self, name: str) -> None:
+        """Show the parameters of a preset, with its values and bounds."""
+        words, preset = self.words, PRESETS[name]
+        self._strategy = name
+        self._rules.clear()
+        with self._rules:
+            for side in ("entry_long", "exit_long", "entry_short", "exit_short"):
+                if condition := getattr(preset, side):
+                    with ui.element("p").classes("tx-rule"):
+                        Text(
+                            "span", words("report.pair", name=words(f"web.form.{side}"), value=""), "tx-soft"
+                        )
+                        Text("code", condition)
+        self._fields.clear()
+        with self._fields:
+            self._params = {
+                key: number(key, bounds.default, bounds, help_text=bounds_told(bounds, words))
+                for key, bounds in preset.bounds.items()
+            }
+            for key in FIRST_RISKS:
+                self._risk(key, preset.risk)
+        self._risk_fields.clear()
+        with self._risk_fields:
+            for key in RISK_BOUNDS:
+                if key not in FIRST_RISKS:
+                    self._risk(key, preset.risk)
+
+    def _risk(self, key: str, risk: dict[str, float]) -> None:
+        bounds = RISK_BOUNDS[key]
+        told_bounds = self.words("web.form.or_off", bounds=bounds_told(bounds, self.words))
+        value = risk.get(key, bounds.default)
+        self._risks[key] = number(key, value, bounds, help_text=told_bounds, optional=True)
+
+    def _draw_models(self) -> None:
+        words = self.words
+        Text("p", words("web.form.models_help"), "tx-soft")
+        defaults = OptimizationContext()
+        with ui.element("div").classes("tx-form"):
+            for role in ROLES:
+                with ui.element("div"):
+                    chain = ", ".join(getattr(defaults, role))
+                    self._models[role] = text_field(words(f"report.role.{role}"), chain)
+                    self._health[role] = attribute(
+                        Text("p", words("web.form.asking"), "tx-soft"), "aria-live", "polite"
+                    )
+        self._debate = ui.checkbox(words("web.form.debate"), value=True)
+        ui.timer(0.1, self._probe, once=True)
+
+    async def _probe(self) -> None:
+        """Ask the servers of the models who answers; where none does, rules stand in until one is named."""
+        words, settings = self.words, provider_settings(OptimizationContext(home=str(self.site.home)))
+        for role, field in self._models.items():
+            chain = [part.strip() for part in str(field.value).split(",") if part.strip()]
+            health = await threads.io_bound(providers.check_all, [chain], settings)
+            answering = [one.reference for one in health or [] if one.ok and one.reference != RULES]
+            if answering:
+                self._health[role].set_text(words("web.form.answers", models=", ".join(answering)))
+            elif ", ".join(chain) == str(field.value):  # nobody has typed meanwhile
+                asked = ", ".join(one for one in chain if one != RULES)
+                self._health[role].set_text(words("web.form.nobody", models=asked))
+                field.set_value(RULES)
+
+    def _draw_settings(self) -> None:
+        words, defaults = self.words, OptimizationContext()
+        groups = {"": BUDGETS, "stopping": STOPPING, "costs": COSTS}
+        for group, names in groups.items():
+            if group:
+                Text("h3", words(f"web.form.{group}"))
+            with ui.element("div").classes("tx-form"):
+                for name in names:
+                    value = getattr(defaults, name)
+                    field = number(words(f"web.setting.{name}"), value, optional=name in _OPTIONAL)
+                    none = words("web.form.no_limit") if name in _OPTIONAL else ""
+                    helped(field, none or limits(name))
+                    self._settings[name] = field
+        self._approve = ui.checkbox(words("web.form.approve"), value=False)
+
+    def order(self) -> Order:
+        """What the form describes."""
+        preset = PRESETS[self._strategy]
+        params = {key: field.value for key, field in self._params.items()}
+        risks = {
+            key: field.value
+            for key, field in self._risks.items()
+            if field.value != preset.risk.get(key, RISK_BOUNDS[key].default)
+        }
+        return Order(
+            data=str(self._data.value),
+            strategy=self._strategy,
+            params=params | risks,
+            models={role: str(field.value or "") for role, field in self._models.items()},
+            settings={name: field.value for name, field in self._settings.items()},
+            approve=bool(self._approve.value),
+            debate=bool(self._debate.value),
+        )
+
+    async def _start(self) -> None:
+        self._button.disable()
+        try:
+            run = await threads.io_bound(start, self.site.home, self.order(), self.words)
+        except RuntimeError as error:
+            self._refuse(error)
+            self._button.enable()
+            return
+        ui.navigate.to(run_path(str(run)).removeprefix(RUNS_PATH))  # the mount is added again
+
+    def _refuse(self, error: RuntimeError) -> None:
+        if not isinstance(error, TypedError):
+            raise error
+        self._complain(told(error, self.words))
+
+    def _complain(self, line: str) -> None:
+        self._problem.set_text(line)
+        self._problem.set_visibility(True)
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+    words = site.words
+
+    @ui.page("/new")
+    async def new_page() -> None:
+        datasets = await threads.io_bound(registered, site.home)
+        kept = await threads.io_bound(uploads, site.home)
+        busy = await threads.io_bound(jobs.at_work, site.home, "optimization")
+        with frame(site, words("web.form.title"), NEW_PATH):
+            Text("p", words("web.form.intro"), "tx-soft")
+            if busy is not None:
+                with ui.element("p").classes("tx-warn"):
+                    Text("span", words("web.error.busy", name=busy.name) + " ")
+                    anchor(words("web.form.see"), run_path(busy.name))
+            Form(site, datasets or [], kept or [])

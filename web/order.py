@@ -1,0 +1,120 @@
+"""A run as the form describes it: checked here, and turned into the arguments of `threadx optimize`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from backtest import StrategySpec
+from market.datasets import Dataset
+from nodes.context import OptimizationContext
+from prompts import Language
+from providers import parse_reference
+from web.errors import WebError
+from web.uploads import FOLDER
+
+ROLES = ("analyst", "strategist", "validator")
+BUDGETS = ("max_iterations", "max_model_calls", "max_tokens", "max_seconds", "max_backtests")
+STOPPING = ("target_score", "patience", "convergence_threshold")
+COSTS = ("fee_bps", "slippage_bps")
+SETTINGS = (*BUDGETS, *STOPPING, *COSTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to run.
+
+    Attributes:
+        data: `sample:NAME`, `dataset:HASH`, or an upload, relative to the data folder.
+        strategy: name of a preset.
+        params: parameters and rules of risk that differ from the preset's.
+        models: of each role, separated by commas, tried in order.
+        settings: of `SETTINGS`; what is missing or None keeps its default.
+        approve: a person decides before each iteration's tests.
+        debate: whether iterations end with a debate.
+    """
+
+    data: str
+    strategy: str
+    params: Mapping[str, float | None] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, float | None] = field(default_factory=dict)
+    approve: bool = False
+    debate: bool = True
+
+
+def check(order: Order, language: Language, home: Path) -> None:
+    """Refuse what the command would refuse, before anything is started.
+
+    Raises:
+        BacktestError: the strategy cannot be.
+        ProviderError: a model cannot be meant.
+        WebError: `no_models`, `bad_value`.
+    """
+    StrategySpec.preset(order.strategy, **order.params)
+    for role in ROLES:
+        named = _references(order.models[role])
+        if not named:
+            raise WebError("no_models", role=role)
+        for reference in named:
+            parse_reference(reference)
+    given = {name: value for name, value in order.settings.items() if value is not None}
+    try:
+        OptimizationContext(language=language, home=str(home), **given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise WebError("bad_value", name=name, value=str(first["input"]), limits=limits(name)) from None
+
+
+def limits(name: str) -> str:
+    """Least and greatest value of a setting, as `1–200`; empty for one without."""
+    found: dict[str, Any] = {}
+    for rule in OptimizationContext.model_fields[name].metadata:
+        for bound in ("ge", "le"):
+            if hasattr(rule, bound):
+                found[bound] = getattr(rule, bound)
+    return f"{found['ge']:g}–{found['le']:g}" if len(found) == 2 else ""
+
+
+def arguments(order: Order, run: str, language: Language, home: Path) -> list[str]:
+    """The arguments of the command; each value stands with its option, so that none passes for another."""
+    options = [f"--run={run}", f"--language={language}", f"--strategy={order.strategy}"]
+    options += [
+        f"--param={name}={'none' if value is None else _plain(value)}" for name, value in order.params.items()
+    ]
+    options += [f"--{role}={','.join(_references(order.models[role]))}" for role in ROLES]
+    options += [
+        f"--{name.replace('_', '-')}={_plain(value)}"
+        for name, value in order.settings.items()
+        if value is not None
+    ]
+    options += ["--approve"] if order.approve else []
+    options += [] if order.debate else ["--no-debate"]
+    data = str(home / order.data) if order.data.startswith(f"{FOLDER}/") else order.data
+    return ["optimize", *options, data]
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _references(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def registered(home: Path) -> list[Dataset]:
+    """The datasets registered in the data folder, by symbol and timeframe; unreadable ones are left out."""
+    found = []
+    for path in sorted((home / "datasets").glob("*.json")):
+        try:
+            dataset = Dataset.model_validate_json(path.read_bytes())
+        except ValidationError:
+            continue  # the folder also holds other small files
+        if dataset.holdout_rows:
+            found.append(dataset)
+    return sorted(found, key=lambda one: (one.symbol, one.timeframe, one.development_hash))

@@ -1,0 +1,66 @@
+"""Price files that people bring: checked, and kept in the data folder under a name of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+from market.prices import EXTENSIONS, PriceSource, read_prices
+from web.errors import WebError
+from web.guard import LARGEST_UPLOAD
+
+FOLDER = "uploads"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def kept_name(name: str) -> str:
+    """The name a file is kept under: of what the client sent, only letters, digits, dashes and underscores.
+
+    Raises:
+        WebError: `unknown_type`.
+    """
+    last = name.replace("\\", "/").rpartition("/")[2]
+    stem, dot, suffix = last.rpartition(".")
+    if not dot or f".{suffix.lower()}" not in EXTENSIONS:
+        raise WebError("unknown_type", known=", ".join(EXTENSIONS))
+    return f"{_UNSAFE.sub('_', stem)[:60].strip('_') or 'prices'}.{suffix.lower()}"
+
+
+def keep(home: Path, name: str, content: bytes) -> PriceSource:
+    """Keep a file that holds prices.
+
+    Args:
+        home: the data folder.
+        name: what the client calls it.
+        content: its bytes.
+
+    Returns:
+        What was read; `reference` is where it lies, relative to the data folder.
+
+    Raises:
+        WebError: `unknown_type`, `upload_too_large`.
+        MarketError, BacktestError: it holds no usable prices; nothing is kept.
+    """
+    kept = kept_name(name)
+    if len(content) > LARGEST_UPLOAD:
+        raise WebError("upload_too_large", limit=LARGEST_UPLOAD // 1024 // 1024)
+    folder = home / FOLDER / hashlib.sha256(content).hexdigest()[:12]
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / kept).write_bytes(content)
+    try:
+        source = read_prices(str(folder / kept), home)[1]
+    except RuntimeError:
+        if new:
+            shutil.rmtree(folder)
+        raise
+    return source.model_copy(update={"reference": str((folder / kept).relative_to(home))})
+
+
+def uploads(home: Path) -> list[str]:
+    """The files kept, relative to the data folder, the newest first."""
+    found = [path for path in (home / FOLDER).glob("*/*") if path.suffix in EXTENSIONS]
+    found.sort(key=lambda path: (-path.stat().st_mtime_ns, path.name))
+    return [str(path.relative_to(home)) for path in found]
