@@ -23,6 +23,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A `threadx` whose work is whatever the file says."""
     package = tmp_path / "path" / "threadx"
     package.mkdir(parents=True)
+    (package / "__init__.py").touch()  # without it the installed package would be found first
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     monkeypatch.chdir(tmp_path)
     yield package / "__main__.py"
@@ -31,8 +32,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         child.wait()
 
 
-def until_said(log: Path, line: str) -> None:
+def until_said(home: Path, log: Path, line: str) -> None:
     while line not in jobs.said(log):
+        at_work = jobs.at_work(home, "optimization")
+        assert at_work is not None or line in jobs.said(log), jobs.said(log)
         os.sched_yield()
 
 
@@ -65,7 +68,7 @@ def test_work_goes_on_without_the_server_and_another_server_sees_and_stops_it(
     )
     project = str(Path(jobs.__file__).parents[1])
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", server, str(tmp_path), project]) == 0
-    until_said(log, "at work")
+    until_said(tmp_path, log, "at work")
     job = jobs.at_work(tmp_path, "optimization")
     assert job is not None
     assert job.name == "one"
@@ -79,7 +82,7 @@ def test_work_that_does_not_listen_is_killed(
 ) -> None:
     monkeypatch.setattr(jobs, "GRACE_SECONDS", 0.1)
     job = started(tmp_path, command, DEAF)
-    until_said(Path(job.log), "at work")
+    until_said(tmp_path, Path(job.log), "at work")
     (child,) = jobs._children
     jobs.stop(tmp_path, "optimization", "one")
     assert child.wait() == -signal.SIGKILL
