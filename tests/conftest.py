@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,10 @@ _FOREIGN = ("THREADX_", "LANGSMITH", "LANGCHAIN", "OPENAI", "OPENROUTER", "OLLAM
 for _name in [name for name in os.environ if name.startswith(_FOREIGN)]:
     del os.environ[_name]
 os.environ["LANGSMITH_TRACING"] = "false"
+
+# A shell that starts tests in the background has their processes ignore Ctrl-C, and their children's too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+import threadx
 from prompts import Words
 from reports.record import RunRecord
 from tests.browser import (
@@ -209,15 +210,15 @@ def test_the_summary_is_relaunched_and_a_second_click_refused(page: Page, url: s
     assert complaints == []
 
 
-def test_the_runs_of_the_ensemble_can_be_watched(page: Page, url: str) -> None:
+def test_the_runs_of_the_ensemble_can_be_watched(page: Page, url: str, home: Path) -> None:
+    threadx.summarize(as_of="2018-12-31T21:00:00", data="sample", home=str(home), models="rules")
     hosts, complaints = watch(page)
     page.goto(f"{url}/observability")
     rows = page.locator("section", has_text=WORDS("web.watch.last")).locator("tbody tr")
-    expect(rows).to_have_count(1)
-    assert WORDS("ensemble.value.finished") in rows.inner_text()
+    expect(rows.first).to_contain_text(WORDS("ensemble.value.finished"))
     page.locator("section", has_text=WORDS("web.watch.health")).locator("tbody tr").first.wait_for()
     keep_picture(page, f"observability.{LANGUAGE}")
-    rows.get_by_role("link").click()
+    rows.get_by_role("link").first.click()
     page.get_by_role("heading", name=WORDS("ensemble.face.key_drivers")).wait_for()
     assert set(hosts) == {"127.0.0.1"}
     assert complaints == []

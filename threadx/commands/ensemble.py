@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import click
 import tzlocal
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from market.errors import MarketError
 from market.partitions import parse_hour
@@ -140,16 +141,18 @@ def _schedule(words: Words) -> click.Command:
             for line in alert_lines(statistics(context.home_path).alerts, words):
                 told(line)
 
-        scheduler = BlockingScheduler()
+        scheduler = BackgroundScheduler()
         prepare(scheduler, lambda: take_turn(context, data, tell), zone, at_once=not wait)
         following = scheduler.get_job("ensemble").trigger.get_next_fire_time(None, datetime.now(zone))
         told(words("ensemble.schedule.ready", zone=zone.key, next=f"{following:%Y-%m-%d %H:%M}"))
-        # A service manager's stop is as clean as Ctrl-C: the run at work is finished first.
-        signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-        try:
-            scheduler.start()
-        except KeyboardInterrupt:
-            scheduler.shutdown(wait=True)
+        # A service manager's stop is as clean as Ctrl-C, also where the shell has Ctrl-C ignored: the run at
+        # work is finished first.
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, frame: stopped.set())
+        scheduler.start()
+        stopped.wait()
+        scheduler.shutdown(wait=True)
 
     return schedule
 
