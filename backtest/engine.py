@@ -79,6 +79,10 @@ SETTING_NAMES = (
     "whole_units",
 )
 _NOTHING = np.empty(0)
+# A backtest of 50,000 bars takes and frees some 6 MB. glibc hands such memory back to the system at once, and
+# fetching it anew costs more than the arithmetic; freeing one large block, never touched, raises its limits
+# for the whole process (`man mallopt`, M_MMAP_THRESHOLD). Elsewhere this does nothing.
+np.empty(31 * 2**20, dtype=np.uint8)
 # Taking from an array of names costs a fifth of making one from Python's strings.
 _SIDES = pd.array(["long", "short"], dtype="str")
 _REASONS = pd.array(list(EXIT_REASONS), dtype="str")
