@@ -494,9 +494,10 @@ def _return_metrics(
         out[8] = deviation * root
         if deviation > 1e-12 * abs(mean):
             out[0] = mean / deviation * root
-    if downside > 0.0:
-        out[1] = mean * root / np.sqrt(downside / size)
-    if drawdown < 0.0:
+    losing = np.sqrt(downside / size)
+    if losing > 1e-12 * abs(mean):
+        out[1] = mean * root / losing
+    if drawdown < -1e-12:
         out[2] = cagr / -drawdown
     out[3] = drawdown
     out[6] = growth - 1.0
@@ -543,9 +544,9 @@ def measure(
         cagr           (1 + total_return) ** (P / n) - 1
         volatility     s(r) × √P, s the sample standard deviation (n - 1)
         sharpe_ratio   mean(r) / s(r) × √P; undefined when s is rounding noise, at most 1e-12 × |mean(r)|
-        sortino_ratio  mean(r) × √P / √(mean(min(r, 0)²))
+        sortino_ratio  mean(r) × √P / √(mean(min(r, 0)²)); undefined when the root is rounding noise, as above
         max_drawdown   min over t of equity[t] / max(capital, equity[..t]) - 1, never positive
-        calmar_ratio   cagr / |max_drawdown|
+        calmar_ratio   cagr / |max_drawdown|; undefined when that is rounding noise, at most 1e-12
         exposure       bars a position was exposed to / n
 
     Trade metrics are per closed trade, fees and slippage included:

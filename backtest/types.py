@@ -299,7 +299,7 @@ class Metrics:
 
     Attributes:
         sharpe_ratio: mean(r) / sample standard deviation(r) × √P.
-        sortino_ratio: mean(r) × √P / √(mean(min(r, 0)²)).
+        sortino_ratio: mean(r) × √P / √(mean(min(r, 0)²)); None where the root is rounding noise.
         calmar_ratio: cagr / |max_drawdown|.
         max_drawdown: deepest fall below the highest value so far, as a fraction, never positive.
         profit_factor: sum of profits / |sum of losses|; undefined without a loss.

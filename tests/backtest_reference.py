@@ -437,8 +437,8 @@ def figures(
     some = len(trades) or None
     return {
         "sharpe_ratio": mean / deviation * year if deviation and deviation > 1e-12 * abs(mean) else None,
-        "sortino_ratio": mean / downside * year if downside else None,
-        "calmar_ratio": cagr / -drawdown if drawdown else None,
+        "sortino_ratio": mean / downside * year if downside > 1e-12 * abs(mean) else None,
+        "calmar_ratio": cagr / -drawdown if drawdown < -1e-12 else None,
         "max_drawdown": drawdown,
         "profit_factor": gains / losses if losses else None,
         "win_rate": some and sum(one > 0 for one in profits) / some,
