@@ -63,7 +63,7 @@ doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor
 
 test: $(INSTALLED) ## Run every test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED) ## Check style
 	$(BIN)/ruff check .
