@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.compile import kernel
+from backtest.compile import inlined, kernel
 
 Floats = NDArray[np.float64]
 
@@ -96,44 +96,9 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
     return mean, deviation
 
 
-@kernel
-def moving_mean(values: Floats, period: int) -> Floats:
-    """The first part of `moving_moments`, the same to the last bit, in a third of the time."""
-    size = values.size
-    mean = np.full(size, np.nan)
-    anchor = 0.0
-    total = 0.0
-    count = 0
-    since = 0
-    for t in range(size):
-        value = values[t]
-        if np.isnan(value):
-            count = 0
-            continue
-        if count == 0:
-            anchor = value
-            total = 0.0
-            since = 0
-        if count == period:
-            total -= values[t - period] - anchor
-        else:
-            count += 1
-        total += value - anchor
-        since += 1
-        if count == period:
-            if since >= period:
-                anchor = value
-                total = 0.0
-                since = 0
-                for back in range(t - period + 1, t + 1):
-                    total += values[back] - anchor
-            mean[t] = anchor + total / period
-    return mean
-
-
-@kernel
-def distance_from_mean(values: Floats, period: int) -> Floats:
-    """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
+@inlined
+def _anchored_mean(values: Floats, period: int, distance: bool) -> Floats:
+    """The mean of the last `period` bars, or by how much a value lies above it."""
     size = values.size
     out = np.full(size, np.nan)
     anchor = 0.0
@@ -162,8 +127,20 @@ def distance_from_mean(values: Floats, period: int) -> Floats:
                 since = 0
                 for back in range(t - period + 1, t + 1):
                     total += values[back] - anchor
-            out[t] = value - anchor - total / period
+            out[t] = value - anchor - total / period if distance else anchor + total / period
     return out
+
+
+@kernel
+def moving_mean(values: Floats, period: int) -> Floats:
+    """The first part of `moving_moments`, the same to the last bit, in a third of the time."""
+    return _anchored_mean(values, period, False)
+
+
+@kernel
+def distance_from_mean(values: Floats, period: int) -> Floats:
+    """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
+    return _anchored_mean(values, period, True)
 
 
 @kernel
