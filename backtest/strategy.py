@@ -17,6 +17,7 @@ from backtest.contradiction import check_possible
 from backtest.errors import StrategyError
 from backtest.functions import FUNCTIONS, RESERVED, warm_up
 from backtest.language import parse
+from backtest.mirror import mirror
 from backtest.presets import PRESETS, preset_name
 from backtest.tree import (
     And,
@@ -274,6 +275,20 @@ class StrategySpec(Strict):
             return self
         other = "short" if side == "long" else "long"
         return self.evolve(**{f"entry_{other}": None, f"exit_{other}": None})
+
+    def both_sides(self) -> StrategySpec:
+        """The same strategy, selling short on the mirror image of what it buys on (`backtest.mirror`).
+
+        Raises:
+            StrategyError: `no_such_side` where it never goes long.
+            ExpressionError: `no_mirror` where a condition has no mirror image.
+        """
+        if "entry_long" not in self.trees:
+            raise StrategyError("no_such_side", name=self.name, side="long")
+        long = {place: self.trees.get(f"{place}_long") for place in ("entry", "exit")}
+        return self.evolve(
+            **{f"{place}_short": None if tree is None else show(mirror(tree)) for place, tree in long.items()}
+        )
 
     @cached_property
     def hash(self) -> str:

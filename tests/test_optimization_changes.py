@@ -152,6 +152,33 @@ CASES = [
         "Strategy ma_crossover → donchian_breakout, its usual values",
         id="another preset under the present rules of risk",
     ),
+    pytest.param(
+        START,
+        {"kind": "replace_condition", "side": "both", "entry": "rsi(close, 14) < 30", "exit": "close > open"},
+        StrategySpec(
+            name="x",
+            entry_long="rsi(close, 14) < 30",
+            exit_long="close > open",
+            entry_short="rsi(close, 14) > 70",
+            exit_short="close < open",
+            risk={"stop_loss_pct": 2.0},
+        ),
+        f"achat, et vente en miroir{NB}: l’entrée devient rsi(close, 14) < 30{NB}; "
+        "la sortie devient close > open",
+        "Long, and short mirrored: entry becomes rsi(close, 14) < 30; exit becomes close > open",
+        id="both sides, the short one mirrored",
+    ),
+    pytest.param(
+        START,
+        {"kind": "switch_preset", "preset": "donchian_breakout", "both_sides": True},
+        StrategySpec.preset("donchian_breakout", stop_loss_pct=2.0).evolve(
+            entry_short="close < donchian_lower(entry_period)[1]",
+            exit_short="close > donchian_upper(exit_period)[1]",
+        ),
+        "Stratégie ma_crossover → donchian_breakout, à l’achat et à la vente, ses paramètres cherchés",
+        "Strategy ma_crossover → donchian_breakout, long and short, its parameters searched",
+        id="another preset on both sides",
+    ),
 ]
 
 
@@ -374,6 +401,8 @@ def test_a_condition_that_serves_twice_is_no_further_freedom():
         START, change(kind="replace_condition", side="short", entry=START.exit_long, exit=START.entry_long)
     )
     assert complexity(mirrored) == complexity(START) == 2
+    reversion = StrategySpec.preset("rsi_reversion")
+    assert complexity(reversion.both_sides()) == complexity(reversion) == 2, "nor does a mirror image"
     assert complexity(FILTERED) == 3
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from backtest import Costs, StrategySpec, run_backtest
 from market.datasets import register
+from market.made_up import planted_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.trial import p_value, tried
 from tests.optimization_runs import ALL_RULES, run_graph
@@ -71,6 +72,18 @@ def test_a_planted_edge_is_found_and_holds_afterwards(tmp_path, prices, strategy
     assert result["applied_changes"]
     before, after = result["initial"]["holdout"]["metrics"], result["holdout_metrics"]
     assert after["sharpe_ratio"] > max(0.8, before["sharpe_ratio"] + 0.5)
+
+
+def test_where_the_market_goes_nowhere_an_edge_is_traded_on_both_sides(tmp_path):
+    """Prices that come back from above as well as from below: whoever only buys leaves half of it."""
+    generator = np.random.default_rng([1, 283])
+    planted = planted_prices("reversion", 3.0, 1260, generator, Costs(fee_bps=10, slippage_bps=2))
+    assert planted.rule.entry_short is not None
+    given = {"strategy": "buy_and_hold", "params": {}}
+    state, _ = run_graph(tmp_path, prices=planted.prices, max_iterations=3, given=given)
+    champion = state["result"]["champion"]["strategy"]
+    assert champion["entry_long"] is not None
+    assert champion["entry_short"] is not None
 
 
 def test_noise_seldom_gets_anything_adopted(tmp_path):

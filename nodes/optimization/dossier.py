@@ -255,7 +255,11 @@ def _market(case: _Case) -> Iterator[Item]:
     returns = close[1:] / close[:-1] - 1.0
     found = moments(returns)
     year = math.sqrt(case.result.periods_per_year)
-    yield {"name": "market_sharpe_ratio_of_holding", "value": found.sharpe * year}
+    yield {
+        "name": "market_sharpe_ratio_of_holding",
+        "value": found.sharpe * year,
+        "standard_errors": found.sharpe * math.sqrt(returns.size),
+    }
     yield {"name": "market_volatility_annualised", "value": found.deviation * year}
     for lag in (1, 5, 20):
         yield {"name": f"market_variance_ratio_{lag + 1}_bars", "value": variance_ratio(returns, lag + 1)}

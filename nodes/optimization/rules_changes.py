@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from backtest import PRESETS, StrategySpec
+from backtest.language import parse
+from backtest.mirror import mirror
 from backtest.tree import show
 from nodes.optimization.changes import (
     AddFilter,
@@ -34,6 +36,8 @@ Source = Iterator[tuple[Change, Theme]]
 SIDES: tuple[Literal["long", "short"], ...] = ("long", "short")
 FEW_TRADES = 30
 MOST_FILTERS = 3
+DRIFT = 2.0
+"""Standard errors above zero from which on the Sharpe ratio of holding counts as a market's own rise."""
 # Neighbours of a parameter, nearest first, then bolder.
 FACTORS = (1.25, 0.8, 1.5, 0.67, 2.0, 0.5, 3.0, 0.33)
 TREND_PRESETS = (
@@ -138,6 +142,11 @@ def risk_changes(spec: StrategySpec, evidence: Evidence) -> Source:
         yield RiskManagement(kind="risk_management", parameter=rule, value=None), "exits"
 
 
+def _drifts(evidence: Evidence) -> bool:
+    """Whether holding the market pays by itself: selling short then has the wind against it."""
+    return value_of(evidence, "market_sharpe_ratio_of_holding", "standard_errors") > DRIFT
+
+
 def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Filters that the trades' own figures suggest, the usual ones, and those in force taken away."""
     for side in SIDES:
@@ -145,7 +154,7 @@ def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
         # On few trades a filter would fit noise: the validator would only refuse it.
         if 0 < len(parts) <= MOST_FILTERS and value_of(evidence, "n_trades") >= FEW_TRADES:
             for condition in [*_suggested(evidence), *_usual(evidence)]:
-                told = condition if side == "long" else mirrored(condition)
+                told = condition if side == "long" else _mirrored(condition)
                 yield AddFilter(kind="add_filter", side=side, condition=told), "regime"
         if len(parts) > 1:
             for part in reversed(parts):
@@ -179,7 +188,7 @@ def _usual(evidence: Evidence) -> list[str]:
                     groups[word].append(item["profit"])
     rough_first = sum(groups["high"]) > sum(groups["low"])
     volatility = [*ROUGH_FILTERS, *CALM_FILTERS] if rough_first else [*CALM_FILTERS, *ROUGH_FILTERS]
-    against = [mirrored(condition) for condition in TREND_FILTERS[:3]]
+    against = [_mirrored(condition) for condition in TREND_FILTERS[:3]]
     trend = [*TREND_FILTERS] if sum(groups["up"]) >= sum(groups["down"]) else [*against, *TREND_FILTERS]
     rest = [*STRENGTH_FILTERS, *MOMENTUM_FILTERS]
     mixed: list[str] = []
@@ -188,39 +197,42 @@ def _usual(evidence: Evidence) -> list[str]:
     return mixed
 
 
-def mirrored(condition: str) -> str:
-    """The same condition for the other direction: of prices and of the RSI around 50."""
-    if condition.startswith(("adx", "percentile_rank", "volume", "weekday", "(hour")):
-        return condition
-    swapped = condition.replace(">", "\0").replace("<", ">").replace("\0", "<")
-    return swapped.replace("70", "30")
+def _mirrored(condition: str) -> str:
+    """The same condition for the other direction."""
+    return show(mirror(parse(condition)))
 
 
 def preset_changes(spec: StrategySpec, evidence: Evidence) -> Source:
-    """Other strategies, their parameters searched; those first that suit how the market moves."""
-    following = value_of(evidence, "market_sharpe_ratio_of_holding") > 0.3
+    """Other strategies, their parameters searched; those first that suit how the market moves.
+
+    Each to buy alone and to sell short as well; where the market does not drift, short as well comes first.
+    """
     likely = TREND_PRESETS if trends(evidence) else REVERSION_PRESETS
     other = REVERSION_PRESETS if trends(evidence) else TREND_PRESETS
     order: list[str] = []
     for place in range(len(TREND_PRESETS)):
         order += [part[place] for part in (likely, other) if place < len(part)]
-    if following:
+    if _drifts(evidence):
         order.insert(1, "buy_and_hold")
-    for preset in [*order, *sorted(set(PRESETS) - set(order))]:
-        if preset != spec.family:
-            yield SwitchPreset(kind="switch_preset", preset=preset), "style"
+    order += sorted(set(PRESETS) - set(order))
+    for both in (False, True) if _drifts(evidence) else (True, False):
+        for preset in order:
+            mirrors = PRESETS[preset].entry_short is None and PRESETS[preset].exit_long is not None
+            if (preset != spec.family or both) and (mirrors or not both):
+                yield SwitchPreset(kind="switch_preset", preset=preset, both_sides=both), "style"
 
 
 def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Entries and exits of another kind: by the calendar, by plain momentum or its contrary, both sides."""
     yield from _seasonal(evidence)
     turns = _turns(trends(evidence))
+    side: Literal["long", "both"] = "long" if _drifts(evidence) else "both"
     for entry, leave in turns[:3]:
-        yield _replaced("long", entry, leave), "style"
-    if spec.entry_short is None and spec.entry_long is not None and spec.exit_long is not None:
-        yield _replaced("short", spec.exit_long, spec.entry_long), "style"
+        yield _replaced(side, entry, leave), "style"
+    if spec.entry_short is None and spec.entry_long is not None:
+        yield _replaced("both", spec.entry_long, spec.exit_long), "style"
     for entry, leave in turns[3:]:
-        yield _replaced("long", entry, leave), "style"
+        yield _replaced(side, entry, leave), "style"
     for leave in ("rsi(close, 14) > 70", "close < sma(close, 50)", "bars_since(close > close[1]) > 3"):
         yield (
             ReplaceCondition(kind="replace_condition", side="long", exit=leave, logic="or"),
@@ -228,7 +240,7 @@ def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:
         )
 
 
-def _replaced(side: Literal["long", "short"], entry: str, leave: str) -> ReplaceCondition:
+def _replaced(side: Literal["long", "both"], entry: str, leave: str | None) -> ReplaceCondition:
     return ReplaceCondition(kind="replace_condition", side=side, entry=entry, exit=leave)
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from backtest import StrategySpec
-from backtest.tree import Call, Comparison, meaning, walk
+from backtest import BacktestError, StrategySpec
+from backtest.mirror import mirror
+from backtest.tree import Call, Comparison, Node, meaning, walk
 from backtest.types import plain
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, same_words
@@ -37,16 +38,30 @@ _CONDITION_FIELDS = ("condition", "entry", "exit")
 def complexity(spec: StrategySpec) -> int:
     """How many different elementary conditions a strategy has: comparisons and crossings anywhere.
 
-    One that serves twice (the exit of one side as the entry of the other) is no further degree of freedom.
+    One that serves twice (the exit of one side as the entry of the other), or that is on the short side the
+    mirror image of what it is on the long one, is no further degree of freedom.
     """
-    return len(
-        {
-            meaning(part)
-            for tree in spec.trees.values()
-            for part in walk(tree)
-            if isinstance(part, Comparison) or (isinstance(part, Call) and part.function in _TESTS)
-        }
-    )
+    parts = {place: _conditions(tree) for place, tree in spec.trees.items()}
+    found = {meaning(part) for part in (*parts.get("entry_long", ()), *parts.get("exit_long", ()))}
+    for place in ("entry", "exit"):
+        known = {meaning(part) for part in parts.get(f"{place}_long", ())}
+        found |= {meaning(part) for part in parts.get(f"{place}_short", ()) if _mirrored(part) not in known}
+    return len(found)
+
+
+def _conditions(tree: Node) -> list[Node]:
+    return [
+        part
+        for part in walk(tree)
+        if isinstance(part, Comparison) or (isinstance(part, Call) and part.function in _TESTS)
+    ]
+
+
+def _mirrored(part: Node) -> str | None:
+    try:
+        return meaning(mirror(part))
+    except BacktestError:
+        return None
 
 
 def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:

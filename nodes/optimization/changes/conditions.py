@@ -18,7 +18,10 @@ class ReplaceCondition(Strict):
     """Give one side another entry, another exit, or both."""
 
     kind: Literal["replace_condition"]
-    side: Side = Field(description="Which side. A side without an entry gets one.")
+    side: Side | Literal["both"] = Field(
+        description="Which side. A side without an entry gets one. "
+        "both: written for long; the short side becomes the mirror image of it."
+    )
     entry: Condition | None = Field(
         default=None, description="New entry condition in the strategy language; null leaves the entry."
     )
@@ -34,10 +37,11 @@ class ReplaceCondition(Strict):
         """The strategy with the conditions in their place; parameters that nothing uses any more go.
 
         Raises:
-            BacktestError: a condition is refused, or an exit is left without an entry.
+            BacktestError: a condition is refused or cannot be mirrored, or an exit is left without an entry.
             ChangeError: `no_condition`, where the change names neither entry nor exit.
         """
-        given = {f"entry_{self.side}": self.entry, f"exit_{self.side}": self.exit}
+        side = "long" if self.side == "both" else self.side
+        given = {f"entry_{side}": self.entry, f"exit_{side}": self.exit}
         if not any(given.values()):
             raise ChangeError("no_condition", side=self.side)
         changes = {}
@@ -47,7 +51,8 @@ class ReplaceCondition(Strict):
             before = getattr(spec, place)
             joined = before is not None and self.logic != "replace"
             changes[place] = f"({before}) {self.logic} ({condition})" if joined else condition
-        return spec.evolve(**changes)
+        changed = spec.evolve(**changes)
+        return changed.both_sides() if self.side == "both" else changed
 
     def grid(self, spec: StrategySpec) -> Grid:
         """Nothing is searched."""
@@ -56,10 +61,11 @@ class ReplaceCondition(Strict):
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         parts = []
+        side = "long" if self.side == "both" else self.side
         for place, condition in (("entry", self.entry), ("exit", self.exit)):
             if condition is None:
                 continue
-            logic = self.logic if getattr(before, f"{place}_{self.side}") is not None else "replace"
+            logic = self.logic if getattr(before, f"{place}_{side}") is not None else "replace"
             parts.append(words(f"optimization.change.{place}_{logic}", condition=same_words(condition)))
         return words(
             "optimization.change.conditions",

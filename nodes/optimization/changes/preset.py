@@ -25,14 +25,20 @@ class SwitchPreset(Strict):
         default=True,
         description="true: the engine searches its first two parameters; false: their usual values.",
     )
+    both_sides: bool = Field(
+        default=False,
+        description="true: it also sells short, on the mirror image of its conditions.",
+    )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The built-in strategy with its usual values: filters go, present rules of risk and sizing stay.
 
         Raises:
-            BacktestError: no such preset.
+            BacktestError: no such preset, or none that can be mirrored.
         """
         switched = StrategySpec.preset(self.preset)
+        if self.both_sides:
+            switched = switched.both_sides()
         return switched.evolve(risk=spec.risk.active(), sizing=spec.sizing.active())
 
     def grid(self, spec: StrategySpec) -> Grid:
@@ -51,4 +57,5 @@ class SwitchPreset(Strict):
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         key = "preset_searched" if self.search else "preset"
-        return words(f"optimization.change.{key}", old=before.name, new=self.preset)
+        new = words("optimization.change.both_sides", preset=self.preset) if self.both_sides else self.preset
+        return words(f"optimization.change.{key}", old=before.name, new=new)
