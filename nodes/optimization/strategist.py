@@ -18,11 +18,11 @@ from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
-    known_numbers,
     lesson_lines,
     quoted,
     strategy_lines,
 )
+from nodes.optimization.grounding import known_numbers
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposals
 from nodes.optimization.specs import read_spec
