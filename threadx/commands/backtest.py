@@ -45,7 +45,7 @@ def whole_result(result: BacktestResult, found: dict[str, Any], about: dict[str,
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("backtest", words)
+    @options.sectioned_command("backtest", words)
     @options.prices(words)
     @options.strategy(words)
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))

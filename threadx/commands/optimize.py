@@ -17,7 +17,7 @@ from threadx.terminal import Terminal
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("optimize", words)
+    @options.sectioned_command("optimize", words)
     @options.prices(words)
     @options.strategy(words)
     @options.roles(words)

@@ -16,7 +16,7 @@ from threadx.terminal import Terminal
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("review", words)
+    @options.sectioned_command("review", words)
     @options.prices(words)
     @options.strategy(words)
     @options.roles(words)

@@ -112,7 +112,7 @@ def top_rows(found: SweepFile) -> list[dict[str, Any]]:
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("sweep", words)
+    @options.sectioned_command("sweep", words)
     @options.prices(words)
     @options.strategy(words)
     @click.option(
