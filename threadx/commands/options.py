@@ -254,6 +254,7 @@ def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
             settings[role] = chain(parts[0]) if len(parts) == 1 else parts
     settings["use_validator"] = False if settings.pop("no_validator") else None
     settings["use_debate"] = False if settings.pop("no_debate") else None
+    settings["approve"] = settings.pop("approve", False) or None
     return settings
 
 
@@ -276,19 +277,18 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
     return found
 
 
-def chosen_strategy(
-    name: str,
-    pairs: tuple[str, ...],
-    strategy_file: str | None,
-    conditions: dict[str, str | None],
-) -> StrategySpec:
-    """The strategy that the options describe: a file, conditions of one's own, or a preset.
+def take_strategy(given: dict[str, Any]) -> StrategySpec:
+    """The strategy that the options describe, taken out of what a command was given.
+
+    That is a file, conditions of one's own, or a preset.
 
     Raises:
         BacktestError: not a valid strategy.
         ThreadxError: `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
     """
-    values = parameters(pairs)
+    name, strategy_file = given.pop("strategy"), given.pop("strategy_file")
+    conditions = {place: given.pop(place) for place in CONDITIONS}
+    values = parameters(given.pop("pairs"))
     if strategy_file is not None:
         path = Path(strategy_file)
         if not path.is_file():
