@@ -25,6 +25,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NoReturn
 
 from backtest.clock import timeframe
@@ -52,6 +53,7 @@ from backtest.tree import (
 
 LONGEST_EXPRESSION = 2_000
 DEEPEST_NESTING = 40
+_KEPT_TREES = 256
 
 Kind = Literal["number", "series", "condition"]
 
@@ -102,9 +104,9 @@ def _tokens(expression: str) -> list[Token]:
 class _Parser:
     """Recursive descent over one expression; each method reads one rule of the grammar above."""
 
-    def __init__(self, expression: str, names: Collection[str], entry: bool) -> None:
+    def __init__(self, expression: str, names: frozenset[str], entry: bool) -> None:
         self.expression = expression
-        self.names = frozenset(names)
+        self.names = names
         self.tokens = formal(_tokens(expression), self.names, entry)
         self.place = 0
         self.depth = 0
@@ -421,6 +423,12 @@ def parse(expression: str, names: Collection[str] = (), *, entry: bool = True) -
             position=LONGEST_EXPRESSION,
             limit=LONGEST_EXPRESSION,
         )
+    return _parsed(expression, frozenset(names), entry)
+
+
+@lru_cache(maxsize=_KEPT_TREES)
+def _parsed(expression: str, names: frozenset[str], entry: bool) -> Node:
+    """The frozen tree: a strategy is built anew with every change, and few of its conditions differ."""
     parser = _Parser(expression, names, entry)
     part = parser.whole()
     return parser.need(part, "condition")

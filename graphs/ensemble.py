@@ -18,6 +18,7 @@ from nodes.ensemble.consult import agent_node
 from nodes.ensemble.gather import gather
 from nodes.ensemble.publish import publish
 from nodes.ensemble.state import EnsembleInput, EnsembleState
+from nodes.holding import invocations
 
 
 def route_check(state: EnsembleState) -> Literal["arbiter", "publish"]:
@@ -40,4 +41,4 @@ builder.add_edge("arbiter", "check")
 builder.add_conditional_edges("check", route_check)
 builder.add_edge("publish", END)
 
-graph = builder.compile(name="ensemble")
+graph = builder.compile(name="ensemble").with_config(callbacks=[invocations])

@@ -14,6 +14,7 @@ from langgraph.types import Send
 
 from graphs.debate import graph as debate
 from nodes.context import OptimizationContext
+from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
 from nodes.optimization.approve import approve
 from nodes.optimization.backtest_variant import backtest_variant
@@ -159,4 +160,4 @@ builder.add_conditional_edges("converge", route_convergence)
 builder.add_edge("judge", "report")
 builder.add_edge("report", END)
 
-graph = builder.compile(name="optimization")
+graph = builder.compile(name="optimization").with_config(callbacks=[invocations])

@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 
 from graphs.debate import graph as debate
 from nodes.context import OptimizationContext
+from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
 from nodes.optimization.baseline import baseline
 from nodes.optimization.load_review import load_review
@@ -59,4 +60,4 @@ builder.add_conditional_edges("validator", route_verdicts)
 builder.add_edge("debate", "review")
 builder.add_edge("review", END)
 
-graph = builder.compile(name="review")
+graph = builder.compile(name="review").with_config(callbacks=[invocations])

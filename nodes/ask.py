@@ -6,27 +6,22 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
-from langsmith import get_tracing_context, tracing_context
-from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import providers
+from nodes.calls import Calls
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
-from nodes.journal import MODEL_BUDGETS, Journal
+from nodes.journal import Journal
+from nodes.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, Attempt, Provenance
 from prompts import Prompt, text
-from providers.errors import AnswerError, CacheError, ProviderError, short
+from providers.errors import AnswerError, short
 
 T = TypeVar("T", bound=BaseModel)
-
-INVALID_SCHEMA = "invalid_schema"
-FAILED_CHECK = "failed_check"
-DOUBTED = "doubted"
 
 LONGEST_ECHO = 8000
 """Characters of an invalid answer that go back with its errors."""
@@ -69,77 +64,6 @@ class Question(Generic[T]):
     fresh: bool = False
     hosted_seconds: float | None = None
     watched: bool = False
-
-
-class Attempt(BaseModel):
-    """One try of one model.
-
-    Attributes:
-        model: reference.
-        outcome: `answered`; `invalid` (an answer against schema or checks); `error` (no answer).
-        code: empty, or what was wrong: an error's code, `invalid_schema` or `failed_check`.
-        detail: the same in one line.
-        fields: placeholders of the text `text_key`.
-        latency_seconds: time of this try.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    outcome: Literal["answered", "invalid", "error"]
-    code: str = ""
-    detail: str = ""
-    fields: dict[str, str | int | float] = {}
-    latency_seconds: float = 0.0
-
-    @property
-    def text_key(self) -> str:
-        """Key in `prompts/texts` of the sentence for a reader; empty for an answer."""
-        if not self.code:
-            return ""
-        ours = (INVALID_SCHEMA, FAILED_CHECK, DOUBTED, *MODEL_BUDGETS)
-        room = "nodes" if self.code in ours else "providers"
-        return f"{room}.error.{self.code}"
-
-
-class Provenance(BaseModel):
-    """Where an answer, or its absence, comes from.
-
-    Attributes:
-        role: who asked.
-        model: the reference that answered; empty when none did.
-        degraded: `rules` answered although it was not first in the chain.
-        attempts: every try in order.
-        latency_seconds: of all of it, waits included.
-        prompt_tokens: of every call that was answered, or None when no server counted.
-        answer_tokens: the same for answers, thoughts included.
-        cached: an earlier identical call answered.
-        prompt_name: the prompt's file.
-        prompt_hash: hash of the prompt as rendered.
-        thinking: what the model thought before the answer that counts.
-        corrections: how often an answer was sent back.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    role: str
-    model: str
-    degraded: bool
-    attempts: list[Attempt]
-    latency_seconds: float
-    prompt_tokens: int | None
-    answer_tokens: int | None
-    cached: bool
-    prompt_name: str
-    prompt_hash: str
-    thinking: str
-    corrections: int
-
-    def without_timings(self) -> dict[str, Any]:
-        """Plain JSON without latencies: equal for equal runs."""
-        return self.model_dump(
-            mode="json", exclude={"latency_seconds": True, "attempts": {"__all__": {"latency_seconds"}}}
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,14 +126,14 @@ def ask(
     references = [providers.parse_reference(reference) for reference in chain]
     asking = _Asking(question, provider_settings(context, cache=question.cache), journal)
     for position, reference in enumerate(references):
-        if asking.refused:
+        if asking.calls.refused:
             break
         value = asking.rules() if reference.provider == RULES else asking.model(reference)
         if value is not None:
             degraded = reference.provider == RULES and position > 0
             provenance = asking.provenance(str(reference), degraded=degraded)
             return Answer(value=value, provenance=provenance, said=tuple(asking.said))
-    code = asking.attempts[-1].code if asking.attempts else "empty_chain"
+    code = asking.calls.attempts[-1].code if asking.calls.attempts else "empty_chain"
     said = tuple(asking.said)
     return Abstention(role=question.role, code=code, provenance=asking.provenance(""), said=said)
 
@@ -244,13 +168,11 @@ class _Asking(Generic[T]):
         self, question: Question[T], settings: providers.ProviderSettings, journal: Journal | None
     ) -> None:
         self.question = question
-        self.settings = settings
+        dataset = question.evidence.get("dataset") or {}
+        self.calls = Calls(question.role, question.prompt, dataset, settings, journal)
         logs = settings.logs if question.watched else None
         self.oversight = providers.Oversight(question.role, question.hosted_seconds, logs)
-        self.journal = journal
-        self.refused = False
         self.begun = time.perf_counter()
-        self.attempts: list[Attempt] = []
         self.prompt_tokens: int | None = None
         self.answer_tokens: int | None = None
         self.cached = False
@@ -275,23 +197,23 @@ class _Asking(Generic[T]):
 
     def model(self, reference: providers.Reference) -> T | None:
         """One model's valid answer under oversight; None when it is to be left for the next."""
-        if (refusal := self.oversight.refusal(reference, self.settings)) is not None:
-            self._failed(reference)(refusal, 0.0)
+        if (refusal := self.oversight.refusal(reference, self.calls.settings)) is not None:
+            self.calls.failed(reference)(refusal, 0.0)
             return None
-        before, counted = len(self.attempts), (self.prompt_tokens, self.answer_tokens)
-        self.settings = self.oversight.bounded(self.settings, reference)
+        before, counted = len(self.calls.attempts), (self.prompt_tokens, self.answer_tokens)
+        self.calls.settings = self.oversight.bounded(self.calls.settings, reference)
         try:
             return self._asked(reference)
         finally:
             used = (_since(counted[0], self.prompt_tokens), _since(counted[1], self.answer_tokens))
-            self.oversight.done(reference, self.attempts[before:], cached=self.cached, tokens=used)
+            self.oversight.done(reference, self.calls.attempts[before:], cached=self.cached, tokens=used)
 
     def _asked(self, reference: providers.Reference) -> T | None:
         """One model's valid answer, from the cache or by asking."""
         question = self.question
         request = self._request()
         begun = time.perf_counter()
-        if (kept := self._recalled(reference, request)) is not None:
+        if (kept := self.calls.recalled(reference, request, fresh=question.fresh)) is not None:
             value = self._validated(kept.text)
             if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
                 self.cached = True
@@ -301,7 +223,7 @@ class _Asking(Generic[T]):
                 return value
         doubted: T | None = None
         for left in range(question.corrections, -1, -1):
-            reply = self._said(reference, request)
+            reply = self.calls.made(reference, request)
             if reply is None:
                 return doubted  # every try is on record, the last one too
             self.said.append({"model": str(reference), "text": reply.text})
@@ -312,7 +234,7 @@ class _Asking(Generic[T]):
                 doubts = question.doubts(value) if left else []
                 if not doubts:
                     self._tried(str(reference), reply.latency_seconds)
-                    self._remember(reference, reply)
+                    self.calls.remember(reference, self._request(), reply)
                     return value
                 doubted = value
                 wrong = _Invalid(code=DOUBTED, errors=doubts, fields={})
@@ -329,7 +251,7 @@ class _Asking(Generic[T]):
             role=self.question.role,
             model=model,
             degraded=degraded,
-            attempts=self.attempts,
+            attempts=self.calls.attempts,
             latency_seconds=time.perf_counter() - self.begun,
             prompt_tokens=self.prompt_tokens,
             answer_tokens=self.answer_tokens,
@@ -374,101 +296,6 @@ class _Asking(Generic[T]):
         listed = "\n".join(f"- {error}" for error in errors)
         return text("nodes.ask.correction", self.question.prompt.language, errors=listed)
 
-    def _said(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
-        """What a model says: as it stands in the journal, or by asking; None where no try was answered."""
-        journal = self.journal
-        if journal is not None:
-            if (known := journal.next_call(request, reference)) is not None:
-                return self._played(journal, known)
-            if (budget := journal.refusal(request)) is not None:
-                self.refused = True
-                attempt = Attempt(model=str(reference), outcome="error", code=budget, detail=budget)
-                self.attempts.append(attempt)
-                return None
-        before = len(self.attempts)
-        try:
-            with self._traced(reference):
-                reply = providers.call(
-                    reference,
-                    request,
-                    journal.bounded(self.settings, request) if journal else self.settings,
-                    self._failed(reference),
-                    tries=journal.tries_left() if journal else None,
-                )
-        except ProviderError:
-            reply = None
-        self._put_down(reference, request, before, reply)
-        return reply
-
-    def _traced(self, reference: providers.Reference) -> AbstractContextManager[None]:
-        """Marks what is traced of a call with who asks whom about what; nothing where nothing is traced."""
-        if not tracing_is_enabled():
-            return nullcontext()
-        prompt, journal = self.question.prompt, self.journal
-        dataset = self.question.evidence.get("dataset") or {}
-        told = {
-            "role": self.question.role,
-            "model_reference": str(reference),
-            "prompt": prompt.name,
-            "prompt_version": prompt.version,
-            "prompt_hash": prompt.hash,
-            "iteration": None if journal is None else journal.iteration,
-            "symbol": dataset.get("symbol"),
-            "dataset": dataset.get("hash"),
-        }
-        current = get_tracing_context()
-        marks = {
-            "tags": [*(current["tags"] or []), self.question.role, str(reference)],
-            "metadata": {
-                **(current["metadata"] or {}),
-                **{name: value for name, value in told.items() if value is not None},
-            },
-        }
-        return tracing_context(**{**current, **marks})
-
-    def _played(self, journal: Journal, known: Mapping[str, Any]) -> providers.Reply | None:
-        journal.took()
-        self.attempts += [Attempt.model_validate(failure) for failure in known["failures"]]
-        if known["answer"] is None:
-            return None
-        return providers.Reply(
-            text=known["answer"],
-            thinking=known["thinking"],
-            prompt_tokens=known["prompt_tokens"],
-            answer_tokens=known["answer_tokens"],
-            latency_seconds=known["latency_seconds"],
-        )
-
-    def _put_down(
-        self,
-        reference: providers.Reference,
-        request: providers.Request,
-        before: int,
-        reply: providers.Reply | None,
-        *,
-        cached: bool = False,
-    ) -> None:
-        """A call, or a failure of the cache, into the journal; `before` counts the attempts before it."""
-        if self.journal is not None:
-            failures = [attempt.model_dump(mode="json") for attempt in self.attempts[before:]]
-            self.journal.write(reference, request, failures, reply, cached=cached)
-            self.journal.took()
-
-    def _failed(self, reference: providers.Reference) -> Callable[[ProviderError, float], None]:
-        def record(error: ProviderError, seconds: float) -> None:
-            self.attempts.append(
-                Attempt(
-                    model=str(reference),
-                    outcome="error",
-                    code=error.code,
-                    detail=short(error),
-                    fields=error.fields,
-                    latency_seconds=seconds,
-                )
-            )
-
-        return record
-
     def _tried(self, model: str, seconds: float, wrong: _Invalid | None = None) -> None:
         if wrong is None:
             attempt = Attempt(model=model, outcome="answered", latency_seconds=seconds)
@@ -481,7 +308,7 @@ class _Asking(Generic[T]):
                 fields=wrong.fields,
                 latency_seconds=seconds,
             )
-        self.attempts.append(attempt)
+        self.calls.attempts.append(attempt)
 
     def _count(self, reply: providers.Reply) -> None:
         self.thinking = reply.thinking
@@ -489,37 +316,6 @@ class _Asking(Generic[T]):
             self.prompt_tokens = (self.prompt_tokens or 0) + reply.prompt_tokens
         if reply.answer_tokens is not None:
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
-
-    def _recalled(self, reference: providers.Reference, request: providers.Request) -> providers.Reply | None:
-        """What the cache holds; in the journal a look-up that found something, or failed, is a call too."""
-        journal = self.journal
-        if journal is not None and (known := journal.next_call(request, reference)) is not None:
-            return self._played(journal, known) if known["cached"] else None
-        if self.question.fresh:
-            return None
-        before = len(self.attempts)
-        try:
-            kept = providers.recall(reference, request, self.settings)
-        except CacheError as error:
-            # The cache only saves time: a broken one is put on record, and the model is asked.
-            self._failed(reference)(error, 0.0)
-            kept = None
-        if kept is not None or len(self.attempts) > before:
-            self._put_down(reference, request, before, kept, cached=True)
-        return kept
-
-    def _remember(self, reference: providers.Reference, reply: providers.Reply) -> None:
-        journal = self.journal
-        if journal is not None and (known := journal.next_call(self._request(), reference)) is not None:
-            self._played(journal, known)
-            return
-        before = len(self.attempts)
-        try:
-            providers.remember(reference, self._request(), reply, self.settings)
-        except CacheError as error:
-            # An answer that may have cost minutes is not thrown away because it cannot be kept.
-            self._failed(reference)(error, 0.0)
-            self._put_down(reference, self._request(), before, None, cached=True)
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backtest import Costs
+from backtest.types import COST_BOUNDS
 from prompts import Language
 
 RULES = "rules"
@@ -45,6 +46,12 @@ def _environment(name: str, default: Any) -> Any:
     return Field(
         default_factory=lambda: os.environ.get(name, default), json_schema_extra={"default": default}
     )
+
+
+def _cost(name: str, default: float) -> Any:
+    """A field that `Costs` has too: its words, and its bounds for the form that Studio draws."""
+    bounds, told = COST_BOUNDS[name], Costs.model_fields[name]
+    return Field(default, title=told.title, description=told.description, ge=bounds.low, le=bounds.high)
 
 
 class Context(BaseModel):
@@ -186,49 +193,13 @@ class OptimizationContext(Context):
     target_score: Annotated[
         float, Field(title="Target score", ge=0.0, le=10.0, description="Stop when the score reaches it.")
     ] = 8.0
-    fee_bps: Annotated[
-        float,
-        Field(title="Fee (bps)", ge=0.0, le=1000.0, description="Fee a side, basis points of notional."),
-    ] = 10.0
-    slippage_bps: Annotated[
-        float,
-        Field(title="Slippage (bps)", ge=0.0, le=1000.0, description="Price moved against each fill, bps."),
-    ] = 2.0
-    fee_fixed: Annotated[
-        float,
-        Field(title="Fixed fee", ge=0.0, le=1e9, description="In the currency of the prices, each fill."),
-    ] = 0.0
-    spread_bps: Annotated[
-        float,
-        Field(title="Spread (bps)", ge=0.0, le=2000.0, description="Bid to ask; each fill pays half of it."),
-    ] = 0.0
-    slippage_atr: Annotated[
-        float,
-        Field(
-            title="Slippage (ATR)",
-            ge=0.0,
-            le=5.0,
-            description="Price moved against each fill, share of the average true range of 14 bars.",
-        ),
-    ] = 0.0
-    borrow_bps_per_bar: Annotated[
-        float,
-        Field(
-            title="Borrowing (bps a bar)",
-            ge=-100.0,
-            le=100.0,
-            description="Of a short's market value, each bar it is held; negative is received.",
-        ),
-    ] = 0.0
-    maintenance_margin_pct: Annotated[
-        float,
-        Field(
-            title="Maintenance margin (%)",
-            ge=0.0,
-            le=50.0,
-            description="Share of a position's value below which the account is liquidated.",
-        ),
-    ] = 0.0
+    fee_bps: float = _cost("fee_bps", 10.0)
+    slippage_bps: float = _cost("slippage_bps", 2.0)
+    fee_fixed: float = _cost("fee_fixed", 0.0)
+    spread_bps: float = _cost("spread_bps", 0.0)
+    slippage_atr: float = _cost("slippage_atr", 0.0)
+    borrow_bps_per_bar: float = _cost("borrow_bps_per_bar", 0.0)
+    maintenance_margin_pct: float = _cost("maintenance_margin_pct", 0.0)
     fill: Annotated[
         Literal["next_open", "close"],
         Field(title="Fill", description="Trade at the next bar's open, or at the signal bar's close."),

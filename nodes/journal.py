@@ -186,7 +186,7 @@ class Journal:
         Args:
             reference: the model.
             request: what it was sent.
-            failures: `nodes.ask.Attempt` as JSON, one a try that failed.
+            failures: `nodes.provenance.Attempt` as JSON, one a try that failed.
             reply: None where every try failed.
             cached: the answer is an earlier call's.
         """

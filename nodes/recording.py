@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.config import get_config, get_stream_writer
 
 from nodes.context import Context
+from nodes.holding import ENDED, holder
 from reports.event_log import WAITING
 from reports.record import RunRecord
 
@@ -56,7 +57,8 @@ def record(
     """Append an event to the run's record and send it down the graph's custom stream; each only once.
 
     The first event takes the run's lock, whoever runs the graph (the command, a notebook or the LangGraph
-    server); it is free again when the run has ended or waits for a person, and when its process has died.
+    server); it is free again when the run has ended, waits for a person or stops at an error, and when its
+    process has died.
 
     Returns:
         The event's id, for later events to cite.
@@ -65,10 +67,13 @@ def record(
         ReportError: `run_busy`, when somebody else is at work on the run.
     """
     log = RunRecord(context.home_path, run)
-    log.hold(_thread() or run)
+    mine = holder() or _thread() or run
+    log.hold(mine)
     if log.log.find(event_id) is None:
         event = log.append(event_id, kind, node, iteration=iteration, cites=cites, data=data, counts=counts)
         get_stream_writer()(event)
     if kind in (WAITING, FINISHED):
         log.release()
+    elif holder() == ENDED:
+        log.release(mine)
     return event_id

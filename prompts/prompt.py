@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from string import Formatter
 
@@ -28,7 +28,7 @@ class Prompt:
     system: str
     user: str
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of both parts, 16 hexadecimal digits: equal prompts have equal hashes."""
         return hashlib.sha256(f"{self.system}\x00{self.user}".encode()).hexdigest()[:16]

@@ -19,14 +19,12 @@ from providers.errors import (
     error_of_status,
     short,
 )
+from providers.ollama_window import SHOW_SCHEMA, Window, check_whole, prompt_tokens, refusal, whole_or_refused
 from providers.opened import OpenedModel
 from providers.probe import OllamaModel, not_pulled
 from providers.reference import Reference
-from providers.request import Request, estimate_tokens
+from providers.request import Request
 from providers.settings import ProviderSettings, is_local
-
-SHOW_SCHEMA = True
-"""`format` constrains the letters but shows the model no word of the schema, and some models ignore it."""
 
 SMALLEST_CONTEXT = 4096
 
@@ -50,6 +48,7 @@ def open_model(
         context = facts.context_length
         if prompt + settings.answer_tokens > context:
             raise RefusedError("prompt_too_long", model=str(reference), tokens=prompt, context=context)
+    window = Window.of(reference, facts, request, context)
     model = ChatOllama(
         model=reference.model,
         base_url=settings.ollama_url,
@@ -65,55 +64,36 @@ def open_model(
             "timeout": httpx.Timeout(settings.idle_seconds, connect=settings.probe_seconds),
             "trust_env": not is_local(settings.ollama_url),
         },
+        sync_client_kwargs={"event_hooks": {"request": [whole_or_refused]}},
     )
     return OpenedModel(
         model=model,
         show_schema=SHOW_SCHEMA,
         total_seconds=settings.local_seconds,
         idle_seconds=settings.idle_seconds,
-        verify=lambda message: verify(message, prompt, context, reference),
-        translate=lambda error: translate(error, reference, settings),
+        verify=lambda message: verify(message, window),
+        translate=lambda error: translate(error, window, settings),
         close=model._client.close,  # ChatOllama has no method for it
     )
 
 
-def prompt_tokens(request: Request) -> int:
-    """About how many tokens the conversation has."""
-    return sum(
-        estimate_tokens(str(message.content)) + 8 for message in request.messages(show_schema=SHOW_SCHEMA)
-    )
-
-
-def verify(message: AIMessage, expected: int, context: int, reference: Reference) -> None:
+def verify(message: AIMessage, window: Window) -> None:
     """Refuse an answer to a prompt that the server cut, and a stream that stopped without its last line.
-
-    Ollama cuts silently. A cut prompt shows in its count of prompt tokens: it fills the window, or is far
-    below what the text must have.
-
-    Args:
-        message: the answer.
-        expected: estimated tokens of the prompt.
-        context: tokens of the window.
-        reference: for errors.
 
     Raises:
         RefusedError: `prompt_truncated`.
         RetryableError: `malformed_answer`.
     """
     if "done_reason" not in message.response_metadata:
-        raise RetryableError("malformed_answer", model=str(reference), detail="the stream has no last line")
+        model = str(window.reference)
+        raise RetryableError("malformed_answer", model=model, detail="the stream has no last line")
     usage = message.usage_metadata
-    counted = usage["input_tokens"] if usage else 0
-    # A count of zero says nothing: some versions leave out what they had in their own cache.
-    if counted and (counted >= context or counted < expected / 4):
-        raise RefusedError(
-            "prompt_truncated", model=str(reference), counted=counted, expected=expected, context=context
-        )
+    check_whole(usage["input_tokens"] if usage else 0, window)
 
 
-def translate(error: Exception, reference: Reference, settings: ProviderSettings) -> ProviderError | None:
+def translate(error: Exception, window: Window, settings: ProviderSettings) -> ProviderError | None:
     """The typed error for what the client raises; None if it is none of its own."""
-    model, url = str(reference), settings.ollama_url
+    model, url = str(window.reference), settings.ollama_url
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | ConnectionError):
         return UnavailableError("unreachable", model=model, address=url)
     if isinstance(error, httpx.TimeoutException):
@@ -121,8 +101,10 @@ def translate(error: Exception, reference: Reference, settings: ProviderSettings
     if isinstance(error, httpx.TransportError):
         return RetryableError("server_error", model=model, status=0, detail=short(error))
     if isinstance(error, ollama.ResponseError):
+        if (refused := refusal(error.error, window)) is not None:
+            return refused
         if error.status_code == 404:
-            return not_pulled(reference, settings)
+            return not_pulled(window.reference, settings)
         # An error inside a stream has no status: the server failed after it had begun.
         status = error.status_code if error.status_code >= 400 else 500
         return error_of_status(status, model=model, detail=error.error)

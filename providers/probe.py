@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import socket
 import threading
 import time
@@ -106,10 +107,12 @@ class OllamaModel:
     Attributes:
         context_length: tokens the model was trained for, or None when it does not say.
         thinks: whether it can keep its thoughts apart; asking others to is an error there.
+        version: the server's; empty when it does not say.
     """
 
     context_length: int | None
     thinks: bool
+    version: tuple[int, ...] = ()
 
 
 def probe_ollama(reference: Reference, settings: ProviderSettings) -> OllamaModel:
@@ -139,7 +142,23 @@ def probe_ollama(reference: Reference, settings: ProviderSettings) -> OllamaMode
     return OllamaModel(
         context_length=length if isinstance(length, int) else None,
         thinks="thinking" in (shown.get("capabilities") or ()),
+        version=_ollama_version(reference, settings),
     )
+
+
+def _ollama_version(reference: Reference, settings: ProviderSettings) -> tuple[int, ...]:
+    """The server's version, `0.12.6-rc1` as (0, 12, 6); empty for one that has no such answer.
+
+    Raises:
+        UnavailableError: `unreachable`.
+    """
+    url = f"{settings.ollama_url}/api/version"
+    try:
+        said = ask_json("GET", url, model=str(reference), seconds=settings.probe_seconds).get("version")
+    except (RefusedError, RetryableError):
+        return ()
+    found = re.match(r"\d+(?:\.\d+)*", said) if isinstance(said, str) else None
+    return tuple(int(part) for part in found.group().split(".")) if found else ()
 
 
 def not_pulled(reference: Reference, settings: ProviderSettings) -> UnavailableError:

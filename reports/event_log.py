@@ -7,6 +7,7 @@ only what others have written since is read before the next line is added.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -114,7 +115,10 @@ class EventLog:
         _known.move_to_end(self.path)
         while len(_known) > _KEPT_LOGS:
             _known.popitem(last=False)
-        size = self.path.stat().st_size if self.path.is_file() else 0
+        try:
+            size = os.stat(self.path).st_size
+        except FileNotFoundError:
+            size = 0
         if size < known.size:
             known = _known[self.path] = _Known()
         if size > known.size:

@@ -177,10 +177,10 @@ class RunRecord:
         return self.answers.path.is_file()
 
     def hold(self, holder: str) -> None:
-        """Keep the run for one graph thread until `release`; the lock of a dead process is free at once.
+        """Keep the run for one holder until `release`; the lock of a dead process is free at once.
 
         Raises:
-            ReportError: `run_busy`: another process, or another thread of the graph here, is at work on it.
+            ReportError: `run_busy`: another process, or another holder here, is at work on it.
         """
         with _guard:
             if self.folder in _held:
@@ -207,11 +207,23 @@ class RunRecord:
         except Timeout:
             return True
 
-    def release(self) -> None:
-        """Let others have the run."""
+    def release(self, holder: str | None = None) -> None:
+        """Let others have the run.
+
+        Args:
+            holder: nothing happens where it is somebody else's by now; None whoever holds it here.
+        """
         with _guard:
-            if held := _held.pop(self.folder, None):
-                held[0].release()
+            held = _held.get(self.folder)
+            if held is not None and holder in (None, held[1]):
+                _held.pop(self.folder)[0].release()
+
+
+def release_all(holder: str) -> None:
+    """Let others have every run that one holder keeps in this process."""
+    with _guard:
+        for folder in [folder for folder, (_, held_by) in _held.items() if held_by == holder]:
+            _held.pop(folder)[0].release()
 
 
 def comparable(value: Any) -> Any:

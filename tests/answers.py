@@ -53,10 +53,32 @@ def turn(stance="continue", evidence=("W1",), statement="I have read the figures
     return json.dumps({"claims": claims, "stance": stance, "confidence": confidence})
 
 
+def work(*decisions, stance="continue", changes=DIVERSE):
+    """A whole iteration of the single agent: these changes, validated or as decided."""
+    judged = [
+        {**proposal(change), "decision": decision, "objection": "It may be noise."}
+        for change, decision in zip(changes, decisions or ["validated"] * len(changes), strict=True)
+    ]
+    return json.dumps({**json.loads(analysis()), "proposals": judged, "stance": stance})
+
+
 def by_role(request, **answers):
     """A step for a model that plays every role: the answer that belongs to what is asked."""
     fields = request.schema["properties"]
-    kinds = {"turn": "claims", "verdicts": "verdicts", "analysis": "quality_score", "proposals": "proposals"}
+    kinds = {
+        "turn": "claims",
+        "work": "stance",
+        "verdicts": "verdicts",
+        "analysis": "quality_score",
+        "proposals": "proposals",
+    }
     kind = next(kind for kind, field in kinds.items() if field in fields)
-    usual = {"turn": turn(), "verdicts": verdicts(), "analysis": analysis(), "proposals": proposals()}
+    proposed = answers.get("proposals", proposals())
+    usual = {
+        "turn": turn(),
+        "work": work(changes=[one["change"] for one in json.loads(proposed)["proposals"]]),
+        "verdicts": verdicts(),
+        "analysis": analysis(),
+        "proposals": proposed,
+    }
     return {**usual, **answers}[kind]

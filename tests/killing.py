@@ -146,8 +146,8 @@ def left(home: Path) -> dict[str, Any]:
 def main(folder: Path, prices: str) -> dict[str, Any]:
     """Kill at every node, and compare.
 
-    Where: just before the first event of each node (after it, too, for nodes that decide something), and
-    whenever the work of a task is done but not yet stored.
+    Where: just before the first event of each node (after it, too, for nodes that decide something), in
+    the middle of a debate, and whenever the work of a task is done but not yet stored.
 
     Returns:
         `whole`, what an undisturbed run leaves; `cases`: by place {"killed": status of the killed process,
@@ -164,6 +164,8 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
             places[f"{kind} begins"] = lambda e=event_id: killed_at_event(e, before=True)
             if kind in LAST_WORDS:
                 places[f"{kind} has spoken"] = lambda e=event_id: killed_at_event(e, before=False)
+    second = next(event_id for event_id in undisturbed["nodes"] if event_id.endswith(".debate.2.turn"))
+    places["speak has spoken twice"] = lambda: killed_at_event(second, before=False)
     for number in range(1, undisturbed["stored"] + 1):
         places[f"task {number} done"] = lambda n=number: killed_at_checkpoint(n)
     cases = {}

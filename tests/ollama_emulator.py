@@ -29,7 +29,9 @@ class Scripted:
         status: HTTP status of `/api/chat`; 400 or more sends an error.
         failures: how many calls get `status` before the answer comes; None for all.
         done_reason: `stop` or `length`.
-        prompt_eval_count: what the server counts; None for a fourth of the characters.
+        prompt_eval_count: what the server counts; None for what it reads, see `_read`.
+        window: tokens that it holds, whatever is asked for; None for what is asked for.
+        cached: share of the prompt that it had in its cache.
         stall: send one piece, then nothing.
         cut: hang up before the last line.
         rubbish: send a line that is no JSON.
@@ -45,6 +47,8 @@ class Scripted:
     failures: int | None = None
     done_reason: str = "stop"
     prompt_eval_count: int | None = None
+    window: int | None = None
+    cached: float = 0.0
     stall: bool = False
     cut: bool = False
     rubbish: bool = False
@@ -62,17 +66,54 @@ class Emulator:
     Attributes:
         url: its address.
         models: behaviour by model name.
+        version: what it says it is, and behaves like; None for a server without that answer.
         chats: bodies of `/api/chat` requests, in order.
     """
 
     url: str
     models: dict[str, Scripted]
+    version: str | None = None
     chats: list[dict[str, Any]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
 
-def _tokens_of(body: dict[str, Any]) -> int:
-    return sum(len(message["content"]) for message in body["messages"]) // 4
+def _tokens_of(messages: list[dict[str, Any]]) -> int:
+    return sum(len(message["content"]) for message in messages) // 4
+
+
+def _read(body: dict[str, Any], model: Scripted, version: tuple[int, ...]) -> int | str:
+    """Tokens that the server counts of a prompt it reads, or its refusal.
+
+    As measured with Ollama 0.12.5, 0.12.6, 0.34.2 and 0.40.2 (the refusals are theirs, word for word) and as
+    its source reads: before a prompt is cut to the window, or since 0.30 to half of it, messages between the
+    system's and the last one are dropped. Before 0.4, and in 0.30.0 again, what was cached is not counted.
+    """
+    window = model.window or body["options"]["num_ctx"]
+    messages = body["messages"]
+    tokens = _tokens_of(messages)
+    if tokens > window and version >= (0, 12, 6) and body.get("truncate") is False:
+        if version < (0, 30):
+            return "the input length exceeds the context length"
+        said = f"request ({tokens} tokens) exceeds the available context size ({window} tokens)"
+        return json.dumps(
+            {
+                "error": {
+                    "code": 400,
+                    "message": f"{said}, try increasing it",
+                    "type": "exceed_context_size_error",
+                    "n_prompt_tokens": tokens,
+                    "n_ctx": window,
+                }
+            }
+        )
+    while tokens > window and len(messages) > 2:
+        messages = [messages[0], *messages[2:]]
+        tokens = _tokens_of(messages)
+    if tokens > window:
+        tokens = window if version < (0, 30) else window // 2 + 2
+    if version < (0, 4) or version == (0, 30, 0):
+        tokens = round(tokens * (1.0 - model.cached))
+    return tokens
 
 
 def _embedded_answer(body: dict[str, Any]) -> tuple[str, int, str]:
@@ -104,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/api/tags":
             self._json(200, {"models": [{"name": name, "model": name} for name in self.emulator.models]})
+        elif self.path == "/api/version" and self.emulator.version is not None:
+            self._json(200, {"version": self.emulator.version})
         else:
             self._json(404, {"error": "not found"})
 
@@ -138,6 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("think") and not model.thinks:
             self._json(400, {"error": f'"{body["model"]}" does not support thinking'})
             return
+        version = tuple(int(part) for part in (self.emulator.version or "0").split("."))
+        read = _read(body, model, version)
+        if isinstance(read, str):
+            self._json(400, {"error": read})
+            return
         text, counted, done_reason = model.text, model.prompt_eval_count, model.done_reason
         if model.embedded:
             text, counted, done_reason = _embedded_answer(body)
@@ -164,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             {"role": "assistant", "content": ""},
             done=True,
             done_reason=done_reason,
-            prompt_eval_count=_tokens_of(body) if counted is None else counted,
+            prompt_eval_count=read if counted is None else counted,
             eval_count=len(text.split()) + 1,
         )
         self._raw(b"")
@@ -198,14 +246,14 @@ class QuietServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def ollama_emulator(models: dict[str, Scripted]) -> Iterator[Emulator]:
+def ollama_emulator(models: dict[str, Scripted], version: str | None = "0.40.2") -> Iterator[Emulator]:
     """Run the emulator on a free port."""
 
     class Handler(_Handler):
         pass
 
     server = QuietServer(("127.0.0.1", 0), Handler)
-    emulator = Emulator(f"http://127.0.0.1:{server.server_address[1]}", models)
+    emulator = Emulator(f"http://127.0.0.1:{server.server_address[1]}", models, version)
     Handler.emulator = emulator
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

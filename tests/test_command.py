@@ -1,16 +1,19 @@
 """The `threadx` command as a person uses it: exit codes, one clear line, whole files or none."""
 
 import json
+import re
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 
+from prompts import Words
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import optimize
-from threadx.command import main
+from threadx.command import build, main
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
@@ -216,6 +219,37 @@ def test_help_teaches_in_both_languages(threadx, command):
     assert "Afficher cette aide" in french[1]
     assert "Show this help" in english[1]
     assert "Afficher" not in english[1]
+
+
+HEADINGS = {
+    "en": ["Data", "Strategy", "Costs", "Models and roles", "Budgets and convergence", "Output"],
+    "fr": ["Données", "Stratégie", "Coûts", "Modèles et rôles", "Budgets et convergence", "Sortie"],
+}
+OF_COMMAND = {"optimize": [0, 1, 2, 3, 4, 5], "review": [0, 1, 2, 3, 4, 5], "backtest": [0, 1, 2, 5]}
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("name", ["optimize", "review", "backtest", "sweep"])
+def test_help_tells_every_option_once_and_under_a_heading(threadx, name, language):
+    code, out, _ = threadx(name, "--help", "--language", language)
+    assert code == 0
+    colon = "\u00a0:" if language == "fr" else ":"
+    headings = [f"{HEADINGS[language][place]}{colon}" for place in OF_COMMAND.get(name, [0, 1, 2, 5])]
+    told = out.splitlines()
+    assert [line for line in told if line in headings] == headings
+    assert "Options:" not in told
+    built = build(Words(language)).get_command(None, name)
+    offered = [param.opts[0] for param in built.params if isinstance(param, click.Option)]
+    places = {
+        match.group(1): place
+        for place, line in enumerate(told)
+        if (match := re.match(r"  (?:-\w, )?(--[a-z-]+)", line))
+    }
+    assert sorted(places) == sorted([*offered, "--help"])
+    assert min(places.values()) > told.index(headings[0])
+    # All under the last heading that comes before them: models are not data.
+    if name == "optimize":
+        assert told.index(headings[3]) < places["--analyst"] < told.index(headings[4]) < places["--patience"]
 
 
 def test_columns_and_times_of_many_layouts_are_read_alike(tmp_path, threadx):

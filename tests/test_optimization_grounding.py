@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.optimization.grounding import evidence_numbers, numbers_in, unfounded
+from nodes.optimization.grounding import known_numbers, numbers_in, unfounded
 
 BLOCK = """M1 sharpe_ratio = -3.286 (low = -5.435, high = -0.9995)
 M9 win_rate = 0.2773 (low = 0.2429, high = 0.3178)
@@ -12,7 +12,7 @@ D1 drawdown = -0.662 (from = 2025-01-21, bars = 14753, recovered = no)
 risk stop_loss_pct = 2  [0.1 … 50, step 0.5]
 entry_long: crosses_above(sma(close, fast_period), sma(close, slow_period))
 rows = 15953, tiny = 1.784e-06"""
-NUMBERS = evidence_numbers([BLOCK])
+NUMBERS = known_numbers(BLOCK)
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,8 @@
 """One agent in the place of the team: one call an iteration, the same tests, the same arithmetic."""
 
-import json
-
-from tests.answers import DIVERSE, adjust, analysis, proposal
+from tests.answers import adjust, work
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
-
-
-def work(*decisions, stance="continue", changes=DIVERSE):
-    judged = [
-        {**proposal(change), "decision": decision, "objection": "It may be noise."}
-        for change, decision in zip(changes, decisions or ["validated"] * 3, strict=True)
-    ]
-    return json.dumps({**json.loads(analysis()), "proposals": judged, "stance": stance})
-
 
 SINGLE = {"roles": "single", "strategist": "m", "cache_hours": 0.0, "language": "en"}
 

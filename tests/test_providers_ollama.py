@@ -58,6 +58,7 @@ def test_what_the_server_is_told() -> None:
     assert body["keep_alive"] == "30m"
     assert body["format"] == Verdict.model_json_schema()
     assert body["options"]["seed"] == 5
+    assert (body["truncate"], body["shift"]) == (False, False)
     system = body["messages"][0]["content"]
     assert system.count('"stance"') == 2  # properties and required: the schema's text stands there once
     assert system.startswith("You are an analyst.\n\nAnswer with one JSON object for this schema:\n{")
@@ -101,9 +102,6 @@ FAULTS = {
     "bad request": Case(Scripted(status=400), "bad_request", {"status": 400}),
     "answer cut at the limit": Case(Scripted(text='{"a": 1}', done_reason="length"), "answer_truncated"),
     "prompt fills the window": Case(Scripted(text=ANSWER, prompt_eval_count=8192), "prompt_truncated"),
-    "prompt mostly dropped": Case(
-        Scripted(text=ANSWER, prompt_eval_count=9), "prompt_truncated", {"counted": 9}
-    ),
     "prompt longer than the model can read": Case(
         Scripted(context_length=512), "prompt_too_long", {"context": 512}
     ),

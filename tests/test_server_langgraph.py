@@ -299,6 +299,27 @@ def test_a_run_at_work_in_the_server_is_nobody_elses(server: Server, client: Syn
     assert RunRecord(server.home, "at-work").result()["status"] == "finished"
 
 
+def test_a_run_that_fails_in_the_server_can_be_taken_up_at_once(
+    server: Server, client: SyncLangGraphClient
+) -> None:
+    thread = client.threads.create()
+    parts = list(
+        client.runs.stream(
+            thread["thread_id"],
+            "optimization",
+            input={**START, "run": "failed"},
+            context={**RULES, "max_iterations": 1},
+            config={"recursion_limit": 3},
+        )
+    )
+    assert [part.event for part in parts][-1] == "error"
+    assert RunRecord(server.home, "failed").exists()
+    outcome = resume_run("failed", server.home)
+    assert isinstance(outcome, OptimizationResult)
+    assert outcome.details["status"] == "finished"
+    assert "BlockingError" not in server.log
+
+
 def test_a_review_runs_in_the_server_and_opens_nothing(server: Server, client: SyncLangGraphClient) -> None:
     openings = server.home / "datasets" / "holdout_openings.jsonl"
     before = openings.read_bytes() if openings.is_file() else b""

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import StateGraph
 from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
@@ -28,6 +27,7 @@ from nodes.optimization.state import OptimizationInput, ReviewInput
 from nodes.recording import FINISHED
 from reports.errors import ReportError
 from reports.record import RunRecord
+from threadx.checkpoints import checkpoints
 from threadx.errors import ThreadxError, from_validation
 from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
@@ -78,18 +78,6 @@ def writable(home: Path) -> Path:
     except (OSError, Timeout) as error:
         raise ThreadxError("unwritable_home", home=str(home), reason=error.__class__.__name__) from None
     return home
-
-
-@contextmanager
-def _checkpoints(home: Path) -> Iterator[SqliteSaver]:
-    connection = sqlite3.connect(home / "checkpoints.sqlite", check_same_thread=False, timeout=30)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        yield SqliteSaver(connection)
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -253,8 +241,7 @@ def _run(
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
     traces = bounded_traces()
-    with _checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
-        saver.setup()
+    with checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
         graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)

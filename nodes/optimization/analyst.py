@@ -15,11 +15,11 @@ from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
-    known_numbers,
     lesson_lines,
     quoted,
     strategy_lines,
 )
+from nodes.optimization.grounding import known_numbers
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record

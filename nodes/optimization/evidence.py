@@ -13,7 +13,6 @@ from backtest import StrategySpec
 from backtest.tree import show
 from nodes.optimization.changes import PERSONAL, present
 from nodes.optimization.changes.filters import required
-from nodes.optimization.grounding import evidence_numbers
 from nodes.optimization.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
@@ -99,7 +98,9 @@ def figure(evidence: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 def quoted(words: str) -> str:
     """Text of others for a prompt: one line, no marks that could end the block it stands in, not too long."""
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else " " for letter in words)
+    plain = " ".join(words.split())
     plain = plain.replace("<", "‹").replace(">", "›")
     return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
 
@@ -247,8 +248,3 @@ def turn_lines(turns: Iterable[Mapping[str, Any]], language: Language) -> str:
         ),
         language,
     )
-
-
-def known_numbers(*texts: str) -> list[float]:
-    """Every number that a role was shown, for `grounding.unfounded`."""
-    return evidence_numbers(texts)

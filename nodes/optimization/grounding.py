@@ -7,8 +7,9 @@ may be told as a percentage and the other way round, and the sign may be put in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from prompts import Language
 
@@ -18,7 +19,9 @@ _NUMBER = re.compile(
     rf"(?P<percent>[ {_SPACES}]?(?:%|percent|per cent|pour cent))?(?![A-Za-z_])"
 )
 _DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")
+_PLAIN_NUMBER = re.compile(r"(?<![\w.])[-\u2212]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _SLACK = 1e-9
+_KEPT_TEXTS = 64
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,12 @@ def _founded(cited: Cited, evidence: Sequence[float]) -> bool:
     return False
 
 
-def evidence_numbers(texts: Iterable[str]) -> list[float]:
-    """Every number that stands in the texts of an evidence block, written with points for decimals."""
-    found: set[float] = set()
-    for words in texts:
-        for match in re.finditer(r"(?<![\w.])[-\u2212]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", words):
-            found.add(abs(float(match.group(0).replace("\u2212", "-"))))
-    return sorted(found)
+def known_numbers(*texts: str) -> list[float]:
+    """Every number that stands in the texts a role was shown, written with points for decimals."""
+    return sorted(frozenset().union(*map(_numbers_of, texts)))
+
+
+@lru_cache(maxsize=_KEPT_TEXTS)
+def _numbers_of(words: str) -> frozenset[float]:
+    """Of one text, in absolute value; the roles of an iteration are shown the same texts."""
+    return frozenset(abs(float(found.replace("\u2212", "-"))) for found in _PLAIN_NUMBER.findall(words))

@@ -82,6 +82,11 @@ def trial_hash(spec: StrategySpec, grid: Mapping[str, Sequence[float]]) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
+def complaints(refused: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each refused proposal of `sort_proposals` with the reason, for the model that made it."""
+    return [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
+
+
 def sort_proposals(
     proposals: Sequence[Proposal],
     spec: StrategySpec,

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
-from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
-from nodes.optimization.answering import brains, proposer_answered, unfounded_answers
+from nodes.optimization.answering import unfounded_answers
 from nodes.optimization.evidence import reigning
+from nodes.optimization.finishing import finish, result_frame
 from nodes.optimization.history import backtests_done, whole_history
 from nodes.optimization.lessons import remember
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
 from prompts import Words
 from reports.markdown import optimization_report
-from reports.record import RunRecord, canonical_json
+from reports.record import RunRecord
 
 
 def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -47,18 +45,10 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     context = OptimizationContext.of(runtime.context)
     log = RunRecord(context.home_path, state["run_id"])
     champion, judgement = reigning(state), state["judgement"]
-    told = brains(log.events())
     history = whole_history(log)
     spec = StrategySpec.model_validate(champion["spec"])
-    settings = context.model_dump(mode="json", exclude={"home", "ollama_base_url", "openai_base_url"})
     result: dict[str, Any] = {
-        "run": {
-            "id": state["run_id"],
-            "started": log.about()["started"],
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-        "status": "finished" if proposer_answered(told) else "failed",
-        "degraded": any(brain["degraded"] for brain in told.values()),
+        **result_frame(state, context),
         "stop_reason": state["decision"]["reason"],
         "iterations": state["iteration"],
         "final_score": champion["figures"]["score"],
@@ -89,24 +79,17 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         },
         "trials": backtests_done(state),
         "history": history,
-        "brains": told,
         "unfounded": unfounded_answers(log.events()),
         "lessons": remember(runtime.store, state, history),
-        "dataset": state["dataset"],
-        "settings": settings,
-        "spent": dict(sorted(log.log.counted().items())),
     }
-    write_text_atomically(log.folder / "report.md", optimization_report(result, Words(context.language)))
-    write_text_atomically(log.folder / "result.json", canonical_json(result))
-    record(
+    finish(
+        state,
         context,
-        state["run_id"],
         "report",
-        "finished",
-        "report",
-        iteration=state["iteration"],
+        result=result,
+        report=optimization_report(result, Words(context.language)),
+        champion=spec.hash,
         cites=["judge"],
-        data={"status": result["status"], "champion": spec.hash, "degraded": result["degraded"]},
     )
     # Every trial of every iteration stands in the file; a checkpoint need not hold it too.
     return {"result": {name: value for name, value in result.items() if name != "history"}}

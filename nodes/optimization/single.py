@@ -22,12 +22,12 @@ from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
-    known_numbers,
     lesson_lines,
     quoted,
     strategy_lines,
 )
-from nodes.optimization.proposing import sort_proposals
+from nodes.optimization.grounding import known_numbers
+from nodes.optimization.proposing import complaints, sort_proposals
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
 from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
@@ -108,13 +108,13 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         _, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
         cited = [name for hypothesis in answer.hypotheses for name in hypothesis.evidence]
         return [
-            *(f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused),
+            *complaints(refused),
             *doubts(*claims_and_numbers(answer), language, cited=cited, known=evidence["ids"]),
         ]
 
     def check(answer: Work) -> list[str]:
         usable, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
-        return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
+        return [] if usable else complaints(refused)
 
     empty: dict[str, Any] = {"iteration": iteration, "analysis": None, "proposals": [], "verdicts": None}
     try:

@@ -17,12 +17,12 @@ from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
-    known_numbers,
     proposal_lines,
     quoted,
     strategy_lines,
     turn_lines,
 )
+from nodes.optimization.grounding import known_numbers
 from nodes.optimization.state import DebateState
 from nodes.optimization.turns import MOST_CITED, Turn
 from nodes.recording import record

@@ -18,12 +18,12 @@ from nodes.optimization.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
-    known_numbers,
     lesson_lines,
     quoted,
     strategy_lines,
 )
-from nodes.optimization.proposing import sort_proposals
+from nodes.optimization.grounding import known_numbers
+from nodes.optimization.proposing import complaints, sort_proposals
 from nodes.optimization.schemas import Proposals
 from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
@@ -72,13 +72,13 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
     def check(answer: Proposals) -> list[str]:
         """Nothing to complain of while one proposal can be tested; else every reason at once."""
         usable, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
-        return [] if usable else [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
+        return [] if usable else complaints(refused)
 
     def doubt(answer: Proposals) -> list[str]:
         """What goes back once: repeats and refused changes, unfounded numbers, hypotheses nobody made."""
         _, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
         return [
-            *(f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused),
+            *complaints(refused),
             *_not_diverse(answer, language),
             *_wrong_hypotheses(answer, hypotheses, language),
             *doubts(*claims_and_numbers(answer), language),

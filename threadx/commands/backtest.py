@@ -45,7 +45,7 @@ def whole_result(result: BacktestResult, found: dict[str, Any], about: dict[str,
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("backtest", words)
+    @options.sectioned_command("backtest", words)
     @options.prices(words)
     @options.strategy(words)
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
@@ -56,9 +56,6 @@ def command(words: Words) -> click.Command:
         symbol: str | None,
         timeframe: str | None,
         gaps: GapPolicy,
-        strategy: str,
-        pairs: tuple[str, ...],
-        strategy_file: str | None,
         fill: str | None,
         whole: bool,
         json_path: str | None,
@@ -68,7 +65,7 @@ def command(words: Words) -> click.Command:
         **given: Any,
     ) -> None:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
+        spec = options.take_strategy(given)
         folder = writable(context.home_path)
         prices, dataset, source = options.registered_prices(
             data, symbol, timeframe, gaps, folder, reader=f"backtest {spec.hash}" if whole else None

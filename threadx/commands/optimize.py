@@ -6,18 +6,15 @@ from typing import Any
 
 import click
 
-from backtest import GapPolicy
 from prompts import Words
-from threadx.api import begin
 from threadx.commands import options
-from threadx.commands.outcome import show_outcome
-from threadx.terminal import Terminal
+from threadx.commands.starting import start
 
 
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("optimize", words)
+    @options.sectioned_command("optimize", words)
     @options.prices(words)
     @options.strategy(words)
     @options.roles(words)
@@ -32,49 +29,7 @@ def command(words: Words) -> click.Command:
     @click.option("--run", help=words("command.option.run"))
     @options.json_option(words)
     @options.common(words)
-    def optimize(
-        data: str,
-        symbol: str | None,
-        timeframe: str | None,
-        gaps: GapPolicy,
-        strategy: str,
-        pairs: tuple[str, ...],
-        strategy_file: str | None,
-        entry_long: str | None,
-        exit_long: str | None,
-        entry_short: str | None,
-        exit_short: str | None,
-        approve: bool,
-        run: str | None,
-        json_path: str | None,
-        language: str,
-        debug: bool,
-        **settings: Any,
-    ) -> int:
-        conditions = {
-            "entry_long": entry_long,
-            "exit_long": exit_long,
-            "entry_short": entry_short,
-            "exit_short": exit_short,
-        }
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, conditions)
-        chosen = options.chosen_roles(settings)
-        terminal = Terminal(words)
-        with terminal.progress() as watch:
-            outcome = begin(
-                "optimization",
-                data,
-                spec,
-                None,
-                symbol=symbol,
-                timeframe=timeframe,
-                gaps=gaps,
-                run=run,
-                watch=watch,
-                language=language,
-                approve=approve or None,
-                **chosen,
-            )
-        return show_outcome(terminal, outcome, json_path)
+    def optimize(**given: Any) -> int:
+        return start("optimization", words, given)
 
     return optimize

@@ -13,6 +13,7 @@ import pandas as pd
 
 from backtest import GAP_POLICIES, GapPolicy, Risk, Sizing, StrategySpec
 from backtest.files import write_text_atomically
+from backtest.strategy import CONDITIONS
 from market.datasets import Dataset, load_development, open_holdout, register
 from market.prices import PriceSource, read_prices
 from nodes.context import COST_NAMES
@@ -23,13 +24,90 @@ from threadx.orchestrator import chain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "data": ("symbol", "timeframe", "gaps", "whole"),
+    "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "grids"),
+    "costs": (*COST_NAMES, "fill"),
+    "roles": (
+        "analyst",
+        "strategist",
+        "validator",
+        "roles",
+        "no_validator",
+        "no_debate",
+        "debate_rounds",
+        "approve",
+        "cache_hours",
+    ),
+    "budgets": (
+        "max_iterations",
+        "convergence_threshold",
+        "patience",
+        "target_score",
+        "max_backtests",
+        "max_model_calls",
+        "max_tokens",
+        "max_seconds",
+        "seed",
+    ),
+    "output": (
+        "rank_by",
+        "top",
+        "out",
+        "picture_path",
+        "picture_axes",
+        "run",
+        "json_path",
+        "home",
+        "language",
+        "debug",
+    ),
+}
+"""Parameters of the commands about strategies, in the order in which their help tells them; others end it."""
+
+
+_WIDEST = 30
+"""Letters of the left column; what is longer has a line of its own, as everywhere in click."""
+
+
+class SectionedCommand(LocalCommand):
+    """A command with many options: its help tells them under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every option once, in its section, all sections in the same two columns."""
+        records = {
+            str(one.name): told
+            for one in self.get_params(ctx)
+            if isinstance(one, click.Option) and (told := one.get_help_record(ctx))
+        }
+        named = {name for names in SECTIONS.values() for name in names}
+        others = tuple(name for name in records if name not in named)
+        width = max((len(head) for head, _ in records.values() if len(head) <= _WIDEST), default=0)
+        for section, names in SECTIONS.items():
+            listed = (*names, *others) if section == "output" else names
+            rows = [(records[name][0].ljust(width), records[name][1]) for name in listed if name in records]
+            if rows:
+                with formatter.section(self.words(f"command.section.{section}")):
+                    formatter.write_dl(rows, col_max=_WIDEST)
+
 
 def local_command(
     name: str, words: Words, *, shown_as: str | None = None
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Decorator: a command whose help is `command.help.<name>`, perhaps under another name."""
+    return _command(LocalCommand, name, words, shown_as)
+
+
+def sectioned_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
+    """Decorator: the same for a command whose options stand in `SECTIONS`."""
+    return _command(SectionedCommand, name, words, None)
+
+
+def _command(
+    kind: type[LocalCommand], name: str, words: Words, shown_as: str | None
+) -> Callable[[Callable[..., Any]], click.Command]:
     key = name.replace("-", "_")
-    return click.command(shown_as or name, cls=LocalCommand, words=words, help=words(f"command.help.{key}"))
+    return click.command(shown_as or name, cls=kind, words=words, help=words(f"command.help.{key}"))
 
 
 def common(words: Words) -> Callable[[Function], Function]:
@@ -176,6 +254,7 @@ def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
             settings[role] = chain(parts[0]) if len(parts) == 1 else parts
     settings["use_validator"] = False if settings.pop("no_validator") else None
     settings["use_debate"] = False if settings.pop("no_debate") else None
+    settings["approve"] = settings.pop("approve", False) or None
     return settings
 
 
@@ -198,19 +277,18 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
     return found
 
 
-def chosen_strategy(
-    name: str,
-    pairs: tuple[str, ...],
-    strategy_file: str | None,
-    conditions: dict[str, str | None],
-) -> StrategySpec:
-    """The strategy that the options describe: a file, conditions of one's own, or a preset.
+def take_strategy(given: dict[str, Any]) -> StrategySpec:
+    """The strategy that the options describe, taken out of what a command was given.
+
+    That is a file, conditions of one's own, or a preset.
 
     Raises:
         BacktestError: not a valid strategy.
         ThreadxError: `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
     """
-    values = parameters(pairs)
+    name, strategy_file = given.pop("strategy"), given.pop("strategy_file")
+    conditions = {place: given.pop(place) for place in CONDITIONS}
+    values = parameters(given.pop("pairs"))
     if strategy_file is not None:
         path = Path(strategy_file)
         if not path.is_file():

@@ -112,7 +112,7 @@ def top_rows(found: SweepFile) -> list[dict[str, Any]]:
 def command(words: Words) -> click.Command:
     """Build the command."""
 
-    @options.local_command("sweep", words)
+    @options.sectioned_command("sweep", words)
     @options.prices(words)
     @options.strategy(words)
     @click.option(
@@ -151,9 +151,6 @@ def command(words: Words) -> click.Command:
         symbol: str | None,
         timeframe: str | None,
         gaps: GapPolicy,
-        strategy: str,
-        pairs: tuple[str, ...],
-        strategy_file: str | None,
         fill: str | None,
         grids: tuple[str, ...],
         out: str | None,
@@ -169,7 +166,7 @@ def command(words: Words) -> click.Command:
         **given: Any,
     ) -> None:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
-        spec = options.chosen_strategy(strategy, pairs, strategy_file, given)
+        spec = options.take_strategy(given)
         grid = all_values(grids)
         if picture_path is not None:  # what cannot be drawn is said before the work, not after
             picture_suffix(picture_path)

@@ -107,6 +107,11 @@ def settled(name: str, value: float | int | SearchRange, bounds: Bounds, now: fl
     return min(values, key=lambda one: (abs(one - (middle if now is None else now)), one))
 
 
+def searched(spec: StrategySpec, name: str, value: float | SearchRange | None) -> Grid:
+    """What numeric search may move: the values of a range, nothing of a single value."""
+    return {name: value.values(name, spec.bounds()[name])} if isinstance(value, SearchRange) else {}
+
+
 def present(spec: StrategySpec, name: str) -> float | None:
     """The value of a parameter, a rule of risk or a sizing setting; None where it is off or unknown."""
     if name in spec.params:

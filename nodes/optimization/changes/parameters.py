@@ -12,6 +12,7 @@ from nodes.optimization.changes.base import (
     SearchRange,
     Strict,
     present,
+    searched,
     settled,
     value_words,
     with_value,
@@ -49,9 +50,7 @@ class ParamAdjustment(Strict):
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""
-        if not isinstance(self.value, SearchRange):
-            return {}
-        return {self.parameter: self.value.values(self.parameter, spec.bounds()[self.parameter])}
+        return searched(spec, self.parameter, self.value)
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""

@@ -12,6 +12,7 @@ from nodes.optimization.changes.base import (
     SearchRange,
     Strict,
     present,
+    searched,
     settled,
     value_words,
     with_value,
@@ -59,9 +60,7 @@ class RiskManagement(Strict):
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""
-        if not isinstance(self.value, SearchRange):
-            return {}
-        return {self.parameter: self.value.values(self.parameter, spec.bounds()[self.parameter])}
+        return searched(spec, self.parameter, self.value)
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""

@@ -1,0 +1,69 @@
+"""What the last node of a run does, whichever graph it ends: the frame of its result, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from backtest.files import write_text_atomically
+from nodes.context import OptimizationContext
+from nodes.optimization.answering import brains, proposer_answered
+from nodes.optimization.state import OptimizationState
+from nodes.recording import FINISHED, record
+from reports.record import RunRecord, canonical_json
+
+
+def result_frame(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:
+    """What every result tells of its run: times and ids under `run` alone, the rest repeats."""
+    log = RunRecord(context.home_path, state["run_id"])
+    told = brains(log.events())
+    return {
+        "run": {
+            "id": state["run_id"],
+            "started": log.about()["started"],
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+        "status": "finished" if proposer_answered(told) else "failed",
+        "degraded": any(brain["degraded"] for brain in told.values()),
+        "brains": told,
+        "dataset": state["dataset"],
+        "settings": context.model_dump(mode="json", exclude={"home", "ollama_base_url", "openai_base_url"}),
+        "spent": dict(sorted(log.log.counted().items())),
+    }
+
+
+def finish(
+    state: OptimizationState,
+    context: OptimizationContext,
+    node: str,
+    *,
+    result: Mapping[str, Any],
+    report: str,
+    champion: str,
+    cites: Sequence[str],
+) -> None:
+    """Write `report.md` and `result.json`; then the run's last event.
+
+    Args:
+        state: of the run.
+        context: its settings.
+        node: which ends it: the event's id too.
+        result: for machines.
+        report: for people.
+        champion: hash of the strategy the run ends with.
+        cites: what the result follows from.
+    """
+    folder = RunRecord(context.home_path, state["run_id"]).folder
+    write_text_atomically(folder / "report.md", report)
+    write_text_atomically(folder / "result.json", canonical_json(result))
+    record(
+        context,
+        state["run_id"],
+        node,
+        FINISHED,
+        node,
+        iteration=state["iteration"],
+        cites=cites,
+        data={"status": result["status"], "champion": champion, "degraded": result["degraded"]},
+    )

@@ -1,0 +1,61 @@
+"""Where an interrupted run is taken up: the graph's checkpoints on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+
+class CycleSaver(SqliteSaver):
+    """Keeps the steps of the graph itself, not those of a subgraph inside one of them.
+
+    A debate that was interrupted is held again from its first turn. Nobody is asked twice, for what was said
+    stands in the run's record; and its turns would be half of what an iteration writes to disk.
+    """
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint of the graph itself."""
+        place = config["configurable"]
+        if not place["checkpoint_ns"]:
+            return super().put(config, checkpoint, metadata, new_versions)
+        named = {name: place[name] for name in ("thread_id", "checkpoint_ns")}
+        return {"configurable": {**named, "checkpoint_id": checkpoint["id"]}}
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what one node of the graph itself has done."""
+        if not config["configurable"]["checkpoint_ns"]:
+            super().put_writes(config, writes, task_id, task_path)
+
+
+@contextmanager
+def checkpoints(home: Path) -> Iterator[CycleSaver]:
+    """The checkpoints of a data folder, for as long as a run is at work."""
+    connection = sqlite3.connect(home / "checkpoints.sqlite", check_same_thread=False, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        saver = CycleSaver(connection)
+        saver.setup()
+        yield saver
+    finally:
+        connection.close()

@@ -1,0 +1,30 @@
+"""What `optimize` and `review` do: start a graph as the options ask, show how it goes and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prompts import Words
+from threadx.api import begin
+from threadx.commands import options
+from threadx.commands.outcome import show_outcome
+from threadx.terminal import Terminal
+
+
+def start(graph: str, words: Words, given: dict[str, Any]) -> int:
+    """Run a graph to its end, or until it waits for a person.
+
+    Args:
+        graph: `optimization` or `review`.
+        words: in the user's language.
+        given: every option of the command.
+
+    Returns:
+        The exit code.
+    """
+    settings = {name: value for name, value in given.items() if name not in ("data", "json_path", "debug")}
+    spec = options.take_strategy(settings)
+    terminal = Terminal(words)
+    with terminal.progress() as watch:
+        outcome = begin(graph, given["data"], spec, None, watch=watch, **options.chosen_roles(settings))
+    return show_outcome(terminal, outcome, given["json_path"])
