@@ -78,9 +78,9 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
 def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
     rows = [
         (
-            row["source"],
+            words(f"ensemble.cited.{row['source']}"),
             row["symbol"],
-            row["horizon"],
+            words(f"ensemble.horizon.{row['horizon']}"),
             words(f"ensemble.value.{row['prediction']}"),
             row["rationale"],
             words.number(row["score"]),

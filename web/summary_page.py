@@ -59,10 +59,10 @@ def _draw(words: Words, told: LLMEnsembleSummary) -> None:
         for row in told.contributors:
             table.row(
                 [
-                    row.source,
+                    words(f"ensemble.cited.{row.source}"),
                     row.model,
                     row.symbol,
-                    row.horizon,
+                    words(f"ensemble.horizon.{row.horizon}"),
                     words.number(row.score),
                     words(f"ensemble.value.{row.prediction}"),
                     row.rationale,
