@@ -149,7 +149,7 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
     pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
     key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
-    found = [words(f"ensemble.rules.{key}", symbols=named, **pooled)]
+    found = [opened(words(f"ensemble.rules.{key}", symbols=named, **pooled))]
     if tension := clashes(reports):
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
@@ -158,7 +158,8 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     if tones:
         strongest = max(tones, key=lambda row: row["score"])
         tone = words(f"ensemble.tone.{strongest['prediction']}")
-        found.append(words("ensemble.rules.advice_news", symbol=_name(strongest, words), tone=tone))
+        advice = words("ensemble.rules.advice_news", symbol=_name(strongest, words), tone=tone)
+        found.append(opened(advice))
     economy = [row for row in rows if row["source"] == "macro"]
     if economy:
         row = economy[-1]
