@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import tempfile
 import time
@@ -171,7 +172,9 @@ def back_run(hours: int, parent: str | None) -> None:
         seconds = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in (home / "llm_summary").rglob("*.json")) / 2**20
     used = 1000 * (time.process_time() - used) / hours
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     print(f"published {found.published}, empty {found.empty}")
+    print(f"in all {seconds / 60:.1f} minutes; memory at its peak {peak:.0f} MiB")
     print(f"{1000 * seconds / hours:.1f} ms an hour of history, {used:.1f} ms of them at work")
     print(f"on disk {size:.0f} MiB")
     if hours != TWO_YEARS:

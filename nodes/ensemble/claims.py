@@ -83,6 +83,7 @@ _ACRONYMS = frozenset(
 _ALSO = {"GLD": "GC=F", "IAU": "GC=F", "USO": "CL=F", "^NDX": "QQQ", "^RUT": "IWM"}
 """Instruments that stand for another one of `market/names.toml`."""
 
+_DIGIT = re.compile(r"\d")
 _AGENTS = re.compile(r"(?<![\w.,])(?P<number>\d{1,2})\s+(?:autres\s+|other\s+)?agents?\b", re.IGNORECASE)
 
 
@@ -312,7 +313,7 @@ def _without_quotes(text: str, known: Known) -> str:
 
 
 def _dates(text: str) -> Iterable[tuple[int | None, int | None, int | None, str]]:
-    rest = text
+    rest = text if _DIGIT.search(text) else ""
     for pattern in _DATES:
         for match in pattern.finditer(rest):
             month = match["m"].casefold()
