@@ -83,10 +83,7 @@ def _hour(given: str | None) -> datetime:
     """
     if given is None:
         return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    try:
-        return parse_hour(given.strip())
-    except ValueError:
-        raise MarketError("bad_time", value=given) from None
+    return parse_hour(given)
 
 
 def _hours(begin: str | None, as_of: str | None, every: int) -> Iterator[datetime]:

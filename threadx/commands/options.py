@@ -25,11 +25,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def local_command(
-    name: str, words: Words, *, shown_as: str | None = None
+    name: str, words: Words, *, shown_as: str | None = None, room: str = "command"
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Decorator: a command whose help is `command.help.<name>`, perhaps under another name."""
-    key = name.replace("-", "_")
-    return click.command(shown_as or name, cls=LocalCommand, words=words, help=words(f"command.help.{key}"))
+    """Decorator: a command whose help is `<room>.help.<name>`, perhaps under another name."""
+    told = words(f"{room}.help.{name.replace('-', '_')}")
+    return click.command(shown_as or name, cls=LocalCommand, words=words, help=told)
 
 
 def common(words: Words) -> Callable[[Function], Function]:
