@@ -73,7 +73,7 @@ def test_score_draws_every_voices_calibration(scored, tmp_path, capsys):
     ]
     expected = {(one["said"], one["happened"], one["n"]) for row in scores for one in row["calibration"]}
     assert {(row["predicted"], row["observed"], row["count"]) for row in rows} == expected
-    assert {row["source"] for row in rows} == {"the technical agent", "the arbiter"}
+    assert {row["source"] for row in rows} == {"The technical agent", "The arbiter"}
     for row in scores:  # each forecast tells three probabilities
         assert sum(one["n"] for one in row["calibration"]) == 3 * row["n"]
 

@@ -192,7 +192,7 @@ class _Text(NamedTuple):
     instruments: frozenset[str]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _read_text(text: str) -> _Text:
     """A headline stands in many hours' evidence, and is read once."""
     small, capitals = text.casefold(), frozenset(_TICKER.findall(text))
@@ -234,7 +234,7 @@ def _names() -> Names:
     return Names(_packaged())
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _instruments(plain: str) -> frozenset[str]:
     """What `market/names.toml` calls an instrument that goes by this symbol or plain name."""
     base = base_of(plain)

@@ -131,7 +131,7 @@ class _Word:
         return self._is_unit
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def in_figures(text: str, language: Language) -> Rewritten:
     """Put the numbers of a text into figures.
 

@@ -14,7 +14,7 @@ from nodes.ensemble.outcomes import DAYS
 from nodes.ensemble.partition import hour_folder, published_hours, read_trace
 from nodes.ensemble.pooling import OUTLOOKS
 from nodes.ensemble.records import record_at
-from nodes.ensemble.rules import agent_name
+from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
 from nodes.ensemble.stances import ARBITER, POOL
 from nodes.ensemble.told import alert_lines
@@ -173,7 +173,7 @@ def _calibration(rows: Sequence[dict[str, Any]], horizon: str, words: Words, pat
         raise ThreadxError("nothing_to_draw", path=path)
     bins = [
         {
-            "source": _voice_name(row["voice"], words),
+            "source": opened(_voice_name(row["voice"], words)),
             "predicted": one["said"],
             "observed": one["happened"],
             "count": one["n"],
