@@ -64,6 +64,7 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
         lines = tuple(summary[name]) or (words("ensemble.face.none"),)
         blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
     blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
+    blocks += _stances(published, words)
     blocks += _agents(published, words)
     blocks += [Heading(text=words("report.heading.audit")), _audit(published, words)]
     return Document(
@@ -89,6 +90,30 @@ def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
     ]
     head = tuple(words(f"ensemble.column.{name}") for name in _COLUMNS)
     return Grid(head=head, rows=tuple(rows), words=len(_COLUMNS) - 1)
+
+
+def _stances(published: Published, words: WordsLike) -> list[Block]:
+    """What each agent expects; quality, which judges the data, expects nothing and is said to."""
+    rows = []
+    for turn in published.trace.get("raw", ()):
+        if turn["role"] == "arbiter" or turn["report"] is None:
+            continue
+        shares = [_shares(turn["report"].get(name), words) for name in ("outlook_days_7", "outlook_days_30")]
+        counted = (turn["report"]["confidence"], turn["coverage"])
+        told = (words.percent(share, 0) for share in counted)
+        rows.append((published.names[turn["role"]], *shares, *told))
+    if not rows:
+        return []
+    names = ("agent", "days_7", "days_30", "confidence", "coverage")
+    grid = Grid(head=tuple(words(f"ensemble.stance.{name}") for name in names), rows=tuple(rows), words=3)
+    note = Paragraph(text=words("ensemble.stance.quality"))
+    return [Heading(text=words("ensemble.stance.title")), grid, note]
+
+
+def _shares(stance: Mapping[str, float] | None, words: WordsLike) -> str:
+    if stance is None:
+        return "–"
+    return words("ensemble.stance.shares", **{name: words.percent(p, 0) for name, p in stance.items()})
 
 
 def _agents(published: Published, words: WordsLike) -> list[Block]:

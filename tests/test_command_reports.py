@@ -103,6 +103,21 @@ def test_a_summarys_report_says_what_was_published(home):
     assert told.index("## Jugement") < told.index("## Facteurs clés") < told.index("## Pour l’audit")
 
 
+def test_a_summarys_report_says_what_each_agent_expects_and_that_quality_expects_nothing(home):
+    words = Words("fr")
+    published = read_published(home, LATEST, words)
+    told = in_form(hour_document(home, LATEST, words, drawn=False), "md").decode()
+    reports = {turn["role"]: turn["report"] for turn in published.trace["raw"]}
+    rows = {cells[1].strip(): cells[2:] for line in told.splitlines() if len(cells := line.split("|")) == 7}
+    for role in ("technical", "macro", "sentiment"):
+        week, _, confidence = (cell.strip() for cell in rows[published.names[role]][:3])
+        for name in ("positive", "neutral", "negative"):
+            assert words.percent(reports[role]["outlook_days_7"][name], 0) in week
+        assert confidence == words.percent(reports[role]["confidence"], 0)
+    assert [cell.strip() for cell in rows[published.names["quality"]][:2]] == ["–", "–"]
+    assert "jamais les marchés" in told
+
+
 @pytest.mark.parametrize("form", ["html", "pdf"])
 def test_a_summarys_report_drawn_again_is_the_same_to_the_byte(home, form):
     once, again = (in_form(hour_document(home, None, Words("fr")), form) for _ in range(2))
