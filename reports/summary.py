@@ -58,10 +58,10 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
     if run.get("sample"):
         blocks.append(Paragraph(text=words("explain.sample"), tone="doubtful"))
     if run.get("degraded"):
-        blocks.append(Paragraph(text=words("explain.summary_degraded"), tone="doubtful"))
+        blocks.append(Paragraph(text=words("ensemble.face.degraded"), tone="doubtful"))
     blocks += pictures
     for name in _TOLD:
-        lines = tuple(summary[name]) or (words("ensemble.face.none"),)
+        lines = tuple(summary[name]) or (words("explain.nothing"),)
         blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
     blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
     blocks += _stances(published, words)
@@ -124,7 +124,8 @@ def _agents(published: Published, words: WordsLike) -> list[Block]:
     lines = []
     for turn in turns:
         model = (turn["provenance"] or {}).get("model") or "–"
-        key = "agent_degraded" if turn["degraded"] else "agent"
+        stood_in = turn["degraded"] and turn["status"] == "answered"
+        key = "agent_degraded" if stood_in else "agent" if turn["status"] == "answered" else "agent_silent"
         lines.append(
             words(
                 f"explain.{key}",

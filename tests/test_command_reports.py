@@ -1,14 +1,16 @@
 """`threadx runs report` and `threadx ensemble report` as a person uses them."""
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from nodes.ensemble.partition import published_hours
-from prompts import Words
+from prompts import Words, text
 from reports.charts.outlook import outlook_chart
 from reports.errors import ReportError
 from tests.optimization_runs import run_graph
+from tests.partitions import AS_OF, fill
 from threadx import OptimizationOrchestrator, summarize
 from threadx.command import main
 from threadx.errors import ThreadxError
@@ -116,6 +118,16 @@ def test_a_summarys_report_says_what_each_agent_expects_and_that_quality_expects
         assert confidence == words.percent(reports[role]["confidence"], 0)
     assert [cell.strip() for cell in rows[published.names["quality"]][:2]] == ["–", "–"]
     assert "jamais les marchés" in told
+
+
+def test_an_agent_without_data_is_not_told_to_stand_in_for_a_model(tmp_path):
+    fill(tmp_path)
+    shutil.rmtree(tmp_path / "news")
+    summarize(as_of=AS_OF.isoformat(), home=str(tmp_path), models="rules", language="en")
+    told = in_form(hour_document(tmp_path, None, Words("en"), drawn=False), "md").decode()
+    assert "- the sentiment agent: no data\n" in told
+    assert "in the place of a model" not in told
+    assert text("ensemble.face.degraded", "en") in told
 
 
 @pytest.mark.parametrize("form", ["html", "pdf"])

@@ -106,7 +106,7 @@ def _answers(words: Words, trace: Mapping[str, Any]) -> None:
             role = turn["role"]
             name = opened(agent_name(role, words)) if role in AGENTS else words("web.summary.arbiter")
             status = words(f"explain.turned.{turn['status']}")
-            if turn["degraded"]:
+            if turn["degraded"] and turn["status"] == "answered":
                 status = words("web.summary.degraded", status=status)
             seconds = provenance.get("latency_seconds")
             table.row([name, status, provenance.get("model") or "–", words.number(seconds, 1)])
