@@ -49,6 +49,7 @@ HONEST = [
     "Le S&P 500 recule de 1,2 % selon le modèle.",
     "Une avalanche de mauvaises nouvelles, un effet de ricochet.",
     "Le CAC 40 a souvent surpris.",  # a headline speaks of it
+    "Ces sept derniers jours, et les 30 prochains jours.",
     "Le troisième trimestre puis le vingtième jour.",
 ]
 INVENTED = [
@@ -65,6 +66,7 @@ INVENTED = [
     ("Les deux tiers du chemin sont faits.", "deux tiers"),
     ("Objectif : mille trois cents points.", "mille trois cents"),
     ("Une cinquantaine de lignes le disent.", "cinquantaine"),
+    ("Ces huit derniers mois, rien.", "huit derniers mois"),
     ("Dans six mois, tout sera oublié.", "six mois"),
     ("Deux pour cent suffisent.", "Deux pour cent"),
     ("Comme en 2008, la prudence s’impose.", "2008"),

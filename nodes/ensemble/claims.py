@@ -47,8 +47,9 @@ _NUMBER = re.compile(
     r"(?<![\w.,^])[-+−]?(?P<number>\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+\.\d+"
     r"|\d+(?:[.,]\d+)?)"
     r"(?![\d])[\s\u00a0\u202f-]*"
+    r"(?:(?:(?:derni|procha|premi)[a-zè]+\s+|trading\s+|calendar\s+)?"
     r"(?P<unit>%|pour[ \u00a0-]?cent|per ?cent|points? de base|basis points?|bps?\b|pb\b|jours?\b|days?\b"
-    r"|semaines?\b|weeks?\b|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b)?",
+    r"|semaines?\b|weeks?\b|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b))?",
     re.IGNORECASE,
 )
 _SPANS: dict[str, frozenset[float]] = {
@@ -80,7 +81,7 @@ _ACRONYMS = frozenset(
 # fmt: on
 """Words in capitals that name no instrument."""
 
-_ALSO = {"GLD": "GC=F", "IAU": "GC=F", "USO": "CL=F", "^NDX": "QQQ", "^RUT": "IWM"}
+_ALSO = {"GLD": "GC=F", "IAU": "GC=F", "USO": "CL=F", "BZ=F": "CL=F", "^NDX": "QQQ", "^RUT": "IWM"}
 """Instruments that stand for another one of `market/names.toml`."""
 
 _DIGIT = re.compile(r"\d")

@@ -48,7 +48,10 @@ _SHARES: dict[str, tuple[tuple[re.Pattern[str], float], ...]] = {
             (rf"(?:un|le) dixième{_OF}", 1 / 10),
         ),
         "en": (
-            (r"(?<!first )(?<!second )half (?:of|the)\b|(?:by|in|a|one) half\b", 1 / 2),
+            (
+                r"(?<!first )(?<!second )(?<!latter )(?<!other )half (?:of|the)\b|(?:by|in|a|one) half\b",
+                1 / 2,
+            ),
             (r"(?:a|one)[- ]third of\b", 1 / 3),
             (r"two[- ]thirds\b", 2 / 3),
             (r"(?:a|one)[- ]quarter of\b", 1 / 4),
