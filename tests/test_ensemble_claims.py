@@ -129,6 +129,8 @@ def test_agents_are_counted_where_the_run_can_count_them():
     assert strangers("Deux agents sur quatre, la moitié des agents, 4 agents.", known) == []
     assert strangers("Trois agents attendent une baisse.", known) == ["Trois agents"]
     assert strangers("3 autres agents l’attendent.", known) == ["3 autres agents"]
+    assert strangers("La moitié des nouvelles le disent.", known) == ["La moitié"]
+    assert strangers("Les deux tiers des agents le disent.", known) == ["Les deux tiers"]
 
 
 @given(st.integers(2, 9_999), st.sampled_from([("fr", FRENCH), ("en", ENGLISH)]))

@@ -344,8 +344,10 @@ def _strange_symbols(text: str, known: Known) -> list[str]:
 
 def _is_near(claim: Rough, allowed: set[float], known: Known) -> bool:
     """Whether a given figure lies where a share or round count says; of agents, a share of those counted."""
-    shares = {part / whole for part in known.agents or () for whole in known.agents or () if part < whole}
-    return any(abs(figure - claim.value) <= claim.within for figure in (*allowed, *shares))
+    figures = allowed
+    if claim.of_agents and known.agents is not None:
+        figures = {part / whole for part in known.agents for whole in known.agents if part < whole}
+    return any(abs(figure - claim.value) <= claim.within for figure in figures)
 
 
 def _readings(written: str) -> list[tuple[float, int]]:

@@ -34,6 +34,7 @@ _HEDGE = re.compile(
 )
 """« Près de la moitié » claims less than « la moitié »."""
 
+_OF_AGENTS = re.compile(r"(?:\s+\w+){0,3}?\s+agents\b", re.IGNORECASE)
 _OF = r"(?=\s+(?:de|du|des)\b|\s+d[’'](?!heure))"
 _SHARES: dict[str, tuple[tuple[re.Pattern[str], float], ...]] = {
     language: tuple((re.compile(rf"\b(?:{words})", re.IGNORECASE), value) for words, value in table)
@@ -86,11 +87,13 @@ class Rough(NamedTuple):
         written: as it stands in the text.
         value: what it claims; a share as a fraction.
         within: how far the given figure may lie from it.
+        of_agents: it is a share of the agents.
     """
 
     written: str
     value: float
     within: float
+    of_agents: bool
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ def _without_rough(text: str, language: Language) -> tuple[str, tuple[Rough, ...
             for match in pattern.finditer(text):
                 hedged = _HEDGE.search(text, 0, match.start()) is not None
                 within = (_HEDGED if hedged else _SHARE) if share else _ROUND * value
-                found.append(Rough(match[0], value, within))
+                of_agents = _OF_AGENTS.match(text, match.end()) is not None
+                found.append(Rough(match[0], value, within, of_agents))
             text = pattern.sub(" ", text)
     return text, tuple(found)
