@@ -10,6 +10,7 @@ from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 
+from graphs.attended import under_lock
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.arbiter import arbiter
@@ -41,4 +42,4 @@ builder.add_edge("arbiter", "check")
 builder.add_conditional_edges("check", route_check)
 builder.add_edge("publish", END)
 
-graph = builder.compile(name="ensemble").with_config(callbacks=[invocations])
+graph = under_lock(builder.compile(name="ensemble").with_config(callbacks=[invocations]))

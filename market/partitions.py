@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from market.errors import MarketError
+
 _NAME = re.compile(r"dt=(\d{4})-?(\d{2})-?(\d{2})(\d{2})?")
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _HOUR = re.compile(r"((?:19[7-9]|20\d)\d)(\d{2})(\d{2})(\d{2})")
@@ -74,11 +76,15 @@ def parse_hour(text: str) -> datetime:
     """An ISO time, or `YYYYMMDDHH`, as its full hour in UTC; a time without a zone is taken as UTC.
 
     Raises:
-        ValueError: not a time.
+        MarketError: `bad_time`.
     """
-    if re.fullmatch(r"\d{10}", text):
-        return datetime.strptime(text, "%Y%m%d%H").replace(tzinfo=UTC)
-    return _utc(datetime.fromisoformat(text)).replace(minute=0, second=0, microsecond=0)
+    asked = text.strip()
+    try:
+        if re.fullmatch(r"\d{10}", asked):
+            return datetime.strptime(asked, "%Y%m%d%H").replace(tzinfo=UTC)
+        return _utc(datetime.fromisoformat(asked)).replace(minute=0, second=0, microsecond=0)
+    except ValueError:
+        raise MarketError("bad_time", value=text) from None
 
 
 def partition_start(name: str) -> tuple[datetime, bool] | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate
 from pathlib import Path
 
 from market.errors import MarketError
@@ -22,7 +24,8 @@ class Names:
     """Finds instruments in texts.
 
     Args:
-        names: instrument → what headlines call it; a name in capitals is matched in capitals only.
+        names: instrument → what headlines call it; a name in capitals is matched in capitals only, one that
+            begins with a capital needs it: « Avalanche » is no avalanche.
         instruments: those that the user has data of. `BTCUSDT` or `BTC-USD` takes the place of `BTC`, and
             each of three letters or more is known by its own name in capitals.
     """
@@ -38,17 +41,26 @@ class Names:
         self._found |= {base: name for base, name in own.items() if base not in self._found}
         self._cashtags = {**{ticker: place.get(ticker, ticker) for ticker in names}, **place}
         longest = sorted(self._found, key=lambda name: (-len(name), name))
-        capitals = [name for name in longest if name.isupper()]
-        words = [name for name in longest if not name.isupper()]
-        self._capitals, self._words = _any_of(capitals), _any_of(words)
+        self._as_written = _any_of([name for name in longest if name != name.lower()])
+        self._in_small = _any_of([name for name in longest if name == name.lower()])
 
     def tickers(self, text: str) -> tuple[str, ...]:
         """Instruments that a text names, sorted."""
-        plain = without_accents(text)
-        found = {self._found[match] for match in self._capitals.findall(plain)}
-        found |= {self._found[match] for match in self._words.findall(plain.lower())}
+        found = {ticker for _, _, ticker in self.mentions(text)}
         tags = (match.upper() for match in _CASHTAG.findall(text))
         return tuple(sorted(found | {self._cashtags.get(tag, tag) for tag in tags}))
+
+    def mentions(self, text: str) -> list[tuple[int, int, str]]:
+        """(start, end, instrument) of each name in a text; those written with capitals first."""
+        plain = without_accents(text)
+        matches = [*self._as_written.finditer(plain), *self._in_small.finditer(plain.lower())]
+        place = _places(text, plain)
+        return [(place(one.start()), place(one.end()), self._found[one[0]]) for one in matches]
+
+
+def base_of(ticker: str) -> str:
+    """What an instrument is about, without the currency, exchange or contract it is quoted in."""
+    return re.split(r"[-./=]", _QUOTES.sub("", ticker).lstrip("^"))[0]
 
 
 def load_names(path: Path | None) -> dict[str, list[str]]:
@@ -88,7 +100,15 @@ def _topics() -> dict[str, frozenset[str]]:
 
 def _key(name: str) -> str:
     plain = without_accents(name.strip())
-    return plain if plain.isupper() or len(plain) <= 3 else plain.lower()
+    return plain if plain[:1].isupper() or len(plain) <= 3 else plain.lower()
+
+
+def _places(text: str, plain: str) -> Callable[[int], int]:
+    """Where a place of the text without accents lies in the text: « … » is three signs there."""
+    if len(plain) == len(text):
+        return lambda place: place
+    ends = list(accumulate(len(without_accents(letter)) for letter in text))
+    return lambda place: bisect_right(ends, place)
 
 
 def _any_of(names: Iterable[str]) -> re.Pattern[str]:

@@ -28,10 +28,10 @@ class Words:
         return text(key, self.language, **values)
 
     def number(self, value: float | int | None, digits: int = 2) -> str:
-        """A figure with fixed decimals, thousands separated; a dash where there is none."""
+        """A figure with fixed decimals, thousands separated, a zero unsigned; a dash where there is none."""
         if value is None:
             return "–"
-        words = f"{value:,d}" if isinstance(value, int) else f"{value:,.{digits}f}"
+        words = f"{value:,d}" if isinstance(value, int) else f"{value:z,.{digits}f}"
         return self._localised(words)
 
     def short(self, value: float | int | None) -> str:
@@ -43,7 +43,7 @@ class Words:
         if fraction is None:
             return "–"
         space = NO_BREAK_SPACE if self.language == "fr" else ""
-        return f"{self._localised(f'{100 * fraction:,.{digits}f}')}{space}%"
+        return f"{self._localised(f'{100 * fraction:z,.{digits}f}')}{space}%"
 
     def join(self, parts: Sequence[str]) -> str:
         """An enumeration: a, b and c."""

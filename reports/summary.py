@@ -58,12 +58,13 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
     if run.get("sample"):
         blocks.append(Paragraph(text=words("explain.sample"), tone="doubtful"))
     if run.get("degraded"):
-        blocks.append(Paragraph(text=words("explain.summary_degraded"), tone="doubtful"))
+        blocks.append(Paragraph(text=words("ensemble.face.degraded"), tone="doubtful"))
     blocks += pictures
     for name in _TOLD:
-        lines = tuple(summary[name]) or (words("ensemble.face.none"),)
+        lines = tuple(summary[name]) or (words("explain.nothing"),)
         blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
     blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
+    blocks += _stances(published, words)
     blocks += _agents(published, words)
     blocks += [Heading(text=words("report.heading.audit")), _audit(published, words)]
     return Document(
@@ -78,9 +79,9 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
 def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
     rows = [
         (
-            row["source"],
+            words(f"ensemble.cited.{row['source']}"),
             row["symbol"],
-            row["horizon"],
+            words(f"ensemble.horizon.{row['horizon']}"),
             words(f"ensemble.value.{row['prediction']}"),
             row["rationale"],
             words.number(row["score"]),
@@ -91,6 +92,30 @@ def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
     return Grid(head=head, rows=tuple(rows), words=len(_COLUMNS) - 1)
 
 
+def _stances(published: Published, words: WordsLike) -> list[Block]:
+    """What each agent expects; quality, which judges the data, expects nothing and is said to."""
+    rows = []
+    for turn in published.trace.get("raw", ()):
+        if turn["role"] == "arbiter" or turn["report"] is None:
+            continue
+        shares = [_shares(turn["report"].get(name), words) for name in ("outlook_days_7", "outlook_days_30")]
+        counted = (turn["report"]["confidence"], turn["coverage"])
+        told = (words.percent(share, 0) for share in counted)
+        rows.append((published.names[turn["role"]], *shares, *told))
+    if not rows:
+        return []
+    names = ("agent", "days_7", "days_30", "confidence", "coverage")
+    grid = Grid(head=tuple(words(f"ensemble.stance.{name}") for name in names), rows=tuple(rows), words=3)
+    note = Paragraph(text=words("ensemble.stance.quality"))
+    return [Heading(text=words("ensemble.stance.title")), grid, note]
+
+
+def _shares(stance: Mapping[str, float] | None, words: WordsLike) -> str:
+    if stance is None:
+        return "–"
+    return words("ensemble.stance.shares", **{name: words.percent(p, 0) for name, p in stance.items()})
+
+
 def _agents(published: Published, words: WordsLike) -> list[Block]:
     """Who answered, with which model; a stand-in is named as what it is."""
     turns = published.trace.get("raw", ())
@@ -99,7 +124,8 @@ def _agents(published: Published, words: WordsLike) -> list[Block]:
     lines = []
     for turn in turns:
         model = (turn["provenance"] or {}).get("model") or "–"
-        key = "agent_degraded" if turn["degraded"] else "agent"
+        stood_in = turn["degraded"] and turn["status"] == "answered"
+        key = "agent_degraded" if stood_in else "agent" if turn["status"] == "answered" else "agent_silent"
         lines.append(
             words(
                 f"explain.{key}",

@@ -1,14 +1,16 @@
 """`threadx runs report` and `threadx ensemble report` as a person uses them."""
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from nodes.ensemble.partition import published_hours
-from prompts import Words
+from prompts import Words, text
 from reports.charts.outlook import outlook_chart
 from reports.errors import ReportError
 from tests.optimization_runs import run_graph
+from tests.partitions import AS_OF, fill
 from threadx import OptimizationOrchestrator, summarize
 from threadx.command import main
 from threadx.errors import ThreadxError
@@ -101,6 +103,31 @@ def test_a_summarys_report_says_what_was_published(home):
     assert all(row["rationale"] in told for row in published.summary["contributors"])
     assert all(digest in told for digest in published.hashes.values())
     assert told.index("## Jugement") < told.index("## Facteurs clés") < told.index("## Pour l’audit")
+
+
+def test_a_summarys_report_says_what_each_agent_expects_and_that_quality_expects_nothing(home):
+    words = Words("fr")
+    published = read_published(home, LATEST, words)
+    told = in_form(hour_document(home, LATEST, words, drawn=False), "md").decode()
+    reports = {turn["role"]: turn["report"] for turn in published.trace["raw"]}
+    rows = {cells[1].strip(): cells[2:] for line in told.splitlines() if len(cells := line.split("|")) == 7}
+    for role in ("technical", "macro", "sentiment"):
+        week, _, confidence = (cell.strip() for cell in rows[published.names[role]][:3])
+        for name in ("positive", "neutral", "negative"):
+            assert words.percent(reports[role]["outlook_days_7"][name], 0) in week
+        assert confidence == words.percent(reports[role]["confidence"], 0)
+    assert [cell.strip() for cell in rows[published.names["quality"]][:2]] == ["–", "–"]
+    assert "jamais les marchés" in told
+
+
+def test_an_agent_without_data_is_not_told_to_stand_in_for_a_model(tmp_path):
+    fill(tmp_path)
+    shutil.rmtree(tmp_path / "news")
+    summarize(as_of=AS_OF.isoformat(), home=str(tmp_path), models="rules", language="en")
+    told = in_form(hour_document(tmp_path, None, Words("en"), drawn=False), "md").decode()
+    assert "- the sentiment agent: no data\n" in told
+    assert "in the place of a model" not in told
+    assert text("ensemble.face.degraded", "en") in told
 
 
 @pytest.mark.parametrize("form", ["html", "pdf"])

@@ -19,6 +19,17 @@ from tests.partitions import AS_OF, fill
 
 ROOMS = ("graphs", "nodes", "prompts", "providers", "market", "reports", "backtest")
 
+STANCE = {"outlook_days_7", "outlook_days_30"}
+
+
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=lambda agent: agent.name)
+def test_who_reads_markets_gives_a_stance_and_who_judges_data_gives_none(agent):
+    fields = agent.schema.model_fields
+    assert fields.keys() >= {"confidence", "drivers" if agent.reads else "concerns"}
+    assert (fields.keys() >= STANCE) is (agent.name in VIEWS) is (agent.reads is not None)
+    assert agent.name == "quality" or fields.keys() >= STANCE
+
+
 RUN = """
 import json, sys
 from graphs.ensemble import graph

@@ -155,6 +155,15 @@ LIES = [
     ),
     pytest.param({"tensions": ["Tesla contre tous."]}, "Tesla", id="company in a tension"),
     pytest.param({"limits": ["Rien depuis 2008."]}, "2008", id="year in a limit"),
+    pytest.param(
+        {"key_drivers": ["SPY gagnera douze virgule cinq pour cent.", "Deux.", "Trois."]},
+        "douze virgule cinq pour cent",
+        id="figure in letters",
+    ),
+    pytest.param(
+        {"recommendations": ["Suivre Goldman Sachs.", "Deux.", "Trois."]}, "Goldman Sachs", id="bank"
+    ),
+    pytest.param({"tensions": ["Cinq agents se contredisent."]}, "Cinq agents", id="agents miscounted"),
 ]
 
 
@@ -170,6 +179,16 @@ def test_lies_in_prose_are_sent_back_then_removed_and_counted(tmp_path, monkeypa
     assert len(told["key_drivers"]) >= 3
     assert len(told["recommendations"]) >= 3
     assert read_trace(tmp_path, AS_OF)["run"]["removed_sentences"] == 1
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_what_rules_write_of_the_sample_passes_the_check_whole(tmp_path, language):
+    context = EnsembleContext(home=str(tmp_path), models="rules", language=language)
+    state = graph.invoke({"data": "sample"}, context=context)
+    assert (state["errors"], {place for places in state["invented"].values() for place in places}) == (
+        [],
+        set(),
+    )
 
 
 def test_a_lie_in_a_rationale_keeps_the_row_with_the_programs_reason(tmp_path, monkeypatch):

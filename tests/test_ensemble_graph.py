@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from datetime import timedelta
 
 import pytest
@@ -325,17 +324,6 @@ def test_bad_input(tmp_path, given, code):
     assert caught.value.code == code
     for language in ("fr", "en"):
         assert text(f"market.error.{code}", language, **caught.value.fields)
-
-
-def test_two_runs_of_an_hour_at_once_both_stay(tmp_path):
-    fill(tmp_path)
-    threads = [threading.Thread(target=run, args=(tmp_path,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    found = sorted(path.name for path in (tmp_path / "llm_summary/dt=2024031415").glob("summary*.json"))
-    assert found == ["summary.1.json", "summary.2.json", "summary.json"]
 
 
 def test_without_a_context_the_environment_decides(tmp_path, monkeypatch):

@@ -29,7 +29,8 @@ from nodes.ensemble.stances import missing_stances, read_stances, stances_path
 from nodes.ensemble.standing import standing_path
 from nodes.ensemble.told import alert_lines
 from prompts import Words
-from providers.calls_log import append_line, read_lines
+from providers import calls_log
+from providers.calls_log import CallsLog, append_line, read_lines
 from reports.errors import ReportError
 from reports.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment
@@ -37,6 +38,7 @@ from tests.partitions import AS_OF, fill, final, forecast, macro, news, write
 from tests.scripted import scripted_models
 from threadx import schedule
 from threadx.backfill import backfill
+from threadx.command import main
 from threadx.errors import ThreadxError
 from threadx.replaying import replay_run
 from threadx.runner import resume_run
@@ -397,6 +399,18 @@ def put_runs(home, monkeypatch, runs):
             id="a third of a day failed",
         ),
         pytest.param(
+            [(hour / 2, "failed" if hour < 12 else "finished", 10) for hour in range(40)]
+            + [(hour + 25, "finished", 10) for hour in range(100)],
+            [],
+            id="12 of 40 a day, 30 %, failed",
+        ),
+        pytest.param(
+            [(hour / 2, "failed" if hour < 13 else "finished", 10) for hour in range(40)]
+            + [(hour + 25, "finished", 10) for hour in range(100)],
+            ["failures"],
+            id="13 of 40 failed",
+        ),
+        pytest.param(
             [(hour + 30, "failed" if hour < 8 else "finished", 10) for hour in range(100)],
             [],
             id="the day before it did",
@@ -405,6 +419,9 @@ def put_runs(home, monkeypatch, runs):
             [(hour, "finished", 91 if hour < 6 else 10) for hour in range(100)],
             ["latency"],
             id="P95 over 90 s",
+        ),
+        pytest.param(
+            [(hour, "finished", 90 if hour < 50 else 10) for hour in range(100)], [], id="P95 of 90 s"
         ),
         pytest.param(
             [(hour, "finished", 91 if hour < 5 else 10) for hour in range(100)], [], id="P95 of 10 s"
@@ -418,6 +435,15 @@ def test_alerts(tmp_path, monkeypatch, runs, alerts):
     assert [alert.code for alert in found.alerts] == alerts
     for language in ("fr", "en"):
         assert len(alert_lines(found.alerts, Words(language))) == len(alerts)
+
+
+@pytest.mark.parametrize(("status", "code"), [("finished", 0), ("failed", 1)])
+def test_history_leaves_with_code_1_while_an_alert_is_raised(tmp_path, monkeypatch, capsys, status, code):
+    put_runs(tmp_path, monkeypatch, [(1, status, 10)])
+    with pytest.raises(SystemExit) as left:
+        main(["ensemble", "history", "--language=en", f"--home={tmp_path}"])
+    assert left.value.code == code
+    assert ("Alert:" in capsys.readouterr().out) is (code == 1)
 
 
 def test_an_alert_is_logged_when_it_is_raised_and_when_it_ends(tmp_path, monkeypatch):
@@ -454,6 +480,49 @@ def test_metrics_are_what_the_logs_hold(tmp_path, monkeypatch):
     (last,) = found["threadx_ensemble_last_hour_timestamp_seconds"].samples
     assert last.value == AS_OF.timestamp()
     assert set(families(tmp_path / "empty")) >= {"threadx_ensemble_runs_7d", "threadx_ensemble_alert"}
+
+
+def put_call(log, model, outcome, code, *, cached=False):
+    told = {"model": model, "outcome": outcome, "code": code, "cached": cached}
+    log.append({**told, "seconds": 3.0, "prompt_tokens": 7, "answer_tokens": 2})
+
+
+def test_metrics_show_what_is_shut_out_slow_and_used(tmp_path, monkeypatch):
+    runs = [(hour, "failed" if hour < 2 else "finished", 100 if hour < 1 else 10) for hour in range(5)]
+    put_runs(tmp_path, monkeypatch, runs)
+    monkeypatch.setattr(calls_log, "now", START.timestamp)
+    log = CallsLog(tmp_path / "logs")
+    for model, outcome, code, count in (
+        ("g4f:a", "error", "time_out", 6),
+        ("g4f:a", "answered", "", 5),
+        ("g4f:b", "error", "time_out", 5),
+        ("g4f:b", "answered", "", 6),
+    ):
+        for _ in range(count):
+            put_call(log, model, outcome, code)
+    put_call(log, "g4f:b", "answered", "", cached=True)
+    found = families(tmp_path)
+
+    def value(name, **labels):
+        (one,) = [sample.value for sample in found[name].samples if sample.labels == labels]
+        return one
+
+    assert value("threadx_ensemble_alert", alert="failures") == 1.0  # two of five
+    assert value("threadx_ensemble_alert", alert="success") == 1.0
+    assert value("threadx_ensemble_alert", alert="latency") == 1.0
+    assert value("threadx_ensemble_run_seconds_7d", quantile="0.5") == 10.0
+    assert value("threadx_ensemble_run_seconds_7d", quantile="0.95") == 100.0
+    # The last try of a was answered: its breaker is closed until more than half fail again.
+    assert value("threadx_model_breaker_open", model="g4f:a") == 0.0
+    assert value("threadx_model_calls_7d", model="g4f:b", outcome="cached") == 1.0
+    assert value("threadx_model_calls_7d", model="g4f:a", outcome="time_out") == 6.0
+    assert value("threadx_model_tokens_7d", model="g4f:b", kind="prompt") == 84.0
+    assert value("threadx_model_seconds_mean_7d", model="g4f:a") == 3.0
+    for _ in range(2):
+        put_call(log, "g4f:a", "error", "time_out")
+    found = families(tmp_path)
+    assert value("threadx_model_breaker_open", model="g4f:a") == 1.0
+    assert value("threadx_model_breaker_open", model="g4f:b") == 0.0
 
 
 # Back-runs

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -36,6 +37,18 @@ def test_first_version_then_a_rerun_that_keeps_it(tmp_path):
     found = [read(tmp_path, f"summary{number}.json")["n"] for number in (".1", ".2", "")]
     assert found == [1, 2, 3]
     assert [read(tmp_path, f"trace_raw{n}.json")["summary"]["n"] for n in (".1", ".2", "")] == [1, 2, 3]
+    assert published_hours(tmp_path) == [HOUR]
+
+
+def test_what_a_kill_left_half_built_is_swept_away_once_it_is_old(tmp_path):
+    workshop = tmp_path / "llm_summary/.building"
+    for name, age in (("dt=2024031413-old", 7200), ("dt=2024031414-young", 60)):
+        (workshop / name).mkdir(parents=True)
+        (workshop / name / "trace_raw.json").write_text("{")
+        since = time.time() - age
+        os.utime(workshop / name, (since, since))
+    write_hour(tmp_path, HOUR, {"n": 1}, {"run": {}})
+    assert [path.name for path in workshop.iterdir()] == ["dt=2024031414-young"]
     assert published_hours(tmp_path) == [HOUR]
 
 

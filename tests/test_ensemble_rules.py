@@ -160,7 +160,7 @@ def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
         "record": {},
         "coverage": dict.fromkeys(AGENTS, 1.0),
         "notices": {"news": 3, "forecasts": 3, "quarantined": 0},
-        "agents": {name: {"report": reports.get(name)} for name in AGENTS},
+        "agents": {name: {"report": reports.get(name), "degraded": False} for name in AGENTS},
     }
     assert sentence_errors(summary.model_dump(mode="json"), summary_facts(state, words), words) == {}
 

@@ -141,3 +141,5 @@ def test_figures_follow_the_language(language, number, percent):
     assert words.number(None) == "–"
     assert words.number(-1234.5) == f"\u2212{number}"
     assert words.percent(-0.125) == f"\u2212{percent}"
+    assert words.percent(-0.0001) == words.percent(0.0)  # what rounds to nothing has no sign
+    assert words.number(-0.001) == words.number(0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+from nodes.ensemble.lease import leased
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from reports.errors import ReportError
 from reports.record import RunRecord
@@ -352,6 +354,17 @@ def test_ensemble_streams_every_agent_and_publishes(server: Server, client: Sync
     page = httpx.get(f"{server.url}/llm_summary", timeout=30)
     assert page.status_code == 200
     assert "Facteurs clés" in page.text
+
+
+def test_the_server_refuses_a_second_start_of_the_ensemble(
+    server: Server, client: SyncLangGraphClient
+) -> None:
+    """The command, or another server, is at work on the same data folder."""
+    with leased(server.home):
+        parts = list(client.runs.stream(None, "ensemble", input={"data": "sample"}, context=ENSEMBLE_RULES))
+    assert [part.data["error"] for part in parts if part.event == "error"] == ["BusyError"]
+    assert f"pid={os.getpid()}" in parts[-1].data["message"]
+    client.runs.wait(None, "ensemble", input={"data": "sample"}, context=ENSEMBLE_RULES)
 
 
 @pytest.mark.parametrize("path", ["/ok", "/info", "/docs", "/openapi.json"])

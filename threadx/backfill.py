@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from graphs.ensemble import graph
 from market.errors import MarketError
 from nodes.context import EnsembleContext
-from nodes.ensemble.lease import leased
+from nodes.ensemble.lease import LEASE, Lease, leased
 from nodes.ensemble.outcomes import read_history
 from nodes.ensemble.partition import published_hours
 from nodes.ensemble.scoring import Scorer
@@ -98,7 +98,7 @@ def backfill(
             if hour in done:
                 counts["kept"] += 1
             else:
-                said = _run(context, hour, data, counts)
+                said = _run(context, hour, data, counts, lease)
                 if said is not None and scorer is not None:
                     scorer.add([said])
             watch(hour)
@@ -106,10 +106,11 @@ def backfill(
 
 
 def _run(
-    context: EnsembleContext, hour: datetime, data: str | None, counts: dict[str, int]
+    context: EnsembleContext, hour: datetime, data: str | None, counts: dict[str, int], lease: Lease
 ) -> dict[str, object] | None:
+    given = EnsembleInput(as_of=hour.isoformat(), data=data)
     try:
-        state = graph.invoke(EnsembleInput(as_of=hour.isoformat(), data=data), context=context)
+        state = graph.invoke(given, {"configurable": {LEASE: lease}}, context=context)
     except MarketError as error:
         if error.code != "no_usable_data":
             raise

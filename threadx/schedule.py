@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,11 +15,9 @@ from apscheduler.triggers.cron import CronTrigger
 from backtest.errors import BacktestError
 from market.errors import MarketError
 from nodes.context import EnsembleContext
-from nodes.ensemble.outcomes import read_history
 from nodes.ensemble.partition import hour_folder, published_hours, settle
-from nodes.ensemble.scoring import Scorer
-from nodes.ensemble.stances import hour_of, missing_stances, read_stances
-from nodes.ensemble.standing import is_due, keep_standing
+from nodes.ensemble.records import record_at
+from nodes.ensemble.standing import is_due
 from threadx.errors import ThreadxError, TypedError
 from threadx.results import SummaryResult
 from threadx.summaries import data_root, run_summary
@@ -94,25 +93,16 @@ def renew_standing(context: EnsembleContext, data: str | None, hour: datetime) -
     """Once a day, what the agents' records are worth, by what is known at the hour."""
     if not is_due(context.home_path, hour):
         return
-    try:
-        market = read_history(data_root(context, data), context.home_path)
-    except (MarketError, BacktestError):
-        return  # `threadx ensemble score` names the price file; the summary does not depend on it
-    if market is None:
-        return
-    missing_stances(context.home_path)
-    scorer = Scorer(market)
-    scorer.add(line for line in read_stances(context.home_path) if hour_of(line) < hour)
-    scorer.advance(hour)
-    keep_standing(context.home_path, hour, scorer)
+    # `threadx ensemble score` names a price file that cannot be used; the summary does not depend on it.
+    with suppress(MarketError, BacktestError):
+        record_at(context.home_path, data_root(context, data), hour)
 
 
 def prepare(scheduler: BaseScheduler, job: Callable[[], None], zone: ZoneInfo, *, at_once: bool) -> None:
     """Set a scheduler up: the job at the top of every hour of a time zone.
 
     Hours that pass while the process sleeps or is busy are caught up by one run. A process that was away has
-    no
-    memory of them: with `at_once` the hour that has begun is run now.
+    no memory of them: with `at_once` the hour that has begun is run now.
 
     Args:
         scheduler: not yet started.

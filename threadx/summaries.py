@@ -1,8 +1,7 @@
-"""Runs the ensemble once: under the lock, with its failures on record."""
+"""Runs the ensemble once; the graph itself takes the lock and puts failures on record."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphs.ensemble import graph
-from market.errors import MarketError
 from nodes.context import EnsembleContext
-from nodes.ensemble.errors import EnsembleError, PublishError
-from nodes.ensemble.lease import leased
-from nodes.ensemble.run_log import append_failure
 from nodes.ensemble.state import EnsembleInput
 from threadx.errors import from_validation
 from threadx.results import SummaryResult
 from threadx.runner import writable
 from threadx.traces import bounded_traces
-
-BAD_INPUT = frozenset({"bad_time", "missing_folder", "sample_out_of_range"})
-"""Mistakes of whoever asks: no failures of the ensemble."""
 
 
 def make_ensemble_context(**settings: Any) -> EnsembleContext:
@@ -53,24 +45,13 @@ def run_summary(
         PublishError: the summary cannot be written.
         MarketError, ProviderError, ThreadxError: bad input.
     """
-    home = writable(context.home_path)
+    writable(context.home_path)
     try:
         given = EnsembleInput(as_of=as_of, data=data)
     except ValidationError as error:
         raise from_validation(error) from None
     bounded_traces()
-    with leased(home):
-        began = time.time()
-        try:
-            return SummaryResult.from_details(_stream(given, context, watch))
-        except (MarketError, EnsembleError) as error:
-            if error.code not in BAD_INPUT:
-                append_failure(home, hour=as_of, code=error.code, seconds=time.time() - began)
-            raise
-        except OSError as error:
-            append_failure(home, hour=as_of, code="publish_failed", seconds=time.time() - began)
-            where, reason = str(error.filename or home), error.strerror or error.__class__.__name__
-            raise PublishError("publish_failed", path=where, reason=reason) from error
+    return SummaryResult.from_details(_stream(given, context, watch))
 
 
 def _stream(given: EnsembleInput, context: EnsembleContext, watch: Callable[[str], None]) -> dict[str, Any]:

@@ -264,11 +264,11 @@ class Terminal:
             ],
             [
                 [
-                    row["source"],
+                    words(f"ensemble.cited.{row['source']}"),
                     row["symbol"],
-                    row["horizon"],
+                    words(f"ensemble.horizon.{row['horizon']}"),
                     words.number(row["score"]),
-                    row["prediction"],
+                    words(f"ensemble.value.{row['prediction']}"),
                     row["rationale"],
                 ]
                 for row in told["contributors"]

@@ -13,6 +13,8 @@ import providers
 from nodes.ask import provider_settings
 from nodes.context import EnsembleContext, OptimizationContext
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.rules import agent_name, opened
+from nodes.ensemble.stances import POOL
 from nodes.ensemble.told import alert_lines
 from prompts import PromptError, Words
 from web.frame import OBSERVABILITY_PATH, SUMMARY_PATH, Site, Table, Text, attribute, card, fact, frame
@@ -60,6 +62,9 @@ class Watch:
                 fact(words("web.watch.tokens"), words.number(found.tokens), words("web.watch.week"))
             with card(words("web.watch.last")):
                 self._runs(found)
+            if found.standing is not None:
+                with card(words("web.watch.record")):
+                    self._standing(found.standing)
             with card(words("web.watch.models")):
                 self._records(found)
 
@@ -88,6 +93,22 @@ class Watch:
                 ],
             )
             shown[2].classes(_TONES.get(run["status"], ""))
+
+    def _standing(self, line: Mapping[str, Any]) -> None:
+        """What each voice's forecasts have been worth, and what that makes of its weight."""
+        words = self.words
+        Text("p", words("web.watch.record_told", moment=_moment(words, line["as_of"])), "tx-soft")
+        names = ("voice", "gain", "apart", "weight")
+        table = Table([words(f"web.watch.{name}") for name in names], numbers=[1, 2, 3])
+        for voice, one in line["based_on"].items():
+            if one["windows"]:
+                name = words("ensemble.score.pool") if voice == POOL else agent_name(voice, words)
+                factor = line["factors"].get(voice)
+                weight = "–" if factor is None else f"× {words.number(factor)}"
+                shown = table.row(
+                    [opened(name), words.percent(one["skill"]), words.number(one["windows"]), weight]
+                )
+                shown[1].classes("tx-good" if one["skill"] > 0.0 else "tx-bad")
 
     def _records(self, found: Watched) -> None:
         words = self.words

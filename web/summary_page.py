@@ -59,10 +59,10 @@ def _draw(words: Words, told: LLMEnsembleSummary) -> None:
         for row in told.contributors:
             table.row(
                 [
-                    row.source,
+                    words(f"ensemble.cited.{row.source}"),
                     row.model,
                     row.symbol,
-                    row.horizon,
+                    words(f"ensemble.horizon.{row.horizon}"),
                     words.number(row.score),
                     words(f"ensemble.value.{row.prediction}"),
                     row.rationale,
@@ -106,7 +106,7 @@ def _answers(words: Words, trace: Mapping[str, Any]) -> None:
             role = turn["role"]
             name = opened(agent_name(role, words)) if role in AGENTS else words("web.summary.arbiter")
             status = words(f"explain.turned.{turn['status']}")
-            if turn["degraded"]:
+            if turn["degraded"] and turn["status"] == "answered":
                 status = words("web.summary.degraded", status=status)
             seconds = provenance.get("latency_seconds")
             table.row([name, status, provenance.get("model") or "–", words.number(seconds, 1)])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nodes.ensemble.run_log import Statistics, quantile, read_runs, statistics
+from nodes.ensemble.standing import standing_line
 from providers.calls_log import CallsLog
 from providers.oversight import RECORD_SECONDS, Breaker, breaker
 
@@ -48,11 +50,13 @@ class Watched:
         runs: the newest `SHOWN_RUNS`, the newest first, as the log has them.
         week: the last seven days' figures and alerts.
         models: by reference.
+        standing: the newest line of what the voices' forecasts have been worth; None while none is scored.
     """
 
     runs: tuple[dict[str, Any], ...]
     week: Statistics
     models: tuple[ModelRecord, ...]
+    standing: dict[str, Any] | None
 
     @property
     def success(self) -> float | None:
@@ -78,7 +82,14 @@ def watched(home: Path) -> Watched:
         runs=tuple(reversed(read_runs(home)[-SHOWN_RUNS:])),
         week=statistics(home),
         models=_models(home),
+        standing=_standing(home),
     )
+
+
+def _standing(home: Path) -> dict[str, Any] | None:
+    newest = standing_line(home, datetime.now(UTC))
+    scored = newest is not None and any(one["windows"] for one in newest["based_on"].values())
+    return newest if scored else None
 
 
 def _models(home: Path) -> tuple[ModelRecord, ...]:

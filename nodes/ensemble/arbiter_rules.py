@@ -60,12 +60,17 @@ def contributors(
 
 def cite(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
     """A candidate as a contributor, with a rationale in the catalogue's words."""
+    source, prediction = row["source"], row["prediction"]
+    name = f"rationale_{source}"
+    if source == "macro":  # its score is the larger of recession or no recession
+        name += "_risk" if prediction == "baissier" else "_calm"
+    told = "tone" if source == "sentiment" else "expected"
     rationale = words(
-        f"ensemble.rules.rationale_{row['source']}",
+        f"ensemble.rules.{name}",
         symbol=_name(row, words),
-        horizon=words(f"ensemble.horizon.{row['horizon']}") if row["horizon"] != "n/a" else "",
+        horizon=words(f"ensemble.horizon.{row['horizon']}"),
         score=words.percent(row["score"], 0),
-        prediction=words(f"ensemble.value.{row['prediction']}"),
+        prediction=words(f"ensemble.{told}.{prediction}"),
     )
     fields = {name: row[name] for name in Contributor.model_fields if name != "rationale"}
     return {**fields, "rationale": opened(rationale)}
@@ -144,7 +149,7 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
     pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
     key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
-    found = [words(f"ensemble.rules.{key}", symbols=named, **pooled)]
+    found = [opened(words(f"ensemble.rules.{key}", symbols=named, **pooled))]
     if tension := clashes(reports):
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
@@ -152,8 +157,9 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     tones = [row for row in rows if row["source"] == "sentiment" and row["prediction"] != "neutre"]
     if tones:
         strongest = max(tones, key=lambda row: row["score"])
-        prediction = words(f"ensemble.value.{strongest['prediction']}")
-        found.append(words("ensemble.rules.advice_news", symbol=_name(strongest, words), tone=prediction))
+        tone = words(f"ensemble.tone.{strongest['prediction']}")
+        advice = words("ensemble.rules.advice_news", symbol=_name(strongest, words), tone=tone)
+        found.append(opened(advice))
     economy = [row for row in rows if row["source"] == "macro"]
     if economy:
         row = economy[-1]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from nodes.context import EnsembleContext
+from nodes.ensemble.agents import AGENTS, VIEWS
 from nodes.ensemble.claims import Known, agent_facts, strangers
 from nodes.ensemble.evidence import candidates
-from nodes.ensemble.pooling import clashes, factors, pool, weights
+from nodes.ensemble.pooling import OUTLOOKS, clashes, direction, factors, pool, weights
 from nodes.ensemble.rules import agent_name
 from nodes.ensemble.state import EnsembleState, reports_of
 from nodes.ensemble.trail import note
@@ -64,7 +66,17 @@ def summary_facts(state: EnsembleState, words: Words) -> Known:
     known.add(state["notices"]["quarantined"])
     for report in reports.values():
         known.add([value for value in report.values() if isinstance(value, float | dict)])
+    known.agents = _agent_counts(state, reports)
     return known
+
+
+def _agent_counts(state: EnsembleState, reports: Mapping[str, Mapping[str, Any]]) -> frozenset[int]:
+    """Every number of agents that a sentence may state: all, heard, silent, degraded, of one mind."""
+    views = [agent for agent in VIEWS if agent in reports]
+    ways = Counter((outlook, direction(reports[agent][outlook])) for outlook in OUTLOOKS for agent in views)
+    degraded = sum(turn["degraded"] for turn in state["agents"].values())
+    spoke = len(reports)
+    return frozenset({len(AGENTS), spoke, len(AGENTS) - spoke, len(views), degraded, *ways.values()})
 
 
 def sentence_errors(draft: Mapping[str, Any], known: Known, words: Words) -> dict[tuple[str, int], str]:

@@ -1,9 +1,11 @@
 """Holds free text against what was given: every figure, date and instrument it names must come from there.
 
 A figure counts as given when some given number, rounded to the digits shown, is the same: as it stands, as a
-percentage, or in basis points, whatever its sign. A sentence that names instruments may use their figures and
-the general ones (economy, quality, weights), not those of other instruments. Numbers spelled in letters are
-not read; whole numbers up to four without a unit count things and pass.
+percentage, or in basis points, whatever its sign; in figures or in letters (`spelled.py`). A sentence that
+names instruments may use their figures and the general ones (economy, quality, weights), not those of other
+instruments. Whole numbers up to four without a unit count things and pass; a number of agents must be one
+that the run can count. Instruments are found by symbol, or by the names that `market/names.toml` knows; other
+names, and what is said without a figure, are not seen.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple, get_args
 
+from market.tagging import Names, base_of, load_names
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.rules import instrument
-from prompts import Words
+from nodes.ensemble.spelled import Rough, in_figures
+from prompts import Language, Words
 
 _MONTHS = {
     name: number
@@ -43,8 +47,9 @@ _NUMBER = re.compile(
     r"(?<![\w.,^])[-+−]?(?P<number>\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+\.\d+"
     r"|\d+(?:[.,]\d+)?)"
     r"(?![\d])[\s\u00a0\u202f-]*"
-    r"(?P<unit>%|pour ?cent|percent|points? de base|basis points?|bps?\b|pb\b|jours?\b|days?\b"
-    r"|semaines?\b|weeks?\b|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b)?",
+    r"(?:(?:(?:derni|procha|premi)[a-zè]+\s+|trading\s+|calendar\s+)?"
+    r"(?P<unit>%|pour[ \u00a0-]?cent|per ?cent|points? de base|basis points?|bps?\b|pb\b|jours?\b|days?\b"
+    r"|semaines?\b|weeks?\b|mois\b|months?\b|ans?\b|années?\b|years?\b|heures?\b|hours?\b|h\b))?",
     re.IGNORECASE,
 )
 _SPANS: dict[str, frozenset[float]] = {
@@ -59,7 +64,7 @@ _SPANS: dict[str, frozenset[float]] = {
 }
 """Horizons, the news window and the two ends of the yield curve, by the first letter of their unit."""
 
-_SCALED = ("%", "pour", "percent", "point", "basis", "bp", "pb")
+_SCALED = ("%", "pour", "per", "point", "basis", "bp", "pb")
 """Units of a figure; the others are spans of time, which are given as they stand or not at all."""
 
 _COUNTED = 4.0
@@ -76,41 +81,11 @@ _ACRONYMS = frozenset(
 # fmt: on
 """Words in capitals that name no instrument."""
 
-_NAMES = {
-    "bitcoin": "BTC",
-    "ethereum": "ETH",
-    "ether": "ETH",
-    "solana": "SOL",
-    "dogecoin": "DOGE",
-    "ripple": "XRP",
-    "cardano": "ADA",
-    "apple": "AAPL",
-    "microsoft": "MSFT",
-    "nvidia": "NVDA",
-    "tesla": "TSLA",
-    "amazon": "AMZN",
-    "alphabet": "GOOG",
-    "google": "GOOG",
-    "facebook": "META",
-    "netflix": "NFLX",
-    "intel": "INTC",
-    "boeing": "BA",
-    "jpmorgan": "JPM",
-    "goldman sachs": "GS",
-    "exxon": "XOM",
-    "lvmh": "MC.PA",
-    "totalenergies": "TTE",
-    "airbus": "AIR",
-    "nasdaq": "^IXIC",
-    "dow jones": "^DJI",
-    "cac 40": "^FCHI",
-    "nikkei": "^N225",
-    "euro stoxx": "^STOXX50E",
-}
-"""Names that a model likes to bring along, and a symbol that would carry them."""
+_ALSO = {"GLD": "GC=F", "IAU": "GC=F", "USO": "CL=F", "BZ=F": "CL=F", "^NDX": "QQQ", "^RUT": "IWM"}
+"""Instruments that stand for another one of `market/names.toml`."""
 
-_NAMED = re.compile(rf"(?<!\w)(?:{'|'.join(_NAMES)})(?!\w)", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
+_AGENTS = re.compile(r"(?<![\w.,])(?P<number>\d{1,2})\s+(?:autres\s+|other\s+)?agents?\b", re.IGNORECASE)
 
 
 @dataclass
@@ -118,6 +93,7 @@ class Known:
     """What a text may name.
 
     Attributes:
+        language: of the sentences that are held against it.
         general: figures that belong to no instrument.
         by_symbol: figures of each instrument.
         dates: (year, month, day).
@@ -125,8 +101,11 @@ class Known:
         texts: every text given, in small letters.
         capitals: words in capitals that were given.
         plain: symbol of each instrument by its symbol and by its plain name.
+        spoken: instruments that texts given name, by their symbol in `market/names.toml`.
+        agents: numbers of agents that the run can count; None where they are not known.
     """
 
+    language: Language
     general: set[float] = field(default_factory=set)
     by_symbol: dict[str, set[float]] = field(default_factory=dict)
     dates: set[tuple[int, int, int]] = field(default_factory=set)
@@ -134,15 +113,17 @@ class Known:
     texts: list[str] = field(default_factory=list)
     capitals: set[str] = field(default_factory=set)
     plain: dict[str, str] = field(default_factory=dict)
+    spoken: set[str] = field(default_factory=set)
+    agents: frozenset[int] | None = None
 
     def add(self, value: Any, symbol: str | None = None) -> None:
         """Take in a value with everything inside it, for one instrument or for all."""
-        if isinstance(value, bool) or value is None:
-            return
-        if isinstance(value, int | float):
-            self._figures(symbol).add(abs(float(value)))
-        elif isinstance(value, str):
+        if isinstance(value, str):
             self._take_text(value, symbol)
+        elif isinstance(value, bool) or value is None:
+            return
+        elif isinstance(value, int | float):
+            self._figures(symbol).add(abs(float(value)))
         elif isinstance(value, Mapping):
             for part in value.values():
                 self.add(part, symbol)
@@ -174,6 +155,15 @@ class Known:
         return re.compile(rf"(?<![\w^])(?:{names})(?!\w)") if names else None
 
     @cached_property
+    def carriers(self) -> dict[str, set[str]]:
+        """Symbols given by the symbol under which `market/names.toml` names the same instrument."""
+        found: dict[str, set[str]] = {}
+        for plain, symbol in self.plain.items():
+            for ticker in _instruments(plain):
+                found.setdefault(ticker, set()).add(symbol)
+        return found
+
+    @cached_property
     def corpus(self) -> str:
         """Every text given, to look a quotation up in; asked for once everything has been taken in."""
         return "\n".join(self.texts)
@@ -187,6 +177,7 @@ class Known:
         self.capitals |= found.capitals
         self.dates |= found.dates
         self.years |= found.years
+        self.spoken |= found.instruments
         if found.figures:
             self._figures(symbol).update(found.figures)
 
@@ -199,14 +190,15 @@ class _Text(NamedTuple):
     dates: frozenset[tuple[int, int, int]]
     years: frozenset[int]
     figures: frozenset[float]
+    instruments: frozenset[str]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _read_text(text: str) -> _Text:
     """A headline stands in many hours' evidence, and is read once."""
     small, capitals = text.casefold(), frozenset(_TICKER.findall(text))
-    if not _DIGIT.search(text):
-        return _Text(small, capitals, frozenset(), frozenset(), frozenset())
+    named = _names().mentions(text)
+    text = _blanked(text, named)  # the 40 of « CAC 40 » is no figure
     dates = {
         (year, month, day)
         for year, month, day, _ in _dates(text)
@@ -214,10 +206,42 @@ def _read_text(text: str) -> _Text:
     }
     for pattern in _DATES:
         text = pattern.sub(" ", text)
-    figures = {value for match in _NUMBER.finditer(text) for value, _ in _readings(match["number"])}
+    figures: set[float] = set()
+    for language in get_args(Language):  # headlines come in any language
+        told = in_figures(text, language)
+        figures.update(value for one in _NUMBER.finditer(told.text) for value, _ in _readings(one["number"]))
+        figures.update(one.value for one in told.rough)
     years = {int(value) for value in figures if 1900 <= value < 2200 and value.is_integer()}
     years |= {year for year, _, _ in dates}
-    return _Text(small, capitals, frozenset(dates), frozenset(years), frozenset(figures))
+    instruments = frozenset(ticker for _, _, ticker in named)
+    return _Text(small, capitals, frozenset(dates), frozenset(years), frozenset(figures), instruments)
+
+
+def _blanked(text: str, mentions: Iterable[tuple[int, int, str]]) -> str:
+    """A text with spaces where names of instruments stood."""
+    rest = list(text)
+    for start, end, _ in mentions:
+        rest[start:end] = " " * (end - start)
+    return "".join(rest)
+
+
+@cache
+def _packaged() -> dict[str, list[str]]:
+    return load_names(None)
+
+
+@cache
+def _names() -> Names:
+    return Names(_packaged())
+
+
+@lru_cache(maxsize=1024)
+def _instruments(plain: str) -> frozenset[str]:
+    """What `market/names.toml` calls an instrument that goes by this symbol or plain name."""
+    base = base_of(plain)
+    same = {ticker for ticker in _packaged() if ticker == plain or base_of(ticker) == base}
+    also = {_ALSO[plain]} if plain in _ALSO else set()
+    return frozenset({*_names().tickers(plain), *same, *also})
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,7 +251,7 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def agent_facts(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> Known:
     """What an agent's sentences may name: its own rows and the hour."""
-    known = Known()
+    known = Known(words.language)
     known.add(hour)
     for row in rows:
         known.add_row(row, words)
@@ -247,14 +271,36 @@ def strangers(text: str, known: Known) -> list[str]:
     if (mentions := known.mentions) is not None:
         named = {known.plain[mention] for mention in mentions.findall(rest)}
         rest = mentions.sub(" ", rest)
-    found += _strange_names(rest, known)
+    rest, carried, unknown = _named(rest, known)
+    named |= carried
+    found += unknown
+    found += _strange_symbols(rest, known)
     allowed = set(known.general)
     for symbol in named or known.by_symbol.keys():
         allowed |= known.by_symbol.get(symbol, set())
+    told = in_figures(rest, known.language)
+    found += [one.written for one in told.rough if not _is_near(one, allowed, known)]
+    rest = told.text
+    if known.agents is not None:
+        counted = [one for one in _AGENTS.finditer(rest) if int(one["number"]) not in known.agents]
+        found += [told.as_written(*one.span()) for one in counted]
     for match in _NUMBER.finditer(rest):
         if not _given(match["number"], (match["unit"] or "").casefold(), allowed, known.years):
-            found.append(match[0].strip(" \u00a0\u202f-"))
+            found.append(told.as_written(*match.span()).strip(" \u00a0\u202f-"))
     return list(dict.fromkeys(found))
+
+
+def _named(text: str, known: Known) -> tuple[str, set[str], list[str]]:
+    """The text without names of instruments, the given symbols that carry them, the names nobody gave."""
+    carried: set[str] = set()
+    unknown: list[tuple[int, str]] = []
+    mentions = _names().mentions(text)
+    for start, end, ticker in mentions:
+        if symbols := known.carriers.get(ticker):
+            carried |= symbols
+        elif ticker not in known.spoken:
+            unknown.append((start, text[start:end]))
+    return _blanked(text, mentions), carried, [name for _, name in sorted(unknown)]
 
 
 def _without_quotes(text: str, known: Known) -> str:
@@ -268,7 +314,7 @@ def _without_quotes(text: str, known: Known) -> str:
 
 
 def _dates(text: str) -> Iterable[tuple[int | None, int | None, int | None, str]]:
-    rest = text
+    rest = text if _DIGIT.search(text) else ""
     for pattern in _DATES:
         for match in pattern.finditer(rest):
             month = match["m"].casefold()
@@ -288,19 +334,20 @@ def _known_date(year: int | None, month: int | None, day: int | None, known: Kno
     )
 
 
-def _strange_names(text: str, known: Known) -> list[str]:
-    symbols = known.parts
-    found = [
+def _strange_symbols(text: str, known: Known) -> list[str]:
+    return [
         word
         for word in _TICKER.findall(text)
-        if word not in symbols and word not in known.capitals and word not in _ACRONYMS
+        if word not in known.parts and word not in known.capitals and word not in _ACRONYMS
     ]
-    for match in _NAMED.finditer(text):
-        name = match[0].casefold()
-        carried = any(other.startswith(_NAMES[name]) for other in known.by_symbol)
-        if not carried and name not in known.corpus:
-            found.append(match[0])
-    return found
+
+
+def _is_near(claim: Rough, allowed: set[float], known: Known) -> bool:
+    """Whether a given figure lies where a share or round count says; of agents, a share of those counted."""
+    figures = allowed
+    if claim.of_agents and known.agents is not None:
+        figures = {part / whole for part in known.agents for whole in known.agents if part < whole}
+    return any(abs(figure - claim.value) <= claim.within for figure in figures)
 
 
 def _readings(written: str) -> list[tuple[float, int]]:

@@ -17,7 +17,7 @@ def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every row a summary may cite as contributor, its score and prediction computed by its agent's code.
 
     The score says how strongly the row speaks, 0–1: a forecast's confidence; the larger of recession or no
-    recession; one half plus half the tone of news; a source's factor of trust.
+    recession; one half plus half the tone of news, the less the fewer there are; a source's factor of trust.
     """
     found = (agent.cites(row) for agent in AGENTS.values() for row in evidence[agent.name])
     return [row for row in found if row is not None]

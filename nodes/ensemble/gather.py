@@ -94,10 +94,7 @@ def _notices(known: Snapshot) -> dict[str, Any]:
 def _hour(as_of: str | None, sample: bool) -> datetime:
     if as_of is None:
         return SAMPLE_AS_OF if sample else datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    try:
-        return parse_hour(as_of.strip())
-    except ValueError:
-        raise MarketError("bad_time", value=as_of) from None
+    return parse_hour(as_of)
 
 
 def _root(data: str | None, context: EnsembleContext, hour: datetime) -> Path:

@@ -1,9 +1,8 @@
 """One run of the ensemble at a time in a data folder, across processes.
 
 The lock is the operating system's, so that of a dead process is free at once. One whose holder has been at
-work for
-an hour is taken over: the next generation of the lock begins, and the hung holder finds at publishing that
-the lease is no longer its own.
+work for an hour is taken over: the next generation of the lock begins, and the hung holder finds at
+publishing that the lease is no longer its own.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from langchain_core.runnables import RunnableConfig
 
 from backtest.files import write_text_atomically
 from nodes.ensemble.errors import BusyError, PublishError
@@ -60,8 +59,14 @@ class Lease:
             raise PublishError("lease_lost", pid=os.getpid())
 
 
-current: ContextVar[Lease | None] = ContextVar("lease", default=None)
-"""The lease under which this thread of work runs; the graph's nodes inherit it."""
+LEASE = "__ensemble_lease"
+"""Under this key a run's configuration carries its lease to the node that publishes."""
+
+
+def lease_of(config: RunnableConfig | None) -> Lease | None:
+    """The lease that a configuration carries; what a caller from outside put there is none."""
+    held = (config or {}).get("configurable", {}).get(LEASE)
+    return held if isinstance(held, Lease) else None
 
 
 @contextmanager
@@ -95,11 +100,9 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
                 raise BusyError("busy", pid=holder["pid"], since="?")
         lease = Lease(folder, holder["generation"])
         _write(folder, {"generation": lease.generation, "pid": os.getpid(), "since": now()})
-    token = current.set(lease)
     try:
         yield lease
     finally:
-        current.reset(token)
         lock.release()
 
 

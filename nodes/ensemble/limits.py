@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nodes.context import RULES
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.pooling import OUTLOOKS, QUORUM, direction, factors, pool
 from nodes.ensemble.rules import agent_name
@@ -49,6 +50,9 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[s
     ]
     if state["arbiter"]["degraded"]:
         by_rules.append("arbiter")
+    answered = [turn["provenance"] for turn in (*turns.values(), state["arbiter"]) if turn["provenance"]]
+    if not by_rules and answered and all(provenance["model"] == RULES for provenance in answered):
+        found.append(words("ensemble.limit.rules_chosen"))
     if by_rules:
         if len(by_rules) == len(AGENTS) + 1:
             found.append(words("ensemble.limit.rules_all"))

@@ -2,8 +2,7 @@
 
 An hour's first version appears in one step, as a folder. A rerun copies the earlier version to
 `summary.N.json` and `trace_raw.N.json`, then writes the new trace, which holds the new summary, and the new
-summary last. A kill
-between the two is mended by `settle`: the trace tells what the summary was to be.
+summary last. A kill between the two is mended by `settle`: the trace tells what the summary was to be.
 """
 
 from __future__ import annotations
@@ -116,10 +115,11 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write_first(root: Path, folder: Path, trace: str, summary: str) -> None:
-    for abandoned in root.glob(".dt=*"):
+    workshop = root / ".building"  # a folder of its own: years of hours are not gone through for each new one
+    for abandoned in workshop.glob("*"):
         if time.time() - abandoned.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(abandoned, ignore_errors=True)
-    building = root / f".{folder.name}-{uuid4().hex[:8]}"
+    building = workshop / f"{folder.name}-{uuid4().hex[:8]}"
     try:
         write_text_atomically(building / TRACE, trace)
         write_text_atomically(building / SUMMARY, summary)

@@ -6,15 +6,17 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from backtest.files import write_text_atomically
 from nodes.context import EnsembleContext
-from nodes.ensemble import lease, run_log
+from nodes.ensemble import run_log
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.arbiter_rules import arbiter, cite, contributors, tensions
 from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
 from nodes.ensemble.evidence import candidates
+from nodes.ensemble.lease import lease_of
 from nodes.ensemble.limits import LONGEST, Removed, known_limits
 from nodes.ensemble.partition import write_hour
 from nodes.ensemble.pooling import QUORUM, factors, pool
@@ -36,8 +38,8 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
         PublishError: the hour cannot be written, or another process has taken this run's lock over; no half
             of a summary is left.
     """
-    if (held := lease.current.get()) is not None:
-        held.require()
+    if (lease := lease_of(get_config())) is not None:
+        lease.require()
     context = EnsembleContext.of(runtime.context)
     draft, turns = state["draft"], [state["agents"][name] for name in AGENTS]
     if draft is None:

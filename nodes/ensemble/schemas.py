@@ -1,4 +1,10 @@
-"""What the agents and the arbiter answer. Descriptions and bounds are the output instruction."""
+"""What the agents and the arbiter answer. Descriptions and bounds are the output instruction.
+
+An agent with a view on markets answers an `AgentReport`: a stance over 7 and 30 days, reasons with the rows
+they rest on, a confidence. Quality answers concerns with their rows and a confidence, and no stance: a third
+for each outcome would be an opinion that nobody holds. Its say is arithmetic on trust and doubt
+(`quality.rows`, `pooling.weights`). How much of an agent's data was there is counted by code, for all alike.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +85,7 @@ class Concern(_Strict):
 
 
 class QualityReport(_Strict):
-    """The quality agent's judgement of the data itself."""
+    """The quality agent's judgement of the data itself, never a view on markets."""
 
     concerns: Annotated[
         list[Concern], Field(max_length=6, description="Weaknesses, gravest first; may be empty.")

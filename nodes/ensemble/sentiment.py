@@ -49,7 +49,7 @@ def coverage(inputs: Inputs) -> float:
 
 
 def cites(row: Row) -> Row | None:
-    """An instrument's mean tone, scored by one half plus half its size."""
+    """An instrument's mean tone, scored by one half plus half its size; one headline's counts a third."""
     tone = row["tone"]
     prediction: Prediction = "neutre" if abs(tone) < _QUIET_TONE else "haussier" if tone > 0 else "baissier"
     return candidate(
@@ -58,7 +58,7 @@ def cites(row: Row) -> Row | None:
         model="news_llm",
         horizon="7d",
         symbol=row["symbol"],
-        score=0.5 + abs(tone) / 2,
+        score=0.5 + abs(tone) * _breadth(row) / 2,
         prediction=prediction,
     )
 

@@ -1,9 +1,8 @@
 """What the agents' records make of their weights: `<home>/ensemble/standing.jsonl`, one line a day.
 
 A factor is exp(gain × skill × w / (w + shrink)) of the agent's skill over its `w` windows, within a quarter
-and four
-times: an agent without a record keeps its weight, thirty windows let half of its skill count. What a model
-says of the past in a back-run is left out, since it may have read what came. A line holds only outcomes
+and four times: an agent without a record keeps its weight, thirty windows let half of its skill count. What a
+model says of the past in a back-run is left out, since it may have read what came. A line holds only outcomes
 known at its hour, and a run reads the last line at or before its own.
 """
 
@@ -17,6 +16,7 @@ from typing import Any
 
 from nodes.ensemble.agents import VIEWS
 from nodes.ensemble.scoring import Scorer, Tally
+from nodes.ensemble.stances import ARBITER, POOL
 from providers.calls_log import append_line, read_lines
 
 GAIN = 5.0
@@ -24,7 +24,7 @@ SHRINK = 30.0
 LIMITS = (0.25, 4.0)
 RENEWED_HOURS = 24
 
-_read: dict[Path, tuple[tuple[int, int], list[tuple[datetime, dict[str, float]]]]] = {}
+_read: dict[Path, tuple[tuple[int, int], list[tuple[datetime, dict[str, Any]]]]] = {}
 
 
 def standing_path(home: Path) -> Path:
@@ -36,7 +36,15 @@ def standing_as_of(home: Path, hour: datetime) -> dict[str, float]:
     """Each agent's factor by what was known at an hour; 1 where there is no record."""
     known = {agent: 1.0 for agent in VIEWS}
     newest = _newest(home, hour)
-    return known if newest is None else {**known, **{a: f for a, f in newest[1].items() if a in known}}
+    if newest is None:
+        return known
+    return {**known, **{agent: one for agent, one in newest[1]["factors"].items() if agent in known}}
+
+
+def standing_line(home: Path, hour: datetime) -> dict[str, Any] | None:
+    """The line that counts at an hour: `as_of`, `factors`, `based_on` (skill and windows of each voice)."""
+    newest = _newest(home, hour)
+    return None if newest is None else newest[1]
 
 
 def is_due(home: Path, hour: datetime) -> bool:
@@ -51,8 +59,8 @@ def keep_standing(home: Path, hour: datetime, scorer: Scorer) -> dict[str, float
     Raises:
         OSError: the folder cannot be written.
     """
-    based_on = {agent: _record(agent, scorer.tallies) for agent in VIEWS}
-    found = {agent: factor(skill, windows) for agent, (skill, windows) in based_on.items()}
+    based_on = {voice: _record(voice, scorer.tallies) for voice in (*VIEWS, POOL, ARBITER)}
+    found = {agent: factor(*based_on[agent]) for agent in VIEWS}
     line = {
         "as_of": hour.isoformat(),
         "factors": found,
@@ -73,16 +81,14 @@ def factor(skill: float, windows: int) -> float:
     return round(min(max(math.exp(GAIN * skill * windows / (windows + SHRINK)), low), high), 4)
 
 
-def _record(agent: str, tallies: Mapping[tuple[str, str, Any], Tally]) -> tuple[float, int]:
+def _record(voice: str, tallies: Mapping[tuple[str, str, Any], Tally]) -> tuple[float, int]:
     """Skill over all that counts, and its windows."""
-    counted = [
-        tally for (voice, _, kind), tally in tallies.items() if voice == agent and kind != "back_models"
-    ]
+    counted = [tally for (one, _, kind), tally in tallies.items() if one == voice and kind != "back_models"]
     said, climate = sum(t.brier for t in counted), sum(t.brier_climatology for t in counted)
     return (1.0 - said / climate if climate else 0.0), sum(t.windows for t in counted)
 
 
-def _newest(home: Path, hour: datetime) -> tuple[datetime, dict[str, float]] | None:
+def _newest(home: Path, hour: datetime) -> tuple[datetime, dict[str, Any]] | None:
     return max(
         (line for line in _lines(standing_path(home)) if line[0] <= hour),
         key=lambda line: line[0],
@@ -90,13 +96,13 @@ def _newest(home: Path, hour: datetime) -> tuple[datetime, dict[str, float]] | N
     )
 
 
-def _lines(path: Path) -> list[tuple[datetime, dict[str, float]]]:
+def _lines(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     """Every line, read again only when the file has changed."""
     if not path.is_file():
         return []
     state = path.stat()
     stamp = (state.st_size, state.st_mtime_ns)
     if path not in _read or _read[path][0] != stamp:
-        lines = [(datetime.fromisoformat(line["as_of"]), line["factors"]) for line in read_lines(path)]
+        lines = [(datetime.fromisoformat(line["as_of"]), line) for line in read_lines(path)]
         _read[path] = (stamp, lines)
     return _read[path][1]

@@ -27,7 +27,6 @@ from market.watchlist import read_watchlist
 from market.writing import Watch
 from prompts import Words
 from threadx.commands import options
-from threadx.commands.local import LocalCommand
 from threadx.errors import TypedError, error_line
 from threadx.runner import make_context
 from threadx.terminal import Terminal
@@ -44,10 +43,6 @@ _SHARES = frozenset(
 def commands(words: Words) -> list[click.Command]:
     """The commands of the group `data` that fill a data folder."""
     return [_fetch(words), _forecast(words), _macro(words), _news(words)]
-
-
-def _command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
-    return click.command(name, cls=LocalCommand, words=words, help=words(f"market.help.{name}"))
 
 
 def _shared(words: Words) -> Callable[[options.Function], options.Function]:
@@ -83,10 +78,7 @@ def _hour(given: str | None) -> datetime:
     """
     if given is None:
         return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    try:
-        return parse_hour(given.strip())
-    except ValueError:
-        raise MarketError("bad_time", value=given) from None
+    return parse_hour(given)
 
 
 def _hours(begin: str | None, as_of: str | None, every: int) -> Iterator[datetime]:
@@ -128,7 +120,7 @@ def _write(result: Any, json_path: str | None) -> None:
 
 
 def _fetch(words: Words) -> click.Command:
-    @_command("fetch", words)
+    @options.local_command("fetch", words, room="market")
     @click.argument("symbol", metavar="SYMBOL")
     @click.option("--exchange", default="binance", show_default=True, help=words("market.option.exchange"))
     @click.option("--timeframe", default="1d", show_default=True, help=words("market.option.timeframe"))
@@ -183,7 +175,7 @@ def _fetch(words: Words) -> click.Command:
 
 
 def _forecast(words: Words) -> click.Command:
-    @_command("forecast", words)
+    @options.local_command("forecast", words, room="market")
     @click.argument("prices", metavar="[PRICES]", required=False)
     @click.option(
         "--close-hours",
@@ -255,7 +247,7 @@ def _tell_forecasts(built: BuiltForecasts, terminal: Terminal, words: Words) -> 
 
 
 def _macro(words: Words) -> click.Command:
-    @_command("macro", words)
+    @options.local_command("macro", words, room="market")
     @click.argument("paths", metavar="[PATH]...", nargs=-1)
     @click.option("--prices", metavar="FILE", help=words("market.option.volatility_prices"))
     @click.option(
@@ -332,7 +324,7 @@ def _figure(name: str, value: float | None, words: Words) -> str:
 
 
 def _news(words: Words) -> click.Command:
-    @_command("news", words)
+    @options.local_command("news", words, room="market")
     @click.argument("references", metavar="[FEED|FILE|DIR]...", nargs=-1)
     @click.option("--names", "names_file", metavar="FILE", help=words("market.option.names"))
     @click.option("--gauge", "gauges", multiple=True, metavar="FILE", help=words("market.option.gauge"))

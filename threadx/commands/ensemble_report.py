@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from market.errors import MarketError
 from market.partitions import parse_hour
 from nodes.context import Context
 from nodes.ensemble.partition import hour_folder
@@ -24,10 +23,7 @@ def command(words: Words) -> click.Command:
     def report(
         hour: str | None, form: Format, out: str | None, home: str | None, language: str, debug: bool
     ) -> None:
-        try:
-            chosen = None if hour is None else parse_hour(hour.strip())
-        except ValueError:
-            raise MarketError("bad_time", value=hour) from None
+        chosen = None if hour is None else parse_hour(hour)
         folder = (Context() if home is None else Context(home=home)).home_path
         document = hour_document(folder, chosen, words, drawn=form != "md")
         usual = hour_folder(folder, document.made) / f"report.{language}.{form}"

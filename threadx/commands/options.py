@@ -92,22 +92,21 @@ class SectionedCommand(LocalCommand):
 
 
 def local_command(
-    name: str, words: Words, *, shown_as: str | None = None
+    name: str, words: Words, *, shown_as: str | None = None, room: str = "command"
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Decorator: a command whose help is `command.help.<name>`, perhaps under another name."""
-    return _command(LocalCommand, name, words, shown_as)
+    """Decorator: a command whose help is `<room>.help.<name>`, perhaps under another name."""
+    return _command(LocalCommand, f"{room}.help.{name}", words, shown_as or name)
 
 
 def sectioned_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
     """Decorator: the same for a command whose options stand in `SECTIONS`."""
-    return _command(SectionedCommand, name, words, None)
+    return _command(SectionedCommand, f"command.help.{name}", words, name)
 
 
 def _command(
-    kind: type[LocalCommand], name: str, words: Words, shown_as: str | None
+    kind: type[LocalCommand], key: str, words: Words, name: str
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    key = name.replace("-", "_")
-    return click.command(shown_as or name, cls=kind, words=words, help=words(f"command.help.{key}"))
+    return click.command(name, cls=kind, words=words, help=words(key.replace("-", "_")))
 
 
 def common(words: Words) -> Callable[[Function], Function]:

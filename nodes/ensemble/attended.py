@@ -1,0 +1,46 @@
+"""What every run of the ensemble is under, whichever door it came through: the lock, the log of failures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from market.errors import MarketError
+from nodes.context import EnsembleContext
+from nodes.ensemble.errors import EnsembleError, PublishError
+from nodes.ensemble.lease import Lease, leased
+from nodes.ensemble.run_log import append_failure
+
+BAD_INPUT = frozenset({"bad_time", "missing_folder", "sample_out_of_range"})
+"""Mistakes of whoever asks: no failures of the ensemble."""
+
+
+@contextmanager
+def attended(context: EnsembleContext, as_of: str | None) -> Iterator[Lease]:
+    """Hold the lock of the data folder while a run goes on, and put what stops the run on record.
+
+    Back-runs have a lock of their own, and no log.
+
+    Args:
+        context: the run's settings.
+        as_of: the hour asked for, for the log.
+
+    Raises:
+        BusyError: another run is at work in this data folder; that is no failure of either.
+        PublishError: the folder cannot be written.
+    """
+    home = context.home_path
+    try:
+        with leased(home, "backfill" if context.back_run else "run") as lease:
+            began = time.time()
+            try:
+                yield lease
+            except (MarketError, EnsembleError, OSError) as error:
+                code = "publish_failed" if isinstance(error, OSError) else error.code
+                if code not in BAD_INPUT and not context.back_run:
+                    append_failure(home, hour=as_of, code=code, seconds=time.time() - began)
+                raise
+    except OSError as error:
+        where, reason = str(error.filename or home), error.strerror or error.__class__.__name__
+        raise PublishError("publish_failed", path=where, reason=reason) from error
