@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from backtest.batch import SIDE_AXIS, Batch, trades
-from backtest.engine import BacktestResult, open_market
+from backtest.engine import BacktestResult, open_market, run_signals
 from backtest.errors import RequestError
 from backtest.returns import Returns, bar_returns, moments
 from backtest.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE, Floats
@@ -176,6 +176,27 @@ def grid_trials(
             own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
             found.append(_trial(meaning_hash(bound, risk, sizing), own, excess))
     return found
+
+
+def configuration_trials(
+    df: pd.DataFrame,
+    specs: Iterable[StrategySpec],
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    periods_per_year: float | None = None,
+    initial_capital: float = 10_000.0,
+) -> list[Trial]:
+    """Single configurations as trials; indicators that they share are computed once.
+
+    Arguments and errors are those of `run_backtest`.
+    """
+    costs = costs or Costs()
+    market = open_market(df, costs, fill, periods_per_year, initial_capital, None)
+    closes = market.bank.prices.close
+    return [
+        trial(run_signals(market, spec, market.bank.signals(spec.bound_trees), costs, fill), closes)
+        for spec in specs
+    ]
 
 
 def _settings(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
