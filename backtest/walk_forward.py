@@ -71,6 +71,7 @@ class WalkForward:
         metrics: of the test stretches as one account: each begins with what the one before left.
         periods_per_year: bars a year.
         configurations: how many were compared in each fold.
+        searched: names of the grid's axes.
         spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
             strategy as it was given.
     """
@@ -80,6 +81,7 @@ class WalkForward:
     metrics: Metrics
     periods_per_year: float
     configurations: int
+    searched: tuple[str, ...]
     spec: StrategySpec
 
     @property
@@ -297,6 +299,7 @@ def walk_forward(
         metrics=_joined(tests, initial_capital),
         periods_per_year=float(searched.per_year),
         configurations=searched.count if grid else 1,
+        searched=tuple(searched.axes),
         spec=settled,
     )
 

@@ -378,4 +378,4 @@ def _pooled_variance(sharpes: NDArray[np.float64], searches: pd.DataFrame) -> fl
         return 0.0
     mean = sum(count * centre for count, centre, _ in groups) / total
     squares = sum(variance * (count - 1) + count * (centre - mean) ** 2 for count, centre, variance in groups)
-    return squares / (total - 1)
+    return float(squares / (total - 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ def optimize(
     symbol: str | None = None,
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
+    others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
     decide: Decider | None = None,
@@ -58,6 +59,8 @@ def optimize(
         symbol: for the record; with `timeframe` it tells one dataset from another.
         timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        others: files (or `sample:NAME`) of other instruments: the final strategy is tried on the development
+            part of each, as one of its stress tests.
         run: a name for the run.
         watch: called with every event of the run as it happens.
         decide: with `approve=True`, asked for a word on the proposals of each iteration.
@@ -75,6 +78,7 @@ def optimize(
         symbol=symbol,
         timeframe=timeframe,
         gaps=gaps,
+        others=others,
         run=run,
         watch=watch,
         **settings,
@@ -126,6 +130,7 @@ def begin(
     symbol: str | None,
     timeframe: str | None,
     gaps: GapPolicy,
+    others: Sequence[str | Path] = (),
     run: str | None,
     watch: Watcher,
     **settings: Any,
@@ -149,6 +154,7 @@ def begin(
     else:
         reference = str(data)
     given = make_input(
+        graph,
         data=reference,
         strategy=own.name if own else strategy,
         spec=own.model_dump(mode="json") if own else None,
@@ -157,6 +163,7 @@ def begin(
         timeframe=timeframe,
         gaps=gaps,
         run=run,
+        other_data=[str(one) for one in others] or None,
     )
     return start_run(given, context, watch, graph)
 

@@ -101,6 +101,7 @@ class OptimizationOrchestrator:
         symbol: str | None = None,
         timeframe: str | None = None,
         gaps: GapPolicy = "accept",
+        others: Sequence[str | Path] = (),
         watch: Watcher = nobody_watches,
         decide: Decider | None = None,
     ) -> OptimizationResult:
@@ -112,6 +113,7 @@ class OptimizationOrchestrator:
             symbol=symbol,
             timeframe=timeframe,
             gaps=gaps,
+            others=others,
             watch=watch,
             decide=decide,
             analyst=chain(self.analyst.model),

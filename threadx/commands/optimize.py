@@ -29,6 +29,7 @@ def command(words: Words) -> click.Command:
     @click.option("--patience", type=int, help=words("command.option.patience"))
     @click.option("--target-score", type=float, help=words("command.option.target_score"))
     @click.option("--seed", type=int, help=words("command.option.seed"))
+    @click.option("--other", "others", multiple=True, metavar="PATH", help=words("command.option.other"))
     @click.option("--run", help=words("command.option.run"))
     @options.json_option(words)
     @options.common(words)
@@ -45,6 +46,7 @@ def command(words: Words) -> click.Command:
         entry_short: str | None,
         exit_short: str | None,
         approve: bool,
+        others: tuple[str, ...],
         run: str | None,
         json_path: str | None,
         language: str,
@@ -69,6 +71,7 @@ def command(words: Words) -> click.Command:
                 symbol=symbol,
                 timeframe=timeframe,
                 gaps=gaps,
+                others=others,
                 run=run,
                 watch=watch,
                 language=language,
