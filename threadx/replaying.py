@@ -70,14 +70,10 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         dataset, others = restore_prices(record, home, Path(folder))
         _answers(record, again)
         context = OptimizationContext.model_validate({**about["context"], "home": folder})
-        given = INPUTS[about["graph"]].model_validate(
-            {**about["input"], "data": f"{DATASET_PREFIX}{dataset.development_hash}"}
-            | (
-                {"other_data": [f"{DATASET_PREFIX}{one.development_hash}" for one in others]}
-                if others
-                else {}
-            )
-        )
+        asked = {**about["input"], "data": f"{DATASET_PREFIX}{dataset.development_hash}"}
+        if others:
+            asked["other_data"] = [f"{DATASET_PREFIX}{one.development_hash}" for one in others]
+        given = INPUTS[about["graph"]].model_validate(asked)
         graph = BUILDERS[about["graph"]].compile(name=about["graph"])
         limit = 40 + 10 * context.max_iterations
         parts: Iterator[Any] = graph.stream(

@@ -38,29 +38,24 @@ def restore_prices(
     begun, about = record.log.find("i00.load"), record.about()
     if begun is None:
         raise ReportError("no_result", run=record.run)
-    asked = about["input"]
-    datasets = [
-        Dataset.model_validate(one) for one in (begun["data"]["dataset"], *begun["data"].get("others", []))
-    ]
+    asked, told = about["input"], begun["data"]
+    found = [Dataset.model_validate(one) for one in (told["dataset"], *told.get("others", []))]
     own = [about.get("source", asked["data"]), *asked.get("other_data", [])]
-    for place, dataset in enumerate(datasets):
-        needed = [
-            dataset.development_hash,
-            *([dataset.holdout_hash] if dataset.holdout_hash and not place else []),
-        ]
+    for place, dataset in enumerate(found):
+        needed = {dataset.development_hash} | ({dataset.holdout_hash} - {""} if place == 0 else set())
         target = folder / "datasets"
         write_text_atomically(
             target / f"{dataset.development_hash}.json", canonical_json(dataset.model_dump(mode="json"))
         )
-        kept = [home / "datasets" / f"{name}.parquet" for name in needed]
+        kept = [home / "datasets" / f"{name}.parquet" for name in sorted(needed)]
         if all(path.is_file() for path in kept):
             for path in kept:
                 shutil.copyfile(path, target / path.name)
         elif not any(
-            restore(frame, dataset, folder, holdout=not place) for frame in _frames(files, own, asked, home)
+            restore(frame, dataset, folder, holdout=place == 0) for frame in _frames(files, own, asked, home)
         ):
             raise MarketError("missing_prices", symbol=dataset.symbol, first=dataset.first, last=dataset.last)
-    return datasets[0], datasets[1:]
+    return found[0], found[1:]
 
 
 def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], home: Path) -> Iterator[Any]:
