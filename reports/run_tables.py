@@ -37,7 +37,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    write_atomically(path, lambda stream: table.to_parquet(stream, compression="zstd"))
+    # Returns hardly repeat: a dictionary of them would only be added to them.
+    write_atomically(path, lambda stream: table.to_parquet(stream, compression="zstd", use_dictionary=False))
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from market.datasets import infer_timeframe, register
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
+from threadx.checking import Check, check_run
 from threadx.replaying import Replay, replay_run
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import (
@@ -181,6 +182,17 @@ def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_
         watch: called with every event as it happens again.
     """
     return replay_run(run, _home(home), watch)
+
+
+def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Path] = ()) -> Check:
+    """Compute the figures of a finished run once more; see `threadx.checking`.
+
+    Args:
+        run: its name.
+        home: the data folder; THREADX_HOME or `data` if left out.
+        files: price files to look in where the run's prices are no longer registered.
+    """
+    return check_run(run, _home(home), [str(one) for one in files])
 
 
 def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:
