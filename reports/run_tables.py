@@ -60,6 +60,15 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         raise ReportError("unreadable_record", path=str(path), reason=str(reason)) from reason
 
 
+def table_or_none(folder: Path, name: str) -> pd.DataFrame | None:
+    """The same; None in a run of an earlier version, which has none.
+
+    Raises:
+        ReportError: `unreadable_record`.
+    """
+    return read_table(folder, name) if (folder / name).is_file() else None
+
+
 def table_hash(table: pd.DataFrame) -> str:
     """SHA-256 of names and values, column by column, whatever wrote the file; 16 hex digits.
 

@@ -31,7 +31,8 @@ ENGLISH, FRENCH = Words("en"), Words("fr")
 FOLDS = [
     {
         "train_start": "2020-01-01", "train_end": "2020-12-31",
-        "test_start": "2021-01-05", "test_end": "2021-06-30", "train": 0.9, "test": test,
+        "test_start": "2021-01-05", "test_end": "2021-06-30", "fitted": True,
+        "train_sharpe_ratio": 0.9, "sharpe_ratio": test,
     }
     for test in (0.3, None, -0.2)
 ]  # fmt: skip

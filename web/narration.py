@@ -102,7 +102,7 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
     """
     data, node = event["data"], event["node"]
     match event["kind"]:
-        case "role_called" | "debate_turn" | "call":
+        case "role_called" | "debate_turn" | "call" | "search":
             return None
         case "evidence":
             return Line(words("web.event.evidence", count=words.number(len(data["items"]))), "", "list_alt")

@@ -112,7 +112,12 @@ def _trials(context: OptimizationContext, run: str, dataset: Dataset, iteration:
         )
         write_table(evidence.table, folder / TRIALS)
     table = read_table(folder, TRIALS)
-    found = {"file": TRIALS, "rows": len(table), "hash": table_hash(table)}
+    found = {
+        "file": TRIALS,
+        "rows": len(table),
+        "trials": int(table["configurations"].sum()),
+        "hash": table_hash(table),
+    }
     known = _once(context, run, "judge.trials", iteration, f"i{iteration:02d}.converge", lambda: found)
     if known != found:
         raise ReportError("table_differs", run=run, table=TRIALS)
