@@ -20,7 +20,6 @@ import pandas as pd
 
 from backtest.score import folds_held
 from market.datasets import Dataset
-from market.ledger import Evidence
 from nodes.context import OptimizationContext
 from nodes.optimization.counting import search_figures
 from nodes.optimization.judge import meet_holdout
@@ -220,12 +219,12 @@ def _trial_rows(record: RunRecord, trials: pd.DataFrame, looked_at: Mapping[str,
     if begun is None:
         raise ReportError("no_result", run=record.run)
     yield Row(name=f"{TRIALS}.hash", told=begun["data"]["hash"], found=table_hash(trials))
-    evidence = Evidence.of(trials)
     own = trials[trials["own"] & (trials["configurations"] == 1)]
     yield Row(name=f"{TRIALS}.own", told=len(own), found=len(looked_at))
     for one, ratio in zip(own["hash"], own["excess_sharpe"], strict=True):
         yield Row(name=f"{TRIALS}.excess_sharpe.{one}", told=float(ratio), found=looked_at.get(one))
-    yield Row(name=f"{TRIALS}.trials", told=begun["data"]["rows"], found=len(evidence.table))
+    counted = int(trials["configurations"].sum())
+    yield Row(name=f"{TRIALS}.trials", told=begun["data"]["trials"], found=counted)
 
 
 def _return_rows(told: pd.DataFrame, found: pd.DataFrame) -> Iterator[Row]:
