@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
+from backtest import BacktestError, StrategySpec
 from backtest.prices import check_volume
 from market.datasets import Dataset, find_dataset, register
 from market.errors import MarketError
@@ -85,14 +85,17 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
     """Prices of other instruments, registered like any: what is run on them later meets the same boundary.
 
     Raises:
-        BacktestError, MarketError: a file that cannot be used; `same_prices`.
+        MarketError: `unusable_prices`, or another file that cannot be used; `same_prices`.
     """
     found: list[Dataset] = []
     for reference in given.other_data:
         if reference.startswith(DATASET_PREFIX):
             dataset = find_dataset(reference.removeprefix(DATASET_PREFIX), context.home_path)
         else:
-            frame, source = read_prices(reference, context.home_path, gaps=given.gaps)
+            try:
+                frame, source = read_prices(reference, context.home_path, gaps=given.gaps)
+            except BacktestError as error:  # says which row, but not of which of the files
+                raise MarketError("unusable_prices", data=reference, reason=error.code) from error
             dataset = register(
                 frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path
             )
