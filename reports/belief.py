@@ -47,7 +47,7 @@ def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]
         name = words(f"stress.name.{finding['name']}")
         skipped = finding["outcome"] == "skipped"
         sentence = (
-            words("stress.skipped", name=name)
+            words("stress.none_given" if finding["name"] == "other_symbols" else "stress.skipped", name=name)
             if skipped
             else words(f"stress.{finding['name']}", **told(finding["fields"], words))
         )

@@ -77,6 +77,7 @@ def test_every_stress_test_and_the_statistics_of_the_search_are_told(run):
     for finding in result["stress"]:
         at = said.index(ENGLISH(f"stress.name.{finding['name']}"))
         assert said[at + 1] == ENGLISH(f"stress.outcome.{finding['outcome']}")
+    assert "No other instrument was given, or none has what the strategy needs." in said
     at = said.index("Deflated Sharpe ratio, every trial")
     assert said[at + 1] == ENGLISH.percent(result["overfitting"]["deflated_sharpe"])
     assert any(f"opening {result['holdout']['opening']}" in line for line in said)

@@ -89,9 +89,6 @@ class Form:
         words = self.words
         self._data = ui.select(self._choices, value=next(iter(self._choices)), label=words("web.form.prices"))
         self._data.props("outlined dense options-dense").classes("tx-wide")
-        self._others = ui.select(self._choices, multiple=True, value=[], label=words("web.form.others"))
-        self._others.props("outlined dense options-dense use-chips").classes("tx-wide")
-        helped(self._others, words("web.form.others_help"))
         limit = LARGEST_UPLOAD // 1024 // 1024
         Text("p", words("web.form.own_file", kinds=", ".join(EXTENSIONS), limit=limit), "tx-soft")
         upload = ui.upload(
@@ -105,6 +102,9 @@ class Form:
         upload.props("flat bordered").classes("tx-wide")
         attribute(upload, "accept", ",".join(EXTENSIONS))
         self._upload = upload
+        self._others = ui.select(self._choices, multiple=True, value=[], label=words("web.form.others"))
+        self._others.props("outlined dense options-dense use-chips").classes("tx-wide")
+        helped(self._others, words("web.form.others_help"))
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
