@@ -98,7 +98,8 @@ class EffectiveTrials:
 
     Attributes:
         raw: trials compared.
-        effective: clusters of them: the number of independent trials.
+        effective: clusters of them: the number of independent trials, those estimated included that only
+            trials which could not be compared belong to.
         labels: number of the cluster of each trial, from 0; -1 where it never moved, and so was no bet.
         sharpe_variance: variance (n − 1) of the Sharpe ratios of all trials that moved, per observation.
         cluster_variance: variance (n − 1) of the Sharpe ratios of the clusters, each the mean return of its
@@ -112,7 +113,27 @@ class EffectiveTrials:
     cluster_variance: float
 
 
-def effective_trials(returns: npt.ArrayLike, same_bet: float = SAME_BET) -> EffectiveTrials:
+def unseen_clusters(labels: npt.ArrayLike, unseen: int) -> int:
+    """Clusters that are likely to stand behind trials of which no returns are known.
+
+    `f₁ (f₁ − 1) / (2 (f₂ + 1))` with f₁ and f₂ the clusters seen once and twice: Chao 1984, Nonparametric
+    Estimation of the Number of Classes in a Population, Scandinavian Journal of Statistics 11(4), in the
+    form corrected for bias. Where every trial seen had near copies, those unseen are hardly anything new;
+    where all seen were unrelated, those unseen will be too. Never more than there are unseen trials.
+
+    Args:
+        labels: number of the cluster of each trial that was compared; negative for none.
+        unseen: trials that were not.
+    """
+    numbers = np.asarray(labels, dtype=np.int64)
+    sizes = np.bincount(numbers[numbers >= 0])
+    once, twice = int((sizes == 1).sum()), int((sizes == 2).sum())
+    return min(max(0, unseen), math.ceil(once * (once - 1) / (2 * (twice + 1))))
+
+
+def effective_trials(
+    returns: npt.ArrayLike, same_bet: float = SAME_BET, *, of: int | None = None
+) -> EffectiveTrials:
     """How many independent bets a set of trials is, by clustering of the correlations of their returns.
 
     The idea is López de Prado & Lewis 2019, Detection of False Investment Strategies Using Unsupervised
@@ -123,6 +144,7 @@ def effective_trials(returns: npt.ArrayLike, same_bet: float = SAME_BET) -> Effe
     Args:
         returns: T×N, a column a trial, without NaN.
         same_bet: correlation above which trials are one bet, between 0 and 1.
+        of: trials in all, where the returns of some are not known: see `unseen_clusters`.
 
     Raises:
         RequestError: `too_few_trials`, `too_few_observations`, `not_a_statistic`.
@@ -160,7 +182,7 @@ def effective_trials(returns: npt.ArrayLike, same_bet: float = SAME_BET) -> Effe
     sharpes = scaled.mean(axis=0)
     return EffectiveTrials(
         raw=table.shape[1],
-        effective=clusters,
+        effective=clusters + unseen_clusters(labels, (of or 0) - table.shape[1]),
         labels=labels,
         sharpe_variance=float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 0.0,
         cluster_variance=float(cluster_sharpes.var(ddof=1)) if clusters > 1 else 0.0,

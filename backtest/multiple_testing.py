@@ -22,7 +22,9 @@ MOST_ROWS = 512
 """Longer tables are summed to so many stretches of time before they are resampled."""
 
 
-def adjusted_p_values(p_values: Sequence[float], method: HaircutMethod) -> npt.NDArray[np.float64]:
+def adjusted_p_values(
+    p_values: Sequence[float], method: HaircutMethod, n_tests: int | None = None
+) -> npt.NDArray[np.float64]:
     """P-values as they stand after so many tests, in the order given.
 
     With p sorted upwards and M tests: `bonferroni` min(M·p, 1); `holm` max over j ≤ i of (M − j + 1)·p_j, cut
@@ -30,28 +32,33 @@ def adjusted_p_values(p_values: Sequence[float], method: HaircutMethod) -> npt.N
     c(M) = Σ 1/k, cut at 1 (holds the share of false discoveries, whatever the dependence).
     Harvey & Liu 2015, Backtesting, Journal of Portfolio Management 42(1); Benjamini & Yekutieli 2001.
 
+    Args:
+        p_values: of the tests whose outcome is known.
+        method: of the adjustment.
+        n_tests: M, where more tests were made than p-values are known: the others count as p = 1.
+
     Raises:
         RequestError: `too_few_trials` without any; `not_a_statistic` outside 0 to 1; `unknown_method`.
     """
     values = np.asarray(p_values, dtype=np.float64)
-    count = values.size
-    if count == 0:
+    if values.size == 0:
         raise RequestError("too_few_trials", found=0)
+    count = max(values.size, n_tests or 0)
     if not ((values >= 0.0) & (values <= 1.0)).all():
         raise RequestError("not_a_statistic", name="p_values", value=str(values.tolist())[:80])
     order = np.argsort(values, kind="stable")
     ranked = values[order]
-    places = np.arange(1, count + 1)
+    places = np.arange(1, values.size + 1)
     if method == "bonferroni":
         adjusted = ranked * count
     elif method == "holm":
         adjusted = np.maximum.accumulate(ranked * (count - places + 1))
     elif method == "bhy":
-        harmonic = float((1.0 / places).sum())
+        harmonic = float((1.0 / np.arange(1, count + 1)).sum())
         adjusted = np.minimum.accumulate((ranked * count * harmonic / places)[::-1])[::-1]
     else:
         raise RequestError("unknown_method", name=str(method), known=", ".join(HAIRCUT_METHODS))
-    found = np.empty(count)
+    found = np.empty(values.size)
     found[order] = np.minimum(adjusted, 1.0)
     return found
 
@@ -76,7 +83,11 @@ class Haircut:
 
 
 def haircut_sharpe_ratio(
-    sharpe: float, n_observations: int, trial_sharpes: Sequence[float], method: HaircutMethod = "holm"
+    sharpe: float,
+    n_observations: int,
+    trial_sharpes: Sequence[float],
+    method: HaircutMethod = "holm",
+    n_tests: int | None = None,
 ) -> Haircut:
     """Take off a Sharpe ratio what the number of tests behind it costs.
 
@@ -88,6 +99,7 @@ def haircut_sharpe_ratio(
         n_observations: returns behind each ratio, at least 3.
         trial_sharpes: of every trial, the chosen one's included, per observation.
         method: of the adjustment.
+        n_tests: trials in all, where not every one's ratio is known.
 
     Raises:
         RequestError: `not_a_statistic`, `too_few_observations`, `too_few_trials`, `unknown_method`.
@@ -105,7 +117,7 @@ def haircut_sharpe_ratio(
     own = int(np.abs(ratios - sharpe).argmin())
     freedom = n_observations - 1
     p_values = 2.0 * stdtr(freedom, -np.abs(ratios) * math.sqrt(n_observations))
-    adjusted = float(adjusted_p_values(p_values.tolist(), method)[own])
+    adjusted = float(adjusted_p_values(p_values.tolist(), method, n_tests)[own])
     left = max(0.0, -float(stdtrit(freedom, adjusted / 2.0))) / math.sqrt(n_observations)
     left = min(left, sharpe)
     return Haircut(

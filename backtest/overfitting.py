@@ -17,6 +17,7 @@ from backtest.luck import (
     effective_trials,
     expected_maximum_sharpe,
     minimum_backtest_length,
+    unseen_clusters,
 )
 from backtest.multiple_testing import (
     DataSnooping,
@@ -53,4 +54,5 @@ __all__ = [
     "probability_of_backtest_overfitting",
     "sharpe_ratio",
     "sharpe_standard_error",
+    "unseen_clusters",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtest.batch import SIDE_AXIS, Batch, Chunk
+from backtest.batch import SIDE_AXIS, Batch, Chunk, trades
 from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
 from backtest.simulation import METRICS
@@ -64,6 +64,20 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         axes[name] = found
         _check_size(axes)
     return axes
+
+
+def configured(spec: StrategySpec, values: Mapping[str, Any]) -> StrategySpec:
+    """The strategy with the values of one combination of a grid, by the names of its axes.
+
+    Raises:
+        StrategyError: the combination makes no sense.
+    """
+    params = {name: value for name, value in values.items() if name in spec.params}
+    risk = {name: value for name, value in values.items() if name in Risk.model_fields}
+    sizing = {name: value for name, value in values.items() if name in Sizing.model_fields}
+    side = values.get(SIDE_AXIS, "both")
+    unused = {place: None for place in spec.trees if not trades(side, place)}
+    return spec.evolve(params=params, risk=risk, sizing=sizing, **unused)
 
 
 def _sides(spec: StrategySpec, values: Iterable[Any]) -> list[str]:

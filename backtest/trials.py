@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from backtest.batch import SIDE_AXIS, Batch, trades
-from backtest.engine import BacktestResult, open_market
+from backtest.engine import BacktestResult, open_market, run_signals
 from backtest.errors import RequestError
+from backtest.evaluation import IndicatorBank
 from backtest.returns import Returns, bar_returns, moments
 from backtest.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE, Floats
 from backtest.strategy import StrategySpec, meaning_hash
@@ -26,6 +27,8 @@ from backtest.tree import bind
 from backtest.types import Costs, Fill, Risk, Settings, Sizing
 
 TRIAL_BLOCKS = 256
+ROOM_FOR_SERIES = 512 * 1024 * 1024
+"""Bytes of indicators kept from one configuration to the next."""
 
 
 def _exposure(equity: Floats, rows: Floats, capital: float, first: int) -> float:
@@ -175,7 +178,37 @@ def grid_trials(
             count = market.simulate(signals, risk, sizing, equity, rows)
             own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
             found.append(_trial(meaning_hash(bound, risk, sizing), own, excess))
+            _within_bounds(market.bank)
     return found
+
+
+def configuration_trials(
+    df: pd.DataFrame,
+    specs: Iterable[StrategySpec],
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    periods_per_year: float | None = None,
+    initial_capital: float = 10_000.0,
+) -> list[Trial]:
+    """Single configurations as trials; indicators that they share are computed once.
+
+    Arguments and errors are those of `run_backtest`.
+    """
+    costs = costs or Costs()
+    market = open_market(df, costs, fill, periods_per_year, initial_capital, None)
+    closes = market.bank.prices.close
+    found = []
+    for spec in specs:
+        signals = market.bank.signals(spec.bound_trees)
+        found.append(trial(run_signals(market, spec, signals, costs, fill), closes))
+        _within_bounds(market.bank)
+    return found
+
+
+def _within_bounds(bank: IndicatorBank) -> None:
+    """Empty a bank that has grown too large: what is asked for again is computed again."""
+    if len(bank.known()) * bank.size * 8 > ROOM_FOR_SERIES:
+        bank.forget()
 
 
 def _settings(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:

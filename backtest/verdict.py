@@ -31,7 +31,7 @@ from typing import Any, Literal, get_args
 
 from backtest.luck import expected_maximum_sharpe
 from backtest.returns import Moments
-from backtest.sharpe import NORMAL, probabilistic_sharpe_ratio, sampling_variance
+from backtest.sharpe import NORMAL, sampling_variance
 from backtest.stress import Finding
 
 Value = Literal["real", "promising", "unproven", "overfit"]
@@ -166,8 +166,7 @@ def decide(
     else:
         development_p = NORMAL.cdf(-_z(development.sharpe, luck, development))
     naive_p = NORMAL.cdf(-_z(development.sharpe, 0.0, development))
-    single_p = NORMAL.cdf(-_z(holdout.sharpe, 0.0, holdout))
-    holdout_p = min(1.0, max(1, opening) * single_p)
+    holdout_p, _ = evidence_of_opening(opening, holdout.sharpe, holdout.n_observations)
     weights = math.sqrt(development.n_observations), math.sqrt(holdout.n_observations)
     combined = weights[0] * _quantile(development_p) + weights[1] * _quantile(holdout_p)
     combined_p = NORMAL.cdf(-combined / math.hypot(*weights))
@@ -229,9 +228,10 @@ def decide(
 def evidence_of_opening(opening: int, sharpe: float, n_observations: int) -> tuple[float, float]:
     """What the n-th look into a holdout is worth: (p-value, share of a first look's weight).
 
-    The best of n looks at the same rows would be as high by luck alone n times as often: the p-value counts
-    n-fold, and an n-th look weighs 1/n of a first one.
+    The null hypothesis's own variance of a Sharpe ratio is 1/T. The best of n looks at the same rows would be
+    as high by luck alone n times as often: the p-value counts n-fold, and an n-th look weighs 1/n of a first
+    one.
     """
     looks = max(1, opening)
-    single = 1.0 - probabilistic_sharpe_ratio(sharpe, n_observations, form="2025")
+    single = NORMAL.cdf(-sharpe * math.sqrt(n_observations))
     return min(1.0, looks * single), 1.0 / looks

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest.batch import SIDE_AXIS, Batch, trades
+from backtest.batch import Batch
 from backtest.engine import BacktestResult, open_market, run_signals
 from backtest.errors import RequestError
 from backtest.folds import FOLDS, CombinatorialSplit, Fold, Scheme, combinatorial_splits, make_folds
@@ -34,8 +34,8 @@ from backtest.simulation import (
     measure,
 )
 from backtest.strategy import StrategySpec
-from backtest.sweep import grid_axes
-from backtest.types import Costs, Fill, Metrics, Risk, Sizing
+from backtest.sweep import configured, grid_axes
+from backtest.types import Costs, Fill, Metrics
 
 RANK_BY = "sharpe_ratio"
 
@@ -71,6 +71,7 @@ class WalkForward:
         metrics: of the test stretches as one account: each begins with what the one before left.
         periods_per_year: bars a year.
         configurations: how many were compared in each fold.
+        searched: names of the grid's axes.
         spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
             strategy as it was given.
     """
@@ -80,6 +81,7 @@ class WalkForward:
     metrics: Metrics
     periods_per_year: float
     configurations: int
+    searched: tuple[str, ...]
     spec: StrategySpec
 
     @property
@@ -176,11 +178,7 @@ class _Searched:
             name: self.axes[name][place]
             for name, place in zip(self.axes, np.unravel_index(best, self.shape), strict=True)
         }
-        params = {name: value for name, value in values.items() if name in self.spec.params}
-        risk = {name: value for name, value in values.items() if name in Risk.model_fields}
-        sizing = {name: value for name, value in values.items() if name in Sizing.model_fields}
-        sides = {place: None for place in self.spec.trees if not trades(values.get(SIDE_AXIS, "both"), place)}
-        return self.spec.evolve(params=params, risk=risk, sizing=sizing, **sides), best
+        return configured(self.spec, values), best
 
     def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
         """A backtest from bar `start` to `stop`; what lies before warms up the indicators.
@@ -301,6 +299,7 @@ def walk_forward(
         metrics=_joined(tests, initial_capital),
         periods_per_year=float(searched.per_year),
         configurations=searched.count if grid else 1,
+        searched=tuple(searched.axes),
         spec=settled,
     )
 

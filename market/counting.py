@@ -7,14 +7,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as parquet
 
-from backtest import BacktestResult, Costs, StrategySpec, SweepFile, periods_per_year
-from backtest.trials import grid_trials, trial
+from backtest import BacktestResult, Costs, StrategySpec, SweepFile
+from backtest.sweep import configured, grid_axes
+from backtest.trials import configuration_trials, grid_trials, trial
 from backtest.types import Fill
 from market.datasets import Dataset
 from market.ledger import MOST_ROWS_A_SEARCH, Ledger
+
+SAMPLED = 256
+"""Configurations of a large sweep whose returns are kept for comparison."""
 
 
 def rows_looked_at(dataset: Dataset, *, whole: bool) -> str:
@@ -52,7 +57,10 @@ def count_sweep(
     *,
     whole: bool,
 ) -> None:
-    """Count a finished sweep: a row a configuration, or one row with their number where they are many.
+    """Count a finished sweep: a row a configuration; where they are many, a sample of them and their number.
+
+    Of more than `MOST_ROWS_A_SEARCH` configurations `SAMPLED`, drawn at random, are trials like any other, so
+    that their returns can be compared; the rest is one row with a count, its ratios as those of the sample.
 
     Raises:
         MarketError: `unusable_ledger`.
@@ -64,10 +72,9 @@ def count_sweep(
         trials = grid_trials(prices, spec, grid, costs, fill)
         ledger.count(dataset.family, trials, development_hash=rows, origin="sweep", source=source)
         return
-    per_year = periods_per_year(pd.DatetimeIndex(prices.index))
-    ratios = parquet.read_table(found.path, columns=["sharpe_ratio"])["sharpe_ratio"].to_pandas()
-    # What never traded has no ratio, and was no chance of luck either; it is counted all the same.
-    ratios = ratios.fillna(0.0) / math.sqrt(per_year)
+    sample = configuration_trials(prices, _sampled(spec, grid, found), costs, fill)
+    ratios = np.array([one.excess_sharpe for one in sample])
+    ledger.count(dataset.family, sample, development_hash=rows, origin="sweep", source=source)
     ledger.count_search(
         dataset.family,
         about={
@@ -75,9 +82,23 @@ def count_sweep(
             "grid": {name: list(values) for name, values in grid.items()},
             "rows": rows,
         },
-        configurations=found.rows,
+        configurations=found.rows - len(sample),
         sharpe_mean=float(ratios.mean()),
         sharpe_variance=float(ratios.var(ddof=1)),
         origin="sweep",
         source=source,
     )
+
+
+def _sampled(spec: StrategySpec, grid: Mapping[str, Iterable[Any]], found: SweepFile) -> list[StrategySpec]:
+    """`SAMPLED` configurations of a sweep, the same ones each time it is counted."""
+    axes = list(grid_axes(spec, grid))
+    places = np.sort(np.random.default_rng(0).choice(found.rows, SAMPLED, replace=False))
+    chosen = parquet.read_table(found.path, columns=axes).take(places).to_pylist()
+    specs = (configured(spec, {name: _value(value) for name, value in row.items()}) for row in chosen)
+    return list({one.hash: one for one in specs}.values())
+
+
+def _value(stored: Any) -> Any:
+    """A value of an axis: what was off is stored as NaN."""
+    return None if isinstance(stored, float) and math.isnan(stored) else stored

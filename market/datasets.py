@@ -36,6 +36,7 @@ __all__ = [
     "open_holdout",
     "openings",
     "register",
+    "restore",
 ]
 
 
@@ -143,6 +144,32 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
         marks, stored = Marks.of(frame), read_marks(folder, split)
         (stored.joined(marks) if stored else marks).write(marks_path(folder, split))
     return dataset
+
+
+def restore(prices: pd.DataFrame, dataset: Dataset, home: Path, *, holdout: bool) -> bool:
+    """Store the rows of a dataset whose split is known, out of prices that may go on behind them.
+
+    Args:
+        prices: canonical prices.
+        dataset: which rows; nothing is registered, no split is made.
+        home: the data folder.
+        holdout: store the vault as well.
+
+    Returns:
+        Whether the prices hold those very rows; nothing is stored where they do not.
+
+    Raises:
+        OSError: the data folder cannot be written.
+    """
+    rows = dataset.development_rows
+    parts = {dataset.development_hash: prices.iloc[:rows]}
+    if holdout and dataset.holdout_hash:
+        parts[dataset.holdout_hash] = prices.iloc[rows : rows + dataset.embargo_rows + dataset.holdout_rows]
+    if any(content_hash(part) != name for name, part in parts.items()):
+        return False
+    for name, part in parts.items():
+        _store(_folder(home), name, part)
+    return True
 
 
 def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:

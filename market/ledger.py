@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
 
@@ -32,6 +33,17 @@ MOST_ROWS_A_SEARCH = 2_000
 """Searches of more configurations than this are counted in one row."""
 MOST_COLUMNS = 512
 """Trials whose blocks are compared with each other at most; the newest count."""
+
+EVIDENCE_COLUMNS = {
+    "hash": "str",
+    "origin": "str",
+    "own": "bool",
+    "configurations": "int64",
+    "excess_sharpe": "float64",
+    "sharpe_variance": "float64",
+    "blocks": "object",
+}
+"""Columns of `Evidence.table` and their kinds."""
 
 _WAIT_SECONDS = 60.0
 _TABLES = """
@@ -111,22 +123,50 @@ class Evidence:
     """What the ledger knows about a family.
 
     Attributes:
+        table: what all the rest is computed from, one row a trial or large search: `hash`, `origin`, `own`
+            (looked at by the one who asks), `configurations` (1, or how many a large search compared),
+            `excess_sharpe` per bar (of a large search the mean), `sharpe_variance` within a large search,
+            and `blocks`, sums of the excess returns over blocks of time, None where they are not compared.
+            Others' trials in the order in which they were written, then one's own in the order of their
+            hashes, then large searches.
         trials: configurations that were looked at, each once.
         by_origin: how many of them came from where.
         sharpe_variance: variance (n − 1) of the excess Sharpe ratios of all of them, per bar.
-        sharpes: excess Sharpe ratios, per bar, of those with a row of their own: others' in the order in
-            which they were written, then one's own in the order of their hashes.
+        sharpes: excess Sharpe ratios, per bar, of those with a row of their own, in the order of the table.
         hashes: strategies of the columns of `blocks`.
-        blocks: sums of excess returns over blocks of time, blocks × trials: those evaluated on the same
-            development rows, the last `MOST_COLUMNS` of them in the order of `sharpes`.
+        blocks: blocks × trials: those evaluated on the same development rows, the last `MOST_COLUMNS` of
+            them in the order of the table.
     """
 
+    table: pd.DataFrame
     trials: int
     by_origin: dict[str, int]
     sharpe_variance: float
     sharpes: NDArray[np.float64]
     hashes: tuple[str, ...]
     blocks: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Evidence:
+        """Everything that follows from the table."""
+        single = table[table["configurations"] == 1]
+        searches = table[table["configurations"] > 1]
+        counts = table.groupby("origin")["configurations"].sum()
+        compared = single[single["blocks"].notna()]
+        sharpes = single["excess_sharpe"].to_numpy(dtype=np.float64)
+        return cls(
+            table=table,
+            trials=int(table["configurations"].sum()),
+            by_origin={str(origin): int(count) for origin, count in sorted(counts.items())},
+            sharpe_variance=_pooled_variance(sharpes, searches),
+            sharpes=sharpes,
+            hashes=tuple(compared["hash"]),
+            blocks=(
+                np.column_stack(list(compared["blocks"])).astype(np.float64)
+                if len(compared)
+                else np.empty((0, 0))
+            ),
+        )
 
 
 class Ledger:
@@ -276,29 +316,22 @@ class Ledger:
                 (source, snapshot.family, snapshot.last_trial),
             ).fetchall()
             searches = connection.execute(
-                "SELECT origin, configurations, sharpe_mean, sharpe_variance FROM searches"
+                "SELECT search_hash, origin, source = ?, configurations, sharpe_mean, sharpe_variance"
+                " FROM searches"
                 " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
-                (snapshot.family, snapshot.last_search, source),
+                (source, snapshot.family, snapshot.last_search, source),
             ).fetchall()
         # Parallel branches write in any order: one's own trials count in the order of their hashes.
         rows.sort(key=lambda row: row[0] if row[5] else "")
-        by_origin: dict[str, int] = {}
-        for _, origin, *_ in rows:
-            by_origin[origin] = by_origin.get(origin, 0) + 1
-        for origin, count, *_ in searches:
-            by_origin[origin] = by_origin.get(origin, 0) + count
-        sharpes = np.array([row[2] for row in rows], dtype=np.float64)
-        columns = [(row[0], row[4]) for row in rows if row[3] == development_hash and row[4] is not None]
-        columns = columns[-MOST_COLUMNS:]
-        blocks = [np.frombuffer(zlib.decompress(packed), dtype="<f4") for _, packed in columns]
-        return Evidence(
-            trials=len(rows) + sum(search[1] for search in searches),
-            by_origin=dict(sorted(by_origin.items())),
-            sharpe_variance=_pooled_variance(sharpes, searches),
-            sharpes=sharpes,
-            hashes=tuple(name for name, _ in columns),
-            blocks=np.column_stack(blocks).astype(np.float64) if blocks else np.empty((0, 0)),
-        )
+        comparable = [place for place, row in enumerate(rows) if row[3] == development_hash and row[4]]
+        kept = set(comparable[-MOST_COLUMNS:])
+        singles = [
+            (name, origin, bool(own), 1, ratio, 0.0, _unpacked(packed) if place in kept else None)
+            for place, (name, origin, ratio, _, packed, own) in enumerate(rows)
+        ]
+        large = [(name, origin, bool(own), *moments, None) for name, origin, own, *moments in searches]
+        table = pd.DataFrame([*singles, *large], columns=list(EVIDENCE_COLUMNS))
+        return Evidence.of(table.astype(EVIDENCE_COLUMNS))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -328,15 +361,21 @@ class Ledger:
             raise MarketError("unusable_ledger", path=str(self.path), reason=str(reason)) from reason
 
 
-def _pooled_variance(sharpes: NDArray[np.float64], searches: list[tuple[str, int, float, float]]) -> float:
+def _unpacked(packed: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(zlib.decompress(packed), dtype="<f4")
+
+
+def _pooled_variance(sharpes: NDArray[np.float64], searches: pd.DataFrame) -> float:
     """Variance (n − 1) of single ratios and of searches of which mean and variance are known."""
-    groups = [(count, mean, variance * (count - 1)) for _, count, mean, variance in searches]
+    names = ("configurations", "excess_sharpe", "sharpe_variance")
+    groups = [tuple(row) for row in searches[list(names)].to_numpy(dtype=np.float64).tolist()]
     if len(sharpes):
-        centre = float(sharpes.mean())
-        groups.append((len(sharpes), centre, float(((sharpes - centre) ** 2).sum())))
+        groups.append(
+            (len(sharpes), float(sharpes.mean()), float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 0.0)
+        )
     total = sum(count for count, _, _ in groups)
     if total < 2:
         return 0.0
     mean = sum(count * centre for count, centre, _ in groups) / total
-    squares = sum(within + count * (centre - mean) ** 2 for count, centre, within in groups)
-    return squares / (total - 1)
+    squares = sum(variance * (count - 1) + count * (centre - mean) ** 2 for count, centre, variance in groups)
+    return float(squares / (total - 1))

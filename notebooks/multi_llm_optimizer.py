@@ -118,9 +118,20 @@ signals = price_chart(
 View(chart=signals, says="The last trades of the champion")
 
 # %% [markdown]
+# ## Walk-forward, fold by fold
+#
+# Each choice of values was tested on the bars behind those it was made on.
+
+# %%
+orchestrator.plot_folds()
+
+# %% [markdown]
 # ## Development against holdout
 #
 # Only the holdout is out of sample: every choice was made on development data.
+
+# %%
+orchestrator.plot_holdout()
 
 # %%
 pd.DataFrame({"development": result.metrics, "holdout": result.holdout_metrics})

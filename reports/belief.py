@@ -8,6 +8,8 @@ from typing import Any
 from reports.words import WordsLike
 
 P_DIGITS = 2
+FOLD_COLUMNS = ("number", "tested", "values", "train", "test", "initial", "return", "trades")
+"""Columns of `fold_rows`; their names are `verdict.fold.<name>`."""
 
 
 def told(fields: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
@@ -45,7 +47,7 @@ def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]
         name = words(f"stress.name.{finding['name']}")
         skipped = finding["outcome"] == "skipped"
         sentence = (
-            words("stress.skipped", name=name)
+            words("stress.none_given" if finding["name"] == "other_symbols" else "stress.skipped", name=name)
             if skipped
             else words(f"stress.{finding['name']}", **told(finding["fields"], words))
         )
@@ -87,6 +89,35 @@ def statistic_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else round(value)
+
+
+def fold_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+    """One row a walk-forward test of the champion, the initial strategy's Sharpe ratio beside its own.
+
+    None for a run of a version that did not keep its folds.
+    """
+    rows = []
+    before = result["initial"]["development"]["walk_forward"].get("per_fold", ())
+    for number, (fold, first) in enumerate(
+        zip(result["walk_forward"].get("per_fold", ()), before, strict=True), start=1
+    ):
+        rows.append(
+            [
+                words.number(number),
+                words("verdict.interval", low=fold["test_start"][:10], high=fold["test_end"][:10]),
+                ", ".join(_chosen(name, value, words) for name, value in fold["values"].items()) or "–",
+                words.number(fold["train_sharpe_ratio"]),
+                words.number(fold["sharpe_ratio"]),
+                words.number(first["sharpe_ratio"]),
+                words.percent(fold["total_return"]),
+                words.number(fold["n_trades"]),
+            ]
+        )
+    return rows
+
+
+def _chosen(name: str, value: float | None, words: WordsLike) -> str:
+    return f"{name} = {'–' if value is None else words.short(value)}"
 
 
 def interval_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:

@@ -13,7 +13,8 @@ class ReportError(RuntimeError):
     """Something about a run's record, or a picture.
 
     Attributes:
-        code: `unknown_run`, `bad_run_name`, `run_busy`, `unreadable_record`, `no_result`;
+        code: `unknown_run`, `bad_run_name`, `run_busy`, `unreadable_record`, `no_result`; `no_table`,
+            `table_differs`;
             `no_summary`, `no_summaries`; `unknown_picture`, `unknown_axis`, `too_many_axes`,
             `nothing_varies`.
         fields: what the text for people needs.

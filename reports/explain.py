@@ -11,7 +11,9 @@ from typing import Any
 
 from reports.audit import value_rows
 from reports.belief import (
+    FOLD_COLUMNS,
     finding_rows,
+    fold_rows,
     interval_rows,
     reason_lines,
     statistic_rows,
@@ -50,7 +52,7 @@ def explain(
         lacking: what could not be drawn, and why, told beside the figures.
         versions: of the code and the libraries that made the run.
         timed: tell when the run was; off where the report is compared with that of a repeated run.
-        pictures: charts by the section they illustrate (`search`, `figures`, `holdout`).
+        pictures: charts by the section they illustrate (`search`, `figures`, `folds`, `holdout`).
     """
     events = list(events)
     shown = pictures or {}
@@ -64,6 +66,8 @@ def explain(
         *_pictures(shown, "figures"),
         *(Paragraph(text=line, tone="quiet") for line in lacking),
         *_belief(result, words),
+        *_folds(result, words),
+        *_pictures(shown, "folds"),
         Heading(text=words("explain.heading.holdout")),
         Paragraph(text=words("report.holdout_note")),
         *_pictures(shown, "holdout"),
@@ -181,6 +185,19 @@ def _belief(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
         Grid(head=tests, rows=_rows(finding_rows(result, words)), words=3),
         Heading(text=words("verdict.heading.intervals"), level=2),
         Grid(head=(metric, *parts), rows=_rows(interval_rows(result, words))),
+    ]
+
+
+def _folds(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    """The walk-forward tests, one by one."""
+    rows = fold_rows(result, words) if result.get("verdict") else []
+    if not rows:
+        return []
+    head = tuple(words(f"verdict.fold.{name}") for name in FOLD_COLUMNS)
+    return [
+        Heading(text=words("verdict.heading.folds"), level=2),
+        Paragraph(text=words("verdict.folds_note"), tone="quiet"),
+        Grid(head=head, rows=_rows(rows), words=3),
     ]
 
 

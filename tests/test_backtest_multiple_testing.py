@@ -17,6 +17,7 @@ from backtest.overfitting import (
     effective_trials,
     haircut_sharpe_ratio,
     sharpe_ratio,
+    unseen_clusters,
 )
 
 THEIR_NAMES = {"bonferroni": "bonferroni", "holm": "holm", "bhy": "fdr_by"}
@@ -56,6 +57,26 @@ def test_a_haircut_takes_off_what_the_other_tests_cost():
         assert found.haircut == pytest.approx(1 - found.sharpe / ratios[3])
     alone = haircut_sharpe_ratio(ratios[3], 500, [ratios[3]])
     assert alone.haircut == pytest.approx(0.0, abs=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8),
+    st.integers(0, 40),
+    st.sampled_from(sorted(THEIR_NAMES)),
+)
+def test_tests_whose_outcome_is_not_known_count_as_worthless_ones(p_values, unknown, method):
+    expected = multipletests([*p_values, *[1.0] * unknown], method=THEIR_NAMES[method])[1]
+    found = adjusted_p_values(p_values, method, len(p_values) + unknown)
+    assert found == pytest.approx(expected[: len(p_values)])
+
+
+def test_a_haircut_grows_with_tests_that_are_only_counted():
+    ratios = [0.2, 0.1, 0.05]
+    known = haircut_sharpe_ratio(0.2, 500, ratios, "bonferroni")
+    many = haircut_sharpe_ratio(0.2, 500, ratios, "bonferroni", n_tests=3_000)
+    assert many.adjusted_p_value == pytest.approx(1_000 * known.adjusted_p_value)
+    assert many.sharpe < known.sharpe
 
 
 def test_a_ratio_worth_nothing_among_many_is_cut_to_nothing():
@@ -99,6 +120,25 @@ def test_bets_are_counted_not_their_copies():
     assert found.sharpe_variance == pytest.approx(np.var(ratios, ddof=1))
     assert found.cluster_variance == pytest.approx(
         np.var([sharpe_ratio(bet) for bet in bets.T], ddof=1), rel=0.2
+    )
+
+
+def test_what_was_not_compared_adds_as_many_bets_as_the_rest_suggests():
+    random = np.random.default_rng(6)
+    bets = random.normal(0.0, 0.01, (400, 6))
+    # Six bets with many near copies each, three in four of which nobody can compare: still six.
+    copies = np.repeat(bets, 20, axis=1) + random.normal(0.0, 0.002, (400, 120))
+    assert effective_trials(copies, of=480).effective == 6
+    # Trials of which none is like another: those not compared will be new bets as well.
+    alone = random.normal(0.0, 0.01, (400, 40))
+    assert effective_trials(alone, of=100).effective == 100
+    assert effective_trials(alone, of=10_000).effective == 40 + 40 * 39 / 2
+    # Drawn at random from a known number of bets, the estimate comes near it.
+    labels = random.integers(0, 60, 80)
+    seen = len(set(labels.tolist()))
+    assert seen < 50
+    assert seen + unseen_clusters(np.unique(labels, return_inverse=True)[1], 1_000) == pytest.approx(
+        60, abs=12
     )
 
 

@@ -222,3 +222,10 @@ def test_the_tenth_opening_is_worth_a_tenth():
     tenth, weight = evidence_of_opening(10, 0.15, 250)
     assert (tenth, weight) == (pytest.approx(10 * single), 0.1)
     assert evidence_of_opening(10_000, 0.15, 250)[0] == 1.0
+
+
+def test_many_looks_at_a_strong_holdout_still_weigh():
+    # Far in the tail a difference from 1 would be lost: 9 deviations are 1.1e-19, a hundred looks 1.1e-17.
+    found, weight = evidence_of_opening(100, 9.0 / 1000**0.5, 1000)
+    assert found == pytest.approx(100 * stats.norm.sf(9.0), rel=1e-9)
+    assert weight == 0.01

@@ -88,12 +88,14 @@ def test_the_cycle_believes_what_is_there_and_not_what_is_not():
 
 
 def test_the_command_tells_rates_and_counts(tmp_path, capsys):
-    out = tmp_path / "calibration.json"
+    out, drawn = tmp_path / "calibration.json", tmp_path / "power.svg"
     arguments = ["--null", "2", "--planted", "1", "--seed", "3", "--bars", "400", "--iterations", "1"]
     with pytest.raises(SystemExit) as left:
-        main(["calibrate", *arguments, "--json", str(out), "--language", "en"])
+        main(["calibrate", *arguments, "--json", str(out), "--picture", str(drawn), "--language", "en"])
     assert left.value.code == 0
     told = capsys.readouterr()
+    assert str(drawn) in told.out
+    assert "2 series without an edge, 1 with one, seed 3" in drawn.read_text(encoding="utf-8")
     assert "Planted edge, Sharpe 0.5" in told.out
     lines = [line for line in told.err.splitlines() if line.startswith("Series:")]
     assert lines[-1] == "Series: 3 of 3"
@@ -105,3 +107,12 @@ def test_the_command_tells_rates_and_counts(tmp_path, capsys):
     assert found["power"]["0.5"] in (0.0, 1.0)
     assert sum(found["null"]["verdicts"].values()) == 2
     assert len(found["cases"]) == 3
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_work(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["calibrate", "--picture", str(tmp_path / "power.doc"), "--language", "en"])
+    assert left.value.code == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert ".svg" in error

@@ -31,7 +31,8 @@ ENGLISH, FRENCH = Words("en"), Words("fr")
 FOLDS = [
     {
         "train_start": "2020-01-01", "train_end": "2020-12-31",
-        "test_start": "2021-01-05", "test_end": "2021-06-30", "train": 0.9, "test": test,
+        "test_start": "2021-01-05", "test_end": "2021-06-30", "fitted": True,
+        "train_sharpe_ratio": 0.9, "sharpe_ratio": test,
     }
     for test in (0.3, None, -0.2)
 ]  # fmt: skip
@@ -42,7 +43,11 @@ SUMMARIES = [
     }
     for hour, tone in ((0, "positive"), (1, "negative"), (5, "neutral"))
 ]  # fmt: skip
-POWER = [{"sharpe": 1.0, "found": 30, "series": 200}, {"sharpe": 3.0, "found": 190, "series": 200}]
+POWER = {
+    "1": {"believed": 30, "count": 200, "interval": [0.1036, 0.2073]},
+    "3": {"believed": 190, "count": 200, "interval": [0.91, 0.9758]},
+}
+NULL = {"believed": 4, "count": 200, "interval": [0.0055, 0.0504]}
 BINS = [{"source": "arbiter", "predicted": 0.2, "observed": 0.25, "count": 12}]
 
 
@@ -77,7 +82,7 @@ def draw(run, backtested):
         "equity": lambda w, k: equity_chart(tested, w, closes=prices.close, look=k),
         "price": lambda w, k: price_chart(prices, w, indicators=indicators, trades=tested.trades, look=k),
         "folds": lambda w, k: folds_chart(FOLDS, w, look=k),
-        "power": lambda w, k: power_chart(POWER, w, false_positives=(4, 200), false_limit=0.025, look=k),
+        "power": lambda w, k: power_chart(POWER, w, null=NULL, false_limit=0.025, look=k),
         "outlook": lambda w, k: outlook_chart(SUMMARIES, w, look=k),
         "calibration": lambda w, k: calibration_chart(BINS, w, look=k),
     }

@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.proportion import proportion_confint
 
-from reports.charts.calibration import wilson_interval
 from reports.charts.equity import drawdown, largest_trades
 from reports.charts.reduction import merged_bars, min_max_places
 from tests.prices import made_up_prices
@@ -49,9 +47,3 @@ def test_the_trades_that_moved_most_are_kept_in_their_order():
     trades = pd.DataFrame({"pnl": [1.0, -9.0, 3.0, 8.0, -2.0]})
     assert largest_trades(trades, 3).pnl.tolist() == [-9.0, 3.0, 8.0]
     assert largest_trades(trades, 5) is trades
-
-
-@pytest.mark.parametrize(("found", "series"), [(0, 200), (3, 200), (170, 200), (200, 200), (1, 1)])
-def test_the_interval_is_wilsons(found, series):
-    low, high = proportion_confint(found, series, method="wilson")
-    assert wilson_interval(found, series) == pytest.approx((low, high), abs=1e-6)

@@ -157,6 +157,8 @@ def test_nothing_is_shown_before_the_first_run():
     orchestrator = OptimizationOrchestrator()
     for show in (
         orchestrator.plot_convergence,
+        orchestrator.plot_folds,
+        orchestrator.plot_holdout,
         orchestrator.show_debate_tree,
         orchestrator.export_strategy_evolution,
     ):

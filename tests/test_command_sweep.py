@@ -2,10 +2,14 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from backtest import Costs, StrategySpec
+from backtest.trials import grid_trials
 from market import counting
+from market.datasets import Dataset, load_development
 from market.ledger import Ledger
 from tests.prices import made_up_prices
 from threadx.command import main
@@ -98,11 +102,16 @@ def test_grids(text, values):
     assert (name, list(found)) == ("a", values)
 
 
+def registered(home):
+    path = next(path for path in (home / "datasets").glob("*.json") if path.name != "splits.json")
+    return Dataset.model_validate_json(path.read_text())
+
+
 def counted(home):
-    ledger = Ledger(home)
-    dataset = next(path for path in (home / "datasets").glob("*.json") if path.name != "splits.json")
-    family = json.loads(dataset.read_text())["family"]
-    return ledger.evidence(ledger.snapshot(family), development_hash="", source="")
+    """What the ledger says of the only dataset."""
+    ledger, dataset = Ledger(home), registered(home)
+    snapshot = ledger.snapshot(dataset.family)
+    return ledger.evidence(snapshot, development_hash=dataset.development_hash, source="")
 
 
 def test_every_configuration_is_counted_once(threadx, prices, tmp_path):
@@ -117,23 +126,27 @@ def test_every_configuration_is_counted_once(threadx, prices, tmp_path):
     assert (found.trials, found.by_origin) == (5, {"backtest": 1, "sweep": 4})
 
 
-def test_many_configurations_are_one_row_with_their_number(threadx, prices, tmp_path, monkeypatch):
-    monkeypatch.setattr(counting, "MOST_ROWS_A_SEARCH", 3)
-    out = tmp_path / "all.parquet"
+def test_a_large_sweep_counts_in_full_and_shows_a_sample(threadx, prices, tmp_path):
+    grid = ["--grid", "fast_period=3:38", "--grid", "slow_period=40:70", "--grid", "stop_loss_pct=none,2"]
     for _ in range(2):
-        assert threadx("sweep", prices, *GRID, "--out", out)[0] == 0
+        assert threadx("sweep", prices, *grid, "--out", tmp_path / "all.parquet")[0] == 0
     found = counted(tmp_path / "data")
-    assert (found.trials, found.by_origin, len(found.sharpes)) == (4, {"sweep": 4}, 0)
-    ratios = pd.read_parquet(out)["sharpe_ratio"] / (365 * 24) ** 0.5
-    assert found.sharpe_variance == pytest.approx(ratios.var())
-
-
-def test_a_picture_is_drawn_beside_the_table(threadx, prices, tmp_path):
-    picture = tmp_path / "map.png"
-    code, told, _ = threadx("sweep", prices, *GRID, "--out", tmp_path / "all.parquet", "--picture", picture)
-    assert code == 0
-    assert str(picture) in told.replace("\n", "")
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert (found.trials, found.by_origin) == (2100, {"sweep": 2100})
+    assert len(found.sharpes) == len(found.hashes) == found.blocks.shape[1] == counting.SAMPLED
+    # The same configurations one by one: what is kept is a fair sample of them.
+    development = load_development(registered(tmp_path / "data"), tmp_path / "data")
+    values = {"fast_period": range(3, 38), "slow_period": range(40, 70), "stop_loss_pct": [None, 2.0]}
+    every = {
+        one.spec_hash: one
+        for one in grid_trials(
+            development, StrategySpec.preset("ma_crossover"), values, Costs(fee_bps=10, slippage_bps=2)
+        )
+    }
+    assert len(every) == 2100
+    assert [every[name].excess_sharpe for name in found.hashes] == found.sharpes.tolist()
+    assert np.array_equal(every[found.hashes[7]].blocks, found.blocks[:, 7].astype(np.float32))
+    ratios = [one.excess_sharpe for one in every.values()]
+    assert found.sharpe_variance == pytest.approx(np.var(ratios, ddof=1), rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest import Costs, StrategySpec, run_backtest
+from backtest import Costs, StrategySpec, run_backtest, trials
 from backtest.returns import bar_returns
-from backtest.trials import Trial, average_exposure, block_sums, excess_returns, grid_trials, trial
+from backtest.trials import (
+    Trial,
+    average_exposure,
+    block_sums,
+    configuration_trials,
+    excess_returns,
+    grid_trials,
+    trial,
+)
 from market.errors import MarketError
 from market.ledger import MOST_COLUMNS, Ledger
 from tests.prices import made_up_prices
@@ -184,6 +192,17 @@ def test_a_trial_is_told_by_its_excess(tmp_path):
     assert float(found.blocks.sum()) == pytest.approx(excess.sum(), rel=1e-4)
     assert block_sums(np.arange(5.0), 8).tolist() == [0, 1, 2, 3, 4]
     assert block_sums(np.arange(6.0), 3).tolist() == [1, 5, 9]
+
+
+def test_what_is_not_kept_between_configurations_changes_none_of_them(monkeypatch):
+    prices = made_up_prices(rows=600)
+    spec, grid = StrategySpec.preset("ma_crossover"), {"fast_period": [5, 8], "slow_period": [20, 25]}
+    kept = grid_trials(prices, spec, grid)
+    specs = [spec.evolve(params={"fast_period": f, "slow_period": s}) for f in (5, 8) for s in (20, 25)]
+    monkeypatch.setattr(trials, "ROOM_FOR_SERIES", 0)
+    for found in (grid_trials(prices, spec, grid), configuration_trials(prices, specs)):
+        assert [one.spec_hash for one in found] == [one.spec_hash for one in kept]
+        assert [one.excess_sharpe for one in found] == [one.excess_sharpe for one in kept]
 
 
 def test_a_search_counts_every_configuration_by_the_hash_it_would_have_alone():

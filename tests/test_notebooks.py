@@ -17,6 +17,8 @@ TITLES = (
     "Evolution of the strategy",
     "Debates",
     "Price, signals and indicators",
+    "Walk-forward",
+    "Development against holdout",
 )
 
 # Python imports this first of all, in the kernel too: nothing there may reach beyond this machine.

@@ -4,20 +4,24 @@ import json
 import sqlite3
 
 import numpy as np
+import pandas as pd
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
+from scipy import stats
 
 from backtest import Costs, StrategySpec, run_backtest
 from backtest.overfitting import (
     deflated_sharpe_ratio,
+    effective_trials,
     familywise_p_value,
     probabilistic_sharpe_ratio,
     probability_of_backtest_overfitting,
+    unseen_clusters,
 )
 from backtest.returns import moments
 from backtest.trials import excess_returns
 from graphs.optimization import builder
-from market.datasets import Dataset, load_development, open_holdout
+from market.datasets import Dataset, load_development, open_holdout, register
 from market.ledger import Ledger
 from nodes.context import OptimizationContext
 from prompts import Words
@@ -120,6 +124,38 @@ def test_a_second_run_counts_what_the_first_one_looked_at(tmp_path):
         min(1.0, 2 * first["result"]["holdout"]["p_value"])
     )
     assert third["result"]["holdout"]["weight"] == pytest.approx(1 / 3)
+
+
+def test_a_large_sweep_before_the_run_counts_in_full(tmp_path):
+    prices = daily()
+    dataset = register(prices, symbol="TEST", timeframe="1h", home=tmp_path)
+    Ledger(tmp_path).count_search(
+        dataset.family,
+        about={"grid": "a large one"},
+        configurations=5_000,
+        sharpe_mean=0.0,
+        sharpe_variance=0.0004,
+        origin="sweep",
+        source="sweep",
+    )
+    state, _ = run_graph(tmp_path, prices=prices, max_iterations=1)
+    result, folder = state["result"], tmp_path / "runs" / state["run_id"]
+    found, trials = result["overfitting"], pd.read_parquet(folder / "trials.parquet")
+    assert found["trials_by_origin"]["sweep"] == found["trials_before"] == 5_000
+    assert found["trials"] == 5_000 + found["compared"] == trials["configurations"].sum()
+    shape = (found["excess_sharpe"], found["observations"], found["skew"], found["kurtosis"])
+    expected = deflated_sharpe_ratio(*shape, found["trials"], found["sharpe_variance"])
+    assert found["deflated_sharpe"] == pytest.approx(expected, rel=1e-6)
+    # Bonferroni: the p-value of one test, times all of them; and so with the chance of the best.
+    assert found["excess_sharpe"] > 0
+    single = 2 * stats.t.sf(shape[0] * np.sqrt(shape[1]), shape[1] - 1)
+    told = found["haircuts"]["bonferroni"]["adjusted_p_value"]
+    assert told == pytest.approx(min(1.0, found["trials"] * single), rel=1e-6)
+    share = found["trials"] / found["compared"]
+    assert result["verdict"]["development_p"] == pytest.approx(min(1.0, found["familywise_p"] * share))
+    seen = effective_trials(np.stack(trials["blocks"].dropna().to_list(), axis=1))
+    assert found["effective_trials"] == seen.effective + unseen_clusters(seen.labels, 5_000)
+    assert found["effective_trials"] > seen.effective
 
 
 def test_a_replay_repeats_the_verdict_whatever_the_ledger_has_learnt_since(tmp_path):

@@ -4,11 +4,14 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from backtest.verdict import VALUES
 from prompts import Words
 from reports.audit import value_rows
+from reports.belief import FOLD_COLUMNS
+from reports.charts.holdout import holdout_chart
 from reports.document import Code, Document, Grid, Heading, Items, Paragraph, Picture
 from reports.explain import explain
 from reports.html import to_html
@@ -74,6 +77,7 @@ def test_every_stress_test_and_the_statistics_of_the_search_are_told(run):
     for finding in result["stress"]:
         at = said.index(ENGLISH(f"stress.name.{finding['name']}"))
         assert said[at + 1] == ENGLISH(f"stress.outcome.{finding['outcome']}")
+    assert "No other instrument was given, or none has what the strategy needs." in said
     at = said.index("Deflated Sharpe ratio, every trial")
     assert said[at + 1] == ENGLISH.percent(result["overfitting"]["deflated_sharpe"])
     assert any(f"opening {result['holdout']['opening']}" in line for line in said)
@@ -150,7 +154,7 @@ def test_charts_stand_in_the_report_and_go_with_the_prices(run, tmp_path):
     titles = [block.says for block in whole.blocks if isinstance(block, Picture)]
     assert titles == [
         "Convergence", "Evolution of the strategy", "Equity and drawdown", "Price, signals and indicators",
-        "Development against holdout",
+        "Walk-forward", "Development against holdout",
     ]  # fmt: skip
     moved = tmp_path / "runs"
     (home / "runs").rename(moved)
@@ -160,6 +164,36 @@ def test_charts_stand_in_the_report_and_go_with_the_prices(run, tmp_path):
         moved.rename(home / "runs")
     assert "Equity and drawdown" not in [b.says for b in told.blocks if isinstance(b, Picture)]
     assert ENGLISH("explain.no_prices") in list(sayings(told))
+
+
+def test_every_fold_is_told_with_its_figures(run):
+    home, result, _ = run
+    document = run_document(home, result["run"]["id"], ENGLISH, drawn=False)
+    head = tuple(ENGLISH(f"verdict.fold.{name}") for name in FOLD_COLUMNS)
+    grid = next(block for block in document.blocks if isinstance(block, Grid) and block.head == head)
+    folds = result["champion"]["development"]["walk_forward"]["per_fold"]
+    before = result["initial"]["development"]["walk_forward"]["per_fold"]
+    assert len(grid.rows) == len(folds) == 8
+    for row, fold, first in zip(grid.rows, folds, before, strict=True):
+        assert row[1] == f"{fold['test_start'][:10]} to {fold['test_end'][:10]}"
+        assert row[4:6] == (ENGLISH.number(fold["sharpe_ratio"]), ENGLISH.number(first["sharpe_ratio"]))
+        assert row[7] == ENGLISH.number(fold["n_trades"])
+        for name, value in fold["values"].items():
+            assert f"{name} = {'–' if value is None else ENGLISH.short(value)}" in row[2]
+
+
+def test_the_holdout_is_drawn_from_what_the_judgement_wrote(run):
+    home, result, _ = run
+    folder = home / "runs" / result["run"]["id"]
+    chart = holdout_chart(result, ENGLISH, returns=pd.read_parquet(folder / "returns.parquet"))
+    rows = [row for table in chart.to_dict(validate=False)["datasets"].values() for row in table]
+    for who, name in (("champion", "Champion"), ("initial", "Initial strategy")):
+        drawn = [row for row in rows if row.get("what") == name]
+        gained = result[who]["holdout"]["metrics"]["total_return"]
+        assert drawn[-1]["value"] == pytest.approx(gained, rel=1e-5, abs=1e-7)
+        assert pd.Timestamp(drawn[0]["time"], unit="ms") >= pd.Timestamp(
+            result["dataset"]["boundary"]
+        ).tz_localize(None)
 
 
 class Links(HTMLParser):

@@ -147,6 +147,8 @@ def test_charts_are_pictures_of_this_server(url: str) -> None:
     assert shown.headers["content-type"] == "image/svg+xml"
     assert shown.text.startswith("<svg")
     assert "http" not in shown.text.replace("http://www.w3.org/", "")
+    for drawn, words in (("folds", "Validation glissante"), ("holdout", "Gain sur les données réservées")):
+        assert words in get(f"{base}/{drawn}.svg").text
     for unknown in ("secret.svg", "convergence.exe", "convergence.svg?width=huge"):
         assert get(f"{base}/{unknown}").status_code == 404
     assert get(f"{url}/threadx/runs/begun/pictures/convergence.svg").status_code == 404

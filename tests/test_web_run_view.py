@@ -78,6 +78,7 @@ def test_finished_run_agrees_with_its_result(home: Path, events: list[dict[str, 
     ]
     assert told
     assert [(trial.sentence, trial.state, trial.score) for trial in view.trials.values()] == told
+    assert view.folds == result["walk_forward"]["per_fold"]
 
 
 def test_page_opened_late_says_what_a_page_open_all_along_says(events: list[dict[str, Any]]) -> None:

@@ -1,9 +1,9 @@
 """ThreadX: language-model agent graphs over an exact backtest engine.
 
-`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, and
-`export_strategy_evolution` tells why its strategy became what it is; `OptimizationOrchestrator` is the same
-cycle with its roles as objects. Everything else is reached through its own package (`backtest`, `graphs`,
-`market`, ...).
+`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check` computes
+its figures again, and `export_strategy_evolution` tells why its strategy became what it is;
+`OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
+own package (`backtest`, `graphs`, `market`, ...).
 
 Names are imported when they are first used: `threadx --help` need not wait for the graphs.
 """
@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from threadx.api import export_strategy_evolution, optimize, replay, review, summarize
+    from threadx.api import check, export_strategy_evolution, optimize, replay, review, summarize
+    from threadx.checking import Check
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.replaying import Replay
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Analyst",
     "AppliedChange",
+    "Check",
     "OptimizationOrchestrator",
     "OptimizationResult",
     "Replay",
@@ -30,6 +32,7 @@ __all__ = [
     "ThreadxError",
     "Validator",
     "Waiting",
+    "check",
     "export_strategy_evolution",
     "optimize",
     "replay",
@@ -38,7 +41,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "threadx.api": ("export_strategy_evolution", "optimize", "replay", "review", "summarize"),
+    "threadx.api": ("check", "export_strategy_evolution", "optimize", "replay", "review", "summarize"),
+    "threadx.checking": ("Check",),
     "threadx.errors": ("ThreadxError",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
     "threadx.replaying": ("Replay",),

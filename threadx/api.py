@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from market.datasets import infer_timeframe, register
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
+from threadx.checking import Check, check_run
 from threadx.replaying import Replay, replay_run
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import (
@@ -44,6 +45,7 @@ def optimize(
     symbol: str | None = None,
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
+    others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
     decide: Decider | None = None,
@@ -58,6 +60,8 @@ def optimize(
         symbol: for the record; with `timeframe` it tells one dataset from another.
         timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        others: files (or `sample:NAME`) of other instruments: the final strategy is tried on the development
+            part of each, as one of its stress tests.
         run: a name for the run.
         watch: called with every event of the run as it happens.
         decide: with `approve=True`, asked for a word on the proposals of each iteration.
@@ -75,6 +79,7 @@ def optimize(
         symbol=symbol,
         timeframe=timeframe,
         gaps=gaps,
+        others=others,
         run=run,
         watch=watch,
         **settings,
@@ -126,6 +131,7 @@ def begin(
     symbol: str | None,
     timeframe: str | None,
     gaps: GapPolicy,
+    others: Sequence[str | Path] = (),
     run: str | None,
     watch: Watcher,
     **settings: Any,
@@ -149,6 +155,7 @@ def begin(
     else:
         reference = str(data)
     given = make_input(
+        graph,
         data=reference,
         strategy=own.name if own else strategy,
         spec=own.model_dump(mode="json") if own else None,
@@ -157,6 +164,7 @@ def begin(
         timeframe=timeframe,
         gaps=gaps,
         run=run,
+        other_data=[str(one) for one in others] or None,
     )
     return start_run(given, context, watch, graph)
 
@@ -174,6 +182,17 @@ def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_
         watch: called with every event as it happens again.
     """
     return replay_run(run, _home(home), watch)
+
+
+def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Path] = ()) -> Check:
+    """Compute the figures of a finished run once more; see `threadx.checking`.
+
+    Args:
+        run: its name.
+        home: the data folder; THREADX_HOME or `data` if left out.
+        files: price files to look in where the run's prices are no longer registered.
+    """
+    return check_run(run, _home(home), [str(one) for one in files])
 
 
 def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:

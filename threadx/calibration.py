@@ -29,6 +29,8 @@ BARS = 252 * YEARS
 STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Sharpe ratios of the planted edges."""
 BELIEVED = ("real", "promising")
+FALSE_LIMIT = 0.025
+"""Rate of `real` or `promising` without an edge that the verdict was designed for."""
 ITERATIONS = 10
 
 STARTS = tuple(StrategySpec.preset(name) for name in ("buy_and_hold", "ma_crossover", "rsi_reversion"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import BacktestError
+from backtest import BacktestError, GapPolicy
 from market.datasets import Dataset, content_hash
 from market.errors import MarketError
 from market.prices import read_prices
@@ -52,11 +52,13 @@ def notices(record: RunRecord, home: Path) -> list[Notice]:
     begun = record.log.find("i00.load")
     if begun is not None:
         dataset = Dataset.model_validate(begun["data"]["dataset"])
-        found += _price_notices(about.get("source", about["input"]["data"]), dataset, home)
+        asked = about["input"]
+        source = about.get("source", asked["data"])
+        found += _price_notices(source, asked.get("gaps", "accept"), dataset, home)
     return found
 
 
-def _price_notices(source: str, dataset: Dataset, home: Path) -> list[Notice]:
+def _price_notices(source: str, gaps: GapPolicy, dataset: Dataset, home: Path) -> list[Notice]:
     """Whether the file that the prices came from still holds them.
 
     The run itself goes on with what it registered; registered prices check themselves when they are read.
@@ -64,7 +66,7 @@ def _price_notices(source: str, dataset: Dataset, home: Path) -> list[Notice]:
     if source.startswith(DATASET_PREFIX):
         return []
     try:
-        frame, _ = read_prices(source, home)
+        frame, _ = read_prices(source, home, gaps=gaps)
     except (MarketError, BacktestError) as error:
         code = "price_file_missing" if error.code == "missing_file" else "price_file_unreadable"
         return [Notice(code=code, name=source, then=dataset.development_hash, now=error.code)]

@@ -17,7 +17,15 @@ from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
 from threadx.runner import Watcher, nobody_watches
-from threadx.views import StrategyEvolution, View, convergence_view, debate_view, evolution_view
+from threadx.views import (
+    StrategyEvolution,
+    View,
+    convergence_view,
+    debate_view,
+    evolution_view,
+    folds_view,
+    holdout_view,
+)
 
 Models = str | Sequence[str]
 
@@ -101,6 +109,7 @@ class OptimizationOrchestrator:
         symbol: str | None = None,
         timeframe: str | None = None,
         gaps: GapPolicy = "accept",
+        others: Sequence[str | Path] = (),
         watch: Watcher = nobody_watches,
         decide: Decider | None = None,
     ) -> OptimizationResult:
@@ -112,6 +121,7 @@ class OptimizationOrchestrator:
             symbol=symbol,
             timeframe=timeframe,
             gaps=gaps,
+            others=others,
             watch=watch,
             decide=decide,
             analyst=chain(self.analyst.model),
@@ -132,6 +142,22 @@ class OptimizationOrchestrator:
         return convergence_view(
             self._record(), Words(self._language()), result.details["settings"]["target_score"]
         )
+
+    def plot_folds(self) -> View:
+        """The champion's walk-forward tests: what each was fitted on and judged on, and both Sharpe ratios.
+
+        Raises:
+            ThreadxError: `nothing_run`, before the first run.
+        """
+        return folds_view(self._last().details, Words(self._language()))
+
+    def plot_holdout(self) -> View:
+        """What champion, initial strategy and holding gained on the holdout, and how each metric fared.
+
+        Raises:
+            ThreadxError: `nothing_run`, before the first run.
+        """
+        return holdout_view(self._record(), self._last().details, Words(self._language()))
 
     def show_debate_tree(self) -> View:
         """Who said what in the debates, and which way it went.

@@ -15,10 +15,11 @@ from nodes.context import OptimizationContext
 from nodes.journal import BUDGET
 from nodes.optimization.counting import LEDGER
 from nodes.optimization.load import DATASET_PREFIX
-from reports.errors import ReportError
-from reports.record import ANSWERS, RunRecord, canonical_json, comparable
+from reports.record import ANSWERS, RunRecord, comparable
+from reports.run_tables import TRIALS
 from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
+from threadx.restoring import restore_prices
 from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
 
 REPEATED = ("call", "approved", "lessons", LEDGER, BUDGET)
@@ -58,7 +59,7 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         ReportError: `unknown_run`, `no_result`, `record_differs` or `not_on_record`: today's code would ask
             something else.
         ThreadxError: `not_an_optimization` for a run of the ensemble.
-        MarketError: the registered prices are missing or damaged.
+        MarketError: `missing_prices`; the registered ones are damaged.
     """
     record = RunRecord(home, run)
     about, told = record.about(), record.result()
@@ -66,10 +67,13 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         raise ThreadxError("not_an_optimization", run=run)
     with TemporaryDirectory(prefix="threadx-replay-") as folder:
         again = RunRecord(Path(folder), run)
-        _prepare(record, again, home, Path(folder))
+        dataset, others = restore_prices(record, home, Path(folder))
+        _answers(record, again)
         context = OptimizationContext.model_validate({**about["context"], "home": folder})
-        reference = f"{DATASET_PREFIX}{told['dataset']['development_hash']}"
-        given = INPUTS[about["graph"]].model_validate({**about["input"], "data": reference})
+        asked = {**about["input"], "data": f"{DATASET_PREFIX}{dataset.development_hash}"}
+        if others:
+            asked["other_data"] = [f"{DATASET_PREFIX}{one.development_hash}" for one in others]
+        given = INPUTS[about["graph"]].model_validate(asked)
         graph = BUILDERS[about["graph"]].compile(name=about["graph"])
         limit = 40 + 10 * context.max_iterations
         parts: Iterator[Any] = graph.stream(
@@ -96,22 +100,14 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
     )
 
 
-def _prepare(record: RunRecord, again: RunRecord, home: Path, folder: Path) -> None:
-    """The registered prices of the run, and what was answered in it, in a data folder of their own."""
-    begun = record.log.find("i00.load")
-    if begun is None:
-        raise ReportError("no_result", run=record.run)
-    dataset = begun["data"]["dataset"]
-    prices = folder / "datasets"
-    prices.mkdir()
-    write_text_atomically(prices / f"{dataset['development_hash']}.json", canonical_json(dataset))
-    for name in (dataset["development_hash"], dataset["holdout_hash"]):
-        source = home / "datasets" / f"{name}.parquet"
-        if name and source.is_file():  # where it is not, reading it says so by name
-            shutil.copyfile(source, prices / source.name)
+def _answers(record: RunRecord, again: RunRecord) -> None:
+    """What was answered and read in the run, in the folder of its repetition."""
     kept = [event for event in record.events() if event["kind"] in REPEATED]
     lines = [json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n" for event in kept]
     write_text_atomically(again.folder / ANSWERS, "".join(lines))
+    if (record.folder / TRIALS).is_file():
+        # What other runs looked at stands in their ledger, which grows: it counts as it was read.
+        shutil.copyfile(record.folder / TRIALS, again.folder / TRIALS)
 
 
 def _events(record: RunRecord) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from prompts import Words
 from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
+from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
 from reports.charts.indicators import strategy_indicators
 from reports.charts.outlook import outlook_chart
@@ -30,6 +31,7 @@ from reports.markdown import to_markdown
 from reports.pdf import to_pdf
 from reports.record import RunRecord
 from reports.review_markdown import review_document
+from reports.run_tables import RETURNS, table_or_none
 from reports.summary import Published, summary_document
 
 Format = Literal["md", "html", "pdf"]
@@ -75,7 +77,8 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
     pictures = {
         "search": [_convergence(result, events, words), _evolution(result, events, words)],
         "figures": market or (),
-        "holdout": [Picture(chart=holdout_chart(result, words), says=words("chart.holdout_title"))],
+        "folds": _folds(result, words),
+        "holdout": [_holdout(record, result, words)],
     }
     return explain(
         result,
@@ -101,6 +104,17 @@ def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Wo
 def _evolution(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
     chart = evolution_chart(result["initial_score"], run_history(events)[1], words)
     return Picture(chart=chart, says=words("chart.evolution"))
+
+
+def _folds(result: dict[str, Any], words: Words) -> list[Picture]:
+    """The champion's walk-forward tests; nothing for a run of a version that did not keep them."""
+    folds = result["walk_forward"].get("per_fold", ())
+    return [Picture(chart=folds_chart(folds, words), says=words("chart.folds"))] if folds else []
+
+
+def _holdout(record: RunRecord, result: dict[str, Any], words: Words) -> Picture:
+    chart = holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS))
+    return Picture(chart=chart, says=words("chart.holdout_title"))
 
 
 def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture] | None:

@@ -23,7 +23,7 @@ from nodes.context import OptimizationContext
 from nodes.optimization.approval import read_approval
 from nodes.optimization.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
-from nodes.optimization.state import OptimizationInput, ReviewInput
+from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
 from nodes.recording import FINISHED
 from reports.errors import ReportError
 from reports.record import RunRecord
@@ -34,7 +34,7 @@ from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.traces import bounded_traces, give_feedback
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
-INPUTS: dict[str, type[OptimizationInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
+INPUTS: dict[str, type[StrategyInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
 
 Outcome = OptimizationResult | ReviewResult | Waiting
 
@@ -53,14 +53,14 @@ def make_context(**settings: Any) -> OptimizationContext:
         raise from_validation(error) from None
 
 
-def make_input(**given: Any) -> OptimizationInput:
-    """The cycle's input; what is None is left out.
+def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
+    """A graph's input; what is None is left out.
 
     Raises:
         ThreadxError: `bad_setting`, naming the field.
     """
     try:
-        return OptimizationInput(**{name: value for name, value in given.items() if value is not None})
+        return INPUTS[graph](**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise from_validation(error) from None
 
@@ -110,7 +110,7 @@ def nobody_watches(event: dict[str, Any]) -> None:
 
 
 def start_run(
-    given: OptimizationInput,
+    given: StrategyInput,
     context: OptimizationContext,
     watch: Watcher = nobody_watches,
     graph: str = "optimization",
@@ -224,7 +224,7 @@ def _run(
     record: RunRecord,
     graph_name: str,
     thread: str,
-    given: OptimizationInput,
+    given: StrategyInput,
     context: OptimizationContext,
     watch: Watcher,
     *,

@@ -13,9 +13,12 @@ from prompts import Words
 from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.debate import debate_tree, run_debates
 from reports.charts.evolution import evolution_chart
+from reports.charts.folds import folds_chart
+from reports.charts.holdout import holdout_chart
 from reports.evolution import strategy_evolution
 from reports.pictures import picture, specification, write_picture
 from reports.record import RunRecord
+from reports.run_tables import RETURNS, table_or_none
 from threadx.errors import ThreadxError
 
 _VEGA_LITE = "application/vnd.vegalite.v6+json"
@@ -72,6 +75,18 @@ def convergence_view(record: RunRecord, words: Words, target_score: float | None
     initial, history = _history(list(record.events()))
     chart = convergence_chart(initial, history, words, target_score=target_score)
     return View(chart=chart, says=words("chart.convergence"))
+
+
+def folds_view(details: Mapping[str, Any], words: Words) -> View:
+    """The champion's walk-forward tests, of a finished run."""
+    chart = folds_chart(details["walk_forward"].get("per_fold", ()), words)
+    return View(chart=chart, says=words("chart.folds"))
+
+
+def holdout_view(record: RunRecord, details: Mapping[str, Any], words: Words) -> View:
+    """What became of account and metrics on the holdout, of a finished run."""
+    chart = holdout_chart(details, words, returns=table_or_none(record.folder, RETURNS))
+    return View(chart=chart, says=words("chart.holdout_title"))
 
 
 def debate_view(record: RunRecord, words: Words) -> View:

@@ -136,6 +136,9 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
             return Line(words("web.event.ledger_begun", **told), "", "menu_book")
         case "ledger":
             return Line(words("web.event.ledger", trials=words.number(data["trials"])), "", "menu_book")
+        case "search":
+            told = {name: words.number(data[name]) for name in ("compared", "effective_trials")}
+            return Line(words("web.event.search", **told), "", "scatter_plot")
         case "budget":
             reason = words(f"optimization.stop.{data['budget']}")
             return Line(words("web.event.budget", reason=reason), "", "timer_off", "end")

@@ -102,6 +102,9 @@ class Form:
         upload.props("flat bordered").classes("tx-wide")
         attribute(upload, "accept", ",".join(EXTENSIONS))
         self._upload = upload
+        self._others = ui.select(self._choices, multiple=True, value=[], label=words("web.form.others"))
+        self._others.props("outlined dense options-dense use-chips").classes("tx-wide")
+        helped(self._others, words("web.form.others_help"))
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
@@ -123,6 +126,7 @@ class Form:
             rows=words.number(source.rows),
         )
         self._data.set_options(self._choices, value=source.reference)
+        self._others.set_options(self._choices)
 
     def _draw_strategy(self) -> None:
         words = self.words
@@ -230,6 +234,7 @@ class Form:
             settings={name: field.value for name, field in self._settings.items()},
             approve=bool(self._approve.value),
             debate=bool(self._debate.value),
+            others=tuple(str(one) for one in self._others.value),
         )
 
     async def _start(self) -> None:

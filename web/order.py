@@ -36,6 +36,7 @@ class Order:
         settings: of `SETTINGS`; what is missing or None keeps its default.
         approve: a person decides before each iteration's tests.
         debate: whether iterations end with a debate.
+        others: prices of other instruments, each as `data`.
     """
 
     data: str
@@ -45,6 +46,7 @@ class Order:
     settings: Mapping[str, float | None] = field(default_factory=dict)
     approve: bool = False
     debate: bool = True
+    others: tuple[str, ...] = ()
 
 
 def check(order: Order, language: Language, home: Path) -> None:
@@ -95,8 +97,13 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     ]
     options += ["--approve"] if order.approve else []
     options += [] if order.debate else ["--no-debate"]
-    data = str(home / order.data) if order.data.startswith(f"{FOLDER}/") else order.data
-    return ["optimize", *options, data]
+    options += [f"--other={_source(one, home)}" for one in order.others]
+    return ["optimize", *options, _source(order.data, home)]
+
+
+def _source(data: str, home: Path) -> str:
+    """Where the command finds the prices; uploads are named relative to the data folder."""
+    return str(home / data) if data.startswith(f"{FOLDER}/") else data
 
 
 def _plain(value: float) -> str:

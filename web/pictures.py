@@ -29,6 +29,7 @@ from prompts import Language, Words
 from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
+from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
 from reports.charts.indicators import strategy_indicators
 from reports.charts.price import price_chart
@@ -36,13 +37,14 @@ from reports.charts.style import Look
 from reports.errors import ReportError
 from reports.pictures import picture
 from reports.record import RunRecord
+from reports.run_tables import RETURNS, table_or_none
 from web.frame import Site, anchor, attribute, run_path
 from web.run_view import RunView
 
 LIVE = ("convergence", "evolution")
 MARKET = ("equity", "price", "last")
-CHARTS = (*LIVE, *MARKET, "holdout")
-WIDE = frozenset(MARKET)
+CHARTS = (*LIVE, *MARKET, "folds", "holdout")
+WIDE = frozenset((*MARKET, "folds", "holdout"))
 LAST_BARS = 250
 
 _TYPES = {".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
@@ -123,7 +125,7 @@ def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
     about, events = record.about(), list(record.events())
     look = Look(width=_WIDTHS[asked.width], dark=asked.dark)
     if asked.what == "holdout":
-        return holdout_chart(record.result(), words, look=look)
+        return holdout_chart(record.result(), words, returns=table_or_none(record.folder, RETURNS), look=look)
     initial, history = run_history(events)
     if initial is None:
         raise NothingToDraw
@@ -134,6 +136,10 @@ def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
         return evolution_chart(initial, history, words, look=look)
     view = RunView()
     view.take(events)
+    if asked.what == "folds":
+        if not view.folds:
+            raise NothingToDraw
+        return folds_chart(view.folds, words, look=look)
     chart: alt.TopLevelMixin = _market(home, about, view, words, asked.what, look)
     return chart
 

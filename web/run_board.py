@@ -51,6 +51,7 @@ class RunBoard:
         self._board = Board(words)
         with card(words("web.section.market")) as self._market:
             self._prices = [Shown(words, name, what) for what in MARKET]
+            self._folds = Shown(words, name, "folds")
         for hidden in (self._progress, self._market):
             hidden.set_visibility(False)
         self._tree = Tree(words)
@@ -113,6 +114,8 @@ class RunBoard:
             self._market.set_visibility(True)
             for chart in self._prices:
                 chart.show(view.champion, size)
+            if view.folds:
+                self._folds.show(view.champion, size)
 
     def _state_line(self) -> str:
         view, words = self.view, self.words

@@ -5,7 +5,7 @@ No page library here: what a page must say is decided, and tested, apart from ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,12 +131,18 @@ class RunView:
     evidence: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     initial_metrics: dict[str, Any] = field(default_factory=dict)
     _specs: dict[str, Any] = field(default_factory=dict)
+    _folds: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     champion: str = ""
 
     @property
     def champion_spec(self) -> dict[str, Any] | None:
         """The champion so far as a strategy; None before the first backtest."""
         return self._specs.get(self.champion)
+
+    @property
+    def folds(self) -> Sequence[Mapping[str, Any]]:
+        """The champion's walk-forward tests so far, as recorded; none in a run that did not keep them."""
+        return self._folds.get(self.champion, ())
 
     @property
     def last_time(self) -> str | None:
@@ -172,6 +178,7 @@ class RunView:
                 self.initial_metrics = data["figures"].get("metrics", {})
                 self.champion = data["figures"].get("hash", "")
                 self._specs[self.champion] = self._specs.get("")
+                self._keep_folds(data["figures"])
                 self.at_work = "analyst"
             case "proposal":
                 self.trials[iteration, data["number"]] = Trial(
@@ -189,6 +196,7 @@ class RunView:
                 if figures := data["figures"]:
                     trial.score, trial.metrics = figures["score"], figures.get("metrics", {})
                     self._specs[figures.get("hash", "")] = data.get("spec")
+                    self._keep_folds(figures)
             case "decision" if node == "select":
                 self.at_work = "debate"
                 self.score = data["score"]
@@ -222,6 +230,9 @@ class RunView:
                 self.at_work = None
             case _:
                 pass
+
+    def _keep_folds(self, figures: Mapping[str, Any]) -> None:
+        self._folds[figures.get("hash", "")] = figures.get("walk_forward", {}).get("per_fold", ())
 
     def _step(self, iteration: int) -> Step:
         return self.steps.setdefault(iteration, Step(iteration))

@@ -40,7 +40,7 @@ def _luck(found: Tried, task: VariantTask, context: OptimizationContext) -> floa
     if not leads or 2 * held <= len(found.figures["blocks"]):
         return None
     dataset = Dataset.model_validate(task["dataset"])
-    return p_value(found, tried(champion["spec"], champion["grid"], dataset, context), context.seed)
+    return p_value(found, tried(champion["given"], champion["grid"], dataset, context), context.seed)
 
 
 def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -77,6 +77,7 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
         data={
             "number": proposal["number"],
             "sentence": proposal["sentence"],
+            "given": proposal["spec"],
             **{name: value for name, value in variant.items() if name != "iteration"},
         },
     )

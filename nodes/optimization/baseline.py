@@ -35,6 +35,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         data={
             "run": run,
             "dataset": state["dataset"],
+            "others": state.get("others", []),
             "strategy": state["initial"],
             "max_iterations": context.max_iterations,
         },

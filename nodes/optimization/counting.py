@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from backtest.errors import BacktestError
 from backtest.overfitting import (
@@ -21,13 +22,15 @@ from backtest.overfitting import (
 )
 from backtest.trials import Trial
 from market.datasets import Dataset, openings
-from market.ledger import Ledger, Snapshot
+from market.ledger import Evidence, Ledger, Snapshot
 from nodes.context import OptimizationContext
 from nodes.recording import record
+from reports.errors import ReportError
 from reports.record import RunRecord
+from reports.run_tables import TRIALS, read_table, table_hash, write_table
 
 LEDGER = "ledger"
-"""Kind of the events that say what the ledger held."""
+"""Kind of the events that say what the ledger held; what follows from it is told by others."""
 
 _BEGUN = "i00.ledger"
 _BLOCKS = 16
@@ -79,39 +82,69 @@ def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequ
 def search_evidence(
     context: OptimizationContext, run: str, dataset: Dataset, iteration: int, champion: str
 ) -> dict[str, Any]:
-    """What the ledger says of everything that was looked at, the run's own trials included.
+    """What the ledger says of everything that was looked at, the run's own trials included; put on record.
 
     Returns:
-        `trials` and `trials_by_origin`; `trials_before` the run; `sharpe_variance` of all, per bar;
-        `sharpes`, the excess Sharpe ratios per bar that haircuts are computed from; `compared`, trials whose
-        returns by blocks could be compared, and of them `familywise_p` of the champion, `effective_trials`,
-        their `cluster_variance`, `pbo` with its `pbo_splits`, and `data_snooping` p-values; None where there
-        is too little to compare.
+        As `search_figures`, and `trials_before` the run.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        ReportError: `table_differs`: the file is not what was put on record.
+        OSError: the folder cannot be written.
     """
+    table = _trials(context, run, dataset, iteration)
+    found = search_figures(table, dataset, champion, context.seed)
     begun = begin_count(context, run, dataset)
-    return _once(
-        context,
-        run,
-        "judge.ledger",
-        iteration,
-        f"i{iteration:02d}.converge",
-        lambda: _search_evidence(context, run, dataset, Snapshot(**begun["snapshot"]), champion),
+    told = {"trials_before": begun["snapshot"]["trials"], **found}
+    record(
+        context, run, "judge.ledger", "search", LEDGER, iteration=iteration, cites=["judge.trials"], data=told
     )
+    return told
 
 
-def _search_evidence(
-    context: OptimizationContext, run: str, dataset: Dataset, snapshot: Snapshot, champion: str
-) -> dict[str, Any]:
-    found = Ledger(context.home_path).evidence(
-        snapshot, development_hash=dataset.development_hash, source=run
-    )
+def _trials(context: OptimizationContext, run: str, dataset: Dataset, iteration: int) -> pd.DataFrame:
+    """The table of trials: from the ledger into a file of the run, or from that file."""
+    begun = begin_count(context, run, dataset)
+    folder = RunRecord(context.home_path, run).folder
+    if not (folder / TRIALS).is_file():
+        evidence = Ledger(context.home_path).evidence(
+            Snapshot(**begun["snapshot"]), development_hash=dataset.development_hash, source=run
+        )
+        write_table(evidence.table, folder / TRIALS)
+    table = read_table(folder, TRIALS)
+    found = {
+        "file": TRIALS,
+        "rows": len(table),
+        "trials": int(table["configurations"].sum()),
+        "hash": table_hash(table),
+    }
+    known = _once(context, run, "judge.trials", iteration, f"i{iteration:02d}.converge", lambda: found)
+    if known != found:
+        raise ReportError("table_differs", run=run, table=TRIALS)
+    return table
+
+
+def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: int) -> dict[str, Any]:
+    """Statistics of a search, from its table of trials alone.
+
+    Args:
+        table: as `market.ledger.Evidence.table`.
+        dataset: the prices.
+        champion: hash of the chosen strategy.
+        seed: of the resampling.
+
+    Returns:
+        `trials` and `trials_by_origin`; `sharpe_variance` of all, per bar; `compared`, trials whose returns
+        by blocks could be compared, and of them `familywise_p` of the champion, `effective_trials`, their
+        `cluster_variance`, `pbo` with its `pbo_splits`, and `data_snooping` p-values; None where there is too
+        little to compare.
+    """
+    found = Evidence.of(table)
     told: dict[str, Any] = {
         "trials": found.trials,
-        "trials_before": snapshot.trials,
         "trials_by_origin": found.by_origin,
         "minimum_backtest_years": _rounded(minimum_backtest_length(max(1, found.trials))),
-        "sharpe_variance": found.sharpe_variance,
-        "sharpes": [_rounded(ratio) for ratio in found.sharpes],
+        "sharpe_variance": _rounded(found.sharpe_variance),
         "compared": found.blocks.shape[1],
         "familywise_p": None,
         "effective_trials": None,
@@ -122,11 +155,11 @@ def _search_evidence(
     }
     if champion in found.hashes and len(found.blocks) >= _LEAST_BLOCKS:
         told["familywise_p"] = familywise_p_value(
-            found.blocks, found.hashes.index(champion), np.random.default_rng(context.seed)
+            found.blocks, found.hashes.index(champion), np.random.default_rng(seed)
         )
     if found.blocks.shape[1] < 2 or found.blocks.shape[0] < 2 * _BLOCKS:
         return told
-    clusters = effective_trials(found.blocks)
+    clusters = effective_trials(found.blocks, of=found.trials)
     blocks_a_bar = len(found.blocks) / dataset.development_rows
     told["effective_trials"] = clusters.effective
     # Ratios of sums over blocks, told per bar like all others.
@@ -135,7 +168,7 @@ def _search_evidence(
     told["pbo"] = _rounded(overfitting.pbo)
     told["pbo_splits"] = overfitting.n_splits
     try:
-        snooping = data_snooping(found.blocks, np.random.default_rng(context.seed))
+        snooping = data_snooping(found.blocks, np.random.default_rng(seed))
     except BacktestError as error:
         if error.code != "too_few_trials":  # not one of them ever traded
             raise

@@ -25,7 +25,8 @@ def reigning(state: OptimizationState | DebateState) -> dict[str, Any]:
     """The champion: the last variant adopted, or the strategy the run began with."""
     if champion := state.get("champion"):
         return champion
-    return {"spec": state["initial"], "grid": {}, "figures": state["baseline"], "iteration": 0}
+    initial = state["initial"]
+    return {"spec": initial, "given": initial, "grid": {}, "figures": state["baseline"], "iteration": 0}
 
 
 def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+
+import pandas as pd
 
 from backtest import BacktestResult, StrategySpec
 from backtest.score import Score, score, score_walk_forward
 from backtest.types import Metrics
-from backtest.walk_forward import WalkForward
+from backtest.walk_forward import FoldResult, WalkForward
 
 
 def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
@@ -28,7 +31,8 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) 
     Returns:
         As `figures`, `metrics` and `exits` being those of the whole development part, and `walk_forward`:
         {"folds", "configurations" compared in each, "efficiency", "metrics" of the test stretches as one
-        account, "other_values": by fold, searched values that differ from those settled on}.
+        account, "other_values": by fold, searched values that differ from those settled on, "per_fold": see
+        `_fold`}.
     """
     searched = [
         {name: value for name, value in _values(fold.spec).items() if _values(walk.spec).get(name) != value}
@@ -41,8 +45,36 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) 
         "efficiency": _rounded(walk.efficiency),
         "metrics": _metrics(walk.metrics),
         "other_values": searched if any(searched) else [],
+        "per_fold": [_fold(fold, whole.all_times, walk.searched) for fold in walk.folds],
     }
     return found
+
+
+def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -> dict[str, Any]:
+    """One walk-forward test.
+
+    Returns:
+        `train_start`, `train_end`, `test_start`, `test_end`: ISO times of the first and last bars;
+        `train_bars`, `test_bars`; `fitted`, whether a choice was made on the training stretch; `values` of
+        the names that were searched, None where a rule is off; `train_sharpe_ratio`, None where nothing was
+        chosen; `sharpe_ratio`, `total_return` and `n_trades` of the test.
+    """
+    fold, tested = found.fold, found.test.metrics
+    own = _values(found.spec)
+    return {
+        "train_start": times[fold.train_start].isoformat(),
+        "train_end": times[fold.train_stop - 1].isoformat(),
+        "train_bars": fold.train_stop - fold.train_start,
+        "test_start": times[fold.test_start].isoformat(),
+        "test_end": times[fold.test_stop - 1].isoformat(),
+        "test_bars": fold.test_stop - fold.test_start,
+        "fitted": found.fitted,
+        "values": {name: own.get(name) for name in sorted(searched)},
+        "train_sharpe_ratio": None if found.train is None else _rounded(found.train.sharpe_ratio),
+        "sharpe_ratio": _rounded(tested.sharpe_ratio),
+        "total_return": _rounded(tested.total_return),
+        "n_trades": tested.n_trades,
+    }
 
 
 def _values(spec: StrategySpec) -> dict[str, float]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec, run_backtest
+from backtest import BacktestResult, StrategySpec, run_backtest
 from backtest.stress import StressCase, stress_tests
 from backtest.walk_forward import combinatorial_cross_validation
 from market.datasets import Dataset, load_development, open_holdout
+from market.ledger import Evidence
 from nodes.context import OptimizationContext
 from nodes.optimization.counting import begin_count, search_evidence
 from nodes.optimization.evidence import reigning
 from nodes.optimization.figures import figures
-from nodes.optimization.judging import judged, rounded
+from nodes.optimization.judging import bar_by_bar, judged, rounded
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trial import tried
 from nodes.recording import record
+from reports.record import RunRecord
+from reports.run_tables import RETURNS, TRIALS, read_table, write_table
 
 
 def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -29,43 +35,21 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     context = OptimizationContext.of(runtime.context)
     dataset = Dataset.model_validate(state["dataset"])
     run, iteration = state["run_id"], state["iteration"]
-    spec = StrategySpec.model_validate(reigning(state)["spec"])
-    search = search_evidence(context, run, dataset, iteration, spec.hash)
-    opening = 1 + begin_count(context, run, dataset)["openings"]
-
-    prices = load_development(dataset, context.home_path)
-    case = StressCase.open(
-        prices, spec, context.costs, context.fill, generator=np.random.default_rng(context.seed)
+    champion = reigning(state)
+    search = search_evidence(context, run, dataset, iteration, champion["figures"]["hash"])
+    folder = RunRecord(context.home_path, run).folder
+    judgement, returns = meet_holdout(
+        context,
+        dataset,
+        others=[Dataset.model_validate(one) for one in state.get("others", [])],
+        champion=champion,
+        initial=state["initial"],
+        search=search,
+        trials=read_table(folder, TRIALS),
+        opening=1 + begin_count(context, run, dataset)["openings"],
+        reader=run,
     )
-    findings = stress_tests(case)
-    crossed = combinatorial_cross_validation(prices, spec, costs=context.costs, fill=context.fill)
-    frame, start, _ = open_holdout(dataset, context.home_path, reader=run)
-
-    def held_out(strategy: StrategySpec) -> Any:
-        return run_backtest(
-            frame, strategy, costs=context.costs, fill=context.fill, trade_from=frame.index[start]
-        )
-
-    champion = held_out(spec)
-    initial = StrategySpec.model_validate(state["initial"])
-    judgement = {
-        "holdout_hash": dataset.holdout_hash,
-        "champion": figures(spec, champion),
-        "initial": figures(initial, held_out(initial)),
-        **judged(
-            development=case.result,
-            development_prices=prices,
-            holdout=champion,
-            holdout_prices=frame,
-            search=search,
-            opening=opening,
-            findings=findings,
-            seed=context.seed,
-        ),
-        "cross_validation": rounded(
-            {"paths": len(crossed.sharpes), "sharpe_ratios": crossed.sharpes.tolist()}
-        ),
-    }
+    write_table(returns, folder / RETURNS)
     record(
         context,
         run,
@@ -77,3 +61,86 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
         data=judgement,
     )
     return {"judgement": judgement}
+
+
+def meet_holdout(
+    context: OptimizationContext,
+    dataset: Dataset,
+    *,
+    others: Sequence[Dataset],
+    champion: Mapping[str, Any],
+    initial: Mapping[str, Any],
+    search: Mapping[str, Any],
+    trials: pd.DataFrame,
+    opening: int,
+    reader: str,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The last judgement, from nothing but prices and what is on record: the same each time.
+
+    Args:
+        context: costs, fill, seed, data folder.
+        dataset: prices with a holdout, which is opened here.
+        others: other instruments, on whose development parts the champion is tried.
+        champion: `spec`, `given` and `grid`, as the state has them.
+        initial: the strategy that the run began with.
+        search: as `counting.search_evidence` gives it.
+        trials: the table that it was computed from.
+        opening: which opening of the holdout this is.
+        reader: who opens it.
+
+    Returns:
+        What the judgement says, as plain JSON, and `judging.bar_by_bar`.
+    """
+    spec, first = StrategySpec.model_validate(champion["spec"]), StrategySpec.model_validate(initial)
+    prices = load_development(dataset, context.home_path)
+    case = StressCase.open(
+        prices,
+        spec,
+        context.costs,
+        context.fill,
+        generator=np.random.default_rng(context.seed),
+        others={
+            f"{one.symbol} {one.timeframe} {one.development_hash}": load_development(one, context.home_path)
+            for one in others
+        },
+    )
+    findings = stress_tests(case)
+    crossed = combinatorial_cross_validation(prices, spec, costs=context.costs, fill=context.fill)
+    tests = tried(champion["given"], champion["grid"], dataset, context).returns
+    before = run_backtest(prices, first, costs=context.costs, fill=context.fill)
+    frame, start, _ = open_holdout(dataset, context.home_path, reader=reader)
+
+    def held_out(strategy: StrategySpec) -> BacktestResult:
+        return run_backtest(
+            frame, strategy, costs=context.costs, fill=context.fill, trade_from=frame.index[start]
+        )
+
+    held, held_initial = held_out(spec), held_out(first)
+    judgement = {
+        "holdout_hash": dataset.holdout_hash,
+        "champion": figures(spec, held),
+        "initial": figures(first, held_initial),
+        **judged(
+            development=case.result,
+            development_prices=prices,
+            holdout=held,
+            holdout_prices=frame,
+            search=search,
+            trial_sharpes=Evidence.of(trials).sharpes.tolist(),
+            opening=opening,
+            findings=findings,
+            seed=context.seed,
+        ),
+        "cross_validation": rounded(
+            {"paths": len(crossed.sharpes), "sharpe_ratios": crossed.sharpes.tolist()}
+        ),
+    }
+    returns = bar_by_bar(
+        development=case.result,
+        development_prices=prices,
+        holdout=held,
+        holdout_prices=frame,
+        tests=tests,
+        initial=(before, held_initial),
+    )
+    return judgement, returns

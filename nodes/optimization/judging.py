@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from backtest.overfitting import (
 from backtest.returns import Moments, bar_returns, moments
 from backtest.simulation import ENTRY_PRICE, PROFIT, SIZE
 from backtest.stress import Finding
-from backtest.trials import excess_returns
+from backtest.trials import average_exposure, excess_returns
 from backtest.verdict import Search, Verdict, decide, evidence_of_opening
 
 LEAST_FOR_INTERVALS = 20
@@ -61,20 +61,28 @@ def interval_figures(result: BacktestResult, generator: np.random.Generator) -> 
 
 
 def overfitting_figures(
-    development: BacktestResult, excess: Moments, verdict: Verdict, search: Mapping[str, Any]
+    development: BacktestResult,
+    excess: Moments,
+    verdict: Verdict,
+    search: Mapping[str, Any],
+    trial_sharpes: Sequence[float],
 ) -> dict[str, Any]:
     """Every statistic of the development result, beside what the ledger says of the search.
 
     Ratios are per bar unless their name says `annual`. Of the deflated Sharpe ratio both conventions stand
-    here: every trial counted, and clusters of trials that bet on the same thing.
+    here: every trial counted, and clusters of trials that bet on the same thing. Haircuts count every trial,
+    those of large searches as tests that found nothing.
     """
     root = math.sqrt(development.periods_per_year)
     shape = (excess.sharpe, excess.n_observations, excess.skew, excess.kurtosis)
     clustered = search["effective_trials"]
+    ratios = _with(trial_sharpes, excess.sharpe)
     haircuts = {}
     if excess.sharpe > 0.0:
         for method in HAIRCUT_METHODS:
-            cut = haircut_sharpe_ratio(excess.sharpe, excess.n_observations, _with(search, excess), method)
+            cut = haircut_sharpe_ratio(
+                excess.sharpe, excess.n_observations, ratios, method, n_tests=search["trials"]
+            )
             haircuts[method] = {
                 "adjusted_p_value": cut.adjusted_p_value,
                 "sharpe_annual": cut.sharpe * root,
@@ -82,12 +90,13 @@ def overfitting_figures(
             }
     own = bar_returns(development.equity_values, development.initial_capital)
     return {
-        **{name: value for name, value in search.items() if name != "sharpes"},
+        **search,
         "observations": excess.n_observations,
         "excess_sharpe": excess.sharpe,
         "excess_sharpe_annual": excess.sharpe * root,
         "skew": excess.skew,
         "kurtosis": excess.kurtosis,
+        "average_exposure": average_exposure(development),
         "luck_sharpe": verdict.luck_sharpe,
         "luck_sharpe_annual": verdict.luck_sharpe * root,
         "probabilistic_sharpe": probabilistic_sharpe_ratio(*shape),
@@ -104,11 +113,51 @@ def overfitting_figures(
     }
 
 
-def _with(search: Mapping[str, Any], excess: Moments) -> list[float]:
-    """Ratios of all trials with a row of their own, the champion's in full precision among them."""
-    others = [ratio for ratio in search["sharpes"] if not math.isclose(ratio, excess.sharpe, rel_tol=1e-8)]
-    same = len(search["sharpes"]) - len(others)
-    return [*others, *([excess.sharpe] * max(1, same))]
+def _with(trial_sharpes: Sequence[float], own: float) -> list[float]:
+    """The ratios of all trials, the champion's among them to its last digit."""
+    others = [ratio for ratio in trial_sharpes if not math.isclose(ratio, own, rel_tol=1e-8)]
+    same = len(trial_sharpes) - len(others)
+    return [*others, *([own] * max(1, same))]
+
+
+def bar_by_bar(
+    *,
+    development: BacktestResult,
+    development_prices: pd.DataFrame,
+    holdout: BacktestResult,
+    holdout_prices: pd.DataFrame,
+    tests: pd.Series,
+    initial: tuple[BacktestResult, BacktestResult],
+) -> pd.DataFrame:
+    """What champion and initial strategy earned, bar by bar: `reports.run_tables.RETURN_COLUMNS`.
+
+    Args:
+        development: of the champion, on the development part.
+        development_prices: its rows.
+        holdout: of the champion, on the holdout.
+        holdout_prices: all rows, the holdout's last.
+        tests: returns of the champion's walk-forward tests.
+        initial: of the initial strategy, on both parts.
+    """
+    parts = []
+    for name, own, prices, first in (
+        ("development", development, development_prices, initial[0]),
+        ("holdout", holdout, holdout_prices, initial[1]),
+    ):
+        parts.append(
+            pd.DataFrame(
+                {
+                    "part": name,
+                    "market": prices["close"].reindex(own.index).pct_change().fillna(0.0),
+                    "champion": bar_returns(own.equity_values, own.initial_capital),
+                    "champion_excess": excess_returns(own, prices["close"]),
+                    "champion_tests": tests.reindex(own.index),
+                    "initial": bar_returns(first.equity_values, first.initial_capital),
+                },
+                index=pd.Index(own.index, name="time"),
+            )
+        )
+    return pd.concat(parts)
 
 
 def judged(
@@ -118,6 +167,7 @@ def judged(
     holdout: BacktestResult,
     holdout_prices: pd.DataFrame,
     search: Mapping[str, Any],
+    trial_sharpes: Sequence[float],
     opening: int,
     findings: tuple[Finding, ...],
     seed: int,
@@ -143,7 +193,7 @@ def judged(
     found: dict[str, Any] = {
         "verdict": verdict.to_dict(),
         "overfitting": {
-            **overfitting_figures(development, excess, verdict, search),
+            **overfitting_figures(development, excess, verdict, search, trial_sharpes),
             "intervals": interval_figures(development, generator),
         },
         "stress": [finding.to_dict() for finding in findings],
@@ -154,6 +204,7 @@ def judged(
             "observations": outside.n_observations,
             "excess_sharpe": outside.sharpe,
             "excess_sharpe_annual": outside.sharpe * math.sqrt(holdout.periods_per_year),
+            "average_exposure": average_exposure(holdout),
             "intervals": interval_figures(holdout, generator),
         },
     }

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
+from backtest import BacktestError, StrategySpec
 from backtest.prices import check_volume
-from market.datasets import find_dataset, register
+from market.datasets import Dataset, find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
 from nodes.context import OptimizationContext
-from nodes.optimization.state import OptimizationInput
+from nodes.optimization.state import OptimizationInput, StrategyInput
 from providers import parse_reference
 
 DATASET_PREFIX = "dataset:"
@@ -26,7 +26,7 @@ def new_run_name(now: datetime | None = None) -> str:
     return f"{moment:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
 
 
-def initial_strategy(given: OptimizationInput) -> StrategySpec:
+def initial_strategy(given: StrategyInput) -> StrategySpec:
     """The strategy the input names: a whole one of its own, or a preset with parameters.
 
     Raises:
@@ -37,7 +37,7 @@ def initial_strategy(given: OptimizationInput) -> StrategySpec:
     return StrategySpec.preset(given.strategy, **given.params)
 
 
-def prepare(given: OptimizationInput, context: OptimizationContext) -> dict[str, Any]:
+def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any]:
     """Read and split the prices, build the strategy, name the run.
 
     Returns:
@@ -72,8 +72,34 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
 
     Bad input is raised as the room's own error.
     """
-    begun = prepare(state, OptimizationContext.of(runtime.context))
+    context = OptimizationContext.of(runtime.context)
+    begun = prepare(state, context)
     dataset = begun["dataset"]
     if dataset["holdout_rows"] == 0:
         raise MarketError("no_holdout", symbol=dataset["symbol"], boundary=dataset["boundary"])
-    return {**begun, "graph": "optimization"}
+    others = _other_datasets(state, dataset["family"], context)
+    return {**begun, "others": [one.model_dump(mode="json") for one in others], "graph": "optimization"}
+
+
+def _other_datasets(given: OptimizationInput, family: str, context: OptimizationContext) -> list[Dataset]:
+    """Prices of other instruments, registered like any: what is run on them later meets the same boundary.
+
+    Raises:
+        MarketError: `unusable_prices`, or another file that cannot be used; `same_prices`.
+    """
+    found: list[Dataset] = []
+    for reference in given.other_data:
+        if reference.startswith(DATASET_PREFIX):
+            dataset = find_dataset(reference.removeprefix(DATASET_PREFIX), context.home_path)
+        else:
+            try:
+                frame, source = read_prices(reference, context.home_path, gaps=given.gaps)
+            except BacktestError as error:  # says which row, but not of which of the files
+                raise MarketError("unusable_prices", data=reference, reason=error.code) from error
+            dataset = register(
+                frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path
+            )
+        if dataset.family in (family, *(one.family for one in found)):
+            raise MarketError("same_prices", data=reference)
+        found.append(dataset)
+    return found

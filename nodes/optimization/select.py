@@ -113,6 +113,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         if decided.accepted and trial["score"] > best["figures"]["score"]:
             best = {
                 "spec": variant["spec"],
+                "given": proposal["spec"],
                 "grid": variant["grid"],
                 "figures": variant["figures"],
                 "iteration": iteration,

@@ -14,8 +14,8 @@ from typing_extensions import TypedDict
 from backtest import GapPolicy
 
 
-class OptimizationInput(BaseModel):
-    """What to optimise, on which prices."""
+class StrategyInput(BaseModel):
+    """Which strategy, on which prices: what every graph over a strategy is given."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -72,7 +72,22 @@ class OptimizationInput(BaseModel):
     ] = None
 
 
-class ReviewInput(OptimizationInput):
+class OptimizationInput(StrategyInput):
+    """What to optimise, on which prices."""
+
+    other_data: Annotated[
+        list[str],
+        Field(
+            title="Other instruments",
+            description="Prices of other instruments, as for the prices: the final strategy is tried on the "
+            "development part of each. No holdout of theirs is opened.",
+            examples=[["sample:nasdaq"]],
+            max_length=20,
+        ),
+    ] = []
+
+
+class ReviewInput(StrategyInput):
     """Which backtest to review, on which prices."""
 
 
@@ -90,8 +105,9 @@ class OptimizationState(TypedDict, total=False):
 
     run_id: str  # load
     graph: str  # load: `optimization`, or load_review: `review`
-    request: dict[str, Any]  # load: OptimizationInput as JSON, with the run's name: what a resume starts from
+    request: dict[str, Any]  # load: the input as JSON, with the run's name: what a resume starts from
     dataset: dict[str, Any]  # load: market.datasets.Dataset as JSON
+    others: list[dict[str, Any]]  # load: datasets of other instruments, for the last judgement
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
     baseline: dict[str, Any]  # baseline: figures of the initial strategy
     dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids
@@ -103,7 +119,9 @@ class OptimizationState(TypedDict, total=False):
     confidence: float | None  # validator, or single: 0 to 10, its trust in the iteration's evidence
     approval: dict[str, Any]  # approve: {"iteration", "accepted": numbers}
     variants: Annotated[dict[str, dict[str, Any]], latest]  # backtest_variant: by hash, of this iteration
-    champion: dict[str, Any]  # select: {"spec", "grid" it is searched in, "figures", "iteration"}
+    champion: dict[
+        str, Any
+    ]  # select: {"spec", "given" before values were searched, their "grid", "figures", "iteration"}
     history: list[dict[str, Any]]  # select: one entry an iteration, older ones in short
     debate: dict[str, Any]  # debate, or single: {"iteration", "decision", "turns", "dissent"}
     decision: dict[str, Any]  # converge: {"stop", "reason", "gain", "score"}

@@ -15,7 +15,6 @@ import pandas as pd
 
 from backtest import BacktestResult, Costs, StrategySpec, run_backtest
 from backtest.bootstrap import paired_difference
-from backtest.returns import Returns
 from backtest.trials import Trial as Looked
 from backtest.trials import grid_trials, trial
 from backtest.types import Fill
@@ -89,14 +88,14 @@ class Tried:
     Attributes:
         spec: what would be traded.
         figures: see `nodes.optimization.figures.trial_figures`; the caller's own copy.
-        returns: of the walk-forward tests, bar by bar.
+        returns: of the walk-forward tests, bar by bar; shared, never written to.
         periods_per_year: bars a year.
         looked_at: every configuration that was compared, for the trial ledger.
     """
 
     spec: StrategySpec
     figures: dict[str, Any]
-    returns: Returns
+    returns: pd.Series
     periods_per_year: float
     looked_at: tuple[Looked, ...]
 
@@ -112,7 +111,7 @@ def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill
     return Tried(
         spec=found.spec,
         figures=trial_figures(found.spec, found.walk, found.whole),
-        returns=found.walk.returns.to_numpy(float),
+        returns=found.walk.returns,
         periods_per_year=found.walk.periods_per_year,
         looked_at=(trial(found.whole, prices["close"]), *compared),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -12,28 +11,11 @@ from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, la
 from reports.words import WordsLike
 
 
-def wilson_interval(successes: int, trials: int, deviations: float = 1.959964) -> tuple[float, float]:
-    """Confidence interval of a rate (Wilson 1927); 95 % by default.
-
-    (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), p = successes / trials.
-
-    Args:
-        successes: k, 0 to n.
-        trials: n > 0.
-        deviations: z.
-    """
-    rate = successes / trials
-    square = deviations * deviations / trials
-    middle = rate + square / 2.0
-    half = deviations * math.sqrt(rate * (1.0 - rate) / trials + square / (4.0 * trials))
-    return max(0.0, (middle - half) / (1.0 + square)), min(1.0, (middle + half) / (1.0 + square))
-
-
 def power_chart(
-    power: Sequence[Mapping[str, Any]],
+    power: Mapping[str, Mapping[str, Any]],
     words: WordsLike,
     *,
-    false_positives: tuple[int, int] | None = None,
+    null: Mapping[str, Any] | None = None,
     false_limit: float | None = None,
     about: str = "",
     look: Look = PAPER,
@@ -41,34 +23,40 @@ def power_chart(
     """Share of planted edges that were found, by their strength, with 95 % intervals; and the false alarms.
 
     Args:
-        power: one mapping a strength: `sharpe` (net, of the planted edge), `found` (verdicts `real` or
-            `promising`), `series` (how many were tried).
+        power: by the net Sharpe ratio of the planted edge: `believed` (verdicts `real` or `promising`),
+            `count` (series tried) and the `interval` of the rate, as a calibration's JSON has them.
         words: language.
-        false_positives: (found, series) where there was no edge; drawn at a Sharpe ratio of 0.
+        null: the same of series without an edge; drawn at a Sharpe ratio of 0.
         false_limit: the rate they were designed for, drawn as a line.
         about: for the subtitle.
         look: where it is shown.
     """
     tables = Tables()
     edge, none = words("chart.edge"), words("chart.no_edge")
-    points = [(float(row["sharpe"]), row["found"], row["series"], edge) for row in power]
-    if false_positives is not None:
-        points.append((0.0, *false_positives, none))
+    points = [(float(strength), group, edge) for strength, group in power.items() if group["count"]]
+    if null is not None and null["count"]:
+        points.append((0.0, null, none))
+    points.sort(key=lambda point: (point[0], point[2]))
     rows = []
-    for sharpe, found, series, what in sorted(points):
-        low, high = wilson_interval(found, series)
+    for sharpe, group, what in points:
+        found, series = group["believed"], group["count"]
         rate = found / series
         rows.append(
             {
                 "sharpe": sharpe,
                 "rate": rate,
-                "low": low,
-                "high": high,
+                "low": group["interval"][0],
+                "high": group["interval"][1],
                 "what": what,
                 "told": words("chart.found_of", found=found, series=series, rate=words.percent(rate)),
             }
         )
-    x = alt.X("sharpe:Q", title=words("chart.planted_sharpe"), scale=alt.Scale(padding=12))
+    x = alt.X(
+        "sharpe:Q",
+        title=words("chart.planted_sharpe"),
+        scale=alt.Scale(padding=12, nice=False),
+        axis=alt.Axis(values=sorted({row["sharpe"] for row in rows}), grid=False, format="~g"),
+    )
     axis = alt.Axis(format="%")
     y = alt.Y("rate:Q", title=words("chart.found_rate"), scale=alt.Scale(domain=[0, 1]), axis=axis)
     colour = alt.Color(

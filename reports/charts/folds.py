@@ -11,6 +11,7 @@ import pandas as pd
 from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, clock_times, finished, layered
 from reports.words import WordsLike, figure
 
+METRIC = "sharpe_ratio"
 _FITTED = "#9aa1a9"
 
 
@@ -18,17 +19,16 @@ def folds_chart(
     folds: Sequence[Mapping[str, Any]],
     words: WordsLike,
     *,
-    metric: str = "sharpe_ratio",
     about: str = "",
     look: Look = PAPER,
 ) -> alt.HConcatChart:
-    """Each fold as a line: its stretches of time at the left, the metric on either at the right.
+    """Each fold as a line: its stretches of time at the left, the Sharpe ratio on either at the right.
 
     Args:
-        folds: in order, each with `train_start`, `train_end`, `test_start`, `test_end` (times or ISO texts)
-            and `train`, `test`: the metric on either stretch, None where undefined.
+        folds: in order, as `per_fold` of a walk-forward test on record: `train_start`, `train_end`,
+            `test_start`, `test_end` (ISO times), `fitted`, `train_sharpe_ratio` and `sharpe_ratio` (None
+            where undefined). A stretch on which nothing was fitted is not drawn.
         words: language.
-        metric: which metric that is.
         about: for the subtitle.
         look: where it is shown.
     """
@@ -37,30 +37,37 @@ def folds_chart(
     spans, points, gaps = [], [], []
     for number, fold in enumerate(folds, start=1):
         label = words.number(number)
-        for part, what in (("train", fitted), ("test", judged)):
+        parts = [("test", judged, fold[METRIC])]
+        if fold["fitted"]:
+            parts.insert(0, ("train", fitted, fold[f"train_{METRIC}"]))
+        for part, what, value in parts:
             start, stop = clock_times(pd.DatetimeIndex([fold[f"{part}_start"], fold[f"{part}_end"]]))
-            told = figure(words, metric, fold[part])
+            told = figure(words, METRIC, value)
             spans.append({"fold": label, "start": start, "stop": stop, "what": what, "figure": told})
-            if fold[part] is not None:
-                points.append({"fold": label, "value": fold[part], "what": what, "figure": told})
-        if fold["train"] is not None and fold["test"] is not None:
-            gaps.append({"fold": label, "value": fold["train"], "other": fold["test"]})
-    named = words(f"report.metric.{metric}")
+            if value is not None:
+                points.append({"fold": label, "value": value, "what": what, "figure": told})
+        values = [value for _, _, value in parts if value is not None]
+        if len(values) == 2:
+            gaps.append({"fold": label, "value": values[0], "other": values[1]})
+    shown = [fitted, judged] if any(fold["fitted"] for fold in folds) else [judged]
+    named = words(f"report.metric.{METRIC}")
     order = [words.number(number) for number in range(1, len(folds) + 1)]
     y = alt.Y("fold:N", sort=order, title=words("chart.fold"), axis=alt.Axis(grid=False))
     colour = alt.Color(
         "what:N",
-        scale=alt.Scale(domain=[fitted, judged], range=[_FITTED, BLUE]),
+        scale=alt.Scale(domain=shown, range=[_FITTED, BLUE][-len(shown) :]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
     tooltip = [alt.Tooltip("what:N", title=words("chart.fold")), alt.Tooltip("figure:N", title=named)]
     row = 22 if len(folds) <= 16 else 12
     height = row * max(1, len(folds))
+    # On a phone the ticks of a date would stand in one another.
+    ticks = 5 if look.width >= 400 else 3
     left = (
         alt.Chart(tables.add(spans))
         .mark_bar(height={"band": 0.55})
         .encode(
-            x=alt.X("start:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=5)),
+            x=alt.X("start:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=ticks)),
             x2="stop:T",
             y=y,
             color=colour,

@@ -6,24 +6,45 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import altair as alt
+import numpy as np
+import pandas as pd
 
-from reports.charts.style import BLUE, PAPER, Look, Tables, finished, layered
+from reports.charts.reduction import Floats, min_max_places
+from reports.charts.style import (
+    BLUE,
+    PAPER,
+    YELLOW,
+    Look,
+    Tables,
+    clock_times,
+    finished,
+    layered,
+    time_axis,
+)
 from reports.words import FRACTIONS, WordsLike, figure
 
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor")
-_INITIAL = "#9aa1a9"
+_INITIAL, _HOLDING = "#9aa1a9", YELLOW
+_NARROW = 400
+"""Below this width, in pixels, panels stand under one another."""
 _ALIGNED: tuple[Literal["right", "left"], ...] = ("right", "left")
 
 
 def holdout_chart(
-    result: Mapping[str, Any], words: WordsLike, *, about: str = "", look: Look = PAPER
-) -> alt.ConcatChart:
-    """A line from development to holdout for each metric, of the initial strategy and of the champion.
+    result: Mapping[str, Any],
+    words: WordsLike,
+    *,
+    returns: pd.DataFrame | None = None,
+    about: str = "",
+    look: Look = PAPER,
+) -> alt.VConcatChart:
+    """What became of the account on the holdout, and of each metric from development to holdout.
 
     Args:
         result: with `initial` and `champion`, each holding `development` and `holdout` with `metrics`, as in
             `result.json`.
         words: language.
+        returns: `returns.parquet` of the run, for the curves; without it only metrics are drawn.
         about: for the subtitle.
         look: where it is shown.
     """
@@ -42,9 +63,63 @@ def holdout_chart(
                     )
         for row in rows:
             row["above"] = row["value"] == max(r["value"] for r in rows if r["where"] == row["where"])
-        panels.append(_panel(tables, rows, metric, list(stretches.values()), list(who.values()), words, look))
-    chart = alt.ConcatChart(concat=panels, columns=2, spacing=18)
+        panels.append(
+            _panel(
+                tables,
+                rows,
+                metric,
+                list(stretches.values()),
+                list(who.values()),
+                words,
+                look,
+                legend=returns is None,
+            )
+        )
+    metrics = alt.ConcatChart(concat=panels, columns=2 if look.width >= _NARROW else 1, spacing=18)
+    curves = [] if returns is None else [_curves(tables, returns, who, words, look)]
+    chart = alt.VConcatChart(vconcat=[*curves, metrics], spacing=18)
     return finished(chart, tables, words, look, title=words("chart.holdout_title"), subtitle=about)
+
+
+def _curves(
+    tables: Tables, returns: pd.DataFrame, who: Mapping[str, str], words: WordsLike, look: Look
+) -> alt.Chart:
+    """What was gained since the holdout began, by the champion, the initial strategy and by holding."""
+    held = returns[returns["part"] == "holdout"]
+    lines = {"market": words("chart.holding"), **who}
+    rows: list[dict[str, Any]] = []
+    for column, name in lines.items():
+        growth: Floats = np.cumprod(1.0 + held[column].to_numpy(dtype=np.float64), dtype=np.float64)
+        gained = growth - 1.0
+        places = min_max_places(gained)
+        times = clock_times(pd.DatetimeIndex(held.index[places]))
+        rows += [
+            {"time": time, "value": gained[place], "what": name}
+            for time, place in zip(times, places, strict=True)
+        ]
+    chart: alt.Chart = (
+        alt.Chart(tables.add(rows))
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            x=time_axis(held.index),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(format="%", tickCount=5)),
+            color=alt.Color(
+                "what:N",
+                scale=alt.Scale(domain=list(lines.values()), range=[_HOLDING, _INITIAL, BLUE]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+        )
+        .properties(
+            width=look.width,
+            height=max(150, round(0.32 * look.width)),
+            title=_panel_title(words("chart.gained_axis")),
+        )
+    )
+    return chart
+
+
+def _panel_title(told: str) -> alt.TitleParams:
+    return alt.TitleParams(text=told, fontSize=12, fontWeight="normal", frame="group")
 
 
 def _panel(
@@ -55,6 +130,8 @@ def _panel(
     who: list[str],
     words: WordsLike,
     look: Look,
+    *,
+    legend: bool,
 ) -> alt.LayerChart:
     percent = "%" if metric in FRACTIONS else "~g"
     scale = alt.Scale(zero=False, padding=10)
@@ -64,16 +141,14 @@ def _panel(
         color=alt.Color(
             "who:N",
             scale=alt.Scale(domain=who, range=[_INITIAL, BLUE]),
-            legend=alt.Legend(title=None, orient="bottom"),
+            legend=alt.Legend(title=None, orient="bottom") if legend else None,
         ),
         tooltip=[
             alt.Tooltip("who:N", title=" "),
             alt.Tooltip("figure:N", title=words(f"report.metric.{metric}")),
         ],
     )
-    title = alt.TitleParams(
-        text=words(f"report.metric.{metric}"), fontSize=12, fontWeight="normal", frame="group"
-    )
+    title = _panel_title(words(f"report.metric.{metric}"))
     # The higher of two figures stands a little higher, so that two that are close can both be read.
     ends = [
         base.transform_filter(f"datum.where === '{stretch}' && datum.above === {above}")
@@ -83,5 +158,5 @@ def _panel(
         for above, lift in (("true", -5), ("false", 5))
     ]
     return layered(base.mark_line(strokeWidth=2.5), base.mark_circle(size=80, opacity=1.0), *ends).properties(
-        width=look.width // 2 - 60, height=130, title=title
+        width=look.width // 2 - 60 if look.width >= _NARROW else look.width - 60, height=130, title=title
     )

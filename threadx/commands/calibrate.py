@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import altair as alt
 import click
 
 from prompts import Words
-from threadx.calibration import BARS, ITERATIONS, STRENGTHS, calibrate
+from reports.charts.calibration import power_chart
+from reports.pictures import picture_suffix
+from threadx.calibration import BARS, FALSE_LIMIT, ITERATIONS, STRENGTHS, calibrate
 from threadx.commands import options
 from threadx.commands.progress import bar
+from threadx.commands.written import write_drawing
 from threadx.terminal import Terminal
 
 
@@ -23,6 +27,23 @@ def _share(words: Words, told: dict[str, Any]) -> list[str]:
         words.percent(told["rate"]),
         words("verdict.interval", low=words.percent(low), high=words.percent(high)),
     ]
+
+
+def _power(found: dict[str, Any], words: Words) -> alt.LayerChart:
+    """How often each strength of edge was found; false alarms at a strength of 0."""
+    null = found["null"]
+    return power_chart(
+        found["planted"]["by_strength"],
+        words,
+        null=null,
+        false_limit=FALSE_LIMIT,
+        about=words(
+            "command.calibrate_about",
+            nulls=words.number(null["count"]),
+            planted=words.number(found["planted"]["count"]),
+            seed=found["seed"],
+        ),
+    )
 
 
 def command(words: Words) -> click.Command:
@@ -66,6 +87,13 @@ def command(words: Words) -> click.Command:
         help=words("command.option.calibrate_iterations"),
     )
     @click.option("--workers", type=click.IntRange(1, 1_000), help=words("command.option.workers"))
+    @click.option(
+        "--picture",
+        "picture_path",
+        type=click.Path(),
+        metavar="PATH",
+        help=words("command.option.calibrate_picture"),
+    )
     @options.json_option(words)
     @options.common(words)
     def calibrate_command(
@@ -75,11 +103,14 @@ def command(words: Words) -> click.Command:
         bars: int,
         iterations: int,
         workers: int | None,
+        picture_path: str | None,
         json_path: str | None,
         home: str | None,
         language: str,
         debug: bool,
     ) -> None:
+        if picture_path is not None:  # what cannot be drawn is said before the work, not after
+            picture_suffix(picture_path)
         terminal = Terminal(words)
         total = nulls + planted
         with bar(terminal, "command.calibrate_working", "command.calibrate_progress") as progress:
@@ -109,6 +140,10 @@ def command(words: Words) -> click.Command:
                 ],
                 rows,
             )
+        if picture_path is not None:
+            write_drawing(_power(found, words), picture_path)
+            if json_path != "-":
+                click.echo(words("command.written", folder=picture_path))
         text = json.dumps(found, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
         options.write_json(text, json_path)
 

@@ -26,6 +26,7 @@ def command(words: Words) -> click.Command:
     @click.option("--patience", type=int, help=words("command.option.patience"))
     @click.option("--target-score", type=float, help=words("command.option.target_score"))
     @click.option("--seed", type=int, help=words("command.option.seed"))
+    @click.option("--other", "others", multiple=True, metavar="PATH", help=words("command.option.other"))
     @click.option("--run", help=words("command.option.run"))
     @options.json_option(words)
     @options.common(words)

@@ -25,7 +25,7 @@ from threadx.orchestrator import chain
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "data": ("symbol", "timeframe", "gaps", "whole"),
+    "data": ("symbol", "timeframe", "gaps", "whole", "others"),
     "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "grids"),
     "costs": (*COST_NAMES, "fill"),
     "roles": (

@@ -16,7 +16,7 @@ from reports.event_log import WAITING
 from reports.evolution import strategy_evolution
 from reports.explanation import explanation
 from reports.record import RunRecord, canonical_json, run_folder, runs_folder
-from threadx.commands import options
+from threadx.commands import options, run_check
 from threadx.commands.local import LocalGroup
 from threadx.commands.outcome import show_outcome
 from threadx.commands.written import report_form, write_report
@@ -183,6 +183,6 @@ def command(words: Words) -> click.Group:
         document = run_document(folder, run, words, drawn=form != "md")
         write_report(words, document, form, out, run_folder(folder, run) / f"report.{language}.{form}")
 
-    for one in (listing, show, resume, replay, report):
+    for one in (listing, show, resume, run_check.command(words), replay, report):
         group.add_command(one)
     return group

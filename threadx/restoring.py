@@ -1,0 +1,72 @@
+"""The prices of a run in a data folder of their own: the registered ones, or read again from their files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from backtest.files import write_text_atomically
+from market.datasets import Dataset, restore
+from market.errors import MarketError
+from market.prices import read_prices
+from nodes.optimization.load import DATASET_PREFIX
+from reports.errors import ReportError
+from reports.record import RunRecord, canonical_json
+
+
+def restore_prices(
+    record: RunRecord, home: Path, folder: Path, files: Sequence[str] = ()
+) -> tuple[Dataset, list[Dataset]]:
+    """Put a run's prices where nothing else lies.
+
+    Args:
+        record: of the run.
+        home: the data folder, whose registered prices are taken where they are.
+        folder: an empty data folder.
+        files: price files to look in for those that are not; the file that the run was given is one more.
+
+    Returns:
+        The dataset, and those of other instruments, of which the development part alone is there.
+
+    Raises:
+        ReportError: `no_result` for a run that never began.
+        MarketError: `missing_prices`; a file named cannot be read.
+        BacktestError: a file named holds no valid prices.
+    """
+    begun, about = record.log.find("i00.load"), record.about()
+    if begun is None:
+        raise ReportError("no_result", run=record.run)
+    asked, told = about["input"], begun["data"]
+    found = [Dataset.model_validate(one) for one in (told["dataset"], *told.get("others", []))]
+    own = [about.get("source", asked["data"]), *asked.get("other_data", [])]
+    for place, dataset in enumerate(found):
+        needed = {dataset.development_hash} | ({dataset.holdout_hash} - {""} if place == 0 else set())
+        target = folder / "datasets"
+        write_text_atomically(
+            target / f"{dataset.development_hash}.json", canonical_json(dataset.model_dump(mode="json"))
+        )
+        kept = [home / "datasets" / f"{name}.parquet" for name in sorted(needed)]
+        if all(path.is_file() for path in kept):
+            for path in kept:
+                shutil.copyfile(path, target / path.name)
+        elif not any(
+            restore(frame, dataset, folder, holdout=place == 0) for frame in _frames(files, own, asked, home)
+        ):
+            raise MarketError("missing_prices", symbol=dataset.symbol, first=dataset.first, last=dataset.last)
+    return found[0], found[1:]
+
+
+def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], home: Path) -> Iterator[Any]:
+    """Prices of the files named, then of the run's own where those are still there."""
+    gaps = asked.get("gaps", "accept")
+    for reference in files:
+        yield read_prices(reference, home, gaps=gaps)[0]
+    for reference in own:
+        if reference.startswith(DATASET_PREFIX):
+            continue
+        try:
+            yield read_prices(reference, home, gaps=gaps)[0]
+        except MarketError:
+            continue  # gone or replaced since: what the run was given is only where to look first
