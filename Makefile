@@ -97,9 +97,10 @@ ablation: $(INSTALLED) ## Compare the parts of the cycle with random search and 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check optuna==5.0.0 2>/dev/null || uv pip install --quiet --python $(BIN)/python optuna==5.0.0
 	$(BIN)/python -m benchmarks.ablation
 
+# docopt has no wheel, and only num2words' own command uses it.
 lock: ## Resolve requirements.lock (needs uv; UPGRADE=--upgrade for the newest)
 	uv pip compile pyproject.toml --extra embedded --extra studio --extra test --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --no-emit-index-url $(UPGRADE) -o requirements.lock
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-package docopt $(UPGRADE) -o requirements.lock
 
 clean: ## Remove the environment and every cache (data/ stays)
 	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api

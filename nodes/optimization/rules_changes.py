@@ -205,21 +205,30 @@ def _mirrored(condition: str) -> str:
 def preset_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Other strategies, their parameters searched; those first that suit how the market moves.
 
-    Each to buy alone and to sell short as well; where the market does not drift, short as well comes first.
+    Each once to buy alone and once to sell short as well. Where the market does not drift, those that suit it
+    come with both sides first; the strategy's own other form is the second thing to try.
     """
     likely = TREND_PRESETS if trends(evidence) else REVERSION_PRESETS
     other = REVERSION_PRESETS if trends(evidence) else TREND_PRESETS
+    drifts = _drifts(evidence)
     order: list[str] = []
     for place in range(len(TREND_PRESETS)):
         order += [part[place] for part in (likely, other) if place < len(part)]
-    if _drifts(evidence):
+    if drifts:
         order.insert(1, "buy_and_hold")
     order += sorted(set(PRESETS) - set(order))
-    for both in (False, True) if _drifts(evidence) else (True, False):
-        for preset in order:
-            mirrors = PRESETS[preset].entry_short is None and PRESETS[preset].exit_long is not None
-            if (preset != spec.family or both) and (mirrors or not both):
-                yield SwitchPreset(kind="switch_preset", preset=preset, both_sides=both), "style"
+    both_first = {preset for preset in likely if not drifts}
+    forms = [(preset, (preset in both_first) == first) for first in (True, False) for preset in order]
+    now = (spec.family, spec.entry_short is not None)
+    turned = (spec.family, not now[1])
+    for preset, both in [*forms[:1], turned, *forms[1:]]:
+        if preset is not None and (preset, both) != now and (not both or _has_mirror(preset)):
+            yield SwitchPreset(kind="switch_preset", preset=preset, both_sides=both), "style"
+
+
+def _has_mirror(preset: str) -> bool:
+    """Whether a preset trades the long side alone, and could sell short upside down."""
+    return PRESETS[preset].entry_short is None and PRESETS[preset].exit_long is not None
 
 
 def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:

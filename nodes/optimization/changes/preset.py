@@ -57,5 +57,9 @@ class SwitchPreset(Strict):
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         key = "preset_searched" if self.search else "preset"
-        new = words("optimization.change.both_sides", preset=self.preset) if self.both_sides else self.preset
+        new = self.preset
+        if self.both_sides:
+            new = words("optimization.change.both_sides", preset=self.preset)
+        elif before.entry_short is not None:
+            new = words("optimization.change.long_only", preset=self.preset)
         return words(f"optimization.change.{key}", old=before.name, new=new)
