@@ -15,7 +15,7 @@ MINUS = "\u2212"
 
 @dataclass(frozen=True)
 class Words:
-    """Renders texts, numbers and percentages in one language.
+    """Renders texts, numbers and percentages in one language; what rounds to zero has no sign.
 
     Attributes:
         language: `fr` (decimal comma, space before %) or `en`.
@@ -31,19 +31,19 @@ class Words:
         """A figure with fixed decimals, thousands separated; a dash where there is none."""
         if value is None:
             return "–"
-        words = f"{value:,d}" if isinstance(value, int) else f"{value:,.{digits}f}"
+        words = f"{value:,d}" if isinstance(value, int) else f"{value:z,.{digits}f}"
         return self._localised(words)
 
     def short(self, value: float | int | None) -> str:
         """A figure with no more digits than it needs (six at most)."""
-        return "–" if value is None else self._localised(f"{value:g}")
+        return "–" if value is None else self._localised(f"{float(value):zg}")
 
     def percent(self, fraction: float | None, digits: int = 1) -> str:
         """A fraction as a percentage: 0.125 is 12.5%, or 12,5 % in French."""
         if fraction is None:
             return "–"
         space = NO_BREAK_SPACE if self.language == "fr" else ""
-        return f"{self._localised(f'{100 * fraction:,.{digits}f}')}{space}%"
+        return f"{self._localised(f'{100 * fraction:z,.{digits}f}')}{space}%"
 
     def join(self, parts: Sequence[str]) -> str:
         """An enumeration: a, b and c."""

@@ -132,7 +132,8 @@ class RunBoard:
         for scroll in (self._conversation.scroll, self._course.scroll):
             scroll.classes(remove="tx-live")
         if outcome.result.get("graph") == "review":
-            self._report_of(outcome)
+            with self._verdict, card(words("web.section.verdict")):
+                ui.markdown(outcome.report).classes("tx-report")
             return
         result = outcome.result
         head, rows = figures_table(result, words)
@@ -159,7 +160,7 @@ class RunBoard:
     def _believe(self, result: Mapping[str, Any]) -> None:
         """What the verdict rests on: stress tests, and the statistics folded away."""
         words = self.words
-        table = Table([words(f"web.stress.{name}") for name in ("test", "outcome", "told")])
+        table = Table([words(f"web.stress.{name}") for name in ("test", "outcome", "told")], prose=[2])
         for finding, row in zip(result["stress"], finding_rows(result, words), strict=True):
             table.row(row)[1].classes(f"tx-{STRESSES[finding['outcome']]}")
         with ui.expansion(words("web.stress.statistics"), icon="functions").classes("tx-wide"):
@@ -172,7 +173,7 @@ class RunBoard:
                 intervals.row(row)
 
     def _report_of(self, outcome: Outcome) -> None:
-        """The whole report, folded; all that a review has to close with."""
+        """The whole report, folded."""
         words = self.words
         if outcome.report:
             with self._report, ui.expansion(words("web.section.report"), icon="description"):

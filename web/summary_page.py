@@ -55,7 +55,7 @@ def _draw(words: Words, told: LLMEnsembleSummary) -> None:
                 for entry in lines:
                     Text("li", entry)
     with card(words("ensemble.face.contributors")):
-        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4])
+        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4], prose=[6])
         for row in told.contributors:
             table.row(
                 [
@@ -141,7 +141,7 @@ def _history(words: Words, found: list[Any], shown: datetime | None) -> None:
     with card(words("web.summary.history")):
         names = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
         head = [words("ensemble.history.hour"), *(words(f"ensemble.face.{name}") for name in names)]
-        table = Table([*head, words("web.summary.differences")])
+        table = Table([*head, words("web.summary.differences")], prose=[5])
         for hour, summary, turned in found:
             told = [words(f"ensemble.value.{getattr(summary, name)}") if summary else "–" for name in names]
             difference = change_in_words(words, turned) if turned else "–"
