@@ -165,6 +165,11 @@ class Table:
         return shown
 
 
+def quiet_button(text: str, icon: str) -> ui.button:
+    """A button beside the page's main one; a colour of Quasar's own would not be readable in the dark."""
+    return ui.button(text, icon=icon, color=None).props("no-caps outline").classes("tx-quiet")
+
+
 def command(line: str) -> None:
     """A command to type, as it is."""
     with ui.element("pre"):

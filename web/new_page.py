@@ -20,10 +20,10 @@ from reports.record import run_folder
 from web import jobs
 from web.errors import TypedError, told
 from web.fields import bounds_told, helped, number, text_field
-from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, run_path
+from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, quiet_button, run_path
 from web.guard import LARGEST_UPLOAD
-from web.steering import JOB_LOG
 from web.order import BUDGETS, COSTS, ROLES, STOPPING, Order, arguments, check, limits, registered
+from web.steering import JOB_LOG
 from web.uploads import keep, uploads
 
 FIRST_RISKS = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct")
@@ -102,10 +102,8 @@ class Form:
         attribute(upload, "accept", ",".join(EXTENSIONS))
         # Quasar's own button hides a nameless file field inside a link, which no screen reader can tell.
         with upload.add_slot("header"), ui.element("div").classes("tx-upload"):
-            choose = ui.button(words("web.form.choose_file"), icon="upload_file")
-            choose.props("no-caps outline").on(
-                "click", js_handler=f"() => getElement({upload.id}).pickFiles()"
-            )
+            choose = quiet_button(words("web.form.choose_file"), "upload_file")
+            choose.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
             with ui.element("div").classes("hidden"):
                 ui.element("q-uploader-add-trigger")
         self._upload = upload

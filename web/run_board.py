@@ -133,7 +133,7 @@ class RunBoard:
             scroll.classes(remove="tx-live")
         if outcome.result.get("graph") == "review":
             with self._verdict, card(words("web.section.verdict")):
-                ui.markdown(outcome.report).classes("tx-report")
+                _report(outcome)
             return
         result = outcome.result
         head, rows = figures_table(result, words)
@@ -155,7 +155,8 @@ class RunBoard:
         if result.get("verdict"):
             with self._verdict, card(words("web.section.stress")):
                 self._believe(result)
-        self._report_of(outcome)
+        with self._report, ui.expansion(words("web.section.report"), icon="description"):
+            _report(outcome)
 
     def _believe(self, result: Mapping[str, Any]) -> None:
         """What the verdict rests on: stress tests, and the statistics folded away."""
@@ -172,9 +173,7 @@ class RunBoard:
             for row in interval_rows(result, words):
                 intervals.row(row)
 
-    def _report_of(self, outcome: Outcome) -> None:
-        """The whole report, folded."""
-        words = self.words
-        if outcome.report:
-            with self._report, ui.expansion(words("web.section.report"), icon="description"):
-                ui.markdown(outcome.report).classes("tx-report")
+
+def _report(outcome: Outcome) -> None:
+    """The whole report; it is escaped where it is made, and what a model wrote is never markup."""
+    ui.html(outcome.report, sanitize=False).classes("tx-report")

@@ -7,11 +7,10 @@ from typing import Any, Literal
 
 import altair as alt
 
-from reports.charts.style import BLUE, PAPER, Look, Tables, finished, layered
+from reports.charts.style import BLUE, GREY, PAPER, Look, Tables, finished, layered
 from reports.words import FRACTIONS, WordsLike, figure
 
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor")
-_INITIAL = "#9aa1a9"
 _ALIGNED: tuple[Literal["right", "left"], ...] = ("right", "left")
 
 
@@ -63,7 +62,7 @@ def _panel(
         y=alt.Y("value:Q", title=None, axis=alt.Axis(format=percent, tickCount=5), scale=scale),
         color=alt.Color(
             "who:N",
-            scale=alt.Scale(domain=who, range=[_INITIAL, BLUE]),
+            scale=alt.Scale(domain=who, range=[GREY, BLUE]),
             legend=alt.Legend(title=None, orient="bottom"),
         ),
         tooltip=[
@@ -78,7 +77,7 @@ def _panel(
     ends = [
         base.transform_filter(f"datum.where === '{stretch}' && datum.above === {above}")
         .mark_text(align=align, dx=shift, dy=lift, fontSize=11)
-        .encode(text="figure:N")
+        .encode(text="figure:N", color=alt.value(look.ink))
         for stretch, align, shift in zip(stretches, _ALIGNED, (-9, 9), strict=True)
         for above, lift in (("true", -5), ("false", 5))
     ]
