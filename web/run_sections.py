@@ -197,7 +197,7 @@ class Course:
         self._iteration = -1
         self._list: Element | None = None
         with card(words("web.section.timeline")):
-            self._none = Text("p", words("web.run.waiting"), "tx-soft")
+            self._none = Text("p", words("web.run.no_event"), "tx-soft")
             self.scroll, self._inside = scrolled(words("web.section.timeline"))
 
     def draw(self, view: RunView) -> None:
