@@ -16,6 +16,7 @@ from nodes.ensemble.run_log import statistics
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.told import alert_lines
 from prompts import Words
+from reports.tables import contributor_cells
 from web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
 from web.hours import VERDICTS, Change, Hour, change, history, hour_key, parse_hour, read_hour
 from web.relaunch import Relaunch
@@ -57,17 +58,8 @@ def _draw(words: Words, told: LLMEnsembleSummary) -> None:
     with card(words("ensemble.face.contributors")):
         table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4], prose=[6])
         for row in told.contributors:
-            table.row(
-                [
-                    row.source,
-                    row.model,
-                    row.symbol,
-                    row.horizon,
-                    words.number(row.score),
-                    words(f"ensemble.value.{row.prediction}"),
-                    row.rationale,
-                ]
-            )
+            cells = contributor_cells(row.model_dump(), words)
+            table.row([cells[name] for name in COLUMNS])
 
 
 def _freshness(words: Words, trace: Mapping[str, Any]) -> None:
