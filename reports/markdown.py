@@ -12,21 +12,24 @@ from reports.words import WordsLike
 
 # What models wrote and what strategies are called comes out as it is: `a*b*c`, `<b>`, `1. ` are no markup.
 _MARKUP = re.compile(r"[\\`*]|<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\s*[(\[])|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
-_BEGINNING = re.compile(r"^(\d*)([.)#>+=-])")
+_BEGINNING = re.compile(r"^\d*(?=[.)](\s|$))|^(?=[#>=]|[+-]([\s-]|$))")
+
+
+def _inline(text: str) -> str:
+    """A text of one line, with whatever Markdown would take for markup escaped."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split("\n")))
 
 
 def _plain(text: str) -> str:
-    """A text of one line, with whatever Markdown would take for markup escaped."""
-    line = _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split("\n")))
-    return _BEGINNING.sub(r"\1\\\2", line)
+    """As `_inline`, where the beginning of the line counts as well."""
+    return _BEGINNING.sub(lambda found: f"{found[0]}\\", _inline(text), count=1)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; vertical bars inside cells are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(_plain(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    escaped = [[_inline(cell).replace("|", "\\|") for cell in line] for line in (head, *rows)]
+    lines = [escaped[0], ["---"] * len(head), *escaped[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def to_markdown(document: Document) -> str:
