@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 
 import threadx
 from nodes.ensemble.run_log import append_failure
+from prompts import Words
 from reports.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.langgraph_server import clean_environment, free_port, started
@@ -290,3 +291,13 @@ def test_alerts_of_the_ensemble_stand_above_its_summary(url: str, home: Path) ->
     assert f"Alerte{NO_BREAK_SPACE}: sur un jour" in page
     told = get(f"{url}/threadx/metrics").text
     assert 'threadx_ensemble_alert{alert="failures"} 1.0' in told
+
+
+def test_a_review_begins_with_what_was_read(url: str, home: Path) -> None:
+    words = Words("fr")
+    threadx.review("sample:sp500", run="read", home=str(home), **RULES)
+    page = get(f"{url}/threadx/runs/read").text
+    assert words("web.run.reviewed") in page
+    assert words("web.run.about_review", strategy="ma_crossover", symbol="^GSPC", timeframe="1d") in page
+    assert words("report.review.nothing_tested") in page
+    assert words("web.section.report") not in page, "the findings are not folded away"

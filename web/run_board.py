@@ -39,7 +39,9 @@ class RunBoard:
         self._graph_box = ui.element("div")
         self._graph: RunGraph | None = None
         self._most: int | None = None
-        with ui.element("div").classes("tx-facts"):
+        self._reviews = False
+        self._facts = ui.element("div").classes("tx-facts")
+        with self._facts:
             help_text = words("web.run.score_help")
             self._start = fact(words("web.run.score_start"), words("web.run.no_score"), help_text)
             self._score = fact(words("web.run.score_now"), words("web.run.no_score"), help_text)
@@ -64,6 +66,9 @@ class RunBoard:
             return
         context = about.get("context", {})
         self._most = context.get("max_iterations")
+        # A review tries nothing: it has no course of scores to show.
+        self._reviews = about.get("graph") == "review"
+        self._facts.set_visibility(not self._reviews)
         with self._graph_box:
             self._graph = RunGraph(self.words, shape(str(about.get("graph")), context))
 
@@ -77,7 +82,7 @@ class RunBoard:
         if view.dataset is not None and view.strategy is not None:
             self._about.set_text(
                 words(
-                    "web.run.about",
+                    "web.run.about_review" if self._reviews else "web.run.about",
                     strategy=view.strategy,
                     symbol=view.dataset["symbol"],
                     timeframe=view.dataset["timeframe"],
@@ -105,7 +110,7 @@ class RunBoard:
         view = self.view
         if view.initial_score is None:
             return
-        self._progress.set_visibility(True)
+        self._progress.set_visibility(not self._reviews)
         selected = sum(step.score is not None for step in view.steps.values())
         for chart in self._live:
             chart.show(selected, size)
@@ -119,6 +124,8 @@ class RunBoard:
         if view.status is not None and view.stop_reason is not None:
             reason = words(f"optimization.stop.{view.stop_reason}")
             return words(f"report.status.{view.status}", reason=reason)
+        if view.status is not None and self._reviews:
+            return words("web.run.reviewed")
         if view.last_time is None:
             return words("web.run.waiting")
         last = words("web.run.last", time=view.last_time[11:19])
