@@ -15,7 +15,7 @@ MINUS = "\u2212"
 
 @dataclass(frozen=True)
 class Words:
-    """Renders texts, numbers and percentages in one language.
+    """Renders texts, numbers and percentages in one language; what rounds to zero has no sign.
 
     Attributes:
         language: `fr` (decimal comma, space before %) or `en`.
@@ -36,7 +36,7 @@ class Words:
 
     def short(self, value: float | int | None) -> str:
         """A figure with no more digits than it needs (six at most)."""
-        return "–" if value is None else self._localised(f"{value:g}")
+        return "–" if value is None else self._localised(f"{float(value):zg}")
 
     def percent(self, fraction: float | None, digits: int = 1) -> str:
         """A fraction as a percentage: 0.125 is 12.5%, or 12,5 % in French."""

@@ -41,7 +41,6 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 def to_html(document: Document) -> str:
     """The document as an HTML page of its own."""
-    body = "\n".join(_block(block) for block in document.blocks)
     return f"""<!doctype html>
 <html lang="{document.language}">
 <head>
@@ -55,11 +54,16 @@ def to_html(document: Document) -> str:
 <main>
 <h1>{escape(document.title)}</h1>
 <p class="about">{escape(document.about)}</p>
-{body}
+{to_fragment(document)}
 </main>
 </body>
 </html>
 """
+
+
+def to_fragment(document: Document) -> str:
+    """The document's blocks as HTML for another page, which names and styles them; every text is escaped."""
+    return "\n".join(_block(block) for block in document.blocks)
 
 
 def _block(block: Block) -> str:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture
 from reports.explain import explain
-from reports.tables import METRIC_ROWS, brain_lines, failure_lines, figures_table, metric
 from reports.words import WordsLike
 
-__all__ = [
-    "METRIC_ROWS",
-    "brain_lines",
-    "failure_lines",
-    "figures_table",
-    "metric",
-    "optimization_report",
-    "table",
-    "to_markdown",
-]
+# What models wrote and what strategies are called comes out as it is: `a*b*c`, `<b>`, `1. ` are no markup.
+_MARKUP = re.compile(r"[\\`*]|<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\s*[(\[])|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
+_BEGINNING = re.compile(r"^\d*(?=[.)](\s|$))|^(?=[#>=]|[+-]([\s-]|$))")
+
+
+def _inline(text: str) -> str:
+    """A text of one line, with whatever Markdown would take for markup escaped."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split("\n")))
+
+
+def _plain(text: str) -> str:
+    """As `_inline`, where the beginning of the line counts as well."""
+    return _BEGINNING.sub(lambda found: f"{found[0]}\\", _inline(text), count=1)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; vertical bars inside cells are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    escaped = [[_inline(cell).replace("|", "\\|") for cell in line] for line in (head, *rows)]
+    lines = [escaped[0], ["---"] * len(head), *escaped[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def to_markdown(document: Document) -> str:
     """The document as Markdown text."""
-    parts = [f"# {document.title}", document.about]
+    parts = [f"# {_plain(document.title)}", _plain(document.about)]
     parts += [words for block in document.blocks if (words := _block(block))]
     return "\n\n".join(parts) + "\n"
 
@@ -38,24 +42,19 @@ def to_markdown(document: Document) -> str:
 def _block(block: Block) -> str:
     match block:
         case Heading(text=text, level=level):
-            return f"{'#' * (level + 1)} {text}"
+            return f"{'#' * (level + 1)} {_plain(text)}"
         case Paragraph(text=text, tone="plain" | "quiet"):
-            return text
+            return _plain(text)
         case Paragraph(text=text):
-            return f"> {text}"
+            return f"> {_plain(text)}"
         case Items(items=items):
-            return "\n".join(f"- {_one_line(item)}" for item in items)
+            return "\n".join(f"- {_plain(item)}" for item in items)
         case Grid(head=head, rows=rows):
             return table(head, rows)
         case Code(text=text):
             return f"```\n{text}\n```"
         case Picture():
             return ""
-
-
-def _one_line(text: str) -> str:
-    """A line break in what a model wrote would end the list it stands in."""
-    return text.replace("\n", " ")
 
 
 def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:

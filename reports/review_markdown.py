@@ -40,17 +40,16 @@ def proposal_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     """Each proposal: what, why, what it would be expected to do, and the validator's word."""
     lines = []
     for proposal in result["proposals"]:
-        lines.append(
-            words(
-                "report.review.proposal",
-                number=proposal["number"],
-                sentence=proposal["sentence"],
-                reason=proposal["reason"],
-                effect=proposal["expected_effect"],
-            )
+        told = words(
+            "report.review.proposal",
+            number=proposal["number"],
+            sentence=proposal["sentence"],
+            reason=proposal["reason"],
+            effect=proposal["expected_effect"],
         )
         if verdict := proposal["verdict"]:
-            lines.append(words(f"report.review.{verdict['decision']}", reason=verdict["reason"]))
+            told += " " + words(f"report.review.{verdict['decision']}", reason=verdict["reason"])
+        lines.append(told)
     return lines or [words("report.no_proposal")]
 
 

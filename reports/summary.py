@@ -9,6 +9,7 @@ from typing import Any
 
 from reports.audit import value_rows
 from reports.document import Block, Document, Grid, Heading, Items, Paragraph, Picture
+from reports.tables import contributor_cells
 from reports.words import WordsLike
 
 _JUDGED = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
@@ -77,19 +78,10 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
 
 
 def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:
-    rows = [
-        (
-            words(f"ensemble.cited.{row['source']}"),
-            row["symbol"],
-            words(f"ensemble.horizon.{row['horizon']}"),
-            words(f"ensemble.value.{row['prediction']}"),
-            row["rationale"],
-            words.number(row["score"]),
-        )
-        for row in summary["contributors"]
-    ]
+    told = [contributor_cells(row, words) for row in summary["contributors"]]
+    rows = tuple(tuple(cells[name] for name in _COLUMNS) for cells in told)
     head = tuple(words(f"ensemble.column.{name}") for name in _COLUMNS)
-    return Grid(head=head, rows=tuple(rows), words=len(_COLUMNS) - 1)
+    return Grid(head=head, rows=rows, words=len(_COLUMNS) - 1)
 
 
 def _stances(published: Published, words: WordsLike) -> list[Block]:

@@ -47,6 +47,27 @@ def failure_lines(result: Mapping[str, Any]) -> list[str]:
     return [f"{failure} × {count}" for failure, count in sorted(counts.items())]
 
 
+_DATA_SOURCES = frozenset({"forecast", "macro", "news"})
+
+
+def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
+    """A row of evidence that a summary cites, each field as people read it."""
+    symbol = row["symbol"]
+    if row["source"] == "quality" and symbol in _DATA_SOURCES:
+        symbol = words(f"ensemble.source.{symbol}")
+    elif symbol == "MARKET":
+        symbol = words("ensemble.source.market")
+    return {
+        "source": words(f"ensemble.evidence.{row['source']}"),
+        "model": words(f"ensemble.made_by.{row['model']}"),
+        "symbol": symbol,
+        "horizon": words(f"ensemble.horizon.{row['horizon']}"),
+        "score": words.number(row["score"]),
+        "prediction": words(f"ensemble.value.{row['prediction']}"),
+        "rationale": row["rationale"],
+    }
+
+
 def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str], list[list[str]]]:
     """Head and rows: each metric for the initial strategy and the champion, development and holdout."""
     initial, champion = result["initial"], result["champion"]

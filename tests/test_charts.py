@@ -1,6 +1,8 @@
 """Every chart draws what the run, the backtest or the table says, in both languages."""
 
 import json
+import re
+from importlib.resources import files
 
 import altair as alt
 import numpy as np
@@ -23,10 +25,13 @@ from reports.charts.price import price_chart
 from reports.charts.style import Look
 from reports.pictures import picture
 from reports.record import RunRecord
+from tests.contrast import painted
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 
 ENGLISH, FRENCH = Words("en"), Words("fr")
+DARK_GROUND = re.findall(r"--card: (#\w+)", files("web").joinpath("style.css").read_text(encoding="utf-8"))[1]
+"""What a chart of a dark page lies on."""
 
 FOLDS = [
     {
@@ -112,6 +117,20 @@ def test_a_chart_draws_in_each_language_and_on_each_ground(draw, name, words, lo
 
 
 TITLES = {"holdout": "holdout_title"}
+
+
+@pytest.mark.parametrize(
+    ("look", "ground"),
+    [(Look(), "#ffffff"), (Look(dark=True), DARK_GROUND)],
+    ids=["light", "dark"],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_lines_and_points_stand_out_on_their_ground(draw, name, look, ground):
+    """WCAG 2 AA: 4.5 to 1 for text, 3 to 1 for what must be seen to understand a chart."""
+    svg = picture(draw[name](ENGLISH, look), ".svg").decode()
+    found = list(painted(svg, ground))
+    assert len(found) > 5
+    assert sorted({what for what, seen, needed in found if seen < needed}) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

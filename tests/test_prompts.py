@@ -6,9 +6,11 @@ from string import Formatter
 
 import pytest
 
+from backtest.presets import PRESETS
+from backtest.types import RISK_BOUNDS
 from prompts import PromptError, Words, render, text
 from prompts.prompt import _parts, placeholders
-from prompts.texts import catalogue
+from prompts.texts import LANGUAGES, catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = sorted({path.name.split(".")[0] for path in (ROOT / "prompts/texts").glob("*.toml")})
@@ -141,5 +143,16 @@ def test_figures_follow_the_language(language, number, percent):
     assert words.number(None) == "–"
     assert words.number(-1234.5) == f"\u2212{number}"
     assert words.percent(-0.125) == f"\u2212{percent}"
-    assert words.percent(-0.0001) == words.percent(0.0)  # what rounds to nothing has no sign
-    assert words.number(-0.001) == words.number(0.0)
+    assert [words.number(-0.001), words.percent(-0.0001), words.short(-0.0)] == [
+        words.number(0.0),
+        words.percent(0.0),
+        "0",
+    ], "what rounds to zero has no sign"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_parameter_and_rule_of_risk_has_a_name_in_words(language):
+    names = {*RISK_BOUNDS, *(name for preset in PRESETS.values() for name in preset.bounds)}
+    told = catalogue("web", language)
+    assert names == {key.partition(".")[2] for key in told if key.startswith("param.")}
+    assert {f"preset.{name}" for name in PRESETS} == {key for key in told if key.startswith("preset.")}

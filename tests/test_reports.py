@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
 from backtest.verdict import VALUES
 from prompts import Words
@@ -259,6 +261,39 @@ def test_what_a_model_wrote_breaks_no_list_or_table_in_markdown(hostile):
     assert "- two lines" in told
     table = [line for line in told.splitlines() if line.startswith("|")]
     assert all(line.replace("\\|", "").count("|") == 3 for line in table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "close*2 > low*2",
+        "ma_crossover → rsi_reversion",
+        "_so_ **very** `sure`",
+        "1. first, then 2. second",
+        "# no heading",
+        "- no list",
+        "> no quote",
+        "+ no list",
+        "<img src=x onerror=y> a < b <!-- c -->",
+        "![x](http://198.51.100.7/y.png) [id](z) [W1]",
+        "&copy; \\* AT&T",
+        "=== ---",
+    ],
+)
+@pytest.mark.parametrize("place", ["paragraph", "item", "cell", "heading", "box"])
+def test_what_a_model_wrote_is_no_markup(text, place):
+    block = {
+        "paragraph": Paragraph(text=text),
+        "item": Items(items=(text,)),
+        "cell": Grid(head=("a", "b"), rows=((text, "c"),)),
+        "heading": Heading(text=text),
+        "box": Paragraph(text=text, tone="bad"),
+    }[place]
+    document = Document(title="t", about="a", language="en", made=datetime(2024, 1, 1), blocks=(block,))
+    read = MarkdownIt("commonmark").enable("table").parse(to_markdown(document))
+    inlines = [token.children for token in read if token.type == "inline"][2:]
+    (told,) = [inline for inline in inlines if "".join(part.content for part in inline) == text]
+    assert {part.type for part in told} <= {"text", "text_special"}
 
 
 @pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])

@@ -10,11 +10,14 @@ import httpx
 import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
+from playwright.sync_api import expect
 
 from nodes.ensemble.lease import leased
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from prompts import Words
 from reports.errors import ReportError
 from reports.record import RunRecord
+from tests.browser import opened_browser, opened_page, watch
 from tests.langgraph_server import Server, langgraph_server
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import resume_run
@@ -28,7 +31,8 @@ ENSEMBLE_RULES = {agent: ["rules"] for agent in ("technical", "macro", "sentimen
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with langgraph_server(tmp_path_factory.mktemp("langgraph")) as running:
+    # No Ollama of this machine's own.
+    with langgraph_server(tmp_path_factory.mktemp("langgraph"), OLLAMA_HOST="http://127.0.0.1:9") as running:
         yield running
 
 
@@ -379,13 +383,40 @@ def test_pages_leave_the_servers_own_routes_alone(server: Server, path: str) -> 
     [
         ("/threadx", 200),
         ("/threadx/", 200),
+        ("/threadx/new", 200),
         ("/llm_summary", 200),
+        ("/observability", 200),
         ("/threadx/runs/none", 404),
         ("/none", 404),
     ],
 )
 def test_pages_stand_beside_them(server: Server, path: str, status: int) -> None:
     assert httpx.get(f"{server.url}{path}", timeout=30).status_code == status
+
+
+@pytest.mark.browser
+def test_every_page_of_ours_is_alive_in_the_server(server: Server, client: SyncLangGraphClient) -> None:
+    """Not only served: the browser's socket reaches them, so that what comes later comes."""
+    start(client, "optimization", "shown", max_iterations=1)
+    words = Words("fr")
+    later = {
+        "/threadx": "shown",
+        "/threadx/new": "rules",
+        "/threadx/runs/shown": words("web.section.stress"),
+        "/llm_summary": words("web.relaunch.now"),
+        "/observability": words("web.watch.answers"),
+    }
+    with opened_browser() as browser:
+        for path, says in later.items():
+            with opened_page(browser, "wide-light") as page:
+                hosts, complaints = watch(page)
+                page.goto(f"{server.url}{path}")
+                if path == "/threadx/new":
+                    expect(page.get_by_label(words("report.role.analyst"))).to_have_value(says)
+                else:
+                    page.get_by_text(says, exact=True).first.wait_for()
+                assert set(hosts) == {"127.0.0.1"}
+                assert complaints == []
 
 
 def test_metrics_are_served_beside_the_servers_own(server: Server) -> None:

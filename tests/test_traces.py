@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,9 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
+from nodes.ensemble.agents import AGENTS
+from prompts import Prompt
+from reports.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment, free_port
 from tests.openai_server import Scripted, openai_server
 
@@ -42,6 +46,13 @@ result = threadx.optimize(
     analyst=ANALYST, strategist="rules", validator="rules", openai_base_url=URL, language="en",
 )
 print(result.status)
+"""
+
+SUMMARY = """
+import threadx
+from nodes.ensemble.agents import AGENTS
+models = dict.fromkeys((*AGENTS, "arbiter"), "rules")
+print(threadx.summarize(as_of="2018-12-31T21:00:00", data="sample", **models).status)
 """
 
 NODES = {
@@ -206,10 +217,22 @@ def run_traced(
 
 
 @pytest.fixture(scope="module")
-def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data folder of the traced run."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def recorded(traced: dict[str, dict[str, Any]], home: Path) -> dict[str, Any]:
+    """What the traced run has left in its folder."""
+    assert traced
+    return RunRecord(home, "traced").result()
+
+
+@pytest.fixture(scope="module")
+def traced(collector: Collector, home: Path) -> dict[str, dict[str, Any]]:
     """The runs of one traced optimisation, by id."""
     with openai_server(Scripted(text=json.dumps(ANALYSIS))) as model:
-        home = tmp_path_factory.mktemp("home")
         done = run_traced(PROGRAM, collector.url, home, "openai:talkative", model.url)
         assert model.keys[0] == f"Bearer {KEY}"
     assert done.returncode == 0, done.stderr
@@ -253,7 +276,19 @@ def test_root_says_which_run_it_is(traced: dict[str, dict[str, Any]]) -> None:
     assert metadata["symbol"] == "SP500"
 
 
-def test_model_calls_say_who_asked_whom_about_what(traced: dict[str, dict[str, Any]]) -> None:
+def test_every_node_and_every_backtest_says_which_run_it_belongs_to(
+    traced: dict[str, dict[str, Any]],
+) -> None:
+    for run in traced.values():
+        metadata = run["extra"]["metadata"]
+        told = {name: metadata.get(name) for name in ("run", "strategy", "symbol")}
+        assert told == {"run": "traced", "strategy": "ma_crossover", "symbol": "SP500"}, run["name"]
+        assert "threadx" in run["tags"], run["name"]
+
+
+def test_model_calls_say_who_asked_whom_about_what(
+    traced: dict[str, dict[str, Any]], recorded: dict[str, Any]
+) -> None:
     calls = [run for run in traced.values() if run["run_type"] == "llm"]
     assert calls
     for call in calls:
@@ -264,7 +299,13 @@ def test_model_calls_say_who_asked_whom_about_what(traced: dict[str, dict[str, A
         assert metadata["iteration"] == 1
         assert metadata["symbol"] == "SP500"
         node = {"optimization/analyst": "analyst", "optimization/speak": "speak"}[metadata["prompt"]]
-        assert {"dataset", "prompt_version", "prompt_hash", "run"} <= metadata.keys()
+        assert metadata["run"] == "traced"
+        assert metadata["dataset"] == recorded["dataset"]["development_hash"]
+        assert (
+            metadata["prompt_version"]
+            == Prompt(name=metadata["prompt"], language="en", system="", user="").version
+        )
+        assert metadata["prompt_hash"]
         parents = []
         while call.get("parent_run_id"):
             call = traced[call["parent_run_id"]]
@@ -308,6 +349,28 @@ def test_run_without_a_reachable_collector_ends_all_the_same(tmp_path: Path) -> 
     done = run_traced(PROGRAM, f"http://127.0.0.1:{free_port()}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "finished"
+
+
+def test_run_whose_collector_never_answers_ends_all_the_same(tmp_path: Path) -> None:
+    """It takes every connection and lets it hang until the process is gone: nothing was waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        done = run_traced(PROGRAM, f"http://127.0.0.1:{mute.getsockname()[1]}", tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == "finished"
+        mute.settimeout(10)
+        mute.accept()[0].close()  # somebody had called
+
+
+def test_a_summary_is_one_tree_of_its_own(collector: Collector, tmp_path: Path) -> None:
+    known = set(collector.runs)
+    done = run_traced(SUMMARY, collector.url, tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = {name: run for name, run in collector.runs.items() if name not in known}
+    (root,) = [run for run in runs.values() if not run.get("parent_run_id")]
+    assert root["name"] == "ensemble"
+    assert {"threadx", "ensemble"} <= set(root["tags"])
+    assert root["extra"]["metadata"]["as_of"] == "2018-12-31T21:00:00"
+    assert {run["name"] for run in runs.values()} >= {"gather", *AGENTS, "arbiter", "check", "publish"}
 
 
 def test_exit_waits_for_no_thread_and_no_retry(tmp_path: Path) -> None:

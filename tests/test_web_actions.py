@@ -30,6 +30,7 @@ from tests.browser import (
     wider_than_the_screen,
 )
 from tests.langgraph_server import clean_environment, free_port, started
+from web.order import ROLES
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -65,6 +66,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+def finished_run(home: Path, name: str) -> RunRecord:
+    """A run of the test's own that is over."""
+    threadx.optimize(
+        "sample:sp500",
+        strategy="ma_crossover",
+        params={"fast_period": 5, "slow_period": 20},
+        run=name,
+        home=str(home),
+        max_iterations=1,
+        language=LANGUAGE,
+        **dict.fromkeys(ROLES, "rules"),
+    )
+    return RunRecord(home, name)
+
+
 @pytest.fixture(scope="module")
 def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
@@ -94,7 +110,7 @@ def button(page: Page, key: str) -> Any:
 def form(page: Page, url: str) -> None:
     """The form, once it is known that no model answers here."""
     page.goto(f"{url}/threadx/new")
-    for role in ("analyst", "strategist", "validator"):
+    for role in ROLES:
         expect(page.get_by_label(WORDS(f"report.role.{role}"))).to_have_value("rules", timeout=PATIENCE)
 
 
@@ -111,7 +127,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     keep_picture(page, f"new.{LANGUAGE}")
     page.locator("input[type=file]").set_input_files(prices)
     page.get_by_text("DEMOUSD, 1d").wait_for()
-    page.get_by_label("stop_loss_pct").fill("3")
+    page.get_by_label(WORDS("web.param.stop_loss_pct")).fill("3")
     page.get_by_label(WORDS("web.setting.max_iterations"), exact=True).fill("1")
     page.get_by_text(WORDS("web.form.approve")).click()
     button(page, "web.form.start").click()
@@ -152,10 +168,11 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     assert complaints == []
 
 
-def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url: str) -> None:
+def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url: str, home: Path) -> None:
+    record = finished_run(home, "sp500-ma-crossover")
     with opened_page(browser, "phone-dark") as page:
         page.goto(f"{url}/threadx")
-        page.locator("tbody a").first.click()
+        page.get_by_role("link", name=record.run, exact=True).click()
         page.get_by_role("heading", name=WORDS("web.section.stress")).wait_for()
         assert page.locator(".q-message").count() > 0
         assert page.locator(".tx-done").count() > 8
@@ -180,6 +197,8 @@ def test_a_run_is_stopped_and_taken_up_again(page: Page, url: str, home: Path) -
 
 def test_second_start_is_refused_politely(page: Page, url: str, home: Path) -> None:
     slot = home / "jobs" / "optimization"
+    for folder in (slot.parent, home / "runs"):
+        folder.mkdir(exist_ok=True)
     slot.with_suffix(".json").write_text('{"name": "other", "pid": 1, "log": ""}', encoding="utf-8")
     with slot.with_suffix(".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -194,7 +213,7 @@ def test_the_summary_is_relaunched_and_a_second_click_refused(page: Page, url: s
     hosts, complaints = watch(page)
     page.goto(f"{url}/llm_summary")
     page.get_by_label(WORDS("web.relaunch.models")).fill("rules")
-    with opened_page(browser, "phone-dark") as other:
+    with page.expect_navigation(), opened_page(browser, "phone-dark") as other:
         other.goto(f"{url}/llm_summary")
         button(other, "web.relaunch.now").wait_for()
         button(page, "web.relaunch.now").click()

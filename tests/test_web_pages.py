@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, Page
 
 import threadx
 from nodes.ensemble.run_log import append_failure
+from prompts import Words
 from reports.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.langgraph_server import clean_environment, free_port, started
@@ -63,6 +65,22 @@ def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def get(url: str) -> httpx.Response:
     return httpx.get(url, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/threadx", "Lancer une exécution"),
+        ("/threadx/new", "Stratégie de départ"),
+        ("/threadx/runs/finished", "Variantes essayées"),
+        ("/llm_summary", "Facteurs clés"),
+        ("/observability", "Dix dernières exécutions"),
+    ],
+)
+def test_every_page_is_served(url: str, path: str, says: str) -> None:
+    page = get(f"{url}{path}")
+    assert (page.status_code, says in page.text) == (200, True)
+    assert "default-src 'self'" in page.headers["content-security-policy"]
 
 
 def test_list_leads_to_every_run(url: str) -> None:
@@ -206,7 +224,7 @@ def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
         event["kind"] == "debate_turn" for event in RunRecord(home, "finished").events()
     )
     page.get_by_text("Rapport complet").click()
-    page.locator(".tx-report h1").wait_for()
+    page.locator(".tx-report h2").first.wait_for()
     assert wider_than_the_screen(page) <= 0
     assert (background(page) == "rgb(16, 21, 27)") == page.evaluate(
         "matchMedia('(prefers-color-scheme: dark)').matches"
@@ -243,22 +261,26 @@ def test_open_page_follows_the_run(page: Page, url: str, home: Path, request: py
             data=event["data"],
         )
     page.get_by_text("La recherche s’est arrêtée").wait_for()
-    assert page.locator(".q-timeline__entry").count() > 0
+    assert page.locator(".tx-step").count() > 0
 
 
 @pytest.mark.browser
-def test_picture_in_a_report_is_never_fetched(page: Page, url: str, home: Path) -> None:
-    name = "hostile"
+def test_markup_that_a_model_wrote_is_shown_as_it_is(page: Page, url: str, home: Path) -> None:
+    name, hostile = (
+        "hostile",
+        f"![x]({FOREIGN_IMAGE}) <img src='{FOREIGN_IMAGE}' onerror='window.stolen = 1'>",
+    )
     if not (home / "runs" / name).exists():
         shutil.copytree(home / "runs" / "finished", home / "runs" / name)
-        with (home / "runs" / name / "report.md").open("a", encoding="utf-8") as report:
-            report.write(f"\n![x]({FOREIGN_IMAGE})\n\n<script>window.stolen = 1</script>\n")
+        result = RunRecord(home, name).result()
+        result["history"][0]["trials"][0]["sentence"] = hostile
+        (home / "runs" / name / "result.json").write_text(json.dumps(result), encoding="utf-8")
     answered: list[str] = []
     page.on("response", lambda answer: answered.append(answer.url))
     page.goto(f"{url}/threadx/runs/{name}")
     page.get_by_text("Rapport complet").click()
-    page.locator(".tx-report h1").wait_for()
-    page.locator(".tx-report img").wait_for(state="attached")
+    page.locator(".tx-report").get_by_text(hostile).wait_for()
+    assert page.locator(".tx-report img").count() == 0
     assert FOREIGN_IMAGE not in answered
     assert page.evaluate("window.stolen") is None
 
@@ -271,3 +293,13 @@ def test_alerts_of_the_ensemble_stand_above_its_summary(url: str, home: Path) ->
     assert f"Alerte{NO_BREAK_SPACE}: sur un jour" in page
     told = get(f"{url}/threadx/metrics").text
     assert 'threadx_ensemble_alert{alert="failures"} 1.0' in told
+
+
+def test_a_review_begins_with_what_was_read(url: str, home: Path) -> None:
+    words = Words("fr")
+    threadx.review("sample:sp500", run="read", home=str(home), **RULES)
+    page = get(f"{url}/threadx/runs/read").text
+    assert words("web.run.reviewed") in page
+    assert words("web.run.about_review", strategy="ma_crossover", symbol="^GSPC", timeframe="1d") in page
+    assert words("report.review.nothing_tested") in page
+    assert words("web.section.report") not in page, "the findings are not folded away"

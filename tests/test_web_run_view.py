@@ -64,10 +64,10 @@ def prefixes(events: list[dict[str, Any]]) -> Iterator[RunView]:
 def test_finished_run_agrees_with_its_result(home: Path, events: list[dict[str, Any]]) -> None:
     view = RunView()
     view.take(events)
-    outcome = read_outcome(RunRecord(home, "told"))
+    outcome = read_outcome(RunRecord(home, "told"), Words("en"))
     assert outcome is not None
     result = outcome.result
-    assert outcome.report.startswith("# ")
+    assert Words("en")("explain.heading.verdict") in outcome.report
     assert (view.status, view.stop_reason) == (result["status"], result["stop_reason"])
     assert (view.initial_score, view.score) == (result["initial_score"], result["final_score"])
     assert (view.iteration, view.degraded, view.at_work) == (result["iterations"], result["degraded"], None)

@@ -9,28 +9,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from backtest import Costs, StrategySpec, run_backtest
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
 from nodes.ensemble.partition import SUMMARY, TRACE, hour_folder, published_hours
 from nodes.ensemble.rules import agent_name
 from prompts import Words
+from reports.champion import tested_champion
 from reports.charts.convergence import convergence_chart, run_history
-from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
-from reports.charts.indicators import strategy_indicators
 from reports.charts.outlook import outlook_chart
-from reports.charts.price import price_chart
 from reports.document import Document, Picture
 from reports.errors import ReportError
-from reports.explain import explain
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
 from reports.record import RunRecord
-from reports.review_markdown import review_document
+from reports.run_report import is_review, run_report
 from reports.run_tables import RETURNS, table_or_none
 from reports.summary import Published, summary_document
 
@@ -38,7 +34,6 @@ Format = Literal["md", "html", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _LOST = frozenset({"missing_dataset", "damaged_dataset"})
-_BARS_SHOWN = 250
 _HOURS_SHOWN = 72
 
 _FORMS: dict[Format, Callable[[Document], str | bytes]] = {
@@ -67,12 +62,9 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
     """
     record = RunRecord(home, run)
-    about, result = record.about(), record.result()
-    if about["graph"] == "review":
-        return review_document(result, words)
-    events = list(record.events())
-    if not drawn:
-        return explain(result, words, events=events, versions=about.get("versions"))
+    if not drawn or is_review(record):
+        return run_report(record, words)
+    result, events = record.result(), list(record.events())
     market = _market_pictures(home, result, words)
     pictures = {
         "search": [_convergence(result, events, words), _evolution(result, events, words)],
@@ -80,14 +72,8 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
         "folds": _folds(result, words),
         "holdout": [_holdout(record, result, words)],
     }
-    return explain(
-        result,
-        words,
-        events=events,
-        pictures=pictures,
-        versions=about.get("versions"),
-        lacking=[words("explain.no_prices")] if market is None else [],
-    )
+    lacking = [words("explain.no_prices")] if market is None else []
+    return run_report(record, words, pictures=pictures, lacking=lacking)
 
 
 def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
@@ -119,34 +105,18 @@ def _holdout(record: RunRecord, result: dict[str, Any], words: Words) -> Picture
 
 def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture] | None:
     """Equity and the last trades of the champion on development prices; None where those are gone."""
-    dataset = Dataset.model_validate(result["dataset"])
     try:
-        prices = load_development(dataset, home)
+        prices = load_development(Dataset.model_validate(result["dataset"]), home)
     except MarketError as error:
         if error.code not in _LOST:
             raise
         return None
-    settings = result["settings"]
-    spec = StrategySpec.model_validate(result["champion"]["strategy"])
-    costs = Costs(**{name: settings[name] for name in Costs.model_fields if name in settings})
-    tested = run_backtest(prices, spec, costs=costs, fill=settings["fill"])
-    title = words(
-        "command.backtest_title",
-        symbol=dataset.symbol,
-        timeframe=dataset.timeframe,
-        part=words("command.part.development"),
-    )
-    equity = equity_chart(tested, words, closes=prices["close"], about=title)
-    last = price_chart(
-        prices.iloc[-_BARS_SHOWN:],
-        words,
-        indicators=strategy_indicators(prices, spec),
-        trades=tested.trades,
-        about=words("chart.last_bars", count=min(_BARS_SHOWN, len(prices))),
+    champion = tested_champion(
+        prices, result["champion"]["strategy"], result["settings"], result["dataset"], words
     )
     return [
-        Picture(chart=equity, says=words("chart.equity")),
-        Picture(chart=last, says=words("chart.price")),
+        Picture(chart=champion.equity(words), says=words("chart.equity")),
+        Picture(chart=champion.last(words), says=words("chart.price")),
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from pydantic import ValidationError
 
 from graphs.ensemble import graph
@@ -56,7 +57,12 @@ def run_summary(
 
 def _stream(given: EnsembleInput, context: EnsembleContext, watch: Callable[[str], None]) -> dict[str, Any]:
     state: dict[str, Any] = {}
-    parts: Iterator[Any] = graph.stream(given, context=context, stream_mode=["updates", "values"])
+    config: RunnableConfig = {
+        "run_name": "ensemble",
+        "tags": ["threadx", "ensemble"],
+        "metadata": {"as_of": given.as_of or "now", "data": given.data or str(context.home_path)},
+    }
+    parts: Iterator[Any] = graph.stream(given, config, context=context, stream_mode=["updates", "values"])
     for mode, part in parts:
         if mode == "values":
             state = part

@@ -20,11 +20,12 @@ from rich.table import Table
 from prompts import Words
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
-from reports.tables import brain_lines, failure_lines, figures_table
+from reports.tables import brain_lines, contributor_cells, failure_lines, figures_table
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
 
 _VERDICT_STYLES = {"real": "green", "promising": "cyan", "unproven": "yellow", "overfit": "red"}
+_EVIDENCE = ("source", "symbol", "horizon", "score", "prediction", "rationale")
 
 
 class Terminal:
@@ -258,20 +259,10 @@ class Terminal:
                     self.out.print(f"• {escape(line)}", highlight=False)
         self.table(
             words("ensemble.face.contributors"),
+            [words(f"ensemble.column.{name}") for name in _EVIDENCE],
             [
-                words(f"ensemble.column.{name}")
-                for name in ("source", "symbol", "horizon", "score", "prediction", "rationale")
-            ],
-            [
-                [
-                    words(f"ensemble.cited.{row['source']}"),
-                    row["symbol"],
-                    words(f"ensemble.horizon.{row['horizon']}"),
-                    words.number(row["score"]),
-                    words(f"ensemble.value.{row['prediction']}"),
-                    row["rationale"],
-                ]
-                for row in told["contributors"]
+                [cells[name] for name in _EVIDENCE]
+                for cells in (contributor_cells(row, words) for row in told["contributors"])
             ],
             words_columns=(0, 1, 2, 4, 5),
         )

@@ -86,15 +86,17 @@ def frame(site: Site, title: str, current: str = "") -> Iterator[None]:
     ui.page_title(f"{title} · {words('web.title')}")
     ui.add_head_html(_STYLE)
     ui.colors(primary="#0b5cad", positive="#14713b", negative="#b3261e")
-    anchor(words("web.skip"), "#content", "tx-skip")
-    with ui.element("header").classes("tx-header"):
+    # NiceGUI puts a page's content into the document's main part, where a header has no place.
+    with ui.context.client.layout, ui.element("header").classes("tx-header") as header:
+        anchor(words("web.skip"), "#content", "tx-skip")
         anchor(words("web.title"), RUNS_PATH, "tx-brand")
         with attribute(ui.element("nav"), "aria-label", words("web.nav.label")):
             for name, path in NAVIGATION:
                 entry = anchor(words(f"web.nav.{name}"), path)
                 if path == current:
                     attribute(entry, "aria-current", "page")
-    with attribute(ui.element("main").classes("tx-main"), "id", "content"):
+    header.move(target_index=0)
+    with attribute(ui.element("div").classes("tx-main"), "id", "content"):
         Text("h1", title)
         yield
 
@@ -123,19 +125,29 @@ class Table:
     Args:
         head: names of the columns.
         numbers: columns, from 0, whose cells are figures.
+        title: the column that names a row: the first line of its card.
+        prose: columns whose cells are sentences.
     """
 
-    def __init__(self, head: Sequence[str], numbers: Sequence[int] = ()) -> None:
+    def __init__(
+        self, head: Sequence[str], numbers: Sequence[int] = (), *, title: int = 0, prose: Sequence[int] = ()
+    ) -> None:
         self.head = head
         self.numbers = frozenset(numbers)
-        scroll = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")
-        with scroll, ui.element("table").classes("tx-cards"):
+        self.title = title
+        self.prose = frozenset(prose)
+        self.scroll = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")
+        with self.scroll, ui.element("table").classes("tx-cards"):
             with ui.element("thead"), ui.element("tr"):
                 for position, name in enumerate(head):
                     attribute(Text("th", name, self._class(position)), "scope", "col")
             self.body = ui.element("tbody")
 
     def _class(self, position: int) -> str:
+        if position == self.title:
+            return "tx-title"
+        if position in self.prose:
+            return "tx-prose"
         return "tx-number" if position in self.numbers else ""
 
     def row(self, cells: Sequence[str], links: Sequence[str | None] = ()) -> list[Text]:
@@ -151,6 +163,11 @@ class Table:
                         attribute(text, "href", link)
                 shown.append(text)
         return shown
+
+
+def quiet_button(text: str, icon: str) -> ui.button:
+    """A button beside the page's main one; a colour of Quasar's own would not be readable in the dark."""
+    return ui.button(text, icon=icon, color=None).props("no-caps outline").classes("tx-quiet")
 
 
 def command(line: str) -> None:

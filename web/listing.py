@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nodes.ensemble.trail import RUN_PREFIX
+from prompts import Words
 from reports.errors import ReportError
 from reports.event_log import WAITING
+from reports.html import to_fragment
 from reports.record import RunRecord, runs_folder
+from reports.run_report import run_report
 
 SHOWN_RUNS = 100
 """Newest runs on the list."""
@@ -112,14 +115,14 @@ class Outcome:
 
     Attributes:
         result: `result.json`.
-        report: `report.md`, or nothing where it was removed.
+        report: the whole report as HTML, every text escaped.
     """
 
     result: dict[str, Any]
     report: str
 
 
-def read_outcome(record: RunRecord) -> Outcome | None:
+def read_outcome(record: RunRecord, words: Words) -> Outcome | None:
     """The result and the report of a run; None while there is no result.
 
     Raises:
@@ -131,5 +134,4 @@ def read_outcome(record: RunRecord) -> Outcome | None:
         if error.code == "no_result":
             return None
         raise
-    path = record.folder / "report.md"
-    return Outcome(result, path.read_text(encoding="utf-8") if path.is_file() else "")
+    return Outcome(result, to_fragment(run_report(record, words)))

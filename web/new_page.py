@@ -9,7 +9,7 @@ from nicegui import run as threads
 
 import providers
 from backtest.presets import PRESETS
-from backtest.types import RISK_BOUNDS
+from backtest.types import RISK_BOUNDS, Bounds
 from market.datasets import Dataset
 from market.prices import EXTENSIONS, SAMPLE_PREFIX, SAMPLES
 from nodes.ask import provider_settings
@@ -20,12 +20,12 @@ from reports.record import run_folder
 from web import jobs
 from web.errors import TypedError, told
 from web.fields import bounds_told, helped, number, text_field
-from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, run_path
+from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, quiet_button, run_path
 from web.guard import LARGEST_UPLOAD
 from web.order import BUDGETS, COSTS, ROLES, STOPPING, Order, arguments, check, limits, registered
+from web.steering import JOB_LOG
 from web.uploads import keep, uploads
 
-JOB_LOG = "job.log"
 FIRST_RISKS = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct")
 _OPTIONAL = frozenset({"max_model_calls", "max_tokens", "max_seconds", "max_backtests"})
 
@@ -92,15 +92,20 @@ class Form:
         limit = LARGEST_UPLOAD // 1024 // 1024
         Text("p", words("web.form.own_file", kinds=", ".join(EXTENSIONS), limit=limit), "tx-soft")
         upload = ui.upload(
-            label=words("web.form.choose_file"),
             auto_upload=True,
             max_files=1,
             max_file_size=LARGEST_UPLOAD,
             on_upload=self._uploaded,
             on_rejected=lambda: self._complain(words("web.guard.too_large", limit=limit)),
         )
-        upload.props("flat bordered").classes("tx-wide")
+        upload.props("flat").classes("tx-wide")
         attribute(upload, "accept", ",".join(EXTENSIONS))
+        # Quasar's own button hides a nameless file field inside a link, which no screen reader can tell.
+        with upload.add_slot("header"), ui.element("div").classes("tx-upload"):
+            choose = quiet_button(words("web.form.choose_file"), "upload_file")
+            choose.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+            with ui.element("div").classes("hidden"):
+                ui.element("q-uploader-add-trigger")
         self._upload = upload
         self._others = ui.select(self._choices, multiple=True, value=[], label=words("web.form.others"))
         self._others.props("outlined dense options-dense use-chips").classes("tx-wide")
@@ -156,7 +161,7 @@ class Form:
         self._fields.clear()
         with self._fields:
             self._params = {
-                key: number(key, bounds.default, bounds, help_text=bounds_told(bounds, words))
+                key: self._parameter(key, bounds.default, bounds, bounds_told(bounds, words))
                 for key, bounds in preset.bounds.items()
             }
             for key in FIRST_RISKS:
@@ -167,11 +172,19 @@ class Form:
                 if key not in FIRST_RISKS:
                     self._risk(key, preset.risk)
 
+    def _parameter(
+        self, key: str, value: float | None, bounds: Bounds, told_bounds: str, *, optional: bool = False
+    ) -> ui.number:
+        """A field under its name in words; the name that strategies use stands with its bounds."""
+        told_name = self.words("report.pair", name=key, value=told_bounds)
+        label = self.words(f"web.param.{key}")
+        return number(label, value, bounds, help_text=told_name, optional=optional)
+
     def _risk(self, key: str, risk: dict[str, float]) -> None:
         bounds = RISK_BOUNDS[key]
         told_bounds = self.words("web.form.or_off", bounds=bounds_told(bounds, self.words))
         value = risk.get(key, bounds.default)
-        self._risks[key] = number(key, value, bounds, help_text=told_bounds, optional=True)
+        self._risks[key] = self._parameter(key, value, bounds, told_bounds, optional=True)
 
     def _draw_models(self) -> None:
         words = self.words

@@ -116,7 +116,7 @@ class Watch:
             Text("p", words("web.watch.no_calls"))
             return
         names = ("model", "answered", "p95", "cache_hits", "tokens", "circuit", "failure")
-        table = Table([words(f"web.watch.{name}") for name in names], numbers=[1, 2, 3, 4])
+        table = Table([words(f"web.watch.{name}") for name in names], numbers=[1, 2, 3, 4], prose=[6])
         for model in found.models:
             if model.circuit.is_open:
                 until = datetime.fromtimestamp(model.circuit.retry_at, UTC).isoformat()
@@ -156,7 +156,7 @@ class Health:
         found = await threads.io_bound(providers.check_all, chains, provider_settings(ensemble))
         self._asking.set_visibility(False)
         with self.box:
-            table = Table([self.words(f"web.watch.{name}") for name in ("model", "state", "told")])
+            table = Table([self.words(f"web.watch.{name}") for name in ("model", "state", "told")], prose=[2])
             for one in found or []:
                 state = self.words("web.watch.answers" if one.ok else "web.watch.silent")
                 shown = table.row([one.reference, state, self._told(one)])

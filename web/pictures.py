@@ -15,24 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import pandas as pd
 from nicegui import ui
 from nicegui.element import Element
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from backtest import BacktestResult, Costs, StrategySpec, run_backtest
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
 from nodes.context import COST_NAMES
 from prompts import Language, Words
+from reports.champion import Champion, tested_champion
 from reports.charts.convergence import convergence_chart, run_history
-from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
-from reports.charts.indicators import strategy_indicators
-from reports.charts.price import price_chart
 from reports.charts.style import Look
 from reports.errors import ReportError
 from reports.pictures import picture
@@ -45,7 +41,6 @@ LIVE = ("convergence", "evolution")
 MARKET = ("equity", "price", "last")
 CHARTS = (*LIVE, *MARKET, "folds", "holdout")
 WIDE = frozenset((*MARKET, "folds", "holdout"))
-LAST_BARS = 250
 
 _TYPES = {".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
 _WIDTHS = {"wide": 900, "half": 430, "phone": 280}
@@ -80,44 +75,22 @@ class Asked:
 
 
 @lru_cache(maxsize=4)
-def _tested(
-    home: Path, dataset: str, spec: str, costs: str, fill: str
-) -> tuple[pd.DataFrame, BacktestResult]:
-    """Development prices and a strategy's backtest on them."""
-    prices = load_development(Dataset.model_validate_json(dataset), home)
-    strategy = StrategySpec.model_validate_json(spec)
-    fees = Costs(**json.loads(costs))
-    return prices, run_backtest(prices, strategy, costs=fees, fill=fill)  # type: ignore[arg-type]  # from the record
+def _tested(home: Path, dataset: str, spec: str, settings: str, language: Language) -> Champion:
+    """The champion on development prices; all but the home and the language as JSON, so that it is kept."""
+    known = json.loads(dataset)
+    prices = load_development(Dataset.model_validate(known), home)
+    return tested_champion(prices, json.loads(spec), json.loads(settings), known, Words(language))
 
 
-def _market(home: Path, about: Mapping[str, Any], view: RunView, words: Words, what: str, look: Look) -> Any:
+def _champion(home: Path, about: Mapping[str, Any], view: RunView, words: Words) -> Champion:
     if view.dataset is None or view.champion_spec is None:
         raise NothingToDraw
-    settings = about["context"]
-    costs = {name: settings[name] for name in COST_NAMES if settings.get(name) is not None}
+    settings = {name: about["context"].get(name) for name in (*COST_NAMES, "fill")}
+    told = (json.dumps(part, sort_keys=True) for part in (view.dataset, view.champion_spec, settings))
     try:
-        prices, tested = _tested(
-            home,
-            json.dumps(view.dataset, sort_keys=True),
-            json.dumps(view.champion_spec, sort_keys=True),
-            json.dumps(costs, sort_keys=True),
-            settings.get("fill") or "next_open",
-        )
+        return _tested(home, *told, words.language)
     except MarketError as error:
         raise NothingToDraw from error
-    title = words(
-        "command.backtest_title",
-        symbol=view.dataset["symbol"],
-        timeframe=view.dataset["timeframe"],
-        part=words("command.part.development"),
-    )
-    if what == "equity":
-        return equity_chart(tested, words, closes=prices["close"], about=title, look=look)
-    if what == "last":
-        title = words("chart.last_bars", count=min(LAST_BARS, len(prices)))
-    indicators = strategy_indicators(prices, StrategySpec.model_validate(view.champion_spec))
-    shown = prices.iloc[-LAST_BARS:] if what == "last" else prices
-    return price_chart(shown, words, indicators=indicators, trades=tested.trades, about=title, look=look)
 
 
 def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
@@ -140,8 +113,9 @@ def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
         if not view.folds:
             raise NothingToDraw
         return folds_chart(view.folds, words, look=look)
-    chart: alt.TopLevelMixin = _market(home, about, view, words, asked.what, look)
-    return chart
+    champion = _champion(home, about, view, words)
+    drawings = {"equity": champion.equity, "price": champion.price, "last": champion.last}
+    return drawings[asked.what](words, look)
 
 
 @lru_cache(maxsize=64)

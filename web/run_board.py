@@ -39,7 +39,9 @@ class RunBoard:
         self._graph_box = ui.element("div")
         self._graph: RunGraph | None = None
         self._most: int | None = None
-        with ui.element("div").classes("tx-facts"):
+        self._reviews = False
+        self._facts = ui.element("div").classes("tx-facts")
+        with self._facts:
             help_text = words("web.run.score_help")
             self._start = fact(words("web.run.score_start"), words("web.run.no_score"), help_text)
             self._score = fact(words("web.run.score_now"), words("web.run.no_score"), help_text)
@@ -65,6 +67,9 @@ class RunBoard:
             return
         context = about.get("context", {})
         self._most = context.get("max_iterations")
+        # A review tries nothing: it has no course of scores to show.
+        self._reviews = about.get("graph") == "review"
+        self._facts.set_visibility(not self._reviews)
         with self._graph_box:
             self._graph = RunGraph(self.words, shape(str(about.get("graph")), context))
 
@@ -78,7 +83,7 @@ class RunBoard:
         if view.dataset is not None and view.strategy is not None:
             self._about.set_text(
                 words(
-                    "web.run.about",
+                    "web.run.about_review" if self._reviews else "web.run.about",
                     strategy=view.strategy,
                     symbol=view.dataset["symbol"],
                     timeframe=view.dataset["timeframe"],
@@ -106,7 +111,7 @@ class RunBoard:
         view = self.view
         if view.initial_score is None:
             return
-        self._progress.set_visibility(True)
+        self._progress.set_visibility(not self._reviews)
         selected = sum(step.score is not None for step in view.steps.values())
         for chart in self._live:
             chart.show(selected, size)
@@ -122,6 +127,8 @@ class RunBoard:
         if view.status is not None and view.stop_reason is not None:
             reason = words(f"optimization.stop.{view.stop_reason}")
             return words(f"report.status.{view.status}", reason=reason)
+        if view.status is not None and self._reviews:
+            return words("web.run.reviewed")
         if view.last_time is None:
             return words("web.run.waiting")
         last = words("web.run.last", time=view.last_time[11:19])
@@ -135,7 +142,8 @@ class RunBoard:
         for scroll in (self._conversation.scroll, self._course.scroll):
             scroll.classes(remove="tx-live")
         if outcome.result.get("graph") == "review":
-            self._report_of(outcome)
+            with self._verdict, card(words("web.section.verdict")):
+                _report(outcome)
             return
         result = outcome.result
         head, rows = figures_table(result, words)
@@ -157,12 +165,13 @@ class RunBoard:
         if result.get("verdict"):
             with self._verdict, card(words("web.section.stress")):
                 self._believe(result)
-        self._report_of(outcome)
+        with self._report, ui.expansion(words("web.section.report"), icon="description"):
+            _report(outcome)
 
     def _believe(self, result: Mapping[str, Any]) -> None:
         """What the verdict rests on: stress tests, and the statistics folded away."""
         words = self.words
-        table = Table([words(f"web.stress.{name}") for name in ("test", "outcome", "told")])
+        table = Table([words(f"web.stress.{name}") for name in ("test", "outcome", "told")], prose=[2])
         for finding, row in zip(result["stress"], finding_rows(result, words), strict=True):
             table.row(row)[1].classes(f"tx-{STRESSES[finding['outcome']]}")
         with ui.expansion(words("web.stress.statistics"), icon="functions").classes("tx-wide"):
@@ -174,9 +183,7 @@ class RunBoard:
             for row in interval_rows(result, words):
                 intervals.row(row)
 
-    def _report_of(self, outcome: Outcome) -> None:
-        """The whole report, folded; all that a review has to close with."""
-        words = self.words
-        if outcome.report:
-            with self._report, ui.expansion(words("web.section.report"), icon="description"):
-                ui.markdown(outcome.report).classes("tx-report")
+
+def _report(outcome: Outcome) -> None:
+    """The whole report; it is escaped where it is made, and what a model wrote is never markup."""
+    ui.html(outcome.report, sanitize=False).classes("tx-report")

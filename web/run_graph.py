@@ -59,7 +59,8 @@ class RunGraph:
         self.nodes = nodes
         self._boxes: dict[str, Element] = {}
         self._order = (*nodes.before, *nodes.cycle, *nodes.after)
-        with attribute(ui.element("div").classes("tx-graph"), "aria-label", words("web.graph.label")):
+        box = attribute(ui.element("div").classes("tx-graph"), "role", "group")
+        with attribute(box, "aria-label", words("web.graph.label")):
             self._row(nodes.before)
             if nodes.cycle:
                 with ui.element("div").classes("tx-cycle" if nodes.after else ""):

@@ -45,7 +45,7 @@ class RunWatch:
         self.board.draw(self.reader.size)
         await self.panel.look(self.board.view)
         if self.board.view.status is not None:
-            outcome = await threads.io_bound(read_outcome, self.record)
+            outcome = await threads.io_bound(read_outcome, self.record, self.board.words)
             self.over = True
             if outcome is not None:
                 self.board.close(outcome, self.reader.size)

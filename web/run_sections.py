@@ -13,7 +13,6 @@ from web.frame import Table, Text, attribute, card
 from web.narration import clock, line
 from web.run_view import ON_ITS_WAY, RunView, Step, Trial, Turn
 
-TONES = {"plain": "grey-6", "good": "positive", "bad": "negative", "end": "primary"}
 METRICS = (
     ("sharpe", "sharpe_ratio", "number"),
     ("return", "total_return", "percent"),
@@ -22,9 +21,10 @@ METRICS = (
 )
 
 
-def scrolled() -> tuple[Element, Element]:
-    """A box of limited height that follows its end, and what to fill."""
+def scrolled(name: str) -> tuple[Element, Element]:
+    """A box of limited height that follows its end, and what to fill; `name` is told by screen readers."""
     box = attribute(ui.element("div").classes("tx-tall tx-live"), "tabindex", "0")
+    attribute(attribute(box, "role", "region"), "aria-label", name)
     with box:
         return box, ui.element("div")
 
@@ -46,13 +46,15 @@ class Board:
             self._none = Text("p", words("web.trials.none"), "tx-soft")
             names = ("iteration", "change", "score", "difference", *(name for name, _, _ in METRICS))
             head = [words(f"web.trials.{name}") for name in (*names, "p_value", "outcome")]
-            self._table = Table(head, numbers=range(2, 9))
+            self._table = Table(head, numbers=range(2, 9), title=1, prose=[9])
+            self._table.scroll.set_visibility(False)
 
     def draw(self, view: RunView) -> None:
         """Bring the rows up to date."""
         words = self.words
         if view.initial_score is not None and (0, 0) not in self._rows:
             self._none.set_visibility(False)
+            self._table.scroll.set_visibility(True)
             cells = ["0", words("web.trials.start"), words.number(view.initial_score), "–"]
             figures = self._figures(view.initial_metrics)
             self._rows[0, 0] = self._table.row([*cells, *figures, "–", words("web.outcome.reference")])
@@ -95,7 +97,7 @@ class Conversation:
         self._drawn = 0
         with card(words("web.section.debate")):
             self._none = Text("p", words("web.debate.none"), "tx-soft")
-            self.scroll, self._turns = scrolled()
+            self.scroll, self._turns = scrolled(words("web.section.debate"))
 
     def draw(self, view: RunView) -> None:
         """Add the turns that are new."""
@@ -192,11 +194,11 @@ class Course:
     def __init__(self, words: Words) -> None:
         self.words = words
         self._drawn = 0
-        self._heading = -1
+        self._iteration = -1
+        self._list: Element | None = None
         with card(words("web.section.timeline")):
-            self.scroll, inside = scrolled()
-            with inside:
-                self._timeline = ui.timeline(side="right")
+            self._none = Text("p", words("web.run.no_event"), "tx-soft")
+            self.scroll, self._inside = scrolled(words("web.section.timeline"))
 
     def draw(self, view: RunView) -> None:
         """Add the events that are new."""
@@ -204,17 +206,22 @@ class Course:
         for event in view.events[self._drawn :]:
             if (told := line(event, words)) is None:
                 continue
-            with self._timeline:
-                if event["iteration"] > self._heading:
-                    self._heading = event["iteration"]
-                    if self._heading:
-                        heading = words("web.debate.iteration", iteration=self._heading)
-                        ui.timeline_entry(heading, heading=True, tag="h3")
-                ui.timeline_entry(
-                    told.body or None,
-                    title=told.title,
-                    subtitle=clock(event["time"]),
-                    icon=told.icon,
-                    color=TONES[told.tone],
-                )
+            if self._list is None or event["iteration"] > self._iteration:
+                self._list = self._begin(event["iteration"])
+            with self._list, ui.element("li").classes(f"tx-step tx-{told.tone}"):
+                ui.icon(told.icon)
+                with ui.element("div"):
+                    Text("time", clock(event["time"]), "tx-small")
+                    Text("div", told.title, "tx-step-title")
+                    if told.body:
+                        Text("div", told.body)
         self._drawn = len(view.events)
+
+    def _begin(self, iteration: int) -> Element:
+        """The list that an iteration's events stand in, under its heading."""
+        self._none.set_visibility(False)
+        self._iteration = iteration
+        with self._inside:
+            if iteration:
+                Text("h3", self.words("web.debate.iteration", iteration=iteration))
+            return ui.element("ol").classes("tx-course")

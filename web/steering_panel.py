@@ -10,7 +10,7 @@ from nicegui import ui
 
 from reports.record import RunRecord
 from web.errors import TypedError, told
-from web.frame import Site, Text, anchor, attribute, card
+from web.frame import Site, Text, anchor, attribute, card, quiet_button
 from web.report_file import report_path
 from web.run_view import RunView
 from web.steering import Standing, edited, leaves, standing, stop, take_up
@@ -43,8 +43,8 @@ class Panel:
         self._question = ui.element("div")
 
     def _button(self, name: str, icon: str, clicked: Callable[[], Awaitable[None]]) -> ui.button:
-        button = ui.button(self.words(f"web.steer.{name}"), icon=icon, on_click=clicked)
-        button.props("no-caps outline")
+        button = quiet_button(self.words(f"web.steer.{name}"), icon)
+        button.on_click(clicked)
         button.set_visibility(False)
         return button
 

@@ -16,6 +16,7 @@ from nodes.ensemble.run_log import statistics
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.told import alert_lines
 from prompts import Words
+from reports.tables import contributor_cells
 from web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
 from web.hours import VERDICTS, Change, Hour, change, history, hour_key, parse_hour, read_hour
 from web.relaunch import Relaunch
@@ -55,19 +56,10 @@ def _draw(words: Words, told: LLMEnsembleSummary) -> None:
                 for entry in lines:
                     Text("li", entry)
     with card(words("ensemble.face.contributors")):
-        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4])
+        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4], prose=[6])
         for row in told.contributors:
-            table.row(
-                [
-                    words(f"ensemble.cited.{row.source}"),
-                    row.model,
-                    row.symbol,
-                    words(f"ensemble.horizon.{row.horizon}"),
-                    words.number(row.score),
-                    words(f"ensemble.value.{row.prediction}"),
-                    row.rationale,
-                ]
-            )
+            cells = contributor_cells(row.model_dump(), words)
+            table.row([cells[name] for name in COLUMNS])
 
 
 def _freshness(words: Words, trace: Mapping[str, Any]) -> None:
@@ -141,7 +133,7 @@ def _history(words: Words, found: list[Any], shown: datetime | None) -> None:
     with card(words("web.summary.history")):
         names = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
         head = [words("ensemble.history.hour"), *(words(f"ensemble.face.{name}") for name in names)]
-        table = Table([*head, words("web.summary.differences")])
+        table = Table([*head, words("web.summary.differences")], prose=[5])
         for hour, summary, turned in found:
             told = [words(f"ensemble.value.{getattr(summary, name)}") if summary else "–" for name in names]
             difference = change_in_words(words, turned) if turned else "–"

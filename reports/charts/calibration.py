@@ -79,7 +79,7 @@ def power_chart(
         goal = alt.Chart(tables.add([{"rate": false_limit, "told": told}]))
         layers += [
             goal.mark_rule(strokeDash=[6, 4], color=ORANGE).encode(y=y),
-            goal.mark_text(align="right", dx=-4, dy=-7, color=ORANGE).encode(
+            goal.mark_text(align="right", dx=-4, dy=-7, color=look.ink).encode(
                 x=alt.value(look.width), y=y, text="told:N"
             ),
         ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, GREEN, ORANGE, PAPER, PURPLE, Look, Tables, finished, layered
+from reports.charts.style import BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, Look, Tables, finished, layered
 from reports.words import WordsLike
 
 OUTCOMES = ("adopted", "tested")
@@ -81,17 +81,17 @@ def convergence_chart(
     score = alt.Tooltip("score:Q", title=words("report.metric.score"), format=".2f")
     said = words("chart.analyst_score")
     line = words("chart.champion")
-    colours = alt.Scale(domain=[line, *names.values(), said], range=[BLUE, GREEN, "#9aa1a9", PURPLE])
+    colours = alt.Scale(domain=[line, *names.values(), said], range=[BLUE, GREEN, GREY, PURPLE])
     legend = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="bottom", columns=4))
     top = alt.Chart(tables.add([{**point, "what": line} for point in champion]))
     layers = [
         top.mark_line(interpolate="step-after", strokeWidth=2.5).encode(x=x, y=y, color=legend),
         alt.Chart(tables.add([{**point, "what": said} for point in opinions]))
-        .mark_point(shape="diamond", size=60, filled=False, strokeWidth=1.6)
+        .mark_point(shape="diamond", size=60, filled=False, strokeWidth=1.6, opacity=1.0)
         .encode(x=x, y=y, color=legend, tooltip=[score]),
         top.mark_circle(size=60, opacity=1.0).encode(x=x, y=y, color=legend, tooltip=[score]),
         alt.Chart(tables.add(tested))
-        .mark_circle(size=55, opacity=0.85)
+        .mark_circle(size=55, opacity=1.0)
         .encode(
             x=x,
             y=y,
@@ -107,7 +107,7 @@ def convergence_chart(
         goal = alt.Chart(tables.add([{"score": target_score, "told": words("chart.target")}]))
         layers += [
             goal.mark_rule(strokeDash=[6, 4], color=ORANGE, strokeWidth=1.5).encode(y=y),
-            goal.mark_text(align="left", dx=4, dy=-7, color=ORANGE).encode(
+            goal.mark_text(align="left", dx=4, dy=-7, color=look.ink).encode(
                 x=alt.value(0), y=y, text="told:N"
             ),
         ]

@@ -8,10 +8,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
+from reports.charts.style import BLUE, GREY, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.words import WordsLike
 
-_SILENT = "#9aa1a9"
 _LINE = 15
 _GAP = 9
 
@@ -134,20 +133,20 @@ def _layers(
     spoken = "datum.kind !== 'line' && datum.kind !== 'root'"
     stances = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=["continue", "stop", "abstained"], range=[BLUE, ORANGE, _SILENT]),
+        scale=alt.Scale(domain=["continue", "stop", "abstained"], range=[BLUE, ORANGE, GREY]),
         legend=None,
     )
     return [
         alt.Chart(tables.add(edges))
-        .mark_rule(color=look.grid, strokeWidth=1.5)
+        .mark_rule(color=look.faint, strokeWidth=1.5)
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q"),
         base.transform_filter("datum.kind === 'root'")
         .mark_text(align="left", fontWeight="bold", color=look.ink, fontSize=12)
         .encode(text="text:N"),
         base.transform_filter(spoken).mark_circle(size=75, opacity=1.0).encode(color=stances),
         base.transform_filter(spoken)
-        .mark_text(align="left", dx=9, fontSize=12, fontWeight="bold")
-        .encode(text="text:N", color=stances),
+        .mark_text(align="left", dx=9, fontSize=12, fontWeight="bold", color=look.ink)
+        .encode(text="text:N"),
         base.transform_filter("datum.kind === 'line'")
         .mark_text(align="left", color=look.ink, fontSize=11)
         .encode(text="text:N"),

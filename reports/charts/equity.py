@@ -11,6 +11,7 @@ from reports.charts.reduction import min_max_places
 from reports.charts.style import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     PAPER,
     RED,
@@ -68,7 +69,7 @@ def equity_chart(
     value = alt.Y("value:Q", title=words("chart.equity_axis"), scale=alt.Scale(zero=False))
     colour = alt.Color(
         "what:N",
-        scale=alt.Scale(domain=[account, holding], range=[BLUE, "#9aa1a9"]),
+        scale=alt.Scale(domain=[account, holding], range=[BLUE, GREY]),
         legend=alt.Legend(title=None, orient="top-left") if closes is not None else None,
     )
     upper = alt.Chart(tables.add([point for line in lines for point in line])).mark_line(strokeWidth=1.5)

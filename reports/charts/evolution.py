@@ -8,10 +8,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.style import BLUE, GREEN, PAPER, Look, Tables, finished, layered
+from reports.charts.style import BLUE, GREEN, GREY, PAPER, Look, Tables, finished, layered
 from reports.words import WordsLike
 
-_KEPT_OUT = "#9aa1a9"
 _LINE = 15
 
 
@@ -70,14 +69,14 @@ def evolution_chart(
     x = alt.X("score:Q", title=words("report.metric.score"), scale=alt.Scale(domain=[0, 10]))
     colour = alt.Color(
         "tone:N",
-        scale=alt.Scale(domain=["start", "adopted", "kept"], range=[BLUE, GREEN, _KEPT_OUT]),
+        scale=alt.Scale(domain=["start", "adopted", "kept"], range=[BLUE, GREEN, GREY]),
         legend=None,
     )
     base = alt.Chart(tables.add(steps))
     score = alt.Tooltip("score:Q", title=words("report.metric.score"), format=".2f")
     left = layered(
         alt.Chart(tables.add(tried))
-        .mark_tick(color=_KEPT_OUT, thickness=2, height=10)
+        .mark_tick(color=GREY, thickness=2, height=10)
         .encode(
             x=x,
             y=y,

@@ -8,11 +8,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, clock_times, finished, layered
+from reports.charts.style import BLUE, GREY, ORANGE, PAPER, Look, Tables, clock_times, finished, layered
 from reports.words import WordsLike, figure
 
 METRIC = "sharpe_ratio"
-_FITTED = "#9aa1a9"
 
 
 def folds_chart(
@@ -55,7 +54,7 @@ def folds_chart(
     y = alt.Y("fold:N", sort=order, title=words("chart.fold"), axis=alt.Axis(grid=False))
     colour = alt.Color(
         "what:N",
-        scale=alt.Scale(domain=shown, range=[_FITTED, BLUE][-len(shown) :]),
+        scale=alt.Scale(domain=shown, range=[GREY, BLUE][-len(shown) :]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
     tooltip = [alt.Tooltip("what:N", title=words("chart.fold")), alt.Tooltip("figure:N", title=named)]
@@ -78,7 +77,7 @@ def folds_chart(
     bare = alt.Y("fold:N", sort=order, title=None, axis=alt.Axis(labels=False, ticks=False, grid=True))
     x = alt.X("value:Q", title=named)
     right = layered(
-        alt.Chart(tables.add(gaps)).mark_rule(color=_FITTED).encode(x=x, x2="other:Q", y=bare),
+        alt.Chart(tables.add(gaps)).mark_rule(color=GREY).encode(x=x, x2="other:Q", y=bare),
         alt.Chart(tables.add(points))
         .mark_circle(size=80, opacity=1.0)
         .encode(x=x, y=bare, color=colour, tooltip=tooltip),

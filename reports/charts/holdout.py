@@ -12,6 +12,7 @@ import pandas as pd
 from reports.charts.reduction import Floats, min_max_places
 from reports.charts.style import (
     BLUE,
+    GREY,
     PAPER,
     YELLOW,
     Look,
@@ -24,7 +25,6 @@ from reports.charts.style import (
 from reports.words import FRACTIONS, WordsLike, figure
 
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor")
-_INITIAL, _HOLDING = "#9aa1a9", YELLOW
 _NARROW = 400
 """Below this width, in pixels, panels stand under one another."""
 _ALIGNED: tuple[Literal["right", "left"], ...] = ("right", "left")
@@ -105,7 +105,7 @@ def _curves(
             y=alt.Y("value:Q", title=None, axis=alt.Axis(format="%", tickCount=5)),
             color=alt.Color(
                 "what:N",
-                scale=alt.Scale(domain=list(lines.values()), range=[_HOLDING, _INITIAL, BLUE]),
+                scale=alt.Scale(domain=list(lines.values()), range=[YELLOW, GREY, BLUE]),
                 legend=alt.Legend(title=None, orient="top"),
             ),
         )
@@ -140,7 +140,7 @@ def _panel(
         y=alt.Y("value:Q", title=None, axis=alt.Axis(format=percent, tickCount=5), scale=scale),
         color=alt.Color(
             "who:N",
-            scale=alt.Scale(domain=who, range=[_INITIAL, BLUE]),
+            scale=alt.Scale(domain=who, range=[GREY, BLUE]),
             legend=alt.Legend(title=None, orient="bottom") if legend else None,
         ),
         tooltip=[
@@ -153,7 +153,7 @@ def _panel(
     ends = [
         base.transform_filter(f"datum.where === '{stretch}' && datum.above === {above}")
         .mark_text(align=align, dx=shift, dy=lift, fontSize=11)
-        .encode(text="figure:N")
+        .encode(text="figure:N", color=alt.value(look.ink))
         for stretch, align, shift in zip(stretches, _ALIGNED, (-9, 9), strict=True)
         for above, lift in (("true", -5), ("false", 5))
     ]

@@ -12,6 +12,7 @@ import pandas as pd
 from reports.charts.style import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     PAPER,
     PURPLE,
@@ -117,7 +118,7 @@ def calibration_chart(
     axis = alt.Axis(format="%")
     x = alt.X("predicted:Q", title=words("chart.predicted"), scale=alt.Scale(domain=[0, 1]), axis=axis)
     y = alt.Y("observed:Q", title=words("chart.observed"), scale=alt.Scale(domain=[0, 1]), axis=axis)
-    palette = [BLUE, ORANGE, GREEN, PURPLE, "#7f7f7f"]
+    palette = [BLUE, ORANGE, GREEN, PURPLE, GREY]
     colour = alt.Color(
         "source:N",
         scale=alt.Scale(domain=sources, range=[palette[at % len(palette)] for at in range(len(sources))]),
@@ -128,7 +129,7 @@ def calibration_chart(
     chart = layered(
         alt.Chart(tables.add(perfect)).mark_line(color=look.faint, strokeDash=[5, 4]).encode(x=x, y=y),
         base.mark_line(strokeWidth=1.5),
-        base.mark_circle(opacity=0.85).encode(
+        base.mark_circle(opacity=1.0).encode(
             size=alt.Size(
                 "count:Q",
                 title=words("chart.forecasts"),

@@ -13,6 +13,7 @@ from reports.charts.reduction import MOST_BARS, merged_bars, min_max_places
 from reports.charts.style import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     PAPER,
     PURPLE,
@@ -27,7 +28,7 @@ from reports.charts.style import (
 )
 from reports.words import WordsLike
 
-_LINES = (BLUE, YELLOW, PURPLE, SKY, "#7f7f7f", "#b8860b")
+_LINES = (BLUE, YELLOW, PURPLE, SKY, GREY, "#996b45")
 _MOST_PANELS = 3
 
 

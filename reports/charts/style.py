@@ -1,6 +1,7 @@
 """What all charts share: colours, fonts, the language of axes, plain data.
 
-Colours can be told apart by colour-blind readers (Okabe and Ito, 2008) and stand out on their background.
+Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart; the light ones are
+darkened to stand out on white as well.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import pandas as pd
 
 from reports.words import WordsLike
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
     "#0072b2",
     "#d55e00",
     "#009e73",
-    "#c1272d",
+    "#cc3338",
     "#a8558a",
-    "#56b4e9",
-    "#e69f00",
+    "#3b96cc",
+    "#b58900",
+    "#7d858e",
 )
+"""Each at least 3 to 1 on white and on a dark page alike."""
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 Drawing = TypeVar("Drawing", alt.Chart, alt.LayerChart, alt.VConcatChart, alt.HConcatChart, alt.ConcatChart)
