@@ -36,6 +36,13 @@ def unknown_ids(cited: Iterable[str], known: Sequence[str]) -> list[str]:
     return sorted(set(cited) - set(known))
 
 
+def unknown_evidence(cited: Iterable[str], known: Sequence[str], language: Language) -> list[str]:
+    """A complaint about the cited ids that no evidence has, if there are any."""
+    if not (wrong := unknown_ids(cited, known)):
+        return []
+    return [text("optimization.refusal.evidence", language, wrong=", ".join(wrong), known=", ".join(known))]
+
+
 def doubts(
     claims: Iterable[str],
     numbers: Sequence[float],
@@ -45,7 +52,7 @@ def doubts(
     known: Sequence[str] = (),
 ) -> list[str]:
     """What goes back to the role once: each unfounded number, and ids that do not exist."""
-    complaints = [
+    unfounded_numbers = [
         text(
             "optimization.refusal.unfounded",
             language,
@@ -54,8 +61,4 @@ def doubts(
         )
         for one in unfounded_claims(claims, numbers, language)
     ]
-    if wrong := unknown_ids(cited, known):
-        complaints.append(
-            text("optimization.refusal.evidence", language, wrong=", ".join(wrong), known=", ".join(known))
-        )
-    return complaints
+    return [*unfounded_numbers, *unknown_evidence(cited, known, language)]

@@ -6,7 +6,9 @@ prompt, each line behind the id that answers cite. Only figures of the developme
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from backtest import StrategySpec
@@ -19,6 +21,7 @@ from prompts import Language, text
 
 MEMORY = 5
 LONGEST_QUOTE = 200
+_KEPT_BLOCKS = 16
 
 
 def reigning(state: OptimizationState | DebateState) -> dict[str, Any]:
@@ -165,7 +168,13 @@ def _value(value: Any) -> str:
 
 def figure_lines(evidence: Mapping[str, Any], language: Language) -> str:
     """Every item of the evidence, a line each."""
-    return _list((item_line(item) for item in evidence["items"]), language)
+    return _figure_lines(json.dumps(evidence["items"]), language)
+
+
+@lru_cache(maxsize=_KEPT_BLOCKS)
+def _figure_lines(items: str, language: Language) -> str:
+    """Written once: every role of an iteration, and every turn of its debate, is shown the same figures."""
+    return _list((item_line(item) for item in json.loads(items)), language)
 
 
 def history_lines(evidence: Mapping[str, Any], language: Language) -> str:

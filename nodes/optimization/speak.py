@@ -11,7 +11,7 @@ from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.journal import Journal
 from nodes.optimization import debate_rules
-from nodes.optimization.claims import doubts, unfounded_claims
+from nodes.optimization.claims import doubts, unfounded_claims, unknown_evidence
 from nodes.optimization.evidence import (
     figure,
     figure_lines,
@@ -65,11 +65,8 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
     shown = known_numbers(*parts.values(), evidence["dataset"]["timeframe"])
 
     def check(answer: Turn) -> list[str]:
-        cited = {name for claim in answer.claims for name in claim.evidence}
-        if unknown := sorted(cited - set(known)):
-            wrong, right = ", ".join(unknown), ", ".join(known)
-            return [text("optimization.refusal.evidence", context.language, wrong=wrong, known=right)]
-        return []
+        cited = (name for claim in answer.claims for name in claim.evidence)
+        return unknown_evidence(cited, known, context.language)
 
     answer = ask(
         Question(
