@@ -53,20 +53,28 @@ def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
     assert values[0] == values[1]
 
 
+def own_room(node):
+    """The room that a class of errors names in its body, or None."""
+    for part in node.body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and part.target.id == "room":
+            return part.value.value
+    return None
+
+
 def raised_errors():
     """(file, room, code, fields) of every typed error that the code raises with a literal code."""
     rooms = {"BacktestError": "backtest", "MarketError": "market", "ProviderError": "providers"}
     rooms |= {"NodeError": "nodes", "ReportError": "reports", "ThreadxError": "command", "WebError": "web"}
     for room in ("backtest", "market", "providers", "nodes", "reports", "threadx", "web"):
         trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / room).rglob("*.py")}
-        # Subclasses, found by name: each belongs to its parent's room.
+        # Subclasses, found by name: each belongs to its parent's room, unless it names its own.
         for _ in range(4):
             for tree in trees.values():
                 for node in ast.walk(tree):
                     if isinstance(node, ast.ClassDef):
                         for base in node.bases:
                             if isinstance(base, ast.Name) and base.id in rooms:
-                                rooms[node.name] = rooms[base.id]
+                                rooms[node.name] = own_room(node) or rooms[base.id]
         for path, tree in trees.items():
             for node in ast.walk(tree):
                 if (
