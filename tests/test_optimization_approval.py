@@ -145,7 +145,8 @@ def test_a_person_is_asked_in_every_iteration_and_can_be_a_function(tmp_path, pr
         asked.append(waiting.question["iteration"])
         return {"accept": "all"}
 
-    settings = {"home": str(tmp_path), "approve": True, "max_iterations": 3, "patience": 3, **ALL_RULES}
+    limits = {"max_iterations": 3, "patience": 3, "target_score": 10.0}
+    settings = {"home": str(tmp_path), "approve": True, **limits, **ALL_RULES}
     with_person = threadx.optimize(prices, decide=decide, run="a", **settings)
     alone = threadx.optimize(prices, run="b", **{**settings, "approve": False, "home": str(tmp_path / "b")})
     assert asked == [1, 2, 3]

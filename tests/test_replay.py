@@ -111,7 +111,8 @@ def test_a_person_and_a_budget_are_replayed_too(tmp_path, prices, monkeypatch):
 def test_time_decides_the_same_again_whatever_the_clock_says(tmp_path, prices, monkeypatch):
     with monkeypatch.context() as late:
         late.setattr("reports.event_log.EventLog.elapsed_seconds", lambda log: 61.0)
-        result, home = run(tmp_path, prices, max_seconds=60.0)
+        # A score of 10 is out of reach: only the clock can end this search.
+        result, home = run(tmp_path, prices, max_seconds=60.0, target_score=10.0)
     assert result.details["stop_reason"] == "budget_seconds"
     repeated = replay_run("r", home)
     assert repeated.same
