@@ -44,15 +44,16 @@ PAGES = {
 }
 
 UNFOLD = """() => {
-    for (const box of document.querySelectorAll('.q-expansion-item:not(.q-expansion-item--expanded) .q-item'))
-        box.click();
     const style = document.createElement('style');
     style.textContent = '.tx-tall, .tx-log { max-height: none !important; height: auto !important }'
-        + ' .tx-scroll, .tx-report .wide { overflow: visible !important }';
+        + ' .tx-scroll, .tx-report .wide { overflow: visible !important }'
+        + ' .q-ripple, .q-focus-helper { display: none !important }'
+        + ' * { animation: none !important; transition: none !important }';
     document.head.append(style);
+    for (const box of document.querySelectorAll('.q-expansion-item:not(.q-expansion-item--expanded) .q-item'))
+        box.click();
 }"""
-"""axe cannot tell the contrast of what is scrolled out of its box."""
-
+"""axe cannot tell the contrast of what is scrolled out of its box, nor of what is just changing."""
 
 STILL = """() => [...document.querySelectorAll('.q-expansion-item__content')].every(
     box => !box.style.height && box.checkVisibility())"""
