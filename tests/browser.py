@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.langgraph_server import clean_environment, free_port, started
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -63,6 +65,23 @@ def opened_page(browser: Browser, view: str, picture: str = "") -> Iterator[Page
     if picture:
         keep_picture(page, picture)
     context.close()
+
+
+@contextlib.contextmanager
+def served_pages(home: Path, folder: Path, language: str = "fr") -> Iterator[str]:
+    """The address of `threadx ui` while the block lasts; no model but `rules` answers it.
+
+    Args:
+        home: its data folder.
+        folder: an empty folder to work in.
+        language: of the pages.
+    """
+    port = free_port()
+    arguments = ["-m", "threadx", "ui", "--port", str(port), "--home", str(home), "--language", language]
+    environment = clean_environment(LANGSMITH_TRACING="false", OLLAMA_HOST="http://127.0.0.1:9")
+    address = f"http://127.0.0.1:{port}"
+    with started(arguments, folder, environment, f"{address}/threadx"):
+        yield address
 
 
 def keep_picture(page: Page, name: str) -> None:

@@ -23,7 +23,7 @@ from backtest.types import RISK_BOUNDS
 from nodes.ensemble.agents import AGENTS
 from prompts import Language, Words
 from prompts.texts import LANGUAGES, catalogue
-from tests.langgraph_server import clean_environment, free_port, started
+from tests.browser import served_pages
 from threadx.reporting import hour_document, in_form, run_document
 
 pytestmark = pytest.mark.server
@@ -91,11 +91,7 @@ def home(language: Language, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path, language: Language, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    arguments = ["-m", "threadx", "ui", "--port", str(port), "--home", str(home), "--language", language]
-    address = f"http://127.0.0.1:{port}"
-    environment = clean_environment(LANGSMITH_TRACING="false", OLLAMA_HOST="http://127.0.0.1:9")
-    with started(arguments, tmp_path_factory.mktemp("ui"), environment, f"{address}/threadx"):
+    with served_pages(home, tmp_path_factory.mktemp("ui"), language) as address:
         yield address
 
 

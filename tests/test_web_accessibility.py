@@ -18,9 +18,8 @@ from playwright.sync_api import Browser, Page
 import threadx
 from nodes.ensemble.agents import AGENTS
 from prompts import Words
-from tests.browser import opened_browser, opened_page
+from tests.browser import opened_browser, opened_page, served_pages
 from tests.contrast import TEXT_AT_LEAST, contrast
-from tests.langgraph_server import clean_environment, free_port, started
 from threadx import ThreadxError
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
@@ -45,15 +44,16 @@ PAGES = {
 }
 
 UNFOLD = """() => {
-    for (const box of document.querySelectorAll('.q-expansion-item:not(.q-expansion-item--expanded) .q-item'))
-        box.click();
     const style = document.createElement('style');
     style.textContent = '.tx-tall, .tx-log { max-height: none !important; height: auto !important }'
-        + ' .tx-scroll, .tx-report .wide { overflow: visible !important }';
+        + ' .tx-scroll, .tx-report .wide { overflow: visible !important }'
+        + ' .q-ripple, .q-focus-helper { display: none !important }'
+        + ' * { animation: none !important; transition: none !important }';
     document.head.append(style);
+    for (const box of document.querySelectorAll('.q-expansion-item:not(.q-expansion-item--expanded) .q-item'))
+        box.click();
 }"""
-"""axe cannot tell the contrast of what is scrolled out of its box."""
-
+"""axe cannot tell the contrast of what is scrolled out of its box, nor of what is just changing."""
 
 STILL = """() => [...document.querySelectorAll('.q-expansion-item__content')].every(
     box => !box.style.height && box.checkVisibility())"""
@@ -83,11 +83,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    arguments = ["-m", "threadx", "ui", "--port", str(port), "--home", str(home)]
-    environment = clean_environment(LANGSMITH_TRACING="false", OLLAMA_HOST="http://127.0.0.1:9")
-    address = f"http://127.0.0.1:{port}"
-    with started(arguments, tmp_path_factory.mktemp("ui"), environment, f"{address}/threadx"):
+    with served_pages(home, tmp_path_factory.mktemp("ui")) as address:
         yield address
 
 

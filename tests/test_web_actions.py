@@ -26,10 +26,10 @@ from tests.browser import (
     keep_picture,
     opened_browser,
     opened_page,
+    served_pages,
     watch,
     wider_than_the_screen,
 )
-from tests.langgraph_server import clean_environment, free_port, started
 from web.order import ROLES
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
@@ -83,11 +83,7 @@ def finished_run(home: Path, name: str) -> RunRecord:
 
 @pytest.fixture(scope="module")
 def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    arguments = ["-m", "threadx", "ui", "--port", str(port), "--home", str(home), "--language", LANGUAGE]
-    environment = clean_environment(LANGSMITH_TRACING="false", OLLAMA_HOST="http://127.0.0.1:9")
-    address = f"http://127.0.0.1:{port}"
-    with started(arguments, tmp_path_factory.mktemp("ui"), environment, f"{address}/threadx"):
+    with served_pages(home, tmp_path_factory.mktemp("ui"), LANGUAGE) as address:
         yield address
 
 

@@ -70,7 +70,7 @@ def equity_chart(
     colour = alt.Color(
         "what:N",
         scale=alt.Scale(domain=[account, holding], range=[BLUE, GREY]),
-        legend=alt.Legend(title=None, orient="top-left") if closes is not None else None,
+        legend=alt.Legend(title=None, orient="top") if closes is not None else None,
     )
     upper = alt.Chart(tables.add([point for line in lines for point in line])).mark_line(strokeWidth=1.5)
     shown = largest_trades(result.trades)
