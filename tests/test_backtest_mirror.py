@@ -124,6 +124,8 @@ def _compared(left, right):
 
 
 COMPARISONS = st.one_of(
+    # Of what has no memory of its own: it remembers the first bars, where averages still warm up.
+    PRICES.map("bars_since(close[1] > {}) > 2".format),
     _compared(SHIFTED, SHIFTED),
     _compared(MOVES, MOVES),
     _compared(MOVES, st.sampled_from(["0.37", "-1.21", "0.4 * atr(5)"])),
@@ -146,7 +148,6 @@ CONDITIONS = st.recursive(
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda given: f"({' '.join(given)})"),
         inner.map(lambda one: f"(not ({one}))"),
-        inner.map(lambda one: f"bars_since({one}) > 2"),
     ),
     max_leaves=4,
 )
