@@ -218,6 +218,8 @@ def test_help_teaches_in_both_languages(threadx, command):
     assert french[0] == english[0] == 0
     assert "Afficher cette aide" in french[1]
     assert "Show this help" in english[1]
+    assert "Usage:" in english[1]
+    assert not [words for words in ("Usage:", "Options:", "[default") if words in french[1]]
     assert "Afficher" not in english[1]
 
 

@@ -24,6 +24,30 @@ class _Local:
             option.help = self.words("command.help.help")
         return option
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """How the command is called."""
+        pieces = self.collect_usage_pieces(ctx)  # type: ignore[attr-defined]  # click's class follows
+        prefix = self.words("command.help.usage") + " "
+        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=prefix)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every option in two columns; a group's commands after them."""
+        if rows := list(self.option_rows(ctx).values()):
+            with formatter.section(self.words("command.help.options")):
+                formatter.write_dl(rows)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
+    def option_rows(self, ctx: click.Context) -> dict[str, tuple[str, str]]:
+        """Both columns of each option by its name; what click adds in English is said in words of ours."""
+        found = {}
+        for one in self.get_params(ctx):  # type: ignore[attr-defined]  # click's class follows
+            if isinstance(one, click.Option) and (told := one.get_help_record(ctx)):
+                head, text = told
+                default = self.words("command.help.default")
+                found[str(one.name)] = (head, re.sub(r"\[default: (?=[^\[]*\]$)", f"[{default} ", text))
+        return found
+
 
 class LocalCommand(_Local, click.Command):
     """A command whose whole help speaks one language."""

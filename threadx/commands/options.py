@@ -75,11 +75,7 @@ class SectionedCommand(LocalCommand):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Every option once, in its section, all sections in the same two columns."""
-        records = {
-            str(one.name): told
-            for one in self.get_params(ctx)
-            if isinstance(one, click.Option) and (told := one.get_help_record(ctx))
-        }
+        records = self.option_rows(ctx)
         named = {name for names in SECTIONS.values() for name in names}
         others = tuple(name for name in records if name not in named)
         width = max((len(head) for head, _ in records.values() if len(head) <= _WIDEST), default=0)
