@@ -32,7 +32,7 @@ Origin = Literal["run", "search", "sweep", "backtest"]
 MOST_ROWS_A_SEARCH = 2_000
 """Searches of more configurations than this are counted in one row."""
 MOST_COLUMNS = 512
-"""Trials whose blocks are compared with each other at most; the newest count."""
+"""Trials whose blocks are compared with each other at most: the newest, and the chosen one always."""
 
 EVIDENCE_COLUMNS = {
     "hash": "str",
@@ -295,13 +295,16 @@ class Ledger:
             family=family, last_trial=last_trial, last_search=last_search, trials=trials + searched
         )
 
-    def evidence(self, snapshot: Snapshot, *, development_hash: str, source: str) -> Evidence:
+    def evidence(
+        self, snapshot: Snapshot, *, development_hash: str, source: str, chosen: str | None = None
+    ) -> Evidence:
         """Everything counted up to a snapshot, and what one source counted since.
 
         Args:
             snapshot: what a run began with.
             development_hash: rows whose blocks can be compared.
             source: the run itself: what it looked at counts, whoever wrote it down first.
+            chosen: hash of the strategy that the others are compared with; it is among those kept.
 
         Raises:
             MarketError: `unusable_ledger`.
@@ -325,6 +328,8 @@ class Ledger:
         rows.sort(key=lambda row: row[0] if row[5] else "")
         comparable = [place for place, row in enumerate(rows) if row[3] == development_hash and row[4]]
         kept = set(comparable[-MOST_COLUMNS:])
+        if missed := [place for place in comparable[:-MOST_COLUMNS] if rows[place][0] == chosen]:
+            kept = {*comparable[1 - MOST_COLUMNS :], *missed}
         singles = [
             (name, origin, bool(own), 1, ratio, 0.0, _unpacked(packed) if place in kept else None)
             for place, (name, origin, ratio, _, packed, own) in enumerate(rows)

@@ -115,6 +115,10 @@ def test_the_newest_columns_count_where_there_are_many(tmp_path):
     found = ledger.evidence(ledger.snapshot("family"), development_hash="rows", source="")
     assert found.trials == len(names)
     assert found.hashes == tuple(names[10:])
+    old = ledger.evidence(ledger.snapshot("family"), development_hash="rows", source="", chosen="0003")
+    assert old.hashes == ("0003", *names[11:]), "what the others are compared with is always there"
+    new = ledger.evidence(ledger.snapshot("family"), development_hash="rows", source="", chosen="0400")
+    assert new.hashes == found.hashes
 
 
 @settings(max_examples=25, deadline=None)

@@ -92,7 +92,7 @@ def search_evidence(
         ReportError: `table_differs`: the file is not what was put on record.
         OSError: the folder cannot be written.
     """
-    table = _trials(context, run, dataset, iteration)
+    table = _trials(context, run, dataset, iteration, champion)
     found = search_figures(table, dataset, champion, context.seed)
     begun = begin_count(context, run, dataset)
     told = {"trials_before": begun["snapshot"]["trials"], **found}
@@ -102,13 +102,18 @@ def search_evidence(
     return told
 
 
-def _trials(context: OptimizationContext, run: str, dataset: Dataset, iteration: int) -> pd.DataFrame:
+def _trials(
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int, champion: str
+) -> pd.DataFrame:
     """The table of trials: from the ledger into a file of the run, or from that file."""
     begun = begin_count(context, run, dataset)
     folder = RunRecord(context.home_path, run).folder
     if not (folder / TRIALS).is_file():
         evidence = Ledger(context.home_path).evidence(
-            Snapshot(**begun["snapshot"]), development_hash=dataset.development_hash, source=run
+            Snapshot(**begun["snapshot"]),
+            development_hash=dataset.development_hash,
+            source=run,
+            chosen=champion,
         )
         write_table(evidence.table, folder / TRIALS)
     table = read_table(folder, TRIALS)
