@@ -217,6 +217,16 @@ def test_timing_beats_entries_at_random_and_chance_does_not():
     assert max(shares) > 0.7
 
 
+def test_who_turns_from_long_to_short_and_is_never_out_is_told_from_chance():
+    spec = StrategySpec.preset("ma_crossover").both_sides()
+    assert random_entries(opened(spec=spec)).figure < 0.01
+    shares = [
+        random_entries(opened(made_up_prices(rows=800, seed=seed), spec=spec)).figure for seed in range(60)
+    ]
+    assert sum(share <= 0.05 for share in shares) <= 8
+    assert sum(share >= 0.95 for share in shares) <= 8
+
+
 def test_always_in_the_market_leaves_no_entry_to_chance():
     assert random_entries(opened(spec=StrategySpec.preset("buy_and_hold"))).outcome == "skipped"
 

@@ -105,33 +105,33 @@ def best_trades(case: StressCase) -> Finding:
 def random_entries(case: StressCase) -> Finding:
     """The same holding times and sides at random places. The figure is the share that earns as much.
 
-    The trades' order is kept and the time between them dealt out anew, without overlap; every random trade
-    is held from the open behind its signal as long as the one it stands for and pays the same costs as the
-    others. Both the strategy and its doubles are measured at those opens, before costs: what is compared is
-    when they were in the market.
+    The trades come in another order and the time between them is dealt out anew, without overlap; the order
+    must change too, for a strategy that is always in the market has no time between its trades. Every random
+    trade is held from the open behind its signal as long as the one it stands for and pays the same costs as
+    the others. Both the strategy and its doubles are measured at those opens, before costs: what is compared
+    is when they were in the market.
     """
     rows = case.result.trade_values
     held = rows[:, BARS].astype(np.int64)
     count, bars = len(rows), len(case.closes)
     free = bars - 1 - int(held.sum())
-    if count < FEWEST_TRADES or free < 1:
+    if count < FEWEST_TRADES or free < 0:
         return skipped("random_entries")
     prices = np.log(case.market.bank.prices.open if case.market.terms.next_open else case.closes)
     sides = rows[:, SIDE]
     first = rows[:, ENTRY_BAR].astype(np.int64)
-    # Trades in the order of entry; a position is held from its fill over `held` bars.
-    order = np.argsort(first, kind="stable")
-    held, sides, first = held[order], sides[order], first[order]
+    # A position is held from its fill over `held` bars.
     own = float((sides * (prices[np.minimum(first + held, bars - 1)] - prices[first])).sum())
-    before = np.concatenate([[0], np.cumsum(held)[:-1]])
     reached = 0
     step = max(1, _MOST_AT_A_TIME // count)
     for begin in range(0, REPLICATIONS, step):
         part = min(step, REPLICATIONS - begin)
         gaps = np.sort(case.generator.integers(0, free + 1, size=(part, count)), axis=1)
-        starts = gaps + before
-        ends = np.minimum(starts + held, bars - 1)
-        gained = (sides * (prices[ends] - prices[starts])).sum(axis=1)
+        order = case.generator.permuted(np.tile(np.arange(count), (part, 1)), axis=1)
+        lengths = held[order]
+        starts = gaps + np.cumsum(lengths, axis=1) - lengths
+        ends = np.minimum(starts + lengths, bars - 1)
+        gained = (sides[order] * (prices[ends] - prices[starts])).sum(axis=1)
         reached += int((gained >= own).sum())
     share = (1 + reached) / (1 + REPLICATIONS)
     return Finding(
