@@ -210,7 +210,8 @@ def test_a_run_without_any_answer_exits_1(tmp_path, prices, threadx, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["backtest"], ["optimize"], ["runs"], ["ensemble", "run"], ["doctor"]]
+    "command",
+    [[], ["backtest"], ["optimize"], ["runs"], ["data"], ["ensemble"], ["ensemble", "run"], ["doctor"]],
 )
 def test_help_teaches_in_both_languages(threadx, command):
     french = threadx(*command, "--help")
@@ -219,7 +220,7 @@ def test_help_teaches_in_both_languages(threadx, command):
     assert "Afficher cette aide" in french[1]
     assert "Show this help" in english[1]
     assert "Usage:" in english[1]
-    assert not [words for words in ("Usage:", "Options:", "[default") if words in french[1]]
+    assert not [words for words in ("Usage:", "Options:", "Commands:", "[default") if words in french[1]]
     assert "Afficher" not in english[1]
 
 

@@ -31,14 +31,18 @@ CHAINS = (ALONE, BACKED, {**ALONE, "roles": "single"}, {**BACKED, "roles": "sing
 """Alone, backed by rules, as a single agent, as a backed one: what a run may have."""
 
 
-def kept(function, key, known={}):  # noqa: B006 - kept from case to case on purpose
+KNOWN = {}
+"""What was computed once, for all cases."""
+
+
+def kept(function, key):
     """The function, asked once for each key; every caller gets a copy of its own."""
 
     def asked(*arguments):
         name = (function.__name__, key(*arguments))
-        if name not in known:
-            known[name] = function(*arguments)
-        return deepcopy(known[name])
+        if name not in KNOWN:
+            KNOWN[name] = function(*arguments)
+        return deepcopy(KNOWN[name])
 
     return asked
 

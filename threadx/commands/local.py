@@ -12,44 +12,41 @@ import click
 from prompts import Language, Words
 
 
-class _Local:
-    """Help option in the user's language."""
+class _Local(click.Command):
+    """Help in the user's language, what click adds to it included."""
 
     words: Words
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Click's own, reworded."""
-        option: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]  # click's class follows
+        option = super().get_help_option(ctx)
         if option is not None:
             option.help = self.words("command.help.help")
         return option
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """How the command is called."""
-        pieces = self.collect_usage_pieces(ctx)  # type: ignore[attr-defined]  # click's class follows
         prefix = self.words("command.help.usage") + " "
-        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=prefix)
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), prefix=prefix)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Every option in two columns; a group's commands after them."""
+        """Every option in two columns."""
         if rows := list(self.option_rows(ctx).values()):
             with formatter.section(self.words("command.help.options")):
                 formatter.write_dl(rows)
-        if isinstance(self, click.Group):
-            self.format_commands(ctx, formatter)
 
     def option_rows(self, ctx: click.Context) -> dict[str, tuple[str, str]]:
         """Both columns of each option by its name; what click adds in English is said in words of ours."""
+        default = self.words("command.help.default")
         found = {}
-        for one in self.get_params(ctx):  # type: ignore[attr-defined]  # click's class follows
+        for one in self.get_params(ctx):
             if isinstance(one, click.Option) and (told := one.get_help_record(ctx)):
                 head, text = told
-                default = self.words("command.help.default")
                 found[str(one.name)] = (head, re.sub(r"\[default: (?=[^\[]*\]$)", f"[{default} ", text))
         return found
 
 
-class LocalCommand(_Local, click.Command):
+class LocalCommand(_Local):
     """A command whose whole help speaks one language."""
 
     def __init__(self, *arguments: Any, words: Words, **options: Any) -> None:
@@ -72,6 +69,21 @@ class LocalGroup(_Local, click.Group):
                 help=words("command.option.language"),
             )
         )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The group's options, then its commands."""
+        super().format_options(ctx, formatter)
+        with formatter.section(self.words("command.help.commands")):
+            formatter.write_dl(self.command_rows(ctx))
+
+    def command_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Names with the first sentence of each help."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        return [(name, _first_sentence(one.help or "")) for name, one in found if one is not None]
+
+
+def _first_sentence(told: str) -> str:
+    return re.split(r"\s*[:.]", told, maxsplit=1)[0] + "."
 
 
 class LazyGroup(LocalGroup):
@@ -98,11 +110,6 @@ class LazyGroup(LocalGroup):
         built: click.Command = import_module(f"threadx.commands.{cmd_name}").command(self.words)
         return built
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names with the first sentence of each help."""
-        rows = []
-        for name in self.names:
-            told = self.words(f"command.help.{name}")
-            rows.append((name, re.split(r"\s*[:.]", told, maxsplit=1)[0] + "."))
-        with formatter.section(self.words("command.help.commands")):
-            formatter.write_dl(rows)
+    def command_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """The same, without importing anything."""
+        return [(name, _first_sentence(self.words(f"command.help.{name}"))) for name in self.names]
