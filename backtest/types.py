@@ -341,6 +341,17 @@ class Metrics:
         found["n_trades"] = int(found["n_trades"])
         return cls(**found)
 
+    def __getitem__(self, name: str) -> float | int | None:
+        """A figure by its name: `metrics["sharpe_ratio"]`.
+
+        Raises:
+            KeyError: there is no such figure.
+        """
+        if name not in self.__dataclass_fields__:
+            raise KeyError(name)
+        found: float | int | None = getattr(self, name)
+        return found
+
     def to_dict(self) -> dict[str, float | int | None]:
         """Plain numbers and None, ready for JSON; `Metrics(**metrics.to_dict())` is the way back."""
         return asdict(self)

@@ -1,9 +1,9 @@
 """ThreadX: language-model agent graphs over an exact backtest engine.
 
-`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check` computes
-its figures again, and `export_strategy_evolution` tells why its strategy became what it is;
-`OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
-own package (`backtest`, `graphs`, `market`, ...).
+`backtest` tries one strategy, `optimize`, `review` and `summarize` run the graphs, `replay` repeats a run
+from its record, `check` computes its figures again, and `export_strategy_evolution` tells why its strategy
+became what it is; `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is
+reached through its own package (`backtest`, `graphs`, `market`, ...).
 
 Names are imported when they are first used: `threadx --help` need not wait for the graphs.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from threadx.api import check, export_strategy_evolution, optimize, replay, review, summarize
     from threadx.checking import Check
+    from threadx.counted import backtest
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.replaying import Replay
@@ -32,6 +33,7 @@ __all__ = [
     "ThreadxError",
     "Validator",
     "Waiting",
+    "backtest",
     "check",
     "export_strategy_evolution",
     "optimize",
@@ -51,6 +53,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "backtest":
+        return import_module("threadx.backtest")  # a package that can be called
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(module), name)

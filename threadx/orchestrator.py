@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -64,6 +64,25 @@ class Validator:
 
 _ANALYST, _STRATEGIST, _VALIDATOR = Analyst(), Strategist(), Validator()
 
+Role = TypeVar("Role", Analyst, Strategist, Validator)
+
+
+def _chosen(given: Role, default: Role, kind: type[Role], model: Models | None, name: str) -> Role:
+    """The role as it was given, or with the model that `config["models"]` names for it.
+
+    Raises:
+        ThreadxError: `models_differ`, where both were given and are not the same.
+    """
+    if model is None:
+        return given
+    if given is not default and chain(given.model) != chain(model):
+        raise ThreadxError("models_differ", role=name, first=_told(given.model), second=_told(model))
+    return kind(model)
+
+
+def _told(model: Models) -> str:
+    return model if isinstance(model, str) else ", ".join(model)
+
 
 class OptimizationOrchestrator:
     """Runs the optimisation cycle with chosen roles.
@@ -73,10 +92,12 @@ class OptimizationOrchestrator:
         strategist: proposes the changes.
         validator: judges the proposals, or None to do without.
         config: fields of `nodes.context.OptimizationContext` (max_iterations, convergence_threshold,
-            target_score, patience, fee_bps, home, language, ...).
+            target_score, patience, fee_bps, home, language, ...); and `models`, a mapping of roles to their
+            models for roles that are not given as objects.
 
     Raises:
-        ThreadxError: a setting that does not exist, or belongs to a role.
+        ThreadxError: `unknown_setting`: it does not exist, or belongs to a role; `unknown_role` in `models`;
+            `models_differ`: a role as an object and another model for it in `models`.
     """
 
     def __init__(
@@ -86,10 +107,15 @@ class OptimizationOrchestrator:
         validator: Validator | None = _VALIDATOR,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        self.analyst = analyst
-        self.strategist = strategist
-        self.validator = validator
         self.config = dict(config or {})
+        models = dict(self.config.pop("models", None) or {})
+        if strange := sorted(models.keys() - {"analyst", "strategist", "validator"}):
+            raise ThreadxError("unknown_role", name=strange[0])
+        self.analyst = _chosen(analyst, _ANALYST, Analyst, models.get("analyst"), "analyst")
+        self.strategist = _chosen(strategist, _STRATEGIST, Strategist, models.get("strategist"), "strategist")
+        self.validator = validator and _chosen(
+            validator, _VALIDATOR, Validator, models.get("validator"), "validator"
+        )
         self.result: OptimizationResult | None = None
         known = OptimizationContext.model_fields.keys() - {
             "analyst",

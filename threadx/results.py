@@ -32,6 +32,16 @@ class AppliedChange:
     score_after: float
     change: dict[str, Any]
 
+    def __getitem__(self, name: str) -> Any:
+        """An attribute by its name: `change["description"]`.
+
+        Raises:
+            KeyError: there is no such attribute.
+        """
+        if name not in self.__dataclass_fields__:
+            raise KeyError(name)
+        return getattr(self, name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizationResult:

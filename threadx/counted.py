@@ -1,0 +1,143 @@
+"""A backtest through vault and ledger: what `threadx.backtest(...)` and the tool for agents have in common.
+
+`backtest.run_backtest` is pure: it counts nothing and hides nothing. What is called here sees the development
+part only, unless it opens the holdout in so many words, and every strategy it tries stands in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, run_backtest, validate_prices
+from backtest.prices import check_volume
+from backtest.types import Fill
+from market.counting import count_backtest
+from market.datasets import Dataset, infer_timeframe, load_development, open_holdout, register
+from market.prices import read_prices
+from nodes.context import OptimizationContext
+from threadx.errors import ThreadxError
+
+UNNAMED = "UNNAMED"
+
+
+class Registered(NamedTuple):
+    """Prices that are in the vault.
+
+    Attributes:
+        prices: the rows that may be seen: the development part, or every row where the holdout was opened.
+        dataset: what they are registered as.
+        home: the data folder.
+    """
+
+    prices: pd.DataFrame
+    dataset: Dataset
+    home: Path
+
+
+def registered(
+    data: pd.DataFrame | str | Path,
+    *,
+    symbol: str | None,
+    timeframe: str | None,
+    gaps: GapPolicy,
+    home: Path,
+    spec: StrategySpec | None = None,
+    reader: str | None = None,
+) -> Registered:
+    """Read, check and register prices.
+
+    Args:
+        data: OHLCV table, a file, or `sample:NAME`.
+        symbol: taken from a file's name if None.
+        timeframe: of a bar, refused where the prices contradict it.
+        gaps: what to do where bars are missing.
+        home: the data folder.
+        spec: refused before anything is registered where it reads volume and a bar has none.
+        reader: opens the holdout too; the opening is logged under this name. None: development rows only.
+
+    Raises:
+        MarketError, BacktestError: the data cannot be used.
+    """
+    if isinstance(data, pd.DataFrame):
+        frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
+        named, measured = UNNAMED, infer_timeframe(pd.DatetimeIndex(frame.index))
+    else:
+        frame, source = read_prices(str(data), home, gaps=gaps, timeframe=timeframe)
+        named, measured = source.symbol, source.timeframe
+    if spec is not None:
+        check_volume(frame, spec)
+    dataset = register(frame, symbol=symbol or named, timeframe=measured, home=home)
+    prices = (
+        load_development(dataset, home) if reader is None else open_holdout(dataset, home, reader=reader)[0]
+    )
+    return Registered(prices, dataset, home)
+
+
+def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, float | None] | None) -> StrategySpec:
+    """A preset with parameters, or a whole strategy as it is.
+
+    Raises:
+        BacktestError: unknown, or a parameter that does not fit.
+        ThreadxError: `params_beside_strategy`: a whole strategy has its values already.
+    """
+    if not isinstance(strategy, StrategySpec):
+        return StrategySpec.preset(strategy, **dict(params or {}))
+    if params:
+        raise ThreadxError("params_beside_strategy", names=", ".join(params))
+    return strategy
+
+
+def backtest(
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec = "ma_crossover",
+    params: Mapping[str, float | None] | None = None,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    initial_capital: float = 10_000.0,
+    whole: bool = False,
+    home: str | Path | None = None,
+) -> BacktestResult:
+    """Backtest a strategy on the development part of prices, and count it in the ledger.
+
+    Args:
+        data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
+        strategy: a preset's name, or a whole strategy.
+        params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
+        symbol: for the record; with `timeframe` it tells one dataset from another.
+        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        costs: what trading costs; as for `threadx.optimize` if left out.
+        fill: where orders are filled.
+        initial_capital: cash at the start.
+        whole: open the holdout too; the opening is logged and counted.
+        home: the data folder, if not the usual one.
+
+    Raises:
+        BacktestError, MarketError: bad input, typed, with code and fields.
+        ThreadxError: `params_beside_strategy`.
+    """
+    spec = chosen_strategy(strategy, params)
+    context = OptimizationContext(**({} if home is None else {"home": str(home)}))
+    folder = context.home_path
+    found = registered(
+        data,
+        symbol=symbol,
+        timeframe=timeframe,
+        gaps=gaps,
+        home=folder,
+        spec=spec,
+        reader=f"backtest {spec.hash}" if whole else None,
+    )
+    result = run_backtest(
+        found.prices, spec, costs=costs or context.costs, fill=fill, initial_capital=initial_capital
+    )
+    count_backtest(folder, found.dataset, result, found.prices, whole=whole)
+    return result

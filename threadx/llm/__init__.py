@@ -1,0 +1,1 @@
+"""The roles and the cycle under the seed's import paths; they are at home in `threadx.orchestrator`."""

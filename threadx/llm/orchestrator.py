@@ -1,0 +1,5 @@
+"""`from threadx.llm.orchestrator import OptimizationOrchestrator`."""
+
+from threadx.orchestrator import OptimizationOrchestrator
+
+__all__ = ["OptimizationOrchestrator"]
