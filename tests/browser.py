@@ -46,11 +46,11 @@ def browser_path() -> str:
 
 
 @contextlib.contextmanager
-def opened_browser() -> Iterator[Browser]:
-    """One browser for many pages."""
+def opened_browser(*flags: str) -> Iterator[Browser]:
+    """One browser for many pages, with further flags of the command line."""
     path = browser_path()
     with sync_playwright() as player:
-        opened = player.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        opened = player.chromium.launch(executable_path=path, args=[*CHROMIUM_FLAGS, *flags])
         yield opened
         opened.close()
 

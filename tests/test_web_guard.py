@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,34 @@ import pytest
 
 from prompts import Words
 from threadx.command import main
-from web.guard import COOKIE, LARGEST_UPLOAD, TOKEN_VARIABLE, Guard, new_token
+from web.errors import WebError
+from web.guard import (
+    COOKIE,
+    LARGEST_UPLOAD,
+    STUDIO_ORIGIN,
+    STUDIO_VARIABLE,
+    TOKEN_VARIABLE,
+    Guard,
+    configured_token,
+    new_token,
+    studio_origin,
+)
 
 TOKEN = "a-token-that-nobody-guesses"
 HERE = ("127.0.0.1", 50000)
 ELSEWHERE = ("192.0.2.7", 50000)
+PATHS = [
+    "/threadx",
+    "/threadx/runs/x",
+    "/threadx/_nicegui_ws/socket.io/",
+    "/llm_summary",
+    "/threads",
+    "/runs/stream",
+    "/assistants/search",
+    "/store/items",
+    "/mcp",
+    "/threadxyz",
+]
 
 
 class Inside:
@@ -61,9 +85,10 @@ def ask(
     method: str = "GET",
     kind: str = "http",
     client: Any = HERE,
-    token: str | None = TOKEN,
+    token: str | None = None,
     query: str = "",
     chunks: list[bytes] | None = None,
+    root: str = "",
     **headers: str,
 ) -> Answer:
     """Send one request through a guard."""
@@ -72,6 +97,7 @@ def ask(
         "type": kind,
         "method": method,
         "path": path,
+        "root_path": root,
         "query_string": query.encode(),
         "client": client,
         "headers": [(name.encode(), text.encode()) for name, text in given.items()],
@@ -88,27 +114,43 @@ def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Guard(inside, token, Words("en"))(scope, receive, send))
+    asyncio.run(Guard(inside, token, Words("en"), STUDIO_ORIGIN)(scope, receive, send))
     return Answer(sent, inside)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8100", "localhost:8100", "[::1]:8100"])
-def test_this_machine_needs_no_token(host: str) -> None:
+def test_this_machine_needs_no_token_where_none_is_set(host: str) -> None:
     assert ask(host=host).status == 200
+    assert ask("/threads/search", method="POST", host=host, content_type="application/json").status == 200
 
 
-def test_a_foreign_name_that_resolves_to_this_machine_is_not_this_machine() -> None:
-    assert ask(host="evil.example:8100").status == 401
-    assert ask(host="evil.example:8100", token=None).status == 403
+@pytest.mark.parametrize("path", PATHS)
+def test_with_a_token_this_machine_needs_it_too_for_a_proxy_makes_everybody_this_machine(path: str) -> None:
+    assert ask(path, token=TOKEN).status == 401
+    assert ask(path, token=TOKEN, authorization=f"Bearer {TOKEN}").status == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/threadx", "/threadx/runs/x", "/threadx/_nicegui_ws/socket.io/", "/llm_summary"]
-)
+def test_health_is_told_without_a_token_and_nothing_else_is() -> None:
+    assert ask("/ok", token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 200
+    assert ask("/ok/x", token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 401
+    assert ask("/info", token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 401
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("host", ["evil.example:8100", "[::1", "127.0.0.1.evil.example", ""])
+def test_a_foreign_name_that_resolves_to_this_machine_is_not_this_machine(path: str, host: str) -> None:
+    own = {"origin": f"http://{host}", "sec_fetch_site": "same-origin"}
+    for headers in ({}, own):
+        assert ask(path, host=host, **headers).status == 403
+        socket = ask(path, kind="websocket", host=host, **headers)
+        assert (socket.status, socket.inside.reached) == (1008, 0)
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_others_need_the_token_everywhere(path: str) -> None:
-    refused = ask(path, client=ELSEWHERE, host="192.0.2.1:8100")
+    refused = ask(path, token=TOKEN, client=ELSEWHERE, host="192.0.2.1:8100")
     assert (refused.status, refused.inside.reached) == (401, 0)
-    socket = ask(path, kind="websocket", client=ELSEWHERE, host="192.0.2.1:8100")
+    socket = ask(path, token=TOKEN, kind="websocket", client=ELSEWHERE, host="192.0.2.1:8100")
     assert (socket.status, socket.inside.reached) == (1008, 0)
 
 
@@ -117,13 +159,8 @@ def test_without_a_token_set_nobody_else_comes_in() -> None:
     assert ask(client=ELSEWHERE, host="192.0.2.1", token=None, query="token=None").status == 403
 
 
-def test_paths_of_the_langgraph_server_are_left_alone() -> None:
-    for path in ("/ok", "/threads", "/threadxyz", "/runs"):
-        assert ask(path, client=ELSEWHERE, host="192.0.2.1", origin="https://elsewhere.example").status == 200
-
-
 def test_the_token_opens_leaves_the_address_and_is_not_what_the_cookie_holds() -> None:
-    opened = ask(client=ELSEWHERE, host="192.0.2.1:8100", query=f"a=1&token={TOKEN}")
+    opened = ask(token=TOKEN, client=ELSEWHERE, host="192.0.2.1:8100", query=f"a=1&token={TOKEN}")
     assert (opened.status, opened.header("location"), opened.inside.reached) == (303, "/threadx?a=1", 0)
     kept = opened.header("set-cookie") or ""
     assert "HttpOnly" in kept
@@ -131,10 +168,10 @@ def test_the_token_opens_leaves_the_address_and_is_not_what_the_cookie_holds() -
     assert TOKEN not in kept
     cookie = kept.partition(";")[0]
     assert cookie.startswith(f"{COOKIE}=")
-    assert ask(client=ELSEWHERE, host="192.0.2.1:8100", cookie=cookie).status == 200
-    socket = ask(kind="websocket", client=ELSEWHERE, host="192.0.2.1:8100", cookie=cookie)
+    assert ask(token=TOKEN, client=ELSEWHERE, host="192.0.2.1:8100", cookie=cookie).status == 200
+    socket = ask(kind="websocket", token=TOKEN, client=ELSEWHERE, host="192.0.2.1:8100", cookie=cookie)
     assert socket.inside.reached == 1
-    other = ask(client=ELSEWHERE, host="192.0.2.1:8100", cookie=cookie, token=new_token())
+    other = ask(token=new_token(), client=ELSEWHERE, host="192.0.2.1:8100", cookie=cookie)
     assert other.status == 401
 
 
@@ -153,11 +190,24 @@ def test_the_token_opens_leaves_the_address_and_is_not_what_the_cookie_holds() -
 )
 def test_what_is_not_the_token_opens_nothing(given: dict[str, str]) -> None:
     query = given.pop("query", "")
-    assert ask(client=ELSEWHERE, host="192.0.2.1:8100", query=query, **given).status == 401
+    assert ask(token=TOKEN, client=ELSEWHERE, host="192.0.2.1:8100", query=query, **given).status == 401
 
 
-def test_programs_send_the_token_as_bearer() -> None:
-    assert ask(client=ELSEWHERE, host="192.0.2.1:8100", authorization=f"Bearer {TOKEN}").status == 200
+@pytest.mark.parametrize("given", [{"authorization": f"Bearer {TOKEN}"}, {"x_api_key": TOKEN}], ids=str)
+@pytest.mark.parametrize("path", PATHS)
+def test_programs_send_the_token_as_bearer_or_as_the_langgraph_client_does(
+    path: str, given: dict[str, str]
+) -> None:
+    assert ask(path, token=TOKEN, client=ELSEWHERE, host="192.0.2.1:8100", **given).status == 200
+
+
+def test_the_way_on_after_the_token_stays_on_this_host() -> None:
+    opened = ask("//evil.example/x", token=TOKEN, query=f"token={TOKEN}")
+    assert opened.header("location") == "/evil.example/x"
+
+
+def test_the_client_inside_the_servers_own_process_needs_nothing() -> None:
+    assert ask("/noauth/threads", root="/noauth", client=None, host="api", token=TOKEN).status == 200
 
 
 FOREIGN = [
@@ -170,17 +220,72 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=lambda given: ", ".join(given.values()))
-@pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_another_sites_page_changes_nothing(headers: dict[str, str], kind: str) -> None:
-    answer = ask("/threadx/_nicegui_ws/socket.io/", method="POST", kind=kind, **headers)
-    assert answer.status in (403, 1008)
-    assert answer.inside.reached == 0
+def test_another_sites_page_reads_and_changes_nothing(headers: dict[str, str]) -> None:
+    known = {"authorization": f"Bearer {TOKEN}", "content_type": "application/json"}
+    for path, kind, token in product(PATHS, ("http", "websocket"), (None, TOKEN)):
+        for method in ("GET", "POST", "DELETE", "OPTIONS"):
+            answer = ask(path, method=method, kind=kind, token=token, **known, **headers)
+            assert answer.status in (403, 1008)
+            assert answer.inside.reached == 0
+
+
+STUDIO = {"origin": STUDIO_ORIGIN, "sec_fetch_site": "cross-site", "sec_fetch_mode": "cors"}
+
+
+def test_studio_uses_langgraphs_routes_and_no_page_of_ours() -> None:
+    asked = {"access_control_request_method": "POST", "access_control_request_headers": "content-type"}
+    assert ask("/threads", method="OPTIONS", **STUDIO, **asked).status == 200
+    assert ask("/threads", method="POST", content_type="application/json", **STUDIO).status == 200
+    assert (
+        ask("/threads", method="POST", content_type="application/json", token=TOKEN, **STUDIO).status == 401
+    )
+    assert ask("/threads", host="evil.example", **STUDIO).status == 403
+    for path in ("/threadx", "/threadx/new", "/llm_summary", "/"):
+        assert ask(path, **STUDIO).status == 403
+    for close in ("https://smith.langchain.com.evil.example", "http://smith.langchain.com", "null"):
+        assert ask("/threads", **{**STUDIO, "origin": close}).status == 403
+
+
+def test_another_studio_may_be_named() -> None:
+    assert studio_origin({}) == STUDIO_ORIGIN
+    assert studio_origin({STUDIO_VARIABLE: "https://eu.example/"}) == "https://eu.example"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "text/plain;application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_body_that_a_form_could_send_is_none_for_langgraphs_routes(kind: str, method: str) -> None:
+    typed = {"content_type": kind} if kind else {}
+    for length in ({"content_length": "2"}, {"transfer_encoding": "chunked"}):
+        answer = ask("/runs/wait", method=method, chunks=[b"{}"], **length, **typed)
+        assert (answer.status, answer.inside.reached) == (415, 0)
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "Application/JSON; charset=utf-8", "application/merge+json"]
+)
+def test_json_is_a_body_and_so_is_none(kind: str) -> None:
+    assert ask("/runs/wait", method="POST", content_length="2", content_type=kind).status == 200
+    assert ask("/threads/1/runs/2/cancel", method="POST").status == 200
+    assert ask("/threads/1", method="DELETE", content_length="0").status == 200
 
 
 def test_another_sites_page_cannot_act_by_navigating_but_its_link_may_be_followed() -> None:
     followed = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
     assert ask(**followed).status == 200
     assert ask(method="POST", **followed).status == 403
+    assert ask(**followed, sec_fetch_dest="document").status == 200
+    for inside in ("iframe", "object", "image", "script"):
+        assert ask(**followed, sec_fetch_dest=inside).status == 403
+    assert ask("/threads", **followed).status == 403
 
 
 def test_our_own_page_may_act() -> None:
@@ -211,3 +316,6 @@ def test_a_token_that_can_be_guessed_is_refused_before_anything_is_served(
     assert left.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(WebError) as caught:
+        configured_token({TOKEN_VARIABLE: "short"})
+    assert caught.value.code == "weak_token"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from nodes.context import Context
-from web.guard import TOKEN_VARIABLE
+from web.guard import configured_token, studio_origin
 from web.site import build_site
 
 _context = Context()
-app = build_site(_context.home_path, _context.language, os.environ.get(TOKEN_VARIABLE) or None)
+app = build_site(_context.home_path, _context.language, configured_token(), studio=studio_origin())

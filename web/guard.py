@@ -1,13 +1,14 @@
-"""Who may see the pages, and from where something may be changed.
+"""Who may reach this server, and from where something may be changed: every route, LangGraph's own too.
 
-- From this machine (a loopback address, asked for by a loopback name): no token is needed. The name counts:
-  a foreign page that makes its own name resolve to 127.0.0.1 does not pass for this machine.
-- From anywhere else: a token, given once as `?token=…` and kept in a cookie, or as `Authorization: Bearer …`.
-  Where no token was set, nobody else is let in.
-- Never from another site's page: what a browser sends for one is refused, its websocket too.
+- Another site's page may neither read nor change anything: what a browser sends for one is refused, its
+  websocket too. LangGraph Studio, which is a hosted page, is let through to LangGraph's routes and no others.
+- Without a token: this machine alone (a loopback address, asked for by a loopback name). The name counts: a
+  foreign page that makes its own name resolve to 127.0.0.1 does not pass for this machine.
+- With a token: whoever has it, and nobody else, this machine included: behind a proxy every request comes
+  from this machine. It is given once as `?token=…` and kept in a cookie, or sent by a program as
+  `Authorization: Bearer …` or as the LangGraph client's `x-api-key`.
+- A body for LangGraph's routes is JSON and says so: what a browser sends without asking first is not.
 - No request is larger than an upload may be.
-
-Other paths of the same server (LangGraph's own) are none of this.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import os
 import secrets
+from collections.abc import Mapping
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -24,6 +27,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prompts import Words
+from web.errors import WebError
 from web.frame import OUR_PATHS
 
 COOKIE = "threadx_token"
@@ -31,15 +35,38 @@ TOKEN_VARIABLE = "THREADX_TOKEN"
 SHORTEST_TOKEN = 16
 """Letters; one that can be guessed is none."""
 
+STUDIO_VARIABLE = "THREADX_STUDIO_ORIGIN"
+STUDIO_ORIGIN = "https://smith.langchain.com"
+
 LARGEST_UPLOAD = 64 * 1024 * 1024
 _LARGEST_BODY = LARGEST_UPLOAD + 64 * 1024
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEALTH = "/ok"
+# The LangGraph client inside the server's own process; no request from outside can set it.
+_IN_PROCESS = "/noauth"
 
 
 def new_token() -> str:
     """A token that nobody can guess."""
     return secrets.token_urlsafe(24)
+
+
+def configured_token(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The token that a person has set; None where none is.
+
+    Raises:
+        WebError: `weak_token`.
+    """
+    given = environment.get(TOKEN_VARIABLE, "")
+    if given and len(given) < SHORTEST_TOKEN:
+        raise WebError("weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN)
+    return given or None
+
+
+def studio_origin(environment: Mapping[str, str] = os.environ) -> str:
+    """Origin of LangGraph Studio: LangSmith's, or the one that a person has set (EU, self-hosted)."""
+    return environment.get(STUDIO_VARIABLE, "").rstrip("/") or STUDIO_ORIGIN
 
 
 def is_loopback(host: str) -> bool:
@@ -50,26 +77,31 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _path(scope: Scope) -> str:
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
 def _is_ours(scope: Scope) -> bool:
-    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
-    return any(path == own or path.startswith(f"{own}/") for own in OUR_PATHS)
+    path = _path(scope)
+    return path == "/" or any(path == own or path.startswith(f"{own}/") for own in OUR_PATHS)
 
 
 def _is_local(scope: Scope, headers: Headers) -> bool:
     client = scope.get("client")
-    name = urlsplit(f"//{headers.get('host', '')}").hostname
+    try:
+        name = urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:  # a broken IPv6 literal
+        return False
     return client is not None and is_loopback(client[0]) and name in _LOOPBACK_NAMES
 
 
-def _is_foreign(scope: Scope, headers: Headers) -> bool:
-    """Whether another site's page made the browser send this. A link that a person follows is none."""
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        return True
-    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
-        return False
-    reads = scope["type"] == "http" and scope["method"] in _READING
-    return not (reads and headers.get("sec-fetch-mode") == "navigate")
+def _reads(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] in _READING
+
+
+def _is_json(headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 class Guard:
@@ -77,18 +109,20 @@ class Guard:
 
     Args:
         app: what it guards.
-        token: asked of everybody who is not on this machine; None lets in nobody else.
+        token: asked of everybody; None lets in this machine alone.
         words: language of a refusal.
+        studio: origin of the one foreign page that may use LangGraph's routes; None where there are none.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, words: Words) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, words: Words, studio: str | None = None) -> None:
         self.app = app
         self.token = token
         self.words = words
+        self.studio = studio
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it through, or refuse it politely."""
-        if scope["type"] not in ("http", "websocket") or not _is_ours(scope):
+        if scope["type"] not in ("http", "websocket") or scope.get("root_path", "").startswith(_IN_PROCESS):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -101,24 +135,56 @@ class Guard:
             await refused(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if _is_foreign(scope, headers):
+        if self._is_foreign(scope, headers):
             return PlainTextResponse(self.words("web.guard.foreign"), 403)
-        if _is_local(scope, headers):
-            return None
+        if self._is_unknown_type(scope, headers):
+            return PlainTextResponse(self.words("web.guard.not_json"), 415)
         if self.token is None:
+            if _is_local(scope, headers):
+                return None
             return PlainTextResponse(self.words("web.guard.closed", variable=TOKEN_VARIABLE), 403)
-        if self._is_known(headers):
+        if self._is_known(headers) or (_path(scope) == _HEALTH and _reads(scope)):
             return None
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")
         if scope["type"] == "http" and scope["method"] == "GET" and given and self._is_token(given):
             rest = urlencode([(name, value) for name, value in query if name != "token"])
-            # The token leaves the address, and with it the history and what is shared from it.
-            answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
+            # The token leaves the address, and with it the history and what is shared from it. One slash:
+            # two would name another host.
+            path = "/" + str(scope["path"]).lstrip("/\\")
+            answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
             secure = scope.get("scheme") == "https"
             answer.set_cookie(COOKIE, self._kept(), httponly=True, samesite="lax", secure=secure)
             return answer
         return PlainTextResponse(self.words("web.guard.token"), 401)
+
+    def _is_foreign(self, scope: Scope, headers: Headers) -> bool:
+        """Whether another site's page made the browser send this. A link that a person follows is none."""
+        origin = headers.get("origin")
+        if origin is not None:
+            if self.studio is not None and origin.lower() == self.studio.lower():
+                return _is_ours(scope)
+            try:
+                own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+            except ValueError:
+                own = False
+            if not own:
+                return True
+        if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+            return False
+        followed = (
+            headers.get("sec-fetch-mode") == "navigate"
+            and headers.get("sec-fetch-dest", "document") == "document"
+        )
+        return not (_is_ours(scope) and _reads(scope) and followed)
+
+    @staticmethod
+    def _is_unknown_type(scope: Scope, headers: Headers) -> bool:
+        """Whether a body for LangGraph's routes is of a type that a foreign form could send."""
+        if scope["type"] != "http" or _reads(scope) or _is_ours(scope):
+            return False
+        empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        return not (_is_json(headers) or (empty and "content-type" not in headers))
 
     def _kept(self) -> str:
         """What the cookie holds: enough to come back, not the token itself."""
@@ -132,7 +198,9 @@ class Guard:
         if COOKIE in cookies and hmac.compare_digest(cookies[COOKIE].value.encode(), self._kept().encode()):
             return True
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._is_token(given)
+        return (scheme.lower() == "bearer" and self._is_token(given)) or self._is_token(
+            headers.get("x-api-key", "")
+        )
 
 
 class _Limited:

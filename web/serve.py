@@ -23,7 +23,7 @@ def serve(home: Path, language: Language, port: int, host: str = HOST, token: st
         language: of every text.
         port: on the host's address.
         host: address to listen at; by default this machine alone.
-        token: asked of whoever is not on this machine; None lets in nobody else.
+        token: asked of everybody; None lets in this machine alone.
     """
     app = build_site(home, language, token)
     app.router.routes.append(Route("/", lambda _: RedirectResponse(RUNS_PATH), include_in_schema=False))

@@ -100,13 +100,16 @@ class _Door:
         await nicegui.app(inside, receive, send)
 
 
-def build_site(home: Path, language: Language, token: str | None = None) -> FastAPI:
+def build_site(
+    home: Path, language: Language, token: str | None = None, *, studio: str | None = None
+) -> FastAPI:
     """The application. One a process: NiceGUI keeps its pages in one place.
 
     Args:
         home: the data folder.
         language: of every text.
-        token: asked of whoever is not on this machine; None lets in nobody else.
+        token: asked of everybody; None lets in this machine alone.
+        studio: origin of LangGraph Studio, where this serves LangGraph's routes too.
     """
     site = Site(home=home.absolute(), words=Words(language))
     for room in ROOMS:
@@ -141,7 +144,7 @@ def build_site(home: Path, language: Language, token: str | None = None) -> Fast
     def nothing_here(path: str) -> None:
         not_found(site, "")
 
-    app.add_middleware(Guard, token=token, words=site.words)
+    app.add_middleware(Guard, token=token, words=site.words, studio=studio)
     nicegui.app.add_middleware(_Headers)
     ui.run_with(
         app,

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import click
 
 from prompts import Words
 from threadx.commands import options
-from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
-from web.guard import SHORTEST_TOKEN, TOKEN_VARIABLE, is_loopback, new_token
+from web.guard import configured_token, is_loopback, new_token
 from web.serve import HOST, serve
 
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
 def _token(host: str) -> str | None:
-    """The token set for the pages; a fresh one where others can reach them and none is set.
-
-    Raises:
-        ThreadxError: `weak_token`.
-    """
-    given = os.environ.get(TOKEN_VARIABLE, "")
-    if given and len(given) < SHORTEST_TOKEN:
-        raise ThreadxError("weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN)
-    return given or (None if is_loopback(host) else new_token())
+    """The token set for the pages; a fresh one where others can reach them and none is set."""
+    return configured_token() or (None if is_loopback(host) else new_token())
 
 
 def command(words: Words) -> click.Command:

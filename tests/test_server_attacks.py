@@ -1,0 +1,157 @@
+"""Another site's page against the real `langgraph dev`: every route, and a browser that plays the part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser import opened_browser
+from tests.langgraph_server import Server, clean_environment, free_port, langgraph_server, started
+
+pytestmark = pytest.mark.server
+
+STUDIO = "https://smith.langchain.com"
+NOBODY = "00000000-0000-0000-0000-000000000000"
+EVIL = "evil.test"
+
+# What browsers send along by themselves for a page of another site, and what such a page may send unasked.
+BY_A_BROWSER: dict[str, dict[str, str]] = {
+    "fetch with cors": {"origin": f"http://{EVIL}", "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"},
+    "fetch without cors": {
+        "origin": f"http://{EVIL}",
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "no-cors",
+        "content-type": "text/plain;charset=UTF-8",
+    },
+    "old browser": {"origin": f"http://{EVIL}"},
+    "sandboxed frame": {"origin": "null", "sec-fetch-site": "cross-site"},
+    "another port of this machine": {"origin": "http://127.0.0.1:1", "sec-fetch-site": "same-site"},
+    "image, script or frame": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+    "link that is followed": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+    "a name of its own for this machine": {"host": f"{EVIL}:2024", "sec-fetch-site": "same-origin"},
+    "a form without origin": {"content-type": "application/x-www-form-urlencoded"},
+    "text that is JSON": {"content-type": "text/plain"},
+}
+# These two are no browser's: they must fail where a body is read; to read is this machine's right.
+BODY_ALONE = ("a form without origin", "text that is JSON")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with langgraph_server(tmp_path_factory.mktemp("attacked"), OLLAMA_HOST="http://127.0.0.1:9") as running:
+        yield running
+
+
+def routes(server: Server) -> list[tuple[str, str]]:
+    """(method, path) of all the server says it has, placeholders filled, and of what it does not say."""
+    told: dict[str, Any] = httpx.get(f"{server.url}/openapi.json", timeout=30).json()["paths"]
+    said = [
+        (method.upper(), path.replace("{", "").replace("}", "").replace("_id", ""))
+        for path, methods in told.items()
+        for method in methods
+    ]
+    ours = [
+        ("GET", path) for path in ("/threadx", "/llm_summary", "/observability", "/threadx/metrics", "/docs")
+    ]
+    return sorted(
+        {*said, *ours, ("POST", "/mcp"), ("GET", "/info"), ("GET", "/metrics"), ("GET", "/openapi.json")}
+    )
+
+
+@pytest.mark.parametrize("kind", BY_A_BROWSER)
+def test_no_route_answers_another_sites_page(server: Server, kind: str) -> None:
+    walked = routes(server)
+    assert len(walked) > 40
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        for method, path in walked:
+            if kind in BODY_ALONE and (method == "GET" or path.startswith("/threadx")):
+                continue
+            followed = kind == "link that is followed" and path.startswith(("/threadx", "/llm_", "/observ"))
+            if followed and method == "GET":
+                continue
+            body = b"{}" if method != "GET" else b""
+            answer = client.request(method, path, content=body, headers=BY_A_BROWSER[kind])
+            assert answer.status_code in (403, 415), (method, path, answer.status_code, answer.text[:200])
+
+
+def test_studio_and_programs_are_answered(server: Server) -> None:
+    studio = {"origin": STUDIO, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}
+    preflight = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        asked = client.options("/assistants/search", headers=studio | preflight)
+        assert asked.status_code == 200
+        assert asked.headers["access-control-allow-origin"] in ("*", STUDIO)
+        found = client.post("/assistants/search", json={}, headers=studio)
+        assert found.headers["access-control-allow-origin"] in ("*", STUDIO)
+        assert {one["graph_id"] for one in found.json()} == {"optimization", "review", "ensemble"}
+        assert client.post("/assistants/search", json={}).status_code == 200
+        refused = client.options("/assistants/search", headers=preflight | {"origin": f"http://{EVIL}"})
+        assert refused.status_code == 403
+        assert "access-control-allow-origin" not in refused.headers
+
+
+ATTACK = """async (server) => {
+    const got = []
+    const run = {assistant_id: "optimization", input: {data: "sample:sp500"}, context: {}}
+    const tries = {
+        "no-cors post": () => fetch(server + "/runs/wait", {
+            method: "POST", mode: "no-cors", body: JSON.stringify(run)}),
+        "cors post": () => fetch(server + "/runs", {
+            method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(run)}),
+        "cors read": () => fetch(server + "/info").then(answer => answer.text()).then(text => got.push(text)),
+        "beacon": async () => navigator.sendBeacon(server + "/threads", JSON.stringify({})),
+        "form": async () => {
+            const form = document.createElement("form")
+            form.method = "post"; form.enctype = "text/plain"; form.target = "sink"
+            form.action = server + "/threads"
+            form.innerHTML = "<input name='{\\"metadata\\": {\\"a' value='b\\"}}'>"
+            document.body.append(form); form.submit()
+        },
+        "frame": () => new Promise(done => {
+            const frame = document.createElement("iframe")
+            frame.src = server + "/threadx"; frame.onload = done; document.body.append(frame)
+        }),
+        "socket": () => new Promise((done, failed) => {
+            const path = "/threadx/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+            const socket = new WebSocket(server.replace("http", "ws") + path)
+            socket.onopen = () => { got.push("socket"); done() }
+            socket.onerror = failed
+        }),
+        "events": () => new Promise((done, failed) => {
+            const events = new EventSource(server + "/threads/x/stream")
+            events.onopen = () => { got.push("events"); done() }
+            events.onerror = failed
+        }),
+    }
+    for (const name of Object.keys(tries)) { try { await tries[name]() } catch (error) { } }
+    return got
+}"""
+
+
+def test_a_page_of_another_name_gets_and_changes_nothing(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("attacker")
+    (folder / "index.html").write_text("<iframe name=sink></iframe>", encoding="utf-8")
+    port = free_port()
+    arguments = ["-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with (
+        httpx.Client(base_url=server.url, timeout=30) as client,
+        started(arguments, folder, clean_environment(), f"http://127.0.0.1:{port}/index.html"),
+        opened_browser(f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as browser,
+    ):
+        page: Page = browser.new_page()
+        page.goto(f"http://{EVIL}:{port}/index.html")
+        own_name = server.url.replace("127.0.0.1", EVIL)
+        for address in (server.url, server.url.replace("127.0.0.1", "localhost"), own_name):
+            assert page.evaluate(ATTACK, address) == []
+        # The same page under the server's own port: what a name that changes its address would reach.
+        page.goto(f"{own_name}/info")
+        assert "version" not in page.inner_text("body")
+        assert client.post("/threads/search", json={}).json() == []
+        assert client.post("/runs/crons/search", json={}).json() == []
+    assert not (server.home / "runs").exists()
