@@ -16,6 +16,7 @@ from backtest import GapPolicy, validate_prices
 from backtest.gaps import Beat
 from market.errors import MarketError
 from market.packaged import packaged_table
+from market.reading import Notice, Reading, window
 
 SAMPLE_PREFIX = "sample:"
 SAMPLES = {"sp500": "^GSPC", "nasdaq": "^IXIC"}
@@ -26,6 +27,8 @@ EXTENSIONS = (".csv", ".parquet", ".feather", ".json", ".jsonl")
 _TIME_NAMES = frozenset({"timestamp", "time", "date", "datetime", "open_time", "open time"})
 _KLINE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 _TIMEFRAME_PART = re.compile(r"\d+(s|m|min|h|d|w|mo|M)", re.IGNORECASE)
+
+_AS_FOUND = Reading()
 
 
 class PriceSource(BaseModel):
@@ -41,6 +44,7 @@ class PriceSource(BaseModel):
         missing_bars: how many.
         sessions: whether bars stand at some hours or days only: then holidays count as gaps.
         policy: what was done about gaps (`accept`, `fill`, `refuse`).
+        notices: what the reader assumed, left out or mended.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,10 +58,17 @@ class PriceSource(BaseModel):
     missing_bars: int
     sessions: bool
     policy: GapPolicy
+    notices: tuple[Notice, ...] = ()
 
 
 def read_prices(
-    reference: str, home: Path, *, gaps: GapPolicy = "accept", timeframe: str | None = None
+    reference: str,
+    home: Path,
+    *,
+    gaps: GapPolicy = "accept",
+    timeframe: str | None = None,
+    symbol: str | None = None,
+    reading: Reading = _AS_FOUND,
 ) -> tuple[pd.DataFrame, PriceSource]:
     """Read prices named by a reference.
 
@@ -67,31 +78,34 @@ def read_prices(
         home: the data folder.
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         timeframe: length of a bar as the caller knows it; refused where the bars contradict it.
+        symbol: which of the instruments of a file that holds several.
+        reading: what the caller knows about the file.
 
     Returns:
         (prices, source): open, high, low, close, volume as float64 on a sorted unique DatetimeIndex, and
         where they came from.
 
     Raises:
-        MarketError: `unknown_sample`, `missing_file`, `unknown_extension`, `unreadable_file`.
+        MarketError: `unknown_sample`, `missing_file`, `unknown_extension`, `unreadable_file`,
+            `bad_window_time`, `empty_window`.
         BacktestError: the rows are not valid prices (says which row and why).
     """
     if reference.startswith(SAMPLE_PREFIX):
-        raw, symbol = _read_sample(reference.removeprefix(SAMPLE_PREFIX))
+        raw, named = _read_sample(reference.removeprefix(SAMPLE_PREFIX))
         kind: Literal["sample", "file"] = "sample"
     else:
         path = Path(reference).expanduser()
         if not path.is_absolute() and not path.exists() and (home / path).exists():
             path = home / path
-        raw, symbol = read_table(path), symbol_of(path)
+        raw, named = read_table(path), symbol_of(path)
         kind = "file"
-    read = validate_prices(raw, timeframe=timeframe)
+    read = window(validate_prices(raw, timeframe=timeframe), reading)
     beat = Beat(pd.DatetimeIndex(read.index))
     prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
     source = PriceSource(
         reference=reference,
         kind=kind,
-        symbol=symbol,
+        symbol=symbol or named,
         timeframe=infer_timeframe(pd.DatetimeIndex(prices.index)),
         rows=len(prices),
         gaps=len(beat.gaps),

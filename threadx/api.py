@@ -11,6 +11,7 @@ import pandas as pd
 from backtest import GapPolicy, StrategySpec, validate_prices
 from backtest.prices import check_volume
 from market.datasets import infer_timeframe, register
+from market.reading import Reading, window
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
@@ -23,6 +24,7 @@ from threadx.runner import (
     ended,
     make_context,
     make_input,
+    make_reading,
     nobody_watches,
     resume_run,
     start_run,
@@ -57,7 +59,7 @@ def optimize(
         data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
         strategy: a preset's name, or a whole strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
-        symbol: for the record; with `timeframe` it tells one dataset from another.
+        symbol: for the record; of a file or table with several instruments it names the one to read.
         timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         others: files (or `sample:NAME`) of other instruments: the final strategy is tried on the development
@@ -65,7 +67,8 @@ def optimize(
         run: a name for the run.
         watch: called with every event of the run as it happens.
         decide: with `approve=True`, asked for a word on the proposals of each iteration.
-        **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...).
+        **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...),
+            and of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
     Raises:
         BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields;
@@ -137,10 +140,11 @@ def begin(
     **settings: Any,
 ) -> Outcome:
     """Start a run of `optimization` or `review`, to its end or until it waits; arguments as `optimize`."""
-    context = make_context(**settings)
+    known = {name: settings.pop(name) for name in Reading.model_fields if name in settings}
+    reading, context = make_reading(**known), make_context(**settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
-        frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
+        frame = window(validate_prices(data, gaps=gaps, timeframe=timeframe), reading)
         if own is not None:
             check_volume(frame, own)
         named = symbol or UNNAMED
@@ -163,6 +167,7 @@ def begin(
         symbol=symbol,
         timeframe=timeframe,
         gaps=gaps,
+        reading=reading,
         run=run,
         other_data=[str(one) for one in others] or None,
     )

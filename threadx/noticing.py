@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import BacktestError, GapPolicy
+from backtest import BacktestError
 from market.datasets import Dataset, content_hash
 from market.errors import MarketError
 from market.prices import read_prices
+from market.reading import Reading
 from nodes.optimization.load import DATASET_PREFIX
 from reports.record import RunRecord
 from reports.versions import changed_versions
@@ -54,11 +55,11 @@ def notices(record: RunRecord, home: Path) -> list[Notice]:
         dataset = Dataset.model_validate(begun["data"]["dataset"])
         asked = about["input"]
         source = about.get("source", asked["data"])
-        found += _price_notices(source, asked.get("gaps", "accept"), dataset, home)
+        found += _price_notices(source, asked, dataset, home)
     return found
 
 
-def _price_notices(source: str, gaps: GapPolicy, dataset: Dataset, home: Path) -> list[Notice]:
+def _price_notices(source: str, asked: dict[str, Any], dataset: Dataset, home: Path) -> list[Notice]:
     """Whether the file that the prices came from still holds them.
 
     The run itself goes on with what it registered; registered prices check themselves when they are read.
@@ -66,7 +67,13 @@ def _price_notices(source: str, gaps: GapPolicy, dataset: Dataset, home: Path) -
     if source.startswith(DATASET_PREFIX):
         return []
     try:
-        frame, _ = read_prices(source, home, gaps=gaps)
+        frame, _ = read_prices(
+            source,
+            home,
+            gaps=asked.get("gaps", "accept"),
+            symbol=asked.get("symbol"),
+            reading=Reading.model_validate(asked.get("reading", {})),
+        )
     except (MarketError, BacktestError) as error:
         code = "price_file_missing" if error.code == "missing_file" else "price_file_unreadable"
         return [Notice(code=code, name=source, then=dataset.development_hash, now=error.code)]

@@ -138,6 +138,7 @@ class OptimizationOrchestrator:
         others: Sequence[str | Path] = (),
         watch: Watcher = nobody_watches,
         decide: Decider | None = None,
+        **reading: Any,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
         self.result = optimize(
@@ -154,6 +155,7 @@ class OptimizationOrchestrator:
             strategist=chain(self.strategist.model),
             validator=chain(self.validator.model) if self.validator else None,
             use_validator=self.validator is not None,
+            **reading,
             **self.config,
         )
         return self.result

@@ -11,6 +11,7 @@ from backtest.files import write_text_atomically
 from market.datasets import Dataset, restore
 from market.errors import MarketError
 from market.prices import read_prices
+from market.reading import Reading
 from nodes.optimization.load import DATASET_PREFIX
 from reports.errors import ReportError
 from reports.record import RunRecord, canonical_json
@@ -60,13 +61,16 @@ def restore_prices(
 
 def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], home: Path) -> Iterator[Any]:
     """Prices of the files named, then of the run's own where those are still there."""
-    gaps = asked.get("gaps", "accept")
+    gaps, reading = asked.get("gaps", "accept"), Reading.model_validate(asked.get("reading", {}))
     for reference in files:
-        yield read_prices(reference, home, gaps=gaps)[0]
-    for reference in own:
+        yield read_prices(reference, home, gaps=gaps, symbol=asked.get("symbol"), reading=reading)[0]
+    for place, reference in enumerate(own):
         if reference.startswith(DATASET_PREFIX):
             continue
+        known = (
+            {"symbol": asked.get("symbol"), "reading": reading} if not place else {"reading": reading.whole}
+        )
         try:
-            yield read_prices(reference, home, gaps=gaps)[0]
+            yield read_prices(reference, home, gaps=gaps, **known)[0]
         except MarketError:
             continue  # gone or replaced since: what the run was given is only where to look first

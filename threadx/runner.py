@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from backtest import StrategySpec
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
+from market.reading import Reading
 from nodes.context import OptimizationContext
 from nodes.optimization.approval import read_approval
 from nodes.optimization.evidence import gather_evidence
@@ -49,6 +50,18 @@ def make_context(**settings: Any) -> OptimizationContext:
     """
     try:
         return OptimizationContext(**{name: value for name, value in settings.items() if value is not None})
+    except ValidationError as error:
+        raise from_validation(error) from None
+
+
+def make_reading(**given: Any) -> Reading:
+    """What the caller knows about a price file; what is None is found out.
+
+    Raises:
+        ThreadxError: `bad_setting`, naming the field.
+    """
+    try:
+        return Reading(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise from_validation(error) from None
 

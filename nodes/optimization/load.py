@@ -52,11 +52,16 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
     if given.data.startswith(DATASET_PREFIX):
         dataset = find_dataset(given.data.removeprefix(DATASET_PREFIX), context.home_path)
     else:
-        frame, source = read_prices(given.data, context.home_path, gaps=given.gaps, timeframe=given.timeframe)
-        check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
-        dataset = register(
-            frame, symbol=given.symbol or source.symbol, timeframe=source.timeframe, home=context.home_path
+        frame, source = read_prices(
+            given.data,
+            context.home_path,
+            gaps=given.gaps,
+            timeframe=given.timeframe,
+            symbol=given.symbol,
+            reading=given.reading,
         )
+        check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
+        dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path)
     request = given.model_copy(update={"run": given.run or new_run_name()})
     return {
         "run_id": request.run,
@@ -93,7 +98,9 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
             dataset = find_dataset(reference.removeprefix(DATASET_PREFIX), context.home_path)
         else:
             try:
-                frame, source = read_prices(reference, context.home_path, gaps=given.gaps)
+                frame, source = read_prices(
+                    reference, context.home_path, gaps=given.gaps, reading=given.reading.whole
+                )
             except BacktestError as error:  # says which row, but not of which of the files
                 raise MarketError("unusable_prices", data=reference, reason=error.code) from error
             dataset = register(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from backtest import GapPolicy
+from market.reading import Reading
 
 
 class StrategyInput(BaseModel):
@@ -50,7 +51,12 @@ class StrategyInput(BaseModel):
         Field(title="Strategy of your own", description="A whole strategy as JSON, in place of a preset."),
     ] = None
     symbol: Annotated[
-        str | None, Field(title="Symbol", description="For example BTCUSDT; taken from the data if left out.")
+        str | None,
+        Field(
+            title="Symbol",
+            description="For example BTCUSDT; taken from the data if left out. Of a file with several "
+            "instruments it names the one to read.",
+        ),
     ] = None
     timeframe: Annotated[
         str | None,
@@ -67,6 +73,10 @@ class StrategyInput(BaseModel):
             "without volume there, refuse refuses the data.",
         ),
     ] = "accept"
+    reading: Annotated[
+        Reading,
+        Field(title="Reading", description="What you know about the price file; found out if left out."),
+    ] = Reading()
     run: Annotated[
         str | None, Field(title="Run", description="Name of the run; made from the time if left out.")
     ] = None

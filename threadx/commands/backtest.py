@@ -46,7 +46,7 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.sectioned_command("backtest", words)
-    @options.prices(words)
+    @options.price_file(words)
     @options.strategy(words)
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
     @options.json_option(words)
@@ -65,10 +65,16 @@ def command(words: Words) -> click.Command:
         **given: Any,
     ) -> None:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
-        spec = options.take_strategy(given)
+        spec, reading = options.take_strategy(given), options.take_reading(given)
         folder = writable(context.home_path)
         prices, dataset, source = options.registered_prices(
-            data, symbol, timeframe, gaps, folder, reader=f"backtest {spec.hash}" if whole else None
+            data,
+            symbol,
+            timeframe,
+            gaps,
+            folder,
+            reading=reading,
+            reader=f"backtest {spec.hash}" if whole else None,
         )
         result = run_backtest(
             prices,

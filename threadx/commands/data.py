@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -78,15 +79,20 @@ def command(words: Words) -> click.Group:
     @options.common(words)
     def check(
         data: str,
+        symbol: str | None,
         timeframe: str | None,
         gaps: GapPolicy,
         json_path: str | None,
         home: str | None,
         language: str,
         debug: bool,
+        **given: Any,
     ) -> None:
         folder = make_context(home=home).home_path
-        frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe)
+        reading = options.take_reading(given)
+        frame, source = read_prices(
+            data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading
+        )
         report = quality_report(frame)
         if json_path != "-":
             terminal = Terminal(words)

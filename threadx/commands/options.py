@@ -15,17 +15,20 @@ from backtest import GAP_POLICIES, GapPolicy, Risk, Sizing, StrategySpec
 from backtest.files import write_text_atomically
 from backtest.strategy import CONDITIONS
 from market.datasets import Dataset, load_development, open_holdout, register
+from market.errors import MarketError
 from market.prices import PriceSource, read_prices
+from market.reading import Decimal, Reading, window
 from nodes.context import COST_NAMES
 from prompts import Language, Words
 from threadx.commands.local import LocalCommand
 from threadx.errors import ThreadxError
 from threadx.orchestrator import chain
+from threadx.runner import make_reading
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "data": ("symbol", "timeframe", "gaps", "whole", "others"),
+    "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others"),
     "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "grids"),
     "costs": (*COST_NAMES, "fill"),
     "roles": (
@@ -131,10 +134,11 @@ def json_option(words: Words) -> Callable[[Function], Function]:
 
 
 def price_file(words: Words) -> Callable[[Function], Function]:
-    """Decorator: the price file, how long its bars are, and what to do about missing ones."""
+    """Decorator: the price file, which instrument of it, how it is to be read, and what of missing bars."""
 
     def decorate(function: Function) -> Function:
         for option in (
+            *(_reading_option(name, words) for name in reversed(Reading.model_fields)),
             click.option(
                 "--gaps",
                 type=click.Choice(GAP_POLICIES),
@@ -143,6 +147,7 @@ def price_file(words: Words) -> Callable[[Function], Function]:
                 help=words("command.option.gaps"),
             ),
             click.option("--timeframe", help=words("command.option.timeframe")),
+            click.option("--symbol", help=words("command.option.symbol")),
             click.argument("data", metavar="DATA"),
         ):
             function = option(function)
@@ -151,13 +156,19 @@ def price_file(words: Words) -> Callable[[Function], Function]:
     return decorate
 
 
-def prices(words: Words) -> Callable[[Function], Function]:
-    """Decorator: `price_file`, and what instrument it is."""
+def _reading_option(name: str, words: Words) -> Callable[[Function], Function]:
+    """The option of one field of `Reading`."""
+    told = words(f"command.option.{name}")
+    option = f"--{name.replace('_', '-')}"
+    if Reading.model_fields[name].annotation is bool:
+        return click.option(option, is_flag=True, help=told)
+    choices = get_args(Decimal) if name == "decimal" else None
+    return click.option(option, type=click.Choice(choices) if choices else str, help=told)
 
-    def decorate(function: Function) -> Function:
-        return price_file(words)(click.option("--symbol", help=words("command.option.symbol"))(function))
 
-    return decorate
+def take_reading(given: dict[str, Any]) -> Reading:
+    """What the user knows about the price file, taken out of what a command was given."""
+    return make_reading(**{name: given.pop(name) for name in Reading.model_fields})
 
 
 def strategy(words: Words) -> Callable[[Function], Function]:
@@ -305,9 +316,19 @@ def take_strategy(given: dict[str, Any]) -> StrategySpec:
 
 
 def registered_prices(
-    data: str, symbol: str | None, timeframe: str | None, gaps: GapPolicy, folder: Path, *, reader: str | None
+    data: str,
+    symbol: str | None,
+    timeframe: str | None,
+    gaps: GapPolicy,
+    folder: Path,
+    *,
+    reading: Reading,
+    reader: str | None,
 ) -> tuple[pd.DataFrame, Dataset, PriceSource]:
     """Prices read, checked and registered: their development part, or every row where the holdout is opened.
+
+    `reading.start` and `reading.end` choose among those rows: the whole file is registered, so that the
+    holdout is that of the file, whatever part of it is looked at.
 
     Args:
         data: a file, or `sample:NAME`.
@@ -315,16 +336,24 @@ def registered_prices(
         timeframe: of a bar, refused where the prices contradict it.
         gaps: what to do where bars are missing.
         folder: the data folder.
+        reading: what the user knows about the file, and which bars are wanted.
         reader: opens the holdout too; the opening is logged under this name. None: development rows only.
 
     Raises:
-        MarketError, BacktestError: the data cannot be used.
+        MarketError, BacktestError: the data cannot be used; `window_in_holdout` where the bars asked for
+            are reserved.
     """
-    frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe)
-    dataset = register(frame, symbol=symbol or source.symbol, timeframe=source.timeframe, home=folder)
+    frame, source = read_prices(
+        data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+    )
+    window(frame, reading)  # an empty or unreadable one is refused before anything is registered or opened
+    dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=folder)
     if reader is None:
-        return load_development(dataset, folder), dataset, source
-    return open_holdout(dataset, folder, reader=reader)[0], dataset, source
+        development = load_development(dataset, folder)
+        if window(frame, reading).index[0] > development.index[-1]:
+            raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
+        return window(development, reading), dataset, source
+    return window(open_holdout(dataset, folder, reader=reader)[0], reading), dataset, source
 
 
 def gap_note(source: PriceSource, words: Words) -> str | None:

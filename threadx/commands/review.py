@@ -15,7 +15,7 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.sectioned_command("review", words)
-    @options.prices(words)
+    @options.price_file(words)
     @options.strategy(words)
     @options.roles(words)
     @click.option("--seed", type=int, help=words("command.option.seed"))

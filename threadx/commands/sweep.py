@@ -113,7 +113,7 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.sectioned_command("sweep", words)
-    @options.prices(words)
+    @options.price_file(words)
     @options.strategy(words)
     @click.option(
         "--grid",
@@ -166,7 +166,7 @@ def command(words: Words) -> click.Command:
         **given: Any,
     ) -> None:
         context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
-        spec = options.take_strategy(given)
+        spec, reading = options.take_strategy(given), options.take_reading(given)
         grid = all_values(grids)
         if picture_path is not None:  # what cannot be drawn is said before the work, not after
             picture_suffix(picture_path)
@@ -174,7 +174,13 @@ def command(words: Words) -> click.Command:
             axes = axes_to_draw(grid, asked)
         folder = writable(context.home_path)
         prices, dataset, source = options.registered_prices(
-            data, symbol, timeframe, gaps, folder, reader=f"sweep {spec.hash}" if whole else None
+            data,
+            symbol,
+            timeframe,
+            gaps,
+            folder,
+            reading=reading,
+            reader=f"sweep {spec.hash}" if whole else None,
         )
         path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
         terminal = Terminal(words)
