@@ -11,18 +11,20 @@ from backtest.executor import run_pieces
 from backtest.gaps import GAP_POLICIES, GapPolicy
 from backtest.language import canonical_expression
 from backtest.presets import PRESETS
-from backtest.prices import periods_per_year, validate_prices
+from backtest.prices import validate_prices
 from backtest.quality import QualityReport, quality_report
 from backtest.strategy import StrategySpec
 from backtest.streaming import SweepFile, sweep_to_parquet
 from backtest.sweep import sweep
 from backtest.types import Bounds, Costs, Metrics, Risk, Sizing
+from backtest.year import BarsPerYear, bars_per_year
 
 __all__ = [
     "GAP_POLICIES",
     "PRESETS",
     "BacktestError",
     "BacktestResult",
+    "BarsPerYear",
     "Bounds",
     "Costs",
     "ExpressionError",
@@ -36,8 +38,8 @@ __all__ = [
     "StrategyError",
     "StrategySpec",
     "SweepFile",
+    "bars_per_year",
     "canonical_expression",
-    "periods_per_year",
     "quality_report",
     "run_backtest",
     "run_pieces",

@@ -46,7 +46,8 @@ from backtest.simulation import (
 )
 from backtest.strategy import StrategySpec
 from backtest.tree import Call, Number, Series
-from backtest.types import SLIPPAGE_ATR_PERIOD, Costs, Fill, Metrics, Risk, Sizing, check_fill, plain
+from backtest.types import SLIPPAGE_ATR_PERIOD, Costs, Fill, Metrics, Risk, Sizing, check_fill
+from backtest.year import BarsPerYear, bars_per_year
 
 MOST_CAPITAL = 1e15
 
@@ -111,6 +112,7 @@ class Market:
         tape: what the fused kernel reads of the prices.
         index: the bars' times.
         terms: fills, costs and capital, as the kernels take them.
+        bars_per_year: bars a year, and where the figure comes from.
         impact: slippage by the average true range, one price move a bar; empty for none.
     """
 
@@ -118,6 +120,7 @@ class Market:
     tape: Tape
     index: pd.DatetimeIndex
     terms: Terms
+    bars_per_year: BarsPerYear
     impact: Floats
 
     def atr(self, period: float) -> Floats:
@@ -265,10 +268,9 @@ def open_market(
     next_open = check_fill(fill)
     if not 0.0 < initial_capital <= MOST_CAPITAL:
         raise RequestError("bad_request", name="initial_capital", value=f"{initial_capital:g}")
-    if per_year is None:
-        per_year = door.periods_per_year(index)
-    elif not (math.isfinite(per_year) and per_year > 0.0):
+    if per_year is not None and not (math.isfinite(per_year) and per_year > 0.0):
         raise RequestError("bad_request", name="periods_per_year", value=f"{per_year:g}")
+    counted = bars_per_year(index, per_year)
     bank = IndicatorBank(arrays, Clock(index))
     impact = _NOTHING
     if costs.slippage_atr:
@@ -286,8 +288,9 @@ def open_market(
             slippage=(costs.slippage_bps + costs.spread_bps / 2.0) / 10_000.0,
             borrowing=costs.borrow_bps_per_bar / 10_000.0,
             maintenance=costs.maintenance_margin_pct / 100.0,
-            periods_per_year=float(per_year),
+            periods_per_year=float(counted.value),
         ),
+        bars_per_year=counted,
         impact=impact,
     )
 
@@ -318,7 +321,7 @@ class BacktestResult:
         costs: what trading cost.
         fill: where orders were filled.
         initial_capital: cash before the first bar.
-        periods_per_year: bars a year, given or inferred.
+        bars_per_year: bars a year, given or inferred, and where the figure comes from.
         metrics: figures of the whole.
         index: times of the bars from `trade_from` on.
         equity_values: the account's value at each of those bars' closes.
@@ -330,12 +333,17 @@ class BacktestResult:
     costs: Costs
     fill: Fill
     initial_capital: float
-    periods_per_year: float
+    bars_per_year: BarsPerYear
     metrics: Metrics
     index: pd.DatetimeIndex
     equity_values: Floats
     trade_values: Floats
     all_times: pd.DatetimeIndex
+
+    @property
+    def periods_per_year(self) -> float:
+        """Bars a year."""
+        return self.bars_per_year.value
 
     @cached_property
     def equity(self) -> pd.Series:
@@ -421,7 +429,7 @@ def run_signals(
         costs=costs,
         fill=fill,
         initial_capital=market.terms.capital,
-        periods_per_year=plain(market.terms.periods_per_year),
+        bars_per_year=market.bars_per_year,
         metrics=Metrics.from_values(values.tolist()),
         index=market.index[market.terms.first :],
         equity_values=equity,

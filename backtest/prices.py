@@ -28,8 +28,6 @@ _ANOTHER_UNIT = 100.0
 _UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
 
 _HOUR = pd.Timedelta(hours=1)
-_SECONDS_PER_YEAR = 365 * 86_400
-_TRADING_DAYS = 252
 
 
 def _plain_name(name: object) -> str:
@@ -274,47 +272,3 @@ def check_volume(df: pd.DataFrame, spec: StrategySpec) -> None:
     """
     if any(reads_volume(tree) for tree in spec.trees.values()):
         known_volume(df["volume"].to_numpy(dtype=np.float64))
-
-
-def _weekdays(index: pd.DatetimeIndex, stamps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Day of the week of each bar, Monday 0; by arithmetic where no clock changes, ten times as fast."""
-    if index.tz is None or str(index.tz) == "UTC":
-        return (stamps // (86_400 * 10**9) + 3) % 7  # 1970 began on a Thursday
-    return index.day_of_week.to_numpy(dtype=np.int64)
-
-
-def periods_per_year(index: pd.DatetimeIndex) -> float:
-    """Bars a year, inferred from the distance between bars and from the hours and days that are traded.
-
-    The median distance is the length of a bar. From a day on: 365 or 252 for daily bars with or without
-    weekends, 52 weekly, 12 monthly, 4 quarterly, 1 yearly. Within the day: a year of 365 full days where
-    weekends are traded, or where the data is too short to tell; otherwise 252 days of the median bar count.
-
-    Raises:
-        RequestError: `unknown_periodicity`, with fewer than two bars, or bars more than 500 days apart.
-    """
-    if len(index) < 2:
-        raise RequestError("unknown_periodicity", bars=len(index))
-    stamps = index.as_unit("ns").asi8
-    steps = np.diff(stamps)
-    even = bool((steps == steps[0]).all())  # most are, and then need no median
-    seconds = float(steps[0] if even else np.median(steps)) / 1e9
-    days = seconds / 86_400
-    weekday = _weekdays(index, stamps)
-    weekend = float(np.mean(weekday >= 5))
-    if days >= 0.8:
-        if days < 5:
-            return 365.0 / round(days) if weekend > 0.1 else _TRADING_DAYS / max(1, round(days))
-        for longest, count in ((10, 52.0), (45, 12.0), (120, 4.0), (500, 1.0)):
-            if days < longest:
-                return count
-        raise RequestError("unknown_periodicity", bars=len(index))
-    full_day = 86_400 / seconds
-    if weekend > 0.1:
-        return _SECONDS_PER_YEAR / seconds
-    per_day = float(np.median(np.unique(index.normalize().asi8, return_counts=True)[1]))
-    spans_weekend = stamps[-1] - stamps[0] > 3 * 86_400 * 10**9 and bool(np.any(np.diff(weekday) < 0))
-    short = stamps[-1] - stamps[0] < 86_400 * 10**9
-    if not spans_weekend and (short or per_day > 0.9 * full_day):
-        return _SECONDS_PER_YEAR / seconds
-    return _TRADING_DAYS * per_day

@@ -30,6 +30,7 @@ from backtest.simulation import METRICS
 from backtest.strategy import StrategySpec
 from backtest.sweep import chunk_table, grid_axes
 from backtest.types import Costs, Fill
+from backtest.year import BarsPerYear
 
 ROWS_A_PART = 250_000
 SECONDS_A_PART = 5.0
@@ -49,6 +50,7 @@ class SweepFile:
         dropped_by: combinations that make no sense, by error code.
         continued_from: combinations that an earlier, interrupted sweep had already done.
         top: the best rows, best first; equal ones in the order of the grid.
+        bars_per_year: bars a year, and where the figure comes from.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class SweepFile:
     dropped_by: dict[str, int]
     continued_from: int
     top: pd.DataFrame
+    bars_per_year: BarsPerYear
 
 
 def sweep_to_parquet(
@@ -127,7 +130,7 @@ def sweep_to_parquet(
             begun, since = done, time.monotonic()
         if progress:
             progress(done, batch.count)
-    return _finish(folder, path, rank_by, top, continued_from, axes)
+    return _finish(folder, path, rank_by, top, continued_from, axes, market.bars_per_year)
 
 
 def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) -> str:
@@ -180,7 +183,13 @@ def _write_part(folder: Path, start: int, stop: int, table: pd.DataFrame, droppe
 
 
 def _finish(
-    folder: Path, path: Path, rank_by: str, top: int, continued_from: int, axes: Mapping[str, list[Any]]
+    folder: Path,
+    path: Path,
+    rank_by: str,
+    top: int,
+    continued_from: int,
+    axes: Mapping[str, list[Any]],
+    per_year: BarsPerYear,
 ) -> SweepFile:
     """One file of all parts, one of them in memory at a time."""
     rows = 0
@@ -221,4 +230,5 @@ def _finish(
         dropped_by={code: count for code, count in dropped.items() if count},
         continued_from=continued_from,
         top=best.reset_index(drop=True),
+        bars_per_year=per_year,
     )

@@ -140,7 +140,7 @@ def sweep(
         One row a configuration, in the order of the grid (the last name varies fastest): its values, then
         every metric (NaN where undefined). `attrs["dropped"]` counts combinations that make no sense (a fast
         period not below the slow one, a period longer than the data or than its bars of a higher timeframe),
-        `attrs["dropped_by"]` by error code.
+        `attrs["dropped_by"]` by error code; `attrs["bars_per_year"]` says how figures were annualised.
 
     Raises:
         BacktestError: as `run_backtest`; `unknown_parameter`, or a value out of bounds; `empty_grid` where no
@@ -158,6 +158,7 @@ def sweep(
     dropped = sum((chunk.dropped for chunk in chunks), Counter[str]())
     table.attrs["dropped"] = sum(dropped.values())
     table.attrs["dropped_by"] = dict(dropped)
+    table.attrs["bars_per_year"] = market.bars_per_year.to_dict()
     return table
 
 

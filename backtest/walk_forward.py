@@ -36,6 +36,7 @@ from backtest.simulation import (
 from backtest.strategy import StrategySpec
 from backtest.sweep import configured, grid_axes
 from backtest.types import Costs, Fill, Metrics
+from backtest.year import BarsPerYear
 
 RANK_BY = "sharpe_ratio"
 
@@ -69,7 +70,7 @@ class WalkForward:
         folds: one entry a fold, in order of time.
         returns: of all test stretches, bar by bar, without a gap.
         metrics: of the test stretches as one account: each begins with what the one before left.
-        periods_per_year: bars a year.
+        bars_per_year: bars a year, and where the figure comes from.
         configurations: how many were compared in each fold.
         searched: names of the grid's axes.
         spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
@@ -79,10 +80,15 @@ class WalkForward:
     folds: tuple[FoldResult, ...]
     returns: pd.Series
     metrics: Metrics
-    periods_per_year: float
+    bars_per_year: BarsPerYear
     configurations: int
     searched: tuple[str, ...]
     spec: StrategySpec
+
+    @property
+    def periods_per_year(self) -> float:
+        """Bars a year."""
+        return self.bars_per_year.value
 
     @property
     def efficiency(self) -> float | None:
@@ -297,7 +303,7 @@ def walk_forward(
         folds=tuple(found),
         returns=pd.Series(returns, index=index, name="return"),
         metrics=_joined(tests, initial_capital),
-        periods_per_year=float(searched.per_year),
+        bars_per_year=searched.market.bars_per_year,
         configurations=searched.count if grid else 1,
         searched=tuple(searched.axes),
         spec=settled,

@@ -22,7 +22,7 @@ from reports.belief import (
 from reports.charts.debate import run_debates
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
 from reports.evolution import strategy_evolution
-from reports.tables import brain_lines, failure_lines, figures_table
+from reports.tables import bars_per_year_lines, brain_lines, failure_lines, figures_table
 from reports.words import WordsLike
 
 VERDICT_TONES: dict[str, Tone] = {
@@ -159,9 +159,11 @@ def _background(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
 
 def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     head, rows = figures_table(result, words)
+    annualised = bars_per_year_lines(result["champion"]["development"].get("bars_per_year"), words)
     return [
         Heading(text=words("explain.heading.figures")),
         Grid(head=tuple(head), rows=tuple(tuple(row) for row in rows)),
+        *(Paragraph(text=line, tone="quiet") for line in annualised),
     ]
 
 

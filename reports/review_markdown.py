@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph
 from reports.markdown import to_markdown
-from reports.tables import METRIC_ROWS, brain_lines, failure_lines, metric
+from reports.tables import METRIC_ROWS, bars_per_year_lines, brain_lines, failure_lines, metric
 from reports.words import WordsLike
 
 
@@ -79,6 +79,8 @@ def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
     if result["degraded"]:
         blocks.append(Paragraph(text=words("report.degraded"), tone="doubtful"))
     blocks += [Code(text=result["strategy"]["description"]), Grid(head=head, rows=rows)]
+    annualised = bars_per_year_lines(result["development"].get("bars_per_year"), words)
+    blocks += [Paragraph(text=line, tone="quiet") for line in annualised]
     sections = {
         "analysis": analysis_lines(result, words),
         "proposals": proposal_lines(result, words),

@@ -25,6 +25,26 @@ def metric(words: WordsLike, metrics: Mapping[str, Any], name: str, kind: str) -
     return words.percent(value) if kind == "percent" else words.number(value)
 
 
+def bars_per_year_lines(found: Mapping[str, Any] | None, words: WordsLike) -> list[str]:
+    """How figures are annualised, and a warning where two ways of counting differ; nothing of old records.
+
+    Args:
+        found: as `backtest.BarsPerYear.to_dict` gives it.
+        words: language.
+    """
+    if found is None:
+        return []
+    value, basis = found["value"], found["basis"]
+    told = words(f"backtest.bars_per_year.{basis}")
+    lines = [words("backtest.bars_per_year.line", value=words.number(value, 0), basis=told)]
+    if found["doubtful"]:
+        way = basis if basis in ("given", "counted") else "calendar"
+        difference = words.percent(found["other"] / value - 1.0)
+        other = words.number(found["other"], 0)
+        lines.append(words(f"backtest.bars_per_year_doubt.{way}", other=other, difference=difference))
+    return lines
+
+
 def brain_lines(result: Mapping[str, Any], words: WordsLike) -> list[tuple[str, str]]:
     """(role, who answered) for every role that was asked."""
     lines = []

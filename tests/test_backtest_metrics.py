@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest import BacktestError, Costs, Metrics, StrategySpec, periods_per_year, run_backtest
+from backtest import Costs, Metrics, StrategySpec, run_backtest
 from backtest.simulation import BARS, ENTRY_PRICE, METRICS, PROFIT, SIZE, TRADE_COLUMNS, measure
 
 with warnings.catch_warnings():
@@ -195,40 +195,3 @@ def test_buy_and_hold_is_the_price() -> None:
     np.testing.assert_allclose(result.equity, close, rtol=1e-12)
     assert result.metrics.n_trades == 1
     assert result.metrics.exposure == pytest.approx(5 / 6)
-
-
-def days(freq: str, periods: int, tz: str | None = None) -> pd.DatetimeIndex:
-    return pd.date_range("2024-01-01", periods=periods, freq=freq, tz=tz)
-
-
-def session(periods: int) -> pd.DatetimeIndex:
-    stamps = [day + pd.Timedelta(hours=9.5 + 0.5 * bar) for day in days("B", periods) for bar in range(13)]
-    return pd.DatetimeIndex(stamps)
-
-
-CALENDARS: dict[str, tuple[pd.DatetimeIndex, float]] = {
-    "stocks, daily": (days("B", 100), 252.0),
-    "crypto, daily": (days("D", 100, "UTC"), 365.0),
-    "crypto, 30 minutes": (days("30min", 2_000, "UTC"), 365.0 * 48),
-    "crypto, 4 hours, two days": (days("4h", 12), 365.0 * 6),
-    "stocks, 13 half hours a day": (session(30), 252.0 * 13),
-    "currencies, hourly, five days a week": (
-        days("h", 24 * 28)[days("h", 24 * 28).day_of_week < 5],
-        252.0 * 24,
-    ),
-    "weekly": (days("W", 60), 52.0),
-    "monthly": (days("MS", 30), 12.0),
-    "quarterly": (days("QS", 12), 4.0),
-    "yearly": (days("YS", 6), 1.0),
-}
-
-
-@pytest.mark.parametrize("name", CALENDARS)
-def test_bars_a_year(name: str) -> None:
-    index, wanted = CALENDARS[name]
-    assert periods_per_year(index) == pytest.approx(wanted)
-
-
-def test_one_bar_has_no_frequency() -> None:
-    with pytest.raises(BacktestError, match="unknown_periodicity"):
-        periods_per_year(days("D", 1))

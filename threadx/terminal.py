@@ -20,7 +20,7 @@ from rich.table import Table
 from prompts import Words
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
-from reports.tables import brain_lines, contributor_cells, failure_lines, figures_table
+from reports.tables import bars_per_year_lines, brain_lines, contributor_cells, failure_lines, figures_table
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
 
@@ -145,6 +145,8 @@ class Terminal:
             head,
             rows,
         )
+        for line in bars_per_year_lines(details["champion"]["development"].get("bars_per_year"), words):
+            self.out.print(escape(line), highlight=False)
         self.out.print(f"[bold]{escape(words('report.heading.champion'))}[/bold]")
         self.out.print(escape(details["champion"]["description"]), highlight=False)
         self.out.print(f"\n[bold]{escape(words('report.heading.changes'))}[/bold]")
@@ -181,6 +183,8 @@ class Terminal:
             review_figures(details, words),
             caption=details["strategy"]["description"],
         )
+        for line in bars_per_year_lines(details["development"].get("bars_per_year"), words):
+            self.out.print(escape(line), highlight=False)
         if result.degraded:
             self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
         sections = {

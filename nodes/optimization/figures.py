@@ -20,7 +20,7 @@ def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
     Returns:
         `hash` of the strategy; `score` 0–10; `parts` of the score; `blocks`, the Sharpe ratio of each block
         of time; `metrics` by name, None where undefined; `exits` by reason, each {"trades", "average_return"}
-        (a fraction).
+        (a fraction); `bars_per_year`, as `BarsPerYear.to_dict` gives it.
     """
     return _figures(spec, result, score(result))
 
@@ -94,6 +94,7 @@ def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> dict[
         "parts": parts,
         "metrics": _metrics(result.metrics),
         "exits": exits,
+        "bars_per_year": result.bars_per_year.to_dict(),
     }
 
 

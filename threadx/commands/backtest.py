@@ -12,7 +12,7 @@ from backtest import BacktestResult, GapPolicy, run_backtest
 from market.counting import count_backtest
 from nodes.optimization.figures import figures
 from prompts import Words
-from reports.tables import METRIC_ROWS, metric
+from reports.tables import METRIC_ROWS, bars_per_year_lines, metric
 from threadx.commands import options
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
@@ -107,6 +107,8 @@ def command(words: Words) -> click.Command:
                 ],
                 caption=spec.describe(),
             )
+            for line in bars_per_year_lines(found["bars_per_year"], words):
+                click.echo(line)
             if note := options.gap_note(source, words):
                 click.echo(note)
         # Every bar as text is many times the size of the prices: made for those who ask.

@@ -18,7 +18,7 @@ from market.counting import count_sweep
 from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
-from reports.tables import METRIC_ROWS, metric
+from reports.tables import METRIC_ROWS, bars_per_year_lines, metric
 from threadx.commands import options
 from threadx.commands.progress import bar
 from threadx.commands.written import write_drawing
@@ -207,6 +207,8 @@ def command(words: Words) -> click.Command:
         title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
         if json_path != "-":
             _show(words, found, list(grid), title, spec.describe())
+            for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
+                click.echo(line)
             if note := options.gap_note(source, words):
                 click.echo(note)
         if picture_path is not None:
@@ -222,6 +224,7 @@ def command(words: Words) -> click.Command:
             "settings": {**context.costs.model_dump(), "fill": context.fill},
             "grid": {name: list(values) for name, values in grid.items()},
             "rows": found.rows,
+            "bars_per_year": found.bars_per_year.to_dict(),
             "dropped_by": found.dropped_by,
             "rank_by": rank_by,
             "top": top_rows(found),
