@@ -112,7 +112,7 @@ class Calls:
                     model=str(reference),
                     outcome="error",
                     code=error.code,
-                    detail=short(error),
+                    detail=short(repr(error)),
                     fields=error.fields,
                     latency_seconds=seconds,
                 )

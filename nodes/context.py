@@ -17,6 +17,9 @@ from backtest.types import COST_BOUNDS
 from prompts import Language
 
 RULES = "rules"
+VARIABLES = frozenset({"THREADX_LANGUAGE", "THREADX_HOME", "THREADX_TOKEN", "THREADX_G4F_BASE_URL"})
+"""Every environment variable of ours; another that begins like them is a mistake and is refused."""
+
 COST_NAMES = tuple(Costs.model_fields)
 
 DEFAULT_ANALYST = ("ollama:deepseek-r1:70b", RULES)

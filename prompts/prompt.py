@@ -44,10 +44,10 @@ class Prompt:
 def _parts(name: str, language: Language) -> tuple[str, str]:
     source = files("prompts").joinpath(f"{name}.{language}.md")
     if not source.is_file():
-        raise PromptError("missing_text", prompt=name, language=language)
+        raise PromptError("missing_text", key=name, language=language)
     head, mark, user = source.read_text(encoding="utf-8").partition("\n[user]\n")
     if not mark or not head.startswith("[system]\n"):
-        raise PromptError("bad_template", prompt=name, language=language)
+        raise PromptError("bad_template", key=name, language=language)
     return head.removeprefix("[system]\n").strip(), user.strip()
 
 
@@ -64,7 +64,7 @@ def system_text(name: str, language: Language) -> str:
     """
     system, _ = _parts(name, language)
     if wanted := placeholders(system):
-        raise PromptError("missing_value", prompt=name, language=language, values=sorted(wanted))
+        raise PromptError("missing_value", key=name, language=language, value=", ".join(sorted(wanted)))
     return system.format()
 
 
@@ -84,7 +84,7 @@ def render(name: str, language: Language, **values: str) -> Prompt:
     system, user = _parts(name, language)
     wanted = placeholders(system) | placeholders(user)
     if missing := wanted - values.keys():
-        raise PromptError("missing_value", prompt=name, language=language, values=sorted(missing))
+        raise PromptError("missing_value", key=name, language=language, value=", ".join(sorted(missing)))
     if unknown := values.keys() - wanted:
-        raise PromptError("unknown_value", prompt=name, language=language, values=sorted(unknown))
+        raise PromptError("unknown_value", key=name, language=language, value=", ".join(sorted(unknown)))
     return Prompt(name=name, language=language, system=system.format(**values), user=user.format(**values))

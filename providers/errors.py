@@ -1,15 +1,15 @@
 """Errors of this room.
 
-ProviderError (RuntimeError)   a call to a model gave no usable answer
-├── UnknownModelError          a name that names nothing: empty_reference, unknown_model, bad_address
-├── UnavailableError           nobody answers there: unreachable, not_installed, model_not_pulled,
-missing_key; │                              or is left out for what it did before: breaker_open ├──
-DeadlineError              too slow: time_out (in all), stalled (no token), no_time_left (for the chain) ├──
-RetryableError             may pass: rate_limited, server_error, empty_answer, malformed_answer ├──
-RefusedError               will not pass: unauthorized, payment_required, bad_request, │
-unknown_remote_model, limit_notice, prompt_too_long, prompt_truncated, │
-answer_truncated ├── AnswerError                not one JSON object: no_json, truncated_json, duplicate_key,
-not_finite └── CacheError                 the answer cache cannot be used: cache_failed
+ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
+├── UnknownModelError    a name that names nothing: empty_reference, unknown_model, bad_address
+├── UnavailableError     nobody answers there: unreachable, not_installed, model_not_pulled, missing_key;
+│                        or is left out for what it did before: breaker_open
+├── DeadlineError        too slow: time_out (in all), stalled (no token), no_time_left (for the chain)
+├── RetryableError       may pass: rate_limited, server_error, empty_answer, malformed_answer
+├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,
+│                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated
+├── AnswerError          not one JSON object: no_json, truncated_json, duplicate_key, not_finite
+└── CacheError           the answer cache cannot be used: cache_failed
 
 Only RetryableError is tried again; every other one moves on to the next model of the chain.
 """
@@ -18,29 +18,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from base.errors import TypedError
 
-class ProviderError(RuntimeError):
+
+class ProviderError(TypedError):
     """A call to a model gave no usable answer.
 
     Attributes:
-        code: what happened, snake_case; `prompts/texts/providers.*.toml` has a text for each.
-        fields: what the text needs; plain str, int or float.
         retry: whether the same call may succeed in a few seconds.
     """
 
-    room: ClassVar[str] = "providers"
+    room = "providers"
     retry: ClassVar[bool] = False
-
-    def __init__(self, code: str, **fields: str | int | float) -> None:
-        super().__init__(code, fields)
-        self.code = code
-        self.fields = fields
-
-    def __str__(self) -> str:
-        return f"{self.code}: " + ", ".join(f"{name}={value}" for name, value in self.fields.items())
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _revive, (type(self), self.code, self.fields)
 
 
 class UnknownModelError(ProviderError):
@@ -71,10 +60,6 @@ class AnswerError(ProviderError):
 
 class CacheError(ProviderError):
     """The answer cache cannot be read or written."""
-
-
-def _revive(kind: type[ProviderError], code: str, fields: dict[str, str | int | float]) -> ProviderError:
-    return kind(code, **fields)
 
 
 DETAIL_LENGTH = 300

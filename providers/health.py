@@ -44,7 +44,7 @@ def check(reference: str, settings: ProviderSettings) -> Health:
     try:
         detail = _answers(parse_reference(reference), settings)
     except ProviderError as error:
-        return Health(reference, False, error.code, str(error), error.fields)
+        return Health(reference, False, error.code, repr(error), error.fields)
     return Health(reference, True, READY, detail, {"model": reference, "detail": detail})
 
 

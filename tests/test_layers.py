@@ -7,15 +7,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
-    "threadx": {"web", "graphs", "nodes", "backtest", "prompts", "providers", "market", "reports"},
-    "web": {"graphs", "nodes", "backtest", "prompts", "providers", "market", "reports"},
-    "graphs": {"nodes", "backtest", "prompts", "providers", "market", "reports"},
-    "nodes": {"backtest", "prompts", "providers", "market", "reports"},
-    "market": {"backtest"},
-    "reports": {"backtest"},
-    "backtest": set(),
-    "prompts": set(),
-    "providers": set(),
+    "threadx": {"base", "web", "graphs", "nodes", "backtest", "prompts", "providers", "market", "reports"},
+    "web": {"base", "graphs", "nodes", "backtest", "prompts", "providers", "market", "reports"},
+    "graphs": {"base", "nodes", "backtest", "prompts", "providers", "market", "reports"},
+    "nodes": {"base", "backtest", "prompts", "providers", "market", "reports"},
+    "market": {"base", "backtest"},
+    "reports": {"base", "backtest"},
+    "backtest": {"base"},
+    "prompts": {"base"},
+    "providers": {"base"},
+    "base": set(),
 }
 FILES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 

@@ -1,6 +1,5 @@
-"""Texts and prompts: both languages say the same things, and every error has its line."""
+"""Texts and prompts: both languages say the same things."""
 
-import ast
 from pathlib import Path
 from string import Formatter
 
@@ -51,51 +50,6 @@ def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
         system, user = _parts(name, language)
         values.append(placeholders(system) | placeholders(user))
     assert values[0] == values[1]
-
-
-def own_room(node):
-    """The room that a class of errors names as its own, if it does."""
-    for line in node.body:
-        if isinstance(line, ast.AnnAssign) and getattr(line.target, "id", "") == "room":
-            return {"threadx": "command"}.get(line.value.value, line.value.value)
-    return None
-
-
-def raised_errors():
-    """(file, room, code, fields) of every typed error that the code raises with a literal code."""
-    rooms = {"BacktestError": "backtest", "MarketError": "market", "ProviderError": "providers"}
-    rooms |= {"NodeError": "nodes", "ReportError": "reports", "ThreadxError": "command", "WebError": "web"}
-    for room in ("backtest", "market", "providers", "nodes", "reports", "threadx", "web"):
-        trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / room).rglob("*.py")}
-        # Subclasses, found by name: each belongs to its parent's room, or to the one it names itself.
-        for _ in range(4):
-            for tree in trees.values():
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.ClassDef):
-                        for base in node.bases:
-                            if isinstance(base, ast.Name) and base.id in rooms:
-                                rooms[node.name] = own_room(node) or rooms[base.id]
-        for path, tree in trees.items():
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Name)
-                    and node.func.id in rooms
-                    and node.args
-                    and isinstance(node.args[0], ast.Constant)
-                ):
-                    fields = {keyword.arg for keyword in node.keywords}
-                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    yield pytest.param(
-                        rooms[node.func.id], node.args[0].value, fields, id=f"{place} {node.args[0].value}"
-                    )
-
-
-@pytest.mark.parametrize(("room", "code", "fields"), list(raised_errors()))
-def test_every_error_has_a_text_that_its_fields_fill(room, code, fields):
-    words = catalogue(room, "en")[f"error.{code}"]
-    if None not in fields:  # a **mapping fills what cannot be read off here
-        assert wanted(words) <= fields
 
 
 def test_render_fills_both_parts_and_hashes_them():

@@ -9,9 +9,10 @@ from typing import cast, get_args
 
 import click
 
-from prompts import Language, PromptError, Words
+from base.errors import TypedError
+from prompts import Language, Words
 from threadx.commands.local import LazyGroup
-from threadx.errors import ThreadxError, TypedError, error_line
+from threadx.errors import ThreadxError
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -95,13 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         click.echo(words("command.interrupted"), err=True)
         sys.exit(130)
-    except RuntimeError as error:
-        if "--debug" in given or not isinstance(error, TypedError):
+    except TypedError as error:
+        error.language = words.language
+        if "--debug" in given:
             raise
-        try:
-            line = error_line(error, words.language)
-        except PromptError:
-            line = str(error)  # better the bare code than a traceback about a missing text
-        click.echo(line, err=True)
+        click.echo(error, err=True)
         sys.exit(FAILED if isinstance(error, ThreadxError) and error.code == "run_failed" else BAD_INPUT)
     sys.exit(code if isinstance(code, int) else DONE)

@@ -11,6 +11,8 @@ import pandas as pd
 
 from backtest import GapPolicy
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
+from nodes.errors import SettingError
+from nodes.given import nearest
 from prompts import Language, Words
 from reports.record import RunRecord
 from threadx.api import Decider, optimize
@@ -96,8 +98,9 @@ class OptimizationOrchestrator:
             models for roles that are not given as objects.
 
     Raises:
-        ThreadxError: `unknown_setting`: it does not exist, or belongs to a role; `unknown_role` in `models`;
-            `models_differ`: a role as an object and another model for it in `models`.
+        SettingError: `unknown_setting`: it does not exist, or belongs to a role.
+        ThreadxError: `unknown_role` in `models`; `models_differ`: a role as an object and another model for
+            it in `models`.
     """
 
     def __init__(
@@ -117,15 +120,11 @@ class OptimizationOrchestrator:
             validator, _VALIDATOR, Validator, models.get("validator"), "validator"
         )
         self.result: OptimizationResult | None = None
-        known = OptimizationContext.model_fields.keys() - {
-            "analyst",
-            "strategist",
-            "validator",
-            "use_validator",
-        }
-        for name in sorted(self.config):
-            if name not in known:
-                raise ThreadxError("unknown_setting", name=name, known=", ".join(sorted(known)))
+        roles = {"analyst", "strategist", "validator", "use_validator"}
+        known = OptimizationContext.model_fields.keys() - roles
+        for name in sorted(self.config.keys() - known):
+            meant = "models" if name in roles else nearest(name, known)
+            raise SettingError("unknown_setting", name=name, nearest=meant)
 
     def optimize(
         self,

@@ -14,13 +14,13 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
-from pydantic import ValidationError
 
 from backtest import StrategySpec
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from market.reading import Reading
 from nodes.context import OptimizationContext
+from nodes.given import read_context, read_input
 from nodes.optimization.approval import read_approval
 from nodes.optimization.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
@@ -29,7 +29,7 @@ from nodes.recording import FINISHED
 from reports.errors import ReportError
 from reports.record import RunRecord
 from threadx.checkpoints import checkpoints
-from threadx.errors import ThreadxError, from_validation
+from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.traces import bounded_traces, give_feedback
@@ -46,12 +46,11 @@ def make_context(**settings: Any) -> OptimizationContext:
     """The cycle's settings; what is None is left to the environment and the defaults.
 
     Raises:
-        ThreadxError: `bad_setting`, naming the setting.
+        SettingError: naming the setting.
     """
-    try:
-        return OptimizationContext(**{name: value for name, value in settings.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
+    return read_context(
+        OptimizationContext, {name: value for name, value in settings.items() if value is not None}
+    )
 
 
 def make_reading(**given: Any) -> Reading:
@@ -70,12 +69,9 @@ def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
     """A graph's input; what is None is left out.
 
     Raises:
-        ThreadxError: `bad_setting`, naming the field.
+        SettingError: naming the field.
     """
-    try:
-        return INPUTS[graph](**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
+    return read_input(INPUTS[graph], {name: value for name, value in given.items() if value is not None})
 
 
 def writable(home: Path) -> Path:

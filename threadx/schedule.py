@@ -13,12 +13,13 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from backtest.errors import BacktestError
+from base.errors import TypedError
 from market.errors import MarketError
 from nodes.context import EnsembleContext
 from nodes.ensemble.partition import hour_folder, published_hours, settle
 from nodes.ensemble.records import record_at
 from nodes.ensemble.standing import is_due
-from threadx.errors import ThreadxError, TypedError
+from threadx.errors import ThreadxError
 from threadx.results import SummaryResult
 from threadx.summaries import data_root, run_summary
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from pydantic import ValidationError
 
 from graphs.ensemble import graph
 from nodes.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
-from threadx.errors import from_validation
+from nodes.given import read_context, read_input
 from threadx.results import SummaryResult
 from threadx.runner import writable
 from threadx.traces import bounded_traces
@@ -22,12 +21,11 @@ def make_ensemble_context(**settings: Any) -> EnsembleContext:
     """The ensemble's settings; what is None is left to the environment and the defaults.
 
     Raises:
-        ThreadxError: `bad_setting`, naming the setting.
+        SettingError: naming the setting.
     """
-    try:
-        return EnsembleContext(**{name: value for name, value in settings.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
+    return read_context(
+        EnsembleContext, {name: value for name, value in settings.items() if value is not None}
+    )
 
 
 def run_summary(
@@ -47,10 +45,7 @@ def run_summary(
         MarketError, ProviderError, ThreadxError: bad input.
     """
     writable(context.home_path)
-    try:
-        given = EnsembleInput(as_of=as_of, data=data)
-    except ValidationError as error:
-        raise from_validation(error) from None
+    given = read_input(EnsembleInput, {"as_of": as_of, "data": data})
     bounded_traces()
     return SummaryResult.from_details(_stream(given, context, watch))
 

@@ -10,6 +10,7 @@ from nicegui import run as threads
 import providers
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS, Bounds
+from base.errors import TypedError
 from market.datasets import Dataset
 from market.prices import EXTENSIONS, SAMPLE_PREFIX, SAMPLES
 from nodes.ask import provider_settings
@@ -18,7 +19,6 @@ from nodes.optimization.load import DATASET_PREFIX, new_run_name
 from prompts import Words
 from reports.record import run_folder
 from web import jobs
-from web.errors import TypedError, told
 from web.fields import bounds_told, helped, number, text_field
 from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, quiet_button, run_path
 from web.guard import LARGEST_UPLOAD
@@ -263,7 +263,7 @@ class Form:
     def _refuse(self, error: RuntimeError) -> None:
         if not isinstance(error, TypedError):
             raise error
-        self._complain(told(error, self.words))
+        self._complain(error.sentence(self.words.language))
 
     def _complain(self, line: str) -> None:
         self._problem.set_text(line)

@@ -7,10 +7,10 @@ from pathlib import Path
 from nicegui import run as threads
 from nicegui import ui
 
+from base.errors import TypedError
 from nodes.ensemble.partition import published_hours
 from prompts import Words
 from web import jobs
-from web.errors import TypedError, told
 from web.fields import text_field
 from web.frame import SUMMARY_PATH, Site, Text, attribute, card
 
@@ -84,7 +84,7 @@ class Relaunch:
         except RuntimeError as error:
             if not isinstance(error, TypedError):
                 raise
-            self._tell(told(error, self.words), "tx-warn")
+            self._tell(error.sentence(self.words.language), "tx-warn")
             return
         self._log.clear()
         self._shown = 0

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from prompts import Language
 from reports.errors import ReportError
 from reports.record import RunRecord
-from web.errors import WebError, told
+from web.errors import WebError
 from web.frame import Site, run_path
 
 LONGEST_SECONDS = 300.0
@@ -58,5 +58,5 @@ def answer(site: Site, request: Request) -> Response:
     except ReportError:
         return PlainTextResponse(site.words("web.not_found.run"), 404)
     except WebError as error:
-        return PlainTextResponse(told(error, site.words), 500)
+        return PlainTextResponse(error.sentence(site.words.language), 500)
     return FileResponse(path, media_type="application/pdf", filename=f"{record.run}.pdf")

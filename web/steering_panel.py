@@ -8,8 +8,8 @@ from typing import Any
 from nicegui import run as threads
 from nicegui import ui
 
+from base.errors import TypedError
 from reports.record import RunRecord
-from web.errors import TypedError, told
 from web.frame import Site, Text, anchor, attribute, card, quiet_button
 from web.report_file import report_path
 from web.run_view import RunView
@@ -94,7 +94,7 @@ class Panel:
         except RuntimeError as error:
             if not isinstance(error, TypedError):
                 raise
-            self._complain(told(error, self.words))
+            self._complain(error.sentence(self.words.language))
             return False
         self._problem.set_visibility(False)
         return True

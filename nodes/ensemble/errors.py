@@ -8,15 +8,13 @@ NodeError
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from nodes.errors import NodeError
 
 
 class EnsembleError(NodeError):
     """The ensemble cannot do its work; the texts stand in `prompts/texts/ensemble.*.toml`."""
 
-    room: ClassVar[str] = "ensemble"
+    room = "ensemble"
 
 
 class BusyError(EnsembleError):

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from base.errors import TypedError
 from market.build_forecasts import BuiltForecasts, PriceFolder, build_forecasts
 from market.build_macro import INPUTS, build_macro
 from market.build_news import build_news
@@ -27,7 +28,6 @@ from market.watchlist import read_watchlist
 from market.writing import Watch
 from prompts import Words
 from threadx.commands import options
-from threadx.errors import TypedError, error_line
 from threadx.runner import make_context
 from threadx.terminal import Terminal
 
@@ -108,7 +108,7 @@ def _teller(done: Callable[[str], None], words: Words) -> Watch:
         if error is None:
             done(f"✓ {what}")
         elif isinstance(error, TypedError):
-            reason = error_line(error, words.language)
+            reason = error.sentence(words.language)
             done(words("market.built.left_out", what=what, reason=reason))
 
     return tell

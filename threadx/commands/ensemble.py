@@ -22,7 +22,7 @@ from threadx.backfill import backfill as run_backfill
 from threadx.backfill import hours_between
 from threadx.commands import ensemble_record, ensemble_report, options
 from threadx.commands.local import LocalGroup
-from threadx.errors import ThreadxError, error_line
+from threadx.errors import ThreadxError
 from threadx.runner import writable
 from threadx.schedule import Turn, prepare, take_turn, time_zone
 from threadx.summaries import make_ensemble_context
@@ -111,7 +111,7 @@ def _schedule(words: Words) -> click.Command:
             if turn.skipped:
                 told(words("ensemble.schedule.skipped", hour=hour))
             elif turn.error is not None:
-                reason = error_line(turn.error, words.language)
+                reason = turn.error.sentence(words.language)
                 told(words("ensemble.schedule.failed", hour=hour, reason=reason))
             elif turn.result is not None:
                 status = words(f"ensemble.value.{turn.result.status}")

@@ -1,0 +1,1 @@
+"""What every room stands on: the one kind of error, and the reader of the texts for people."""

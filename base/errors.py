@@ -1,0 +1,152 @@
+"""The one kind of error, and the sentences that readers get for it.
+
+TypedError (RuntimeError)    a room, a code and fields; each room has a class of its own
+└── PromptError              a text, a language or a value that a template needs is missing
+
+An error holds no prose. Shown anywhere (a traceback, `str(error)`, Studio, a tool's message, a page, the
+terminal) it is its sentence in the reader's language. The words stand in `prompts/texts`, one TOML catalogue
+a room and language; they are read from here, as data, because rooms that know no prompts raise errors too.
+
+It is a RuntimeError: pydantic would wrap a ValueError into its own ValidationError, and the LangGraph server
+hides the message of whatever is no built-in error from its clients.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from typing import Any, ClassVar, Literal, get_args
+
+Language = Literal["fr", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+CATALOGUES = "prompts.texts"
+"""The package whose data the catalogues are."""
+
+
+class TypedError(RuntimeError):
+    """Something that cannot be done, and why.
+
+    Attributes:
+        room: whose error it is: its text is `<room>.error.<code>`.
+        code: snake_case name of the reason.
+        fields: what the reason concerns: plain str, int or float, or another error as the reason of this one.
+        language: of the reader; None until somebody who knows it says so (see `in_language`).
+    """
+
+    room: ClassVar[str]
+    language: Language | None = None
+
+    def __init__(self, code: str, /, **fields: Any) -> None:
+        super().__init__(code, fields)
+        self.code = code
+        self.fields = fields
+        self.add_note(f"{self.room}.{code}")  # for who reads a traceback: the name to catch it by
+
+    def sentence(self, language: Language | None = None) -> str:
+        """One clear line: what is wrong, where, and what to do.
+
+        Raises:
+            PromptError: there is no text for it, or the text needs a field that the error lacks.
+        """
+        spoken = language or self.language or readers_language()
+        return text(f"{self.room}.error.{self.code}", spoken, **self.fields)
+
+    def __str__(self) -> str:
+        try:
+            return self.sentence()
+        except PromptError:
+            return repr(self)  # better the bare code than a traceback about a missing text
+
+    def __repr__(self) -> str:
+        named = "".join(f", {name}={value!r}" for name, value in self.fields.items())
+        return f"{type(self).__name__}({self.code!r}{named})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.code, self.fields, self.language)
+
+
+class PromptError(TypedError):
+    """A programming mistake in a template or in its caller."""
+
+    room = "prompts"
+
+
+def _revive(
+    kind: type[TypedError], code: str, fields: dict[str, Any], language: Language | None
+) -> TypedError:
+    error = kind(code, **fields)
+    error.language = language
+    return error
+
+
+def readers_language() -> Language:
+    """THREADX_LANGUAGE, or French where it is not set or names no language."""
+    chosen = os.environ.get("THREADX_LANGUAGE")
+    return chosen if chosen in LANGUAGES else "fr"
+
+
+@contextmanager
+def in_language(language: Language) -> Iterator[None]:
+    """Whatever error leaves the block is shown in this language; one that has its language keeps it."""
+    try:
+        yield
+    except TypedError as error:
+        error.language = error.language or language
+        raise
+
+
+@cache
+def catalogue(room: str, language: Language) -> dict[str, str]:
+    """Every text of one room in one language, by its key without the room.
+
+    Raises:
+        PromptError: there is no such catalogue.
+    """
+    source = files(CATALOGUES).joinpath(f"{room}.{language}.toml")
+    if not source.is_file():
+        raise PromptError("missing_catalogue", room=room, language=language)
+    found: dict[str, str] = {}
+    for name, entry in tomllib.loads(source.read_text(encoding="utf-8")).items():
+        if isinstance(entry, str):
+            found[name] = entry
+        else:
+            found.update({f"{name}.{inner}": words for inner, words in entry.items()})
+    return found
+
+
+def text(key: str, language: Language, /, **values: Any) -> str:
+    """The text of `key` in `language`, its placeholders filled.
+
+    Args:
+        key: `room.name` or `room.table.name`.
+        language: `fr` or `en`.
+        **values: placeholders; more than the text uses is allowed, so that each language may say less. An
+            error among them, or one as JSON (`base.reasons.plain`), is told by its own sentence.
+
+    Raises:
+        PromptError: no such text, or a placeholder without a value.
+    """
+    room, _, name = key.partition(".")
+    try:
+        template = catalogue(room, language)[name]
+    except KeyError:
+        raise PromptError("missing_text", key=key, language=language) from None
+    try:
+        return template.format(**{name: _told(value, language) for name, value in values.items()})
+    except (KeyError, IndexError) as missing:
+        raise PromptError("missing_value", key=key, language=language, value=str(missing)) from None
+
+
+def _told(value: Any, language: Language) -> Any:
+    match value:
+        case TypedError():
+            return value.sentence(language)
+        case {"room": str(room), "code": str(code), "fields": dict(fields)} if len(value) == 3:
+            return text(f"{room}.error.{code}", language, **{str(name): one for name, one in fields.items()})
+        case _:
+            return value

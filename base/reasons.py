@@ -1,0 +1,153 @@
+"""Why something did not work, out of what Python and its libraries raise: typed, and told in two languages.
+
+Their own messages are English, change with their versions and name their classes. `because` keeps what a
+reader can act on; the exception itself stays in the chain, for `--debug`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from base.errors import TypedError
+
+
+class ReasonError(TypedError):
+    """A part of another error's sentence, without capital and full stop."""
+
+    room = "base"
+
+
+_BY_NUMBER = {
+    errno.ENOENT: "no_such_file",
+    errno.EACCES: "not_permitted",
+    errno.EPERM: "not_permitted",
+    errno.EROFS: "read_only",
+    errno.ENOSPC: "disk_full",
+    errno.EISDIR: "is_a_folder",
+    errno.ENOTDIR: "no_folder",
+    errno.EEXIST: "exists",
+    errno.ENAMETOOLONG: "name_too_long",
+    errno.ETIMEDOUT: "timed_out",
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ECONNRESET: "connection_lost",
+    errno.EADDRINUSE: "address_in_use",
+}
+
+_BY_NAME = {
+    "ParserError": "no_table",
+    "EmptyDataError": "empty",
+    "ArrowInvalid": "wrong_format",
+    "ArrowTypeError": "wrong_format",
+    "BadZipFile": "damaged_archive",
+    "BadGzipFile": "damaged_archive",
+    "EOFError": "cut_off",
+    "TimeoutError": "timed_out",
+    "Timeout": "timed_out",
+    "TOMLDecodeError": "not_toml",
+    "ConnectError": "connection_refused",
+    "ConnectTimeout": "timed_out",
+    "ReadTimeout": "timed_out",
+}
+"""Classes of libraries that this room does not import."""
+
+_LIMITS = {
+    "greater_than": "gt",
+    "greater_than_equal": "ge",
+    "less_than": "lt",
+    "less_than_equal": "le",
+    "multiple_of": "multiple_of",
+    "string_too_short": "min_length",
+    "string_too_long": "max_length",
+    "too_short": "min_length",
+    "too_long": "max_length",
+    "string_pattern_mismatch": "pattern",
+    "literal_error": "expected",
+    "enum": "expected",
+}
+"""Complaints of pydantic that name a limit, with its name in their context."""
+
+_FORMS = {
+    "int_type": "whole_number",
+    "int_parsing": "whole_number",
+    "int_from_float": "whole_number",
+    "int_parsing_size": "whole_number",
+    "float_type": "number",
+    "float_parsing": "number",
+    "finite_number": "finite_number",
+    "bool_type": "truth",
+    "bool_parsing": "truth",
+    "string_type": "words",
+    "string_unicode": "words",
+    "list_type": "list",
+    "tuple_type": "list",
+    "dict_type": "mapping",
+    "model_type": "mapping",
+    "model_attributes_type": "mapping",
+    "mapping_type": "mapping",
+    "none_required": "nothing",
+    "missing": "missing",
+    "extra_forbidden": "unknown_key",
+    "json_invalid": "json",
+    "json_type": "json",
+    "datetime_type": "time",
+    "datetime_parsing": "time",
+    "datetime_from_date_parsing": "time",
+    "timezone_aware": "time_zone",
+    "timezone_naive": "time_zone",
+    "date_type": "date",
+    "date_parsing": "date",
+    "date_from_datetime_parsing": "date",
+    "union_tag_not_found": "no_kind",
+    "union_tag_invalid": "unknown_kind",
+}
+"""Other complaints of pydantic, each by the text for it."""
+
+
+def because(error: BaseException) -> TypedError:
+    """What an exception comes to for a reader."""
+    match error:
+        case TypedError():
+            return error
+        case ValidationError():
+            return complaint(error.errors(include_url=False)[0])
+        case json.JSONDecodeError():
+            return ReasonError("not_json", line=error.lineno, column=error.colno)
+        case UnicodeDecodeError():
+            return ReasonError("not_utf8", byte=error.start)
+        case OSError(errno=number) if number in _BY_NUMBER:
+            return ReasonError(_BY_NUMBER[number])
+        case _:
+            for kind in type(error).__mro__:
+                if kind.__name__ in _BY_NAME:
+                    return ReasonError(_BY_NAME[kind.__name__])
+            return ReasonError("other", kind=type(error).__name__)
+
+
+def complaint(item: Mapping[str, Any]) -> ReasonError:
+    """One of pydantic's complaints: where, and what is wrong there."""
+    where = ".".join(str(part) for part in item["loc"])
+    found = shape(item)
+    return ReasonError("at", where=where, what=found) if where else found
+
+
+def shape(item: Mapping[str, Any]) -> ReasonError:
+    """What is wrong in one of pydantic's complaints, without the place."""
+    kind, context = item["type"], item.get("ctx", {})
+    if kind in _LIMITS and _LIMITS[kind] in context:
+        return ReasonError(f"value_{kind}", limit=str(context[_LIMITS[kind]]).replace(" or ", ", "))
+    if kind in _FORMS:
+        return ReasonError(f"value_{_FORMS[kind]}")
+    return ReasonError("value_other", kind=kind)
+
+
+def plain(error: TypedError) -> dict[str, Any]:
+    """An error as JSON, for a state or a record; `base.errors.text` tells it as the error itself."""
+    fields = {
+        name: plain(value) if isinstance(value, TypedError) else value for name, value in error.fields.items()
+    }
+    return {"room": error.room, "code": error.code, "fields": fields}

@@ -1,0 +1,95 @@
+"""What a graph is given, read once at its door: an unknown key is refused and the nearest one named."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from base.reasons import shape
+from nodes.context import VARIABLES, Context
+from nodes.errors import SettingError
+
+T = TypeVar("T", bound=BaseModel)
+C = TypeVar("C", bound=Context)
+
+PREFIX = "THREADX_"
+_SHOWN = 80
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The known name that looks most like this one."""
+
+    def likeness(one: str) -> float:
+        return difflib.SequenceMatcher(None, name.lower(), one.lower()).ratio()
+
+    return max(sorted(known), key=likeness)
+
+
+def read_input(schema: type[T], given: Any) -> T:
+    """A graph's input, whatever it came as.
+
+    Raises:
+        SettingError: `unknown_input`, `missing_input` or `bad_setting`.
+    """
+    return _read(schema, given)
+
+
+def read_context(schema: type[C], given: Any) -> C:
+    """A run's settings; those not given come from the environment, whose own names are looked at too.
+
+    Raises:
+        SettingError: `unknown_setting`, `unknown_variable` or `bad_setting`.
+    """
+    check_environment()
+    return _read(schema, {} if given is None else given)
+
+
+def check_environment() -> None:
+    """Refuse a variable of ours that does not exist: it was meant to change something.
+
+    Raises:
+        SettingError: `unknown_variable`.
+    """
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in VARIABLES:
+            raise SettingError("unknown_variable", name=name, nearest=nearest(name, VARIABLES))
+
+
+def _read(schema: type[T], given: Any) -> T:
+    if isinstance(given, schema):
+        return given
+    if isinstance(given, BaseModel):
+        given = given.model_dump()
+    try:
+        return schema.model_validate(given)
+    except ValidationError as error:
+        raise refusal(error, schema) from None
+
+
+def refusal(error: ValidationError, schema: type[BaseModel]) -> SettingError:
+    """The first complaint about what was given; an unknown key before what it may have been meant for.
+
+    Args:
+        error: pydantic's.
+        schema: whose.
+    """
+    items = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
+    first = items[0]
+    name = ".".join(str(part) for part in first["loc"]) or "?"
+    match first["type"]:
+        case "extra_forbidden":
+            return SettingError(
+                "unknown_setting" if issubclass(schema, Context) else "unknown_input",
+                name=name,
+                nearest=nearest(name, schema.model_fields),
+            )
+        case "missing":
+            return SettingError("missing_input", name=name)
+        case _:
+            return SettingError(
+                "bad_setting", name=name, value=str(first["input"])[:_SHOWN], reason=shape(first)
+            )

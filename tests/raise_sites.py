@@ -1,0 +1,122 @@
+"""Every place in the code where a typed error is made, read off the source: class, code and fields."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from base.errors import TypedError
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("threadx", "web", "graphs", "nodes", "market", "reports", "backtest", "providers", "prompts", "base")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place.
+
+    Attributes:
+        place: file and line.
+        kind: class of the error.
+        code: its code; None where it is no literal, nor a parameter that callers in the file give as one.
+        fields: names given, None among them for a mapping that cannot be read off.
+        call: the source.
+    """
+
+    place: str
+    kind: type[TypedError]
+    code: str | None
+    fields: frozenset[str | None]
+    call: ast.Call
+
+
+def sources() -> Iterator[tuple[Path, ast.Module]]:
+    """Every file of the product."""
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def kinds() -> dict[str, type[TypedError]]:
+    """Every class of errors by its name. They stand in files named errors.py; one elsewhere is found too."""
+
+    def below(kind: type[TypedError]) -> Iterator[type[TypedError]]:
+        yield kind
+        for one in kind.__subclasses__():
+            yield from below(one)
+
+    for path, tree in sources():
+        if path.name == "errors.py" or any(
+            isinstance(base, ast.Name) and base.id.endswith("Error")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+        ):
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    ours = (kind for kind in below(TypedError) if kind.__module__.partition(".")[0] in ROOMS)
+    return {kind.__name__: kind for kind in ours}
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _literal(node: ast.expr | None) -> list[str]:
+    """The codes that an argument can be: a text, or one of two."""
+    match node:
+        case ast.Constant(value=str(code)):
+            return [code]
+        case ast.IfExp(body=one, orelse=other) if _literal(one) and _literal(other):
+            return _literal(one) + _literal(other)
+        case _:
+            return []
+
+
+def _parameters(function: ast.FunctionDef) -> list[str]:
+    names = [one.arg for one in function.args.args]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def _calls_of(
+    tree: ast.Module, function: ast.FunctionDef, name: str
+) -> Iterator[tuple[str, frozenset[str | None]]]:
+    """Codes that callers in the file give as parameter `name`, with the fields they add."""
+    place = _parameters(function).index(name)
+    own = set(_parameters(function))
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and _name(call) == function.name:
+            by_name = {one.arg: one.value for one in call.keywords}
+            given = by_name.get(name, call.args[place] if place < len(call.args) else None)
+            for code in _literal(given):
+                yield code, frozenset(one for one in by_name if one not in own)
+
+
+@cache
+def sites() -> tuple[Site, ...]:
+    """Every place, in the order of files."""
+    found: list[Site] = []
+    for path, tree in sources():
+        owners: dict[ast.AST, ast.FunctionDef] = {}
+        for function in ast.walk(tree):  # outer functions come first, so that the innermost one stays
+            if isinstance(function, ast.FunctionDef):
+                owners |= dict.fromkeys(ast.walk(function), function)
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call) or _name(call) not in kinds():
+                continue
+            kind = kinds()[_name(call)]
+            place = f"{path.relative_to(ROOT).as_posix()}:{call.lineno}"
+            fields = frozenset(keyword.arg for keyword in call.keywords)
+            first = call.args[0] if call.args else None
+            given: list[tuple[str | None, frozenset[str | None]]] = [
+                (code, fields) for code in _literal(first)
+            ]
+            owner = owners.get(call)
+            if isinstance(first, ast.Name) and owner is not None and first.id in _parameters(owner):
+                given = [(code, (fields - {None}) | more) for code, more in _calls_of(tree, owner, first.id)]
+            found += [Site(place, kind, code, names, call) for code, names in given or [(None, fields)]]
+    return tuple(found)
