@@ -57,12 +57,9 @@ def make_reading(**given: Any) -> Reading:
     """What the caller knows about a price file; what is None is found out.
 
     Raises:
-        ThreadxError: `bad_setting`, naming the field.
+        SettingError: naming the field.
     """
-    try:
-        return Reading(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        raise from_validation(error) from None
+    return read_input(Reading, {name: value for name, value in given.items() if value is not None})
 
 
 def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
