@@ -16,12 +16,13 @@ from backtest.quality import QualityReport, quality_report
 from backtest.strategy import StrategySpec
 from backtest.streaming import SweepFile, sweep_to_parquet
 from backtest.sweep import sweep
-from backtest.types import Bounds, Costs, Metrics, Risk, Sizing
+from backtest.types import AccountLost, Bounds, Costs, Metrics, Risk, Sizing
 from backtest.year import BarsPerYear, bars_per_year
 
 __all__ = [
     "GAP_POLICIES",
     "PRESETS",
+    "AccountLost",
     "BacktestError",
     "BacktestResult",
     "BarsPerYear",

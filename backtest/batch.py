@@ -23,7 +23,7 @@ from backtest.executor import run_pieces
 from backtest.functions import FUNCTIONS, warm_up
 from backtest.presets import PRESETS
 from backtest.simulation import (
-    METRICS,
+    FIGURES,
     RISKED,
     SETTINGS,
     STOP_ATR,
@@ -138,7 +138,8 @@ class Chunk:
 
     Attributes:
         chosen: by axis, which of its values each surviving configuration has.
-        metrics: one row a surviving configuration, in the order of `METRICS`; not finite where undefined.
+        metrics: one row a surviving configuration, in the order of `METRICS`, not finite where undefined;
+            behind them the bar at which the account was lost, NaN without one.
         dropped: how many combinations make no sense, by error code.
     """
 
@@ -327,7 +328,7 @@ class Batch:
     ) -> Floats:
         """The metrics of configurations that make sense, markets × configurations × metrics."""
         count = table.shape[0]
-        found = np.empty((len(markets), count, len(METRICS)))
+        found = np.empty((len(markets), count, FIGURES))
         if count == 0:
             return found
         rows = self._words_of(chosen, keys)

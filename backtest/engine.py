@@ -28,7 +28,7 @@ from backtest.simulation import (
     EXIT_BAR,
     EXIT_PRICE,
     EXIT_REASONS,
-    METRICS,
+    FIGURES,
     PROFIT,
     REASON,
     SETTINGS,
@@ -46,7 +46,7 @@ from backtest.simulation import (
 )
 from backtest.strategy import StrategySpec
 from backtest.tree import Call, Number, Series
-from backtest.types import SLIPPAGE_ATR_PERIOD, Costs, Fill, Metrics, Risk, Sizing, check_fill
+from backtest.types import SLIPPAGE_ATR_PERIOD, AccountLost, Costs, Fill, Metrics, Risk, Sizing, check_fill
 from backtest.year import BarsPerYear, bars_per_year
 
 MOST_CAPITAL = 1e15
@@ -191,7 +191,7 @@ class Market:
         self, signals: Signals, risk: Risk, sizing: Sizing, trades: Floats | None = None
     ) -> tuple[Floats, bool]:
         """One strategy by the fused kernel: its metrics, and whether rounding leaves them right."""
-        found = np.empty((1, len(METRICS)))
+        found = np.empty((1, FIGURES))
         settled = np.empty(1, dtype=np.bool_)
         nowhere = np.zeros(1, dtype=np.int32)
         by_volatility = sizing.volatility_target_pct is not None
@@ -212,7 +212,7 @@ class Market:
     def measure(
         self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats, count: int
     ) -> Floats:
-        """The metrics of a simulation, in the order of `METRICS`.
+        """The metrics of a simulation, in the order of `METRICS`, and the bar at which the account was lost.
 
         By the fused kernel where it can tell them, so that a sweep finds the same to the last bit.
         """
@@ -349,6 +349,15 @@ class BacktestResult:
     def equity(self) -> pd.Series:
         """Value of the account at each close; before the first bar it was `initial_capital`."""
         return pd.Series(self.equity_values, index=self.index, name="equity")
+
+    @cached_property
+    def account_lost(self) -> AccountLost | None:
+        """The exit that took all the account was worth; nothing is traded after it. None without one."""
+        if self.equity_values[-1] > 0.0:
+            return None
+        last = self.trade_values[-1]
+        bar = int(last[EXIT_BAR])
+        return AccountLost(bar=bar, time=self.all_times[bar], price=float(last[EXIT_PRICE]))
 
     @cached_property
     def trades(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from backtest.engine import BacktestResult
 from backtest.overfitting import sharpe_standard_error
+from backtest.returns import bar_returns
 from backtest.types import Metrics
 from backtest.walk_forward import WalkForward
 
@@ -30,7 +31,7 @@ LOSING = 0.1
 ERROR_ALLOWED = 0.2
 """Chance of adopting, in one iteration, something that is no better than the champion."""
 
-Reason = Literal["better", "lower_score", "uneven", "luck"]
+Reason = Literal["better", "account_lost", "lower_score", "uneven", "luck"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,8 @@ class Score:
         value: 0 to 10, rounded to four decimals so that records compare byte for byte.
         sharpe, calmar, profit, consistency: parts, each 0 to 1.
         evidence: 0 to 1, the share of the trades needed before a figure is worth reading.
-        block_sharpes: annualised Sharpe ratio of each fold (or equal block of time), 0 where nothing moved.
+        block_sharpes: annualised Sharpe ratio of each fold (or equal block of time), 0 where nothing moved;
+            None from the one on in which the account was lost.
     """
 
     value: float
@@ -50,7 +52,7 @@ class Score:
     profit: float
     consistency: float
     evidence: float
-    block_sharpes: tuple[float, ...]
+    block_sharpes: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,8 @@ class Acceptance:
 
     Attributes:
         accepted: it may.
-        reason: `better`; or the first test it failed: `lower_score` (a tie too), `uneven` (behind in half of
-            the folds or more), `luck` (the paired bootstrap allows that it is no better).
+        reason: `better`; or the first test it failed: `account_lost`, `lower_score` (a tie too), `uneven`
+            (behind in half of the folds or more), `luck` (the paired bootstrap allows that it is no better).
         folds_held: folds in which it is no worse.
         p_value: of the paired bootstrap; None where an earlier test failed.
         allowed: the p-value that would have sufficed.
@@ -73,20 +75,27 @@ class Acceptance:
     allowed: float
 
 
-def block_sharpes(equity: pd.Series, periods_per_year: float, blocks: int = BLOCKS) -> tuple[float, ...]:
+def block_sharpes(
+    equity: pd.Series, periods_per_year: float, blocks: int = BLOCKS
+) -> tuple[float | None, ...]:
     """Annualised Sharpe ratio of the equity's returns in equal, consecutive blocks of time.
 
     Args:
-        equity: one value a bar, positive.
+        equity: one value a bar, positive until the account is lost, if it is.
         periods_per_year: bars in a year.
         blocks: how many blocks; a remainder goes to the first ones.
 
     Returns:
-        One figure a block, sample standard deviation, zero risk-free rate; 0 where the block has no variance.
+        One figure a block, sample standard deviation, zero risk-free rate; 0 where the block has no variance,
+        None from the block on in which the account is lost.
     """
-    returns = np.diff(equity.to_numpy(float)) / equity.to_numpy(float)[:-1]
-    figures = []
-    for part in np.array_split(returns, blocks):
+    values = equity.to_numpy(float)
+    returns = bar_returns(values[1:], values[0])
+    figures: list[float | None] = []
+    for part, marks in zip(np.array_split(returns, blocks), np.array_split(values[1:], blocks), strict=True):
+        if (marks <= 0.0).any():
+            figures.append(None)
+            continue
         deviation = part.std(ddof=1) if len(part) > 1 else 0.0
         moved = deviation > 1e-12
         figures.append(round(float(part.mean() / deviation * np.sqrt(periods_per_year)), 6) if moved else 0.0)
@@ -117,7 +126,12 @@ def sharpe_less_error(sharpe: float | None, bars: int, periods_per_year: float) 
 
 
 def _score(
-    metrics: Metrics, blocks: Sequence[float], trades: int, bars: int, periods_per_year: float
+    metrics: Metrics,
+    blocks: Sequence[float | None],
+    trades: int,
+    bars: int,
+    periods_per_year: float,
+    lost: bool,
 ) -> Score:
     if metrics.profit_factor is not None:
         profit = _part(metrics.profit_factor - 1.0, FULL_PROFIT_FACTOR - 1.0)
@@ -125,9 +139,11 @@ def _score(
         profit = 1.0 if metrics.n_trades and metrics.total_return > 0.0 else 0.0
     sharpe = _part(sharpe_less_error(metrics.sharpe_ratio, bars, periods_per_year), FULL_SHARPE)
     calmar = _part(metrics.calmar_ratio, FULL_CALMAR)
-    consistency = sum(figure > 0 for figure in blocks) / len(blocks)
+    consistency = sum(figure is not None and figure > 0 for figure in blocks) / len(blocks)
     evidence = min(1.0, trades / ENOUGH_TRADES)
     value = 10.0 * evidence * (0.4 * sharpe + 0.2 * calmar + 0.2 * profit + 0.2 * consistency)
+    if lost:
+        value = 0.0
     return Score(
         value=round(value, 4),
         sharpe=round(sharpe, 6),
@@ -135,7 +151,7 @@ def _score(
         profit=round(profit, 6),
         consistency=round(consistency, 6),
         evidence=round(evidence, 6),
-        block_sharpes=tuple(round(figure, 6) for figure in blocks),
+        block_sharpes=tuple(None if figure is None else round(figure, 6) for figure in blocks),
     )
 
 
@@ -150,11 +166,18 @@ def score(result: BacktestResult) -> Score:
     - consistency is the share of the blocks with a positive Sharpe ratio;
     - evidence is the number of trades over 30, at most 1.
 
-    What does nothing scores 0, what loses in every block less than 0.8, and 8 needs a Sharpe ratio that is
-    near 2 even one standard error lower: a short history cannot score high.
+    What does nothing or loses its account scores 0, what loses in every block less than 0.8, and 8 needs a
+    Sharpe ratio that is near 2 even one standard error lower: a short history cannot score high.
     """
     blocks = block_sharpes(result.equity, result.periods_per_year)
-    return _score(result.metrics, blocks, result.metrics.n_trades, len(result.index), result.periods_per_year)
+    return _score(
+        result.metrics,
+        blocks,
+        result.metrics.n_trades,
+        len(result.index),
+        result.periods_per_year,
+        result.account_lost is not None,
+    )
 
 
 def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
@@ -163,16 +186,23 @@ def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
     Args:
         walk: the tests.
         whole: what would be traded, on the whole development part: its trades count as evidence where they
-            are fewer, so that a search that ends at a strategy which hardly trades earns nothing.
+            are fewer, so that a search that ends at a strategy which hardly trades earns nothing. Where
+            either loses its account, the score is 0.
     """
-    blocks = [fold.test.metrics.sharpe_ratio or 0.0 for fold in walk.folds]
+    blocks: list[float | None] = []
+    for fold in walk.folds:
+        gone = fold.test.account_lost is not None or None in blocks
+        blocks.append(None if gone else fold.test.metrics.sharpe_ratio or 0.0)
     trades = min(walk.metrics.n_trades, whole.metrics.n_trades)
-    return _score(walk.metrics, blocks, trades, len(walk.returns), walk.periods_per_year)
+    lost = walk.account_lost is not None or whole.account_lost is not None
+    return _score(walk.metrics, blocks, trades, len(walk.returns), walk.periods_per_year, lost)
 
 
-def folds_held(challenger: Sequence[float], champion: Sequence[float]) -> int:
-    """Folds in which the challenger's Sharpe ratio is no worse."""
-    return sum(new >= old for new, old in zip(challenger, champion, strict=True))
+def folds_held(challenger: Sequence[float | None], champion: Sequence[float | None]) -> int:
+    """Folds in which the challenger's Sharpe ratio is no worse; nothing is worse than a lost account."""
+    return sum(
+        old is None or (new is not None and new >= old) for new, old in zip(challenger, champion, strict=True)
+    )
 
 
 def allowed_error(side_by_side: int, more_conditions: int) -> float:
@@ -188,14 +218,15 @@ def allowed_error(side_by_side: int, more_conditions: int) -> float:
 def accept(
     challenger: float,
     champion: float,
-    challenger_folds: Sequence[float],
-    champion_folds: Sequence[float],
+    challenger_folds: Sequence[float | None],
+    champion_folds: Sequence[float | None],
     *,
     p_value: float | None,
     side_by_side: int,
     more_conditions: int,
+    lost: bool = False,
 ) -> Acceptance:
-    """Whether a variant may replace the champion: three tests, all of them on the same folds.
+    """Whether a variant may replace the champion: it survives, and three tests on the same folds.
 
     1. its score is higher: a tie keeps the champion;
     2. it is no worse in more than half of the folds;
@@ -210,11 +241,14 @@ def accept(
         p_value: of the bootstrap; None only where it was not needed, the first two tests having failed.
         side_by_side: see `allowed_error`.
         more_conditions: see `allowed_error`.
+        lost: the variant loses its account, in the folds or on the whole development part.
     """
     held = folds_held(challenger_folds, champion_folds)
     allowed = allowed_error(side_by_side, more_conditions)
     reason: Reason = "better"
-    if challenger <= champion:
+    if lost:
+        reason = "account_lost"
+    elif challenger <= champion:
         reason = "lower_score"
     elif 2 * held <= len(champion_folds):
         reason = "uneven"

@@ -74,6 +74,9 @@ METRICS = (
     "best_trade",
     "worst_trade",
 )
+# Behind the metrics of a configuration stands the bar at which its account was lost; NaN where it survived.
+LOST_AT = len(METRICS)
+FIGURES = LOST_AT + 1
 
 
 @inlined
@@ -483,25 +486,28 @@ def _return_metrics(
     squares: float,
     downside: float,
     drawdown: float,
+    lost_at: float,
     periods_per_year: float,
     out: Floats,
 ) -> None:
     """From sums over the bars to the figures of `measure`; `squares` are of the distances from the mean."""
+    survived = np.isnan(lost_at)
     root = np.sqrt(periods_per_year)
     cagr = growth ** (periods_per_year / size) - 1.0
     if size > 1:
         deviation = np.sqrt(squares / (size - 1))
         out[8] = deviation * root
-        if deviation > 1e-12 * abs(mean):
+        if survived and deviation > 1e-12 * abs(mean):
             out[0] = mean / deviation * root
     losing = np.sqrt(downside / size)
-    if losing > 1e-12 * abs(mean):
+    if survived and losing > 1e-12 * abs(mean):
         out[1] = mean * root / losing
-    if drawdown < -1e-12:
+    if survived and drawdown < -1e-12:
         out[2] = cagr / -drawdown
     out[3] = drawdown
     out[6] = growth - 1.0
     out[7] = cagr
+    out[LOST_AT] = lost_at
 
 
 @kernel
@@ -537,8 +543,8 @@ def measure(
     """Metrics of one simulation, in the order of METRICS; NaN where undefined.
 
     Return metrics follow empyrical with a zero risk-free rate, on r[t] = equity[t] / equity[t - 1] - 1 with
-    the capital before the first bar; returns after the account is lost are 0. With n bars and P periods a
-    year:
+    the capital before the first bar; returns after the account is lost are 0, and the three ratios of a lost
+    account are undefined: a mean of returns knows nothing of ruin. With n bars and P periods a year:
 
         total_return   equity[n - 1] / capital - 1
         cagr           (1 + total_return) ** (P / n) - 1
@@ -565,7 +571,7 @@ def measure(
         trades: rows as `simulate` writes them.
         count: how many rows.
         periods_per_year: bars a year.
-        out: len(METRICS) values, written.
+        out: FIGURES values, written: the metrics, then the bar of the exit that took all, NaN without one.
     """
     size = equity.size
     for place in range(out.size):
@@ -592,8 +598,11 @@ def measure(
         change = value / previous - 1.0 if previous > 0.0 else 0.0
         squares += (change - mean) * (change - mean)
         previous = value
+    lost_at = np.nan
+    if equity[size - 1] <= 0.0:  # only an exit takes all; a curve without trades just ends at nothing
+        lost_at = trades[count - 1, EXIT_BAR] if count > 0 else size - 1.0
     _return_metrics(
-        size, equity[size - 1] / capital, mean, squares, downside, drawdown, periods_per_year, out
+        size, equity[size - 1] / capital, mean, squares, downside, drawdown, lost_at, periods_per_year, out
     )
 
     gains = 0.0
@@ -1253,9 +1262,12 @@ def _trade_one(
     mean = total / size
     variation = squares - total * mean
     out[:] = np.nan
+    # Whose cash is gone has just made the last exit.
+    lost_at = float(flat_bar) if cash <= 0.0 else np.nan
     _return_metrics(
-        size, cash / capital, mean, max(0.0, variation), downside, drawdown, terms.periods_per_year, out
-    )
+        size, cash / capital, mean, max(0.0, variation), downside, drawdown, lost_at, terms.periods_per_year,
+        out,
+    )  # fmt: skip
     _trade_metrics(size, count, wins, gains, losses, exposed, returns, best_trade, worst_trade, out)
     return squares == 0.0 or variation > _ILL_CONDITIONED * squares
 
@@ -1310,7 +1322,7 @@ def trade_many(
         impact: n values, or none, as in `simulate`.
         settings: m × SETTINGS.
         terms: what all configurations share.
-        out: m × len(METRICS), written.
+        out: m × FIGURES, written as by `measure`.
         settled: m, written: whether the row of `out` can be trusted.
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
     """

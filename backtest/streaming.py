@@ -26,6 +26,7 @@ from backtest.batch import Batch
 from backtest.engine import Market, open_market
 from backtest.errors import RequestError
 from backtest.files import write_atomically, write_text_atomically
+from backtest.ranking import ACCOUNT_LOST, best_first
 from backtest.simulation import METRICS
 from backtest.strategy import StrategySpec
 from backtest.sweep import chunk_table, grid_axes
@@ -49,6 +50,7 @@ class SweepFile:
         rows: how many.
         dropped_by: combinations that make no sense, by error code.
         continued_from: combinations that an earlier, interrupted sweep had already done.
+        lost: configurations that lose their account.
         top: the best rows, best first; equal ones in the order of the grid.
         bars_per_year: bars a year, and where the figure comes from.
     """
@@ -57,6 +59,7 @@ class SweepFile:
     rows: int
     dropped_by: dict[str, int]
     continued_from: int
+    lost: int
     top: pd.DataFrame
     bars_per_year: BarsPerYear
 
@@ -93,7 +96,8 @@ def sweep_to_parquet(
         periods_per_year: bars a year.
         initial_capital: cash at the start.
         trade_from: start of trading.
-        rank_by: the metric that the best rows are chosen by, the largest first; undefined ones never are.
+        rank_by: the metric that the best rows are chosen by, the largest first; undefined ones never are,
+            lost accounts come last.
         top: how many best rows are kept in memory.
         progress: called in this thread with the combinations done and their number.
         workers: pieces at a time.
@@ -121,7 +125,7 @@ def sweep_to_parquet(
         stop = min(batch.count, done + batch.chunk_size)
         chunk = batch.run(done, stop)
         done = stop
-        tables.append(chunk_table(axes, chunk))
+        tables.append(chunk_table(axes, chunk, market.index))
         dropped += chunk.dropped
         full = sum(map(len, tables)) >= ROWS_A_PART or time.monotonic() - since >= SECONDS_A_PART
         if full or done == batch.count:
@@ -192,12 +196,12 @@ def _finish(
     per_year: BarsPerYear,
 ) -> SweepFile:
     """One file of all parts, one of them in memory at a time."""
-    rows = 0
+    rows = lost = 0
     dropped: Counter[str] = Counter()
     best: pd.DataFrame | None = None
 
     def write(stream: Any) -> None:
-        nonlocal rows, best
+        nonlocal rows, lost, best
         writer: parquet.ParquetWriter | None = None
         try:
             for _, _, name in _parts(folder):
@@ -208,9 +212,10 @@ def _finish(
                 writer = writer or parquet.ParquetWriter(stream, part.schema)
                 writer.write_table(part)
                 frame = part.to_pandas()
+                lost += int(frame[ACCOUNT_LOST].notna().sum())
                 both = frame if best is None else pd.concat([best, frame])
-                best = both.sort_values(rank_by, ascending=False, kind="stable").dropna(subset=[rank_by])
-                best = best.head(top)
+                ranked = best_first(both, rank_by)
+                best = ranked[ranked[rank_by].notna() | ranked[ACCOUNT_LOST].notna()].head(top)
             if rows == 0:
                 raise RequestError("empty_grid", name=", ".join(axes) or "-")
         finally:
@@ -229,6 +234,7 @@ def _finish(
         rows=rows,
         dropped_by={code: count for code, count in dropped.items() if count},
         continued_from=continued_from,
+        lost=lost,
         top=best.reset_index(drop=True),
         bars_per_year=per_year,
     )

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from backtest.batch import SIDE_AXIS, Batch, Chunk, trades
 from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
-from backtest.simulation import METRICS
+from backtest.ranking import ACCOUNT_LOST
+from backtest.simulation import LOST_AT, METRICS
 from backtest.strategy import Side, StrategySpec, parameter_bounds
 from backtest.types import Costs, Fill, Risk, Sizing, plain
 
@@ -138,9 +139,11 @@ def sweep(
 
     Returns:
         One row a configuration, in the order of the grid (the last name varies fastest): its values, then
-        every metric (NaN where undefined). `attrs["dropped"]` counts combinations that make no sense (a fast
-        period not below the slow one, a period longer than the data or than its bars of a higher timeframe),
-        `attrs["dropped_by"]` by error code; `attrs["bars_per_year"]` says how figures were annualised.
+        every metric (NaN where undefined) and `account_lost`, the time of the bar at which the account was
+        lost (NaT where it was not): `backtest.ranking.best_first` puts such rows last.
+        `attrs["dropped"]` counts combinations that make no sense (a fast period not below the slow one, a
+        period longer than the data or than its bars of a higher timeframe), `attrs["dropped_by"]` by error
+        code; `attrs["bars_per_year"]` says how figures were annualised.
 
     Raises:
         BacktestError: as `run_backtest`; `unknown_parameter`, or a value out of bounds; `empty_grid` where no
@@ -154,7 +157,7 @@ def sweep(
     chunks = [batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)]
     if not any(len(chunk.metrics) for chunk in chunks):
         raise RequestError("empty_grid", name=", ".join(axes) or "-")
-    table = pd.concat([chunk_table(axes, chunk) for chunk in chunks], ignore_index=True)
+    table = pd.concat([chunk_table(axes, chunk, market.index) for chunk in chunks], ignore_index=True)
     dropped = sum((chunk.dropped for chunk in chunks), Counter[str]())
     table.attrs["dropped"] = sum(dropped.values())
     table.attrs["dropped_by"] = dict(dropped)
@@ -162,8 +165,8 @@ def sweep(
     return table
 
 
-def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk) -> pd.DataFrame:
-    """A chunk's values and metrics by name; what is undefined is NaN."""
+def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk, times: pd.DatetimeIndex) -> pd.DataFrame:
+    """A chunk's values, metrics and ends of accounts by name; what is undefined is NaN, no end NaT."""
     # An overflow (an annualised return of a few bars) is as undefined here as in a single backtest.
     metrics = np.where(np.isfinite(chunk.metrics), chunk.metrics, np.nan)
     table = pd.DataFrame(
@@ -171,6 +174,10 @@ def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk) -> pd.DataFrame:
         | {name: metrics[:, place] for place, name in enumerate(METRICS)}
     )
     table["n_trades"] = table["n_trades"].astype(np.int64)
+    lost_at = chunk.metrics[:, LOST_AT]
+    survived = np.isnan(lost_at)
+    ends = times.take(np.where(survived, 0, lost_at).astype(np.int64))
+    table[ACCOUNT_LOST] = ends.to_series(index=table.index).mask(survived)
     return table
 
 

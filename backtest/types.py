@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
@@ -298,7 +299,8 @@ class Metrics:
     empyrical's for returns; where other libraries differ, `backtest.simulation.measure` says so.
 
     Attributes:
-        sharpe_ratio: mean(r) / sample standard deviation(r) × √P.
+        sharpe_ratio: mean(r) / sample standard deviation(r) × √P; None, as the two that follow, where the
+            account was lost.
         sortino_ratio: mean(r) × √P / √(mean(min(r, 0)²)); None where the root is rounding noise.
         calmar_ratio: cagr / |max_drawdown|.
         max_drawdown: deepest fall below the highest value so far, as a fraction, never positive.
@@ -333,10 +335,13 @@ class Metrics:
 
     @classmethod
     def from_values(cls, values: Sequence[float]) -> Metrics:
-        """From the numbers of `measure`, in the order of the fields; what is not finite becomes None."""
+        """From the numbers of `measure`, in the order of the fields; what is not finite becomes None.
+
+        What stands behind them, the bar at which the account was lost, is no metric.
+        """
         found: dict[str, Any] = {
             field.name: float(value) if math.isfinite(value) else None
-            for field, value in zip(fields(cls), values, strict=True)
+            for field, value in zip(fields(cls), values, strict=False)
         }
         found["n_trades"] = int(found["n_trades"])
         return cls(**found)
@@ -355,6 +360,25 @@ class Metrics:
     def to_dict(self) -> dict[str, float | int | None]:
         """Plain numbers and None, ready for JSON; `Metrics(**metrics.to_dict())` is the way back."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountLost:
+    """Where an account ended: the exit that took all it was worth. Nothing is traded after it.
+
+    Attributes:
+        bar: place of the exit's bar in the data, from 0.
+        time: of that bar.
+        price: of the exit.
+    """
+
+    bar: int
+    time: datetime
+    price: float
+
+    def to_dict(self) -> dict[str, int | float | str]:
+        """Plain JSON, the time as ISO text."""
+        return {"bar": self.bar, "time": self.time.isoformat(), "price": self.price}
 
 
 def check_fill(fill: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backtest.batch import Batch
 from backtest.engine import BacktestResult, open_market, run_signals
@@ -21,10 +22,12 @@ from backtest.errors import RequestError
 from backtest.folds import FOLDS, CombinatorialSplit, Fold, Scheme, combinatorial_splits, make_folds
 from backtest.plateau import plateau_scores
 from backtest.prices import validate_prices
+from backtest.ranking import lost_accounts
 from backtest.returns import Returns, bar_returns
 from backtest.simulation import (
     ENTRY_BAR,
     EXIT_BAR,
+    FIGURES,
     METRICS,
     PROFIT,
     SIZE,
@@ -35,7 +38,7 @@ from backtest.simulation import (
 )
 from backtest.strategy import StrategySpec
 from backtest.sweep import configured, grid_axes
-from backtest.types import Costs, Fill, Metrics
+from backtest.types import AccountLost, Costs, Fill, Metrics
 from backtest.year import BarsPerYear
 
 RANK_BY = "sharpe_ratio"
@@ -70,6 +73,8 @@ class WalkForward:
         folds: one entry a fold, in order of time.
         returns: of all test stretches, bar by bar, without a gap.
         metrics: of the test stretches as one account: each begins with what the one before left.
+        account_lost: where that account was lost: it trades nothing after, though folds are tested on; its
+            bar counts from the first of the data. None where it survived.
         bars_per_year: bars a year, and where the figure comes from.
         configurations: how many were compared in each fold.
         searched: names of the grid's axes.
@@ -80,6 +85,7 @@ class WalkForward:
     folds: tuple[FoldResult, ...]
     returns: pd.Series
     metrics: Metrics
+    account_lost: AccountLost | None
     bars_per_year: BarsPerYear
     configurations: int
     searched: tuple[str, ...]
@@ -92,12 +98,12 @@ class WalkForward:
 
     @property
     def efficiency(self) -> float | None:
-        """Mean test over mean training Sharpe ratio; None without a grid or a positive latter.
+        """Mean test over mean training Sharpe ratio; None without a grid, a positive latter or an account.
 
         Pardo 2008, The Evaluation and Optimization of Trading Strategies, chapter 11, on Sharpe ratios.
         """
         trained = [one.train.sharpe_ratio or 0.0 for one in self.folds if one.train is not None]
-        if not trained or sum(trained) <= 0.0:
+        if self.account_lost is not None or not trained or sum(trained) <= 0.0:
             return None
         return sum(one.test.metrics.sharpe_ratio or 0.0 for one in self.folds) / sum(trained)
 
@@ -109,8 +115,10 @@ class CrossValidation:
     Attributes:
         splits: every choice of test groups.
         specs: the strategy chosen in each split.
-        paths: returns bar by bar of each way of joining tested groups to one whole history, paths × bars.
-        sharpes: annualised Sharpe ratio of each path, 0 where it does not move.
+        paths: returns bar by bar of each way of joining tested groups to one whole history, paths × bars; 0
+            after the account is lost.
+        sharpes: annualised Sharpe ratio of each path, 0 where it does not move, None where it lost the
+            account.
         periods_per_year: bars a year.
         configurations: how many were compared in each split.
     """
@@ -118,7 +126,7 @@ class CrossValidation:
     splits: tuple[CombinatorialSplit, ...]
     specs: tuple[StrategySpec, ...]
     paths: Floats
-    sharpes: Floats
+    sharpes: tuple[float | None, ...]
     periods_per_year: float
     configurations: int
 
@@ -160,7 +168,7 @@ class _Searched:
             RequestError: `empty_grid` where no combination makes sense.
         """
         markets = [self.market.between(start, stop) for start, stop in stretches]
-        found = [np.full((self.count, len(METRICS)), np.nan) for _ in stretches]
+        found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
         batch = Batch(self.market, self.spec, self.axes, self.workers)
         alive = 0
         for begin in range(0, batch.count, batch.chunk_size):
@@ -172,10 +180,19 @@ class _Searched:
             raise RequestError("empty_grid", name=", ".join(self.axes))
         return found
 
-    def chosen(self, scores: Floats) -> tuple[StrategySpec, int | None]:
-        """The configuration that scores highest (the first of equals); the strategy itself where none has."""
+    def chosen(self, scores: Floats, lost: NDArray[np.bool_]) -> tuple[StrategySpec, int | None]:
+        """The configuration that scores highest (the first of equals); the strategy itself where none has.
+
+        Args:
+            scores: one a configuration of the grid; NaN is never chosen.
+            lost: where the account was lost: never chosen either, and as a neighbour on the plateau it is as
+                poor as the poorest of those that survived.
+        """
+        scores = np.where(lost, np.nan, scores)
         if self.plateau and self.axes:
-            scores = plateau_scores(scores, self.shape)
+            poorest = scores[np.isfinite(scores)].min(initial=np.inf)
+            around = np.where(lost & np.isfinite(poorest), poorest, scores)
+            scores = np.where(lost, np.nan, plateau_scores(around, self.shape))
         ranked = np.where(np.isfinite(scores), scores, -np.inf)
         best = int(ranked.argmax())
         if not self.axes or ranked[best] == -np.inf:
@@ -203,11 +220,19 @@ class _Searched:
         return self._tested[name]
 
 
-def _joined(parts: list[BacktestResult], capital: float) -> Metrics:
-    """Metrics of consecutive stretches as one account: cash of each grows with what the ones before left."""
+def _joined(parts: list[BacktestResult], capital: float) -> tuple[Metrics, Returns, AccountLost | None]:
+    """Consecutive stretches as one account: cash of each grows with what the ones before left.
+
+    Once the account is lost it stays so: later stretches add bars without a return, and no trades.
+    """
     equity, trades = [], []
     value, offset = capital, 0
+    lost = None
     for part in parts:
+        if lost is not None:
+            equity.append(np.zeros(len(part.index)))
+            continue
+        lost = part.account_lost
         scale = value / part.initial_capital
         equity.append(part.equity_values * scale)
         rows = part.trade_values.copy()
@@ -217,10 +242,10 @@ def _joined(parts: list[BacktestResult], capital: float) -> Metrics:
         trades.append(rows)
         value = float(equity[-1][-1])
         offset += len(part.index)
-    rows = np.concatenate([*trades, np.empty((0, TRADE_COLUMNS))])
-    out = np.empty(len(METRICS))
-    measure(np.concatenate(equity), capital, rows, len(rows), parts[0].periods_per_year, out)
-    return Metrics.from_values(out.tolist())
+    curve, rows = np.concatenate(equity), np.concatenate([*trades, np.empty((0, TRADE_COLUMNS))])
+    out = np.empty(FIGURES)
+    measure(curve, capital, rows, len(rows), parts[0].periods_per_year, out)
+    return Metrics.from_values(out.tolist()), bar_returns(curve, capital), lost
 
 
 def walk_forward(
@@ -271,17 +296,13 @@ def walk_forward(
     stretches = [(fold.train_start, fold.train_stop) for fold in cuts]
     if settle:
         stretches.append((0, len(searched.prices)))
-    ranked = (
-        [(table, _ranks(table, rank_by, least_trades)) for table in searched.tables(stretches)]
-        if grid
-        else []
-    )
+    tables = searched.tables(stretches) if grid else []
     found = []
     for place, fold in enumerate(cuts):
         chosen, train, fitted = spec, None, False
         if grid:
-            table, ranks = ranked[place]
-            chosen, best = searched.chosen(ranks)
+            table = tables[place]
+            chosen, best = searched.chosen(*_ranks(table, rank_by, least_trades))
             if best is not None:
                 train, fitted = Metrics.from_values(table[best].tolist()), True
         found.append(
@@ -295,14 +316,14 @@ def walk_forward(
         )
     settled = spec
     if grid and settle:
-        settled, _ = searched.chosen(ranked[-1][1])
-    tests = [one.test for one in found]
-    returns = np.concatenate([bar_returns(one.equity_values, one.initial_capital) for one in tests])
+        settled, _ = searched.chosen(*_ranks(tables[-1], rank_by, least_trades))
+    metrics, returns, lost = _joined([one.test for one in found], initial_capital)
     index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
     return WalkForward(
         folds=tuple(found),
         returns=pd.Series(returns, index=index, name="return"),
-        metrics=_joined(tests, initial_capital),
+        metrics=metrics,
+        account_lost=lost,
         bars_per_year=searched.market.bars_per_year,
         configurations=searched.count if grid else 1,
         searched=tuple(searched.axes),
@@ -310,11 +331,10 @@ def walk_forward(
     )
 
 
-def _ranks(table: Floats, rank_by: str, least_trades: int) -> Floats:
-    """The metric to choose by; NaN where there are too few trades to go by."""
+def _ranks(table: Floats, rank_by: str, least_trades: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """The metric to choose by, NaN where there are too few trades to go by; where the account was lost."""
     enough = table[:, METRICS.index("n_trades")] >= least_trades
-    ranks: Floats = np.where(enough, table[:, METRICS.index(rank_by)], np.nan)
-    return ranks
+    return np.where(enough, table[:, METRICS.index(rank_by)], np.nan), lost_accounts(table)
 
 
 def _pooled_sharpes(tables: list[Floats], bars: list[int], per_year: float) -> Floats:
@@ -384,22 +404,27 @@ def combinatorial_cross_validation(
         chosen = spec
         if grid:
             sizes = [stop - start for start, stop in split.train]
-            pooled = _pooled_sharpes([tables[one] for one in split.train], sizes, searched.per_year)
-            chosen, _ = searched.chosen(pooled)
+            parts = [tables[one] for one in split.train]
+            lost = np.logical_or.reduce([lost_accounts(one) for one in parts])
+            chosen, _ = searched.chosen(_pooled_sharpes(parts, sizes, searched.per_year), lost)
         specs.append(chosen)
         for group, (start, stop) in zip(split.test_groups, split.test, strict=True):
             result = searched.test(chosen, start, stop)
             tested[group].append(bar_returns(result.equity_values, result.initial_capital))
     # The n-th path takes the n-th test of every group.
     paths = np.array([list(chain(*parts)) for parts in zip(*tested.values(), strict=True)])
+    gone = np.cumsum(paths <= -1.0, axis=1) > 0
+    paths[:, 1:][gone[:, :-1]] = 0.0
     mean, deviation = paths.mean(axis=1), paths.std(axis=1, ddof=1)
     moved = deviation > 1e-12 * np.abs(mean)
-    ratios = np.where(moved, mean / np.where(moved, deviation, 1.0), 0.0)
+    ratios = np.where(moved, mean / np.where(moved, deviation, 1.0), 0.0) * math.sqrt(searched.per_year)
     return CrossValidation(
         splits=tuple(splits),
         specs=tuple(specs),
         paths=paths,
-        sharpes=ratios * math.sqrt(searched.per_year),
+        sharpes=tuple(
+            None if lost else ratio for ratio, lost in zip(ratios.tolist(), gone[:, -1].tolist(), strict=True)
+        ),
         periods_per_year=float(searched.per_year),
         configurations=searched.count if grid else 1,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +61,10 @@ def statistic_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str
     search, holdout, walk = result["overfitting"], result["holdout"], result["walk_forward"]
     snooping = search["data_snooping"] or {}
     holm = search["haircuts"].get("holm", {})
-    ratios = sorted(walk["cross_validation"]["sharpe_ratios"])
+    # A path that lost its account has no ratio, and stands below all that have one.
+    ratios = sorted(
+        walk["cross_validation"]["sharpe_ratios"], key=lambda one: -math.inf if one is None else one
+    )
     middle = ratios[len(ratios) // 2] if ratios else None
     figures: list[tuple[str, str]] = [
         ("trials", words.number(search["trials"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.tables import METRIC_ROWS, metric
+from reports.tables import METRIC_ROWS, lost_fields, metric
 from reports.words import WordsLike
 
 _SHOWN = ("sharpe_ratio", "max_drawdown", "profit_factor", "n_trades")
@@ -69,6 +69,7 @@ def _reasons(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
                 champion=words.number(decided["champion_score"]),
                 p=words.short(decided.get("p_value")),
                 allowed=words.short(decided.get("allowed")),
+                **(lost_fields(words, lost) if (lost := decided.get("account_lost")) else {}),
             )
         )
     return lines

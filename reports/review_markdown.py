@@ -8,7 +8,14 @@ from typing import Any
 
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph
 from reports.markdown import to_markdown
-from reports.tables import METRIC_ROWS, bars_per_year_lines, brain_lines, failure_lines, metric
+from reports.tables import (
+    METRIC_ROWS,
+    bars_per_year_lines,
+    brain_lines,
+    failure_lines,
+    lost_line,
+    metric,
+)
 from reports.words import WordsLike
 
 
@@ -79,6 +86,8 @@ def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
     if result["degraded"]:
         blocks.append(Paragraph(text=words("report.degraded"), tone="doubtful"))
     blocks += [Code(text=result["strategy"]["description"]), Grid(head=head, rows=rows)]
+    if lost := lost_line(words, result["development"]):
+        blocks.append(Paragraph(text=lost, tone="bad"))
     annualised = bars_per_year_lines(result["development"].get("bars_per_year"), words)
     blocks += [Paragraph(text=line, tone="quiet") for line in annualised]
     sections = {

@@ -45,6 +45,47 @@ def bars_per_year_lines(found: Mapping[str, Any] | None, words: WordsLike) -> li
     return lines
 
 
+def account_lost(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Where a strategy's account ended, in its tests or on all the bars it was tried on; None if it survived.
+
+    Args:
+        figures: of one backtest or trial, as the record has them; those of earlier versions tell nothing.
+    """
+    tests: Mapping[str, Any] = figures.get("walk_forward", {})
+    return tests.get("account_lost") or figures.get("account_lost")
+
+
+def lost_fields(words: WordsLike, lost: Mapping[str, Any]) -> dict[str, str]:
+    """Where an account was lost, as words: `day`, with the hour where bars are shorter, and `price`."""
+    return {"day": _moment(lost["time"]), "price": words.short(lost["price"])}
+
+
+def lost_line(words: WordsLike, figures: Mapping[str, Any]) -> str:
+    """That an account was lost, where, and that nothing is traded after; nothing where it survived."""
+    lost = account_lost(figures)
+    return words("report.account_lost.told", **lost_fields(words, lost)) if lost else ""
+
+
+def lost_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """One line for each part of an optimisation's result in which an account was lost."""
+    parts = {
+        words(f"report.table.{who}_{part}"): result[who][part].get("account_lost")
+        for who in ("initial", "champion")
+        for part in ("development", "holdout")
+    }
+    parts[words("report.account_lost.tests")] = result["walk_forward"].get("account_lost")
+    return [
+        words("report.account_lost.of", part=part, **lost_fields(words, lost))
+        for part, lost in parts.items()
+        if lost
+    ]
+
+
+def _moment(time: str) -> str:
+    day, _, clock = time.partition("T")
+    return day if clock[:8] in ("", "00:00:00") else f"{day} {clock[:5]}"
+
+
 def brain_lines(result: Mapping[str, Any], words: WordsLike) -> list[tuple[str, str]]:
     """(role, who answered) for every role that was asked."""
     lines = []

@@ -86,6 +86,7 @@ class Account:
     position: dict[str, Any] | None = None
     trades: list[dict[str, Any]] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
+    lost: tuple[int, float] | None = None  # bar and price at which nothing was left
 
     def value(self, price: float) -> float:
         held = self.position
@@ -239,6 +240,7 @@ class Account:
             if reason != "liquidation":
                 self.met[f"lost by {reason}"] += 1
             got, left, reason = self.ruin(0.0), 0.0, "liquidation"
+            self.lost = (bar, got)
         if cause:
             self.met[f"cause: {cause}"] += 1
         self.cash = left
@@ -338,6 +340,7 @@ class Account:
             return
         self.met["borrowing takes all"] += 1
         self.cash = 0.0
+        self.lost = (bar, close)
         self.close_out(bar, close, "liquidation")
 
 
@@ -416,7 +419,7 @@ def trade(bars: list[Bar], asked: list[set[str]], terms: Terms) -> tuple[Account
 def figures(
     equity: list[float], capital: float, trades: list[dict[str, Any]], periods_per_year: float
 ) -> dict[str, float | None]:
-    """The metrics by their definitions; None is undefined."""
+    """The metrics by their definitions; None is undefined, as every ratio of an account that was lost."""
     before = [capital, *equity[:-1]]
     returns = [now / last - 1.0 if last > 0 else 0.0 for now, last in zip(equity, before, strict=True)]
     count = len(returns)
@@ -430,15 +433,18 @@ def figures(
     total = equity[-1] / capital - 1.0
     cagr = (1.0 + total) ** (periods_per_year / count) - 1.0
     year = math.sqrt(periods_per_year)
+    survived = equity[-1] > 0
     profits = [one["pnl"] for one in trades]
     ratios = [one["pnl"] / (one["size"] * one["entry_price"]) for one in trades]
     gains = math.fsum(one for one in profits if one > 0)
     losses = -math.fsum(one for one in profits if one < 0)
     some = len(trades) or None
     return {
-        "sharpe_ratio": mean / deviation * year if deviation and deviation > 1e-12 * abs(mean) else None,
-        "sortino_ratio": mean / downside * year if downside > 1e-12 * abs(mean) else None,
-        "calmar_ratio": cagr / -drawdown if drawdown < -1e-12 else None,
+        "sharpe_ratio": (
+            mean / deviation * year if survived and deviation and deviation > 1e-12 * abs(mean) else None
+        ),
+        "sortino_ratio": mean / downside * year if survived and downside > 1e-12 * abs(mean) else None,
+        "calmar_ratio": cagr / -drawdown if survived and drawdown < -1e-12 else None,
         "max_drawdown": drawdown,
         "profit_factor": gains / losses if losses else None,
         "win_rate": some and sum(one > 0 for one in profits) / some,

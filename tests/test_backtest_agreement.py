@@ -161,6 +161,12 @@ def agree(case: Situation) -> Counter[str]:
     found = result.metrics.to_dict()
     for name, value in figures(equity, terms.capital, wanted, PER_YEAR).items():
         same(name, found[name], value, sum(abs(one["pnl"]) for one in wanted))
+    lost = result.account_lost
+    assert (lost is None) == (account.lost is None)
+    if lost and account.lost:
+        bar, price = account.lost
+        assert (lost.bar, lost.time) == (bar, table.index[bar])
+        assert math.isclose(lost.price, price, rel_tol=1e-9, abs_tol=1e-8)
     return account.met
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backtest.engine import Market, open_market, pack
 from backtest.indicators import moving_mean, moving_moments
-from backtest.simulation import METRICS, TRADE_COLUMNS, cross_words, known_words, measure
+from backtest.simulation import FIGURES, METRICS, TRADE_COLUMNS, cross_words, known_words, measure
 from backtest.types import Costs, Risk, Sizing
 
 EVERYTHING = Sizing()
@@ -41,7 +41,7 @@ def both(market: Market, codes: np.ndarray, risk: Risk, sizing: Sizing = EVERYTH
     """Trades and metrics of the bar-by-bar kernel, then of the fused one, and whether these hold."""
     equity, trades = market.buffers(codes)
     count = market.simulate(codes, risk, sizing, equity, trades)
-    wanted = np.empty(len(METRICS))
+    wanted = np.empty(FIGURES)
     measure(equity, market.terms.capital, trades, count, market.terms.periods_per_year, wanted)
 
     fused = np.full((codes.size, TRADE_COLUMNS), 123.0)

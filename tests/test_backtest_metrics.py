@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest import Costs, Metrics, StrategySpec, run_backtest
-from backtest.simulation import BARS, ENTRY_PRICE, METRICS, PROFIT, SIZE, TRADE_COLUMNS, measure
+from backtest.simulation import BARS, ENTRY_PRICE, FIGURES, PROFIT, SIZE, TRADE_COLUMNS, measure
 
 with warnings.catch_warnings():
     # Its imports of optional parts warn on some versions of pandas.
@@ -24,7 +24,7 @@ NO_TRADES = np.empty((0, TRADE_COLUMNS))
 
 
 def measured(equity: Any, capital: float, trades: Any = NO_TRADES, year: float = 252.0) -> Metrics:
-    out = np.full(len(METRICS), 123.0)
+    out = np.full(FIGURES, 123.0)
     measure(np.asarray(equity, dtype=float), capital, trades, len(trades), year, out)
     return Metrics.from_values(out.tolist())
 
@@ -42,11 +42,12 @@ def compare(equity: Any, capital: float, found: Metrics | None = None) -> Metric
     # A lost account has no returns any more.
     returns = np.where(values[:-1] > 0, values[1:] / np.where(values[:-1] > 0, values[:-1], 1.0) - 1.0, 0.0)
     found = found or measured(equity, capital)
+    survived = values[-1] > 0  # empyrical has ratios of ruin, here they are undefined
     with np.errstate(all="ignore"):
-        same(found.sharpe_ratio, empyrical.sharpe_ratio(returns))
-        same(found.sortino_ratio, empyrical.sortino_ratio(returns))
+        same(found.sharpe_ratio, empyrical.sharpe_ratio(returns) if survived else np.nan)
+        same(found.sortino_ratio, empyrical.sortino_ratio(returns) if survived else np.nan)
         same(found.max_drawdown, empyrical.max_drawdown(returns))
-        same(found.calmar_ratio, empyrical.calmar_ratio(returns))
+        same(found.calmar_ratio, empyrical.calmar_ratio(returns) if survived else np.nan)
         same(found.cagr, empyrical.cagr(returns))
         same(found.volatility, empyrical.annual_volatility(returns))
         same(found.total_return, empyrical.cum_returns_final(returns))
@@ -119,7 +120,7 @@ def test_pathological_backtests_agree_with_empyrical(name: str) -> None:
         assert found.best_trade is not None
         assert found.best_trade < 0
     if name == "bankruptcy":
-        assert (found.total_return, found.cagr, found.max_drawdown, found.calmar_ratio) == (-1, -1, -1, -1)
+        assert (found.total_return, found.cagr, found.max_drawdown, found.calmar_ratio) == (-1, -1, -1, None)
         assert result.trades["exit_reason"].tolist() == ["liquidation"]
 
 
@@ -152,7 +153,8 @@ def test_a_lost_account() -> None:
     found = measured([100.0, 50.0, 0.0, 0.0], 100.0)
     returns = np.array([0.0, -0.5, -1.0, 0.0])
     assert found.total_return == found.cagr == found.max_drawdown == -1.0
-    assert found.sharpe_ratio == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(252))
+    assert found.volatility == pytest.approx(returns.std(ddof=1) * np.sqrt(252))
+    assert (found.sharpe_ratio, found.sortino_ratio, found.calmar_ratio) == (None, None, None)
 
 
 def test_one_bar() -> None:

@@ -20,7 +20,15 @@ from rich.table import Table
 from prompts import Words
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
-from reports.tables import bars_per_year_lines, brain_lines, contributor_cells, failure_lines, figures_table
+from reports.tables import (
+    bars_per_year_lines,
+    brain_lines,
+    contributor_cells,
+    failure_lines,
+    figures_table,
+    lost_line,
+    lost_lines,
+)
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
 
@@ -145,6 +153,8 @@ class Terminal:
             head,
             rows,
         )
+        for line in lost_lines(details, words):
+            self.out.print(escape(line), style="red", highlight=False)
         for line in bars_per_year_lines(details["champion"]["development"].get("bars_per_year"), words):
             self.out.print(escape(line), highlight=False)
         self.out.print(f"[bold]{escape(words('report.heading.champion'))}[/bold]")
@@ -183,6 +193,8 @@ class Terminal:
             review_figures(details, words),
             caption=details["strategy"]["description"],
         )
+        if lost := lost_line(words, details["development"]):
+            self.out.print(escape(lost), style="red", highlight=False)
         for line in bars_per_year_lines(details["development"].get("bars_per_year"), words):
             self.out.print(escape(line), highlight=False)
         if result.degraded:
@@ -334,14 +346,16 @@ class Progress:
                 return words("command.progress.abstention", iteration=iteration, role=role)
             case "backtest" if event["node"] == "baseline":
                 self.score = data["figures"]["score"]
-                return words("command.progress.baseline", score=words.number(self.score))
+                told = words("command.progress.baseline", score=words.number(self.score))
+                return f"{told} {lost_line(words, data['figures'])}".rstrip()
             case "backtest":
-                return words(
+                told = words(
                     "command.progress.tested",
                     iteration=iteration,
                     sentence=data["sentence"],
                     score=words.number(data["figures"]["score"]),
                 )
+                return f"{told} {lost_line(words, data['figures'])}".rstrip()
             case "decision" if event["node"] == "select":
                 self.score = data["score"]
                 key = "adopted" if data["adopted"] else "kept"

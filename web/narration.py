@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompts import Words
+from reports.tables import lost_line
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def _holdout(data: Mapping[str, Any], words: Words) -> Line:
         drawdown=words.percent(metrics["max_drawdown"]),
         trades=words.number(metrics["n_trades"]),
     )
+    body = f"{body} {lost_line(words, data['champion'])}".rstrip()
     return Line(words("web.event.holdout"), body, "lock_open", "end")
 
 
@@ -120,7 +122,7 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
             return Line(title, body, "play_arrow")
         case "backtest" if node == "baseline":
             score = words.number(data["figures"]["score"])
-            return Line(words("web.event.baseline", score=score), "", "flag")
+            return Line(words("web.event.baseline", score=score), lost_line(words, data["figures"]), "flag")
         case "answer" if node in ("analyst", "strategist", "validator"):
             return _answer(event, words)
         case "answer" if node == "single":
@@ -153,7 +155,8 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
             return Line(data["sentence"], data["reason"], "edit_note")
         case "backtest":
             score = words.number(data["figures"]["score"])
-            return Line(words("web.event.tested", sentence=data["sentence"], score=score), "", "science")
+            title = words("web.event.tested", sentence=data["sentence"], score=score)
+            return Line(title, lost_line(words, data["figures"]), "science")
         case "error" if "sentence" in data:
             problem = data["error"]
             why = words(f"backtest.error.{problem['code']}", **problem)

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from prompts import Words
 from reports.belief import finding_rows, interval_rows, reason_lines, statistic_rows, verdict_line
-from reports.tables import figures_table
+from reports.tables import figures_table, lost_lines
 from web.frame import Table, Text, attribute, card, fact
 from web.listing import Outcome
 from web.pictures import LIVE, MARKET, Shown
@@ -158,6 +158,8 @@ class RunBoard:
             table = Table(head, numbers=range(1, len(head)))
             for row in rows:
                 table.row(row)
+            for line in lost_lines(result, words):
+                Text("p", line, "tx-bad")
             Text("p", words("report.holdout_note"), "tx-soft")
             with ui.element("p"):
                 Text("code", result["champion"]["description"])

@@ -142,7 +142,8 @@ def _walk(case: _Case) -> Iterator[Item]:
         yield {"name": f"walk_forward_{name}", "value": walk["metrics"][name]}
     blocks = list(case.figures["blocks"])
     yield {"name": "walk_forward_fold_sharpes", "value": blocks}
-    yield {"name": "losing_folds", "value": sum(block <= 0 for block in blocks), "of": len(blocks)}
+    losing = sum(block is None or block <= 0 for block in blocks)
+    yield {"name": "losing_folds", "value": losing, "of": len(blocks)}
     if walk["efficiency"] is not None:
         yield {"name": "walk_forward_efficiency", "value": walk["efficiency"]}
 

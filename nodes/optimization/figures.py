@@ -10,7 +10,7 @@ import pandas as pd
 
 from backtest import BacktestResult, StrategySpec
 from backtest.score import Score, score, score_walk_forward
-from backtest.types import Metrics
+from backtest.types import AccountLost, Metrics
 from backtest.walk_forward import FoldResult, WalkForward
 
 
@@ -19,8 +19,10 @@ def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
 
     Returns:
         `hash` of the strategy; `score` 0–10; `parts` of the score; `blocks`, the Sharpe ratio of each block
-        of time; `metrics` by name, None where undefined; `exits` by reason, each {"trades", "average_return"}
-        (a fraction); `bars_per_year`, as `BarsPerYear.to_dict` gives it.
+        of time, None from the one on in which the account was lost; `account_lost`, {"bar", "time", "price"}
+        of the exit that took all, None where there was none; `metrics` by name, None where undefined; `exits`
+        by reason, each {"trades", "average_return"} (a fraction); `bars_per_year`, as `BarsPerYear.to_dict`
+        gives it.
     """
     return _figures(spec, result, score(result))
 
@@ -31,8 +33,8 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) 
     Returns:
         As `figures`, `metrics` and `exits` being those of the whole development part, and `walk_forward`:
         {"folds", "configurations" compared in each, "efficiency", "metrics" of the test stretches as one
-        account, "other_values": by fold, searched values that differ from those settled on, "per_fold": see
-        `_fold`}.
+        account, "account_lost" where that account ended, "other_values": by fold, searched values that differ
+        from those settled on, "per_fold": see `_fold`}.
     """
     searched = [
         {name: value for name, value in _values(fold.spec).items() if _values(walk.spec).get(name) != value}
@@ -44,6 +46,7 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) 
         "configurations": walk.configurations,
         "efficiency": _rounded(walk.efficiency),
         "metrics": _metrics(walk.metrics),
+        "account_lost": _end(walk.account_lost),
         "other_values": searched if any(searched) else [],
         "per_fold": [_fold(fold, whole.all_times, walk.searched) for fold in walk.folds],
     }
@@ -57,7 +60,7 @@ def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -
         `train_start`, `train_end`, `test_start`, `test_end`: ISO times of the first and last bars;
         `train_bars`, `test_bars`; `fitted`, whether a choice was made on the training stretch; `values` of
         the names that were searched, None where a rule is off; `train_sharpe_ratio`, None where nothing was
-        chosen; `sharpe_ratio`, `total_return` and `n_trades` of the test.
+        chosen; `sharpe_ratio`, `total_return`, `n_trades` and `account_lost` of the test.
     """
     fold, tested = found.fold, found.test.metrics
     own = _values(found.spec)
@@ -74,6 +77,7 @@ def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -
         "sharpe_ratio": _rounded(tested.sharpe_ratio),
         "total_return": _rounded(tested.total_return),
         "n_trades": tested.n_trades,
+        "account_lost": _end(found.test.account_lost),
     }
 
 
@@ -92,6 +96,7 @@ def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> dict[
         "score": parts.pop("value"),
         "blocks": list(parts.pop("block_sharpes")),
         "parts": parts,
+        "account_lost": _end(result.account_lost),
         "metrics": _metrics(result.metrics),
         "exits": exits,
         "bars_per_year": result.bars_per_year.to_dict(),
@@ -100,6 +105,12 @@ def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> dict[
 
 def _metrics(metrics: Metrics) -> dict[str, float | int | None]:
     return {name: _rounded(value) for name, value in metrics.to_dict().items()}
+
+
+def _end(lost: AccountLost | None) -> dict[str, Any] | None:
+    if lost is None:
+        return None
+    return {**lost.to_dict(), "price": _rounded(lost.price)}
 
 
 def _rounded(value: float | int | None) -> float | int | None:

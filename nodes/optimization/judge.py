@@ -131,9 +131,7 @@ def meet_holdout(
             findings=findings,
             seed=context.seed,
         ),
-        "cross_validation": rounded(
-            {"paths": len(crossed.sharpes), "sharpe_ratios": crossed.sharpes.tolist()}
-        ),
+        "cross_validation": rounded({"paths": len(crossed.sharpes), "sharpe_ratios": list(crossed.sharpes)}),
     }
     returns = bar_by_bar(
         development=case.result,

@@ -79,7 +79,7 @@ def diagnose(evidence: Evidence) -> list[Theme]:
     stops = figures["exits"].get("stop")
     if stops and trades and stops["trades"] / trades > 0.3:
         grave.append((stops["trades"] / trades, "exits"))
-    losing = sum(block <= 0 for block in figures["blocks"])
+    losing = sum(block is None or block <= 0 for block in figures["blocks"])
     if losing >= 2:
         grave.append((losing / len(figures["blocks"]), "regime"))
     ranked = sorted(grave, key=lambda item: (-item[0], item[1]))

@@ -16,8 +16,15 @@ from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.recording import record
 from prompts import Language, Words
+from reports.tables import account_lost
 
-_OUTCOMES = {"better": "kept_out", "lower_score": "kept_out", "uneven": "uneven", "luck": "luck"}
+_OUTCOMES = {
+    "better": "kept_out",
+    "account_lost": "account_lost",
+    "lower_score": "kept_out",
+    "uneven": "uneven",
+    "luck": "luck",
+}
 
 
 def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: Language) -> str:
@@ -58,6 +65,7 @@ def _trial(
         "backtests": variant["backtests"] if variant else 0,
         "score": figures["score"] if figures else None,
         "sharpe_ratio": walked.get("sharpe_ratio"),
+        "account_lost": account_lost(figures) if figures else None,
         "p_value": variant.get("p_value") if variant else None,
         "folds_held": None,
         "allowed": None,
@@ -76,6 +84,7 @@ def _judged(
         p_value=variant["p_value"],
         side_by_side=side_by_side,
         more_conditions=proposal["conditions"],
+        lost=account_lost(figures) is not None,
     )
 
 
