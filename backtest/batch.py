@@ -21,6 +21,7 @@ from backtest.errors import BacktestError
 from backtest.evaluation import CODES
 from backtest.executor import run_pieces
 from backtest.functions import FUNCTIONS, warm_up
+from backtest.possible import never_true
 from backtest.presets import PRESETS
 from backtest.simulation import (
     FIGURES,
@@ -38,17 +39,23 @@ from backtest.simulation import (
     known_words,
     measure,
 )
-from backtest.strategy import StrategySpec
+from backtest.strategy import SIDE_AXIS, StrategySpec
 from backtest.tree import And, Call, Comparison, Node, bind, parameters
 from backtest.types import Risk, Settings, Sizing
 
-# What a single combination may do wrong although each of its values is allowed.
-COMBINATION_FAULTS = ("parameter_order", "not_enough_bars", "not_enough_higher_bars", "risk_without_stop")
-# Besides, where several parameters make one value together: `sma(close, slow - fast)`.
+# What a combination may do wrong although each of its values is allowed,
+_COMBINED = (
+    "parameter_order",
+    "not_enough_bars",
+    "not_enough_higher_bars",
+    "risk_without_stop",
+    "never_true",
+)
+# and what it may where several parameters make one value together: `sma(close, slow - fast)`.
 _TOGETHER = ("bad_period", "negative_lag", "constant_division_by_zero")
-
-# A grid may also say which sides are traded: `long`, `short`, `both`.
-SIDE_AXIS = "side"
+DROPPED = (*_COMBINED, *_TOGETHER)
+# Of several faults a strategy by itself tells the one that it meets first.
+_UNBOUND, _UNREADABLE, _UNCOVERED = range(3)
 
 MOST_CHUNK = 65_536
 _ROOM_FOR_WORDS = 48 * 2**20
@@ -62,12 +69,15 @@ Whole = NDArray[np.int64]
 class _Bound:
     """A tree with its parameters bound: bars it needs, or why it cannot be.
 
+    A fault is met at some point of reading the strategy, and lies in one value alone or in a combination.
     While a chunk is at work the sides of crossings also hold their series, and where it is known.
     """
 
     node: Node
     warm_up: int = 0
-    fault: str | None = None
+    fault: BacktestError | None = None
+    met: int = _UNREADABLE
+    alone: bool = False
     series: Floats | None = None
     known: Words | None = None
 
@@ -178,7 +188,10 @@ class Batch:
                 if operand not in known:
                     known[operand] = len(self.parts)
                     self.parts.append(_Part(operand, list(axes), sides))
-            self.places.append([known[operand] for operand in operands])
+            # A condition that is required twice is required.
+            self.places.append(list(dict.fromkeys(known[operand] for operand in operands)))
+        self._conditions = {place: _Tree(tree, list(axes)) for place, tree in spec.trees.items()}
+        self._impossible: dict[str, NDArray[np.bool_]] = {}
         self._bound: dict[tuple[int, int], _Bound] = {}
         self._rows: dict[tuple[int, int], int] = {}
         self._words: Words = np.empty((0, 0), dtype=np.uint64)
@@ -196,7 +209,7 @@ class Batch:
         """Backtest the combinations from `start` to `stop` (excluded).
 
         Raises:
-            BacktestError: a combination is impossible for another reason than `COMBINATION_FAULTS`.
+            BacktestError: a combination is impossible for another reason than those in `DROPPED`.
         """
         return self.run_over([self.market], start, stop)[0]
 
@@ -213,35 +226,76 @@ class Batch:
         chosen = {name: place[alive] for name, place in chosen.items()}
         count = int(alive.sum())
 
+        table = self._setting_table(chosen, count)
+        stops = table[:, [STOP_PERCENT, STOP_ATR, TRAILING_PERCENT, TRAILING_ATR]]
+        stopless = (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
+        dropped["risk_without_stop"] += int(stopless.sum())
+
         keys = [part.keys(chosen, self.shape, count) for part in self.parts]
         longest = np.zeros(count, dtype=np.int64)
-        faults = np.zeros(count, dtype=np.bool_)
+        alive = ~stopless
+        faulty: dict[int, list[tuple[NDArray[np.bool_], list[_Bound], Whole]]] = {}
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
             used = self._used(number, chosen, count)
             resolved = self._resolve(part, key, chosen)
             for bound, which in resolved.operands:
-                warm_up = np.array([one.warm_up for one in bound], dtype=np.int64) + part.own_warm_up
-                longest = np.maximum(longest, np.where(used, warm_up[which][resolved.inverse], 0))
                 place = which[resolved.inverse]
-                at_fault = used & np.array([one.fault is not None for one in bound], dtype=np.bool_)[place]
-                dropped.update(bound[one].fault for one in place[at_fault & ~faults])
-                faults |= at_fault
-        table = self._setting_table(chosen, count)
+                warm_up = np.array([one.warm_up for one in bound], dtype=np.int64) + part.own_warm_up
+                longest = np.maximum(longest, np.where(used, warm_up[place], 0))
+                for met in {one.met for one in bound if one.fault}:
+                    at_fault = np.array([bool(one.fault) and one.met == met for one in bound])[place]
+                    faulty.setdefault(met, []).append((used & at_fault, bound, place))
+        for met in (_UNBOUND, _UNREADABLE):
+            alive = self._without(faulty.get(met, []), alive, dropped)
+        for name, condition in self._conditions.items():
+            if alive.any():
+                at = condition.keys(chosen, self.shape, count)
+                heard = self._heard([name], chosen, count)
+                never = alive & heard & self._never_true(name)[at]
+                dropped["never_true"] += int(never.sum())
+                alive &= ~never
         needs_atr = (table[:, [STOP_ATR, TARGET_ATR, TRAILING_ATR]] > 0.0).any(axis=1)
         atr_periods = np.where(needs_atr, self._values("atr_period", chosen, count), 0.0)
         windows = np.where(table[:, VOLATILITY] > 0.0, self._values("volatility_period", chosen, count), 0.0)
-        stops = table[:, [STOP_PERCENT, STOP_ATR, TRAILING_PERCENT, TRAILING_ATR]]
-        stopless = ~faults & (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
         needed = 1 + np.maximum(np.maximum(longest, atr_periods), windows)
-        short = ~faults & ~stopless & (needed > len(self.market.index))
-        dropped["risk_without_stop"] += int(stopless.sum())
+        short = alive & (needed > len(self.market.index))
         dropped["not_enough_bars"] += int(short.sum())
-        alive = ~faults & ~stopless & ~short
+        alive = self._without(faulty.get(_UNCOVERED, []), alive & ~short, dropped)
         chosen = {name: place[alive] for name, place in chosen.items()}
         traded = self._trade(
             markets, chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
         )
         return [Chunk(chosen=chosen, metrics=metrics, dropped=+dropped) for metrics in traded]
+
+    @staticmethod
+    def _without(
+        faulty: list[tuple[NDArray[np.bool_], list[_Bound], Whole]],
+        alive: NDArray[np.bool_],
+        dropped: Counter[str],
+    ) -> NDArray[np.bool_]:
+        """The configurations left when those at fault are counted and gone.
+
+        Raises:
+            BacktestError: the fault lies in one value, not in the combination.
+        """
+        for at_fault, bound, place in faulty:
+            for one, times in Counter(place[alive & at_fault].tolist()).items():
+                error = bound[one].fault
+                assert error is not None
+                if bound[one].alone:
+                    raise error
+                dropped[error.code] += times
+            alive = alive & ~at_fault
+        return alive
+
+    def _never_true(self, place: str) -> NDArray[np.bool_]:
+        """Which versions of a condition can never be true, found once."""
+        if place not in self._impossible:
+            condition = self._conditions[place]
+            self._impossible[place] = never_true(
+                condition.tree, self.spec.params, {name: self.axes[name] for name in condition.axes}
+            )
+        return self._impossible[place]
 
     def _values(self, name: str, chosen: Mapping[str, Whole], count: int) -> Floats:
         """A parameter's or setting's value in each configuration; 0 where a setting is off."""
@@ -262,17 +316,15 @@ class Batch:
 
     def _used(self, number: int, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
         """Whether a part says anything in each configuration, given the sides that it trades."""
+        places = [place for place, parts in zip(CODES, self.places, strict=True) if number in parts]
+        return self._heard(places, chosen, count)
+
+    def _heard(self, places: Sequence[str], chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
+        """Whether any of some conditions is heard in each configuration, given the sides that it trades."""
         if SIDE_AXIS not in chosen:
             return np.ones(count, dtype=np.bool_)
-        needed = [
-            any(
-                number in parts
-                for place, parts in zip(CODES, self.places, strict=True)
-                if trades(side, place)
-            )
-            for side in self.axes[SIDE_AXIS]
-        ]
-        return np.array(needed)[chosen[SIDE_AXIS]]
+        heard = [any(trades(side, place) for place in places) for side in self.axes[SIDE_AXIS]]
+        return np.array(heard)[chosen[SIDE_AXIS]]
 
     def _setting_table(self, chosen: Mapping[str, Whole], count: int) -> Floats:
         table = np.empty((count, SETTINGS))
@@ -305,15 +357,18 @@ class Batch:
         name = (id(tree), key)  # not the tree: hashing one takes longer than the rest of this
         found = self._bound.get(name)
         if found is None:
+            found, met = _Bound(tree.tree), _UNBOUND
             try:
                 node = bind(tree.tree, self._params(tree.axes, chosen, at))
+                met = _UNREADABLE
                 found = _Bound(node, warm_up(node))
+                met = _UNCOVERED
                 self.market.bank.check_higher(node)
             except BacktestError as error:
-                together = error.code in _TOGETHER and len(tree.axes) > 1
-                if not together and error.code not in COMBINATION_FAULTS:
-                    raise
-                found = _Bound(tree.tree, fault=error.code)
+                found.fault, found.met = error, met
+                found.alone = error.code not in _COMBINED and (
+                    error.code not in _TOGETHER or len(tree.axes) < 2
+                )
             self._bound[name] = found
         return found
 
@@ -384,19 +439,21 @@ class Batch:
                 places[number, one] = offset + at
                 if (number, one) not in self._rows:
                     bounds = [side[at] for side in sides]
+                    if any(bound.fault for bound in bounds):
+                        continue  # heard by no configuration that is left
                     # Crossing up and crossing down are found in one pass over the same two series.
                     name = tuple(map(id, bounds)) if part.crosses else (-1, offset + at)
                     found = missing.setdefault(name, _Missing(part, bounds, {}))
                     found.rows[part.crosses] = offset + at
             for place, parts in enumerate(self.places):
-                if number in parts:
-                    rows[:, place, parts.index(number)] = (resolved.inverse + offset).astype(np.int32)
+                for slot in (slot for slot, one in enumerate(parts) if one == number):
+                    rows[:, place, slot] = (resolved.inverse + offset).astype(np.int32)
         if SIDE_AXIS in chosen:
             for place, condition in enumerate(CODES):
                 silent = np.array([not trades(side, condition) for side in self.axes[SIDE_AXIS]])
                 rows[silent[chosen[SIDE_AXIS]], place] = -1
 
-        words = np.empty((len(places), (len(self.market.index) + 63) // 64), dtype=np.uint64)
+        words = np.zeros((len(places), (len(self.market.index) + 63) // 64), dtype=np.uint64)
         for name, row in places.items():
             if (before := self._rows.get(name)) is not None:
                 words[row] = self._words[before]

@@ -8,6 +8,7 @@ import json
 import math
 import numbers
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -33,7 +34,18 @@ from backtest.tree import (
     show,
     walk,
 )
-from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, STOPS, Bounds, Risk, Sizing, Strict, plain
+from backtest.types import (
+    RISK_BOUNDS,
+    SIZING_BOUNDS,
+    STOPS,
+    Bounds,
+    Costs,
+    Metrics,
+    Risk,
+    Sizing,
+    Strict,
+    plain,
+)
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
 PERCENT_INDICATORS = (
@@ -42,6 +54,12 @@ PERCENT_INDICATORS = (
 )
 
 Side = Literal["long", "short", "both"]
+# A grid may also say which sides are traded.
+SIDE_AXIS = "side"
+# Grids, tables and proposals tell parameters from settings, costs and metrics by nothing but their names.
+TAKEN = frozenset((*Risk.model_fields, *Sizing.model_fields, *Costs.model_fields, SIDE_AXIS)) | {
+    field.name for field in fields(Metrics)
+}
 Condition = Annotated[str | None, Field(max_length=2_000)]
 
 
@@ -56,7 +74,8 @@ class StrategySpec(Strict):
 
     Attributes:
         name: for people; no part of the meaning.
-        params: values of the names that the conditions use, whole numbers as int.
+        params: values of the names that the conditions use, whole numbers as int. No name of the language
+            (`reserved_name`), nor of a setting, a cost or a metric (`taken_name`), can be a parameter's.
         entry_long: condition that opens a long position, printed canonically; None never does.
         exit_long: condition that closes it; None leaves that to risk settings and the end of the data.
         entry_short: condition that opens a short position.
@@ -102,6 +121,8 @@ class StrategySpec(Strict):
                 raise StrategyError("parameter_not_a_number", name=lowered, value=repr(number)[:80])
             if not lowered.isidentifier() or lowered in RESERVED:
                 raise StrategyError("reserved_name", name=lowered)
+            if lowered in TAKEN:
+                raise StrategyError("taken_name", name=lowered, suggested=f"own_{lowered}")
             if lowered in found:
                 raise StrategyError("repeated_name", name=lowered)
             found[lowered] = plain(float(number))
@@ -207,7 +228,7 @@ class StrategySpec(Strict):
         Raises:
             StrategyError: as for a new strategy; `unknown_parameter` for a name no condition uses.
         """
-        fields: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        own: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
         given: dict[str, Any] = {
             str(key).lower(): value for key, value in (changes.pop("params", None) or {}).items()
         }
@@ -217,22 +238,22 @@ class StrategySpec(Strict):
                 settings = (
                     given_settings.model_dump() if isinstance(given_settings, kind) else dict(given_settings)
                 )
-                fields[name] = kind(**{**fields[name].model_dump(), **settings})
-        fields.update(changes)
+                own[name] = kind(**{**own[name].model_dump(), **settings})
+        own.update(changes)
         names = {*self.params, *given}
         trees = [
             parse(text, names, entry=place.startswith("entry"))
             for place in CONDITIONS
-            if (text := fields.get(place))
+            if (text := own.get(place))
         ]
         used = set().union(*(parameters(tree) for tree in trees))
         kept = {name: value for name, value in self.params.items() if name in used}
-        fields["params"] = {**kept, **given}
+        own["params"] = {**kept, **given}
         if "param_bounds" not in changes:
-            fields["param_bounds"] = {
-                name: value for name, value in self.param_bounds.items() if name in fields["params"]
+            own["param_bounds"] = {
+                name: value for name, value in self.param_bounds.items() if name in own["params"]
             }
-        return type(self)(**fields)
+        return type(self)(**own)
 
     def with_filter(
         self, condition: str, side: Side = "long", params: Mapping[str, float] | None = None

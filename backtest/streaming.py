@@ -29,7 +29,7 @@ from backtest.files import write_atomically, write_text_atomically
 from backtest.ranking import ACCOUNT_LOST, best_first
 from backtest.simulation import METRICS
 from backtest.strategy import StrategySpec
-from backtest.sweep import chunk_table, grid_axes
+from backtest.sweep import chunk_table, grid_axes, heard
 from backtest.types import Costs, Fill
 from backtest.year import BarsPerYear
 
@@ -111,7 +111,7 @@ def sweep_to_parquet(
     path = Path(path)
     axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
-    market.bank.check_volume(spec.trees.values())
+    market.bank.check_volume(heard(spec, axes))
     batch = Batch(market, spec, axes, workers)
     folder = path.with_name(f"{path.name}.parts")
     done = continued_from = _take_up(folder, _about(market, spec, axes))

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtest.batch import SIDE_AXIS, Batch, Chunk, trades
+from backtest.batch import Batch, Chunk, trades
 from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
 from backtest.ranking import ACCOUNT_LOST
 from backtest.simulation import LOST_AT, METRICS
-from backtest.strategy import Side, StrategySpec, parameter_bounds
+from backtest.strategy import SIDE_AXIS, Side, StrategySpec, parameter_bounds
+from backtest.tree import Node, parameters
 from backtest.types import Costs, Fill, Risk, Sizing, plain
 
 MOST_CONFIGURATIONS = 5_000_000
@@ -38,7 +39,7 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         name = str(key).lower()
         if name in axes:
             raise StrategyError("repeated_name", name=name)
-        if name == SIDE_AXIS and name not in spec.params:
+        if name == SIDE_AXIS:
             axes[name] = _sides(spec, values)
             _check_size(axes)
             continue
@@ -73,12 +74,19 @@ def configured(spec: StrategySpec, values: Mapping[str, Any]) -> StrategySpec:
     Raises:
         StrategyError: the combination makes no sense.
     """
-    params = {name: value for name, value in values.items() if name in spec.params}
-    risk = {name: value for name, value in values.items() if name in Risk.model_fields}
-    sizing = {name: value for name, value in values.items() if name in Sizing.model_fields}
     side = values.get(SIDE_AXIS, "both")
     unused = {place: None for place in spec.trees if not trades(side, place)}
+    used = set().union(*(parameters(tree) for place, tree in spec.trees.items() if place not in unused))
+    params = {name: value for name, value in values.items() if name in used}
+    risk = {name: value for name, value in values.items() if name in Risk.model_fields}
+    sizing = {name: value for name, value in values.items() if name in Sizing.model_fields}
     return spec.evolve(params=params, risk=risk, sizing=sizing, **unused)
+
+
+def heard(spec: StrategySpec, axes: Mapping[str, list[Any]]) -> list[Node]:
+    """The conditions that any combination of a grid listens to."""
+    sides = axes.get(SIDE_AXIS, ["both"])
+    return [tree for place, tree in spec.trees.items() if any(trades(side, place) for side in sides)]
 
 
 def _sides(spec: StrategySpec, values: Iterable[Any]) -> list[str]:
@@ -142,8 +150,9 @@ def sweep(
         every metric (NaN where undefined) and `account_lost`, the time of the bar at which the account was
         lost (NaT where it was not): `backtest.ranking.best_first` puts such rows last.
         `attrs["dropped"]` counts combinations that make no sense (a fast period not below the slow one, a
-        period longer than the data or than its bars of a higher timeframe), `attrs["dropped_by"]` by error
-        code; `attrs["bars_per_year"]` says how figures were annualised.
+        period longer than the data or than its bars of a higher timeframe, a condition that can never be
+        true), `attrs["dropped_by"]` by error code (`backtest.batch.DROPPED`); `attrs["bars_per_year"]` says
+        how figures were annualised.
 
     Raises:
         BacktestError: as `run_backtest`; `unknown_parameter`, or a value out of bounds; `empty_grid` where no
@@ -151,7 +160,7 @@ def sweep(
     """
     axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
-    market.bank.check_volume(spec.trees.values())
+    market.bank.check_volume(heard(spec, axes))
     batch = Batch(market, spec, axes, workers)
     size = batch.chunk_size
     chunks = [batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)]

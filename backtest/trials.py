@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from backtest.batch import SIDE_AXIS, Batch, trades
+from backtest.batch import Batch, trades
 from backtest.engine import BacktestResult, open_market, run_signals
 from backtest.errors import RequestError
 from backtest.evaluation import IndicatorBank
 from backtest.returns import Returns, bar_returns, moments
 from backtest.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE, Floats
-from backtest.strategy import StrategySpec, meaning_hash
+from backtest.strategy import SIDE_AXIS, StrategySpec, meaning_hash
 from backtest.sweep import grid_axes
 from backtest.tree import bind
 from backtest.types import Costs, Fill, Risk, Settings, Sizing

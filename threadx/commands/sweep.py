@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
-from backtest.batch import SIDE_AXIS
 from backtest.simulation import METRICS
+from backtest.strategy import SIDE_AXIS
 from backtest.sweep import MOST_CONFIGURATIONS
 from backtest.types import plain
 from market.counting import count_sweep
