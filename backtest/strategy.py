@@ -20,6 +20,7 @@ from backtest.functions import FUNCTIONS, RESERVED, warm_up
 from backtest.language import parse
 from backtest.mirror import mirror
 from backtest.presets import PRESETS, preset_name
+from backtest.ranking import ACCOUNT_LOST
 from backtest.tree import (
     And,
     Call,
@@ -58,7 +59,8 @@ Side = Literal["long", "short", "both"]
 SIDE_AXIS = "side"
 # Grids, tables and proposals tell parameters from settings, costs and metrics by nothing but their names.
 TAKEN = frozenset((*Risk.model_fields, *Sizing.model_fields, *Costs.model_fields, SIDE_AXIS)) | {
-    field.name for field in fields(Metrics)
+    *(field.name for field in fields(Metrics)),
+    ACCOUNT_LOST,
 }
 Condition = Annotated[str | None, Field(max_length=2_000)]
 

@@ -33,6 +33,7 @@ from backtest.contradiction import check_possible
 from backtest.functions import FUNCTIONS
 from backtest.language import parse
 from backtest.possible import never_true
+from backtest.ranking import ACCOUNT_LOST
 from backtest.simulation import METRICS
 from backtest.tree import Node, bind, parameters
 from backtest.types import COST_BOUNDS, Risk, Sizing
@@ -40,7 +41,13 @@ from prompts import text
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
 PLAIN_NAMES = ("n", "m", "fast", "level", "x2")
-TAKEN_NAMES = (*[*Risk.model_fields, *Sizing.model_fields, "side"] * 3, *COST_BOUNDS, *METRICS, *FUNCTIONS)
+TAKEN_NAMES = (
+    *[*Risk.model_fields, *Sizing.model_fields, "side"] * 3,
+    *COST_BOUNDS,
+    *METRICS,
+    ACCOUNT_LOST,
+    *FUNCTIONS,
+)
 PERIODS = (2, 3, 5, 8)
 
 # Each with two places for a period and one for a level: a parameter or a number.
