@@ -12,7 +12,14 @@ from langchain_core.runnables import RunnableConfig
 
 from providers import deadlines, opening
 from providers.deadlines import watched
-from providers.errors import DeadlineError, ProviderError, RefusedError, RetryableError, short
+from providers.errors import (
+    DeadlineError,
+    ProviderError,
+    RefusedError,
+    RetryableError,
+    short,
+    whole_letters,
+)
 from providers.extraction import split_thinking
 from providers.opened import OpenedModel
 from providers.reference import Reference
@@ -100,13 +107,13 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     if (metadata.get("done_reason") or metadata.get("finish_reason")) == "length":
         raise RefusedError("answer_truncated", model=str(reference))
     opened.verify(message)
-    thoughts, text = split_thinking(str(message.text))
-    kept_apart = message.additional_kwargs.get("reasoning_content") or ""
+    thoughts, text = split_thinking(whole_letters(str(message.text)))
+    kept_apart = whole_letters(str(message.additional_kwargs.get("reasoning_content") or ""))
     _refuse_pages_and_notices(text, reference)
     usage = message.usage_metadata
     return Reply(
         text=text,
-        thinking="\n\n".join(part for part in (str(kept_apart).strip(), thoughts) if part),
+        thinking="\n\n".join(part for part in (kept_apart.strip(), thoughts) if part),
         prompt_tokens=usage["input_tokens"] if usage else None,
         answer_tokens=usage["output_tokens"] if usage else None,
         latency_seconds=time.perf_counter() - begun,

@@ -8,7 +8,7 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 ├── RetryableError       may pass: rate_limited, server_error, empty_answer, malformed_answer
 ├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,
 │                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated
-├── AnswerError          not one JSON object: no_json, truncated_json, duplicate_key, not_finite
+├── AnswerError          not one JSON object: no_json, too_deep, truncated_json, duplicate_key, not_finite
 └── CacheError           the answer cache cannot be used: cache_failed
 
 Only RetryableError is tried again; every other one moves on to the next model of the chain.
@@ -65,9 +65,14 @@ class CacheError(ProviderError):
 DETAIL_LENGTH = 300
 
 
+def whole_letters(text: str) -> str:
+    """The text with `?` in the place of each half letter (a lone surrogate), which no file takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def short(detail: object) -> str:
     """What a server or a library said, on one line of at most 300 characters."""
-    words = " ".join(str(detail).split())
+    words = " ".join(whole_letters(str(detail)).split())
     return words if len(words) <= DETAIL_LENGTH else words[: DETAIL_LENGTH - 1] + "…"
 
 

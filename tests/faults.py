@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,14 +32,42 @@ def _good(request: Request, draw: random.Random) -> str:
 
 def _rubbish(draw: random.Random) -> str:
     """Ten thousand characters of anything, braces and quotes among them."""
-    letters = '{}[]":,\\\n\t aé中\u202e\x00\x07<>|`$%0123456789.eE+-nullTrueNaN'
+    letters = '{}[]":,\\\n\t aé中\u202e\ud800\x00\x07\x1b<>|`$%0123456789.eE+-nullTrueNaN'
     return "".join(draw.choices(letters, k=10_000))
+
+
+def deep(levels: int) -> Any:
+    """A list of a list of a list."""
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def _monstrous(request: Request, draw: random.Random) -> str:
+    """A good answer with a value, as text, that breaks readers: too long, too deep, half a letter."""
+    monster = draw.choice(
+        [
+            *("9" * 5_000, "-" + "9" * 400, "0." + "9" * 5_000, "1e" + "9" * 400),
+            *("[" * 2_000 + "]" * 2_000, '{"a":' * 900 + "1" + "}" * 900),
+            *('"\\ud800"', '"' + "é" * 100_000 + '"', '"<think>"'),
+        ]
+    )
+    answer = _good(request, draw)
+    values = [found for found in re.finditer(r'(?<=: )(?:-?[\d.]+|"[^"]*")', answer)]
+    value = draw.choice(values)
+    return answer[: value.start()] + monster + answer[value.end() :]
 
 
 def _mangled(request: Request, draw: random.Random) -> str:
     """A good answer with one value replaced by one that no schema allows, or that nobody would mean."""
     answer = json.loads(_good(request, draw))
-    wrong: Any = draw.choice([None, -1, 1e308, 10**30, "", "x" * 5000, [], {}, True, "NaN", [[]], 0.5])
+    wrong: Any = draw.choice(
+        [
+            *(None, -1, 1e308, 10**30, 10**300, "", "x" * 5000, [], {}, True, "NaN", [[]], 0.5),
+            *("\ud800", "\x00\x1b[2J", "9" * 5000, deep(80)),
+        ]
+    )
     place, steps = answer, draw.randint(1, 4)
     while True:
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))
@@ -80,6 +109,9 @@ FAULTS: dict[str, Callable[[Request, random.Random], str | AIMessage | BaseExcep
     ),
     "wrong JSON": _mangled,
     "no number": _not_finite,
+    "a monster": _monstrous,
+    "thoughts without end": lambda request, draw: "<think>" * draw.choice([1, 8_000]) + _good(request, draw),
+    "broken objects without end": lambda request, draw: '{"a" 1}' * 30_000 + _good(request, draw),
     "a list": lambda request, draw: f"[{_good(request, draw)}]",
     "two objects": lambda request, draw: _good(request, draw) + "\n" + _good(request, draw),
     "a key twice": lambda request, draw: '{"stance": "stop", ' + _good(request, draw)[1:],

@@ -83,7 +83,7 @@ def objects_in(words):
         try:
             value, place = json.JSONDecoder(strict=False).raw_decode(words, place)
             found.append(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             place += 1
         place = words.find("{", place)
     return found

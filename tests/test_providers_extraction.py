@@ -37,8 +37,15 @@ REFUSED: dict[str, tuple[str, str]] = {
     "infinity": ('{"a": -Infinity}', "not_finite"),
     "overflow": ('{"a": 1e999}', "not_finite"),
     "key twice": ('{"a": 1, "a": 2}', "duplicate_key"),
-    "too deep": ('{"a":' * 100_000, "no_json"),
+    "too deep": ('{"a":' * 100_000, "too_deep"),
+    "too deep and whole": ('{"a":' * 500 + "1" + "}" * 500, "too_deep"),
     "only opening braces": ("{" * 10_000, "truncated_json"),
+    "only opening brackets": ("[" * 1_000_000, "too_deep"),
+    "more digits than Python reads": ('{"a": ' + "9" * 5_000 + "}", "not_finite"),
+    "a whole number beyond any float": ('{"a": ' + "9" * 310 + "}", "not_finite"),
+    "a long decimal": ('{"a": 0.' + "9" * 1_000_000 + "}", "not_finite"),
+    "faulty objects without number": ('{"a" 1}' * 40_000, "no_json"),
+    "quotes that never end": ('{"' + '\\"' * 100_000, "truncated_json"),
     "faulty inside a list": ('[{"a": 1}, {"b" 2}]', "no_json"),
 }
 
@@ -85,7 +92,31 @@ def test_no_beginning_of_an_object_is_ever_taken_for_an_answer(value: dict[str, 
         ("c", "", "c"),
         ("<think>never ends", "never ends", ""),
         ("c <think>never ends", "never ends", "c"),
+        ("<think>a <think> b</think>c", "a <think> b", "c"),
+        ("<think>" * 100_000 + "a", "<think>" * 99_999 + "a", ""),
+        ("<think>a</think>b</think>c", "a\n\nb", "c"),
+        ("</think>" * 100_000 + "a", "", "a"),
     ],
 )
 def test_thoughts_are_kept_apart(text: str, thinking: str, rest: str) -> None:
     assert split_thinking(text) == (thinking, rest)
+
+
+_PIECES = st.sampled_from(
+    [
+        *'{}[]":,1- \n\\é\x00\u2028\ud800',
+        *("9" * 400, "e9", "NaN", "null", "```json", "<think>", "</think>", '{"a": 1}', '{"a" 1}'),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=60), st.integers(1, 300))
+def test_whatever_a_model_writes_is_read_or_refused_with_a_code(pieces: list[str], times: int) -> None:
+    _, rest = split_thinking("".join(pieces) * times)
+    assert "<think>" not in rest
+    refused = ""
+    try:
+        json.dumps(extract_json(rest))
+    except ProviderError as error:
+        refused = str(error)
+    assert len(refused) < 1_000
