@@ -3,21 +3,26 @@
 from backtest import Costs, StrategySpec, run_backtest
 spec = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
 run_backtest(df, spec, costs=Costs(fee_bps=10)).metrics.sharpe_ratio
+
+Names are imported when they are first used: who asks for the costs' names waits for no kernel.
 """
 
-from backtest.engine import BacktestResult, run_backtest
-from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
-from backtest.executor import run_pieces
-from backtest.gaps import GAP_POLICIES, GapPolicy
-from backtest.language import canonical_expression
-from backtest.presets import PRESETS
-from backtest.prices import validate_prices
-from backtest.quality import QualityReport, quality_report
-from backtest.strategy import StrategySpec
-from backtest.streaming import SweepFile, sweep_to_parquet
-from backtest.sweep import sweep
-from backtest.types import AccountLost, Bounds, Costs, Metrics, Risk, Sizing
-from backtest.year import BarsPerYear, bars_per_year
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backtest.engine import BacktestResult, run_backtest
+    from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
+    from backtest.executor import run_pieces
+    from backtest.language import canonical_expression
+    from backtest.presets import PRESETS
+    from backtest.prices import validate_prices
+    from backtest.quality import QualityReport, quality_report
+    from backtest.strategy import StrategySpec
+    from backtest.streaming import SweepFile, sweep_to_parquet
+    from backtest.sweeping import sweep
+    from backtest.types import GAP_POLICIES, AccountLost, Bounds, Costs, GapPolicy, Metrics, Risk, Sizing
+    from backtest.year import BarsPerYear, bars_per_year
 
 __all__ = [
     "GAP_POLICIES",
@@ -48,3 +53,38 @@ __all__ = [
     "sweep_to_parquet",
     "validate_prices",
 ]
+
+_HOMES = {
+    "backtest.engine": ("BacktestResult", "run_backtest"),
+    "backtest.errors": ("BacktestError", "ExpressionError", "PriceError", "RequestError", "StrategyError"),
+    "backtest.executor": ("run_pieces",),
+    "backtest.language": ("canonical_expression",),
+    "backtest.presets": ("PRESETS",),
+    "backtest.prices": ("validate_prices",),
+    "backtest.quality": ("QualityReport", "quality_report"),
+    "backtest.strategy": ("StrategySpec",),
+    "backtest.streaming": ("SweepFile", "sweep_to_parquet"),
+    "backtest.sweeping": ("sweep",),
+    "backtest.types": (
+        "GAP_POLICIES",
+        "AccountLost",
+        "Bounds",
+        "Costs",
+        "GapPolicy",
+        "Metrics",
+        "Risk",
+        "Sizing",
+    ),
+    "backtest.year": ("BarsPerYear", "bars_per_year"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return globals().setdefault(name, getattr(import_module(module), name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

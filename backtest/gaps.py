@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,6 @@ from numpy.typing import NDArray
 
 from backtest.clock import length_of, timeframe, timeframe_of
 from backtest.errors import PriceError
-
-GapPolicy = Literal["accept", "fill", "refuse"]
-GAP_POLICIES: tuple[GapPolicy, ...] = get_args(GapPolicy)
 
 Integers = NDArray[np.int64]
 

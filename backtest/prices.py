@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from backtest.errors import PriceError, RequestError
 from backtest.evaluation import PriceArrays, known_volume
 from backtest.functions import reads_volume
-from backtest.gaps import GAP_POLICIES, Beat, GapPolicy, check_gaps, check_timeframe, filled
+from backtest.gaps import Beat, check_gaps, check_timeframe, filled
 from backtest.simulation import Floats
 from backtest.strategy import StrategySpec
+from backtest.types import GAP_POLICIES, GapPolicy
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "volume")

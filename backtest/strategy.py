@@ -36,6 +36,7 @@ from backtest.tree import (
     walk,
 )
 from backtest.types import (
+    CONDITIONS,
     RISK_BOUNDS,
     SIZING_BOUNDS,
     STOPS,
@@ -48,7 +49,6 @@ from backtest.types import (
     plain,
 )
 
-CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
 PERCENT_INDICATORS = (
     *("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi"),
     "percentile_rank",

@@ -29,7 +29,7 @@ from backtest.files import write_atomically, write_text_atomically
 from backtest.ranking import ACCOUNT_LOST, best_first
 from backtest.simulation import METRICS
 from backtest.strategy import StrategySpec
-from backtest.sweep import chunk_table, grid_axes, heard
+from backtest.sweeping import chunk_table, grid_axes, heard
 from backtest.types import Costs, Fill
 from backtest.year import BarsPerYear
 

@@ -22,7 +22,7 @@ from backtest.evaluation import IndicatorBank
 from backtest.returns import Returns, bar_returns, moments
 from backtest.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE, Floats
 from backtest.strategy import SIDE_AXIS, StrategySpec, meaning_hash
-from backtest.sweep import grid_axes
+from backtest.sweeping import grid_axes
 from backtest.tree import bind
 from backtest.types import Costs, Fill, Risk, Settings, Sizing
 

@@ -19,8 +19,13 @@ from pydantic import (
 
 from backtest.errors import RequestError, StrategyError
 
+CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
+
 Fill = Literal["next_open", "close"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
+
+GapPolicy = Literal["accept", "fill", "refuse"]
+GAP_POLICIES: tuple[GapPolicy, ...] = get_args(GapPolicy)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +153,8 @@ class Costs(Strict):
             bounds.check(name, getattr(self, name))
         return self
 
+
+COST_NAMES = tuple(Costs.model_fields)
 
 RISK_BOUNDS: dict[str, Bounds] = {
     "stop_loss_pct": Bounds(low=0.1, high=50.0, step=0.5, integer=False),

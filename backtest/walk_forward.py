@@ -37,7 +37,7 @@ from backtest.simulation import (
     measure,
 )
 from backtest.strategy import StrategySpec
-from backtest.sweep import configured, grid_axes
+from backtest.sweeping import configured, grid_axes
 from backtest.types import AccountLost, Costs, Fill, Metrics
 from backtest.year import BarsPerYear
 

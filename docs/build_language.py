@@ -18,7 +18,7 @@ from backtest import PRESETS, BacktestError, Costs, Risk, Sizing, StrategySpec, 
 from backtest.functions import FUNCTIONS, LONGEST_PERIOD, SERIES, usage
 from backtest.language import DEEPEST_NESTING, LONGEST_EXPRESSION
 from backtest.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
-from backtest.sweep import MOST_CONFIGURATIONS
+from backtest.sweeping import MOST_CONFIGURATIONS
 from backtest.types import COST_BOUNDS, Bounds
 from prompts import text
 

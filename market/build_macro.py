@@ -15,6 +15,7 @@ from backtest import BacktestError
 from backtest.indicators import moving_moments
 from market.build_forecasts import adjusted_closes, daily_closes
 from market.errors import MarketError
+from market.inputs import INPUTS
 from market.macro import FEATURES, FIGURES, NOTES, TABLE
 from market.partitions import hour_name
 from market.prices import read_table
@@ -23,17 +24,6 @@ from market.series import Observations, SeriesArchive
 from market.writing import Watch, write_partition
 
 MONTHS = {"1m": 1, "3m": 3, "12m": 12}
-
-INPUTS: dict[str, tuple[str, ...]] = {
-    "growth": ("INDPRO", "GDPC1", "PAYEMS"),
-    "inflation": ("CPIAUCSL", "CPILFESL", "PCEPI", "PCEPILFE"),
-    "unemployment": ("UNRATE",),
-    "slope": ("DGS10-DGS2", "T10Y2Y"),
-    "recession": ("DGS10-DGS3MO", "T10Y3M", "DGS10-DGS2", "T10Y2Y", "BAA-AAA"),
-    "credit_spread": ("BAA10Y", "BAA-DGS10", "BAA-AAA", "BAMLH0A0HYM2"),
-    "volatility": ("VIXCLS", "VIX"),
-}
-"""What each input is taken from: the first of the series, or differences of two, that is there and fresh."""
 
 _OLDEST_DAYS = 200
 """Days after which a value tells nothing of today: quarterly series reach this age before the next comes."""

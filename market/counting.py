@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as parquet
 
 from backtest import BacktestResult, Costs, StrategySpec, SweepFile
-from backtest.sweep import configured, grid_axes
+from backtest.sweeping import configured, grid_axes
 from backtest.trials import configuration_trials, grid_trials, trial
 from backtest.types import Fill
 from market.datasets import Dataset

@@ -16,7 +16,8 @@ from backtest import GapPolicy, validate_prices
 from backtest.gaps import Beat
 from market.errors import MarketError
 from market.packaged import packaged_table
-from market.reading import Notice, Reading, window
+from market.reading import Notice, Reading
+from market.window import window
 
 SAMPLE_PREFIX = "sample:"
 SAMPLES = {"sp500": "^GSPC", "nasdaq": "^IXIC"}

@@ -13,14 +13,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backtest import Costs
-from backtest.types import COST_BOUNDS
+from backtest.types import COST_BOUNDS, COST_NAMES
 from prompts import Language
 
 RULES = "rules"
 VARIABLES = frozenset({"THREADX_LANGUAGE", "THREADX_HOME", "THREADX_TOKEN", "THREADX_G4F_BASE_URL"})
 """Every environment variable of ours; another that begins like them is a mistake and is refused."""
 
-COST_NAMES = tuple(Costs.model_fields)
 
 DEFAULT_ANALYST = ("ollama:deepseek-r1:70b", RULES)
 DEFAULT_STRATEGIST = ("ollama:gpt-oss:20b", RULES)

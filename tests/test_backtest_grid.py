@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backtest import BacktestError, RequestError, StrategySpec, run_backtest, sweep, sweep_to_parquet
-from backtest.sweep import MOST_CONFIGURATIONS, grid_axes
+from backtest.sweeping import MOST_CONFIGURATIONS, grid_axes
 from prompts import text
 from tests.prices import made_up_prices
 
@@ -44,7 +44,7 @@ def test_an_absurd_grid_is_refused_with_its_count(name: str) -> None:
 
 def test_values_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # `backtest.sweep` is the function; the module of that name is had by importing it.
-    monkeypatch.setattr(importlib.import_module("backtest.sweep"), "MOST_CONFIGURATIONS", 40)
+    monkeypatch.setattr(importlib.import_module("backtest.sweeping"), "MOST_CONFIGURATIONS", 40)
     with pytest.raises(RequestError, match="grid_too_large"):
         grid_axes(CROSS, {"fast_period": itertools.cycle([5, 6])})
     with pytest.raises(BacktestError, match="parameter_out_of_bounds"):

@@ -21,7 +21,7 @@ from backtest import Costs, StrategySpec, run_backtest, sweep, sweep_to_parquet
 from backtest.ranking import best_first
 from backtest.score import accept, score, score_walk_forward
 from backtest.simulation import METRICS
-from backtest.sweep import configured
+from backtest.sweeping import configured
 from backtest.walk_forward import WalkForward, combinatorial_cross_validation, walk_forward
 from tests.backtest_scripts import frame, scripted
 

@@ -13,7 +13,7 @@ from market.datasets import Dataset, load_development
 from market.ledger import Ledger
 from tests.prices import made_up_prices
 from threadx.command import main
-from threadx.commands import sweep as module
+from threadx.work import sweep as module
 
 GRID = ["--grid", "fast_period=4:12:4", "--grid", "stop_loss_pct=none,2"]
 

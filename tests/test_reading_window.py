@@ -8,7 +8,8 @@ import pytest
 from market.datasets import openings
 from market.errors import MarketError
 from market.prices import read_prices
-from market.reading import Reading, window
+from market.reading import Reading
+from market.window import window
 from tests.prices import made_up_prices
 from threadx.command import main
 

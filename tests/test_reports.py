@@ -16,12 +16,13 @@ from reports.belief import FOLD_COLUMNS
 from reports.charts.holdout import holdout_chart
 from reports.document import Code, Document, Grid, Heading, Items, Paragraph, Picture
 from reports.explain import explain
+from reports.forms import FORMATS
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
 from reports.record import RunRecord
 from tests.optimization_runs import run_graph
-from threadx.reporting import FORMATS, in_form, run_document
+from threadx.reporting import in_form, run_document
 
 ENGLISH, FRENCH = Words("en"), Words("fr")
 HOSTILE = '*bold* $x$ #panic("no") `code` <script>alert(1)</script> & \\ [a] | é « » 中'

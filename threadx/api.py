@@ -11,7 +11,8 @@ import pandas as pd
 from backtest import GapPolicy, StrategySpec, validate_prices
 from backtest.prices import check_volume
 from market.datasets import infer_timeframe, register
-from market.reading import Reading, window
+from market.reading import Reading
+from market.window import window
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord

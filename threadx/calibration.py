@@ -23,15 +23,13 @@ from market.datasets import register
 from market.made_up import EDGES, NULLS, Edge, Null, null_prices, planted_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
+from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
 
-YEARS = 5
-BARS = 252 * YEARS
 STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Sharpe ratios of the planted edges."""
 BELIEVED = ("real", "promising")
 FALSE_LIMIT = 0.025
 """Rate of `real` or `promising` without an edge that the verdict was designed for."""
-ITERATIONS = 10
 
 STARTS = tuple(StrategySpec.preset(name) for name in ("buy_and_hold", "ma_crossover", "rsi_reversion"))
 """What the cycle begins with, by turns; with a planted edge always the first, which hints at nothing. A start
@@ -62,7 +60,12 @@ class Case:
 
 
 def cases(
-    nulls: int, planted: int, seed: int, *, bars: int = BARS, iterations: int = ITERATIONS
+    nulls: int,
+    planted: int,
+    seed: int,
+    *,
+    bars: int = CALIBRATION_BARS,
+    iterations: int = CALIBRATION_ITERATIONS,
 ) -> list[Case]:
     """All series: kinds of null by turns; kinds of edge and strengths by turns."""
     common: dict[str, Any] = {"seed": seed, "bars": bars, "iterations": iterations}
@@ -168,8 +171,8 @@ def calibrate(
     planted: int,
     seed: int,
     *,
-    bars: int = BARS,
-    iterations: int = ITERATIONS,
+    bars: int = CALIBRATION_BARS,
+    iterations: int = CALIBRATION_ITERATIONS,
     workers: int | None = None,
     done: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import cast, get_args
 
 import click
@@ -43,9 +44,26 @@ def chosen_language(arguments: Sequence[str]) -> Language:
 
 def build(words: Words) -> click.Group:
     """Every command, its help in one language."""
-    return LazyGroup(
+    group = LazyGroup(
         "threadx", COMMANDS, help=words("command.help.threadx"), words=words, no_args_is_help=True
     )
+    group.params.append(
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_tell_version,
+            help=words("command.option.version"),
+        )
+    )
+    return group
+
+
+def _tell_version(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        click.echo(f"threadx {version('threadx')}")
+        context.exit()
 
 
 def _bad_value(error: click.BadParameter, words: Words) -> str:

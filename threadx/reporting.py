@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
@@ -22,6 +22,7 @@ from reports.charts.holdout import holdout_chart
 from reports.charts.outlook import outlook_chart
 from reports.document import Document, Picture
 from reports.errors import ReportError
+from reports.forms import Format
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
@@ -29,9 +30,6 @@ from reports.record import RunRecord
 from reports.run_report import is_review, run_report
 from reports.run_tables import RETURNS, table_or_none
 from reports.summary import Published, summary_document
-
-Format = Literal["md", "html", "pdf"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 _LOST = frozenset({"missing_dataset", "damaged_dataset"})
 _HOURS_SHOWN = 72

@@ -20,9 +20,9 @@ from nicegui.element import Element
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from backtest.types import COST_NAMES
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
-from nodes.context import COST_NAMES
 from prompts import Language, Words
 from reports.champion import Champion, tested_champion
 from reports.charts.convergence import convergence_chart, run_history

@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from market.prices import read_prices
+from nodes.ensemble.schemas import DAYS
 
 POSITIVE, NEUTRAL, NEGATIVE = range(3)
-DAYS = {"7d": 7, "30d": 30}
 _DAY = np.timedelta64(1, "D")
 _QUIET = 0.5
 _YEAR = 365

@@ -20,6 +20,9 @@ Source = Literal["technique", "macro", "sentiment", "quality"]
 Model = Literal["momentum", "regime", "news_llm", "freshness"]
 ContributorHorizon = Literal["7d", "30d", "1m", "1y", "n/a"]
 
+DAYS = {"7d": 7, "30d": 30}
+"""Horizons of an outlook, and their days."""
+
 Sentence = Annotated[str, Field(min_length=1, max_length=320)]
 Identifier = Annotated[str, Field(min_length=2, max_length=8)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from nodes.ensemble.outcomes import DAYS, NEUTRAL, MarketHistory, Outcome
+from nodes.ensemble.outcomes import NEUTRAL, MarketHistory, Outcome
+from nodes.ensemble.schemas import DAYS
 from nodes.ensemble.stances import hour_of
 
 Kind = Literal["live", "back_rules", "back_models"]

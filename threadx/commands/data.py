@@ -2,71 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from backtest import GapPolicy
-from backtest.quality import QualityReport, quality_report
-from market.prices import read_prices
 from prompts import Words
 from threadx.commands import data_sources, options
-from threadx.commands.local import LocalGroup
-from threadx.runner import make_context
-from threadx.terminal import Terminal
-
-MOST_LINES = 20
-
-
-def _lines(report: QualityReport, words: Words) -> list[list[str]]:
-    """The report as rows of a table; long lists are cut, their length is told."""
-    none = words("command.check.none")
-
-    def count(value: int | None) -> str:
-        return none if value is None else words.number(value, 0)
-
-    def part(value: int | None) -> str:
-        """A number of bars, and what part that is of those there should be."""
-        if not value:
-            return count(value)
-        return f"{count(value)} ({words.percent(value / (report.rows + report.missing_bars), 2)})"
-
-    rows = [
-        ("rows", count(report.rows)),
-        ("first", report.first.isoformat()),
-        ("last", report.last.isoformat()),
-        ("timeframe", report.timeframe or none),
-        ("time_zone", report.time_zone or words("command.check.no_zone")),
-        ("hours", words(f"command.check.{'sessions' if report.sessions else 'continuous'}")),
-        ("gaps", count(len(report.gaps))),
-        ("missing_bars", part(report.missing_bars)),
-        ("irregular_bars", part(report.irregular_bars)),
-        ("zero_volume_bars", part(report.zero_volume_bars)),
-        *([("unknown_volume_bars", part(report.unknown_volume_bars))] if report.unknown_volume_bars else []),
-        ("flat_bars", part(report.flat_bars)),
-        ("outliers", count(len(report.outliers))),
-    ]
-    return [[words(f"command.check.{name}"), told] for name, told in rows]
-
-
-def _title(name: str, shown: int, count: int, words: Words) -> str:
-    """A heading that says so where a list was cut."""
-    return words(f"command.check.{name}{'' if shown == count else '_cut'}", shown=shown, count=count)
-
-
-def _advice(report: QualityReport, words: Words) -> list[str]:
-    """What follows from what was found."""
-    found = ["usable"]
-    if report.gaps:
-        found.append("holidays" if report.sessions else "outages")
-    if report.unknown_volume_bars:
-        found.append("no_volume")
-    if report.irregular_bars:
-        found.append("off_beat")
-    if report.outliers:
-        found.append("look_at_outliers")
-    return [words(f"command.check.{name}") for name in found]
+from threadx.commands.local import LocalGroup, work
 
 
 def command(words: Words) -> click.Group:
@@ -77,62 +19,8 @@ def command(words: Words) -> click.Group:
     @options.price_file(words)
     @options.json_option(words)
     @options.common(words)
-    def check(
-        data: str,
-        symbol: str | None,
-        timeframe: str | None,
-        gaps: GapPolicy,
-        json_path: str | None,
-        home: str | None,
-        language: str,
-        debug: bool,
-        **given: Any,
-    ) -> None:
-        folder = make_context(home=home).home_path
-        reading = options.take_reading(given)
-        frame, source = read_prices(
-            data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading
-        )
-        report = quality_report(frame)
-        if json_path != "-":
-            terminal = Terminal(words)
-            terminal.table(
-                words("command.check.title", name=source.symbol),
-                [words("command.check.what"), words("command.check.found")],
-                _lines(report, words),
-            )
-            if report.gaps:
-                widest = sorted(report.gaps, key=lambda gap: (-gap.missing, gap.after))[:MOST_LINES]
-                terminal.table(
-                    _title("gaps_title", len(widest), len(report.gaps), words),
-                    [words(f"command.check.{name}") for name in ("after", "before", "missing")],
-                    [
-                        [gap.after.isoformat(), gap.before.isoformat(), words.number(gap.missing, 0)]
-                        for gap in sorted(widest, key=lambda gap: gap.after)
-                    ],
-                    words_columns=(0, 1),
-                )
-            if report.outliers:
-                largest = sorted(report.outliers, key=lambda one: -one.deviations)[:MOST_LINES]
-                terminal.table(
-                    _title("outliers_title", len(largest), len(report.outliers), words),
-                    [words(f"command.check.{name}") for name in ("time", "row", "change", "deviations")],
-                    [
-                        [
-                            one.time.isoformat(),
-                            words.number(one.row),
-                            words.percent(one.change),
-                            words.number(one.deviations, 1),
-                        ]
-                        for one in sorted(largest, key=lambda one: one.row)
-                    ],
-                )
-            for line in _advice(report, words):
-                click.echo(line)
-        options.write_json(
-            json.dumps(report.to_dict(), ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False),
-            json_path,
-        )
+    def check(**given: Any) -> Any:
+        return work("data", "check", words, given)
 
     group.add_command(check)
     for filling in data_sources.commands(words):

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from nodes.ask import provider_settings
-from nodes.context import EnsembleContext
-from nodes.ensemble.agents import AGENTS
 from prompts import Words
-from providers.health import check_all
 from threadx.commands import options
-from threadx.runner import make_context, writable
-from threadx.terminal import Terminal
-
-# Providers that no default chain uses; a reader wants to know of them all the same.
-OTHERS = ("openai:MODEL", "embedded:smollm2")
+from threadx.commands.local import work
 
 
 def command(words: Words) -> click.Command:
@@ -22,25 +16,7 @@ def command(words: Words) -> click.Command:
 
     @options.local_command("doctor", words)
     @options.common(words)
-    def doctor(home: str | None, language: str, debug: bool) -> None:
-        cycle = make_context(home=home, language=language)
-        ensemble = EnsembleContext(home=cycle.home)
-        writable(cycle.home_path)
-        uses: dict[str, list[str]] = {}
-        chains = {role: getattr(cycle, role) for role in ("analyst", "strategist", "validator")}
-        chains |= {role: ensemble.chain(role) for role in (*AGENTS, "arbiter")}
-        for role, chain in chains.items():
-            for reference in chain:
-                uses.setdefault(reference, []).append(role)
-        for reference in OTHERS:
-            uses.setdefault(reference, [])
-        found = check_all([list(uses)], provider_settings(cycle))
-        Terminal(words).checks(
-            words("command.doctor_title"),
-            [
-                (health.ok, words(health.text_key, **health.fields), ", ".join(uses[health.reference]))
-                for health in found
-            ],
-        )
+    def doctor(**given: Any) -> Any:
+        return work("doctor", "doctor", words, given)
 
     return doctor

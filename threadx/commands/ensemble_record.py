@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from market.partitions import parse_hour
-from nodes.ensemble.outcomes import DAYS
-from nodes.ensemble.partition import hour_folder, published_hours, read_trace
-from nodes.ensemble.pooling import OUTLOOKS
-from nodes.ensemble.records import record_at
-from nodes.ensemble.rules import agent_name, opened
-from nodes.ensemble.run_log import statistics
-from nodes.ensemble.stances import ARBITER, POOL
-from nodes.ensemble.told import alert_lines
+from nodes.ensemble.schemas import DAYS
 from prompts import Words
-from reports.charts.outlook import calibration_chart, outlook_chart
-from reports.pictures import picture_suffix
-from reports.record import canonical_json
 from threadx.commands import options
-from threadx.commands.written import write_drawing
-from threadx.errors import ThreadxError
-from threadx.schedule import this_hour
-from threadx.summaries import data_root, make_ensemble_context
-from threadx.terminal import Terminal
-
-KINDS = ("live", "back_rules", "back_models")
-COLUMNS = ("voice", "n", "brier", "skill", "hit_rate", "calibration_error")
-VERDICTS = ("regime", *OUTLOOKS, "risk_level")
+from threadx.commands.local import work
 
 
 def _picture_option(key: str, words: Words) -> Callable[[options.Function], options.Function]:
@@ -46,74 +25,10 @@ def history(words: Words) -> click.Command:
     @_picture_option("history_picture", words)
     @options.json_option(words)
     @options.common(words)
-    def command(
-        count: int, picture: str | None, json_path: str | None, home: str | None, language: str, debug: bool
-    ) -> int:
-        if picture is not None:  # what cannot be drawn is said before the work, not after
-            picture_suffix(picture)
-        folder = make_ensemble_context(home=home).home_path
-        found, terminal = statistics(folder), Terminal(words)
-        rows = [_line(folder, hour) for hour in reversed(published_hours(folder)[-count:])]
-        if json_path != "-":
-            _show_history(rows, words, terminal)
-            week = {
-                name: words.number(getattr(found, name))
-                for name in ("runs", "finished", "degraded", "failed")
-            }
-            times = {"p50": words.number(found.p50_seconds, 1), "p95": words.number(found.p95_seconds, 1)}
-            terminal.line(words("ensemble.history.week", **week, **times))
-            for line in alert_lines(found.alerts, words) or [words("ensemble.history.quiet")]:
-                terminal.line(line)
-        if picture is not None:
-            whole = [row for row in rows if all(row[name] for name in VERDICTS)]
-            if not whole:
-                raise ThreadxError("nothing_to_draw", path=picture)
-            write_drawing(outlook_chart(whole, words), picture)
-            if json_path != "-":
-                terminal.line(words("command.written", folder=picture))
-        alerts = [{"code": one.code, "value": one.value, "limit": one.limit} for one in found.alerts]
-        options.write_json(canonical_json({"hours": rows, "alerts": alerts}), json_path)
-        return 1 if found.alerts else 0
+    def command(**given: Any) -> Any:
+        return work("ensemble_record", "history", words, given)
 
     return command
-
-
-def _line(home: Path, hour: datetime) -> dict[str, Any]:
-    """One published hour; what its trace does not tell is None."""
-    trace = read_trace(home, hour) or {}
-    run, summary = trace.get("run", {}), trace.get("summary", {})
-    return {
-        "hour": hour.isoformat(),
-        "status": run.get("status"),
-        "speaking": run.get("speaking"),
-        "versions": 1 + len(list(hour_folder(home, hour).glob("summary.*.json"))),
-        **{name: summary.get(name) for name in VERDICTS},
-    }
-
-
-def _show_history(rows: list[dict[str, Any]], words: Words, terminal: Terminal) -> None:
-    if not rows:
-        terminal.line(words("ensemble.history.none"))
-        return
-
-    def value(row: dict[str, Any], name: str) -> str:
-        return words(f"ensemble.value.{row[name]}") if row[name] else "–"
-
-    columns = ("hour", "status", "regime", "days_7", "days_30", "agents", "versions")
-    terminal.table(
-        words("ensemble.history.title"),
-        [words(f"ensemble.history.{name}") for name in columns],
-        [
-            [
-                row["hour"][:16].replace("T", " "),
-                *(value(row, name) for name in ("status", "regime", *OUTLOOKS)),
-                words.number(row["speaking"]),
-                words.number(row["versions"]),
-            ]
-            for row in rows
-        ],
-        words_columns=(0, 1, 2, 3, 4),
-    )
 
 
 def score(words: Words) -> click.Command:
@@ -132,112 +47,7 @@ def score(words: Words) -> click.Command:
     )
     @options.json_option(words)
     @options.common(words)
-    def command(
-        as_of: str | None,
-        data: str | None,
-        picture: str | None,
-        picture_horizon: str,
-        json_path: str | None,
-        home: str | None,
-        language: str,
-        debug: bool,
-    ) -> None:
-        if picture is not None:
-            picture_suffix(picture)
-        context = make_ensemble_context(home=home)
-        root = data_root(context, data)
-        hour = this_hour() if as_of is None else parse_hour(as_of)
-        found, terminal = record_at(context.home_path, root, hour), Terminal(words)
-        told: dict[str, Any] = {"as_of": hour.isoformat(), "scores": [] if found is None else found.rows}
-        if found is not None:
-            told["standing"] = found.standing
-        if json_path != "-":
-            if found is None:
-                terminal.line(words("ensemble.score.no_prices", path=root))
-            else:
-                _show_scores(found.rows, found.hours, found.standing, words, terminal)
-        if picture is not None:
-            write_drawing(_calibration(told["scores"], picture_horizon, words, picture), picture)
-            if json_path != "-":
-                terminal.line(words("command.written", folder=picture))
-        options.write_json(canonical_json(told), json_path)
+    def command(**given: Any) -> Any:
+        return work("ensemble_record", "score", words, given)
 
     return command
-
-
-def _calibration(rows: Sequence[dict[str, Any]], horizon: str, words: Words, path: str) -> Any:
-    """What was said at its hour, else what rules, else what models said of the past; never mixed."""
-    of_horizon = [row for row in rows if row["horizon"] == horizon]
-    kind = next((kind for kind in KINDS if any(row["kind"] == kind for row in of_horizon)), None)
-    if kind is None:
-        raise ThreadxError("nothing_to_draw", path=path)
-    bins = [
-        {
-            "source": opened(_voice_name(row["voice"], words)),
-            "predicted": one["said"],
-            "observed": one["happened"],
-            "count": one["n"],
-        }
-        for row in of_horizon
-        if row["kind"] == kind
-        for one in row["calibration"]
-    ]
-    return calibration_chart(bins, words, about=_title(kind, horizon, words))
-
-
-def _title(kind: str, horizon: str, words: Words) -> str:
-    told = {"kind": words(f"ensemble.score.{kind}"), "horizon": words(f"ensemble.horizon.{horizon}")}
-    return words("ensemble.score.title", **told)
-
-
-def _show_scores(
-    rows: list[dict[str, Any]], hours: int, standing: dict[str, float], words: Words, terminal: Terminal
-) -> None:
-    if not rows:
-        terminal.line(words("ensemble.score.nothing", hours=hours))
-        return
-    for kind in KINDS:
-        for horizon in DAYS:
-            shown = [row for row in rows if (row["kind"], row["horizon"]) == (kind, horizon)]
-            if shown:
-                terminal.table(
-                    _title(kind, horizon, words),
-                    [words(f"ensemble.score.{name}") for name in COLUMNS],
-                    [*(_voice(row, words) for row in shown), *_baselines(shown, words)],
-                )
-    terminal.line(words("ensemble.score.explain"))
-    weights = ", ".join(
-        f"{agent_name(name, words)} × {words.number(factor)}" for name, factor in standing.items()
-    )
-    terminal.line(words("ensemble.score.weights", weights=weights))
-
-
-def _voice_name(voice: str, words: Words) -> str:
-    return words("ensemble.score.pool") if voice == POOL else agent_name(voice, words)
-
-
-def _voice(row: dict[str, Any], words: Words) -> list[str]:
-    return [
-        _voice_name(row["voice"], words),
-        f"{words.number(row['n'])} ({words.number(row['windows'])})",
-        words.number(row["brier"], 3),
-        words.percent(row["skill"]),
-        words.percent(row["hit_rate"]),
-        words.percent(row["calibration_error"]),
-    ]
-
-
-def _baselines(rows: list[dict[str, Any]], words: Words) -> list[list[str]]:
-    """What climatology and 'no change' would have got, over the hours of the arbiter."""
-    row = next((row for row in rows if row["voice"] == ARBITER), rows[-1])
-    return [
-        [
-            words(f"ensemble.score.{name}"),
-            words.number(row["n"]),
-            words.number(row[f"brier_{name}"], 3),
-            "",
-            words.percent(row[f"hit_rate_{name}"]),
-            "",
-        ]
-        for name in ("climatology", "no_change")
-    ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from market.partitions import parse_hour
-from nodes.context import Context
-from nodes.ensemble.partition import hour_folder
 from prompts import Words
 from threadx.commands import options
-from threadx.commands.written import report_form, write_report
-from threadx.reporting import Format, hour_document
+from threadx.commands.local import work
 
 
 def command(words: Words) -> click.Command:
@@ -18,15 +16,9 @@ def command(words: Words) -> click.Command:
 
     @options.local_command("ensemble_report", words, shown_as="report")
     @click.argument("hour", required=False)
-    @report_form(words)
+    @options.report_form(words)
     @options.common(words)
-    def report(
-        hour: str | None, form: Format, out: str | None, home: str | None, language: str, debug: bool
-    ) -> None:
-        chosen = None if hour is None else parse_hour(hour)
-        folder = (Context() if home is None else Context(home=home)).home_path
-        document = hour_document(folder, chosen, words, drawn=form != "md")
-        usual = hour_folder(folder, document.made) / f"report.{language}.{form}"
-        write_report(words, document, form, out, usual)
+    def report(**given: Any) -> Any:
+        return work("ensemble_report", "report", words, given)
 
     return report

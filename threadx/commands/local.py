@@ -12,6 +12,21 @@ import click
 from prompts import Language, Words
 
 
+def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any:
+    """Run a function of `threadx.work`, imported only now: help and completion wait for no engine.
+
+    Args:
+        module: file in `threadx.work`.
+        function: in it.
+        words: its first argument.
+        given: every option of the command, by name.
+
+    Returns:
+        What the function returns: an exit code, or None for 0.
+    """
+    return getattr(import_module(f"threadx.work.{module}"), function)(words, **given)
+
+
 class _Local(click.Command):
     """Help in the user's language, what click adds to it included."""
 

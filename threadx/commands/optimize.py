@@ -8,7 +8,7 @@ import click
 
 from prompts import Words
 from threadx.commands import options
-from threadx.commands.starting import start
+from threadx.commands.local import work
 
 
 def command(words: Words) -> click.Command:
@@ -30,7 +30,7 @@ def command(words: Words) -> click.Command:
     @click.option("--run", help=words("command.option.run"))
     @options.json_option(words)
     @options.common(words)
-    def optimize(**given: Any) -> int:
-        return start("optimization", words, given)
+    def optimize(**given: Any) -> Any:
+        return work("starting", "optimize", words, given)
 
     return optimize

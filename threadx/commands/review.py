@@ -8,7 +8,7 @@ import click
 
 from prompts import Words
 from threadx.commands import options
-from threadx.commands.starting import start
+from threadx.commands.local import work
 
 
 def command(words: Words) -> click.Command:
@@ -22,7 +22,7 @@ def command(words: Words) -> click.Command:
     @click.option("--run", help=words("command.option.run"))
     @options.json_option(words)
     @options.common(words)
-    def review(**given: Any) -> int:
-        return start("review", words, given)
+    def review(**given: Any) -> Any:
+        return work("starting", "review", words, given)
 
     return review

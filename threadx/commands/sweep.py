@@ -2,111 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
-from pathlib import Path
 from typing import Any
 
 import click
 
-from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
-from backtest.simulation import METRICS
-from backtest.strategy import SIDE_AXIS
-from backtest.sweep import MOST_CONFIGURATIONS
-from backtest.types import plain
-from market.counting import count_sweep
+from backtest import Metrics
 from prompts import Words
-from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
-from reports.pictures import picture_suffix
-from reports.tables import METRIC_ROWS, bars_per_year_lines, metric
 from threadx.commands import options
-from threadx.commands.progress import bar
-from threadx.commands.written import write_drawing
-from threadx.errors import ThreadxError
-from threadx.runner import make_context, writable
-from threadx.terminal import Terminal
-
-SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")
-
-
-def grid_values(text: str) -> tuple[str, Any]:
-    """`fast_period=3:31`, `slow_period=20:201:5` (end excluded, as in Python), `adx=20,25,none`, `side=long`.
-
-    Raises:
-        ThreadxError: `bad_grid`.
-        RequestError: `grid_too_large`.
-    """
-    name, equals, words = text.partition("=")
-    try:
-        if not equals or not name.strip():
-            raise ValueError(text)
-        if name.strip().lower() == SIDE_AXIS:
-            return SIDE_AXIS, [one.strip().lower() for one in words.split(",")]
-        if ":" not in words:
-            return name.strip(), [
-                None if one.strip().lower() in ("none", "off") else plain(float(one))
-                for one in words.split(",")
-            ]
-        start, stop, step = (*(plain(float(one)) for one in words.split(":")), 1)[:3]
-        if words.count(":") > 2 or not step > 0:
-            raise ValueError(text)
-    except (ValueError, OverflowError):
-        raise ThreadxError("bad_grid", grid=text) from None
-    if all(isinstance(one, int) for one in (start, stop, step)):
-        return name.strip(), range(int(start), int(stop), int(step))
-    many = (stop - start) / step - 1e-9
-    count = max(0, math.ceil(many) if math.isfinite(many) else MOST_CONFIGURATIONS + 1)
-    if count > MOST_CONFIGURATIONS:
-        raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
-    # Ten digits: 0.1 + 2 × 0.1 is to be 0.3 for whoever reads the table.
-    return name.strip(), [round(start + step * place, 10) for place in range(count)]
-
-
-def all_values(grids: tuple[str, ...]) -> dict[str, Any]:
-    """Every `--grid`, by name.
-
-    Raises:
-        ThreadxError: `bad_grid`.
-        RequestError: `grid_too_large`.
-        StrategyError: `repeated_name`: which of two grids is meant?
-    """
-    found: dict[str, Any] = {}
-    for text in grids:
-        name, values = grid_values(text)
-        if name.lower() in found:
-            raise StrategyError("repeated_name", name=name)
-        found[name.lower()] = values
-    return found
-
-
-def _show(words: Words, found: SweepFile, names: list[str], title: str, caption: str) -> None:
-    kinds = dict(METRIC_ROWS)
-    terminal = Terminal(words)
-    terminal.table(
-        title,
-        [*names, *(words(f"report.metric.{name}") for name in SHOWN)],
-        [
-            [
-                *("–" if row[name] is None else words.short(row[name]) for name in names),
-                *(metric(words, row, name, kinds[name]) for name in SHOWN),
-            ]
-            for row in top_rows(found)
-        ],
-        caption=caption,
-    )
-    dropped = sum(found.dropped_by.values())
-    click.echo(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
-    for code, count in sorted(found.dropped_by.items()):
-        click.echo(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
-    if found.continued_from:
-        click.echo(words("command.sweep_continued", count=words.number(found.continued_from)))
-    click.echo(words("command.written", folder=str(found.path)))
-
-
-def top_rows(found: SweepFile) -> list[dict[str, Any]]:
-    """The best rows as plain JSON; None where undefined."""
-    rows: list[dict[str, Any]] = json.loads(found.top.to_json(orient="records", double_precision=15))
-    return rows
+from threadx.commands.local import work
 
 
 def command(words: Words) -> click.Command:
@@ -127,7 +30,7 @@ def command(words: Words) -> click.Command:
     @click.option("--out", type=click.Path(), metavar="PATH", help=words("command.option.out"))
     @click.option(
         "--rank-by",
-        type=click.Choice(METRICS),
+        type=click.Choice(tuple(Metrics.__dataclass_fields__)),
         default="sharpe_ratio",
         show_default=True,
         help=words("command.option.rank_by"),
@@ -146,92 +49,7 @@ def command(words: Words) -> click.Command:
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
     @options.json_option(words)
     @options.common(words)
-    def sweep(
-        data: str,
-        symbol: str | None,
-        timeframe: str | None,
-        gaps: GapPolicy,
-        fill: str | None,
-        grids: tuple[str, ...],
-        out: str | None,
-        rank_by: str,
-        top: int,
-        picture_path: str | None,
-        picture_axes: str | None,
-        whole: bool,
-        json_path: str | None,
-        home: str | None,
-        language: str,
-        debug: bool,
-        **given: Any,
-    ) -> None:
-        context = make_context(home=home, language=language, fill=fill, **options.take_costs(given))
-        spec, reading = options.take_strategy(given), options.take_reading(given)
-        grid = all_values(grids)
-        if picture_path is not None:  # what cannot be drawn is said before the work, not after
-            picture_suffix(picture_path)
-            asked = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
-            axes = axes_to_draw(grid, asked)
-        folder = writable(context.home_path)
-        prices, dataset, source = options.registered_prices(
-            data,
-            symbol,
-            timeframe,
-            gaps,
-            folder,
-            reading=reading,
-            reader=f"sweep {spec.hash}" if whole else None,
-        )
-        path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
-        terminal = Terminal(words)
-        try:
-            with bar(terminal, "command.sweep_working", "command.sweep_progress") as progress:
-                found = sweep_to_parquet(
-                    prices,
-                    spec,
-                    grid,
-                    path,
-                    context.costs,
-                    context.fill,
-                    rank_by=rank_by,
-                    top=top,
-                    progress=progress,
-                )
-        except KeyboardInterrupt:
-            click.echo(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)
-            raise SystemExit(130) from None
-        except OSError as error:
-            raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
-        count_sweep(folder, dataset, prices, spec, grid, context.costs, context.fill, found, whole=whole)
-        part = words("command.part.all" if whole else "command.part.development")
-        title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
-        if json_path != "-":
-            _show(words, found, list(grid), title, spec.describe())
-            for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
-                click.echo(line)
-            if note := options.gap_note(source, words):
-                click.echo(note)
-        if picture_path is not None:
-            cells = sweep_cells(found.path, grid, axes, rank_by)
-            write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
-            if json_path != "-":
-                click.echo(words("command.written", folder=picture_path))
-        told = {
-            "dataset": dataset.model_dump(mode="json"),
-            "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},
-            "part": "all" if whole else "development",
-            "strategy": spec.model_dump(mode="json"),
-            "settings": {**context.costs.model_dump(), "fill": context.fill},
-            "grid": {name: list(values) for name, values in grid.items()},
-            "rows": found.rows,
-            "bars_per_year": found.bars_per_year.to_dict(),
-            "dropped_by": found.dropped_by,
-            "rank_by": rank_by,
-            "top": top_rows(found),
-            "file": str(found.path),
-        }
-        options.write_json(
-            json.dumps(told, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False), json_path
-        )
+    def sweep(**given: Any) -> Any:
+        return work("sweep", "sweep", words, given)
 
     return sweep

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import socket
+from typing import Any
 
 import click
 
 from prompts import Words
 from threadx.commands import options
-from threadx.runner import make_context, writable
-from web.guard import configured_token, is_loopback, new_token
-from web.serve import HOST, serve
-
-EVERY_ADDRESS = ("0.0.0.0", "::")
-
-
-def _token(host: str) -> str | None:
-    """The token set for the pages; a fresh one where others can reach them and none is set."""
-    return configured_token() or (None if is_loopback(host) else new_token())
+from threadx.commands.local import work
 
 
 def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.local_command("ui", words)
-    @click.option("--host", default=HOST, metavar="ADDRESS", help=words("command.option.host"))
+    @click.option("--host", metavar="ADDRESS", help=words("command.option.host"))
     @click.option("--port", type=click.IntRange(1, 65535), default=8100, help=words("command.option.port"))
     @options.common(words)
-    def ui(host: str, port: int, home: str | None, language: str, debug: bool) -> None:
-        context = make_context(home=home, language=language)
-        token = _token(host)
-        writable(context.home_path)
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{port}/threadx"
-        click.echo(words("command.ui_ready", url=url), err=True)
-        if token is not None:
-            named = socket.gethostname() if host in EVERY_ADDRESS else shown
-            line = words("command.ui_token", url=f"http://{named}:{port}/threadx?token={token}")
-            click.echo(line, err=True)
-        serve(context.home_path, words.language, port, host, token)
+    def ui(**given: Any) -> Any:
+        return work("ui", "ui", words, given)
 
     return ui

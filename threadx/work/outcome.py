@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from threadx.commands import options
 from threadx.results import OptimizationResult, ReviewResult
 from threadx.runner import Outcome
 from threadx.terminal import Terminal
+from threadx.work.written import write_json
 
 
 def show_outcome(terminal: Terminal, outcome: Outcome, json_path: str | None) -> int:
@@ -18,6 +18,6 @@ def show_outcome(terminal: Terminal, outcome: Outcome, json_path: str | None) ->
                 terminal.review_result(outcome)
             case _:
                 terminal.waiting(outcome)
-    options.write_json(outcome.to_json(), json_path)
+    write_json(outcome.to_json(), json_path)
     failed = isinstance(outcome, OptimizationResult | ReviewResult) and outcome.status != "finished"
     return 1 if failed else 0

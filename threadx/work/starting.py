@@ -6,12 +6,22 @@ from typing import Any
 
 from prompts import Words
 from threadx.api import begin
-from threadx.commands import options
-from threadx.commands.outcome import show_outcome
 from threadx.terminal import Terminal
+from threadx.work import asked
+from threadx.work.outcome import show_outcome
 
 
-def start(graph: str, words: Words, given: dict[str, Any]) -> int:
+def optimize(words: Words, **given: Any) -> int:
+    """`threadx optimize`."""
+    return _start("optimization", words, given)
+
+
+def review(words: Words, **given: Any) -> int:
+    """`threadx review`."""
+    return _start("review", words, given)
+
+
+def _start(graph: str, words: Words, given: dict[str, Any]) -> int:
     """Run a graph to its end, or until it waits for a person.
 
     Args:
@@ -23,8 +33,8 @@ def start(graph: str, words: Words, given: dict[str, Any]) -> int:
         The exit code.
     """
     settings = {name: value for name, value in given.items() if name not in ("data", "json_path", "debug")}
-    spec = options.take_strategy(settings)
+    spec = asked.take_strategy(settings)
     terminal = Terminal(words)
     with terminal.progress() as watch:
-        outcome = begin(graph, given["data"], spec, None, watch=watch, **options.chosen_roles(settings))
+        outcome = begin(graph, given["data"], spec, None, watch=watch, **asked.chosen_roles(settings))
     return show_outcome(terminal, outcome, given["json_path"])

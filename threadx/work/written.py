@@ -1,20 +1,20 @@
-"""Charts and reports as files that a command writes."""
+"""Results, charts and reports as files that a command writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import altair as alt
 import click
 
-from backtest.files import write_atomically
+from backtest.files import write_atomically, write_text_atomically
 from prompts import Words
 from reports.document import Document
+from reports.forms import Format
 from reports.pictures import write_picture
-from threadx.commands.options import Function
 from threadx.errors import ThreadxError
-from threadx.reporting import FORMATS, Format, in_form
+from threadx.reporting import in_form
 
 
 def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
@@ -28,27 +28,6 @@ def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
         write_picture(chart, Path(path))
     except OSError as error:
         raise ThreadxError("unwritable_file", path=path, reason=str(error.strerror)) from None
-
-
-def report_form(words: Words) -> Callable[[Function], Function]:
-    """Decorator: `--format` and `--out` of a report."""
-
-    def decorate(function: Function) -> Function:
-        for option in (
-            click.option("--out", type=click.Path(), metavar="PATH", help=words("command.option.report_out")),
-            click.option(
-                "--format",
-                "form",
-                type=click.Choice(FORMATS),
-                default="md",
-                show_default=True,
-                help=words("command.option.format"),
-            ),
-        ):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def write_report(words: Words, document: Document, form: Format, out: str | None, usual: Path) -> None:
@@ -67,3 +46,20 @@ def write_report(words: Words, document: Document, form: Format, out: str | None
     except OSError as error:
         raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
     click.echo(words("command.written", folder=str(path)))
+
+
+def write_json(text: str, path: str | None) -> None:
+    """The whole result to a file, or to standard output for `-`.
+
+    Raises:
+        ThreadxError: `unwritable_file`.
+    """
+    if path is None:
+        return
+    if path == "-":
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        return
+    try:
+        write_text_atomically(Path(path), text.rstrip("\n") + "\n")
+    except OSError as error:
+        raise ThreadxError("unwritable_file", path=path, reason=str(error.strerror)) from None

@@ -1,0 +1,7 @@
+"""Defaults that a help tells, apart from what uses them: a help waits for no engine."""
+
+from __future__ import annotations
+
+CALIBRATION_BARS = 5 * 252
+CALIBRATION_ITERATIONS = 10
+YEARS_FETCHED = 3

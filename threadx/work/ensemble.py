@@ -1,0 +1,140 @@
+"""`threadx ensemble`: the investment summary, once, every hour, or hour by hour over the past."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import datetime
+
+import tzlocal
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from market.partitions import parse_hour
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.rules import agent_name, opened
+from nodes.ensemble.run_log import statistics
+from nodes.ensemble.told import alert_lines
+from prompts import Words
+from reports.record import canonical_json
+from threadx.api import summarize
+from threadx.backfill import backfill as run_backfill
+from threadx.backfill import hours_between
+from threadx.errors import ThreadxError
+from threadx.runner import writable
+from threadx.schedule import Turn, prepare, take_turn, time_zone
+from threadx.summaries import make_ensemble_context
+from threadx.terminal import Terminal
+from threadx.work.written import write_json
+
+
+def _done(node: str, words: Words) -> str:
+    """That a node of the graph is done; agents go by their names."""
+    if node in AGENTS:
+        return opened(words("ensemble.face.agent_done", agent=agent_name(node, words)))
+    return words(f"command.ensemble_done.{node}")
+
+
+def run(
+    words: Words,
+    as_of: str | None,
+    data: str | None,
+    models: str | None,
+    reuse: bool,
+    json_path: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+) -> int:
+    """One summary; exit code 1 where it failed."""
+    terminal = Terminal(words)
+    with terminal.steps(words("command.ensemble_working")) as done:
+        result = summarize(
+            as_of=as_of,
+            data=data,
+            watch=lambda node: done(_done(node, words)),
+            home=home,
+            language=language,
+            models=models,
+            fresh=not reuse,
+        )
+    if result.summary is None:
+        key = "no_data" if result.failure == "no_data" else "other"
+        raise ThreadxError("run_failed", reason=words(f"ensemble.failure.{key}", code=result.failure))
+    if json_path != "-":
+        terminal.summary(result)
+    write_json(canonical_json(result.summary), json_path)
+    return 0 if result.status != "failed" else 1
+
+
+def schedule(
+    words: Words,
+    timezone: str | None,
+    wait: bool,
+    data: str | None,
+    models: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+) -> None:
+    """A summary every hour, until the process is told to stop."""
+    context = make_ensemble_context(home=home, language=language, models=models)
+    writable(context.home_path)
+    zone = time_zone(timezone or tzlocal.get_localzone_name())
+    told = Terminal(words).line
+
+    def tell(turn: Turn) -> None:
+        hour = f"{turn.hour.astimezone(zone):%Y-%m-%d %H:%M}"
+        if turn.skipped:
+            told(words("ensemble.schedule.skipped", hour=hour))
+        elif turn.error is not None:
+            reason = turn.error.sentence(words.language)
+            told(words("ensemble.schedule.failed", hour=hour, reason=reason))
+        elif turn.result is not None:
+            status = words(f"ensemble.value.{turn.result.status}")
+            told(words("ensemble.schedule.done", hour=hour, status=status, path=turn.result.path or "–"))
+        for line in alert_lines(statistics(context.home_path).alerts, words):
+            told(line)
+
+    scheduler = BackgroundScheduler()
+    prepare(scheduler, lambda: take_turn(context, data, tell), zone, at_once=not wait)
+    following = scheduler.get_job("ensemble").trigger.get_next_fire_time(None, datetime.now(zone))
+    told(words("ensemble.schedule.ready", zone=zone.key, next=f"{following:%Y-%m-%d %H:%M}"))
+    # A service manager's stop is as clean as Ctrl-C, also where the shell has Ctrl-C ignored: the run at
+    # work is finished first.
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stopped.set())
+    scheduler.start()
+    stopped.wait()
+    scheduler.shutdown(wait=True)
+
+
+def backfill(
+    words: Words,
+    since: str,
+    until: str,
+    data: str | None,
+    models: str,
+    step: int,
+    json_path: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+) -> None:
+    """Hours of the past, and how many were published."""
+    context = make_ensemble_context(home=home, language=language, models=models)
+    begin, end = parse_hour(since), parse_hour(until)
+    total, terminal = sum(1 for _ in hours_between(begin, end, step)), Terminal(words)
+    with terminal.counter(words("ensemble.backfill.working"), total) as advance:
+        found = run_backfill(
+            context,
+            begin,
+            end,
+            data=data,
+            step_hours=step,
+            watch=lambda hour: advance(f"{hour:%Y-%m-%d %Hh}"),
+        )
+    told = {name: getattr(found, name) for name in ("published", "kept", "empty", "silent")}
+    if json_path != "-":
+        terminal.line(words("ensemble.backfill.done", **{k: words.number(v) for k, v in told.items()}))
+    write_json(canonical_json(told), json_path)

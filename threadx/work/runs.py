@@ -1,0 +1,169 @@
+"""`threadx runs`: what was run, why it came out so, taking up what was interrupted, and repeating it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nodes.context import Context
+from nodes.ensemble.trail import RUN_PREFIX
+from prompts import Words
+from reports.errors import ReportError
+from reports.event_log import WAITING
+from reports.evolution import strategy_evolution
+from reports.explanation import explanation
+from reports.forms import Format
+from reports.record import RunRecord, canonical_json, run_folder, runs_folder
+from threadx.errors import ThreadxError
+from threadx.replaying import replay_run
+from threadx.reporting import run_document
+from threadx.results import SummaryResult
+from threadx.runner import make_context, read_result, resume_run
+from threadx.terminal import Terminal
+from threadx.work.outcome import show_outcome
+from threadx.work.written import write_json, write_report
+
+
+def _home(home: str | None) -> Path:
+    return (Context() if home is None else Context(home=home)).home_path
+
+
+def _numbers(given: str | None) -> list[int] | str:
+    """`1,3` as numbers, `all` as it is, nothing as none.
+
+    Raises:
+        ThreadxError: `bad_numbers`.
+    """
+    if given is None:
+        return []
+    if given.strip() == "all":
+        return "all"
+    try:
+        return [int(part) for part in given.split(",")]
+    except ValueError:
+        raise ThreadxError("bad_numbers", given=given) from None
+
+
+def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str, Any] | None:
+    """What the person says, or None for nothing.
+
+    Raises:
+        ThreadxError: `bad_numbers`, `no_edit_file`, `bad_edit_file`.
+    """
+    if accept is None and reject is None and edit is None:
+        return None
+    word: dict[str, Any] = {"accept": _numbers(accept), "reject": _numbers(reject)}
+    if edit is not None:
+        path = Path(edit)
+        if not path.is_file():
+            raise ThreadxError("no_edit_file", path=edit)
+        try:
+            given = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ThreadxError("bad_edit_file", path=edit, reason=str(error)) from None
+        # A whole word may stand in the file, or only the changes.
+        word = {**word, **given} if isinstance(given, dict) else {**word, "edit": given}
+    return word
+
+
+def _status(record: RunRecord, words: Words) -> list[str]:
+    """Status and score of a run as words."""
+    try:
+        result = record.result()
+    except ReportError as error:
+        if error.code != "no_result":
+            raise
+        events = list(record.events())
+        status = "waiting" if events and events[-1]["kind"] == WAITING else "open"
+        return [words(f"command.run_status.{status}"), "–"]
+    return [words(f"command.run_status.{result['status']}"), words.number(result["final_score"])]
+
+
+def listing(words: Words, home: str | None, language: str, debug: bool) -> None:
+    """Runs of the cycle, the newest first."""
+    folder = _home(home)
+    rows = []
+    for path in sorted(runs_folder(folder).glob("*/run.json"), reverse=True):
+        if path.parent.name.startswith(RUN_PREFIX):
+            continue  # `threadx ensemble history` lists those
+        record = RunRecord(folder, path.parent.name)
+        about = record.about()
+        rows.append([record.run, about["started"], about["input"]["data"], *_status(record, words)])
+    Terminal(words).table(
+        words("command.runs_title"),
+        [words(f"command.runs_column.{name}") for name in ("run", "started", "data", "status", "score")],
+        rows,
+        words_columns=(0, 1, 2, 3),
+    )
+
+
+def show(
+    words: Words, run: str, explain: bool, json_path: str | None, home: str | None, language: str, debug: bool
+) -> None:
+    """A run's result, or why it came out so."""
+    record = RunRecord(_home(home), run)
+    about = record.about()
+    terminal = Terminal(words)
+    if about.get("graph") == "ensemble":
+        result = record.result()
+        if json_path != "-":
+            terminal.summary(SummaryResult.from_details(result))
+        write_json(canonical_json(result), json_path)
+    elif explain:
+        evolution = strategy_evolution(record.events())
+        if json_path != "-":
+            terminal.lines(explanation(evolution, words))
+        told = {"run": run, "graph": about["graph"], **evolution}
+        write_json(canonical_json(told), json_path)
+    else:
+        show_outcome(terminal, read_result(record), json_path)
+
+
+def resume(
+    words: Words,
+    run: str,
+    accept: str | None,
+    reject: str | None,
+    edit: str | None,
+    json_path: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+) -> int:
+    """The run taken up where it stopped; a word of the person's is handed to it."""
+    word = _word(accept, reject, edit)
+    terminal = Terminal(words)
+    folder = make_context(home=home).home_path
+    limit = RunRecord(folder, run).about()["context"].get("max_iterations")
+    with terminal.progress(limit) as watch:
+        outcome = resume_run(run, folder, watch, word)
+    return show_outcome(terminal, outcome, json_path)
+
+
+def replay(
+    words: Words, run: str, json_path: str | None, home: str | None, language: str, debug: bool
+) -> int:
+    """The run repeated offline; exit code 1 where it came out otherwise."""
+    terminal = Terminal(words)
+    with terminal.progress() as watch:
+        repeated = replay_run(run, make_context(home=home).home_path, watch)
+    for notice in repeated.notices:
+        terminal.notice(notice.as_data())
+    if json_path != "-":
+        if repeated.same:
+            terminal.lines([words("command.replay.same", run=run)])
+        else:
+            places = ", ".join(repeated.differences)
+            terminal.lines([words("command.replay.different", run=run, differences=places)])
+    write_json(canonical_json(repeated.result), json_path)
+    return 0 if repeated.same else 1
+
+
+def report(
+    words: Words, run: str, form: Format, out: str | None, home: str | None, language: str, debug: bool
+) -> None:
+    """The run as a document."""
+    folder = _home(home)
+    document = run_document(folder, run, words, drawn=form != "md")
+    write_report(words, document, form, out, run_folder(folder, run) / f"report.{language}.{form}")
