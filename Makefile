@@ -73,8 +73,9 @@ format: $(INSTALLED) ## Mend style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(INSTALLED) ## Check types
+types: $(INSTALLED) ## Check types, as here and as on Windows
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows
 
 docs: $(INSTALLED) ## Write the tables of docs/language.md from the code
 	$(BIN)/python docs/build_language.py

@@ -20,6 +20,9 @@ from typing import TypeVar
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
+MOST_PROCESSES = 61
+"""Windows can wait for no more at a time."""
+
 
 def run_pieces(
     work: Callable[[Piece], Result],
@@ -46,7 +49,7 @@ def run_pieces(
         Exception: the first error of a piece, by order of the pieces; pieces not yet begun are then left out.
     """
     todo = list(pieces)
-    workers = min(workers or os.cpu_count() or 1, len(todo))
+    workers = min(workers or os.cpu_count() or 1, len(todo), *([MOST_PROCESSES] if processes else []))
     if workers <= 1 and not processes:
         found = []
         for piece in todo:

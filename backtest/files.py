@@ -1,12 +1,47 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, under names that every system can have."""
 
 from __future__ import annotations
 
 import os
+import re
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+
+# Windows lets nobody replace or rename what somebody reads at that moment (a page, a virus scanner).
+_PAUSES_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if sys.platform == "win32" else ()
+
+
+def file_name(told: str) -> str:
+    """A name for a file or folder that every system accepts, made of what somebody calls it.
+
+    Windows forbids more than others: some characters, a dot or space at the end, the names of its devices
+    (`CON`, `NUL`, `COM1`, with any ending).
+    """
+    name = _FORBIDDEN.sub("_", told).rstrip(" .") or "_"
+    return f"_{name}" if _DEVICE.fullmatch(name) else name
+
+
+def take_name(temporary: Path, path: Path) -> None:
+    """Give a finished file or folder its name; a file of that name is replaced.
+
+    Raises:
+        OSError: the name cannot be had, or somebody keeps what is to be replaced open.
+    """
+    for pause in _PAUSES_SECONDS:
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    temporary.replace(path)
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -30,7 +65,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(0o644)
-        temporary.replace(path)
+        take_name(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

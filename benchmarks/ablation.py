@@ -307,7 +307,7 @@ def main() -> None:
             method: {name: [vars(o) for o in outcomes[name]] for name in names}
             for method, outcomes in found.items()
         }
-        Path(options.json).write_text(json.dumps(told, indent=1) + "\n")
+        Path(options.json).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

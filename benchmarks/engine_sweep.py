@@ -117,6 +117,7 @@ def peak_megabytes(code: str) -> float:
         check=True,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     return int(told.stdout.split()[-1]) / 1024
 
@@ -196,7 +197,11 @@ def peers(python: str, runs: int) -> None:
         )
         script = Path(__file__).with_name("engine_peers.py")
         told = subprocess.run(
-            [python, str(script), str(work), str(runs)], check=True, capture_output=True, text=True
+            [python, str(script), str(work), str(runs)],
+            check=True,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
         )
     # Before and after the peers: what else the machine does should weigh on both alike.
     after = seconds(lambda: sweep(df, CROSS, CROSS_GRID, COSTS, "close"), 4 * runs)

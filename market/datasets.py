@@ -211,7 +211,7 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
     }
     with FileLock(folder / "holdout_openings.lock"):
         readers = _readers(dataset.family, folder)
-        with (folder / "holdout_openings.jsonl").open("a", encoding="utf-8") as log:
+        with (folder / "holdout_openings.jsonl").open("a", encoding="utf-8", newline="\n") as log:
             log.write(json.dumps(line) + "\n")
             log.flush()
             os.fsync(log.fileno())

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pandas as pd
 
 from backtest import validate_prices
-from backtest.files import write_atomically
+from backtest.files import file_name, write_atomically
 from market.errors import MarketError
 from market.prices import read_table
 
@@ -118,7 +118,7 @@ def fetch_prices(
 
 def prices_path(root: Path, symbol: str, timeframe: str) -> Path:
     """Where the bars of an instrument lie: `BTC/USDT` is `BTCUSDT`, `BTC/USDT:USDT` is `BTCUSDT-USDT`."""
-    ticker = symbol.replace("/", "").replace(":", "-")
+    ticker = file_name(symbol.replace("/", "").replace(":", "-"))
     if timeframe == "1d":
         return root / "prices" / f"ticker={ticker}" / "prices.parquet"
     return root / "prices" / f"{ticker}_{timeframe}.parquet"

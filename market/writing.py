@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtest.files import write_atomically, write_text_atomically
+from backtest.files import take_name, write_atomically, write_text_atomically
 from market.errors import MarketError
 
 Watch = Callable[[str, RuntimeError | None], None]
@@ -44,7 +44,7 @@ def write_partition(folder: Path, files: Mapping[str, Content]) -> None:
             temporary.chmod(0o755)
             for name, content in files.items():
                 _write(temporary / name, content)
-            temporary.rename(folder)
+            take_name(temporary, folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

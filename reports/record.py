@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from backtest.files import write_text_atomically
+from backtest.files import file_name, write_text_atomically
 from reports.errors import ReportError
 from reports.event_log import EventLog
 from reports.versions import versions
@@ -49,9 +49,9 @@ def run_folder(home: Path, run: str) -> Path:
     """The folder of one run.
 
     Raises:
-        ReportError: `bad_run_name` for a name that could leave the runs' folder.
+        ReportError: `bad_run_name` for a name that could leave the runs' folder, or that Windows cannot have.
     """
-    if not _RUN_NAME.fullmatch(run):
+    if not _RUN_NAME.fullmatch(run) or file_name(run) != run:
         raise ReportError("bad_run_name", run=run)
     return runs_folder(home) / run
 

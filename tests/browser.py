@@ -76,9 +76,16 @@ def served_pages(home: Path, folder: Path, language: str = "fr") -> Iterator[str
         folder: an empty folder to work in.
         language: of the pages.
     """
+    environment = clean_environment(LANGSMITH_TRACING="false", OLLAMA_HOST="http://127.0.0.1:9")
+    with served(home, folder, environment, language) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(home: Path, folder: Path, environment: dict[str, str], language: str = "fr") -> Iterator[str]:
+    """The same in an environment of the caller's."""
     port = free_port()
     arguments = ["-m", "threadx", "ui", "--port", str(port), "--home", str(home), "--language", language]
-    environment = clean_environment(LANGSMITH_TRACING="false", OLLAMA_HOST="http://127.0.0.1:9")
     address = f"http://127.0.0.1:{port}"
     with started(arguments, folder, environment, f"{address}/threadx"):
         yield address

@@ -122,7 +122,7 @@ def whole(home: Path, prices: str) -> dict[str, Any]:
     put = SqliteSaver.put_writes
 
     def counting(saver: SqliteSaver, *arguments: Any, **named: Any) -> None:
-        with stored.open("a") as count:
+        with stored.open("a", encoding="utf-8") as count:
             count.write(".")
         put(saver, *arguments, **named)
 
@@ -130,7 +130,7 @@ def whole(home: Path, prices: str) -> dict[str, Any]:
     if forked(lambda: (begin(home, prices), go_on(home))):
         raise SystemExit("the undisturbed run failed")
     SqliteSaver.put_writes = put  # type: ignore[method-assign]
-    return {**left(home), "stored": len(stored.read_text())}
+    return {**left(home), "stored": len(stored.read_text(encoding="utf-8"))}
 
 
 def left(home: Path) -> dict[str, Any]:

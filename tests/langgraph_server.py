@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from web import processes
 
 PROJECT = Path(__file__).resolve().parents[1]
 STARTS_WITHIN = 180
@@ -106,24 +107,16 @@ def started(arguments: list[str], folder: Path, environment: dict[str, str], rea
     """
     log = folder / "server.log"
     with log.open("wb") as words:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env=environment,
-            stdout=words,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = processes.start_apart([sys.executable, *arguments], words, environment, folder)
     try:
         wait_for(ready, process, log)
         yield
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
+        processes.interrupt(process.pid)
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            processes.kill(process.pid)
             process.wait()
 
 

@@ -88,7 +88,7 @@ def test_the_command_prints_and_writes(
         main([*given, str(out)])
     assert left.value.code == 0
     assert "30m" in capsys.readouterr().out
-    assert json.loads(out.read_text())["missing_bars"] == 4
+    assert json.loads(out.read_text(encoding="utf-8"))["missing_bars"] == 4
     with pytest.raises(SystemExit):
         main([*given, "-"])
     assert json.loads(capsys.readouterr().out)["gaps"][0]["missing"] == 4

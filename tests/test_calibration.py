@@ -100,7 +100,7 @@ def test_the_command_tells_rates_and_counts(tmp_path, capsys):
     lines = [line for line in told.err.splitlines() if line.startswith("Series:")]
     assert lines[-1] == "Series: 3 of 3"
     assert all(one != two for one, two in pairwise(lines))
-    found = json.loads(out.read_text())
+    found = json.loads(out.read_text(encoding="utf-8"))
     assert (found["null"]["count"], found["planted"]["count"]) == (2, 1)
     assert found["false_rate"] == found["null"]["believed"] / 2
     assert set(found["power"]) == {f"{strength:g}" for strength in STRENGTHS}

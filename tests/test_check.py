@@ -67,7 +67,9 @@ def test_a_folder_and_a_price_file_are_enough(made, alone):
     _, prices, other = made
     # The record names the files the run was given; a reader has them elsewhere.
     about = alone / "runs" / "second" / "run.json"
-    about.write_text(about.read_text().replace(str(prices.parent), "/nowhere"))
+    about.write_text(
+        about.read_text(encoding="utf-8").replace(str(prices.parent), "/nowhere"), encoding="utf-8"
+    )
     with pytest.raises(MarketError) as caught:
         check_run("second", alone)
     assert caught.value.code == "missing_prices"

@@ -123,7 +123,7 @@ def test_bad_usage_gets_one_line_and_exit_2(tmp_path, prices, threadx, arguments
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, prices, threadx):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     code, _, err = threadx("optimize", prices, *RULES, "--home", tmp_path / "file")
     assert code == 2
     assert str(tmp_path / "file") in err
@@ -145,7 +145,7 @@ def test_backtest_prints_figures_and_writes_the_whole_result(tmp_path, prices, t
     )
     assert code == 0
     assert "Sharpe ratio" in out
-    whole = json.loads(path.read_text())
+    whole = json.loads(path.read_text(encoding="utf-8"))
     assert whole["metrics"]["n_trades"] == len(whole["trades"])
     assert whole["part"] == "development"
     assert len(whole["equity"]["value"]) == whole["dataset"]["development_rows"]
@@ -160,7 +160,7 @@ def test_only_all_opens_the_holdout_and_it_is_counted(tmp_path, prices, threadx)
     whole = json.loads(out)
     assert code == 0
     assert len(whole["equity"]["value"]) == 1500
-    assert len(opened.read_text().splitlines()) == 1
+    assert len(opened.read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_optimize_tells_its_verdict(tmp_path, prices, threadx):
@@ -190,7 +190,7 @@ def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_pat
     assert "[1/2] Analyst at work" in err
     assert "debate" in err
     folder = tmp_path / "h" / "runs" / whole["run"]["id"]
-    assert json.loads((folder / "result.json").read_text()) == whole
+    assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == whole
     code, out, _ = threadx("runs", "list", "--home", tmp_path / "h")
     assert whole["run"]["id"][:15] in out
     code, out, _ = threadx("runs", "show", whole["run"]["id"], "--json", "-", "--home", tmp_path / "h")
@@ -292,7 +292,9 @@ def test_a_finished_run_gives_its_result_again(tmp_path, prices, threadx):
     threadx("optimize", prices, *RULES, "--max-iterations", "1", "--run", "r", "--home", tmp_path)
     code, out, _ = threadx("runs", "resume", "r", "--json", "-", "--home", tmp_path)
     assert code == 0
-    assert json.loads(out) == json.loads((tmp_path / "runs" / "r" / "result.json").read_text())
+    assert json.loads(out) == json.loads(
+        (tmp_path / "runs" / "r" / "result.json").read_text(encoding="utf-8")
+    )
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path, prices, threadx):

@@ -36,7 +36,7 @@ def files(tmp_path):
     dates = pd.bdate_range(end="2016-07-29", periods=400)
     bars = pd.DataFrame({"date": dates, "open": close, "high": close, "low": close, "close": close})
     bars.to_csv(prices / "SPY_1d.csv", index=False)
-    (prices / "BAD.csv").write_text("date,open\n")
+    (prices / "BAD.csv").write_text("date,open\n", encoding="utf-8")
     yields = pd.DataFrame({"date": dates, "10year": 1.5, "2year": 0.7})
     yields.to_csv(tmp_path / "yields.csv", index=False)
     pd.DataFrame(

@@ -147,7 +147,7 @@ def test_the_hours_before_are_drawn(home):
 def test_a_damaged_summary_is_named(home, tmp_path):
     folder = tmp_path / "llm_summary" / "dt=2018123122"
     folder.mkdir(parents=True)
-    (folder / "summary.json").write_text("{")
+    (folder / "summary.json").write_text("{", encoding="utf-8")
     with pytest.raises(ReportError) as caught:
         read_published(tmp_path, LATEST, Words("fr"))
     assert caught.value.code == "unreadable_record"

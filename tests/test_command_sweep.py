@@ -49,7 +49,7 @@ def test_a_table_a_file_and_json(threadx, prices, tmp_path):
         [8, 0],
         [8, 2],
     ]
-    found = json.loads(whole.read_text())
+    found = json.loads(whole.read_text(encoding="utf-8"))
     assert (found["rows"], found["part"], len(found["top"])) == (4, "development", 3)
     assert found["grid"] == {"fast_period": [4, 8], "stop_loss_pct": [None, 2]}
     best = [row["sharpe_ratio"] for row in found["top"]]
@@ -104,7 +104,7 @@ def test_grids(text, values):
 
 def registered(home):
     path = next(path for path in (home / "datasets").glob("*.json") if path.name != "splits.json")
-    return Dataset.model_validate_json(path.read_text())
+    return Dataset.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def counted(home):

@@ -87,6 +87,7 @@ def test_a_fifth_agent_takes_one_file_one_prompt_and_one_line(tmp_path):
         check=True,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     found = json.loads(done.stdout)
     assert found["sector"]["status"] == "answered"

@@ -26,7 +26,7 @@ def run(home, **settings):
 
 def valid(state):
     """What is published satisfies the schema whatever happened."""
-    published = json.loads(Path(state["summary_path"]).read_text())
+    published = json.loads(Path(state["summary_path"]).read_text(encoding="utf-8"))
     LLMEnsembleSummary.model_validate(published)
     return published
 
@@ -264,5 +264,7 @@ def test_a_headline_that_gives_orders_leaves_every_prompt_as_it_was(tmp_path, he
         threadx.summarize(as_of=AS_OF.isoformat(), home=str(home), models="rules")
     messages = [read_trace(home, AS_OF)["messages"] for home in (clean, attacked)]
     assert messages[0] == messages[1]
-    limits = json.loads((attacked / "llm_summary/dt=2024031415/summary.json").read_text())["limits"]
+    limits = json.loads((attacked / "llm_summary/dt=2024031415/summary.json").read_text(encoding="utf-8"))[
+        "limits"
+    ]
     assert any("écartée" in limit for limit in limits)

@@ -1,8 +1,6 @@
 """Every door to the ensemble is under its lock: of two starts one runs, the other is refused clearly."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -54,6 +52,7 @@ def holder(tmp_path):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
     assert process.stdout.readline() == "at work\n"
     yield process
@@ -99,7 +98,9 @@ def test_of_two_starts_at_once_one_runs_whatever_the_doors(tmp_path, holder):
             door(tmp_path)
         assert caught.value.fields["pid"] == holder.pid
     command = [sys.executable, "-m", "threadx", "ensemble", "run", "--models=rules", f"--home={tmp_path}"]
-    refused = subprocess.run(command, cwd=PROJECT, env=clean_environment(), capture_output=True, text=True)
+    refused = subprocess.run(
+        command, cwd=PROJECT, env=clean_environment(), capture_output=True, text=True, encoding="utf-8"
+    )
     assert refused.returncode == 2
     assert len(refused.stderr.strip().splitlines()) == 1
     assert str(holder.pid) in refused.stderr
@@ -132,7 +133,7 @@ def test_a_dead_run_frees_the_lock_at_once_and_a_hung_one_after_an_hour(tmp_path
 
 
 def test_a_killed_run_is_followed_at_once(tmp_path, holder):
-    os.kill(holder.pid, signal.SIGKILL)
+    holder.kill()
     holder.wait()
     by_invoke(tmp_path)
     assert published_hours(tmp_path) == [AS_OF]
@@ -203,7 +204,7 @@ def test_the_lease_is_in_no_checkpoint_and_cannot_be_forged(tmp_path):
 
 
 def test_an_unwritable_folder_is_one_clear_error(tmp_path):
-    (tmp_path / "ensemble").write_text("a file where a folder should be")
+    (tmp_path / "ensemble").write_text("a file where a folder should be", encoding="utf-8")
     fill(tmp_path)
     with pytest.raises(PublishError) as caught:
         by_invoke(tmp_path)

@@ -112,7 +112,7 @@ def test_rules_publish_a_valid_summary_in_french(tmp_path):
         "sentiment",
         "quality",
     }
-    trace = json.loads(path.with_name("trace_raw.json").read_text())
+    trace = json.loads(path.with_name("trace_raw.json").read_text(encoding="utf-8"))
     assert [message["role"] for message in trace["messages"]] == [*AGENTS, "arbiter"]
     assert "SPY" in trace["messages"][0]["prompt"]["user"]
 
@@ -140,8 +140,8 @@ def test_a_rerun_keeps_the_earlier_version(tmp_path):
     first = run(tmp_path)["summary"]
     second = run(tmp_path, language="en")["summary"]
     folder = tmp_path / "llm_summary/dt=2024031415"
-    assert json.loads((folder / "summary.1.json").read_text()) == first
-    assert json.loads((folder / "summary.json").read_text()) == second
+    assert json.loads((folder / "summary.1.json").read_text(encoding="utf-8")) == first
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == second
     assert (folder / "trace_raw.1.json").exists()
 
 

@@ -1,8 +1,6 @@
 """One run at a time across processes: who died frees the lock at once, who hangs after an hour."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +37,7 @@ def holder(tmp_path):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
     assert process.stdout.readline() == "held\n"
     yield process
@@ -47,7 +46,7 @@ def holder(tmp_path):
 
 
 def set_clock(monkeypatch, tmp_path, seconds):
-    since = json.loads((tmp_path / "ensemble/run-lock/holder.json").read_text())["since"]
+    since = json.loads((tmp_path / "ensemble/run-lock/holder.json").read_text(encoding="utf-8"))["since"]
     monkeypatch.setattr(lease, "now", lambda: since + seconds)
 
 
@@ -62,7 +61,7 @@ def test_a_second_start_is_refused_in_one_clear_line(tmp_path, holder):
 
 
 def test_a_dead_holder_frees_it_at_once(tmp_path, holder):
-    os.kill(holder.pid, signal.SIGKILL)
+    holder.kill()
     holder.wait()
     with leased(tmp_path):
         pass

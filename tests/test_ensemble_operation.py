@@ -193,9 +193,15 @@ for step in steps:
 """
 
 
+@pytest.mark.posix
 def test_the_schedule_killed_in_each_step_publishes_the_hour_when_it_is_back(tmp_path, at):
     done = subprocess.run(
-        [sys.executable, "-c", KILLS, str(tmp_path)], cwd=PROJECT, check=True, capture_output=True, text=True
+        [sys.executable, "-c", KILLS, str(tmp_path)],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     steps = dict(line.split() for line in done.stdout.splitlines())
     assert len(steps) == 10
@@ -207,7 +213,7 @@ def test_the_schedule_killed_in_each_step_publishes_the_hour_when_it_is_back(tmp
         assert was_published == (step == "finished")
         assert turn(home).skipped == was_published  # the dead process's lock is free at once
         folder = hour_folder(home, AS_OF)
-        assert json.loads((folder / "summary.json").read_text()) == expected.summary
+        assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == expected.summary
         assert read_trace(home, AS_OF)["summary"] == expected.summary
         assert not list(folder.glob("summary.*.json"))
 
@@ -231,6 +237,7 @@ def test_the_command_schedules_until_it_is_stopped(tmp_path):
         env=clean_environment(),
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
     assert "top of every hour (Europe/Paris)" in process.stdout.readline()
     assert "summary.json" in process.stdout.readline()
@@ -258,7 +265,7 @@ def test_a_run_whose_lock_was_taken_over_publishes_nothing(tmp_path, monkeypatch
 
     def taken_over(request):
         path = tmp_path / "ensemble/run-lock/holder.json"
-        path.write_text(json.dumps({"generation": 1, "pid": 1, "since": 0.0}))
+        path.write_text(json.dumps({"generation": 1, "pid": 1, "since": 0.0}), encoding="utf-8")
         return "{}"
 
     scripted_models(monkeypatch, {"ollama:m": [taken_over]})
@@ -284,7 +291,7 @@ def test_a_full_disk_is_one_clear_error_and_the_earlier_summary_stands(tmp_path,
     with pytest.raises(PublishError) as caught:
         threadx.summarize(as_of=AS_OF.isoformat(), home=str(tmp_path), models="rules", language="en")
     assert caught.value.code == "publish_failed"
-    assert json.loads(first.path.read_text()) == first.summary
+    assert json.loads(first.path.read_text(encoding="utf-8")) == first.summary
     assert [line["status"] for line in read_runs(tmp_path, 1e12)] == ["finished", "failed"]
     assert not [path for path in first.path.parent.iterdir() if path.name.startswith(".summary")]
 

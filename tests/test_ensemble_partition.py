@@ -25,7 +25,7 @@ def names(home):
 
 
 def read(home, name):
-    return json.loads((hour_folder(home, HOUR) / name).read_text())
+    return json.loads((hour_folder(home, HOUR) / name).read_text(encoding="utf-8"))
 
 
 def test_first_version_then_a_rerun_that_keeps_it(tmp_path):
@@ -44,7 +44,7 @@ def test_what_a_kill_left_half_built_is_swept_away_once_it_is_old(tmp_path):
     workshop = tmp_path / "llm_summary/.building"
     for name, age in (("dt=2024031413-old", 7200), ("dt=2024031414-young", 60)):
         (workshop / name).mkdir(parents=True)
-        (workshop / name / "trace_raw.json").write_text("{")
+        (workshop / name / "trace_raw.json").write_text("{", encoding="utf-8")
         since = time.time() - age
         os.utime(workshop / name, (since, since))
     write_hour(tmp_path, HOUR, {"n": 1}, {"run": {}})
@@ -93,6 +93,7 @@ def test_a_full_disk_leaves_the_earlier_version_or_a_whole_new_one(tmp_path, mon
     assert read(tmp_path, "summary.json")["n"] == (2 if after == 3 else 1)
 
 
+KILLED_STATUS = 9 if sys.platform == "win32" else -9
 KILLED = """
 import os, sys
 from datetime import UTC, datetime
@@ -122,14 +123,14 @@ def killed_at(home, number):
 def test_a_kill_in_each_step_leaves_one_whole_version(tmp_path):
     first = tmp_path / "first"
     for number in (1, 2):  # the trace and the summary of a first version
-        assert killed_at(first, number) == -9
+        assert killed_at(first, number) == KILLED_STATUS
         assert published_hours(first) == []
     write_hour(first, HOUR, {"n": 2}, {})
     assert read(first, "summary.json") == {"n": 2}
     for number in (1, 2, 3, 4):  # trace and summary of the earlier version, then of the new one
         home = tmp_path / str(number)
         write_hour(home, HOUR, {"n": 1}, {})
-        assert killed_at(home, number) == -9
+        assert killed_at(home, number) == KILLED_STATUS
         settle(hour_folder(home, HOUR))
         summary, trace = read(home, "summary.json"), read(home, "trace_raw.json")
         assert trace["summary"] == summary == {"n": 2 if number == 4 else 1}
@@ -142,8 +143,8 @@ def test_a_kill_in_each_step_leaves_one_whole_version(tmp_path):
 def test_what_another_program_wrote_is_left_alone(tmp_path):
     folder = hour_folder(tmp_path, HOUR)
     folder.mkdir(parents=True)
-    (folder / "summary.json").write_text('{"theirs": true}')
-    (folder / "trace_raw.json").write_text('{"messages": [], "raw": []}')
+    (folder / "summary.json").write_text('{"theirs": true}', encoding="utf-8")
+    (folder / "trace_raw.json").write_text('{"messages": [], "raw": []}', encoding="utf-8")
     settle(folder)
     assert read(tmp_path, "summary.json") == {"theirs": True}
     write_hour(tmp_path, HOUR, {"n": 1}, {})

@@ -54,8 +54,8 @@ def threadx(*arguments):
 
 def drawn_rows(path):
     """The rows that a chart's own page holds."""
-    begin = [found.end() for found in re.finditer(r'"datasets": *', path.read_text())][-1]
-    tables, _ = json.JSONDecoder().raw_decode(path.read_text()[begin:])
+    begin = [found.end() for found in re.finditer(r'"datasets": *', path.read_text(encoding="utf-8"))][-1]
+    tables, _ = json.JSONDecoder().raw_decode(path.read_text(encoding="utf-8")[begin:])
     return [row for rows in tables.values() for row in rows]
 
 
@@ -68,7 +68,7 @@ def test_score_draws_every_voices_calibration(scored, tmp_path, capsys):
     rows = [row for row in drawn_rows(picture) if "count" in row]
     scores = [
         row
-        for row in json.loads(told.read_text())["scores"]
+        for row in json.loads(told.read_text(encoding="utf-8"))["scores"]
         if (row["kind"], row["horizon"]) == ("live", "7d")
     ]
     expected = {(one["said"], one["happened"], one["n"]) for row in scores for one in row["calibration"]}
@@ -94,7 +94,7 @@ def test_history_draws_the_outlooks(tmp_path):
     picture, told = tmp_path / "outlook.html", tmp_path / "history.json"
     asked = ("ensemble", "history", f"--home={tmp_path}")
     assert threadx(*asked, "--picture", picture, "--json", told) == 0
-    found = json.loads(told.read_text())["hours"]
+    found = json.loads(told.read_text(encoding="utf-8"))["hours"]
     tones = [row["tone"] for row in drawn_rows(picture) if "tone" in row]
     names = ("regime", "outlook_days_7", "outlook_days_30", "risk_level")
     assert sorted(tones) == sorted(row[name] for row in found for name in names)

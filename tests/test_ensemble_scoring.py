@@ -182,7 +182,9 @@ def test_a_run_reads_the_record_of_its_hour_and_no_later_one(tmp_path):
     scorer = Scorer(market(prices()))
     keep_standing(tmp_path, hour(100), scorer)
     path = standing_path(tmp_path)
-    path.write_text(path.read_text().replace('"technical":1.0', '"technical":2.0'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"technical":1.0', '"technical":2.0'), encoding="utf-8"
+    )
     assert standing_as_of(tmp_path, hour(99))["technical"] == 1.0
     assert standing_as_of(tmp_path, hour(100))["technical"] == 2.0
     assert standing_as_of(tmp_path / "other", hour(100))["technical"] == 1.0

@@ -135,7 +135,9 @@ except ReportError as error:
 def test_another_process_cannot_have_it_meanwhile(tmp_path):
     def other():
         command = [sys.executable, "-c", HOLD, str(tmp_path)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, check=False, text=True, encoding="utf-8"
+        )
 
     record = RunRecord(tmp_path, "r")
     record.hold("thread 1")

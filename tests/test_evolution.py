@@ -30,7 +30,7 @@ def finished(tmp_path_factory):
 def test_it_leads_from_the_start_to_the_champion(finished):
     home, state = finished
     told = threadx.export_strategy_evolution(state["run_id"], home=home)
-    result = json.loads((home / "runs" / state["run_id"] / "result.json").read_text())
+    result = json.loads((home / "runs" / state["run_id"] / "result.json").read_text(encoding="utf-8"))
     adopted = [entry for entry in told["modifications"] if entry["outcome"] == "adopted"]
     assert [entry["sentence"] for entry in adopted] == [c["description"] for c in result["applied_changes"]]
     assert told["start"]["figures"]["score"] == result["initial_score"]

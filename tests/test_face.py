@@ -90,7 +90,7 @@ def test_a_strategy_of_ones_own_is_optimised(tmp_path, df):
 def test_a_watcher_sees_every_event_as_it_is_logged(tmp_path, df):
     seen = []
     result = threadx.optimize(df, params=PARAMS, home=str(tmp_path), watch=seen.append, **RULES)
-    logged = (result.folder / "events.jsonl").read_text().splitlines()
+    logged = (result.folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
     assert sorted(event["id"] for event in seen) == sorted(json.loads(line)["id"] for line in logged)
 
 
@@ -135,7 +135,7 @@ def test_summarize_publishes_and_says_what_it_stands_on(tmp_path):
     steps = []
     result = threadx.summarize(data="sample", home=str(tmp_path), watch=steps.append, **agents)
     assert result.status == "finished"
-    assert json.loads(result.path.read_text())["regime"] == result.summary["regime"]
+    assert json.loads(result.path.read_text(encoding="utf-8"))["regime"] == result.summary["regime"]
     assert steps[0] == "gather"
     assert steps[-1] == "publish"
 

@@ -154,8 +154,8 @@ def test_a_folder_of_every_layout_is_written_as_the_readers_want_it(tmp_path):
     table(walk(100), "2023-12-01").to_csv(prices / "SHORT_1d.csv", index=False)
     table(walk(400), "2021-01-01").to_csv(prices / "OLD_1d.csv", index=False)
     table(walk(400), "2020-01-01", "7D").to_csv(prices / "WEEK_1w.csv", index=False)
-    (prices / "BROKEN.csv").write_text("date,open\n2024-01-01,1\n")
-    (prices / "notes.txt").write_text("not prices")
+    (prices / "BROKEN.csv").write_text("date,open\n2024-01-01,1\n", encoding="utf-8")
+    (prices / "notes.txt").write_text("not prices", encoding="utf-8")
     told = []
     built = build_forecasts(
         PriceFolder(prices), root, HOUR, watch=lambda what, error: told.append((what, error))

@@ -155,7 +155,7 @@ def test_figures_and_their_rows(tmp_path):
     assert found.rows[0].growth_yoy == row["growth_yoy"]
     assert found.origins["growth_yoy"] == built.origins["growth_yoy"]
     assert found.absent == ["yield_curve_slope", "recession_prob"]
-    beside = json.loads((built.partition / "macro_forecast.json").read_text())
+    beside = json.loads((built.partition / "macro_forecast.json").read_text(encoding="utf-8"))
     assert (beside["asof"], beside["horizons"]) == (HOUR.isoformat(), ["1m", "3m", "12m"])
     assert set(FIGURES) <= set(pd.read_parquet(built.partition / "macro_forecast.parquet").columns)
 

@@ -44,8 +44,8 @@ def table(path, rows):
 
 
 def test_feeds_of_both_kinds(tmp_path):
-    (tmp_path / "wire.rss").write_text(RSS)
-    (tmp_path / "fil.atom").write_text(ATOM)
+    (tmp_path / "wire.rss").write_text(RSS, encoding="utf-8")
+    (tmp_path / "fil.atom").write_text(ATOM, encoding="utf-8")
     built = build([tmp_path / "wire.rss", tmp_path / "fil.atom"], tmp_path / "data")
     rows = written(built)
     assert [(row["title"], row["source"]) for row in rows] == [
@@ -86,12 +86,14 @@ def test_tables_under_the_names_that_publishers_use(tmp_path):
             "symbols": "$ETH",
         },
     ]
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "b.json").write_text(json.dumps([{"datetime": when, "title": "Two", "tickers": ["A", "B"]}]))
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (tmp_path / "b.json").write_text(
+        json.dumps([{"datetime": when, "title": "Two", "tickers": ["A", "B"]}]), encoding="utf-8"
+    )
     table(tmp_path / "c.csv", [{"date": when, "headline": "Three", "subject": "bitcoin"}])
     frame = pd.DataFrame({"ts": [pd.Timestamp(when)], "title": ["Four"], "sent": [None], "flag_mna": [True]})
     frame.to_parquet(tmp_path / "d.parquet")
-    (tmp_path / "ignored.txt").write_text("x")
+    (tmp_path / "ignored.txt").write_text("x", encoding="utf-8")
     rows = {row["title"]: row for row in written(build([tmp_path], tmp_path / "data"))}
     assert rows.keys() == {"One", "Two", "Three", "Four"}
     assert (rows["One"]["sent"], rows["One"]["scored_by"], list(rows["One"]["tickers"])) == (
@@ -240,10 +242,10 @@ def test_names_find_the_users_own_instruments(text, tickers):
 
 def test_packaged_names_and_ones_own(tmp_path):
     assert Names(load_names(None)).tickers("Ethereum and Nvidia") == ("ETH", "NVDA")
-    (tmp_path / "n.toml").write_text('X = ["widget maker"]')
+    (tmp_path / "n.toml").write_text('X = ["widget maker"]', encoding="utf-8")
     assert Names(load_names(tmp_path / "n.toml")).tickers("A Widget Maker grows") == ("X",)
     for text in ("X = 3", "X = [", '"not a ticker!" = ["x"]'):
-        (tmp_path / "bad.toml").write_text(text)
+        (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
         with pytest.raises(MarketError) as caught:
             load_names(tmp_path / "bad.toml")
         assert caught.value.code == "bad_names"
@@ -264,7 +266,7 @@ def test_topics():
     ],
 )
 def test_what_is_no_news_is_told(tmp_path, name, content, code):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(MarketError) as caught:
         read_headlines(str(tmp_path / name))
     assert caught.value.code == code

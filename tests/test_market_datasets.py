@@ -205,7 +205,7 @@ def test_each_opening_is_logged_and_nothing_else_reads_the_vault(tmp_path, monke
     assert numbers == [1, 2, 1, 3]
     assert openings(dataset.family, tmp_path) == 3
     assert openings("another", tmp_path) == 0
-    log = (tmp_path / "datasets" / "holdout_openings.jsonl").read_text().splitlines()
+    log = (tmp_path / "datasets" / "holdout_openings.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["holdout_hash"] for line in log] == [dataset.holdout_hash] * 4
 
 
@@ -233,11 +233,11 @@ def test_a_damaged_file_is_never_used(tmp_path, damage):
 def test_damaged_splits_are_never_overwritten(tmp_path):
     put(PRICES, tmp_path)
     path = tmp_path / "datasets" / "splits.json"
-    path.write_text('[{"symbol": 1}]')
+    path.write_text('[{"symbol": 1}]', encoding="utf-8")
     with pytest.raises(MarketError) as caught:
         put(PRICES, tmp_path)
     assert caught.value.code == "damaged_splits"
-    assert path.read_text() == '[{"symbol": 1}]'
+    assert path.read_text(encoding="utf-8") == '[{"symbol": 1}]'
 
 
 def test_two_registrations_at_once_agree(tmp_path):
@@ -250,4 +250,4 @@ def test_two_registrations_at_once_agree(tmp_path):
         thread.join()
     assert len(found) == 5
     assert len({dataset.boundary for dataset in found}) == 1
-    assert len(json.loads((tmp_path / "datasets" / "splits.json").read_text())) == 1
+    assert len(json.loads((tmp_path / "datasets" / "splits.json").read_text(encoding="utf-8"))) == 1

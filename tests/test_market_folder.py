@@ -323,7 +323,7 @@ def test_orders_anywhere_change_nothing_but_their_count(tmp_path):
     write_json(
         root / "quality/dt=20240314/report.json", {"news": {"issues": [{"sev": "info", "msg": order}]}}
     )
-    (root / "WATCHLIST").write_text(order)
+    (root / "WATCHLIST").write_text(order, encoding="utf-8")
     soiled = read_snapshot(DataFolder(root), AS_OF)
     assert content(soiled) == content(clean)
     assert (clean.quarantined, soiled.quarantined) == (0, 2 + 6 + 1 + 1 + 1)
@@ -373,13 +373,13 @@ def test_a_section_that_is_not_ok_counts_without_issues(tmp_path):
     ids=["list", "object", "words", "json without extension"],
 )
 def test_watchlists(tmp_path, name, text, tickers):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     assert read_watchlist(DataFolder(tmp_path)).tickers == tickers
 
 
 @pytest.mark.parametrize("text", ["[", "{}", '["a b c!"]'], ids=["json", "no list", "no ticker"])
 def test_a_watchlist_that_cannot_be_used_is_named(tmp_path, text):
-    (tmp_path / "watchlist.json").write_text(text)
+    (tmp_path / "watchlist.json").write_text(text, encoding="utf-8")
     found = read_watchlist(DataFolder(tmp_path))
     assert found.tickers == ()
     assert [problem.file for problem in found.problems] == ["watchlist.json"] * len(found.problems) != []

@@ -50,9 +50,11 @@ def test_epochs_in_every_format(tmp_path, unit, extension):
         case "feather":
             frame.to_feather(path)
         case "json":
-            path.write_text(json.dumps(frame.to_dict("records")))
+            path.write_text(json.dumps(frame.to_dict("records")), encoding="utf-8")
         case "jsonl":
-            path.write_text("\n".join(json.dumps(row) for row in frame.to_dict("records")) + "\n")
+            path.write_text(
+                "\n".join(json.dumps(row) for row in frame.to_dict("records")) + "\n", encoding="utf-8"
+            )
     check_equal(read_prices(str(path), tmp_path)[0])
 
 
@@ -76,7 +78,7 @@ def test_json_as_exchanges_and_pandas_write_it(tmp_path):
     lists = {**columns_by_name(PRICES), "time": epochs}
     for number, content in enumerate((klines, by_column, split, lists)):
         path = tmp_path / f"{number}.json"
-        path.write_text(json.dumps(content))
+        path.write_text(json.dumps(content), encoding="utf-8")
         check_equal(read_prices(str(path), tmp_path)[0])
 
 
@@ -137,7 +139,7 @@ def test_sample_is_the_published_index(tmp_path):
 )
 def test_bad_input_is_named(tmp_path, reference, content, code):
     if content is not None:
-        (tmp_path / reference).write_text(content)
+        (tmp_path / reference).write_text(content, encoding="utf-8")
     with pytest.raises(MarketError) as caught:
         read_prices(reference if ":" in reference else str(tmp_path / reference), tmp_path)
     assert caught.value.code == code

@@ -291,7 +291,7 @@ def test_quality_files_cost_trust(tmp_path, nested):
 def test_broken_quality_file_is_told(tmp_path):
     fill(tmp_path)
     (tmp_path / "quality/dt=20240314").mkdir(parents=True)
-    (tmp_path / "quality/dt=20240314/report.json").write_text("{")
+    (tmp_path / "quality/dt=20240314/report.json").write_text("{", encoding="utf-8")
     quality = read_all(tmp_path)[3]
     assert quality.problems[0].file == "quality/dt=20240314/report.json"
 

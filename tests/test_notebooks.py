@@ -31,7 +31,7 @@ pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost"], allow_unix_socket=T
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_the_notebook_runs_and_shows_what_it_promises(script, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(SITE)
+    (tmp_path / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     executed = tmp_path / "executed.ipynb"
     tools = Path(sys.executable).parent
     for command in (
@@ -45,6 +45,7 @@ def test_the_notebook_runs_and_shows_what_it_promises(script, tmp_path):
             capture_output=True,
             text=True,
             check=False,
+            encoding="utf-8",
         )
         assert done.returncode == 0, done.stderr[-2000:]
     shown = [

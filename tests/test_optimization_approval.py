@@ -208,7 +208,7 @@ def test_the_command_pauses_and_takes_the_word(tmp_path, prices, capsys):
         assert said in err
     edit = tmp_path / "edit.json"
     others = [p["number"] for p in resume_run("r", tmp_path / "h").question["proposals"]][1:]
-    edit.write_text(json.dumps([{"proposal": 1, "change": risk(4.5, "trailing_stop_pct")}]))
+    edit.write_text(json.dumps([{"proposal": 1, "change": risk(4.5, "trailing_stop_pct")}]), encoding="utf-8")
     code, out, _ = threadx_command(
         capsys,
         "runs",

@@ -22,7 +22,7 @@ def events_of(home, state):
 
 def whole(home, state):
     """The result is complete, its champion judged, and the record consistent."""
-    result = json.loads((home / "runs" / state["run_id"] / "result.json").read_text())
+    result = json.loads((home / "runs" / state["run_id"] / "result.json").read_text(encoding="utf-8"))
     assert result["champion"]["holdout"]["metrics"]
     assert result["final_score"] >= result["initial_score"]
     ids = {event["id"] for event in events_of(home, state)}

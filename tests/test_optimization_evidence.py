@@ -166,7 +166,7 @@ def test_an_invented_number_goes_back_once_and_is_then_marked(tmp_path, monkeypa
     assert state["analysis"]["unfounded"] == found
     assert answer_of(record, "analyst")["provenance"]["model"] == "ollama:a", "marked, not refused"
     assert state["result"]["unfounded"] == [{"iteration": 1, "role": "analyst", **found[0]}]
-    assert "7.77" in (record.folder / "report.md").read_text()
+    assert "7.77" in (record.folder / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_corrected_number_leaves_no_mark(tmp_path, monkeypatch):

@@ -183,7 +183,7 @@ def assert_nothing_is_made_up(called, events, backed):
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_run_with_a_misbehaving_model_ends_whole(tmp_path, monkeypatch, seed):
     state, events, _ = run(tmp_path, monkeypatch, seed)
-    result = json.loads((tmp_path / "runs" / state["run_id"] / "result.json").read_text())
+    result = json.loads((tmp_path / "runs" / state["run_id"] / "result.json").read_text(encoding="utf-8"))
     assert result["status"] in ("finished", "failed")
     spec = StrategySpec.model_validate(result["champion"]["strategy"])
     assert spec.hash == result["champion"]["hash"]

@@ -46,11 +46,11 @@ def test_a_whole_run_finds_something_better_and_tells_it(tmp_path):
     assert set(result["brains"]["strategist"]["answers"]) == {"rules"}
     assert all(change["description"] and change["reason"] for change in result["applied_changes"])
     folder = tmp_path / "runs" / state["run_id"]
-    written = json.loads((folder / "result.json").read_text())
+    written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     history = written.pop("history")
     assert written == result
     assert len(history) == result["iterations"]
-    report = (folder / "report.md").read_text()
+    report = (folder / "report.md").read_text(encoding="utf-8")
     assert result["applied_changes"][0]["description"] in report
     logged = list(RunRecord(tmp_path, state["run_id"]).events())
     assert {event["id"] for event in logged} == {event["id"] for event in events}
@@ -122,7 +122,9 @@ def test_holdout_prices_reach_nothing_before_the_judgement(tmp_path):
 
 def test_the_holdout_is_opened_once_and_last(tmp_path):
     _, events = run_graph(tmp_path)
-    assert len((tmp_path / "datasets" / "holdout_openings.jsonl").read_text().splitlines()) == 1
+    assert (
+        len((tmp_path / "datasets" / "holdout_openings.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+    )
     kinds = [event["kind"] for event in events]
     assert kinds.index("holdout") == len(kinds) - 2
     assert kinds[-1] == "finished"
@@ -195,7 +197,7 @@ def test_a_model_that_is_away_hands_over_to_rules_and_the_run_says_so(tmp_path, 
     assert result["brains"]["strategist"]["degraded"] == 2
     assert result["brains"]["strategist"]["failures"] == {"ollama:gpt-oss:20b: unreachable": 2}
     assert result["brains"]["analyst"]["degraded"] == 0
-    report = (tmp_path / "runs" / state["run_id"] / "report.md").read_text()
+    report = (tmp_path / "runs" / state["run_id"] / "report.md").read_text(encoding="utf-8")
     assert "dégradée" in report
 
 

@@ -33,11 +33,13 @@ def told(tmp_path_factory):
         capture_output=True,
         check=False,
         text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
 
 
+@pytest.mark.posix
 def test_every_node_is_killed_and_every_run_ends_the_same(told):
     whole = {name: value for name, value in told["whole"].items() if name != "stored"}
     assert {name: case["killed"] for name, case in told["cases"].items()} == dict.fromkeys(
@@ -47,6 +49,7 @@ def test_every_node_is_killed_and_every_run_ends_the_same(told):
     assert different == []
 
 
+@pytest.mark.posix
 def test_no_node_is_left_out(told):
     """Nodes that write events are killed before and after the first; `load` and `single` stand for
     themselves: the one writes its event in `baseline`, the other takes the analyst's place.
@@ -104,11 +107,13 @@ def test_a_run_of_the_server_is_gone_through_again_from_its_record(tmp_path, mon
     whole = start_run(make_input(data=str(prices), run="r"), context)
     asked = len(script.order)
     record = RunRecord(tmp_path / "h", "r")
-    about = json.loads((record.folder / "run.json").read_text())
-    (record.folder / "run.json").write_text(json.dumps({**about, "thread": "9b1d-of-the-server"}))
+    about = json.loads((record.folder / "run.json").read_text(encoding="utf-8"))
+    (record.folder / "run.json").write_text(
+        json.dumps({**about, "thread": "9b1d-of-the-server"}), encoding="utf-8"
+    )
     (record.folder / "result.json").unlink()
-    lines = record.events_path.read_text().splitlines(keepends=True)
-    record.events_path.write_text("".join(lines[: len(lines) // 2]))
+    lines = record.events_path.read_text(encoding="utf-8").splitlines(keepends=True)
+    record.events_path.write_text("".join(lines[: len(lines) // 2]), encoding="utf-8")
     calls = sum('"kind":"call"' in line for line in lines[: len(lines) // 2])
     script.order.clear()
     resumed = resume_run("r", tmp_path / "h")

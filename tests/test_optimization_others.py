@@ -77,7 +77,7 @@ def test_others_count_by_their_development_part_alone(tmp_path):
 )
 def test_a_file_that_will_not_do_is_one_line_before_anything_runs(tmp_path, capsys, other, word):
     own, one, _ = files(tmp_path)
-    (tmp_path / "bad.csv").write_text("nothing,here\n1,2\n")
+    (tmp_path / "bad.csv").write_text("nothing,here\n1,2\n", encoding="utf-8")
     home = tmp_path / "home"
     with pytest.raises(SystemExit) as left:
         main(

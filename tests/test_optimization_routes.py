@@ -18,7 +18,7 @@ DRAWINGS = Path(__file__).parent / "drawings"
 def test_the_drawing_is_the_one_that_was_agreed(module):
     """A change of the graph shows as a change of its drawing, to be read in review."""
     drawn = module.graph.get_graph().draw_mermaid()
-    assert drawn == (DRAWINGS / f"{module.graph.name}.mmd").read_text()
+    assert drawn == (DRAWINGS / f"{module.graph.name}.mmd").read_text(encoding="utf-8")
 
 
 def test_a_review_cannot_reach_a_test_a_selection_or_the_holdout():

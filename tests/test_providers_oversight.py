@@ -252,7 +252,11 @@ def test_half_a_line_spoils_no_other(tmp_path, clock):
     path.write_bytes(path.read_bytes() + b'{"model": "g4f:dee')
     log.append({"model": MODEL, "outcome": "error", "code": "time_out"})
     assert [one.code for one in log.outcomes(MODEL, DAY)] == ["", "time_out"]
-    assert [json.loads(line)["outcome"] for line in path.read_text().splitlines() if line.endswith("}")] == [
+    assert [
+        json.loads(line)["outcome"]
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.endswith("}")
+    ] == [
         "answered",
         "error",
     ]

@@ -135,9 +135,9 @@ def test_an_answer_from_the_cache_is_replayed_as_one(tmp_path, prices, monkeypat
 def test_a_forged_result_does_not_repeat(tmp_path, prices):
     _, home = run(tmp_path, prices)
     path = home / "runs" / "r" / "result.json"
-    result = json.loads(path.read_text())
+    result = json.loads(path.read_text(encoding="utf-8"))
     result["final_score"] += 0.5
-    path.write_text(json.dumps(result))
+    path.write_text(json.dumps(result), encoding="utf-8")
     repeated = replay_run("r", home)
     assert not repeated.same
     assert repeated.differences == ("result.final_score",)
@@ -149,10 +149,10 @@ def test_a_question_that_was_never_asked_stops_the_replay_by_name(tmp_path, pric
     log = home / "runs" / "r" / "events.jsonl"
     kept = [
         line
-        for line in log.read_text().splitlines(keepends=True)
+        for line in log.read_text(encoding="utf-8").splitlines(keepends=True)
         if '"id":"i01.validator.call.1"' not in line
     ]
-    log.write_text("".join(kept))
+    log.write_text("".join(kept), encoding="utf-8")
     with pytest.raises(ReportError) as caught:
         replay_run("r", home)
     assert caught.value.code == "not_on_record"
@@ -164,7 +164,9 @@ def test_other_prompts_stop_the_replay_by_name(tmp_path, prices, monkeypatch):
     _, home = run(tmp_path, prices, **TEAM)
     log = home / "runs" / "r" / "events.jsonl"
     event = next(e for e in RunRecord(home, "r").events() if e["id"] == "i01.analyst.call.1")
-    log.write_text(log.read_text().replace(event["data"]["request"], "0" * 16))
+    log.write_text(
+        log.read_text(encoding="utf-8").replace(event["data"]["request"], "0" * 16), encoding="utf-8"
+    )
     with pytest.raises(ReportError) as caught:
         replay_run("r", home)
     assert caught.value.code == "record_differs"

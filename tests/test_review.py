@@ -34,10 +34,10 @@ def test_a_review_tells_what_the_backtest_is_worth_and_what_might_be_changed(tmp
     events = list(RunRecord(tmp_path, "v").events())
     assert {event["node"] for event in events if event["kind"] == "backtest"} == {"baseline"}
     assert not (tmp_path / "datasets" / "holdout_openings.jsonl").exists()
-    report = (result.folder / "report.md").read_text()
+    report = (result.folder / "report.md").read_text(encoding="utf-8")
     assert result.proposals[0]["sentence"] in report
     assert "Nothing was tested" in report
-    assert json.loads((result.folder / "result.json").read_text()) == result.details
+    assert json.loads((result.folder / "result.json").read_text(encoding="utf-8")) == result.details
 
 
 def test_no_strategy_but_the_given_one_is_ever_run(tmp_path, df, monkeypatch):

@@ -213,6 +213,7 @@ def run_traced(
         text=True,
         timeout=300,
         check=False,
+        encoding="utf-8",
     )
 
 
@@ -398,5 +399,6 @@ print("untouched")
         text=True,
         timeout=300,
         check=False,
+        encoding="utf-8",
     )
     assert done.stdout.strip() == "untouched", done.stderr

@@ -5,7 +5,6 @@ With SCREENSHOTS=FOLDER each page is kept there as a picture, and LANGUAGE choos
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -30,6 +29,7 @@ from tests.browser import (
     watch,
     wider_than_the_screen,
 )
+from web import processes
 from web.order import ROLES
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
@@ -195,14 +195,14 @@ def test_second_start_is_refused_politely(page: Page, url: str, home: Path) -> N
     slot = home / "jobs" / "optimization"
     for folder in (slot.parent, home / "runs"):
         folder.mkdir(exist_ok=True)
-    slot.with_suffix(".json").write_text('{"name": "other", "pid": 1, "log": ""}', encoding="utf-8")
-    with slot.with_suffix(".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        runs = sorted(path.name for path in (home / "runs").iterdir())
-        form(page, url)
-        button(page, "web.form.start").click()
-        expect(page.get_by_role("alert")).to_have_text(WORDS("web.error.busy", name="other"))
-        assert sorted(path.name for path in (home / "runs").iterdir()) == runs
+    us = {"name": "other", "pid": os.getpid(), "begun": processes.begun(os.getpid()), "log": ""}
+    slot.with_suffix(".json").write_text(json.dumps(us), encoding="utf-8")
+    runs = sorted(path.name for path in (home / "runs").iterdir())
+    form(page, url)
+    button(page, "web.form.start").click()
+    expect(page.get_by_role("alert")).to_have_text(WORDS("web.error.busy", name="other"))
+    assert sorted(path.name for path in (home / "runs").iterdir()) == runs
+    slot.with_suffix(".json").unlink()
 
 
 def test_the_summary_is_relaunched_and_a_second_click_refused(page: Page, url: str, browser: Browser) -> None:

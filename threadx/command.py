@@ -12,6 +12,7 @@ import click
 
 from base.errors import TypedError
 from prompts import Language, Words
+from threadx import console
 from threadx.commands.local import LazyGroup
 from threadx.errors import ThreadxError
 
@@ -101,6 +102,7 @@ def _usage_line(error: click.ClickException, words: Words) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code: 0 done, 1 the run failed, 2 bad usage or bad input."""
+    console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = Words(chosen_language(given))
     try:

@@ -70,7 +70,8 @@ class Terminal:
         """One line a check: whether it holds, what there is to say, and what it is for."""
         self.out.print(f"[bold]{escape(title)}[/bold]")
         for holds, told, purpose in lines:
-            mark = "[green]✓[/green]" if holds else "[red]✗[/red]"
+            marks = ("+", "-") if self.out.options.ascii_only else ("✓", "✗")
+            mark = f"[green]{marks[0]}[/green]" if holds else f"[red]{marks[1]}[/red]"
             self.out.print(f"{mark} {escape(told)}", highlight=False, soft_wrap=True)
             if purpose:
                 self.out.print(f"  {escape(purpose)}", style="dim", highlight=False, soft_wrap=True)

@@ -1,16 +1,14 @@
 """Work started from a page: a `threadx` command in a process of its own, which outlives the server.
 
-Each kind of work has a slot in `<home>/jobs/`. Its lock is taken here and handed on to the process, which
-keeps it as long as it lives, however it ends: a server started again sees at once what is at work, and a
-second start is refused. Nothing else is remembered; what the work came to stands in its own record.
+Each kind of work has a slot in `<home>/jobs/`, where the process stands with the time it began: a server
+started again sees at once whether it is still there, however it ended, and a second start is refused. Nothing
+else is remembered; what the work came to stands in its own record.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock
+
 from backtest.files import write_text_atomically
+from web import processes
 from web.errors import WebError
 
 Kind = Literal["optimization", "ensemble"]
@@ -40,11 +41,13 @@ class Job:
     Attributes:
         name: the run, or the kind of work.
         pid: its process.
+        begun: when the process began, in seconds since 1970; None where it was over at once.
         log: file of what it says.
     """
 
     name: str
     pid: int
+    begun: float | None
     log: str
 
 
@@ -52,38 +55,16 @@ def _slot(home: Path, kind: Kind) -> Path:
     return home / "jobs" / kind
 
 
-def _take(slot: Path) -> int | None:
-    """A descriptor that holds the slot's lock, or None where somebody else holds it."""
-    slot.parent.mkdir(parents=True, exist_ok=True)
-    held = os.open(slot.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        return None
-    return held
-
-
-def _at_work(slot: Path) -> Job | None:
-    try:
-        return Job(**json.loads(slot.with_suffix(".json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-
-
 def at_work(home: Path, kind: Kind) -> Job | None:
     """The job in the slot, or None where nothing is at work."""
     for child in _children[:]:
         if child.poll() is not None:
             _children.remove(child)
-    slot = _slot(home, kind)
-    if not slot.with_suffix(".lock").is_file():
+    try:
+        job = Job(**json.loads(_slot(home, kind).with_suffix(".json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
         return None
-    held = _take(slot)
-    if held is not None:
-        os.close(held)
-        return None
-    return _at_work(slot)
+    return job if processes.is_alive(job.pid, job.begun) else None
 
 
 def start(home: Path, kind: Kind, name: str, arguments: Sequence[str], log: Path) -> Job:
@@ -100,28 +81,18 @@ def start(home: Path, kind: Kind, name: str, arguments: Sequence[str], log: Path
         WebError: `busy`: the slot is taken.
         OSError: the log cannot be written, or the process not started.
     """
-    at_work(home, kind)  # takes leave of what has ended
     slot = _slot(home, kind)
-    held = _take(slot)
-    if held is None:
-        busy = _at_work(slot)
-        raise WebError("busy", name=busy.name if busy else name)
-    try:
+    slot.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(slot.with_suffix(".lock")):  # of two who start at the same time, one is refused
+        if (busy := at_work(home, kind)) is not None:
+            raise WebError("busy", name=busy.name)
         log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "threadx", *arguments, f"--home={home}"]
         with log.open("wb") as said:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "threadx", *arguments, f"--home={home}"],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                pass_fds=(held,),
-                start_new_session=True,
-            )
+            child = processes.start_apart(command, said, {**os.environ, "PYTHONIOENCODING": "utf-8"})
         _children.append(child)
-        job = Job(name, child.pid, str(log))
+        job = Job(name, child.pid, processes.begun(child.pid), str(log))
         write_text_atomically(slot.with_suffix(".json"), json.dumps(asdict(job)) + "\n")
-    finally:
-        os.close(held)  # the process has its own
     return job
 
 
@@ -139,11 +110,11 @@ def stop(home: Path, kind: Kind, name: str) -> None:
     job = at_work(home, kind)
     if job is None or job.name != name:
         raise WebError("not_at_work", name=name)
-    os.kill(job.pid, signal.SIGINT)
+    processes.interrupt(job.pid)
     patience = time.monotonic() + GRACE_SECONDS
     while at_work(home, kind) == job:
         if time.monotonic() > patience:
-            os.kill(job.pid, signal.SIGKILL)
+            processes.kill(job.pid)
         time.sleep(_POLL_SECONDS)
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+from backtest.files import file_name
 from market.prices import EXTENSIONS, PriceSource, read_prices
 from web.errors import WebError
 from web.guard import LARGEST_UPLOAD
@@ -25,7 +26,7 @@ def kept_name(name: str) -> str:
     stem, dot, suffix = last.rpartition(".")
     if not dot or f".{suffix.lower()}" not in EXTENSIONS:
         raise WebError("unknown_type", known=", ".join(EXTENSIONS))
-    return f"{_UNSAFE.sub('_', stem)[:60].strip('_') or 'prices'}.{suffix.lower()}"
+    return file_name(f"{_UNSAFE.sub('_', stem)[:60].strip('_') or 'prices'}.{suffix.lower()}")
 
 
 def keep(home: Path, name: str, content: bytes) -> PriceSource:
@@ -56,11 +57,11 @@ def keep(home: Path, name: str, content: bytes) -> PriceSource:
         if new:
             shutil.rmtree(folder)
         raise
-    return source.model_copy(update={"reference": str((folder / kept).relative_to(home))})
+    return source.model_copy(update={"reference": (folder / kept).relative_to(home).as_posix()})
 
 
 def uploads(home: Path) -> list[str]:
     """The files kept, relative to the data folder, the newest first."""
     found = [path for path in (home / FOLDER).glob("*/*") if path.suffix in EXTENSIONS]
     found.sort(key=lambda path: (-path.stat().st_mtime_ns, path.name))
-    return [str(path.relative_to(home)) for path in found]
+    return [path.relative_to(home).as_posix() for path in found]

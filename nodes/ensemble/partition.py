@@ -8,7 +8,6 @@ summary last. A kill between the two is mended by `settle`: the trace tells what
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import time
@@ -20,7 +19,7 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-from backtest.files import write_text_atomically
+from backtest.files import take_name, write_text_atomically
 from nodes.ensemble.errors import PublishError
 
 SUMMARY, TRACE = "summary.json", "trace_raw.json"
@@ -123,7 +122,7 @@ def _write_first(root: Path, folder: Path, trace: str, summary: str) -> None:
     try:
         write_text_atomically(building / TRACE, trace)
         write_text_atomically(building / SUMMARY, summary)
-        os.replace(building, folder)
+        take_name(building, folder)
     except OSError:
         shutil.rmtree(building, ignore_errors=True)
         raise

@@ -19,6 +19,7 @@ from reports.record import canonical_json
 from threadx.api import summarize
 from threadx.backfill import backfill as run_backfill
 from threadx.backfill import hours_between
+from threadx.console import STOPS
 from threadx.errors import ThreadxError
 from threadx.runner import writable
 from threadx.schedule import Turn, prepare, take_turn, time_zone
@@ -102,10 +103,11 @@ def schedule(
     # A service manager's stop is as clean as Ctrl-C, also where the shell has Ctrl-C ignored: the run at
     # work is finished first.
     stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, lambda number, frame: stopped.set())
     scheduler.start()
-    stopped.wait()
+    while not stopped.wait(1.0):  # Windows hears no signal during a wait without an end
+        pass
     scheduler.shutdown(wait=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
+from backtest.files import file_name
 from backtest.strategy import SIDE_AXIS
 from backtest.sweeping import MOST_CONFIGURATIONS
 from backtest.types import plain
@@ -146,7 +147,7 @@ def sweep(
         reading=reading,
         reader=f"sweep {spec.hash}" if whole else None,
     )
-    path = Path(out) if out else folder / "sweeps" / f"{dataset.symbol}-{spec.hash}.parquet"
+    path = Path(out) if out else folder / "sweeps" / file_name(f"{dataset.symbol}-{spec.hash}.parquet")
     terminal = Terminal(words)
     try:
         with bar(terminal, "command.sweep_working", "command.sweep_progress") as progress:

@@ -1,0 +1,213 @@
+"""Every control on every page, worked by mouse, touch and keyboard, does something; files come in each way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error, Locator, Page, expect
+
+import threadx
+from prompts import Words
+from tests.browser import PATIENCE, opened_browser, served_pages, watch
+from tests.optimization_runs import ALL_RULES
+from tests.prices import made_up_prices
+from web import jobs
+
+pytestmark = [pytest.mark.server, pytest.mark.browser]
+
+WORDS = Words("fr")
+WAYS = ("mouse", "touch", "keyboard")
+PAGES = (
+    "/threadx",
+    "/threadx/new",
+    "/threadx/runs/done",
+    "/threadx/runs/waits",
+    "/llm_summary",
+    "/observability",
+)
+EFFECT_MILLISECONDS = 20_000
+"""Until a control counts as dead; what works answers at once."""
+
+CONTROLS = """
+a[href], button, summary, input:not([type=hidden]):not([type=file]), textarea, select, [role=button],
+[role=checkbox], [role=radio], [role=combobox], [role=tab], [role=switch], [role=link]
+"""
+
+LOOK = """() => [
+    location.href, document.title, document.body.innerText, document.querySelectorAll('*').length,
+    document.activeElement.id,
+    ...[...document.querySelectorAll('input, textarea, details, [aria-checked], [aria-expanded]')].map(
+        one => [one.value, one.checked, one.open, one.ariaChecked, one.ariaExpanded].join())
+].join('\\n')"""
+"""What a person could see change."""
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("brought") / "DEMOUSD_1h.csv"
+    made_up_prices(cycle=0.05).to_csv(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, prices: Path) -> Path:
+    """A data folder with one of everything: a finished run, one that waits, a summary."""
+    folder = tmp_path_factory.mktemp("home")
+    settings: dict[str, Any] = {"home": str(folder), "max_iterations": 1, "language": "fr", **ALL_RULES}
+    threadx.optimize(str(prices), strategy="ma_crossover", run="done", **settings)
+    with pytest.raises(threadx.ThreadxError, match="run_waits"):
+        threadx.optimize(str(prices), strategy="ma_crossover", run="waits", approve=True, **settings)
+    threadx.summarize(as_of="2018-12-31T21:00:00", data="sample", home=str(folder), models="rules")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served_pages(home, tmp_path_factory.mktemp("ui"), "fr") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
+
+
+def opened(page: Page, address: str) -> list[Locator]:
+    """Load a page, and give its controls once it has come to rest."""
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    if address.endswith("/new"):
+        expect(page.get_by_text(WORDS("web.form.asking"))).to_have_count(0)
+    found = page.locator(CONTROLS)
+    return [found.nth(place) for place in range(found.count())]
+
+
+def is_field(control: Locator) -> bool:
+    """Whether a person types into it."""
+    kind = str(control.evaluate("one => one.readOnly ? '' : one.tagName + ':' + one.type")).lower()
+    combobox = control.get_attribute("role") == "combobox"
+    return kind in ("input:text", "input:number", "textarea:textarea") and not combobox
+
+
+def work(page: Page, control: Locator, way: str) -> None:
+    """Do with a control what it is there for."""
+    control.scroll_into_view_if_needed()
+    match way:
+        case "mouse":
+            control.click()
+        case "touch":
+            control.tap()
+        case _:
+            control.focus()
+            chosen = control.get_attribute("role") in ("checkbox", "radio", "combobox")
+            if not is_field(control):
+                page.keyboard.press("Space" if chosen else "Enter")
+    if is_field(control):
+        page.keyboard.type("7")
+
+
+def has_effect(page: Page, control: Locator, way: str) -> bool:
+    """Whether anything a person can see follows: a change, a chooser, a download, another page."""
+    told: list[str] = []
+    for name in ("filechooser", "download", "popup", "dialog"):
+        page.on(name, lambda _: told.append("it came"))  # type: ignore[call-overload]
+    before, requests = page.evaluate(LOOK), []
+    page.on("request", lambda asked: requests.append(asked.url) if asked.is_navigation_request() else None)
+    work(page, control, way)
+    left = EFFECT_MILLISECONDS
+    while left > 0:
+        try:
+            if told or requests or page.evaluate(LOOK) != before:
+                return True
+        except Error:  # another page is being loaded
+            return True
+        page.wait_for_timeout(100)
+        left -= 100
+    return False
+
+
+def described(control: Locator) -> str:
+    return str(control.evaluate("one => one.outerHTML.slice(0, 160)"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", PAGES)
+def test_every_control_does_something(page: Page, url: str, home: Path, path: str, way: str) -> None:
+    _, complaints = watch(page)
+    controls = opened(page, url + path)
+    assert len(controls) > 4
+    dead, place = [], 0
+    while place < len(controls):
+        control = controls[place]
+        place += 1
+        here = control.get_attribute("aria-current") == "page" or control.get_attribute("href") == path
+        if here or not control.is_visible() or not control.is_enabled():
+            continue
+        name = described(control)
+        if not has_effect(page, control, way):
+            dead.append(name)
+        if page.url != url + path or page.locator("[role=listbox], [role=menu], [role=dialog]").count():
+            controls = opened(page, url + path)
+    for kind in ("optimization", "ensemble"):
+        if (job := jobs.at_work(home, kind)) is not None:
+            jobs.stop(home, kind, job.name)
+    assert dead == []
+    assert complaints == []
+
+
+def choose(page: Page, way: str) -> None:
+    work(page, page.get_by_role("button", name=WORDS("web.form.choose_file")), way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_is_chosen(page: Page, url: str, prices: Path, way: str) -> None:
+    _, complaints = watch(page)
+    opened(page, f"{url}/threadx/new")
+    with page.expect_file_chooser(timeout=EFFECT_MILLISECONDS) as chooser:
+        choose(page, way)
+    chooser.value.set_files(prices)
+    page.get_by_text("DEMOUSD, 1h").first.wait_for()
+    assert complaints == []
+
+
+def test_a_file_is_dropped(page: Page, url: str, prices: Path) -> None:
+    """The browser's own drag of a file from the desktop, not events made up in the page."""
+    _, complaints = watch(page)
+    opened(page, f"{url}/threadx/new")
+    button = page.get_by_role("button", name=WORDS("web.form.choose_file"))
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(prices)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"type": kind, "x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        session.send("Input.dispatchDragEvent", {**place, "data": data})
+    page.get_by_text("DEMOUSD, 1h").first.wait_for(timeout=EFFECT_MILLISECONDS)
+    assert complaints == []
+
+
+def test_where_no_model_answers_the_run_says_that_rules_stood_in(page: Page, url: str, home: Path) -> None:
+    """The form keeps the models that were meant, so that the run knows who did not answer."""
+    opened(page, f"{url}/threadx/new")
+    page.get_by_label(WORDS("web.setting.max_iterations"), exact=True).fill("1")
+    page.get_by_role("button", name=WORDS("web.form.start")).click()
+    page.wait_for_url("**/threadx/runs/*")
+    run = page.url.rpartition("/")[2]
+    page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
+    expect(page.get_by_text(WORDS("report.degraded")).first).to_be_visible()
+    result = json.loads((home / "runs" / run / "result.json").read_text(encoding="utf-8"))
+    assert result["degraded"] is True
