@@ -130,7 +130,7 @@ def langgraph_server(folder: Path, *, jobs: int = 4, **settings: str) -> Iterato
         **settings: environment variables.
     """
     work, home = folder / "server", folder / "home"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     shutil.copy(PROJECT / "langgraph.json", work)
     port = free_port()
     url = f"http://127.0.0.1:{port}"

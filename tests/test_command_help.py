@@ -54,7 +54,12 @@ def every_command(one=None, path=()):
 def in_one_process(asked):
     """What a child process prints for each line, and what it imports for it."""
     done = subprocess.run(
-        [sys.executable, "-c", WALK], input=json.dumps(asked), capture_output=True, text=True, check=True
+        [sys.executable, "-c", WALK],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
     )
     return json.loads(done.stdout)
 
@@ -118,7 +123,9 @@ def test_importing_a_package_imports_nothing_heavy(package):
     walk = (
         f"import sys; before = set(sys.modules); import {package}; print(*sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", walk], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", walk], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
     assert not {name.partition(".")[0] for name in done.stdout.split()} & {
         *("numba", "numpy", "pandas", "pyarrow", "scipy", "langgraph", "langchain_core", "nicegui", "altair"),
     }
@@ -135,4 +142,4 @@ def test_every_public_name_is_there(package):
         "assert set(p.__all__) <= set(dir(p))\n"
         f"from {package} import *\n"
     )
-    subprocess.run([sys.executable, "-c", walk], capture_output=True, text=True, check=True)
+    subprocess.run([sys.executable, "-c", walk], capture_output=True, text=True, check=True, encoding="utf-8")

@@ -116,7 +116,9 @@ from threadx.backtest.engine import BacktestEngine
 from threadx import backtest
 assert backtest is threadx.backtest
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 10
 

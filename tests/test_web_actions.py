@@ -106,8 +106,7 @@ def button(page: Page, key: str) -> Any:
 def form(page: Page, url: str) -> None:
     """The form, once it is known that no model answers here."""
     page.goto(f"{url}/threadx/new")
-    for role in ROLES:
-        expect(page.get_by_label(WORDS(f"report.role.{role}"))).to_have_value("rules", timeout=PATIENCE)
+    expect(page.get_by_text(WORDS("web.form.asking"))).to_have_count(0, timeout=PATIENCE)
 
 
 def run_of(page: Page, home: Path) -> RunRecord:

@@ -1,4 +1,4 @@
-"""Every control on every page, worked by mouse, touch and keyboard, does something; files come in each way."""
+"""Every control on every page does something, by mouse, by touch and by keyboard; files come in each way."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import io
 import json
 import ntpath
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -420,3 +421,21 @@ def test_prices_saved_on_windows_are_read(tmp_path: Path, said: Any) -> None:
     code, told = said("cp1252", False, "backtest", path, "--home", tmp_path / "home")
     assert code == 0, told
     assert isinstance(pd.read_csv(path), pd.DataFrame)
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["four", "six"])
+def test_an_address_is_told_only_once_it_is_ours(
+    said: Any, tmp_path: Path, language: str, family: socket.AddressFamily
+) -> None:
+    host = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with socket.create_server((host, 0), family=family) as taken:
+        port = taken.getsockname()[1]
+        call = ("ui", "--host", host, "--port", port, "--home", tmp_path, "--language", language)
+        code, told = said("utf-8", False, *call)
+    assert code == 2
+    (line,) = told.splitlines()
+    assert f":{port}" in line
+    assert "http" not in line
+    assert "--port" in line

@@ -103,7 +103,7 @@ class Form:
         # Quasar's own button hides a nameless file field inside a link, which no screen reader can tell.
         with upload.add_slot("header"), ui.element("div").classes("tx-upload"):
             choose = quiet_button(words("web.form.choose_file"), "upload_file")
-            choose.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+            choose.on("click", js_handler=f"event => getElement({upload.id}).$refs.qRef.pickFiles(event)")
             with ui.element("div").classes("hidden"):
                 ui.element("q-uploader-add-trigger")
         self._upload = upload
@@ -202,7 +202,7 @@ class Form:
         ui.timer(0.1, self._probe, once=True)
 
     async def _probe(self) -> None:
-        """Ask the servers of the models who answers; where none does, rules stand in until one is named."""
+        """Ask the servers who answers. A chain stays as it is: the run is to know who did not answer."""
         words, settings = self.words, provider_settings(OptimizationContext(home=str(self.site.home)))
         for role, field in self._models.items():
             chain = [part.strip() for part in str(field.value).split(",") if part.strip()]
@@ -213,7 +213,6 @@ class Form:
             elif ", ".join(chain) == str(field.value):  # nobody has typed meanwhile
                 asked = ", ".join(one for one in chain if one != RULES)
                 self._health[role].set_text(words("web.form.nobody", models=asked))
-                field.set_value(RULES)
 
     def _draw_settings(self) -> None:
         words, defaults = self.words, OptimizationContext()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -15,16 +16,25 @@ from web.site import build_site
 HOST = "127.0.0.1"
 
 
-def serve(home: Path, language: Language, port: int, host: str = HOST, token: str | None = None) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at an address that nobody else has, on every system.
+
+    Raises:
+        OSError: the address is taken, unknown, or not to be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def serve(home: Path, language: Language, listener: socket.socket, token: str | None = None) -> None:
     """Serve the pages until interrupted.
 
     Args:
         home: the data folder.
         language: of every text.
-        port: on the host's address.
-        host: address to listen at; by default this machine alone.
+        listener: where it listens (`listen`).
         token: asked of everybody; None lets in this machine alone.
     """
     app = build_site(home, language, token)
     app.router.routes.append(Route("/", lambda _: RedirectResponse(RUNS_PATH), include_in_schema=False))
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])

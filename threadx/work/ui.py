@@ -6,10 +6,12 @@ import socket
 
 import click
 
+from base.reasons import because
 from prompts import Words
+from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
 from web.guard import configured_token, is_loopback, new_token
-from web.serve import HOST, serve
+from web.serve import HOST, listen, serve
 
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
@@ -20,16 +22,24 @@ def _token(host: str) -> str | None:
 
 
 def ui(words: Words, host: str | None, port: int, home: str | None, language: str, debug: bool) -> None:
-    """Serve the pages until stopped."""
+    """Serve the pages until stopped.
+
+    Raises:
+        ThreadxError: `cannot_listen`.
+    """
     context = make_context(home=home, language=language)
     host = HOST if host is None else host
     token = _token(host)
     writable(context.home_path)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}/threadx"
+    try:
+        listener = listen(host, port)  # before the address is told to anybody
+    except OSError as error:
+        raise ThreadxError("cannot_listen", address=f"{shown}:{port}", reason=because(error)) from error
     click.echo(words("command.ui_ready", url=url), err=True)
     if token is not None:
         named = socket.gethostname() if host in EVERY_ADDRESS else shown
         line = words("command.ui_token", url=f"http://{named}:{port}/threadx?token={token}")
         click.echo(line, err=True)
-    serve(context.home_path, words.language, port, host, token)
+    serve(context.home_path, words.language, listener, token)
