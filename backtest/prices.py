@@ -14,78 +14,15 @@ from backtest.functions import reads_volume
 from backtest.gaps import Beat, check_gaps, check_timeframe, filled
 from backtest.simulation import Floats
 from backtest.strategy import StrategySpec
+from backtest.tables import COLUMNS, PRICES, TIME_NAMES, named, one_instrument, plain_name, symbols_of
+from backtest.times import EARLIEST, LATEST, read_times, refuse
 from backtest.types import GAP_POLICIES, GapPolicy
 
-PRICES = ("open", "high", "low", "close")
-COLUMNS = (*PRICES, "volume")
-TIME_NAMES = ("timestamp", "time", "date", "datetime", "open_time")
-
-# Vendors adjust each price on its own and round: a close may stick out of the bar by the last digits.
-ROUNDING = 1e-9
-
-# Nanoseconds since 1970 fit into 64 bits between these years; epochs less than this apart are of one unit.
-EARLIEST, LATEST = 1678, 2261
-_ANOTHER_UNIT = 100.0
-_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
+# Vendors adjust each price on its own and round: an open or a close may stick out of the bar by the last
+# digits. The bar is then widened to hold it.
+ROUNDING = 1e-6
 
 _HOUR = pd.Timedelta(hours=1)
-
-
-def _plain_name(name: object) -> str:
-    return str(name).strip().lower().replace(" ", "_")
-
-
-def _times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
-    """Times from text or epochs; text with offsets and epochs become UTC."""
-    series = pd.Series(np.asarray(values) if isinstance(values, pd.Index) else values.array)
-    if pd.api.types.is_datetime64_any_dtype(series):
-        return pd.DatetimeIndex(series)
-    if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
-        return _epochs(series)
-    text = series.astype("string").str.strip()
-    offset = (
-        text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2}(?::\d{2})?)$", case=False)
-        .fillna(False)
-        .to_numpy(dtype=bool)
-    )
-    aware = bool(offset.any())
-    if aware and not offset.all():
-        row = int((offset != offset[0]).argmax())
-        _refuse("mixed_time_zones", row, None, value=str(series.iloc[row])[:40])
-    parsed = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=aware))
-    if parsed.hasnans:
-        row = int(parsed.isna().argmax())
-        _refuse("bad_time", row, None, value=str(series.iloc[row])[:40])
-    return parsed
-
-
-def _epochs(series: pd.Series) -> pd.DatetimeIndex:
-    """Times from seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size."""
-    numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = ~np.isfinite(numbers)
-    if bad.any():
-        _refuse("bad_time", int(bad.argmax()), None, value="NaN")
-    size = np.abs(numbers)
-    if (far := size >= 2.0**63).any():
-        _refuse("bad_time", int(far.argmax()), None, value=f"{numbers[far.argmax()]:g}")
-    units = np.searchsorted([limit for limit, _ in _UNITS], size, side="right")
-    # Small numbers may be early times of any unit; a jump between plausible times gives a second one away.
-    small, large = np.minimum(size[1:], size[:-1]), np.maximum(size[1:], size[:-1])
-    jumps = (np.diff(units) != 0) & (small >= 1e8) & (large >= _ANOTHER_UNIT * small)
-    if jumps.any():
-        row = int(jumps.argmax()) + 1
-        _refuse("mixed_epochs", row, None, value=f"{numbers[row]:.0f}", before=f"{numbers[row - 1]:.0f}")
-    unit = _UNITS[int(units.max(initial=0))][1]
-    if pd.api.types.is_float_dtype(series) and not (numbers == np.floor(numbers)).all():
-        scale = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
-        return pd.DatetimeIndex(np.round(numbers * scale).astype("datetime64[ns]")).tz_localize("UTC")
-    whole = series.to_numpy(dtype=np.int64)
-    return pd.DatetimeIndex(whole.astype(f"datetime64[{unit}]")).tz_localize("UTC")
-
-
-def _refuse(code: str, row: int, index: pd.DatetimeIndex | None, **fields: str | int | float) -> None:
-    time = "" if index is None or index.isna()[row] else index[row].isoformat()
-    raise PriceError(code, row=row + 1, time=time, **fields)
 
 
 def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
@@ -93,11 +30,11 @@ def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
         return df.index
     for wanted in TIME_NAMES:
         if wanted in names:
-            return _times(df.iloc[:, names.index(wanted)])
-    named = df.index.name is not None and _plain_name(df.index.name) in TIME_NAMES
+            return read_times(df.iloc[:, names.index(wanted)])
+    has_name = df.index.name is not None and plain_name(df.index.name) in TIME_NAMES
     # Times of several zones make an index of objects, not one of times.
-    if named or all(isinstance(one, datetime) for one in df.index):
-        return _times(df.index)
+    if has_name or all(isinstance(one, datetime) for one in df.index):
+        return read_times(df.index)
     raise PriceError("missing_time", known=", ".join(TIME_NAMES))
 
 
@@ -110,14 +47,14 @@ def _check_order(index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str]) ->
         names: of its columns.
     """
     if index.hasnans:
-        _refuse("bad_time", int(index.isna().argmax()), None, value="NaT")
+        refuse("bad_time", int(index.isna().argmax()), None, value="NaT")
     ordered = bool(index.is_monotonic_increasing and index.is_unique)
     # In order, the first and the last tell about all of them.
     rows = np.array([0, len(index) - 1]) if ordered else np.arange(len(index))
     years = index[rows].year.to_numpy()
     if (far := (years < EARLIEST) | (years > LATEST)).any():
         row = int(rows[far.argmax()])
-        _refuse("bad_time", row, None, value=str(index[row])[:40])
+        refuse("bad_time", row, None, value=str(index[row])[:40])
     if ordered:
         return
     steps = np.diff(index.asi8)
@@ -133,12 +70,23 @@ def _check_order(index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str]) ->
         prices = df.iloc[[row - 1, row], [names.index(name) for name in COLUMNS if name in names]]
         if back.any() or not prices.iloc[1].equals(prices.iloc[0]):
             begin = index[row].floor("h")
-            _refuse(
+            refuse(
                 "clock_went_back", row, index, begin=f"{begin:%Y-%m-%d %H:%M}", end=f"{begin + _HOUR:%H:%M}"
             )
+    _refuse_stacked(index, df, steps)
     if back.any():
-        _refuse("unsorted_time", int(back.argmax()) + 1, index)
-    _refuse("duplicate_time", int(twice.argmax()) + 1, index)
+        refuse("unsorted_time", int(back.argmax()) + 1, index)
+    refuse("duplicate_time", int(twice.argmax()) + 1, index)
+
+
+def _refuse_stacked(index: pd.DatetimeIndex, df: pd.DataFrame, steps: NDArray[np.int64]) -> None:
+    """Refuse several instruments in one table, for which sorting would be no help."""
+    repeated = int(index.duplicated().sum())
+    symbols = symbols_of(df)
+    if repeated and len(symbols) > 1:
+        raise PriceError("several_instruments", known=named(symbols))
+    if repeated > 2 and 4 * repeated >= len(index):
+        refuse("times_begin_again", int((steps <= 0).argmax()) + 1, index)
 
 
 def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
@@ -149,8 +97,17 @@ def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIn
     wrong = np.isnan(numbers) & column.notna().to_numpy(dtype=bool)
     if wrong.any():
         row = int(wrong.argmax())
-        _refuse("not_a_number", row, index, column=name, value=str(column.iloc[row])[:40])
+        refuse("not_a_number", row, index, column=name, value=str(column.iloc[row])[:40])
     return np.array(numbers)
+
+
+def _refuse_repeated_header(column: pd.Series) -> None:
+    """Refuse a row that holds names in place of figures: two files were put together."""
+    if pd.api.types.is_numeric_dtype(column):
+        return
+    headers = column.astype("string").str.strip().str.lower().eq("open").fillna(False)
+    if headers.any():
+        refuse("repeated_header", int(headers.to_numpy(dtype=bool).argmax()), None)
 
 
 def _first(bad: NDArray[np.bool_]) -> int | None:
@@ -171,15 +128,15 @@ def _check_values(columns: dict[str, Floats], index: pd.DatetimeIndex) -> None:
                 if np.isinf(value)
                 else "non_positive_price"
             )
-            _refuse(code, row, index, column=name, value=float(value))
+            refuse(code, row, index, column=name, value=float(value))
+    _widen(columns)
     high, low = columns["high"], columns["low"]
     if (row := _first(high < low)) is not None:
-        _refuse("high_below_low", row, index, high=float(high[row]), low=float(low[row]))
+        refuse("high_below_low", row, index, high=float(high[row]), low=float(low[row]))
     for name in ("open", "close"):
         values = columns[name]
-        outside = (values > high * (1.0 + ROUNDING)) | (values < low * (1.0 - ROUNDING))
-        if (row := _first(outside)) is not None:
-            _refuse(
+        if (row := _first((values > high) | (values < low))) is not None:
+            refuse(
                 "price_outside_range",
                 row,
                 index,
@@ -190,7 +147,29 @@ def _check_values(columns: dict[str, Floats], index: pd.DatetimeIndex) -> None:
             )
     volume = columns["volume"]
     if (row := _first((volume < 0.0) | np.isinf(volume))) is not None:
-        _refuse("bad_volume", row, index, value=float(volume[row]))
+        refuse("bad_volume", row, index, value=float(volume[row]))
+
+
+def narrow_bars(columns: dict[str, Floats]) -> NDArray[np.bool_]:
+    """Bars whose high or low falls short of their open or close by rounding (`ROUNDING`), and by no more.
+
+    Args:
+        columns: open, high, low and close.
+    """
+    high, low = columns["high"], columns["low"]
+    top, bottom = (choose(columns["open"], columns["close"]) for choose in (np.maximum, np.minimum))
+    short = (high < top) | (low > bottom)
+    found: NDArray[np.bool_] = short & (high >= top * (1.0 - ROUNDING)) & (low <= bottom * (1.0 + ROUNDING))
+    return found
+
+
+def _widen(columns: dict[str, Floats]) -> None:
+    """Mend `narrow_bars` in place."""
+    rows = narrow_bars(columns)
+    if not rows.any():
+        return
+    for name, choose in (("high", np.maximum), ("low", np.minimum)):
+        columns[name][rows] = choose.reduce([columns[one][rows] for one in (name, "open", "close")])
 
 
 def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
@@ -203,7 +182,8 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
         raise PriceError("not_a_table", kind=type(df).__name__)
     if len(df) == 0:
         raise PriceError("no_rows")
-    names = [_plain_name(name) for name in df.columns]
+    df, _ = one_instrument(df)
+    names = [plain_name(name) for name in df.columns]
     for name in COLUMNS:
         if names.count(name) > 1:
             raise PriceError("repeated_column", column=name)
@@ -211,6 +191,7 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
             raise PriceError(
                 "missing_column", column=name, known=", ".join(str(column) for column in df.columns)[:200]
             )
+    _refuse_repeated_header(df.iloc[:, names.index("open")])
     index = _time_index(df, names)
     _check_order(index, df, names)
     columns = {name: _number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
@@ -241,10 +222,11 @@ def validate_prices(
 
     Raises:
         PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
-            `mixed_time_zones`, `mixed_epochs`, `unsorted_time`, `clock_went_back`, `duplicate_time`,
-            `not_a_number`, `nan_price`, `infinite_price`, `non_positive_price`, `high_below_low`,
-            `price_outside_range`, `bad_volume`, `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or
-            `gaps_too_wide`.
+            `mixed_time_zones`, `mixed_epochs`, `time_is_row_number`, `time_is_year`, `time_is_excel`,
+            `time_out_of_range`, `unsorted_time`, `clock_went_back`, `duplicate_time`, `several_instruments`,
+            `times_begin_again`, `repeated_header`, `not_a_number`, `nan_price`, `infinite_price`,
+            `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `no_timeframe`,
+            `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.
         RequestError: `unknown_gap_policy`.
     """
     if gaps not in GAP_POLICIES:

@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from backtest import GapPolicy, validate_prices
 from backtest.gaps import Beat
 from market.errors import MarketError
+from market.json_tables import from_json
 from market.packaged import packaged_table
+from market.price_files import price_table
+from market.price_tables import Table, prices_of, rows_told
 from market.reading import Notice, Reading
 from market.window import window
 
@@ -26,10 +29,12 @@ SAMPLES = {"sp500": "^GSPC", "nasdaq": "^IXIC"}
 EXTENSIONS = (".csv", ".parquet", ".feather", ".json", ".jsonl")
 
 _TIME_NAMES = frozenset({"timestamp", "time", "date", "datetime", "open_time", "open time"})
-_KLINE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 _TIMEFRAME_PART = re.compile(r"\d+(s|m|min|h|d|w|mo|M)", re.IGNORECASE)
 
 _AS_FOUND = Reading()
+
+UNNAMED = "UNNAMED"
+"""Symbol of prices whose instrument nobody told."""
 
 
 class PriceSource(BaseModel):
@@ -37,7 +42,7 @@ class PriceSource(BaseModel):
 
     Attributes:
         reference: what the caller asked for.
-        kind: `sample` or `file`.
+        kind: `sample`, `file` or `table`.
         symbol: the instrument, guessed from a file's name (`BTCUSDT_30m_2021.parquet` is BTCUSDT).
         timeframe: length of a bar, measured on the index (`30m`, `1d`).
         rows: bars there are, filled ones included.
@@ -51,7 +56,7 @@ class PriceSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reference: str
-    kind: Literal["sample", "file"]
+    kind: Literal["sample", "file", "table"]
     symbol: str
     timeframe: str
     rows: int
@@ -93,28 +98,66 @@ def read_prices(
     """
     if reference.startswith(SAMPLE_PREFIX):
         raw, named = _read_sample(reference.removeprefix(SAMPLE_PREFIX))
+        table = Table(cells=raw)
         kind: Literal["sample", "file"] = "sample"
     else:
         path = Path(reference).expanduser()
         if not path.is_absolute() and not path.exists() and (home / path).exists():
             path = home / path
-        raw, named = read_table(path), symbol_of(path)
-        kind = "file"
-    read = window(validate_prices(raw, timeframe=timeframe), reading)
+        table, named, kind = price_table(path), symbol_of(path), "file"
+    prices, found = _checked(table, reading, gaps, timeframe, symbol)
+    return prices, PriceSource(
+        reference=reference, kind=kind, symbol=symbol or table.symbol or named, policy=gaps, **found
+    )
+
+
+def read_frame(
+    df: pd.DataFrame,
+    *,
+    gaps: GapPolicy = "accept",
+    timeframe: str | None = None,
+    symbol: str | None = None,
+    reading: Reading = _AS_FOUND,
+) -> tuple[pd.DataFrame, PriceSource]:
+    """Prices out of a table in memory, as forgiving and as talkative as `read_prices`.
+
+    Args:
+        df: prices on a DatetimeIndex or with a column of times; columns of two levels, as yfinance makes
+            them, hold several instruments.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        timeframe: length of a bar as the caller knows it; refused where the bars contradict it.
+        symbol: which of the instruments of a table that holds several.
+        reading: what the caller knows about the table.
+
+    Raises:
+        MarketError, BacktestError: as `read_prices`.
+    """
+    if not isinstance(df, pd.DataFrame) or df.empty:
+        validate_prices(df)  # says what is missing
+    table = Table(cells=df)
+    prices, found = _checked(table, reading, gaps, timeframe, symbol)
+    return prices, PriceSource(
+        reference="", kind="table", symbol=symbol or table.symbol or UNNAMED, policy=gaps, **found
+    )
+
+
+def _checked(
+    table: Table, reading: Reading, gaps: GapPolicy, timeframe: str | None, symbol: str | None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Canonical prices of a table, and what a source tells of them."""
+    raw, rows = prices_of(table, reading, symbol)
+    with rows_told(rows):
+        read = window(validate_prices(raw, timeframe=timeframe), reading)
     beat = Beat(pd.DatetimeIndex(read.index))
     prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
-    source = PriceSource(
-        reference=reference,
-        kind=kind,
-        symbol=symbol or named,
-        timeframe=infer_timeframe(pd.DatetimeIndex(prices.index)),
-        rows=len(prices),
-        gaps=len(beat.gaps),
-        missing_bars=sum(gap.missing for gap in beat.gaps),
-        sessions=beat.sessions,
-        policy=gaps,
-    )
-    return prices, source
+    return prices, {
+        "timeframe": infer_timeframe(pd.DatetimeIndex(prices.index)),
+        "rows": len(prices),
+        "gaps": len(beat.gaps),
+        "missing_bars": sum(gap.missing for gap in beat.gaps),
+        "sessions": beat.sessions,
+        "notices": tuple(table.notices),
+    }
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -172,35 +215,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_json(path: Path) -> pd.DataFrame:
-    return _from_json(json.loads(path.read_text(encoding="utf-8")))
+    return from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _read_json_lines(path: Path) -> pd.DataFrame:
     lines = path.read_text(encoding="utf-8").splitlines()
-    return _from_json([json.loads(line) for line in lines if line.strip()])
-
-
-def _from_json(content: Any) -> pd.DataFrame:
-    """Records, klines (arrays in the exchanges' order), or columns by name, pandas' own layouts included."""
-    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        return pd.DataFrame.from_records(content)
-    if isinstance(content, list) and content and all(isinstance(row, list) for row in content):
-        width = len(_KLINE_COLUMNS)
-        klines = pd.DataFrame([row[:width] for row in content], columns=list(_KLINE_COLUMNS))
-        # Exchanges send prices as text to keep their decimals.
-        return klines.astype(dict.fromkeys(_KLINE_COLUMNS[1:], "float64"))
-    if isinstance(content, dict) and {"columns", "data"} <= content.keys():
-        frame = pd.DataFrame(content["data"], columns=content["columns"])
-        return frame if "index" not in content else frame.assign(time=content["index"])
-    if isinstance(content, dict) and content and all(isinstance(part, list) for part in content.values()):
-        return pd.DataFrame(content)
-    if isinstance(content, dict) and content and all(isinstance(part, dict) for part in content.values()):
-        frame = pd.DataFrame(content)
-        if _TIME_NAMES & {str(column).lower() for column in frame.columns}:
-            return frame
-        keys = frame.index.astype(str)
-        return frame.assign(time=keys.astype("int64") if keys.str.fullmatch(r"-?\d+").all() else keys)
-    raise ValueError("expected a list of rows or a table of columns")
+    return from_json([json.loads(line) for line in lines if line.strip()])
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {

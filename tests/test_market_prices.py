@@ -131,10 +131,14 @@ def test_sample_is_the_published_index(tmp_path):
     [
         ("sample:nothing", None, "unknown_sample"),
         ("absent.csv", None, "missing_file"),
-        ("prices.xlsx", "x", "unknown_extension"),
+        ("prices.doc", "x", "unknown_extension"),
+        ("prices.xlsx", "x", "spreadsheet"),
         ("broken.parquet", "not parquet", "unreadable_file"),
         ("broken.json", "{", "unreadable_file"),
-        ("empty.csv", "", "unreadable_file"),
+        ("empty.csv", "", "no_price_rows"),
+        ("words.csv", "Dear reader,\nno prices here\n", "no_price_rows"),
+        ("broken.zip", "x", "unreadable_file"),
+        ("broken.csv.gz", "x", "unreadable_file"),
     ],
 )
 def test_bad_input_is_named(tmp_path, reference, content, code):
