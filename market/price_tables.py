@@ -5,6 +5,7 @@ What is assumed, left out or mended becomes a notice; what could mean two things
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -258,11 +259,10 @@ def _decimal(cells: pd.DataFrame, found: dict[str, int], table: Table) -> Decima
     if "volume" in found and not any(one.astype(str).str.contains("[.,]").any() for one in texts):
         volume = cells.iloc[:, found["volume"]]
         texts = texts if pd.api.types.is_numeric_dtype(volume) else [volume]
+    # Where cells are set apart by commas the mark is a dot; MetaTrader and HistData know no other.
     date = str(cells.iloc[0, found.get("date", found.get("time", 0))])
-    european = (
-        table.separator in (";", "\t") and pd.Series([date]).str.match(r"\d{1,2}[./]\d{1,2}[./]\d").all()
-    )
-    mark = decimal_mark(texts, doubtful=bool(european))
+    doubtful = table.separator not in ("", ",") and not re.match(r"\d{4}\.\d{2}\.\d{2}|\d{8}\b", date)
+    mark = decimal_mark(texts, doubtful=doubtful)
     if mark == ",":
         table.tell("decimal_comma", value=str(texts[0].iloc[0]).strip())
     return mark

@@ -98,7 +98,7 @@ def test_the_command_refuses_bad_files_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "bad.csv"
-    history(ROUND_THE_CLOCK[::-1]).to_csv(path)
+    history(ROUND_THE_CLOCK[[0, 2, 1, 3]]).to_csv(path)
     for name in (path, tmp_path / "none.csv", tmp_path / "no.xyz"):
         with pytest.raises(SystemExit) as left:
             main(["data", "check", str(name), "--home", str(tmp_path)])
