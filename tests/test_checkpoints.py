@@ -1,13 +1,25 @@
 """What an interrupted run is taken up from."""
 
+import contextlib
+import gc
+import io
+import logging
+import pickle
 import sqlite3
+import warnings
 
+import ormsgpack
+import pytest
+from langgraph.checkpoint.serde import jsonplus
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from tests.answers import by_role, turn
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from threadx.runner import make_context, make_input, start_run
+from threadx.checkpoints import PlainSerializer
+from threadx.errors import ThreadxError
+from threadx.results import Waiting
+from threadx.runner import make_context, make_input, resume_run, start_run
 
 
 def written(tmp_path, monkeypatch, rounds):
@@ -63,3 +75,76 @@ def test_a_finished_run_leaves_no_checkpoint_behind(tmp_path, monkeypatch):
         rows = [connection.execute(f"SELECT count(*) FROM {name}") for name in ("checkpoints", "writes")]
         assert [row.fetchone() for row in rows] == [(0,), (0,)]
     connection.close()
+
+
+class Bomb:
+    """What runs a command when pickle reads it."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return exec, (f"open({str(self.target)!r}, 'w').close()",)
+
+
+def bombs(target):
+    """(kind, bytes) of checkpoints that make the file if anything in them is called."""
+    command = f"open({str(target)!r}, 'w').close()"
+
+    def called(code, *parts):
+        return "msgpack", ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(parts)))
+
+    yield called(jsonplus.EXT_CONSTRUCTOR_SINGLE_ARG, "builtins", "exec", command)
+    yield called(jsonplus.EXT_CONSTRUCTOR_POS_ARGS, "builtins", "exec", [command])
+    yield called(jsonplus.EXT_CONSTRUCTOR_KW_ARGS, "builtins", "open", {"file": str(target), "mode": "w"})
+    yield called(jsonplus.EXT_METHOD_SINGLE_ARG, "os", "path", str(target), "realpath")
+    yield called(jsonplus.EXT_PYDANTIC_V2, "builtins", "open", {"file": str(target), "mode": "w"}, "x")
+    spoken = f'{{"lc": 2, "type": "constructor", "id": ["builtins", "exec"], "args": ["{command}"]}}'
+    yield "json", spoken.encode()
+    stream = io.BytesIO()
+    pickle.dump(Bomb(target), stream)
+    yield "pickle", stream.getvalue()
+
+
+def went_off(serializer, target):
+    """How many bombs made the file."""
+    count = 0
+    for bomb in bombs(target):
+        with contextlib.suppress(ThreadxError, AttributeError), warnings.catch_warnings(action="ignore"):
+            serializer.loads_typed(bomb)
+            gc.collect()  # an open file that nobody keeps
+        count += target.exists()
+        target.unlink(missing_ok=True)
+    return count
+
+
+def test_a_checkpoint_that_somebody_sent_runs_nothing(tmp_path, caplog):
+    caplog.set_level(logging.CRITICAL)
+    open_to_all = jsonplus.JsonPlusSerializer(
+        pickle_fallback=True, allowed_json_modules=True, allowed_msgpack_modules=True
+    )
+    assert went_off(open_to_all, tmp_path / "made") >= 5
+    assert went_off(PlainSerializer(), tmp_path / "made") == 0
+
+
+@pytest.mark.parametrize("kind", ["json", "pickle"])
+def test_what_this_program_never_writes_is_refused_by_name(kind):
+    with pytest.raises(ThreadxError) as caught:
+        PlainSerializer().loads_typed((kind, b"{}"))
+    assert caught.value.code == "foreign_checkpoint"
+
+
+def test_a_run_whose_checkpoints_were_exchanged_is_no_way_in(tmp_path, caplog):
+    caplog.set_level(logging.CRITICAL)
+    prices, home = tmp_path / "TEST_1h.csv", tmp_path / "h"
+    made_up_prices(500, cycle=0.05).to_csv(prices)
+    settings = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}
+    context = make_context(home=str(home), approve=True, **settings)
+    assert isinstance(start_run(make_input(data=str(prices), run="r"), context), Waiting)
+    kind, content = next(bombs(tmp_path / "made"))
+    with contextlib.closing(sqlite3.connect(home / "checkpoints.sqlite")) as connection, connection:
+        connection.execute("UPDATE checkpoints SET type = ?, checkpoint = ?", (kind, content))
+        connection.execute("UPDATE writes SET type = ?, value = ?", (kind, content))
+    with contextlib.suppress(Exception):  # whatever comes of it: what counts is what does not
+        resume_run("r", home)
+    assert not (tmp_path / "made").exists()

@@ -10,7 +10,35 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+
+from nodes.optimization.state import OptimizationInput, ReviewInput
+from threadx.errors import ThreadxError
+
+
+class PlainSerializer(JsonPlusSerializer):
+    """Reads back plain values, LangGraph's own and the inputs of our graphs; nothing else comes to life.
+
+    A data folder that somebody sent is data: LangGraph's serializer would import and call whatever a
+    checkpoint names.
+    """
+
+    KINDS = frozenset({"null", "bytes", "bytearray", "msgpack"})
+    """All that is ever written."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_msgpack_modules=(OptimizationInput, ReviewInput))
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value.
+
+        Raises:
+            ThreadxError: `foreign_checkpoint`, for what this program cannot have written.
+        """
+        if data[0] not in self.KINDS:
+            raise ThreadxError("foreign_checkpoint", kind=data[0])
+        return super().loads_typed(data)
 
 
 class CycleSaver(SqliteSaver):
@@ -54,7 +82,8 @@ def checkpoints(home: Path) -> Iterator[CycleSaver]:
         connection.execute("PRAGMA journal_mode=WAL")
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
         connection.execute("PRAGMA synchronous=NORMAL")
-        saver = CycleSaver(connection)
+        connection.execute("PRAGMA trusted_schema=OFF")
+        saver = CycleSaver(connection, serde=PlainSerializer())
         saver.setup()
         yield saver
     finally:
