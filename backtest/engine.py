@@ -50,6 +50,7 @@ from backtest.types import SLIPPAGE_ATR_PERIOD, AccountLost, Costs, Fill, Metric
 from backtest.year import BarsPerYear, bars_per_year
 
 MOST_CAPITAL = 1e15
+_TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
 
 
 class Tape(NamedTuple):
@@ -312,7 +313,7 @@ def _first_bar(index: pd.DatetimeIndex, trade_from: datetime | str | None) -> in
     return first
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class BacktestResult:
     """What one strategy did on one price history.
 
@@ -339,6 +340,12 @@ class BacktestResult:
     equity_values: Floats
     trade_values: Floats
     all_times: pd.DatetimeIndex
+
+    def __repr__(self) -> str:
+        """One line: the name, and the figures that come first."""
+        values = [(name, getattr(self.metrics, name)) for name in _TOLD_FIRST]
+        told = ", ".join(f"{name}={'None' if value is None else f'{value:.4g}'}" for name, value in values)
+        return f"<{type(self).__name__} {self.spec.name}: {told}>"
 
     @property
     def periods_per_year(self) -> float:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, run_backtest, validate_prices
+from backtest import Costs, GapPolicy, StrategySpec, run_backtest, validate_prices
 from backtest.prices import check_volume
 from backtest.types import Fill
 from market.counting import count_backtest
 from market.datasets import Dataset, infer_timeframe, load_development, open_holdout, register
 from market.prices import read_prices
 from nodes.context import OptimizationContext
+from threadx.backtested import Backtest
 from threadx.errors import ThreadxError
 
 UNNAMED = "UNNAMED"
@@ -104,7 +105,7 @@ def backtest(
     initial_capital: float = 10_000.0,
     whole: bool = False,
     home: str | Path | None = None,
-) -> BacktestResult:
+) -> Backtest:
     """Backtest a strategy on the development part of prices, and count it in the ledger.
 
     Args:
@@ -140,4 +141,10 @@ def backtest(
         found.prices, spec, costs=costs or context.costs, fill=fill, initial_capital=initial_capital
     )
     count_backtest(folder, found.dataset, result, found.prices, whole=whole)
-    return result
+    return Backtest.of(
+        result,
+        found.prices,
+        symbol=found.dataset.symbol,
+        timeframe=found.dataset.timeframe,
+        whole=whole,
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -18,6 +19,7 @@ from rich.status import Status
 from rich.table import Table
 
 from prompts import Words
+from reports.backtest_card import Told
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
@@ -65,6 +67,36 @@ class Terminal:
         for row in rows:
             drawn.add_row(*(escape(cell) for cell in row))
         self.out.print(drawn)
+
+    def card(self, told: Told) -> None:
+        """The card of a backtest on standard output."""
+        self.out.print(f"[bold]{escape(told.title)}[/bold]")
+        self.out.print(escape(told.strategy), style="dim", highlight=False)
+        self._facts(told.facts)
+        self._columns(told.head, told.rows)
+        self._facts(told.trades)
+        if told.exits:
+            self._columns(told.exits_head, told.exits)
+        if told.lost:
+            self.out.print(escape(told.lost), style="red", highlight=False)
+        for note in told.notes:
+            self.out.print(escape(note), style="dim", highlight=False)
+
+    def _facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Names and values in two columns, without lines."""
+        drawn = Table.grid(padding=(0, 2))
+        for name, value in facts:
+            drawn.add_row(f"[bold]{escape(name)}[/bold]", escape(value))
+        self.out.print(drawn, highlight=False)
+
+    def _columns(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows of figures under a head, with one line between."""
+        drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for position, name in enumerate(head):
+            drawn.add_column(escape(name), justify="right" if position else "left", overflow="fold")
+        for row in rows:
+            drawn.add_row(*(escape(cell) for cell in row))
+        self.out.print(drawn, highlight=False)
 
     def checks(self, title: str, lines: Sequence[tuple[bool, str, str]]) -> None:
         """One line a check: whether it holds, what there is to say, and what it is for."""

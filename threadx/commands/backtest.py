@@ -17,6 +17,21 @@ def command(words: Words) -> click.Command:
     @options.sectioned_command("backtest", words)
     @options.price_file(words)
     @options.strategy(words)
+    @click.option(
+        "--capital",
+        type=float,
+        default=10_000.0,
+        show_default=True,
+        metavar="CASH",
+        help=words("command.option.capital"),
+    )
+    @click.option(
+        "--picture",
+        "picture_path",
+        type=click.Path(),
+        metavar="PATH",
+        help=words("command.option.backtest_picture"),
+    )
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
     @options.json_option(words)
     @options.common(words)

@@ -20,7 +20,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others"),
     "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "grids"),
-    "costs": (*COST_NAMES, "fill"),
+    "costs": (*COST_NAMES, "fill", "capital"),
     "roles": (
         "analyst",
         "strategist",

@@ -1,0 +1,97 @@
+"""A backtest as the face gives it: the engine's result with its prices, a card, a picture, and no verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from backtest import BacktestResult
+from backtest.card import Card
+from backtest.score import score
+from nodes.context import Context
+from prompts import Words
+from reports.backtest_card import Told, card_html, short_card, told_card
+from reports.charts.equity import equity_chart
+from reports.pictures import write_picture
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Backtest(BacktestResult):
+    """What `threadx.backtest` returns: the result of `run_backtest`, and what people want to see of it.
+
+    Attributes:
+        prices: the bars it was run on.
+        symbol, timeframe: what they are registered as.
+        whole: whether the holdout was among them.
+    """
+
+    prices: pd.DataFrame
+    symbol: str
+    timeframe: str
+    whole: bool
+
+    @classmethod
+    def of(
+        cls, result: BacktestResult, prices: pd.DataFrame, *, symbol: str, timeframe: str, whole: bool
+    ) -> Backtest:
+        """The engine's result with its prices."""
+        known = {field.name: getattr(result, field.name) for field in fields(BacktestResult)}
+        return cls(**known, prices=prices, symbol=symbol, timeframe=timeframe, whole=whole)
+
+    @cached_property
+    def card(self) -> Card:
+        """The strategy beside holding, time under water, trades by how they ended."""
+        return Card.of(self, self.prices)
+
+    @cached_property
+    def score(self) -> float:
+        """0–10: skill, the excess over holding with the same exposure."""
+        return score(self).value
+
+    @property
+    def verdict(self) -> None:
+        """None: one backtest on known data is no verdict. `threadx.optimize` judges on a holdout."""
+        return None
+
+    def told(self, words: Words) -> Told:
+        """The card in words."""
+        return told_card(self.card, self.score, words, title=self.title(words))
+
+    def title(self, words: Words) -> str:
+        """Which prices, and which part of them."""
+        part = words("command.part.all" if self.whole else "command.part.development")
+        return words("command.backtest_title", symbol=self.symbol, timeframe=self.timeframe, part=part)
+
+    def plot(self, path: str | Path | None = None) -> alt.VConcatChart:
+        """The account beside holding, over its drawdown.
+
+        Args:
+            path: written there too: .png, .svg, .pdf or .html.
+
+        Raises:
+            ReportError: `unknown_picture`.
+            OSError: the file cannot be written.
+        """
+        return self.chart(_words(), path)
+
+    def chart(self, words: Words, path: str | Path | None = None) -> alt.VConcatChart:
+        """`plot`, in one language."""
+        about = f"{self.title(words)} · {self.spec.name}"
+        chart = equity_chart(self, words, closes=self.prices["close"], about=about)
+        if path is not None:
+            write_picture(chart, Path(path))
+        return chart
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {short_card(self.card, _words())}>"
+
+    def _repr_html_(self) -> str:
+        return card_html(self.told(_words()))
+
+
+def _words() -> Words:
+    return Words(Context().language)
