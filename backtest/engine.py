@@ -51,6 +51,8 @@ from backtest.year import BarsPerYear, bars_per_year
 
 MOST_CAPITAL = 1e15
 _TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
+FUNDINGS_A_YEAR = 365 * 3
+"""Times eight hours that a market which never closes has in a year."""
 
 
 class Tape(NamedTuple):
@@ -115,6 +117,7 @@ class Market:
         terms: fills, costs and capital, as the kernels take them.
         bars_per_year: bars a year, and where the figure comes from.
         impact: slippage by the average true range, one price move a bar; empty for none.
+        funding: fraction of a position's value that longs pay to shorts, by bar; empty for none.
     """
 
     bank: IndicatorBank
@@ -123,6 +126,7 @@ class Market:
     terms: Terms
     bars_per_year: BarsPerYear
     impact: Floats
+    funding: Floats
 
     def atr(self, period: float) -> Floats:
         """Average true range."""
@@ -147,6 +151,7 @@ class Market:
             self.atr(risk.atr_period) if risk.needs_atr else _NOTHING,
             self.volatility(sizing.volatility_period) if by_volatility else _NOTHING,
             self.impact,
+            self.funding,
             kernel_settings(risk, sizing),
             self.terms,
             equity,
@@ -181,6 +186,7 @@ class Market:
             volatility,
             volatility_rows,
             self.impact,
+            self.funding,
             table,
             self.terms,
             out,
@@ -243,6 +249,7 @@ class Market:
             index=self.index[:stop],
             terms=self.terms._replace(first=first),
             impact=self.impact[:stop],
+            funding=self.funding[:stop],
         )
 
     def need(self, bars: int) -> None:
@@ -288,12 +295,23 @@ def open_market(
             fixed_fee=float(costs.fee_fixed),
             slippage=(costs.slippage_bps + costs.spread_bps / 2.0) / 10_000.0,
             borrowing=costs.borrow_bps_per_bar / 10_000.0,
+            interest=costs.interest_pct_per_year / 100.0 / counted.value,
             maintenance=costs.maintenance_margin_pct / 100.0,
             periods_per_year=float(counted.value),
         ),
         bars_per_year=counted,
         impact=impact,
+        funding=_funding(df, costs, counted.value),
     )
+
+
+def _funding(df: pd.DataFrame, costs: Costs, per_year: float) -> Floats:
+    """What longs pay to shorts at each close, as a fraction: the data's own rates and the constant one."""
+    rates = door.read_funding(df)
+    if costs.funding_bps_per_8h:
+        constant = costs.funding_bps_per_8h / 10_000.0 * FUNDINGS_A_YEAR / per_year
+        rates = constant + (rates if rates.size else np.zeros(len(df)))
+    return rates if rates.any() else _NOTHING
 
 
 def _first_bar(index: pd.DatetimeIndex, trade_from: datetime | str | None) -> int:

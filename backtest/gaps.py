@@ -247,6 +247,8 @@ def filled(df: pd.DataFrame, beat: Beat) -> pd.DataFrame:
         },
         index=times,
     )
+    if "funding_rate" in df:
+        new["funding_rate"] = 0.0
     whole = pd.concat([df, new]).sort_index(kind="stable")
     whole.index.name = df.index.name
     return whole

@@ -18,6 +18,9 @@ from backtest.tables import COLUMNS, PRICES, TIME_NAMES, named, one_instrument, 
 from backtest.times import EARLIEST, LATEST, read_times, refuse
 from backtest.types import GAP_POLICIES, GapPolicy
 
+FUNDING = "funding_rate"
+"""Column of what longs pay to shorts during a bar, as a fraction of the position's value; optional."""
+
 # Vendors adjust each price on its own and round: an open or a close may stick out of the bar by the last
 # digits. The bar is then widened to hold it.
 ROUNDING = 1e-6
@@ -200,6 +203,26 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
     return PriceArrays(**columns), index
 
 
+def read_funding(df: pd.DataFrame) -> Floats:
+    """The column `funding_rate`, nothing due where it is empty; an empty array where there is none.
+
+    Raises:
+        PriceError: `not_a_number`, `bad_funding` (of at least the whole position), `repeated_column`.
+    """
+    df, _ = one_instrument(df)
+    names = [plain_name(name) for name in df.columns]
+    if FUNDING not in names:
+        return np.empty(0)
+    if names.count(FUNDING) > 1:
+        raise PriceError("repeated_column", column=FUNDING)
+    index = _time_index(df, names)
+    rates = _number_column(df, names.index(FUNDING), FUNDING, index)
+    rates = np.where(np.isnan(rates), 0.0, rates)
+    if (row := _first(np.abs(rates) >= 1.0)) is not None:
+        refuse("bad_funding", row, index, value=float(rates[row]))
+    return rates
+
+
 def validate_prices(
     df: pd.DataFrame, *, gaps: GapPolicy = "accept", timeframe: str | None = None
 ) -> pd.DataFrame:
@@ -208,7 +231,8 @@ def validate_prices(
     Args:
         df: open, high, low, close and perhaps volume in any case, on a DatetimeIndex or with a column called
             timestamp, time, date, datetime or open time: ISO text, or an epoch in seconds, milliseconds,
-            microseconds or nanoseconds (UTC). Other columns are ignored.
+            microseconds or nanoseconds (UTC); and perhaps `funding_rate`, what longs pay to
+            shorts during each bar. Other columns are ignored.
         gaps: what to do where bars are missing (`backtest.gaps` says what counts as missing): `accept` leaves
             the history as it is, so that indicators and orders pass over the gap; `fill` puts flat bars
             there, open to close at the last close, volume zero: no price is made up that was not the last one
@@ -217,7 +241,8 @@ def validate_prices(
             distance between bars is another.
 
     Returns:
-        A new table of float64 columns open, high, low, close, volume on a sorted, unique DatetimeIndex.
+        A new table of float64 columns open, high, low, close, volume, and funding_rate where it was there,
+        on a sorted, unique DatetimeIndex.
         Volume is NaN where it is not known; a strategy that needs it is then refused.
 
     Raises:
@@ -225,8 +250,8 @@ def validate_prices(
             `mixed_time_zones`, `mixed_epochs`, `time_is_row_number`, `time_is_year`, `time_is_excel`,
             `time_out_of_range`, `unsorted_time`, `clock_went_back`, `duplicate_time`, `several_instruments`,
             `times_begin_again`, `repeated_header`, `not_a_number`, `nan_price`, `infinite_price`,
-            `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `no_timeframe`,
-            `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.
+            `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `bad_funding`,
+            `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.
         RequestError: `unknown_gap_policy`.
     """
     if gaps not in GAP_POLICIES:
@@ -238,6 +263,8 @@ def validate_prices(
     if gaps == "refuse":
         check_gaps(beat)
     found = pd.DataFrame(prices._asdict(), index=index.rename("time"))
+    if (rates := read_funding(df)).size:
+        found[FUNDING] = rates
     return filled(found, beat) if gaps == "fill" else found
 
 

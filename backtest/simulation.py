@@ -39,6 +39,7 @@ class Terms(NamedTuple):
         fixed_fee: cash, each fill.
         slippage: fraction of price by which each fill moves against the trade, half the spread included.
         borrowing: fraction of a short's market value, paid at the close of each bar it is exposed to.
+        interest: fraction of what a long owes beyond the account's own money, paid as often.
         maintenance: fraction of the market value that the account must keep.
         periods_per_year: bars a year.
     """
@@ -50,9 +51,13 @@ class Terms(NamedTuple):
     fixed_fee: float
     slippage: float
     borrowing: float
+    interest: float
     maintenance: float
     periods_per_year: float
 
+
+# Cash below zero by less than this share of a position is rounding, not a debt.
+_OWED = 1e-12
 
 SIDE, ENTRY_BAR, ENTRY_PRICE, EXIT_BAR, EXIT_PRICE, SIZE, PROFIT, REASON, BARS = range(9)
 TRADE_COLUMNS = 9
@@ -110,7 +115,7 @@ def _ruin(side: int, units: float, cash: float, entry: float, impact: float, ter
     """
     if side > 0:
         owed = terms.fixed_fee - cash
-        rounding = 1e-12 * units * entry
+        rounding = _OWED * units * entry
         if owed < -rounding or (impact == 0.0 and owed <= rounding):
             return -np.inf
         fill = owed / (units * (1.0 - terms.fee - terms.maintenance))
@@ -120,17 +125,32 @@ def _ruin(side: int, units: float, cash: float, entry: float, impact: float, ter
 
 
 @inlined
-def _borrowed(side: int, units: float, cash: float, close: float, terms: Terms) -> float:
-    """Cash after one bar's borrowing."""
-    if side > 0 or terms.borrowing == 0.0:
-        return cash
-    return cash - terms.borrowing * units * close
+def _carries(side: int, units: float, cash: float, entry: float, funded: bool, terms: Terms) -> bool:
+    """Whether a position that has just been opened will ever pay for being held, or be paid."""
+    if side > 0:
+        return funded or (terms.interest != 0.0 and -cash > _OWED * units * entry)
+    return funded or terms.borrowing != 0.0
 
 
 @inlined
-def _eaten(side: int, units: float, cash: float, entry: float, close: float, terms: Terms) -> bool:
-    """Whether borrowing has just taken all that the account was worth at the close."""
-    return side < 0 and terms.borrowing > 0.0 and cash + units * (entry - close) <= 0.0
+def _carried(
+    side: int, units: float, cash: float, entry: float, close: float, funding: float, terms: Terms
+) -> float:
+    """Cash after what one bar of a position costs: funding, a short's borrowing, a long's interest."""
+    if side < 0:
+        return cash - (terms.borrowing - funding) * units * close
+    paid = funding * units * close
+    if terms.interest != 0.0 and -cash > _OWED * units * entry:
+        paid -= terms.interest * cash
+    return cash - paid
+
+
+@inlined
+def _eaten(side: int, units: float, before: float, cash: float, entry: float, close: float) -> bool:
+    """Whether the bar's costs, which left this cash, took all that the account was worth at the close."""
+    if cash >= before:
+        return False
+    return cash + units * close <= 0.0 if side > 0 else cash + units * (entry - close) <= 0.0
 
 
 @inlined
@@ -267,6 +287,7 @@ def simulate(
     atr: Floats,
     volatility: Floats,
     impact: Floats,
+    funding: Floats,
     setting: Floats,
     terms: Terms,
     equity: Floats,
@@ -290,8 +311,11 @@ def simulate(
        `maintenance` of the position's market value at the fill: `liquidation`. With no maintenance margin it
        is the price that takes the whole account. No exit takes more than there is: one that would is a
        `liquidation` at the price that takes everything. Nothing is traded after the account is lost.
-    5. A short that is still open pays `borrowing` of its market value at the close. Where that takes all the
-       account is worth, the position is gone at the close: `liquidation`.
+    5. A position that is still open pays for the bar at its close: a long `funding` of its market value, and
+       `interest` on what it owes (cash below zero: what it was bought with beyond the account's own money,
+       and what it could not pay since); a short `borrowing` less `funding` of its market value. What is
+       negative is received. Where that takes all the account is worth, the position is gone at the close:
+       `liquidation`.
     6. At the close signals are read, also after an exit within the bar. An entry whose own exit is true on
        the same bar is not taken; long and short entries on the same bar cancel out. An opposite entry closes
        and reverses. A position exposed to `max_bars` bars is closed as by a signal (a signal on the same bar
@@ -324,6 +348,7 @@ def simulate(
         atr: n average true ranges in price units; empty when no level needs them.
         volatility: n annualised volatilities as fractions; empty when sizing needs none.
         impact: n price moves, by bar, that fills pay on top of slippage; empty for none.
+        funding: n fractions of market value that longs pay to shorts at the bars' closes; empty for none.
         setting: SETTINGS numbers, 0 is off (LEVERAGE at least 1). Percents in percent; TRAILING_PERCENT is of
             the extreme, the others of the fill price.
         terms: what does not depend on the strategy.
@@ -339,7 +364,9 @@ def simulate(
     needs_atr = _needs_atr(setting)
     sized_by_volatility = setting[VOLATILITY] > 0.0
     has_impact = impact.size > 0
-    moves = has_impact or terms.borrowing != 0.0  # whether the price of ruin does
+    funded = funding.size > 0
+    carries = False
+    moves = has_impact or funded or terms.borrowing != 0.0 or terms.interest != 0.0  # the price of ruin does
     trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
     max_bars = int(setting[LONGEST])
     cooldown = int(setting[COOLDOWN])
@@ -396,8 +423,11 @@ def simulate(
                 ready = t + cooldown
             else:
                 extreme = max(extreme, high[t]) if side > 0 else min(extreme, low[t])
-                cash = _borrowed(side, units, cash, close[t], terms)
-                if _eaten(side, units, cash, entry, close[t], terms):
+                owned = cash
+                if carries:
+                    rate = funding[t] if funded else 0.0
+                    cash = _carried(side, units, cash, entry, close[t], rate, terms)
+                if _eaten(side, units, owned, cash, entry, close[t]):
                     cash = 0.0
                     _record(
                         trades, count, side, entry_bar, entry, t, close[t], units, -entry_cash, LIQUIDATION,
@@ -469,6 +499,7 @@ def simulate(
                     target = _nearest_target(side, entry, entry_atr, setting)
                     held = 0
                     cash = after
+                    carries = _carries(side, units, cash, entry, funded, terms)
         if not ahead:
             equity[t - first] = cash
             if side > 0:
@@ -891,6 +922,8 @@ def _first_walked_touch(
     floor: Floats,
     ceiling: Floats,
     impact: Floats,
+    funding: Floats,
+    carries: bool,
     side: int,
     units: float,
     cash: float,
@@ -904,7 +937,7 @@ def _first_walked_touch(
 ) -> tuple[int, float, float, bool]:
     """As `_first_trailing_touch`, bar by bar where the price of ruin moves.
 
-    Also the cash at that bar, and whether borrowing took all of it at the bar's close.
+    Also the cash at that bar, and whether holding the position took all of it at the bar's close.
     """
     extreme = entry
     for t in range(start, stop + 1):
@@ -919,9 +952,13 @@ def _first_walked_touch(
             if ceiling[t] >= level or floor[t] <= target:
                 return t, extreme, cash, False
             extreme = min(extreme, low[t])
-        cash = _borrowed(side, units, cash, close[t], terms)
-        if _eaten(side, units, cash, entry, close[t], terms):
-            return t, extreme, cash, True
+        if carries:
+            owned = cash
+            cash = _carried(
+                side, units, cash, entry, close[t], funding[t] if funding.size > 0 else 0.0, terms
+            )
+            if _eaten(side, units, owned, cash, entry, close[t]):
+                return t, extreme, cash, True
     return stop + 1, extreme, cash, False
 
 
@@ -956,6 +993,8 @@ def _hold(
     start: int,
     stop: int,
     charged_from: int,
+    funding: Floats,
+    carries: bool,
     terms: Terms,
     previous: float,
     peak: float,
@@ -968,10 +1007,11 @@ def _hold(
 
     A long that is all of the account moves as the price does, so its returns come from `sums`; the drawdown
     looks into a block only where the block's lowest close could make a new one. The first value returned is
-    the cash, which borrowing takes from a short at each close from `charged_from` on.
+    the cash, from which holding the position is paid at each close from `charged_from` on.
     """
-    if charged_from <= start:
-        cash = _borrowed(side, units, cash, close[start], terms)
+    funded = funding.size > 0
+    if carries and charged_from <= start:
+        cash = _carried(side, units, cash, entry, close[start], funding[start] if funded else 0.0, terms)
     first = cash + units * close[start] if side > 0 else cash + units * (entry - close[start])
     peak, drawdown, total, squares, downside = _mark(
         first, previous, peak, drawdown, total, squares, downside
@@ -979,10 +1019,11 @@ def _hold(
     previous = first
     if start == stop:
         return cash, previous, peak, drawdown, total, squares, downside
-    if side < 0 or abs(cash) > 1e-15 * units * entry:
+    if carries or side < 0 or abs(cash) > 1e-15 * units * entry:
         bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
         for t in range(start + 1, stop + 1):
-            cash = _borrowed(side, units, cash, close[t], terms)
+            if carries:
+                cash = _carried(side, units, cash, entry, close[t], funding[t] if funded else 0.0, terms)
             value = cash + units * close[t] if side > 0 else cash + units * (entry - close[t])
             change = value / previous - 1.0 if previous > 0.0 else 0.0
             square = change * change
@@ -1064,6 +1105,7 @@ def _trade_one(
     atr: Floats,
     volatility: Floats,
     impact: Floats,
+    funding: Floats,
     setting: Floats,
     terms: Terms,
     out: Floats,
@@ -1080,6 +1122,7 @@ def _trade_one(
     needs_atr = _needs_atr(setting)
     sized_by_volatility = setting[VOLATILITY] > 0.0
     has_impact = impact.size > 0
+    funded = funding.size > 0
     # Where no limit but leverage holds, `_size` is one division.
     limited = setting[SHARE] > 0.0 or setting[AMOUNT] > 0.0 or setting[RISKED] > 0.0 or setting[WHOLE] > 0.0
     all_in = not (limited or sized_by_volatility or has_impact or terms.fixed_fee > 0.0)
@@ -1163,13 +1206,14 @@ def _trade_one(
             end = min(end, timed_out)
         extreme = entry
         target = _nearest_target(side, entry, entry_atr, setting)
-        walks = has_impact or (side < 0 and terms.borrowing != 0.0)
+        carries = _carries(side, units, cash, entry, funded, terms)
+        walks = has_impact or carries
         touched_cash = cash
         eaten = False
         if walks:
             touched, extreme, touched_cash, eaten = _first_walked_touch(
-                close, high, low, floor, ceiling, impact, side, units, cash, entry, entry_atr, target,
-                setting, terms, exposed_from, end,
+                close, high, low, floor, ceiling, impact, funding, carries, side, units, cash, entry,
+                entry_atr, target, setting, terms, exposed_from, end,
             )  # fmt: skip
         else:
             fixed, _ = _fixed_stop(side, entry, entry_atr, ruin, setting)
@@ -1227,11 +1271,11 @@ def _trade_one(
 
         if held_to >= entry_bar:
             cash, previous, peak, drawdown, total, squares, downside = _hold(
-                close, blocks, sums, side, units, cash, entry, entry_bar, held_to, exposed_from, terms,
-                previous, peak, drawdown, total, squares, downside,
+                close, blocks, sums, side, units, cash, entry, entry_bar, held_to, exposed_from, funding,
+                carries, terms, previous, peak, drawdown, total, squares, downside,
             )  # fmt: skip
-        if touched > end and held_to < end:
-            cash = _borrowed(side, units, cash, close[end], terms)
+        if carries and touched > end and held_to < end:
+            cash = _carried(side, units, cash, entry, close[end], funding[end] if funded else 0.0, terms)
         ruined = reason == LIQUIDATION and terms.maintenance == 0.0
         fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
         if lost:
@@ -1289,6 +1333,7 @@ def trade_many(
     volatility: Floats,
     volatility_rows: NDArray[np.int32],
     impact: Floats,
+    funding: Floats,
     settings: Floats,
     terms: Terms,
     out: Floats,
@@ -1320,6 +1365,7 @@ def trade_many(
         volatility: one row an annualised volatility, n values each.
         volatility_rows: m rows of `volatility`; not read where sizing needs none.
         impact: n values, or none, as in `simulate`.
+        funding: n values, or none, as in `simulate`.
         settings: m × SETTINGS.
         terms: what all configurations share.
         out: m × FIGURES, written as by `measure`.
@@ -1345,6 +1391,6 @@ def trade_many(
             exit_short[place] |= up & ~down
         settled[one] = _trade_one(
             open_, high, low, close, floor, ceiling, blocks, sums, enter_long, exit_long, enter_short,
-            exit_short, atr[atr_rows[one]], volatility[volatility_rows[one]], impact, settings[one], terms,
-            out[one], trades,
+            exit_short, atr[atr_rows[one]], volatility[volatility_rows[one]], impact, funding, settings[one],
+            terms, out[one], trades,
         )  # fmt: skip

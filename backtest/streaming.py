@@ -148,7 +148,10 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
             "prices": digest.hexdigest(),
             "strategy": spec.model_dump(mode="json", exclude={"name"}),
             "grid": axes,
-            "terms": [*market.terms, hashlib.sha256(market.impact.tobytes()).hexdigest()],
+            "terms": [
+                *market.terms,
+                *(hashlib.sha256(one.tobytes()).hexdigest() for one in (market.impact, market.funding)),
+            ],
         },
         indent=1,
     )

@@ -99,6 +99,8 @@ COST_BOUNDS: dict[str, Bounds] = {
     "slippage_atr": Bounds(low=0.0, high=5.0, step=0.01, integer=False, default=0.0),
     "spread_bps": Bounds(low=0.0, high=2_000.0, step=1.0, integer=False, default=0.0),
     "borrow_bps_per_bar": Bounds(low=-100.0, high=100.0, step=0.1, integer=False, default=0.0),
+    "interest_pct_per_year": Bounds(low=0.0, high=200.0, step=0.5, integer=False, default=0.0),
+    "funding_bps_per_8h": Bounds(low=-100.0, high=100.0, step=0.1, integer=False, default=0.0),
     "maintenance_margin_pct": Bounds(low=0.0, high=50.0, step=0.5, integer=False, default=0.0),
 }
 SLIPPAGE_ATR_PERIOD = 14
@@ -118,8 +120,13 @@ class Costs(Strict):
             fill; no position is opened before there is one.
         spread_bps: between bid and ask; each fill pays half of it.
         borrow_bps_per_bar: of a short's market value, paid at the close of each bar it is exposed to and
-            survives: borrowing or funding; negative is received. Where it takes all the account is worth, the
-            position is liquidated at that close.
+            survives, as the two that follow: the fee for borrowed shares; negative is received. Where holding
+            a position takes all the account is worth, it is liquidated at that close.
+        interest_pct_per_year: percent a year of the cash that a long of more than the account's own money has
+            borrowed, spread evenly over the bars of a year and added to the debt.
+        funding_bps_per_8h: of a position's market value, each eight hours, paid by longs to shorts as on
+            perpetual futures, spread evenly over the bars; negative is paid by shorts to longs. A column
+            `funding_rate` of the prices (fractions, due during the bar, empty for none) is paid on top of it.
         maintenance_margin_pct: share of a position's market value that the account must keep; below it the
             position is liquidated. 0 liquidates where the account is lost.
     """
@@ -141,6 +148,17 @@ class Costs(Strict):
     ] = 0.0
     borrow_bps_per_bar: Annotated[
         float, Field(title="Borrowing (bps a bar)", description="Of a short's value, each bar it is held.")
+    ] = 0.0
+    interest_pct_per_year: Annotated[
+        float,
+        Field(title="Margin interest (% a year)", description="Of the cash that a leveraged long borrows."),
+    ] = 0.0
+    funding_bps_per_8h: Annotated[
+        float,
+        Field(
+            title="Funding (bps per 8 hours)",
+            description="Of a position's value; longs pay it to shorts, negative the other way round.",
+        ),
     ] = 0.0
     maintenance_margin_pct: Annotated[
         float,

@@ -29,6 +29,7 @@ NAMES: dict[str, list[str]] = {
         "volume": "volume vol v number_of_shares shares stuecke stucke stuck volumes quantite volumen umsatz "
         "base_volume volumefrom volume_from wolumen",
         "ticks": "tickvol tick_volume tick_vol ticks",
+        "funding": "funding_rate fundingrate last_funding_rate",
         "symbol": "symbol ticker tic instrument contract asset pair isin code coin market valeur titre wkn "
         "name",
         "clock": "time heure uhrzeit zeit hour",

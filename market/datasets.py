@@ -20,6 +20,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backtest.files import write_atomically, write_text_atomically
+from backtest.prices import FUNDING
 from market.errors import MarketError
 from market.marks import Marks, bar_length, nanoseconds
 from market.prices import infer_timeframe
@@ -77,9 +78,13 @@ class Dataset(BaseModel):
 
 
 def content_hash(frame: pd.DataFrame) -> str:
-    """SHA-256 of times (UTC ns, int64) and the five price columns (float64, row by row), 16 hex digits."""
+    """SHA-256 of times (UTC ns, int64) and the columns (float64, row by row), 16 hex digits.
+
+    The columns are the five of prices, and the funding rates where there are any: the same prices with other
+    rates are other data, under the same split.
+    """
     digest = hashlib.sha256(nanoseconds(frame.index).astype("<i8").tobytes())
-    values = np.ascontiguousarray(frame[list(COLUMNS)].to_numpy(dtype="<f8", na_value=np.nan))
+    values = np.ascontiguousarray(frame[_columns(frame)].to_numpy(dtype="<f8", na_value=np.nan))
     digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # one NaN, whatever its bits
     return digest.hexdigest()[:16]
 
@@ -263,7 +268,11 @@ def _folder(home: Path) -> Path:
 def _store(folder: Path, name: str, rows: pd.DataFrame) -> None:
     path = folder / f"{name}.parquet"
     if not path.exists():
-        write_atomically(path, rows[list(COLUMNS)].to_parquet)
+        write_atomically(path, rows[_columns(rows)].to_parquet)
+
+
+def _columns(frame: pd.DataFrame) -> list[str]:
+    return [*COLUMNS, *([FUNDING] if FUNDING in frame else [])]
 
 
 def _load(folder: Path, name: str) -> pd.DataFrame:

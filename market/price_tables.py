@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.errors import PriceError
-from backtest.prices import narrow_bars
+from backtest.prices import FUNDING, narrow_bars
 from backtest.tables import choose, one_instrument
 from market import columns
 from market.columns import PRICE_ROLES, base_volume, order_of, plain, roles
@@ -296,6 +296,8 @@ def _figures(
         place = better
     if place is not None:
         figures["volume"] = read_numbers(cells.iloc[:, place], "volume", decimal, times)
+    if "funding" in found:
+        figures[FUNDING] = read_numbers(cells.iloc[:, found["funding"]], FUNDING, decimal, times)
     if "ticks" in found and ("volume" not in figures or not (figures["volume"] > 0).any()):
         figures["volume"] = read_numbers(cells.iloc[:, found["ticks"]], "volume", decimal, times)
         table.tell("tick_volume", column=names[found["ticks"]])

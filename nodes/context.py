@@ -201,6 +201,8 @@ class OptimizationContext(Context):
     spread_bps: float = _cost("spread_bps", 0.0)
     slippage_atr: float = _cost("slippage_atr", 0.0)
     borrow_bps_per_bar: float = _cost("borrow_bps_per_bar", 0.0)
+    interest_pct_per_year: float = _cost("interest_pct_per_year", 0.0)
+    funding_bps_per_8h: float = _cost("funding_bps_per_8h", 0.0)
     maintenance_margin_pct: float = _cost("maintenance_margin_pct", 0.0)
     fill: Annotated[
         Literal["next_open", "close"],

@@ -57,7 +57,11 @@ def account_lost(figures: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def lost_fields(words: WordsLike, lost: Mapping[str, Any]) -> dict[str, str]:
     """Where an account was lost, as words: `day`, with the hour where bars are shorter, and `price`."""
-    return {"day": _moment(lost["time"]), "price": words.short(lost["price"])}
+    price = lost["price"]
+    return {
+        "day": day_of(lost["time"]),
+        "price": words.number(price) if price >= 1.0 else words.short(price),
+    }
 
 
 def lost_line(words: WordsLike, figures: Mapping[str, Any]) -> str:
@@ -81,7 +85,8 @@ def lost_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     ]
 
 
-def _moment(time: str) -> str:
+def day_of(time: str) -> str:
+    """A bar's ISO time as people write it: the day, and the hour where bars are shorter."""
     day, _, clock = time.partition("T")
     return day if clock[:8] in ("", "00:00:00") else f"{day} {clock[:5]}"
 

@@ -28,6 +28,8 @@ class Terms:
     spread: float = 0.0
     slippage_atr: float = 0.0
     borrowing: float = 0.0
+    interest: float = 0.0  # of what a long owes, a bar
+    funding: list[float] | None = None  # of a position's value, by bar, from longs to shorts
     maintenance: float = 0.0
     capital: float = 10_000.0
     stop_pct: float | None = None
@@ -327,18 +329,26 @@ class Account:
         held["extreme"] = max(held["extreme"], high) if rising else min(held["extreme"], low)
         return None
 
-    def pay_for_borrowing(self, bar: int, close: float) -> None:
-        """What a short owes for a bar at whose close it is still open."""
+    def pay_for_holding(self, bar: int, close: float) -> None:
+        """What a position owes, or is paid, for a bar at whose close it is still open."""
         held, terms = self.position, self.terms
-        if held is None or held["side"] == "long" or not held["bars"] or not terms.borrowing:
+        if held is None or not held["bars"]:
             return
-        due = terms.borrowing * held["units"] * close
+        side, value = held["side"], held["units"] * close
+        dues = {"funding": (terms.funding[bar] if terms.funding else 0.0) * value}
+        if side == "short":
+            dues = {"funding": -dues["funding"], "borrowing": terms.borrowing * value}
+        elif self.cash < -1e-12 * held["units"] * held["price"]:
+            dues["interest"] = terms.interest * -self.cash
+        for name, amount in dues.items():
+            if amount:
+                self.met[f"{side} {'pays' if amount > 0 else 'is paid'} {name}"] += 1
+        due = sum(dues.values())
         worth = self.value(close)
-        self.met["borrowing"] += 1
-        if due < worth:
+        if due <= 0 or due < worth:
             self.cash -= due
             return
-        self.met["borrowing takes all"] += 1
+        self.met[f"holding takes all of a {side}"] += 1
         self.cash = 0.0
         self.lost = (bar, close)
         self.close_out(bar, close, "liquidation")
@@ -396,7 +406,7 @@ def trade(bars: list[Bar], asked: list[set[str]], terms: Terms) -> tuple[Account
             waiting = (None, None)
         if account.position:
             account.live_through(bar, opening, high, low, before or 0.0)
-        account.pay_for_borrowing(bar, close)
+        account.pay_for_holding(bar, close)
         reason, side = decide(account, asked[bar])
         if bar == final:
             side = None

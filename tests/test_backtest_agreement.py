@@ -48,12 +48,16 @@ BURDENS: Options = {
     "spread_bps": (4.0, 300.0),
     "slippage_atr": (0.1, 1.0),
     "borrow_bps_per_bar": (-20.0, 10.0, 100.0),
+    "interest_pct_per_year": (5.0, 200.0),
+    "funding_bps_per_8h": (-100.0, 1.0, 100.0),
     "maintenance_margin_pct": (0.5, 20.0),
 }
 FEES: Options = {name: BURDENS[name] for name in ("fee_bps", "slippage_bps")}
 BORROWED: Options = {"leverage": (2.0, 10.0, 60.0)}
-SHORTS_AT_A_COST: Options = {
-    "borrow_bps_per_bar": (100.0,),
+HELD_AT_A_COST: Options = {
+    "borrow_bps_per_bar": (-20.0, 100.0),
+    "interest_pct_per_year": (10.0, 200.0),
+    "funding_bps_per_8h": (-20.0, 1.0, 100.0),
     "fee_bps": (1.0,),
     "maintenance_margin_pct": (0.5,),
 }
@@ -62,10 +66,11 @@ SCENES: dict[str, tuple[tuple[Options, int], ...]] = {
     "levels": ((LEVELS, 4), ({}, 0), (FEES, 2)),
     "accounts that can be lost": ((LEVELS, 1), (BORROWED, 1), (BURDENS, 3)),
     "sizes": ((LEVELS, 2), (SIZES, 3), (BURDENS, 2)),
-    "borrowing": (({}, 0), (BORROWED, 1), (SHORTS_AT_A_COST, 2)),
+    "holding": (({}, 0), (BORROWED, 1), (HELD_AT_A_COST, 3)),
 }
 PARTS = ("risk", "sizing", "costs")
 ATR_PERIOD, VOLATILITY_PERIOD, PER_YEAR = 2, 3, 50.0
+FUNDINGS_A_BAR = 365 * 3 / PER_YEAR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,7 @@ class Situation:
     sizing: dict[str, float] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
     start: int = 0
+    rates: list[float] | None = None
 
 
 def prices(draw: random.Random, count: int, tick: float, reach: float) -> list[Bar]:
@@ -110,6 +116,11 @@ def slow_terms(case: Situation) -> Terms:
         spread=costs.get("spread_bps", 0.0) / 1e4,
         slippage_atr=costs.get("slippage_atr", 0.0),
         borrowing=costs.get("borrow_bps_per_bar", 0.0) / 1e4,
+        interest=costs.get("interest_pct_per_year", 0.0) / 100 / PER_YEAR,
+        funding=[
+            costs.get("funding_bps_per_8h", 0.0) / 1e4 * FUNDINGS_A_BAR + (0.0 if math.isnan(rate) else rate)
+            for rate in case.rates or [0.0] * len(case.bars)
+        ],
         maintenance=costs.get("maintenance_margin_pct", 0.0) / 100,
         stop_pct=risk.get("stop_loss_pct"),
         target_pct=risk.get("take_profit_pct"),
@@ -139,6 +150,8 @@ def agree(case: Situation) -> Counter[str]:
     asked = [{place for place, bit in PLACES.items() if code & bit} for code in case.codes]
     account, equity = trade(case.bars, asked, terms)
     table = frame(case.bars, case.codes)
+    if case.rates:
+        table["funding_rate"] = case.rates
     result = run_backtest(
         table,
         scripted(
@@ -180,13 +193,16 @@ def same(name: str, found: float | None, wanted: float | None, turnover: float) 
 
 
 def made(
-    seed: int, count: int, tick: float, reach: float, busy: float, sides: int, **terms: Any
+    seed: int, count: int, tick: float, reach: float, busy: float, sides: int, rate: float, **terms: Any
 ) -> Situation:
     draw = random.Random(seed)
     if "risk_per_trade_pct" in terms["sizing"] and not set(STOPS) & set(terms["risk"]):
         stop = draw.choice(STOPS)
         terms["risk"] = {**terms["risk"], stop: draw.choice(LEVELS[stop])}
-    return Situation(bars=prices(draw, count, tick, reach), codes=signals(draw, count, busy, sides), **terms)
+    bars, codes = prices(draw, count, tick, reach), signals(draw, count, busy, sides)
+    # Perpetuals pay every few bars; the column is empty between.
+    paid = [draw.uniform(-rate, rate) if draw.random() < 0.4 else math.nan for _ in range(count)]
+    return Situation(bars=bars, codes=codes, rates=paid if rate else None, **terms)
 
 
 MARKETS: dict[str, tuple[Any, ...]] = {
@@ -196,6 +212,7 @@ MARKETS: dict[str, tuple[Any, ...]] = {
     "sides": (3, 12, 15, 5),
     "fill": ("next_open", "close"),
     "start": (0, 1, 2),
+    "rate": (0.0, 0.0, 0.002, 0.9),
 }
 SHORTEST, LONGEST = VOLATILITY_PERIOD + 1, 60
 
@@ -227,6 +244,12 @@ def test_levels(case: Situation) -> None:
 @settings(max_examples=800, deadline=None)
 @given(situations("accounts that can be lost"))
 def test_accounts_that_can_be_lost(case: Situation) -> None:
+    agree(case)
+
+
+@settings(max_examples=800, deadline=None)
+@given(situations("holding"))
+def test_positions_held_at_a_cost(case: Situation) -> None:
     agree(case)
 
 
@@ -267,7 +290,10 @@ EVERY_RULE = {
             "nothing would be paid", "no unit", "liquidated at once",
         )
     ),
-    "lost by signal", "lost by stop", "lost by trailing_stop", "borrowing", "borrowing takes all",
+    "lost by signal", "lost by stop", "lost by trailing_stop",
+    *(f"{side} {way} funding" for side in ("long", "short") for way in ("pays", "is paid")),
+    "short pays borrowing", "short is paid borrowing", "long pays interest",
+    "holding takes all of a long", "holding takes all of a short",
 }  # fmt: skip
 
 

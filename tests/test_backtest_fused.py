@@ -93,9 +93,12 @@ def maybe(*values: float) -> st.SearchStrategy[float | None]:
             "spread_bps": st.sampled_from([4.0, 300.0]),
             "slippage_atr": st.sampled_from([0.1, 1.0]),
             "borrow_bps_per_bar": st.sampled_from([-20.0, 1.0, 100.0]),
+            "interest_pct_per_year": st.sampled_from([5.0, 200.0]),
+            "funding_bps_per_8h": st.sampled_from([-100.0, 1.0, 100.0]),
             "maintenance_margin_pct": st.sampled_from([0.5, 20.0]),
         },
     ),
+    rate=st.sampled_from([0.0, 0.001, 0.5]),
     start=st.integers(0, 2),
 )
 def test_equals_the_kernel_that_walks_bar_by_bar(
@@ -111,6 +114,7 @@ def test_equals_the_kernel_that_walks_bar_by_bar(
     slippage: float,
     sizing: dict[str, Any],
     dear: dict[str, float],
+    rate: float,
     start: int,
     **risk: Any,
 ) -> None:
@@ -119,6 +123,8 @@ def test_equals_the_kernel_that_walks_bar_by_bar(
     codes = np.zeros(bars, dtype=np.uint8)
     for bit in sides:
         codes |= (random.random(bars) < busy).astype(np.uint8) * np.uint8(bit)
+    if rate:
+        df["funding_rate"] = np.where(random.random(bars) < 0.3, random.uniform(-rate, rate, bars), np.nan)
     costs = Costs(fee_bps=fee, slippage_bps=slippage, **dear)
     market = open_market(df, costs, fill, 8_760.0, 10_000.0, df.index[start].isoformat())
     trades, wanted, fused, found, settled = both(market, codes, Risk(**risk, atr_period=3), Sizing(**sizing))

@@ -45,7 +45,14 @@ class Violent:
 
 
 def violent(
-    seed: int, bars: int, reach: float, wicks: float, busy: float, grid: dict[str, list[Any]], **terms: Any
+    seed: int,
+    bars: int,
+    reach: float,
+    wicks: float,
+    busy: float,
+    grid: dict[str, list[Any]],
+    rate: float = 0.0,
+    **terms: Any,
 ) -> Violent:
     random = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(random.normal(0.0, reach, bars)))
@@ -55,8 +62,11 @@ def violent(
     high = np.where(random.random(bars) < wicks, high * random.uniform(1.0, 8.0, bars), high)
     low = np.where(random.random(bars) < wicks, low / random.uniform(1.0, 8.0, bars), low)
     codes = np.where(random.random(bars) < busy, random.integers(0, 16, bars), 0)
+    prices = frame(list(zip(opening, high, low, close, strict=True)), codes.tolist())
+    if rate:
+        prices["funding_rate"] = np.where(random.random(bars) < 0.3, random.normal(0.0, rate, bars), np.nan)
     return Violent(
-        prices=frame(list(zip(opening, high, low, close, strict=True)), codes.tolist()),
+        prices=prices,
         spec=scripted(),
         grid=grid,
         **terms,
@@ -78,6 +88,8 @@ COSTS = st.fixed_dictionaries(
         "fee_fixed": st.sampled_from([1.0, 900.0]),
         "slippage_bps": st.sampled_from([5.0, 100.0]),
         "borrow_bps_per_bar": st.sampled_from([-20.0, 100.0]),
+        "interest_pct_per_year": st.sampled_from([200.0]),
+        "funding_bps_per_8h": st.sampled_from([-100.0, 100.0]),
         "maintenance_margin_pct": st.sampled_from([0.5, 20.0]),
     },
 )
@@ -89,10 +101,11 @@ CASES = st.builds(
     wicks=st.sampled_from([0.0, 0.02, 0.1]),
     busy=st.sampled_from([0.02, 0.3, 0.9]),
     grid=GRIDS,
+    rate=st.sampled_from([0.0, 0.001, 0.05]),
     costs=COSTS.map(lambda given: Costs(**given)),
     fill=st.sampled_from(["next_open", "close"]),
 )
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_the_generator_loses_many_accounts_and_keeps_many() -> None:

@@ -380,7 +380,7 @@ class Progress:
             case "backtest" if event["node"] == "baseline":
                 self.score = data["figures"]["score"]
                 told = words("command.progress.baseline", score=words.number(self.score))
-                return f"{told} {lost_line(words, data['figures'])}".rstrip()
+                return "\n  ".join([told, *filter(None, [lost_line(words, data["figures"])])])
             case "backtest":
                 told = words(
                     "command.progress.tested",
@@ -388,7 +388,7 @@ class Progress:
                     sentence=data["sentence"],
                     score=words.number(data["figures"]["score"]),
                 )
-                return f"{told} {lost_line(words, data['figures'])}".rstrip()
+                return "\n  ".join([told, *filter(None, [lost_line(words, data["figures"])])])
             case "decision" if event["node"] == "select":
                 self.score = data["score"]
                 key = "adopted" if data["adopted"] else "kept"

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
+from backtest.ranking import ACCOUNT_LOST
 from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.errors import ReportError
 from reports.words import FRACTIONS, WordsLike, figure
@@ -64,6 +65,8 @@ def axes_to_draw(grid: Mapping[str, Sequence[Any]], chosen: Sequence[str] = ()) 
 def sweep_cells(file: Path, grid: Mapping[str, Sequence[Any]], axes: Sequence[str], metric: str) -> Cells:
     """Read a sweep's Parquet file batch by batch, and keep the best at each combination of the axes.
 
+    Configurations that lost their account have no value: a cell of which all do is empty.
+
     Args:
         file: as `backtest.sweep_to_parquet` writes it.
         grid: the values swept, by name.
@@ -72,8 +75,10 @@ def sweep_cells(file: Path, grid: Mapping[str, Sequence[Any]], axes: Sequence[st
     """
     names = list(axes)
     best: pd.Series | None = None
-    for batch in parquet.ParquetFile(file).iter_batches(columns=[*names, metric]):
-        found = batch.to_pandas().groupby(names, dropna=False, sort=True)[metric].max()
+    for batch in parquet.ParquetFile(file).iter_batches(columns=[*names, metric, ACCOUNT_LOST]):
+        rows = batch.to_pandas()
+        rows[metric] = rows[metric].mask(rows[ACCOUNT_LOST].notna())
+        found = rows.groupby(names, dropna=False, sort=True)[metric].max()
         if best is not None:
             found = pd.concat([best, found]).groupby(level=names, dropna=False, sort=True).max()
         best = found

@@ -11,6 +11,7 @@ import click
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
 from backtest.files import file_name
+from backtest.ranking import ACCOUNT_LOST
 from backtest.strategy import SIDE_AXIS
 from backtest.sweeping import MOST_CONFIGURATIONS
 from backtest.types import plain
@@ -18,7 +19,7 @@ from market.counting import count_sweep
 from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
-from reports.tables import METRIC_ROWS, bars_per_year_lines, metric
+from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
@@ -26,6 +27,7 @@ from threadx.work import asked
 from threadx.work.progress import bar
 from threadx.work.written import write_drawing, write_json
 
+LOST_TOLD = 5
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")
 
 
@@ -87,7 +89,7 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
         [*names, *(words(f"report.metric.{name}") for name in SHOWN)],
         [
             [
-                *("–" if row[name] is None else words.short(row[name]) for name in names),
+                *(_value(row[name], words) for name in names),
                 *(metric(words, row, name, kinds[name]) for name in SHOWN),
             ]
             for row in top_rows(found)
@@ -98,14 +100,25 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
     click.echo(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
     for code, count in sorted(found.dropped_by.items()):
         click.echo(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
+    if found.lost:
+        click.echo(words("command.sweep_lost", count=words.number(found.lost)))
+        for row in [one for one in top_rows(found) if one[ACCOUNT_LOST]][:LOST_TOLD]:
+            values = ", ".join(f"{name} = {_value(row[name], words)}" for name in names)
+            click.echo(f"  {words('command.sweep_lost_one', values=values, day=day_of(row[ACCOUNT_LOST]))}")
     if found.continued_from:
         click.echo(words("command.sweep_continued", count=words.number(found.continued_from)))
     click.echo(words("command.written", folder=str(found.path)))
 
 
+def _value(value: Any, words: Words) -> str:
+    return value if isinstance(value, str) else words.short(value)
+
+
 def top_rows(found: SweepFile) -> list[dict[str, Any]]:
-    """The best rows as plain JSON; None where undefined."""
-    rows: list[dict[str, Any]] = json.loads(found.top.to_json(orient="records", double_precision=15))
+    """The best rows as plain JSON, times of lost accounts as ISO text; None where undefined."""
+    rows: list[dict[str, Any]] = json.loads(
+        found.top.to_json(orient="records", double_precision=15, date_format="iso")
+    )
     return rows
 
 
@@ -192,6 +205,7 @@ def sweep(
         "bars_per_year": found.bars_per_year.to_dict(),
         "dropped_by": found.dropped_by,
         "rank_by": rank_by,
+        "account_lost": found.lost,
         "top": top_rows(found),
         "file": str(found.path),
     }
