@@ -10,6 +10,8 @@ PEERS := .venv-bench
 INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
+# A checkout keeps its own data beside it; `threadx` by itself uses one folder a user.
+export THREADX_HOME ?= $(CURDIR)/data
 export LANGGRAPH_CLI_NO_ANALYTICS := 1
 export LANGGRAPH_NO_VERSION_CHECK := true
 

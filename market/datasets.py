@@ -12,19 +12,20 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from backtest.files import write_atomically, write_text_atomically
 from backtest.prices import FUNDING
 from market.errors import MarketError
 from market.marks import Marks, bar_length, nanoseconds
 from market.prices import infer_timeframe
-from market.splits import find_split, locked_splits, marks_path, new_split, read_marks
+from market.splits import Advance, find_split, locked_splits, marks_path, new_split, read_marks
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -58,6 +59,7 @@ class Dataset(BaseModel):
         development_last: ISO time of the last development row.
         last: ISO time of the last row of all.
         zone: time zone of the times, empty when they have none; the stored file may have another one.
+        advances: when and how far the boundary was moved before these prices were registered.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +77,15 @@ class Dataset(BaseModel):
     development_last: str
     last: str
     zone: str
+    advances: tuple[Advance, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain fields; of a boundary that was never moved there is nothing to say, as in older records."""
+        found: dict[str, Any] = handler(self)
+        if not self.advances:
+            del found["advances"]
+        return found
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -136,6 +147,7 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
             development_last=development.index[-1].isoformat(),
             last=frame.index[-1].isoformat(),
             zone="" if (zone := pd.DatetimeIndex(frame.index).tz) is None else str(zone),
+            advances=tuple(split.advances),
         )
         _store(folder, dataset.development_hash, development)
         if dataset.holdout_hash:
@@ -213,9 +225,10 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
         "development_hash": dataset.development_hash,
         "symbol": dataset.symbol,
         "reader": reader,
+        "seen_to": in_utc(dataset.last),
     }
     with FileLock(folder / "holdout_openings.lock"):
-        readers = _readers(dataset.family, folder)
+        readers = _readers(dataset.family, folder, dataset.boundary)
         with (folder / "holdout_openings.jsonl").open("a", encoding="utf-8", newline="\n") as log:
             log.write(json.dumps(line) + "\n")
             log.flush()
@@ -225,13 +238,29 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
     return pd.concat([development, vault]), dataset.development_rows + dataset.embargo_rows, number
 
 
-def openings(family: str, home: Path) -> int:
-    """How many readers have looked into a family's holdout so far. The n-th sees n chances to be lucky."""
-    return len(_readers(family, _folder(home)))
+def openings(family: str, home: Path, since: str | None = None) -> int:
+    """How many readers have looked into a family's holdout so far. The n-th sees n chances to be lucky.
+
+    Args:
+        family: of the dataset.
+        home: the data folder.
+        since: ISO time of today's boundary: who saw only rows before it, because it was moved, has seen
+            nothing of today's holdout. None: everybody.
+    """
+    return len(_readers(family, _folder(home), since))
 
 
-def _readers(family: str, folder: Path) -> list[str]:
-    """Who opened a family's holdout, in the order of their first look.
+def in_utc(moment: str) -> str:
+    """A time of a dataset in UTC, so that two of them compare as text."""
+    time = pd.Timestamp(moment)
+    utc = time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
+    return utc.isoformat(timespec="nanoseconds")
+
+
+def _readers(family: str, folder: Path, since: str | None) -> list[str]:
+    """Who saw a row of a family's holdout from a time on, in the order of their first look.
+
+    Lines of earlier versions do not say how far their readers saw: they count.
 
     Raises:
         MarketError: `damaged_dataset`: a line that this program did not write.
@@ -239,9 +268,16 @@ def _readers(family: str, folder: Path) -> list[str]:
     path = folder / "holdout_openings.jsonl"
     if not path.is_file():
         return []
+    begin = "" if since is None else in_utc(since)
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return list(dict.fromkeys(line["reader"] for line in lines if line["family"] == family))
+        return list(
+            dict.fromkeys(
+                line["reader"]
+                for line in lines
+                if line["family"] == family and line.get("seen_to", begin) >= begin
+            )
+        )
     except (ValueError, KeyError, TypeError) as reason:
         raise MarketError("damaged_dataset", hash=family, path=str(path)) from reason
 

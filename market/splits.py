@@ -1,4 +1,4 @@
-"""Where a dataset is cut into development and holdout: decided once, kept for ever.
+"""Where a dataset is cut into development and holdout: decided once, moved by a person's own word alone.
 
 The cut belongs to prices, not to a file or a name: the same prices registered again, with more rows or fewer,
 under another symbol or as longer bars, meet the same boundary. Times are kept as UTC nanoseconds, so zones
@@ -33,6 +33,24 @@ ENOUGH_TO_COMPARE = 20
 """Closes in common before prices under another name may be called the same."""
 
 
+class Advance(BaseModel):
+    """One move of a boundary forward: what was holdout before it became development.
+
+    Attributes:
+        time: when it was moved, ISO, UTC.
+        before: ISO time at which the holdout began until then, UTC.
+        after: ISO time at which it begins from then on, UTC.
+        openings: how many had read the old holdout by then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: str
+    before: str
+    after: str
+    openings: int
+
+
 class Split(BaseModel):
     """One cut.
 
@@ -45,6 +63,7 @@ class Split(BaseModel):
         boundary: first time (UTC ns) of the holdout.
         first: earliest time registered under this cut (UTC ns).
         last: latest time registered under this cut (UTC ns).
+        advances: when and how far its boundary was moved, in order.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,6 +75,7 @@ class Split(BaseModel):
     boundary: int
     first: int
     last: int
+    advances: list[Advance] = []
 
 
 _SPLITS = TypeAdapter(list[Split])
@@ -142,6 +162,23 @@ def _same_prices(split: Split, fresh: Marks, *, named_alike: bool, folder: Path)
     return named_alike and parts[0][0] == 0 and parts[1][0] == 0
 
 
+def embargo_rows(rows: int) -> int:
+    """Rows between development and holdout of so many rows: 1 %, 1 to 500."""
+    return min(max(math.ceil(rows * EMBARGO_SHARE), 1), EMBARGO_ROWS_AT_MOST)
+
+
+def usual_cut(rows: int) -> tuple[int, int]:
+    """How many of so many rows are development, and the position at which the holdout begins.
+
+    Raises:
+        MarketError: `too_few_rows`.
+    """
+    if rows < MINIMUM_ROWS:
+        raise MarketError("too_few_rows", rows=rows, minimum=MINIMUM_ROWS)
+    start = rows - math.floor(rows * HOLDOUT_SHARE)
+    return start - embargo_rows(rows), start
+
+
 def new_split(
     frame: pd.DataFrame, *, symbol: str, timeframe: str, identify: Callable[[pd.DataFrame], str]
 ) -> Split:
@@ -156,17 +193,13 @@ def new_split(
     Raises:
         MarketError: `too_few_rows`.
     """
-    rows = len(frame)
-    if rows < MINIMUM_ROWS:
-        raise MarketError("too_few_rows", rows=rows, minimum=MINIMUM_ROWS)
+    end, start = usual_cut(len(frame))
     times = nanoseconds(frame.index)
-    start = rows - math.floor(rows * HOLDOUT_SHARE)
-    embargo = min(max(math.ceil(rows * EMBARGO_SHARE), 1), EMBARGO_ROWS_AT_MOST)
     return Split(
-        family=identify(frame.iloc[: start - embargo]),
+        family=identify(frame.iloc[:end]),
         symbol=symbol,
         timeframe=timeframe,
-        development_end=int(times[start - embargo]),
+        development_end=int(times[end]),
         boundary=int(times[start]),
         first=int(times[0]),
         last=int(times[-1]),

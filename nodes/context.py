@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
+from market.home import default_home
 from prompts import Language
 
 RULES = "rules"
@@ -65,7 +66,7 @@ class Context(BaseModel):
         Language, Field(title="Language", description="Language of prompts, report and summary: fr or en.")
     ] = _environment("THREADX_LANGUAGE", "fr")
     home: Annotated[str, Field(title="Data folder", description="Where every file of ThreadX lives.")] = (
-        _environment("THREADX_HOME", "data")
+        Field(default_factory=default_home, json_schema_extra={"default": default_home()})
     )
     ollama_base_url: Annotated[
         str, Field(title="Ollama address", description="Where the Ollama server listens.")

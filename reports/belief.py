@@ -32,12 +32,17 @@ def verdict_line(result: Mapping[str, Any], words: WordsLike) -> str:
 
 
 def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
-    """What the verdict rests on, one line a condition, each told as speaking for or against the result."""
+    """What the verdict rests on: a line a condition, for or against, and one where the boundary moved."""
     lines = []
     for reason in result["verdict"]["reasons"]:
         sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
         sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
         lines.append(words("verdict.pair", sign=sign, reason=sentence))
+    if moves := result["dataset"].get("advances"):
+        last = moves[-1]
+        days = {name: last[name][:10] for name in ("before", "after")}
+        told_moves = {"count": len(moves), "date": last["time"][:10], "openings": last["openings"]}
+        lines.append(words("verdict.advanced", **told_moves, **days))
     return lines
 
 

@@ -10,7 +10,15 @@ import pytest
 from prompts import Words
 from threadx.command import build
 
-LIGHT = {"click", "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}
+LIGHT = {
+    "annotated_types",
+    "click",
+    "platformdirs",
+    "pydantic",
+    "pydantic_core",
+    "typing_extensions",
+    "typing_inspection",
+}
 """Distributions' modules that a help may import; everything else from outside is too heavy for it."""
 
 WALK = """

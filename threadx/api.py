@@ -17,6 +17,7 @@ from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
 from threadx.checking import Check, check_run
+from threadx.home import chosen_home
 from threadx.replaying import Replay, replay_run
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import (
@@ -142,7 +143,8 @@ def begin(
 ) -> Outcome:
     """Start a run of `optimization` or `review`, to its end or until it waits; arguments as `optimize`."""
     known = {name: settings.pop(name) for name in Reading.model_fields if name in settings}
-    reading, context = make_reading(**known), make_context(**settings)
+    home = chosen_home(settings.pop("home", None), settings.get("language"))
+    reading, context = make_reading(**known), make_context(home=home, **settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
         frame = window(validate_prices(data, gaps=gaps, timeframe=timeframe), reading)
@@ -176,7 +178,7 @@ def begin(
 
 
 def _home(home: str | Path | None) -> Path:
-    return make_context(home=None if home is None else str(home)).home_path
+    return make_context(home=chosen_home(home)).home_path
 
 
 def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_watches) -> Replay:
@@ -184,7 +186,7 @@ def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_
 
     Args:
         run: its name.
-        home: the data folder; THREADX_HOME or `data` if left out.
+        home: the data folder; the usual one if left out.
         watch: called with every event as it happens again.
     """
     return replay_run(run, _home(home), watch)
@@ -195,7 +197,7 @@ def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Pat
 
     Args:
         run: its name.
-        home: the data folder; THREADX_HOME or `data` if left out.
+        home: the data folder; the usual one if left out.
         files: price files to look in where the run's prices are no longer registered.
     """
     return check_run(run, _home(home), [str(one) for one in files])
@@ -206,7 +208,7 @@ def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> di
 
     Args:
         run: its name; it need not be finished.
-        home: the data folder; THREADX_HOME or `data` if left out.
+        home: the data folder; the usual one if left out.
 
     Raises:
         ReportError: `unknown_run` or `unreadable_record`.
@@ -239,4 +241,5 @@ def summarize(
         EnsembleError: another run is at work in this data folder, or the summary cannot be written.
         MarketError, ProviderError, ThreadxError: bad input.
     """
-    return run_summary(make_ensemble_context(**settings), as_of=as_of, data=data, watch=watch)
+    home = chosen_home(settings.pop("home", None), settings.get("language"))
+    return run_summary(make_ensemble_context(home=home, **settings), as_of=as_of, data=data, watch=watch)

@@ -17,12 +17,17 @@ from backtest.prices import check_volume
 from backtest.types import Fill
 from market.counting import count_backtest
 from market.datasets import Dataset, infer_timeframe, load_development, open_holdout, register
-from market.prices import read_prices
+from market.errors import MarketError
+from market.prices import PriceSource, read_prices
+from market.reading import Reading
+from market.window import window
 from nodes.context import OptimizationContext
 from threadx.backtested import Backtest
 from threadx.errors import ThreadxError
+from threadx.home import chosen_home
 
 UNNAMED = "UNNAMED"
+AS_FOUND = Reading()
 
 
 class Registered(NamedTuple):
@@ -31,12 +36,12 @@ class Registered(NamedTuple):
     Attributes:
         prices: the rows that may be seen: the development part, or every row where the holdout was opened.
         dataset: what they are registered as.
-        home: the data folder.
+        source: where they came from; None for a table of the caller's own.
     """
 
     prices: pd.DataFrame
     dataset: Dataset
-    home: Path
+    source: PriceSource | None
 
 
 def registered(
@@ -47,9 +52,13 @@ def registered(
     gaps: GapPolicy,
     home: Path,
     spec: StrategySpec | None = None,
+    reading: Reading = AS_FOUND,
     reader: str | None = None,
 ) -> Registered:
     """Read, check and register prices.
+
+    `reading.start` and `reading.end` choose among the rows that may be seen: the whole is registered, so that
+    the holdout is that of the file, whatever part of it is looked at.
 
     Args:
         data: OHLCV table, a file, or `sample:NAME`.
@@ -58,24 +67,33 @@ def registered(
         gaps: what to do where bars are missing.
         home: the data folder.
         spec: refused before anything is registered where it reads volume and a bar has none.
+        reading: what the caller knows about the file, and which bars are wanted.
         reader: opens the holdout too; the opening is logged under this name. None: development rows only.
 
     Raises:
-        MarketError, BacktestError: the data cannot be used.
+        MarketError, BacktestError: the data cannot be used; `window_in_holdout` where the bars asked for are
+            reserved.
     """
+    source = None
     if isinstance(data, pd.DataFrame):
         frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
-        named, measured = UNNAMED, infer_timeframe(pd.DatetimeIndex(frame.index))
+        named, measured = symbol or UNNAMED, infer_timeframe(pd.DatetimeIndex(frame.index))
     else:
-        frame, source = read_prices(str(data), home, gaps=gaps, timeframe=timeframe)
+        frame, source = read_prices(
+            str(data), home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+        )
         named, measured = source.symbol, source.timeframe
     if spec is not None:
         check_volume(frame, spec)
-    dataset = register(frame, symbol=symbol or named, timeframe=measured, home=home)
-    prices = (
-        load_development(dataset, home) if reader is None else open_holdout(dataset, home, reader=reader)[0]
-    )
-    return Registered(prices, dataset, home)
+    wanted = window(frame, reading)  # an unreadable or empty one is refused before anything is registered
+    dataset = register(frame, symbol=named, timeframe=measured, home=home)
+    if reader is not None:
+        prices = open_holdout(dataset, home, reader=reader)[0]
+    else:
+        prices = load_development(dataset, home)
+        if wanted.index[0] > prices.index[-1]:
+            raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
+    return Registered(window(prices, reading), dataset, source)
 
 
 def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, float | None] | None) -> StrategySpec:
@@ -126,7 +144,7 @@ def backtest(
         ThreadxError: `params_beside_strategy`.
     """
     spec = chosen_strategy(strategy, params)
-    context = OptimizationContext(**({} if home is None else {"home": str(home)}))
+    context = OptimizationContext(home=chosen_home(home))
     folder = context.home_path
     found = registered(
         data,

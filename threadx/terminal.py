@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -121,6 +122,11 @@ class Terminal:
         else:
             yield done
 
+    def home(self, folder: Path) -> None:
+        """The data folder in which a run is counted, on standard error."""
+        told = self.words("command.home", home=str(folder))
+        self.err.print(escape(told), highlight=False, soft_wrap=True)
+
     def line(self, told: str) -> None:
         """One line of words on standard output."""
         self.out.print(escape(told), highlight=False, soft_wrap=True)
@@ -134,10 +140,11 @@ class Terminal:
             yield lambda told: bar.update(task, advance=1, description=escape(told))
 
     @contextmanager
-    def progress(self, limit: int | None = None) -> Iterator[Watcher]:
+    def progress(self, home: str | Path, limit: int | None = None) -> Iterator[Watcher]:
         """A watcher for a run that shows each event as it happens.
 
         Args:
+            home: the data folder, told where the run begins.
             limit: iterations at most, where the run has begun before and will not say.
         """
         status = (
@@ -146,7 +153,7 @@ class Terminal:
         if status:
             status.start()
         try:
-            yield Progress(self.words, self.err, status, limit)
+            yield Progress(self.words, self.err, status, home, limit)
         finally:
             if status:
                 status.stop()
@@ -322,24 +329,35 @@ class Progress:
     """Turns events into lines: which iteration, which role is at work, the score so far."""
 
     def __init__(
-        self, words: Words, console: Console, status: Status | None, limit: int | None = None
+        self,
+        words: Words,
+        console: Console,
+        status: Status | None,
+        home: str | Path,
+        limit: int | None = None,
     ) -> None:
         self.words = words
         self.console = console
         self.status = status
+        self.home = str(Path(home).expanduser().absolute())
         self.score: float | None = None
         self.limit = "?" if limit is None else str(limit)
         self.stood_in: set[str] = set()
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Show one event."""
+        if event["kind"] == "started":
+            self._say(self.words("command.home", home=self.home))
         line = self._line(event)
         if event["kind"] in ("answer", "debate_turn"):
             self._say_who_stood_in(event)
         if event["kind"] == "role_called" and self.status:
             self.status.update(escape(line or ""))
         elif line is not None:
-            self.console.print(escape(line), highlight=False, soft_wrap=True)
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        self.console.print(escape(line), highlight=False, soft_wrap=True)
 
     def _say_who_stood_in(self, event: dict[str, Any]) -> None:
         """Once a role: that no model answered and rules stand in for it."""

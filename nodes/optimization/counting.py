@@ -62,7 +62,7 @@ def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dic
         "i00.load",
         lambda: {
             "snapshot": Ledger(context.home_path).snapshot(dataset.family).to_dict(),
-            "openings": openings(dataset.family, context.home_path),
+            "openings": openings(dataset.family, context.home_path, since=dataset.boundary),
         },
     )
 

@@ -22,7 +22,16 @@ def command(words: Words) -> click.Group:
     def check(**given: Any) -> Any:
         return work("data", "check", words, given)
 
+    @options.local_command("advance", words)
+    @options.price_file(words)
+    @click.option("--to", metavar="ISO", help=words("command.option.advance_to"))
+    @options.json_option(words)
+    @options.common(words)
+    def advance(**given: Any) -> Any:
+        return work("data", "move", words, given)
+
     group.add_command(check)
+    group.add_command(advance)
     for filling in data_sources.commands(words):
         group.add_command(filling)
     return group

@@ -9,10 +9,12 @@ import click
 
 from backtest import GAP_POLICIES, PRESETS
 from backtest.types import CONDITIONS, COST_NAMES
+from market.home import default_home, platform_home
 from market.reading import Decimal, Reading
 from prompts import Language, Words
 from reports.forms import FORMATS
 from threadx.commands.local import LocalCommand
+from threadx.home import left_behind_line
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -103,7 +105,12 @@ def common(words: Words) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         for option in (
-            click.option("--home", type=click.Path(), help=words("command.option.home")),
+            click.option(
+                "--home",
+                type=click.Path(),
+                callback=lambda context, option, given: _home(given, words),
+                help=words("command.option.home", folder=platform_home()),
+            ),
             click.option(
                 "--language",
                 type=click.Choice(get_args(Language)),
@@ -116,6 +123,13 @@ def common(words: Words) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+def _home(given: str | None, words: Words) -> str:
+    """The data folder; whoever chose none is told of one that lies in `./data`."""
+    if line := left_behind_line(given, words.language):
+        click.echo(line, err=True)
+    return default_home() if given is None else given
 
 
 def json_option(words: Words) -> Callable[[Function], Function]:

@@ -10,12 +10,11 @@ import pandas as pd
 
 from backtest import GapPolicy, Risk, Sizing, StrategySpec
 from backtest.types import CONDITIONS, COST_NAMES
-from market.datasets import Dataset, load_development, open_holdout, register
-from market.errors import MarketError
-from market.prices import PriceSource, read_prices
+from market.datasets import Dataset
+from market.prices import PriceSource
 from market.reading import Reading
-from market.window import window
 from prompts import Words
+from threadx.counted import registered
 from threadx.errors import ThreadxError
 from threadx.orchestrator import chain
 from threadx.runner import make_reading
@@ -112,35 +111,12 @@ def registered_prices(
     reading: Reading,
     reader: str | None,
 ) -> tuple[pd.DataFrame, Dataset, PriceSource]:
-    """Prices read, checked and registered: their development part, or every row where the holdout is opened.
-
-    `reading.start` and `reading.end` choose among those rows: the whole file is registered, so that the
-    holdout is that of the file, whatever part of it is looked at.
-
-    Args:
-        data: a file, or `sample:NAME`.
-        symbol: taken from the data if None.
-        timeframe: of a bar, refused where the prices contradict it.
-        gaps: what to do where bars are missing.
-        folder: the data folder.
-        reading: what the user knows about the file, and which bars are wanted.
-        reader: opens the holdout too; the opening is logged under this name. None: development rows only.
-
-    Raises:
-        MarketError, BacktestError: the data cannot be used; `window_in_holdout` where the bars asked for
-            are reserved.
-    """
-    frame, source = read_prices(
-        data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+    """Prices of a file or a sample, as `threadx.counted.registered` gives them, and where they came from."""
+    found = registered(
+        data, symbol=symbol, timeframe=timeframe, gaps=gaps, home=folder, reading=reading, reader=reader
     )
-    window(frame, reading)  # an empty or unreadable one is refused before anything is registered or opened
-    dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=folder)
-    if reader is None:
-        development = load_development(dataset, folder)
-        if window(frame, reading).index[0] > development.index[-1]:
-            raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
-        return window(development, reading), dataset, source
-    return window(open_holdout(dataset, folder, reader=reader)[0], reading), dataset, source
+    assert found.source is not None, "a file or a sample"
+    return found.prices, found.dataset, found.source
 
 
 def gap_note(source: PriceSource, words: Words) -> str | None:

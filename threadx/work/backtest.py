@@ -81,10 +81,12 @@ def backtest(
         reader=f"backtest {spec.hash}" if whole else None,
     )
     engine = run_backtest(prices, spec, costs=context.costs, fill=context.fill, initial_capital=capital)
+    terminal = Terminal(words)
+    terminal.home(folder)
     count_backtest(folder, dataset, engine, prices, whole=whole)
     result = Backtest.of(engine, prices, symbol=dataset.symbol, timeframe=dataset.timeframe, whole=whole)
     if json_path != "-":
-        Terminal(words).card(result.told(words))
+        terminal.card(result.told(words))
         if note := asked.gap_note(source, words):
             click.echo(note)
     if picture_path is not None:

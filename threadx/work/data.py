@@ -9,9 +9,10 @@ import click
 
 from backtest import GapPolicy
 from backtest.quality import QualityReport, quality_report
+from market.advancing import advance
 from market.prices import read_prices
 from prompts import Words
-from threadx.runner import make_context
+from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import write_json
@@ -67,6 +68,41 @@ def _advice(report: QualityReport, words: Words) -> list[str]:
     if report.outliers:
         found.append("look_at_outliers")
     return [words(f"command.check.{name}") for name in found]
+
+
+def move(
+    words: Words,
+    data: str,
+    symbol: str | None,
+    timeframe: str | None,
+    gaps: GapPolicy,
+    to: str | None,
+    json_path: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+    **given: Any,
+) -> None:
+    """`threadx data advance`: the boundary moved forward, and what lies on its two sides now."""
+    folder = writable(make_context(home=home).home_path)
+    reading = asked.take_reading(given).whole
+    frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
+    dataset = advance(frame, symbol=source.symbol, timeframe=source.timeframe, home=folder, to=to)
+    if json_path != "-":
+        terminal, moved = Terminal(words), dataset.advances[-1]
+        terminal.home(folder)
+        terminal.line(
+            words(
+                "command.advanced",
+                symbol=dataset.symbol,
+                before=moved.before,
+                after=moved.after,
+                openings=moved.openings,
+                rows=words.number(dataset.development_rows, 0),
+                holdout=words.number(dataset.holdout_rows, 0),
+            )
+        )
+    write_json(dataset.model_dump_json(indent=2), json_path)
 
 
 def check(

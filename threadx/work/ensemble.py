@@ -48,11 +48,18 @@ def run(
 ) -> int:
     """One summary; exit code 1 where it failed."""
     terminal = Terminal(words)
+    unsaid = [str(make_ensemble_context(home=home).home_path)]
+
+    def watch(node: str) -> None:
+        while unsaid:
+            done(words("command.home", home=unsaid.pop()))
+        done(_done(node, words))
+
     with terminal.steps(words("command.ensemble_working")) as done:
         result = summarize(
             as_of=as_of,
             data=data,
-            watch=lambda node: done(_done(node, words)),
+            watch=watch,
             home=home,
             language=language,
             models=models,

@@ -136,7 +136,7 @@ def resume(
     terminal = Terminal(words)
     folder = make_context(home=home).home_path
     limit = RunRecord(folder, run).about()["context"].get("max_iterations")
-    with terminal.progress(limit) as watch:
+    with terminal.progress(folder, limit) as watch:
         outcome = resume_run(run, folder, watch, word)
     return show_outcome(terminal, outcome, json_path)
 
@@ -146,8 +146,9 @@ def replay(
 ) -> int:
     """The run repeated offline; exit code 1 where it came out otherwise."""
     terminal = Terminal(words)
-    with terminal.progress() as watch:
-        repeated = replay_run(run, make_context(home=home).home_path, watch)
+    folder = make_context(home=home).home_path
+    with terminal.progress(folder) as watch:
+        repeated = replay_run(run, folder, watch)
     for notice in repeated.notices:
         terminal.notice(notice.as_data())
     if json_path != "-":

@@ -35,6 +35,6 @@ def _start(graph: str, words: Words, given: dict[str, Any]) -> int:
     settings = {name: value for name, value in given.items() if name not in ("data", "json_path", "debug")}
     spec = asked.take_strategy(settings)
     terminal = Terminal(words)
-    with terminal.progress() as watch:
+    with terminal.progress(given["home"]) as watch:
         outcome = begin(graph, given["data"], spec, None, watch=watch, **asked.chosen_roles(settings))
     return show_outcome(terminal, outcome, given["json_path"])

@@ -162,8 +162,15 @@ def sweep(
     )
     path = Path(out) if out else folder / "sweeps" / file_name(f"{dataset.symbol}-{spec.hash}.parquet")
     terminal = Terminal(words)
+    unsaid = [folder]  # told with the first step, so that bad input gets one line alone
     try:
         with bar(terminal, "command.sweep_working", "command.sweep_progress") as progress:
+
+            def step(done: int, total: int) -> None:
+                while unsaid:
+                    terminal.home(unsaid.pop())
+                progress(done, total)
+
             found = sweep_to_parquet(
                 prices,
                 spec,
@@ -173,7 +180,7 @@ def sweep(
                 context.fill,
                 rank_by=rank_by,
                 top=top,
-                progress=progress,
+                progress=step,
             )
     except KeyboardInterrupt:
         click.echo(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)

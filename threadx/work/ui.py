@@ -37,6 +37,7 @@ def ui(words: Words, host: str | None, port: int, home: str | None, language: st
         listener = listen(host, port)  # before the address is told to anybody
     except OSError as error:
         raise ThreadxError("cannot_listen", address=f"{shown}:{port}", reason=because(error)) from error
+    click.echo(words("command.home", home=str(context.home_path)), err=True)
     click.echo(words("command.ui_ready", url=url), err=True)
     if token is not None:
         named = socket.gethostname() if host in EVERY_ADDRESS else shown
