@@ -2,7 +2,7 @@
 
 A bar's time is its beginning. Timeframes within a day begin at whole multiples of themselves since midnight
 UTC; days, weeks (from Monday) and months begin at midnight in the data's own time zone, whatever daylight
-saving does to it.
+saving does to it. Which higher bars are complete is told by `backtest.periods`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backtest.errors import RequestError
 from backtest.indicators import Floats
+from backtest.periods import UNITS, follow, period_begin
 
 Integers = NDArray[np.int64]
 
@@ -111,35 +112,37 @@ class Clock:
     def higher(self, name: str) -> HigherBars:
         """Group the bars into those of a higher timeframe.
 
-        A higher bar is complete once the bar that ends where it ends has closed; where that one is missing,
-        at the first bar behind. The length of a bar is the smallest distance between two, so that no bar can
-        still join what was taken for complete. A first bar that the data enters half-way is left out.
+        A higher bar is complete once no further bar of its period can come, by the calendar that the bars so
+        far have shown (`backtest.periods.follow`); else at the first bar behind it. A bar that comes all the
+        same counts to the next one: what has been seen never changes. A first bar that the data enters
+        half-way is left out.
 
         Raises:
-            RequestError: `timeframe_not_higher`.
+            RequestError: `timeframe_not_higher`: a quarter of all bars or more are as far apart. This is the
+                only thing that the data as a whole decides, and it changes no value.
         """
         stamps: Integers = self.times.asi8
         count, unit = int(name.rstrip("smhdwo")), name.lstrip("0123456789")
         if stamps.size > 1:
-            steps = np.diff(stamps)
-            usual = float(np.median(steps)) / _NANO
+            usual = float(np.quantile(np.diff(stamps), 0.25, method="lower")) / _NANO
             if length_of(name) <= usual:
                 raise RequestError("timeframe_not_higher", timeframe=name, bars=timeframe_of(usual))
-            step = int(steps.min())
-        else:
-            step = 0
-        if unit in ("s", "m", "h"):
-            length = count * _SECONDS[unit] * _NANO
-            numbers = stamps // length
-        else:
-            numbers = self._calendar(count, unit)
-        first: Integers = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-        labels = numbers[first]
-        if unit in ("s", "m", "h"):
-            begins, ends = labels * length, (labels + 1) * length
-        else:
-            begins, ends = self._midnights(labels, count, unit), self._midnights(labels + 1, count, unit)
-        visible: Integers = np.searchsorted(ends, stamps + step, side="right") - 1
+        length = length_of(name) * _NANO if unit in ("s", "m", "h") else 0
+        labels, complete = follow(
+            stamps,
+            self._wall,
+            self.days,
+            self._day_ends(),
+            str(self.times.tz) == "UTC",
+            UNITS.get(unit, UNITS["h"]),
+            count,
+            length,
+        )
+        first: Integers = np.flatnonzero(np.diff(labels, prepend=labels[0] - 1))
+        numbers = np.zeros(labels.size, dtype=np.int64)
+        numbers[first] = 1
+        visible: Integers = np.cumsum(numbers) - 1 - ~complete
+        begins = labels[first] * length if length else self._midnights(labels[first], count, unit)
         if stamps[0] > begins[0]:
             first, begins, visible = first[1:], begins[1:], visible - 1
         times = pd.DatetimeIndex(begins.astype("datetime64[ns]"))
@@ -147,22 +150,21 @@ class Clock:
             times = times.tz_localize("UTC").tz_convert(self.times.tz)
         return HigherBars(first, times, np.maximum(visible, -1))
 
-    def _calendar(self, count: int, unit: str) -> Integers:
-        """The number of each bar's period of whole days, weeks or months since 1970."""
-        if unit == "d":
-            return self.days // count
-        if unit == "w":
-            return (self.days + 3) // (7 * count)
-        months: Integers = self.days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-        return months // count
+    def _day_ends(self) -> Integers:
+        """When the day of each bar ends, in nanoseconds since 1970 (UTC where the data has a zone)."""
+        if self.times.tz is None or str(self.times.tz) == "UTC":
+            return (self.days + 1) * (_DAY * _NANO)
+        changes = np.flatnonzero(np.diff(self.days, prepend=self.days[0] - 1))
+        ends = self._midnights(self.days[changes] + 1, 1, "d")
+        found: Integers = np.repeat(ends, np.diff(np.append(changes, self.days.size)))
+        return found
 
     def _midnights(self, labels: Integers, count: int, unit: str) -> Integers:
         """When periods of whole days begin, in nanoseconds since 1970 (UTC where the data has a zone)."""
-        if unit == "mo":
-            dates = (labels * count).astype("datetime64[M]").astype("datetime64[D]")
-        else:
-            dates = (labels * count if unit == "d" else labels * 7 * count - 3).astype("datetime64[D]")
-        midnights = pd.DatetimeIndex(dates.astype("datetime64[ns]"))
+        days = np.array(
+            [period_begin(label, UNITS[unit], count) for label in labels.tolist()], dtype=np.int64
+        )
+        midnights = pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[ns]"))
         if self.times.tz is not None:
             # Where a clock goes back over midnight the day begins the first time; where it jumps over
             # midnight, at the first moment that exists.

@@ -96,8 +96,10 @@ def _inferred(index: pd.DatetimeIndex) -> BarsPerYear:
     if stamps.size < 2:
         raise RequestError("unknown_periodicity", bars=stamps.size)
     steps = np.diff(stamps)
-    even = bool((steps == steps[0]).all())  # most are, and then need no median
-    step = float(steps[0] if even else np.median(steps))
+    # One distance is mostly more frequent than all others, and then it is the median.
+    alike = float(np.mean(steps == steps[0]))
+    even = alike == 1.0
+    step = float(steps[0] if alike > 0.5 else np.median(steps))
     if step > 500 * _DAY:
         raise RequestError("unknown_periodicity", bars=stamps.size)
     span = int(stamps[-1] - stamps[0])
