@@ -223,7 +223,8 @@ def return_intervals(
     values = checked_returns(returns, 10)
     sums = resample(values, generator, length=length, replications=replications)[:, 0]
     root = math.sqrt(periods_per_year)
-    cagr = np.maximum(sums[:, _GROWTH], 0.0) ** (periods_per_year / values.size) - 1.0
+    with np.errstate(over="ignore"):  # a few violent bars grow beyond all numbers in a year: undefined
+        cagr = np.maximum(sums[:, _GROWTH], 0.0) ** (periods_per_year / values.size) - 1.0
     figures: Mapping[str, NDArray[np.float64]] = {
         "total_return": sums[:, _GROWTH] - 1.0,
         "cagr": cagr,

@@ -13,11 +13,13 @@ the prices earns nobody a verdict. Ratios are per bar; every test has the null h
 3. Both. `z = (√T_d · z_d + √T_h · z_h) / √(T_d + T_h)` (Stouffer), `p = P(Z ≥ z)`.
 
 overfit    a signal knows the future; or the development result looks like skill by itself (p ≤ 5 % against
-           0) although luck explains it (p_d > 5 %), or although the holdout shows no excess at all
+           0) although luck explains it (p_d > 5 %), or although the holdout shows no excess at all or loses
+           the account
 real       p ≤ 0.2 %, p_h ≤ 5 %, 30 trades or more, and no essential stress test failed
 promising  p ≤ 2 %, p_h ≤ 25 %, 10 trades or more
 unproven   everything else
 
+What loses its account on either part is neither real nor promising: no mean of returns makes up for ruin.
 What is `real` or `promising` is not `overfit`, unless it knows the future. Null calibration
 (`threadx calibrate`) measures how often this arithmetic errs.
 """
@@ -36,6 +38,7 @@ from backtest.stress import Finding
 
 Value = Literal["real", "promising", "unproven", "overfit"]
 VALUES: tuple[Value, ...] = get_args(Value)
+Part = Literal["development", "holdout"]
 
 REAL_P, PROMISING_P = 0.002, 0.02
 REAL_HOLDOUT_P, PROMISING_HOLDOUT_P = 0.05, 0.25
@@ -146,6 +149,7 @@ def decide(
     opening: int,
     trades: int,
     findings: Sequence[Finding],
+    lost: Sequence[Part] = (),
 ) -> Verdict:
     """The verdict on one result, by the table in this file's text.
 
@@ -156,6 +160,7 @@ def decide(
         opening: how many have looked into the holdout, this time included.
         trades: closed on both parts.
         findings: of the stress tests on the development part.
+        lost: parts on which the account was lost.
 
     Raises:
         RequestError: `impossible_moments`, `too_few_trials`.
@@ -177,11 +182,22 @@ def decide(
 
     if fatal:
         value: Value = "overfit"
-    elif combined_p <= REAL_P and holdout_p <= REAL_HOLDOUT_P and trades >= REAL_TRADES and not essential:
+    elif (
+        combined_p <= REAL_P
+        and holdout_p <= REAL_HOLDOUT_P
+        and trades >= REAL_TRADES
+        and not essential
+        and not lost
+    ):
         value = "real"
-    elif combined_p <= PROMISING_P and holdout_p <= PROMISING_HOLDOUT_P and trades >= PROMISING_TRADES:
+    elif (
+        combined_p <= PROMISING_P
+        and holdout_p <= PROMISING_HOLDOUT_P
+        and trades >= PROMISING_TRADES
+        and not lost
+    ):
         value = "promising"
-    elif naive_p <= NAIVE_P and (development_p > NAIVE_P or holdout.sharpe <= 0.0):
+    elif naive_p <= NAIVE_P and (development_p > NAIVE_P or holdout.sharpe <= 0.0 or "holdout" in lost):
         value = "overfit"
     else:
         value = "unproven"
@@ -206,6 +222,7 @@ def decide(
     ]
     if search.pbo is not None:
         reasons.append(Reason(code="pbo", speaks_for=search.pbo < 0.5, fields={"pbo_percent": search.pbo}))
+    reasons += [Reason(code=f"account_lost_{part}", speaks_for=False, fields={}) for part in lost]
     reasons += [Reason(code="fatal", speaks_for=False, fields={"test": name}) for name in fatal]
     reasons += [Reason(code="essential", speaks_for=False, fields={"test": name}) for name in essential]
     if not fatal and not essential:

@@ -30,7 +30,9 @@ def finding(name, outcome):
     return Finding(name=name, outcome=outcome, figure=0.0, fields={})
 
 
-def verdict(inside=4.0, outside=2.5, *, p=None, trials=1, opening=1, trades=100, findings=(), pbo=None):
+def verdict(
+    inside=4.0, outside=2.5, *, p=None, trials=1, opening=1, trades=100, findings=(), pbo=None, lost=()
+):
     search = Search(trials=trials, sharpe_variance=1.0, pbo=pbo, familywise_p=p, compared=trials)
     return decide(
         development=normal(inside, DEVELOPMENT),
@@ -39,6 +41,7 @@ def verdict(inside=4.0, outside=2.5, *, p=None, trials=1, opening=1, trades=100,
         opening=opening,
         trades=trades,
         findings=findings,
+        lost=lost,
     )
 
 
@@ -48,6 +51,9 @@ def verdict(inside=4.0, outside=2.5, *, p=None, trials=1, opening=1, trades=100,
         pytest.param({}, "real", id="both parts strong"),
         pytest.param({"findings": [finding("costs", "failed")]}, "promising", id="an essential test failed"),
         pytest.param({"findings": [finding("regimes", "failed")]}, "real", id="another test failed"),
+        pytest.param({"lost": ["development"]}, "unproven", id="the account was lost in development"),
+        pytest.param({"lost": ["holdout"]}, "overfit", id="good in development, lost on the holdout"),
+        pytest.param({"inside": 1.0, "lost": ["holdout"]}, "unproven", id="nothing, and lost"),
         pytest.param({"findings": [finding("look_ahead", "failed")]}, "overfit", id="looks ahead"),
         pytest.param({"findings": [finding("foresight", "failed")]}, "overfit", id="knows the next bar"),
         pytest.param({"trades": 20}, "promising", id="few trades"),
@@ -83,6 +89,20 @@ def test_searching_or_looking_more_never_helps(inside, outside, p, trials, openi
         assert later.combined_p >= first.combined_p - 1e-12
         if later.value in ("real", "promising"):
             assert first.value in ("real", "promising")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    inside=st.floats(-3, 12),
+    outside=st.floats(-3, 12),
+    p=st.sampled_from([None, 0.0, 0.001, 0.3]),
+    lost=st.sampled_from([["development"], ["holdout"], ["development", "holdout"]]),
+)
+def test_a_lost_account_is_never_believed(inside, outside, p, lost):
+    found = verdict(inside, outside, p=p, lost=lost)
+    assert found.value in ("unproven", "overfit")
+    told = {one.code: one.speaks_for for one in found.reasons}
+    assert [told[f"account_lost_{part}"] for part in lost] == [False] * len(lost)
 
 
 def test_its_p_values_are_those_of_the_normal_distribution():

@@ -11,14 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from backtest import StrategySpec, sweep_to_parquet
+from backtest import Costs, StrategySpec, sweep_to_parquet
+from backtest.stress import StressCase, stress_tests
+from nodes.optimization.figures import trial_figures
+from nodes.optimization.judging import judged
+from nodes.optimization.trial import try_strategy
 from prompts import Words
 from reports.charts.sweep import sweep_cells, sweep_chart
 from reports.explain import explain
 from reports.html import to_html
 from reports.tables import lost_lines
 from tests.optimization_runs import run_graph
+from tests.test_backtest_ruin import violent
 from threadx.command import main
 from web.narration import line
 
@@ -117,6 +124,52 @@ def test_variants_that_lose_the_account_are_rejected_with_the_reason(tmp_path):
             one and words("report.account_lost.name").lower() in f"{one.title} {one.body}".lower()
             for one in told
         )
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 2**32),
+    bars=st.integers(150, 400),
+    reach=st.sampled_from([0.005, 0.02, 0.05]),
+    wicks=st.sampled_from([0.0, 0.01]),
+    leverage=st.sampled_from([1.0, 3.0, 9.0]),
+)
+def test_all_that_judges_a_strategy_takes_a_lost_account(
+    seed: int, bars: int, reach: float, wicks: float, leverage: float
+) -> None:
+    """Stress tests, folds with a search, intervals, statistics, verdict: of anything, and as plain JSON."""
+    spec = StrategySpec(
+        name="both",
+        params={"n": 5},
+        entry_long="close > sma(close, n)",
+        exit_long="close < sma(close, n)",
+        entry_short="close < sma(close, n)",
+        exit_short="close > sma(close, n)",
+        sizing={"leverage": leverage},
+    )
+    costs = Costs(fee_bps=5, interest_pct_per_year=10, funding_bps_per_8h=1)
+    prices = violent(seed, bars, reach, wicks, 0.3, {}, costs=costs, fill="next_open").prices
+    prices = prices.assign(volume=1.0)
+    case = StressCase.open(prices, spec, costs, generator=np.random.default_rng(0))
+    tried = try_strategy(prices, spec, {"n": [3, 5, 9]}, costs, "next_open")
+    told = trial_figures(tried.spec, tried.walk, tried.whole)
+    found = judged(
+        development=tried.whole,
+        development_prices=prices,
+        holdout=case.result,
+        holdout_prices=prices,
+        search={
+            "trials": 5, "sharpe_variance": 0.01, "pbo": None, "familywise_p": None, "compared": 0,
+            "effective_trials": 2, "cluster_variance": 0.01, "data_snooping": None,
+        },
+        trial_sharpes=[0.1, 0.2],
+        opening=1,
+        findings=stress_tests(case),
+        seed=0,
+    )  # fmt: skip
+    json.dumps([told, found], allow_nan=False)
+    if tried.whole.account_lost or case.result.account_lost:
+        assert found["verdict"]["value"] in ("unproven", "overfit")
 
 
 @pytest.mark.parametrize(("language", "told"), [("fr", "perdent le compte"), ("en", "lose the account")])

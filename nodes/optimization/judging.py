@@ -23,7 +23,7 @@ from backtest.returns import Moments, bar_returns, moments
 from backtest.simulation import ENTRY_PRICE, PROFIT, SIZE
 from backtest.stress import Finding
 from backtest.trials import average_exposure, excess_returns
-from backtest.verdict import Search, Verdict, decide, evidence_of_opening
+from backtest.verdict import Part, Search, Verdict, decide, evidence_of_opening
 
 LEAST_FOR_INTERVALS = 20
 
@@ -173,6 +173,7 @@ def judged(
     seed: int,
 ) -> dict[str, Any]:
     """Verdict and everything it rests on, as plain JSON: what the result's keys of the same names hold."""
+    parts: dict[Part, BacktestResult] = {"development": development, "holdout": holdout}
     excess = excess_moments(development, development_prices)
     outside = excess_moments(holdout, holdout_prices)
     verdict = decide(
@@ -187,6 +188,7 @@ def judged(
         opening=opening,
         trades=development.metrics.n_trades + holdout.metrics.n_trades,
         findings=findings,
+        lost=[name for name, result in parts.items() if result.account_lost is not None],
     )
     p_value, weight = evidence_of_opening(opening, outside.sharpe, outside.n_observations)
     generator = np.random.default_rng(seed)
