@@ -112,6 +112,7 @@ class Market:
 
     Attributes:
         bank: prices and the indicators computed on them so far.
+        traded: prices as the kernels trade them: bars that were made up have no open and reach no level.
         tape: what the fused kernel reads of the prices.
         index: the bars' times.
         terms: fills, costs and capital, as the kernels take them.
@@ -121,6 +122,7 @@ class Market:
     """
 
     bank: IndicatorBank
+    traded: PriceArrays
     tape: Tape
     index: pd.DatetimeIndex
     terms: Terms
@@ -140,7 +142,7 @@ class Market:
 
     def simulate(self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats) -> int:
         """Run the kernel; `equity` and `trades` are written, the number of trades returned."""
-        prices = self.bank.prices
+        prices = self.traded
         by_volatility = sizing.volatility_target_pct is not None
         return simulate(
             prices.open,
@@ -172,7 +174,7 @@ class Market:
         trades: Floats | None = None,
     ) -> None:
         """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold."""
-        prices = self.bank.prices
+        prices = self.traded
         trade_many(
             prices.open,
             prices.high,
@@ -245,6 +247,7 @@ class Market:
         return replace(
             self,
             bank=bank,
+            traded=PriceArrays(*(column[:stop] for column in self.traded)),
             tape=tape,
             index=self.index[:stop],
             terms=self.terms._replace(first=first),
@@ -283,9 +286,11 @@ def open_market(
     impact = _NOTHING
     if costs.slippage_atr:
         impact = bank.call(Call("atr", (Number(SLIPPAGE_ATR_PERIOD),))) * costs.slippage_atr
+    traded = _traded(arrays, door.made_up_bars(df))
     return Market(
         bank=bank,
-        tape=Tape(*lay_out(arrays.open, arrays.high, arrays.low, arrays.close)),
+        traded=traded,
+        tape=Tape(*lay_out(traded.open, traded.high, traded.low, traded.close)),
         index=index,
         terms=Terms(
             first=_first_bar(index, trade_from),
@@ -312,6 +317,17 @@ def _funding(df: pd.DataFrame, costs: Costs, per_year: float) -> Floats:
         constant = costs.funding_bps_per_8h / 10_000.0 * FUNDINGS_A_YEAR / per_year
         rates = constant + (rates if rates.size else np.zeros(len(df)))
     return rates if rates.any() else _NOTHING
+
+
+def _traded(prices: PriceArrays, made_up: NDArray[np.bool_]) -> PriceArrays:
+    """Prices as `backtest.simulation.simulate` takes them."""
+    if not made_up.any():
+        return prices
+    return prices._replace(
+        open=np.where(made_up, np.nan, prices.open),
+        high=np.where(made_up, -np.inf, prices.high),
+        low=np.where(made_up, np.inf, prices.low),
+    )
 
 
 def _first_bar(index: pd.DatetimeIndex, trade_from: datetime | str | None) -> int:

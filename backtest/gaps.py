@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from backtest.clock import length_of, timeframe, timeframe_of
 from backtest.errors import PriceError
 
+MADE_UP = "made_up"
+"""Column of prices that marks bars put where there were none: they carry a position and fill no order."""
+
 Integers = NDArray[np.int64]
 
 _NANO = 10**9
@@ -213,7 +216,7 @@ def check_gaps(beat: Beat) -> None:
 
 
 def filled(df: pd.DataFrame, beat: Beat) -> pd.DataFrame:
-    """The history with a flat bar at the last close, and no volume, for each that is missing.
+    """The history with a flat bar at the last close, and no volume, marked, for each that is missing.
 
     Args:
         df: canonical prices on the index of `beat`.
@@ -244,11 +247,13 @@ def filled(df: pd.DataFrame, beat: Beat) -> pd.DataFrame:
         {
             **dict.fromkeys(("open", "high", "low", "close"), close),
             "volume": np.full(len(rows), 0.0 if known else np.nan),
+            MADE_UP: True,
         },
         index=times,
     )
     if "funding_rate" in df:
         new["funding_rate"] = 0.0
-    whole = pd.concat([df, new]).sort_index(kind="stable")
+    own = df if MADE_UP in df else df.assign(**{MADE_UP: False})
+    whole = pd.concat([own, new]).sort_index(kind="stable")
     whole.index.name = df.index.name
     return whole

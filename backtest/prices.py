@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backtest.errors import PriceError, RequestError
 from backtest.evaluation import PriceArrays, known_volume
 from backtest.functions import reads_volume
-from backtest.gaps import Beat, check_gaps, check_timeframe, filled
+from backtest.gaps import MADE_UP, Beat, check_gaps, check_timeframe, filled
 from backtest.simulation import Floats
 from backtest.strategy import StrategySpec
 from backtest.tables import COLUMNS, PRICES, TIME_NAMES, named, one_instrument, plain_name, symbols_of
@@ -223,6 +223,27 @@ def read_funding(df: pd.DataFrame) -> Floats:
     return rates
 
 
+def made_up_bars(df: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which bars were made up where there were none: those marked in a column `made_up`; none without one.
+
+    Args:
+        df: prices that `read_prices` has taken.
+
+    Raises:
+        PriceError: `not_a_mark`, `repeated_column`.
+    """
+    df, _ = one_instrument(df)
+    names = [plain_name(name) for name in df.columns]
+    if MADE_UP not in names:
+        return np.zeros(len(df), dtype=np.bool_)
+    if names.count(MADE_UP) > 1:
+        raise PriceError("repeated_column", column=MADE_UP)
+    marks = df.iloc[:, names.index(MADE_UP)]
+    if (row := _first(~marks.isin([True, False]).to_numpy(dtype=np.bool_))) is not None:
+        refuse("not_a_mark", row, None, column=MADE_UP, value=str(marks.iloc[row])[:40])
+    return marks.to_numpy(dtype=np.bool_)
+
+
 def validate_prices(
     df: pd.DataFrame, *, gaps: GapPolicy = "accept", timeframe: str | None = None
 ) -> pd.DataFrame:
@@ -232,17 +253,19 @@ def validate_prices(
         df: open, high, low, close and perhaps volume in any case, on a DatetimeIndex or with a column called
             timestamp, time, date, datetime or open time: ISO text, or an epoch in seconds, milliseconds,
             microseconds or nanoseconds (UTC); and perhaps `funding_rate`, what longs pay to
-            shorts during each bar. Other columns are ignored.
+            shorts during each bar, and `made_up` (true or false), which marks bars that were put where there
+            were none. Other columns are ignored.
         gaps: what to do where bars are missing (`backtest.gaps` says what counts as missing): `accept` leaves
             the history as it is, so that indicators and orders pass over the gap; `fill` puts flat bars
-            there, open to close at the last close, volume zero: no price is made up that was not the last one
-            known, but indicators and `max_bars` count them; `refuse` refuses the history.
+            there, open to close at the last close, volume zero, marked in a column `made_up`: no price is
+            made up that was not the last one known, but indicators and `max_bars` count them. They carry a
+            position, and no order is filled on them; `refuse` refuses the history.
         timeframe: the length of a bar as the caller knows it (`30m`, `4h`, `1d`): refused where the usual
             distance between bars is another.
 
     Returns:
         A new table of float64 columns open, high, low, close, volume, and funding_rate where it was there,
-        on a sorted, unique DatetimeIndex.
+        on a sorted, unique DatetimeIndex; and a boolean column `made_up` where there are such bars.
         Volume is NaN where it is not known; a strategy that needs it is then refused.
 
     Raises:
@@ -251,6 +274,7 @@ def validate_prices(
             `time_out_of_range`, `unsorted_time`, `clock_went_back`, `duplicate_time`, `several_instruments`,
             `times_begin_again`, `repeated_header`, `not_a_number`, `nan_price`, `infinite_price`,
             `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `bad_funding`,
+            `not_a_mark`,
             `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.
         RequestError: `unknown_gap_policy`.
     """
@@ -265,6 +289,8 @@ def validate_prices(
     found = pd.DataFrame(prices._asdict(), index=index.rename("time"))
     if (rates := read_funding(df)).size:
         found[FUNDING] = rates
+    if (marks := made_up_bars(df)).any():
+        found[MADE_UP] = marks
     return filled(found, beat) if gaps == "fill" else found
 
 

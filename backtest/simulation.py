@@ -277,6 +277,12 @@ def _needs_atr(setting: Floats) -> bool:
     return bool(setting[STOP_ATR] > 0.0 or setting[TARGET_ATR] > 0.0 or setting[TRAILING_ATR] > 0.0)
 
 
+@inlined
+def _real(open_: Floats, t: int) -> bool:
+    """Whether a bar was traded: the opens of those that were made up are not numbers."""
+    return bool(open_[t] == open_[t])
+
+
 @kernel
 def simulate(
     open_: Floats,
@@ -322,7 +328,11 @@ def simulate(
        goes first); its own side is not entered again by the signal of that bar. After an exit filled in bar
        x, signals before bar x + COOLDOWN open nothing, so with a cool-down nothing reverses.
     7. The last bar opens nothing; what is open closes at its close: `end_of_data`.
-    8. Equity is marked at the close, after fills at the close.
+    8. A bar that was made up (its open is not a number) carries a position and fills nothing: what was
+       decided waits for the next open, a level that is passed by then fills there. Signals are read at such
+       closes too, as if the waiting orders were filled: at the open only the difference is traded. `max_bars`
+       and costs of holding count these bars; they move no trailing stop.
+    9. Equity is marked at the close, after fills at the close.
 
     Every fill's price is moved against the trade by `slippage` of the price and by the `impact` of the last
     bar completed before the fill (for fills at a close, of that bar); no sale is below 0. `fee` is a fraction
@@ -340,7 +350,8 @@ def simulate(
     trades like any other.
 
     Args:
-        open_: prices, one float64 array of n bars each, as `high`, `low` and `close`.
+        open_: prices, one float64 array of n bars each, as `high`, `low` and `close`; NaN where a bar was
+            made up, with `high` -inf and `low` inf.
         high: highest prices.
         low: lowest prices.
         close: last prices.
@@ -384,6 +395,9 @@ def simulate(
     target = 0.0
     held = 0
     ready = first
+    goal = 0  # the side that waiting orders lead to; `side` where none wait
+    left = -1  # why they leave it
+    told = first  # the bar whose signal they enter on
     count = 0
 
     for t in range(first, last + 1):
@@ -419,7 +433,7 @@ def simulate(
                 profit = cash - entry_cash
                 _record(trades, count, side, entry_bar, entry, t, fill, units, profit, reason, held)
                 count += 1
-                side = 0
+                side = goal = 0
                 ready = t + cooldown
             else:
                 extreme = max(extreme, high[t]) if side > 0 else min(extreme, low[t])
@@ -427,14 +441,14 @@ def simulate(
                 if carries:
                     rate = funding[t] if funded else 0.0
                     cash = _carried(side, units, cash, entry, close[t], rate, terms)
-                if _eaten(side, units, owned, cash, entry, close[t]):
+                if _real(open_, t) and _eaten(side, units, owned, cash, entry, close[t]):
                     cash = 0.0
                     _record(
                         trades, count, side, entry_bar, entry, t, close[t], units, -entry_cash, LIQUIDATION,
                         held,
                     )  # fmt: skip
                     count += 1
-                    side = 0
+                    side = goal = 0
 
         # The close: what the signals ask for.
         code = signals[t]
@@ -443,21 +457,30 @@ def simulate(
         want = 0
         if enter_long != enter_short:
             want = 1 if enter_long else -1
+        at_open = next_open or not _real(open_, t)
         leave = -1
-        if side != 0:
-            if (code & (EXIT_LONG if side > 0 else EXIT_SHORT)) != 0 or want == -side:
+        if goal != 0:
+            if (code & (EXIT_LONG if goal > 0 else EXIT_SHORT)) != 0 or want == -goal:
                 leave = SIGNAL
-            elif max_bars > 0 and held >= max_bars:
+            elif goal == side and max_bars > 0 and held >= max_bars:
                 leave = MAX_BARS
-            if want == side:
+            if want == goal:
                 want = 0
         if t == last:
             want = 0
-            if side != 0 and (next_open or leave < 0):
+            goal = side
+            if side != 0 and (at_open or leave < 0):
                 leave = END_OF_DATA
+        if leave >= 0:
+            if goal == side:
+                left = leave
+            goal = 0
+        if want != 0 and goal == 0 and (cooldown == 0 or (side == 0 and t >= ready)):
+            goal = want
+            told = t
 
         # With fills at the next open the bar is marked before them, with fills at the close after them.
-        ahead = next_open and t < last
+        ahead = at_open and t < last
         if ahead:
             equity[t - first] = cash
             if side > 0:
@@ -467,29 +490,30 @@ def simulate(
         price = open_[t + 1] if ahead else close[t]
         fill_bar = t + 1 if ahead else t
         now = impact[t] if has_impact else 0.0
-        if leave >= 0:
+        filled = goal != side and (not ahead or _real(open_, t + 1))
+        if filled and side != 0:
             fill, cash, lost = _settle(side, units, cash, entry, price, now, terms, False)
             if lost:
-                leave = LIQUIDATION
+                left = LIQUIDATION
             profit = cash - entry_cash
-            _record(trades, count, side, entry_bar, entry, fill_bar, fill, units, profit, leave, held)
+            _record(trades, count, side, entry_bar, entry, fill_bar, fill, units, profit, left, held)
             count += 1
             side = 0
             ready = fill_bar + cooldown
-        if want != 0 and cash > 0.0 and (cooldown == 0 or t >= ready):
-            fill = price * (1.0 + want * terms.slippage) + want * now
-            known = atr[t] if needs_atr else 0.0
+        if filled and goal != 0 and cash > 0.0:
+            fill = price * (1.0 + goal * terms.slippage) + goal * now
+            known = atr[told] if needs_atr else 0.0
             amount = 0.0
             if fill > 0.0 and not np.isnan(known) and not np.isnan(now):
-                spread = volatility[t] if sized_by_volatility else 0.0
-                amount = _size(want, fill, cash, known, spread, setting, terms)
+                spread = volatility[told] if sized_by_volatility else 0.0
+                amount = _size(goal, fill, cash, known, spread, setting, terms)
             if amount > 0.0:
                 after = cash - amount * fill * terms.fee - terms.fixed_fee
-                if want > 0:
+                if goal > 0:
                     after -= amount * fill
-                ruin = _ruin(want, amount, after, fill, now, terms)
-                if want * (price - ruin) > 0.0:
-                    side = want
+                ruin = _ruin(goal, amount, after, fill, now, terms)
+                if goal * (price - ruin) > 0.0:
+                    side = goal
                     units = amount
                     entry = fill
                     entry_bar = fill_bar
@@ -500,6 +524,8 @@ def simulate(
                     held = 0
                     cash = after
                     carries = _carries(side, units, cash, entry, funded, terms)
+        if filled:
+            goal = side
         if not ahead:
             equity[t - first] = cash
             if side > 0:
@@ -710,8 +736,9 @@ def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Fl
         lowest = bottom = lowest_low = np.inf
         highest = top = highest_high = -np.inf
         for t in range(block * BLOCK, min(size, (block + 1) * BLOCK)):
-            floor[t] = min(open_[t], low[t])
-            ceiling[t] = max(open_[t], high[t])
+            # A bar that was made up reaches nothing.
+            floor[t] = min(open_[t], low[t]) if _real(open_, t) else np.inf
+            ceiling[t] = max(open_[t], high[t]) if _real(open_, t) else -np.inf
             lowest = min(lowest, floor[t])
             highest = max(highest, ceiling[t])
             highest_high = max(highest_high, high[t])
@@ -957,7 +984,7 @@ def _first_walked_touch(
             cash = _carried(
                 side, units, cash, entry, close[t], funding[t] if funding.size > 0 else 0.0, terms
             )
-            if _eaten(side, units, owned, cash, entry, close[t]):
+            if floor[t] <= ceiling[t] and _eaten(side, units, owned, cash, entry, close[t]):
                 return t, extreme, cash, True
     return stop + 1, extreme, cash, False
 
@@ -1088,6 +1115,54 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
             out[word] &= row[word]
 
 
+@kernel
+def _wait(
+    open_: Floats,
+    want_long: Words,
+    leave_long: Words,
+    want_short: Words,
+    leave_short: Words,
+    side: int,
+    goal: int,
+    told: int,
+    left: int,
+    start: int,
+    last: int,
+    timed_out: int,
+    cooldown: int,
+) -> tuple[int, int, int, int]:
+    """What is decided at the closes of made-up bars from `start` on, while an order waits.
+
+    Returns:
+        The bar at whose open the order is filled (last + 1 for none), the side it then leads to, the bar of
+        the signal that enters it, and why the position is left.
+    """
+    t = start
+    while t <= last and not _real(open_, t):
+        want = 0
+        if _next_bit(want_long, t, t) == t:
+            want = 1
+        elif _next_bit(want_short, t, t) == t:
+            want = -1
+        if want == goal:
+            want = 0
+        if goal != 0:
+            leave = -1
+            if _next_bit(leave_long if goal > 0 else leave_short, t, t) == t:
+                leave = SIGNAL
+            elif goal == side and t >= timed_out:
+                leave = MAX_BARS
+            if leave >= 0:
+                if goal == side:
+                    left = leave
+                goal = 0
+        if want != 0 and goal == 0 and (cooldown == 0 or side == 0):
+            goal = want
+            told = t
+        t += 1
+    return t, goal, told, left
+
+
 @inlined
 def _trade_one(
     open_: Floats,
@@ -1165,27 +1240,37 @@ def _trade_one(
             side = 1 if long_at <= short_at else -1
         if cash <= 0.0:
             break
-        entry_bar = t + 1 if next_open else t
-        price = open_[t + 1] if next_open else close[t]
-        now = impact[t] if has_impact else 0.0
+        told = t
+        at_open = next_open or not _real(open_, t)
+        entry_bar = t + 1 if at_open else t
+        if at_open and not _real(open_, entry_bar):
+            entry_bar, side, told, _ = _wait(
+                open_, want_long, leave_long, want_short, leave_short, 0, side, t, -1, t + 1, last, last,
+                cooldown,
+            )  # fmt: skip
+            if side == 0 or entry_bar > last:
+                t = min(entry_bar, last)
+                continue
+        price = open_[entry_bar] if at_open else close[t]
+        now = impact[entry_bar - 1 if at_open else t] if has_impact else 0.0
         entry = price * (1.0 + side * terms.slippage) + side * now
-        entry_atr = atr[t] if needs_atr else 0.0
+        entry_atr = atr[told] if needs_atr else 0.0
         if all_in and not np.isnan(entry_atr):
             units = leverage * cash / (entry * levered)
         elif entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
-            spread = volatility[t] if sized_by_volatility else 0.0
+            spread = volatility[told] if sized_by_volatility else 0.0
             units = _size(side, entry, cash, entry_atr, spread, setting, terms)
         else:
             units = 0.0
         if units <= 0.0:
-            t += 1
+            t = max(t + 1, entry_bar)
             continue
         after = cash - units * entry * terms.fee - terms.fixed_fee
         if side > 0:
             after -= units * entry
         ruin = _ruin(side, units, after, entry, now, terms)
         if side * (price - ruin) <= 0.0:
-            t += 1
+            t = max(t + 1, entry_bar)
             continue
         entry_cash = cash
         cash = after
@@ -1197,13 +1282,34 @@ def _trade_one(
         flat_bar = -1
 
         # In the market: the bar at whose close it ends at the latest, and a level touched before.
-        exposed_from = entry_bar if next_open else entry_bar + 1
+        exposed_from = entry_bar if at_open else entry_bar + 1
         signal_at = _next_bit(leave_long if side > 0 else leave_short, exposed_from, last)
         end = min(signal_at, last)
         timed_out = last + 1
         if longest > 0:
             timed_out = exposed_from + longest - 1
             end = min(end, timed_out)
+        waited = -1
+        goal = 0
+        while end < last and not _real(open_, end + 1) and (next_open or not _real(open_, end)):
+            # The order to leave waits; what is decided meanwhile may call it off.
+            goal = 0
+            if cooldown == 0 and _next_bit(want_short if side > 0 else want_long, end, end) == end:
+                goal = -side
+            waited, goal, told, reason = _wait(
+                open_, want_long, leave_long, want_short, leave_short, side, goal, end,
+                SIGNAL if signal_at == end else MAX_BARS, end + 1, last, timed_out, cooldown,
+            )  # fmt: skip
+            if waited > last:
+                end = last
+            elif goal != side:
+                end = waited - 1
+                break
+            else:
+                signal_at = _next_bit(leave_long if side > 0 else leave_short, waited, last)
+                timed_out = max(timed_out, waited)
+                end = min(min(signal_at, last), timed_out)
+                waited = -1
         extreme = entry
         target = _nearest_target(side, entry, entry_atr, setting)
         carries = _carries(side, units, cash, entry, funded, terms)
@@ -1252,20 +1358,24 @@ def _trade_one(
             held = touched - exposed_from + 1
             t = touched + cooldown
         else:
-            ahead = next_open and end < last
+            at_open = next_open or not _real(open_, end)
+            ahead = at_open and end < last
             raw = open_[end + 1] if ahead else close[end]
-            reason = SIGNAL if signal_at == end else MAX_BARS
-            if end == last and (next_open or (signal_at != end and timed_out != end)):
+            if waited < 0:
+                reason = SIGNAL if signal_at == end else MAX_BARS
+            if end == last and (at_open or (signal_at != end and timed_out != end)):
                 reason = END_OF_DATA
             paid = impact[end] if has_impact else 0.0
             exit_bar = end + 1 if ahead else end
             held_to = end if ahead else end - 1
             held = end - exposed_from + 1
             if end < last and cooldown == 0:
-                opposite = want_short if side > 0 else want_long
-                if _next_bit(opposite, end, end) == end:
+                if waited >= 0:
+                    reverse = goal
+                elif _next_bit(want_short if side > 0 else want_long, end, end) == end:
                     reverse = -side
-            t = end if reverse != 0 else end + 1
+                    told = end
+            t = told if reverse != 0 else end + 1
             if cooldown > 0:
                 t = max(t, exit_bar + cooldown)
 

@@ -21,6 +21,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from backtest.files import write_atomically, write_text_atomically
+from backtest.gaps import MADE_UP
 from backtest.prices import FUNDING
 from market.errors import MarketError
 from market.marks import Marks, bar_length, nanoseconds
@@ -28,6 +29,7 @@ from market.prices import infer_timeframe
 from market.splits import Advance, find_split, locked_splits, marks_path, new_split, read_marks
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+"""What every dataset stores; and `MADE_UP` where bars were made up."""
 
 __all__ = [
     "Dataset",
@@ -92,11 +94,14 @@ def content_hash(frame: pd.DataFrame) -> str:
     """SHA-256 of times (UTC ns, int64) and the columns (float64, row by row), 16 hex digits.
 
     The columns are the five of prices, and the funding rates where there are any: the same prices with other
-    rates are other data, under the same split.
+    rates are other data, under the same split. Marks of bars that were made up follow, one bit a bar, where
+    there are any.
     """
     digest = hashlib.sha256(nanoseconds(frame.index).astype("<i8").tobytes())
     values = np.ascontiguousarray(frame[_columns(frame)].to_numpy(dtype="<f8", na_value=np.nan))
     digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # one NaN, whatever its bits
+    if MADE_UP in frame and (made_up := frame[MADE_UP].to_numpy(dtype=np.bool_)).any():
+        digest.update(np.packbits(made_up).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -235,7 +240,10 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
             os.fsync(log.fileno())
     number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
     vault = _in_zone(_load(folder, dataset.holdout_hash), dataset.zone)
-    return pd.concat([development, vault]), dataset.development_rows + dataset.embargo_rows, number
+    prices = pd.concat([development, vault])
+    if MADE_UP in prices:
+        prices[MADE_UP] = prices[MADE_UP].eq(True)  # a part without such bars has no marks
+    return prices, dataset.development_rows + dataset.embargo_rows, number
 
 
 def openings(family: str, home: Path, since: str | None = None) -> int:
@@ -304,7 +312,8 @@ def _folder(home: Path) -> Path:
 def _store(folder: Path, name: str, rows: pd.DataFrame) -> None:
     path = folder / f"{name}.parquet"
     if not path.exists():
-        write_atomically(path, rows[_columns(rows)].to_parquet)
+        made_up = [MADE_UP] if MADE_UP in rows and rows[MADE_UP].any() else []
+        write_atomically(path, rows[[*_columns(rows), *made_up]].to_parquet)
 
 
 def _columns(frame: pd.DataFrame) -> list[str]:

@@ -329,8 +329,11 @@ class Account:
         held["extreme"] = max(held["extreme"], high) if rising else min(held["extreme"], low)
         return None
 
-    def pay_for_holding(self, bar: int, close: float) -> None:
-        """What a position owes, or is paid, for a bar at whose close it is still open."""
+    def pay_for_holding(self, bar: int, close: float, real: bool = True) -> None:
+        """What a position owes, or is paid, for a bar at whose close it is still open.
+
+        Only real bars close one.
+        """
         held, terms = self.position, self.terms
         if held is None or not held["bars"]:
             return
@@ -345,7 +348,7 @@ class Account:
                 self.met[f"{side} {'pays' if amount > 0 else 'is paid'} {name}"] += 1
         due = sum(dues.values())
         worth = self.value(close)
-        if due <= 0 or due < worth:
+        if due <= 0 or due < worth or not real:
             self.cash -= due
             return
         self.met[f"holding takes all of a {side}"] += 1
@@ -354,8 +357,14 @@ class Account:
         self.close_out(bar, close, "liquidation")
 
 
-def decide(account: Account, asked: set[str]) -> tuple[str | None, str | None]:
-    """(why to leave, which side to enter) from the conditions true at a close."""
+def decide(side: str | None, outlived: bool, asked: set[str]) -> tuple[str | None, str | None]:
+    """(why to leave, which side to enter) from the conditions true at a close.
+
+    Args:
+        side: held, or led to by orders that wait.
+        outlived: whether the position has been held as long as it may be.
+        asked: the conditions.
+    """
     long_wanted = "entry_long" in asked and "exit_long" not in asked
     short_wanted = "entry_short" in asked and "exit_short" not in asked
     wanted = None
@@ -363,26 +372,37 @@ def decide(account: Account, asked: set[str]) -> tuple[str | None, str | None]:
         wanted = "long"
     if short_wanted and not long_wanted:
         wanted = "short"
-    held = account.position
-    if held is None:
+    if side is None:
         return None, wanted
-    side = held["side"]
     other = "short" if side == "long" else "long"
     reason = None
-    if account.terms.max_bars and held["bars"] >= account.terms.max_bars:
+    if outlived:
         reason = "max_bars"
     if f"exit_{side}" in asked or wanted == other:
         reason = "signal"
     return reason, wanted if wanted == other else None
 
 
-def trade(bars: list[Bar], asked: list[set[str]], terms: Terms) -> tuple[Account, list[float]]:
+@dataclass
+class Orders:
+    """What was decided at closes behind which no order could be filled yet."""
+
+    side: str | None = None
+    reason: str | None = None
+    signal: int = 0
+    none: bool = True
+
+
+def trade(
+    bars: list[Bar], asked: list[set[str]], terms: Terms, made_up: frozenset[int] = frozenset()
+) -> tuple[Account, list[float]]:
     """The account at the end, its trades in it, and its value at each close from `terms.start` on.
 
     Args:
         bars: open, high, low, close of each.
         asked: names of the conditions true at each close.
         terms: of trading.
+        made_up: bars at which nothing can be filled.
     """
     account = Account(terms, terms.capital)
     atr = average_true_range(bars, terms.atr_period)
@@ -392,34 +412,56 @@ def trade(bars: list[Bar], asked: list[set[str]], terms: Terms) -> tuple[Account
         known = average_true_range(bars, IMPACT_PERIOD)
         impact = [None if one is None else one * terms.slippage_atr for one in known]
     equity = []
-    waiting: tuple[str | None, str | None] = (None, None)
     final = len(bars) - 1
+    orders = Orders()
+
+    def execute(bar: int, price: float, now: float | None) -> None:
+        nonlocal orders
+        held = account.position and account.position["side"]
+        if not orders.none and orders.side != held:
+            if held:
+                assert orders.reason is not None
+                account.leave(bar, price, orders.reason, now or 0.0)
+            if orders.side:
+                signal = orders.signal
+                account.enter(orders.side, signal, bar, price, atr[signal], volatility[signal], now)
+        orders = Orders()
+
     for bar, (opening, high, low, close) in enumerate(bars):
         if bar < terms.start:
             continue
+        real = bar not in made_up
         before = impact[bar - 1] if bar else None
-        if terms.fill == "next_open":
-            if waiting[0] and account.position:
-                account.leave(bar, opening, waiting[0], before or 0.0)
-            if waiting[1]:
-                account.enter(waiting[1], bar - 1, bar, opening, atr[bar - 1], volatility[bar - 1], before)
-            waiting = (None, None)
-        if account.position:
+        if real:
+            execute(bar, opening, before)
+        if account.position and real:
             account.live_through(bar, opening, high, low, before or 0.0)
-        account.pay_for_holding(bar, close)
-        reason, side = decide(account, asked[bar])
-        if bar == final:
+        elif account.position:
+            account.met["carried over a bar that was made up"] += 1
+            account.position["bars"] += 1
+        account.pay_for_holding(bar, close, real)
+        # Orders are told by the side they lead to, so that what calls off an order leaves nothing of it.
+        held = account.position and account.position["side"]
+        side = held if orders.none else orders.side
+        if not orders.none:
+            account.met["decided while an order waits"] += 1
+        outlived = bool(
+            side and side == held and terms.max_bars and account.position["bars"] >= terms.max_bars
+        )
+        reason, wanted = decide(side, outlived, asked[bar])
+        if reason:
+            if side == held:
+                orders.reason = reason
+            orders.side, orders.none = None, False
             side = None
-            if terms.fill == "next_open":
-                reason = None
+        if wanted and side is None and bar != final:
+            if held and terms.cooldown:
+                account.met["refused: cooling down"] += 1
+            else:
+                orders.side, orders.signal, orders.none = wanted, bar, False
         now = impact[bar]
-        if terms.fill == "next_open":
-            waiting = (reason, side)
-        else:
-            if reason and account.position:
-                account.leave(bar, close, reason, now or 0.0)
-            if side:
-                account.enter(side, bar, bar, close, atr[bar], volatility[bar], now)
+        if terms.fill == "close" and real:
+            execute(bar, close, now)
         if bar == final and account.position:
             account.leave(bar, close, "end_of_data", now or 0.0)
         equity.append(account.value(close))

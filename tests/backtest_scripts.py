@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,14 @@ def condition(bit: int) -> str:
 CONDITIONS = {place: condition(bit) for place, bit in PLACES.items()}
 
 
-def frame(bars: Sequence[tuple[float, ...]], signals: Sequence[int]) -> pd.DataFrame:
+def frame(
+    bars: Sequence[tuple[float, ...]], signals: Sequence[int], made_up: Collection[int] = ()
+) -> pd.DataFrame:
     index = pd.date_range("2024-01-01", periods=len(bars), freq="h", tz="UTC")
     table = pd.DataFrame(bars, columns=["open", "high", "low", "close"], index=index, dtype=float)
     table["volume"] = np.array(signals, dtype=float)
+    if made_up:
+        table["made_up"] = [place in made_up for place in range(len(bars))]
     return table
 
 

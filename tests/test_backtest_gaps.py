@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest import PriceError, RequestError, StrategySpec, quality_report, run_backtest, validate_prices
+from backtest import (
+    Costs,
+    PriceError,
+    RequestError,
+    StrategySpec,
+    quality_report,
+    run_backtest,
+    validate_prices,
+)
 from backtest.gaps import Beat
+from backtest.walk_forward import walk_forward
 from prompts import text
 
 
@@ -42,6 +53,7 @@ def test_filled_bars_are_flat_at_the_last_close_and_without_volume() -> None:
     df = with_outages()
     found = validate_prices(df, gaps="fill")
     assert (found.index == HALF_HOURS).all()
+    assert (found.index[found.pop("made_up")] == HALF_HOURS.difference(df.index)).all()
     pd.testing.assert_frame_equal(found.loc[df.index], validate_prices(df), check_freq=False)
     for row, count in OUTAGES.items():
         made = found.iloc[row + 1 : row + 1 + count]
@@ -52,6 +64,117 @@ def test_filled_bars_are_flat_at_the_last_close_and_without_volume() -> None:
     report = quality_report(found)
     assert (report.missing_bars, report.zero_volume_bars, report.flat_bars) == (0, 31, 31)
     pd.testing.assert_frame_equal(validate_prices(found, gaps="fill"), found)
+
+
+BUSY = {
+    "levels": {
+        "entry_long": "close > close[1]",
+        "exit_long": "close < close[3]",
+        "risk": {"stop_loss_pct": 0.4, "trailing_stop_pct": 0.6, "take_profit_pct": 0.9, "cooldown_bars": 1},
+    },
+    "both sides": {
+        "entry_long": "crosses_above(sma(close, 2), sma(close, 5))",
+        "exit_long": "falling(close, 1)",
+        "entry_short": "crosses_below(sma(close, 2), sma(close, 5))",
+        "exit_short": "rising(close, 1)",
+    },
+    "time": {"entry_long": "close == close[1]", "risk": {"max_bars": 2}},
+}
+
+
+@pytest.mark.parametrize("fill", ["next_open", "close"])
+@pytest.mark.parametrize("name", BUSY)
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**20))
+def test_a_bar_that_was_made_up_fills_nothing(name: str, fill: Any, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(random.normal(0, 0.004, 400)))
+    opening = close * np.exp(random.normal(0, 0.003, 400))
+    whole = pd.DataFrame(
+        {
+            "open": opening,
+            "high": np.maximum(opening, close) * 1.002,
+            "low": np.minimum(opening, close) * 0.998,
+            "close": close,
+            "volume": 1.0,
+        },
+        index=HALF_HOURS[:400],
+    )
+    begins = random.choice(np.arange(20, 380), 12, replace=False)
+    lost = np.unique([begin + k for begin in begins for k in range(random.integers(1, 9))])
+    df = whole.drop(whole.index[lost])
+    spec = StrategySpec(name=name, **BUSY[name])
+    filled = validate_prices(df, gaps="fill")
+    made_up = filled.index.difference(df.index)
+    assert len(made_up) == len(lost)
+    costs = Costs(fee_bps=3)
+    trades = run_backtest(filled, spec, costs, fill).trades
+    assert len(trades) > 5
+    assert not trades["entry_time"].isin(made_up).any()
+    assert not trades["exit_time"].isin(made_up).any()
+    # A fill is at a price of that very bar.
+    bars = df.reindex(trades["entry_time"])
+    assert (trades["entry_price"].to_numpy() <= bars["high"].to_numpy()).all()
+    assert (trades["entry_price"].to_numpy() >= bars["low"].to_numpy()).all()
+    walked = walk_forward(filled, spec, None, costs, fill, folds=3)
+    for fold in walked.folds:
+        rows = fold.test.trades
+        last = fold.test.index[-1]  # where the data ends the position is told at its last close
+        assert not rows["entry_time"].isin(made_up).any()
+        assert not rows.loc[rows["exit_time"] != last, "exit_time"].isin(made_up).any()
+
+
+def test_orders_wait_for_the_first_real_open_and_may_be_called_off() -> None:
+    """By hand: closes 10 11 | 11 11 11 | 20 21 22, three bars made up between."""
+    closes = [10.0, 11.0, 11.0, 11.0, 11.0, 20.0, 21.0, 22.0]
+    opens = [10.0, 10.5, 11.0, 11.0, 11.0, 19.0, 20.5, 21.5]
+    df = pd.DataFrame(
+        {
+            "open": opens,
+            "high": np.maximum(opens, closes),
+            "low": np.minimum(opens, closes),
+            "close": closes,
+            "made_up": [2 <= place <= 4 for place in range(8)],
+        },
+        index=HALF_HOURS[:8],
+    )
+    rising = StrategySpec(name="x", entry_long="close > close[1]", exit_long="close < open")
+    first = run_backtest(df, rising).trades.iloc[0]
+    assert (first["entry_time"], first["entry_price"]) == (HALF_HOURS[5], 19.0)
+    # Bought at bar 1's close; the stop at 10.45 is never reached, the close of bar 2 asks to leave.
+    leaving = rising.evolve(exit_long="close == close[1]", risk={"stop_loss_pct": 5.0})
+    first = run_backtest(df, leaving, fill="close").trades.iloc[0]
+    assert (first["entry_time"], first["exit_time"], first["exit_price"]) == (
+        HALF_HOURS[1],
+        HALF_HOURS[5],
+        19.0,
+    )
+    # Decided at bar 1, called off at bar 2: nothing is bought at bar 5's open.
+    off = run_backtest(df, rising.evolve(exit_long="close == close[1]")).trades
+    assert off["entry_time"].tolist() == [HALF_HOURS[6]]
+    timed = rising.evolve(entry_long="close == 11 and close[1] == 10", exit_long=None, risk={"max_bars": 2})
+    first = run_backtest(df, timed, fill="close").trades.iloc[0]
+    assert (first["exit_time"], first["exit_price"], first["bars"]) == (HALF_HOURS[5], 19.0, 3)
+
+
+def test_a_level_that_an_outage_passes_is_filled_at_the_first_real_open() -> None:
+    df = history(HALF_HOURS[:40])
+    df.iloc[30:] *= 0.5
+    df = df.drop(df.index[20:30])
+    spec = StrategySpec(name="x", entry_long="close > 0", risk={"stop_loss_pct": 10.0})
+    first = run_backtest(validate_prices(df, gaps="fill"), spec).trades.iloc[0]
+    assert (first["exit_reason"], first["exit_time"]) == ("stop", HALF_HOURS[30])
+    assert first["exit_price"] == df.loc[HALF_HOURS[30], "open"]
+
+
+def test_marks_are_true_or_false() -> None:
+    df = history(HALF_HOURS[:40]).assign(made_up=[0, 1] * 20)
+    assert validate_prices(df)["made_up"].tolist() == [False, True] * 20
+    with pytest.raises(PriceError) as caught:
+        validate_prices(df.assign(made_up=["no"] * 40))
+    assert caught.value.code == "not_a_mark"
+    assert "made_up" in text("backtest.error.not_a_mark", "fr", **caught.value.fields)
+    assert "made_up" not in validate_prices(df.assign(made_up=False))
 
 
 def test_volume_that_nobody_knows_stays_unknown() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtest import validate_prices
 from market import datasets
 from market.datasets import (
     content_hash,
@@ -251,3 +252,21 @@ def test_two_registrations_at_once_agree(tmp_path):
     assert len(found) == 5
     assert len({dataset.boundary for dataset in found}) == 1
     assert len(json.loads((tmp_path / "datasets" / "splits.json").read_text(encoding="utf-8"))) == 1
+
+
+def test_bars_that_were_made_up_stay_marked(tmp_path):
+    # The last outage lies in the holdout; the development part ends without one of its own.
+    for lost in ([100, 101, 102, 950], [100, 101], [950, 951]):
+        prices = validate_prices(PRICES.drop(PRICES.index[lost]), gaps="fill")
+        home = tmp_path / str(lost)
+        dataset = put(prices, home)
+        development = load_development(dataset, home)
+        expected = prices["made_up"].iloc[: len(development)]
+        found = development.get("made_up", pd.Series(False, index=development.index))
+        assert found.tolist() == expected.tolist()
+        whole, _, _ = open_holdout(dataset, home, reader="me")
+        assert whole["made_up"].dtype == bool
+        assert whole.index[whole["made_up"]].tolist() == PRICES.index[lost].tolist()
+        assert content_hash(prices) != content_hash(prices.drop(columns="made_up"))
+        # Marks apart, nothing is another dataset than before there were marks.
+        assert content_hash(prices.assign(made_up=False)) == content_hash(prices.drop(columns="made_up"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.simulation import BARS, ENTRY_BAR, PROFIT, SIDE, Floats
@@ -117,7 +118,9 @@ def random_entries(case: StressCase) -> Finding:
     free = bars - 1 - int(held.sum())
     if count < FEWEST_TRADES or free < 0:
         return skipped("random_entries")
-    prices = np.log(case.market.bank.prices.open if case.market.terms.next_open else case.closes)
+    # On a bar that was made up nothing is filled: what would be waits for the next open.
+    traded = pd.Series(case.market.traded.open if case.market.terms.next_open else case.closes)
+    prices = np.log(traded.bfill().fillna(case.closes[-1]).to_numpy())
     sides = rows[:, SIDE]
     first = rows[:, ENTRY_BAR].astype(np.int64)
     # A position is held from its fill over `held` bars.
