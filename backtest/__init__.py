@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backtest.engine import BacktestResult, run_backtest
     from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
     from backtest.executor import run_pieces
+    from backtest.funding import with_funding
     from backtest.language import canonical_expression
     from backtest.presets import PRESETS
     from backtest.prices import validate_prices
@@ -52,12 +53,14 @@ __all__ = [
     "sweep",
     "sweep_to_parquet",
     "validate_prices",
+    "with_funding",
 ]
 
 _HOMES = {
     "backtest.engine": ("BacktestResult", "run_backtest"),
     "backtest.errors": ("BacktestError", "ExpressionError", "PriceError", "RequestError", "StrategyError"),
     "backtest.executor": ("run_pieces",),
+    "backtest.funding": ("with_funding",),
     "backtest.language": ("canonical_expression",),
     "backtest.presets": ("PRESETS",),
     "backtest.prices": ("validate_prices",),

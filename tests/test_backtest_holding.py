@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest import Costs, PriceError, StrategySpec, run_backtest, sweep, validate_prices
+from backtest import Costs, PriceError, StrategySpec, run_backtest, sweep, validate_prices, with_funding
 from backtest.walk_forward import walk_forward
 from market.datasets import content_hash, load_development, register
 from market.prices import read_prices
@@ -160,6 +160,38 @@ def test_rates_go_from_a_file_through_the_vault(tmp_path) -> None:
     assert bare.family == dataset.family
     assert bare.development_hash != dataset.development_hash
     assert content_hash(read) != content_hash(read.assign(funding_rate=0.0))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    moments=st.lists(st.integers(-600, 12_000), max_size=40),
+    step=st.sampled_from([60, 480, 1_440]),
+    zone=st.sampled_from([None, "UTC", "Asia/Tokyo"]),
+    seed=st.integers(0, 2**32),
+)
+def test_a_payment_goes_to_the_bar_that_was_held_through_it(
+    moments: list[int], step: int, zone: str | None, seed: int
+) -> None:
+    index = pd.date_range("2024-01-01", periods=BARS, freq=f"{step}min", tz=zone)
+    prices = still().set_axis(index)
+    times = index[0] + pd.to_timedelta(moments, unit="min")
+    told = times.tz_convert("UTC") if zone else times
+    amounts = np.random.default_rng(seed).normal(0.0, 0.001, len(moments))
+    due = [0.0] * BARS
+    for moment, amount in zip(moments, amounts, strict=True):
+        for bar in range(BARS):
+            if bar * step < moment <= (bar + 1) * step:
+                due[bar] += amount
+    found = with_funding(prices, pd.Series(amounts, index=pd.DatetimeIndex(told)))
+    np.testing.assert_allclose(found["funding_rate"], due, atol=1e-15)
+
+
+def test_payments_of_another_kind_of_time_are_refused() -> None:
+    naive = still().tz_localize(None)
+    with pytest.raises(PriceError, match="mixed_time_zones"):
+        with_funding(naive, pd.Series([0.1], index=pd.DatetimeIndex(["2024-01-01 08:00"], tz="UTC")))
+    with pytest.raises(PriceError, match="missing_time"):
+        with_funding(still(), pd.Series([0.1]))
 
 
 def test_missing_bars_that_are_filled_owe_nothing() -> None:

@@ -143,10 +143,14 @@ def test_every_reason_and_value_has_its_words():
         for one in (
             verdict(pbo=0.3),
             verdict(findings=[finding("costs", "failed"), finding("look_ahead", "failed")]),
+            verdict(lost=["development", "holdout"]),
         )
         for reason in one.reasons
     }
-    assert codes == {"development", "holdout", "combined", "trades", "pbo", "fatal", "essential", "stress"}
+    assert codes == {
+        "development", "holdout", "combined", "trades", "pbo", "fatal", "essential", "stress",
+        "account_lost_development", "account_lost_holdout",
+    }  # fmt: skip
     for language in ("fr", "en"):
         texts = catalogue("verdict", language)
         assert all(f"reason.{code}" in texts for code in codes)
