@@ -8,26 +8,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtest.evaluation import PriceArrays
 from backtest.gaps import Beat, Gap
 from backtest.prices import read_prices
+from backtest.simulation import Floats
 
 OUTLIER_DEVIATIONS = 20.0
 _MAD_TO_DEVIATION = 1.4826
+_MOVING = 0.05
+_LEAST = 1e-4
+"""Deviation of prices that hardly ever move: fewer than `_MOVING` of the bars."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outlier:
-    """A bar whose close moved out of all proportion.
+    """A bar with a price out of all proportion.
 
     Attributes:
         time: of the bar.
         row: of the table, from 1.
-        change: from the close before, as a fraction.
+        column: `close`, or `high` or `low` for a wick.
+        change: from the close before; of a wick from the nearer of this close and the one before. A fraction.
         deviations: the same in robust deviations of the history's returns.
     """
 
     time: pd.Timestamp
     row: int
+    column: str
     change: float
     deviations: float
 
@@ -50,7 +57,8 @@ class QualityReport:
         zero_volume_bars: bars in which nothing was traded; None where no volume is known.
         unknown_volume_bars: bars whose volume is not known.
         flat_bars: bars whose open, high, low and close are one price.
-        outliers: closes that moved by more than `OUTLIER_DEVIATIONS` robust deviations.
+        outliers: closes that moved, and highs and lows that stick out, by more than `OUTLIER_DEVIATIONS`
+            robust deviations.
     """
 
     rows: int
@@ -87,7 +95,8 @@ def quality_report(df: pd.DataFrame) -> QualityReport:
     """Judge a price history.
 
     What counts as missing is told in `backtest.gaps`. Outliers are returns beyond
-    `OUTLIER_DEVIATIONS` times 1.4826 × the median absolute return.
+    `OUTLIER_DEVIATIONS` times 1.4826 × the median absolute return; highs and lows meet the same test,
+    measured from the nearer of this close and the one before, against the median wick where that is larger.
 
     Args:
         df: prices, as `backtest.validate_prices` takes them.
@@ -100,20 +109,6 @@ def quality_report(df: pd.DataFrame) -> QualityReport:
     """
     prices, index = read_prices(df)
     beat = Beat(index)
-    close = prices.close
-    moves = np.diff(close) / close[:-1]
-    usual = _MAD_TO_DEVIATION * float(np.median(np.abs(moves))) if moves.size else 0.0
-    outliers = []
-    if usual > 0.0:
-        for place in np.flatnonzero(np.abs(moves) > OUTLIER_DEVIATIONS * usual).tolist():
-            outliers.append(
-                Outlier(
-                    time=index[place + 1],
-                    row=place + 2,
-                    change=float(moves[place]),
-                    deviations=float(abs(moves[place]) / usual),
-                )
-            )
     unknown = int(np.isnan(prices.volume).sum())
     return QualityReport(
         rows=len(index),
@@ -127,6 +122,41 @@ def quality_report(df: pd.DataFrame) -> QualityReport:
         irregular_bars=beat.irregular,
         zero_volume_bars=int((prices.volume == 0.0).sum()) if unknown < len(index) else None,
         unknown_volume_bars=unknown,
-        flat_bars=int(((prices.high == prices.low) & (prices.open == close)).sum()),
-        outliers=tuple(outliers),
+        flat_bars=int(((prices.high == prices.low) & (prices.open == prices.close)).sum()),
+        outliers=_outliers(prices, index),
     )
+
+
+def _outliers(prices: PriceArrays, index: pd.DatetimeIndex) -> tuple[Outlier, ...]:
+    """Closes, highs and lows out of all proportion, in order of time."""
+    close = prices.close
+    before = np.concatenate([close[:1], close[:-1]])
+    moves = close / before - 1.0
+    usual = _deviation(moves[1:])
+    wicks = {
+        "high": np.maximum(prices.high / np.maximum(before, close) - 1.0, 0.0),
+        "low": np.minimum(prices.low / np.minimum(before, close) - 1.0, 0.0),
+    }
+    found = []
+    for column, changes in (("close", moves), *wicks.items()):
+        deviation = usual if column == "close" else max(usual, _deviation(changes))
+        for place in np.flatnonzero(np.abs(changes) > OUTLIER_DEVIATIONS * deviation).tolist():
+            found.append(
+                Outlier(
+                    time=index[place],
+                    row=place + 1,
+                    column=column,
+                    change=float(changes[place]),
+                    deviations=float(abs(changes[place]) / deviation),
+                )
+            )
+    return tuple(sorted(found, key=lambda one: one.row))
+
+
+def _deviation(changes: Floats) -> float:
+    """Robust standard deviation; where most changes are zero, of those that are not, or a basis point."""
+    sizes = np.abs(changes)
+    if sizes.size and not np.median(sizes):
+        moving = sizes[sizes > 0.0]
+        sizes = moving if moving.size > _MOVING * sizes.size else np.array([_LEAST / _MAD_TO_DEVIATION])
+    return _MAD_TO_DEVIATION * float(np.median(sizes)) if sizes.size else _LEAST

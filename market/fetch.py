@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -23,12 +23,15 @@ _PAGE = 1000
 _COLUMNS = ("date", "open", "high", "low", "close", "volume")
 _DAILY = ("date", "Open", "High", "Low", "Close", "Volume")
 _RETRIES = 3
+_NO_TRADE = timedelta(days=4)
+"""What markets with weekends and holidays may have without a bar."""
+
 _RETRY_MILLISECONDS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """What was written.
+    """What was asked for, and what was written.
 
     Attributes:
         path: the file.
@@ -36,6 +39,11 @@ class Fetched:
         added: bars that were not there before.
         first: begin of its first bar (UTC).
         last: begin of its last bar (UTC).
+        since: first bar asked for (UTC).
+        as_of: end of the last bar asked for (UTC).
+        asked: bars that would fit in between, were there trade around the clock.
+        lacks_beginning: whether the file begins more than a few days of no trade after `since`.
+        lacks_end: whether it ends as long before `as_of`.
     """
 
     path: Path
@@ -43,6 +51,11 @@ class Fetched:
     added: int
     first: datetime
     last: datetime
+    since: datetime
+    as_of: datetime
+    asked: int
+    lacks_beginning: bool
+    lacks_end: bool
 
 
 def fetch_prices(
@@ -107,12 +120,19 @@ def fetch_prices(
         raise _failure(exchange, failure) from failure
     if whole.empty:
         raise MarketError("no_bars", symbol=symbol, since=f"{since:%Y-%m-%d}", exchange=exchange)
+    first, last = (whole.index[place].to_pydatetime() for place in (0, -1))
+    length = timedelta(milliseconds=step)
     return Fetched(
         path=path,
         rows=len(whole),
         added=len(whole) - len(before),
-        first=whole.index[0].to_pydatetime(),
-        last=whole.index[-1].to_pydatetime(),
+        first=first,
+        last=last,
+        since=since,
+        as_of=as_of,
+        asked=(as_of - since) // length,
+        lacks_beginning=first - since >= length + _NO_TRADE,
+        lacks_end=as_of - last >= 2 * length + _NO_TRADE,
     )
 
 

@@ -291,6 +291,10 @@ def _figures(
     """Prices and volume as numbers."""
     figures = {role: read_numbers(cells.iloc[:, found[role]], role, decimal, times) for role in PRICE_ROLES}
     names = [str(name) for name in cells.columns]
+    told = [plain(name) for name in names]
+    if table.named and FUNDING in told:
+        rates = cells.iloc[:, told.index(FUNDING)]
+        figures[FUNDING] = read_numbers(rates, FUNDING, decimal, times)
     place = found.get("volume")
     if table.named and (better := base_volume(names, table.symbol)) is not None:
         place = better

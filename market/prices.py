@@ -66,6 +66,10 @@ class PriceSource(BaseModel):
     policy: GapPolicy
     notices: tuple[Notice, ...] = ()
 
+    def told(self) -> list[dict[str, Any]]:
+        """The notices as plain JSON."""
+        return [notice.model_dump(mode="json") for notice in self.notices]
+
 
 def read_prices(
     reference: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.words import WordsLike
@@ -23,6 +23,16 @@ def metric(words: WordsLike, metrics: Mapping[str, Any], name: str, kind: str) -
     """One metric as words."""
     value = metrics[name]
     return words.percent(value) if kind == "percent" else words.number(value)
+
+
+def notice_lines(notices: Sequence[Mapping[str, Any]], words: WordsLike) -> list[str]:
+    """What the reader of prices assumed, left out or mended, a sentence each.
+
+    Args:
+        notices: `market.reading.Notice` as JSON.
+        words: language.
+    """
+    return [words(f"market.notice.{one['code']}", **one["fields"]) for one in notices]
 
 
 def bars_per_year_lines(found: Mapping[str, Any] | None, words: WordsLike) -> list[str]:

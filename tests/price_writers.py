@@ -175,6 +175,15 @@ def bitfinex_json(prices):
     return "hist.json", json.dumps(rows[::-1]).encode(), OHLCV, True
 
 
+def kucoin_json(prices):
+    values = prices[["open", "close", "high", "low", "volume"]].to_numpy().tolist()
+    rows = [
+        [str(stamp // 1000), *map(repr, row), "0.17"]
+        for stamp, row in zip(milliseconds(prices), values, strict=True)
+    ]
+    return "candles.json", json.dumps({"code": "200000", "data": rows[::-1]}).encode(), OHLCV, True
+
+
 def coinbase_json(prices):
     values = prices[["low", "high", "open", "close", "volume"]].to_numpy().tolist()
     rows = [[stamp // 1000, *row] for stamp, row in zip(milliseconds(prices), values, strict=True)]
@@ -364,6 +373,7 @@ WITHIN_THE_DAY = {
     "Bybit JSON": bybit_json,
     "Bitfinex JSON": bitfinex_json,
     "Coinbase JSON": coinbase_json,
+    "KuCoin JSON": kucoin_json,
     "Polygon JSON": polygon_json,
     "Finnhub JSON": finnhub_json,
     "Alpha Vantage JSON": alpha_vantage_json,

@@ -104,3 +104,96 @@ def test_the_command_refuses_bad_files_in_one_line(
             main(["data", "check", str(name), "--home", str(tmp_path)])
         told = capsys.readouterr()
         assert (left.value.code, told.out, len(told.err.strip().splitlines())) == (2, "", 1)
+
+
+def near_a_hundred(rows: int = 300, seed: int = 1) -> pd.DataFrame:
+    """Bars of 30 minutes at 100 ± 0.3."""
+    random = np.random.default_rng(seed)
+    close = 100.0 + random.uniform(-0.3, 0.3, rows)
+    opened = np.concatenate([[100.0], close[:-1]])
+    return pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close) + random.uniform(0.0, 0.1, rows),
+            "low": np.minimum(opened, close) - random.uniform(0.0, 0.1, rows),
+            "close": close,
+            "volume": 5.0,
+        },
+        index=pd.date_range("2024-03-01", periods=rows, freq="30min", tz="UTC"),
+    )
+
+
+@pytest.mark.parametrize("row", [0, 1, 57, 298, 299])
+@pytest.mark.parametrize(
+    ("spoilt", "columns"),
+    [
+        ({"high": 500.0}, ["high"]),
+        ({"low": 1.0}, ["low"]),
+        ({"high": 500.0, "low": 1.0}, ["high", "low"]),
+        ({"open": 500.0, "high": 500.0}, ["high"]),
+        ({"open": 20.0, "low": 20.0}, ["low"]),
+        ({"high": 110.0}, ["high"]),
+        ({"low": 92.0}, ["low"]),
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 1e-9, 1e6])
+def test_a_bad_tick_is_found_in_whatever_column_it_stands(
+    row: int, spoilt: dict[str, float], columns: list[str], scale: float
+) -> None:
+    df = near_a_hundred()
+    for name, value in spoilt.items():
+        df.iloc[row, df.columns.get_loc(name)] = value
+    df.iloc[:, :4] *= scale
+    report = quality_report(df)
+    assert [(one.column, one.row, one.time) for one in report.outliers] == [
+        (name, row + 1, df.index[row]) for name in columns
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_usual_bars_are_no_outliers(seed: int) -> None:
+    assert quality_report(near_a_hundred(seed=seed)).outliers == ()
+    random = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(0.01 * random.standard_normal(3_000)))
+    opened = np.concatenate([[100.0], close[:-1]])
+    wicks = np.abs(0.01 * random.standard_normal((2, 3_000)))
+    df = pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close) * (1 + wicks[0]),
+            "low": np.minimum(opened, close) / (1 + wicks[1]),
+            "close": close,
+        },
+        index=pd.date_range("2010-01-04", periods=3_000, freq="B"),
+    )
+    assert quality_report(df).outliers == ()
+
+
+def test_one_bad_tick_among_prices_that_never_move() -> None:
+    df = near_a_hundred()
+    df.loc[:, ["open", "high", "low", "close"]] = 100.0
+    assert quality_report(df).outliers == ()
+    df.iloc[40, df.columns.get_loc("high")] = 500.0
+    assert [(one.column, one.row) for one in quality_report(df).outliers] == [("high", 41)]
+
+
+@pytest.mark.parametrize(("language", "high"), [("fr", "plus haut"), ("en", "high")])
+def test_the_command_names_wicks_and_how_the_file_was_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, high: str
+) -> None:
+    df = near_a_hundred()
+    df.iloc[57, df.columns.get_loc("high")] = 500.0
+    times = df.index.tz_localize(None).strftime("%d/%m/%Y %H:%M")
+    df.set_axis(times, axis=0).rename_axis("Date").to_csv(tmp_path / "a.csv", sep=";", decimal=",")
+    given = ["data", "check", str(tmp_path / "a.csv"), "--language", language, "--home", str(tmp_path)]
+    with pytest.raises(SystemExit) as left:
+        main(given)
+    told = capsys.readouterr().out
+    assert left.value.code == 0
+    assert high in told
+    assert "01/03/2024 00:00" in told
+    with pytest.raises(SystemExit):
+        main([*given, "--json", "-"])
+    written = json.loads(capsys.readouterr().out)
+    assert [one["code"] for one in written["notices"]] == ["decimal_comma", "day_first"]
+    assert [(one["column"], one["row"]) for one in written["outliers"]] == [("high", 58)]

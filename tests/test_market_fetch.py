@@ -1,5 +1,6 @@
 """Prices from an exchange: ccxt's own client against a server that speaks Binance's klines."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -10,7 +11,8 @@ from market.build_forecasts import PriceFolder
 from market.errors import MarketError
 from market.fetch import fetch_prices, prices_path
 from market.prices import read_prices
-from tests.klines_server import Exchange, bar, serve
+from tests.klines_server import MINUTES, Exchange, bar, serve
+from threadx.command import main
 
 pytest.importorskip("ccxt")
 pytestmark = pytest.mark.local
@@ -108,3 +110,71 @@ def test_without_the_extra_it_is_told(tmp_path, monkeypatch):
     with pytest.raises(MarketError) as caught:
         fetch_prices("binance", "BTC/USDT", "1d", tmp_path, since=LISTED, as_of=NOW)
     assert caught.value.code == "no_exchange_library"
+
+
+class Forgetful(Exchange):
+    """An exchange that ignores `since`: it gives its last bars, whatever is asked."""
+
+    def answer(self, path, query):
+        if path.endswith("/klines"):
+            step = MINUTES[query["interval"]] * 60_000
+            query = {**query, "startTime": str(self.now // step * step - 719 * step), "limit": "720"}
+        return super().answer(path, query)
+
+
+def command(server, tmp_path, capsys, *options):
+    """Exit code, output and errors of `threadx data fetch`."""
+    with serve(server.answer) as api, pytest.raises(SystemExit) as left:
+        main(
+            [
+                *(
+                    "data",
+                    "fetch",
+                    "BTC/USDT",
+                    "--api",
+                    api,
+                    "--home",
+                    str(tmp_path),
+                    "--as-of",
+                    "2024-03-14T15",
+                ),
+                *options,
+            ]
+        )
+    told = capsys.readouterr()
+    return left.value.code, told.out, told.err
+
+
+@pytest.mark.parametrize(
+    ("listed", "forgetful", "options", "code", "short"),
+    [
+        ("2022-10-01", True, ("--since", "2022-11-01"), 1, True),
+        ("2022-10-01", False, ("--since", "2022-11-01"), 0, False),
+        ("2024-01-01", False, ("--since", "2022-11-01"), 1, True),
+        ("2024-01-01", False, (), 0, True),
+        ("2022-10-01", True, ("--since", "2024-03-01"), 0, False),
+    ],
+)
+def test_what_was_asked_and_what_came_are_told(tmp_path, capsys, listed, forgetful, options, code, short):
+    kind = Forgetful if forgetful else Exchange
+    server = kind(milliseconds(datetime.fromisoformat(f"{listed}T00:00+00:00")), milliseconds(NOW))
+    out = tmp_path / "told.json"
+    given = ("--timeframe", "1h", *options, "--language", "en", "--json", str(out))
+    found = command(server, tmp_path, capsys, *given)
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert (found[0], told["lacks_beginning"], told["lacks_end"]) == (code, short, False)
+    assert ("Asked for" in found[2]) == short
+    if options:
+        asked = datetime(2024, 3, 14, 15, tzinfo=UTC) - datetime.fromisoformat(f"{options[1]}T00:00+00:00")
+        assert told["asked"] == asked // timedelta(hours=1)
+        if short:
+            assert f"{told['asked']:,} bars" in found[2]
+            assert f"{told['rows']:,}" in found[2]
+            assert told["rows"] == len(pd.read_parquet(told["path"]))
+
+
+def test_an_exchange_that_stops_early_is_told_of(tmp_path, capsys):
+    server = Exchange(milliseconds(LISTED), milliseconds(NOW - timedelta(days=30)))
+    code, _, told = command(server, tmp_path, capsys, "--since", "2024-01-01", "--language", "en")
+    assert code == 1
+    assert "2024-02-13" in told

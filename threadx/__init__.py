@@ -1,9 +1,10 @@
 """ThreadX: language-model agent graphs over an exact backtest engine.
 
-`backtest` tries one strategy, `optimize`, `review` and `summarize` run the graphs, `replay` repeats a run
-from its record, `check` computes its figures again, and `export_strategy_evolution` tells why its strategy
-became what it is; `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is
-reached through its own package (`backtest`, `graphs`, `market`, ...).
+`read_prices` reads any price file, `backtest` tries one strategy, `optimize`, `review` and `summarize` run
+the graphs, `replay` repeats a run from its record, `check` computes its figures again, and
+`export_strategy_evolution` tells why its strategy became what it is; `OptimizationOrchestrator` is the same
+cycle with its roles as objects. Everything else is reached through its own package (`backtest`, `graphs`,
+`market`, ...).
 
 Names are imported when they are first used: `threadx --help` need not wait for the graphs.
 """
@@ -12,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from threadx.api import check, export_strategy_evolution, optimize, replay, review, summarize
+    from threadx.api import check, export_strategy_evolution, optimize, read_prices, replay, review, summarize
     from threadx.checking import Check
     from threadx.counted import backtest
     from threadx.errors import ThreadxError
@@ -37,13 +38,16 @@ __all__ = [
     "check",
     "export_strategy_evolution",
     "optimize",
+    "read_prices",
     "replay",
     "review",
     "summarize",
 ]
 
 _HOMES = {
-    "threadx.api": ("check", "export_strategy_evolution", "optimize", "replay", "review", "summarize"),
+    "threadx.api": (
+        *("check", "export_strategy_evolution", "optimize", "read_prices", "replay", "review", "summarize"),
+    ),
     "threadx.checking": ("Check",),
     "threadx.errors": ("ThreadxError",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import GapPolicy, StrategySpec, validate_prices
+from backtest import GapPolicy, StrategySpec
 from backtest.prices import check_volume
-from market.datasets import infer_timeframe, register
+from market.datasets import register
+from market.prices import PriceSource, read_frame
+from market.prices import read_prices as read_price_file
 from market.reading import Reading
-from market.window import window
 from nodes.optimization.load import DATASET_PREFIX
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
@@ -33,9 +34,6 @@ from threadx.runner import (
     writable,
 )
 from threadx.summaries import make_ensemble_context, run_summary
-
-UNNAMED = "UNNAMED"
-
 
 Decider = Callable[[Waiting], Mapping[str, Any]]
 """A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
@@ -58,7 +56,7 @@ def optimize(
     """Optimise a strategy on prices.
 
     Args:
-        data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
+        data: OHLCV table (see `read_prices`), a file, or `sample:sp500`.
         strategy: a preset's name, or a whole strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
         symbol: for the record; of a file or table with several instruments it names the one to read.
@@ -127,6 +125,41 @@ def review(
     return outcome
 
 
+def read_prices(
+    data: pd.DataFrame | str | Path,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
+    home: str | Path | None = None,
+    **reading: Any,
+) -> tuple[pd.DataFrame, PriceSource]:
+    """Prices as every other function takes them, and what their reader assumed.
+
+    Args:
+        data: OHLCV table of any layout (columns of two levels as yfinance makes them included), a file of any
+            program, or `sample:sp500`.
+        symbol: which of the instruments of a file or table that holds several.
+        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
+        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        home: the data folder, in which relative paths are looked for too.
+        **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
+
+    Returns:
+        (prices, source): float64 columns open, high, low, close, volume on a DatetimeIndex; `source.notices`
+        tells what was assumed, left out or mended.
+
+    Raises:
+        BacktestError, MarketError, ThreadxError: bad input, typed, with code and fields.
+    """
+    known = make_reading(**reading)
+    if isinstance(data, pd.DataFrame):
+        return read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=known)
+    return read_price_file(
+        str(data), _home(home), gaps=gaps, timeframe=timeframe, symbol=symbol, reading=known
+    )
+
+
 def begin(
     graph: str,
     data: pd.DataFrame | str | Path,
@@ -147,15 +180,14 @@ def begin(
     reading, context = make_reading(**known), make_context(home=home, **settings)
     own = strategy if isinstance(strategy, StrategySpec) else None
     if isinstance(data, pd.DataFrame):
-        frame = window(validate_prices(data, gaps=gaps, timeframe=timeframe), reading)
+        frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
         if own is not None:
             check_volume(frame, own)
-        named = symbol or UNNAMED
         writable(context.home_path)
         dataset = register(
             frame,
-            symbol=named,
-            timeframe=infer_timeframe(pd.DatetimeIndex(frame.index)),
+            symbol=source.symbol,
+            timeframe=source.timeframe,
             home=context.home_path,
         )
         reference = f"{DATASET_PREFIX}{dataset.development_hash}"

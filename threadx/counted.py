@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import Costs, GapPolicy, StrategySpec, run_backtest, validate_prices
+from backtest import Costs, GapPolicy, StrategySpec, run_backtest
 from backtest.prices import check_volume
 from backtest.types import Fill
 from market.counting import count_backtest
-from market.datasets import Dataset, infer_timeframe, load_development, open_holdout, register
+from market.datasets import Dataset, load_development, open_holdout, register
 from market.errors import MarketError
-from market.prices import PriceSource, read_prices
+from market.prices import PriceSource, read_frame, read_prices
 from market.reading import Reading
 from market.window import window
 from nodes.context import OptimizationContext
+from nodes.given import read_input
 from threadx.backtested import Backtest
 from threadx.errors import ThreadxError
 from threadx.home import chosen_home
 
-UNNAMED = "UNNAMED"
 AS_FOUND = Reading()
 
 
@@ -36,12 +36,12 @@ class Registered(NamedTuple):
     Attributes:
         prices: the rows that may be seen: the development part, or every row where the holdout was opened.
         dataset: what they are registered as.
-        source: where they came from; None for a table of the caller's own.
+        source: where they came from, and what their reader assumed.
     """
 
     prices: pd.DataFrame
     dataset: Dataset
-    source: PriceSource | None
+    source: PriceSource
 
 
 def registered(
@@ -74,19 +74,16 @@ def registered(
         MarketError, BacktestError: the data cannot be used; `window_in_holdout` where the bars asked for are
             reserved.
     """
-    source = None
     if isinstance(data, pd.DataFrame):
-        frame = validate_prices(data, gaps=gaps, timeframe=timeframe)
-        named, measured = symbol or UNNAMED, infer_timeframe(pd.DatetimeIndex(frame.index))
+        frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole)
     else:
         frame, source = read_prices(
             str(data), home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
         )
-        named, measured = source.symbol, source.timeframe
     if spec is not None:
         check_volume(frame, spec)
     wanted = window(frame, reading)  # an unreadable or empty one is refused before anything is registered
-    dataset = register(frame, symbol=named, timeframe=measured, home=home)
+    dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=home)
     if reader is not None:
         prices = open_holdout(dataset, home, reader=reader)[0]
     else:
@@ -123,6 +120,7 @@ def backtest(
     initial_capital: float = 10_000.0,
     whole: bool = False,
     home: str | Path | None = None,
+    **reading: Any,
 ) -> Backtest:
     """Backtest a strategy on the development part of prices, and count it in the ledger.
 
@@ -138,11 +136,13 @@ def backtest(
         initial_capital: cash at the start.
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
+        **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields.
         ThreadxError: `params_beside_strategy`.
     """
+    known = read_input(Reading, reading)
     spec = chosen_strategy(strategy, params)
     context = OptimizationContext(home=chosen_home(home))
     folder = context.home_path
@@ -154,6 +154,7 @@ def backtest(
         home=folder,
         spec=spec,
         reader=f"backtest {spec.hash}" if whole else None,
+        reading=known,
     )
     result = run_backtest(
         found.prices, spec, costs=costs or context.costs, fill=fill, initial_capital=initial_capital

@@ -111,8 +111,8 @@ def _answers(record: RunRecord, again: RunRecord) -> None:
 
 
 def _events(record: RunRecord) -> dict[str, Any]:
-    """Events by id without what may differ: times, and what only tells of an interruption."""
-    kept = (event for event in record.events() if event["kind"] != "noticed")
+    """Events by id without what may differ: times, and what only tells of an interruption or of a file."""
+    kept = (event for event in record.events() if event["kind"] not in ("noticed", "read"))
     return {event["id"]: comparable(event) for event in kept}
 
 

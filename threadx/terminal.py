@@ -31,6 +31,7 @@ from reports.tables import (
     figures_table,
     lost_line,
     lost_lines,
+    notice_lines,
 )
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
@@ -388,6 +389,8 @@ class Progress:
                     rows=words.number(dataset["development_rows"]),
                     holdout=words.number(dataset["holdout_rows"]),
                 )
+            case "read":
+                return "\n".join(notice_lines(data["notices"], words))
             case "role_called":
                 role = words(f"report.role.{event['node']}")
                 key = "speaks" if data.get("debate") else "role"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompts import Words
-from reports.tables import lost_line
+from reports.tables import lost_line, notice_lines
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,9 @@ def line(event: Mapping[str, Any], words: Words) -> Line | None:
             )
             title = words("web.event.started", symbol=dataset["symbol"], timeframe=dataset["timeframe"])
             return Line(title, body, "play_arrow")
+        case "read":
+            body = " ".join(notice_lines(data["notices"], words))
+            return Line(words("web.event.read"), body, "table_view")
         case "backtest" if node == "baseline":
             score = words.number(data["figures"]["score"])
             return Line(words("web.event.baseline", score=score), lost_line(words, data["figures"]), "flag")

@@ -12,7 +12,8 @@ from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS, Bounds
 from base.errors import TypedError
 from market.datasets import Dataset
-from market.prices import EXTENSIONS, SAMPLE_PREFIX, SAMPLES
+from market.price_files import PRICE_EXTENSIONS
+from market.prices import SAMPLE_PREFIX, SAMPLES
 from nodes.ask import provider_settings
 from nodes.context import RULES, OptimizationContext
 from nodes.optimization.load import DATASET_PREFIX, new_run_name
@@ -90,7 +91,7 @@ class Form:
         self._data = ui.select(self._choices, value=next(iter(self._choices)), label=words("web.form.prices"))
         self._data.props("outlined dense options-dense").classes("tx-wide")
         limit = LARGEST_UPLOAD // 1024 // 1024
-        Text("p", words("web.form.own_file", kinds=", ".join(EXTENSIONS), limit=limit), "tx-soft")
+        Text("p", words("web.form.own_file", kinds=", ".join(PRICE_EXTENSIONS), limit=limit), "tx-soft")
         upload = ui.upload(
             auto_upload=True,
             max_files=1,
@@ -99,7 +100,7 @@ class Form:
             on_rejected=lambda: self._complain(words("web.guard.too_large", limit=limit)),
         )
         upload.props("flat").classes("tx-wide")
-        attribute(upload, "accept", ",".join(EXTENSIONS))
+        attribute(upload, "accept", ",".join(PRICE_EXTENSIONS))
         # Quasar's own button hides a nameless file field inside a link, which no screen reader can tell.
         with upload.add_slot("header"), ui.element("div").classes("tx-upload"):
             choose = quiet_button(words("web.form.choose_file"), "upload_file")

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 from backtest.files import file_name
-from market.prices import EXTENSIONS, PriceSource, read_prices
+from market.price_files import PRICE_EXTENSIONS
+from market.prices import PriceSource, read_prices
 from web.errors import WebError
 from web.guard import LARGEST_UPLOAD
 
@@ -24,8 +25,8 @@ def kept_name(name: str) -> str:
     """
     last = name.replace("\\", "/").rpartition("/")[2]
     stem, dot, suffix = last.rpartition(".")
-    if not dot or f".{suffix.lower()}" not in EXTENSIONS:
-        raise WebError("unknown_type", known=", ".join(EXTENSIONS))
+    if not dot or f".{suffix.lower()}" not in PRICE_EXTENSIONS:
+        raise WebError("unknown_type", known=", ".join(PRICE_EXTENSIONS))
     return file_name(f"{_UNSAFE.sub('_', stem)[:60].strip('_') or 'prices'}.{suffix.lower()}")
 
 
@@ -62,6 +63,6 @@ def keep(home: Path, name: str, content: bytes) -> PriceSource:
 
 def uploads(home: Path) -> list[str]:
     """The files kept, relative to the data folder, the newest first."""
-    found = [path for path in (home / FOLDER).glob("*/*") if path.suffix in EXTENSIONS]
+    found = [path for path in (home / FOLDER).glob("*/*") if path.suffix in PRICE_EXTENSIONS]
     found.sort(key=lambda path: (-path.stat().st_mtime_ns, path.name))
     return [path.relative_to(home).as_posix() for path in found]

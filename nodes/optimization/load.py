@@ -51,6 +51,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
     spec = initial_strategy(given)
     if given.data.startswith(DATASET_PREFIX):
         dataset = find_dataset(given.data.removeprefix(DATASET_PREFIX), context.home_path)
+        notices: list[dict[str, Any]] = []
     else:
         frame, source = read_prices(
             given.data,
@@ -60,6 +61,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
             symbol=given.symbol,
             reading=given.reading,
         )
+        notices = source.told()
         check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
         dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path)
     request = given.model_copy(update={"run": given.run or new_run_name()})
@@ -67,6 +69,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         "run_id": request.run,
         "request": request.model_dump(mode="json"),
         "dataset": dataset.model_dump(mode="json"),
+        "notices": notices,
         "initial": spec.model_dump(mode="json"),
         "history": [],
     }

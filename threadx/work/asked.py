@@ -14,6 +14,7 @@ from market.datasets import Dataset
 from market.prices import PriceSource
 from market.reading import Reading
 from prompts import Words
+from reports.tables import notice_lines
 from threadx.counted import registered
 from threadx.errors import ThreadxError
 from threadx.orchestrator import chain
@@ -115,8 +116,13 @@ def registered_prices(
     found = registered(
         data, symbol=symbol, timeframe=timeframe, gaps=gaps, home=folder, reading=reading, reader=reader
     )
-    assert found.source is not None, "a file or a sample"
     return found.prices, found.dataset, found.source
+
+
+def price_notes(source: PriceSource, words: Words) -> list[str]:
+    """What to tell of how the prices were read, and of their gaps."""
+    gap = gap_note(source, words)
+    return [*notice_lines(source.told(), words), *([gap] if gap else [])]
 
 
 def gap_note(source: PriceSource, words: Words) -> str | None:

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import click
-import pandas as pd
 
 from backtest import GapPolicy, run_backtest
 from market.counting import count_backtest
@@ -17,16 +16,7 @@ from threadx.backtested import Backtest
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
-from threadx.work.written import write_drawing, write_json
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, pd.Timestamp) else value
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain JSON, times as ISO text; prices keep every digit, however small."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+from threadx.work.written import plain_rows, write_drawing, write_json
 
 
 def whole_result(result: Backtest, found: dict[str, Any], about: dict[str, Any]) -> str:
@@ -37,7 +27,7 @@ def whole_result(result: Backtest, found: dict[str, Any], about: dict[str, Any])
             **about,
             **found,
             "card": result.card.to_dict(),
-            "trades": _rows(result.trades),
+            "trades": plain_rows(result.trades),
             "equity": {
                 "time": [moment.isoformat() for moment in equity.index],
                 "value": result.equity_values.tolist(),
@@ -87,8 +77,8 @@ def backtest(
     result = Backtest.of(engine, prices, symbol=dataset.symbol, timeframe=dataset.timeframe, whole=whole)
     if json_path != "-":
         terminal.card(result.told(words))
-        if note := asked.gap_note(source, words):
-            click.echo(note)
+        for line in asked.price_notes(source, words):
+            click.echo(line)
     if picture_path is not None:
         write_drawing(result.chart(words), picture_path)
         if json_path != "-":
@@ -98,6 +88,7 @@ def backtest(
         about = {
             "dataset": dataset.model_dump(mode="json"),
             "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},
+            "reading": {"options": reading.model_dump(mode="json"), "notices": source.told()},
             "part": "all" if whole else "development",
             "strategy": spec.model_dump(mode="json"),
             "settings": {**context.costs.model_dump(), "fill": context.fill, "initial_capital": capital},

@@ -12,6 +12,7 @@ from backtest.quality import QualityReport, quality_report
 from market.advancing import advance
 from market.prices import read_prices
 from prompts import Words
+from reports.tables import notice_lines
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
@@ -144,20 +145,30 @@ def check(
             largest = sorted(report.outliers, key=lambda one: -one.deviations)[:MOST_LINES]
             terminal.table(
                 _title("outliers_title", len(largest), len(report.outliers), words),
-                [words(f"command.check.{name}") for name in ("time", "row", "change", "deviations")],
+                [words(f"command.check.{name}") for name in ("time", "price", "row", "change", "deviations")],
                 [
                     [
                         one.time.isoformat(),
+                        words(f"command.check.{one.column}"),
                         words.number(one.row),
                         words.percent(one.change),
                         words.number(one.deviations, 1),
                     ]
                     for one in sorted(largest, key=lambda one: one.row)
                 ],
+                words_columns=(0, 1),
             )
+        for line in notice_lines(source.told(), words):
+            click.echo(line)
         for line in _advice(report, words):
             click.echo(line)
     write_json(
-        json.dumps(report.to_dict(), ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False),
+        json.dumps(
+            {**report.to_dict(), "notices": source.told()},
+            ensure_ascii=False,
+            sort_keys=True,
+            indent=2,
+            allow_nan=False,
+        ),
         json_path,
     )

@@ -134,8 +134,8 @@ def fetch(
     home: str | None,
     language: str,
     debug: bool,
-) -> None:
-    """An exchange's bars to a file, and what came."""
+) -> int:
+    """An exchange's bars to a file, and what came; 1 where it is not what was asked for."""
     hour = _hour(as_of)
     begin = hour - timedelta(days=365 * YEARS_FETCHED) if since is None else _hour(since)
     if begin >= hour:
@@ -165,7 +165,22 @@ def fetch(
                 path=fetched.path,
             )
         )
+    short = [name for name in ("beginning", "end") if getattr(fetched, f"lacks_{name}")]
+    for name in short:
+        told = words(
+            f"market.built.lacks_{name}",
+            exchange=exchange,
+            asked=words.number(fetched.asked, 0),
+            rows=words.number(fetched.rows, 0),
+            since=f"{fetched.since:%Y-%m-%d %H:%M}",
+            as_of=f"{fetched.as_of:%Y-%m-%d %H:%M}",
+            first=f"{fetched.first:%Y-%m-%d %H:%M}",
+            last=f"{fetched.last:%Y-%m-%d %H:%M}",
+        )
+        click.echo(told, err=True)
     _write(asdict(fetched), json_path)
+    # Who named no first bar asked for what there is.
+    return int("end" in short or ("beginning" in short and since is not None))
 
 
 def forecast(

@@ -25,7 +25,7 @@ from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.progress import bar
-from threadx.work.written import write_drawing, write_json
+from threadx.work.written import plain_rows, write_drawing, write_json
 
 LOST_TOLD = 5
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")
@@ -116,10 +116,7 @@ def _value(value: Any, words: Words) -> str:
 
 def top_rows(found: SweepFile) -> list[dict[str, Any]]:
     """The best rows as plain JSON, times of lost accounts as ISO text; None where undefined."""
-    rows: list[dict[str, Any]] = json.loads(
-        found.top.to_json(orient="records", double_precision=15, date_format="iso")
-    )
-    return rows
+    return plain_rows(found.top)
 
 
 def sweep(
@@ -194,8 +191,8 @@ def sweep(
         _show(words, found, list(grid), title, spec.describe())
         for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
             click.echo(line)
-        if note := asked.gap_note(source, words):
-            click.echo(note)
+        for line in asked.price_notes(source, words):
+            click.echo(line)
     if picture_path is not None:
         cells = sweep_cells(found.path, grid, axes, rank_by)
         write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
@@ -204,6 +201,7 @@ def sweep(
     told = {
         "dataset": dataset.model_dump(mode="json"),
         "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},
+        "reading": {"options": reading.model_dump(mode="json"), "notices": source.told()},
         "part": "all" if whole else "development",
         "strategy": spec.model_dump(mode="json"),
         "settings": {**context.costs.model_dump(), "fill": context.fill},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import click
+import pandas as pd
 
 from backtest.files import write_atomically, write_text_atomically
 from prompts import Words
@@ -46,6 +49,18 @@ def write_report(words: Words, document: Document, form: Format, out: str | None
     except OSError as error:
         raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
     click.echo(words("command.written", folder=str(path)))
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain JSON: figures with every digit they have, times as ISO text, None where undefined."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, pd.Timestamp):
+            return value.isoformat()
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): plain(value) for name, value in row.items()} for row in rows]
 
 
 def write_json(text: str, path: str | None) -> None:
