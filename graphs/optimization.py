@@ -21,7 +21,7 @@ from nodes.optimization.backtest_variant import backtest_variant
 from nodes.optimization.baseline import baseline
 from nodes.optimization.converge import converge
 from nodes.optimization.evidence import reigning
-from nodes.optimization.history import backtests_done
+from nodes.optimization.history import anything_tested, backtests_done
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
 from nodes.optimization.report import report
@@ -124,9 +124,11 @@ def route_selection(
 
 def route_convergence(
     state: OptimizationState, runtime: Runtime[OptimizationContext]
-) -> Literal["analyst", "single", "judge"]:
-    """Round again, or to the final judgement."""
-    return "judge" if state["decision"]["stop"] else _opening(OptimizationContext.of(runtime.context))
+) -> Literal["analyst", "single", "judge", "report"]:
+    """Round again, or to the final judgement; where nothing was tested the holdout stays closed."""
+    if not state["decision"]["stop"]:
+        return _opening(OptimizationContext.of(runtime.context))
+    return "judge" if anything_tested(state) else "report"
 
 
 builder = StateGraph(OptimizationState, input_schema=OptimizationInput, context_schema=OptimizationContext)

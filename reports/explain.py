@@ -94,7 +94,8 @@ def _verdict(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
         blocks.append(Paragraph(text=verdict_line(result, words), tone=tone))
         blocks.append(Items(items=tuple(reason_lines(result, words))))
     else:
-        blocks.append(Paragraph(text=words("explain.no_verdict"), tone="doubtful"))
+        key = "no_verdict" if result["champion"]["holdout"] else "untested"
+        blocks.append(Paragraph(text=words(f"explain.{key}"), tone="doubtful"))
     reason = words(f"optimization.stop.{result['stop_reason']}")
     blocks.append(Paragraph(text=words(f"report.status.{result['status']}", reason=reason)))
     if result["degraded"]:

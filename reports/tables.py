@@ -83,7 +83,7 @@ def lost_line(words: WordsLike, figures: Mapping[str, Any]) -> str:
 def lost_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     """One line for each part of an optimisation's result in which an account was lost."""
     parts = {
-        words(f"report.table.{who}_{part}"): result[who][part].get("account_lost")
+        words(f"report.table.{who}_{part}"): (result[who][part] or {}).get("account_lost")
         for who in ("initial", "champion")
         for part in ("development", "holdout")
     }
@@ -145,16 +145,18 @@ def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str
 
 
 def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: each metric for the initial strategy and the champion, development and holdout."""
-    initial, champion = result["initial"], result["champion"]
-    parts = [initial["development"], champion["development"], initial["holdout"], champion["holdout"]]
-    head = [
-        words("report.table.metric"),
-        words("report.table.initial_development"),
-        words("report.table.champion_development"),
-        words("report.table.initial_holdout"),
-        words("report.table.champion_holdout"),
-    ]
+    """Head and rows: each metric for the initial strategy and the champion, development and holdout.
+
+    A holdout that was never opened has no columns.
+    """
+    known = {
+        f"{who}_{part}": result[who][part]
+        for part in ("development", "holdout")
+        for who in ("initial", "champion")
+        if result[who][part] is not None
+    }
+    parts = list(known.values())
+    head = [words("report.table.metric"), *(words(f"report.table.{name}") for name in known)]
     rows = [
         [words(f"report.metric.{name}"), *(metric(words, part["metrics"], name, kind) for part in parts)]
         for name, kind in METRIC_ROWS

@@ -126,9 +126,11 @@ def test_the_backtest_budget_is_dealt_out_before_the_branches_part(limit, done, 
 def test_who_opens_an_iteration(roles):
     opening = "single" if roles == "single" else "analyst"
     assert optimization.route_roles({}, runtime(roles=roles)) == opening
-    going_on, ended = {"decision": {"stop": False}}, {"decision": {"stop": True}}
+    going_on, ended = ({**state_with(0, done=1), "decision": {"stop": stop}} for stop in (False, True))
     assert optimization.route_convergence(going_on, runtime(roles=roles)) == opening
     assert optimization.route_convergence(ended, runtime(roles=roles)) == "judge"
+    untested = {**ended, "history": [{"iteration": 1, "trials": [trial(1, backtests=0)]}]}
+    assert optimization.route_convergence(untested, runtime(roles=roles)) == "report"
 
 
 @pytest.mark.parametrize(

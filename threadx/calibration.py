@@ -126,20 +126,20 @@ def run_case(case: Case) -> dict[str, Any]:
             context=context,
         )
         result = state["result"]
-    verdict = result["verdict"]
+    verdict, search, held = (result[name] or {} for name in ("verdict", "overfitting", "holdout"))
     return {
         "number": case.number,
         "kind": case.kind,
         "strength": case.strength,
         "realised_sharpe": None if realised is None else round(realised, 4),
         "rule": rule,
-        "verdict": verdict["value"],
-        "development_p": verdict["development_p"],
-        "holdout_p": verdict["holdout_p"],
-        "combined_p": verdict["combined_p"],
-        "trials": result["overfitting"]["trials"],
-        "excess_sharpe": result["overfitting"]["excess_sharpe_annual"],
-        "holdout_excess_sharpe": result["holdout"]["excess_sharpe_annual"],
+        "verdict": verdict.get("value", "untested"),
+        "development_p": verdict.get("development_p"),
+        "holdout_p": verdict.get("holdout_p"),
+        "combined_p": verdict.get("combined_p"),
+        "trials": search.get("trials"),
+        "excess_sharpe": search.get("excess_sharpe_annual"),
+        "holdout_excess_sharpe": held.get("excess_sharpe_annual"),
         "champion": result["champion"]["description"],
     }
 

@@ -108,7 +108,6 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
     if about["graph"] != "optimization":
         raise ThreadxError("not_an_optimization", run=run)
     told = record.result()
-    trials, returns = read_table(record.folder, TRIALS), read_table(record.folder, RETURNS)
     with TemporaryDirectory(prefix="threadx-check-") as folder:
         dataset, others = restore_prices(record, home, Path(folder), files)
         context = OptimizationContext.model_validate({**about["context"], "home": folder})
@@ -117,6 +116,9 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
         champion = search.champion
         tested = search.tried_again(champion)
         rows += _compared("champion.development", told["champion"]["development"], tested.figures)
+        if not told["champion"]["holdout"]:  # nothing was tested: the holdout is closed, here as well
+            return Check(run=run, rows=tuple(rows), notices=tuple(notices(record, home)))
+        trials, returns = read_table(record.folder, TRIALS), read_table(record.folder, RETURNS)
         counted = search_figures(trials, dataset, tested.spec.hash, context.seed)
         counted["trials_before"] = told["overfitting"]["trials_before"]
         judgement, earned = meet_holdout(

@@ -68,7 +68,7 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
         "search": [_convergence(result, events, words), _evolution(result, events, words)],
         "figures": market or (),
         "folds": _folds(result, words),
-        "holdout": [_holdout(record, result, words)],
+        "holdout": [_holdout(record, result, words)] if result["champion"]["holdout"] else [],
     }
     lacking = [words("explain.no_prices")] if market is None else []
     return run_report(record, words, pictures=pictures, lacking=lacking)

@@ -49,12 +49,13 @@ class OptimizationResult:
 
     Attributes:
         run: name of the run; its files lie in `folder`.
-        status: `finished`, or `failed` where no model answered and nothing was tested.
+        status: `finished`; `untested` where no proposal was tested, `failed` where there was none: then the
+            holdout stays closed, and there is no verdict.
         degraded: whether `rules` stood in for a model that did not answer.
         iterations: rounds of the cycle.
         initial_score, final_score: 0–10, computed by code on development data.
         metrics: of the champion on development data, by name; None where undefined.
-        holdout_metrics: of the champion on data that nothing before the end had read.
+        holdout_metrics: of the champion on data that nothing before the end had read, if it was opened.
         applied_changes: what was changed, in order.
         champion: the strategy found.
         folder: `<home>/runs/<run>`, with result.json, report.md and events.jsonl.
@@ -68,7 +69,7 @@ class OptimizationResult:
     initial_score: float
     final_score: float
     metrics: dict[str, Any]
-    holdout_metrics: dict[str, Any]
+    holdout_metrics: dict[str, Any] | None
     applied_changes: tuple[AppliedChange, ...]
     champion: StrategySpec
     folder: Path

@@ -172,6 +172,8 @@ class Terminal:
                 ]
             )
             self.out.print(Panel(judged, style=_VERDICT_STYLES[details["verdict"]["value"]]), highlight=False)
+        elif not details["champion"]["holdout"]:
+            self.out.print(Panel(escape(words("explain.untested")), style="yellow"), highlight=False)
         self.out.print(f"[bold]{escape(words(f'report.status.{result.status}', reason=reason))}[/bold]")
         self.out.print(
             escape(

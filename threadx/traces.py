@@ -110,7 +110,7 @@ def give_feedback(client: Client | None, trace: UUID, result: Mapping[str, Any])
         return
     told: dict[str, dict[str, Any]] = {
         "final_score": {"score": result["final_score"]},
-        "holdout_sharpe_ratio": {"score": result["holdout_metrics"]["sharpe_ratio"]},
+        "holdout_sharpe_ratio": {"score": (result["holdout_metrics"] or {}).get("sharpe_ratio")},
         "verdict": {"value": (result.get("verdict") or {}).get("value")},
     }
     known = {key: given for key, given in told.items() if next(iter(given.values())) is not None}

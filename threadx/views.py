@@ -15,6 +15,7 @@ from reports.charts.debate import debate_tree, run_debates
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
+from reports.errors import ReportError
 from reports.evolution import strategy_evolution
 from reports.pictures import picture, specification, write_picture
 from reports.record import RunRecord
@@ -84,7 +85,13 @@ def folds_view(details: Mapping[str, Any], words: Words) -> View:
 
 
 def holdout_view(record: RunRecord, details: Mapping[str, Any], words: Words) -> View:
-    """What became of account and metrics on the holdout, of a finished run."""
+    """What became of account and metrics on the holdout, of a finished run.
+
+    Raises:
+        ReportError: `holdout_closed`.
+    """
+    if not details["champion"]["holdout"]:
+        raise ReportError("holdout_closed", run=record.run)
     chart = holdout_chart(details, words, returns=table_or_none(record.folder, RETURNS))
     return View(chart=chart, says=words("chart.holdout_title"))
 

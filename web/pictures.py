@@ -98,7 +98,9 @@ def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
     about, events = record.about(), list(record.events())
     look = Look(width=_WIDTHS[asked.width], dark=asked.dark)
     if asked.what == "holdout":
-        return holdout_chart(record.result(), words, returns=table_or_none(record.folder, RETURNS), look=look)
+        if not (result := record.result())["champion"]["holdout"]:
+            raise NothingToDraw
+        return holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS), look=look)
     initial, history = run_history(events)
     if initial is None:
         raise NothingToDraw

@@ -155,15 +155,19 @@ class RunBoard:
                 with ui.element("ul").classes("tx-list"):
                     for reason in reason_lines(result, words):
                         Text("li", reason)
+            elif not result["champion"]["holdout"]:
+                Text("p", words("explain.untested"), "tx-warn")
             table = Table(head, numbers=range(1, len(head)))
             for row in rows:
                 table.row(row)
             for line in lost_lines(result, words):
                 Text("p", line, "tx-bad")
-            Text("p", words("report.holdout_note"), "tx-soft")
+            if result["champion"]["holdout"]:
+                Text("p", words("report.holdout_note"), "tx-soft")
             with ui.element("p"):
                 Text("code", result["champion"]["description"])
-            Shown(words, self.name, "holdout").show("holdout", size)
+            if result["champion"]["holdout"]:
+                Shown(words, self.name, "holdout").show("holdout", size)
         if result.get("verdict"):
             with self._verdict, card(words("web.section.stress")):
                 self._believe(result)

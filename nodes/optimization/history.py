@@ -34,6 +34,11 @@ def whole_history(log: RunRecord) -> list[dict[str, Any]]:
     ]
 
 
+def anything_tested(state: OptimizationState) -> bool:
+    """Whether any proposal was tested; without one nothing was chosen: there is nothing to judge."""
+    return any(trial["backtests"] for entry in state["history"] for trial in entry["trials"])
+
+
 def backtests_done(state: OptimizationState) -> int:
     """Strategies tested on development data so far, the initial one included."""
     return 1 + sum(int(trial["backtests"]) for entry in state["history"] for trial in entry["trials"])

@@ -41,20 +41,27 @@ def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Write `result.json` and `report.md`; times and ids stand under `run` alone, the rest repeats."""
+    """Write `result.json` and `report.md`; times and ids stand under `run` alone, the rest repeats.
+
+    Where nothing was tested there is no judgement: `verdict` and all of the holdout are None, the status is
+    `untested`, or `failed` where nobody proposed.
+    """
     context = OptimizationContext.of(runtime.context)
     log = RunRecord(context.home_path, state["run_id"])
-    champion, judgement = reigning(state), state["judgement"]
+    champion, judgement = reigning(state), state.get("judgement")
     history = whole_history(log)
     spec = StrategySpec.model_validate(champion["spec"])
+    frame = result_frame(state, context)
+    if judgement is None and frame["status"] == "finished":
+        frame["status"] = "untested"
     result: dict[str, Any] = {
-        **result_frame(state, context),
+        **frame,
         "stop_reason": state["decision"]["reason"],
         "iterations": state["iteration"],
         "final_score": champion["figures"]["score"],
         "initial_score": state["baseline"]["score"],
         "metrics": champion["figures"]["metrics"],
-        "holdout_metrics": judgement["champion"]["metrics"],
+        "holdout_metrics": judgement["champion"]["metrics"] if judgement else None,
         "applied_changes": applied_changes(history),
         "champion": {
             "strategy": champion["spec"],
@@ -62,20 +69,20 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
             "hash": spec.hash,
             "found_in_iteration": champion["iteration"],
             "development": champion["figures"],
-            "holdout": judgement["champion"],
+            "holdout": judgement["champion"] if judgement else None,
         },
         "initial": {
             "strategy": state["initial"],
             "development": state["baseline"],
-            "holdout": judgement["initial"],
+            "holdout": judgement["initial"] if judgement else None,
         },
-        "verdict": judgement["verdict"],
-        "overfitting": judgement["overfitting"],
-        "stress": judgement["stress"],
-        "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]},
+        "verdict": judgement["verdict"] if judgement else None,
+        "overfitting": judgement["overfitting"] if judgement else None,
+        "stress": judgement["stress"] if judgement else [],
+        "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]} if judgement else None,
         "walk_forward": {
             **champion["figures"]["walk_forward"],
-            "cross_validation": judgement["cross_validation"],
+            "cross_validation": judgement["cross_validation"] if judgement else None,
         },
         "trials": backtests_done(state),
         "history": history,
@@ -89,7 +96,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         result=result,
         report=optimization_report(result, Words(context.language)),
         champion=spec.hash,
-        cites=["judge"],
+        cites=["judge"] if judgement else [f"i{state['iteration']:02d}.converge"],
     )
     # Every trial of every iteration stands in the file; a checkpoint need not hold it too.
     return {"result": {name: value for name, value in result.items() if name != "history"}}
