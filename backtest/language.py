@@ -50,6 +50,7 @@ from backtest.tree import (
     show,
     walk,
 )
+from backtest.types import plain
 
 LONGEST_EXPRESSION = 2_000
 DEEPEST_NESTING = 40
@@ -276,7 +277,7 @@ class _Parser:
             value = float(token.words)
             if not math.isfinite(value):
                 self.error("expression_syntax", token.position, found=token.words, expected="value")
-            return _Typed(Number(value), "number", token.position)
+            return _Typed(Number(float(plain(value))), "number", token.position)
         if token.kind == "name" and token.words not in KEYWORDS:
             self.place += 1
             return self.name(token)

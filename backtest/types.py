@@ -52,6 +52,7 @@ class Bounds:
         Raises:
             StrategyError: `parameter_not_whole` or `parameter_out_of_bounds`.
         """
+        value = plain(value) if math.isfinite(value) else value
         if not math.isfinite(value) or not self.low <= value <= self.high:
             raise StrategyError(
                 "parameter_out_of_bounds",
@@ -62,12 +63,22 @@ class Bounds:
             )
         if self.integer and value != int(value):
             raise StrategyError("parameter_not_whole", name=name, value=f"{value:g}")
-        return plain(value)
+        return value
 
 
 def plain(value: float) -> float:
-    """A number as an int where it is whole, so that 5 and 5.0 print and hash alike."""
+    """A number as it is written: to 12 significant digits, nothing below 1e-15, whole ones as int.
+
+    What arithmetic makes of 0.3 (`np.arange` gives 0.30000000000000004) so prints, hashes and trades as 0.3.
+    """
+    if value != int(value):
+        value = 0.0 if abs(value) < 1e-15 else float(f"{value:.12g}")
     return int(value) if value == int(value) else float(value)
+
+
+def _plainly(value: Any) -> Any:
+    """`plain` of what is a float, anything else as it is."""
+    return plain(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
 class Strict(BaseModel):
@@ -165,6 +176,11 @@ class Costs(Strict):
         Field(title="Maintenance margin (%)", description="Of a position's value; below it: liquidation."),
     ] = 0.0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        return {name: _plainly(one) for name, one in value.items()} if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name, bounds in COST_BOUNDS.items():
@@ -197,7 +213,7 @@ class Settings(Strict):
     @classmethod
     def _none_is_absent(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: setting for name, setting in value.items() if setting is not None}
+            return {name: _plainly(setting) for name, setting in value.items() if setting is not None}
         return value
 
     @model_validator(mode="after")

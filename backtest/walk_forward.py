@@ -192,7 +192,7 @@ class _Searched:
         if self.plateau and self.axes:
             poorest = scores[np.isfinite(scores)].min(initial=np.inf)
             around = np.where(lost & np.isfinite(poorest), poorest, scores)
-            scores = np.where(lost, np.nan, plateau_scores(around, self.shape))
+            scores = np.where(lost, np.nan, plateau_scores(around, list(self.axes.values())))
         ranked = np.where(np.isfinite(scores), scores, -np.inf)
         best = int(ranked.argmax())
         if not self.axes or ranked[best] == -np.inf:

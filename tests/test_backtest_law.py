@@ -35,8 +35,10 @@ from backtest.language import parse
 from backtest.possible import never_true
 from backtest.ranking import ACCOUNT_LOST
 from backtest.simulation import METRICS
+from backtest.sweeping import grid_axes
 from backtest.tree import Node, bind, parameters
-from backtest.types import COST_BOUNDS, Risk, Sizing
+from backtest.types import COST_BOUNDS, Bounds, Risk, Sizing
+from backtest.walk_forward import walk_forward
 from prompts import text
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
@@ -333,3 +335,95 @@ def test_every_reason_to_drop_a_combination_has_words() -> None:
     for code in DROPPED:
         assert "7" in text(f"command.dropped.{code}", "fr", count="7")
         assert "7" in text(f"command.dropped.{code}", "en", count="7")
+
+
+@settings(max_examples=80, deadline=None)
+@given(asked(), st.sampled_from(METRICS), st.booleans())
+def test_a_walk_forward_chooses_by_any_metric(one: Asked, rank_by: str, plateau: bool) -> None:
+    spec = made(one)
+    if spec is None:
+        return
+    costs, fill = TERMS[one.terms]
+    prices = history(one.seed, 200, one.lost)
+    try:
+        table = sweep(prices, spec, one.grid, costs, fill)
+    except BacktestError:
+        return
+    walked = walk_forward(
+        prices, spec, one.grid, costs, fill, folds=2, rank_by=rank_by, plateau=plateau, settle=True
+    )
+    kept = [
+        alone(one, {name: None if pd.isna(row[name]) else row[name] for name in one.grid}).hash
+        for row in table.to_dict("records")
+    ]
+    for fold in walked.folds:
+        assert fold.spec.hash in kept or not fold.fitted
+
+
+NUMBERS = st.decimals(min_value="0.1", max_value="20", places=3).map(float)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NUMBERS, NUMBERS, st.integers(-6, 6))
+def test_a_number_means_the_same_however_arithmetic_came_to_it(
+    level: float, stop: float, digits: int
+) -> None:
+    def noisy(value: float) -> Any:
+        for _ in range(abs(digits)):
+            value = np.nextafter(value, np.inf * np.sign(digits))
+        return np.float64(value)
+
+    def spec(level: float, stop: float) -> StrategySpec:
+        return StrategySpec(
+            name="x",
+            params={"level": level},
+            entry_long=f"rsi(close, 3) > level and close > {level!r} * open",
+            risk={"stop_loss_pct": stop},
+            sizing={"fixed_amount": 100 * level},
+        )
+
+    plainly, as_reckoned = spec(level, stop), spec(float(noisy(level)), noisy(stop))
+    assert as_reckoned == plainly
+    assert as_reckoned.hash == plainly.hash
+    assert Costs(fee_bps=noisy(level)) == Costs(fee_bps=level)
+    grids = [
+        {"level": [one], "stop_loss_pct": [other]}
+        for one, other in ((level, stop), map(noisy, (level, stop)))
+    ]
+    assert grid_axes(plainly, grids[0]) == grid_axes(plainly, grids[1])
+
+
+def test_ranges_of_numpy_are_the_numbers_meant() -> None:
+    spec = StrategySpec(
+        name="x",
+        params={"level": 0.5},
+        entry_long="zscore(close, 5) < level",
+        param_bounds={"level": Bounds(low=-1.0, high=1.0, step=0.1, integer=False)},
+    )
+    grid = {"level": np.arange(-1, 1.05, 0.1), "stop_loss_pct": np.arange(0.1, 0.55, 0.1)}
+    assert grid_axes(spec, grid) == {
+        "level": [round(step / 10, 1) for step in range(-10, 11)],
+        "stop_loss_pct": [0.1, 0.2, 0.3, 0.4, 0.5],
+    }
+
+
+def test_hashes_on_record_stay() -> None:
+    """As the version before numbers were rounded made them."""
+    assert (
+        StrategySpec.preset("ma_crossover", fast_period=7, stop_loss_pct=2.35, leverage=1.5).hash
+        == "3579986ed3a14f25"
+    )
+    assert (
+        StrategySpec.preset(
+            "bollinger_atr", deviations=2.25, entry_zscore=0.3, trailing_stop_atr=0.7, equity_pct=33.3
+        ).hash
+        == "6c690cba0e63a185"
+    )
+    assert (
+        StrategySpec(
+            name="x",
+            params={"n": 5, "level": 0.123456},
+            entry_long="close > 1.02 * sma(close, n) and rsi(close, 14) < 0.3 + level",
+        ).hash
+        == "73be441328804af3"
+    )
