@@ -25,6 +25,7 @@ class Scripted:
         html: send a page instead.
         null_choices: send `choices: null`, as some servers do when they fail.
         stall: accept, then nothing.
+        tool_calls: names and arguments (an object, or the very text) of tools that the model calls.
     """
 
     text: str = "{}"
@@ -34,6 +35,7 @@ class Scripted:
     html: bool = False
     null_choices: bool = False
     stall: bool = False
+    tool_calls: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass
@@ -89,10 +91,23 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("stream"):
             self._stream(answer)
         else:
-            message = {"role": "assistant", "content": answer.text}
+            message: dict[str, Any] = {"role": "assistant", "content": answer.text}
             if answer.reasoning:
                 message["reasoning_content"] = answer.reasoning
-            choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+            if answer.tool_calls:
+                message["tool_calls"] = [
+                    {
+                        "id": f"call_{len(state.requests)}_{place}",
+                        "type": "function",
+                        "function": {
+                            "name": name,
+                            "arguments": given if isinstance(given, str) else json.dumps(given),
+                        },
+                    }
+                    for place, (name, given) in enumerate(answer.tool_calls)
+                ]
+            finish = "tool_calls" if answer.tool_calls else answer.finish_reason
+            choice = {"index": 0, "message": message, "finish_reason": finish}
             self._send(
                 200,
                 {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import Costs, GapPolicy, StrategySpec, run_backtest
+from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, run_backtest
 from backtest.prices import check_volume
 from backtest.types import Fill
 from market.counting import count_backtest
@@ -107,6 +107,40 @@ def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, float | N
     return strategy
 
 
+def tried(
+    data: pd.DataFrame | str | Path,
+    spec: StrategySpec,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    initial_capital: float = 10_000.0,
+    whole: bool = False,
+    home: Path,
+    reading: Reading = AS_FOUND,
+) -> tuple[BacktestResult, Registered]:
+    """What a strategy did in a data folder, and on which prices; arguments and errors as for `backtest`."""
+    context = OptimizationContext(home=str(home))
+    folder = context.home_path
+    found = registered(
+        data,
+        symbol=symbol,
+        timeframe=timeframe,
+        gaps=gaps,
+        home=folder,
+        spec=spec,
+        reader=f"backtest {spec.hash}" if whole else None,
+        reading=reading,
+    )
+    result = run_backtest(
+        found.prices, spec, costs=costs or context.costs, fill=fill, initial_capital=initial_capital
+    )
+    count_backtest(folder, found.dataset, result, found.prices, whole=whole)
+    return result, found
+
+
 def backtest(
     data: pd.DataFrame | str | Path,
     strategy: str | StrategySpec = "ma_crossover",
@@ -142,24 +176,19 @@ def backtest(
         BacktestError, MarketError: bad input, typed, with code and fields.
         ThreadxError: `params_beside_strategy`.
     """
-    known = read_input(Reading, reading)
-    spec = chosen_strategy(strategy, params)
-    context = OptimizationContext(home=chosen_home(home))
-    folder = context.home_path
-    found = registered(
+    result, found = tried(
         data,
+        chosen_strategy(strategy, params),
         symbol=symbol,
         timeframe=timeframe,
         gaps=gaps,
-        home=folder,
-        spec=spec,
-        reader=f"backtest {spec.hash}" if whole else None,
-        reading=known,
+        costs=costs,
+        fill=fill,
+        initial_capital=initial_capital,
+        whole=whole,
+        home=Path(chosen_home(home)),
+        reading=read_input(Reading, reading),
     )
-    result = run_backtest(
-        found.prices, spec, costs=costs or context.costs, fill=fill, initial_capital=initial_capital
-    )
-    count_backtest(folder, found.dataset, result, found.prices, whole=whole)
     return Backtest.of(
         result,
         found.prices,

@@ -1,4 +1,4 @@
-"""The backtest as a LangChain tool, for any agent that can call one.
+"""The cycle's own backtest tool: its prices and settings come from the run. `threadx.tools` has anybody's.
 
 It sees development data only: the holdout cannot be reached from here.
 """

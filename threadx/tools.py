@@ -1,0 +1,206 @@
+"""`backtest_strategy`: the backtest as a LangChain tool for anybody's agent.
+
+    from langchain.agents import create_agent
+    from threadx.tools import backtest_strategy
+    agent = create_agent("ollama:gpt-oss:20b", tools=[backtest_strategy])
+
+It sees development data only; every strategy it tries stands in the trial ledger. What cannot be tested is
+answered with a sentence, never with an exception: the agent reads it and tries something else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+
+from backtest import PRESETS, Costs, StrategySpec
+from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
+from base.errors import Language, TypedError, readers_language, text
+from market.ledger import Ledger
+from market.prices import SAMPLES
+from nodes.optimization.figures import figures
+from threadx.counted import tried
+from threadx.home import chosen_home
+
+DESCRIPTION = (
+    "Backtest one trading strategy on price history and return its score (0-10), metrics and exits as JSON. "
+    "Only the development part of the prices is used; the newest fifth is held out. Every different "
+    "strategy you try is counted and makes the final verdict stricter, so try few and think first."
+)
+_CONDITION = (
+    "Condition at the close of a bar, for example "
+    "'crosses_above(ema(close, 20), ema(close, 50)) and adx(14) > 25' or 'close < lowest(low, n)[1]', "
+    "where n is one of params. Series: open, high, low, close, volume."
+)
+
+
+def _told(kind: type[BaseModel]) -> dict[str, str]:
+    """What each attribute of a class is, from its docstring: the one place that says so."""
+    told = (kind.__doc__ or "").partition("Attributes:")[2]
+    entries = re.findall(r"^ {4,8}(\w+): (.+?)(?=^ {4,8}\w+:|\Z)", told, re.MULTILINE | re.DOTALL)
+    return {name: " ".join(words.split()) for name, words in entries}
+
+
+def _settings(name: str, kind: type[Settings]) -> type[BaseModel]:
+    """The settings of a class as a form: each with what it means and its bounds, all of them optional."""
+    told = _told(kind)
+    fields: dict[str, Any] = {}
+    for key, field in kind.model_fields.items():
+        bounds = kind.bounds.get(key)
+        limits: dict[str, Any] = {} if bounds is None else {"ge": bounds.low, "le": bounds.high}
+        fields[key] = (
+            field.annotation | None if field.annotation is not None else Any,
+            Field(default=None, description=f"{told[key]} Default: {field.default}.", **limits),
+        )
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+RiskForm = _settings("RiskForm", Risk)
+SizingForm = _settings("SizingForm", Sizing)
+
+
+class StrategyForm(BaseModel):
+    """A preset with parameters, or conditions of one's own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preset: str | None = Field(
+        default=None,
+        description="Name of a built-in strategy; leave out to write conditions.",
+        json_schema_extra={"enum": [*PRESETS, None]},
+    )
+    params: dict[str, float] = Field(
+        default_factory=dict,
+        description="Parameters by name: those of the preset ("
+        + "; ".join(f"{name}: {', '.join(one.bounds) or 'none'}" for name, one in PRESETS.items())
+        + "), or the names that your conditions use.",
+    )
+    entry_long: str | None = Field(default=None, description=f"Opens a long position. {_CONDITION}")
+    exit_long: str | None = Field(default=None, description="Closes a long position. Written likewise.")
+    entry_short: str | None = Field(default=None, description="Opens a short position. Written likewise.")
+    exit_short: str | None = Field(default=None, description="Closes a short position. Written likewise.")
+    risk: RiskForm | None = Field(  # type: ignore[valid-type]  # a form made from the engine's own class
+        default=None, description="Stops, targets and limits; percent values are in percent (2.0 = 2 %)."
+    )
+    sizing: SizingForm | None = Field(  # type: ignore[valid-type]
+        default=None, description="How much a position is worth; all of the account by default."
+    )
+
+    def spec(self) -> StrategySpec:
+        """The strategy.
+
+        Raises:
+            StrategyError: it cannot be.
+        """
+        given = self.model_dump(exclude_none=True)
+        conditions = {place: given[place] for place in CONDITIONS if place in given}
+        risk, sizing = given.get("risk", {}), given.get("sizing", {})
+        if self.preset is None:
+            return StrategySpec(name="own", params=self.params, risk=risk, sizing=sizing, **conditions)
+        whole = StrategySpec.preset(self.preset, **{**self.params, **risk, **sizing})
+        if not conditions:
+            return whole
+        return StrategySpec.model_validate({**whole.model_dump(mode="json"), "family": None, **conditions})
+
+
+class BacktestForm(BaseModel):
+    """What the tool is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str = Field(
+        description="Path of a price file (CSV, Parquet, Feather or JSON with time, open, high, low, close, "
+        "volume), or a packaged sample: " + ", ".join(f"sample:{name}" for name in SAMPLES) + "."
+    )
+    strategy: StrategyForm = Field(description="What to trade, and when.")
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        """Small models send an object as its text."""
+        if isinstance(value, str):
+            try:
+                return json.loads(value)
+            except ValueError:
+                return value
+        return value
+
+
+def backtest_tool(
+    *,
+    home: str | Path | None = None,
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    language: Language | None = None,
+) -> BaseTool:
+    """The tool with settings of one's own.
+
+    Args:
+        home: the data folder, with ledger and vault; the usual one if left out.
+        costs: what trading costs; as for `threadx.optimize` if left out.
+        fill: where orders are filled.
+        language: of refusals; THREADX_LANGUAGE or French if left out.
+    """
+
+    def backtest_strategy(data: str, strategy: StrategyForm) -> str:
+        try:
+            spec = strategy.spec()
+            folder = Path(chosen_home(home, language)).expanduser().absolute()
+            result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
+        except TypedError as error:
+            return json.dumps({"error": error.sentence(language)}, ensure_ascii=False)
+        dataset = found.dataset
+        told = figures(spec, result)
+        return json.dumps(
+            {
+                "strategy": spec.describe(),
+                "symbol": dataset.symbol,
+                "timeframe": dataset.timeframe,
+                "first": found.prices.index[0].isoformat(),
+                "last": found.prices.index[-1].isoformat(),
+                "bars": len(found.prices),
+                "score": told["score"],
+                "metrics": told["metrics"],
+                "exits": told["exits"],
+                "account_lost": told["account_lost"],
+                "costs": result.costs.model_dump(mode="json"),
+                "configurations_tried_so_far": Ledger(folder).snapshot(dataset.family).trials,
+            },
+            ensure_ascii=False,
+        )
+
+    def refused(error: ValidationError | Any) -> str:
+        spoken = language or readers_language()
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in one['loc']) or 'arguments'} ({_problem(one)})"
+            for one in error.errors(include_url=False)
+        )
+        return json.dumps(
+            {"error": text("command.bad_arguments", spoken, problems=problems)}, ensure_ascii=False
+        )
+
+    return StructuredTool.from_function(
+        backtest_strategy,
+        name="backtest_strategy",
+        description=DESCRIPTION,
+        args_schema=BacktestForm,
+        handle_validation_error=refused,
+    )
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    """What is wrong with one argument, without a sentence in a language: its kind, and the limits."""
+    limits = ", ".join(
+        f"{name} {limit}" for name, limit in problem.get("ctx", {}).items() if name in ("ge", "le")
+    )
+    return f"{problem['type']}{f' {limits}' if limits else ''}"
+
+
+backtest_strategy = backtest_tool()
+"""The tool with the usual data folder, costs and language."""
