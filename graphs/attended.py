@@ -13,16 +13,17 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph.state import CompiledStateGraph
 
+from base.errors import in_language
+from graphs.door import EnsembleDoor, RunGraph, language_of, settings_given
 from nodes.context import EnsembleContext
 from nodes.ensemble.attended import attended
 from nodes.ensemble.lease import LEASE, Lease, lease_of
 from nodes.ensemble.state import EnsembleInput
 
 
-class AttendedGraph(CompiledStateGraph[Any, EnsembleContext, Any, Any]):
-    """The compiled graph, entered with the lock."""
+class AttendedDoor(EnsembleDoor):
+    """The door, under the lock."""
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **settings: Any) -> Iterator[Any]:
         """As every compiled graph's, under the lock.
@@ -46,9 +47,10 @@ class AttendedGraph(CompiledStateGraph[Any, EnsembleContext, Any, Any]):
                 yield part
 
 
-def under_lock(graph: CompiledStateGraph[Any, Any, Any, Any]) -> AttendedGraph:
-    """The same graph, entered with the lock; made as `copy` makes one."""
-    return AttendedGraph(**vars(graph))
+class AttendedGraph(RunGraph):
+    """The ensemble's graph under construction."""
+
+    door = AttendedDoor
 
 
 @contextmanager
@@ -57,13 +59,12 @@ def _held(given: Any, config: RunnableConfig | None, settings: Mapping[str, Any]
     if (held := lease_of(config)) is not None:
         yield held
         return
-    context = settings.get("context")
-    if isinstance(context, Mapping):
-        context = EnsembleContext(**context)
+    with in_language(language_of(settings.get("context"))):
+        context = settings_given(EnsembleContext, settings.get("context"))
     as_of = given.as_of if isinstance(given, EnsembleInput) else None
     if isinstance(given, Mapping):
         as_of = given.get("as_of")
-    with attended(EnsembleContext.of(context), as_of) as lease:
+    with in_language(context.language), attended(context, as_of) as lease:
         yield lease
 
 

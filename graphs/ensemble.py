@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START
 
-from graphs.attended import under_lock
+from graphs.attended import AttendedGraph
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.arbiter import arbiter
@@ -27,7 +27,7 @@ def route_check(state: EnsembleState) -> Literal["arbiter", "publish"]:
     return "arbiter" if state["verdict"] == "revise" else "publish"
 
 
-builder = StateGraph(EnsembleState, input_schema=EnsembleInput, context_schema=EnsembleContext)
+builder = AttendedGraph(EnsembleState, input_schema=EnsembleInput, context_schema=EnsembleContext)
 builder.add_node("gather", gather)
 builder.add_node("arbiter", arbiter)
 builder.add_node("check", check)
@@ -42,4 +42,4 @@ builder.add_edge("arbiter", "check")
 builder.add_conditional_edges("check", route_check)
 builder.add_edge("publish", END)
 
-graph = under_lock(builder.compile(name="ensemble").with_config(callbacks=[invocations]))
+graph = builder.compile(name="ensemble").with_config(callbacks=[invocations])

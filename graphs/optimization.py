@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from graphs.debate import graph as debate
+from graphs.door import RunGraph
 from nodes.context import OptimizationContext
 from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
@@ -131,7 +132,7 @@ def route_convergence(
     return "judge" if anything_tested(state) else "report"
 
 
-builder = StateGraph(OptimizationState, input_schema=OptimizationInput, context_schema=OptimizationContext)
+builder = RunGraph(OptimizationState, input_schema=OptimizationInput, context_schema=OptimizationContext)
 builder.add_node("load", load)
 builder.add_node("baseline", baseline)
 builder.add_node("analyst", analyst)

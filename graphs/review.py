@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START
 from langgraph.runtime import Runtime
 
 from graphs.debate import graph as debate
+from graphs.door import RunGraph
 from nodes.context import OptimizationContext
 from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
@@ -42,7 +43,7 @@ def route_verdicts(
     return _debate_or_review(OptimizationContext.of(runtime.context))
 
 
-builder = StateGraph(OptimizationState, input_schema=ReviewInput, context_schema=OptimizationContext)
+builder = RunGraph(OptimizationState, input_schema=ReviewInput, context_schema=OptimizationContext)
 builder.add_node("load_review", load_review)
 builder.add_node("baseline", baseline)
 builder.add_node("analyst", analyst)

@@ -9,12 +9,11 @@ from typing import Any
 from langgraph.config import get_config, get_stream_writer
 
 from nodes.context import Context
+from nodes.forking import checkpoint_here
 from nodes.holding import ENDED, holder
-from reports.event_log import WAITING
+from reports.errors import ReportError
+from reports.event_log import FINISHED, WAITING
 from reports.record import RunRecord
-
-FINISHED = "finished"
-"""Kind of a run's last event."""
 
 
 def _thread() -> str | None:
@@ -64,13 +63,25 @@ def record(
         The event's id, for later events to cite.
 
     Raises:
-        ReportError: `run_busy`, when somebody else is at work on the run.
+        ReportError: `run_busy`, when somebody else is at work on the run; `run_finished`: its record is
+            closed.
     """
     log = RunRecord(context.home_path, run)
     mine = holder() or _thread() or run
     log.hold(mine)
     if log.log.find(event_id) is None:
-        event = log.append(event_id, kind, node, iteration=iteration, cites=cites, data=data, counts=counts)
+        if log.log.ended():
+            raise ReportError("run_finished", run=run)
+        event = log.append(
+            event_id,
+            kind,
+            node,
+            iteration=iteration,
+            cites=cites,
+            data=data,
+            counts=counts,
+            checkpoint=checkpoint_here(),
+        )
         get_stream_writer()(event)
     if kind in (WAITING, FINISHED):
         log.release()

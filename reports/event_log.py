@@ -18,6 +18,9 @@ from typing import Any
 
 from reports.errors import ReportError
 
+FINISHED = "finished"
+"""Kind of a run's last event: nothing is added after it."""
+
 WAITING = "waiting"
 """Kind of the event after which a run waits for a person: that time is nobody's work."""
 
@@ -34,6 +37,7 @@ class _Known:
         counts: sums of the events' counts.
         elapsed: seconds at work until the last event, waits and interruptions left out.
         clock: `time.monotonic` of that event where this process wrote it, else None.
+        ended: whether the last event of a run stands in it.
     """
 
     size: int = 0
@@ -41,6 +45,7 @@ class _Known:
     counts: Counter[str] = field(default_factory=Counter)
     elapsed: float = 0.0
     clock: float | None = None
+    ended: bool = False
 
 
 _known: OrderedDict[Path, _Known] = OrderedDict()
@@ -89,6 +94,11 @@ class EventLog:
         """Sums of the counts of all events."""
         with _guard:
             return Counter(self._refreshed().counts)
+
+    def ended(self) -> bool:
+        """Whether the run's last event stands in it."""
+        with _guard:
+            return self._refreshed().ended
 
     def elapsed_seconds(self) -> float:
         """Seconds at work so far: until now if this process wrote the last event, else until that event."""
@@ -146,5 +156,6 @@ class EventLog:
 def _fold(known: _Known, event: Mapping[str, Any], place: int, length: int) -> None:
     known.places.setdefault(event["id"], place)
     known.counts.update(event.get("counts", {}))
+    known.ended = known.ended or event.get("kind") == FINISHED
     known.elapsed = event.get("elapsed_seconds", known.elapsed)
     known.size += length

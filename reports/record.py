@@ -28,7 +28,7 @@ _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 # Times, latencies and ids differ between two identical runs: they stand under these keys, not compared.
 TIMED_KEYS = frozenset(
-    {"run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds"}
+    {"run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds", "checkpoint"}
 )
 
 ANSWERS = "answers.jsonl"
@@ -82,19 +82,30 @@ class RunRecord:
             thread: of the graph's checkpoints; None where it keeps none, and so can never be resumed.
 
         Raises:
-            ReportError: `run_exists`, when another thread has this name.
+            ReportError: `run_exists`, when the name is another run's: of another thread, of another input, or
+                of a run that has finished.
             OSError: the folder cannot be written.
         """
+        parent: dict[str, Any] = {}
         if self.exists():
-            if thread is None or self.about().get("thread", self.run) != thread:
+            known = self.about()
+            begun = next(self.events(), None) is not None
+            asked, then = about["input"], known["input"]
+            same = all(asked[name] == then[name] for name in asked.keys() & then.keys())
+            if thread is None or known.get("thread", self.run) != thread or self.log.ended():
                 raise ReportError("run_exists", run=self.run)
-            return
+            if begun and not same:
+                raise ReportError("run_exists", run=self.run)
+            if begun or same:
+                return
+            parent = {name: known[name] for name in ("parent",) if name in known}  # a fork asked otherwise
         stamped = {
             "run": self.run,
             "thread": thread,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": versions(),
             **about,
+            **parent,
         }
         write_text_atomically(self.folder / "run.json", canonical_json(stamped))
 
@@ -134,6 +145,7 @@ class RunRecord:
         cites: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
         counts: Mapping[str, int] | None = None,
+        checkpoint: str = "",
     ) -> dict[str, Any]:
         """Append one event, once: an id that stands in the log already is not written again.
 
@@ -145,6 +157,7 @@ class RunRecord:
             cites: ids of the events this one follows from.
             data: plain JSON without NaN.
             counts: what the event cost, added up over the run (`model_calls`, `tokens`).
+            checkpoint: of the graph, at which the step at work began.
 
         Returns:
             The event as it stands in the log.
@@ -159,6 +172,7 @@ class RunRecord:
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "data": dict(data or {}),
                 **({"counts": dict(counts)} if counts else {}),
+                **({"checkpoint": checkpoint} if checkpoint else {}),
             }
         )
 

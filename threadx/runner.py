@@ -25,8 +25,8 @@ from nodes.optimization.approval import read_approval
 from nodes.optimization.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
 from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
-from nodes.recording import FINISHED
 from reports.errors import ReportError
+from reports.event_log import FINISHED
 from reports.record import RunRecord
 from threadx.checkpoints import checkpoints
 from threadx.errors import ThreadxError

@@ -64,6 +64,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     trace = {
         "run": {
             "run": state["run"],
+            **_parent(state, context),
             "hour": state["hour"],
             "language": context.language,
             "sample": state["sample"],
@@ -163,12 +164,24 @@ def _complete(fields: dict[str, Any], state: EnsembleState, words: Words) -> int
     return added
 
 
+def _parent(state: EnsembleState, context: EnsembleContext) -> dict[str, Any]:
+    """Where a fork comes from."""
+    parent = RunRecord(context.home_path, state["run"]).about().get("parent") if state["run"] else None
+    return {"parent": parent} if parent else {}
+
+
 def _close(state: EnsembleState, context: EnsembleContext, found: dict[str, Any]) -> None:
     """The run's result and last event, and its line in the log of runs; none of it for a back-run."""
     if not state["run"]:
         return
     told = {name: value for name, value in found.items() if name not in ("summary", "stances")}
-    result = {"run": state["run"], "graph": "ensemble", "hour": state["hour"], **found}
+    result = {
+        "run": state["run"],
+        **_parent(state, context),
+        "graph": "ensemble",
+        "hour": state["hour"],
+        **found,
+    }
     folder = RunRecord(context.home_path, state["run"]).folder
     write_text_atomically(folder / "result.json", canonical_json(result))
     note(state, context, "finished", "finished", "publish", told)

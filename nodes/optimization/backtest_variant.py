@@ -11,6 +11,7 @@ from backtest import BacktestError
 from backtest.score import folds_held
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
+from nodes.forking import run_of
 from nodes.optimization.backtest_tool import tools
 from nodes.optimization.counting import count
 from nodes.optimization.state import VariantTask
@@ -49,14 +50,14 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
     What the engine refuses is recorded as a failed test, and harms no sister.
     """
     context = OptimizationContext.of(runtime.context)
-    proposal, iteration = state["proposal"], state["iteration"]
+    run, proposal, iteration = run_of(state["run_id"]), state["proposal"], state["iteration"]
     variant: dict[str, Any] = {"iteration": iteration, "figures": None, "error": None, "backtests": 1}
     allowance = state["allowance"]
     most = MOST_CONFIGURATIONS if allowance is None else min(allowance, MOST_CONFIGURATIONS)
     grid = thinned(proposal["grid"], most)
     try:
         found = _test(state, grid)
-        count(context, state["run_id"], Dataset.model_validate(state["dataset"]), found.looked_at)
+        count(context, run, Dataset.model_validate(state["dataset"]), found.looked_at)
         variant |= {
             "figures": found.figures,
             "spec": found.spec.model_dump(mode="json"),
@@ -68,7 +69,7 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
         variant["error"] = {"code": error.code, **error.fields}
     record(
         context,
-        state["run_id"],
+        run,
         f"i{iteration:02d}.backtest.{proposal['number']}",
         "backtest" if variant["figures"] else "error",
         "backtest_variant",

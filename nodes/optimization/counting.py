@@ -32,7 +32,12 @@ from reports.run_tables import TRIALS, read_table, table_hash, write_table
 LEDGER = "ledger"
 """Kind of the events that say what the ledger held; what follows from it is told by others."""
 
-_BEGUN = "i00.ledger"
+BEGUN = "i00.ledger"
+"""Id of the event with which a run's count begins."""
+
+JUDGED_BY = "judge.trials"
+"""Id of the event that fixes the table of trials."""
+
 _BLOCKS = 16
 _LEAST_BLOCKS = 20
 
@@ -57,14 +62,19 @@ def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dic
     return _once(
         context,
         run,
-        _BEGUN,
+        BEGUN,
         0,
         "i00.load",
-        lambda: {
-            "snapshot": Ledger(context.home_path).snapshot(dataset.family).to_dict(),
-            "openings": openings(dataset.family, context.home_path, since=dataset.boundary),
-        },
+        lambda: begun_with(context, dataset),
     )
+
+
+def begun_with(context: OptimizationContext, dataset: Dataset) -> dict[str, Any]:
+    """What a run that begins now finds; see `begin_count`."""
+    return {
+        "snapshot": Ledger(context.home_path).snapshot(dataset.family).to_dict(),
+        "openings": openings(dataset.family, context.home_path, since=dataset.boundary),
+    }
 
 
 def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequence[Trial]) -> None:
@@ -96,9 +106,7 @@ def search_evidence(
     found = search_figures(table, dataset, champion, context.seed)
     begun = begin_count(context, run, dataset)
     told = {"trials_before": begun["snapshot"]["trials"], **found}
-    record(
-        context, run, "judge.ledger", "search", LEDGER, iteration=iteration, cites=["judge.trials"], data=told
-    )
+    record(context, run, "judge.ledger", "search", LEDGER, iteration=iteration, cites=[JUDGED_BY], data=told)
     return told
 
 
@@ -123,7 +131,7 @@ def _trials(
         "trials": int(table["configurations"].sum()),
         "hash": table_hash(table),
     }
-    known = _once(context, run, "judge.trials", iteration, f"i{iteration:02d}.converge", lambda: found)
+    known = _once(context, run, JUDGED_BY, iteration, f"i{iteration:02d}.converge", lambda: found)
     if known != found:
         raise ReportError("table_differs", run=run, table=TRIALS)
     return table

@@ -10,7 +10,8 @@ from backtest.files import write_text_atomically
 from nodes.context import OptimizationContext
 from nodes.optimization.answering import brains, proposer_answered
 from nodes.optimization.state import OptimizationState
-from nodes.recording import FINISHED, record
+from nodes.recording import record
+from reports.event_log import FINISHED
 from reports.record import RunRecord, canonical_json
 
 
@@ -23,6 +24,7 @@ def result_frame(state: OptimizationState, context: OptimizationContext) -> dict
             "id": state["run_id"],
             "started": log.about()["started"],
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **({"parent": parent} if (parent := log.about().get("parent")) else {}),
         },
         "status": "finished" if proposer_answered(told) else "failed",
         "degraded": any(brain["degraded"] for brain in told.values()),
@@ -43,7 +45,7 @@ def finish(
     champion: str,
     cites: Sequence[str],
 ) -> None:
-    """Write `report.md` and `result.json`; then the run's last event.
+    """Write `report.md` and `result.json`; then the run's last event. A finished run stays as it is.
 
     Args:
         state: of the run.
@@ -54,7 +56,10 @@ def finish(
         champion: hash of the strategy the run ends with.
         cites: what the result follows from.
     """
-    folder = RunRecord(context.home_path, state["run_id"]).folder
+    log = RunRecord(context.home_path, state["run_id"])
+    if log.log.ended():  # the process ended between the last event and its checkpoint
+        return
+    folder = log.folder
     write_text_atomically(folder / "report.md", report)
     write_text_atomically(folder / "result.json", canonical_json(result))
     record(

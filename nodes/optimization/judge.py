@@ -35,6 +35,9 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     context = OptimizationContext.of(runtime.context)
     dataset = Dataset.model_validate(state["dataset"])
     run, iteration = state["run_id"], state["iteration"]
+    known = RunRecord(context.home_path, run).log.find("judge")
+    if known is not None:  # a resumed run: what was opened is not opened again
+        return {"judgement": known["data"]}
     champion = reigning(state)
     search = search_evidence(context, run, dataset, iteration, champion["figures"]["hash"])
     folder = RunRecord(context.home_path, run).folder

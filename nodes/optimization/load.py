@@ -14,10 +14,18 @@ from market.datasets import Dataset, find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
 from nodes.context import OptimizationContext
+from nodes.forking import checkpoint_here, fork
 from nodes.optimization.state import OptimizationInput, StrategyInput
 from providers import parse_reference
+from reports.record import RunRecord
 
 DATASET_PREFIX = "dataset:"
+
+_LEFT = (
+    *("champion", "analysis", "verdicts", "confidence", "approval"),
+    *("debate", "decision", "judgement", "variants", "result"),
+)
+"""Keys of the state that are asked for before this run has written them."""
 
 
 def new_run_name(now: datetime | None = None) -> str:
@@ -64,8 +72,11 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         notices = source.told()
         check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
         dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path)
-    request = given.model_copy(update={"run": given.run or new_run_name()})
+    request = given.model_copy(update={"run": _free(given.run, context)})
     return {
+        # What an earlier run on the same thread left is no part of this one.
+        **dict.fromkeys(_LEFT),
+        "iteration": 0,
         "run_id": request.run,
         "request": request.model_dump(mode="json"),
         "dataset": dataset.model_dump(mode="json"),
@@ -73,6 +84,16 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         "initial": spec.model_dump(mode="json"),
         "history": [],
     }
+
+
+def _free(named: str | None, context: OptimizationContext) -> str:
+    """The run's name; a finished run that is gone through again from its first step is forked."""
+    if named is None:
+        return new_run_name()
+    known = RunRecord(context.home_path, named)
+    if not known.log.ended():
+        return named
+    return fork(known, context, checkpoint=checkpoint_here(), before="")
 
 
 def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:

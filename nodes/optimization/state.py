@@ -28,8 +28,10 @@ class StrategyInput(BaseModel):
             "or dataset:HASH for prices already registered.",
             examples=["sample:sp500"],
             min_length=1,
+            # A suggestion for forms; who calls says which prices are meant.
+            json_schema_extra={"default": "sample:sp500"},
         ),
-    ] = "sample:sp500"
+    ]
     strategy: Annotated[
         str,
         Field(
@@ -101,11 +103,15 @@ class ReviewInput(StrategyInput):
     """Which backtest to review, on which prices."""
 
 
-def latest(known: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def latest(
+    known: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]] | None
+) -> dict[str, dict[str, Any]]:
     """Reducer of `variants`: parallel branches each add their own; those of earlier iterations go.
 
-    What the others came to stands in `history`, and in full in the run's record.
+    What the others came to stands in `history`, and in full in the run's record. None forgets them all.
     """
+    if new is None:
+        return {}
     newest = max((variant["iteration"] for variant in new.values()), default=0)
     return {key: variant for key, variant in known.items() if variant["iteration"] >= newest} | new
 

@@ -1,0 +1,316 @@
+"""A graph with one door: whoever runs it, and however, comes through here.
+
+`invoke`, `batch`, `stream`, `stream_events` and their asynchronous sisters all come through `stream` or
+`astream`, and so does the LangGraph server. At the door, in this order:
+
+- an unknown key of the input or of the settings is refused, and the nearest one named;
+- a run that goes on keeps the settings it began with;
+- one that goes on from an earlier checkpoint, or from a state changed by hand, becomes a run of its own;
+- whatever error leaves is told in the language of the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command, StateSnapshot
+from pydantic import BaseModel, ValidationError
+
+from base.errors import LANGUAGES, Language, in_language, readers_language
+from nodes.context import Context
+from nodes.forking import RUN, Events, fork, settings_of
+from nodes.given import read_context, read_input, refusal
+from nodes.optimization.past import past
+from reports.errors import ReportError
+from reports.record import RunRecord
+
+C = TypeVar("C", bound=Context)
+
+BY_HAND = ("update", "fork")
+"""Sources of checkpoints that no step of the graph made."""
+
+SERVERS_OWN = frozenset(
+    {"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "checkpoint", "run_id", "assistant_id"}
+    | {"graph_id", "user_id", "cron_id"}
+)
+"""Keys that the LangGraph server puts beside the settings where a client gives `configurable`."""
+
+PLACE: tuple[str, ...] = ("thread_id", "__pregel_checkpointer")
+
+OWN_PREFIXES = ("__", "langgraph_", "x-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where on its thread a run would go on.
+
+    Attributes:
+        values: the state there.
+        left: whether steps are left to be done.
+        checkpoint: its identity.
+        before: identity of the predecessor of the last checkpoint that a step made; empty at the beginning.
+        moved_past: the thread has gone on from it already.
+        by_hand: identities from here back to that last checkpoint, where no step made the one here.
+    """
+
+    values: Mapping[str, Any]
+    left: bool
+    checkpoint: str
+    before: str
+    moved_past: bool
+    by_hand: frozenset[str]
+
+    def is_another(self, record: RunRecord) -> bool:
+        """Whether what goes on from here is another run than the one on record."""
+        own = (record.about().get("parent") or {}).get("checkpoint")
+        # A fork that stands where it began goes on as itself.
+        return self.moved_past or bool(self.by_hand and own not in self.by_hand)
+
+
+Lookup = Generator[RunnableConfig, StateSnapshot, Standing | None]
+
+
+class Door(CompiledStateGraph[Any, Any, Any, Any]):
+    """The compiled graph, entered by its door."""
+
+    run_key: ClassVar[str] = "run_id"
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **settings: Any) -> Iterator[Any]:
+        """As every compiled graph's.
+
+        Raises:
+            SettingError: a key or a value is refused.
+            ReportError: `run_exists`.
+        """
+        with in_language(language_of(settings.get("context"))):
+            stood = self._stand(config) if self._goes_on(input, config) else None
+            input, config, settings["context"] = self._enter(input, config, settings.get("context"), stood)
+        with in_language(settings["context"].language), self._refusals():
+            yield from super().stream(input, config, **settings)
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **settings: Any
+    ) -> AsyncIterator[Any]:
+        """As every compiled graph's.
+
+        Raises:
+            SettingError: a key or a value is refused.
+            ReportError: `run_exists`.
+        """
+        with in_language(language_of(settings.get("context"))):
+            stood = await self._astand(config) if self._goes_on(input, config) else None
+            # Records are files: the server's loop must not wait for a disk.
+            input, config, settings["context"] = await asyncio.to_thread(
+                self._enter, input, config, settings.get("context"), stood
+            )
+        with in_language(settings["context"].language), self._refusals():
+            async for part in super().astream(input, config, **settings):
+                yield part
+
+    def bulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
+        """As every compiled graph's; routers that are asked where to go then know the run's settings."""
+        return super().bulk_update_state(self._told(config, self.get_state(config)), supersteps)
+
+    async def abulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
+        """As every compiled graph's; routers that are asked where to go then know the run's settings."""
+        known = await asyncio.to_thread(self._told, config, await self.aget_state(config))
+        return await super().abulk_update_state(known, supersteps)
+
+    def get_context_jsonschema(self) -> dict[str, Any] | None:
+        """As every compiled graph's, and the LangGraph server drops no key by it.
+
+        It keeps of a client's settings those whose names are `in` the properties; the door refuses
+        the others.
+        """
+        schema = super().get_context_jsonschema()
+        return schema and {**schema, "properties": _Open(schema["properties"])}
+
+    def _goes_on(self, given: Any, config: RunnableConfig | None) -> bool:
+        place = (config or {}).get("configurable", {})
+        kept = self.checkpointer or place.get("__pregel_checkpointer")
+        here = bool(kept) and "thread_id" in place and not _is_nested(config)
+        return here and (given is None or _is_command(given))
+
+    def _stand(self, config: RunnableConfig | None) -> Standing | None:
+        looked = _standing(config or {})
+        try:
+            place = next(looked)
+            while True:
+                place = looked.send(self.get_state(place))
+        except StopIteration as found:
+            return cast("Standing | None", found.value)
+
+    async def _astand(self, config: RunnableConfig | None) -> Standing | None:
+        looked = _standing(config or {})
+        try:
+            place = next(looked)
+            while True:
+                place = looked.send(await self.aget_state(place))
+        except StopIteration as found:
+            return cast("Standing | None", found.value)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """An input that only its first step finds wanting is refused as at the door."""
+        asked = cast("type[BaseModel]", self.builder.input_schema)
+        try:
+            yield
+        except ValidationError as error:
+            if error.title != asked.__name__:
+                raise
+            raise refusal(error, asked) from None
+
+    def _told(self, config: RunnableConfig, known: StateSnapshot) -> RunnableConfig:
+        """The configuration with the settings of the run whose state is changed; LangGraph gives none."""
+        schema = cast("type[Context]", self.context_schema)
+        settings = read_context(schema, None)
+        run = known.values.get(self.run_key) if isinstance(known.values, Mapping) else None
+        record = RunRecord(settings.home_path, run) if run else None
+        if record is not None and record.exists():
+            settings = settings_of(record, None, schema)
+        place = {**config.get("configurable", {}), "__pregel_runtime": Runtime(context=settings)}
+        return cast("RunnableConfig", {**config, "configurable": place})
+
+    def _enter(
+        self, given: Any, config: RunnableConfig | None, context: Any, stood: Standing | None
+    ) -> tuple[Any, RunnableConfig | None, Context]:
+        """Input, configuration and settings as the graph gets them."""
+        schema = cast("type[Context]", self.context_schema)
+        settings = settings_given(schema, context)
+        if stood is None:
+            if not _is_command(given) and not (given is None and _is_nested(config)):
+                asked = read_input(cast("type[BaseModel]", self.builder.input_schema), given or {})
+                _refuse_taken(getattr(asked, "run", None), settings)
+                given = asked if given is None else given
+            return given, config, settings
+        run = stood.values.get(self.run_key)
+        record = RunRecord(settings.home_path, run) if run else None
+        if record is None or not record.exists() or not (stood.left or _is_command(given)):
+            return given, config, settings
+        chosen = settings if context else None
+        going_on = settings_of(record, chosen, schema)
+        if stood.is_another(record):
+            run = fork(record, going_on, checkpoint=stood.checkpoint, before=stood.before, past=self._past)
+            given = self._renamed(given, run, stood.values)
+        place = {**(config or {}).get("configurable", {}), RUN: run}
+        return given, cast("RunnableConfig", {**(config or {}), "configurable": place}), going_on
+
+    def _past(self, copied: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:
+        return past(copied, parent, record, context)
+
+    def _renamed(self, given: Any, run: str, values: Mapping[str, Any]) -> Command[Any]:
+        """What goes on under another name, from the same state."""
+        named: dict[str, Any] = {self.run_key: run}
+        if request := values.get("request"):
+            named["request"] = {**request, "run": run}
+        if not _is_command(given):
+            return Command(update=named)
+        update = given.update if isinstance(given.update, Mapping) else dict(given.update or ())
+        return Command(update={**update, **named}, resume=given.resume, goto=given.goto)
+
+
+class EnsembleDoor(Door):
+    """The ensemble's: its runs are named under another key, and their past is their events."""
+
+    run_key = "run"
+
+    def _past(self, copied: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:
+        return copied
+
+
+class RunGraph(StateGraph[Any, Any, Any, Any]):
+    """A graph under construction whose every compilation has a door."""
+
+    door: ClassVar[type[Door]] = Door
+
+    def compile(self, *arguments: Any, **options: Any) -> Door:
+        """As every graph's."""
+        return self.door(**vars(super().compile(*arguments, **options)))
+
+
+class _Open(dict[str, Any]):
+    """Properties of a schema: what is asked for seems to be there."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def language_of(context: Any) -> Language:
+    """The language that a caller's settings name, else the reader's."""
+    named = context.get("language") if isinstance(context, Mapping) else getattr(context, "language", None)
+    return cast(Language, named) if named in LANGUAGES else readers_language()
+
+
+def _is_nested(config: RunnableConfig | None) -> bool:
+    """Whether another graph runs this one as one of its steps."""
+    return "__pregel_read" in (config or {}).get("configurable", {})
+
+
+def _is_command(given: Any) -> bool:
+    return isinstance(given, Command)
+
+
+def settings_given(schema: type[C], context: Any) -> C:
+    """The settings, from whatever a caller gave.
+
+    Raises:
+        SettingError: a key or a value is refused.
+    """
+    if isinstance(context, Mapping):
+        context = {
+            name: value
+            for name, value in context.items()
+            if name not in SERVERS_OWN and not name.startswith(OWN_PREFIXES)
+        }
+    return read_context(schema, context)
+
+
+def _refuse_taken(run: str | None, settings: Context) -> None:
+    """Refuse the name of a finished run.
+
+    Raises:
+        ReportError: `run_exists`, `bad_run_name`.
+    """
+    if run is not None and RunRecord(settings.home_path, run).log.ended():
+        raise ReportError("run_exists", run=run)
+
+
+def _standing(config: RunnableConfig) -> Lookup:
+    """Asks for the states that tell where a thread stands: here, at its head, and back to the last step."""
+    asked = config.get("configurable", {})
+    place: dict[str, Any] = {name: asked[name] for name in PLACE if name in asked}
+    addressed = asked.get("checkpoint_id")
+    if inside := asked.get("checkpoint_ns"):  # a step of a subgraph: of the graph itself the one around it
+        addressed = (asked.get("checkpoint_map") or {}).get("")
+    head = yield {"configurable": place}
+    here = head
+    if addressed:
+        here = yield {"configurable": {**place, "checkpoint_id": addressed}}
+    if here.created_at is None:
+        return None
+    last, by_hand = here, []
+    while (last.metadata or {}).get("source") in BY_HAND and last.parent_config:
+        by_hand.append(_identity(last.config))
+        last = yield {"configurable": {**place, "checkpoint_id": _identity(last.parent_config)}}
+    if by_hand:
+        by_hand.append(_identity(last.config))
+    return Standing(
+        values=here.values if isinstance(here.values, Mapping) else {},
+        left=bool(here.next),
+        checkpoint=_identity(here.config),
+        before=_identity(last.parent_config) if last.parent_config else "",
+        moved_past=bool(inside) or _identity(here.config) != _identity(head.config),
+        by_hand=frozenset(by_hand),
+    )
+
+
+def _identity(config: RunnableConfig) -> str:
+    return str(config["configurable"]["checkpoint_id"])

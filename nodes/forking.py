@@ -1,0 +1,116 @@
+"""A run that goes on from an earlier checkpoint, or from a state changed by hand, is a new run: a fork.
+
+Its record begins with what the parent had done by that checkpoint, and names the parent. Each event says at
+which checkpoint its step began, and identities of checkpoints sort by time: what began after the checkpoint's
+own predecessor is not the fork's past.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langgraph.config import get_config
+
+from backtest.files import write_text_atomically
+from nodes.context import COST_NAMES, Context, OptimizationContext
+from nodes.errors import SettingError
+from reports.record import RunRecord, runs_folder
+
+RUN = "__threadx_run"
+"""Under this key the configuration says which run goes on, for steps whose own input names its parent."""
+
+FROZEN = (*COST_NAMES, "fill", "seed")
+"""Settings on which every figure of a run rests: who goes on with it cannot have others."""
+
+Events = list[dict[str, Any]]
+Past = Callable[[Events, RunRecord, RunRecord, Context], Events]
+"""What else belongs to a fork's record: (events of the past, parent, fork, settings) → events."""
+
+
+def run_of(named: str) -> str:
+    """The run that a step belongs to: a parallel branch that was sent before the fork names the parent."""
+    going_on = get_config().get("configurable", {}).get(RUN)
+    return named if going_on is None else str(going_on)
+
+
+def checkpoint_here() -> str:
+    """The checkpoint of the graph itself at which the step at work began."""
+    places = get_config().get("configurable", {}).get("checkpoint_map") or {}
+    return str(places.get("", ""))
+
+
+def settings_of(record: RunRecord, given: Context | None, schema: type[Context]) -> Context:
+    """The settings with which a run goes on: those it began with, unless others are given that fit.
+
+    Raises:
+        SettingError: `settings_changed`.
+    """
+    then = schema.model_validate({**record.about()["context"], "home": str(record.folder.parents[1])})
+    if given is None:
+        return then
+    for name in FROZEN if isinstance(given, OptimizationContext) else ():
+        before, now = getattr(then, name), getattr(given, name)
+        if before != now:
+            raise SettingError("settings_changed", run=record.run, name=name, then=before, now=now)
+    return given
+
+
+def nothing_more(past: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:
+    """The past is its events."""
+    return past
+
+
+def fork(
+    parent: RunRecord, context: Context, *, checkpoint: str, before: str, past: Past = nothing_more
+) -> str:
+    """Begin the record of a fork.
+
+    Args:
+        parent: the run it comes from.
+        context: the fork's settings.
+        checkpoint: from which it goes on.
+        before: identity of the checkpoint before it: steps that began there or earlier are its past.
+        past: what else belongs to the record than events.
+
+    Returns:
+        The fork's name.
+    """
+    about = parent.about()
+    name = _free_name(parent)
+    record = RunRecord(context.home_path, name)
+    copied: Events = []
+    for event in parent.events():
+        if event.get("checkpoint", "") > before:
+            break
+        copied.append(_renamed(event, parent.run, name))
+    if told := past(copied, parent, record, context):
+        lines = [json.dumps(one, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for one in told]
+        write_text_atomically(record.folder / "events.jsonl", "\n".join(lines) + "\n")
+    asked = about["input"]
+    record.start(
+        {
+            **{key: value for key, value in about.items() if key not in ("versions", "started")},
+            "run": name,
+            "input": {**asked, "run": name} if "run" in asked else asked,
+            "context": context.model_dump(mode="json"),
+            "parent": {"run": parent.run, "checkpoint": checkpoint},
+        },
+        about["thread"],
+    )
+    return name
+
+
+def _free_name(parent: RunRecord) -> str:
+    """`<run>-fork1`, or the next number that is free; a fork of a fork counts on its own."""
+    folder, number = runs_folder(parent.folder.parents[1]), 1
+    stem = parent.run[:70]
+    while (folder / f"{stem}-fork{number}").exists():
+        number += 1
+    return f"{stem}-fork{number}"
+
+
+def _renamed(event: Mapping[str, Any], parent: str, name: str) -> dict[str, Any]:
+    data = event["data"]
+    return {**event, "data": {**data, "run": name}} if data.get("run") == parent else dict(event)

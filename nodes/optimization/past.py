@@ -1,0 +1,49 @@
+"""What belongs to the record of a forked optimisation beside its events: its trials, and their tables."""
+
+from __future__ import annotations
+
+import shutil
+
+from market.datasets import Dataset
+from nodes.context import Context, OptimizationContext
+from nodes.forking import Events
+from nodes.optimization.counting import BEGUN, JUDGED_BY, begun_with, count
+from nodes.optimization.trial import tried
+from reports.record import RunRecord
+from reports.run_tables import RETURNS, TRIALS
+
+JUDGED = "judge"
+
+
+def past(copied: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:
+    """The events as the fork tells them.
+
+    What the fork tests is judged beside all that was looked at before it began, its parent's later trials
+    included, and its opening of the holdout is one more. Its past trials are its own as well.
+
+    Raises:
+        MarketError: the prices or the ledger cannot be read.
+        OSError: the folder cannot be written.
+    """
+    ids = {event["id"] for event in copied}
+    if JUDGED_BY in ids:  # the search is over, and its table is fixed: nothing is opened again
+        for name, needed in ((TRIALS, JUDGED_BY), (RETURNS, JUDGED)):
+            if needed in ids:
+                record.folder.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(parent.folder / name, record.folder / name)
+        return copied
+    assert isinstance(context, OptimizationContext), "the other graph tries nothing"
+    told: Events = []
+    dataset: Dataset | None = None
+    for event in copied:
+        data = event["data"]
+        if event["id"] == "i00.load":
+            dataset = Dataset.model_validate(data["dataset"])
+            initial = data["strategy"]
+        elif event["id"] == BEGUN and dataset is not None:
+            event = {**event, "data": begun_with(context, dataset)}
+        elif event["kind"] == "backtest" and dataset is not None:
+            given, grid = (data["given"], data["grid"]) if "given" in data else (initial, {})
+            count(context, record.run, dataset, tried(given, grid, dataset, context).looked_at)
+        told.append(event)
+    return told
