@@ -190,8 +190,11 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
                 asked = read_input(cast("type[BaseModel]", self.builder.input_schema), given or {})
                 _refuse_taken(getattr(asked, "run", None), settings)
                 given = asked if given is None else given
+                if "thread_id" in (config or {}).get("configurable", {}):
+                    # What an earlier input on the same thread said is no part of this one.
+                    given = asked.model_dump()
             return given, config, settings
-        run = stood.values.get(self.run_key)
+        run = stood.values.get(self.run_key) or stood.values.get("run")
         record = RunRecord(settings.home_path, run) if run else None
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings
@@ -209,6 +212,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
     def _renamed(self, given: Any, run: str, values: Mapping[str, Any]) -> Command[Any]:
         """What goes on under another name, from the same state."""
         named: dict[str, Any] = {self.run_key: run}
+        if "run" in values:  # still to be read from the input
+            named["run"] = run
         if request := values.get("request"):
             named["request"] = {**request, "run": run}
         if not _is_command(given):

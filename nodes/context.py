@@ -18,7 +18,9 @@ from market.home import default_home
 from prompts import Language
 
 RULES = "rules"
-VARIABLES = frozenset({"THREADX_LANGUAGE", "THREADX_HOME", "THREADX_TOKEN", "THREADX_G4F_BASE_URL"})
+VARIABLES = frozenset(
+    {"THREADX_LANGUAGE", "THREADX_HOME", "THREADX_TOKEN", "THREADX_G4F_BASE_URL", "THREADX_STUDIO_ORIGIN"}
+)
 """Every environment variable of ours; another that begins like them is a mistake and is refused."""
 
 
