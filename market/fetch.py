@@ -16,6 +16,7 @@ import pandas as pd
 
 from backtest import validate_prices
 from backtest.files import file_name, write_atomically
+from base.reasons import because
 from market.errors import MarketError
 from market.prices import read_table
 
@@ -220,7 +221,7 @@ def _standing(path: Path) -> pd.DataFrame:
     try:
         table = validate_prices(read_table(path))
     except RuntimeError as error:
-        raise MarketError("damaged_prices", path=str(path), reason=str(error)[:160]) from error
+        raise MarketError("damaged_prices", path=str(path), reason=because(error)) from error
     index = pd.DatetimeIndex(table.index)
     index = index.tz_localize("UTC") if index.tz is None else index.tz_convert("UTC")
     return table.set_axis(index.rename("date").as_unit("ns"), axis=0)
@@ -233,8 +234,7 @@ def _save(path: Path, bars: pd.DataFrame, *, daily: bool) -> None:
     try:
         write_atomically(path, lambda stream: table.to_parquet(stream, index=False))
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise MarketError("unwritable_folder", path=str(path.parent), reason=reason) from error
+        raise MarketError("unwritable_folder", path=str(path.parent), reason=because(error)) from error
 
 
 def _failure(exchange: str, error: Exception) -> MarketError:

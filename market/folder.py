@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from base.reasons import because
 from market.errors import MarketError
 from market.partitions import Partition, Problem, partition_start
 
@@ -198,9 +199,7 @@ class DataFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as reason:
-            raise MarketError(
-                "unreadable_file", path=str(folder), reason=reason.strerror or str(reason)
-            ) from None
+            raise MarketError("unreadable_file", path=str(folder), reason=because(reason)) from None
 
 
 @lru_cache(maxsize=8)

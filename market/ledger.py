@@ -25,6 +25,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from backtest.trials import Trial
+from base.reasons import because
 from market.errors import MarketError
 
 Origin = Literal["run", "search", "sweep", "backtest"]
@@ -363,7 +364,7 @@ class Ledger:
                     raise
                 found.execute("COMMIT")
         except sqlite3.DatabaseError as reason:
-            raise MarketError("unusable_ledger", path=str(self.path), reason=str(reason)) from reason
+            raise MarketError("unusable_ledger", path=str(self.path), reason=because(reason)) from reason
 
 
 def _unpacked(packed: bytes) -> NDArray[np.float32]:

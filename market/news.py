@@ -246,7 +246,7 @@ def _parse_row(row: dict[str, Any], file: str, number: int, written: datetime | 
     return _Row(item, ts, known, frozenset(keys))
 
 
-def _refusal(file: str, number: int, reason: str) -> Problem:
+def _refusal(file: str, number: int, reason: str | dict[str, Any]) -> Problem:
     return Problem(code="refused_row", file=file, row=number, reason=reason)
 
 

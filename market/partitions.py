@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from base.reasons import because, plain
 from market.errors import MarketError
 
 _NAME = re.compile(r"dt=(\d{4})-?(\d{2})-?(\d{2})(\d{2})?")
@@ -29,7 +31,7 @@ class Problem(BaseModel):
             text.
         file: path below the data folder.
         row: row of the file counting from 1, or None when it concerns the file.
-        reason: what was wrong, in the validator's words.
+        reason: what was wrong: a word of the file's own, or an error as JSON (`base.reasons.plain`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +39,7 @@ class Problem(BaseModel):
     code: str
     file: str
     row: int | None = None
-    reason: str
+    reason: str | dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +161,6 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def validation_reason(error: ValidationError) -> str:
-    """One line out of pydantic's errors: each field and what is wrong with it."""
-    parts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
-    return "; ".join(parts)[:200]
+def validation_reason(error: ValidationError) -> dict[str, Any]:
+    """The first of pydantic's complaints: a field and what is wrong with it."""
+    return plain(because(error))

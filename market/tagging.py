@@ -11,6 +11,7 @@ from importlib.resources import files
 from itertools import accumulate
 from pathlib import Path
 
+from base.reasons import because
 from market.errors import MarketError
 from market.lexicon import plain_words, without_accents
 from market.news import TICKER
@@ -75,7 +76,7 @@ def load_names(path: Path | None) -> dict[str, list[str]]:
     try:
         whole = tomllib.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MarketError("bad_names", path=str(path), reason=str(error)[:160]) from error
+        raise MarketError("bad_names", path=str(path), reason=because(error)) from error
     for ticker, called in whole.items():
         if (
             not TICKER.fullmatch(ticker)

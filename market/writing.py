@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from backtest.files import take_name, write_atomically, write_text_atomically
+from base.reasons import because
 from market.errors import MarketError
 
 Watch = Callable[[str, RuntimeError | None], None]
@@ -49,8 +50,7 @@ def write_partition(folder: Path, files: Mapping[str, Content]) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise MarketError("unwritable_folder", path=str(folder), reason=reason) from error
+        raise MarketError("unwritable_folder", path=str(folder), reason=because(error)) from error
 
 
 def _write(path: Path, content: Content) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import providers
+from base.errors import Language
+from base.reasons import complaint
 from nodes.calls import Calls
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
@@ -286,7 +288,8 @@ class _Asking(Generic[T]):
             # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
             value = self.question.schema.model_validate_json(json.dumps(found))
         except ValidationError as error:
-            wrong = [_schema_error(dict(item)) for item in error.errors()]
+            language = self.question.prompt.language
+            wrong = [_schema_error(dict(item), language) for item in error.errors()]
             return _Invalid(code=INVALID_SCHEMA, errors=wrong, fields={})
         if errors := self.question.check(value):
             return _Invalid(code=FAILED_CHECK, errors=errors, fields={})
@@ -328,6 +331,6 @@ def _since(before: int | None, after: int | None) -> int | None:
     return None if after is None else after - (before or 0)
 
 
-def _schema_error(item: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or "$"
-    return f"{place}: {item['msg']} ({short(repr(item['input']))[:80]})"
+def _schema_error(item: Mapping[str, Any], language: Language) -> str:
+    told = complaint({**item, "loc": item["loc"] or ("$",)}).sentence(language)
+    return f"{told} ({short(repr(item['input']))[:80]})"

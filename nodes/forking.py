@@ -14,7 +14,8 @@ from typing import Any
 from langgraph.config import get_config
 
 from backtest.files import write_text_atomically
-from nodes.context import COST_NAMES, Context, OptimizationContext
+from backtest.types import COST_NAMES
+from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
 from reports.record import RunRecord, runs_folder
 

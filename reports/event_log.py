@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from base.reasons import because
 from reports.errors import ReportError
 
 FINISHED = "finished"
@@ -149,7 +150,9 @@ class EventLog:
         try:
             event: dict[str, Any] = json.loads(line)
         except ValueError as error:
-            raise ReportError("unreadable_record", path=f"{self.path}:{number}", reason=str(error)) from None
+            raise ReportError(
+                "unreadable_record", path=f"{self.path}:{number}", reason=because(error)
+            ) from None
         return event
 
 

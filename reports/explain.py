@@ -331,7 +331,7 @@ def _debates(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Bloc
 def _answerers(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     lines = [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)]
     blocks: list[Block] = [Heading(text=words("report.heading.brains")), Items(items=tuple(lines))]
-    if failures := failure_lines(result):
+    if failures := failure_lines(result, words):
         blocks += [Paragraph(text=words("report.failures")), Items(items=tuple(failures))]
     return blocks
 

@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from backtest.files import file_name, write_text_atomically
+from base.reasons import because
 from reports.errors import ReportError
 from reports.event_log import EventLog
 from reports.versions import versions
@@ -132,7 +133,7 @@ class RunRecord:
         try:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise ReportError("unreadable_record", path=str(path), reason=str(error)) from None
+            raise ReportError("unreadable_record", path=str(path), reason=because(error)) from None
         return value
 
     def append(

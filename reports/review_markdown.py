@@ -95,7 +95,7 @@ def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
         "proposals": proposal_lines(result, words),
         "debate": debate_lines(result, words),
         "brains": [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)],
-        "failed": failure_lines(result),
+        "failed": failure_lines(result, words),
     }
     for name, told in sections.items():
         if told:

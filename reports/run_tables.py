@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backtest.files import write_atomically
+from base.reasons import because
 from reports.errors import ReportError
 
 TRIALS = "trials.parquet"
@@ -57,7 +58,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as reason:
-        raise ReportError("unreadable_record", path=str(path), reason=str(reason)) from reason
+        raise ReportError("unreadable_record", path=str(path), reason=because(reason)) from reason
 
 
 def table_or_none(folder: Path, name: str) -> pd.DataFrame | None:

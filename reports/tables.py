@@ -114,13 +114,17 @@ def brain_lines(result: Mapping[str, Any], words: WordsLike) -> list[tuple[str, 
     return lines
 
 
-def failure_lines(result: Mapping[str, Any]) -> list[str]:
+def failure_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     """Each way in which a model could not be reached or understood, with how often, over all roles."""
     counts: dict[str, int] = {}
     for brain in result["brains"].values():
         for failure, count in brain["failures"].items():
             counts[failure] = counts.get(failure, 0) + count
-    return [f"{failure} × {count}" for failure, count in sorted(counts.items())]
+    told = []
+    for failure, count in sorted(counts.items()):
+        model, _, code = failure.rpartition(": ")
+        told.append(words("report.failed", model=model, what=words(f"failure.{code}"), count=count))
+    return told
 
 
 _DATA_SOURCES = frozenset({"forecast", "macro", "news"})

@@ -5,6 +5,7 @@ The walk: all places of the source that make an error (`tests.raise_sites`), bot
 
 from __future__ import annotations
 
+import ast
 import errno
 import gzip
 import io
@@ -22,7 +23,7 @@ from pydantic_core._pydantic_core import list_all_errors
 from base import reasons
 from base.errors import LANGUAGES, Language, TypedError, catalogue
 from base.reasons import because, complaint
-from tests.raise_sites import Site, kinds, sites
+from tests.raise_sites import Site, kinds, sites, sources
 
 ENGLISH = set(
     """
@@ -112,3 +113,34 @@ def test_the_codes_of_reasons_and_their_texts_are_the_same() -> None:
     tables |= {f"value_{code}" for code in (*reasons._LIMITS, *reasons._FORMS.values(), "other")}
     literal = {"at", "not_json", "not_utf8", "other"}
     assert {f"error.{code}" for code in tables | literal} == catalogue("base", "fr").keys()
+
+
+def foreign_words(call: ast.Call) -> list[str]:
+    """Fields of an error that are words of a library, of Python or of the source itself, in one language."""
+    found = []
+    for keyword in call.keywords:
+        for node in ast.walk(keyword.value):
+            match node:
+                case ast.Constant(value=str(words)) if re.search(r"[a-z]{2,} [a-z]{2,}", words):
+                    found.append(f"{keyword.arg}={words!r}")
+                case ast.Attribute(attr="strerror" | "__name__"):
+                    found.append(f"{keyword.arg}={ast.unparse(node)}")
+                case ast.Call(func=ast.Name(id="str"), args=[ast.Name(id="error" | "reason")]):
+                    found.append(f"{keyword.arg}={ast.unparse(node)}")
+    return found
+
+
+def told_in_fields() -> list[tuple[str, ast.Call]]:
+    """Every place that makes an error, or what is told like one."""
+    calls = [(site.place, site.call) for site in sites()]
+    for path, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Problem", "Notice"):
+                calls.append((f"{path.name}:{node.lineno}", node))
+    return calls
+
+
+def test_no_field_of_an_error_is_prose() -> None:
+    """What a server said is quoted as it was said; everything else has a text in both languages."""
+    found = {place: words for place, call in told_in_fields() if (words := foreign_words(call))}
+    assert found == {}

@@ -15,6 +15,7 @@ from prompts import Language, Words
 from threadx import console
 from threadx.commands.local import LazyGroup
 from threadx.errors import ThreadxError
+from threadx.usage import usage_line
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -67,39 +68,6 @@ def _tell_version(context: click.Context, option: click.Parameter, asked: bool) 
         context.exit()
 
 
-def _bad_value(error: click.BadParameter, words: Words) -> str:
-    """What would have been a good value."""
-    match error.param.type if error.param else None:
-        case click.Choice(choices=choices):
-            return words("command.usage.choice", choices=", ".join(choices))
-        case click.IntRange(min=low, max=high):
-            return words("command.usage.range", low=low, high=high)
-        case click.types.FloatParamType() | click.types.IntParamType():
-            return words("command.usage.number")
-        case _:
-            return error.message
-
-
-def _usage_line(error: click.ClickException, words: Words) -> str:
-    """Click's complaint in the user's language, with where to look."""
-    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "threadx"
-    match error:
-        case click.NoSuchOption(option_name=name):
-            line = words("command.usage.no_such_option", name=name)
-        case click.MissingParameter(param=click.Option(opts=[name, *_])):
-            line = words("command.usage.missing", name=name)
-        case click.MissingParameter(param=param):
-            line = words(
-                "command.usage.missing", name=param.make_metavar(error.ctx) if param and error.ctx else "?"
-            )
-        case click.BadParameter(param=param):
-            named = param.opts[0] if param else "?"
-            line = words("command.usage.bad_value", name=named, reason=_bad_value(error, words))
-        case _:
-            line = error.format_message()
-    return f"{line} {words('command.usage.see_help', command=where)}"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code: 0 done, 1 the run failed, 2 bad usage or bad input."""
     console.prepare()
@@ -111,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(error.format_message())
         sys.exit(BAD_INPUT)
     except click.ClickException as error:
-        click.echo(_usage_line(error, words), err=True)
+        click.echo(usage_line(error, words), err=True)
         sys.exit(BAD_INPUT)
     except click.Abort:
         click.echo(words("command.interrupted"), err=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from base.reasons import because
 from market.datasets import Dataset, load_development
 from market.errors import MarketError
 from nodes.ensemble.partition import SUMMARY, TRACE, hour_folder, published_hours
@@ -162,7 +163,7 @@ def read_published(home: Path, hour: datetime, words: Words) -> Published:
         try:
             contents[name] = json.loads(written)
         except ValueError as error:
-            raise ReportError("unreadable_record", path=str(path), reason=str(error)) from None
+            raise ReportError("unreadable_record", path=str(path), reason=because(error)) from None
     if SUMMARY not in contents:
         raise ReportError("no_summary", hour=f"{hour:%Y-%m-%dT%H}")
     trace = contents.get(TRACE, {})

@@ -16,6 +16,7 @@ from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 
 from backtest import StrategySpec
+from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from market.reading import Reading
@@ -82,7 +83,7 @@ def writable(home: Path) -> Path:
         with FileLock(home / ".writable.lock", timeout=10):
             pass
     except (OSError, Timeout) as error:
-        raise ThreadxError("unwritable_home", home=str(home), reason=error.__class__.__name__) from None
+        raise ThreadxError("unwritable_home", home=str(home), reason=because(error)) from None
     return home
 
 

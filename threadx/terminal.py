@@ -218,7 +218,7 @@ class Terminal:
         self.out.print(f"\n[bold]{escape(words('report.heading.brains'))}[/bold]")
         for role, told in brain_lines(details, words):
             self.out.print(f"• {escape(words('report.pair', name=role, value=told))}", highlight=False)
-        failures = failure_lines(details)
+        failures = failure_lines(details, words)
         if failures:
             self.out.print(escape(words("report.failures")))
             for failure in failures:
@@ -371,7 +371,9 @@ class Progress:
             line = self.words(
                 "command.progress.stood_in",
                 role=self.words(f"report.role.{role}"),
-                failures=", ".join(f"{model} ({code})" for model, code in failed.items()),
+                failures=", ".join(
+                    f"{model} ({self.words(f'failure.{code}')})" for model, code in failed.items()
+                ),
             )
             self.console.print(escape(line), highlight=False, soft_wrap=True, style="yellow")
 

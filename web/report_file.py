@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from base.reasons import because
 from prompts import Language
 from reports.errors import ReportError
 from reports.record import RunRecord
@@ -37,7 +38,7 @@ def pdf(home: Path, record: RunRecord, language: Language) -> Path:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise WebError("no_report", reason=str(error)) from None
+        raise WebError("no_report", reason=because(error)) from None
     if made.returncode != 0 or not path.is_file():
         said = made.stderr.decode(errors="replace").strip().splitlines() or ["?"]
         raise WebError("no_report", reason=said[-1])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from base.reasons import because
 from market.errors import MarketError
 from nodes.context import EnsembleContext
 from nodes.ensemble.errors import EnsembleError, PublishError
@@ -42,5 +43,5 @@ def attended(context: EnsembleContext, as_of: str | None) -> Iterator[Lease]:
                     append_failure(home, hour=as_of, code=code, seconds=time.time() - began)
                 raise
     except OSError as error:
-        where, reason = str(error.filename or home), error.strerror or error.__class__.__name__
-        raise PublishError("publish_failed", path=where, reason=reason) from error
+        where = str(error.filename or home)
+        raise PublishError("publish_failed", path=where, reason=because(error)) from error

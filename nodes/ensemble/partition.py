@@ -20,6 +20,7 @@ from uuid import uuid4
 from filelock import FileLock
 
 from backtest.files import take_name, write_text_atomically
+from base.reasons import because
 from nodes.ensemble.errors import PublishError
 
 SUMMARY, TRACE = "summary.json", "trace_raw.json"
@@ -89,8 +90,7 @@ def write_hour(
             else:
                 _write_first(root, folder, told, _json(summary))
     except OSError as error:
-        reason = error.strerror or error.__class__.__name__
-        raise PublishError("publish_failed", path=str(folder), reason=reason) from error
+        raise PublishError("publish_failed", path=str(folder), reason=because(error)) from error
     return folder / SUMMARY
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
+from base.reasons import complaint
 from nodes.optimization.changes import Change
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposal
@@ -60,8 +61,7 @@ def read_approval(
     try:
         approval = Approval.model_validate(given)
     except ValidationError as error:
-        wrong = [".".join(map(str, item["loc"])) + ": " + item["msg"] for item in error.errors()]
-        return [], wrong
+        return [], [complaint(item).sentence(language) for item in error.errors()]
     numbers = [proposal["number"] for proposal in proposals]
     accepted = numbers if approval.accept == "all" else list(approval.accept)
     rejected = numbers if approval.reject == "all" else list(approval.reject)

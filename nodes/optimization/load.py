@@ -126,7 +126,7 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
                     reference, context.home_path, gaps=given.gaps, reading=given.reading.whole
                 )
             except BacktestError as error:  # says which row, but not of which of the files
-                raise MarketError("unusable_prices", data=reference, reason=error.code) from error
+                raise MarketError("unusable_prices", data=reference, reason=error) from error
             dataset = register(
                 frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path
             )

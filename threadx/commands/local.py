@@ -52,12 +52,14 @@ class _Local(click.Command):
 
     def option_rows(self, ctx: click.Context) -> dict[str, tuple[str, str]]:
         """Both columns of each option by its name; what click adds in English is said in words of ours."""
-        default = self.words("command.help.default")
+        default, required = self.words("command.help.default"), self.words("command.help.required")
         found = {}
         for one in self.get_params(ctx):
             if isinstance(one, click.Option) and (told := one.get_help_record(ctx)):
                 head, text = told
-                found[str(one.name)] = (head, re.sub(r"\[default: (?=[^\[]*\]$)", f"[{default} ", text))
+                text = re.sub(r"\[default: (?=[^\[]*\]$)", f"[{default} ", text)
+                text = re.sub(r"(?<=[\[ ])required\]$", f"{required}]", text)
+                found[str(one.name)] = (head, text)
         return found
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from backtest import GapPolicy, Risk, Sizing, StrategySpec
 from backtest.types import CONDITIONS, COST_NAMES
+from base.reasons import because
 from market.datasets import Dataset
 from market.prices import PriceSource
 from market.reading import Reading
@@ -89,7 +90,7 @@ def take_strategy(given: dict[str, Any]) -> StrategySpec:
         try:
             whole = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
-            raise ThreadxError("bad_strategy_file", path=strategy_file, reason=str(error)) from None
+            raise ThreadxError("bad_strategy_file", path=strategy_file, reason=because(error)) from None
         return StrategySpec.model_validate(whole)
     if any(conditions.values()):
         groups: dict[str, dict[str, float | None]] = {"params": {}, "risk": {}, "sizing": {}}

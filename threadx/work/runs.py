@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from base.reasons import because
 from nodes.context import Context
 from nodes.ensemble.trail import RUN_PREFIX
 from prompts import Words
@@ -61,7 +62,7 @@ def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str,
         try:
             given = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ThreadxError("bad_edit_file", path=edit, reason=str(error)) from None
+            raise ThreadxError("bad_edit_file", path=edit, reason=because(error)) from None
         # A whole word may stand in the file, or only the changes.
         word = {**word, **given} if isinstance(given, dict) else {**word, "edit": given}
     return word

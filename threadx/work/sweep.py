@@ -15,6 +15,7 @@ from backtest.ranking import ACCOUNT_LOST
 from backtest.strategy import SIDE_AXIS
 from backtest.sweeping import MOST_CONFIGURATIONS
 from backtest.types import plain
+from base.reasons import because
 from market.counting import count_sweep
 from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
@@ -183,7 +184,7 @@ def sweep(
         click.echo(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)
         raise SystemExit(130) from None
     except OSError as error:
-        raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
+        raise ThreadxError("unwritable_file", path=str(path), reason=because(error)) from None
     count_sweep(folder, dataset, prices, spec, grid, context.costs, context.fill, found, whole=whole)
     part = words("command.part.all" if whole else "command.part.development")
     title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)

@@ -12,6 +12,7 @@ import click
 import pandas as pd
 
 from backtest.files import write_atomically, write_text_atomically
+from base.reasons import because
 from prompts import Words
 from reports.document import Document
 from reports.forms import Format
@@ -30,7 +31,7 @@ def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
     try:
         write_picture(chart, Path(path))
     except OSError as error:
-        raise ThreadxError("unwritable_file", path=path, reason=str(error.strerror)) from None
+        raise ThreadxError("unwritable_file", path=path, reason=because(error)) from None
 
 
 def write_report(words: Words, document: Document, form: Format, out: str | None, usual: Path) -> None:
@@ -47,7 +48,7 @@ def write_report(words: Words, document: Document, form: Format, out: str | None
     try:
         write_atomically(path, lambda stream: stream.write(drawn))
     except OSError as error:
-        raise ThreadxError("unwritable_file", path=str(path), reason=str(error.strerror)) from None
+        raise ThreadxError("unwritable_file", path=str(path), reason=because(error)) from None
     click.echo(words("command.written", folder=str(path)))
 
 
@@ -77,4 +78,4 @@ def write_json(text: str, path: str | None) -> None:
     try:
         write_text_atomically(Path(path), text.rstrip("\n") + "\n")
     except OSError as error:
-        raise ThreadxError("unwritable_file", path=path, reason=str(error.strerror)) from None
+        raise ThreadxError("unwritable_file", path=path, reason=because(error)) from None
