@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from base.reasons import ReasonError, plain
 from market.errors import MarketError
 from market.folder import DataFolder
 from market.headlines import read_headlines, without_markup
@@ -119,8 +120,15 @@ def build_news(
         for number, row in enumerate(rows, start=1):
             try:
                 moment = _time_of(row)
-            except ValueError as error:
-                refused.append(Problem(code="refused_row", file=file, row=number, reason=str(error)))
+            except ValueError:
+                refused.append(
+                    Problem(
+                        code="refused_row",
+                        file=file,
+                        row=number,
+                        reason=plain(ReasonError("not_a_time", where="ts")),
+                    )
+                )
                 continue
             known = moment.time + (_DAY if moment.day_only else timedelta())
             if not as_of - timedelta(days=days) < known <= as_of:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from base.reasons import because
+from base.reasons import ReasonError, because, plain
 from market.errors import MarketError
 from market.partitions import Partition, Problem, partition_start
 
@@ -163,7 +163,9 @@ class DataFolder:
             return {}
         if not isinstance(content, dict):
             problems.append(
-                Problem(code="unreadable_file", file=self.relative(path), reason="not a JSON object")
+                Problem(
+                    code="unreadable_file", file=self.relative(path), reason=plain(ReasonError("no_object"))
+                )
             )
             return {}
         return content

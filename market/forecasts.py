@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from base.reasons import ReasonError, plain
 from market.folder import DataFolder
 from market.partitions import Moment, Partition, Problem, parse_moment, validation_reason
 from market.quarantine import addresses_model
@@ -169,7 +170,12 @@ def _visible(parsed: _Parsed, folder: DataFolder, as_of: datetime, whole: Foreca
         elif dated == known[1] and row.file == main:
             # Commodities often stand in both tables: there the first is enough.
             whole.problems.append(
-                Problem(code="refused_row", file=row.file, row=row.row, reason="ticker, horizon: duplicate")
+                Problem(
+                    code="refused_row",
+                    file=row.file,
+                    row=row.row,
+                    reason=plain(ReasonError("duplicate", where="ticker, horizon")),
+                )
             )
             whole.refused += 1
     return [row for row, _ in latest.values()]
@@ -231,7 +237,9 @@ def _parse_row(
         parsed.rows.append((problem, dated))
         return
     except ValueError:
-        problem = Problem(code="refused_row", file=file, row=number, reason="dt: not a time")
+        problem = Problem(
+            code="refused_row", file=file, row=number, reason=plain(ReasonError("not_a_time", where="dt"))
+        )
         parsed.rows.append((problem, None))
         return
     parsed.rows.append((forecast, dated))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from base.reasons import ReasonError, plain
 from market.folder import DataFolder
 from market.partitions import Moment, Partition, Problem, parse_moment, validation_reason
 from market.quarantine import addresses_model, clean_text
@@ -175,7 +176,12 @@ def _visible(parsed: _Parsed, folder: DataFolder, as_of: datetime, whole: Macro)
             latest[row.horizon] = (row, dated)
         elif dated == known[1]:
             whole.problems.append(
-                Problem(code="refused_row", file=row.file, row=row.row, reason="horizon: duplicate")
+                Problem(
+                    code="refused_row",
+                    file=row.file,
+                    row=row.row,
+                    reason=plain(ReasonError("duplicate", where="horizon")),
+                )
             )
             whole.refused += 1
     return sorted((row for row, _ in latest.values()), key=lambda row: _ORDER.index(row.horizon))
@@ -197,7 +203,9 @@ def _parse(folder: DataFolder, partition: Partition) -> _Parsed:
         except ValidationError as error:
             found = Problem(code="refused_row", file=file, row=number, reason=validation_reason(error))
         except ValueError:
-            found = Problem(code="refused_row", file=file, row=number, reason="dt: not a time")
+            found = Problem(
+                code="refused_row", file=file, row=number, reason=plain(ReasonError("not_a_time", where="dt"))
+            )
         parsed.rows.append((found, dated))
     return parsed
 
@@ -211,7 +219,11 @@ def _parse_notes(folder: DataFolder, partition: Partition, parsed: _Parsed) -> N
             parsed.made = parse_moment(made)
         except ValueError:
             file = folder.relative(partition.path / NOTES)
-            parsed.problems.append(Problem(code="unreadable_file", file=file, reason="asof: not a time"))
+            parsed.problems.append(
+                Problem(
+                    code="unreadable_file", file=file, reason=plain(ReasonError("not_a_time", where="asof"))
+                )
+            )
     origins = content.get("origins")
     if isinstance(origins, dict):
         parsed.origins = {

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from base.reasons import ReasonError, plain
 from market.folder import DataFolder
 from market.lexicon import lexicon_score
 from market.partitions import Partition, Problem, parse_moment, validation_reason
@@ -236,10 +237,10 @@ def _parse_row(row: dict[str, Any], file: str, number: int, written: datetime | 
         item = _item({**row, "ts": ts}, file, number)
     except ValidationError as error:
         return _Row(_refusal(file, number, validation_reason(error)), ts, known, frozenset())
-    except ValueError as error:
+    except ValueError:
         if orders:
             return _Row(None, None, None, frozenset())
-        reason = str(error) if str(error).startswith("ts:") else "ts: not a time"
+        reason = plain(ReasonError("not_a_time", where="ts"))
         return _Row(_refusal(file, number, reason), ts, known, frozenset())
     same_story = (item.source.casefold(), item.title.casefold())
     keys = {same_story} | ({(item.link,)} if item.link else set())

@@ -53,6 +53,10 @@ class Table:
         self.notices.append(Notice(code=code, fields=fields))
 
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?")
+"""The hour that pandas names where it refuses one."""
+
+
 def prices_of(table: Table, reading: Reading, wanted: str | None) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Open, high, low, close and perhaps volume on times, in the order of time.
 
@@ -351,4 +355,4 @@ def _in_zone(times: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
     try:
         return times.tz_localize(zone, ambiguous="infer")
     except ValueError as reason:
-        raise MarketError("unclear_hour", zone=zone, reason=str(reason).splitlines()[0][:120]) from reason
+        raise MarketError("unclear_hour", zone=zone, reason=", ".join(_TIME.findall(str(reason)))) from reason

@@ -7,6 +7,7 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
+from base.reasons import ReasonError, because, plain
 from market.folder import DataFolder
 from market.news import TICKER, tickers_of
 from market.partitions import Problem
@@ -48,7 +49,7 @@ def _read(folder: DataFolder) -> Watchlist:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             continue
         except (OSError, ValueError) as reason:
-            problem = Problem(code="unreadable_file", file=name, reason=str(reason)[:160])
+            problem = Problem(code="unreadable_file", file=name, reason=plain(because(reason)))
             return Watchlist(problems=(problem,))
         if addresses_model(text):
             return Watchlist(quarantined=1)
@@ -57,16 +58,21 @@ def _read(folder: DataFolder) -> Watchlist:
             try:
                 content = json.loads(text)
             except (ValueError, RecursionError) as reason:
-                problem = Problem(code="unreadable_file", file=name, reason=str(reason)[:160])
+                problem = Problem(code="unreadable_file", file=name, reason=plain(because(reason)))
                 return Watchlist(problems=(problem,))
         if isinstance(content, dict):
             content = content.get("tickers", content.get("watchlist"))
         found = None if content is None else tickers_of(content)
         if not isinstance(found, tuple):
-            problem = Problem(code="unreadable_file", file=name, reason="not a list of tickers")
+            problem = Problem(code="unreadable_file", file=name, reason=plain(ReasonError("no_tickers")))
             return Watchlist(problems=(problem,))
         bad = [
-            Problem(code="refused_row", file=name, row=number, reason=f"not a ticker: {ticker[:24]!r}")
+            Problem(
+                code="refused_row",
+                file=name,
+                row=number,
+                reason=plain(ReasonError("not_a_ticker", ticker=ticker[:24])),
+            )
             for number, ticker in enumerate(found, start=1)
             if not TICKER.fullmatch(ticker)
         ]

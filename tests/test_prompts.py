@@ -1,5 +1,6 @@
 """Texts and prompts: both languages say the same things."""
 
+import re
 from pathlib import Path
 from string import Formatter
 
@@ -16,6 +17,7 @@ ROOMS = sorted({path.name.split(".")[0] for path in (ROOT / "prompts/texts").glo
 PROMPTS = sorted(
     {f"{path.parent.name}/{path.name.split('.')[0]}" for path in (ROOT / "prompts").glob("*/*.md")}
 )
+DATE_FORMAT = re.compile(r"%[A-Za-z]")  # is typed as it stands
 DOUBLE_PUNCTUATION = (" :", " ;", " !", " ?", " »", "« ", " %")
 
 
@@ -38,7 +40,7 @@ def test_french_keeps_its_punctuation_on_the_line(room):
         words
         for words in catalogue(room, "fr").values()
         for mark in DOUBLE_PUNCTUATION
-        if mark in words and f"'{mark}" not in words
+        if mark in DATE_FORMAT.sub("", words) and f"'{mark}" not in words
     ]
     assert not broken
 
