@@ -118,6 +118,16 @@ COST_BOUNDS: dict[str, Bounds] = {
 SLIPPAGE_ATR_PERIOD = 14
 
 
+# Nobody has costs so small: who writes 0.001 basis points means the fraction 0.001, which is 10 of them.
+_FRACTIONS_OF = {
+    "fee_bps": 10_000,
+    "slippage_bps": 10_000,
+    "spread_bps": 10_000,
+    "maintenance_margin_pct": 100,
+}
+_LEAST_LIKELY = 0.01
+
+
 class Costs(Strict):
     """What trading costs; basis points where the name says so (1 bps = 0.01 %).
 
@@ -185,7 +195,10 @@ class Costs(Strict):
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name, bounds in COST_BOUNDS.items():
-            bounds.check(name, getattr(self, name))
+            value = bounds.check(name, getattr(self, name))
+            if name in _FRACTIONS_OF and 0.0 < value < _LEAST_LIKELY:
+                meant = value * _FRACTIONS_OF[name]
+                raise StrategyError("fraction_likely", name=name, value=f"{value:g}", meant=f"{meant:g}")
         return self
 
 

@@ -427,3 +427,22 @@ def test_hashes_on_record_stay() -> None:
         ).hash
         == "73be441328804af3"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("fee_bps", 0.001, "10"),
+        ("slippage_bps", 0.0005, "5"),
+        ("spread_bps", 0.0002, "2"),
+        ("maintenance_margin_pct", 0.005, "0.5"),
+    ],
+)
+def test_a_fraction_where_basis_points_are_asked_is_questioned(name: str, value: float, meant: str) -> None:
+    with pytest.raises(StrategyError) as caught:
+        Costs(**{name: value})
+    assert caught.value.code == "fraction_likely"
+    for language in ("fr", "en"):
+        assert meant in text("backtest.error.fraction_likely", language, **caught.value.fields)
+    assert getattr(Costs(**{name: float(meant)}), name) == float(meant)
+    assert getattr(Costs(**{name: 0}), name) == 0.0
