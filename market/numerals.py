@@ -33,8 +33,10 @@ def decimal_mark(columns: Sequence[pd.Series], *, doubtful: bool) -> Decimal:
     Raises:
         MarketError: `unclear_decimal`: 1,234 everywhere may be a thousand or a little more than one.
     """
+    if not doubtful and all(_is_plain(column) for column in columns):
+        return "."
     cells = pd.concat([pd.Series(pd.unique(column)) for column in columns]).astype("string").str.strip()
-    cells = cells.str.replace(_SPACES, "", regex=True).str.replace(_CURRENCY, "", regex=True)
+    cells = _without(_without(cells, _SPACES), _CURRENCY)
     comma, dot = (cells.str.contains(mark, regex=False).fillna(False) for mark in ",.")
     both = cells[comma & dot]
     if len(both):
@@ -88,7 +90,7 @@ def read_numbers(
         except pa.ArrowInvalid:
             pass
     other = "," if decimal == "." else "."
-    plain = text.str.replace(_SPACES, "", regex=True).str.replace(_CURRENCY, "", regex=True)
+    plain = _without(_without(text, _SPACES), _CURRENCY)
     factors = np.ones(len(plain))
     if name == "volume":
         suffix = plain.str.extract(r"(?<=\d)([KMBkmb])$", expand=False).str.upper()
@@ -104,6 +106,21 @@ def read_numbers(
     plain = plain.str.replace(other, "", regex=False).str.replace(decimal, ".", regex=False)
     # The nearest float to what is written: 1.5M is 1500000, whatever 1.5 times a million rounds to.
     return np.asarray(_cast(plain) * factors)
+
+
+def _is_plain(column: pd.Series) -> bool:
+    """Whether a column holds nothing but figures as programs write them."""
+    try:
+        _cast(column.astype("string"))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _without(cells: pd.Series, pattern: str) -> pd.Series:
+    """Cells without what a pattern finds; most files have none of it."""
+    found = cells.str.contains(pattern).fillna(False)
+    return cells.str.replace(pattern, "", regex=True) if found.any() else cells
 
 
 def _cast(text: pd.Series) -> NDArray[np.float64]:

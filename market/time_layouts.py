@@ -70,14 +70,18 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
     if pd.api.types.is_numeric_dtype(cells):
         found = read_times(cells)
     else:
-        text = cells.astype("string").str.strip().str.replace(r"\s+", " ", regex=True)
+        text = cells.astype("string").str.strip()
+        if text.str.contains(r"\s\s|[\t\u00a0\u202f]").fillna(False).any():
+            text = text.str.replace(r"\s+", " ", regex=True)
         iso = text.str.match(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{8} \d{6}|[+-]?\d+(?:\.\d*)?$)").fillna(
             False
         )
         half = text.str.contains(r"[AaPp]\.?[Mm]\.?$").fillna(False)
         if not (iso & ~half).all():
             return _spelled(text, notices)
-        found = read_times(text.str.replace(r" ?(?:UTC|GMT|Z)$", "Z", regex=True))
+        if text.str.contains("[TC]$").fillna(False).any():
+            text = text.str.replace(r" ?(?:UTC|GMT)$", "Z", regex=True)
+        found = read_times(text)
     if len(cells):
         first = str(cells.iloc[0]).strip()
         if first.replace(".", "", 1).lstrip("+-").isdigit():
