@@ -25,12 +25,18 @@ help: ## Show this help
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("ThreadX needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 ifdef UV
+	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
 	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
+	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (2 GB on disk, a minute or several)"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
+	@echo "step 3 of 3: ThreadX itself"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
+	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
+	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (2 GB on disk, some minutes; with uv far fewer)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@echo "step 3 of 3: ThreadX itself"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@touch $(INSTALLED)

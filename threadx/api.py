@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pandas as pd
 
 from backtest import GapPolicy, StrategySpec
 from backtest.prices import check_volume
+from base.errors import LANGUAGES, Language, readers_language
 from market.datasets import register
 from market.prices import PriceSource, read_frame
 from market.prices import read_prices as read_price_file
 from market.reading import Reading
 from nodes.optimization.load import DATASET_PREFIX
+from prompts import Words
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
 from threadx.checking import Check, check_run
@@ -34,6 +37,7 @@ from threadx.runner import (
     writable,
 )
 from threadx.summaries import make_ensemble_context, run_summary
+from threadx.terminal import Terminal
 
 Decider = Callable[[Waiting], Mapping[str, Any]]
 """A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
@@ -51,6 +55,7 @@ def optimize(
     run: str | None = None,
     watch: Watcher = nobody_watches,
     decide: Decider | None = None,
+    progress: bool | None = None,
     **settings: Any,
 ) -> OptimizationResult:
     """Optimise a strategy on prices.
@@ -67,6 +72,8 @@ def optimize(
         run: a name for the run.
         watch: called with every event of the run as it happens.
         decide: with `approve=True`, asked for a word on the proposals of each iteration.
+        progress: tell on standard error how the run goes. None: on a terminal and in a notebook, not in a
+            pipe, and not where somebody watches.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...),
             and of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
@@ -74,23 +81,44 @@ def optimize(
         BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields;
             `run_waits` where the run waits for a person and `decide` is None.
     """
-    outcome = begin(
-        "optimization",
-        data,
-        strategy,
-        params,
-        symbol=symbol,
-        timeframe=timeframe,
-        gaps=gaps,
-        others=others,
-        run=run,
-        watch=watch,
-        **settings,
-    )
-    home = outcome.folder.parents[1]
-    while isinstance(outcome, Waiting) and decide is not None:
-        outcome = resume_run(outcome.run, home, watch, decide(outcome))
+    home = chosen_home(settings.pop("home", None), settings.get("language"))
+    language = settings.get("language") or readers_language()
+    with _shown(progress, watch, home, language) as watcher:
+        outcome = begin(
+            "optimization",
+            data,
+            strategy,
+            params,
+            symbol=symbol,
+            timeframe=timeframe,
+            gaps=gaps,
+            others=others,
+            run=run,
+            watch=watcher,
+            home=home,
+            **settings,
+        )
+        folder = outcome.folder.parents[1]
+        while isinstance(outcome, Waiting) and decide is not None:
+            outcome = resume_run(outcome.run, folder, watcher, decide(outcome))
     return ended(outcome)
+
+
+@contextmanager
+def _shown(progress: bool | None, watch: Watcher, home: str, language: Language) -> Iterator[Watcher]:
+    """The caller's watcher, and before it a line a step on standard error where progress is to be told."""
+    terminal = Terminal(Words(language if language in LANGUAGES else readers_language()))
+    seen = terminal.err.is_terminal or terminal.err.is_jupyter
+    if not (progress if progress is not None else seen and watch is nobody_watches):
+        yield watch
+        return
+    with terminal.progress(home) as tell:
+
+        def both(event: dict[str, Any]) -> None:
+            tell(event)
+            watch(event)
+
+        yield both
 
 
 def review(

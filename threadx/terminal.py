@@ -224,6 +224,11 @@ class Terminal:
             for failure in failures:
                 self.out.print(f"  {escape(failure)}", highlight=False, style="dim")
         self.out.print(f"\n{escape(words('command.written', folder=str(result.folder)))}", soft_wrap=True)
+        self.out.print(f"\n[bold]{escape(words('command.next.title'))}[/bold]")
+        steps = ("page", "report", "model") if result.degraded else ("page", "report")
+        for step in steps:
+            told = words(f"command.next.{step}", run=result.run)
+            self.out.print(f"• {escape(told)}", highlight=False, soft_wrap=True)
 
     def review_result(self, result: ReviewResult) -> None:
         """The backtest, what was said of it, and what might be changed."""

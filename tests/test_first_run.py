@@ -1,0 +1,53 @@
+"""What somebody sees the first time: while it installs, while it runs, and what to do next."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import threadx
+from tests.optimization_runs import ALL_RULES
+from tests.prices import made_up_prices
+from threadx.command import main
+
+PROJECT = Path(__file__).resolve().parents[1]
+RULES = {role: [model] for role, model in ALL_RULES.items()}
+
+
+@pytest.mark.parametrize("uv", ["", "uv"])
+def test_each_step_of_the_installation_is_told_before_it_is_taken(tmp_path, uv):
+    told = subprocess.run(
+        ["make", "-n", "install", f"UV={uv}", f"VENV={tmp_path / 'venv'}"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    steps = [place for place, line in enumerate(told) if line.startswith("echo")]
+    assert [re.search(r"step (\d) of 3", told[place])[1] for place in steps] == ["1", "2", "3"]
+    assert all(re.search(r" (venv|pip install) ", told[place + 1]) for place in steps)
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, False), (False, False), (True, True)])
+def test_a_run_from_python_tells_how_it_goes_where_it_is_asked_to(tmp_path, capsys, asked, told):
+    """Here standard error is no terminal: by default nothing is told."""
+    watched = []
+    given = {"home": tmp_path, "max_iterations": 1, "language": "en", **RULES}
+    result = threadx.optimize(made_up_prices(400), progress=asked, watch=watched.append, **given)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert (result.run in said.err) is told
+    assert watched, "whoever watches sees every event all the same"
+
+
+def test_the_end_of_a_run_says_what_to_do_next(tmp_path, capsys):
+    path = tmp_path / "A_1h.csv"
+    made_up_prices(400).to_csv(path)
+    roles = [f"--{role}={model}" for role, model in ALL_RULES.items()]
+    with pytest.raises(SystemExit):
+        main(["optimize", str(path), *roles, "--max-iterations=1", "--home", str(tmp_path), "--language=en"])
+    last = capsys.readouterr().out.partition("What next")[2]
+    (run,) = (tmp_path / "runs").iterdir()
+    assert f"threadx runs report {run.name} --format pdf" in last
+    assert "threadx ui" in last
