@@ -147,6 +147,7 @@ def described(control: Locator) -> str:
 @pytest.mark.parametrize("path", PAGES)
 def test_every_control_does_something(page: Page, url: str, home: Path, path: str, way: str) -> None:
     _, complaints = watch(page)
+    page.set_default_timeout(EFFECT_MILLISECONDS)
     controls = opened(page, url + path)
     assert len(controls) > 4
     dead, place = [], 0
@@ -154,7 +155,9 @@ def test_every_control_does_something(page: Page, url: str, home: Path, path: st
         control = controls[place]
         place += 1
         here = control.get_attribute("aria-current") == "page" or control.get_attribute("href") == path
-        if here or not control.is_visible() or not control.is_enabled():
+        # The link past the menu is there for keys alone: it shows itself when it has the focus.
+        unseen = way != "keyboard" and "tx-skip" in str(control.get_attribute("class"))
+        if here or unseen or not control.is_visible() or not control.is_enabled():
             continue
         name = described(control)
         if not has_effect(page, control, way):
