@@ -98,30 +98,32 @@ def short_card(card: Card, words: WordsLike) -> str:
     )
 
 
+def _html_line(tag: str, cells: Sequence[str]) -> str:
+    sides = ["left"] + ["right"] * (len(cells) - 1)
+    inner = "".join(
+        f"<{tag} style='text-align:{side}'>{escape(cell)}</{tag}>"
+        for side, cell in zip(sides, cells, strict=True)
+    )
+    return f"<tr>{inner}</tr>"
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A small table; the first column holds names, the others figures."""
+    body = "".join(_html_line("td", row) for row in rows)
+    return f"<table><thead>{_html_line('th', head)}</thead><tbody>{body}</tbody></table>"
+
+
 def card_html(told: Told) -> str:
     """A card as a small piece of a page."""
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        sides = ["left"] + ["right"] * (len(cells) - 1)
-        inner = "".join(
-            f"<{tag} style='text-align:{side}'>{escape(cell)}</{tag}>"
-            for side, cell in zip(sides, cells, strict=True)
-        )
-        return f"<tr>{inner}</tr>"
-
-    def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        body = "".join(line("td", row) for row in rows)
-        return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
-
     facts = "".join(
         f"<div><b>{escape(name)}</b> {escape(value)}</div>" for name, value in (*told.facts, *told.trades)
     )
     lost = f"<div style='color:#cc3338'>{escape(told.lost)}</div>" if told.lost else ""
     notes = "".join(f"<div><small>{escape(note)}</small></div>" for note in told.notes)
-    exits = table(told.exits_head, told.exits) if told.exits else ""
+    exits = html_table(told.exits_head, told.exits) if told.exits else ""
     return (
         f"<div><div><b>{escape(told.title)}</b></div><div><i>{escape(told.strategy)}</i></div>{facts}"
-        f"{lost}{table(told.head, told.rows)}{exits}{notes}</div>"
+        f"{lost}{html_table(told.head, told.rows)}{exits}{notes}</div>"
     )
 
 

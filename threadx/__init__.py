@@ -1,10 +1,10 @@
 """ThreadX: language-model agent graphs over an exact backtest engine.
 
-`read_prices` reads any price file, `backtest` tries one strategy, `optimize`, `review` and `summarize` run
-the graphs, `replay` repeats a run from its record, `check` computes its figures again, and
-`export_strategy_evolution` tells why its strategy became what it is; `OptimizationOrchestrator` is the same
-cycle with its roles as objects. Everything else is reached through its own package (`backtest`, `graphs`,
-`market`, ...).
+`read_prices` reads any price file, `backtest` tries one strategy, `sweep` every combination of a grid,
+`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check` computes
+its figures again, and `export_strategy_evolution` tells why its strategy became what it is;
+`OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
+own package (`backtest`, `graphs`, `market`, ...).
 
 Names are imported when they are first used: `threadx --help` need not wait for the graphs.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from threadx.api import check, export_strategy_evolution, optimize, read_prices, replay, review, summarize
     from threadx.checking import Check
-    from threadx.counted import backtest
+    from threadx.counted import backtest, sweep
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.replaying import Replay
@@ -42,6 +42,7 @@ __all__ = [
     "replay",
     "review",
     "summarize",
+    "sweep",
 ]
 
 _HOMES = {
@@ -49,6 +50,7 @@ _HOMES = {
         *("check", "export_strategy_evolution", "optimize", "read_prices", "replay", "review", "summarize"),
     ),
     "threadx.checking": ("Check",),
+    "threadx.counted": ("sweep",),
     "threadx.errors": ("ThreadxError",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
     "threadx.replaying": ("Replay",),

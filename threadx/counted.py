@@ -6,16 +6,16 @@ part only, unless it opens the holdout in so many words, and every strategy it t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, run_backtest
+from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, run_backtest, sweep_to_parquet
 from backtest.prices import check_volume
 from backtest.types import Fill
-from market.counting import count_backtest
+from market.counting import count_backtest, count_sweep
 from market.datasets import Dataset, load_development, open_holdout, register
 from market.errors import MarketError
 from market.prices import PriceSource, read_frame, read_prices
@@ -139,6 +139,69 @@ def tried(
     )
     count_backtest(folder, found.dataset, result, found.prices, whole=whole)
     return result, found
+
+
+def sweep(
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec = "ma_crossover",
+    grid: Mapping[str, Iterable[Any]] | None = None,
+    params: Mapping[str, float | None] | None = None,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    whole: bool = False,
+    home: str | Path | None = None,
+    **reading: Any,
+) -> pd.DataFrame:
+    """Backtest every combination of a grid on the development part of prices, and count each in the ledger.
+
+    Args:
+        data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
+        strategy: a preset's name, or a whole strategy.
+        grid: values by parameter, for example `{"fast_period": range(3, 31)}`.
+        params: values that differ from the preset's in every row.
+        symbol: for the record.
+        timeframe: for example `30m`; measured if left out.
+        gaps: what to do where bars are missing.
+        costs: what trading costs; as for `threadx.optimize` if left out.
+        fill: where orders are filled.
+        whole: open the holdout too; the opening is logged and counted.
+        home: the data folder, if not the usual one.
+        **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
+
+    Returns:
+        As `backtest.sweep`: a row a configuration; the table stays in `<home>/sweeps` too.
+
+    Raises:
+        BacktestError, MarketError: bad input, typed, with code and fields; `empty_grid` without a grid.
+        ThreadxError: `params_beside_strategy`.
+    """
+    known = read_input(Reading, reading)
+    spec = chosen_strategy(strategy, params)
+    context = OptimizationContext(home=chosen_home(home))
+    folder, paid = context.home_path, costs or context.costs
+    axes = {name: list(values) for name, values in (grid or {}).items()}
+    found = registered(
+        data,
+        symbol=symbol,
+        timeframe=timeframe,
+        gaps=gaps,
+        home=folder,
+        spec=spec,
+        reader=f"sweep {spec.hash}" if whole else None,
+        reading=known,
+    )
+    path = folder / "sweeps" / f"{found.dataset.symbol}-{spec.hash}.parquet"
+    swept = sweep_to_parquet(found.prices, spec, axes, path, paid, fill)
+    count_sweep(folder, found.dataset, found.prices, spec, axes, paid, fill, swept, whole=whole)
+    table = pd.read_parquet(swept.path)
+    table.attrs["dropped"] = sum(swept.dropped_by.values())
+    table.attrs["dropped_by"] = dict(swept.dropped_by)
+    table.attrs["bars_per_year"] = swept.bars_per_year.to_dict()
+    return table
 
 
 def backtest(

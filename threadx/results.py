@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+
 from backtest import StrategySpec
+from nodes.context import Context
+from prompts import Words
+from reports.backtest_card import html_table
+from reports.charts.holdout import holdout_chart
+from reports.pictures import write_picture
+from reports.run_tables import RETURNS, table_or_none
+from reports.tables import figures_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +53,7 @@ class AppliedChange:
         return getattr(self, name)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class OptimizationResult:
     """The outcome of an optimisation run.
 
@@ -91,6 +101,56 @@ class OptimizationResult:
             champion=StrategySpec.model_validate(details["champion"]["strategy"]),
             folder=folder,
             details=details,
+        )
+
+    @property
+    def verdict(self) -> str | None:
+        """`real`, `promising`, `unproven` or `overfit`; None where nothing was judged.
+
+        What it rests on is `details["verdict"]`.
+        """
+        judged = self.details.get("verdict")
+        return judged["value"] if judged else None
+
+    def plot(self, path: str | Path | None = None) -> alt.VConcatChart:
+        """The initial strategy, the champion and holding on the holdout, and what became of each metric.
+
+        Args:
+            path: written there too: .png, .svg, .pdf or .html.
+
+        Raises:
+            ReportError: `unknown_picture`.
+            OSError: the file cannot be written.
+        """
+        words = Words(Context().language)
+        chart = holdout_chart(
+            self.details, words, returns=table_or_none(self.folder, RETURNS), about=self.run
+        )
+        if path is not None:
+            write_picture(chart, Path(path))
+        return chart
+
+    def __repr__(self) -> str:
+        return f"<OptimizationResult {self._line()}>"
+
+    def _repr_html_(self) -> str:
+        words = Words(Context().language)
+        head, rows = figures_table(self.details, words)
+        return f"<div><div><b>{escape(self._line())}</b></div>{html_table(head, rows)}</div>"
+
+    def _line(self) -> str:
+        """The result in one line."""
+        words = Words(Context().language)
+        verdict = self.verdict
+        judged = f"verdict.short.{verdict}" if verdict else f"command.run_status.{self.status}"
+        return words(
+            "command.result_line",
+            run=self.run,
+            strategy=self.champion.name,
+            verdict=words(judged),
+            before=words.number(self.initial_score),
+            after=words.number(self.final_score),
+            changes=words.number(len(self.applied_changes)),
         )
 
     def to_json(self) -> str:

@@ -5,7 +5,7 @@ Progress goes to standard error: a spinner with the role at work on a terminal, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,10 @@ class Terminal:
         self.out.print(f"[bold]{escape(told.title)}[/bold]")
         self.out.print(escape(told.strategy), style="dim", highlight=False)
         self._facts(told.facts)
-        self._columns(told.head, told.rows)
+        self.columns(told.head, told.rows)
         self._facts(told.trades)
         if told.exits:
-            self._columns(told.exits_head, told.exits)
+            self.columns(told.exits_head, told.exits)
         if told.lost:
             self.out.print(escape(told.lost), style="red", highlight=False)
         for note in told.notes:
@@ -91,11 +91,15 @@ class Terminal:
             drawn.add_row(f"[bold]{escape(name)}[/bold]", escape(value))
         self.out.print(drawn, highlight=False)
 
-    def _columns(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows of figures under a head, with one line between."""
+    def columns(
+        self, head: Sequence[str], rows: Sequence[Sequence[str]], words_columns: Container[int] = (0,)
+    ) -> None:
+        """Rows under a head, with one line between; columns not named in `words_columns` are figures."""
         drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
         for position, name in enumerate(head):
-            drawn.add_column(escape(name), justify="right" if position else "left", overflow="fold")
+            drawn.add_column(
+                escape(name), justify="left" if position in words_columns else "right", overflow="fold"
+            )
         for row in rows:
             drawn.add_row(*(escape(cell) for cell in row))
         self.out.print(drawn, highlight=False)

@@ -16,6 +16,7 @@ def command(words: Words) -> click.Group:
     group = LocalGroup("runs", help=words("command.help.runs"), words=words, no_args_is_help=True)
 
     @options.local_command("list", words)
+    @options.json_option(words)
     @options.common(words)
     def listing(**given: Any) -> Any:
         return work("runs", "listing", words, given)

@@ -25,6 +25,8 @@ from threadx.terminal import Terminal
 from threadx.work.outcome import show_outcome
 from threadx.work.written import write_json, write_report
 
+_COLUMNS = ("run", "started", "instrument", "strategy", "status", "verdict", "score")
+
 
 def _home(home: str | None) -> Path:
     return (Context() if home is None else Context(home=home)).home_path
@@ -68,35 +70,66 @@ def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str,
     return word
 
 
-def _status(record: RunRecord, words: Words) -> list[str]:
-    """Status and score of a run as words."""
+def _line(record: RunRecord) -> dict[str, Any]:
+    """What is told of a run in the list; what is not known yet is None."""
+    about = record.about()
+    asked = about["input"]
+    line = {
+        "run": record.run,
+        "graph": about["graph"],
+        "started": about["started"],
+        "data": asked["data"],
+        "symbol": asked.get("symbol"),
+        "timeframe": asked.get("timeframe"),
+        "strategy": asked["spec"]["name"],
+        "verdict": None,
+        "score": None,
+    }
     try:
         result = record.result()
     except ReportError as error:
         if error.code != "no_result":
             raise
         events = list(record.events())
-        status = "waiting" if events and events[-1]["kind"] == WAITING else "open"
-        return [words(f"command.run_status.{status}"), "–"]
-    return [words(f"command.run_status.{result['status']}"), words.number(result["final_score"])]
+        return line | {"status": "waiting" if events and events[-1]["kind"] == WAITING else "open"}
+    return line | {
+        "status": result["status"],
+        "symbol": result["dataset"]["symbol"],
+        "timeframe": result["dataset"]["timeframe"],
+        "verdict": (result.get("verdict") or {}).get("value"),
+        "score": result["final_score"],
+    }
 
 
-def listing(words: Words, home: str | None, language: str, debug: bool) -> None:
+def _cells(line: dict[str, Any], words: Words) -> list[str]:
+    verdict = line["verdict"]
+    return [
+        line["run"],
+        line["started"][:10],
+        " ".join(line[name] for name in ("symbol", "timeframe") if line[name]) or line["data"],
+        line["strategy"],
+        words(f"command.run_status.{line['status']}"),
+        words(f"verdict.short.{verdict}") if verdict else "–",
+        words.number(line["score"]),
+    ]
+
+
+def listing(words: Words, json_path: str | None, home: str | None, language: str, debug: bool) -> None:
     """Runs of the cycle, the newest first."""
     folder = _home(home)
-    rows = []
-    for path in sorted(runs_folder(folder).glob("*/run.json"), reverse=True):
-        if path.parent.name.startswith(RUN_PREFIX):
-            continue  # `threadx ensemble history` lists those
-        record = RunRecord(folder, path.parent.name)
-        about = record.about()
-        rows.append([record.run, about["started"], about["input"]["data"], *_status(record, words)])
-    Terminal(words).table(
-        words("command.runs_title"),
-        [words(f"command.runs_column.{name}") for name in ("run", "started", "data", "status", "score")],
-        rows,
-        words_columns=(0, 1, 2, 3),
+    records = (
+        RunRecord(folder, path.parent.name)
+        for path in runs_folder(folder).glob("*/run.json")
+        if not path.parent.name.startswith(RUN_PREFIX)  # `threadx ensemble history` lists those
     )
+    lines = sorted(map(_line, records), key=lambda line: (line["started"], line["run"]), reverse=True)
+    if json_path != "-":
+        Terminal(words).columns(
+            [words(f"command.runs_column.{name}") for name in _COLUMNS],
+            [_cells(line, words) for line in lines],
+            words_columns=range(6),
+        )
+    write_json(canonical_json(lines), json_path)
 
 
 def show(

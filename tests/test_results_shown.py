@@ -1,0 +1,118 @@
+"""Results as a console, a notebook and `runs list` show them, and `threadx.sweep` beside the engine's own."""
+
+import json
+import sqlite3
+
+import pandas as pd
+import pytest
+
+import threadx
+from backtest import Costs, StrategySpec, sweep
+from prompts import Words
+from tests.optimization_runs import ALL_RULES
+from tests.prices import made_up_prices
+from threadx.command import main
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder in which one run was judged, one was a review, and one was killed."""
+    folder = tmp_path_factory.mktemp("home")
+    path = folder / "TEST_1h.csv"
+    made_up_prices(cycle=0.05).to_csv(path)
+    rules = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
+    common = ["--home", str(folder / "h"), *rules]
+    for command, run in (("optimize", "judged"), ("review", "reviewed"), ("optimize", "killed")):
+        extra = ["--max-iterations", "1"] if command == "optimize" else []
+        with pytest.raises(SystemExit) as left:
+            main([command, str(path), "--run", run, "-p", "fast_period=7", *extra, *common])
+        assert left.value.code == 0
+    (folder / "h" / "runs" / "killed" / "result.json").unlink()
+    return folder / "h"
+
+
+@pytest.fixture
+def called(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, arguments)])
+        assert left.value.code == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+def trials(home):
+    with sqlite3.connect(home / "ledger.sqlite") as ledger:
+        return sum(ledger.execute(f"select count(*) from {table}").fetchone()[0] for table in ("trials",))
+
+
+def result_of(home, run):
+    return json.loads((home / "runs" / run / "result.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_list_tells_instrument_strategy_status_and_verdict(home, called, language):
+    out = called("runs", "list", "--home", home, "--language", language)
+    told = json.loads(called("runs", "list", "--home", home, "--language", language, "--json", "-"))
+    verdict = result_of(home, "judged")["verdict"]["value"]
+    by_run = {line["run"]: line for line in told}
+    assert {run: line["verdict"] for run, line in by_run.items()} == {
+        "judged": verdict,
+        "reviewed": None,
+        "killed": None,
+    }
+    assert {run: line["status"] for run, line in by_run.items()} == {
+        "judged": "finished",
+        "reviewed": "finished",
+        "killed": "open",
+    }
+    assert [line["run"] for line in told] == ["killed", "reviewed", "judged"]
+    for line in told:
+        assert (line["strategy"], line["data"].endswith("TEST_1h.csv")) == ("ma_crossover", True)
+    assert (by_run["judged"]["symbol"], by_run["judged"]["timeframe"]) == ("TEST", "1h")
+    words = Words(language)
+    row = next(line for line in out.splitlines() if " judged " in f" {line.strip()} ")
+    for key in (f"verdict.short.{verdict}", "command.run_status.finished"):
+        assert words(key) in row
+    assert "TEST 1h" in row
+    assert "ma_crossover" in row
+
+
+def test_an_optimisation_shows_itself_short_with_its_verdict_and_its_picture(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("THREADX_LANGUAGE", "en")
+    details = result_of(home, "judged")
+    result = threadx.OptimizationResult.from_details(details, home / "runs" / "judged")
+    assert result.verdict == details["verdict"]["value"]
+    told = repr(result)
+    assert len(told.splitlines()) == 1
+    assert len(told) < 200
+    assert f"verdict: {Words('en')(f'verdict.short.{result.verdict}')}" in told
+    assert result._repr_html_().count("<tr>") > 5
+    drawn = tmp_path / "holdout.png"
+    result.plot(drawn)
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sweep_gives_the_rows_of_the_engine_and_counts_them(tmp_path):
+    frame = made_up_prices(600, cycle=0.05)
+    grid = {"fast_period": range(3, 8), "slow_period": [10, 20]}
+    table = threadx.sweep(
+        frame, "ma_crossover", grid, {"stop_loss_pct": 2}, costs=Costs(fee_bps=5), home=tmp_path, symbol="X"
+    )
+    spec = StrategySpec.preset("ma_crossover", stop_loss_pct=2)
+    seen = threadx.backtest(frame, spec, home=tmp_path, symbol="X").prices
+    assert len(seen) < len(frame)  # the development part alone
+    expected = sweep(seen, spec, grid, Costs(fee_bps=5))
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert table.attrs["dropped"] == expected.attrs["dropped"]
+    # A second time the same rows are the same trials; a ninth value is one more for each slow average.
+    before = trials(tmp_path)
+    threadx.sweep(frame, spec, grid, costs=Costs(fee_bps=5), home=tmp_path, symbol="X")
+    assert trials(tmp_path) == before
+    threadx.sweep(
+        frame, spec, {**grid, "fast_period": range(3, 9)}, costs=Costs(fee_bps=5), home=tmp_path, symbol="X"
+    )
+    assert trials(tmp_path) == before + 2
