@@ -96,6 +96,7 @@ $(PEERS)/.installed: Makefile
 
 soak: $(INSTALLED) ## Run 500 seeded cases of misbehaving models
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/test_optimization_faults.py
+	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/test_run_lock.py
 
 bench: $(INSTALLED) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

@@ -22,6 +22,11 @@ def _thread() -> str | None:
     return None if thread is None else str(thread)
 
 
+def _mine(run: str) -> str:
+    """Who holds the run when this node does."""
+    return holder() or _thread() or run
+
+
 def begin(context: Context, run: str, about: Mapping[str, Any]) -> None:
     """Begin a run's record.
 
@@ -31,14 +36,19 @@ def begin(context: Context, run: str, about: Mapping[str, Any]) -> None:
         about: `graph`, and the graph's `input`.
 
     Raises:
-        ReportError: `run_exists`, when the name is another run's.
+        ReportError: `run_exists`, when the name is another run's; `run_busy`, when it is just being begun.
     """
     data = str(about["input"]["data"])
     # Whoever looks later may stand in another folder.
     source = str(Path(data).absolute()) if Path(data).is_file() else data
-    RunRecord(context.home_path, run).start(
-        {**about, "source": source, "context": context.model_dump(mode="json")}, _thread()
-    )
+    log = RunRecord(context.home_path, run)
+    mine = _mine(run)
+    log.hold(mine)
+    try:
+        log.start({**about, "source": source, "context": context.model_dump(mode="json")}, _thread())
+    except BaseException:
+        log.release(mine)
+        raise
 
 
 def record(
@@ -67,7 +77,7 @@ def record(
             closed.
     """
     log = RunRecord(context.home_path, run)
-    mine = holder() or _thread() or run
+    mine = _mine(run)
     log.hold(mine)
     if log.log.find(event_id) is None:
         if log.log.ended():

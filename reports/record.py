@@ -9,6 +9,7 @@ Beside it stand `run.json` (what was asked, with which code), `result.json` and,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -33,6 +34,11 @@ TIMED_KEYS = frozenset(
 )
 
 ANSWERS = "answers.jsonl"
+
+LOCK = ".run.lock"
+"""Held by whoever is at work on the run. The file says nothing: it stays when nobody is."""
+
+_TRIES = 100
 
 # A glance whether somebody is at work takes the lock for a moment: whoever begins then waits it out.
 _GLANCE_SECONDS = 0.3
@@ -191,29 +197,54 @@ class RunRecord:
         """Whether this folder repeats another run from its answers."""
         return self.answers.path.is_file()
 
-    def hold(self, holder: str) -> None:
+    def hold(self, holder: str, *, anew: bool = False) -> None:
         """Keep the run for one holder until `release`; the lock of a dead process is free at once.
+
+        Args:
+            holder: who keeps it; who does already keeps it on.
+            anew: refuse that too, for one who cannot be at work on it yet.
 
         Raises:
             ReportError: `run_busy`: another process, or another holder here, is at work on it.
         """
         with _guard:
             if self.folder in _held:
-                if _held[self.folder][1] != holder:
+                if anew or _held[self.folder][1] != holder:
                     raise ReportError("run_busy", run=self.run)
                 return
+            _held[self.folder] = (self._locked(), holder)
+
+    def _locked(self) -> FileLock:
+        # A graph's nodes run in different threads: the lock is the process's.
+        lock = FileLock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
+        for _ in range(_TRIES):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # A graph's nodes run in different threads: the lock is the process's.
-            lock = FileLock(self.folder / ".run.lock", timeout=_GLANCE_SECONDS, thread_local=False)
             try:
                 lock.acquire()
             except Timeout:
-                raise ReportError("run_busy", run=self.run) from None
-            _held[self.folder] = (lock, holder)
+                break
+            except FileNotFoundError:  # its holder has just discarded the folder
+                continue
+            return lock
+        raise ReportError("run_busy", run=self.run)
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began, and let others have its name; its holder alone may.
+
+        Whoever waits for the lock meanwhile finds that the file it opened has no name any more, and opens
+        another.
+        """
+        if self.exists():
+            return
+        with contextlib.suppress(PermissionError):  # Windows removes no open file: it stays, and is free
+            (self.folder / LOCK).unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+        self.release()
 
     def is_held(self) -> bool:
         """Whether somebody is at work on the run."""
-        path = self.folder / ".run.lock"
+        path = self.folder / LOCK
         if not path.is_file():
             return False
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 
+from filelock import FileLock
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -74,17 +75,39 @@ class CycleSaver(SqliteSaver):
             super().put_writes(config, writes, task_id, task_path)
 
 
+class _SetUp(Protocol):
+    def setup(self) -> None:
+        """Make the tables, where there are none."""
+
+
+Kind = TypeVar("Kind", bound=_SetUp)
+
+
 @contextmanager
-def checkpoints(home: Path) -> Iterator[CycleSaver]:
-    """The checkpoints of a data folder, for as long as a run is at work."""
-    connection = sqlite3.connect(home / "checkpoints.sqlite", check_same_thread=False, timeout=30)
+def database(
+    path: Path, kind: Callable[[sqlite3.Connection], Kind], isolation_level: Literal["DEFERRED"] | None
+) -> Iterator[Kind]:
+    """One of LangGraph's SQLite files; of processes that begin at the same time one makes its tables."""
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=isolation_level)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA trusted_schema=OFF")
-        saver = CycleSaver(connection, serde=PlainSerializer())
-        saver.setup()
-        yield saver
+        opened = kind(connection)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            connection.execute("PRAGMA journal_mode=WAL")
+            opened.setup()
+        yield opened
     finally:
         connection.close()
+
+
+@contextmanager
+def checkpoints(home: Path) -> Iterator[CycleSaver]:
+    """The checkpoints of a data folder, for as long as a run is at work."""
+
+    def kind(connection: sqlite3.Connection) -> CycleSaver:
+        return CycleSaver(connection, serde=PlainSerializer())
+
+    with database(home / "checkpoints.sqlite", kind, isolation_level="DEFERRED") as saver:
+        yield saver

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInp
 from reports.errors import ReportError
 from reports.event_log import FINISHED
 from reports.record import RunRecord
-from threadx.checkpoints import checkpoints
+from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
@@ -90,22 +89,14 @@ def writable(home: Path) -> Path:
 @contextmanager
 def _memory(home: Path) -> Iterator[SqliteStore]:
     """What finished runs taught, for later ones."""
-    connection = sqlite3.connect(
-        home / "memory.sqlite", check_same_thread=False, timeout=30, isolation_level=None
-    )
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        store = SqliteStore(connection)
-        store.setup()
+    with database(home / "memory.sqlite", SqliteStore, isolation_level=None) as store:
         yield store
-    finally:
-        connection.close()
 
 
 @contextmanager
 def _held(record: RunRecord, thread: str) -> Iterator[None]:
-    """One process works on a run at a time; the lock of a dead one is free at once."""
-    record.hold(thread)
+    """One process, and one thread of it, works on a run at a time; the lock of a dead one is free at once."""
+    record.hold(thread, anew=True)
     try:
         yield
     finally:
@@ -138,14 +129,13 @@ def start_run(
     writable(context.home_path)
     named = given.model_copy(update={"run": given.run or new_run_name()})
     record = RunRecord(context.home_path, str(named.run))
-    if record.exists():
-        raise ReportError("run_exists", run=record.run)
-    try:
-        with _held(record, record.run):
+    with _held(record, record.run):
+        try:
+            if record.exists():
+                raise ReportError("run_exists", run=record.run)
             return _run(record, graph, record.run, named, context, watch, fresh=True)
-    finally:
-        if not record.exists():
-            _forget(record)
+        finally:
+            record.discard()  # where bad input stopped it before it began
 
 
 def ended(outcome: Outcome) -> OptimizationResult:
@@ -161,13 +151,6 @@ def ended(outcome: Outcome) -> OptimizationResult:
             raise ThreadxError("run_waits", run=run)
         case ReviewResult(run=run):
             raise ThreadxError("not_an_optimization", run=run)
-
-
-def _forget(record: RunRecord) -> None:
-    """Remove the folder of a run that bad input stopped before it began."""
-    (record.folder / ".run.lock").unlink(missing_ok=True)
-    if record.folder.is_dir() and not any(record.folder.iterdir()):
-        record.folder.rmdir()
 
 
 def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
