@@ -150,7 +150,7 @@ def test_nothing_later_than_the_hour_and_days_without_a_time_wait(tmp_path):
     built = build([table(tmp_path / "n.csv", rows)], tmp_path / "data")
     assert [row["title"] for row in written(built)] == ["Some time yesterday"]
     assert built.outside == 3
-    assert [(problem.row, problem.reason.split(":")[0]) for problem in built.refused] == [
+    assert [(problem.row, problem.reason["fields"]["where"]) for problem in built.refused] == [
         (5, "ts"),
         (6, "title"),
         (7, "sent"),

@@ -40,7 +40,7 @@ def test_french_keeps_its_punctuation_on_the_line(room):
         words
         for words in catalogue(room, "fr").values()
         for mark in DOUBLE_PUNCTUATION
-        if mark in DATE_FORMAT.sub("", words) and f"'{mark}" not in words
+        if mark in DATE_FORMAT.sub("X", words) and f"'{mark}" not in words
     ]
     assert not broken
 
