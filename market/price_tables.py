@@ -355,4 +355,5 @@ def _in_zone(times: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
     try:
         return times.tz_localize(zone, ambiguous="infer")
     except ValueError as reason:
-        raise MarketError("unclear_hour", zone=zone, reason=", ".join(_TIME.findall(str(reason)))) from reason
+        hours = ", ".join(_TIME.findall(str(reason)))
+        raise MarketError("unclear_hour", zone=zone, reason=hours) from reason

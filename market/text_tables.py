@@ -151,9 +151,8 @@ def _cells(text: str, separator: str, first: int, width: int) -> pd.DataFrame:
             on_bad_lines="error",
         )
     except pd.errors.ParserError as reason:
-        raise MarketError(
-            "ragged_rows", line=", ".join(re.findall(r"line (\d+)", str(reason))[:1]) or "?"
-        ) from reason
+        line = next(iter(re.findall(r"line (\d+)", str(reason))), "?")
+        raise MarketError("ragged_rows", line=line) from reason
 
 
 def _title_row(row: list[str]) -> bool:
