@@ -65,8 +65,8 @@ def test_an_edited_proposal_leads_somewhere_else_and_keeps_what_it_was(listed):
         pytest.param({"accept": [1, 2, 3], "reject": [2]}, ["Proposal 2 is decided twice"], id="twice"),
         pytest.param({"accept": "all", "reject": "all"}, ["twice"], id="both at once"),
         pytest.param({}, ["not decided"], id="nothing said"),
-        pytest.param("yes", ["valid"], id="no object"),
-        pytest.param(None, ["valid"], id="nothing at all"),
+        pytest.param("yes", ["an object"], id="no object"),
+        pytest.param(None, ["an object"], id="nothing at all"),
         pytest.param({"accept": ["one"]}, ["accept"], id="no numbers"),
         pytest.param({"accept": "all", "why": "x"}, ["why"], id="an unknown word"),
         pytest.param(
