@@ -21,7 +21,7 @@ from tests.prices import made_up_prices
 HEADS = {
     "fr": {
         "total": "Rendement total",
-        "drawdown": "Perte maximale",
+        "drawdown": "Drawdown maximal",
         "water": "Temps sous l’eau",
         "longest": "Sous l’eau d’affilée, au plus",
         "period": "Période",
@@ -34,7 +34,7 @@ HEADS = {
     },
     "en": {
         "total": "Total return",
-        "drawdown": "Largest drawdown",
+        "drawdown": "Maximum drawdown",
         "water": "Time under water",
         "longest": "Longest under water",
         "period": "Period",
