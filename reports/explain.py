@@ -159,11 +159,12 @@ def _background(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
 
 
 def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
-    head, rows = figures_table(result, words)
+    head, rows, note = figures_table(result, words)
     annualised = bars_per_year_lines(result["champion"]["development"].get("bars_per_year"), words)
     return [
         Heading(text=words("explain.heading.figures")),
         Grid(head=tuple(head), rows=tuple(tuple(row) for row in rows)),
+        Paragraph(text=note, tone="quiet"),
         *(Paragraph(text=line, tone="bad") for line in lost_lines(result, words)),
         *(Paragraph(text=line, tone="quiet") for line in annualised),
     ]

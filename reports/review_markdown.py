@@ -20,9 +20,9 @@ from reports.words import WordsLike
 
 
 def review_figures(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
-    """The backtest's figures, a row each."""
+    """The backtest's figures, a row each; `report.score_note` belongs under them."""
     development = result["development"]
-    rows = [[words("report.metric.score"), words.number(development["score"])]]
+    rows = [[words("report.metric.score_of_tests"), words.number(development["score"])]]
     for name, kind in METRIC_ROWS:
         rows.append([words(f"report.metric.{name}"), metric(words, development["metrics"], name, kind)])
     return rows
@@ -86,6 +86,7 @@ def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
     if result["degraded"]:
         blocks.append(Paragraph(text=words("report.degraded"), tone="doubtful"))
     blocks += [Code(text=result["strategy"]["description"]), Grid(head=head, rows=rows)]
+    blocks.append(Paragraph(text=words("report.score_note"), tone="quiet"))
     if lost := lost_line(words, result["development"]):
         blocks.append(Paragraph(text=lost, tone="bad"))
     annualised = bars_per_year_lines(result["development"].get("bars_per_year"), words)

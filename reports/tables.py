@@ -148,10 +148,12 @@ def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str
     }
 
 
-def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: each metric for the initial strategy and the champion, development and holdout.
+def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str], list[list[str]], str]:
+    """Each metric for the initial strategy and the champion, development and holdout.
 
-    A holdout that was never opened has no columns.
+    Returns:
+        (head, rows, note): the note says which bars the score is of, and belongs under the table. A holdout
+        that was never opened has no columns.
     """
     known = {
         f"{who}_{part}": result[who][part]
@@ -165,5 +167,6 @@ def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str
         [words(f"report.metric.{name}"), *(metric(words, part["metrics"], name, kind) for part in parts)]
         for name, kind in METRIC_ROWS
     ]
-    rows.insert(0, [words("report.metric.score"), *(words.number(part["score"]) for part in parts)])
-    return head, rows
+    rows.insert(0, [words("report.metric.score_of_tests"), *(words.number(part["score"]) for part in parts)])
+    opened = result["champion"]["holdout"] is not None
+    return head, rows, words("report.score_note_holdout" if opened else "report.score_note")

@@ -9,6 +9,8 @@ import pytest
 import threadx
 from backtest import Costs, StrategySpec, sweep
 from prompts import Words
+from reports.markdown import optimization_report
+from reports.review_markdown import review_report
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
@@ -79,6 +81,28 @@ def test_the_list_tells_instrument_strategy_status_and_verdict(home, called, lan
         assert words(key) in row
     assert "TEST 1h" in row
     assert "ma_crossover" in row
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_score_beside_other_measures_says_which_bars_it_is_of(home, called, monkeypatch, language):
+    monkeypatch.setenv("THREADX_LANGUAGE", language)
+    words = Words(language)
+    faces = {
+        run: called("runs", "show", run, "--home", home, "--language", language)
+        for run in ("judged", "reviewed")
+    }
+    judged = result_of(home, "judged")
+    faces["report"] = optimization_report(judged, words)
+    faces["reviewed report"] = review_report(result_of(home, "reviewed"), words)
+    faces["notebook"] = threadx.OptimizationResult.from_details(
+        judged, home / "runs" / "judged"
+    )._repr_html_()
+    walked = {"fr": "tests glissants (walk-forward)", "en": "walk-forward tests"}[language]
+    for face, told in faces.items():
+        plain = " ".join(told.replace("\\*", "*").split())
+        assert "Score (0–10)*" in plain, face
+        note = plain[plain.index("* ", plain.index("Score (0–10)*") + len("Score (0–10)*")) :]
+        assert walked in note, face
 
 
 def test_an_optimisation_shows_itself_short_with_its_verdict_and_its_picture(home, tmp_path, monkeypatch):

@@ -99,6 +99,8 @@ def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None
         for trial in entry["trials"]:
             assert trial["sentence"] in page.text.replace("&gt;", ">").replace("&lt;", "<")
     assert "Rapport complet" in page.text
+    # Under the board of variants, under the figures, and in the report.
+    assert page.text.count("En développement, le score vient des seuls tests glissants") >= 3
 
 
 def test_french_typography_reaches_the_page(url: str) -> None:

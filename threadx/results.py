@@ -135,8 +135,9 @@ class OptimizationResult:
 
     def _repr_html_(self) -> str:
         words = Words(Context().language)
-        head, rows = figures_table(self.details, words)
-        return f"<div><div><b>{escape(self._line())}</b></div>{html_table(head, rows)}</div>"
+        head, rows, note = figures_table(self.details, words)
+        figures = f"{html_table(head, rows)}<div><small>{escape(note)}</small></div>"
+        return f"<div><div><b>{escape(self._line())}</b></div>{figures}</div>"
 
     def _line(self) -> str:
         """The result in one line."""

@@ -192,7 +192,7 @@ class Terminal:
         )
         if result.degraded:
             self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
-        head, rows = figures_table(details, words)
+        head, rows, note = figures_table(details, words)
         self.table(
             words(
                 "report.title", symbol=details["dataset"]["symbol"], timeframe=details["dataset"]["timeframe"]
@@ -200,6 +200,7 @@ class Terminal:
             head,
             rows,
         )
+        self.out.print(escape(note), style="dim", highlight=False)
         for line in lost_lines(details, words):
             self.out.print(escape(line), style="red", highlight=False)
         for line in bars_per_year_lines(details["champion"]["development"].get("bars_per_year"), words):
@@ -245,6 +246,7 @@ class Terminal:
             review_figures(details, words),
             caption=details["strategy"]["description"],
         )
+        self.out.print(escape(words("report.score_note")), style="dim", highlight=False)
         if lost := lost_line(words, details["development"]):
             self.out.print(escape(lost), style="red", highlight=False)
         for line in bars_per_year_lines(details["development"].get("bars_per_year"), words):

@@ -146,7 +146,7 @@ class RunBoard:
                 _report(outcome)
             return
         result = outcome.result
-        head, rows = figures_table(result, words)
+        head, rows, note = figures_table(result, words)
         with self._verdict, card(words("web.section.verdict")):
             if result.get("verdict"):
                 Text(
@@ -160,6 +160,7 @@ class RunBoard:
             table = Table(head, numbers=range(1, len(head)))
             for row in rows:
                 table.row(row)
+            Text("p", note, "tx-soft")
             for line in lost_lines(result, words):
                 Text("p", line, "tx-bad")
             if result["champion"]["holdout"]:

@@ -48,6 +48,8 @@ class Board:
             head = [words(f"web.trials.{name}") for name in (*names, "p_value", "outcome")]
             self._table = Table(head, numbers=range(2, 9), title=1, prose=[9])
             self._table.scroll.set_visibility(False)
+            self._note = Text("p", words("report.score_note"), "tx-soft")
+            self._note.set_visibility(False)
 
     def draw(self, view: RunView) -> None:
         """Bring the rows up to date."""
@@ -55,6 +57,7 @@ class Board:
         if view.initial_score is not None and (0, 0) not in self._rows:
             self._none.set_visibility(False)
             self._table.scroll.set_visibility(True)
+            self._note.set_visibility(True)
             cells = ["0", words("web.trials.start"), words.number(view.initial_score), "–"]
             figures = self._figures(view.initial_metrics)
             self._rows[0, 0] = self._table.row([*cells, *figures, "–", words("web.outcome.reference")])
