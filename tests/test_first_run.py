@@ -41,6 +41,17 @@ def test_a_run_from_python_tells_how_it_goes_where_it_is_asked_to(tmp_path, caps
     assert watched, "whoever watches sees every event all the same"
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_orchestrator_and_a_review_tell_how_they_go_where_they_are_asked_to(tmp_path, capsys, asked):
+    cycle = threadx.OptimizationOrchestrator(config={"max_iterations": 1, "home": tmp_path, "models": RULES})
+    result = cycle.optimize("ma_crossover", {}, made_up_prices(400), progress=asked)
+    said = capsys.readouterr()
+    assert (result.run in said.err, said.out) == (asked, "")
+    read = threadx.review(made_up_prices(400), home=tmp_path, progress=asked, **RULES)
+    said = capsys.readouterr()
+    assert (read.run in said.err, said.out) == (asked, "")
+
+
 def test_the_end_of_a_run_says_what_to_do_next(tmp_path, capsys):
     path = tmp_path / "A_1h.csv"
     made_up_prices(400).to_csv(path)

@@ -9,6 +9,7 @@ import pytest
 import threadx
 from backtest import Costs, StrategySpec, run_backtest
 from market.ledger import Ledger
+from nodes.errors import SettingError
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import Analyst, OptimizationOrchestrator, ThreadxError, Validator
@@ -153,5 +154,5 @@ def test_the_engine_class_is_the_pure_engine_with_its_terms(tmp_path):
     expected = run_backtest(prices, spec, Costs(fee_bps=7.0), fill="close", initial_capital=500.0)
     assert engine.run(prices, "rsi_reversion", {"rsi_period": 10}).metrics == expected.metrics
     assert engine.run(prices, spec).metrics == expected.metrics
-    with pytest.raises(ThreadxError, match="params_beside_strategy"):
+    with pytest.raises(SettingError, match="params_beside_strategy"):
         engine.run(prices, spec, {"rsi_period": 10})

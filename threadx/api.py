@@ -11,12 +11,13 @@ import pandas as pd
 
 from backtest import GapPolicy, StrategySpec
 from backtest.prices import check_volume
-from base.errors import LANGUAGES, Language, readers_language
+from base.errors import LANGUAGES, Language, in_language, readers_language
 from market.datasets import register
 from market.prices import PriceSource, read_frame
 from market.prices import read_prices as read_price_file
 from market.reading import Reading
 from nodes.optimization.load import DATASET_PREFIX
+from nodes.optimization.specs import chosen_strategy
 from prompts import Words
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
@@ -63,7 +64,8 @@ def optimize(
     Args:
         data: OHLCV table (see `read_prices`), a file, or `sample:sp500`.
         strategy: a preset's name, or a whole strategy.
-        params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
+        params: values that differ from the preset's, risk included (`stop_loss_pct` in percent); not beside a
+            whole strategy, which has its own.
         symbol: for the record; of a file or table with several instruments it names the one to read.
         timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
@@ -78,12 +80,11 @@ def optimize(
             and of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
     Raises:
-        BacktestError, MarketError, ProviderError, ThreadxError: bad input, typed, with code and fields;
-            `run_waits` where the run waits for a person and `decide` is None.
+        BacktestError, MarketError, ProviderError, SettingError, ThreadxError: bad input, typed, with code and
+            fields; `run_waits` where the run waits for a person and `decide` is None.
     """
     home = chosen_home(settings.pop("home", None), settings.get("language"))
-    language = settings.get("language") or readers_language()
-    with _shown(progress, watch, home, language) as watcher:
+    with _shown(progress, watch, home, settings.get("language")) as watcher:
         outcome = begin(
             "optimization",
             data,
@@ -105,9 +106,10 @@ def optimize(
 
 
 @contextmanager
-def _shown(progress: bool | None, watch: Watcher, home: str, language: Language) -> Iterator[Watcher]:
+def _shown(progress: bool | None, watch: Watcher, home: str, language: str | None) -> Iterator[Watcher]:
     """The caller's watcher, and before it a line a step on standard error where progress is to be told."""
-    terminal = Terminal(Words(language if language in LANGUAGES else readers_language()))
+    known: Language = language if language in LANGUAGES else readers_language()
+    terminal = Terminal(Words(known))
     seen = terminal.err.is_terminal or terminal.err.is_jupyter
     if not (progress if progress is not None else seen and watch is nobody_watches):
         yield watch
@@ -131,24 +133,28 @@ def review(
     gaps: GapPolicy = "accept",
     run: str | None = None,
     watch: Watcher = nobody_watches,
+    progress: bool | None = None,
     **settings: Any,
 ) -> ReviewResult:
     """Read a backtest, have three changes proposed and debated, and test none of them.
 
     Arguments and errors are those of `optimize`.
     """
-    outcome = begin(
-        "review",
-        data,
-        strategy,
-        params,
-        symbol=symbol,
-        timeframe=timeframe,
-        gaps=gaps,
-        run=run,
-        watch=watch,
-        **settings,
-    )
+    home = chosen_home(settings.pop("home", None), settings.get("language"))
+    with _shown(progress, watch, home, settings.get("language")) as watcher:
+        outcome = begin(
+            "review",
+            data,
+            strategy,
+            params,
+            symbol=symbol,
+            timeframe=timeframe,
+            gaps=gaps,
+            run=run,
+            watch=watcher,
+            home=home,
+            **settings,
+        )
     assert isinstance(outcome, ReviewResult), "a review has nobody to wait for"
     return outcome
 
@@ -206,34 +212,35 @@ def begin(
     known = {name: settings.pop(name) for name in Reading.model_fields if name in settings}
     home = chosen_home(settings.pop("home", None), settings.get("language"))
     reading, context = make_reading(**known), make_context(home=home, **settings)
-    own = strategy if isinstance(strategy, StrategySpec) else None
-    if isinstance(data, pd.DataFrame):
-        frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
-        if own is not None:
-            check_volume(frame, own)
-        writable(context.home_path)
-        dataset = register(
-            frame,
-            symbol=source.symbol,
-            timeframe=source.timeframe,
-            home=context.home_path,
+    with in_language(context.language):
+        start = chosen_strategy(strategy, params)
+        own = strategy if isinstance(strategy, StrategySpec) else None
+        if isinstance(data, pd.DataFrame):
+            frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
+            check_volume(frame, start)
+            writable(context.home_path)
+            dataset = register(
+                frame,
+                symbol=source.symbol,
+                timeframe=source.timeframe,
+                home=context.home_path,
+            )
+            reference = f"{DATASET_PREFIX}{dataset.development_hash}"
+        else:
+            reference = str(data)
+        given = make_input(
+            graph,
+            data=reference,
+            strategy=own.name if own else strategy,
+            spec=own.model_dump(mode="json") if own else None,
+            params=dict(params or {}),
+            symbol=symbol,
+            timeframe=timeframe,
+            gaps=gaps,
+            reading=reading,
+            run=run,
+            other_data=[str(one) for one in others] or None,
         )
-        reference = f"{DATASET_PREFIX}{dataset.development_hash}"
-    else:
-        reference = str(data)
-    given = make_input(
-        graph,
-        data=reference,
-        strategy=own.name if own else strategy,
-        spec=own.model_dump(mode="json") if own else None,
-        params=dict(params or {}),
-        symbol=symbol,
-        timeframe=timeframe,
-        gaps=gaps,
-        reading=reading,
-        run=run,
-        other_data=[str(one) for one in others] or None,
-    )
     return start_run(given, context, watch, graph)
 
 

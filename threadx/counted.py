@@ -23,8 +23,8 @@ from market.reading import Reading
 from market.window import window
 from nodes.context import OptimizationContext
 from nodes.given import read_input
+from nodes.optimization.specs import chosen_strategy
 from threadx.backtested import Backtest
-from threadx.errors import ThreadxError
 from threadx.home import chosen_home
 
 AS_FOUND = Reading()
@@ -91,20 +91,6 @@ def registered(
         if wanted.index[0] > prices.index[-1]:
             raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
     return Registered(window(prices, reading), dataset, source)
-
-
-def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, float | None] | None) -> StrategySpec:
-    """A preset with parameters, or a whole strategy as it is.
-
-    Raises:
-        BacktestError: unknown, or a parameter that does not fit.
-        ThreadxError: `params_beside_strategy`: a whole strategy has its values already.
-    """
-    if not isinstance(strategy, StrategySpec):
-        return StrategySpec.preset(strategy, **dict(params or {}))
-    if params:
-        raise ThreadxError("params_beside_strategy", names=", ".join(params))
-    return strategy
 
 
 def tried(
@@ -177,7 +163,7 @@ def sweep(
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields; `empty_grid` without a grid.
-        ThreadxError: `params_beside_strategy`.
+        SettingError: `params_beside_strategy`.
     """
     known = read_input(Reading, reading)
     spec = chosen_strategy(strategy, params)
@@ -237,7 +223,7 @@ def backtest(
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields.
-        ThreadxError: `params_beside_strategy`.
+        SettingError: `params_beside_strategy`.
     """
     result, found = tried(
         data,

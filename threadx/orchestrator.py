@@ -137,6 +137,7 @@ class OptimizationOrchestrator:
         others: Sequence[str | Path] = (),
         watch: Watcher = nobody_watches,
         decide: Decider | None = None,
+        progress: bool | None = None,
         **reading: Any,
     ) -> OptimizationResult:
         """Run the cycle; see `threadx.optimize` for the arguments and the errors."""
@@ -150,6 +151,7 @@ class OptimizationOrchestrator:
             others=others,
             watch=watch,
             decide=decide,
+            progress=progress,
             analyst=chain(self.analyst.model),
             strategist=chain(self.strategist.model),
             validator=chain(self.validator.model) if self.validator else None,

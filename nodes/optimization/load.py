@@ -15,6 +15,7 @@ from market.errors import MarketError
 from market.prices import read_prices
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork
+from nodes.optimization.specs import chosen_strategy
 from nodes.optimization.state import OptimizationInput, StrategyInput
 from providers import parse_reference
 from reports.record import RunRecord
@@ -39,10 +40,10 @@ def initial_strategy(given: StrategyInput) -> StrategySpec:
 
     Raises:
         BacktestError: the strategy, a parameter or a condition is not valid.
+        SettingError: `params_beside_strategy`.
     """
-    if given.spec is not None:
-        return StrategySpec.model_validate(given.spec)
-    return StrategySpec.preset(given.strategy, **given.params)
+    whole = None if given.spec is None else StrategySpec.model_validate(given.spec)
+    return chosen_strategy(given.strategy if whole is None else whole, given.params)
 
 
 def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         What the state begins with.
 
     Raises:
-        BacktestError, MarketError, ProviderError: bad input; there is nothing to go on with.
+        BacktestError, MarketError, ProviderError, SettingError: bad input; there is nothing to go on with.
     """
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed

@@ -1,4 +1,4 @@
-"""Strategies as the state carries them, read back once each: parsing their conditions is costly."""
+"""Strategies as they are asked for, and as the state carries them: read once each, for parsing is costly."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from backtest import StrategySpec
+from nodes.errors import SettingError
 
 _KEPT = 256
 
@@ -24,3 +25,17 @@ def read_spec(strategy: Mapping[str, Any]) -> StrategySpec:
         BacktestError: not a valid strategy.
     """
     return _read(json.dumps(strategy, sort_keys=True))
+
+
+def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, Any] | None) -> StrategySpec:
+    """A preset with parameters, or a whole strategy as it is.
+
+    Raises:
+        BacktestError: unknown, or a parameter that does not fit.
+        SettingError: `params_beside_strategy`: a whole strategy has its values already.
+    """
+    if not isinstance(strategy, StrategySpec):
+        return StrategySpec.preset(strategy, **dict(params or {}))
+    if params:
+        raise SettingError("params_beside_strategy", names=", ".join(params))
+    return strategy

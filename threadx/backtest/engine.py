@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtest import BacktestResult, Costs, StrategySpec, run_backtest, sweep
 from backtest.types import Fill
-from threadx.counted import chosen_strategy
+from nodes.optimization.specs import chosen_strategy
 
 __all__ = ["BacktestEngine", "BacktestResult", "Costs", "StrategySpec", "run_backtest", "sweep"]
 
@@ -39,7 +39,7 @@ class BacktestEngine:
 
         Raises:
             BacktestError: the prices, the strategy or a parameter is refused.
-            ThreadxError: `params_beside_strategy`.
+            SettingError: `params_beside_strategy`.
         """
         spec = chosen_strategy(strategy, params)
         return run_backtest(

@@ -14,6 +14,7 @@ from base.reasons import because
 from market.datasets import Dataset
 from market.prices import PriceSource
 from market.reading import Reading
+from nodes.optimization.specs import chosen_strategy
 from prompts import Words
 from reports.tables import notice_lines
 from threadx.counted import registered
@@ -78,6 +79,7 @@ def take_strategy(given: dict[str, Any]) -> StrategySpec:
 
     Raises:
         BacktestError: not a valid strategy.
+        SettingError: `params_beside_strategy`: values or conditions beside a strategy file.
         ThreadxError: `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
     """
     name, strategy_file = given.pop("strategy"), given.pop("strategy_file")
@@ -91,7 +93,8 @@ def take_strategy(given: dict[str, Any]) -> StrategySpec:
             whole = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
             raise ThreadxError("bad_strategy_file", path=strategy_file, reason=because(error)) from None
-        return StrategySpec.model_validate(whole)
+        beside = {**values, **{place: words for place, words in conditions.items() if words}}
+        return chosen_strategy(StrategySpec.model_validate(whole), beside)
     if any(conditions.values()):
         groups: dict[str, dict[str, float | None]] = {"params": {}, "risk": {}, "sizing": {}}
         for key, value in values.items():
