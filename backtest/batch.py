@@ -149,7 +149,7 @@ class Chunk:
     Attributes:
         chosen: by axis, which of its values each surviving configuration has.
         metrics: one row a surviving configuration, in the order of `METRICS`, not finite where undefined;
-            behind them the bar at which the account was lost, NaN without one.
+            behind them what `FIGURES` counts besides.
         dropped: how many combinations make no sense, by error code.
     """
 

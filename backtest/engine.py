@@ -21,6 +21,7 @@ from backtest.errors import RequestError
 from backtest.evaluation import CODES, IndicatorBank, PriceArrays
 from backtest.simulation import (
     BARS,
+    BELOW_ONE_UNIT,
     ENTER_LONG,
     ENTER_SHORT,
     ENTRY_BAR,
@@ -221,7 +222,7 @@ class Market:
     def measure(
         self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats, count: int
     ) -> Floats:
-        """The metrics of a simulation, in the order of `METRICS`, and the bar at which the account was lost.
+        """The metrics of a simulation and what stands behind them, as `FIGURES` counts them.
 
         By the fused kernel where it can tell them, so that a sweep finds the same to the last bit.
         """
@@ -361,6 +362,7 @@ class BacktestResult:
         index: times of the bars from `trade_from` on.
         equity_values: the account's value at each of those bars' closes.
         trade_values: rows as `backtest.simulation` writes them; bars count from the first bar of the data.
+        entries_below_one_unit: entries not taken because, with `whole_units`, they were worth less than one.
         all_times: times of all bars, the warm-up's too.
     """
 
@@ -373,6 +375,7 @@ class BacktestResult:
     index: pd.DatetimeIndex
     equity_values: Floats
     trade_values: Floats
+    entries_below_one_unit: int
     all_times: pd.DatetimeIndex
 
     def __repr__(self) -> str:
@@ -484,5 +487,6 @@ def run_signals(
         index=market.index[market.terms.first :],
         equity_values=equity,
         trade_values=trades[:count].copy(),
+        entries_below_one_unit=int(values[BELOW_ONE_UNIT]),
         all_times=market.index,
     )

@@ -10,6 +10,8 @@ from backtest.simulation import LOST_AT, Floats
 
 ACCOUNT_LOST = "account_lost"
 """Column of a sweep's table: time of the bar at which the account was lost, NaT where it survived."""
+ENTRIES_BELOW_ONE_UNIT = "entries_below_one_unit"
+"""Column of a sweep's table: entries not taken because, with `whole_units`, they were worth less than one."""
 
 
 def lost_accounts(table: Floats) -> NDArray[np.bool_]:

@@ -79,9 +79,11 @@ METRICS = (
     "best_trade",
     "worst_trade",
 )
-# Behind the metrics of a configuration stands the bar at which its account was lost; NaN where it survived.
+# Behind the metrics of a configuration stand the bar at which its account was lost, NaN where it survived,
+# and the number of entries not taken because they were worth less than one whole unit.
 LOST_AT = len(METRICS)
-FIGURES = LOST_AT + 1
+BELOW_ONE_UNIT = LOST_AT + 1
+FIGURES = BELOW_ONE_UNIT + 1
 
 
 @inlined
@@ -210,13 +212,16 @@ def _size(
     setting: Floats,
     terms: Terms,
 ) -> float:
-    """Units to open at a fill price: the smallest of what the limits allow, 0 where one is not known."""
+    """Units to open at a fill price: the smallest of what the limits allow, NaN where one is not known.
+
+    Only what is worth less than one whole unit is 0; an account that cannot pay the fixed fee gives less.
+    """
     share = setting[LEVERAGE]
     if setting[SHARE] > 0.0:
         share = min(share, setting[SHARE] / 100.0)
     if setting[VOLATILITY] > 0.0:
         if np.isnan(volatility):
-            return 0.0
+            return np.nan
         if volatility > 0.0:
             share = min(share, setting[VOLATILITY] / 100.0 / volatility)
     units: float = share * (cash - terms.fixed_fee) / (fill * (1.0 + share * terms.fee))
@@ -629,9 +634,10 @@ def measure(
         count: how many rows.
         periods_per_year: bars a year.
         out: FIGURES values, written: the metrics, then the bar of the exit that took all, NaN without one.
+            What a curve does not tell, entries not taken, is left as it is.
     """
     size = equity.size
-    for place in range(out.size):
+    for place in range(BELOW_ONE_UNIT):
         out[place] = np.nan
     previous = capital
     peak = capital
@@ -1223,6 +1229,7 @@ def _trade_one(
     returns = 0.0
     best_trade = -np.inf
     worst_trade = np.inf
+    below_one = 0
 
     t = first
     reverse = 0
@@ -1261,8 +1268,9 @@ def _trade_one(
             spread = volatility[told] if sized_by_volatility else 0.0
             units = _size(side, entry, cash, entry_atr, spread, setting, terms)
         else:
-            units = 0.0
-        if units <= 0.0:
+            units = np.nan
+        if not units > 0.0:
+            below_one += units == 0.0
             t = max(t + 1, entry_bar)
             continue
         after = cash - units * entry * terms.fee - terms.fixed_fee
@@ -1416,6 +1424,7 @@ def _trade_one(
     mean = total / size
     variation = squares - total * mean
     out[:] = np.nan
+    out[BELOW_ONE_UNIT] = below_one
     # Whose cash is gone has just made the last exit.
     lost_at = float(flat_bar) if cash <= 0.0 else np.nan
     _return_metrics(

@@ -26,7 +26,7 @@ from backtest.batch import Batch
 from backtest.engine import Market, open_market
 from backtest.errors import RequestError
 from backtest.files import write_atomically, write_text_atomically
-from backtest.ranking import ACCOUNT_LOST, best_first
+from backtest.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, best_first
 from backtest.simulation import METRICS
 from backtest.strategy import StrategySpec
 from backtest.sweeping import chunk_table, grid_axes, heard
@@ -51,6 +51,7 @@ class SweepFile:
         dropped_by: combinations that make no sense, by error code.
         continued_from: combinations that an earlier, interrupted sweep had already done.
         lost: configurations that lose their account.
+        below_one_unit: configurations that could not take entries for want of one whole unit.
         top: the best rows, best first; equal ones in the order of the grid.
         bars_per_year: bars a year, and where the figure comes from.
     """
@@ -60,6 +61,7 @@ class SweepFile:
     dropped_by: dict[str, int]
     continued_from: int
     lost: int
+    below_one_unit: int
     top: pd.DataFrame
     bars_per_year: BarsPerYear
 
@@ -148,6 +150,7 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
             "prices": digest.hexdigest(),
             "strategy": spec.model_dump(mode="json", exclude={"name"}),
             "grid": axes,
+            "columns": [*METRICS, ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT],
             "terms": [
                 *market.terms,
                 *(hashlib.sha256(one.tobytes()).hexdigest() for one in (market.impact, market.funding)),
@@ -199,12 +202,12 @@ def _finish(
     per_year: BarsPerYear,
 ) -> SweepFile:
     """One file of all parts, one of them in memory at a time."""
-    rows = lost = 0
+    rows = lost = below_one_unit = 0
     dropped: Counter[str] = Counter()
     best: pd.DataFrame | None = None
 
     def write(stream: Any) -> None:
-        nonlocal rows, lost, best
+        nonlocal rows, lost, below_one_unit, best
         writer: parquet.ParquetWriter | None = None
         try:
             for _, _, name in _parts(folder):
@@ -216,6 +219,7 @@ def _finish(
                 writer.write_table(part)
                 frame = part.to_pandas()
                 lost += int(frame[ACCOUNT_LOST].notna().sum())
+                below_one_unit += int((frame[ENTRIES_BELOW_ONE_UNIT] > 0).sum())
                 both = frame if best is None else pd.concat([best, frame])
                 ranked = best_first(both, rank_by)
                 best = ranked[ranked[rank_by].notna() | ranked[ACCOUNT_LOST].notna()].head(top)
@@ -238,6 +242,7 @@ def _finish(
         dropped_by={code: count for code, count in dropped.items() if count},
         continued_from=continued_from,
         lost=lost,
+        below_one_unit=below_one_unit,
         top=best.reset_index(drop=True),
         bars_per_year=per_year,
     )

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from backtest.batch import Batch, Chunk, trades
 from backtest.engine import open_market
 from backtest.errors import RequestError, StrategyError
-from backtest.ranking import ACCOUNT_LOST
-from backtest.simulation import LOST_AT, METRICS
+from backtest.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT
+from backtest.simulation import BELOW_ONE_UNIT, LOST_AT, METRICS
 from backtest.strategy import SIDE_AXIS, Side, StrategySpec, parameter_bounds
 from backtest.tree import Node, parameters
 from backtest.types import Costs, Fill, Risk, Sizing, plain
@@ -147,8 +147,9 @@ def sweep(
 
     Returns:
         One row a configuration, in the order of the grid (the last name varies fastest): its values, then
-        every metric (NaN where undefined) and `account_lost`, the time of the bar at which the account was
-        lost (NaT where it was not): `backtest.ranking.best_first` puts such rows last.
+        every metric (NaN where undefined), `account_lost`, the time of the bar at which the account was
+        lost (NaT where it was not): `backtest.ranking.best_first` puts such rows last; and
+        `entries_below_one_unit`, how many were not taken for want of one whole unit.
         `attrs["dropped"]` counts combinations that make no sense (a fast period not below the slow one, a
         period longer than the data or than its bars of a higher timeframe, a condition that can never be
         true), `attrs["dropped_by"]` by error code (`backtest.batch.DROPPED`); `attrs["bars_per_year"]` says
@@ -175,7 +176,7 @@ def sweep(
 
 
 def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk, times: pd.DatetimeIndex) -> pd.DataFrame:
-    """A chunk's values, metrics and ends of accounts by name; what is undefined is NaN, no end NaT."""
+    """A chunk's values and figures by name; what is undefined is NaN, no end of the account NaT."""
     # An overflow (an annualised return of a few bars) is as undefined here as in a single backtest.
     metrics = np.where(np.isfinite(chunk.metrics), chunk.metrics, np.nan)
     table = pd.DataFrame(
@@ -187,6 +188,7 @@ def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk, times: pd.DatetimeI
     survived = np.isnan(lost_at)
     ends = times.take(np.where(survived, 0, lost_at).astype(np.int64))
     table[ACCOUNT_LOST] = ends.to_series(index=table.index).mask(survived)
+    table[ENTRIES_BELOW_ONE_UNIT] = chunk.metrics[:, BELOW_ONE_UNIT].astype(np.int64)
     return table
 
 

@@ -119,7 +119,7 @@ class CrossValidation:
             after the account is lost.
         sharpes: annualised Sharpe ratio of each path, 0 where it does not move, None where it lost the
             account.
-        periods_per_year: bars a year.
+        bars_per_year: bars a year, and where the figure comes from.
         configurations: how many were compared in each split.
     """
 
@@ -127,7 +127,7 @@ class CrossValidation:
     specs: tuple[StrategySpec, ...]
     paths: Floats
     sharpes: tuple[float | None, ...]
-    periods_per_year: float
+    bars_per_year: BarsPerYear
     configurations: int
 
 
@@ -425,6 +425,6 @@ def combinatorial_cross_validation(
         sharpes=tuple(
             None if lost else ratio for ratio, lost in zip(ratios.tolist(), gone[:, -1].tolist(), strict=True)
         ),
-        periods_per_year=float(searched.per_year),
+        bars_per_year=searched.market.bars_per_year,
         configurations=searched.count if grid else 1,
     )

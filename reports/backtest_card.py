@@ -80,7 +80,11 @@ def told_card(card: Card, score: float, words: WordsLike, *, title: str) -> Told
             for one in card.exits
         ],
         lost=words("report.account_lost.told", **lost_fields(words, lost.to_dict())) if lost else "",
-        notes=[*bars_per_year_lines(result.bars_per_year.to_dict(), words), words("card.not_judged")],
+        notes=[
+            *_not_taken(result.entries_below_one_unit, words),
+            *bars_per_year_lines(result.bars_per_year.to_dict(), words),
+            words("card.not_judged"),
+        ],
     )
 
 
@@ -130,6 +134,10 @@ def card_html(told: Told) -> str:
 def moment(time: pd.Timestamp) -> str:
     """A bar's time: the day, with the hour where bars are shorter than days."""
     return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"
+
+
+def _not_taken(entries: int, words: WordsLike) -> list[str]:
+    return [words("card.below_one_unit", count=words.number(entries))] if entries else []
 
 
 def _signed(words: WordsLike, value: float) -> str:

@@ -183,11 +183,14 @@ class Account:
         limits = self.limits(side, paid, atr, volatility)
         binding = min(limits, key=lambda name: limits[name])
         units = limits[binding]
+        if terms.whole_units and 0 <= units < 1:
+            self.met["refused: below one unit"] += 1
+            return
+        if units <= 0:
+            self.met["refused: nothing to spend"] += 1
+            return
         if terms.whole_units:
             units = float(math.floor(units))
-        if units <= 0:
-            self.met["refused: no unit"] += 1
-            return
         before = self.cash
         self.cash -= terms.fixed_fee + units * paid * terms.fee
         if side == "long":

@@ -190,6 +190,7 @@ def agree(case: Situation) -> Counter[str]:
     found = result.metrics.to_dict()
     for name, value in figures(equity, terms.capital, wanted, PER_YEAR).items():
         same(name, found[name], value, sum(abs(one["pnl"]) for one in wanted))
+    assert result.entries_below_one_unit == account.met["refused: below one unit"]
     lost = result.account_lost
     assert (lost is None) == (account.lost is None)
     if lost and account.lost:
@@ -314,7 +315,7 @@ EVERY_RULE = {
         f"refused: {why}"
         for why in (
             "account lost", "cooling down", "no atr yet", "no volatility yet", "no impact yet",
-            "nothing would be paid", "no unit", "liquidated at once",
+            "nothing would be paid", "below one unit", "nothing to spend", "liquidated at once",
         )
     ),
     "lost by signal", "lost by stop", "lost by trailing_stop",

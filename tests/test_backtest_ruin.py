@@ -79,6 +79,7 @@ GRIDS = st.fixed_dictionaries(
         "stop_loss_pct": st.sampled_from([[None, 2.0], [30.0]]),
         "side": st.sampled_from([["long", "short", "both"], ["short"]]),
         "whole_units": st.just([False, True]),
+        "equity_pct": st.sampled_from([[None, 0.7], [1.0]]),
     },
 )
 COSTS = st.fixed_dictionaries(
@@ -120,6 +121,15 @@ def test_the_generator_loses_many_accounts_and_keeps_many() -> None:
     assert kept >= 15
 
 
+def test_the_generator_has_accounts_too_small_for_one_unit_and_accounts_that_are_not() -> None:
+    grid = {"whole_units": [False, True], "equity_pct": [None, 0.7]}
+    case = violent(1, 150, 0.02, 0.0, 0.3, grid, costs=Costs(), fill="next_open")
+    table = sweep(case.prices, case.spec, case.grid, **case.terms)
+    refused = (table["entries_below_one_unit"] > 0).tolist()
+    assert refused == (table["whole_units"] & table["equity_pct"].notna()).tolist() == [False] * 3 + [True]
+    assert (table["n_trades"] > 0).tolist()[:3] == [True] * 3
+
+
 @few
 @given(case=CASES)
 def test_a_row_of_a_sweep_tells_what_a_backtest_tells(case: Violent) -> None:
@@ -133,6 +143,7 @@ def test_a_row_of_a_sweep_tells_what_a_backtest_tells(case: Violent) -> None:
         found = result.metrics.to_dict()
         for name in METRICS:
             assert (None if _missing(row[name]) else row[name]) == found[name], name
+        assert row["entries_below_one_unit"] == result.entries_below_one_unit
         if lost:
             assert lost.time == row["account_lost"] == case.prices.index[lost.bar]
             assert [found[name] for name in RATIOS] == [None] * 3

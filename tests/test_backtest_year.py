@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest import BacktestError, StrategySpec, bars_per_year, run_backtest, sweep, validate_prices
-from backtest.walk_forward import walk_forward
+from backtest.walk_forward import combinatorial_cross_validation, walk_forward
 from prompts import Words
 from reports.tables import bars_per_year_lines
 
@@ -230,6 +230,7 @@ def test_every_result_says_where_the_figure_comes_from() -> None:
     table = sweep(df, spec, {"fast_period": [2, 3]})
     assert table.attrs["bars_per_year"] == told
     assert walk_forward(df, spec).bars_per_year == result.bars_per_year
+    assert combinatorial_cross_validation(df, spec, groups=3).bars_per_year == result.bars_per_year
     given = run_backtest(df, spec, periods_per_year=365).bars_per_year
     assert (given.value, given.basis, given.other, given.doubtful) == (365, "given", 252, True)
 

@@ -1,6 +1,7 @@
 """The explain report: the verdict first, everything the record holds, the same bytes each time."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
@@ -318,3 +319,23 @@ def test_a_document_is_dated_by_its_run(run):
     document = run_document(home, result["run"]["id"], ENGLISH, drawn=False)
     assert isinstance(document, Document)
     assert document.made.isoformat() == result["run"]["finished"]
+
+
+FIGURE = r"(\d[\d\s,]*)"
+CONFIGURATIONS = re.compile(rf"{FIGURE}(?:distinct )?configurations|configurations[^.\d]*?: *{FIGURE}", re.I)
+
+
+@pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])
+def test_a_report_has_one_count_of_configurations(run, words):
+    """What the run backtested and what stands in the ledger are two counts: only the second is so called."""
+    _, result, events = run
+    distinct, backtests = result["overfitting"]["trials"], result["trials"]
+    assert distinct != backtests  # as in the run of whoever found two counts under one name
+    told = explain(result, words, events=events)
+    rows = [": ".join(row) for block in told.blocks if isinstance(block, Grid) for row in block.rows]
+    texts = [*rows, *sayings(told)]
+    found = [pair for text in texts for pair in CONFIGURATIONS.findall(text)]
+    assert {int(re.sub(r"\D", "", one or other)) for one, other in found} == {distinct}
+    assert len(found) == 2
+    (summary,) = [text for text in sayings(told) if f"{words.number(backtests)}. Score" in text]
+    assert "onfiguration" not in summary

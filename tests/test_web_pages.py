@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import http.client
 import json
 import shutil
@@ -101,6 +102,9 @@ def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None
     assert "Rapport complet" in page.text
     # Under the board of variants, under the figures, and in the report.
     assert page.text.count("En développement, le score vient des seuls tests glissants") >= 3
+    # The packaged sample is of an exchange: about 252 days a year, said where its figures are.
+    said = html.unescape(page.text).replace(NO_BREAK_SPACE, " ")
+    assert said.count("Annualisé sur 252 barres par an") == 2  # beside the figures, and in the report
 
 
 def test_french_typography_reaches_the_page(url: str) -> None:

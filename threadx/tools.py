@@ -169,6 +169,7 @@ def backtest_tool(
                 "metrics": told["metrics"],
                 "exits": told["exits"],
                 "account_lost": told["account_lost"],
+                "entries_below_one_unit": result.entries_below_one_unit,
                 "costs": result.costs.model_dump(mode="json"),
                 "configurations_tried_so_far": Ledger(folder).snapshot(dataset.family).trials,
             },

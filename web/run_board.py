@@ -9,7 +9,7 @@ from nicegui import ui
 
 from prompts import Words
 from reports.belief import finding_rows, interval_rows, reason_lines, statistic_rows, verdict_line
-from reports.tables import figures_table, lost_lines
+from reports.tables import bars_per_year_lines, figures_table, lost_lines
 from web.frame import Table, Text, attribute, card, fact
 from web.listing import Outcome
 from web.pictures import LIVE, MARKET, Shown
@@ -163,6 +163,8 @@ class RunBoard:
             Text("p", note, "tx-soft")
             for line in lost_lines(result, words):
                 Text("p", line, "tx-bad")
+            for line in bars_per_year_lines(result["champion"]["development"].get("bars_per_year"), words):
+                Text("p", line, "tx-soft")
             if result["champion"]["holdout"]:
                 Text("p", words("report.holdout_note"), "tx-soft")
             with ui.element("p"):

@@ -106,6 +106,8 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
         for row in [one for one in top_rows(found) if one[ACCOUNT_LOST]][:LOST_TOLD]:
             values = ", ".join(f"{name} = {_value(row[name], words)}" for name in names)
             click.echo(f"  {words('command.sweep_lost_one', values=values, day=day_of(row[ACCOUNT_LOST]))}")
+    if found.below_one_unit:
+        click.echo(words("command.sweep_below_one_unit", count=words.number(found.below_one_unit)))
     if found.continued_from:
         click.echo(words("command.sweep_continued", count=words.number(found.continued_from)))
     click.echo(words("command.written", folder=str(found.path)))
@@ -212,6 +214,7 @@ def sweep(
         "dropped_by": found.dropped_by,
         "rank_by": rank_by,
         "account_lost": found.lost,
+        "configurations_below_one_unit": found.below_one_unit,
         "top": top_rows(found),
         "file": str(found.path),
     }

@@ -89,13 +89,26 @@ def same_words(condition: str) -> str:
         return " ".join(condition.lower().split())
 
 
-def value_words(value: float | int | SearchRange | None, words: Words) -> str:
-    """A value, a range or nothing, as a reader writes it."""
-    if value is None:
-        return words("optimization.change.none")
-    if isinstance(value, SearchRange):
-        return words("optimization.change.range", low=words.short(value.low), high=words.short(value.high))
-    return words.short(value)
+def value_words(value: float | int | None, words: Words) -> str:
+    """A value or nothing, as a reader writes it."""
+    return words("optimization.change.none") if value is None else words.short(value)
+
+
+def proposed_words(
+    spec: StrategySpec, name: str, value: float | int | SearchRange | None, words: Words
+) -> str:
+    """What is proposed for a parameter or setting; of a range, the first and the last value to be tried.
+
+    A range that is refused, as its name is unknown or nothing of it lies within the bounds, is told as given.
+    """
+    if not isinstance(value, SearchRange):
+        return value_words(value, words)
+    bounds = spec.bounds().get(name)
+    try:
+        values = value.values(name, bounds) if bounds else (value.low, value.high)
+    except ChangeError:
+        values = (value.low, value.high)
+    return words("optimization.change.range", low=words.short(values[0]), high=words.short(values[-1]))
 
 
 def settled(name: str, value: float | int | SearchRange, bounds: Bounds, now: float | None) -> float:

@@ -12,6 +12,7 @@ from nodes.optimization.changes.base import (
     SearchRange,
     Strict,
     present,
+    proposed_words,
     searched,
     settled,
     value_words,
@@ -59,5 +60,5 @@ class ParamAdjustment(Strict):
             f"optimization.change.{key}",
             parameter=self.parameter,
             old=value_words(present(before, self.parameter), words),
-            new=value_words(self.value, words),
+            new=proposed_words(before, self.parameter, self.value, words),
         )

@@ -7,7 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from backtest import StrategySpec
-from nodes.optimization.changes.base import Grid, SearchRange, Strict, present, settled, value_words
+from nodes.optimization.changes.base import (
+    Grid,
+    SearchRange,
+    Strict,
+    present,
+    proposed_words,
+    settled,
+    value_words,
+)
 from prompts import Words
 
 Method = Literal["equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility_target_pct"]
@@ -59,5 +67,5 @@ class Sizing(Strict):
             f"optimization.change.{key}",
             method=self.method,
             old=value_words(present(before, self.method), words),
-            new=value_words(self.value, words),
+            new=proposed_words(before, self.method, self.value, words),
         )
