@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 INSTALLED := $(VENV)/.installed
+TESTABLE := $(VENV)/.installed-test
 UV := $(shell command -v uv 2>/dev/null)
 
 # A checkout keeps its own data beside it; `threadx` by itself uses one folder a user.
@@ -27,21 +28,31 @@ $(INSTALLED): requirements.lock pyproject.toml
 ifdef UV
 	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
 	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
-	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (2 GB on disk, a minute or several)"
+	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (1.7 GB on disk, a minute or several)"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
 	@echo "step 3 of 3: ThreadX itself"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (2 GB on disk, some minutes; with uv far fewer)"
+	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (1.7 GB on disk, some minutes; with uv far fewer)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@echo "step 3 of 3: ThreadX itself"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@touch $(INSTALLED)
 
-install: $(INSTALLED) ## Make .venv and install from requirements.lock
+# What tests, style and types need comes on top of that, and only where it is asked for.
+$(TESTABLE): $(INSTALLED) requirements-test.lock
+	@echo "what tests need, from requirements-test.lock, hashes checked (350 MB more on disk)"
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-test.lock
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.lock
+endif
+	@touch $(TESTABLE)
+
+install: $(INSTALLED) ## Make .venv and install what running needs, from requirements.lock
 
 optimize: $(INSTALLED) ## Run the optimisation cycle on real sample data
 	$(BIN)/threadx optimize sample:sp500 -s ma_crossover -p fast_period=5 -p slow_period=20 -p stop_loss_pct=2
@@ -51,7 +62,7 @@ summary: $(INSTALLED) ## Run the ensemble on sample data and publish its summary
 
 llm-summary-run: summary
 
-notebook: $(INSTALLED) ## Execute the notebook: notebooks/multi_llm_optimizer.ipynb
+notebook: $(TESTABLE) ## Execute the notebook: notebooks/multi_llm_optimizer.ipynb
 	$(BIN)/jupytext --to ipynb notebooks/multi_llm_optimizer.py
 	$(BIN)/jupyter-execute --inplace notebooks/multi_llm_optimizer.ipynb
 
@@ -61,7 +72,7 @@ dev: $(INSTALLED) ## Serve both graphs and the pages with langgraph dev (Studio)
 ui: $(INSTALLED) ## Serve the pages alone
 	$(BIN)/threadx ui
 
-screenshots: $(INSTALLED) ## Make the pictures of docs/pages.md anew (needs Chromium)
+screenshots: $(TESTABLE) ## Make the pictures of docs/pages.md anew (needs Chromium)
 	mkdir -p docs/images
 	for language in fr en; do \
 	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/test_web_actions.py; \
@@ -70,18 +81,18 @@ screenshots: $(INSTALLED) ## Make the pictures of docs/pages.md anew (needs Chro
 doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor
 
-test: $(INSTALLED) ## Run every test
+test: $(TESTABLE) ## Run every test
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
-lint: $(INSTALLED) ## Check style
+lint: $(TESTABLE) ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(INSTALLED) ## Mend style
+format: $(TESTABLE) ## Mend style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(INSTALLED) ## Check types, as here and as on Windows
+types: $(TESTABLE) ## Check types, as here and as on Windows
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows
 
@@ -94,11 +105,11 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
 	@touch $@
 
-soak: $(INSTALLED) ## Run 500 seeded cases of misbehaving models
+soak: $(TESTABLE) ## Run 500 seeded cases of misbehaving models
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/test_optimization_faults.py
 	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/test_run_lock.py
 
-bench: $(INSTALLED) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
+bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.server_latency
 	$(BIN)/python -m benchmarks.cycle_overhead
@@ -108,10 +119,20 @@ ablation: $(INSTALLED) ## Compare the parts of the cycle with random search and 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check optuna==5.0.0 2>/dev/null || uv pip install --quiet --python $(BIN)/python optuna==5.0.0
 	$(BIN)/python -m benchmarks.ablation
 
+# One resolution, cut in two: what running needs, and what tests add to it. So no version can differ.
 # docopt has no wheel, and only num2words' own command uses it.
-lock: ## Resolve requirements.lock (needs uv; UPGRADE=--upgrade for the newest)
-	uv pip compile pyproject.toml --extra embedded --extra studio --extra test --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-package docopt $(UPGRADE) -o requirements.lock
+RESOLVE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-annotate --no-header \
+  --no-emit-index-url --no-emit-package docopt --extra embedded --extra exchange --extra studio --extra editable
+
+lock: ## Resolve both locks (needs uv; UPGRADE=--upgrade for the newest)
+	@mkdir -p build
+	cat requirements.lock requirements-test.lock > build/all.lock
+	$(RESOLVE) --extra test --generate-hashes $(UPGRADE) -o build/all.lock > /dev/null
+	$(RESOLVE) --constraint build/all.lock -o build/running > /dev/null
+	awk -F== 'NR == FNR { running[$$1]; next } \
+	  /^[a-z0-9]/ { lock = $$1 in running ? "requirements.lock" : "requirements-test.lock" } \
+	  { print > lock }' build/running build/all.lock
+	rm -r build
 
 clean: ## Remove the environment and every cache (data/ stays)
 	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
+import sys
+import tomllib
 import urllib.request
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pathspec
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from prompts import Words
 from tests import langgraph_server
@@ -48,6 +54,76 @@ def test_an_image_holds_what_runs_and_nothing_of_a_person() -> None:
     assert not [name for name in needed if left_out.match_file(name)]
     for name in (".env", ".git/HEAD", ".venv/bin/python", "data/ledger.sqlite", "web/__pycache__/a.pyc"):
         assert left_out.match_file(name), name
+
+
+def locked(name: str) -> dict[str, set[str]]:
+    """Versions by package; one has several where they are for different versions of Python."""
+    lines = (PROJECT / name).read_text(encoding="utf-8").splitlines()
+    versions: dict[str, set[str]] = {}
+    for line in lines:
+        if not line.startswith(" "):
+            pin = re.fullmatch(r"(\S+)==(\S+)(?: ;.*?)? \\", line)
+            assert pin, line
+            versions.setdefault(pin[1], set()).add(pin[2])
+    return versions
+
+
+def test_no_package_is_in_both_locks() -> None:
+    """One place for each version, so that the two cannot disagree."""
+    assert not locked("requirements.lock").keys() & locked("requirements-test.lock").keys()
+
+
+def test_whatever_the_code_imports_is_installed_to_run_it() -> None:
+    running, ours = locked("requirements.lock"), {*OURS, *sys.stdlib_module_names}
+    providers = packages_distributions()
+    for path in sources(*OURS):
+        for step in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = [one.name for one in step.names] if isinstance(step, ast.Import) else []
+            if isinstance(step, ast.ImportFrom) and not step.level:
+                named.append(step.module or "")
+            for module in {name.partition(".")[0] for name in named} - ours:
+                given = {canonicalize_name(one) for one in providers.get(module, [module])}
+                assert given & running.keys(), f"{path.name}: {module}"
+
+
+def test_whatever_runs_finds_what_it_requires() -> None:
+    """The locks are installed without dependencies: what a package requires must be listed with it."""
+    told = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    never = {Requirement(one).name for one in told["tool"]["uv"]["override-dependencies"]}
+    project, running = told["project"], locked("requirements.lock")
+    asked = project["dependencies"]
+    for extra in ("embedded", "exchange", "studio", "editable"):
+        asked = [*asked, *project["optional-dependencies"][extra]]
+    waiting, seen = [Requirement(one) for one in asked], set()
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if name in never or (name, *sorted(wanted.extras)) in seen:
+            continue
+        seen.add((name, *sorted(wanted.extras)))
+        assert [*wanted.specifier.filter(running.get(name, ()), prereleases=True)], str(wanted)
+        for text in requires(name) or []:
+            one = Requirement(text)
+            extras = [{"extra": extra} for extra in ("", *wanted.extras)]
+            if one.marker is None or any(one.marker.evaluate(extra) for extra in extras):
+                waiting.append(one)
+
+
+@pytest.mark.parametrize("target", ["optimize", "summary", "ui", "dev", "doctor", "install"])
+def test_what_runs_does_not_wait_for_what_tests_need(tmp_path: Path, target: str) -> None:
+    assert "requirements-test.lock" not in made(tmp_path, target)
+
+
+@pytest.mark.parametrize("target", ["test", "lint", "types", "format", "notebook", "soak", "screenshots"])
+def test_what_tests_need_comes_on_top_of_what_runs(tmp_path: Path, target: str) -> None:
+    told = made(tmp_path, target)
+    assert 0 < told.index("-r requirements.lock") < told.index("-r requirements-test.lock")
+
+
+def made(folder: Path, target: str) -> str:
+    """What make would run for a target in a fresh checkout."""
+    command = ["make", "-n", target, f"VENV={folder / 'venv'}"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.server
