@@ -68,6 +68,7 @@ _LIMITS = {
     "string_pattern_mismatch": "pattern",
     "literal_error": "expected",
     "enum": "expected",
+    "union_tag_invalid": "expected_tags",
 }
 """Complaints of pydantic that name a limit, with its name in their context."""
 
@@ -103,7 +104,6 @@ _FORMS = {
     "date_parsing": "date",
     "date_from_datetime_parsing": "date",
     "union_tag_not_found": "no_kind",
-    "union_tag_invalid": "unknown_kind",
 }
 """Other complaints of pydantic, each by the text for it."""
 

@@ -20,7 +20,9 @@ from backtest.language import DEEPEST_NESTING, LONGEST_EXPRESSION
 from backtest.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
 from backtest.sweeping import MOST_CONFIGURATIONS
 from backtest.types import COST_BOUNDS, Bounds
+from nodes.optimization.changes import CHANGE
 from prompts import text
+from threadx.commands.edits import CHANGES, example
 
 HERE = Path(__file__).parent
 PAGE = HERE / "language.md"
@@ -196,6 +198,41 @@ def limits() -> str:
     return table(("limit", "at most"), rows)
 
 
+def changes() -> str:
+    """Each kind of change: an example, its fields and what they take."""
+    parts = []
+    for kind in CHANGES:
+        schema = CHANGE.json_schema()["$defs"][_form(kind)]
+        rows = [
+            (f"`{name}`", about["description"], _taken(about), "" if name in schema["required"] else "yes")
+            for name, about in schema["properties"].items()
+            if name != "kind"
+        ]
+        fields = table(("field", "meaning", "takes", "may be left out"), rows)
+        lines = (f"### `{kind}`", schema["description"], f"```json\n{example(kind)}\n```", fields)
+        parts.append("\n\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _form(kind: str) -> str:
+    """The name of a kind's form in the schema."""
+    return str(CHANGE.json_schema()["discriminator"]["mapping"][kind]).rpartition("/")[2]
+
+
+def _taken(about: dict[str, Any]) -> str:
+    """What a field takes, out of its JSON schema."""
+    if "anyOf" in about:
+        return " or ".join(_taken(one) for one in about["anyOf"])
+    if "$ref" in about:
+        return '`{"low": …, "high": …}`'
+    if choices := about.get("enum"):
+        return ", ".join(f"`{one}`" for one in choices)
+    if "const" in about:
+        return f"`{about['const']}`"
+    names = {"number": "a number", "string": "a text", "boolean": "`true` or `false`", "null": "`null`"}
+    return names[about["type"]]
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "series": series,
     "functions": functions,
@@ -205,6 +242,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "words": words,
     "errors": errors,
     "limits": limits,
+    "changes": changes,
 }
 
 

@@ -225,6 +225,27 @@ def test_a_backtest_without_a_trade_can_be_drawn():
         assert picture(chart, ".svg")
 
 
+@pytest.mark.parametrize("words", [ENGLISH, FRENCH], ids=["en", "fr"])
+def test_a_lost_account_is_marked_where_it_ended_and_nowhere_else(words):
+    closes = [100.0] * 30 + [250.0] * 30
+    prices = pd.DataFrame(
+        {name: closes for name in ("open", "high", "low", "close")} | {"volume": 1.0},
+        index=pd.date_range("2022-01-01", periods=60, freq="D"),
+    )
+    for condition, ended in (("entry_short", True), ("entry_long", False)):
+        tested = run_backtest(prices, StrategySpec(name="x", **{condition: "close > 0"}))
+        chart = equity_chart(tested, words, closes=prices.close)
+        marks = [row for row in points(chart) if "lost" in row]
+        subtitle = " ".join(chart.to_dict()["title"]["subtitle"])
+        assert len(marks) == ended
+        assert (words("report.account_lost.name") in subtitle) == ended
+        drawn = picture(chart, ".svg").decode()
+        assert (f">{words('report.account_lost.name')}<" in drawn) == ended
+        if ended:
+            assert pd.Timestamp(marks[0]["time"], unit="ms") == pd.Timestamp("2022-01-31")
+            assert "2022-01-31" in subtitle
+
+
 def test_times_are_the_exchanges_own():
     prices = made_up_prices(50).tz_localize(None)
     there = prices.tz_localize("America/New_York")

@@ -9,6 +9,7 @@ import pytest
 
 from prompts import Words
 from threadx.command import build
+from threadx.commands.edits import CHANGES
 
 LIGHT = {
     "annotated_types",
@@ -99,6 +100,13 @@ def test_the_help_of_every_command_is_light(language):
     for name, told in found["told"].items():
         line = told.replace("\u00a0", " ").splitlines()[0]
         assert line.startswith(f"{usage} threadx{'' if name == 'threadx' else ' ' + name} ")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_help_of_resume_shows_every_kind_of_change_whole(language):
+    told = in_one_process({"resume": (["runs", "resume", "--help", "--language", language], {})})["told"]
+    examples = [json.loads(line) for line in told["resume"].splitlines() if line.strip().startswith("{")]
+    assert [one["kind"] for one in examples] == list(CHANGES)
 
 
 def test_every_group_and_every_choice_completes_in_the_shell_and_stays_light():

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from backtest import StrategySpec
 from backtest.functions import FUNCTIONS, SERIES
+from nodes.optimization.approval import Edit
+from nodes.optimization.changes import CHANGE, apply_change
 from tests.prices import made_up_prices
+from threadx.commands.edits import CHANGES, example
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -59,3 +64,18 @@ def test_the_example_runs() -> None:
     found: dict[str, object] = {"df": made_up_prices(3_000, drift=0.001)}
     exec(example[1], found)
     assert found["result"].metrics.n_trades > 0  # type: ignore[attr-defined]
+
+
+def test_every_kind_of_change_has_an_example() -> None:
+    assert set(CHANGES) == set(CHANGE.json_schema()["discriminator"]["mapping"])
+    assert all(f"```json\n{example(kind)}\n```" in PAGE for kind in CHANGES)
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_an_example_of_a_change_is_taken_and_changes_something(kind: str) -> None:
+    edit = Edit.model_validate({"proposal": 1, "change": json.loads(example(kind))})
+    assert edit.change.kind == kind
+    spec = StrategySpec.preset("ma_crossover", stop_loss_pct=2).with_filter("adx(14) > 25")
+    if kind == "add_filter":
+        spec = StrategySpec.preset("ma_crossover")
+    assert edit.change.grid(spec) or apply_change(spec, edit.change).hash != spec.hash

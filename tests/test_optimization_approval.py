@@ -17,6 +17,7 @@ from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import ThreadxError
 from threadx.command import main
+from threadx.commands.edits import CHANGES
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import make_context, make_input, resume_run, start_run
 
@@ -88,6 +89,49 @@ def test_a_word_that_does_not_fit_changes_nothing_and_says_why(listed, word, sai
     assert left == []
     assert all(any(part in problem for problem in problems) for part in said), problems
     assert json.dumps(listed) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"kind": "magic"}, ["edit.0.change", *CHANGES], id="no such kind"),
+        pytest.param({"parameter": "fast_period", "value": 8}, ["edit.0.change", *CHANGES], id="no kind"),
+        pytest.param(
+            adjust("eight"), ["edit.0.change.value: ", "number", "or"], id="neither number nor range"
+        ),
+        pytest.param(
+            {**adjust(8), "why": 1}, ["edit.0.change.why", "parameter, value"], id="a field too many"
+        ),
+        pytest.param(
+            adjust({"low": 3, "hi": 9}), ["edit.0.change.value", "low, high"], id="a range misspelt"
+        ),
+        pytest.param(risk(2, "stop"), ["edit.0.change.parameter", "stop_loss_pct"], id="no such rule"),
+        pytest.param(
+            {"kind": "add_filter", "side": "up", "condition": "close > 1"},
+            ["edit.0.change.side", "'long', 'short'"],
+            id="no such side",
+        ),
+        pytest.param(
+            {"kind": "sizing", "method": "all in", "value": 1},
+            ["edit.0.change.method", "equity_pct"],
+            id="no method",
+        ),
+        pytest.param({"kind": "switch_preset"}, ["edit.0.change.preset", "missing"], id="a field too few"),
+        pytest.param(
+            {"kind": "replace_condition", "side": 1}, ["edit.0.change.side", "'both'"], id="no text"
+        ),
+    ],
+)
+def test_a_wrong_edit_names_the_field_and_what_is_allowed(listed, change, said):
+    word = {"accept": [1, 3], "edit": [{"proposal": 2, "change": change}]}
+    _, problems = read_approval(word, listed, SPEC, {SPEC.hash}, "en")
+    told = "; ".join(problems)
+    assert all(part in told for part in said), told
+    assert not any(f".{kind}" in told for kind in (*CHANGES, "float", "SearchRange")), told
+    assert len(problems) <= 3
+    french = read_approval(word, listed, SPEC, {SPEC.hash}, "fr")[1]
+    assert len(french) == len(problems)
+    assert not set(french) & set(problems)
 
 
 # --- whole runs ---------------------------------------------------------------------------------

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
-from base.reasons import complaint
-from nodes.optimization.changes import Change
+from base.reasons import shape
+from nodes.optimization.changes import Change, SearchRange
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
@@ -34,6 +34,12 @@ class Approval(BaseModel):
     accept: Numbers = Field(default=[], description="Numbers to test as proposed, or all.")
     reject: Numbers = Field(default=[], description="Numbers not to test, or all.")
     edit: list[Edit] = Field(default=[], description="Changes to test in the place of proposed ones.")
+
+
+_KINDS: dict[str, type[BaseModel]] = {
+    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Change)[0])
+}
+_NAMES = {name for form in (Approval, Edit, SearchRange, *_KINDS.values()) for name in form.model_fields}
 
 
 def read_approval(
@@ -61,7 +67,7 @@ def read_approval(
     try:
         approval = Approval.model_validate(given)
     except ValidationError as error:
-        return [], [complaint(item).sentence(language) for item in error.errors()]
+        return [], _complaints(error, language)
     numbers = [proposal["number"] for proposal in proposals]
     accepted = numbers if approval.accept == "all" else list(approval.accept)
     rejected = numbers if approval.reject == "all" else list(approval.reject)
@@ -90,6 +96,46 @@ def read_approval(
         else:
             left.append(proposal)
     return ([], problems) if problems else (left, [])
+
+
+def _complaints(error: ValidationError, language: Language) -> list[str]:
+    """One sentence a field: where it is, what is wrong there, and what is allowed.
+
+    A value may be a number or a range: pydantic complains of each form apart, under names that the file does
+    not have.
+    """
+    found: dict[tuple[int | str, ...], list[str]] = {}
+    allowed: dict[tuple[int | str, ...], list[str]] = {}
+    for item in error.errors():
+        place = item["loc"]
+        unknown = item["type"] == "extra_forbidden"
+        kept = [part for part in place if isinstance(part, int) or part in _NAMES]
+        where = (*kept, place[-1]) if unknown and place[-1] not in _NAMES else tuple(kept)
+        found.setdefault(where, []).append(shape(item).sentence(language).rstrip("."))
+        if unknown:
+            allowed[where] = _fields_at(place[:-1])
+        elif item["type"] == "union_tag_not_found":
+            allowed[where] = list(_KINDS)
+    between = text("optimization.approval.between", language)
+    told = []
+    for where, problems in found.items():
+        # Reasons begin small after the name of the field.
+        what = between.join(dict.fromkeys(one[:1].lower() + one[1:] for one in problems))
+        problem = (
+            text("base.error.at", language, where=".".join(map(str, where)), what=what) if where else what
+        )
+        if names := allowed.get(where):
+            problem = text("optimization.approval.allowed", language, problem=problem, names=", ".join(names))
+        told.append(problem)
+    return told
+
+
+def _fields_at(place: Sequence[int | str]) -> list[str]:
+    """Names that an object at this place of an approval may have."""
+    kind: type[BaseModel] = Approval
+    for part in place:
+        kind = _KINDS.get(str(part), {"edit": Edit, "SearchRange": SearchRange}.get(str(part), kind))
+    return list(kind.model_fields)
 
 
 def _edited(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.engine import BacktestResult
+from backtest.types import AccountLost
 from reports.charts.reduction import min_max_places
 from reports.charts.style import (
     BLUE,
@@ -22,6 +23,7 @@ from reports.charts.style import (
     layered,
     time_axis,
 )
+from reports.tables import lost_fields
 from reports.words import WordsLike
 
 MOST_TRADES = 400
@@ -49,7 +51,7 @@ def equity_chart(
     about: str = "",
     look: Look = PAPER,
 ) -> alt.VConcatChart:
-    """Equity with the trades that ended on it, over the drawdown.
+    """Equity with the trades that ended on it, and where the account was lost, over the drawdown.
 
     Args:
         result: of `backtest.run_backtest`.
@@ -113,6 +115,7 @@ def equity_chart(
             ],
         )
     )
+    ends = [] if result.account_lost is None else _end(result.account_lost, tables, words, x)
     fall = drawdown(equity, capital)
     lower = (
         alt.Chart(tables.add(_line(fall, "")))
@@ -125,7 +128,7 @@ def equity_chart(
     height = round(0.4 * look.width)
     chart = alt.VConcatChart(
         vconcat=[
-            layered(upper.encode(x=x, y=value, color=colour), trades).properties(
+            layered(upper.encode(x=x, y=value, color=colour), trades, *ends).properties(
                 width=look.width, height=height
             ),
             lower.properties(width=look.width, height=round(0.35 * height)),
@@ -135,7 +138,19 @@ def equity_chart(
     told = [about, words("chart.trades_told", won=int(won.sum()), lost=int((~won).sum()))]
     if len(shown) < len(result.trades):
         told[1] = words("chart.trades_largest", shown=len(shown), count=len(result.trades))
+    if result.account_lost is not None:
+        told.append(words("report.account_lost.told", **lost_fields(words, result.account_lost.to_dict())))
     return finished(chart, tables, words, look, title=words("chart.equity"), subtitle=told)
+
+
+def _end(lost: AccountLost, tables: Tables, words: WordsLike, x: alt.X) -> list[alt.Chart]:
+    """A line through the bar at which the account ended, and its name."""
+    [time] = clock_times(pd.DatetimeIndex([lost.time]))
+    at = alt.Chart(tables.add([{"time": time, "lost": words("report.account_lost.name")}]))
+    return [
+        at.mark_rule(color=RED, strokeWidth=1.5).encode(x=x),
+        at.mark_text(align="right", dx=-5, dy=8, color=RED).encode(x=x, y=alt.value(0), text="lost:N"),
+    ]
 
 
 def _line(series: pd.Series, name: str) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from market.home import default_home, platform_home
 from market.reading import Decimal, Reading
 from prompts import Language, Words
 from reports.forms import FORMATS
+from threadx.commands import edits
 from threadx.commands.local import LocalCommand
 from threadx.home import left_behind_line
 
@@ -65,6 +66,17 @@ _WIDEST = 30
 """Letters of the left column; what is longer has a line of its own, as everywhere in click."""
 
 
+class EditingCommand(LocalCommand):
+    """A command that takes changes from a file: its help ends with the form of the file and every kind."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, then an example of each kind, on lines that are not broken."""
+        super().format_options(ctx, formatter)
+        with formatter.section(self.words("command.help.edit_file")):
+            for kind in edits.CHANGES:
+                formatter.write(f"  {edits.example(kind)}\n")
+
+
 class SectionedCommand(LocalCommand):
     """A command with many options: its help tells them under headings."""
 
@@ -87,6 +99,11 @@ def local_command(
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Decorator: a command whose help is `<room>.help.<name>`, perhaps under another name."""
     return _command(LocalCommand, f"{room}.help.{name}", words, shown_as or name)
+
+
+def editing_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:
+    """Decorator: the same for a command whose help ends with what `--edit` takes."""
+    return _command(EditingCommand, f"command.help.{name}", words, name)
 
 
 def sectioned_command(name: str, words: Words) -> Callable[[Callable[..., Any]], click.Command]:

@@ -29,7 +29,7 @@ def command(words: Words) -> click.Group:
     def show(**given: Any) -> Any:
         return work("runs", "show", words, given)
 
-    @options.local_command("resume", words)
+    @options.editing_command("resume", words)
     @click.argument("run")
     @click.option("--accept", metavar="N[,N…]", help=words("command.option.accept"))
     @click.option("--reject", metavar="N[,N…]", help=words("command.option.reject"))
