@@ -39,7 +39,9 @@ class Approval(BaseModel):
 _KINDS: dict[str, type[BaseModel]] = {
     get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Change)[0])
 }
-_NAMES = {name for form in (Approval, Edit, SearchRange, *_KINDS.values()) for name in form.model_fields}
+_FORMS: tuple[type[BaseModel], ...] = (Approval, Edit, SearchRange, *_KINDS.values())
+_NAMES = {name for form in _FORMS for name in form.model_fields}
+_INSIDE: dict[str, type[BaseModel]] = {"edit": Edit, "SearchRange": SearchRange, **_KINDS}
 
 
 def read_approval(
@@ -134,7 +136,7 @@ def _fields_at(place: Sequence[int | str]) -> list[str]:
     """Names that an object at this place of an approval may have."""
     kind: type[BaseModel] = Approval
     for part in place:
-        kind = _KINDS.get(str(part), {"edit": Edit, "SearchRange": SearchRange}.get(str(part), kind))
+        kind = _INSIDE.get(str(part), kind)
     return list(kind.model_fields)
 
 
