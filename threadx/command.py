@@ -15,6 +15,7 @@ from prompts import Language, Words
 from threadx import console
 from threadx.commands.local import LazyGroup
 from threadx.errors import ThreadxError
+from threadx.plain import say
 from threadx.usage import usage_line
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -64,7 +65,7 @@ def build(words: Words) -> click.Group:
 
 def _tell_version(context: click.Context, option: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
-        click.echo(f"threadx {version('threadx')}")
+        say(f"threadx {version('threadx')}")
         context.exit()
 
 
@@ -76,18 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = build(words).main(given, prog_name="threadx", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        say(error.format_message())
         sys.exit(BAD_INPUT)
     except click.ClickException as error:
-        click.echo(usage_line(error, words), err=True)
+        say(usage_line(error, words), err=True)
         sys.exit(BAD_INPUT)
     except click.Abort:
-        click.echo(words("command.interrupted"), err=True)
+        say(words("command.interrupted"), err=True)
         sys.exit(130)
     except TypedError as error:
         error.language = words.language
         if "--debug" in given:
             raise
-        click.echo(error, err=True)
+        say(error, err=True)
         sys.exit(FAILED if isinstance(error, ThreadxError) and error.code == "run_failed" else BAD_INPUT)
     sys.exit(code if isinstance(code, int) else DONE)

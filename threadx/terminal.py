@@ -12,12 +12,13 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from prompts import Words
 from reports.backtest_card import Told
@@ -33,6 +34,7 @@ from reports.tables import (
     lost_lines,
     notice_lines,
 )
+from threadx.plain import plain
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Watcher
 
@@ -40,13 +42,18 @@ _VERDICT_STYLES = {"real": "green", "promising": "cyan", "unproven": "yellow", "
 _EVIDENCE = ("source", "symbol", "horizon", "score", "prediction", "rationale")
 
 
+def escape(text: str) -> str:
+    """Text that the console shows as it stands: no markup, no control characters."""
+    return without_markup(plain(text))
+
+
 class Terminal:
     """Writes for people in one language."""
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self.out = Console()
-        self.err = Console(stderr=True)
+        self.out = Console(emoji=False)
+        self.err = Console(stderr=True, emoji=False)
 
     def table(
         self,
@@ -122,7 +129,7 @@ class Terminal:
             self.err.print(escape(told), highlight=False, soft_wrap=True)
 
         if self.err.is_terminal:
-            with self.err.status(escape(line)):
+            with self.err.status(Text(plain(line))):
                 yield done
         else:
             yield done
@@ -139,10 +146,15 @@ class Terminal:
     @contextmanager
     def counter(self, line: str, total: int) -> Iterator[Callable[[str], None]]:
         """A function that tells of each of many pieces done: a bar on a terminal, nothing in a pipe."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Bar(*columns, console=self.err, disable=not self.err.is_terminal) as bar:
-            task = bar.add_task(escape(line), total=total)
-            yield lambda told: bar.update(task, advance=1, description=escape(told))
+            task = bar.add_task(plain(line), total=total)
+            yield lambda told: bar.update(task, advance=1, description=plain(told))
 
     @contextmanager
     def progress(self, home: str | Path, limit: int | None = None) -> Iterator[Watcher]:
@@ -153,7 +165,9 @@ class Terminal:
             limit: iterations at most, where the run has begun before and will not say.
         """
         status = (
-            self.err.status(escape(self.words("command.progress.loading"))) if self.err.is_terminal else None
+            self.err.status(Text(plain(self.words("command.progress.loading"))))
+            if self.err.is_terminal
+            else None
         )
         if status:
             status.start()
@@ -366,7 +380,7 @@ class Progress:
         if event["kind"] in ("answer", "debate_turn"):
             self._say_who_stood_in(event)
         if event["kind"] == "role_called" and self.status:
-            self.status.update(escape(line or ""))
+            self.status.update(Text(plain(line or "")))
         elif line is not None:
             self._say(line)
 

@@ -16,6 +16,7 @@ from reports.forms import FORMATS
 from threadx.commands import edits
 from threadx.commands.local import LocalCommand
 from threadx.home import left_behind_line
+from threadx.plain import say
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -145,7 +146,7 @@ def common(words: Words) -> Callable[[Function], Function]:
 def _home(given: str | None, words: Words) -> str:
     """The data folder; whoever chose none is told of one that lies in `./data`."""
     if line := left_behind_line(given, words.language):
-        click.echo(line, err=True)
+        say(line, err=True)
     return default_home() if given is None else given
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import click
-
 from backtest import GapPolicy, run_backtest
 from market.counting import count_backtest
 from nodes.optimization.figures import figures
 from prompts import Words
 from reports.pictures import picture_suffix
 from threadx.backtested import Backtest
+from threadx.plain import say
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
@@ -78,11 +77,11 @@ def backtest(
     if json_path != "-":
         terminal.card(result.told(words))
         for line in asked.price_notes(source, words):
-            click.echo(line)
+            say(line)
     if picture_path is not None:
         write_drawing(result.chart(words), picture_path)
         if json_path != "-":
-            click.echo(words("command.written", folder=picture_path))
+            say(words("command.written", folder=picture_path))
     # Every bar as text is many times the size of the prices: made for those who ask.
     if json_path is not None:
         about = {

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import altair as alt
-import click
 
 from prompts import Words
 from reports.charts.calibration import power_chart
 from reports.pictures import picture_suffix
 from threadx.calibration import FALSE_LIMIT, STRENGTHS, calibrate
+from threadx.plain import say
 from threadx.terminal import Terminal
 from threadx.work.progress import bar
 from threadx.work.written import write_drawing, write_json
@@ -94,6 +94,6 @@ def run(
     if picture_path is not None:
         write_drawing(_power(found, words), picture_path)
         if json_path != "-":
-            click.echo(words("command.written", folder=picture_path))
+            say(words("command.written", folder=picture_path))
     text = json.dumps(found, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
     write_json(text, json_path)

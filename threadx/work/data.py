@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import click
-
 from backtest import GapPolicy
 from backtest.quality import QualityReport, quality_report
 from market.advancing import advance
 from market.prices import read_prices
 from prompts import Words
 from reports.tables import notice_lines
+from threadx.plain import say
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
@@ -159,9 +158,9 @@ def check(
                 words_columns=(0, 1),
             )
         for line in notice_lines(source.told(), words):
-            click.echo(line)
+            say(line)
         for line in _advice(report, words):
-            click.echo(line)
+            say(line)
     write_json(
         json.dumps(
             {**report.to_dict(), "notices": source.told()},

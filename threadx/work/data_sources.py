@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import click
-
 from base.errors import TypedError
 from market.build_forecasts import BuiltForecasts, PriceFolder, build_forecasts
 from market.build_macro import build_macro
@@ -28,6 +26,7 @@ from market.watchlist import read_watchlist
 from market.writing import Watch
 from prompts import Words
 from threadx.defaults import YEARS_FETCHED
+from threadx.plain import say
 from threadx.runner import make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
@@ -155,7 +154,7 @@ def fetch(
             ),
         )
     if json_path != "-":
-        click.echo(
+        say(
             words(
                 "market.built.fetched",
                 added=words.number(fetched.added, 0),
@@ -177,7 +176,7 @@ def fetch(
             first=f"{fetched.first:%Y-%m-%d %H:%M}",
             last=f"{fetched.last:%Y-%m-%d %H:%M}",
         )
-        click.echo(told, err=True)
+        say(told, err=True)
     _write(asdict(fetched), json_path)
     # Who named no first bar asked for what there is.
     return int("end" in short or ("beginning" in short and since is not None))
@@ -314,7 +313,7 @@ def news(
             told = words(f"market.problem.{problem.code}", reason=problem.reason)
             done(f"{problem.file} #{problem.row}: {told}")
     if json_path != "-":
-        click.echo(
+        say(
             words(
                 "market.built.news",
                 written=words.number(built.written, 0),
@@ -328,5 +327,5 @@ def news(
         )
         if built.by_ticker:
             most = list(built.by_ticker.items())[:_MOST_LINES]
-            click.echo(", ".join(f"{ticker} {words.number(count, 0)}" for ticker, count in most))
+            say(", ".join(f"{ticker} {words.number(count, 0)}" for ticker, count in most))
     _write(asdict(built) | {"refused": [one.model_dump() for one in built.refused]}, json_path)

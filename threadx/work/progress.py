@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from threadx.plain import say
 from threadx.terminal import Terminal
 
 
@@ -32,7 +32,7 @@ def bar(terminal: Terminal, working: str, progress: str) -> Iterator[Callable[[i
             tenth = 10 * done // total
             if tenth > told:
                 told = tenth
-                click.echo(
+                say(
                     words(progress, done=words.number(done), total=words.number(total)),
                     err=True,
                 )

@@ -7,8 +7,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import click
-
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
 from backtest.files import file_name
 from backtest.ranking import ACCOUNT_LOST
@@ -22,6 +20,7 @@ from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
 from threadx.errors import ThreadxError
+from threadx.plain import say
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
@@ -98,19 +97,19 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
         caption=caption,
     )
     dropped = sum(found.dropped_by.values())
-    click.echo(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
+    say(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
     for code, count in sorted(found.dropped_by.items()):
-        click.echo(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
+        say(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
     if found.lost:
-        click.echo(words("command.sweep_lost", count=words.number(found.lost)))
+        say(words("command.sweep_lost", count=words.number(found.lost)))
         for row in [one for one in top_rows(found) if one[ACCOUNT_LOST]][:LOST_TOLD]:
             values = ", ".join(f"{name} = {_value(row[name], words)}" for name in names)
-            click.echo(f"  {words('command.sweep_lost_one', values=values, day=day_of(row[ACCOUNT_LOST]))}")
+            say(f"  {words('command.sweep_lost_one', values=values, day=day_of(row[ACCOUNT_LOST]))}")
     if found.below_one_unit:
-        click.echo(words("command.sweep_below_one_unit", count=words.number(found.below_one_unit)))
+        say(words("command.sweep_below_one_unit", count=words.number(found.below_one_unit)))
     if found.continued_from:
-        click.echo(words("command.sweep_continued", count=words.number(found.continued_from)))
-    click.echo(words("command.written", folder=str(found.path)))
+        say(words("command.sweep_continued", count=words.number(found.continued_from)))
+    say(words("command.written", folder=str(found.path)))
 
 
 def _value(value: Any, words: Words) -> str:
@@ -183,7 +182,7 @@ def sweep(
                 progress=step,
             )
     except KeyboardInterrupt:
-        click.echo(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)
+        say(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)
         raise SystemExit(130) from None
     except OSError as error:
         raise ThreadxError("unwritable_file", path=str(path), reason=because(error)) from None
@@ -193,14 +192,14 @@ def sweep(
     if json_path != "-":
         _show(words, found, list(grid), title, spec.describe())
         for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
-            click.echo(line)
+            say(line)
         for line in asked.price_notes(source, words):
-            click.echo(line)
+            say(line)
     if picture_path is not None:
         cells = sweep_cells(found.path, grid, axes, rank_by)
         write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
         if json_path != "-":
-            click.echo(words("command.written", folder=picture_path))
+            say(words("command.written", folder=picture_path))
     told = {
         "dataset": dataset.model_dump(mode="json"),
         "gaps": {"count": source.gaps, "missing_bars": source.missing_bars, "policy": source.policy},

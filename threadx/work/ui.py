@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import socket
 
-import click
-
 from base.reasons import because
 from prompts import Words
 from threadx.errors import ThreadxError
+from threadx.plain import say
 from threadx.runner import make_context, writable
 from web.guard import configured_token, is_loopback, new_token
 from web.serve import HOST, listen, serve
@@ -37,10 +36,10 @@ def ui(words: Words, host: str | None, port: int, home: str | None, language: st
         listener = listen(host, port)  # before the address is told to anybody
     except OSError as error:
         raise ThreadxError("cannot_listen", address=f"{shown}:{port}", reason=because(error)) from error
-    click.echo(words("command.home", home=str(context.home_path)), err=True)
-    click.echo(words("command.ui_ready", url=url), err=True)
+    say(words("command.home", home=str(context.home_path)), err=True)
+    say(words("command.ui_ready", url=url), err=True)
     if token is not None:
         named = socket.gethostname() if host in EVERY_ADDRESS else shown
         line = words("command.ui_token", url=f"http://{named}:{port}/threadx?token={token}")
-        click.echo(line, err=True)
+        say(line, err=True)
     serve(context.home_path, words.language, listener, token)

@@ -18,6 +18,7 @@ from reports.document import Document
 from reports.forms import Format
 from reports.pictures import write_picture
 from threadx.errors import ThreadxError
+from threadx.plain import say
 from threadx.reporting import in_form
 
 
@@ -49,7 +50,7 @@ def write_report(words: Words, document: Document, form: Format, out: str | None
         write_atomically(path, lambda stream: stream.write(drawn))
     except OSError as error:
         raise ThreadxError("unwritable_file", path=str(path), reason=because(error)) from None
-    click.echo(words("command.written", folder=str(path)))
+    say(words("command.written", folder=str(path)))
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
