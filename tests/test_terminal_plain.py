@@ -72,7 +72,9 @@ WAYS = {
     "columns": lambda t: t.columns([HOSTILE], [[HOSTILE]]),
     "line": lambda t: t.line(HOSTILE),
     "lines": lambda t: t.lines([HOSTILE, f"## {HOSTILE}"]),
-    "notice": lambda t: t.notice({"code": "prices_changed", "name": HOSTILE, "then": HOSTILE, "now": HOSTILE}),
+    "notice": lambda t: t.notice(
+        {"code": "prices_changed", **dict.fromkeys(("name", "then", "now"), HOSTILE)}
+    ),
     "home": lambda t: t.home(HOSTILE),
     "steps": with_steps,
     "counter": with_counter,
