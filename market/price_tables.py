@@ -354,6 +354,6 @@ def _in_zone(times: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
         return times.tz_convert(zone)
     try:
         return times.tz_localize(zone, ambiguous="infer")
-    except ValueError as reason:
-        hours = ", ".join(_TIME.findall(str(reason)))
-        raise MarketError("unclear_hour", zone=zone, reason=hours) from reason
+    except ValueError as unclear:
+        hours = ", ".join(_TIME.findall(str(unclear)))
+        raise MarketError("unclear_hour", zone=zone, reason=hours) from unclear

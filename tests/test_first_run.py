@@ -22,6 +22,7 @@ def test_each_step_of_the_installation_is_told_before_it_is_taken(tmp_path, uv):
         cwd=PROJECT,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=True,
     ).stdout.splitlines()
     steps = [place for place, line in enumerate(told) if line.startswith("echo")]

@@ -160,9 +160,9 @@ def test_bars_short_by_rounding_are_widened_and_counted(tmp_path):
 def test_a_header_in_the_middle_is_named_with_its_row(tmp_path):
     prices = table(200, "D", "2024-01-05")
     prices.to_csv(tmp_path / "a.csv")
-    rows = (tmp_path / "a.csv").read_text().splitlines()
+    rows = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
     rows.insert(169, rows[0])
-    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     found, source = read_prices(str(tmp_path / "a.csv"), tmp_path)
     np.testing.assert_array_equal(found.to_numpy(), prices.to_numpy())
     assert [(one.code, one.fields["rows"]) for one in source.notices] == [("repeated_header", "169")]
@@ -170,7 +170,9 @@ def test_a_header_in_the_middle_is_named_with_its_row(tmp_path):
         validate_prices(pd.read_csv(tmp_path / "a.csv"))
     assert (caught.value.code, caught.value.fields["row"]) == ("repeated_header", 169)
     # What is wrong behind it is told with its own row.
-    (tmp_path / "a.csv").write_text("\n".join([*rows[:180], "2024-07-03,1,2,3,4,x", *rows[181:]]))
+    (tmp_path / "a.csv").write_text(
+        "\n".join([*rows[:180], "2024-07-03,1,2,3,4,x", *rows[181:]]), encoding="utf-8"
+    )
     with pytest.raises(BacktestError) as caught:
         read_prices(str(tmp_path / "a.csv"), tmp_path)
     assert (caught.value.code, caught.value.fields["row"]) == ("not_a_number", 180)

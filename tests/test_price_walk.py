@@ -243,7 +243,7 @@ DOUBT = "Date;Open;High;Low;Close\n" + "".join(f"0{n}/0{n + 1}/2024;1,5;1,75;1,2
     ],
 )
 def test_what_is_asked_for_settles_it(tmp_path, form, expected):
-    (tmp_path / "a.csv").write_text(DOUBT)
+    (tmp_path / "a.csv").write_text(DOUBT, encoding="utf-8")
     with pytest.raises(MarketError) as caught:
         read_prices(str(tmp_path / "a.csv"), tmp_path)
     assert caught.value.code == "unclear_dates"
@@ -257,7 +257,7 @@ def test_what_is_asked_for_settles_it(tmp_path, form, expected):
 @pytest.mark.parametrize(("mark", "expected"), [(",", 1.234), (".", 1234.0)])
 def test_the_decimal_mark_settles_it(tmp_path, mark, expected):
     rows = "".join(f"2024-01-{day:02d};1,234;1,234;1,234;1,234\n" for day in range(1, 6))
-    (tmp_path / "a.csv").write_text("Date;Open;High;Low;Close\n" + rows)
+    (tmp_path / "a.csv").write_text("Date;Open;High;Low;Close\n" + rows, encoding="utf-8")
     with pytest.raises(MarketError) as caught:
         read_prices(str(tmp_path / "a.csv"), tmp_path)
     assert caught.value.code == "unclear_decimal"

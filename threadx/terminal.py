@@ -104,8 +104,12 @@ class Terminal:
         """Rows under a head, with one line between; columns not named in `words_columns` are figures."""
         drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
         for position, name in enumerate(head):
+            # Names stay whole, to be copied.
             drawn.add_column(
-                escape(name), justify="left" if position in words_columns else "right", overflow="fold"
+                escape(name),
+                justify="left" if position in words_columns else "right",
+                no_wrap=not position,
+                overflow="fold",
             )
         for row in rows:
             drawn.add_row(*(escape(cell) for cell in row))

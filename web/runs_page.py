@@ -32,7 +32,7 @@ def register(site: Site) -> None:
                 Text("p", words("web.runs.none"))
                 command(EXAMPLE)
                 return
-            names = ("run", "started", "data", "status", "score")
+            names = ("run", "started", "instrument", "status", "score")
             table = Table([words(f"command.runs_column.{name}") for name in names], numbers=[4])
             for row in rows:
                 table.row(
