@@ -133,6 +133,10 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         schema = super().get_context_jsonschema()
         return schema and {**schema, "properties": _Open(schema["properties"])}
 
+    def get_output_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
+        """Schema of what a caller is after; with an `output_schema` the server would stream null updates."""
+        return cast("RunGraph", self.builder).outcome.model_json_schema(mode="serialization")
+
     def _goes_on(self, given: Any, config: RunnableConfig | None) -> bool:
         place = (config or {}).get("configurable", {})
         kept = self.checkpointer or place.get("__pregel_checkpointer")
@@ -232,9 +236,17 @@ class EnsembleDoor(Door):
 
 
 class RunGraph(StateGraph[Any, Any, Any, Any]):
-    """A graph under construction whose every compilation has a door."""
+    """A graph under construction whose every compilation has a door.
+
+    Attributes:
+        outcome: what of the state a caller is after.
+    """
 
     door: ClassVar[type[Door]] = Door
+
+    def __init__(self, *arguments: Any, outcome: type[BaseModel], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.outcome = outcome
 
     def compile(self, *arguments: Any, **options: Any) -> Door:
         """As every graph's."""

@@ -18,7 +18,7 @@ from nodes.ensemble.check import check
 from nodes.ensemble.consult import agent_node
 from nodes.ensemble.gather import gather
 from nodes.ensemble.publish import publish
-from nodes.ensemble.state import EnsembleInput, EnsembleState
+from nodes.ensemble.state import EnsembleInput, EnsembleOutput, EnsembleState
 from nodes.holding import invocations
 
 
@@ -27,7 +27,9 @@ def route_check(state: EnsembleState) -> Literal["arbiter", "publish"]:
     return "arbiter" if state["verdict"] == "revise" else "publish"
 
 
-builder = AttendedGraph(EnsembleState, input_schema=EnsembleInput, context_schema=EnsembleContext)
+builder = AttendedGraph(
+    EnsembleState, input_schema=EnsembleInput, context_schema=EnsembleContext, outcome=EnsembleOutput
+)
 builder.add_node("gather", gather)
 builder.add_node("arbiter", arbiter)
 builder.add_node("check", check)

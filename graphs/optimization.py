@@ -25,6 +25,7 @@ from nodes.optimization.evidence import reigning
 from nodes.optimization.history import anything_tested, backtests_done
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
+from nodes.optimization.outcome import OptimizationOutput
 from nodes.optimization.report import report
 from nodes.optimization.select import select
 from nodes.optimization.single import single
@@ -132,7 +133,12 @@ def route_convergence(
     return "judge" if anything_tested(state) else "report"
 
 
-builder = RunGraph(OptimizationState, input_schema=OptimizationInput, context_schema=OptimizationContext)
+builder = RunGraph(
+    OptimizationState,
+    input_schema=OptimizationInput,
+    context_schema=OptimizationContext,
+    outcome=OptimizationOutput,
+)
 builder.add_node("load", load)
 builder.add_node("baseline", baseline)
 builder.add_node("analyst", analyst)

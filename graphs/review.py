@@ -18,6 +18,7 @@ from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
 from nodes.optimization.baseline import baseline
 from nodes.optimization.load_review import load_review
+from nodes.optimization.outcome import ReviewOutput
 from nodes.optimization.review import review
 from nodes.optimization.state import OptimizationState, ReviewInput
 from nodes.optimization.strategist import strategist
@@ -43,7 +44,9 @@ def route_verdicts(
     return _debate_or_review(OptimizationContext.of(runtime.context))
 
 
-builder = RunGraph(OptimizationState, input_schema=ReviewInput, context_schema=OptimizationContext)
+builder = RunGraph(
+    OptimizationState, input_schema=ReviewInput, context_schema=OptimizationContext, outcome=ReviewOutput
+)
 builder.add_node("load_review", load_review)
 builder.add_node("baseline", baseline)
 builder.add_node("analyst", analyst)

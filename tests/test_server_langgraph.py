@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 from playwright.sync_api import expect
 
+from backtest import StrategySpec
 from nodes.ensemble.lease import leased
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from prompts import Words
@@ -97,8 +100,14 @@ def test_drawing_of_the_ensemble_shows_four_agents_side_by_side(client: SyncLang
     }
 
 
+def test_every_assistant_says_what_it_is_for(client: SyncLangGraphClient) -> None:
+    told = {found["graph_id"]: found.get("description") or "" for found in client.assistants.search()}
+    assert [graph for graph, words in told.items() if len(words) < 40] == []
+    assert len(set(told.values())) == len(told)
+
+
 @pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
-@pytest.mark.parametrize("form", ["input_schema", "context_schema"])
+@pytest.mark.parametrize("form", ["input_schema", "context_schema", "output_schema"])
 def test_every_field_of_a_form_has_a_title_and_a_help_text(
     client: SyncLangGraphClient, graph: str, form: str
 ) -> None:
@@ -122,6 +131,42 @@ def test_context_form_has_bounds_choices_and_defaults(client: SyncLangGraphClien
     assert fields["roles"]["enum"] == ["team", "single"]
     limit = fields["max_model_calls"]["anyOf"]
     assert [(part["type"], part.get("minimum")) for part in limit] == [("integer", 1), ("null", None)]
+
+
+@pytest.mark.parametrize("graph", ["optimization", "review"])
+def test_the_form_offers_every_preset(client: SyncLangGraphClient, graph: str) -> None:
+    schemas: dict[str, Any] = client.assistants.get_schemas(assistant(client, graph))
+    strategy = schemas["input_schema"]["properties"]["strategy"]
+    assert strategy["enum"] == StrategySpec.preset_names()
+    assert strategy["default"] in strategy["enum"]
+
+
+@pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
+def test_what_comes_out_is_what_the_output_schema_says(client: SyncLangGraphClient, graph: str) -> None:
+    """By a validator of schemas; and with what matters taken away, or another kind of thing, it is not."""
+    schemas: dict[str, Any] = client.assistants.get_schemas(assistant(client, graph))
+    told = schemas["output_schema"]
+    checked = Draft202012Validator(told)
+    if graph == "ensemble":
+        given, context, matters = {"data": "sample"}, ENSEMBLE_RULES, "summary"
+    else:
+        given, context, matters = (
+            {**START, "strategy": "MA-Crossover"},
+            {**RULES, "max_iterations": 1},
+            "result",
+        )
+        context = context if graph == "optimization" else RULES
+    values: Any = client.runs.wait(None, graph, input=given, context=context)
+    assert values.keys() >= told["properties"].keys()
+    assert [error.message for error in checked.iter_errors(values)] == []
+    (kind,) = [
+        part["$ref"].rpartition("/")[2] for part in told["properties"][matters]["anyOf"] if "$ref" in part
+    ]
+    for name in told["$defs"][kind]["required"]:
+        less = {key: value for key, value in values[matters].items() if key != name}
+        assert not checked.is_valid({**values, matters: less}), name
+        other = {**values[matters], name: object()}
+        assert not checked.is_valid({**values, matters: other}), name
 
 
 def test_optimisation_streams_every_node_to_its_end(server: Server, client: SyncLangGraphClient) -> None:
@@ -423,3 +468,73 @@ def test_metrics_are_served_beside_the_servers_own(server: Server) -> None:
     told = httpx.get(f"{server.url}/threadx/metrics")
     assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'threadx_ensemble_alert{alert="success"}' in told.text
+
+
+def files_of(server: Server, run: str) -> dict[str, bytes]:
+    """A run's folder to the byte."""
+    folder = server.home / "runs" / run
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".lock"
+    }
+
+
+def openings(server: Server) -> list[str]:
+    path = server.home / "datasets" / "holdout_openings.jsonl"
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["earlier-checkpoint", "changed-state"])
+@pytest.mark.parametrize("step", ["analyst", "select", "judge"])
+def test_time_travel_is_a_run_of_its_own(
+    server: Server, client: SyncLangGraphClient, step: str, by_hand: bool
+) -> None:
+    """As Studio does it: a checkpoint of a finished thread, or its state edited, and no settings sent."""
+    parent = f"origin-{step}-{by_hand}"
+    thread, _ = start(client, "optimization", parent, max_iterations=1)
+    before, opened = files_of(server, parent), openings(server)
+    known = {path.name for path in (server.home / "runs").iterdir()}
+    history: list[Any] = client.threads.get_history(thread, limit=100)
+    (place,) = [one for one in history if one["next"] == [step]]
+    checkpoint = place["checkpoint"]["checkpoint_id"]
+    if by_hand:
+        edited: Any = client.threads.update_state(thread, {"confidence": 1.0}, checkpoint_id=checkpoint)
+        checkpoint = edited["checkpoint"]["checkpoint_id"]
+    values: Any = client.runs.wait(thread, "optimization", input=None, checkpoint_id=checkpoint)
+    (fork,) = {path.name for path in (server.home / "runs").iterdir()} - known
+    assert values["result"]["run"]["id"] == values["run_id"] == fork
+    assert values["result"]["run"]["parent"]["run"] == parent
+    assert RunRecord(server.home, fork).result()["status"] == "finished"
+    assert files_of(server, parent) == before
+    assert openings(server)[: len(opened)] == opened
+    (opening,) = openings(server)[len(opened) :]
+    assert json.loads(opening)["reader"] == fork
+
+
+def misspelt(name: str) -> str:
+    """One letter lost, or two changed about in a short name."""
+    return name[:-1] if len(name) > 3 else name[::-1]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
+def test_an_unknown_key_is_refused_with_the_sentence(
+    server: Server, client: SyncLangGraphClient, graph: str, language: Any
+) -> None:
+    """What the client sees is the sentence itself, and nothing is begun; test_doors walks over all keys."""
+    schemas: dict[str, Any] = client.assistants.get_schemas(assistant(client, graph))
+    good = {"data": "sample"} if graph == "ensemble" else START
+    known = sorted((server.home / "runs").iterdir()) if (server.home / "runs").is_dir() else []
+    words = Words(language)
+    for form, text in (("input_schema", "unknown_input"), ("context_schema", "unknown_setting")):
+        known_keys = [*schemas[form]["properties"]]
+        for meant in (known_keys[0], known_keys[-1]):
+            name = misspelt(meant)
+            given, context = dict(good), {"language": language}
+            (given if form == "input_schema" else context)[name] = "x"
+            parts = list(client.runs.stream(None, graph, input=given, context=context))
+            (error,) = [part.data for part in parts if part.event == "error"]
+            assert error["error"] == "SettingError"
+            assert error["message"] == words(f"nodes.error.{text}", name=name, nearest=meant)
+    assert (sorted((server.home / "runs").iterdir()) if known else []) == known

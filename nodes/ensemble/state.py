@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.schemas import LLMEnsembleSummary
 
 
 class EnsembleInput(BaseModel):
@@ -34,6 +35,30 @@ class EnsembleInput(BaseModel):
             min_length=1,
             max_length=4096,
         ),
+    ] = None
+
+
+class EnsembleOutput(BaseModel):
+    """What the ensemble gives back: of the state, the part that a caller is after."""
+
+    run: Annotated[str | None, Field(title="Run", description="Name of the run's record.")] = None
+    hour: Annotated[str | None, Field(title="Hour", description="ISO hour, UTC.")] = None
+    status: Annotated[
+        Literal["finished", "degraded", "failed"] | None,
+        Field(title="Status", description="failed: nothing could be said, and no hour was written."),
+    ] = None
+    degraded: Annotated[
+        bool | None,
+        Field(title="Degraded", description="Whether rules stood in for a model that did not answer."),
+    ] = None
+    failure: Annotated[
+        str | None, Field(title="Failure", description="Why nothing could be said; empty otherwise.")
+    ] = None
+    summary: Annotated[
+        LLMEnsembleSummary | None, Field(title="Summary", description="The investment summary of the hour.")
+    ] = None
+    summary_path: Annotated[
+        str | None, Field(title="File", description="The summary's file in the data folder.")
     ] = None
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from backtest import GapPolicy
+from backtest.presets import PRESETS
 from market.reading import Reading
 
 
@@ -37,7 +38,8 @@ class StrategyInput(BaseModel):
         Field(
             title="Strategy",
             description="Name of a preset to start from.",
-            examples=["ma_crossover", "rsi_reversion"],
+            # Choices for forms; a program may write the name in any case.
+            json_schema_extra={"enum": [*PRESETS]},
         ),
     ] = "ma_crossover"
     params: Annotated[
@@ -77,7 +79,7 @@ class StrategyInput(BaseModel):
     ] = "accept"
     reading: Annotated[
         Reading,
-        Field(title="Reading", description="What you know about the price file; found out if left out."),
+        Field(title="Price file", description="What you know about the price file; found out if left out."),
     ] = Reading()
     run: Annotated[
         str | None, Field(title="Run", description="Name of the run; made from the time if left out.")
