@@ -17,7 +17,7 @@ from base.reasons import ReasonError, plain
 from market.folder import DataFolder
 from market.lexicon import lexicon_score
 from market.partitions import Partition, Problem, parse_moment, validation_reason
-from market.quarantine import addresses_model, clean_text
+from market.quarantine import addresses_model, clean_text, seems_dictated
 
 WINDOW_DAYS = 7
 GENERAL = "MARKET"
@@ -67,6 +67,7 @@ class NewsItem(BaseModel):
         sent: tone, −1 to 1.
         scored_by: `source` when the file gave the tone, `lexicon` when code computed it.
         flags: subjects the source marked (`earnings`, `mna`, `geopolitics`, `macro`).
+        doubtful: it may be dictating an answer to a model; its tone is not counted, and nobody quotes it.
         origin: the row it was made from (`headlines.csv#12`), where its builder says so.
         file: where the row came from, below the data folder.
         row: its number there, from 1.
@@ -84,6 +85,7 @@ class NewsItem(BaseModel):
     sent: Annotated[float, Field(ge=-1.0, le=1.0)]
     scored_by: Literal["source", "lexicon"]
     flags: tuple[str, ...] = ()
+    doubtful: bool = False
     origin: Annotated[str | None, Field(max_length=300)] = None
     file: str
     row: int
@@ -263,6 +265,7 @@ def _item(row: Mapping[str, Any], file: str, number: int) -> NewsItem:
             "sent": lexicon_score(f"{title}. {row.get('summary') or ''}") if given is None else given,
             "scored_by": "lexicon" if given is None or row.get("scored_by") == "lexicon" else "source",
             "flags": tuple(sorted(name[5:] for name, on in row.items() if name.startswith("flag_") and on)),
+            "doubtful": seems_dictated(title),
             "origin": row.get("origin") or None,
             "file": file,
             "row": number,

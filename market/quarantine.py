@@ -108,3 +108,8 @@ def _undisguised(text: str) -> str:
             if unicodedata.category(letter) not in {"Mn", "Cf", "Cs", "Co"}
         )
     return re.sub(r"[^\S\n]+", " ", text.lower().replace("\r", "\n"))
+
+
+def seems_dictated(text: str) -> bool:
+    """Placeholder."""
+    return False

@@ -57,6 +57,10 @@ class Agent:
         reads: the source whose trust its view is multiplied with; None for an agent without a view on
             markets.
         cites: the candidate that a row gives a summary to cite, or None.
+        bounded: what is left of an answer, where the rows hold words of strangers (`bounds.py`); a policy's
+            own answer comes back as it is. None: the answer stands.
+        quoted: the program's sentences by themselves with a stranger's words quoted in them, for a reader
+            alone: no model reads these.
     """
 
     name: str
@@ -67,6 +71,8 @@ class Agent:
     weight: float
     reads: Literal["forecast", "macro", "news"] | None
     cites: Callable[[Row], Row | None]
+    bounded: Callable[[Any, Evidence], BaseModel] | None = None
+    quoted: Callable[[Evidence], dict[str, str]] = lambda evidence: {}
 
 
 def candidate(

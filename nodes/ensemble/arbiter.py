@@ -12,8 +12,8 @@ from nodes.context import EnsembleContext
 from nodes.ensemble import arbiter_rules
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.consult import consultation, no_data, told
-from nodes.ensemble.evidence import candidates, lines
-from nodes.ensemble.pooling import factors, pool, weights
+from nodes.ensemble.evidence import candidates, fenced, lines
+from nodes.ensemble.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.rules import agent_name
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.state import EnsembleState, reports_of
@@ -30,7 +30,10 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     number = len(before) + 1
     kind = "answer" if turn["status"] == "answered" else "abstention"
     note(state, context, f"t{number}.arbiter", kind, "arbiter", told(turn), number)
-    draft = turn["report"] if turn["report"] is not None else state.get("draft")
+    draft = state.get("draft")
+    if turn["report"] is not None:
+        pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
+        draft = within_reach(turn["report"], pooled)
     return {"arbiter": turn, "turns": [*before, turn], "draft": draft}
 
 
@@ -54,14 +57,18 @@ def _question(
         "ensemble/arbiter",
         context.language,
         hour=state["hour"],
-        reports=lines(
-            {"agent": agent, "coverage": state["agents"][agent]["coverage"], **report}
-            for agent, report in reports.items()
+        reports=fenced(
+            (
+                {"agent": agent, "coverage": state["agents"][agent]["coverage"], **report}
+                for agent, report in reports.items()
+            ),
+            state["hour"],
+            words,
         ),
         silent=", ".join(silent) or words("ensemble.face.none"),
         weights=lines([weights(reports, trust, record)]),
         pooled=lines([pooled]),
-        rows=lines(rows),
+        rows=fenced(rows, state["hour"], words),
         review=review,
     )
     odds = [row["recession_prob"] for row in state["evidence"]["macro"] if row["recession_prob"] is not None]

@@ -12,7 +12,8 @@ from nodes.ask import Abstention, Question, ask
 from nodes.context import EnsembleContext
 from nodes.ensemble.agent import Agent, Row
 from nodes.ensemble.claims import Known, agent_facts, strangers
-from nodes.ensemble.evidence import lines
+from nodes.ensemble.evidence import fenced
+from nodes.ensemble.pooling import OUTLOOKS
 from nodes.ensemble.schemas import AgentReport, QualityReport
 from nodes.ensemble.state import Consultation, EnsembleState
 from nodes.ensemble.trail import note
@@ -54,7 +55,12 @@ def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Con
     if not rows:
         return no_data(agent.name, coverage)
     words = Words(context.language)
-    prompt = render(f"ensemble/{agent.name}", context.language, hour=state["hour"], rows=lines(rows))
+    prompt = render(
+        f"ensemble/{agent.name}",
+        context.language,
+        hour=state["hour"],
+        rows=fenced(rows, state["hour"], words),
+    )
     known = agent_facts(rows, state["hour"], words)
     question = Question(
         role=agent.name,
@@ -68,7 +74,13 @@ def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Con
         hosted_seconds=context.agent_seconds,
         watched=not context.back_run,
     )
-    return consultation(agent.name, question, context.chain(agent.name), context, coverage)
+    turn = consultation(agent.name, question, context.chain(agent.name), context, coverage)
+    if agent.bounded is None or turn["report"] is None:
+        return turn
+    report = agent.bounded(agent.schema.model_validate(turn["report"]), question.evidence)
+    kept = report.model_dump(mode="json")
+    brought_back = any(kept[name] != turn["report"][name] for name in (*OUTLOOKS, "confidence"))
+    return {**turn, "report": kept, "brought_back": brought_back}
 
 
 def consultation(
@@ -89,6 +101,7 @@ def consultation(
             "report": None,
             "coverage": coverage,
             "degraded": True,
+            "brought_back": False,
             "said": [dict(one) for one in answer.said],
             "provenance": provenance,
             "prompt": _kept(question.prompt),
@@ -100,6 +113,7 @@ def consultation(
         "report": answer.value.model_dump(mode="json"),
         "coverage": coverage,
         "degraded": answer.provenance.degraded,
+        "brought_back": False,
         "said": [dict(one) for one in answer.said],
         "provenance": provenance,
         "prompt": _kept(question.prompt),
@@ -115,6 +129,7 @@ def no_data(role: str, coverage: float | None = None) -> Consultation:
         "report": None,
         "coverage": coverage,
         "degraded": True,
+        "brought_back": False,
         "said": [],
         "provenance": None,
         "prompt": None,

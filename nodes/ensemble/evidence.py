@@ -5,12 +5,14 @@ Each agent builds its own rows (`Agent.rows`); the same plain JSON feeds a model
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.agents import AGENTS
+from prompts import Words
 
 
 def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -28,6 +30,18 @@ def lines(rows: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(
         json.dumps(_shown(row), ensure_ascii=False, separators=(", ", ": "), allow_nan=False) for row in rows
     )
+
+
+def fenced(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> str:
+    """Rows between two marks, which nobody who wrote a part of them can know.
+
+    The mark is the hash of all the rows and the hour: the same question has the same mark, so a run can be
+    replayed and the cache answers. Whoever writes a headline would have to know every other row of the hour to
+    the letter, and to find a text that holds the hash of itself among them (some 2⁶⁴ tries).
+    """
+    told = lines(rows)
+    mark = hashlib.sha256(f"{hour}\x00{told}".encode()).hexdigest()[:16]
+    return words("ensemble.fence.data", mark=mark, rows=told)
 
 
 def _shown(value: Any) -> Any:

@@ -85,6 +85,7 @@ def _notices(known: Snapshot) -> dict[str, Any]:
         "missing_files": known.forecasts.missing if known.forecasts.rows else [],
         "absent_figures": known.macro.absent if known.macro.rows else [],
         "quarantined": known.quarantined,
+        "doubtful": sum(item.doubtful for item in known.news.items),
         "duplicates": known.news.duplicates,
         "news": len(known.news.items),
         "forecasts": len(known.forecasts.rows),

@@ -60,6 +60,11 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[s
             agents = words.join([agent_name(agent, words) for agent in by_rules])
             found.append(words("ensemble.limit.rules", agents=agents))
     found += _sources(state, words)
+    found += [
+        words("ensemble.limit.brought_back", agent=agent_name(agent, words))
+        for agent in AGENTS
+        if turns[agent]["brought_back"]
+    ]
     found += _departures(state, words)
     if removed.rows:
         found.append(words("ensemble.limit.removed", count=removed.rows))
@@ -96,15 +101,16 @@ def _departures(state: EnsembleState, words: Words) -> list[str]:
     if draft is None or not reports:
         return []
     pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
+    said = state["arbiter"]["report"] or draft
     return [
         words(
-            "ensemble.limit.departure",
+            f"ensemble.limit.{'departure' if draft[name] == said[name] else 'out_of_reach'}",
             horizon=words(f"ensemble.horizon.{OUTLOOKS[name]}"),
-            said=words(f"ensemble.value.{draft[name]}"),
+            said=words(f"ensemble.value.{said[name]}"),
             mean=words(f"ensemble.value.{direction(pooled[name])}"),
         )
         for name in OUTLOOKS
-        if draft[name] != direction(pooled[name])
+        if said[name] != direction(pooled[name])
     ]
 
 
@@ -115,6 +121,8 @@ def _readings(notices: dict[str, Any], words: Words) -> list[str]:
         found.append(words("ensemble.limit.absent", figures=figures))
     if notices["missing_files"]:
         found.append(words("ensemble.limit.missing_files", files=", ".join(notices["missing_files"])))
+    if notices["doubtful"]:
+        found.append(words("ensemble.limit.doubtful", count=notices["doubtful"]))
     if notices["quarantined"]:
         found.append(words("ensemble.limit.quarantined", count=notices["quarantined"]))
     for problem in notices["problems"]:

@@ -12,6 +12,9 @@ OUTLOOKS = {"outlook_days_7": "7d", "outlook_days_30": "30d"}
 """Fields of a report, and their horizon in the words of `ensemble.horizon`."""
 
 _MARGIN = 0.1
+REACH = 0.1
+"""Of the lead of rise over fall in the weighted mean, how much the arbiter may see otherwise."""
+
 Reports = Mapping[str, Mapping[str, Any]]
 
 
@@ -67,6 +70,17 @@ def direction(stance: Mapping[str, float]) -> str:
     """`positive` or `negative` where one leads the other by ten points, else `neutral`."""
     lead = stance["positive"] - stance["negative"]
     return "positive" if lead > _MARGIN else "negative" if lead < -_MARGIN else "neutral"
+
+
+def within_reach(draft: Mapping[str, Any], pooled: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The arbiter's summary, with the weighted mean's direction wherever it names one out of reach."""
+    kept = dict(draft)
+    for name in OUTLOOKS:
+        lead = pooled[name]["positive"] - pooled[name]["negative"]
+        leads = (lead - REACH, lead, lead + REACH)
+        if draft[name] not in {direction({"positive": one, "negative": 0.0}) for one in leads}:
+            kept[name] = direction(pooled[name])
+    return kept
 
 
 def clashes(reports: Reports) -> dict[tuple[str, str], list[str]]:

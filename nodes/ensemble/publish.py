@@ -127,6 +127,13 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
         sentences=sum(len(invented.get(name, ())) for name in (*SENTENCES, "rationale")),
         completed=completed,
     )
+    # Last of all, and by code: what the check and every model have seen holds no headline.
+    quoted = {
+        bare: full
+        for agent in AGENTS.values()
+        for bare, full in agent.quoted({**state["evidence"], "language": words.language}).items()
+    }
+    fields["key_drivers"] = [quoted.get(sentence, sentence) for sentence in fields["key_drivers"]]
     known = known_limits(state, words, removed)
     own = [sentence[:LONGEST] for sentence in fields["limits"] if sentence not in known]
     fields |= {"contributors": rows, "limits": [*known, *own][:_MOST_LIMITS]}
@@ -195,5 +202,15 @@ def _message(turn: Any) -> dict[str, Any]:
 
 
 def _raw(turn: Any) -> dict[str, Any]:
-    fields = ("role", "status", "code", "degraded", "coverage", "report", "said", "provenance")
+    fields = (
+        "role",
+        "status",
+        "code",
+        "degraded",
+        "coverage",
+        "report",
+        "brought_back",
+        "said",
+        "provenance",
+    )
     return {name: turn[name] for name in fields}

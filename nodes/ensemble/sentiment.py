@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from market.news import GENERAL, WINDOW_DAYS, NewsItem
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.bounds import FREEDOM, near, near_confidence
 from nodes.ensemble.rules import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, SentimentReport, Stance
 from prompts import Words
 
 TOP_TICKERS = 20
 TITLES = 4
+MOST_NAMED = 5
+"""A headline that names more instruments is about the market: one headline counts five times at most."""
+
 LONGEST = 300
 _QUIET_TONE = 0.1
 
@@ -18,7 +22,7 @@ def rows(inputs: Inputs) -> list[Row]:
     """News by instrument: how many, their mean tone, the most telling headlines; most talked about first."""
     by_ticker: dict[str, list[NewsItem]] = {}
     for item in inputs.news.items:
-        for ticker in item.tickers or (GENERAL,):
+        for ticker in item.tickers if 0 < len(item.tickers) <= MOST_NAMED else (GENERAL,):
             by_ticker.setdefault(ticker, []).append(item)
     ranked = sorted(by_ticker.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:TOP_TICKERS]
     return [
@@ -26,21 +30,27 @@ def rows(inputs: Inputs) -> list[Row]:
             "id": f"S{number}",
             "symbol": ticker,
             "items": len(items),
-            "tone": round(sum(item.sent for item in items) / len(items), 4),
+            "tone": round(sum(_tone(item) for item in items) / len(items), 4),
             "titles": [
                 {
                     "date": f"{item.ts:%Y-%m-%d}",
                     "source": item.source,
                     "title": item.title,
-                    "tone": round(item.sent, 2),
+                    "tone": round(_tone(item), 2),
+                    "doubtful": item.doubtful or None,
                     "row": f"{item.file}#{item.row}",
                     "origin": item.origin,
                 }
-                for item in sorted(items, key=lambda item: (-abs(item.sent), -item.ts.timestamp()))[:TITLES]
+                for item in sorted(items, key=lambda item: (-abs(_tone(item)), -item.ts.timestamp()))[:TITLES]
             ],
         }
         for number, (ticker, items) in enumerate(ranked, start=1)
     ]
+
+
+def _tone(item: NewsItem) -> float:
+    """A headline's tone; of one that may be dictating its own, none."""
+    return 0.0 if item.doubtful else item.sent
 
 
 def coverage(inputs: Inputs) -> float:
@@ -82,24 +92,50 @@ def policy(evidence: Evidence) -> SentimentReport:
     )
 
 
+def bounded(report: SentimentReport, evidence: Evidence) -> SentimentReport:
+    """A model's view held near the policy's; of its reasons the rows alone, worded by the program."""
+    words, own = Words(evidence["language"]), policy(evidence)
+    rows = {row["id"]: row for row in evidence["sentiment"]}
+    cited = dict.fromkeys(row for driver in report.drivers for row in driver.evidence)
+    freedom = FREEDOM * _breadth({"items": sum(row["items"] for row in rows.values())})
+    return SentimentReport(
+        outlook_days_7=near(report.outlook_days_7, own.outlook_days_7, freedom),
+        outlook_days_30=near(report.outlook_days_30, own.outlook_days_30, freedom),
+        drivers=[Driver(text=_sentence(rows[row], words), evidence=[row]) for row in [*cited][:5]],
+        confidence=near_confidence(report.confidence, own.confidence),
+    )
+
+
+def quoted(evidence: Evidence) -> dict[str, str]:
+    """Each row's sentence, and the same with its most telling headline that is above doubt."""
+    words = Words(evidence["language"])
+    found = {}
+    for row in evidence["sentiment"]:
+        title = next((title["title"] for title in row["titles"] if not title.get("doubtful")), None)
+        if title is not None:
+            found[_sentence(row, words)] = _sentence(row, words, title)
+    return found
+
+
 def _breadth(row: Evidence) -> float:
     """How far a mean of n headlines counts: one says little, ten nearly all."""
     return float(row["items"] / (row["items"] + 2))
 
 
-def _sentence(row: Evidence, words: Words) -> str:
+def _sentence(row: Evidence, words: Words, title: str | None = None) -> str:
     tone = f"{'+' if row['tone'] > 0 else '−' if row['tone'] < 0 else ''}{words.number(abs(row['tone']))}"
+    name = "tone" if row["items"] > 1 else "tone_single"
     head = words(
-        "ensemble.rules.tone" if row["items"] > 1 else "ensemble.rules.tone_single",
+        f"ensemble.rules.{name}" if title is None else f"ensemble.rules.{name}_quoted",
         symbol=instrument(row["symbol"], words),
         items=row["items"],
         tone=tone,
-        title="{title}",
+        **({} if title is None else {"title": "{title}"}),
     )
-    room = LONGEST - len(head)
-    title = row["titles"][0]["title"]
-    sentence = head.replace("{title}", title if len(title) <= room else f"{title[: room - 1]}…")
-    return opened(sentence)
+    if title is not None:
+        room = LONGEST - len(head)
+        head = head.replace("{title}", title if len(title) <= room else f"{title[: room - 1]}…")
+    return opened(head)
 
 
 AGENT = Agent(
@@ -111,4 +147,6 @@ AGENT = Agent(
     weight=0.2,
     reads="news",
     cites=cites,
+    bounded=bounded,
+    quoted=quoted,
 )

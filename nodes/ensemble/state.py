@@ -71,6 +71,7 @@ class Consultation(TypedDict):
     report: dict[str, Any] | None
     coverage: float | None  # how much of what it should read was there, by code; None for the arbiter
     degraded: bool
+    brought_back: bool  # code moved the view, which lay too far from what its rows count
     said: list[dict[str, str]]  # every text a model gave, refused ones too: {model, text}
     provenance: dict[str, Any] | None
     prompt: dict[str, str] | None
