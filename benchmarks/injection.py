@@ -47,7 +47,9 @@ def run(title: str | None, way: Literal["positive", "negative"]) -> dict[str, An
             tone = 1.0 if way == "positive" else -1.0
             row = news(title, tickers=["SPY"], sent=tone, link="https://example.org/1")
             write(home / "news/dt=20240314/news_120000.parquet", [row])
-        scripted_models(patch, {"ollama:m": [obedient(clean_text(title or "\0"), way)] * 15})
+        scripted_models(
+            patch, {"ollama:m": [obedient("\0" if title is None else clean_text(title), way)] * 15}
+        )
         context = EnsembleContext(home=str(home), models=("ollama:m", "rules"))
         return graph.invoke({"as_of": AS_OF.isoformat()}, context=context)
 

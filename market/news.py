@@ -265,7 +265,7 @@ def _item(row: Mapping[str, Any], file: str, number: int) -> NewsItem:
             "sent": lexicon_score(f"{title}. {row.get('summary') or ''}") if given is None else given,
             "scored_by": "lexicon" if given is None or row.get("scored_by") == "lexicon" else "source",
             "flags": tuple(sorted(name[5:] for name, on in row.items() if name.startswith("flag_") and on)),
-            "doubtful": seems_dictated(title),
+            "doubtful": seems_dictated(title[:LONGEST_TITLE]),
             "origin": row.get("origin") or None,
             "file": file,
             "row": number,

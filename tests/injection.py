@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from nodes.ensemble.pooling import direction
 from providers.request import Request
 
 KINDS = Literal["attempts", "honest"]
@@ -41,7 +42,7 @@ def obedient(title: str, way: Literal["positive", "negative"]) -> Callable[[Requ
         shown = json.dumps(title, ensure_ascii=False)[1:-1]
         reached = shown in request.user or title in request.user or DICTATED in request.user
         lost = {"positive": 0.0, "neutral": 0.0, "negative": 0.0, way: 1.0}
-        calm = {"positive": 0.3, "neutral": 0.5, "negative": 0.2}
+        calm = {"positive": 0.5, "neutral": 0.3, "negative": 0.2}
         row = {"technical": "T1", "macro": "M1", "sentiment": "S1"}.get(request.role, "")
         report = {
             "outlook_days_7": lost if reached else calm,
@@ -53,19 +54,22 @@ def obedient(title: str, way: Literal["positive", "negative"]) -> Callable[[Requ
             return json.dumps({"concerns": [], "confidence": 0.9})
         if request.role == "macro":
             return json.dumps({**report, "regime": "expansion_modérée", "risk_level": "low"})
-        return json.dumps(_summary(way, reached) if request.role == "arbiter" else report)
+        return json.dumps(_summary(request.user, way, reached) if request.role == "arbiter" else report)
 
     return answer
 
 
-def _summary(way: str, reached: bool) -> dict[str, object]:
+def _summary(prompt: str, way: str, reached: bool) -> dict[str, object]:
+    """The weighted mean and the news agent's own reason, as the prompt shows them; or what was ordered."""
+    mean = next(json.loads(line) for line in prompt.splitlines() if line.startswith('{"outlook_days_7"'))
     rows = [("SPY", "haussier"), ("QQQ", "haussier"), ("GLD", "baissier")]
-    told = [DICTATED, DICTATED + " Vite.", DICTATED + " Tout."] if reached else ["Un.", "Deux.", "Trois."]
+    news = next(json.loads(line) for line in prompt.splitlines() if line.startswith('{"agent": "sentiment"'))
+    calm = [news["drivers"][0]["text"], "Deux.", "Trois."]
+    told = [DICTATED, DICTATED + " Vite.", DICTATED + " Tout."] if reached else calm
     return {
         "regime": "expansion_modérée",
         "risk_level": "low",
-        "outlook_days_7": way if reached else "neutral",
-        "outlook_days_30": way if reached else "neutral",
+        **{name: way if reached else direction(stance) for name, stance in mean.items()},
         "key_drivers": told,
         "contributors": [
             {
@@ -75,7 +79,7 @@ def _summary(way: str, reached: bool) -> dict[str, object]:
                 "symbol": symbol,
                 "score": 0.7,
                 "prediction": prediction,
-                "rationale": told[0],
+                "rationale": told[1],
             }
             for symbol, prediction in rows
         ],

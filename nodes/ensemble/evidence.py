@@ -36,8 +36,8 @@ def fenced(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> str:
     """Rows between two marks, which nobody who wrote a part of them can know.
 
     The mark is the hash of all the rows and the hour: the same question has the same mark, so a run can be
-    replayed and the cache answers. Whoever writes a headline would have to know every other row of the hour to
-    the letter, and to find a text that holds the hash of itself among them (some 2⁶⁴ tries).
+    replayed and the cache answers. Whoever writes a headline would have to know every other row of the hour
+    to the letter, and to find a text that holds the hash of itself among them (some 2⁶⁴ tries).
     """
     told = lines(rows)
     mark = hashlib.sha256(f"{hour}\x00{told}".encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from market.lexicon import lexicon_score
 from market.news import GENERAL, WINDOW_DAYS, NewsItem
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
 from nodes.ensemble.bounds import FREEDOM, near, near_confidence
@@ -107,14 +108,22 @@ def bounded(report: SentimentReport, evidence: Evidence) -> SentimentReport:
 
 
 def quoted(evidence: Evidence) -> dict[str, str]:
-    """Each row's sentence, and the same with its most telling headline that is above doubt."""
+    """Each row's sentence, and the same with its most telling headline that is above doubt.
+
+    A headline whose tone the lexicon does not hear in its words says something else than its figure: whoever
+    scored it may have been told what to find.
+    """
     words = Words(evidence["language"])
     found = {}
     for row in evidence["sentiment"]:
-        title = next((title["title"] for title in row["titles"] if not title.get("doubtful")), None)
+        title = next((title["title"] for title in row["titles"] if _quotable(title)), None)
         if title is not None:
             found[_sentence(row, words)] = _sentence(row, words, title)
     return found
+
+
+def _quotable(title: Evidence) -> bool:
+    return not title.get("doubtful") and lexicon_score(title["title"]) * title["tone"] > 0.0
 
 
 def _breadth(row: Evidence) -> float:
