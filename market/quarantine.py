@@ -1,7 +1,7 @@
 """Text from outside that gives a language model orders is set aside; what may do so is not believed.
 
-A headline tells news; one that speaks to its reader as a program gives orders. Disguises are taken off first
-(`market/disguises.py`). Patterns of English and French stand here, of other languages in `market/orders.toml`:
+A headline tells news; one that speaks to its reader as to a program gives orders. Disguises come off first
+(`market/disguises.py`). Patterns of English and French stand here, others in `market/orders.toml`:
 
 - *aside*, what no news says: forget, ignore … your or the previous instructions; "you are now" a trader or
   an assistant; chat-template marks, a role and an order, fields of the summary; a dictated tone;
@@ -79,7 +79,9 @@ _ASIDE = (
     r"|rate \w+ \d|be bullish|what is the outlook|le resume doit)",
     r"(?:^|[\n.!?\"'] ?)(?:note )?to the (?:ai|llm|model) ?:|\b(?:message|note) (?:to|for) (?:the )?llms? ?:",
     # The summary's own fields and formats, which no reader of news knows.
-    r"\b(?:outlook_days\w*|key_drivers|risk_level)\b|\{\s*\"\w+\" ?:|</?(?:rows|tool_call)\b|\[system\]\("
+    r"\b(?:outlook_days\w*|key_drivers|risk_level)\b"
+    r"|\"(?:role|content|positive|negative|neutral|drivers|confidence|sentiment)\" ?:"
+    r"|</?(?:rows|tool_call)\b|\[system\]\("
     r"|\b(?:tone|confidence|stance) ?= ?[01](?:[.,]\d+)?\b",
     rf"(?:^|[\n.!?:;,\"] ?|\b(?:please|and|always|only|must|now|et|toujours|uniquement) )"
     rf"(?:answer|respond|reply|output|print|say|write|classify|label|rate|score|repond(?:s|ez)|ecri(?:s|vez)|classez?|notez?|renvoie"
