@@ -5,6 +5,7 @@ Progress goes to standard error: a spinner with the role at work on a terminal, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,6 +239,12 @@ class Terminal:
             self.out.print(f"• {escape(told)}", highlight=False)
         if not result.applied_changes:
             self.out.print(escape(words("report.no_change")))
+            trials = [trial for entry in details["history"] for trial in entry["trials"]]
+            became = Counter(trial["outcome"] for trial in trials if trial["backtests"])
+            for outcome, times in became.most_common():
+                told = words("command.became", outcome=words(f"optimization.outcome.{outcome}"), times=times)
+                self.out.print(f"• {escape(told)}", highlight=False)
+            self.out.print(escape(words("command.bar_to_clear")))
         self.out.print(f"\n[bold]{escape(words('report.heading.brains'))}[/bold]")
         for role, told in brain_lines(details, words):
             self.out.print(f"• {escape(words('report.pair', name=role, value=told))}", highlight=False)
@@ -248,7 +255,8 @@ class Terminal:
                 self.out.print(f"  {escape(failure)}", highlight=False, style="dim")
         self.out.print(f"\n{escape(words('command.written', folder=str(result.folder)))}", soft_wrap=True)
         self.out.print(f"\n[bold]{escape(words('command.next.title'))}[/bold]")
-        steps = ("page", "report", "model") if result.degraded else ("page", "report")
+        steps = ["page", "report", *(["model"] if result.degraded else [])]
+        steps += [] if result.applied_changes else ["start"]
         for step in steps:
             told = words(f"command.next.{step}", run=result.run)
             self.out.print(f"• {escape(told)}", highlight=False, soft_wrap=True)
