@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from langgraph.graph import StateGraph
 
@@ -23,9 +24,10 @@ from nodes.context import VARIABLES, EnsembleContext, OptimizationContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.errors import SettingError
 from nodes.optimization.state import OptimizationInput, ReviewInput
+from prompts import Words
 from tests.raise_sites import sources
 from tests.test_errors import english
-from threadx.command import main
+from threadx.command import build, main
 
 GRAPHS: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (optimization, OptimizationInput, OptimizationContext, {"data": "sample:sp500"}),
@@ -168,6 +170,57 @@ def test_every_misspelt_variable_is_refused(
         main(["doctor"])
     assert left.value.code == 2
     assert meant in capsys.readouterr().err
+
+
+def commands(
+    command: click.Command, context: click.Context, above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that does something, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield above, command
+        return
+    for name in command.list_commands(context):
+        inner = command.get_command(context, name)
+        assert inner is not None
+        yield from commands(inner, context, (*above, name))
+
+
+def good(parameter: click.Parameter, file: Path) -> str:
+    """A value that the command line takes."""
+    match parameter.type:
+        case click.Choice(choices=choices):
+            return str(choices[0])
+        case click.Path():
+            return str(file)
+        case _:
+            return "1"
+
+
+def test_every_command_refuses_a_misspelt_variable(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also those that read no setting: who sets THREADX_HOM means another data folder."""
+    file = home / "prices.csv"
+    file.write_text("time,close\n", encoding="utf-8")
+    monkeypatch.setenv("THREADX_HOM", "x")
+    root = build(Words("fr"))
+    found = list(commands(root, click.Context(root, info_name="threadx")))
+    assert len(found) > 20
+    for path, command in found:
+        given = [*path]
+        for one in command.params:
+            if one.required:
+                given += [*one.opts[:1]] * isinstance(one, click.Option) + [good(one, file)] * abs(one.nargs)
+        with pytest.raises(SystemExit) as left:
+            main(given)
+        told = capsys.readouterr()
+        assert left.value.code == 2, path
+        assert told.out == ""
+        assert (
+            told.err
+            == str(SettingError("unknown_variable", name="THREADX_HOM", nearest="THREADX_HOME")) + "\n"
+        )
+    assert list(home.iterdir()) == [file]
 
 
 def test_every_variable_that_the_code_reads_is_known() -> None:

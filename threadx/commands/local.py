@@ -70,6 +70,15 @@ class LocalCommand(_Local):
         super().__init__(*arguments, **options)
         self.words = words
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, unless a variable of ours is misspelt.
+
+        Raises:
+            SettingError: `unknown_variable`.
+        """
+        import_module("nodes.given").check_environment()  # only now: help and completion wait for no engine
+        return super().invoke(ctx)
+
 
 class LocalGroup(_Local, click.Group):
     """A group of such commands, which takes the language as they do."""
