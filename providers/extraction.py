@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+from base.errors import TypedError
+from base.reasons import because, plain
 from providers.errors import AnswerError, short
 
 _TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
@@ -119,7 +121,7 @@ def extract_json(text: str) -> dict[str, Any]:
     """
     text = text.rstrip()
     found: dict[str, Any] | None = None
-    trouble = ""
+    trouble: TypedError = AnswerError("no_object")
     position = 0
     while begin := _START.search(text, position):
         start = begin.start()
@@ -133,10 +135,10 @@ def extract_json(text: str) -> dict[str, Any]:
             broken_off = error.pos >= len(part) or error.msg.startswith("Unterminated string")
             if broken_off and position == len(text) and part[0] == "{":
                 raise AnswerError("truncated_json", position=len(text)) from None
-            trouble = error.msg
+            trouble = because(error)
             continue
         if isinstance(value, dict):
             found = value
     if found is None:
-        raise AnswerError("no_json", detail=trouble or "no object")
+        raise AnswerError("no_json", detail=plain(trouble))
     return found

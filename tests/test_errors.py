@@ -146,3 +146,13 @@ def test_no_field_of_an_error_is_prose() -> None:
     quoted = {place for place in found if place.startswith("providers/")}  # a server, or the client for it
     named = {place for place in found if place.startswith(("base/reasons", "backtest/prices"))}  # a class
     assert found.keys() - quoted - named == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_failure_of_a_model_has_its_words(language: Language) -> None:
+    """Whatever may end a call stands in a table of failures under its code."""
+    known = catalogue("failure", language)
+    parts = {"no_object"}  # why there is no JSON: told inside that sentence
+    ends = {site.code for site in sites() if site.kind.room == "providers" and site.code} - parts
+    assert len(ends) > 20
+    assert ends - known.keys() == set()

@@ -120,3 +120,15 @@ def test_whatever_a_model_writes_is_read_or_refused_with_a_code(pieces: list[str
     except ProviderError as error:
         refused = str(error)
     assert len(refused) < 1_000
+
+
+def test_why_there_is_no_object_is_told_in_the_readers_words() -> None:
+    for text, french, english in (
+        ("I would hold.", "il n’y en a aucun", "there is none"),
+        ('{"a" 1}', "ce n’est pas du JSON, ligne 1, colonne 6", "line 1, column 6"),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            extract_json(text)
+        assert french in caught.value.sentence("fr")
+        assert english in caught.value.sentence("en")
+        json.dumps(caught.value.fields)  # a record keeps them
