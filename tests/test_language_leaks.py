@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 
@@ -24,7 +25,10 @@ from nodes.ensemble.agents import AGENTS
 from prompts import Language, Words
 from prompts.texts import LANGUAGES, catalogue
 from tests.browser import served_pages
+from tests.test_errors import english
+from threadx.command import build
 from threadx.reporting import hour_document, in_form, run_document
+from threadx.usage import usage_line
 
 pytestmark = pytest.mark.server
 
@@ -133,3 +137,43 @@ def test_a_report_is_in_one_language(home: Path, language: Language, what: str, 
         told = re.sub(r"```.*?```", " ", told, flags=re.DOTALL).partition(words("report.heading.audit"))[0]
     texts = [MARKUP.sub(" ", told), *re.findall(r'alt="([^"]*)"', told)]
     assert foreign(texts, language) == set()
+
+
+def every_command(
+    command: click.Command, context: click.Context
+) -> Iterator[tuple[click.Command, click.Context]]:
+    """Each command and group, with how it is called."""
+    yield command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from every_command(inner, click.Context(inner, info_name=name, parent=context))
+
+
+def misuses(command: click.Command, context: click.Context) -> Iterator[list[str]]:
+    """Nothing, an unknown option, too many arguments; each option alone, and with what it cannot be."""
+    yield []
+    yield ["--no-such-option"]
+    yield ["x"] * 12
+    for one in command.get_params(context):
+        if isinstance(one, click.Option) and not one.is_flag and not one.is_eager:
+            yield one.opts[:1]
+            yield [one.opts[0], *["zz/zz"] * one.nargs]
+            yield [one.opts[0], *["-1e999"] * one.nargs]
+
+
+def test_what_the_command_line_complains_of_holds_no_english() -> None:
+    root = build(Words("fr"))
+    told: set[str] = set()
+    for command, context in every_command(root, click.Context(root, info_name="threadx")):
+        for given in misuses(command, context):
+            try:
+                command.make_context(context.info_name, given, parent=context.parent)
+            except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit):
+                continue
+            except click.ClickException as error:
+                line = usage_line(error, Words("fr"))
+                told.add(type(error).__name__)
+                assert english(line.replace(context.command_path, "")) == set(), (context.command_path, given)
+    assert told >= {"NoSuchOption", "MissingParameter", "BadParameter", "BadOptionUsage", "UsageError"}
