@@ -160,7 +160,7 @@ class _Invalid:
 
     code: str
     errors: list[str]
-    fields: dict[str, str | int | float]
+    fields: dict[str, str | int | float | dict[str, Any]]
 
 
 class _Asking(Generic[T]):

@@ -31,7 +31,7 @@ class Attempt(BaseModel):
     outcome: Literal["answered", "invalid", "error"]
     code: str = ""
     detail: str = ""
-    fields: dict[str, str | int | float] = {}
+    fields: dict[str, str | int | float | dict[str, Any]] = {}
     latency_seconds: float = 0.0
 
     @property
