@@ -109,8 +109,8 @@ def test_the_card_agrees_with_slow_arithmetic_on_the_file(tmp_path, language, sc
         *("--json", told, "--home", tmp_path / "home"),
         language=language,
     )
-    assert (code, err) == (0, "")
     heads, words = HEADS[language], Words(language)
+    assert (code, err) == (0, words("command.home", home=str(tmp_path / "home")) + "\n")
     result = json.loads(told.read_text(encoding="utf-8"))
     equity = result["equity"]["value"]
     closes = closes_of(path, pd.Timestamp(result["card"]["last"]))
@@ -167,7 +167,7 @@ def test_the_card_says_that_the_account_was_lost(tmp_path, language):
 def test_the_picture_is_written_in_the_form_its_name_says(tmp_path, suffix):
     path, drawn = written(tmp_path), tmp_path / f"card.{suffix}"
     code, out, err = called(path, "--picture", drawn, "--home", tmp_path / "h")
-    assert (code, err) == (0, "")
+    assert (code, len(err.splitlines())) == (0, 1), err
     assert str(drawn) in out.replace("\n", "")
     begin = {"png": b"\x89PNG", "svg": b"<svg", "pdf": b"%PDF", "html": b"<!DOCTYPE html>"}[suffix]
     assert drawn.read_bytes().lstrip().startswith(begin)
