@@ -1,5 +1,6 @@
 """What somebody sees the first time: while it installs, while it runs, and what to do next."""
 
+import io
 import json
 import re
 import subprocess
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import threadx
+from prompts import Words
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
+from threadx.commands import local
 
 PROJECT = Path(__file__).resolve().parents[1]
 RULES = {role: [model] for role, model in ALL_RULES.items()}
@@ -71,3 +74,29 @@ def test_the_end_of_a_run_says_what_to_do_next(tmp_path, capsys):
         assert sum(map(int, counts)) == len(tried) > 0
     assert f"threadx runs report {run.name} --format pdf" in last
     assert "threadx ui" in last
+
+
+class Screen(io.StringIO):
+    """A terminal, as far as anybody can ask."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_minutes_of_the_first_start_are_announced_on_a_terminal_alone(tmp_path, monkeypatch, language):
+    announced = Words(language)("command.progress.first_start")
+
+    def told(screen):
+        monkeypatch.setattr("sys.stderr", screen)
+        with pytest.raises(SystemExit):
+            main(["runs", "list", "--home", str(tmp_path), "--language", language])
+        return screen.getvalue()
+
+    monkeypatch.setattr(local, "compiled_engine", lambda: tmp_path)
+    assert told(Screen()).startswith(announced)
+    assert announced not in told(io.StringIO())
+    (tmp_path / "simulation.nbi").touch()
+    assert announced not in told(Screen())
+    monkeypatch.undo()
+    assert (local.compiled_engine().parent / "simulation.py").is_file()

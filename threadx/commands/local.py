@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from prompts import Language, Words
+from threadx.plain import say
 
 
 def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any:
@@ -25,6 +29,14 @@ def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any
         What the function returns: an exit code, or None for 0.
     """
     return getattr(import_module(f"threadx.work.{module}"), function)(words, **given)
+
+
+def compiled_engine() -> Path:
+    """Where numba keeps the engine's machine code, once it is made; nothing is imported to know it."""
+    spec = find_spec("backtest")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "__pycache__"
 
 
 class _Local(click.Command):
@@ -76,6 +88,8 @@ class LocalCommand(_Local):
         Raises:
             SettingError: `unknown_variable`.
         """
+        if sys.stderr.isatty() and not any(compiled_engine().glob("*.nbi")):
+            say(self.words("command.progress.first_start"), err=True)
         import_module("nodes.given").check_environment()  # only now: help and completion wait for no engine
         return super().invoke(ctx)
 
