@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from backtest.errors import PriceError
 from backtest.prices import FUNDING, narrow_bars
-from backtest.tables import choose, one_instrument
+from backtest.tables import TIME_NAMES, choose, one_instrument
 from market import columns
 from market.columns import PRICE_ROLES, base_volume, order_of, plain, roles
 from market.errors import MarketError
@@ -285,7 +285,7 @@ def _times(cells: pd.DataFrame, found: dict[str, int], reading: Reading, table: 
         table.tell("date_and_clock", value=str(text.iloc[0]) if len(text) else "")
         return read_text_times(text, reading.time_format, table.notices)
     if "time" not in found:
-        raise PriceError("missing_time", known=", ".join(str(name) for name in cells.columns)[:200])
+        raise PriceError("missing_time", known=", ".join(TIME_NAMES))
     return read_text_times(cells.iloc[:, found["time"]], reading.time_format, table.notices)
 
 

@@ -30,6 +30,11 @@ def home(tmp_path_factory):
             main([command, str(path), "--run", run, "-p", "fast_period=7", *extra, *common])
         assert left.value.code == 0
     (folder / "h" / "runs" / "killed" / "result.json").unlink()
+    # Graphs called by a program name a preset and carry no whole strategy.
+    about = folder / "h" / "runs" / "killed" / "run.json"
+    begun = json.loads(about.read_text(encoding="utf-8"))
+    begun["input"] |= {"spec": None, "strategy": begun["input"]["spec"]["name"]}
+    about.write_text(json.dumps(begun), encoding="utf-8")
     return folder / "h"
 
 
@@ -140,3 +145,16 @@ def test_sweep_gives_the_rows_of_the_engine_and_counts_them(tmp_path):
         frame, spec, {**grid, "fast_period": range(3, 9)}, costs=Costs(fee_bps=5), home=tmp_path, symbol="X"
     )
     assert trials(tmp_path) == before + 2
+
+
+def test_the_table_of_another_sweep_is_another_file(tmp_path):
+    prices = made_up_prices(300, cycle=0.05)
+    for grid in ({"fast_period": [5, 6, 7]}, {"slow_period": [30, 40]}):
+        for costs in (Costs(), Costs(fee_bps=25.0)):
+            threadx.sweep(prices, "ma_crossover", grid, symbol="BTC", costs=costs, home=tmp_path)
+            threadx.sweep(prices, "ma_crossover", grid, symbol="BTC", costs=costs, home=tmp_path)
+    kept = [pd.read_parquet(path) for path in (tmp_path / "sweeps").glob("*.parquet")]
+    assert sorted(map(len, kept)) == [2, 2, 3, 3]
+    with pytest.raises(RuntimeError) as refused:
+        threadx.sweep(prices, "ma_crossover", {}, home=tmp_path)
+    assert refused.value.code == "empty_grid"

@@ -6,13 +6,24 @@ part only, unless it opens the holdout in so many words, and every strategy it t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, run_backtest, sweep_to_parquet
+from backtest import (
+    BacktestResult,
+    Costs,
+    GapPolicy,
+    RequestError,
+    StrategySpec,
+    run_backtest,
+    sweep_to_parquet,
+)
+from backtest.files import file_name
 from backtest.prices import check_volume
 from backtest.types import Fill
 from market.counting import count_backtest, count_sweep
@@ -127,6 +138,26 @@ def tried(
     return result, found
 
 
+def sweep_path(
+    home: Path,
+    dataset: Dataset,
+    spec: StrategySpec,
+    grid: Mapping[str, Sequence[Any]],
+    costs: Costs,
+    fill: Fill,
+    *,
+    whole: bool,
+) -> Path:
+    """Where the table of a sweep stays: another grid, other costs or other prices are another file."""
+    asked = [
+        {name: list(values) for name, values in grid.items()},
+        costs.model_dump(mode="json"),
+        [fill, dataset.development_hash, dataset.holdout_hash if whole else ""],
+    ]
+    mark = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:8]
+    return home / "sweeps" / file_name(f"{dataset.symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
+
+
 def sweep(
     data: pd.DataFrame | str | Path,
     strategy: str | StrategySpec = "ma_crossover",
@@ -180,7 +211,9 @@ def sweep(
         reader=f"sweep {spec.hash}" if whole else None,
         reading=known,
     )
-    path = folder / "sweeps" / f"{found.dataset.symbol}-{spec.hash}.parquet"
+    if not axes:
+        raise RequestError("empty_grid", name="-")
+    path = sweep_path(folder, found.dataset, spec, axes, paid, fill, whole=whole)
     swept = sweep_to_parquet(found.prices, spec, axes, path, paid, fill)
     count_sweep(folder, found.dataset, found.prices, spec, axes, paid, fill, swept, whole=whole)
     table = pd.read_parquet(swept.path)

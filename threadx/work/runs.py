@@ -81,7 +81,7 @@ def _line(record: RunRecord) -> dict[str, Any]:
         "data": asked["data"],
         "symbol": asked.get("symbol"),
         "timeframe": asked.get("timeframe"),
-        "strategy": asked["spec"]["name"],
+        "strategy": (asked.get("spec") or {}).get("name") or asked["strategy"],
         "verdict": None,
         "score": None,
     }

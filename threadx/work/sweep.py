@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
-from backtest.files import file_name
 from backtest.ranking import ACCOUNT_LOST
 from backtest.strategy import SIDE_AXIS
 from backtest.sweeping import MOST_CONFIGURATIONS
@@ -19,6 +18,7 @@ from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
+from threadx.counted import sweep_path
 from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.runner import make_context, writable
@@ -159,7 +159,11 @@ def sweep(
         reading=reading,
         reader=f"sweep {spec.hash}" if whole else None,
     )
-    path = Path(out) if out else folder / "sweeps" / file_name(f"{dataset.symbol}-{spec.hash}.parquet")
+    path = (
+        Path(out)
+        if out
+        else sweep_path(folder, dataset, spec, grid, context.costs, context.fill, whole=whole)
+    )
     terminal = Terminal(words)
     unsaid = [folder]  # told with the first step, so that bad input gets one line alone
     try:
