@@ -123,7 +123,9 @@ def test_what_tests_need_comes_on_top_of_what_runs(tmp_path: Path, target: str) 
 def made(folder: Path, target: str) -> str:
     """What make would run for a target in a fresh checkout."""
     command = ["make", "-n", target, f"VENV={folder / 'venv'}"]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, encoding="utf-8", check=True
+    ).stdout
 
 
 @pytest.mark.server

@@ -82,6 +82,7 @@ def test_drawing_of_the_optimisation_shows_its_decisions(client: SyncLangGraphCl
         ("converge", "analyst", True),
         ("converge", "single", True),
         ("converge", "judge", True),
+        ("converge", "report", True),
         ("judge", "report", False),
         ("report", "__end__", False),
     }
@@ -412,7 +413,7 @@ def test_the_server_refuses_a_second_start_of_the_ensemble(
     with leased(server.home):
         parts = list(client.runs.stream(None, "ensemble", input={"data": "sample"}, context=ENSEMBLE_RULES))
     assert [part.data["error"] for part in parts if part.event == "error"] == ["BusyError"]
-    assert f"pid={os.getpid()}" in parts[-1].data["message"]
+    assert f"processus {os.getpid()}" in parts[-1].data["message"]
     client.runs.wait(None, "ensemble", input={"data": "sample"}, context=ENSEMBLE_RULES)
 
 
@@ -446,7 +447,7 @@ def test_every_page_of_ours_is_alive_in_the_server(server: Server, client: SyncL
     words = Words("fr")
     later = {
         "/threadx": "shown",
-        "/threadx/new": "rules",
+        "/threadx/new": "ollama:deepseek-r1:70b, rules",  # as the settings have it: who does not answer is told
         "/threadx/runs/shown": words("web.section.stress"),
         "/llm_summary": words("web.relaunch.now"),
         "/observability": words("web.watch.answers"),

@@ -25,7 +25,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with one run of two iterations."""
     folder = tmp_path_factory.mktemp("home")
     graph.invoke(
-        {"run": "told", "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}},
+        {
+            "data": "sample:sp500",
+            "run": "told",
+            "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},
+        },
         context={**RULES, "max_iterations": 2, "home": str(folder)},
         config={"recursion_limit": 100},
     )

@@ -303,10 +303,10 @@ def test_the_pages_are_served(home: Path, prices: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("langgraph_cli") is None, reason="the studio extra is not here")
 def test_the_server_runs_a_graph(prices: Path, tmp_path: Path) -> None:
     with langgraph_server(tmp_path, PYTHONPATH=windows()["PYTHONPATH"]) as server:
-        client = get_sync_client(url=server.url)
         context = {role: [model] for role, model in ALL_RULES.items()} | {"max_iterations": 1}
         given = {"data": str(prices), "run": "studio"}
-        client.runs.wait(None, "optimization", input=given, context=context)
+        with get_sync_client(url=server.url) as client:
+            client.runs.wait(None, "optimization", input=given, context=context)
         result = json.loads((server.home / "runs" / "studio" / "result.json").read_text(encoding="utf-8"))
         assert result["status"] == "finished"
         assert "studio" in page(f"{server.url}/threadx")
