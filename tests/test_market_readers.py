@@ -1,13 +1,11 @@
 """Partitions as other programs write them: every variation is read, every bad row is named."""
 
-import datetime
-from datetime import json
+import json
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-import timedelta
-import UTC
 
 from market.errors import MarketError
 from market.folder import DataFolder

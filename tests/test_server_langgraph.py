@@ -447,7 +447,7 @@ def test_every_page_of_ours_is_alive_in_the_server(server: Server, client: SyncL
     words = Words("fr")
     later = {
         "/threadx": "shown",
-        "/threadx/new": "ollama:deepseek-r1:70b, rules",  # as the settings have it: who does not answer is told
+        "/threadx/new": "ollama:deepseek-r1:70b, rules",  # as the settings have it
         "/threadx/runs/shown": words("web.section.stress"),
         "/llm_summary": words("web.relaunch.now"),
         "/observability": words("web.watch.answers"),
