@@ -31,6 +31,8 @@ class AttendedDoor(EnsembleDoor):
         Raises:
             BusyError: another run is at work in the data folder.
         """
+        with in_language(language_of(settings.get("context"))):
+            config = self.received(config, settings.get("context"))
         with _held(input, config, settings) as lease:
             yield from super().stream(input, _with(config, lease), **settings)
 
@@ -42,6 +44,8 @@ class AttendedDoor(EnsembleDoor):
         Raises:
             BusyError: another run is at work in the data folder.
         """
+        with in_language(language_of(settings.get("context"))):
+            config = self.received(config, settings.get("context"))
         async with _off_the_loop(_held(input, config, settings)) as lease:
             async for part in super().astream(input, _with(config, lease), **settings):
                 yield part

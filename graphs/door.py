@@ -4,6 +4,7 @@
 `astream`, and so does the LangGraph server. At the door, in this order:
 
 - an unknown key of the input or of the settings is refused, and the nearest one named;
+- a request to the LangGraph server names no address and no data folder (`nodes.serving`);
 - a run that goes on keeps the settings it began with;
 - one that goes on from an earlier checkpoint, or from a state changed by hand, becomes a run of its own;
 - whatever error leaves is told in the language of the run.
@@ -29,6 +30,7 @@ from nodes.context import Context
 from nodes.forking import RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
+from nodes.serving import OPERATORS_OWN, SERVED, refuse_operators_own
 from reports.errors import ReportError
 from reports.record import RunRecord
 
@@ -46,6 +48,9 @@ SERVERS_OWN = frozenset(
 PLACE: tuple[str, ...] = ("thread_id", "__pregel_checkpointer")
 
 OWN_PREFIXES = ("__", "langgraph_", "x-")
+
+SERVERS_MARK = "langgraph_api_version"
+"""The LangGraph server puts this into the metadata of every run, whichever graph of ours it was told of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +84,15 @@ Lookup = Generator[RunnableConfig, StateSnapshot, Standing | None]
 
 
 class Door(CompiledStateGraph[Any, Any, Any, Any]):
-    """The compiled graph, entered by its door."""
+    """The compiled graph, entered by its door.
+
+    Attributes:
+        run_key: key of the state that names the run.
+        served: whether callers are whoever reaches a server.
+    """
 
     run_key: ClassVar[str] = "run_id"
+    served: ClassVar[bool] = False
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **settings: Any) -> Iterator[Any]:
         """As every compiled graph's.
@@ -91,6 +102,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             ReportError: `run_exists`.
         """
         with in_language(language_of(settings.get("context"))):
+            config = self.received(config, settings.get("context"))
             stood = self._stand(config) if self._goes_on(input, config) else None
             input, config, settings["context"] = self._enter(input, config, settings.get("context"), stood)
         with in_language(settings["context"].language), self._refusals():
@@ -106,6 +118,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             ReportError: `run_exists`.
         """
         with in_language(language_of(settings.get("context"))):
+            config = self.received(config, settings.get("context"))
             stood = await self._astand(config) if self._goes_on(input, config) else None
             # Records are files: the server's loop must not wait for a disk.
             input, config, settings["context"] = await asyncio.to_thread(
@@ -131,11 +144,33 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         the others.
         """
         schema = super().get_context_jsonschema()
-        return schema and {**schema, "properties": _Open(schema["properties"])}
+        if not schema:
+            return schema
+        shown = {
+            name: field
+            for name, field in schema["properties"].items()
+            if not (self.served and name in OPERATORS_OWN)
+        }
+        return {**schema, "properties": _Open(shown)}
 
     def get_output_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
         """Schema of what a caller is after; with an `output_schema` the server would stream null updates."""
         return cast("RunGraph", self.builder).outcome.model_json_schema(mode="serialization")
+
+    def received(self, config: RunnableConfig | None, context: Any) -> RunnableConfig | None:
+        """The configuration of a run that a request began says so; a caller's in Python stays as it is.
+
+        Raises:
+            SettingError: `not_from_a_request`.
+        """
+        given = config or {}
+        if not (self.served or SERVERS_MARK in given.get("metadata", {})):
+            return config
+        place = given.get("configurable", {})
+        # A client's `configurable` is mirrored in the settings, a stored assistant's may stand there alone.
+        refuse_operators_own([*place, *(context if isinstance(context, Mapping) else ())])
+        marked = {**{name: value for name, value in place.items() if name != RUN}, SERVED: True}
+        return cast("RunnableConfig", {**given, "configurable": marked})
 
     def _goes_on(self, given: Any, config: RunnableConfig | None) -> bool:
         place = (config or {}).get("configurable", {})

@@ -10,17 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
-from backtest.files import write_atomically, write_text_atomically
+from backtest.files import file_name, write_atomically, write_text_atomically
 from backtest.gaps import MADE_UP
 from backtest.prices import FUNDING
 from market.errors import MarketError
@@ -31,7 +39,13 @@ from market.splits import Advance, find_split, locked_splits, marks_path, new_sp
 COLUMNS = ("open", "high", "low", "close", "volume")
 """What every dataset stores; and `MADE_UP` where bars were made up."""
 
+DATASET_PREFIX = "dataset:"
+"""Before the hash of a development part it names registered prices, where a file could stand too."""
+
+_HASH = "[0-9a-f]{16}"
+
 __all__ = [
+    "DATASET_PREFIX",
     "Dataset",
     "content_hash",
     "find_dataset",
@@ -42,6 +56,10 @@ __all__ = [
     "register",
     "restore",
 ]
+
+
+Hash = Annotated[str, Field(pattern=f"^{_HASH}$")]
+"""Of content; files are named by it, so that nothing else may stand there."""
 
 
 class Dataset(BaseModel):
@@ -66,11 +84,11 @@ class Dataset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    family: str
+    family: Hash
     symbol: str
     timeframe: str
-    development_hash: str
-    holdout_hash: str
+    development_hash: Hash
+    holdout_hash: Hash | Literal[""]
     development_rows: int
     embargo_rows: int
     holdout_rows: int
@@ -296,8 +314,8 @@ def find_dataset(development_hash: str, home: Path) -> Dataset:
     Raises:
         MarketError: `missing_dataset`, `damaged_dataset`.
     """
-    path = _folder(home) / f"{development_hash}.json"
-    if not path.is_file():
+    path = _folder(home) / f"{file_name(development_hash)}.json"
+    if not re.fullmatch(_HASH, development_hash) or not path.is_file():
         raise MarketError("missing_dataset", hash=development_hash, path=str(path))
     try:
         return Dataset.model_validate_json(path.read_bytes())

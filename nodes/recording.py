@@ -11,6 +11,7 @@ from langgraph.config import get_config, get_stream_writer
 from nodes.context import Context
 from nodes.forking import checkpoint_here
 from nodes.holding import ENDED, holder
+from nodes.serving import prices_of
 from reports.errors import ReportError
 from reports.event_log import FINISHED, WAITING
 from reports.record import RunRecord
@@ -40,7 +41,8 @@ def begin(context: Context, run: str, about: Mapping[str, Any]) -> None:
     """
     data = str(about["input"]["data"])
     # Whoever looks later may stand in another folder.
-    source = str(Path(data).absolute()) if Path(data).is_file() else data
+    place = Path(prices_of(data, context.home_path))
+    source = str(place.absolute()) if place.is_file() else data
     log = RunRecord(context.home_path, run)
     mine = _mine(run)
     log.hold(mine)

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from providers.errors import ProviderError
-from providers.probe import ask_json, openai_key, probe_embedded, probe_g4f, probe_ollama
+from providers.keys import openai_key
+from providers.probe import ask_json, probe_embedded, probe_g4f, probe_ollama
 from providers.reference import Reference, parse_reference
 from providers.settings import ProviderSettings
 

@@ -19,6 +19,7 @@ from providers.errors import (
     error_of_status,
     short,
 )
+from providers.keys import keep_ollama_key
 from providers.ollama_window import SHOW_SCHEMA, Window, check_whole, prompt_tokens, refusal, whole_or_refused
 from providers.opened import OpenedModel
 from providers.probe import OllamaModel, not_pulled
@@ -64,7 +65,7 @@ def open_model(
             "timeout": httpx.Timeout(settings.idle_seconds, connect=settings.probe_seconds),
             "trust_env": not is_local(settings.ollama_url),
         },
-        sync_client_kwargs={"event_hooks": {"request": [whole_or_refused]}},
+        sync_client_kwargs={"event_hooks": {"request": [keep_ollama_key(settings), whole_or_refused]}},
     )
     return OpenedModel(
         model=model,

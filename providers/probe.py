@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import socket
 import threading
@@ -25,6 +24,7 @@ from providers.errors import (
     error_of_status,
     short,
 )
+from providers.keys import openai_key
 from providers.reference import G4F_PROVIDERS, Reference
 from providers.settings import ProviderSettings, is_local, server_url
 
@@ -193,32 +193,11 @@ def probe_g4f(reference: Reference, settings: ProviderSettings) -> list[tuple[st
     return answering
 
 
-def openai_key(reference: Reference, settings: ProviderSettings) -> str:
-    """The key for an OpenAI-compatible server, from the environment; empty where none is needed.
-
-    A key goes only to whom it belongs: OPENROUTER_API_KEY to openrouter.ai and nowhere else; OPENAI_API_KEY
-    to the configured server, but to openrouter.ai only if it is one of theirs (`sk-or-…`).
-
-    Raises:
-        UnavailableError: `missing_key` for a server that is not local.
-    """
-    url = settings.openai_url
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    variable = "OPENAI_API_KEY"
-    host = urlsplit(url).hostname or ""
-    if host == "openrouter.ai" or host.endswith(".openrouter.ai"):
-        variable = "OPENROUTER_API_KEY"
-        key = os.environ.get(variable, "").strip() or (key if key.startswith("sk-or-") else "")
-    if not key and not is_local(url):
-        raise UnavailableError("missing_key", model=str(reference), address=url, variable=variable)
-    return key
-
-
 def probe_openai(reference: Reference, settings: ProviderSettings) -> str:
     """Whether there is a key and a server; gives the key.
 
     Raises:
-        UnavailableError: `missing_key` or `unreachable`.
+        UnavailableError: `missing_key`, `foreign_key` or `unreachable`.
     """
     key = openai_key(reference, settings)
     reach(settings.openai_url, model=str(reference), seconds=settings.probe_seconds)

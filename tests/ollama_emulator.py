@@ -68,12 +68,14 @@ class Emulator:
         models: behaviour by model name.
         version: what it says it is, and behaves like; None for a server without that answer.
         chats: bodies of `/api/chat` requests, in order.
+        keys: Authorization headers of all requests with a body.
     """
 
     url: str
     models: dict[str, Scripted]
     version: str | None = None
     chats: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -152,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.emulator.keys.append(self.headers.get("Authorization", ""))
         model = self.emulator.models.get(body["model"])
         if model is None:
             self._json(404, {"error": f"model '{body['model']}' not found"})

@@ -49,6 +49,19 @@ def test_an_answer_comes_with_thoughts_apart_and_counted_tokens() -> None:
     assert reply.answer_tokens == len(ANSWER.split()) + 1
 
 
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_key_for_ollama_goes_to_the_configured_server_alone(
+    configured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_API_KEY", "a-key-for-ollama")
+    monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    with ollama_emulator({"m:1b": Scripted(text=ANSWER)}) as emulator:
+        if configured:
+            monkeypatch.setenv("OLLAMA_HOST", emulator.url.removeprefix("http://"))
+        call_once(REFERENCE, REQUEST, settings(emulator.url))
+        assert ("Bearer a-key-for-ollama" in emulator.keys) == configured
+
+
 def test_what_the_server_is_told() -> None:
     with ollama_emulator({"m:1b": Scripted(text=ANSWER, thinks=True)}) as emulator:
         call_once(REFERENCE, REQUEST, settings(emulator.url))

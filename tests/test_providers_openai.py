@@ -10,7 +10,7 @@ import pytest
 from providers import ProviderSettings, Request, check, parse_reference
 from providers.calling import call_once
 from providers.errors import ProviderError
-from providers.probe import openai_key
+from providers.keys import openai_key
 from tests.openai_server import Scripted, openai_server
 
 pytestmark = pytest.mark.model
@@ -95,8 +95,12 @@ def test_a_server_that_is_down_is_unreachable() -> None:
 def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     with openai_server(Scripted(text=ANSWER)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url.replace("/v1", ""))
         call_once(REFERENCE, REQUEST, settings(server.url))
         assert server.keys == ["Bearer sk-test"]
+
+
+SHOWN = "https://llm.example.com/v1"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +111,17 @@ def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://openrouter.ai/api/v1", {"OPENAI_API_KEY": "sk-proj-3"}, None),
         ("https://api.openai.com/v1", {"OPENROUTER_API_KEY": "sk-or-1"}, None),
         ("https://api.openai.com/v1", {"OPENAI_API_KEY": "sk-proj-3"}, "sk-proj-3"),
+        ("https://api.openai.com:443/v1/", {"OPENAI_API_KEY": "sk-proj-3"}, "sk-proj-3"),
+        ("https://llm.example.com/v1", {"OPENAI_API_KEY": "k"}, None),
+        ("https://llm.example.com/v1", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": SHOWN}, "k"),
+        ("https://llm.example.com.evil/v1", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": SHOWN}, None),
+        ("https://llm.example.com:444/v1", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": SHOWN}, None),
+        ("http://llm.example.com/v1", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": SHOWN}, None),
+        ("http://llm.example.com@evil.example/v1", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": SHOWN}, None),
+        ("http://api.openai.com/v1", {"OPENAI_API_KEY": "k"}, None),
+        ("http://openrouter.ai/api/v1", {"OPENROUTER_API_KEY": "sk-or-1"}, None),
+        ("http://localhost:8000/v1", {"OPENAI_API_KEY": "k"}, ""),
+        ("http://169.254.169.254/v1", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": SHOWN}, ""),
         ("http://192.168.1.4:8000/v1", {}, ""),
         ("http://localhost:8000/v1", {"OPENROUTER_API_KEY": "sk-or-1"}, ""),
         ("https://llm.example.com/v1", {}, None),
@@ -117,6 +132,17 @@ def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         "openai's stays home",
         "openrouter's stays home",
         "openai's own",
+        "openai's own, spelt out",
+        "no address set for it",
+        "its address set",
+        "a longer name",
+        "another port",
+        "in the clear",
+        "its name as a user",
+        "openai's in the clear",
+        "openrouter's in the clear",
+        "not for this machine",
+        "not for the cloud's own",
         "private network",
         "this machine",
         "none",
@@ -130,7 +156,8 @@ def test_a_key_goes_only_to_whom_it_belongs(
     if sent is None:
         with pytest.raises(ProviderError) as caught:
             openai_key(REFERENCE, settings(url))
-        assert caught.value.code == "missing_key"
+        foreign = "OPENAI_API_KEY" in keys and "//openrouter.ai" not in url
+        assert caught.value.code == ("foreign_key" if foreign else "missing_key")
     else:
         assert openai_key(REFERENCE, settings(url)) == sent
 

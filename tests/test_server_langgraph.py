@@ -539,3 +539,70 @@ def test_an_unknown_key_is_refused_with_the_sentence(
             assert error["error"] == "SettingError"
             assert error["message"] == words(f"nodes.error.{text}", name=name, nearest=meant)
     assert (sorted((server.home / "runs").iterdir()) if known else []) == known
+
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+def words_of(parts: Any) -> str:
+    (error,) = [part.data for part in parts if part.event == "error"]
+    assert error["error"] == "SettingError"
+    return str(error["message"])
+
+
+@pytest.mark.parametrize("way", ["context", "config", "assistant", "assistant config", "thread", "schedule"])
+@pytest.mark.parametrize("graph", ["optimization", "ensemble"])
+def test_no_request_names_an_address(
+    server: Server, client: SyncLangGraphClient, graph: str, way: str
+) -> None:
+    """Whichever way LangGraph has for a client's settings, stored ones too."""
+    given: Any = {"data": "sample"} if graph == "ensemble" else START
+    bad: Any = {"openai_base_url": NOWHERE, "language": "en"}
+    config: Any = {"configurable": bad}
+    refused = Words("en")(
+        "nodes.error.not_from_a_request", name="openai_base_url", variable="OPENAI_BASE_URL"
+    )
+    match way:
+        case "context":
+            said = words_of(client.runs.stream(None, graph, input=given, context=bad))
+        case "config":
+            said = words_of(client.runs.stream(None, graph, input=given, config=config))
+        case "assistant" | "assistant config":
+            stored = {"context": bad} if way == "assistant" else {"config": config}
+            made = client.assistants.create(graph, **stored)["assistant_id"]
+            said = words_of(client.runs.stream(None, made, input=given, context={"language": "en"}))
+            client.assistants.delete(made)
+        case "thread":
+            thread = client.threads.create(graph_id=graph)["thread_id"]
+            said = words_of(client.runs.stream(thread, graph, input=given, context=bad))
+        case _:
+            # The server takes it, and its runs are refused like any.
+            client.crons.create(graph, schedule="0 0 1 1 *", input=given, context=bad)
+            (one,) = client.crons.search()
+            stored = one["payload"]
+            client.crons.delete(one["cron_id"])
+            said = words_of(client.runs.stream(None, graph, input=stored["input"], context=stored["context"]))
+    assert said == refused
+
+
+def test_a_request_reads_no_file_outside_the_data_folder_and_calls_no_address(
+    server: Server, client: SyncLangGraphClient
+) -> None:
+    told = [
+        words_of(client.runs.stream(None, "review", input={**START, "data": path}, context=RULES)).replace(
+            path, ""
+        )
+        for path in (str(server.folder / "server.log"), str(server.folder / "none.log"))
+    ]
+    assert told[0] == told[1]
+    answer = httpx.post(
+        f"{server.url}/runs/wait",
+        json={
+            "assistant_id": "review",
+            "input": START,
+            "context": RULES,
+            "webhook": "https://192.0.2.1/hook",
+        },
+        timeout=60,
+    )
+    assert answer.status_code == 422

@@ -204,6 +204,7 @@ def run_traced(
         LANGSMITH_API_KEY="not-a-real-key",
         LANGSMITH_PROJECT="threadx-tests",
         OPENAI_API_KEY=KEY,
+        OPENAI_BASE_URL=url,
     )
     return subprocess.run(
         [sys.executable, "-c", program, analyst, url],

@@ -12,11 +12,10 @@ import pandas as pd
 from backtest import GapPolicy, StrategySpec
 from backtest.prices import check_volume
 from base.errors import LANGUAGES, Language, in_language, readers_language
-from market.datasets import register
+from market.datasets import DATASET_PREFIX, register
 from market.prices import PriceSource, read_frame
 from market.prices import read_prices as read_price_file
 from market.reading import Reading
-from nodes.optimization.load import DATASET_PREFIX
 from nodes.optimization.specs import chosen_strategy
 from prompts import Words
 from reports.evolution import strategy_evolution

@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from backtest import BacktestError
-from market.datasets import Dataset, content_hash
+from market.datasets import DATASET_PREFIX, Dataset, content_hash
 from market.errors import MarketError
 from market.prices import read_prices
 from market.reading import Reading
-from nodes.optimization.load import DATASET_PREFIX
 from reports.record import RunRecord
 from reports.versions import changed_versions
 

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from backtest.files import write_text_atomically
+from market.datasets import DATASET_PREFIX
 from nodes.context import OptimizationContext
 from nodes.journal import BUDGET
 from nodes.optimization.counting import LEDGER
-from nodes.optimization.load import DATASET_PREFIX
 from reports.record import ANSWERS, RunRecord, comparable
 from reports.run_tables import TRIALS
 from threadx.errors import ThreadxError

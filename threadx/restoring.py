@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from backtest.files import write_text_atomically
-from market.datasets import Dataset, restore
+from market.datasets import DATASET_PREFIX, Dataset, restore
 from market.errors import MarketError
 from market.prices import read_prices
 from market.reading import Reading
-from nodes.optimization.load import DATASET_PREFIX
 from reports.errors import ReportError
 from reports.record import RunRecord, canonical_json
 

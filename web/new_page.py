@@ -11,12 +11,12 @@ import providers
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS, Bounds
 from base.errors import TypedError
-from market.datasets import Dataset
+from market.datasets import DATASET_PREFIX, Dataset
 from market.price_files import PRICE_EXTENSIONS
 from market.prices import SAMPLE_PREFIX, SAMPLES
 from nodes.ask import provider_settings
 from nodes.context import RULES, OptimizationContext
-from nodes.optimization.load import DATASET_PREFIX, new_run_name
+from nodes.optimization.load import new_run_name
 from prompts import Words
 from reports.record import run_folder
 from web import jobs

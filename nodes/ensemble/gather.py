@@ -21,6 +21,7 @@ from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.standing import standing_as_of
 from nodes.ensemble.state import EnsembleInput, EnsembleState
 from nodes.ensemble.trail import RUN_PREFIX, note
+from nodes.serving import file_of
 from providers import parse_reference
 from reports.record import RunRecord
 
@@ -104,7 +105,9 @@ def _root(data: str | None, context: EnsembleContext, hour: datetime) -> Path:
         root = context.home_path / SAMPLE / context.language
         build_sample(root, as_of=hour, language=context.language)
         return root
-    root = context.home_path if data is None else Path(data).expanduser().absolute()
+    root = context.home_path
+    if data is not None:
+        root = Path(file_of(data, root)).expanduser().absolute()
     if not root.is_dir():
         raise MarketError("missing_folder", path=str(root))
     return root

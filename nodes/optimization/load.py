@@ -10,17 +10,16 @@ from langgraph.runtime import Runtime
 
 from backtest import BacktestError, StrategySpec
 from backtest.prices import check_volume
-from market.datasets import Dataset, find_dataset, register
+from market.datasets import DATASET_PREFIX, Dataset, find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork
 from nodes.optimization.specs import chosen_strategy
 from nodes.optimization.state import OptimizationInput, StrategyInput
+from nodes.serving import prices_of
 from providers import parse_reference
 from reports.record import RunRecord
-
-DATASET_PREFIX = "dataset:"
 
 _LEFT = (
     *("champion", "analysis", "verdicts", "confidence", "approval"),
@@ -63,7 +62,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         notices: list[dict[str, Any]] = []
     else:
         frame, source = read_prices(
-            given.data,
+            prices_of(given.data, context.home_path),
             context.home_path,
             gaps=given.gaps,
             timeframe=given.timeframe,
@@ -124,7 +123,10 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
         else:
             try:
                 frame, source = read_prices(
-                    reference, context.home_path, gaps=given.gaps, reading=given.reading.whole
+                    prices_of(reference, context.home_path),
+                    context.home_path,
+                    gaps=given.gaps,
+                    reading=given.reading.whole,
                 )
             except BacktestError as error:  # says which row, but not of which of the files
                 raise MarketError("unusable_prices", data=reference, reason=error) from error
