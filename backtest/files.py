@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_STREAM = re.compile(r"/dev/(stdout|stderr)|/(?:dev|proc/self)/fd/(\d+)")
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 
 # Windows lets nobody replace or rename what somebody reads at that moment (a page, a virus scanner).
@@ -48,14 +50,29 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that a reader, or a crash, never sees half of it.
 
     The bytes go to a temporary file in the same folder, reach the disk, and then take the name in one step.
+    What is no file (a device, a pipe) is written to as it stands, and a link keeps pointing where it does.
 
     Args:
         path: the file to make or replace; its folders are made.
         write: called with the open binary file.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; nothing is left behind.
+        OSError: the folder cannot be written, or the disk is full; nothing is left behind. It names the path.
     """
+    try:
+        _write_atomically(path, write)
+    except OSError as error:
+        if error.filename is None:  # a write knows no name
+            error.filename = str(path)
+        raise
+
+
+def _write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    if (open_already := _STREAM.fullmatch(str(path))) is not None or _is_a_channel(path):
+        _write_through(path, open_already, write)
+        return
+    if path.is_symlink():
+        path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -69,6 +86,30 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _is_a_channel(path: Path) -> bool:
+    """Whether the path leads to a device or a pipe."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)
+
+
+def _write_through(
+    path: Path, open_already: re.Match[str] | None, write: Callable[[IO[bytes]], object]
+) -> None:
+    """Write to a device or a pipe; where this process has it open already, after what it has said there."""
+    if open_already is None:
+        with open(path, "wb") as stream:
+            write(stream)
+        return
+    number = {"stdout": 1, "stderr": 2}[open_already[1]] if open_already[1] else int(open_already[2])
+    for spoken in (sys.stdout, sys.stderr):
+        spoken.flush()
+    with os.fdopen(os.dup(number), "wb") as stream:
+        write(stream)
 
 
 def write_text_atomically(path: Path, words: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,20 @@ _BY_NUMBER = {
     errno.EPERM: "not_permitted",
     errno.EROFS: "read_only",
     errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "too_large",
+    errno.EIO: "device_failed",
+    errno.EBADF: "closed",
+    errno.EMFILE: "too_many_open",
+    errno.ENFILE: "too_many_open",
+    errno.ENOMEM: "no_memory",
+    errno.EPIPE: "nobody_reads",
+    errno.ELOOP: "link_in_circles",
+    errno.EINVAL: "no_name",
+    errno.ENXIO: "no_device",
+    errno.ENODEV: "no_device",
+    errno.ETXTBSY: "in_use",
+    errno.EBUSY: "in_use",
     errno.EISDIR: "is_a_folder",
     errno.ENOTDIR: "no_folder",
     errno.EEXIST: "exists",
@@ -54,6 +69,34 @@ _BY_NAME = {
     "ReadTimeout": "timed_out",
 }
 """Classes of libraries that this room does not import."""
+
+_BY_DATABASE = {
+    sqlite3.SQLITE_FULL: "disk_full",
+    sqlite3.SQLITE_IOERR: "device_failed",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "not_permitted",
+    sqlite3.SQLITE_CANTOPEN: "database_closed",
+    sqlite3.SQLITE_BUSY: "in_use",
+    sqlite3.SQLITE_LOCKED: "in_use",
+    sqlite3.SQLITE_CORRUPT: "damaged_database",
+    sqlite3.SQLITE_NOTADB: "damaged_database",
+    sqlite3.SQLITE_NOMEM: "no_memory",
+}
+"""The lowest byte of what SQLite gives as the reason."""
+
+NO_FAULT_OF_THE_ASKER = frozenset(
+    {
+        "disk_full",
+        "too_large",
+        "device_failed",
+        "closed",
+        "too_many_open",
+        "no_memory",
+        "damaged_database",
+        "in_use",
+    }
+)
+"""Reasons for which another question would have failed as well."""
 
 _LIMITS = {
     "greater_than": "gt",
@@ -121,6 +164,8 @@ def because(error: BaseException) -> TypedError:
             return ReasonError("not_utf8", byte=error.start)
         case OSError(errno=number) if number in _BY_NUMBER:
             return ReasonError(_BY_NUMBER[number])
+        case sqlite3.Error() if (code := getattr(error, "sqlite_errorcode", -1) & 0xFF) in _BY_DATABASE:
+            return ReasonError(_BY_DATABASE[code])
         case _:
             for kind in type(error).__mro__:
                 if kind.__name__ in _BY_NAME:

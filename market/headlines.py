@@ -18,6 +18,7 @@ import feedparser
 import httpx
 import pandas as pd
 
+from base.paths import typed_path
 from market.errors import MarketError
 from market.prices import EXTENSIONS as TABLES
 from market.prices import read_table
@@ -66,7 +67,7 @@ def read_headlines(reference: str) -> list[tuple[str, list[dict[str, Any]]]]:
     """
     if reference.startswith(("http://", "https://")):
         return [(reference, _feed(_download(reference), reference))]
-    path = Path(reference).expanduser()
+    path = typed_path(reference)
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (*FEEDS, *TABLES)]
         if not files:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from platformdirs import user_data_path
+
+from base.paths import typed_path
+from base.reasons import because
+from market.errors import MarketError
 
 HOME_VARIABLE = "THREADX_HOME"
 _FORMER = "data"
@@ -21,6 +27,30 @@ def platform_home() -> Path:
 def default_home() -> str:
     """`THREADX_HOME`, else the user's data folder on this platform."""
     return os.environ.get(HOME_VARIABLE) or str(platform_home())
+
+
+def home_folder(told: str | Path) -> Path:
+    """The data folder as an absolute path; it may not be there yet.
+
+    Args:
+        told: as somebody chose it.
+
+    Raises:
+        PathError: it names no path.
+        MarketError: `unusable_home`: something else is there, or nobody may look into it.
+    """
+    home = typed_path(told).absolute()
+    try:
+        found = home.stat().st_mode
+        if not stat.S_ISDIR(found):
+            raise NotADirectoryError(errno.ENOTDIR, "", str(home))
+        if not os.access(home, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "", str(home))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise MarketError("unusable_home", home=str(home), reason=because(error)) from None
+    return home
 
 
 def left_behind(home: str | Path | None = None) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import pyarrow as pa
 
+from base.reasons import because
 from market.errors import MarketError
 from market.json_tables import from_json, json_symbol
 from market.price_tables import Table
@@ -24,6 +26,8 @@ PRICE_EXTENSIONS = (*TEXTS, ".parquet", ".feather", ".json", ".jsonl", ".zip", "
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _LARGEST = 4 * 1024**3
 """Bytes that may come out of an archive."""
+_WHITE = 4096
+"""Bytes in which a file without a letter is looked for."""
 
 
 def price_table(path: Path) -> Table:
@@ -31,21 +35,26 @@ def price_table(path: Path) -> Table:
 
     Raises:
         MarketError: `missing_file`, `unknown_extension`, `spreadsheet`, `unreadable_file`, `several_files`,
-            `no_price_rows`, `ragged_rows`.
+            `no_price_rows`, `ragged_rows`, `folder_given`, `no_plain_file`, `empty_file`.
     """
+    _look_at(path)
     suffix = path.suffix.lower()
     if suffix in _WORKBOOKS:
         raise MarketError("spreadsheet", path=str(path))
     if suffix not in PRICE_EXTENSIONS:
         raise MarketError("unknown_extension", path=str(path), known=", ".join(PRICE_EXTENSIONS))
-    if not path.is_file():
+    if not path.exists():
         raise MarketError("missing_file", path=str(path))
     try:
+        if path.stat().st_size == 0:
+            raise MarketError("empty_file", path=str(path))
         if suffix == ".parquet":
             return Table(cells=pd.read_parquet(path))
         if suffix == ".feather":
             return Table(cells=pd.read_feather(path))
         content, name = _unpacked(path, suffix)
+        if len(content) <= _WHITE and not content.strip():
+            raise MarketError("empty_file", path=str(path))
         return _parsed(content, name)
     except (
         OSError,
@@ -56,9 +65,28 @@ def price_table(path: Path) -> Table:
         zipfile.BadZipFile,
         pa.ArrowException,
     ) as reason:
+        if isinstance(reason, OSError) and reason.errno is not None:
+            raise MarketError("unreadable_file", path=str(path), reason=because(reason)) from None
         words = str(reason).strip()
         told = words.splitlines()[0][:200] if words else type(reason).__name__
         raise MarketError("unreadable_file", path=str(path), reason=told) from reason
+
+
+def _look_at(path: Path) -> None:
+    """Refuse what is there and no file, before its name is judged.
+
+    Raises:
+        MarketError: `folder_given`, `no_plain_file`, or `missing_file` for a path that ends nowhere.
+        OSError: the system refuses to look.
+    """
+    try:
+        found = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(found):
+        raise MarketError("folder_given", path=str(path))
+    if not stat.S_ISREG(found):
+        raise MarketError("no_plain_file", path=str(path))
 
 
 def _unpacked(path: Path, suffix: str) -> tuple[bytes, str]:

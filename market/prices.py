@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from backtest import GapPolicy, validate_prices
 from backtest.gaps import Beat
+from base.paths import typed_path
+from base.reasons import because
 from market.errors import MarketError
 from market.json_tables import from_json
 from market.packaged import packaged_table
@@ -105,7 +107,7 @@ def read_prices(
         table = Table(cells=raw)
         kind: Literal["sample", "file"] = "sample"
     else:
-        path = Path(reference).expanduser()
+        path = typed_path(reference)
         if not path.is_absolute() and not path.exists() and (home / path).exists():
             path = home / path
         table, named, kind = price_table(path), symbol_of(path), "file"
@@ -177,7 +179,9 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return _READERS[path.suffix.lower()](path)
     except (OSError, ValueError, KeyError, pa.ArrowException) as reason:
-        raise MarketError("unreadable_file", path=str(path), reason=_one_line(reason)) from reason
+        known = isinstance(reason, OSError) and reason.errno is not None
+        told = because(reason) if known else _one_line(reason)
+        raise MarketError("unreadable_file", path=str(path), reason=told) from reason
 
 
 def symbol_of(path: Path) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
-from market.home import default_home
+from market.home import default_home, home_folder
 from prompts import Language
 
 RULES = "rules"
@@ -49,7 +49,7 @@ Chain = Annotated[tuple[str, ...], BeforeValidator(_chain), Field(min_length=1)]
 def _environment(name: str, default: Any) -> Any:
     """A field whose default is read from the environment when a context is made."""
     return Field(
-        default_factory=lambda: os.environ.get(name, default), json_schema_extra={"default": default}
+        default_factory=lambda: os.environ.get(name) or default, json_schema_extra={"default": default}
     )
 
 
@@ -104,7 +104,7 @@ class Context(BaseModel):
     @property
     def home_path(self) -> Path:
         """The data folder as an absolute path."""
-        return Path(self.home).expanduser().absolute()
+        return home_folder(self.home)
 
 
 class OptimizationContext(Context):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from base.errors import LANGUAGES
 from base.reasons import shape
 from nodes.context import VARIABLES, Context
 from nodes.errors import SettingError
@@ -49,14 +50,17 @@ def read_context(schema: type[C], given: Any) -> C:
 
 
 def check_environment() -> None:
-    """Refuse a variable of ours that does not exist: it was meant to change something.
+    """Refuse a variable of ours that does not exist or says nothing: it was meant to change something.
 
     Raises:
-        SettingError: `unknown_variable`.
+        SettingError: `unknown_variable`, `unknown_language`.
     """
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in VARIABLES:
             raise SettingError("unknown_variable", name=name, nearest=nearest(name, VARIABLES))
+    language = os.environ.get("THREADX_LANGUAGE")
+    if language and language not in LANGUAGES:
+        raise SettingError("unknown_language", value=language, known=", ".join(LANGUAGES))
 
 
 def _read(schema: type[T], given: Any) -> T:

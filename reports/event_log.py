@@ -67,6 +67,9 @@ class EventLog:
 
         Returns:
             The event as it stands in the log, with `elapsed_seconds`.
+
+        Raises:
+            OSError: the disk is full; a half line is cut off by the next event.
         """
         with _guard:
             known = self._refreshed()
@@ -78,9 +81,13 @@ class EventLog:
             worked = now - known.clock if known.clock is not None else 0.0
             whole = {**event, "elapsed_seconds": round(known.elapsed + worked, 3)}
             line = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-            with open(self.path, "ab") as stream:
-                stream.truncate(known.size)
-                stream.write(line + b"\n")
+            try:
+                with open(self.path, "ab") as stream:
+                    stream.truncate(known.size)
+                    stream.write(line + b"\n")
+            except OSError as error:
+                error.filename = error.filename or str(self.path)  # a write knows no name
+                raise
             _fold(known, whole, known.size, len(line) + 1)
             known.clock = now if event["kind"] != WAITING else None
             return whole

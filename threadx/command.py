@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import click
 
 from base.errors import TypedError
+from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because
 from prompts import Language, Words
 from threadx import console
 from threadx.commands.local import LazyGroup
@@ -19,6 +22,8 @@ from threadx.plain import say
 from threadx.usage import usage_line
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
+INTERRUPTED, NOBODY_READS = 130, 141
+"""As shells tell a signal's end: 128 and its number."""
 
 COMMANDS = (
     "backtest",
@@ -36,7 +41,7 @@ COMMANDS = (
 
 def chosen_language(arguments: Sequence[str]) -> Language:
     """`--language` wherever it stands, else THREADX_LANGUAGE, else French."""
-    chosen = os.environ.get("THREADX_LANGUAGE", "fr")
+    chosen = os.environ.get("THREADX_LANGUAGE") or "fr"
     for position, argument in enumerate(arguments):
         if argument == "--language" and position + 1 < len(arguments):
             chosen = arguments[position + 1]
@@ -45,9 +50,23 @@ def chosen_language(arguments: Sequence[str]) -> Language:
     return cast(Language, chosen) if chosen in get_args(Language) else "fr"
 
 
+class _Threadx(LazyGroup):
+    """The whole command: it ends quietly where nobody reads what it says any more."""
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """As click's; a help is told here."""
+        with console.read_by_somebody():
+            return super().make_context(*arguments, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        with console.read_by_somebody():
+            return super().invoke(ctx)
+
+
 def build(words: Words) -> click.Group:
     """Every command, its help in one language."""
-    group = LazyGroup(
+    group = _Threadx(
         "threadx", COMMANDS, help=words("command.help.threadx"), words=words, no_args_is_help=True
     )
     group.params.append(
@@ -70,25 +89,91 @@ def _tell_version(context: click.Context, option: click.Parameter, asked: bool) 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and leave with its exit code: 0 done, 1 the run failed, 2 bad usage or bad input."""
+    """Run the command and leave with its exit code.
+
+    0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted, 141 nobody reads the output any more.
+    """
     console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = Words(chosen_language(given))
+    sys.exit(_delivered(_run(given, words), words))
+
+
+def _run(given: list[str], words: Words) -> int:
+    """The command's exit code; what went wrong is told on standard error."""
+    debug = "--debug" in given
     try:
         code = build(words).main(given, prog_name="threadx", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         say(error.format_message())
-        sys.exit(BAD_INPUT)
+        return BAD_INPUT
     except click.ClickException as error:
-        say(usage_line(error, words), err=True)
-        sys.exit(BAD_INPUT)
+        _complain(usage_line(error, words))
+        return BAD_INPUT
     except click.Abort:
-        say(words("command.interrupted"), err=True)
-        sys.exit(130)
+        _complain(words("command.interrupted"))
+        return INTERRUPTED
+    except console.NobodyReadsError:
+        return NOBODY_READS
     except TypedError as error:
         error.language = words.language
-        if "--debug" in given:
+        if debug:
             raise
-        say(error, err=True)
-        sys.exit(FAILED if isinstance(error, ThreadxError) and error.code == "run_failed" else BAD_INPUT)
-    sys.exit(code if isinstance(code, int) else DONE)
+        _complain(error)
+        return FAILED if _failed(error) else BAD_INPUT
+    except (OSError, sqlite3.Error) as error:
+        if debug:
+            raise
+        return _refused_by_the_system(error, words)
+    return code if isinstance(code, int) else DONE
+
+
+def _refused_by_the_system(error: OSError | sqlite3.Error, words: Words) -> int:
+    """What the system would not do and nobody nearer has told: full disks, closed doors, impossible names."""
+    path = getattr(error, "filename", None)
+    if path is None and _delivered(DONE, words) != DONE:
+        return FAILED  # it was the output, and that is told
+    reason = because(error)
+    if path is not None:
+        told = ThreadxError("system", path=str(path), reason=reason)
+    elif getattr(error, "errno", None) == errno.EBADF:
+        told = ThreadxError("full_output", reason=reason)  # what was closed before the start
+    else:
+        told = ThreadxError("system_nowhere", reason=reason)
+    _complain(told.sentence(words.language))
+    return FAILED if _failed(told) else BAD_INPUT
+
+
+def _failed(error: TypedError) -> bool:
+    """Whether something broke, whatever was asked for."""
+    if isinstance(error, ThreadxError) and error.code == "run_failed":
+        return True
+    if isinstance(error, ReasonError) and error.code in NO_FAULT_OF_THE_ASKER:
+        return True
+    return any(_failed(field) for field in error.fields.values() if isinstance(field, TypedError))
+
+
+def _complain(told: object) -> None:
+    """One line on standard error, where there is one."""
+    try:
+        say(told, err=True)
+    except OSError:
+        console.give_up(sys.stderr)
+
+
+def _delivered(code: int, words: Words) -> int:
+    """The exit code, changed where the output has not arrived."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        console.give_up(sys.stdout)
+        code = NOBODY_READS
+    except OSError as error:
+        console.give_up(sys.stdout)
+        _complain(ThreadxError("full_output", reason=because(error)).sentence(words.language))
+        code = code or FAILED
+    try:
+        sys.stderr.flush()
+    except OSError:
+        console.give_up(sys.stderr)
+    return code

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 STOPS: list[signal.Signals] = [signal.SIGINT, signal.SIGTERM]
 """Signals by which people and services ask a process to end."""
 if sys.platform == "win32":
     STOPS.append(signal.SIGBREAK)
+
+
+class NobodyReadsError(Exception):
+    """Who was to read the output has gone (`threadx … | head -1`)."""
+
+
+@contextmanager
+def read_by_somebody() -> Iterator[None]:
+    """Both libraries that write for us have an end of their own for a reader that has gone: here is one.
+
+    Raises:
+        NobodyReadsError: in their place.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise NobodyReadsError from None
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # rich's
+            raise NobodyReadsError from None
+        raise
 
 
 def prepare() -> None:
@@ -18,6 +43,7 @@ def prepare() -> None:
     A file or pipe under Windows would take the machine's old code page, which lacks most of what we say. A
     terminal keeps its own encoding: letters it does not have appear as their code.
     """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             if not stream.isatty():
@@ -25,3 +51,26 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, signal.default_int_handler)  # by it a page stops a run
+
+
+def _open_what_is_closed() -> None:
+    """A stream in the place of one that was closed before the start, so that no other file gets its number.
+
+    Complaints without a place to go are dropped. A result without one is an error, except under Windows,
+    whose programs without a console have no output at all: there it is dropped too.
+    """
+    if sys.stdout is None:
+        dropped = sys.platform == "win32"
+        descriptor = os.open(os.devnull, os.O_WRONLY if dropped else os.O_RDONLY)
+        sys.stdout = os.fdopen(descriptor, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+def give_up(stream: TextIO) -> None:
+    """Nothing more goes to this stream: what it holds must not fail once more at the interpreter's end."""
+    with suppress(OSError, ValueError, io.UnsupportedOperation):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        stream.flush()

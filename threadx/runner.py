@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,7 +124,7 @@ def start_run(
 
     Raises:
         BacktestError, MarketError, ProviderError: bad input; nothing of the run is left behind.
-        ThreadxError: the data folder cannot be written.
+        ThreadxError: the data folder cannot be written; `run_stopped`.
         ReportError: the name is taken.
     """
     writable(context.home_path)
@@ -181,7 +182,7 @@ def resume_run(
 
     Raises:
         ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs` or `unreadable_record`.
-        ThreadxError: `bad_word`, or `nothing_waits` for a word that nobody waits for.
+        ThreadxError: `run_stopped`, `bad_word`, or `nothing_waits` for a word that nobody waits for.
     """
     record = RunRecord(home, run)
     about = record.about()
@@ -231,7 +232,8 @@ def _run(
         "recursion_limit": 40 + 10 * context.max_iterations,
     }
     traces = bounded_traces()
-    with checkpoints(context.home_path) as saver, _memory(context.home_path) as store:
+    home = context.home_path
+    with _told_as_stopped(record), checkpoints(home) as saver, _memory(home) as store:
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
         graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)
@@ -256,6 +258,24 @@ def _run(
     if isinstance(outcome, OptimizationResult):
         give_feedback(traces, trace, outcome.details)
     return outcome
+
+
+@contextmanager
+def _told_as_stopped(record: RunRecord) -> Iterator[None]:
+    """A full disk or a broken one ends a run that has begun with how to go on; its record stays whole.
+
+    Raises:
+        ThreadxError: `run_stopped`.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # who watched has gone
+        raise
+    except (OSError, sqlite3.Error) as error:
+        if not record.exists():
+            raise
+        where = getattr(error, "filename", None) or record.folder
+        raise ThreadxError("run_stopped", run=record.run, path=str(where), reason=because(error)) from error
 
 
 def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: OptimizationContext) -> None:

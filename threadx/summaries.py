@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
+from base.paths import typed_path
 from graphs.ensemble import graph
 from nodes.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
@@ -69,4 +70,4 @@ def _stream(given: EnsembleInput, context: EnsembleContext, watch: Callable[[str
 
 def data_root(context: EnsembleContext, data: str | None) -> Path:
     """The folder that holds the partitions and the prices."""
-    return context.home_path if data is None else Path(data).expanduser().absolute()
+    return context.home_path if data is None else typed_path(data).absolute()

@@ -21,6 +21,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from base.paths import typed_path
 from prompts import Words
 from reports.backtest_card import Told
 from reports.belief import reason_lines, verdict_line
@@ -379,7 +380,7 @@ class Progress:
         self.words = words
         self.console = console
         self.status = status
-        self.home = str(Path(home).expanduser().absolute())
+        self.home = str(typed_path(home).absolute())
         self.score: float | None = None
         self.limit = "?" if limit is None else str(limit)
         self.stood_in: set[str] = set()

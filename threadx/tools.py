@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from backtest import PRESETS, Costs, StrategySpec
 from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
 from base.errors import Language, TypedError, readers_language, text
+from base.paths import typed_path
 from market.ledger import Ledger
 from market.prices import SAMPLES
 from nodes.optimization.figures import figures
@@ -151,7 +152,7 @@ def backtest_tool(
     def backtest_strategy(data: str, strategy: StrategyForm) -> str:
         try:
             spec = strategy.spec()
-            folder = Path(chosen_home(home, language)).expanduser().absolute()
+            folder = typed_path(chosen_home(home, language)).absolute()
             result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
         except TypedError as error:
             return json.dumps({"error": error.sentence(language)}, ensure_ascii=False)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from langgraph.runtime import Runtime
 
+from base.paths import typed_path
 from market.errors import MarketError
 from market.folder import open_folder
 from market.partitions import parse_hour
@@ -107,7 +108,7 @@ def _root(data: str | None, context: EnsembleContext, hour: datetime) -> Path:
         return root
     root = context.home_path
     if data is not None:
-        root = Path(file_of(data, root)).expanduser().absolute()
+        root = typed_path(file_of(data, root)).absolute()
     if not root.is_dir():
         raise MarketError("missing_folder", path=str(root))
     return root

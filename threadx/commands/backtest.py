@@ -9,6 +9,7 @@ import click
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work
+from threadx.commands.output_path import OutputPath
 
 
 def command(words: Words) -> click.Command:
@@ -28,7 +29,7 @@ def command(words: Words) -> click.Command:
     @click.option(
         "--picture",
         "picture_path",
-        type=click.Path(),
+        type=OutputPath(),
         metavar="PATH",
         help=words("command.option.backtest_picture"),
     )

@@ -9,6 +9,7 @@ import click
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work
+from threadx.commands.output_path import OutputPath
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
 
 
@@ -56,7 +57,7 @@ def command(words: Words) -> click.Command:
     @click.option(
         "--picture",
         "picture_path",
-        type=click.Path(),
+        type=OutputPath(),
         metavar="PATH",
         help=words("command.option.calibrate_picture"),
     )

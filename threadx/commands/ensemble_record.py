@@ -11,10 +11,11 @@ from nodes.ensemble.schemas import DAYS
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work
+from threadx.commands.output_path import OutputPath
 
 
 def _picture_option(key: str, words: Words) -> Callable[[options.Function], options.Function]:
-    return click.option("--picture", type=click.Path(), metavar="PATH", help=words(f"ensemble.option.{key}"))
+    return click.option("--picture", type=OutputPath(), metavar="PATH", help=words(f"ensemble.option.{key}"))
 
 
 def history(words: Words) -> click.Command:

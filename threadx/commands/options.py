@@ -15,6 +15,7 @@ from prompts import Language, Words
 from reports.forms import FORMATS
 from threadx.commands import edits
 from threadx.commands.local import LocalCommand
+from threadx.commands.output_path import OutputPath
 from threadx.home import left_behind_line
 from threadx.plain import say
 
@@ -125,7 +126,7 @@ def common(words: Words) -> Callable[[Function], Function]:
         for option in (
             click.option(
                 "--home",
-                type=click.Path(),
+                metavar="PATH",
                 callback=lambda context, option, given: _home(given, words),
                 help=words("command.option.home", folder=platform_home()),
             ),
@@ -152,7 +153,9 @@ def _home(given: str | None, words: Words) -> str:
 
 def json_option(words: Words) -> Callable[[Function], Function]:
     """Decorator: `--json PATH`."""
-    return click.option("--json", "json_path", metavar="PATH", help=words("command.option.json"))
+    return click.option(
+        "--json", "json_path", type=OutputPath(), metavar="PATH", help=words("command.option.json")
+    )
 
 
 def price_file(words: Words) -> Callable[[Function], Function]:
@@ -205,7 +208,7 @@ def strategy(words: Words) -> Callable[[Function], Function]:
             click.option("--entry-short", metavar="EXPR", help=words("command.option.entry_short")),
             click.option("--exit-long", metavar="EXPR", help=words("command.option.exit_long")),
             click.option("--entry-long", metavar="EXPR", help=words("command.option.entry_long")),
-            click.option("--strategy-file", type=click.Path(), help=words("command.option.strategy_file")),
+            click.option("--strategy-file", metavar="PATH", help=words("command.option.strategy_file")),
             click.option(
                 "--param",
                 "-p",
@@ -261,7 +264,7 @@ def report_form(words: Words) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         for option in (
-            click.option("--out", type=click.Path(), metavar="PATH", help=words("command.option.report_out")),
+            click.option("--out", type=OutputPath(), metavar="PATH", help=words("command.option.report_out")),
             click.option(
                 "--format",
                 "form",

@@ -10,6 +10,7 @@ from backtest import Metrics
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work
+from threadx.commands.output_path import OutputPath
 
 
 def command(words: Words) -> click.Command:
@@ -27,7 +28,7 @@ def command(words: Words) -> click.Command:
         metavar="NAME=START:STOP[:STEP]",
         help=words("command.option.grid"),
     )
-    @click.option("--out", type=click.Path(), metavar="PATH", help=words("command.option.out"))
+    @click.option("--out", type=OutputPath(), metavar="PATH", help=words("command.option.out"))
     @click.option(
         "--rank-by",
         type=click.Choice(tuple(Metrics.__dataclass_fields__)),
@@ -43,7 +44,7 @@ def command(words: Words) -> click.Command:
         help=words("command.option.top"),
     )
     @click.option(
-        "--picture", "picture_path", type=click.Path(), metavar="PATH", help=words("command.option.picture")
+        "--picture", "picture_path", type=OutputPath(), metavar="PATH", help=words("command.option.picture")
     )
     @click.option("--picture-axes", metavar="X[,Y]", help=words("command.option.picture_axes"))
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))

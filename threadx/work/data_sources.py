@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import TypedError
+from base.paths import typed_path
 from market.build_forecasts import BuiltForecasts, PriceFolder, build_forecasts
 from market.build_macro import build_macro
 from market.build_news import build_news
@@ -67,7 +68,7 @@ def _hours(begin: str | None, as_of: str | None, every: int) -> Iterator[datetim
 
 
 def _root(data: str | None, home: str | None) -> Path:
-    return make_context(home=home).home_path if data is None else Path(data).expanduser().absolute()
+    return make_context(home=home).home_path if data is None else typed_path(data).absolute()
 
 
 def _teller(done: Callable[[str], None], words: Words) -> Watch:
@@ -197,7 +198,7 @@ def forecast(
 ) -> None:
     """Technical forecasts of every price file, and the last hour's as a table."""
     root = _root(data, home)
-    folder = PriceFolder(root / "prices" if prices is None else Path(prices).expanduser())
+    folder = PriceFolder(root / "prices" if prices is None else typed_path(prices))
     terminal = Terminal(words)
     built = []
     with terminal.steps(words("market.built.scoring")) as done:
@@ -241,13 +242,13 @@ def macro(
     built = []
     with terminal.steps(words("market.built.reading_series")) as done:
         tell = _teller(done, words)
-        archive = SeriesArchive(Path(path).expanduser() for path in paths)
+        archive = SeriesArchive(typed_path(path) for path in paths)
         for hour in _hours(begin, as_of, every):
             one = build_macro(
                 archive,
                 _root(data, home),
                 hour,
-                prices=None if prices is None else Path(prices).expanduser(),
+                prices=None if prices is None else typed_path(prices),
                 use=use,
                 watch=tell if begin is None else _quiet,
             )
@@ -295,7 +296,7 @@ def news(
     root, hour = _root(data, home), _hour(as_of)
     folder = DataFolder(root)
     known = [row.ticker for row in read_forecasts(folder, hour).rows]
-    names = load_names(None if names_file is None else Path(names_file).expanduser())
+    names = load_names(None if names_file is None else typed_path(names_file))
     tickers = tuple(part.strip().upper() for part in (gauge_tickers or "").split(",") if part.strip())
     terminal = Terminal(words)
     with terminal.steps(words("market.built.reading_news")) as done:
@@ -304,7 +305,7 @@ def news(
             root,
             hour,
             names=Names(names, [*known, *read_watchlist(folder).tickers]),
-            gauges=dict.fromkeys((Path(gauge).expanduser() for gauge in gauges), tickers),
+            gauges=dict.fromkeys((typed_path(gauge) for gauge in gauges), tickers),
             days=days,
             by_hour=by_hour,
             watch=_teller(done, words),

@@ -31,6 +31,8 @@ def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
     """
     try:
         write_picture(chart, Path(path))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ThreadxError("unwritable_file", path=path, reason=because(error)) from None
 
@@ -48,6 +50,8 @@ def write_report(words: Words, document: Document, form: Format, out: str | None
     path = usual if out is None else Path(out)
     try:
         write_atomically(path, lambda stream: stream.write(drawn))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ThreadxError("unwritable_file", path=str(path), reason=because(error)) from None
     say(words("command.written", folder=str(path)))
@@ -78,5 +82,7 @@ def write_json(text: str, path: str | None) -> None:
         return
     try:
         write_text_atomically(Path(path), text.rstrip("\n") + "\n")
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ThreadxError("unwritable_file", path=path, reason=because(error)) from None
