@@ -206,7 +206,7 @@ def periods(call: Call) -> list[int]:
                 "bad_period",
                 function=call.function,
                 argument=argument.name,
-                value=f"{value:g}",
+                value=value,
                 low=argument.low,
                 high=LONGEST_PERIOD,
             )
@@ -227,10 +227,10 @@ def lag_bars(node: Lag) -> int:
     assert isinstance(node.bars, Number), "the lag is bound"
     value = node.bars.value
     if value < 0:
-        raise ExpressionError("negative_lag", lag=f"{value:g}")
+        raise ExpressionError("negative_lag", lag=value)
     if value != int(value) or value > LONGEST_PERIOD:
         raise ExpressionError(
-            "bad_period", function="[]", argument="lag", value=f"{value:g}", low=0, high=LONGEST_PERIOD
+            "bad_period", function="[]", argument="lag", value=value, low=0, high=LONGEST_PERIOD
         )
     return int(value)
 

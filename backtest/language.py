@@ -51,6 +51,7 @@ from backtest.tree import (
     walk,
 )
 from backtest.types import plain
+from base.reasons import ReasonError
 
 LONGEST_EXPRESSION = 2_000
 DEEPEST_NESTING = 40
@@ -90,7 +91,7 @@ def _tokens(expression: str) -> list[Token]:
                 "expression_syntax",
                 expression=expression,
                 position=place + 1,
-                found=expression[place],
+                where=_before(expression[place]),
                 expected="value",
             )
         kind = match.lastgroup or ""
@@ -100,6 +101,10 @@ def _tokens(expression: str) -> list[Token]:
         place = match.end()
     found.append(Token("end", "", len(expression) + 1))
     return found
+
+
+def _before(found: str) -> ReasonError:
+    return ReasonError("before", found=found)
 
 
 class _Parser:
@@ -116,12 +121,13 @@ class _Parser:
     def token(self) -> Token:
         return self.tokens[self.place]
 
-    def error(self, code: str, position: int, **fields: str | int) -> NoReturn:
+    def error(self, code: str, position: int, **fields: str | int | ReasonError) -> NoReturn:
         raise ExpressionError(code, expression=self.expression, position=position, **fields)
 
     def unexpected(self, expected: str) -> NoReturn:
-        found = self.token.words or "end"
-        self.error("expression_syntax", self.token.position, found=found, expected=expected)
+        token = self.token
+        where = _before(token.words) if token.kind != "end" else ReasonError("at_the_end")
+        self.error("expression_syntax", token.position, where=where, expected=expected)
 
     def accept(self, *words: str) -> Token | None:
         token = self.token
@@ -276,7 +282,7 @@ class _Parser:
             self.place += 1
             value = float(token.words)
             if not math.isfinite(value):
-                self.error("expression_syntax", token.position, found=token.words, expected="value")
+                self.error("expression_syntax", token.position, where=_before(token.words), expected="value")
             return _Typed(Number(float(plain(value))), "number", token.position)
         if token.kind == "name" and token.words not in KEYWORDS:
             self.place += 1

@@ -51,19 +51,21 @@ class Bounds:
         """The value, as an int where it is whole.
 
         Raises:
-            StrategyError: `parameter_not_whole` or `parameter_out_of_bounds`.
+            StrategyError: `parameter_not_finite`, `parameter_not_whole` or `parameter_out_of_bounds`.
         """
-        value = plain(value) if math.isfinite(value) else value
-        if not math.isfinite(value) or not self.low <= value <= self.high:
+        if not math.isfinite(value):
+            raise StrategyError("parameter_not_finite", name=name, low=plain(self.low), high=plain(self.high))
+        value = plain(value)
+        if not self.low <= value <= self.high:
             raise StrategyError(
                 "parameter_out_of_bounds",
                 name=name,
-                value=f"{value:g}",
-                low=f"{self.low:g}",
-                high=f"{self.high:g}",
+                value=value,
+                low=plain(self.low),
+                high=plain(self.high),
             )
         if self.integer and value != int(value):
-            raise StrategyError("parameter_not_whole", name=name, value=f"{value:g}")
+            raise StrategyError("parameter_not_whole", name=name, value=value)
         return value
 
 
@@ -198,7 +200,7 @@ class Costs(Strict):
             value = bounds.check(name, getattr(self, name))
             if name in _FRACTIONS_OF and 0.0 < value < _LEAST_LIKELY:
                 meant = value * _FRACTIONS_OF[name]
-                raise StrategyError("fraction_likely", name=name, value=f"{value:g}", meant=f"{meant:g}")
+                raise StrategyError("fraction_likely", name=name, value=value, meant=meant)
         return self
 
 

@@ -148,5 +148,23 @@ def _told(value: Any, language: Language) -> Any:
             return value.sentence(language)
         case {"room": str(room), "code": str(code), "fields": dict(fields)} if len(value) == 3:
             return text(f"{room}.error.{code}", language, **{str(name): one for name, one in fields.items()})
+        case float():
+            # A figure as it is written, with the reader's decimal mark; templates that shape it do so alone.
+            return _Figure(value, language)
         case _:
             return value
+
+
+class _Figure(float):
+    """A number as a text shows it: no more digits than it has, with the decimal mark of the language."""
+
+    def __new__(cls, value: float, language: Language) -> _Figure:
+        made = super().__new__(cls, value)
+        made.mark = "," if language == "fr" else "."
+        return made
+
+    mark: str
+
+    def __format__(self, form: str) -> str:
+        told = float.__format__(self, form or ".12g")
+        return told.replace(".", self.mark)

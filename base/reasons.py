@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
@@ -182,12 +183,19 @@ def complaint(item: Mapping[str, Any]) -> ReasonError:
 
 def shape(item: Mapping[str, Any]) -> ReasonError:
     """What is wrong in one of pydantic's complaints, without the place."""
-    kind, context = item["type"], item.get("ctx", {})
+    kind, context, given = item["type"], item.get("ctx", {}), item.get("input")
+    if isinstance(given, float) and not math.isfinite(given):
+        return ReasonError("value_finite_number")
     if kind in _LIMITS and _LIMITS[kind] in context:
-        return ReasonError(f"value_{kind}", limit=str(context[_LIMITS[kind]]).replace(" or ", ", "))
+        return ReasonError(f"value_{kind}", limit=_limit(context[_LIMITS[kind]]))
     if kind in _FORMS:
         return ReasonError(f"value_{_FORMS[kind]}")
     return ReasonError("value_other", kind=kind)
+
+
+def _limit(limit: Any) -> float | str:
+    """A number as itself, anything else in words."""
+    return limit if isinstance(limit, int | float) else str(limit).replace(" or ", ", ")
 
 
 def plain(error: TypedError) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Collection
 from typing import Any, TypeVar
@@ -74,6 +75,12 @@ def _read(schema: type[T], given: Any) -> T:
         raise refusal(error, schema) from None
 
 
+def _shown(given: Any) -> float | str:
+    """A finite number as itself, anything else as its first letters."""
+    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    return given if number else str(given)[:_SHOWN]
+
+
 def refusal(error: ValidationError, schema: type[BaseModel]) -> SettingError:
     """The first complaint about what was given; an unknown key before what it may have been meant for.
 
@@ -94,6 +101,4 @@ def refusal(error: ValidationError, schema: type[BaseModel]) -> SettingError:
         case "missing":
             return SettingError("missing_input", name=name)
         case _:
-            return SettingError(
-                "bad_setting", name=name, value=str(first["input"])[:_SHOWN], reason=shape(first)
-            )
+            return SettingError("bad_setting", name=name, value=_shown(first["input"]), reason=shape(first))

@@ -77,7 +77,7 @@ def test_refused(name: str) -> None:
 def test_an_error_tells_the_bounds() -> None:
     with pytest.raises(BacktestError) as caught:
         ma(fast_period=1_000)
-    assert caught.value.fields == {"name": "fast_period", "value": "1000", "low": "2", "high": "100"}
+    assert caught.value.fields == {"name": "fast_period", "value": 1000, "low": 2, "high": 100}
 
 
 @pytest.mark.parametrize("written", ["MA_Crossover", "ma-crossover", " Ma Crossover ", "ma_crossover"])

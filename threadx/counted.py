@@ -25,6 +25,7 @@ from backtest import (
 )
 from backtest.files import file_name
 from backtest.prices import check_volume
+from backtest.sweeping import check_size
 from backtest.types import Fill
 from market.counting import count_backtest, count_sweep
 from market.datasets import Dataset, load_development, open_holdout, register
@@ -148,7 +149,12 @@ def sweep_path(
     *,
     whole: bool,
 ) -> Path:
-    """Where the table of a sweep stays: another grid, other costs or other prices are another file."""
+    """Where the table of a sweep stays: another grid, other costs or other prices are another file.
+
+    Raises:
+        RequestError: `grid_too_large`.
+    """
+    check_size(grid)
     asked = [
         {name: list(values) for name, values in grid.items()},
         costs.model_dump(mode="json"),

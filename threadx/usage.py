@@ -48,6 +48,8 @@ def _bad_value(error: click.BadParameter, words: Words) -> str:
         case click.Choice(choices=choices):
             return words("command.usage.choice", choices=", ".join(map(str, choices)))
         case click.IntRange(min=low, max=high) | click.FloatRange(min=low, max=high):
+            if high is None and error.param.type.min_open:  # type: ignore[union-attr]
+                return words("command.usage.more_than", low=low)
             if high is None:
                 return words("command.usage.at_least", low=low)
             if low is None:

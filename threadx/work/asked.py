@@ -22,6 +22,15 @@ from threadx.errors import ThreadxError
 from threadx.orchestrator import chain
 from threadx.runner import make_reading
 
+SWITCHES = frozenset(
+    name for kind in (Risk, Sizing) for name, field in kind.model_fields.items() if field.annotation is bool
+)
+"""Settings of a strategy that are on or off."""
+_SWITCHED = {
+    **dict.fromkeys(("yes", "oui", "true", "on", "1", "1.0"), 1.0),
+    **dict.fromkeys(("no", "non", "false", "off", "none", "0", "0.0"), 0.0),
+}
+
 
 def take_costs(given: dict[str, Any]) -> dict[str, float | None]:
     """The options of cost, taken out of what a command was given."""
@@ -57,18 +66,23 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
     """`("fast_period=5", "stop_loss_pct=none")` as a mapping.
 
     Raises:
-        ThreadxError: `bad_pair`.
+        ThreadxError: `bad_pair`, `bad_switch`.
     """
     found: dict[str, float | None] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if name in SWITCHES:
+            if value.lower() not in _SWITCHED:
+                raise ThreadxError("bad_switch", pair=pair, name=name)
+            found[name] = _SWITCHED[value.lower()]
+            continue
         try:
-            number = None if value.strip().lower() in ("none", "off") else float(value)
+            number = None if value.lower() in ("none", "off") else float(value)
         except ValueError:
             raise ThreadxError("bad_pair", pair=pair) from None
-        if not equals or not name.strip():
+        if not equals or not name:
             raise ThreadxError("bad_pair", pair=pair)
-        found[name.strip()] = number
+        found[name] = number
     return found
 
 

@@ -201,16 +201,13 @@ def score(
     root = data_root(context, data)
     hour = this_hour() if as_of is None else parse_hour(as_of)
     found, terminal = record_at(context.home_path, root, hour), Terminal(words)
-    told: dict[str, Any] = {"as_of": hour.isoformat(), "scores": [] if found is None else found.rows}
-    if found is not None:
-        told["standing"] = found.standing
+    if found is None:
+        raise ThreadxError("no_prices_to_score", path=str(root))
+    told = {"as_of": hour.isoformat(), "scores": found.rows, "standing": found.standing}
     if json_path != "-":
-        if found is None:
-            terminal.line(words("ensemble.score.no_prices", path=root))
-        else:
-            _show_scores(found.rows, found.hours, found.standing, words, terminal)
+        _show_scores(found.rows, found.hours, found.standing, words, terminal)
     if picture is not None:
-        write_drawing(_calibration(told["scores"], picture_horizon, words, picture), picture)
+        write_drawing(_calibration(found.rows, picture_horizon, words, picture), picture)
         if json_path != "-":
             terminal.line(words("command.written", folder=picture))
     write_json(canonical_json(told), json_path)

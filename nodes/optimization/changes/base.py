@@ -62,10 +62,10 @@ class SearchRange(Strict):
             raise ChangeError(
                 "empty_range",
                 name=name,
-                low=f"{self.low:g}",
-                high=f"{self.high:g}",
-                least=f"{bounds.low:g}",
-                most=f"{bounds.high:g}",
+                low=plain(self.low),
+                high=plain(self.high),
+                least=plain(bounds.low),
+                most=plain(bounds.high),
             )
         return tuple(found)
 
