@@ -21,6 +21,7 @@ import threadx
 from backtest.functions import RESERVED
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS
+from base.errors import TypedError
 from nodes.ensemble.agents import AGENTS
 from prompts import Language, Words
 from prompts.texts import LANGUAGES, catalogue
@@ -176,4 +177,6 @@ def test_what_the_command_line_complains_of_holds_no_english() -> None:
                 line = usage_line(error, Words("fr"))
                 told.add(type(error).__name__)
                 assert english(line.replace(context.command_path, "")) == set(), (context.command_path, given)
+            except TypedError as error:
+                assert english(error.sentence("fr")) == set(), (context.command_path, given)
     assert told >= {"NoSuchOption", "MissingParameter", "BadParameter", "BadOptionUsage", "UsageError"}
