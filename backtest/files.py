@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import sys
 import tempfile
@@ -11,6 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+from base import private
+from base.secrets import masked_text
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
 _STREAM = re.compile(r"/dev/(stdout|stderr)|/(?:dev|proc/self)/fd/(\d+)")
@@ -53,7 +57,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     What is no file (a device, a pipe) is written to as it stands, and a link keeps pointing where it does.
 
     Args:
-        path: the file to make or replace; its folders are made.
+        path: the file to make or replace; its folders are made. It is the user's alone unless its folder is
+            one that others may read.
         write: called with the open binary file.
 
     Raises:
@@ -73,7 +78,7 @@ def _write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         return
     if path.is_symlink():
         path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
@@ -81,7 +86,7 @@ def _write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(private.mode_in(path.parent))
         take_name(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -112,6 +117,16 @@ def _write_through(
         write(stream)
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be read, or the target cannot be written.
+    """
+    with open(source, "rb") as given:
+        write_atomically(target, lambda stream: shutil.copyfileobj(given, stream))
+
+
 def write_text_atomically(path: Path, words: str) -> None:
-    """`write_atomically` for UTF-8 text with the line ends given."""
-    write_atomically(path, lambda stream: stream.write(words.encode()))
+    """`write_atomically` for UTF-8 text with the line ends given, and without secrets (`base.secrets`)."""
+    write_atomically(path, lambda stream: stream.write(masked_text(words).encode()))

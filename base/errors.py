@@ -21,6 +21,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
 
+from base.secrets import masked
+
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -34,7 +36,8 @@ class TypedError(RuntimeError):
     Attributes:
         room: whose error it is: its text is `<room>.error.<code>`.
         code: snake_case name of the reason.
-        fields: what the reason concerns: plain str, int or float, or another error as the reason of this one.
+        fields: what the reason concerns: plain str, int or float, or another error as the reason of this one;
+            without secrets.
         language: of the reader; None until somebody who knows it says so (see `in_language`).
     """
 
@@ -42,9 +45,9 @@ class TypedError(RuntimeError):
     language: Language | None = None
 
     def __init__(self, code: str, /, **fields: Any) -> None:
-        super().__init__(code, fields)
         self.code = code
-        self.fields = fields
+        self.fields = masked(fields)
+        super().__init__(code, self.fields)
         self.add_note(f"{self.room}.{code}")  # for who reads a traceback: the name to catch it by
 
     def sentence(self, language: Language | None = None) -> str:

@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from filelock import FileLock
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -31,6 +30,7 @@ from pydantic import (
 from backtest.files import file_name, write_atomically, write_text_atomically
 from backtest.gaps import MADE_UP
 from backtest.prices import FUNDING
+from base import private
 from market.errors import MarketError
 from market.marks import Marks, bar_length, nanoseconds
 from market.prices import infer_timeframe
@@ -250,9 +250,10 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
         "reader": reader,
         "seen_to": in_utc(dataset.last),
     }
-    with FileLock(folder / "holdout_openings.lock"):
+    with private.lock(folder / "holdout_openings.lock"):
         readers = _readers(dataset.family, folder, dataset.boundary)
-        with (folder / "holdout_openings.jsonl").open("a", encoding="utf-8", newline="\n") as log:
+        path = folder / "holdout_openings.jsonl"
+        with open(path, "a", encoding="utf-8", newline="\n", opener=private.opener) as log:
             log.write(json.dumps(line) + "\n")
             log.flush()
             os.fsync(log.fileno())

@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from backtest.trials import Trial
+from base import private
 from base.reasons import because
 from market.errors import MarketError
 
@@ -346,13 +346,14 @@ class Ledger:
         Raises:
             MarketError: `unusable_ledger`.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self.path.parent)
         try:
+            private.make_file(self.path)
             with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:
                 if found.execute("PRAGMA user_version").fetchone()[0] == 0:
                     # Only one process makes the tables and turns on the write-ahead log, which SQLite
                     # refuses to do while somebody else is writing.
-                    with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+                    with private.lock(self.path.with_name(f".{self.path.name}.lock")):
                         found.execute("PRAGMA journal_mode = WAL")
                         found.executescript(_TABLES)
                         found.execute("PRAGMA user_version = 1")

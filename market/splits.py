@@ -15,10 +15,10 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import pandas as pd
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from backtest.files import write_text_atomically
+from base import private
 from market.errors import MarketError
 from market.marks import Marks, nanoseconds
 
@@ -89,9 +89,9 @@ def locked_splits(folder: Path) -> Iterator[list[Split]]:
         MarketError: `damaged_splits`: the file is not what this program wrote.
         OSError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     path = folder / "splits.json"
-    with FileLock(folder / "splits.lock"):
+    with private.lock(folder / "splits.lock"):
         before = path.read_text(encoding="utf-8") if path.exists() else "[]\n"
         try:
             splits = _SPLITS.validate_json(before)

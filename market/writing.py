@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from backtest.files import take_name, write_atomically, write_text_atomically
+from base import private
 from base.reasons import because
 from market.errors import MarketError
 
@@ -39,10 +40,9 @@ def write_partition(folder: Path, files: Mapping[str, Content]) -> None:
             for name, content in files.items():
                 _write(folder / name, content)
             return
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(folder.parent)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
-            temporary.chmod(0o755)
             for name, content in files.items():
                 _write(temporary / name, content)
             take_name(temporary, folder)

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from langgraph.config import get_config
 
 from backtest.files import write_text_atomically
 from backtest.types import COST_NAMES
+from base.secrets import MASK, masked_text
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
+from nodes.serving import OPERATORS_OWN
 from reports.record import RunRecord, runs_folder
 
 RUN = "__threadx_run"
 """Under this key the configuration says which run goes on, for steps whose own input names its parent."""
 
+ADDRESSES = ("ollama_base_url", "openai_base_url")
+
 FROZEN = (*COST_NAMES, "fill", "seed")
 """Settings on which every figure of a run rests: who goes on with it cannot have others."""
+
+C = TypeVar("C", bound=Context)
 
 Events = list[dict[str, Any]]
 Past = Callable[[Events, RunRecord, RunRecord, Context], Events]
@@ -48,7 +54,7 @@ def settings_of(record: RunRecord, given: Context | None, schema: type[Context])
     Raises:
         SettingError: `settings_changed`.
     """
-    then = schema.model_validate({**record.about()["context"], "home": str(record.folder.parents[1])})
+    then = recorded_settings(record, schema)
     if given is None:
         return then
     for name in FROZEN if isinstance(given, OptimizationContext) else ():
@@ -56,6 +62,22 @@ def settings_of(record: RunRecord, given: Context | None, schema: type[Context])
         if before != now:
             raise SettingError("settings_changed", run=record.run, name=name, then=before, now=now)
     return given
+
+
+def recorded_settings(record: RunRecord, schema: type[C]) -> C:
+    """The settings a run began with; an address that has a password gets it from today's environment.
+
+    Raises:
+        SettingError: `masked_address`: the environment has another address now.
+    """
+    kept = {**record.about()["context"], "home": str(record.folder.parents[1])}
+    for name in ADDRESSES:
+        if MASK in (address := kept.get(name, "")):
+            kept[name] = getattr(schema(), name)
+            if masked_text(kept[name]) != address:
+                variable = OPERATORS_OWN[name]
+                raise SettingError("masked_address", run=record.run, address=address, variable=variable)
+    return schema.model_validate(kept)
 
 
 def nothing_more(past: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:

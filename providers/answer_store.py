@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from filelock import FileLock
 from langchain_community.cache import SQLAlchemyCache
 from langchain_core.caches import RETURN_VAL_TYPE
 from langchain_core.messages import AIMessage, message_to_dict, messages_from_dict
@@ -18,6 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from base import private
 from providers.errors import CacheError, short
 from providers.request import Reply
 
@@ -47,13 +47,14 @@ class TimedCache(SQLAlchemyCache):
     def __init__(self, path: Path, *, seconds: float, now: Callable[[], float]) -> None:
         self.seconds = seconds
         self.now = now
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(path.parent)
+        private.make_file(path)
         # A connection an operation: safe in threads, and another process may replace the file in between.
         engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=NullPool)
         event.listen(engine, "connect", _unhurried)
         # Only one process makes the table and turns on the write-ahead log, which SQLite refuses to do
         # while somebody else is writing.
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with private.lock(path.with_name(f".{path.name}.lock")):
             # Annotated for its own table, documented for any table with these columns.
             super().__init__(engine, cast(Any, StoredAnswer))
             with engine.connect() as connection:

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from base.secrets import masked_text
 from providers.reference import Reference
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
@@ -52,7 +53,7 @@ def key(reference: Reference, request: Request, settings: ProviderSettings) -> t
     address = {"ollama": settings.ollama_base_url, "openai": settings.openai_base_url}
     model = {
         "model": str(reference),
-        "address": address.get(reference.provider, ""),
+        "address": masked_text(address.get(reference.provider, "")),
         "temperature": settings.temperature,
         "seed": settings.seed,
     }

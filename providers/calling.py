@@ -10,6 +10,7 @@ from dataclasses import replace
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig
 
+from base.secrets import masked_text
 from providers import deadlines, opening
 from providers.deadlines import watched
 from providers.errors import (
@@ -107,8 +108,8 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     if (metadata.get("done_reason") or metadata.get("finish_reason")) == "length":
         raise RefusedError("answer_truncated", model=str(reference))
     opened.verify(message)
-    thoughts, text = split_thinking(whole_letters(str(message.text)))
-    kept_apart = whole_letters(str(message.additional_kwargs.get("reasoning_content") or ""))
+    thoughts, text = split_thinking(masked_text(whole_letters(str(message.text))))
+    kept_apart = masked_text(whole_letters(str(message.additional_kwargs.get("reasoning_content") or "")))
     _refuse_pages_and_notices(text, reference)
     usage = message.usage_metadata
     return Reply(

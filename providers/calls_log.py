@@ -15,6 +15,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from base import private
+from base.secrets import masked
+
 now: Callable[[], float] = time.time
 """Seconds since 1970; tests put a clock of their own here."""
 
@@ -64,7 +67,7 @@ class CallsLog:
         moment = datetime.fromtimestamp(now(), UTC)
         path = self.folder / f"{_PREFIX}{moment:%Y%m%d}.log"
         if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self.folder)
             self._forget(moment)
         append_line(path, {"time": moment.isoformat(timespec="milliseconds"), **line})
 
@@ -112,9 +115,10 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as stream:
+    told = json.dumps(masked(line), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = told.encode() + b"\n"
+    private.make_folder(path.parent)
+    with open(path, "a+b", opener=private.opener) as stream:
         if stream.tell():
             stream.seek(-1, 2)
             if stream.read(1) != b"\n":

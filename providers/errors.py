@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from base.errors import TypedError
+from base.secrets import masked_text
 
 
 class ProviderError(TypedError):
@@ -71,8 +72,9 @@ def whole_letters(text: str) -> str:
 
 
 def short(detail: object) -> str:
-    """What a server or a library said, on one line of at most 300 characters."""
-    words = " ".join(whole_letters(str(detail)).split())
+    """What a server or a library said, without secrets, on one line of at most 300 characters."""
+    # Before the cut, which would leave half of a key.
+    words = " ".join(whole_letters(masked_text(str(detail))).split())
     return words if len(words) <= DETAIL_LENGTH else words[: DETAIL_LENGTH - 1] + "…"
 
 

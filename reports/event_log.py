@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from base import private
 from base.reasons import because
+from base.secrets import masked
 from reports.errors import ReportError
 
 FINISHED = "finished"
@@ -74,15 +76,15 @@ class EventLog:
         with _guard:
             known = self._refreshed()
             if not known.size:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                private.make_folder(self.path.parent)
             if (place := known.places.get(event["id"])) is not None:
                 return self._line_at(place)
             now = time.monotonic()
             worked = now - known.clock if known.clock is not None else 0.0
-            whole = {**event, "elapsed_seconds": round(known.elapsed + worked, 3)}
+            whole = {**masked(event), "elapsed_seconds": round(known.elapsed + worked, 3)}
             line = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
             try:
-                with open(self.path, "ab") as stream:
+                with open(self.path, "ab", opener=private.opener) as stream:
                     stream.truncate(known.size)
                     stream.write(line + b"\n")
             except OSError as error:

@@ -21,7 +21,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from backtest.files import file_name, write_text_atomically
+from base import private
 from base.reasons import because
+from base.secrets import masked
 from reports.errors import ReportError
 from reports.event_log import EventLog
 from reports.versions import versions
@@ -93,6 +95,7 @@ class RunRecord:
                 of a run that has finished.
             OSError: the folder cannot be written.
         """
+        about = masked(about)
         parent: dict[str, Any] = {}
         if self.exists():
             known = self.about()
@@ -216,9 +219,9 @@ class RunRecord:
 
     def _locked(self) -> FileLock:
         # A graph's nodes run in different threads: the lock is the process's.
-        lock = FileLock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
+        lock = private.lock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
         for _ in range(_TRIES):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self.folder)
             try:
                 lock.acquire()
             except Timeout:
@@ -248,7 +251,7 @@ class RunRecord:
         if not path.is_file():
             return False
         try:
-            with FileLock(path, timeout=0):
+            with private.lock(path, timeout=0):
                 return False
         except Timeout:
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -25,6 +25,7 @@ class Scripted:
         html: send a page instead.
         null_choices: send `choices: null`, as some servers do when they fail.
         stall: accept, then nothing.
+        echo: makes status and body of the answer out of the Authorization header, in place of all else.
         tool_calls: names and arguments (an object, or the very text) of tools that the model calls.
     """
 
@@ -35,6 +36,7 @@ class Scripted:
     html: bool = False
     null_choices: bool = False
     stall: bool = False
+    echo: Callable[[str], tuple[int, bytes]] | None = None
     tool_calls: tuple[tuple[str, Any], ...] = ()
 
 
@@ -80,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, {"error": {"message": "response_format is not supported", "code": 400}})
             return
         answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
-        if answer.stall:
+        if answer.echo is not None:
+            status, said = answer.echo(state.keys[-1])
+            self._bytes(status, "application/json", said)
+        elif answer.stall:
             state.released.wait()
             self.close_connection = True
         elif answer.status >= 400:

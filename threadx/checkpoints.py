@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from filelock import FileLock
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from base import private
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
 
@@ -88,13 +88,14 @@ def database(
     path: Path, kind: Callable[[sqlite3.Connection], Kind], isolation_level: Literal["DEFERRED"] | None
 ) -> Iterator[Kind]:
     """One of LangGraph's SQLite files; of processes that begin at the same time one makes its tables."""
+    private.make_file(path)
     connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=isolation_level)
     try:
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA trusted_schema=OFF")
         opened = kind(connection)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with private.lock(path.with_name(f".{path.name}.lock")):
             connection.execute("PRAGMA journal_mode=WAL")
             opened.setup()
         yield opened

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from backtest.files import write_text_atomically
+from backtest.files import copy_file, write_text_atomically
 from market.datasets import DATASET_PREFIX
 from nodes.context import OptimizationContext
 from nodes.journal import BUDGET
@@ -107,7 +106,7 @@ def _answers(record: RunRecord, again: RunRecord) -> None:
     write_text_atomically(again.folder / ANSWERS, "".join(lines))
     if (record.folder / TRIALS).is_file():
         # What other runs looked at stands in their ledger, which grows: it counts as it was read.
-        shutil.copyfile(record.folder / TRIALS, again.folder / TRIALS)
+        copy_file(record.folder / TRIALS, again.folder / TRIALS)
 
 
 def _events(record: RunRecord) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from backtest.files import write_text_atomically
+from backtest.files import copy_file, write_text_atomically
 from market.datasets import DATASET_PREFIX, Dataset, restore
 from market.errors import MarketError
 from market.prices import read_prices
@@ -50,7 +49,7 @@ def restore_prices(
         kept = [home / "datasets" / f"{name}.parquet" for name in sorted(needed)]
         if all(path.is_file() for path in kept):
             for path in kept:
-                shutil.copyfile(path, target / path.name)
+                copy_file(path, target / path.name)
         elif not any(
             restore(frame, dataset, folder, holdout=place == 0) for frame in _frames(files, own, asked, home)
         ):

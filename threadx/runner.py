@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 
 from backtest import StrategySpec
+from base import private
 from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from market.reading import Reading
 from nodes.context import OptimizationContext
+from nodes.forking import recorded_settings
 from nodes.given import read_context, read_input
 from nodes.optimization.approval import read_approval
 from nodes.optimization.evidence import gather_evidence
@@ -79,8 +81,8 @@ def writable(home: Path) -> Path:
         ThreadxError: `unwritable_home`.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / ".writable.lock", timeout=10):
+        private.make_folder(home)
+        with private.lock(home / ".writable.lock", timeout=10):
             pass
     except (OSError, Timeout) as error:
         raise ThreadxError("unwritable_home", home=str(home), reason=because(error)) from None
@@ -189,7 +191,7 @@ def resume_run(
     thread = about.get("thread", run)
     if thread is None:
         raise ReportError("not_resumable", run=run)
-    context = OptimizationContext.model_validate({**about["context"], "home": str(home)})
+    context = recorded_settings(record, OptimizationContext)
     given = INPUTS[about["graph"]].model_validate(about["input"])
     with _held(record, thread):
         # The last event follows the result: a kill between the two leaves the last node to be done again.

@@ -17,9 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock
-
 from backtest.files import write_text_atomically
+from base import private
 from web import processes
 from web.errors import WebError
 
@@ -82,13 +81,13 @@ def start(home: Path, kind: Kind, name: str, arguments: Sequence[str], log: Path
         OSError: the log cannot be written, or the process not started.
     """
     slot = _slot(home, kind)
-    slot.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(slot.with_suffix(".lock")):  # of two who start at the same time, one is refused
+    private.make_folder(slot.parent)
+    with private.lock(slot.with_suffix(".lock")):  # of two who start at the same time, one is refused
         if (busy := at_work(home, kind)) is not None:
             raise WebError("busy", name=busy.name)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(log.parent)
         command = [sys.executable, "-m", "threadx", *arguments, f"--home={home}"]
-        with log.open("wb") as said:
+        with open(log, "wb", opener=private.opener) as said:
             child = processes.start_apart(command, said, {**os.environ, "PYTHONIOENCODING": "utf-8"})
         _children.append(child)
         job = Job(name, child.pid, processes.begun(child.pid), str(log))

@@ -7,7 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
-from backtest.files import file_name
+from backtest.files import file_name, write_atomically
+from base import private
 from market.price_files import PRICE_EXTENSIONS
 from market.prices import PriceSource, read_prices
 from web.errors import WebError
@@ -50,8 +51,8 @@ def keep(home: Path, name: str, content: bytes) -> PriceSource:
         raise WebError("upload_too_large", limit=LARGEST_UPLOAD // 1024 // 1024)
     folder = home / FOLDER / hashlib.sha256(content).hexdigest()[:12]
     new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / kept).write_bytes(content)
+    private.make_folder(folder)
+    write_atomically(folder / kept, lambda stream: stream.write(content))
     try:
         source = read_prices(str(folder / kept), home)[1]
     except RuntimeError:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
 
 from backtest.files import write_text_atomically
+from base import private
 from nodes.ensemble.errors import BusyError, PublishError
 
 now: Callable[[], float] = time.time
@@ -82,8 +83,8 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
         OSError: the folder cannot be written.
     """
     folder = home / "ensemble" / f"{work}-lock"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".door.lock"):  # whoever looks, looks alone
+    private.make_folder(folder)
+    with private.lock(folder / ".door.lock"):  # whoever looks, looks alone
         holder = _holder(folder)
         lock = _try(folder, holder["generation"])
         if lock is None:
@@ -108,7 +109,7 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
 
 def _try(folder: Path, generation: int) -> FileLock | None:
     # Nodes run in threads of their own: the lock is the process's, not the thread's.
-    lock = FileLock(folder / f".run.{generation}.lock", timeout=0, thread_local=False)
+    lock = private.lock(folder / f".run.{generation}.lock", timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

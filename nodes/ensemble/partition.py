@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock
-
 from backtest.files import take_name, write_text_atomically
+from base import private
 from base.reasons import because
 from nodes.ensemble.errors import PublishError
 
@@ -80,8 +79,8 @@ def write_hour(
     whole = {**trace, "summary": summary}
     told = json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n" if compact else _json(whole)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".publish.lock"):
+        private.make_folder(root)
+        with private.lock(root / ".publish.lock"):
             if folder.is_dir():
                 settle(folder)
                 _keep_earlier(folder)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-
+from backtest.files import copy_file
+from base import private
 from market.datasets import Dataset
 from nodes.context import Context, OptimizationContext
 from nodes.forking import Events
@@ -29,8 +29,8 @@ def past(copied: Events, parent: RunRecord, record: RunRecord, context: Context)
     if JUDGED_BY in ids:  # the search is over, and its table is fixed: nothing is opened again
         for name, needed in ((TRIALS, JUDGED_BY), (RETURNS, JUDGED)):
             if needed in ids:
-                record.folder.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(parent.folder / name, record.folder / name)
+                private.make_folder(record.folder)
+                copy_file(parent.folder / name, record.folder / name)
         return copied
     assert isinstance(context, OptimizationContext), "the other graph tries nothing"
     told: Events = []

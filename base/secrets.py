@@ -1,0 +1,123 @@
+"""What must not stand in any file: keys, tokens and passwords, whatever form they come back in.
+
+One filter for all that is written down or told. It knows the values of the environment's keys (variables
+named like `X_API_KEY`, `X_TOKEN`, `X_SECRET`, `X_PASSWORD`), the passwords inside the environment's
+addresses, and by their place what stands before the `@` of an address and behind `Authorization`. It is
+applied where something comes in (what a server said, the fields of an error) and where something is kept,
+before it is hashed or compared.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+MASK = "***"
+
+SHORTEST = 8
+SHORTEST_WORD = 16
+"""Characters of a value that is a secret, and of one in small letters alone: `none` and `lm-studio` are no
+keys, and a mask over them would take ordinary words with it."""
+
+_NAME = re.compile(
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD)$|(?:APIKEY|PASSWORD)$", re.IGNORECASE
+)
+_WORD = re.compile(r"[a-z_-]*")
+_USER = re.compile(r"(?<=://)[^\s/?#\"'<>\\]+@")
+_HEADER = re.compile(
+    r"(\b(?:[Aa]uthorization|AUTHORIZATION)[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:[A-Za-z]{1,16} )?"
+    r"|\b(?:[Bb]earer|[Bb]asic) )"
+    r"(?=[^\s\"',;]*[0-9=])[A-Za-z0-9+/=._~-]{8,}"
+)
+_HEADER_WORDS = ("uthorization", "UTHORIZATION", "earer ", "asic ")  # looked for first: most texts have none
+_ESCAPED = re.compile(r"\\[ux][0-9a-fA-F]{2}|&#x?[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}")
+
+
+def masked(value: Any) -> Any:
+    """Plain JSON without secrets: in texts and keys, at every depth. What is no text stays as it is."""
+    match value:
+        case str():
+            return masked_text(value)
+        case Mapping():
+            return {masked(key): masked(one) for key, one in value.items()}
+        case list():
+            return [masked(one) for one in value]
+        case _:
+            return value
+
+
+def masked_text(text: str) -> str:
+    """The text with `***` in the place of each secret."""
+    secrets = _secrets(tuple(sorted(os.environ.items())))
+    for form in _forms(secrets):
+        if form in text:
+            text = text.replace(form, MASK)
+    if "://" in text:
+        text = _USER.sub(f"{MASK}@", text)
+    if secrets and _ESCAPED.search(text):
+        for pattern in _patterns(secrets):
+            text = pattern.sub(MASK, text)
+    if any(word in text for word in _HEADER_WORDS):
+        text = _HEADER.sub(rf"\1{MASK}", text)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _secrets(environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """The environment's secrets, the longest first."""
+    found = {value.strip() for name, value in environment if _NAME.search(name)}
+    found |= {secret for _, value in environment if "://" in value for secret in _inside(value)}
+    return tuple(sorted((one for one in found if _is_secret(one)), key=lambda one: (-len(one), one)))
+
+
+def _inside(address: str) -> Iterator[str]:
+    """Passwords in an address, as written and as meant; a user's name where it stands alone."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return
+    if secret := parts.password or (parts.username if parts.password is None else None):
+        yield from (secret, unquote(secret))
+
+
+def _is_secret(value: str) -> bool:
+    if len(value) < (SHORTEST_WORD if _WORD.fullmatch(value) else SHORTEST):
+        return False
+    return not (value.startswith(("/", "~", ".")) and Path(value).exists())  # a key's file is no key
+
+
+@lru_cache(maxsize=8)
+def _forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """Each secret as it may come back: in JSON, in an address, in base64 at any place, in hexadecimal."""
+    found: dict[str, None] = {}
+    for secret in secrets:
+        raw = secret.encode()
+        written = [json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]]
+        written += [one.replace("/", "\\/") for one in written]
+        written += [quote(secret, safe=""), quote(secret), quote_plus(secret), raw.hex(), raw.hex().upper()]
+        for offset, first in enumerate((0, 2, 3)):
+            whole = (offset + len(raw)) * 8 // 6  # what follows shares the letter behind these
+            for encode in (base64.b64encode, base64.urlsafe_b64encode):
+                written.append(encode(bytes(offset) + raw).decode()[first:whole])
+        found |= dict.fromkeys([secret, *written])
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+@lru_cache(maxsize=8)
+def _patterns(secrets: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    """Each secret with any of its letters escaped, as JSON, addresses and pages do it."""
+
+    def letter(one: str) -> str:
+        code = "|".join(
+            rf"(?i:{form})" for form in (rf"\\u{ord(one):04x}", rf"\\x{ord(one):02x}", rf"%{ord(one):02x}")
+        )
+        return rf"(?:{re.escape(one)}|{code}|&#{ord(one)};|(?i:&#x{ord(one):x};))"
+
+    return tuple(re.compile("".join(map(letter, secret))) for secret in secrets)
