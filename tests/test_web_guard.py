@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ from typing import Any
 import pytest
 
 from prompts import Words
+from tests.langgraph_server import PROJECT, clean_environment
 from threadx.command import main
 from web.errors import WebError
 from web.guard import (
     COOKIE,
     LARGEST_UPLOAD,
+    SHORTEST_TOKEN,
     STUDIO_ORIGIN,
     STUDIO_VARIABLE,
     TOKEN_VARIABLE,
@@ -305,6 +309,23 @@ def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
     assert answer.status == 413
     assert answer.inside.body <= LARGEST_UPLOAD
     assert ask(method="POST", chunks=[piece] * 4).status == 200
+
+
+def test_langgraphs_server_does_not_start_with_a_token_that_can_be_guessed(tmp_path: Path) -> None:
+    environment = clean_environment(THREADX_TOKEN="short", THREADX_HOME=str(tmp_path), THREADX_LANGUAGE="en")
+    begun = subprocess.run(
+        [sys.executable, "-c", "import web.app"],
+        env=environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert begun.returncode == 1
+    said = Words("en")("web.error.weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN)
+    assert said in begun.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_token_that_can_be_guessed_is_refused_before_anything_is_served(
