@@ -15,7 +15,7 @@ from nodes.context import EnsembleContext, OptimizationContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.stances import POOL
-from nodes.ensemble.told import alert_lines
+from nodes.ensemble.told import alert_lines, failure_reason
 from prompts import PromptError, Words
 from web.frame import OBSERVABILITY_PATH, SUMMARY_PATH, Site, Table, Text, attribute, card, fact, frame
 from web.hours import hour_key
@@ -73,8 +73,8 @@ class Watch:
         if not found.runs:
             Text("p", words("web.watch.none"))
             return
-        names = ("time", "hour", "status", "duration", "model", "calls", "used")
-        table = Table([words(f"web.watch.{name}") for name in names], numbers=[3, 5, 6])
+        names = ("time", "hour", "status", "duration", "model", "calls", "used", "reason")
+        table = Table([words(f"web.watch.{name}") for name in names], numbers=[3, 5, 6], prose=[7])
         for run in found.runs:
             hour = run.get("hour") or ""
             shown = table.row(
@@ -86,6 +86,7 @@ class Watch:
                     _models(run),
                     words.number(run.get("attempts")),
                     words.number(run.get("prompt_tokens", 0) + run.get("answer_tokens", 0)),
+                    failure_reason(run, words) or "–",
                 ],
                 links=[
                     None,

@@ -14,7 +14,7 @@ from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
 from nodes.ensemble.schemas import LLMEnsembleSummary
-from nodes.ensemble.told import alert_lines
+from nodes.ensemble.told import alert_lines, old_line
 from prompts import Words
 from reports.tables import contributor_cells
 from web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
@@ -178,9 +178,12 @@ def register(site: Site) -> None:
         found = await threads.io_bound(read_hour, site.home, wanted)
         earlier = await threads.io_bound(history, site.home)
         record = await threads.io_bound(statistics, site.home)
+        old = await threads.io_bound(old_line, site.home, words)
         with frame(site, words("web.summary.title"), SUMMARY_PATH):
             for line in alert_lines(record.alerts, words) if record else ():
                 Text("p", line, "tx-warn")
+            if old is not None:
+                Text("p", old, "tx-warn")
             Text("p", words("web.summary.intro"), "tx-soft")
             if wanted is not None:
                 anchor(words("web.summary.newest"), SUMMARY_PATH)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
+from base.errors import TypedError
 from base.reasons import because
-from market.errors import MarketError
+from market.partitions import parse_hour
 from nodes.context import EnsembleContext
-from nodes.ensemble.errors import EnsembleError, PublishError
+from nodes.ensemble.errors import PublishError
 from nodes.ensemble.lease import Lease, leased
 from nodes.ensemble.run_log import append_failure
 
@@ -37,11 +39,30 @@ def attended(context: EnsembleContext, as_of: str | None) -> Iterator[Lease]:
             began = time.time()
             try:
                 yield lease
-            except (MarketError, EnsembleError, OSError) as error:
-                code = "publish_failed" if isinstance(error, OSError) else error.code
+            except Exception as error:  # whatever it is, the hour has no summary, and the log says so
+                code = _code(error)
                 if code not in BAD_INPUT and not context.back_run:
-                    append_failure(home, hour=as_of, code=code, seconds=time.time() - began)
+                    seconds = time.time() - began
+                    append_failure(home, hour=_hour(as_of), code=code, reason=because(error), seconds=seconds)
                 raise
     except OSError as error:
         where = str(error.filename or home)
         raise PublishError("publish_failed", path=where, reason=because(error)) from error
+
+
+def _code(error: Exception) -> str:
+    match error:
+        case TypedError():
+            return error.code
+        case OSError():
+            return "publish_failed"
+        case _:
+            return "unexpected"
+
+
+def _hour(as_of: str | None) -> str:
+    """The hour asked for, as the graph reads it; the one that has begun where nobody asked for another."""
+    hour = (
+        datetime.now(UTC).replace(minute=0, second=0, microsecond=0) if as_of is None else parse_hour(as_of)
+    )
+    return hour.isoformat()

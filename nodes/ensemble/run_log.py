@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from base.errors import TypedError
+from base.reasons import plain
 from nodes.ensemble.state import EnsembleState
 from providers.calls_log import append_line, read_lines
 
@@ -110,10 +112,20 @@ def append_run(home: Path, line: Mapping[str, Any]) -> None:
             )
 
 
-def append_failure(home: Path, *, hour: str | None, code: str, seconds: float) -> None:
-    """Add the line of a run that an error stopped."""
+def append_failure(
+    home: Path, *, hour: str | None, code: str, seconds: float, reason: TypedError | None = None
+) -> None:
+    """Add the line of a run that an error stopped, with the error as `base.reasons.plain` keeps it."""
     append_run(
-        home, {"run": "", "hour": hour, "status": "failed", "failure": code, "seconds": round(seconds, 3)}
+        home,
+        {
+            "run": "",
+            "hour": hour,
+            "status": "failed",
+            "failure": code,
+            "reason": None if reason is None else plain(reason),
+            "seconds": round(seconds, 3),
+        },
     )
 
 

@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
-from nodes.ensemble.run_log import Alert
+from base.reasons import ReasonError
+from nodes.ensemble.partition import published_hours
+from nodes.ensemble.run_log import Alert, read_runs
 from prompts import Words
+
+
+def failure_reason(line: Mapping[str, Any], words: Words) -> str:
+    """Why a run of the log failed, in words; empty for one that did not.
+
+    Args:
+        line: as `read_runs` gives it; lines of earlier versions hold the code alone.
+        words: of the reader.
+    """
+    if line["status"] != "failed":
+        return ""
+    if reason := line.get("reason"):
+        key = (
+            "stopped" if reason["room"] == ReasonError.room else "reason"
+        )  # a part of a sentence, or a whole
+        return words(f"ensemble.failure.{key}", reason=reason)
+    key = "no_data" if line.get("failure") == "no_data" else "other"
+    return words(f"ensemble.failure.{key}", code=line.get("failure", ""))
+
+
+def old_line(home: Path, words: Words) -> str | None:
+    """That the newest run failed, and how old what stands is; None where the newest run went well."""
+    runs = read_runs(home)
+    if not runs or runs[-1]["status"] != "failed":
+        return None
+    failed, published = runs[-1], published_hours(home)
+    told = {"hour": _moment(failed.get("hour")), "reason": failure_reason(failed, words)}
+    if not published:
+        return words("ensemble.history.failed", **told)
+    return words("ensemble.history.failed_since", last=_moment(published[-1].isoformat()), **told)
+
+
+def _moment(iso: str | None) -> str:
+    return iso[:16].replace("T", " ") if iso else "–"
 
 
 def alert_lines(alerts: Iterable[Alert], words: Words) -> list[str]:

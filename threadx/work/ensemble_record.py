@@ -12,10 +12,10 @@ from nodes.ensemble.partition import hour_folder, published_hours, read_trace
 from nodes.ensemble.pooling import OUTLOOKS
 from nodes.ensemble.records import record_at
 from nodes.ensemble.rules import agent_name, opened
-from nodes.ensemble.run_log import statistics
+from nodes.ensemble.run_log import read_runs, statistics
 from nodes.ensemble.schemas import DAYS
 from nodes.ensemble.stances import ARBITER, POOL
-from nodes.ensemble.told import alert_lines
+from nodes.ensemble.told import alert_lines, failure_reason, old_line
 from prompts import Words
 from reports.charts.outlook import calibration_chart, outlook_chart
 from reports.pictures import picture_suffix
@@ -169,6 +169,8 @@ def history(
         }
         times = {"p50": words.number(found.p50_seconds, 1), "p95": words.number(found.p95_seconds, 1)}
         terminal.line(words("ensemble.history.week", **week, **times))
+        if (old := old_line(folder, words)) is not None:
+            terminal.line(old)
         for line in alert_lines(found.alerts, words) or [words("ensemble.history.quiet")]:
             terminal.line(line)
     if picture is not None:
@@ -179,7 +181,15 @@ def history(
         if json_path != "-":
             terminal.line(words("command.written", folder=picture))
     alerts = [{"code": one.code, "value": one.value, "limit": one.limit} for one in found.alerts]
-    write_json(canonical_json({"hours": rows, "alerts": alerts}), json_path)
+    failures = [
+        {
+            **{name: line.get(name) for name in ("time", "hour", "failure")},
+            "reason": failure_reason(line, words),
+        }
+        for line in read_runs(folder)
+        if line["status"] == "failed"
+    ]
+    write_json(canonical_json({"hours": rows, "alerts": alerts, "failures": failures}), json_path)
     return 1 if found.alerts else 0
 
 
