@@ -6,7 +6,9 @@ import io
 import logging
 import pickle
 import sqlite3
+import threading
 import warnings
+from pathlib import Path
 
 import ormsgpack
 import pytest
@@ -75,6 +77,49 @@ def test_a_finished_run_leaves_no_checkpoint_behind(tmp_path, monkeypatch):
         rows = [connection.execute(f"SELECT count(*) FROM {name}") for name in ("checkpoints", "writes")]
         assert [row.fetchone() for row in rows] == [(0,), (0,)]
     connection.close()
+
+
+class Gone(Exception):
+    pass
+
+
+@pytest.mark.parametrize("table", ["checkpoints", "writes"])
+def test_files_stay_open_until_the_graph_has_ended_although_the_watcher_fails(tmp_path, monkeypatch, table):
+    """A terminal that went away: closed under a thread that writes, SQLite takes the whole process along."""
+    name = {"checkpoints": "put", "writes": "put_writes"}[table]
+    stored, closed, failed = getattr(SqliteSaver, name), threading.Event(), threading.Event()
+    ended = []
+
+    class Watched(sqlite3.Connection):
+        def close(self):
+            closed.set()
+            super().close()
+
+    def slow(saver, *rest):
+        if failed.wait(20) and not closed.wait(0.5):
+            ended.append(stored(saver, *rest))
+        return None if name == "put_writes" else rest[0]
+
+    def fails(event):
+        monkeypatch.setattr(SqliteSaver, name, stored)
+        failed.set()
+        raise Gone
+
+    connect = sqlite3.connect
+
+    def watched(path, **named):
+        factory = Watched if Path(path).name == "checkpoints.sqlite" else sqlite3.Connection
+        return connect(path, factory=factory, **named)
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    monkeypatch.setattr(SqliteSaver, name, slow)
+    prices = tmp_path / "TEST_1h.csv"
+    made_up_prices(500, cycle=0.05).to_csv(prices)
+    context = make_context(home=str(tmp_path / "h"), analyst="rules", strategist="rules", validator="rules")
+    with pytest.raises(Gone):
+        start_run(make_input(data=str(prices), run="r"), context, fails)
+    assert ended
+    assert closed.is_set()
 
 
 class Bomb:

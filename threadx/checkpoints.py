@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -76,6 +76,8 @@ class CycleSaver(SqliteSaver):
 
 
 class _SetUp(Protocol):
+    lock: Any
+
     def setup(self) -> None:
         """Make the tables, where there are none."""
 
@@ -90,17 +92,20 @@ def database(
     """One of LangGraph's SQLite files; of processes that begin at the same time one makes its tables."""
     private.make_file(path)
     connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=isolation_level)
+    lock: AbstractContextManager[Any] = nullcontext()
     try:
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA trusted_schema=OFF")
         opened = kind(connection)
+        lock = opened.lock
         with private.lock(path.with_name(f".{path.name}.lock")):
             connection.execute("PRAGMA journal_mode=WAL")
             opened.setup()
         yield opened
     finally:
-        connection.close()
+        with lock:  # a connection that is closed while another thread writes takes the process along
+            connection.close()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -248,11 +248,13 @@ def _run(
             _check_word(word, snapshot.values, context)
             begin = Command(resume=dict(word))
         # What a step did is on record before it ends; its checkpoint may follow while the next one works.
-        parts: Iterator[Any] = graph.stream(
+        parts: Any = graph.stream(
             begin, config, context=context, stream_mode="custom", subgraphs=True, durability="async"
         )
-        for _, event in parts:
-            watch(event)
+        # A watcher that fails leaves before the last part: the graph ends its work while its files are open.
+        with closing(parts):
+            for _, event in parts:
+                watch(event)
         if waiting := graph.get_state(config).interrupts:
             return Waiting(run=record.run, folder=record.folder, question=waiting[0].value)
         saver.delete_thread(thread)  # what was needed to take it up again
