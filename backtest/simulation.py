@@ -230,7 +230,7 @@ def _size(
     if setting[RISKED] > 0.0:
         stop, _ = _tightest_stop(side, fill, fill, entry_atr, -side * np.inf, setting)
         distance = side * (fill - stop)
-        if distance > 0.0:
+        if 0.0 < distance < np.inf:
             units = min(units, cash * setting[RISKED] / 100.0 / distance)
     if setting[WHOLE] > 0.0:
         units = float(np.floor(units))

@@ -33,7 +33,7 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         StrategyError: `unknown_parameter`, `repeated_name`, `parameter_not_a_number`, a value out of bounds.
         RequestError: `grid_too_large`, before a value is looked at where lengths are known; `empty_grid`.
     """
-    check_size({name: values for name, values in grid.items() if isinstance(values, Sized)})
+    _check_size({name: values for name, values in grid.items() if isinstance(values, Sized)})
     axes: dict[str, list[Any]] = {}
     for key, values in grid.items():
         name = str(key).lower()
@@ -41,7 +41,7 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
             raise StrategyError("repeated_name", name=name)
         if name == SIDE_AXIS:
             axes[name] = _sides(spec, values)
-            check_size(axes)
+            _check_size(axes)
             continue
         kind = Risk if name in Risk.model_fields else Sizing
         if name not in spec.params and name not in kind.model_fields:
@@ -64,7 +64,7 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         if not found:
             raise RequestError("empty_grid", name=name)
         axes[name] = found
-        check_size(axes)
+        _check_size(axes)
     return axes
 
 
@@ -102,7 +102,7 @@ def _sides(spec: StrategySpec, values: Iterable[Any]) -> list[str]:
     return found
 
 
-def check_size(grid: Mapping[str, Sized]) -> None:
+def _check_size(grid: Mapping[str, Sized]) -> None:
     """Refuse more combinations than a sweep takes, counted in whole numbers of any size.
 
     Raises:

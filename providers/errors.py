@@ -8,7 +8,8 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 ├── RetryableError       may pass: rate_limited, server_error, empty_answer, malformed_answer
 ├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,
 │                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated
-├── AnswerError          not one JSON object: no_json, too_deep, truncated_json, duplicate_key, not_finite
+├── AnswerError          not one JSON object: no_json, no_object, too_deep, truncated_json, duplicate_key,
+│                        not_finite
 └── CacheError           the answer cache cannot be used: cache_failed
 
 Only RetryableError is tried again; every other one moves on to the next model of the chain.

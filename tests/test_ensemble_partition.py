@@ -75,7 +75,7 @@ def test_a_full_disk_leaves_nothing_of_a_first_version(tmp_path, monkeypatch, af
     with pytest.raises(PublishError) as caught:
         write_hour(tmp_path, HOUR, {"n": 1}, {})
     assert caught.value.code == "publish_failed"
-    assert "No space left" in text("ensemble.error.publish_failed", "fr", **caught.value.fields)
+    assert "le disque est plein" in text("ensemble.error.publish_failed", "fr", **caught.value.fields)
     assert published_hours(tmp_path) == []
     assert [path.name for path in (tmp_path / "llm_summary").glob("*dt=*")] == []
 

@@ -147,23 +147,25 @@ def test_another_process_cannot_have_it_meanwhile(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "taken"),
+    ("first", "second", "asked", "taken"),
     [
-        pytest.param("t1", "t1", False, id="the same thread, resumed"),
-        pytest.param("t1", "t2", True, id="another thread"),
-        pytest.param("t1", None, True, id="a graph without checkpoints"),
-        pytest.param(None, None, True, id="twice without checkpoints"),
+        pytest.param("t1", "t1", 1, False, id="the same thread, resumed"),
+        pytest.param("t1", "t1", 2, True, id="the same thread, for something else"),
+        pytest.param("t1", "t2", 1, True, id="another thread"),
+        pytest.param("t1", None, 1, True, id="a graph without checkpoints"),
+        pytest.param(None, None, 1, True, id="twice without checkpoints"),
     ],
 )
-def test_a_name_belongs_to_the_thread_that_began_it(tmp_path, first, second, taken):
+def test_a_name_belongs_to_the_thread_that_began_it(tmp_path, first, second, asked, taken):
     record = RunRecord(tmp_path, "r")
     record.start({"input": {"a": 1}}, first)
+    record.append("began", "noticed", "load")
     if taken:
         with pytest.raises(ReportError) as caught:
-            record.start({"input": {"a": 2}}, second)
+            record.start({"input": {"a": asked}}, second)
         assert caught.value.code == "run_exists"
     else:
-        record.start({"input": {"a": 2}}, second)
+        record.start({"input": {"a": asked}}, second)
     assert record.about()["input"] == {"a": 1}
 
 

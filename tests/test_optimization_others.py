@@ -10,10 +10,10 @@ from backtest.returns import moments
 from backtest.trials import excess_returns
 from market.datasets import Dataset, load_development, openings
 from market.ledger import Ledger
+from nodes.errors import SettingError
 from reports.record import RunRecord
 from tests.prices import made_up_prices
 from threadx.command import main
-from threadx.errors import ThreadxError
 from threadx.runner import make_context, make_input, start_run
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}
@@ -100,5 +100,5 @@ def test_the_command_passes_them_on(tmp_path, capsys):
 
 
 def test_a_review_has_no_last_judgement_and_takes_no_others():
-    with pytest.raises(ThreadxError):
+    with pytest.raises(SettingError, match="other_data"):
         make_input("review", other_data=["sample:nasdaq"])

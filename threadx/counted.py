@@ -25,7 +25,7 @@ from backtest import (
 )
 from backtest.files import file_name
 from backtest.prices import check_volume
-from backtest.sweeping import check_size
+from backtest.sweeping import grid_axes
 from backtest.types import Fill
 from market.counting import count_backtest, count_sweep
 from market.datasets import Dataset, load_development, open_holdout, register
@@ -149,12 +149,7 @@ def sweep_path(
     *,
     whole: bool,
 ) -> Path:
-    """Where the table of a sweep stays: another grid, other costs or other prices are another file.
-
-    Raises:
-        RequestError: `grid_too_large`.
-    """
-    check_size(grid)
+    """Where the table of a sweep stays: another grid, other costs or other prices are another file."""
     asked = [
         {name: list(values) for name, values in grid.items()},
         costs.model_dump(mode="json"),
@@ -206,7 +201,7 @@ def sweep(
     spec = chosen_strategy(strategy, params)
     context = OptimizationContext(home=chosen_home(home))
     folder, paid = context.home_path, costs or context.costs
-    axes = {name: list(values) for name, values in (grid or {}).items()}
+    axes = grid_axes(spec, grid or {})
     found = registered(
         data,
         symbol=symbol,

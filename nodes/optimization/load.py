@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from langgraph.runtime import Runtime
 
-from backtest import BacktestError, StrategySpec
+from backtest import StrategySpec
 from backtest.prices import check_volume
+from base.errors import TypedError
 from market.datasets import DATASET_PREFIX, Dataset, find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
@@ -128,7 +129,10 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
                     gaps=given.gaps,
                     reading=given.reading.whole,
                 )
-            except BacktestError as error:  # says which row, but not of which of the files
+            except TypedError as error:
+                if "path" in error.fields:
+                    raise
+                # It says what is wrong, but not in which of the files.
                 raise MarketError("unusable_prices", data=reference, reason=error) from error
             dataset = register(
                 frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path

@@ -10,7 +10,7 @@ from typing import Any
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
 from backtest.ranking import ACCOUNT_LOST
 from backtest.strategy import SIDE_AXIS
-from backtest.sweeping import MOST_CONFIGURATIONS
+from backtest.sweeping import MOST_CONFIGURATIONS, grid_axes
 from backtest.types import plain
 from base.reasons import because
 from market.counting import count_sweep
@@ -144,7 +144,7 @@ def sweep(
     """The best configurations as a table, all of them in a Parquet file."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
     spec, reading = asked.take_strategy(given), asked.take_reading(given)
-    grid = all_values(grids)
+    grid = grid_axes(spec, all_values(grids))
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
         wished = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
