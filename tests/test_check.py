@@ -346,7 +346,7 @@ def test_walk_forward_and_folds_by_hand(files):
         part = tests[fold["test_start"] : fold["test_end"]]
         assert len(part) == fold["test_bars"]
         assert fold["total_return"] == pytest.approx((1 + part).prod() - 1, rel=1e-8, abs=1e-12)
-        if part.std():
+        if part.std() > 1e-12:  # less is rounding, where a fold without a trade joins the one before
             expected = part.mean() / part.std(ddof=1) * np.sqrt(365)
             assert fold["sharpe_ratio"] == pytest.approx(expected, rel=1e-8)
         assert pd.Timestamp(fold["train_end"]) < pd.Timestamp(fold["test_start"])
