@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import threadx
 from backtest import Costs, StrategySpec, run_backtest
 from backtest.card import under_water
 from prompts import Words
+from tests import commands
 from tests.prices import made_up_prices
 
 HEADS = {
@@ -48,14 +48,20 @@ HEADS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 def called(*arguments, language="fr"):
-    """What a shell's pipe gets."""
-    done = subprocess.run(
-        [sys.executable, "-m", "threadx", "backtest", *map(str, arguments), "--language", language],
-        capture_output=True,
-        env={**os.environ, "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"},
-        check=False,
-    )
+    """(exit code, output, errors) of a backtest."""
+    return commands.threadx("backtest", *arguments, "--language", language)
+
+
+def called_from_a_shell(*arguments):
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "threadx", "backtest", *map(str, arguments), "--language", "fr"]
+    done = subprocess.run(command, capture_output=True, check=False)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -171,6 +177,14 @@ def test_the_picture_is_written_in_the_form_its_name_says(tmp_path, suffix):
     assert str(drawn) in out.replace("\n", "")
     begin = {"png": b"\x89PNG", "svg": b"<svg", "pdf": b"%PDF", "html": b"<!DOCTYPE html>"}[suffix]
     assert drawn.read_bytes().lstrip().startswith(begin)
+
+
+def test_a_shell_gets_the_very_same(tmp_path):
+    path = written(tmp_path)
+    here, there = (
+        one(path, "--home", tmp_path / "h", "--json", "-") for one in (called, called_from_a_shell)
+    )
+    assert there == here
 
 
 @pytest.mark.parametrize(
