@@ -31,7 +31,8 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
 
     Raises:
         StrategyError: `unknown_parameter`, `repeated_name`, `parameter_not_a_number`, a value out of bounds.
-        RequestError: `grid_too_large`, before a value is looked at where lengths are known; `empty_grid`.
+        RequestError: `grid_too_large`, before a value is looked at where lengths are known; `empty_grid`;
+            `grid_not_values`.
     """
     _check_size({name: values for name, values in grid.items() if isinstance(values, Sized)})
     axes: dict[str, list[Any]] = {}
@@ -39,6 +40,8 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         name = str(key).lower()
         if name in axes:
             raise StrategyError("repeated_name", name=name)
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise RequestError("grid_not_values", name=str(key), value=repr(values)[:80])
         if name == SIDE_AXIS:
             axes[name] = _sides(spec, values)
             _check_size(axes)

@@ -16,10 +16,12 @@ from market.datasets import DATASET_PREFIX, register
 from market.prices import PriceSource, read_frame
 from market.prices import read_prices as read_price_file
 from market.reading import Reading
+from nodes.context import EnsembleContext, OptimizationContext
 from nodes.optimization.specs import chosen_strategy
 from prompts import Words
 from reports.evolution import strategy_evolution
 from reports.record import RunRecord
+from threadx.arguments import checked
 from threadx.checking import Check, check_run
 from threadx.home import chosen_home
 from threadx.replaying import Replay, replay_run
@@ -43,6 +45,7 @@ Decider = Callable[[Waiting], Mapping[str, Any]]
 """A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
 
 
+@checked(OptimizationContext.model_fields, Reading.model_fields)
 def optimize(
     data: pd.DataFrame | str | Path,
     strategy: str | StrategySpec = "ma_crossover",
@@ -122,6 +125,7 @@ def _shown(progress: bool | None, watch: Watcher, home: str, language: str | Non
         yield both
 
 
+@checked(OptimizationContext.model_fields, Reading.model_fields)
 def review(
     data: pd.DataFrame | str | Path,
     strategy: str | StrategySpec = "ma_crossover",
@@ -158,6 +162,7 @@ def review(
     return outcome
 
 
+@checked(Reading.model_fields)
 def read_prices(
     data: pd.DataFrame | str | Path,
     *,
@@ -247,6 +252,7 @@ def _home(home: str | Path | None) -> Path:
     return make_context(home=chosen_home(home)).home_path
 
 
+@checked()
 def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_watches) -> Replay:
     """Repeat a finished run from its record, without models or network; see `threadx.replaying`.
 
@@ -258,6 +264,7 @@ def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_
     return replay_run(run, _home(home), watch)
 
 
+@checked()
 def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Path] = ()) -> Check:
     """Compute the figures of a finished run once more; see `threadx.checking`.
 
@@ -269,6 +276,7 @@ def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Pat
     return check_run(run, _home(home), [str(one) for one in files])
 
 
+@checked()
 def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:
     """Why the strategy of a run became what it is, as data; see `reports.evolution.strategy_evolution`.
 
@@ -288,6 +296,7 @@ def _nobody_waits(node: str) -> None:
     """Nobody watches."""
 
 
+@checked(EnsembleContext.model_fields)
 def summarize(
     *,
     as_of: str | None = None,

@@ -36,6 +36,7 @@ from market.window import window
 from nodes.context import OptimizationContext
 from nodes.given import read_input
 from nodes.optimization.specs import chosen_strategy
+from threadx.arguments import checked
 from threadx.backtested import Backtest
 from threadx.home import chosen_home
 
@@ -159,6 +160,7 @@ def sweep_path(
     return home / "sweeps" / file_name(f"{dataset.symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
 
 
+@checked(Reading.model_fields)
 def sweep(
     data: pd.DataFrame | str | Path,
     strategy: str | StrategySpec = "ma_crossover",
@@ -224,6 +226,7 @@ def sweep(
     return table
 
 
+@checked(Reading.model_fields)
 def backtest(
     data: pd.DataFrame | str | Path,
     strategy: str | StrategySpec = "ma_crossover",

@@ -1,0 +1,87 @@
+"""Arguments of the Python face, looked at before anything is done: a wrong one gets one sentence."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, ParamSpec, TypeVar
+
+import pandas as pd
+
+from backtest import Costs, StrategySpec
+from base.errors import LANGUAGES, in_language
+from nodes.errors import SettingError
+from nodes.given import nearest
+from threadx.errors import ThreadxError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KINDS: dict[str, tuple[ThreadxError, tuple[Any, ...]]] = {
+    "data": (ThreadxError("wanted_prices"), (pd.DataFrame, str, os.PathLike)),
+    "strategy": (ThreadxError("wanted_strategy"), (str, StrategySpec)),
+    "params": (ThreadxError("wanted_values"), (Mapping,)),
+    "grid": (ThreadxError("wanted_grid"), (Mapping,)),
+    "costs": (ThreadxError("wanted_costs"), (Costs,)),
+    "symbol": (ThreadxError("wanted_words"), (str,)),
+    "timeframe": (ThreadxError("wanted_words"), (str,)),
+    "gaps": (ThreadxError("wanted_words"), (str,)),
+    "fill": (ThreadxError("wanted_words"), (str,)),
+    "run": (ThreadxError("wanted_words"), (str,)),
+    "as_of": (ThreadxError("wanted_words"), (str,)),
+    "home": (ThreadxError("wanted_path"), (str, os.PathLike)),
+    "others": (ThreadxError("wanted_files"), (Sequence,)),
+    "files": (ThreadxError("wanted_files"), (Sequence,)),
+    "watch": (ThreadxError("wanted_function"), (Callable,)),
+    "decide": (ThreadxError("wanted_function"), (Callable,)),
+    "progress": (ThreadxError("wanted_truth"), (bool,)),
+    "whole": (ThreadxError("wanted_truth"), (bool,)),
+    "initial_capital": (ThreadxError("wanted_number"), (int, float)),
+}
+"""By the name of an argument: the text that says what it is, and what it may be."""
+
+
+def checked(*known: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator for a function of the Python face.
+
+    Args:
+        *known: names that the function takes as `**settings`.
+
+    The function's errors speak the language of its `language=`, and it raises, besides its own:
+        ThreadxError: `bad_argument`, for what is of another kind.
+        SettingError: `unknown_setting`, with the nearest of all names that it takes.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        usual = {name: one.default for name, one in signature.parameters.items()}
+        own = [name for name, one in signature.parameters.items() if one.kind is not one.VAR_KEYWORD]
+        names = {*own, *(name for some in known for name in some)}
+
+        @functools.wraps(function)
+        def call(*given: P.args, **named: P.kwargs) -> R:
+            spoken = named.get("language")
+            with in_language(spoken) if spoken in LANGUAGES else nullcontext():
+                for name in named:
+                    if name not in names:
+                        raise SettingError("unknown_setting", name=name, nearest=nearest(name, names))
+                for name, value in {**dict(zip(own, given, strict=False)), **named}.items():
+                    if name in _KINDS and value is not usual.get(name) and value is not None:
+                        _check(name, value)
+                return function(*given, **named)
+
+        return call
+
+    return decorate
+
+
+def _check(name: str, value: Any) -> None:
+    wanted, kinds = _KINDS[name]
+    a_text_for_a_list = kinds == (Sequence,) and isinstance(value, str)
+    a_truth_for_a_number = kinds == (int, float) and isinstance(value, bool)
+    if not isinstance(value, kinds) or a_text_for_a_list or a_truth_for_a_number:
+        found = type(value).__name__  # the same in every language
+        raise ThreadxError("bad_argument", name=name, found=found, wanted=wanted)
