@@ -45,14 +45,13 @@ COMMANDS: dict[str, list[str]] = {
     "optimize": ["optimize", "PRICES", *SHORT, "--run", "new"],
     "review": ["review", "PRICES", *RULES, "--run", "new"],
     "check": ["data", "check", "PRICES"],
-    "forecast": ["data", "forecast", "BASE/folder", "--as-of", "2024-01-17T12"],
+    "forecast": ["data", "forecast", "BASE/folder", "--as-of", "2025-01-30T12"],
     "summary": ["ensemble", "run", "--as-of", AS_OF.isoformat(), "--models", "rules"],
     "backfill": [
         *("ensemble", "backfill", "--from", "2024-03-14T13"),
         *("--to", "2024-03-14T14"),
     ],
     "history": ["ensemble", "history"],
-    "score": ["ensemble", "score"],
     "document": ["ensemble", "report"],
     "list": ["runs", "list"],
     "show": ["runs", "show", "done"],
@@ -436,7 +435,7 @@ def prepare(base: Path, large: bool) -> None:
     base.mkdir(parents=True, exist_ok=True)
     frame.to_csv(base / "prices.csv")
     (base / "folder").mkdir()
-    frame.to_csv(base / "folder" / "ABC.csv")
+    made_up_prices(400, frequency="1D").to_csv(base / "folder" / "ABC.csv")
     fill(base / "home")
     os.environ["THREADX_HOME"] = str(base / "home")
     for name in ("optimize", "summary") if large else ():
@@ -601,6 +600,7 @@ def main_walk() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--only", default="")
     given = parser.parse_args()
+    failed = 0
     given.folder.mkdir(parents=True, exist_ok=True)
     given.folder.chmod(0o755)
     prepared = given.folder.absolute() / "prepared"
@@ -611,12 +611,15 @@ def main_walk() -> None:
         base = given.folder.absolute() / f"case{number}"
         seen = walk(case, prepared, base)
         problem = wrong(case, seen)
+        failed += problem is not None
         told = {"case": case.name, "code": seen.code, "wrong": problem, "err": seen.err[-1500:]}
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         for folder, _, _ in os.walk(base):
             os.chmod(folder, 0o777)
         shutil.rmtree(base)
+    if given.large and failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -269,16 +269,21 @@ def _told_as_stopped(record: RunRecord) -> Iterator[None]:
     """A full disk or a broken one ends a run that has begun with how to go on; its record stays whole.
 
     Raises:
-        ThreadxError: `run_stopped`.
+        ThreadxError: `run_stopped`, or `unwritable_home` where it has not begun.
     """
     try:
         yield
     except BrokenPipeError:  # who watched has gone
         raise
     except (OSError, sqlite3.Error) as error:
+        where = getattr(error, "filename", None)
+        if not record.exists() and where is None:
+            raise ThreadxError(
+                "unwritable_home", home=str(record.folder.parents[1]), reason=because(error)
+            ) from error
         if not record.exists():
             raise
-        where = getattr(error, "filename", None) or record.folder
+        where = where or record.folder
         raise ThreadxError("run_stopped", run=record.run, path=str(where), reason=because(error)) from error
 
 
