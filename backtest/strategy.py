@@ -48,6 +48,7 @@ from backtest.types import (
     Strict,
     plain,
 )
+from base.labels import Label, shown
 
 PERCENT_INDICATORS = (
     *("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi"),
@@ -88,7 +89,7 @@ class StrategySpec(Strict):
         param_bounds: bounds of parameters that no preset knows; inferred from their use where absent.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=120)]
+    name: Label
     params: dict[str, int | float] = Field(default_factory=dict)
     entry_long: Condition = None
     exit_long: Condition = None
@@ -120,7 +121,7 @@ class StrategySpec(Strict):
         for name, number in value.items():
             lowered = str(name).lower()
             if isinstance(number, bool) or not isinstance(number, numbers.Real) or not math.isfinite(number):
-                raise StrategyError("parameter_not_a_number", name=lowered, value=repr(number)[:80])
+                raise StrategyError("parameter_not_a_number", name=lowered, value=shown(number))
             if not lowered.isidentifier() or lowered in RESERVED:
                 raise StrategyError("reserved_name", name=lowered)
             if lowered in TAKEN:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from backtest.errors import RequestError, StrategyError
+from base.labels import shown
 from base.reasons import shape
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
@@ -102,7 +103,7 @@ class Strict(BaseModel):
             if first["type"] == "missing":
                 raise StrategyError("missing_field", name=name) from None
             raise StrategyError(
-                "bad_field", name=name, value=repr(first["input"])[:80], reason=shape(first)
+                "bad_field", name=name, value=shown(first["input"]), reason=shape(first)
             ) from None
 
 

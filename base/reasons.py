@@ -10,7 +10,7 @@ import errno
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -62,6 +62,10 @@ _BY_NAME = {
     "BadZipFile": "damaged_archive",
     "BadGzipFile": "damaged_archive",
     "EOFError": "cut_off",
+    "ArrowMemoryError": "no_memory",
+    "MemoryError": "no_memory",
+    "RecursionError": "too_deep",
+    "OverflowError": "too_large_number",
     "TimeoutError": "timed_out",
     "Timeout": "timed_out",
     "TOMLDecodeError": "not_toml",
@@ -128,6 +132,7 @@ _FORMS = {
     "bool_parsing": "truth",
     "string_type": "words",
     "string_unicode": "words",
+    "control_character": "visible",
     "list_type": "list",
     "tuple_type": "list",
     "dict_type": "mapping",
@@ -168,10 +173,13 @@ def because(error: BaseException) -> TypedError:
         case sqlite3.Error() if (code := getattr(error, "sqlite_errorcode", -1) & 0xFF) in _BY_DATABASE:
             return ReasonError(_BY_DATABASE[code])
         case _:
-            for kind in type(error).__mro__:
-                if kind.__name__ in _BY_NAME:
-                    return ReasonError(_BY_NAME[kind.__name__])
-            return ReasonError("other", kind=type(error).__name__)
+            return named([kind.__name__ for kind in type(error).__mro__])
+
+
+def named(kinds: Sequence[str]) -> ReasonError:
+    """The same for who has only the names of an exception's classes, its own first."""
+    known = next((name for name in kinds if name in _BY_NAME), None)
+    return ReasonError("other", kind=kinds[0]) if known is None else ReasonError(_BY_NAME[known])
 
 
 def complaint(item: Mapping[str, Any]) -> ReasonError:

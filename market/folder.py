@@ -18,10 +18,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from base.reasons import ReasonError, because, plain
+from market.arrow_files import read_arrow
 from market.errors import MarketError
 from market.partitions import Partition, Problem, partition_start
 
@@ -136,12 +134,9 @@ class DataFolder:
         """
         file = self.relative(path)
         try:
-            # Not read_table: it would add a column `dt` out of the folder's name.
-            table = pq.ParquetFile(path).read()
-        except (OSError, ValueError, pa.ArrowException) as reason:
-            words = str(reason).strip().splitlines()
-            told = words[0].replace(str(self.root), "")[:160] if words else type(reason).__name__
-            problems.append(Problem(code="unreadable_file", file=file, reason=told))
+            table = read_arrow(path, called=Path(file))
+        except (OSError, ValueError, MarketError, ReasonError) as reason:
+            problems.append(Problem(code="unreadable_file", file=file, reason=plain(because(reason))))
             return []
         if missing := [name for name in needs if name not in table.column_names]:
             problems.append(Problem(code="missing_column", file=file, reason=", ".join(missing)))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from base.labels import Label
 from base.reasons import ReasonError, plain
 from market.folder import DataFolder
 from market.partitions import Moment, Partition, Problem, parse_moment, validation_reason
@@ -69,7 +70,7 @@ class Forecast(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    ticker: Annotated[str, Field(min_length=1, max_length=40), BeforeValidator(_strip)]
+    ticker: Annotated[Label, Field(max_length=40), BeforeValidator(_strip)]
     horizon: Annotated[Literal["1w", "1m", "1y"], BeforeValidator(_horizon)]
     direction: Annotated[Literal["up", "flat", "down"], BeforeValidator(_lower)]
     confidence: Annotated[float, Field(ge=0.0, le=1.0)]

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from base.reasons import ReasonError
 from market.columns import plain
+from market.sizes import check_values
 
 _WIDTH = 5
 _KRAKEN_WIDTH = 8
 """Time, four prices, average price, volume, count: the average stands where others have the volume."""
 
 
+def read_json(content: bytes, path: Path, *, lines: bool) -> Any:
+    """JSON out of the bytes of a file.
+
+    Args:
+        content: UTF-8, with or without mark.
+        path: for the reader.
+        lines: a value a line.
+
+    Raises:
+        MarketError: `too_many_values`.
+        ValueError, RecursionError: this is no JSON, or too deep.
+    """
+    check_values(path, content)
+    text = content.decode("utf-8-sig")
+    if not lines:
+        return json.loads(text)
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
 def from_json(content: Any) -> pd.DataFrame:
     """A table out of JSON, whatever layout it has; rows of arrays have numbered columns.
 
     Raises:
-        ValueError: there is no table in it.
+        ReasonError: `no_rows`.
+        ValueError, KeyError, TypeError: its columns do not go together.
     """
     frames = _tables(content, ())
     if not frames:
-        raise ValueError("expected a list of rows or a table of columns")
+        raise ReasonError("no_rows")
     if len(frames) == 1:
         return frames[0][1]
     return pd.concat([frame.assign(symbol=name) for name, frame in frames], ignore_index=True)

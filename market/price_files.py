@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import io
-import json
 import stat
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
-import pyarrow as pa
 
 from base.reasons import because
+from market import arrow_files
+from market.arrow_files import read_arrow
 from market.errors import MarketError
-from market.json_tables import from_json, json_symbol
+from market.json_tables import from_json, json_symbol, read_json
 from market.price_tables import Table
+from market.sizes import allowed, check_size
 from market.text_tables import read_text_table
 
 TEXTS = (".csv", ".txt", ".tsv")
@@ -24,8 +23,6 @@ PRICE_EXTENSIONS = (*TEXTS, ".parquet", ".feather", ".json", ".jsonl", ".zip", "
 """Endings of price files that can be read."""
 
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
-_LARGEST = 4 * 1024**3
-"""Bytes that may come out of an archive."""
 _WHITE = 4096
 """Bytes in which a file without a letter is looked for."""
 
@@ -35,7 +32,8 @@ def price_table(path: Path) -> Table:
 
     Raises:
         MarketError: `missing_file`, `unknown_extension`, `spreadsheet`, `unreadable_file`, `several_files`,
-            `no_price_rows`, `ragged_rows`, `folder_given`, `no_plain_file`, `empty_file`.
+            `no_price_rows`, `ragged_rows`, `folder_given`, `no_plain_file`, `empty_file`, `old_feather`,
+            `swells`, `too_many_columns`, `too_many_values`, `too_long_line`.
     """
     _look_at(path)
     suffix = path.suffix.lower()
@@ -48,28 +46,16 @@ def price_table(path: Path) -> Table:
     try:
         if path.stat().st_size == 0:
             raise MarketError("empty_file", path=str(path))
-        if suffix == ".parquet":
-            return Table(cells=pd.read_parquet(path))
-        if suffix == ".feather":
-            return Table(cells=pd.read_feather(path))
+        if suffix in arrow_files.SUFFIXES:
+            return Table(cells=read_arrow(path).to_pandas())
         content, name = _unpacked(path, suffix)
         if len(content) <= _WHITE and not content.strip():
             raise MarketError("empty_file", path=str(path))
-        return _parsed(content, name)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        zlib.error,
-        zipfile.BadZipFile,
-        pa.ArrowException,
-    ) as reason:
-        if isinstance(reason, OSError) and reason.errno is not None:
-            raise MarketError("unreadable_file", path=str(path), reason=because(reason)) from None
-        words = str(reason).strip()
-        told = words.splitlines()[0][:200] if words else type(reason).__name__
-        raise MarketError("unreadable_file", path=str(path), reason=told) from reason
+        return _parsed(content, name, path)
+    except MarketError:
+        raise
+    except Exception as reason:  # of what parsers raise on foreign bytes there is no list
+        raise MarketError("unreadable_file", path=str(path), reason=because(reason)) from reason
 
 
 def _look_at(path: Path) -> None:
@@ -93,11 +79,13 @@ def _unpacked(path: Path, suffix: str) -> tuple[bytes, str]:
     """The bytes of a file or of the one table in an archive, and its name.
 
     Raises:
-        MarketError: `several_files`.
+        MarketError: `several_files`, `swells`.
     """
+    size = path.stat().st_size
+    most = allowed(size)
     if suffix == ".gz":
         with gzip.open(path) as stream:
-            content = stream.read(_LARGEST + 1)
+            content = stream.read(most + 1)
         name = path.stem
     elif suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
@@ -110,30 +98,25 @@ def _unpacked(path: Path, suffix: str) -> tuple[bytes, str]:
                     "several_files", path=str(path), count=len(tables), names=", ".join(tables[:5])
                 )
             with archive.open(tables[0]) as stream:
-                content, name = stream.read(_LARGEST + 1), tables[0]
+                content, name = stream.read(most + 1), tables[0]
     else:
+        check_size(path, size, size)
         return path.read_bytes(), path.name
-    if len(content) > _LARGEST:
-        raise ValueError(f"more than {_LARGEST // 1024**3} GiB unpacked")
+    check_size(path, size, len(content))
     return content, name
 
 
-def _parsed(content: bytes, name: str) -> Table:
-    """A table out of the bytes of one file."""
+def _parsed(content: bytes, name: str, path: Path) -> Table:
+    """A table out of the bytes of one file; `path` is what it is called to the reader."""
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix == ".parquet":
-        return Table(cells=pd.read_parquet(io.BytesIO(content)))
+    if suffix in arrow_files.SUFFIXES:
+        return Table(cells=read_arrow(path, content, suffix).to_pandas())
     if suffix in (".json", ".jsonl"):
-        text = content.decode("utf-8-sig")
-        told = (
-            [json.loads(line) for line in text.splitlines() if line.strip()]
-            if suffix == ".jsonl"
-            else json.loads(text)
-        )
+        told = read_json(content, path, lines=suffix == ".jsonl")
         cells = from_json(told)
         named = not isinstance(cells.columns, pd.RangeIndex)
         return Table(cells=cells, named=named, symbol=json_symbol(told))
     table = Table(cells=pd.DataFrame())
-    read = read_text_table(content, table.notices)
+    read = read_text_table(content, table.notices, path)
     table.cells, table.named, table.separator = read.cells, read.named, read.separator
     return table

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from backtest import GapPolicy, validate_prices
 from backtest.gaps import Beat
+from base.labels import LONGEST_LABEL, UNSEEN, is_label, shown
 from base.paths import typed_path
 from base.reasons import because
+from market.arrow_files import read_arrow
 from market.errors import MarketError
-from market.json_tables import from_json
+from market.json_tables import from_json, read_json
 from market.packaged import packaged_table
 from market.price_files import price_table
 from market.price_tables import Table, prices_of, rows_told
 from market.reading import Notice, Reading
+from market.sizes import LONGEST_LINE, check_columns, check_lines
 from market.window import window
 
 SAMPLE_PREFIX = "sample:"
@@ -99,7 +100,7 @@ def read_prices(
 
     Raises:
         MarketError: `unknown_sample`, `missing_file`, `unknown_extension`, `unreadable_file`,
-            `bad_window_time`, `empty_window`.
+            `bad_symbol`, `bad_window_time`, `empty_window`.
         BacktestError: the rows are not valid prices (says which row and why).
     """
     if reference.startswith(SAMPLE_PREFIX):
@@ -111,10 +112,10 @@ def read_prices(
         if not path.is_absolute() and not path.exists() and (home / path).exists():
             path = home / path
         table, named, kind = price_table(path), symbol_of(path), "file"
+    _check_symbol(symbol)
     prices, found = _checked(table, reading, gaps, timeframe, symbol)
-    return prices, PriceSource(
-        reference=reference, kind=kind, symbol=symbol or table.symbol or named, policy=gaps, **found
-    )
+    called = _check_symbol(symbol or table.symbol) or named
+    return prices, PriceSource(reference=reference, kind=kind, symbol=called, policy=gaps, **found)
 
 
 def read_frame(
@@ -141,10 +142,21 @@ def read_frame(
     if not isinstance(df, pd.DataFrame) or df.empty:
         validate_prices(df)  # says what is missing
     table = Table(cells=df)
+    _check_symbol(symbol)
     prices, found = _checked(table, reading, gaps, timeframe, symbol)
-    return prices, PriceSource(
-        reference="", kind="table", symbol=symbol or table.symbol or UNNAMED, policy=gaps, **found
-    )
+    called = _check_symbol(symbol or table.symbol) or UNNAMED
+    return prices, PriceSource(reference="", kind="table", symbol=called, policy=gaps, **found)
+
+
+def _check_symbol(symbol: str | None) -> str | None:
+    """The name of an instrument, by whoever gave it: it is drawn, printed and kept.
+
+    Raises:
+        MarketError: `bad_symbol`.
+    """
+    if symbol and not is_label(symbol):
+        raise MarketError("bad_symbol", symbol=shown(symbol), limit=LONGEST_LABEL)
+    return symbol
 
 
 def _checked(
@@ -170,7 +182,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """Read a table of any supported format as it stands, without judging its contents.
 
     Raises:
-        MarketError: `missing_file`, `unknown_extension`, `unreadable_file`.
+        MarketError: `missing_file`, `unknown_extension`, `unreadable_file`, or it is too large in some way
+            (`market.sizes`).
     """
     if path.suffix.lower() not in EXTENSIONS:
         raise MarketError("unknown_extension", path=str(path), known=", ".join(EXTENSIONS))
@@ -178,19 +191,20 @@ def read_table(path: Path) -> pd.DataFrame:
         raise MarketError("missing_file", path=str(path))
     try:
         return _READERS[path.suffix.lower()](path)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as reason:
-        known = isinstance(reason, OSError) and reason.errno is not None
-        told = because(reason) if known else _one_line(reason)
-        raise MarketError("unreadable_file", path=str(path), reason=told) from reason
+    except MarketError:
+        raise
+    except Exception as reason:  # of what parsers raise on foreign bytes there is no list
+        raise MarketError("unreadable_file", path=str(path), reason=because(reason)) from reason
 
 
 def symbol_of(path: Path) -> str:
     """The instrument a file's name tells: what stands before a timeframe part, else the whole stem."""
-    parts = path.stem.split("_")
+    stem = UNSEEN.sub("_", path.stem)[:LONGEST_LABEL]
+    parts = stem.split("_")
     for position, part in enumerate(parts[1:], start=1):
         if _TIMEFRAME_PART.fullmatch(part):
-            return "_".join(parts[:position])
-    return path.stem
+            return "_".join(parts[:position]) or stem
+    return stem
 
 
 def infer_timeframe(index: pd.DatetimeIndex) -> str:
@@ -215,6 +229,10 @@ def _read_sample(name: str) -> tuple[pd.DataFrame, str]:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        head = stream.read(LONGEST_LINE + 1).split("\n", 1)[0]
+    check_lines(path, [head])
+    check_columns(path, head.count(",") + 1)
     frame = pd.read_csv(path)
     names = [str(column).strip() for column in frame.columns]
     if names and names[0].startswith("Unnamed") and not _TIME_NAMES & {name.lower() for name in names}:
@@ -222,24 +240,15 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return frame.set_axis(names, axis=1)
 
 
-def _read_json(path: Path) -> pd.DataFrame:
-    return from_json(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _read_json_lines(path: Path) -> pd.DataFrame:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return from_json([json.loads(line) for line in lines if line.strip()])
+def _read_arrow(path: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = read_arrow(path).to_pandas()
+    return frame
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _read_csv,
-    ".parquet": pd.read_parquet,
-    ".feather": pd.read_feather,
-    ".json": _read_json,
-    ".jsonl": _read_json_lines,
+    ".parquet": _read_arrow,
+    ".feather": _read_arrow,
+    ".json": lambda path: from_json(read_json(path.read_bytes(), path, lines=False)),
+    ".jsonl": lambda path: from_json(read_json(path.read_bytes(), path, lines=True)),
 }
-
-
-def _one_line(reason: BaseException) -> str:
-    words = str(reason).strip()
-    return words.splitlines()[0][:200] if words else type(reason).__name__

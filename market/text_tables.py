@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from market.columns import PRICE_ROLES, plain, roles
 from market.errors import MarketError
 from market.numerals import BLANKS
 from market.reading import Notice
+from market.sizes import check_columns, check_lines
 
 _HEAD = 300
 """Lines that are looked at to find the layout."""
@@ -45,24 +47,27 @@ class TextTable:
     separator: str
 
 
-def read_text_table(content: bytes, notices: list[Notice]) -> TextTable:
+def read_text_table(content: bytes, notices: list[Notice], path: Path) -> TextTable:
     """A table out of the bytes of a text file.
 
     Args:
         content: UTF-8 or UTF-16 with or without mark, or Windows' western code page.
         notices: is added what was assumed.
+        path: for the reader.
 
     Raises:
-        MarketError: `no_price_rows`, `ragged_rows`.
+        MarketError: `no_price_rows`, `ragged_rows`, `too_long_line`, `too_many_columns`.
     """
     text = decoded(content)
     lines = text.split("\n", _HEAD)[:_HEAD]
+    check_lines(path, lines)
     skipped = 0
     if lines and (told := re.fullmatch(r"sep=(.)\s*", lines[0])):  # what Excel reads first, if it is there
         lines, skipped = ["", *lines[1:]], 1
     separator, rows = _layout(lines, told[1] if skipped and told else None)
     first = next(number for number, row in enumerate(rows) if _is_data(row))
     width = max(len(row) for row in rows[first:])
+    check_columns(path, width)
     before = [row for row in rows[:first] if any(cell.strip() for cell in row)]
     header = [row for row in before if len(row) >= min(_WIDTH, width - 1) or _title_row(row)]
     if preamble := [row for row in before if row not in header]:
@@ -119,7 +124,10 @@ def _layout(lines: list[str], separator: str | None) -> tuple[str, list[list[str
     """
     best, found = 0, None
     for one in (separator,) if separator else (*_SEPARATORS, " "):
-        rows = list(csv.reader(lines, delimiter=one, skipinitialspace=True))
+        try:
+            rows = list(csv.reader(lines, delimiter=one, skipinitialspace=True))
+        except csv.Error:  # one cell of more than 131,072 letters: cut otherwise, or no table
+            continue
         data = [len(row) for row in rows if _is_data(row)]
         alike = max((data.count(width) for width in set(data)), default=0)
         if alike > best:

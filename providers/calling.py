@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableConfig
 
 from base.secrets import masked_text
 from providers import deadlines, opening
+from providers.answer_size import LONGEST_ANSWER
 from providers.deadlines import watched
 from providers.errors import (
     DeadlineError,
@@ -133,6 +134,7 @@ def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AI
         yield from opened.model.stream(messages, config)
 
     whole: AIMessageChunk | AIMessage | None = None
+    letters = 0
     try:
         for chunk in watched(
             start,
@@ -140,6 +142,9 @@ def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AI
             total_seconds=opened.total_seconds,
             idle_seconds=opened.idle_seconds,
         ):
+            letters += _letters(chunk)
+            if letters > LONGEST_ANSWER:
+                raise RefusedError("answer_too_large", model=str(reference), limit=f"{LONGEST_ANSWER:_}")
             if isinstance(whole, AIMessageChunk) and isinstance(chunk, AIMessageChunk):
                 whole = whole + chunk
             else:
@@ -155,6 +160,11 @@ def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AI
     if whole is None:
         raise RetryableError("empty_answer", model=str(reference))
     return whole
+
+
+def _letters(chunk: AIMessageChunk | AIMessage) -> int:
+    """Letters of a piece of an answer, its thoughts with it."""
+    return len(str(chunk.text)) + len(str(chunk.additional_kwargs.get("reasoning_content") or ""))
 
 
 def _refuse_pages_and_notices(text: str, reference: Reference) -> None:

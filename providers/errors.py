@@ -7,7 +7,8 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 ├── DeadlineError        too slow: time_out (in all), stalled (no token), no_time_left (for the chain)
 ├── RetryableError       may pass: rate_limited, server_error, empty_answer, malformed_answer
 ├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,
-│                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated
+│                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated,
+│                        answer_too_large, unknown_packing
 ├── AnswerError          not one JSON object: no_json, no_object, too_deep, truncated_json, duplicate_key,
 │                        not_finite
 └── CacheError           the answer cache cannot be used: cache_failed

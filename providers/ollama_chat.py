@@ -10,6 +10,7 @@ import pydantic
 from langchain_core.messages import AIMessage
 from langchain_ollama import ChatOllama
 
+from providers.answer_size import hooks
 from providers.errors import (
     DeadlineError,
     ProviderError,
@@ -50,6 +51,7 @@ def open_model(
         if prompt + settings.answer_tokens > context:
             raise RefusedError("prompt_too_long", model=str(reference), tokens=prompt, context=context)
     window = Window.of(reference, facts, request, context)
+    bounds = hooks(str(reference))
     model = ChatOllama(
         model=reference.model,
         base_url=settings.ollama_url,
@@ -65,7 +67,12 @@ def open_model(
             "timeout": httpx.Timeout(settings.idle_seconds, connect=settings.probe_seconds),
             "trust_env": not is_local(settings.ollama_url),
         },
-        sync_client_kwargs={"event_hooks": {"request": [keep_ollama_key(settings), whole_or_refused]}},
+        sync_client_kwargs={
+            "event_hooks": {
+                **bounds,
+                "request": [keep_ollama_key(settings), whole_or_refused, *bounds["request"]],
+            }
+        },
     )
     return OpenedModel(
         model=model,

@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from providers.answer_size import hooks
 from providers.errors import (
     DeadlineError,
     ProviderError,
@@ -70,7 +71,9 @@ class CompatibleChat(ChatOpenAI):
 def open_model(reference: Reference, key: str, request: Request, settings: ProviderSettings) -> OpenedModel:
     """A client for the configured server."""
     local = is_local(settings.openai_url)
-    connection = httpx.Client(trust_env=not local, timeout=settings.hosted_seconds)
+    connection = httpx.Client(
+        trust_env=not local, timeout=settings.hosted_seconds, event_hooks=hooks(str(reference))
+    )
     model = CompatibleChat(
         model=reference.model,
         base_url=settings.openai_url,
@@ -97,6 +100,8 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
 def translate(error: Exception, reference: Reference, settings: ProviderSettings) -> ProviderError | None:
     """The typed error for what the client raises; None if it is none of its own."""
     model = str(reference)
+    if isinstance(error.__cause__, ProviderError):  # raised while the answer came in
+        return error.__cause__
     if isinstance(error, openai.APITimeoutError):
         return DeadlineError("time_out", model=model, seconds=settings.hosted_seconds)
     if isinstance(error, openai.APIConnectionError):

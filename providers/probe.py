@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from providers.answer_size import hooks
 from providers.deadlines import within
 from providers.errors import (
     DeadlineError,
@@ -81,7 +82,11 @@ def ask_json(
         # Certificates take a tenth of a second to load: only where there is TLS to check.
         secure = url.startswith("https:")
         with httpx.Client(
-            timeout=seconds, verify=secure, trust_env=not is_local(url), follow_redirects=secure
+            timeout=seconds,
+            verify=secure,
+            trust_env=not is_local(url),
+            follow_redirects=secure,
+            event_hooks=hooks(model),
         ) as client:
             return client.request(method, url, json=body, headers=headers)
 
@@ -93,7 +98,7 @@ def ask_json(
         raise error_of_status(answer.status_code, model=model, detail=answer.text)
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise RetryableError("malformed_answer", model=model, detail=short(answer.text))

@@ -6,12 +6,16 @@ from importlib.resources import files
 from typing import Any
 
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture
+from reports.drawing import typeset
 from reports.pictures import picture
-from reports.typesetting import typeset
 
 
 def to_pdf(document: Document) -> bytes:
-    """The document as PDF; the same document gives the same bytes."""
+    """The document as PDF; the same document gives the same bytes.
+
+    Raises:
+        ReportError: `not_drawn`.
+    """
     pictures: dict[str, bytes] = {}
     blocks = [_block(block, pictures) for block in document.blocks]
     template = files("reports").joinpath("report.typ").read_text(encoding="utf-8")

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
 
 from backtest.files import write_atomically
+from reports.drawing import drawn, typeset
 from reports.errors import ReportError
-from reports.typesetting import typeset
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
-_PNG_SCALE = 2.0
 _PAGE = '#set page(width: auto, height: auto, margin: 0pt)\n#image("chart.pdf")'
 # Saving as SVG or PNG works in the page itself; the editor is a website.
 _EMBED = {"actions": {"export": True, "source": False, "compiled": False, "editor": False}}
@@ -43,27 +41,25 @@ def picture(chart: alt.TopLevelMixin, suffix: str) -> bytes:
     Args:
         chart: a finished chart.
         suffix: one of `SUFFIXES`.
+
+    Raises:
+        ReportError: `not_drawn`: the renderer crashed, or took too long.
     """
     if suffix == ".html":
         return str(chart.to_html(inline=True, embed_options=_EMBED)).encode()
     told = specification(chart)
-    match suffix:
-        case ".png":
-            drawn: bytes = vl_convert.vegalite_to_png(told, scale=_PNG_SCALE)
-        case ".pdf":
-            # vl-convert orders a PDF's objects as it happens; typst, which takes it in, always alike.
-            drawn = typeset(_PAGE, {"chart.pdf": vl_convert.vegalite_to_pdf(told)})
-        case _:
-            drawn = vl_convert.vegalite_to_svg(told).encode()
-    return drawn
+    if suffix == ".pdf":
+        # vl-convert orders a PDF's objects as it happens; typst, which takes it in, always alike.
+        return typeset(_PAGE, {"chart.pdf": drawn("pdf", told)})
+    return drawn(suffix.removeprefix("."), told)
 
 
 def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
     """Write the chart in the form that the file's suffix names, whole or not at all.
 
     Raises:
-        ReportError: `unknown_picture`.
+        ReportError: `unknown_picture`, `not_drawn`.
         OSError: the file cannot be written.
     """
-    drawn = picture(chart, picture_suffix(path))
-    write_atomically(path, lambda stream: stream.write(drawn))
+    content = picture(chart, picture_suffix(path))
+    write_atomically(path, lambda stream: stream.write(content))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,8 @@ class Scripted:
         null_choices: send `choices: null`, as some servers do when they fail.
         stall: accept, then nothing.
         echo: makes status and body of the answer out of the Authorization header, in place of all else.
+        packing: `Content-Encoding` of the answer: gzip, deflate, or one whose name alone is sent.
+        letters: blanks after the text, made while they are sent.
         tool_calls: names and arguments (an object, or the very text) of tools that the model calls.
     """
 
@@ -37,6 +41,8 @@ class Scripted:
     null_choices: bool = False
     stall: bool = False
     echo: Callable[[str], tuple[int, bytes]] | None = None
+    packing: str = ""
+    letters: int = 0
     tool_calls: tuple[tuple[str, Any], ...] = ()
 
 
@@ -96,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("stream"):
             self._stream(answer)
         else:
-            message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+            message: dict[str, Any] = {"role": "assistant", "content": answer.text + " " * answer.letters}
             if answer.reasoning:
                 message["reasoning_content"] = answer.reasoning
             if answer.tool_calls:
@@ -123,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "choices": None if answer.null_choices else [choice],
                     "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
                 },
+                answer.packing,
             )
 
     def _stream(self, answer: Scripted) -> None:
@@ -143,11 +150,16 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [f"data: {json.dumps({'model': 'small', **event})}\n\n" for event in events]
         self._bytes(200, "text/event-stream", "".join([*lines, "data: [DONE]\n\n"]).encode())
 
-    def _send(self, status: int, value: Any) -> None:
-        self._bytes(status, "application/json", json.dumps(value).encode())
+    def _send(self, status: int, value: Any, packing: str = "") -> None:
+        self._bytes(status, "application/json", json.dumps(value).encode(), packing)
 
-    def _bytes(self, status: int, kind: str, data: bytes) -> None:
+    def _bytes(self, status: int, kind: str, data: bytes, packing: str = "") -> None:
+        data = gzip.compress(data) if packing == "gzip" else data
+        data = zlib.compress(data) if packing == "deflate" else data
+        data = zlib.compress(data)[2:-4] if packing == "raw deflate" else data
         self.send_response(status)
+        if packing:
+            self.send_header("Content-Encoding", packing.removeprefix("raw "))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

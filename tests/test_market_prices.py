@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from backtest import BacktestError
+from base.reasons import plain
 from market.errors import MarketError
 from market.prices import infer_timeframe, read_prices, symbol_of
 from tests.prices import made_up_prices
@@ -148,7 +149,7 @@ def test_bad_input_is_named(tmp_path, reference, content, code):
         read_prices(reference if ":" in reference else str(tmp_path / reference), tmp_path)
     assert caught.value.code == code
     again = pickle.loads(pickle.dumps(caught.value))
-    assert (again.code, again.fields) == (caught.value.code, caught.value.fields)
+    assert plain(again) == plain(caught.value)
 
 
 def test_bad_rows_are_refused_by_the_engine(tmp_path):

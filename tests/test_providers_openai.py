@@ -65,6 +65,10 @@ FAULTS = {
     "no choices": Case(Scripted(null_choices=True), "malformed_answer"),
     "empty": Case(Scripted(text=""), "empty_answer"),
     "cut at the limit": Case(Scripted(text='{"a', finish_reason="length"), "answer_truncated"),
+    "too large": Case(Scripted(letters=40_000_000), "answer_too_large"),
+    "too large once unpacked": Case(Scripted(letters=40_000_000, packing="gzip"), "answer_too_large"),
+    "too long": Case(Scripted(letters=1_000_001), "answer_too_large"),
+    "packed as nobody asked": Case(Scripted(packing="br"), "unknown_packing"),
     "limit notice": Case(
         Scripted(text="You have reached your daily message limit. Sign up for more."), "limit_notice"
     ),
@@ -76,6 +80,12 @@ def test_every_fault_has_its_code(case: Case) -> None:
     with openai_server(case.answer) as server, pytest.raises(ProviderError) as caught:
         call_once(REFERENCE, REQUEST, settings(server.url))
     assert caught.value.code == case.code
+
+
+@pytest.mark.parametrize("packing", ["", "gzip", "deflate", "raw deflate", "identity"])
+def test_a_packed_answer_is_unpacked(packing: str) -> None:
+    with openai_server(Scripted(text=ANSWER, packing=packing, letters=200_000)) as server:
+        assert call_once(REFERENCE, REQUEST, settings(server.url)).text == ANSWER
 
 
 def test_a_slow_server_meets_the_deadline() -> None:

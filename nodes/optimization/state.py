@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from backtest import GapPolicy
 from backtest.presets import PRESETS
+from base.labels import Label
 from market.reading import Reading
 
 
@@ -55,7 +56,7 @@ class StrategyInput(BaseModel):
         Field(title="Strategy of your own", description="A whole strategy as JSON, in place of a preset."),
     ] = None
     symbol: Annotated[
-        str | None,
+        Label | None,
         Field(
             title="Symbol",
             description="For example BTCUSDT; taken from the data if left out. Of a file with several "
@@ -63,7 +64,7 @@ class StrategyInput(BaseModel):
         ),
     ] = None
     timeframe: Annotated[
-        str | None,
+        Label | None,
         Field(
             title="Timeframe",
             description="For example 30m; measured if left out, refused where the bars contradict it.",
