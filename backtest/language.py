@@ -47,6 +47,7 @@ from backtest.tree import (
     Or,
     Parameter,
     Series,
+    depth,
     show,
     walk,
 )
@@ -55,6 +56,9 @@ from base.reasons import ReasonError
 
 LONGEST_EXPRESSION = 2_000
 DEEPEST_NESTING = 40
+DEEPEST_TREE = 120
+"""Levels of a tree: what is nested is deep, and so is `close[1][1]…`, `--…close` and `1 + 1 + …`."""
+
 _KEPT_TREES = 256
 
 Kind = Literal["number", "series", "condition"]
@@ -149,17 +153,15 @@ class _Parser:
         part = self.condition()
         if self.token.kind != "end":
             self.unexpected("operator")
+        if depth(part.node) > DEEPEST_TREE:
+            self.error("expression_too_long", part.position, limit=DEEPEST_TREE)
         return part
 
     def condition(self) -> _Typed:
-        self.depth += 1
-        if self.depth > DEEPEST_NESTING:
-            self.error("expression_too_long", self.token.position, limit=DEEPEST_NESTING)
         first = self.conjunction()
         parts = [first]
         while self.accept("or"):
             parts.append(self.conjunction())
-        self.depth -= 1
         if len(parts) == 1:
             return first
         nodes: list[Node] = []
@@ -238,9 +240,14 @@ class _Parser:
         return _Typed(node, kind, left.position)
 
     def sum(self) -> _Typed:
+        """Every rule that can stand inside itself does so by way of this one."""
+        self.depth += 1
+        if self.depth > DEEPEST_NESTING:
+            self.error("expression_too_long", self.token.position, limit=DEEPEST_NESTING)
         left = self.product()
         while token := self.accept("+", "-"):
             left = self.arithmetic(token, left, self.product())
+        self.depth -= 1
         return left
 
     def product(self) -> _Typed:

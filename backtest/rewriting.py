@@ -22,6 +22,12 @@ _OTHER_LINES = {
     "stochrsi_k": ("d", "stochrsi_d"),
 }
 _TURNED = {">": "crosses_above", "<": "crosses_below"}
+_REACH = 200
+"""Tokens that are looked back at: no operand that a word refers to is longer."""
+
+_DEEPEST = 2
+"""A timeframe inside another is refused by the grammar; it is only to be seen there."""
+
 _GLUED = re.compile(r"([a-z]+)_?(\d+)")
 
 
@@ -42,6 +48,7 @@ class Rewriter:
         self.names = names
         self.found: list[Token] = []
         self.place = 0
+        self.inside = 0
 
     def ahead(self, distance: int) -> Token:
         """A token further on; the end where there is none."""
@@ -80,11 +87,14 @@ class Rewriter:
         while place >= 0 and self.found[place].words in (")", "]"):
             opening, depth = {")": "(", "]": "["}[self.found[place].words], 0
             closing = self.found[place].words
-            while place >= 0:
+            least = max(0, end - _REACH)
+            while place >= least:
                 depth += {closing: 1, opening: -1}.get(self.found[place].words, 0)
                 if depth == 0:
                     break
                 place -= 1
+            if place < least:
+                return None
             place -= 1
         if place < 0 or self.found[place].kind != "name" or self.found[place].words in KEYWORDS:
             return None
@@ -93,7 +103,7 @@ class Rewriter:
 
     def compared(self) -> tuple[list[Token], int] | None:
         """What stands before the last comparison of this clause, and where it begins."""
-        for place in range(len(self.found) - 1, 0, -1):
+        for place in range(len(self.found) - 1, max(0, len(self.found) - _REACH), -1):
             word = self.found[place].words
             if word in COMPARING or (word == "," and self.found[0].words in _TURNED.values()):
                 begin = self.subject(place)
@@ -140,7 +150,7 @@ class Rewriter:
             return self.percent(token, third)
         frame = TIMEFRAMES.get(token.words + second.words)
         glued = second.kind == "name" and second.position == token.position + len(token.words)
-        if frame and glued and self.operand_follows(2):
+        if frame and glued and self.operand_follows(2) and self.inside < _DEEPEST:
             self.at(frame, token.position, 2)
             return -1
         return 0
@@ -201,6 +211,7 @@ class Rewriter:
         self.found.append(Token("text", frame, position))
         self.emit(position, ",")
         self.place += taken
+        self.inside += 1
         self.one()
         if self.ahead(0).words == "(" and self.found[-1].kind == "name":
             depth = 0
@@ -209,6 +220,7 @@ class Rewriter:
                 self.one()
                 if depth == 0:
                     break
+        self.inside -= 1
         self.emit(position, ")")
 
     def postfix(self, token: Token) -> int:
@@ -281,7 +293,7 @@ class Rewriter:
         ):
             self.emit(token.position, token, "[", "1", "]")
             return 4
-        if token.words in TIMEFRAMES and self.operand_follows(1):
+        if token.words in TIMEFRAMES and self.operand_follows(1) and self.inside < _DEEPEST:
             self.at(TIMEFRAMES[token.words], token.position, 1)
             return -1
         if self.name(token, "golden", "death") and self.name(second, "cross"):

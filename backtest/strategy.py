@@ -46,6 +46,7 @@ from backtest.types import (
     Risk,
     Sizing,
     Strict,
+    held,
     plain,
 )
 from base.labels import Label, shown
@@ -54,6 +55,9 @@ PERCENT_INDICATORS = (
     *("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi"),
     "percentile_rank",
 )
+
+LONGEST_NAME = 60
+"""Letters of a parameter's name."""
 
 Side = Literal["long", "short", "both"]
 # A grid may also say which sides are traded.
@@ -119,10 +123,11 @@ class StrategySpec(Strict):
             return value
         found: dict[str, float] = {}
         for name, number in value.items():
-            lowered = str(name).lower()
-            if isinstance(number, bool) or not isinstance(number, numbers.Real) or not math.isfinite(number):
+            lowered = str(name).lower()[: LONGEST_NAME + 1]
+            real = isinstance(number, numbers.Real) and not isinstance(number, bool)
+            if not real or not math.isfinite(held(number)):
                 raise StrategyError("parameter_not_a_number", name=lowered, value=shown(number))
-            if not lowered.isidentifier() or lowered in RESERVED:
+            if not lowered.isidentifier() or lowered in RESERVED or len(lowered) > LONGEST_NAME:
                 raise StrategyError("reserved_name", name=lowered)
             if lowered in TAKEN:
                 raise StrategyError("taken_name", name=lowered, suggested=f"own_{lowered}")
@@ -138,10 +143,10 @@ class StrategySpec(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.entry_long is None and self.entry_short is None:
+        if not {"entry_long", "entry_short"} & self.trees.keys():
             raise StrategyError("no_entry", name=self.name)
         for side in ("long", "short"):
-            if getattr(self, f"exit_{side}") is not None and getattr(self, f"entry_{side}") is None:
+            if f"exit_{side}" in self.trees and f"entry_{side}" not in self.trees:
                 raise StrategyError("exit_without_entry", side=side)
         for place in CONDITIONS:
             tree = self.trees.get(place)

@@ -183,6 +183,15 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def depth(node: Node) -> int:
+    """Levels of a tree, found without descending into it: everything else does descend."""
+    deepest, below = 0, [node]
+    while below:
+        deepest += 1
+        below = [child for one in below for child in children(one)]
+    return deepest
+
+
 def walk(node: Node) -> Iterator[Node]:
     """A tree's nodes, each before those below it."""
     yield node

@@ -54,6 +54,7 @@ class Bounds:
         Raises:
             StrategyError: `parameter_not_finite`, `parameter_not_whole` or `parameter_out_of_bounds`.
         """
+        value = held(value)
         if not math.isfinite(value):
             raise StrategyError("parameter_not_finite", name=name, low=plain(self.low), high=plain(self.high))
         value = plain(value)
@@ -68,6 +69,15 @@ class Bounds:
         if self.integer and value != int(value):
             raise StrategyError("parameter_not_whole", name=name, value=value)
         return value
+
+
+def held(value: float) -> float:
+    """The number itself, or infinity where it is a whole one that no float holds."""
+    try:
+        math.isfinite(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    return value
 
 
 def plain(value: float) -> float:

@@ -57,7 +57,8 @@ class TypedError(RuntimeError):
             PromptError: there is no text for it, or the text needs a field that the error lacks.
         """
         spoken = language or self.language or readers_language()
-        return text(f"{self.room}.error.{self.code}", spoken, **self.fields)
+        told = text(f"{self.room}.error.{self.code}", spoken, **self.fields)
+        return told.encode("utf-8", "replace").decode()  # half a letter of a pair, which nothing can write
 
     def __str__(self) -> str:
         try:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from base.errors import LANGUAGES
+from base.labels import shown
 from base.reasons import shape
 from nodes.context import VARIABLES, Context
 from nodes.errors import SettingError
@@ -19,7 +20,6 @@ T = TypeVar("T", bound=BaseModel)
 C = TypeVar("C", bound=Context)
 
 PREFIX = "THREADX_"
-_SHOWN = 80
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -77,8 +77,10 @@ def _read(schema: type[T], given: Any) -> T:
 
 def _shown(given: Any) -> float | str:
     """A finite number as itself, anything else as its first letters."""
-    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
-    return given if number else str(given)[:_SHOWN]
+    if isinstance(given, str):
+        return given[:_SHOWN]
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    return given if number and abs(given) < _LARGEST else shown(given)
 
 
 def refusal(error: ValidationError, schema: type[BaseModel]) -> SettingError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import pandas as pd
 
 from backtest import GapPolicy, Risk, Sizing, StrategySpec
 from backtest.types import CONDITIONS, COST_NAMES
-from base.reasons import because
+from base.json_files import read_json
+from base.reasons import ReasonError, because
 from market.datasets import Dataset
 from market.prices import PriceSource
 from market.reading import Reading
@@ -104,8 +104,8 @@ def take_strategy(given: dict[str, Any]) -> StrategySpec:
         if not path.is_file():
             raise ThreadxError("no_strategy_file", path=strategy_file)
         try:
-            whole = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
+            whole = read_json(path)
+        except (ValueError, OSError, ReasonError) as error:
             raise ThreadxError("bad_strategy_file", path=strategy_file, reason=because(error)) from None
         beside = {**values, **{place: words for place, words in conditions.items() if words}}
         return chosen_strategy(StrategySpec.model_validate(whole), beside)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from base.reasons import because
+from base.json_files import read_json
+from base.reasons import ReasonError, because
 from nodes.context import Context
 from nodes.ensemble.trail import RUN_PREFIX
 from prompts import Words
@@ -62,8 +62,8 @@ def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str,
         if not path.is_file():
             raise ThreadxError("no_edit_file", path=edit)
         try:
-            given = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            given = read_json(path)
+        except (OSError, ValueError, ReasonError) as error:
             raise ThreadxError("bad_edit_file", path=edit, reason=because(error)) from None
         # A whole word may stand in the file, or only the changes.
         word = {**word, **given} if isinstance(given, dict) else {**word, "edit": given}

@@ -1,0 +1,70 @@
+"""JSON that people hand over, read within bounds: how large, how deep, and no number that none can mean."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from base.reasons import ReasonError
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a file of settings, a strategy or an answer."""
+
+DEEPEST = 60
+"""Levels of nesting."""
+
+LONGEST_NUMBER = 400
+"""Digits; more take quadratic time to read, and are none that can be meant."""
+
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*+"?|[{}\[\]]', re.DOTALL)
+
+
+def parse_json(text: str) -> Any:
+    """A JSON value out of text.
+
+    Raises:
+        ReasonError: `too_large`, `too_deep`, `too_large_number`, `not_text` (a lone half of a pair).
+        ValueError: this is no JSON.
+    """
+    if len(text) > LARGEST:
+        raise ReasonError("too_large", limit=LARGEST // 1024**2)
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token.group(), 0)
+        if depth > DEEPEST:
+            raise ReasonError("too_deep")
+    found = json.loads(text, parse_int=_whole, parse_float=_number, parse_constant=_number)
+    try:
+        text.encode()
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ReasonError("not_text") from None
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file.
+
+    Raises:
+        ReasonError: as `parse_json`.
+        OSError, ValueError: it cannot be read, or is no JSON in UTF-8.
+    """
+    if path.stat().st_size > LARGEST:
+        raise ReasonError("too_large", limit=LARGEST // 1024**2)
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def _number(digits: str) -> float:
+    value = float(digits) if len(digits) <= LONGEST_NUMBER else math.inf
+    if not math.isfinite(value):
+        raise ReasonError("too_large_number")
+    return value
+
+
+def _whole(digits: str) -> int:
+    _number(digits)
+    return int(digits)
