@@ -107,10 +107,11 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
 	@touch $@
 
-soak: $(TESTABLE) ## Run 500 seeded cases of misbehaving models, and every command in every weather
+soak: $(TESTABLE) ## Run 500 seeded cases of misbehaving models, every command in every weather, ten minutes of hostile input
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/test_optimization_faults.py
 	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/test_run_lock.py
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
+	$(BIN)/python -m benchmarks.hostile
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

@@ -93,11 +93,11 @@ def read_numbers(
     plain = _without(_without(text, _SPACES), _CURRENCY)
     factors = np.ones(len(plain))
     if name == "volume":
-        suffix = plain.str.extract(r"(?<=\d)([KMBkmb])$", expand=False).str.upper()
+        suffix = plain.str.extract(r"(?<=[0-9])([KMBkmb])$", expand=False).str.upper()
         factors = np.array(suffix.map(_FACTORS).fillna(1.0), dtype=np.float64)
-        plain = plain.str.replace(r"(?<=\d)[KMBkmb]$", "", regex=True)
-    whole = rf"(?:\d+|\d{{1,3}}(?:\{other}\d{{3}})+)"
-    good = plain.str.fullmatch(rf"[+-]?(?:{whole}(?:\{decimal}\d*)?|\{decimal}\d+)(?:[eE][+-]?\d+)?")
+        plain = plain.str.replace(r"(?<=[0-9])[KMBkmb]$", "", regex=True)
+    whole = rf"(?:[0-9]+|[0-9]{{1,3}}(?:\{other}[0-9]{{3}})+)"
+    good = plain.str.fullmatch(rf"[+-]?(?:{whole}(?:\{decimal}[0-9]*)?|\{decimal}[0-9]+)(?:[eE][+-]?[0-9]+)?")
     good |= plain.str.fullmatch(r"[+-]?inf(?:inity)?", case=False)
     wrong = ~good.fillna(False) & ~blank
     if wrong.any():

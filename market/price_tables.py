@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal as Exact
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from backtest.errors import PriceError
 from backtest.prices import FUNDING, narrow_bars
 from backtest.tables import TIME_NAMES, choose, one_instrument
+from base.labels import shown
 from market import columns
 from market.columns import PRICE_ROLES, base_volume, order_of, plain, roles
 from market.errors import MarketError
@@ -27,6 +31,7 @@ from market.text_tables import is_date, is_figure
 from market.time_layouts import joined, read_text_times
 
 _LISTED = 5
+_LARGEST_WHOLE = 2**63
 _EVEN = 1e-9
 
 
@@ -71,7 +76,7 @@ def prices_of(table: Table, reading: Reading, wanted: str | None) -> tuple[pd.Da
     Raises:
         MarketError, PriceError: what could mean two things, or nothing.
     """
-    cells, symbol = one_instrument(table.cells, wanted)
+    cells, symbol = one_instrument(_simple(table.cells), wanted)
     table.symbol = symbol or table.symbol
     cells = _times_into_columns(cells)
     found = roles([str(name) for name in cells.columns]) if table.named else _numbered_roles(cells)
@@ -127,6 +132,29 @@ def rows_told(rows: NDArray[np.int64]) -> Iterator[None]:
             raise
         fields = {**error.fields, "row": int(rows[row - 1]) + 1}
         raise type(error)(error.code, **fields) from error
+
+
+def _simple(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells that are texts, numbers or times; whatever else stood in JSON or Parquet, as text."""
+    mixed = [place for place, kind in enumerate(cells.dtypes) if pd.api.types.is_object_dtype(kind)]
+    if not mixed:
+        return cells
+    columns = [cells.iloc[:, place] for place in range(cells.shape[1])]
+    for place in mixed:
+        columns[place] = pd.Series([_simple_cell(cell) for cell in columns[place]], index=cells.index)
+    return pd.concat(columns, axis=1).set_axis(cells.columns, axis=1)
+
+
+def _simple_cell(cell: Any) -> Any:
+    if isinstance(cell, np.number | np.bool_):
+        cell = cell.item()
+    if cell is None or isinstance(cell, bool | float | date | Exact):
+        return cell
+    if isinstance(cell, int):
+        return cell if -_LARGEST_WHOLE < cell < _LARGEST_WHOLE else shown(cell)
+    if isinstance(cell, str):
+        return cell.encode("utf-8", "replace").decode()
+    return None if cell is pd.NaT or cell is pd.NA else shown(cell)
 
 
 def _times_into_columns(cells: pd.DataFrame) -> pd.DataFrame:
