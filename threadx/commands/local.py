@@ -16,6 +16,13 @@ from prompts import Language, Words
 from threadx.plain import say
 
 
+_CHILDREN = {
+    "market.arrow_child": {"parquet", "feather"},
+    "reports.drawing_child": {"png", "svg", "pdf"},
+}
+"""Endings of files that are read or written in a child of `base.bounded`."""
+
+
 def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any:
     """Run a function of `threadx.work`, imported only now: help and completion wait for no engine.
 
@@ -28,7 +35,16 @@ def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any
     Returns:
         What the function returns: an exit code, or None for 0.
     """
+    _start_children(given)
     return getattr(import_module(f"threadx.work.{module}"), function)(words, **given)
+
+
+def _start_children(given: dict[str, Any]) -> None:
+    """Have the children that these files will need start while the engine is imported."""
+    files = {str(value).lower().rpartition(".")[2] for value in given.values() if value is not None}
+    for child, suffixes in _CHILDREN.items():
+        if files & suffixes:
+            import_module("base.bounded").warm(child)
 
 
 def compiled_engine() -> Path:
