@@ -15,7 +15,6 @@ import click
 from prompts import Language, Words
 from threadx.plain import say
 
-
 _CHILDREN = {
     "market.arrow_child": {"parquet", "feather"},
     "reports.drawing_child": {"png", "svg", "pdf"},
