@@ -54,12 +54,12 @@ def grid_values(text: str) -> tuple[str, Any]:
             raise ValueError(text)
     except (ValueError, OverflowError):
         raise ThreadxError("bad_grid", grid=text) from None
-    if all(isinstance(one, int) for one in (start, stop, step)):
-        return name.strip(), range(int(start), int(stop), int(step))
     many = (stop - start) / step - 1e-9
     count = max(0, math.ceil(many) if math.isfinite(many) else MOST_CONFIGURATIONS + 1)
     if count > MOST_CONFIGURATIONS:
         raise RequestError("grid_too_large", count=count, limit=MOST_CONFIGURATIONS)
+    if all(isinstance(one, int) for one in (start, stop, step)):
+        return name.strip(), range(int(start), int(stop), int(step))
     # Ten digits: 0.1 + 2 × 0.1 is to be 0.3 for whoever reads the table.
     return name.strip(), [round(start + step * place, 10) for place in range(count)]
 
