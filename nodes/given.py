@@ -19,6 +19,8 @@ T = TypeVar("T", bound=BaseModel)
 C = TypeVar("C", bound=Context)
 
 PREFIX = "THREADX_"
+_SHOWN = 80
+_LARGEST = 1e300
 
 
 def nearest(name: str, known: Collection[str]) -> str:
