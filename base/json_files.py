@@ -26,11 +26,11 @@ def parse_json(text: str) -> Any:
     """A JSON value out of text.
 
     Raises:
-        ReasonError: `too_large`, `too_deep`, `too_large_number`, `not_text` (a lone half of a pair).
+        ReasonError: `larger_than`, `too_deep`, `too_large_number`, `not_text` (a lone half of a pair).
         ValueError: this is no JSON.
     """
     if len(text) > LARGEST:
-        raise ReasonError("too_large", limit=LARGEST // 1024**2)
+        raise ReasonError("larger_than", limit=LARGEST // 1024**2)
     depth = 0
     for token in _TOKEN.finditer(text):
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token.group(), 0)
@@ -54,7 +54,7 @@ def read_json(path: Path) -> Any:
         OSError, ValueError: it cannot be read, or is no JSON in UTF-8.
     """
     if path.stat().st_size > LARGEST:
-        raise ReasonError("too_large", limit=LARGEST // 1024**2)
+        raise ReasonError("larger_than", limit=LARGEST // 1024**2)
     return parse_json(path.read_text(encoding="utf-8"))
 
 
