@@ -136,7 +136,7 @@ def test_sample_is_the_published_index(tmp_path):
         ("prices.xlsx", "x", "spreadsheet"),
         ("broken.parquet", "not parquet", "unreadable_file"),
         ("broken.json", "{", "unreadable_file"),
-        ("empty.csv", "", "no_price_rows"),
+        ("empty.csv", "", "empty_file"),
         ("words.csv", "Dear reader,\nno prices here\n", "no_price_rows"),
         ("broken.zip", "x", "unreadable_file"),
         ("broken.csv.gz", "x", "unreadable_file"),
