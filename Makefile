@@ -112,6 +112,7 @@ soak: $(TESTABLE) ## Run 500 seeded cases of misbehaving models, every command i
 	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/test_run_lock.py
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
 	$(BIN)/python -m benchmarks.hostile
+	$(BIN)/python -m benchmarks.damage
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from base import private
+from base.leftovers import ENDING, beginning
 from base.secrets import masked_text
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
@@ -79,7 +80,7 @@ def _write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     if path.is_symlink():
         path = path.resolve()
     private.make_folder(path.parent)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=beginning(path.name), suffix=ENDING)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:

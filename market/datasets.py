@@ -1,15 +1,12 @@
 """Registered price data: a development part that everybody may read and a holdout that is opened once.
 
 Under `<home>/datasets/`: `<hash>.parquet` (content-addressed rows), `<development hash>.json` (the Dataset),
-`splits.json` and `<family>.marks.npz` (see `market.splits`), and `holdout_openings.jsonl` (one line each time
-a holdout was read).
+`splits.json` and `<family>.marks.npz` (`market.splits`), `holdout_openings.jsonl` (`market.openings`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as parquet
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -30,9 +28,10 @@ from pydantic import (
 from backtest.files import file_name, write_atomically, write_text_atomically
 from backtest.gaps import MADE_UP
 from backtest.prices import FUNDING
-from base import private
+from base.aside import set_aside
 from market.errors import MarketError
 from market.marks import Marks, bar_length, nanoseconds
+from market.openings import Openings, add_opening, in_utc, read_openings
 from market.prices import infer_timeframe
 from market.splits import Advance, find_split, locked_splits, marks_path, new_split, read_marks
 
@@ -181,8 +180,8 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
         if known is None:
             splits.append(split)
         split.first, split.last = min(split.first, int(times[0])), max(split.last, int(times[-1]))
-        marks, stored = Marks.of(frame), read_marks(folder, split)
-        (stored.joined(marks) if stored else marks).write(marks_path(folder, split))
+        marks, stored = Marks.of(frame), read_marks(folder, split.family)
+        (stored.joined(marks) if stored else marks).write(marks_path(folder, split.family))
     return dataset
 
 
@@ -250,13 +249,7 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
         "reader": reader,
         "seen_to": in_utc(dataset.last),
     }
-    with private.lock(folder / "holdout_openings.lock"):
-        readers = _readers(dataset.family, folder, dataset.boundary)
-        path = folder / "holdout_openings.jsonl"
-        with open(path, "a", encoding="utf-8", newline="\n", opener=private.opener) as log:
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-            os.fsync(log.fileno())
+    readers = add_opening(folder, line).readers(dataset.family, dataset.boundary)
     number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
     vault = _in_zone(_load(folder, dataset.holdout_hash), dataset.zone)
     prices = pd.concat([development, vault])
@@ -274,39 +267,41 @@ def openings(family: str, home: Path, since: str | None = None) -> int:
         since: ISO time of today's boundary: who saw only rows before it, because it was moved, has seen
             nothing of today's holdout. None: everybody.
     """
-    return len(_readers(family, _folder(home), since))
+    return len(opening_log(home).readers(family, since))
 
 
-def in_utc(moment: str) -> str:
-    """A time of a dataset in UTC, so that two of them compare as text."""
-    time = pd.Timestamp(moment)
-    utc = time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
-    return utc.isoformat(timespec="nanoseconds")
-
-
-def _readers(family: str, folder: Path, since: str | None) -> list[str]:
-    """Who saw a row of a family's holdout from a time on, in the order of their first look.
-
-    Lines of earlier versions do not say how far their readers saw: they count.
+def opening_log(home: Path) -> Openings:
+    """The log of openings of a data folder.
 
     Raises:
-        MarketError: `damaged_dataset`: a line that this program did not write.
+        OSError: the folder cannot be written.
     """
-    path = folder / "holdout_openings.jsonl"
-    if not path.is_file():
-        return []
-    begin = "" if since is None else in_utc(since)
-    try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return list(
-            dict.fromkeys(
-                line["reader"]
-                for line in lines
-                if line["family"] == family and line.get("seen_to", begin) >= begin
-            )
+    folder = _folder(home)
+    return read_openings(folder) if folder.is_dir() else Openings(lines=(), hashes=(), broken=0)
+
+
+def lost_openings(dataset: Dataset, home: Path, *, present: int, witnessed: int, source: str) -> None:
+    """Write down openings that a run's record witnesses and the log no longer holds, a line a reader.
+
+    Args:
+        dataset: whose holdout was opened.
+        home: the data folder.
+        present: readers whom the log names.
+        witnessed: readers whom it named once.
+        source: the run that found it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for number in range(present + 1, witnessed + 1):
+        add_opening(
+            _folder(home),
+            {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "family": dataset.family,
+                "reader": f"lost {number} of {witnessed}, found by {source}",
+            },
         )
-    except (ValueError, KeyError, TypeError) as reason:
-        raise MarketError("damaged_dataset", hash=family, path=str(path)) from reason
 
 
 def find_dataset(development_hash: str, home: Path) -> Dataset:
@@ -316,11 +311,11 @@ def find_dataset(development_hash: str, home: Path) -> Dataset:
         MarketError: `missing_dataset`, `damaged_dataset`.
     """
     path = _folder(home) / f"{file_name(development_hash)}.json"
-    if not re.fullmatch(_HASH, development_hash) or not path.is_file():
+    if not re.fullmatch(_HASH, development_hash) or not path.exists():
         raise MarketError("missing_dataset", hash=development_hash, path=str(path))
     try:
         return Dataset.model_validate_json(path.read_bytes())
-    except ValidationError as reason:
+    except (OSError, ValidationError) as reason:
         raise MarketError("damaged_dataset", hash=development_hash, path=str(path)) from reason
 
 
@@ -330,9 +325,19 @@ def _folder(home: Path) -> Path:
 
 def _store(folder: Path, name: str, rows: pd.DataFrame) -> None:
     path = folder / f"{name}.parquet"
+    if path.exists() and not _holds(path, len(rows)):
+        set_aside(path)  # the rows are at hand: they are written anew
     if not path.exists():
         made_up = [MADE_UP] if MADE_UP in rows and rows[MADE_UP].any() else []
         write_atomically(path, rows[[*_columns(rows), *made_up]].to_parquet)
+
+
+def _holds(path: Path, rows: int) -> bool:
+    """Whether a file is a table of so many rows; whether it is the right ones is seen when it is read."""
+    try:
+        return bool(parquet.read_metadata(path).num_rows == rows)
+    except (OSError, ValueError, pa.ArrowException):
+        return False
 
 
 def _columns(frame: pd.DataFrame) -> list[str]:

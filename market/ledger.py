@@ -1,9 +1,10 @@
 """The trial ledger: every configuration that was evaluated to choose among, on whatever prices it was.
 
 `<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, and append-only: triggers refuse
-every change and deletion. A trial is (dataset family, strategy hash), once however often it is run; who
-looked at it is written beside it; very large sweeps are one row with a count. Readers take a `Snapshot`
-first, so that what others write meanwhile changes nothing.
+every change and deletion, and each row has its link in a chain of hashes (`market.ledger_chain`). A trial is
+(dataset family, strategy hash), once however often it is run; who looked at it is written beside it; very
+large sweeps are one row with a count. Readers take a `Snapshot` first, so that what others write meanwhile
+changes nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ from numpy.typing import NDArray
 
 from backtest.trials import Trial
 from base import private
+from base.databases import put_aside_if_damaged
 from base.reasons import because
+from market import ledger_chain
+from market.chain import Head
 from market.errors import MarketError
+from market.ledger_chain import Chain
 
-Origin = Literal["run", "search", "sweep", "backtest"]
+Origin = Literal["run", "search", "sweep", "backtest", "lost"]
+"""Which kind of work looked; `lost`: the ledger no longer says, but a run's record witnesses the number."""
 
 MOST_ROWS_A_SEARCH = 2_000
 """Searches of more configurations than this are counted in one row."""
@@ -46,6 +52,8 @@ EVIDENCE_COLUMNS = {
 }
 """Columns of `Evidence.table` and their kinds."""
 
+_VERSION = 2
+"""Of the file: 1 had no chain; it gets one, from there on."""
 _WAIT_SECONDS = 60.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -218,10 +226,14 @@ class Ledger:
             for one in trials
         ]
         with self._open() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO looks (family, spec_hash, source, origin) VALUES (?, ?, ?, ?)",
-                [(family, row[1], source, origin) for row in rows],
-            )
+            looks = [
+                look
+                for look in ((family, row[1], source, origin) for row in rows)
+                if connection.execute(
+                    "INSERT OR IGNORE INTO looks (family, spec_hash, source, origin) VALUES (?, ?, ?, ?)",
+                    look,
+                ).rowcount
+            ]
             before = connection.total_changes
             connection.executemany(
                 "INSERT OR IGNORE INTO trials (family, spec_hash, origin, source, time, development_hash,"
@@ -229,7 +241,9 @@ class Ledger:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            return connection.total_changes - before
+            new = connection.total_changes - before
+            ledger_chain.link(connection, looks)
+            return new
 
     def count_search(
         self,
@@ -271,7 +285,42 @@ class Ledger:
                 " sharpe_mean, sharpe_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (family, name, origin, source, now, configurations, sharpe_mean, sharpe_variance),
             )
+            ledger_chain.link(connection)
             return found.rowcount == 1
+
+    def count_lost(
+        self, family: str, *, present: int, witnessed: int, sharpe_variance: float | None, source: str
+    ) -> None:
+        """Count what a run's record witnesses and the ledger no longer holds, in one row.
+
+        Its mean is taken as that of the trials that are left, and so is its variance where nobody knows it.
+
+        Args:
+            family: of the dataset.
+            present: configurations that the ledger holds.
+            witnessed: configurations that it held once.
+            sharpe_variance: of those, per bar.
+            source: the run that found it.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT excess_sharpe FROM trials WHERE family = ?", (family,)
+            ).fetchall()
+        left = np.array([row[0] for row in rows])
+        own = float(left.var(ddof=1)) if len(left) > 1 else 0.0
+        self.count_search(
+            family,
+            about={"lost": [present, witnessed], "found": datetime.now(UTC).isoformat()},
+            configurations=witnessed - present,
+            sharpe_mean=float(left.mean()) if len(left) else 0.0,
+            sharpe_variance=own if sharpe_variance is None else sharpe_variance,
+            origin="lost",
+            source=source,
+        )
 
     def snapshot(self, family: str) -> Snapshot:
         """The family's count as it stands.
@@ -339,24 +388,49 @@ class Ledger:
         table = pd.DataFrame([*singles, *large], columns=list(EVIDENCE_COLUMNS))
         return Evidence.of(table.astype(EVIDENCE_COLUMNS))
 
+    def head(self) -> Head:
+        """The end of the chain of all that stands in it.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            return ledger_chain.head(connection)
+
+    def chain(self, family: str) -> Chain:
+        """The whole chain, gone through, and the family's rows beside it.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            return ledger_chain.read_chain(connection, family)
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """One transaction.
+        """One transaction; a damaged file is put aside, and a new ledger begun.
 
         Raises:
             MarketError: `unusable_ledger`.
         """
         private.make_folder(self.path.parent)
         try:
+            lock = private.lock(self.path.with_name(f".{self.path.name}.lock"))
+            put_aside_if_damaged(self.path, lock)
             private.make_file(self.path)
             with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:
-                if found.execute("PRAGMA user_version").fetchone()[0] == 0:
+                if found.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                     # Only one process makes the tables and turns on the write-ahead log, which SQLite
                     # refuses to do while somebody else is writing.
-                    with private.lock(self.path.with_name(f".{self.path.name}.lock")):
+                    with lock:
                         found.execute("PRAGMA journal_mode = WAL")
                         found.executescript(_TABLES)
-                        found.execute("PRAGMA user_version = 1")
+                        found.execute("BEGIN IMMEDIATE")
+                        ledger_chain.begin(found)
+                        found.execute(f"PRAGMA user_version = {_VERSION}")
+                        found.execute("COMMIT")
                 found.execute("BEGIN IMMEDIATE")
                 try:
                     yield found

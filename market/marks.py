@@ -7,9 +7,11 @@ four hours then has the mark of the four-hour bar.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from numpy.typing import NDArray
 from backtest.files import write_atomically
 
 Times = NDArray[np.int64]
+
+NO_MARKS = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error)
+"""What reading a damaged file of marks raises."""
 
 # Prices that differ by less are the same: vendors round.
 _LEVEL_STEP = 1e-5
@@ -73,11 +78,14 @@ class Marks:
         """Marks as written by `write`, None where there are none.
 
         Raises:
-            OSError, ValueError, KeyError: the file is not what `write` wrote.
+            One of `NO_MARKS`: the file is not what `write` wrote.
         """
-        if not path.is_file():
+        if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as stored:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("not an archive")
+        with stored:
             return cls(closing=stored["closing"], levels=stored["levels"], changes=stored["changes"])
 
     def write(self, path: Path) -> None:

@@ -12,15 +12,16 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from zipfile import BadZipFile
 
 import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from backtest.files import write_text_atomically
+from backtest.files import file_name, write_text_atomically
 from base import private
+from base.aside import set_aside
 from market.errors import MarketError
-from market.marks import Marks, nanoseconds
+from market.marks import NO_MARKS, Marks, nanoseconds
 
 HOLDOUT_SHARE = 0.2
 EMBARGO_SHARE = 0.01
@@ -90,22 +91,47 @@ def locked_splits(folder: Path) -> Iterator[list[Split]]:
         OSError: the folder cannot be written.
     """
     private.make_folder(folder)
-    path = folder / "splits.json"
     with private.lock(folder / "splits.lock"):
-        before = path.read_text(encoding="utf-8") if path.exists() else "[]\n"
-        try:
-            splits = _SPLITS.validate_json(before)
-        except ValidationError as reason:
-            raise MarketError("damaged_splits", path=str(path), problems=reason.error_count()) from reason
+        splits = read_splits(folder)
+        before = _as_text(splits)
         yield splits
-        after = json.dumps([split.model_dump() for split in splits], indent=1) + "\n"
-        if after != before:
-            write_text_atomically(path, after)
+        if _as_text(splits) != before:
+            write_splits(folder, splits)
 
 
-def marks_path(folder: Path, split: Split) -> Path:
+def read_splits(folder: Path) -> list[Split]:
+    """All cuts of a folder; none where nothing is registered yet.
+
+    Raises:
+        MarketError: `damaged_splits`.
+    """
+    path = folder / "splits.json"
+    if not path.exists():
+        return []
+    try:
+        return _SPLITS.validate_json(path.read_bytes())
+    except ValidationError as reason:
+        raise MarketError("damaged_splits", path=str(path), problems=reason.error_count()) from reason
+    except OSError as reason:  # a folder in its place
+        raise MarketError("damaged_splits", path=str(path), problems=1) from reason
+
+
+def write_splits(folder: Path, splits: list[Split]) -> None:
+    """Write them all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_text_atomically(folder / "splits.json", _as_text(splits))
+
+
+def _as_text(splits: list[Split]) -> str:
+    return json.dumps([split.model_dump() for split in splits], indent=1) + "\n"
+
+
+def marks_path(folder: Path, family: str) -> Path:
     """Where the marks of everything registered under a cut are kept."""
-    return folder / f"{split.family}.marks.npz"
+    return folder / f"{family}.marks.npz"
 
 
 def find_split(
@@ -139,21 +165,55 @@ def find_split(
     return min(matching, key=lambda split: split.boundary, default=None)
 
 
-def read_marks(folder: Path, split: Split) -> Marks | None:
-    """Marks of what was registered under a cut, None where the file was deleted.
+def read_marks(folder: Path, family: str) -> Marks | None:
+    """Marks of what was registered under a cut; a damaged file is put aside, and made anew from the prices.
+
+    None where there are none, and no prices to make them from.
 
     Raises:
-        MarketError: `damaged_splits`.
+        OSError: the folder cannot be written.
     """
-    path = marks_path(folder, split)
+    path = marks_path(folder, family)
+    if path.exists():
+        try:
+            return Marks.read(path)
+        except NO_MARKS:
+            set_aside(path)
+    found = _marks_again(folder, family)
+    if found is not None:
+        found.write(path)
+    return found
+
+
+def _marks_again(folder: Path, family: str) -> Marks | None:
+    """Marks of all prices registered under a cut that can be read."""
+    found: Marks | None = None
+    for path in sorted(folder.glob("*.json")):
+        try:
+            told = json.loads(path.read_bytes())
+            if not isinstance(told, dict) or told.get("family") != family:
+                continue
+            names = [told["development_hash"], told["holdout_hash"]]
+        except (OSError, ValueError, KeyError):
+            continue
+        paths = [folder / f"{file_name(str(name))}.parquet" for name in names]
+        parts = [part for path in paths if (part := _closes(path)) is not None]
+        if parts:
+            marks = Marks.of(pd.concat(parts))
+            found = marks if found is None else found.joined(marks)
+    return found
+
+
+def _closes(path: Path) -> pd.DataFrame | None:
+    """The closes of registered rows; None where they cannot be read."""
     try:
-        return Marks.read(path)
-    except (OSError, ValueError, KeyError, BadZipFile) as reason:
-        raise MarketError("damaged_splits", path=str(path), problems=1) from reason
+        return pd.read_parquet(path, columns=["close"])
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
 
 
 def _same_prices(split: Split, fresh: Marks, *, named_alike: bool, folder: Path) -> bool:
-    known = read_marks(folder, split)
+    known = read_marks(folder, split.family)
     parts = ((0, 0), (0, 0)) if known is None else fresh.agreement(known, split.development_end)
     # Under another name a few equal closes may be chance.
     least = 1 if named_alike else ENOUGH_TO_COMPARE

@@ -13,6 +13,7 @@ import pandas as pd
 
 from backtest.files import take_name, write_atomically, write_text_atomically
 from base import private
+from base.leftovers import ENDING, beginning, sweep
 from base.reasons import because
 from market.errors import MarketError
 
@@ -37,11 +38,13 @@ def write_partition(folder: Path, files: Mapping[str, Content]) -> None:
     """
     try:
         if folder.exists():
+            sweep(folder)
             for name, content in files.items():
                 _write(folder / name, content)
             return
         private.make_folder(folder.parent)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        sweep(folder.parent)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=beginning(folder.name), suffix=ENDING))
         try:
             for name, content in files.items():
                 _write(temporary / name, content)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from base import private
+from base.databases import put_aside_if_damaged
 from providers.errors import CacheError, short
 from providers.request import Reply
 
@@ -48,13 +49,15 @@ class TimedCache(SQLAlchemyCache):
         self.seconds = seconds
         self.now = now
         private.make_folder(path.parent)
-        private.make_file(path)
         # A connection an operation: safe in threads, and another process may replace the file in between.
         engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=NullPool)
         event.listen(engine, "connect", _unhurried)
         # Only one process makes the table and turns on the write-ahead log, which SQLite refuses to do
         # while somebody else is writing.
-        with private.lock(path.with_name(f".{path.name}.lock")):
+        lock = private.lock(path.with_name(f".{path.name}.lock"))
+        put_aside_if_damaged(path, lock)
+        private.make_file(path)
+        with lock:
             # Annotated for its own table, documented for any table with these columns.
             super().__init__(engine, cast(Any, StoredAnswer))
             with engine.connect() as connection:

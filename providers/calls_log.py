@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from base import private
+from base.aside import set_aside
 from base.secrets import masked
 
 now: Callable[[], float] = time.time
@@ -23,6 +24,7 @@ now: Callable[[], float] = time.time
 
 KEPT_DAYS = 90
 _PREFIX = "calls-"
+_TOLD = frozenset({"time", "outcome", "code"})
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
     told = json.dumps(masked(line), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = told.encode() + b"\n"
     private.make_folder(path.parent)
+    if path.is_dir():
+        set_aside(path)
     with open(path, "a+b", opener=private.opener) as stream:
         if stream.tell():
             stream.seek(-1, 2)
@@ -158,7 +162,7 @@ def _read_on(path: Path, known: _Read) -> None:
     known.offset += whole
     for line in written[:whole].splitlines():
         found = _parsed(line)
-        if found is None or found.get("cached") or not found.get("model"):
+        if found is None or found.get("cached") or not found.get("model") or not found.keys() >= _TOLD:
             continue
         outcome = Outcome(
             time=datetime.fromisoformat(found["time"]).timestamp(),

@@ -32,8 +32,8 @@ def verdict_line(result: Mapping[str, Any], words: WordsLike) -> str:
 
 
 def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
-    """What the verdict rests on: a line a condition, for or against, and one where the boundary moved."""
-    lines = []
+    """What the verdict rests on: evidence missing, a line a condition, one where the boundary moved."""
+    lines = missing_lines(result, words)
     for reason in result["verdict"]["reasons"]:
         sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
         sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
@@ -44,6 +44,18 @@ def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
         told_moves = {"count": len(moves), "date": last["time"][:10], "openings": last["openings"]}
         lines.append(words("verdict.advanced", **told_moves, **days))
     return lines
+
+
+def missing_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """What ledger or log of openings no longer hold, or hold otherwise than it was written."""
+    return [
+        words(
+            f"verdict.missing.{one['code']}",
+            **{name: words.number(one[name]) for name in ("present", "witnessed", "count") if name in one},
+            runs=", ".join(one.get("runs", [])),
+        )
+        for one in result.get("missing_evidence", [])
+    ]
 
 
 def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:

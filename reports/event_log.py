@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from base import private
+from base.aside import cut_tail
 from base.reasons import because
 from base.secrets import masked
 from reports.errors import ReportError
@@ -28,6 +31,14 @@ WAITING = "waiting"
 """Kind of the event after which a run waits for a person: that time is nobody's work."""
 
 _KEPT_LOGS = 16
+
+
+class _Event(BaseModel):
+    """What every line holds at least."""
+
+    id: str
+    kind: str
+    counts: dict[str, int] = {}
 
 
 @dataclass
@@ -62,7 +73,7 @@ class EventLog:
         self.path = path
 
     def append(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Add an event unless its `id` stands in the log already; a half line of a killed process is cut off.
+        """Add an event unless its `id` stands in the log already; half a line before it is cut off and kept.
 
         Args:
             event: plain JSON without NaN, with `id` and `kind`; `counts` are added up.
@@ -83,9 +94,10 @@ class EventLog:
             worked = now - known.clock if known.clock is not None else 0.0
             whole = {**masked(event), "elapsed_seconds": round(known.elapsed + worked, 3)}
             line = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            if self.path.is_file() and self.path.stat().st_size > known.size:
+                cut_tail(self.path, known.size)
             try:
                 with open(self.path, "ab", opener=private.opener) as stream:
-                    stream.truncate(known.size)
                     stream.write(line + b"\n")
             except OSError as error:
                 error.filename = error.filename or str(self.path)  # a write knows no name
@@ -122,12 +134,18 @@ class EventLog:
         Raises:
             ReportError: `unreadable_record`.
         """
-        if not self.path.is_file():
+        if not self.path.exists():
             return
-        for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True), start=1):
+        for number, line in enumerate(self._bytes().splitlines(keepends=True), start=1):
             if not line.endswith(b"\n"):
                 return
             yield self._parsed(line, number)
+
+    def _bytes(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise ReportError("unreadable_record", path=str(self.path), reason=because(error)) from None
 
     def _refreshed(self) -> _Known:
         """What is known, brought up to date; another file in the same place is read anew."""
@@ -142,11 +160,9 @@ class EventLog:
         if size < known.size:
             known = _known[self.path] = _Known()
         if size > known.size:
-            with open(self.path, "rb") as stream:
-                stream.seek(known.size)
-                for line in stream.read().splitlines(keepends=True):
-                    if line.endswith(b"\n"):
-                        _fold(known, self._parsed(line, len(known.places) + 1), known.size, len(line))
+            for line in self._bytes()[known.size :].splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    _fold(known, self._parsed(line, len(known.places) + 1), known.size, len(line))
             known.clock = None
         return known
 
@@ -158,7 +174,8 @@ class EventLog:
     def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             event: dict[str, Any] = json.loads(line)
-        except ValueError as error:
+            _Event.model_validate(event)
+        except (ValueError, RecursionError) as error:
             raise ReportError(
                 "unreadable_record", path=f"{self.path}:{number}", reason=because(error)
             ) from None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel
 
 from backtest.files import file_name, write_text_atomically
 from base import private
@@ -32,7 +33,10 @@ _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 # Times, latencies and ids differ between two identical runs: they stand under these keys, not compared.
 TIMED_KEYS = frozenset(
-    {"run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds", "checkpoint"}
+    {
+        *("run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds"),
+        *("checkpoint", "heads"),
+    }
 )
 
 ANSWERS = "answers.jsonl"
@@ -70,6 +74,21 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n"
 
 
+class _About(BaseModel):
+    """What `run.json` holds at least, whichever version wrote it."""
+
+    graph: str
+    started: str
+    input: dict[str, Any]
+    context: dict[str, Any]
+
+
+class _Result(BaseModel):
+    """What `result.json` holds at least, whichever graph wrote it."""
+
+    status: str
+
+
 class RunRecord:
     """The event log and the small files of one run."""
 
@@ -81,7 +100,7 @@ class RunRecord:
 
     def exists(self) -> bool:
         """Whether the run was ever started."""
-        return (self.folder / "run.json").is_file()
+        return (self.folder / "run.json").exists()
 
     def start(self, about: Mapping[str, Any], thread: str | None = None) -> None:
         """Write `run.json`, what a resume or a replay needs to know; a resumed thread finds its own there.
@@ -125,7 +144,7 @@ class RunRecord:
         Raises:
             ReportError: `unknown_run` or `unreadable_record`.
         """
-        return self._read("run.json", "unknown_run")
+        return self._read("run.json", "unknown_run", _About)
 
     def result(self) -> dict[str, Any]:
         """The finished result.
@@ -133,15 +152,16 @@ class RunRecord:
         Raises:
             ReportError: `no_result` or `unreadable_record`.
         """
-        return self._read("result.json", "no_result")
+        return self._read("result.json", "no_result", _Result)
 
-    def _read(self, name: str, absent: str) -> dict[str, Any]:
+    def _read(self, name: str, absent: str, least: type[BaseModel]) -> dict[str, Any]:
         path = self.folder / name
-        if not path.is_file():
+        if not path.exists():
             raise ReportError(absent, run=self.run)
         try:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            least.model_validate(value)
+        except (OSError, ValueError, RecursionError) as error:
             raise ReportError("unreadable_record", path=str(path), reason=because(error)) from None
         return value
 

@@ -4,6 +4,7 @@ import sqlite3
 import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from backtest.trials import (
     grid_trials,
     trial,
 )
-from market.errors import MarketError
+from base.aside import taken
 from market.ledger import MOST_COLUMNS, Ledger
 from tests.prices import made_up_prices
 
@@ -153,11 +154,18 @@ def test_large_searches_count_by_their_moments(tmp_path_factory, single, searche
         assert found.sharpe_variance == pytest.approx(np.var(everything, ddof=1), abs=1e-12)
 
 
-def test_a_file_that_is_no_ledger_is_refused(tmp_path):
-    (tmp_path / "ledger.sqlite").write_bytes(b"not a database, and longer than a header would be" * 30)
-    with pytest.raises(MarketError) as caught:
-        put(tmp_path, ["a"])
-    assert caught.value.code == "unusable_ledger"
+def test_a_file_that_is_no_ledger_is_put_aside_and_the_work_goes_on(tmp_path):
+    written = b"not a database, and longer than a header would be" * 30
+    (tmp_path / "ledger.sqlite").write_bytes(written)
+    assert put(tmp_path, ["a"]) == 1
+    assert (tmp_path / "ledger.sqlite.damaged-1").read_bytes() == written
+    (tmp_path / "ledger.sqlite").write_bytes(written[::-1])
+    assert put(tmp_path, ["a", "b"]) == 2, "whatever was found sound a moment ago"
+    assert (tmp_path / "ledger.sqlite.damaged-2").read_bytes() == written[::-1]
+    assert [(one.damage, Path(one.kept).name) for one in taken()] == [
+        ("damaged", "ledger.sqlite.damaged-1"),
+        ("damaged", "ledger.sqlite.damaged-2"),
+    ]
 
 
 def test_holding_the_market_has_no_excess_and_timing_has_its_covariance():

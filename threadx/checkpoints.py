@@ -14,6 +14,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from base import private
+from base.databases import put_aside_if_damaged
+from base.reasons import because
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
 
@@ -89,9 +91,22 @@ Kind = TypeVar("Kind", bound=_SetUp)
 def database(
     path: Path, kind: Callable[[sqlite3.Connection], Kind], isolation_level: Literal["DEFERRED"] | None
 ) -> Iterator[Kind]:
-    """One of LangGraph's SQLite files; of processes that begin at the same time one makes its tables."""
-    private.make_file(path)
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=isolation_level)
+    """One of LangGraph's SQLite files; of processes that begin at the same time one makes its tables.
+
+    A damaged file is put aside: a run whose checkpoints are gone is gone through again from its record.
+
+    Raises:
+        ThreadxError: `unusable_database`.
+    """
+    door = private.lock(path.with_name(f".{path.name}.lock"))
+    try:
+        put_aside_if_damaged(path, door)
+        private.make_file(path)
+        connection = sqlite3.connect(
+            path, check_same_thread=False, timeout=30, isolation_level=isolation_level
+        )
+    except sqlite3.Error as error:
+        raise ThreadxError("unusable_database", path=str(path), reason=because(error)) from error
     lock: AbstractContextManager[Any] = nullcontext()
     try:
         # A killed process loses nothing this way; a power cut loses steps that are done again, and no file.
@@ -99,7 +114,7 @@ def database(
         connection.execute("PRAGMA trusted_schema=OFF")
         opened = kind(connection)
         lock = opened.lock
-        with private.lock(path.with_name(f".{path.name}.lock")):
+        with door:
             connection.execute("PRAGMA journal_mode=WAL")
             opened.setup()
         yield opened

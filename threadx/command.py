@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 
 import click
 
+from base.aside import taken
 from base.errors import TypedError
 from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because
 from prompts import Language, Words
@@ -103,7 +104,7 @@ def _run(given: list[str], words: Words) -> int:
     """The command's exit code; what went wrong is told on standard error."""
     debug = "--debug" in given
     try:
-        code = build(words).main(given, prog_name="threadx", standalone_mode=False)
+        code = _called(given, words)
     except click.exceptions.NoArgsIsHelpError as error:
         say(error.format_message())
         return BAD_INPUT
@@ -177,3 +178,12 @@ def _delivered(code: int, words: Words) -> int:
     except OSError:
         console.give_up(sys.stderr)
     return code
+
+
+def _called(given: Sequence[str], words: Words) -> Any:
+    """Run the command; whatever comes of it, say which damaged files it put aside."""
+    try:
+        return build(words).main(list(given), prog_name="threadx", standalone_mode=False)
+    finally:
+        for one in taken():
+            _complain(words(f"command.aside.{one.damage}", path=one.path, kept=one.kept))

@@ -13,7 +13,7 @@ from backtest.files import copy_file, write_text_atomically
 from market.datasets import DATASET_PREFIX
 from nodes.context import OptimizationContext
 from nodes.journal import BUDGET
-from nodes.optimization.counting import LEDGER
+from nodes.optimization.witnesses import LEDGER
 from reports.record import ANSWERS, RunRecord, comparable
 from reports.run_tables import TRIALS
 from threadx.errors import ThreadxError

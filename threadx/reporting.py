@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from base.reasons import because
 from market.datasets import Dataset, load_development
@@ -119,6 +120,19 @@ def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[P
     ]
 
 
+class _Summary(BaseModel):
+    """What a summary holds at least, whichever version wrote it."""
+
+    regime: str
+    risk_level: str
+    outlook_days_7: str
+    outlook_days_30: str
+
+
+_OBJECT = TypeAdapter(dict[str, Any])
+_LEAST: dict[str, TypeAdapter[Any]] = {SUMMARY: TypeAdapter(_Summary), TRACE: _OBJECT}
+
+
 def hour_document(home: Path, hour: datetime | None, words: Words, *, drawn: bool = True) -> Document:
     """The report of a published summary.
 
@@ -156,13 +170,14 @@ def read_published(home: Path, hour: datetime, words: Words) -> Published:
     hashes: dict[str, str] = {}
     for name in (SUMMARY, TRACE):
         path = folder / name
-        if not path.is_file():
+        if not path.exists():
             continue
-        written = path.read_bytes()
-        hashes[name] = hashlib.sha256(written).hexdigest()
         try:
-            contents[name] = json.loads(written)
-        except ValueError as error:
+            written = path.read_bytes()
+            contents[name] = _OBJECT.validate_json(written)
+            _LEAST[name].validate_python(contents[name])
+            hashes[name] = hashlib.sha256(written).hexdigest()
+        except (OSError, ValidationError) as error:
             raise ReportError("unreadable_record", path=str(path), reason=because(error)) from None
     if SUMMARY not in contents:
         raise ReportError("no_summary", hour=f"{hour:%Y-%m-%dT%H}")

@@ -17,6 +17,7 @@ from langgraph.types import Command
 
 from backtest import StrategySpec
 from base import private
+from base.leftovers import sweep
 from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
@@ -75,7 +76,7 @@ def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
 
 
 def writable(home: Path) -> Path:
-    """The data folder, made if need be.
+    """The data folder, made if need be, and without what killed processes have left in it.
 
     Raises:
         ThreadxError: `unwritable_home`.
@@ -83,10 +84,17 @@ def writable(home: Path) -> Path:
     try:
         private.make_folder(home)
         with private.lock(home / ".writable.lock", timeout=10):
-            pass
+            for folder in written_folders(home):
+                sweep(folder)
     except (OSError, Timeout) as error:
         raise ThreadxError("unwritable_home", home=str(home), reason=because(error)) from None
     return home
+
+
+def written_folders(home: Path) -> list[Path]:
+    """Folders of a home into which files are written whole, those of hours left out: their writers sweep."""
+    found = [home, *(home / name for name in ("datasets", "sweeps", "jobs", "logs", "ensemble"))]
+    return [*found, *sorted((home / "ensemble").glob("*/")), *sorted((home / "runs").glob("*/"))]
 
 
 @contextmanager
@@ -188,6 +196,7 @@ def resume_run(
     """
     record = RunRecord(home, run)
     about = record.about()
+    writable(home)
     thread = about.get("thread", run)
     if thread is None:
         raise ReportError("not_resumable", run=run)
@@ -243,6 +252,13 @@ def _run(
         # A checkpoint means that the run was interrupted: None goes on from it, an input would begin anew.
         begin: Any = None if snapshot.values else given
         if word is not None:
+            if not snapshot.values:  # its checkpoints are gone: through its record again, to where it waits
+                again: Iterator[Any] = graph.stream(
+                    given, config, context=context, stream_mode="custom", subgraphs=True
+                )
+                for _, event in again:
+                    watch(event)
+                snapshot = graph.get_state(config)
             if not snapshot.interrupts:
                 raise ThreadxError("nothing_waits", run=record.run)
             _check_word(word, snapshot.values, context)

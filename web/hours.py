@@ -80,7 +80,7 @@ def _summary(home: Path, hour: datetime) -> LLMEnsembleSummary | None:
     try:
         content = (hour_folder(home, hour) / SUMMARY).read_bytes()
         return LLMEnsembleSummary.model_validate_json(content)
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
 
 

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from backtest.files import write_text_atomically
 from base import private
 from web import processes
@@ -50,6 +52,9 @@ class Job:
     log: str
 
 
+_JOB = TypeAdapter(Job)
+
+
 def _slot(home: Path, kind: Kind) -> Path:
     return home / "jobs" / kind
 
@@ -60,8 +65,8 @@ def at_work(home: Path, kind: Kind) -> Job | None:
         if child.poll() is not None:
             _children.remove(child)
     try:
-        job = Job(**json.loads(_slot(home, kind).with_suffix(".json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        job = _JOB.validate_json(_slot(home, kind).with_suffix(".json").read_bytes())
+    except (OSError, ValidationError):  # none was started, or nobody can tell which
         return None
     return job if processes.is_alive(job.pid, job.begun) else None
 

@@ -120,7 +120,7 @@ def registered(home: Path) -> list[Dataset]:
     for path in sorted((home / "datasets").glob("*.json")):
         try:
             dataset = Dataset.model_validate_json(path.read_bytes())
-        except ValidationError:
+        except (OSError, ValidationError):
             continue  # the folder also holds other small files
         if dataset.holdout_rows:
             found.append(dataset)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
+from pydantic import BaseModel, ValidationError
 
 from backtest.files import write_text_atomically
 from base import private
+from base.aside import set_aside
 from nodes.ensemble.errors import BusyError, PublishError
 
 now: Callable[[], float] = time.time
@@ -117,12 +120,24 @@ def _try(folder: Path, generation: int) -> FileLock | None:
     return lock
 
 
+class _Holder(BaseModel):
+    """Who holds the lock, as far as the file can be read: the lock itself is the system's."""
+
+    generation: int
+    pid: int = 0
+    since: float = 0.0
+
+
 def _holder(folder: Path) -> dict[str, Any]:
+    path = folder / "holder.json"
+    if path.is_dir():
+        set_aside(path)
     try:
-        found: dict[str, Any] = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"generation": 0, "pid": 0, "since": 0.0}
-    return found
+        return _Holder.model_validate_json(path.read_bytes()).model_dump()
+    except (OSError, ValidationError):
+        # The newest lock is the one that somebody may hold.
+        locks = (re.fullmatch(r"\.run\.(\d+)\.lock", one.name) for one in folder.glob(".run.*.lock"))
+        return _Holder(generation=max((int(one[1]) for one in locks if one), default=0)).model_dump()
 
 
 def _write(folder: Path, holder: dict[str, Any]) -> None:

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from backtest.files import take_name, write_text_atomically
+from backtest.files import take_name, write_atomically, write_text_atomically
 from base import private
+from base.aside import set_aside
+from base.leftovers import sweep
 from base.reasons import because
 from nodes.ensemble.errors import PublishError
 
@@ -82,6 +84,9 @@ def write_hour(
         private.make_folder(root)
         with private.lock(root / ".publish.lock"):
             if folder.is_dir():
+                for path in (folder / TRACE, folder / SUMMARY):
+                    if path.is_dir():
+                        set_aside(path)
                 settle(folder)
                 _keep_earlier(folder)
                 write_text_atomically(folder / TRACE, told)
@@ -95,19 +100,20 @@ def write_hour(
 
 def settle(folder: Path) -> None:
     """Finish a publication that was interrupted between the trace and the summary."""
+    sweep(folder)
     told = _read(folder / TRACE)
     if told is None or "summary" not in told:  # nothing there, or another program's
         return
     summary = _json(told["summary"])
     path = folder / SUMMARY
-    if not path.is_file() or path.read_text(encoding="utf-8") != summary:
+    if not path.is_file() or path.read_bytes() != summary.encode():
         write_text_atomically(path, summary)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -138,7 +144,12 @@ def _keep_earlier(folder: Path) -> None:
         if source.exists():
             # A copy, so that the hour never stands without a summary.
             kept = folder / f"{source.stem}.{number}.json"
-            write_text_atomically(kept, source.read_text(encoding="utf-8"))
+            _copy(source, kept)
+
+
+def _copy(source: Path, path: Path) -> None:
+    content = source.read_bytes()
+    write_atomically(path, lambda stream: stream.write(content))
 
 
 def _json(content: Any) -> str:

@@ -24,19 +24,23 @@ from backtest.trials import Trial
 from market.datasets import Dataset, openings
 from market.ledger import Evidence, Ledger, Snapshot
 from nodes.context import OptimizationContext
+from nodes.optimization.witnesses import LEDGER, heads, missing_evidence
 from nodes.recording import record
 from reports.errors import ReportError
 from reports.record import RunRecord
 from reports.run_tables import TRIALS, read_table, table_hash, write_table
-
-LEDGER = "ledger"
-"""Kind of the events that say what the ledger held; what follows from it is told by others."""
 
 BEGUN = "i00.ledger"
 """Id of the event with which a run's count begins."""
 
 JUDGED_BY = "judge.trials"
 """Id of the event that fixes the table of trials."""
+
+EVIDENCE = "judge.evidence"
+"""Id of the event that says what of the evidence was missing when the judgement began."""
+
+CLOSED = "judge.closed"
+"""Id of the event that says where ledger and openings ended when the run was judged."""
 
 _BLOCKS = 16
 _LEAST_BLOCKS = 20
@@ -57,7 +61,9 @@ def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dic
     """The ledger's snapshot and the number of openings with which the run begins.
 
     Returns:
-        {"snapshot": `market.ledger.Snapshot` as JSON, "openings": how many have read the holdout}.
+        {"snapshot": `market.ledger.Snapshot` as JSON, "openings": how many have read the holdout, "missing":
+        see `witnesses.missing_evidence`, "heads": `witnesses.Heads` as JSON}; runs of earlier versions have
+        the first two.
     """
     return _once(
         context,
@@ -65,15 +71,61 @@ def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dic
         BEGUN,
         0,
         "i00.load",
-        lambda: begun_with(context, dataset),
+        lambda: begun_with(context, run, dataset),
     )
 
 
-def begun_with(context: OptimizationContext, dataset: Dataset) -> dict[str, Any]:
-    """What a run that begins now finds; see `begin_count`."""
+def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> dict[str, Any]:
+    """What a run that begins now finds, once what is missing is made up for; see `begin_count`."""
+    home = context.home_path
     return {
-        "snapshot": Ledger(context.home_path).snapshot(dataset.family).to_dict(),
+        "missing": missing_evidence(home, dataset, run),
+        "snapshot": Ledger(home).snapshot(dataset.family).to_dict(),
+        "openings": openings(dataset.family, home, since=dataset.boundary),
+        "heads": heads(home).model_dump(),
+    }
+
+
+def check_evidence(
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int
+) -> list[dict[str, Any]]:
+    """What of the evidence is missing at the start of a judgement, since before the run began or since then.
+
+    Returns:
+        As `witnesses.missing_evidence`, each code once.
+    """
+    log = RunRecord(context.home_path, run)
+    if log.is_replay and log.answers.find(EVIDENCE) is None:
+        return []  # a run of an earlier version, which had no chain
+
+    def read() -> dict[str, Any]:
+        before = begin_count(context, run, dataset).get("missing", [])
+        found = {one["code"]: one for one in [*before, *missing_evidence(context.home_path, dataset, run)]}
+        for figure, weaker in (("trials", "ledger"), ("linked", "ledger"), ("openings", "log")):
+            if figure in found:
+                found.pop(weaker, None)
+        return {"missing": list(found.values()), **_standing(context, dataset)}
+
+    told = _once(context, run, EVIDENCE, iteration, f"i{iteration:02d}.converge", read)
+    missing: list[dict[str, Any]] = told["missing"]
+    return missing
+
+
+def close_count(context: OptimizationContext, run: str, dataset: Dataset, iteration: int) -> None:
+    """Put on record where ledger and openings end, once the run has opened its holdout."""
+    log = RunRecord(context.home_path, run)
+    if log.is_replay and log.answers.find(CLOSED) is None:
+        return
+
+    _once(context, run, CLOSED, iteration, "judge", lambda: _standing(context, dataset))
+
+
+def _standing(context: OptimizationContext, dataset: Dataset) -> dict[str, Any]:
+    """Configurations and readers as they are counted now, and where both chains end."""
+    return {
+        "trials": Ledger(context.home_path).snapshot(dataset.family).trials,
         "openings": openings(dataset.family, context.home_path, since=dataset.boundary),
+        "heads": heads(context.home_path).model_dump(),
     }
 
 

@@ -15,7 +15,7 @@ from backtest.walk_forward import combinatorial_cross_validation
 from market.datasets import Dataset, load_development, open_holdout
 from market.ledger import Evidence
 from nodes.context import OptimizationContext
-from nodes.optimization.counting import begin_count, search_evidence
+from nodes.optimization.counting import begin_count, check_evidence, close_count, search_evidence
 from nodes.optimization.evidence import reigning
 from nodes.optimization.figures import figures
 from nodes.optimization.judging import bar_by_bar, judged, rounded
@@ -37,8 +37,10 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     run, iteration = state["run_id"], state["iteration"]
     known = RunRecord(context.home_path, run).log.find("judge")
     if known is not None:  # a resumed run: what was opened is not opened again
+        close_count(context, run, dataset, iteration)
         return {"judgement": known["data"]}
     champion = reigning(state)
+    missing = check_evidence(context, run, dataset, iteration)
     search = search_evidence(context, run, dataset, iteration, champion["figures"]["hash"])
     folder = RunRecord(context.home_path, run).folder
     judgement, returns = meet_holdout(
@@ -52,6 +54,8 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
         opening=1 + begin_count(context, run, dataset)["openings"],
         reader=run,
     )
+    if missing:
+        judgement["missing_evidence"] = missing
     write_table(returns, folder / RETURNS)
     record(
         context,
@@ -63,6 +67,7 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
         cites=[f"i{iteration:02d}.converge", "judge.ledger"],
         data=judgement,
     )
+    close_count(context, run, dataset, iteration)
     return {"judgement": judgement}
 
 

@@ -41,7 +41,7 @@ def past(copied: Events, parent: RunRecord, record: RunRecord, context: Context)
             dataset = Dataset.model_validate(data["dataset"])
             initial = data["strategy"]
         elif event["id"] == BEGUN and dataset is not None:
-            event = {**event, "data": begun_with(context, dataset)}
+            event = {**event, "data": begun_with(context, record.run, dataset)}
         elif event["kind"] == "backtest" and dataset is not None:
             given, grid = (data["given"], data["grid"]) if "given" in data else (initial, {})
             count(context, record.run, dataset, tried(given, grid, dataset, context).looked_at)

@@ -78,6 +78,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         },
         "verdict": judgement["verdict"] if judgement else None,
         "overfitting": judgement["overfitting"] if judgement else None,
+        **{name: judgement[name] for name in ("missing_evidence",) if judgement and name in judgement},
         "stress": judgement["stress"] if judgement else [],
         "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]} if judgement else None,
         "walk_forward": {

@@ -1,4 +1,4 @@
-"""`threadx doctor`: which models answer, and what to do about the others."""
+"""`threadx doctor`: which models answer, and what to do about the others; which files are damaged."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.local_command("doctor", words)
+    @click.option("--repair", is_flag=True, help=words("command.option.repair"))
     @options.common(words)
     def doctor(**given: Any) -> Any:
         return work("doctor", "doctor", words, given)

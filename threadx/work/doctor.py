@@ -1,12 +1,16 @@
-"""`threadx doctor`: which models answer, and what to do about the others."""
+"""`threadx doctor`: which models answer, and what to do about the others; which files are damaged."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from base.aside import taken
 from nodes.ask import provider_settings
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from prompts import Words
 from providers.health import check_all
+from threadx.repairing import examine
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 
@@ -14,10 +18,12 @@ from threadx.terminal import Terminal
 OTHERS = ("openai:MODEL", "embedded:smollm2")
 
 
-def doctor(words: Words, home: str | None, language: str, debug: bool) -> None:
-    """Every reference that a role may use, and whether it answers."""
+def doctor(words: Words, repair: bool, home: str | None, language: str, debug: bool) -> None:
+    """Damaged files of the data folder; then every reference that a role may use, and whether it answers."""
     cycle = make_context(home=home, language=language)
     ensemble = EnsembleContext(home=cycle.home)
+    terminal = Terminal(words)
+    _files(words, terminal, cycle.home_path, repair=repair)
     writable(cycle.home_path)
     uses: dict[str, list[str]] = {}
     chains = {role: getattr(cycle, role) for role in ("analyst", "strategist", "validator")}
@@ -28,10 +34,31 @@ def doctor(words: Words, home: str | None, language: str, debug: bool) -> None:
     for reference in OTHERS:
         uses.setdefault(reference, [])
     found = check_all([list(uses)], provider_settings(cycle))
-    Terminal(words).checks(
+    terminal.checks(
         words("command.doctor_title"),
         [
             (health.ok, words(health.text_key, **health.fields), ", ".join(uses[health.reference]))
             for health in found
         ],
     )
+
+
+def _files(words: Words, terminal: Terminal, home: Path, *, repair: bool) -> None:
+    """Tell what is damaged, and what can be done or was done about it."""
+    found = examine(home) if home.is_dir() else []
+    if not found:
+        terminal.lines([words("command.doctor.sound", home=str(home))])
+        return
+    part = "done" if repair else "remedy"
+    lines = ["## " + words("command.doctor.title", home=str(home))]
+    for one in found:
+        if repair:
+            one.mend()
+        problem = words(f"command.doctor_problem.{one.problem}", **one.fields)
+        told = words(f"command.doctor_{part}.{one.remedy}")
+        name = one.path.relative_to(home).as_posix()
+        lines.append(words("command.doctor.line", file=name, problem=problem, remedy=told))
+    taken()  # the lines say it
+    terminal.lines(lines)
+    if not repair and any(one.remedy != "restore" for one in found):
+        terminal.lines([words("command.doctor.next")])

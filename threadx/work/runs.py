@@ -71,17 +71,26 @@ def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str,
 
 
 def _line(record: RunRecord) -> dict[str, Any]:
-    """What is told of a run in the list; what is not known yet is None."""
+    """What is told of a run in the list; what is not known is None, so a damaged record hides no other."""
+    try:
+        return _readable(record)
+    except ReportError as error:
+        unknown = dict.fromkeys(("graph", "data", "symbol", "timeframe", "strategy", "verdict", "score"))
+        told = error.sentence()
+        return {"run": record.run, "started": "", "status": "unreadable", "problem": told, **unknown}
+
+
+def _readable(record: RunRecord) -> dict[str, Any]:
     about = record.about()
     asked = about["input"]
     line = {
         "run": record.run,
         "graph": about["graph"],
         "started": about["started"],
-        "data": asked["data"],
+        "data": asked.get("data"),
         "symbol": asked.get("symbol"),
         "timeframe": asked.get("timeframe"),
-        "strategy": (asked.get("spec") or {}).get("name") or asked["strategy"],
+        "strategy": (asked.get("spec") or {}).get("name") or asked.get("strategy"),
         "verdict": None,
         "score": None,
     }
@@ -105,9 +114,9 @@ def _cells(line: dict[str, Any], words: Words) -> list[str]:
     verdict = line["verdict"]
     return [
         line["run"],
-        line["started"][:10],
-        " ".join(line[name] for name in ("symbol", "timeframe") if line[name]) or line["data"],
-        line["strategy"],
+        line["started"][:10] or "–",
+        " ".join(line[name] for name in ("symbol", "timeframe") if line[name]) or line["data"] or "–",
+        line["strategy"] or "–",
         words(f"command.run_status.{line['status']}"),
         words(f"verdict.short.{verdict}") if verdict else "–",
         words.number(line["score"]),

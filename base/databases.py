@@ -1,0 +1,83 @@
+"""SQLite files that cannot be read any more are put aside before they stop the work of everybody."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from filelock import FileLock
+
+from base.aside import set_aside
+
+_HEADER = b"SQLite format 3\0"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PATIENCE_SECONDS = 30.0
+
+_sound: dict[Path, tuple[int, int]] = {}
+"""Files that were gone through here, with their number on the disk and their size then."""
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether something of this name is there, and is no sound SQLite file.
+
+    An empty file is sound: it is what SQLite itself leaves where nothing was written yet.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be told (no right, no memory, somebody keeps it locked).
+    """
+    if path.is_dir():
+        return True
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    if not _begins_well(path):
+        return True
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            return bool(found != "ok")
+    except sqlite3.DatabaseError as error:
+        if _is_damage(error):
+            return True
+        raise
+
+
+def put_aside_if_damaged(path: Path, lock: FileLock) -> Path | None:
+    """Put a database aside that cannot be read, once a process and file.
+
+    Args:
+        path: of the database.
+        lock: held by whoever makes its tables.
+
+    Returns:
+        Where it is kept; None where it is sound, or not there.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be told, or cannot be renamed.
+    """
+    if not path.exists() or _known(path):
+        return None
+    with lock:
+        if is_damaged(path):
+            return set_aside(path)
+        found = path.stat()
+        _sound[path] = found.st_ino, found.st_size
+    return None
+
+
+def _known(path: Path) -> bool:
+    """Whether it is the file that was gone through here, as far as a glance can tell."""
+    if path not in _sound or not path.is_file():
+        return False
+    found, (number, size) = path.stat(), _sound[path]
+    return found.st_ino == number and found.st_size >= size and _begins_well(path)
+
+
+def _begins_well(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_HEADER)) in (_HEADER, b"")
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGED

@@ -1,0 +1,58 @@
+"""Every file of a home damaged in every way, and every command and page that reads it.
+
+    python -m benchmarks.damage [--json PATH]
+
+Who reads what is found by watching which files are opened (`tests.damage.readers`). An answer is clear when
+the reader works, or leaves with 1 or 2 and a line; a traceback, an unnamed end or "Interrupted" is none. Then
+the list of runs must still show the others. Exit code 0 when every answer is clear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests import conftest, damage
+
+
+def main() -> int:
+    """Walk, and print what was not clear, and how many of how many were."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--json", metavar="PATH")
+    given = options.parse_args()
+    assert conftest.LOCAL, "imported for the environment that it clears"
+    began, unclear, clear = time.monotonic(), [], 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "built").mkdir()
+        home = damage.build(folder / "built")
+        opened = damage.readers(home, folder)
+        for file, readers in opened.items():
+            for way in damage.WAYS:
+                for reader in readers:
+                    copy = damage.copied(home, folder)
+                    damage.damage(copy / file, way)
+                    problem = damage.answer(copy, reader) or damage.others_harmed(copy, file)
+                    shutil.rmtree(copy.parent)
+                    if problem is None:
+                        clear += 1
+                        continue
+                    unclear.append({"file": file, "way": way, "reader": reader, "problem": problem})
+                    print(f"{file} | {way} | {reader} | {problem}", flush=True)
+    tried = clear + len(unclear)
+    print(
+        f"{len(opened)} files, {len(damage.WAYS)} ways, {len(damage.READERS)} readers: "
+        f"{clear} of {tried} clear, {time.monotonic() - began:.0f} s"
+    )
+    if given.json:
+        Path(given.json).write_text(json.dumps(unclear, indent=1) + "\n", encoding="utf-8")
+    return 1 if unclear else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
