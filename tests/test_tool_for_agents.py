@@ -1,20 +1,28 @@
 """`backtest_strategy` in an agent that is not ours: LangChain's own, over HTTP with a local server."""
 
 import json
+import re
+from typing import get_args
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.messages import ToolMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai import ChatOpenAI
+from pydantic_core.core_schema import ErrorType
 
 from backtest import PRESETS, Costs, StrategySpec, run_backtest
 from backtest.types import CONDITIONS, Risk, Sizing
+from base.errors import LANGUAGES
 from market.datasets import load_development, openings, register
 from market.ledger import Ledger
 from market.prices import read_prices
 from tests.openai_server import Scripted, openai_server
 from tests.prices import made_up_prices
+from tests.test_errors import english
 from threadx.tools import backtest_strategy, backtest_tool
+
+CODES = {code for code in get_args(ErrorType) if "_" in code}
 
 
 @pytest.fixture
@@ -55,7 +63,8 @@ def answers(server):
 
 
 @pytest.mark.model
-def test_an_agent_of_anybodys_backtests_and_reads_refusals(tmp_path, prices):
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_agent_of_anybodys_backtests_and_reads_refusals(tmp_path, prices, language):
     good = {"preset": "rsi_reversion", "params": {"rsi_period": 10}, "risk": {"stop_loss_pct": 3.0}}
     own = {
         "entry_long": "close < lowest(low, n)[1]",
@@ -89,7 +98,7 @@ def test_an_agent_of_anybodys_backtests_and_reads_refusals(tmp_path, prices):
     home = tmp_path / "home"
     with openai_server(*steps, Scripted(text="done")) as server:
         model = ChatOpenAI(model="small", base_url=server.url, api_key="none", max_retries=0)
-        agent = create_agent(model, tools=[backtest_tool(home=home, language="en")])
+        agent = create_agent(model, tools=[backtest_tool(home=home, language=language)])
         said = agent.invoke(
             {"messages": [("user", "Try some strategies.")]}, {"recursion_limit": 4 * len(calls)}
         )
@@ -99,6 +108,12 @@ def test_an_agent_of_anybodys_backtests_and_reads_refusals(tmp_path, prices):
     for call, answer in zip(bad, told[2:-1], strict=True):
         assert answer.keys() == {"error"}, call
         assert answer["error"].endswith((".", "?", ")")) or " " in answer["error"], call
+        assert not CODES & set(re.findall(r"\w+", answer["error"])), answer
+        if language == "fr":
+            quoted = answer["error"].replace(str(tmp_path), "")
+            assert english(quoted) == set(), answer
+    results = [message for message in said["messages"] if isinstance(message, ToolMessage)]
+    assert [one.status for one in results] == ["success"] * 2 + ["error"] * len(bad) + ["success"]
     frame, source = read_prices(str(prices), home)
     dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=home)
     development = load_development(dataset, home)

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from backtest import PRESETS, Costs, StrategySpec
 from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
 from base.errors import Language, TypedError, readers_language, text
 from base.paths import typed_path
+from base.reasons import complaint
 from market.ledger import Ledger
 from market.prices import SAMPLES
 from nodes.optimization.figures import figures
@@ -155,7 +155,8 @@ def backtest_tool(
             folder = typed_path(chosen_home(home, language)).absolute()
             result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
         except TypedError as error:
-            return json.dumps({"error": error.sentence(language)}, ensure_ascii=False)
+            told = error.sentence(language)
+            raise ToolException(json.dumps({"error": told}, ensure_ascii=False)) from error
         dataset = found.dataset
         told = figures(spec, result)
         return json.dumps(
@@ -179,10 +180,7 @@ def backtest_tool(
 
     def refused(error: ValidationError | Any) -> str:
         spoken = language or readers_language()
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in one['loc']) or 'arguments'} ({_problem(one)})"
-            for one in error.errors(include_url=False)
-        )
+        problems = "; ".join(complaint(one).sentence(spoken) for one in error.errors(include_url=False))
         return json.dumps(
             {"error": text("command.bad_arguments", spoken, problems=problems)}, ensure_ascii=False
         )
@@ -192,16 +190,9 @@ def backtest_tool(
         name="backtest_strategy",
         description=DESCRIPTION,
         args_schema=BacktestForm,
+        handle_tool_error=True,  # the agent gets the sentence, as a message that says that it failed
         handle_validation_error=refused,
     )
-
-
-def _problem(problem: Mapping[str, Any]) -> str:
-    """What is wrong with one argument, without a sentence in a language: its kind, and the limits."""
-    limits = ", ".join(
-        f"{name} {limit}" for name, limit in problem.get("ctx", {}).items() if name in ("ge", "le")
-    )
-    return f"{problem['type']}{f' {limits}' if limits else ''}"
 
 
 backtest_strategy = backtest_tool()
