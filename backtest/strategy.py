@@ -124,6 +124,8 @@ class StrategySpec(Strict):
         found: dict[str, float] = {}
         for name, number in value.items():
             lowered = str(name).lower()[: LONGEST_NAME + 1]
+            if number is None:
+                raise StrategyError("parameter_without_value", name=lowered)
             real = isinstance(number, numbers.Real) and not isinstance(number, bool)
             if not real or not math.isfinite(held(number)):
                 raise StrategyError("parameter_not_a_number", name=lowered, value=shown(number))

@@ -25,6 +25,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "out of bounds": (lambda: ma(fast_period=1_000), "parameter_out_of_bounds"),
     "not whole": (lambda: ma(fast_period=5.5), "parameter_not_whole"),
     "not a number": (lambda: ma(fast_period="5"), "parameter_not_a_number"),
+    "no value": (lambda: ma(fast_period=None), "parameter_without_value"),
     "truth is no number": (lambda: ma(fast_period=True), "parameter_not_a_number"),
     "NaN": (lambda: ma(fast_period=float("nan")), "parameter_not_a_number"),
     "fast not below slow": (lambda: ma(fast_period=20, slow_period=20), "parameter_order"),

@@ -31,6 +31,7 @@ from tests.browser import (
 )
 from web import processes
 from web.order import ROLES
+from web.steering_panel import CHANGE_FIELDS
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -135,12 +136,18 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     count = proposals.count()
     assert count > 1
     proposals.first.get_by_text(WORDS("web.steer.edit"), exact=True).click()
-    proposals.first.locator("input[type=text]").first.fill("nonsense(")
+    typed = proposals.first.locator("input[type=text]").first
+    label = typed.evaluate("one => one.ariaLabel || one.labels[0].innerText")
+    assert label.split(" · ")[0] in {WORDS(f"web.change.{name}") for name in CHANGE_FIELDS}
+    typed.fill("nonsense(")
+    for place in range(1, count):
+        proposals.nth(place).get_by_text(WORDS("web.steer.reject"), exact=True).click()
     button(page, "web.steer.decide").click()
     expect(page.get_by_role("alert")).to_contain_text("nonsense(", timeout=PATIENCE)
     page.get_by_role("heading", name=WORDS("web.steer.question", iteration=1)).wait_for()
-    for place in range(1, count):
-        proposals.nth(place).get_by_text(WORDS("web.steer.reject"), exact=True).click()
+    # What was chosen and typed still stands: one value is put right, no more.
+    expect(typed).to_have_value("nonsense(")
+    proposals.first.get_by_text(WORDS("web.steer.accept"), exact=True).click()
     button(page, "web.steer.decide").click()
 
     page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()

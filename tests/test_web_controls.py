@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 WORDS = Words("fr")
 WAYS = ("mouse", "touch", "keyboard")
-PAGES = ("/threadx", "/threadx/new")
-"""Left out: run pages (by mouse the walk failed on a finished run) and others not seen to pass."""
+PAGES = (
+    *("/threadx", "/threadx/new", "/threadx/runs/done", "/threadx/runs/waits"),
+    *("/llm_summary", "/observability"),
+)
 EFFECT_MILLISECONDS = 20_000
 """Until a control counts as dead; what works answers at once."""
 

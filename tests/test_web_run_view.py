@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from graphs.optimization import graph
+from nodes.optimization import changes
 from prompts import Words
 from prompts.texts import LANGUAGES
 from reports.errors import ReportError
@@ -16,6 +18,7 @@ from reports.record import RunRecord
 from web.listing import LogReader, list_runs, read_outcome
 from web.narration import line
 from web.run_view import RunView
+from web.steering_panel import CHANGE_FIELDS
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
 
@@ -209,3 +212,11 @@ def test_list_of_runs_tells_finished_open_and_unreadable_apart(home: Path) -> No
 
 def test_without_a_data_folder_there_is_nothing_to_show(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == ([], 0)
+
+
+def test_every_value_of_a_change_has_a_name_in_both_languages() -> None:
+    kinds = [one for one in vars(changes).values() if isinstance(one, type) and issubclass(one, BaseModel)]
+    fields = {name for kind in kinds for name in kind.model_fields} - {"kind"}
+    assert fields == CHANGE_FIELDS
+    for language in LANGUAGES:
+        assert all(Words(language)(f"web.change.{name}") for name in fields)

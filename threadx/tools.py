@@ -155,8 +155,8 @@ def backtest_tool(
             folder = typed_path(chosen_home(home, language)).absolute()
             result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
         except TypedError as error:
-            told = error.sentence(language)
-            raise ToolException(json.dumps({"error": told}, ensure_ascii=False)) from error
+            sentence = error.sentence(language)
+            raise ToolException(json.dumps({"error": sentence}, ensure_ascii=False)) from error
         dataset = found.dataset
         told = figures(spec, result)
         return json.dumps(

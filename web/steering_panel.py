@@ -16,6 +16,16 @@ from web.run_view import RunView
 from web.steering import Standing, edited, leaves, standing, stop, take_up
 
 CHOICES = ("accept", "reject", "edit")
+CHANGE_FIELDS = frozenset(
+    (
+        *("side", "entry", "exit", "logic", "condition", "parameter", "value", "low", "high"),
+        *("preset", "search", "both_sides", "method"),
+    )
+)
+"""What changes are made of (`nodes.optimization.changes`), by the texts `web.change.*`."""
+
+Answers = dict[tuple[int, int], tuple[str, dict[str, str]]]
+"""By iteration and proposal: what was chosen, and the values as they were typed."""
 
 
 class Panel:
@@ -31,6 +41,7 @@ class Panel:
         self.state: Standing | None = None
         self._asked: tuple[Any, ...] | None = None
         self._decided = -1
+        self.answered: Answers = {}
         self._seen = 0
         self._line = attribute(Text("p", "", "tx-soft"), "aria-live", "polite")
         with ui.element("div").classes("tx-buttons"):
@@ -130,7 +141,8 @@ class Question:
         self._choices: dict[int, ui.radio] = {}
         self._edits: dict[int, dict[str, ui.input]] = {}
         options = {choice: words(f"web.steer.{choice}") for choice in CHOICES}
-        with card(words("web.steer.question", iteration=question["iteration"])):
+        self._iteration = iteration = question["iteration"]
+        with card(words("web.steer.question", iteration=iteration)):
             Text("p", words("web.steer.help"), "tx-soft")
             for problem in question.get("problems", []):
                 Text("p", problem, "tx-warn")
@@ -147,20 +159,41 @@ class Question:
                         said = words(key, reason=verdict["reason"])
                         Text("p", words("report.pair", name=words("report.role.validator"), value=said))
                     usual = "reject" if verdict and verdict["decision"] == "rejected" else "accept"
-                    radio = ui.radio(options, value=usual).props("inline")
+                    choice, kept = panel.answered.get((iteration, number), (usual, {}))
+                    radio = ui.radio(options, value=choice).props("inline")
+                    values = {
+                        path: "" if value is None else f"{value}"
+                        for path, value in leaves(proposal["change"]).items()
+                    }
                     self._choices[number] = radio
                     with ui.element("div").classes("tx-form") as fields:
                         self._edits[number] = {
-                            path: ui.input(path, value="" if value is None else f"{value}").props(
+                            path: ui.input(self._label(path), value=kept.get(path, value)).props(
                                 "outlined dense"
                             )
-                            for path, value in leaves(proposal["change"]).items()
+                            for path, value in values.items()
                         }
                     fields.bind_visibility_from(radio, "value", value="edit")
             ui.button(words("web.steer.decide"), icon="how_to_reg", on_click=self._decide).props("no-caps")
 
+    def _label(self, path: str) -> str:
+        """The name of a value of a change in the reader's language; a parameter keeps its own name."""
+        names = (
+            self.panel.words(f"web.change.{part}") if part in CHANGE_FIELDS else part
+            for part in path.split(".")
+        )
+        return " · ".join(names)
+
     async def _decide(self) -> None:
         chosen = {number: radio.value for number, radio in self._choices.items()}
+        # A word that is refused is not asked for again from the start.
+        self.panel.answered = {
+            (self._iteration, number): (
+                choice,
+                {path: one.value for path, one in self._edits[number].items()},
+            )
+            for number, choice in chosen.items()
+        }
         edits = [
             {
                 "proposal": proposal["number"],
