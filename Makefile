@@ -107,12 +107,15 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
 	@touch $@
 
-soak: $(TESTABLE) ## Run 500 seeded cases of misbehaving models, every command in every weather, ten minutes of hostile input
+soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, laws
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/test_optimization_faults.py
 	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/test_run_lock.py
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.damage
+	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/test_backtest_agreement.py tests/test_backtest_fused.py \
+	  tests/test_backtest_informal.py tests/test_backtest_contradiction.py tests/test_price_walk.py \
+	  tests/test_web_controls.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

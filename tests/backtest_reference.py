@@ -164,9 +164,6 @@ class Account:
         if self.cash <= 0:
             self.met["refused: account lost"] += 1
             return
-        if terms.cooldown and self.trades and signal < self.trades[-1]["exit_bar"] + terms.cooldown:
-            self.met["refused: cooling down"] += 1
-            return
         if any((terms.stop_atr, terms.target_atr, terms.trailing_atr)) and atr is None:
             self.met["refused: no atr yet"] += 1
             return
@@ -458,7 +455,9 @@ def trade(
             orders.side, orders.none = None, False
             side = None
         if wanted and side is None and bar != final:
-            if held and terms.cooldown:
+            # A signal that opens nothing is no order either: one that comes later may wait in its place.
+            left = account.trades[-1]["exit_bar"] if account.trades else None
+            if terms.cooldown and (held or (left is not None and bar < left + terms.cooldown)):
                 account.met["refused: cooling down"] += 1
             else:
                 orders.side, orders.signal, orders.none = wanted, bar, False

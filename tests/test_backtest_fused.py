@@ -22,6 +22,7 @@ from backtest.simulation import (
     measure,
 )
 from backtest.types import Costs, Risk, Sizing
+from tests.laws import cases
 
 EVERYTHING = Sizing()
 ROUNDING = {"rel": 1e-9, "abs": 1e-11}
@@ -64,7 +65,7 @@ def maybe(*values: float) -> st.SearchStrategy[float | None]:
     return st.sampled_from([None, *values])
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=cases(250), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     bars=st.integers(3, 300),

@@ -11,6 +11,7 @@ from backtest.functions import FUNCTIONS, SERIES, usage
 from backtest.language import parse
 from backtest.phrases import HINTS, KEYWORDS_ELSEWHERE, PHRASES
 from backtest.tree import Node, show
+from tests.laws import cases
 from tests.test_backtest_language import condition_trees
 
 UNDERSTOOD = {
@@ -198,7 +199,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=14), st.booleans())
 def test_any_words_are_read_or_refused_at_a_position(words: list[str], entry: bool) -> None:
     written = " ".join(words)

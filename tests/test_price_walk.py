@@ -20,6 +20,7 @@ from market.errors import MarketError
 from market.prices import read_prices
 from market.reading import Reading
 from prompts import text
+from tests.laws import cases
 
 NAMES = {
     "en": ["Date", "Open", "High", "Low", "Close", "Volume"],
@@ -202,7 +203,7 @@ def attempt(path):
 
 
 @settings(
-    max_examples=150,
+    max_examples=cases(60),
     deadline=None,
     derandomize=True,
     suppress_health_check=[

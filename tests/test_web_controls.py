@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,9 @@ pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 WORDS = Words("fr")
 WAYS = ("mouse", "touch", "keyboard")
-PAGES = (
-    *("/threadx", "/threadx/new", "/threadx/runs/done", "/threadx/runs/waits"),
-    *("/llm_summary", "/observability"),
-)
+PAGES = ("/threadx", "/threadx/new")
+FURTHER = ("/threadx/runs/done", "/threadx/runs/waits", "/llm_summary", "/observability")
+"""Pages of many charts and controls, walked under `make soak`: each link followed loads them again."""
 EFFECT_MILLISECONDS = 20_000
 """Until a control counts as dead; what works answers at once."""
 
@@ -87,7 +87,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def opened(page: Page, address: str) -> list[Locator]:
     """Load a page, and give its controls once it has come to rest."""
     page.goto(address)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("networkidle", timeout=PATIENCE)  # every chart of a run is drawn by then
     if address.endswith("/new"):
         expect(page.get_by_text(WORDS("web.form.asking"))).to_have_count(0)
     found = page.locator(CONTROLS)
@@ -143,7 +143,7 @@ def described(control: Locator) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGES + (FURTHER if "SOAK_TIMES" in os.environ else ()))
 def test_every_control_does_something(page: Page, url: str, home: Path, path: str, way: str) -> None:
     _, complaints = watch(page)
     page.set_default_timeout(EFFECT_MILLISECONDS)
