@@ -1,7 +1,8 @@
 """Errors of this room.
 
 ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
-├── UnknownModelError    a name that names nothing: empty_reference, unknown_model, bad_address
+├── UnknownModelError    a name that names nothing: empty_reference, misspelt_provider, unknown_model,
+│                        bad_address
 ├── UnavailableError     nobody answers there: unreachable, not_installed, model_not_pulled, missing_key,
 │                        foreign_key; or is left out for what it did before: breaker_open
 ├── DeadlineError        too slow: time_out (in all), stalled (no token), no_time_left (for the chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -32,6 +33,10 @@ list against g4f's own registry.
 """
 
 
+ALMOST = 0.8
+"""How like a provider's name (1 is the same) a word must be to count as one that was misspelt."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """One model of one provider.
@@ -56,8 +61,8 @@ def parse_reference(text: str) -> Reference:
     Provider names are case-insensitive, model names are not changed.
 
     Raises:
-        UnknownModelError: `empty_reference` without a model name, `unknown_model` for a name that g4f or
-            the embedded provider do not have (their lists are known here).
+        UnknownModelError: `empty_reference` without a model name, `misspelt_provider`, `unknown_model` for a
+            name that g4f or the embedded provider do not have (their lists are known here).
     """
     words = text.strip()
     head, colon, model = words.partition(":")
@@ -70,8 +75,16 @@ def parse_reference(text: str) -> Reference:
     if not words or not head.strip() or (colon and not model) or (provider is not None and not model):
         raise UnknownModelError("empty_reference", reference=words, providers=", ".join(PROVIDERS))
     if provider is None:
+        if meant := _meant(head.strip().lower()):
+            raise UnknownModelError("misspelt_provider", reference=words, provider=head, nearest=meant)
         return Reference("ollama", words)
     known: tuple[str, ...] | None = {"g4f": tuple(G4F_PROVIDERS), "embedded": EMBEDDED_MODELS}.get(provider)
     if known is not None and model not in known:
         raise UnknownModelError("unknown_model", reference=words, known=", ".join(known))
     return Reference(provider, model)
+
+
+def _meant(head: str) -> str | None:
+    """The provider whose name was misspelt, if one was: `llama3` is a model, `olama` is a slip."""
+    near = difflib.get_close_matches(head, PROVIDERS, n=1, cutoff=ALMOST)
+    return near[0] if near and near[0][0] == head[0] else None

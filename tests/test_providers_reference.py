@@ -10,6 +10,29 @@ from providers import ProviderError, ProviderSettings, Reference, parse_referenc
 from providers.request import estimate_tokens
 from providers.settings import is_local
 
+OF_OLLAMAS_LIBRARY = [
+    "llama3:8b",
+    "llama3.3:70b",
+    "llama2",
+    "llama-guard3",
+    "codellama:7b",
+    "tinyllama",
+    "olmo2:13b",
+    "openhermes:7b",
+    "openchat:7b",
+    "open-orca-platypus2",
+    "opencoder:8b",
+    "orca-mini",
+    "orca2:13b",
+    "gpt-oss:20b",
+    "gemma3:27b",
+    "granite-embedding:30m",
+    "embeddinggemma",
+    "qwen3-embedding:8b",
+    "glm4:9b",
+]
+"""Names of models that resemble those of providers."""
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -22,6 +45,7 @@ from providers.settings import is_local
         ("OpenAI:meta-llama/llama-3.3-70b:free", Reference("openai", "meta-llama/llama-3.3-70b:free")),
         ("embedded:smollm2", Reference("embedded", "smollm2")),
         ("rules", Reference("rules", "")),
+        *((name, Reference("ollama", name)) for name in OF_OLLAMAS_LIBRARY),
     ],
 )
 def test_a_reference_is_read(text: str, expected: Reference) -> None:
@@ -41,6 +65,11 @@ def test_a_reference_is_read(text: str, expected: Reference) -> None:
         ("g4f:qwen-2.5", "unknown_model"),
         ("embedded:gpt", "unknown_model"),
         ("rules:hard", "unknown_model"),
+        ("olama:gemma3:27b", "misspelt_provider"),
+        ("Ollamma:gemma3", "misspelt_provider"),
+        ("opneai:gpt-5", "misspelt_provider"),
+        ("embeded:smollm2", "misspelt_provider"),
+        ("rule", "misspelt_provider"),
     ],
 )
 def test_a_reference_that_names_nothing_is_refused(text: str, code: str) -> None:
