@@ -14,6 +14,7 @@ from reports.record import RunRecord
 from reports.versions import changed_versions, source_digest, versions
 
 ROOT = Path(__file__).resolve().parents[1]
+ASKED = {"graph": "optimization", "input": {}, "context": {}}
 
 
 @pytest.fixture
@@ -158,20 +159,20 @@ def test_another_process_cannot_have_it_meanwhile(tmp_path):
 )
 def test_a_name_belongs_to_the_thread_that_began_it(tmp_path, first, second, asked, taken):
     record = RunRecord(tmp_path, "r")
-    record.start({"input": {"a": 1}}, first)
+    record.start({**ASKED, "input": {"a": 1}}, first)
     record.append("began", "noticed", "load")
     if taken:
         with pytest.raises(ReportError) as caught:
-            record.start({"input": {"a": asked}}, second)
+            record.start({**ASKED, "input": {"a": asked}}, second)
         assert caught.value.code == "run_exists"
     else:
-        record.start({"input": {"a": asked}}, second)
+        record.start({**ASKED, "input": {"a": asked}}, second)
     assert record.about()["input"] == {"a": 1}
 
 
 def test_a_record_says_which_code_made_it(tmp_path):
     record = RunRecord(tmp_path, "r")
-    record.start({})
+    record.start(ASKED)
     then = record.about()["versions"]
     assert then == versions()
     assert changed_versions(then) == []

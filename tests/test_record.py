@@ -61,7 +61,7 @@ def test_unknown_and_unfinished_runs_are_told_apart(tmp_path):
     with pytest.raises(ReportError) as caught:
         record.about()
     assert caught.value.code == "unknown_run"
-    record.start({"input": {}})
+    record.start({"graph": "optimization", "input": {}, "context": {}})
     with pytest.raises(ReportError) as caught:
         record.result()
     assert caught.value.code == "no_result"
