@@ -27,6 +27,7 @@ from pydantic import BaseModel, ValidationError
 
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import Context
+from nodes.errors import SettingError
 from nodes.forking import RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
@@ -174,9 +175,12 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
 
     def _goes_on(self, given: Any, config: RunnableConfig | None) -> bool:
         place = (config or {}).get("configurable", {})
-        kept = self.checkpointer or place.get("__pregel_checkpointer")
-        here = bool(kept) and "thread_id" in place and not _is_nested(config)
+        here = self._keeps(config) and "thread_id" in place and not _is_nested(config)
         return here and (given is None or _is_command(given))
+
+    def _keeps(self, config: RunnableConfig | None) -> bool:
+        """Whether checkpoints are kept, so that a run can wait for somebody."""
+        return bool(self.checkpointer or (config or {}).get("configurable", {}).get("__pregel_checkpointer"))
 
     def _stand(self, config: RunnableConfig | None) -> Standing | None:
         looked = _standing(config or {})
@@ -228,6 +232,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             if not _is_command(given) and not (given is None and _is_nested(config)):
                 asked = read_input(cast("type[BaseModel]", self.builder.input_schema), given or {})
                 _refuse_taken(getattr(asked, "run", None), settings)
+                if getattr(settings, "approve", False) and not self._keeps(config):
+                    raise SettingError("approve_without_checkpoints")
                 given = asked if given is None else given
                 if "thread_id" in (config or {}).get("configurable", {}):
                     # What an earlier input on the same thread said is no part of this one.

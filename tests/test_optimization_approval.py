@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from langgraph.checkpoint.memory import MemorySaver
 
 import threadx
 from backtest import StrategySpec
+from graphs.optimization import builder, graph
+from nodes.errors import SettingError
 from nodes.optimization.approval import read_approval
 from nodes.optimization.proposing import sort_proposals
 from nodes.optimization.schemas import Proposals
@@ -272,3 +275,18 @@ def test_the_command_pauses_and_takes_the_word(tmp_path, prices, capsys):
     code, _, err = threadx_command(capsys, "runs", "resume", "r", "--accept", "all", *where)
     assert code == 2
     assert "waits for no decision" in err
+
+
+def test_a_graph_that_cannot_wait_refuses_at_its_door(tmp_path):
+    """The plain graph keeps no checkpoints: a run that waited there could never be taken up again."""
+    prices = tmp_path / "TEST_1h.csv"
+    made_up_prices(400, cycle=0.05).to_csv(prices)
+    context = {"home": str(tmp_path / "home"), "approve": True, "max_iterations": 1, "language": "en"}
+    rules = {role: [model] for role, model in ALL_RULES.items()}
+    with pytest.raises(SettingError, match="keeps no checkpoints"):
+        graph.invoke({"data": str(prices)}, context={**context, **rules})
+    assert not (tmp_path / "home" / "runs").exists()
+    kept = builder.compile(checkpointer=MemorySaver())
+    place = {"configurable": {"thread_id": "t"}}
+    said = kept.invoke({"data": str(prices), "run": "r"}, place, context={**context, **rules})
+    assert said["__interrupt__"]
