@@ -170,6 +170,20 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     assert complaints == []
 
 
+def test_a_file_made_to_crash_the_reader_is_refused_and_the_pages_stay(
+    page: Page, url: str, home: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.feather"
+    bad.write_bytes(b"FEA1" + bytes(8) + b"\xff\x00\x00\x00" + b"FEA1")
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(b"PAR1" + b"\xff" * 64 + b"PAR1")
+    form(page, url)
+    for path, told in ((bad, "Feather"), (damaged, "damaged.parquet")):
+        page.locator("input[type=file]").set_input_files(path)
+        expect(page.get_by_role("alert")).to_contain_text(told, timeout=PATIENCE)
+    form(page, url)
+
+
 def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url: str, home: Path) -> None:
     record = finished_run(home, "sp500-ma-crossover")
     with opened_page(browser, "phone-dark") as page:
