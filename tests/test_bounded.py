@@ -30,7 +30,7 @@ from web import uploads
 
 ROOMY = Limits(seconds=60.0, memory=512 * 1024**2)
 HEAD = "time,open,high,low,close,volume\n"
-OLD_FEATHER = b"FEA1" + bytes(8) + b"\xff\x00\x00\x00" + b"FEA1"
+OLD_FEATHER = b"FEA1" + b"\xff\xff\xff\x7f" * 2 + b"\x08\x00\x00\x00" + b"FEA1"
 
 
 def asked(function: str, *parts: bytes, limits: Limits = ROOMY, **fields: int) -> bytes:

@@ -174,7 +174,7 @@ def test_a_file_made_to_crash_the_reader_is_refused_and_the_pages_stay(
     page: Page, url: str, home: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.feather"
-    bad.write_bytes(b"FEA1" + bytes(8) + b"\xff\x00\x00\x00" + b"FEA1")
+    bad.write_bytes(b"FEA1" + b"\xff\xff\xff\x7f" * 2 + b"\x08\x00\x00\x00" + b"FEA1")
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(b"PAR1" + b"\xff" * 64 + b"PAR1")
     form(page, url)
