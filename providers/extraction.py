@@ -121,7 +121,7 @@ def extract_json(text: str) -> dict[str, Any]:
     """
     text = text.rstrip()
     found: dict[str, Any] | None = None
-    trouble: TypedError = AnswerError("no_object")
+    trouble: json.JSONDecodeError | None = None  # told once, not for each of a hundred thousand
     position = 0
     while begin := _START.search(text, position):
         start = begin.start()
@@ -135,10 +135,11 @@ def extract_json(text: str) -> dict[str, Any]:
             broken_off = error.pos >= len(part) or error.msg.startswith("Unterminated string")
             if broken_off and position == len(text) and part[0] == "{":
                 raise AnswerError("truncated_json", position=len(text)) from None
-            trouble = because(error)
+            trouble = error
             continue
         if isinstance(value, dict):
             found = value
     if found is None:
-        raise AnswerError("no_json", detail=plain(trouble))
+        reason: TypedError = AnswerError("no_object") if trouble is None else because(trouble)
+        raise AnswerError("no_json", detail=plain(reason))
     return found

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import ProviderError, extract_json
+from base.errors import TypedError
+from base.reasons import because
+from providers import ProviderError, extract_json, extraction
 from providers.extraction import split_thinking
 
 READ: dict[str, tuple[str, dict[str, Any]]] = {
@@ -132,3 +134,18 @@ def test_why_there_is_no_object_is_told_in_the_readers_words() -> None:
         assert french in caught.value.sentence("fr")
         assert english in caught.value.sentence("en")
         json.dumps(caught.value.fields)  # a record keeps them
+
+
+def test_what_is_wrong_is_told_once_whatever_the_number_of_faulty_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Exception] = []
+
+    def counted(error: Exception) -> TypedError:
+        told.append(error)
+        return because(error)
+
+    monkeypatch.setattr(extraction, "because", counted)
+    with pytest.raises(ProviderError):
+        extract_json(']{"":' * 1_000 + "x")
+    assert len(told) <= 1
