@@ -115,7 +115,7 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	$(BIN)/python -m benchmarks.damage
 	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/test_backtest_agreement.py tests/test_backtest_fused.py \
 	  tests/test_backtest_informal.py tests/test_backtest_contradiction.py tests/test_price_walk.py \
-	  tests/test_web_controls.py
+	  tests/test_web_controls.py tests/test_forks.py tests/test_optimization_killed.py tests/test_windows.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

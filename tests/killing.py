@@ -23,6 +23,7 @@ from nodes.optimization.trial import try_strategy
 from reports.event_log import EventLog
 from reports.record import RunRecord
 from reports.versions import versions
+from tests.laws import some
 from threadx.results import Waiting
 from threadx.runner import make_context, make_input, resume_run, start_run
 
@@ -166,7 +167,8 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
                 places[f"{kind} has spoken"] = lambda e=event_id: killed_at_event(e, before=False)
     second = next(event_id for event_id in undisturbed["nodes"] if event_id.endswith(".debate.2.turn"))
     places["speak has spoken twice"] = lambda: killed_at_event(second, before=False)
-    for number in range(1, undisturbed["stored"] + 1):
+    tasks = range(1, undisturbed["stored"] + 1)
+    for number in some(tasks, tasks[::3]):
         places[f"task {number} done"] = lambda n=number: killed_at_checkpoint(n)
     cases = {}
     for position, (name, trap) in enumerate(places.items()):

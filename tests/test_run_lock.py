@@ -18,7 +18,7 @@ from tests.racing import FINISHED, REFUSED, SAME
 from threadx.runner import make_context, make_input, start_run
 
 ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = int(os.environ.pop("SOAK_ROUNDS", "3"))
+ROUNDS = int(os.environ.pop("SOAK_ROUNDS", "1"))
 OTHERS = 2
 
 

@@ -518,8 +518,9 @@ def misspelt(name: str) -> str:
     return name[:-1] if len(name) > 3 else name[::-1]
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
+@pytest.mark.parametrize(
+    ("graph", "language"), [("optimization", "fr"), ("review", "en"), ("ensemble", "fr"), ("ensemble", "en")]
+)
 def test_an_unknown_key_is_refused_with_the_sentence(
     server: Server, client: SyncLangGraphClient, graph: str, language: Any
 ) -> None:

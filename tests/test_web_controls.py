@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect
 import threadx
 from prompts import Words
 from tests.browser import PATIENCE, opened_browser, served_pages, watch
+from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from web import jobs
@@ -143,7 +143,7 @@ def described(control: Locator) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", PAGES + (FURTHER if "SOAK_TIMES" in os.environ else ()))
+@pytest.mark.parametrize("path", some(PAGES + FURTHER, PAGES))
 def test_every_control_does_something(page: Page, url: str, home: Path, path: str, way: str) -> None:
     _, complaints = watch(page)
     page.set_default_timeout(EFFECT_MILLISECONDS)
