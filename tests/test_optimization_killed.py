@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def told(tmp_path_factory):
     """What the killed runs left; see `tests.killing`."""
     folder = tmp_path_factory.mktemp("killed")
-    prices = folder / "TEST_1h.parquet"
-    made_up_prices(500, cycle=0.05).to_parquet(prices)
+    prices = folder / "TEST_1h.csv"
+    made_up_prices(500, cycle=0.05).to_csv(prices)
     done = subprocess.run(
         [sys.executable, "-m", "tests.killing", str(folder), str(prices)],
         cwd=ROOT,

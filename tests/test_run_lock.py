@@ -24,8 +24,8 @@ OTHERS = 2
 
 @pytest.mark.posix
 def test_of_many_starts_one_finishes_and_an_empty_data_folder_serves_all(tmp_path):
-    prices = tmp_path / "TEST_1h.parquet"
-    made_up_prices(500, cycle=0.05).to_parquet(prices)
+    prices = tmp_path / "TEST_1h.csv"
+    made_up_prices(500, cycle=0.05).to_csv(prices)
     done = subprocess.run(
         [sys.executable, "-m", "tests.racing", str(tmp_path), str(prices), str(ROUNDS), str(OTHERS), "1"],
         cwd=ROOT,
