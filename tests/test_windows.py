@@ -11,6 +11,7 @@ import io
 import json
 import ntpath
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -306,7 +307,7 @@ def test_the_pages_are_served(home: Path, prices: Path, tmp_path: Path) -> None:
 def test_the_server_runs_a_graph(prices: Path, tmp_path: Path) -> None:
     with langgraph_server(tmp_path, PYTHONPATH=windows()["PYTHONPATH"]) as server:
         context = {role: [model] for role, model in ALL_RULES.items()} | {"max_iterations": 1}
-        given = {"data": str(prices), "run": "studio"}
+        given = {"data": str(shutil.copy(prices, server.home)), "run": "studio"}
         with get_sync_client(url=server.url) as client:
             client.runs.wait(None, "optimization", input=given, context=context)
         result = json.loads((server.home / "runs" / "studio" / "result.json").read_text(encoding="utf-8"))
