@@ -307,6 +307,7 @@ def test_the_pages_are_served(home: Path, prices: Path, tmp_path: Path) -> None:
 def test_the_server_runs_a_graph(prices: Path, tmp_path: Path) -> None:
     with langgraph_server(tmp_path, PYTHONPATH=windows()["PYTHONPATH"]) as server:
         context = {role: [model] for role, model in ALL_RULES.items()} | {"max_iterations": 1}
+        server.home.mkdir(exist_ok=True)
         given = {"data": str(shutil.copy(prices, server.home)), "run": "studio"}
         with get_sync_client(url=server.url) as client:
             client.runs.wait(None, "optimization", input=given, context=context)
