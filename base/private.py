@@ -10,8 +10,6 @@ import os
 import stat
 from pathlib import Path
 
-from filelock import FileLock
-
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 SHARED_MODE = 0o644
@@ -44,17 +42,6 @@ def make_file(path: Path) -> None:
         OSError: it cannot be made.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
-
-
-def lock(path: Path, timeout: float = -1, *, thread_local: bool = True) -> FileLock:
-    """A lock whose file is private.
-
-    Args:
-        path: of the file.
-        timeout: seconds to wait at most; -1 for any time.
-        thread_local: whether the lock is a thread's; else the process's.
-    """
-    return FileLock(path, timeout=timeout, mode=FILE_MODE, thread_local=thread_local)
 
 
 def mode_in(folder: Path) -> int:

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.trials import Trial
-from base import private
+from base import locks, private
 from base.databases import put_aside_if_damaged
 from base.reasons import because
 from market import ledger_chain
@@ -417,7 +417,7 @@ class Ledger:
         """
         private.make_folder(self.path.parent)
         try:
-            lock = private.lock(self.path.with_name(f".{self.path.name}.lock"))
+            lock = locks.lock(self.path.with_name(f".{self.path.name}.lock"))
             put_aside_if_damaged(self.path, lock)
             private.make_file(self.path)
             with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from base import private
+from base import locks, private
 from base.aside import cut_tail, set_aside
 from market.chain import Head, linked
 
@@ -81,7 +81,7 @@ def read_openings(folder: Path) -> Openings:
     Raises:
         OSError: the folder cannot be written.
     """
-    with private.lock(folder / "holdout_openings.lock"):
+    with locks.lock(folder / "holdout_openings.lock"):
         return _read(folder / LOG)
 
 
@@ -95,7 +95,7 @@ def add_opening(folder: Path, line: Mapping[str, Any]) -> Openings:
         OSError: the folder cannot be written.
     """
     path = folder / LOG
-    with private.lock(folder / "holdout_openings.lock"):
+    with locks.lock(folder / "holdout_openings.lock"):
         found = _read(path)
         written = json.dumps({**line, "number": found.head.number + 1, "previous": found.head.hash})
         with open(path, "a", encoding="utf-8", newline="\n", opener=private.opener) as log:

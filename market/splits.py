@@ -18,7 +18,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from backtest.files import file_name, write_text_atomically
-from base import private
+from base import locks, private
 from base.aside import set_aside
 from market.errors import MarketError
 from market.marks import NO_MARKS, Marks, nanoseconds
@@ -91,7 +91,7 @@ def locked_splits(folder: Path) -> Iterator[list[Split]]:
         OSError: the folder cannot be written.
     """
     private.make_folder(folder)
-    with private.lock(folder / "splits.lock"):
+    with locks.lock(folder / "splits.lock"):
         splits = read_splits(folder)
         before = _as_text(splits)
         yield splits

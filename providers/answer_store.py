@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from base import private
+from base import locks, private
 from base.databases import put_aside_if_damaged
 from providers.errors import CacheError, short
 from providers.request import Reply
@@ -54,7 +54,7 @@ class TimedCache(SQLAlchemyCache):
         event.listen(engine, "connect", _unhurried)
         # Only one process makes the table and turns on the write-ahead log, which SQLite refuses to do
         # while somebody else is writing.
-        lock = private.lock(path.with_name(f".{path.name}.lock"))
+        lock = locks.lock(path.with_name(f".{path.name}.lock"))
         put_aside_if_damaged(path, lock)
         private.make_file(path)
         with lock:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from backtest.files import file_name, write_text_atomically
-from base import private
+from base import locks, private
 from base.reasons import because
 from base.secrets import masked
 from reports.errors import ReportError
@@ -239,7 +239,7 @@ class RunRecord:
 
     def _locked(self) -> FileLock:
         # A graph's nodes run in different threads: the lock is the process's.
-        lock = private.lock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
+        lock = locks.lock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
         for _ in range(_TRIES):
             private.make_folder(self.folder)
             try:
@@ -271,7 +271,7 @@ class RunRecord:
         if not path.is_file():
             return False
         try:
-            with private.lock(path, timeout=0):
+            with locks.lock(path, timeout=0):
                 return False
         except Timeout:
             return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +16,7 @@ from nodes.ask import Abstention, Answer, Question, ask
 from nodes.context import Context
 from nodes.errors import PolicyError
 from prompts import Prompt, text
+from providers.answer_store import StoredAnswer
 from providers.errors import DeadlineError, ProviderError, RefusedError, RetryableError
 from providers.request import Request
 from tests.scripted import scripted_models
@@ -350,10 +353,24 @@ def test_a_kept_answer_that_new_checks_refuse_is_asked_again(
     assert (result.value.score, result.provenance.cached) == (3, False)
 
 
+def test_a_damaged_cache_is_put_aside_and_made_anew(
+    monkeypatch: pytest.MonkeyPatch, context: Context
+) -> None:
+    rubbish = b"this is no database" * 100
+    (context.home_path / "llm_cache.sqlite").write_bytes(rubbish)
+    script = scripted_models(monkeypatch, {BIG: [GOOD]})
+    for _ in range(2):
+        assert answered(ask(question(), chain=[BIG], context=context)).value.score == 7
+    assert len(script.order) == 1, "the second answer comes from the new cache"
+    (aside,) = context.home_path.glob("llm_cache.sqlite.damaged*")
+    assert aside.read_bytes() == rubbish
+
+
 def test_a_broken_cache_is_on_record_and_costs_no_answer(
     monkeypatch: pytest.MonkeyPatch, context: Context
 ) -> None:
-    (context.home_path / "llm_cache.sqlite").write_bytes(b"this is no database" * 100)
+    with closing(sqlite3.connect(context.home_path / "llm_cache.sqlite")) as other:
+        other.execute(f"CREATE TABLE {StoredAnswer.__tablename__} (of_another_program)")
     scripted_models(monkeypatch, {BIG: [GOOD]})
     result = answered(ask(question(), chain=[BIG], context=context))
     assert result.value.score == 7

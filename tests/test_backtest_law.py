@@ -442,7 +442,7 @@ def test_a_fraction_where_basis_points_are_asked_is_questioned(name: str, value:
     with pytest.raises(StrategyError) as caught:
         Costs(**{name: value})
     assert caught.value.code == "fraction_likely"
-    for language in ("fr", "en"):
-        assert meant in text("backtest.error.fraction_likely", language, **caught.value.fields)
+    for language, told in (("fr", meant.replace(".", ",")), ("en", meant)):
+        assert told in text("backtest.error.fraction_likely", language, **caught.value.fields)
     assert getattr(Costs(**{name: float(meant)}), name) == float(meant)
     assert getattr(Costs(**{name: 0}), name) == 0.0

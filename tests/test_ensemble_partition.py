@@ -67,6 +67,7 @@ def failing_writes(monkeypatch, after):
     monkeypatch.setattr(
         partition, "write_text_atomically", lambda path, words: write(path, lambda s: s.write(words.encode()))
     )
+    monkeypatch.setattr(partition, "write_atomically", write)  # what keeps a copy of the earlier version
 
 
 @pytest.mark.parametrize("after", [0, 1])
@@ -101,16 +102,18 @@ from pathlib import Path
 import nodes.ensemble.partition as partition
 
 kill_at, count = int(sys.argv[2]), 0
-inner = partition.write_text_atomically
 
-def write(path, words):
-    global count
-    count += 1
-    if count == kill_at:
-        os.kill(os.getpid(), 9)
-    inner(path, words)
+def counted(inner):
+    def write(path, words):
+        global count
+        count += 1
+        if count == kill_at:
+            os.kill(os.getpid(), 9)
+        inner(path, words)
+    return write
 
-partition.write_text_atomically = write
+partition.write_text_atomically = counted(partition.write_text_atomically)
+partition.write_atomically = counted(partition.write_atomically)
 partition.write_hour(Path(sys.argv[1]), datetime(2024, 3, 14, 15, tzinfo=UTC), {"n": 2}, {})
 """
 

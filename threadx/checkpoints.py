@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from base import private
+from base import locks, private
 from base.databases import put_aside_if_damaged
 from base.reasons import because
 from nodes.optimization.state import OptimizationInput, ReviewInput
@@ -98,7 +98,7 @@ def database(
     Raises:
         ThreadxError: `unusable_database`.
     """
-    door = private.lock(path.with_name(f".{path.name}.lock"))
+    door = locks.lock(path.with_name(f".{path.name}.lock"))
     try:
         put_aside_if_damaged(path, door)
         private.make_file(path)

@@ -16,7 +16,7 @@ from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 
 from backtest import StrategySpec
-from base import private
+from base import locks, private
 from base.leftovers import sweep
 from base.reasons import because
 from graphs.optimization import builder as optimization
@@ -83,7 +83,7 @@ def writable(home: Path) -> Path:
     """
     try:
         private.make_folder(home)
-        with private.lock(home / ".writable.lock", timeout=10):
+        with locks.lock(home / ".writable.lock", timeout=10):
             for folder in written_folders(home):
                 sweep(folder)
     except (OSError, Timeout) as error:

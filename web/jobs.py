@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from backtest.files import write_text_atomically
-from base import private
+from base import locks, private
 from web import processes
 from web.errors import WebError
 
@@ -87,7 +87,7 @@ def start(home: Path, kind: Kind, name: str, arguments: Sequence[str], log: Path
     """
     slot = _slot(home, kind)
     private.make_folder(slot.parent)
-    with private.lock(slot.with_suffix(".lock")):  # of two who start at the same time, one is refused
+    with locks.lock(slot.with_suffix(".lock")):  # of two who start at the same time, one is refused
         if (busy := at_work(home, kind)) is not None:
             raise WebError("busy", name=busy.name)
         private.make_folder(log.parent)

@@ -22,7 +22,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ValidationError
 
 from backtest.files import write_text_atomically
-from base import private
+from base import locks, private
 from base.aside import set_aside
 from nodes.ensemble.errors import BusyError, PublishError
 
@@ -87,7 +87,7 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
     """
     folder = home / "ensemble" / f"{work}-lock"
     private.make_folder(folder)
-    with private.lock(folder / ".door.lock"):  # whoever looks, looks alone
+    with locks.lock(folder / ".door.lock"):  # whoever looks, looks alone
         holder = _holder(folder)
         lock = _try(folder, holder["generation"])
         if lock is None:
@@ -112,7 +112,7 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
 
 def _try(folder: Path, generation: int) -> FileLock | None:
     # Nodes run in threads of their own: the lock is the process's, not the thread's.
-    lock = private.lock(folder / f".run.{generation}.lock", timeout=0, thread_local=False)
+    lock = locks.lock(folder / f".run.{generation}.lock", timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

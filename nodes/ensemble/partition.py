@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from backtest.files import take_name, write_atomically, write_text_atomically
-from base import private
+from base import locks, private
 from base.aside import set_aside
 from base.leftovers import sweep
 from base.reasons import because
@@ -82,7 +82,7 @@ def write_hour(
     told = json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n" if compact else _json(whole)
     try:
         private.make_folder(root)
-        with private.lock(root / ".publish.lock"):
+        with locks.lock(root / ".publish.lock"):
             if folder.is_dir():
                 for path in (folder / TRACE, folder / SUMMARY):
                     if path.is_dir():

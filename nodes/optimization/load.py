@@ -8,9 +8,8 @@ from uuid import uuid4
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
+from backtest import BacktestError, StrategySpec
 from backtest.prices import check_volume
-from base.errors import TypedError
 from market.datasets import DATASET_PREFIX, Dataset, find_dataset, register
 from market.errors import MarketError
 from market.prices import read_prices
@@ -129,7 +128,7 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
                     gaps=given.gaps,
                     reading=given.reading.whole,
                 )
-            except TypedError as error:
+            except (BacktestError, MarketError) as error:
                 if "path" in error.fields:
                     raise
                 # It says what is wrong, but not in which of the files.

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from base import private
+from base import locks
 from market.chain import Head
 from market.datasets import Dataset, lost_openings, opening_log
 from market.ledger import Ledger
@@ -159,7 +159,7 @@ def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[dict[str, A
         OSError: the folder cannot be written.
     """
     known = witnesses(home, dataset.family)
-    with private.lock(home / ".evidence.lock"):  # two runs make up for the same thing once
+    with locks.lock(home / ".evidence.lock"):  # two runs make up for the same thing once
         return [*_ledger(home, dataset, run, known), *_openings(home, dataset, run, known)]
 
 
