@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from html.entities import html5
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -30,14 +31,18 @@ _NAME = re.compile(
     r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD)$|(?:APIKEY|PASSWORD)$", re.IGNORECASE
 )
 _WORD = re.compile(r"[a-z_-]*")
-_USER = re.compile(r"(?<=://)[^\s/?#\"'<>\\]+@")
+_USER = re.compile(r"((?::|%3[Aa])(?:\\?/|%2[Ff]){2})[^\s/?#\"'<>\\%]+@")
 _HEADER = re.compile(
     r"(\b(?:[Aa]uthorization|AUTHORIZATION)[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:[A-Za-z]{1,16} )?"
-    r"|\b(?:[Bb]earer|[Bb]asic) )"
-    r"(?=[^\s\"',;]*[0-9=])[A-Za-z0-9+/=._~-]{8,}"
+    r"(?:token=[\"']?)?"
+    r"|\b(?:[Bb]earer|[Bb]asic)[ \u00a0])"
+    r"(?:(?=[^\s\"',;]*[0-9=])[A-Za-z0-9+/=._~-]{8,}|[A-Za-z+/._~-]{20,})"
 )
-_HEADER_WORDS = ("uthorization", "UTHORIZATION", "earer ", "asic ")  # looked for first: most texts have none
-_ESCAPED = re.compile(r"\\[ux][0-9a-fA-F]{2}|&#x?[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}")
+_HEADER_WORDS = ("uthorization", "UTHORIZATION", "earer", "asic")  # looked for first: most texts have none
+_ESCAPED = re.compile(r"\\[ux][0-9a-fA-F]{2}|&#x?[0-9a-fA-F]{2}|&[a-zA-Z]{2,}|%[0-9a-fA-F]{2}")
+_ENTITIES: dict[str, list[str]] = {}
+for _name, _letter in sorted(html5.items()):
+    _ENTITIES.setdefault(_letter, []).append(_name)
 
 
 def masked(value: Any) -> Any:
@@ -59,8 +64,8 @@ def masked_text(text: str) -> str:
     for form in _forms(secrets):
         if form in text:
             text = text.replace(form, MASK)
-    if "://" in text:
-        text = _USER.sub(f"{MASK}@", text)
+    if "@" in text:
+        text = _USER.sub(rf"\1{MASK}@", text)
     if secrets and _ESCAPED.search(text):
         for pattern in _patterns(secrets):
             text = pattern.sub(MASK, text)
@@ -118,6 +123,7 @@ def _patterns(secrets: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
         code = "|".join(
             rf"(?i:{form})" for form in (rf"\\u{ord(one):04x}", rf"\\x{ord(one):02x}", rf"%{ord(one):02x}")
         )
-        return rf"(?:{re.escape(one)}|{code}|&#{ord(one)};|(?i:&#x{ord(one):x};))"
+        named = "".join(rf"|&{name}" for name in _ENTITIES.get(one, ()))
+        return rf"(?:{re.escape(one)}|{code}|&#0*{ord(one)};|(?i:&#x0*{ord(one):x};){named})"
 
     return tuple(re.compile("".join(map(letter, secret))) for secret in secrets)

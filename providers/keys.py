@@ -77,5 +77,4 @@ def _server(url: str) -> tuple[str, str, int | None]:
 
 def _is_openrouter(url: str) -> bool:
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    return parts.scheme == "https" and (host == "openrouter.ai" or host.endswith(".openrouter.ai"))
+    return (parts.scheme, parts.hostname, parts.port or 443) == ("https", "openrouter.ai", 443)

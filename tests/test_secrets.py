@@ -7,6 +7,7 @@ every byte of every file, read as it is and with escapes, base64 and hexadecimal
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
 import re
@@ -71,6 +72,7 @@ ECHOES: dict[str, Callable[[str], tuple[int, bytes]]] = {
     "address by letters": lambda key: said(in_letters(key, "%{:02X}"), 400),
     "letters": lambda key: said("see " + in_letters(key, "\\u{:04x}"), 400),
     "page": lambda key: said(f"<p>{in_letters(key, '&#{};')}{in_letters(key, '&#x{:X};')}</p>", 400),
+    "page by names": lambda key: said(f"<p>{html.escape(key)} {in_letters(key, '&#0{};')}</p>", 400),
     "base64": lambda key: said(base64.b64encode(f"user:{key}".encode()).decode(), 400),
     "base64 for addresses": lambda key: said(base64.urlsafe_b64encode(f"u:{key}".encode()).decode(), 400),
     "hexadecimal": lambda key: said(key.encode().hex(), 400),
@@ -219,3 +221,17 @@ def test_a_secret_is_masked_where_its_variable_is_of_any_name(monkeypatch: pytes
         assert masked_text(f"a {name}-value-1 b") == "a *** b"
     assert masked_text("postgres://me:pw@host/x?y=a@b") == "postgres://***@host/x?y=a@b"
     assert masked_text("Authorization: Basic dTpwdzE=") == "Authorization: Basic ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('Authorization: Token token="TkSecretValue123"', 'Authorization: Token token="***"'),
+        ("Authorization: Bearer OnlyLettersSecretKeyHere", "Authorization: Bearer ***"),
+        ("Bearer\u00a0abcdef123456", "Bearer\u00a0***"),
+        (r"http:\/\/bob:BobPassw0rd1@db\/x", r"http:\/\/***@db\/x"),
+        ("see http:%2F%2Fbob:BobPassw0rd1@db", "see http:%2F%2F***@db"),
+    ],
+)
+def test_a_secret_is_masked_by_its_place(text: str, kept: str) -> None:
+    assert masked_text(text) == kept

@@ -204,10 +204,15 @@ class Form:
 
     async def _probe(self) -> None:
         """Ask the servers who answers. A chain stays as it is: the run is to know who did not answer."""
-        words, settings = self.words, provider_settings(OptimizationContext(home=str(self.site.home)))
+        words, context = self.words, OptimizationContext(home=str(self.site.home))
+
+        # In a thread as a whole: the settings look at the data folder.
+        def health_of(chain: list[str]) -> list[providers.Health]:
+            return providers.check_all([chain], provider_settings(context))
+
         for role, field in self._models.items():
             chain = [part.strip() for part in str(field.value).split(",") if part.strip()]
-            health = await threads.io_bound(providers.check_all, [chain], settings)
+            health = await threads.io_bound(health_of, chain)
             answering = [one.reference for one in health or [] if one.ok and one.reference != RULES]
             if answering:
                 self._health[role].set_text(words("web.form.answers", models=", ".join(answering)))

@@ -154,7 +154,11 @@ class Health:
         ensemble, cycle = EnsembleContext(home=home), OptimizationContext(home=home)
         chains = [ensemble.chain(role) for role in (*AGENTS, "arbiter")]
         chains += [cycle.analyst, cycle.strategist, cycle.validator]
-        found = await threads.io_bound(providers.check_all, chains, provider_settings(ensemble))
+
+        def asked() -> list[providers.Health]:  # in a thread: settings look at the data folder
+            return providers.check_all(chains, provider_settings(ensemble))
+
+        found = await threads.io_bound(asked)
         self._asking.set_visibility(False)
         with self.box:
             table = Table([self.words(f"web.watch.{name}") for name in ("model", "state", "told")], prose=[2])

@@ -26,6 +26,8 @@ def pdf(home: Path, record: RunRecord, language: Language) -> Path:
         WebError: `no_report`, with what the command said.
     """
     path = record.folder / f"report.{language}.pdf"
+    if path.is_symlink():  # a data folder that somebody sent may point anywhere
+        path.unlink()
     if path.is_file():
         return path
     command = [sys.executable, "-m", "threadx", "runs", "report", record.run, "--format=pdf"]
