@@ -28,7 +28,7 @@ from pydantic import BaseModel, ValidationError
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import Context
 from nodes.errors import SettingError
-from nodes.forking import RUN, Events, fork, settings_of
+from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
 from nodes.serving import OPERATORS_OWN, SERVED, refuse_operators_own
@@ -232,7 +232,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             if not _is_command(given) and not (given is None and _is_nested(config)):
                 asked = read_input(cast("type[BaseModel]", self.builder.input_schema), given or {})
                 _refuse_taken(getattr(asked, "run", None), settings)
-                if getattr(settings, "approve", False) and not self._keeps(config):
+                if getattr(settings, "approve", False) and not (self._keeps(config) or _is_replayed(config)):
                     raise SettingError("approve_without_checkpoints")
                 given = asked if given is None else given
                 if "thread_id" in (config or {}).get("configurable", {}):
@@ -310,6 +310,11 @@ def language_of(context: Any) -> Language:
 def _is_nested(config: RunnableConfig | None) -> bool:
     """Whether another graph runs this one as one of its steps."""
     return "__pregel_read" in (config or {}).get("configurable", {})
+
+
+def _is_replayed(config: RunnableConfig | None) -> bool:
+    """Whether what a person said is on record, so that nobody is waited for."""
+    return REPLAYED in (config or {}).get("configurable", {})
 
 
 def _is_command(given: Any) -> bool:

@@ -38,7 +38,8 @@ def advance(
 
     Raises:
         MarketError: `nothing_to_advance`: these prices have no boundary yet; `not_forward`;
-            `no_rows_behind`: fewer than `LEAST_HOLDOUT` rows would be holdout; `too_few_rows`, `bad_time`.
+            `no_development_rows`; `no_rows_behind`: fewer than `LEAST_HOLDOUT` rows would be holdout;
+            `too_few_rows`, `bad_time`.
         OSError: the data folder cannot be written.
     """
     times = nanoseconds(frame.index)
@@ -56,6 +57,8 @@ def advance(
         before, after = split.boundary, int(times[start])
         if after <= before or int(times[end]) <= split.development_end:
             raise MarketError("not_forward", symbol=symbol, before=_iso(before), after=_iso(after))
+        if end == 0:  # told before anything is moved: what begins in its own holdout cannot be registered
+            raise MarketError("no_development_rows", symbol=symbol, boundary=_iso(after))
         split.advances.append(
             Advance(
                 time=datetime.now(UTC).isoformat(timespec="milliseconds"),

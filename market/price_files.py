@@ -25,6 +25,8 @@ PRICE_EXTENSIONS = (*TEXTS, ".parquet", ".feather", ".json", ".jsonl", ".zip", "
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _WHITE = 4096
 """Bytes in which a file without a letter is looked for."""
+_SHOWN = 200
+"""Letters of a path that the system refuses, as they are told."""
 
 
 def price_table(path: Path) -> Table:
@@ -62,13 +64,15 @@ def _look_at(path: Path) -> None:
     """Refuse what is there and no file, before its name is judged.
 
     Raises:
-        MarketError: `folder_given`, `no_plain_file`, or `missing_file` for a path that ends nowhere.
-        OSError: the system refuses to look.
+        MarketError: `folder_given`, `no_plain_file`, or `missing_file` for a path that ends nowhere;
+            `unreadable_file` where the system refuses to look.
     """
     try:
         found = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as reason:
+        raise MarketError("unreadable_file", path=str(path)[:_SHOWN], reason=because(reason)) from reason
     if stat.S_ISDIR(found):
         raise MarketError("folder_given", path=str(path))
     if not stat.S_ISREG(found):

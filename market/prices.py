@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +110,7 @@ def read_prices(
         kind: Literal["sample", "file"] = "sample"
     else:
         path = typed_path(reference)
-        if not path.is_absolute() and not path.exists() and (home / path).exists():
+        if not path.is_absolute() and not os.path.exists(path) and os.path.exists(home / path):
             path = home / path
         table, named, kind = price_table(path), symbol_of(path), "file"
     _check_symbol(symbol)

@@ -24,6 +24,9 @@ from reports.record import RunRecord, runs_folder
 RUN = "__threadx_run"
 """Under this key the configuration says which run goes on, for steps whose own input names its parent."""
 
+REPLAYED = "__threadx_replayed"
+"""In the configuration of a run that is repeated from its record."""
+
 ADDRESSES = ("ollama_base_url", "openai_base_url")
 
 FROZEN = (*COST_NAMES, "fill", "seed")

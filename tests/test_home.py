@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import threadx
@@ -156,6 +156,7 @@ def test_python_warns_of_a_ledger_in_the_folder_it_stands_in(nobody_chose, monke
 HISTORY = made_up_prices(900, seed=11)
 
 
+@example(steps=[("advance to", 441, 120, 0), ("register", 0, 201, 0)])  # refused after it had moved
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(

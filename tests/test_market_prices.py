@@ -132,6 +132,7 @@ def test_sample_is_the_published_index(tmp_path):
     [
         ("sample:nothing", None, "unknown_sample"),
         ("absent.csv", None, "missing_file"),
+        pytest.param("a" * 5_000, None, "unreadable_file", id="a name that no file can have"),
         ("prices.doc", "x", "unknown_extension"),
         ("prices.xlsx", "x", "spreadsheet"),
         ("broken.parquet", "not parquet", "unreadable_file"),

@@ -88,7 +88,7 @@ def test_python_takes_files_and_frames_of_any_layout(tmp_path):
     assert (begun["symbol"], begun["last"][:10]) == ("MSFT", "2025-10-01")
     with pytest.raises(TypedError, match="decimal") as caught:
         threadx.read_prices(path, decimals=",")
-    assert caught.value.code == "unknown_input"
+    assert caught.value.code == "unknown_setting"
 
 
 def test_prices_of_a_billionth_keep_their_digits(tmp_path, capsys):

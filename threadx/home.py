@@ -31,5 +31,5 @@ def chosen_home(home: str | Path | None, language: str | None = None) -> str:
     told = language or os.environ.get("THREADX_LANGUAGE", "fr")
     line = left_behind_line(home, cast(Language, told) if told in get_args(Language) else "fr")
     if line is not None:
-        warnings.warn(line, UserWarning, stacklevel=3)
+        warnings.warn(line, UserWarning, stacklevel=4)
     return default_home() if home is None else str(home)

@@ -9,9 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+
 from backtest.files import copy_file, write_text_atomically
 from market.datasets import DATASET_PREFIX
 from nodes.context import OptimizationContext
+from nodes.forking import REPLAYED
 from nodes.journal import BUDGET
 from nodes.optimization.witnesses import LEDGER
 from reports.record import ANSWERS, RunRecord, comparable
@@ -75,8 +78,9 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         given = INPUTS[about["graph"]].model_validate(asked)
         graph = BUILDERS[about["graph"]].compile(name=about["graph"])
         limit = 40 + 10 * context.max_iterations
+        config: RunnableConfig = {"recursion_limit": limit, "configurable": {REPLAYED: True}}
         parts: Iterator[Any] = graph.stream(
-            given, {"recursion_limit": limit}, context=context, stream_mode="custom", subgraphs=True
+            given, config, context=context, stream_mode="custom", subgraphs=True
         )
         try:
             for _, event in parts:
