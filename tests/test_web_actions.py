@@ -192,6 +192,7 @@ def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url
         page.get_by_role("heading", name=WORDS("web.section.stress")).wait_for()
         assert page.locator(".q-message").count() > 0
         assert page.locator(".tx-done").count() > 8
+        page.wait_for_load_state("networkidle")  # the charts have their size by then
         assert wider_than_the_screen(page) <= 0
         keep_picture(page, f"run-phone.{LANGUAGE}")
 
