@@ -31,7 +31,7 @@ _NAME = re.compile(
     r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD)$|(?:APIKEY|PASSWORD)$", re.IGNORECASE
 )
 _WORD = re.compile(r"[a-z_-]*")
-_USER = re.compile(r"((?::|%3[Aa])(?:\\?/|%2[Ff]){2})[^\s/?#\"'<>\\%]+@")
+_USER = re.compile(r"((?::|%3[Aa])(?:\\?/|%2[Ff]){2})[^\s/?#\"'<>\\]+@")
 _HEADER = re.compile(
     r"(\b(?:[Aa]uthorization|AUTHORIZATION)[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:[A-Za-z]{1,16} )?"
     r"(?:token=[\"']?)?"

@@ -230,6 +230,7 @@ def test_a_secret_is_masked_where_its_variable_is_of_any_name(monkeypatch: pytes
         ("Authorization: Bearer OnlyLettersSecretKeyHere", "Authorization: Bearer ***"),
         ("Bearer\u00a0abcdef123456", "Bearer\u00a0***"),
         (r"http:\/\/bob:BobPassw0rd1@db\/x", r"http:\/\/***@db\/x"),
+        ("http://bob:p%40ss%2Fw0rd@db:5432/x", "http://***@db:5432/x"),
         ("see http:%2F%2Fbob:BobPassw0rd1@db", "see http:%2F%2F***@db"),
     ],
 )

@@ -305,7 +305,7 @@ def _data(large: bool) -> Iterator[Case]:
         ("a device", "/dev/zero", None, "/dev/zero"),
         ("nothing", "/dev/null", None, "/dev/null"),
         ("not readable", "BASE/place.csv", lambda base: reads_nothing(base / "place.csv"), "place.csv"),
-        ("under locked", "/root/x.csv", None, "/root/x.csv"),
+        ("nowhere", "/no/such/place/x.csv", None, "/no/such/place/x.csv"),
         ("empty", "BASE/place.csv", lambda base: (base / "place.csv").touch(), "vide"),
         ("white", "BASE/place.csv", lambda base: (base / "place.csv").write_bytes(b"\n \n"), "vide"),
         ("very long", "BASE/" + "x" * 300 + ".csv", None, "xxx"),
