@@ -1,16 +1,21 @@
-"""SQLite files that cannot be read any more are put aside before they stop the work of everybody."""
+"""SQLite files that cannot be read any more are put aside before they stop the work of everybody.
+
+Nothing here opens such a file by itself. On POSIX a process that closes any handle of a file loses every lock
+it holds on it (fcntl), SQLite's own among them; another process then takes itself for the last one and deletes
+the write-ahead log under those that still work.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
+from base import private
 from base.aside import set_aside
 
-_HEADER = b"SQLite format 3\0"
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PATIENCE_SECONDS = 30.0
 
@@ -30,8 +35,6 @@ def is_damaged(path: Path) -> bool:
         return True
     if not path.is_file() or not path.stat().st_size:
         return False
-    if not _begins_well(path):
-        return True
     try:
         with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None)) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -65,17 +68,29 @@ def put_aside_if_damaged(path: Path, lock: FileLock) -> Path | None:
     return None
 
 
+def make_private(path: Path) -> None:
+    """Make an empty private file where there is none: SQLite would make a public one.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not path.exists():
+        with suppress(FileExistsError):
+            private.make_file(path)
+
+
+def noticed(error: sqlite3.Error, path: Path) -> None:
+    """Have a file looked at anew by whoever opens it next, where an error says that it was damaged since."""
+    if _is_damage(error):
+        _sound.pop(path, None)
+
+
 def _known(path: Path) -> bool:
     """Whether it is the file that was gone through here, as far as a glance can tell."""
     if path not in _sound or not path.is_file():
         return False
     found, (number, size) = path.stat(), _sound[path]
-    return found.st_ino == number and found.st_size >= size and _begins_well(path)
-
-
-def _begins_well(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(len(_HEADER)) in (_HEADER, b"")
+    return found.st_ino == number and found.st_size >= size
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -36,12 +36,13 @@ def opener(name: str, flags: int) -> int:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file where there is none, for a library that would make a public one.
+    """Make an empty file.
 
     Raises:
+        FileExistsError: it is there; nothing was opened.
         OSError: it cannot be made.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE))
 
 
 def mode_in(folder: Path) -> int:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from backtest.trials import Trial
 from base import locks, private
-from base.databases import put_aside_if_damaged
+from base.databases import make_private, noticed, put_aside_if_damaged
 from base.reasons import because
 from market import ledger_chain
 from market.chain import Head
@@ -419,7 +419,7 @@ class Ledger:
         try:
             lock = locks.lock(self.path.with_name(f".{self.path.name}.lock"))
             put_aside_if_damaged(self.path, lock)
-            private.make_file(self.path)
+            make_private(self.path)
             with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:
                 if found.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                     # Only one process makes the tables and turns on the write-ahead log, which SQLite
@@ -439,6 +439,7 @@ class Ledger:
                     raise
                 found.execute("COMMIT")
         except sqlite3.DatabaseError as reason:
+            noticed(reason, self.path)
             raise MarketError("unusable_ledger", path=str(self.path), reason=because(reason)) from reason
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from base import locks, private
-from base.databases import put_aside_if_damaged
+from base.databases import make_private, put_aside_if_damaged
 from providers.errors import CacheError, short
 from providers.request import Reply
 
@@ -56,7 +56,7 @@ class TimedCache(SQLAlchemyCache):
         # while somebody else is writing.
         lock = locks.lock(path.with_name(f".{path.name}.lock"))
         put_aside_if_damaged(path, lock)
-        private.make_file(path)
+        make_private(path)
         with lock:
             # Annotated for its own table, documented for any table with these columns.
             super().__init__(engine, cast(Any, StoredAnswer))

@@ -13,8 +13,8 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from base import locks, private
-from base.databases import put_aside_if_damaged
+from base import locks
+from base.databases import make_private, noticed, put_aside_if_damaged
 from base.reasons import because
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
@@ -101,7 +101,7 @@ def database(
     door = locks.lock(path.with_name(f".{path.name}.lock"))
     try:
         put_aside_if_damaged(path, door)
-        private.make_file(path)
+        make_private(path)
         connection = sqlite3.connect(
             path, check_same_thread=False, timeout=30, isolation_level=isolation_level
         )
@@ -118,6 +118,9 @@ def database(
             connection.execute("PRAGMA journal_mode=WAL")
             opened.setup()
         yield opened
+    except sqlite3.DatabaseError as error:
+        noticed(error, path)
+        raise
     finally:
         with lock:  # a connection that is closed while another thread writes takes the process along
             connection.close()
