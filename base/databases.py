@@ -1,8 +1,8 @@
 """SQLite files that cannot be read any more are put aside before they stop the work of everybody.
 
 Nothing here opens such a file by itself. On POSIX a process that closes any handle of a file loses every lock
-it holds on it (fcntl), SQLite's own among them; another process then takes itself for the last one and deletes
-the write-ahead log under those that still work.
+it holds on it (fcntl), SQLite's own among them. Another process then takes itself for the last one, and
+deletes the write-ahead log under those that still work.
 """
 
 from __future__ import annotations
