@@ -23,6 +23,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
+# pip is silent for minutes, or tells of every library: one line for 25 of them.
+COUNTED := awk '/^Collecting / && ++found % 25 == 0 { print "  " found " libraries found" } \
+  /^Installing collected/ { print "  " found " libraries found; writing them to the disk, the longest part" } { fflush() }'
+
 # Everything comes from the lock, hashes checked, dependencies as listed there and no others. The stamp makes
 # a second run start at once; a new lock installs again.
 $(INSTALLED): requirements.lock pyproject.toml
@@ -38,7 +42,7 @@ else
 	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (1.7 GB on disk, some minutes; with uv far fewer)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock | $(COUNTED)
 	@echo "step 3 of 3: ThreadX itself"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
@@ -50,14 +54,14 @@ $(TESTABLE): $(INSTALLED) requirements-test.lock
 ifdef UV
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-test.lock
 else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-test.lock | $(COUNTED)
 endif
 	@touch $(TESTABLE)
 
 install: $(INSTALLED) ## Make .venv and install what running needs, from requirements.lock
 
 optimize: $(INSTALLED) ## Run the optimisation cycle on real sample data
-	$(BIN)/threadx optimize sample:sp500 -s ma_crossover -p fast_period=5 -p slow_period=20 -p stop_loss_pct=2
+	$(BIN)/threadx optimize sample:sp500
 
 summary: $(INSTALLED) ## Run the ensemble on sample data and publish its summary
 	$(BIN)/threadx ensemble run --data sample

@@ -100,3 +100,19 @@ def test_the_minutes_of_the_first_start_are_announced_on_a_terminal_alone(tmp_pa
     assert announced not in told(Screen())
     monkeypatch.undo()
     assert (local.compiled_engine().parent / "simulation.py").is_file()
+
+
+def test_the_demo_adopts_something_and_judges_it(tmp_path, capsys):
+    """What `make optimize` and the README's first command run, while no model answers."""
+    readme, makefile = ((PROJECT / name).read_text(encoding="utf-8") for name in ("README.md", "Makefile"))
+    demo = re.search(r"uv run threadx (optimize \S+)\n", readme)[1]
+    assert f"$(BIN)/threadx {demo}\n" in makefile
+    rules = [f"--{role}={model}" for role, model in ALL_RULES.items()]
+    with pytest.raises(SystemExit) as ended:
+        main([*demo.split(), f"--home={tmp_path}", f"--json={tmp_path / 'result.json'}", *rules])
+    assert ended.value.code == 0
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    capsys.readouterr()
+    assert result["final_score"] > result["initial_score"]
+    assert result["applied_changes"]
+    assert result["verdict"]["value"] in ("real", "promising", "unproven", "overfit")
