@@ -2,8 +2,9 @@
 
 - Another site's page may neither read nor change anything: what a browser sends for one is refused, its
   websocket too. LangGraph Studio, which is a hosted page, is let through to LangGraph's routes and no others.
-- Without a token: this machine alone (a loopback address, asked for by a loopback name). The name counts: a
-  foreign page that makes its own name resolve to 127.0.0.1 does not pass for this machine.
+- Our own pages alone act through our pages.
+- Without a token: this machine alone (a loopback address, asked for by a loopback name, by no proxy). The
+  name counts: a foreign page that makes its own name resolve to 127.0.0.1 does not pass for this machine.
 - With a token: whoever has it, and nobody else, this machine included: behind a proxy every request comes
   from this machine. It is given once as `?token=…` and kept in a cookie, or sent by a program as
   `Authorization: Bearer …` or as the LangGraph client's `x-api-key`.
@@ -17,6 +18,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
@@ -40,7 +42,19 @@ STUDIO_ORIGIN = "https://smith.langchain.com"
 
 LARGEST_UPLOAD = 64 * 1024 * 1024
 _LARGEST_BODY = LARGEST_UPLOAD + 64 * 1024
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json(?: *; *charset=\"?utf-?8\"?)?", re.IGNORECASE)
+# Said twice, servers and browsers may each believe another one.
+_SAID_ONCE = (
+    "host",
+    "origin",
+    "referer",
+    "content-type",
+    "sec-fetch-site",
+    "sec-fetch-mode",
+    "sec-fetch-dest",
+)
+_OF_A_PROXY = ("forwarded", "x-forwarded-for", "x-forwarded-host")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEALTH = "/ok"
 # The LangGraph client inside the server's own process; no request from outside can set it.
@@ -88,20 +102,21 @@ def _is_ours(scope: Scope) -> bool:
 
 def _is_local(scope: Scope, headers: Headers) -> bool:
     client = scope.get("client")
-    try:
-        name = urlsplit(f"//{headers.get('host', '')}").hostname
-    except ValueError:  # a broken IPv6 literal
-        return False
-    return client is not None and is_loopback(client[0]) and name in _LOOPBACK_NAMES
+    here = client is not None and is_loopback(client[0]) and not any(name in headers for name in _OF_A_PROXY)
+    return here and _LOOPBACK_NAME.fullmatch(headers.get("host", "")) is not None
 
 
 def _reads(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] in _READING
 
 
-def _is_json(headers: Headers) -> bool:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+def _origin(address: str) -> str:
+    """Origin of a page's address; empty where it has none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Guard:
@@ -160,17 +175,21 @@ class Guard:
 
     def _is_foreign(self, scope: Scope, headers: Headers) -> bool:
         """Whether another site's page made the browser send this. A link that a person follows is none."""
+        if any(len(headers.getlist(name)) > 1 for name in _SAID_ONCE):
+            return True
         origin = headers.get("origin")
-        if origin is not None:
-            if self.studio is not None and origin.lower() == self.studio.lower():
-                return _is_ours(scope)
-            try:
-                own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-            except ValueError:
-                own = False
-            if not own:
-                return True
-        if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        if origin is not None and self.studio is not None and origin.lower() == self.studio.lower():
+            return _is_ours(scope)
+        if origin is not None and not self._is_own(origin, scope, headers):
+            return True
+        site = headers.get("sec-fetch-site")
+        acts_on_ours = _is_ours(scope) and scope["type"] == "http" and not _reads(scope)
+        if acts_on_ours and origin is None and site != "same-origin":
+            return True
+        if site is None and origin is None and not _is_ours(scope):  # an old browser
+            page = headers.get("referer")
+            return page is not None and not self._is_own(_origin(page), scope, headers)
+        if site in (None, "none", "same-origin"):
             return False
         followed = (
             headers.get("sec-fetch-mode") == "navigate"
@@ -178,13 +197,20 @@ class Guard:
         )
         return not (_is_ours(scope) and _reads(scope) and followed)
 
+    def _is_own(self, origin: str, scope: Scope, headers: Headers) -> bool:
+        """Whether it is this server's; of who has the token also behind a proxy that ends encryption."""
+        schemes = {scope.get("scheme", "http").replace("ws", "http"), "https" if self.token else "http"}
+        host = headers.get("host", "").lower()
+        return origin.lower() in {f"{scheme}://{host}" for scheme in schemes}
+
     @staticmethod
     def _is_unknown_type(scope: Scope, headers: Headers) -> bool:
         """Whether a body for LangGraph's routes is of a type that a foreign form could send."""
         if scope["type"] != "http" or _reads(scope) or _is_ours(scope):
             return False
         empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-        return not (_is_json(headers) or (empty and "content-type" not in headers))
+        kind = headers.get("content-type")
+        return not (empty if kind is None else _JSON.fullmatch(kind.strip()))
 
     def _kept(self) -> str:
         """What the cookie holds: enough to come back, not the token itself."""
