@@ -17,6 +17,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
@@ -25,6 +26,11 @@ from base.secrets import masked
 
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+Face = Literal["python", "terminal", "page"]
+"""Where a text is read: what is an argument here is an option there, and a field under a label elsewhere."""
+
+_FACE: ContextVar[Face] = ContextVar("face", default="python")
 
 CATALOGUES = "prompts.texts"
 """The package whose data the catalogues are."""
@@ -95,6 +101,16 @@ def readers_language() -> Language:
 
 
 @contextmanager
+def shown_at(face: Face) -> Iterator[None]:
+    """Whatever text is filled within the block names options as this face does."""
+    before = _FACE.set(face)
+    try:
+        yield
+    finally:
+        _FACE.reset(before)
+
+
+@contextmanager
 def in_language(language: Language) -> Iterator[None]:
     """Whatever error leaves the block is shown in this language; one that has its language keeps it."""
     try:
@@ -132,6 +148,9 @@ def text(key: str, language: Language, /, **values: Any) -> str:
         **values: placeholders; more than the text uses is allowed, so that each language may say less. An
             error among them, or one as JSON (`base.reasons.plain`), is told by its own sentence.
 
+    A placeholder `{--time-zone}`, `{--gaps=fill}` or `{--all|whole=True}` (where Python has another name) is
+    an option, as it is called where the text is read (`shown_at`).
+
     Raises:
         PromptError: no such text, or a placeholder without a value.
     """
@@ -141,9 +160,38 @@ def text(key: str, language: Language, /, **values: Any) -> str:
     except KeyError:
         raise PromptError("missing_text", key=key, language=language) from None
     try:
-        return template.format(**{name: _told(value, language) for name, value in values.items()})
+        told = {name: _told(value, language) for name, value in values.items()}
+        return template.format_map(_Filling(told, language))
     except (KeyError, IndexError) as missing:
         raise PromptError("missing_value", key=key, language=language, value=str(missing)) from None
+
+
+class _Filling(dict[str, Any]):
+    """What fills a template; options need no value."""
+
+    def __init__(self, values: dict[str, Any], language: Language) -> None:
+        super().__init__(values)
+        self.language = language
+
+    def __missing__(self, name: str) -> str:
+        if not name.startswith("--"):
+            raise KeyError(name)
+        option, _, argument = name.partition("|")
+        return _option(option, argument, self.language)
+
+
+def _option(option: str, argument: str, language: Language) -> str:
+    """An option, with the value that is advised, as it is called at this face."""
+    name, _, value = option.partition("=")
+    field = name.removeprefix("--").replace("-", "_")
+    face = _FACE.get()
+    if face == "python":
+        return argument or (f'{field}="{value}"' if value else f"{field}=")
+    label = catalogue("web", language).get(f"setting.{field}")
+    if face == "terminal" or label is None:
+        return f"{name} {value}".rstrip()
+    quoted = f"«\u00a0{label}\u00a0»" if language == "fr" else f"“{label}”"
+    return f"{quoted} = {value}" if value else quoted
 
 
 def _told(value: Any, language: Language) -> Any:

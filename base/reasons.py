@@ -24,6 +24,9 @@ class ReasonError(TypedError):
     room = "base"
 
 
+ENDINGS = (TypedError, OSError, sqlite3.Error)
+"""What may end work without a fault of the program's: told to the reader by `whole`, at every face."""
+
 _BY_NUMBER = {
     errno.ENOENT: "no_such_file",
     errno.EACCES: "not_permitted",
@@ -174,6 +177,16 @@ def because(error: BaseException) -> TypedError:
             return ReasonError(_BY_DATABASE[code])
         case _:
             return named([kind.__name__ for kind in type(error).__mro__])
+
+
+def whole(error: Exception) -> TypedError:
+    """The same as a sentence: what the system would not do, and nobody nearer has told, with its place."""
+    if isinstance(error, TypedError):
+        return error
+    path = getattr(error, "filename", None)
+    if path is None:
+        return ReasonError("system_nowhere", reason=because(error))
+    return ReasonError("system", path=str(path), reason=because(error))
 
 
 def named(kinds: Sequence[str]) -> ReasonError:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from base.errors import in_language
+from base.reasons import ENDINGS, whole
 from graphs.attended import AttendedDoor
-from graphs.door import Door
+from graphs.door import Door, language_of
 from graphs.ensemble import graph as _ensemble
 from graphs.optimization import graph as _optimization
 from graphs.review import graph as _review
+
+
+@contextmanager
+def _told(context: Any) -> Iterator[None]:
+    """The server tells its clients an error's own words: they are to be ours, not the system's."""
+    with in_language(language_of(context)):
+        try:
+            yield
+        except ENDINGS as error:
+            raise whole(error) from error
 
 
 class ServedDoor(Door):
@@ -14,11 +30,20 @@ class ServedDoor(Door):
 
     served = True
 
+    def stream(self, *given: Any, **settings: Any) -> Iterator[Any]:
+        """As every door's; what the system refuses is told in the reader's language."""
+        with _told(settings.get("context")):
+            yield from super().stream(*given, **settings)
 
-class ServedAttendedDoor(AttendedDoor):
+    async def astream(self, *given: Any, **settings: Any) -> AsyncIterator[Any]:
+        """As every door's; what the system refuses is told in the reader's language."""
+        with _told(settings.get("context")):
+            async for part in super().astream(*given, **settings):
+                yield part
+
+
+class ServedAttendedDoor(ServedDoor, AttendedDoor):
     """The same, under the ensemble's lock."""
-
-    served = True
 
 
 optimization = ServedDoor(**vars(_optimization))

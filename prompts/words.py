@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from base.errors import Face, shown_at
+from base.reasons import whole
 from prompts.texts import Language, text
 
 NO_BREAK_SPACE = "\u00a0"
@@ -19,13 +22,24 @@ class Words:
 
     Attributes:
         language: `fr` (decimal comma, space before %) or `en`.
+        face: where they are read; None for the face at work (`base.errors.shown_at`).
     """
 
     language: Language
+    face: Face | None = None
 
     def __call__(self, key: str, /, **values: Any) -> str:
         """The text of `key`, see `prompts.text`."""
-        return text(key, self.language, **values)
+        with self._shown():
+            return text(key, self.language, **values)
+
+    def told(self, error: Exception) -> str:
+        """The sentence of an error that ends work without being a fault of the program's (`ENDINGS`)."""
+        with self._shown():
+            return whole(error).sentence(self.language)
+
+    def _shown(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.face is None else shown_at(self.face)
 
     def number(self, value: float | int | None, digits: int = 2) -> str:
         """A figure with fixed decimals, thousands separated, a zero unsigned; a dash where there is none."""

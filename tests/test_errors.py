@@ -14,7 +14,6 @@ import re
 import sqlite3
 import tomllib
 import zipfile
-from string import Formatter
 from typing import Any
 
 import pandas as pd
@@ -25,6 +24,7 @@ from base import reasons
 from base.errors import LANGUAGES, Language, TypedError, catalogue
 from base.reasons import because, complaint
 from tests.raise_sites import Site, kinds, sites, sources
+from tests.test_prompts import wanted
 
 ENGLISH = set(
     """
@@ -38,11 +38,6 @@ ENGLISH = set(
 """Words that an English sentence can hardly do without, and that French does not have."""
 
 ROOMS = sorted({kind.room for kind in kinds().values() if kind is not TypedError})
-
-
-def wanted(template: str) -> set[str]:
-    """Names of a template's placeholders."""
-    return {name.partition(".")[0] for _, name, _, _ in Formatter().parse(template) if name}
 
 
 def english(sentence: str) -> set[str]:

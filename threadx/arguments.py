@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
@@ -13,6 +14,7 @@ import pandas as pd
 
 from backtest import Costs, StrategySpec
 from base.errors import LANGUAGES, in_language
+from base.reasons import whole
 from nodes.errors import SettingError
 from nodes.given import nearest
 from threadx.errors import ThreadxError
@@ -53,6 +55,7 @@ def checked(*known: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R
     The function's errors speak the language of its `language=`, and it raises, besides its own:
         ThreadxError: `bad_argument`, for what is of another kind.
         SettingError: `unknown_setting`, with the nearest of all names that it takes.
+        ReasonError: `system`, `system_nowhere`: files that the system or a database refuses.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -71,7 +74,10 @@ def checked(*known: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R
                 for name, value in {**dict(zip(own, given, strict=False)), **named}.items():
                     if name in _KINDS and value is not usual.get(name) and value is not None:
                         _check(name, value)
-                return function(*given, **named)
+                try:
+                    return function(*given, **named)
+                except (OSError, sqlite3.Error) as error:
+                    raise whole(error) from error
 
         return call
 

@@ -13,8 +13,8 @@ from typing import Any, cast, get_args
 import click
 
 from base.aside import taken
-from base.errors import TypedError
-from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because
+from base.errors import TypedError, shown_at
+from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because, whole
 from prompts import Language, Words
 from threadx import console
 from threadx.commands.local import LazyGroup
@@ -96,8 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    words = Words(chosen_language(given))
-    sys.exit(_delivered(_run(given, words), words))
+    words = Words(chosen_language(given), "terminal")
+    with shown_at("terminal"):
+        code = _delivered(_run(given, words), words)
+    sys.exit(code)
 
 
 def _run(given: list[str], words: Words) -> int:
@@ -120,7 +122,7 @@ def _run(given: list[str], words: Words) -> int:
         error.language = words.language
         if debug:
             raise
-        _complain(error)
+        _complain(words.told(error))
         return FAILED if _failed(error) else BAD_INPUT
     except (OSError, sqlite3.Error) as error:
         if debug:
@@ -134,14 +136,10 @@ def _refused_by_the_system(error: OSError | sqlite3.Error, words: Words) -> int:
     path = getattr(error, "filename", None)
     if path is None and _delivered(DONE, words) != DONE:
         return FAILED  # it was the output, and that is told
-    reason = because(error)
-    if path is not None:
-        told = ThreadxError("system", path=str(path), reason=reason)
-    elif getattr(error, "errno", None) == errno.EBADF:
-        told = ThreadxError("full_output", reason=reason)  # what was closed before the start
-    else:
-        told = ThreadxError("system_nowhere", reason=reason)
-    _complain(told.sentence(words.language))
+    told = whole(error)
+    if path is None and getattr(error, "errno", None) == errno.EBADF:
+        told = ThreadxError("full_output", reason=because(error))  # what was closed before the start
+    _complain(words.told(told))
     return FAILED if _failed(told) else BAD_INPUT
 
 
@@ -171,7 +169,7 @@ def _delivered(code: int, words: Words) -> int:
         code = NOBODY_READS
     except OSError as error:
         console.give_up(sys.stdout)
-        _complain(ThreadxError("full_output", reason=because(error)).sentence(words.language))
+        _complain(words.told(ThreadxError("full_output", reason=because(error))))
         code = code or FAILED
     try:
         sys.stderr.flush()

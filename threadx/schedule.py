@@ -13,7 +13,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from backtest.errors import BacktestError
-from base.errors import TypedError
+from base.reasons import ENDINGS
 from market.errors import MarketError
 from nodes.context import EnsembleContext
 from nodes.ensemble.partition import hour_folder, published_hours, settle
@@ -44,7 +44,7 @@ class Turn:
     hour: datetime
     result: SummaryResult | None = None
     skipped: bool = False
-    error: TypedError | None = None
+    error: Exception | None = None
 
 
 def time_zone(name: str) -> ZoneInfo:
@@ -81,10 +81,7 @@ def take_turn(context: EnsembleContext, data: str | None, tell: Callable[[Turn],
     try:
         result = run_summary(context, as_of=hour.isoformat(), data=data, watch=lambda node: None)
         renew_standing(context, data, hour)
-    except RuntimeError as error:
-        # Every room's typed errors end this hour, not the schedule; anything else is a bug and ends it.
-        if not isinstance(error, TypedError):
-            raise
+    except ENDINGS as error:  # they end this hour, not the schedule; anything else is a bug and ends it
         tell(Turn(hour, error=error))
         return
     tell(Turn(hour, result=result))

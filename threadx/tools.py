@@ -20,12 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from backtest import PRESETS, Costs, StrategySpec
 from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
-from base.errors import Language, TypedError, readers_language, text
+from base.errors import Language, readers_language, text
 from base.paths import typed_path
-from base.reasons import complaint
+from base.reasons import ENDINGS, complaint, whole
 from market.ledger import Ledger
 from market.prices import SAMPLES
 from nodes.optimization.figures import figures
+from prompts import Words
 from threadx.counted import tried
 from threadx.home import chosen_home
 
@@ -154,8 +155,8 @@ def backtest_tool(
             spec = strategy.spec()
             folder = typed_path(chosen_home(home, language)).absolute()
             result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
-        except TypedError as error:
-            sentence = error.sentence(language)
+        except ENDINGS as error:
+            sentence = Words(language or whole(error).language or readers_language()).told(error)
             raise ToolException(json.dumps({"error": sentence}, ensure_ascii=False)) from error
         dataset = found.dataset
         told = figures(spec, result)

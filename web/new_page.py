@@ -10,7 +10,7 @@ from nicegui import run as threads
 import providers
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS, Bounds
-from base.errors import TypedError
+from base.reasons import ENDINGS
 from market.datasets import DATASET_PREFIX, Dataset
 from market.price_files import PRICE_EXTENSIONS
 from market.prices import SAMPLE_PREFIX, SAMPLES
@@ -117,8 +117,8 @@ class Form:
         self._upload.reset()
         try:
             source = await threads.io_bound(keep, self.site.home, event.file.name, content)
-        except RuntimeError as error:
-            self._refuse(error)
+        except ENDINGS as error:
+            self._complain(self.words.told(error))
             return
         if source is None:  # the server is going down
             return
@@ -259,16 +259,11 @@ class Form:
         self._button.disable()
         try:
             run = await threads.io_bound(start, self.site.home, self.order(), self.words)
-        except RuntimeError as error:
-            self._refuse(error)
+        except ENDINGS as error:
+            self._complain(self.words.told(error))
             self._button.enable()
             return
         ui.navigate.to(run_path(str(run)).removeprefix(RUNS_PATH))  # the mount is added again
-
-    def _refuse(self, error: RuntimeError) -> None:
-        if not isinstance(error, TypedError):
-            raise error
-        self._complain(error.sentence(self.words.language))
 
     def _complain(self, line: str) -> None:
         self._problem.set_text(line)

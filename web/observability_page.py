@@ -15,8 +15,8 @@ from nodes.context import EnsembleContext, OptimizationContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.stances import POOL
-from nodes.ensemble.told import alert_lines, failure_reason
-from prompts import PromptError, Words
+from nodes.ensemble.told import alert_lines, failure_name, failure_reason
+from prompts import Words
 from web.frame import OBSERVABILITY_PATH, SUMMARY_PATH, Site, Table, Text, attribute, card, fact, frame
 from web.hours import hour_key
 from web.watching import Watched, watched
@@ -132,7 +132,7 @@ class Watch:
                     words.number(model.cached),
                     words.number(model.prompt_tokens + model.answer_tokens),
                     circuit,
-                    model.last_failure or "–",
+                    failure_name(model.last_failure, self.words) or "–",
                 ]
             )
             shown[5].classes("tx-bad" if model.circuit.is_open else "tx-good")
@@ -168,10 +168,7 @@ class Health:
                 shown[1].classes("tx-good" if one.ok else "tx-bad")
 
     def _told(self, one: providers.Health) -> str:
-        try:
-            return self.words(one.text_key, **one.fields)
-        except PromptError:
-            return one.detail
+        return self.words(one.text_key, **one.fields)
 
 
 def register(site: Site) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from nicegui import run as threads
 from nicegui import ui
 
-from base.errors import TypedError
+from base.reasons import ENDINGS
 from nodes.ensemble.partition import published_hours
 from prompts import Words
 from web import jobs
@@ -81,10 +81,8 @@ class Relaunch:
                 sample=bool(self._source.value),
                 models=str(self._models.value or ""),
             )
-        except RuntimeError as error:
-            if not isinstance(error, TypedError):
-                raise
-            self._tell(error.sentence(self.words.language), "tx-warn")
+        except ENDINGS as error:
+            self._tell(self.words.told(error), "tx-warn")
             return
         self._log.clear()
         self._shown = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from base.reasons import because
+from base.reasons import ENDINGS, because
 from prompts import Language
 from reports.errors import ReportError
 from reports.record import RunRecord
@@ -60,6 +60,6 @@ def answer(site: Site, request: Request) -> Response:
         path = pdf(site.home, record, site.words.language)
     except ReportError:
         return PlainTextResponse(site.words("web.not_found.run"), 404)
-    except WebError as error:
-        return PlainTextResponse(error.sentence(site.words.language), 500)
+    except ENDINGS as error:
+        return PlainTextResponse(site.words.told(error), 500)
     return FileResponse(path, media_type="application/pdf", filename=f"{record.run}.pdf")

@@ -111,7 +111,7 @@ def build_site(
         token: asked of everybody; None lets in this machine alone.
         studio: origin of LangGraph Studio, where this serves LangGraph's routes too.
     """
-    site = Site(home=home.absolute(), words=Words(language))
+    site = Site(home=home.absolute(), words=Words(language, "page"))
     for room in ROOMS:
         catalogue(room, language)  # read now: page handlers run on the server's loop, where files may not be
     # LangGraph has a /docs and an /openapi.json of its own.

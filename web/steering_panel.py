@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import run as threads
 from nicegui import ui
 
-from base.errors import TypedError
+from base.reasons import ENDINGS
 from reports.record import RunRecord
 from web.frame import Site, Text, anchor, attribute, card, quiet_button
 from web.report_file import report_path
@@ -102,10 +102,8 @@ class Panel:
         """Do something that may be refused; the refusal is shown. Whether it was done."""
         try:
             await threads.io_bound(function, *given)
-        except RuntimeError as error:
-            if not isinstance(error, TypedError):
-                raise
-            self._complain(error.sentence(self.words.language))
+        except ENDINGS as error:
+            self._complain(self.words.told(error))
             return False
         self._problem.set_visibility(False)
         return True

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from base.errors import catalogue
 from base.reasons import ReasonError
 from nodes.ensemble.partition import published_hours
 from nodes.ensemble.run_log import Alert, read_runs
@@ -26,8 +27,15 @@ def failure_reason(line: Mapping[str, Any], words: Words) -> str:
             "stopped" if reason["room"] == ReasonError.room else "reason"
         )  # a part of a sentence, or a whole
         return words(f"ensemble.failure.{key}", reason=reason)
-    key = "no_data" if line.get("failure") == "no_data" else "other"
-    return words(f"ensemble.failure.{key}", code=line.get("failure", ""))
+    code = line.get("failure") or ""
+    if code == "no_data":
+        return words("ensemble.failure.no_data")
+    return words("ensemble.failure.other", what=failure_name(code, words))
+
+
+def failure_name(code: str, words: Words) -> str:
+    """What ended a call of a model, in words; a code of another version as it stands."""
+    return catalogue("failure", words.language).get(code, code)
 
 
 def old_line(home: Path, words: Words) -> str | None:

@@ -78,8 +78,7 @@ def _teller(done: Callable[[str], None], words: Words) -> Watch:
         if error is None:
             done(f"✓ {what}")
         elif isinstance(error, TypedError):
-            reason = error.sentence(words.language)
-            done(words("market.built.left_out", what=what, reason=reason))
+            done(words("market.built.left_out", what=what, reason=words.told(error)))
 
     return tell
 

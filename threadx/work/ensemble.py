@@ -13,7 +13,7 @@ from market.partitions import parse_hour
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
-from nodes.ensemble.told import alert_lines
+from nodes.ensemble.told import alert_lines, failure_reason
 from prompts import Words
 from reports.record import canonical_json
 from threadx.api import summarize
@@ -66,8 +66,8 @@ def run(
             fresh=not reuse,
         )
     if result.summary is None:
-        key = "no_data" if result.failure == "no_data" else "other"
-        raise ThreadxError("run_failed", reason=words(f"ensemble.failure.{key}", code=result.failure))
+        reason = failure_reason({"status": "failed", "failure": result.failure}, words)
+        raise ThreadxError("run_failed", reason=reason)
     if json_path != "-":
         terminal.summary(result)
     write_json(canonical_json(result.summary), json_path)
@@ -95,8 +95,7 @@ def schedule(
         if turn.skipped:
             told(words("ensemble.schedule.skipped", hour=hour))
         elif turn.error is not None:
-            reason = turn.error.sentence(words.language)
-            told(words("ensemble.schedule.failed", hour=hour, reason=reason))
+            told(words("ensemble.schedule.failed", hour=hour, reason=words.told(turn.error)))
         elif turn.result is not None:
             status = words(f"ensemble.value.{turn.result.status}")
             told(words("ensemble.schedule.done", hour=hour, status=status, path=turn.result.path or "–"))

@@ -76,7 +76,7 @@ def _line(record: RunRecord) -> dict[str, Any]:
         return _readable(record)
     except ReportError as error:
         unknown = dict.fromkeys(("graph", "data", "symbol", "timeframe", "strategy", "verdict", "score"))
-        told = error.sentence()
+        told = str(error)
         return {"run": record.run, "started": "", "status": "unreadable", "problem": told, **unknown}
 
 
