@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from backtest.errors import StrategyError
 from backtest.types import Bounds
+from base.reasons import told_known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,5 +178,5 @@ def preset_name(name: str) -> str:
     """
     found = re.sub(r"[\s\-]+", "_", name.strip().lower())
     if found not in PRESETS:
-        raise StrategyError("unknown_strategy", name=name, known=", ".join(PRESETS))
+        raise StrategyError("unknown_strategy", name=name, known=told_known(found, PRESETS))
     return found

@@ -50,6 +50,7 @@ from backtest.types import (
     plain,
 )
 from base.labels import Label, shown
+from base.reasons import told_known
 
 PERCENT_INDICATORS = (
     *("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi"),
@@ -157,10 +158,10 @@ class StrategySpec(Strict):
         used = set().union(*(parameters(tree) for tree in self.trees.values()))
         for name in self.params:
             if name not in used:
-                raise StrategyError("unknown_parameter", name=name, known=", ".join(sorted(used)) or "-")
+                raise StrategyError("unknown_parameter", name=name, known=told_known(name, used))
         for name in self.param_bounds:
             if name not in self.params:
-                raise StrategyError("unknown_parameter", name=name, known=", ".join(self.params) or "-")
+                raise StrategyError("unknown_parameter", name=name, known=told_known(name, self.params))
         check_values(self, self.params)
         if self.sizing.risk_per_trade_pct is not None and not self.risk.has_stop:
             raise StrategyError("risk_without_stop", known=", ".join(STOPS))
@@ -215,7 +216,7 @@ class StrategySpec(Strict):
             elif lowered in Sizing.model_fields:
                 sizing[lowered] = value
             else:
-                raise StrategyError("unknown_parameter", name=key, known=", ".join(known))
+                raise StrategyError("unknown_parameter", name=key, known=told_known(key, known))
         return cls(
             name=name,
             family=name,

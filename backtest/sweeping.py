@@ -22,6 +22,7 @@ from backtest.simulation import BELOW_ONE_UNIT, LOST_AT, METRICS
 from backtest.strategy import SIDE_AXIS, Side, StrategySpec, parameter_bounds
 from backtest.tree import Node, parameters
 from backtest.types import Costs, Fill, Risk, Sizing, plain
+from base.reasons import told_known
 
 MOST_CONFIGURATIONS = 5_000_000
 
@@ -48,8 +49,8 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
             continue
         kind = Risk if name in Risk.model_fields else Sizing
         if name not in spec.params and name not in kind.model_fields:
-            known = ", ".join([*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS])
-            raise StrategyError("unknown_parameter", name=str(key), known=known)
+            known = [*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS]
+            raise StrategyError("unknown_parameter", name=str(key), known=told_known(name, known))
         found: list[Any] = []
         # What does not know its length may have no end.
         for value in itertools.islice(values, MOST_CONFIGURATIONS + 1):

@@ -19,7 +19,7 @@ from pydantic import (
 
 from backtest.errors import RequestError, StrategyError
 from base.labels import shown
-from base.reasons import shape
+from base.reasons import shape, told_known
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
 
@@ -109,7 +109,9 @@ class Strict(BaseModel):
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"]) or cls.__name__
             if first["type"] == "extra_forbidden":
-                raise StrategyError("unknown_field", name=name, known=", ".join(cls.model_fields)) from None
+                raise StrategyError(
+                    "unknown_field", name=name, known=told_known(name, cls.model_fields)
+                ) from None
             if first["type"] == "missing":
                 raise StrategyError("missing_field", name=name) from None
             raise StrategyError(

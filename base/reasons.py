@@ -6,14 +6,15 @@ reader can act on; the exception itself stays in the chain, for `--debug`.
 
 from __future__ import annotations
 
+import difflib
 import errno
 import json
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from base.errors import TypedError
 
@@ -195,10 +196,53 @@ def named(kinds: Sequence[str]) -> ReasonError:
     return ReasonError("other", kind=kinds[0]) if known is None else ReasonError(_BY_NAME[known])
 
 
-def complaint(item: Mapping[str, Any]) -> ReasonError:
-    """One of pydantic's complaints: where, and what is wrong there."""
+def likest(name: str, known: Iterable[str]) -> list[str]:
+    """Known names, those that look most like this one first."""
+
+    def unlikeness(one: str) -> float:
+        return -difflib.SequenceMatcher(None, name.lower(), one.lower()).ratio()
+
+    return sorted(sorted(known), key=unlikeness)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that looks most like this one; empty where none is known."""
+    return next(iter(likest(name, known)), "")
+
+
+def told_known(name: str, known: Iterable[str]) -> str:
+    """Known names as a text, the nearest first; a dash where there are none."""
+    return ", ".join(likest(name, known)) or "-"
+
+
+def names_at(schema: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """Names of the fields that may stand at a place of what a schema describes."""
+    kinds = [schema]
+    for part in place:
+        inside = [kind.model_fields[part] for kind in kinds if part in kind.model_fields]
+        if inside:  # the others are numbers of items, and tags of unions
+            kinds = [kind for field in inside for kind in _schemas(field.annotation)]
+    return [name for kind in kinds for name in kind.model_fields]
+
+
+def _schemas(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [kind for part in get_args(annotation) for kind in _schemas(part)]
+
+
+def complaint(item: Mapping[str, Any], schema: type[BaseModel] | None = None) -> ReasonError:
+    """One of pydantic's complaints: where, and what is wrong there.
+
+    Args:
+        item: pydantic's.
+        schema: whose: of an unknown name the nearest one is told.
+    """
     where = ".".join(str(part) for part in item["loc"])
     found = shape(item)
+    if schema is not None and item["type"] == "extra_forbidden":
+        *place, name = item["loc"]
+        found = ReasonError("value_unknown_key_near", nearest=nearest(str(name), names_at(schema, place)))
     return ReasonError("at", where=where, what=found) if where else found
 
 

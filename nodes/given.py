@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Collection
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from base.errors import LANGUAGES
 from base.labels import shown
-from base.reasons import shape
+from base.reasons import names_at, nearest, shape
 from nodes.context import VARIABLES, Context
 from nodes.errors import SettingError
 
@@ -21,15 +19,6 @@ C = TypeVar("C", bound=Context)
 PREFIX = "THREADX_"
 _SHOWN = 80
 _LARGEST = 1e300
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """The known name that looks most like this one."""
-
-    def likeness(one: str) -> float:
-        return difflib.SequenceMatcher(None, name.lower(), one.lower()).ratio()
-
-    return max(sorted(known), key=likeness)
 
 
 def read_input(schema: type[T], given: Any) -> T:
@@ -96,10 +85,12 @@ def refusal(error: ValidationError, schema: type[BaseModel]) -> SettingError:
     name = ".".join(str(part) for part in first["loc"]) or "?"
     match first["type"]:
         case "extra_forbidden":
+            *place, last = first["loc"]
+            meant = nearest(str(last), names_at(schema, place))
             return SettingError(
                 "unknown_setting" if issubclass(schema, Context) else "unknown_input",
                 name=name,
-                nearest=nearest(name, schema.model_fields),
+                nearest=".".join(map(str, (*place, meant))),
             )
         case "missing":
             return SettingError("missing_input", name=name)

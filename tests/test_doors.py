@@ -6,6 +6,9 @@ The walk: every door × every kind of key. Keys are misspelt as hands do it: a l
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +17,16 @@ from typing import Any
 import click
 import pytest
 from langgraph.graph import StateGraph
+from pydantic import BaseModel
 
 import threadx
+from backtest import StrategyError, StrategySpec
+from backtest.types import Risk, Sizing
 from base.errors import LANGUAGES
 from graphs.ensemble import graph as ensemble
 from graphs.optimization import graph as optimization
 from graphs.review import graph as review
+from market.reading import Reading
 from nodes.context import VARIABLES, EnsembleContext, OptimizationContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.errors import SettingError
@@ -28,6 +35,8 @@ from prompts import Words
 from tests.raise_sites import sources
 from tests.test_errors import english
 from threadx.command import build, main
+from threadx.tools import StrategyForm, backtest_tool
+from web.order import ROLES, SETTINGS, Order, check
 
 GRAPHS: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (optimization, OptimizationInput, OptimizationContext, {"data": "sample:sp500"}),
@@ -38,7 +47,7 @@ GRAPHS: list[tuple[Any, Any, Any, dict[str, Any]]] = [
 
 def misspelt(name: str) -> str:
     """One letter lost, or two changed about in a short name."""
-    return name[:-1] if len(name) > 3 else name[::-1]
+    return name[:-1] if len(name) > 3 else name[1] + name[0] + name[2:]
 
 
 def invoke(graph: Any, given: Any, context: Any) -> Any:
@@ -121,6 +130,72 @@ def test_every_misspelt_key_of_input_and_context_is_refused(door: Any, place: in
         with pytest.raises(SettingError) as caught:
             door(graph, good, {name: "x"})
         refused(caught, name, meant, home)
+
+
+@pytest.mark.parametrize("place", range(2), ids=["optimization", "review"])
+def test_every_misspelt_key_of_a_section_is_refused(place: int, home: Path) -> None:
+    """Of what is known about the price file, under its own name."""
+    graph, _, _, good = GRAPHS[place]
+    for meant in Reading.model_fields:
+        name = misspelt(meant)
+        with pytest.raises(SettingError) as caught:
+            graph.invoke({**good, "reading": {name: "x"}})
+        refused(caught, f"reading.{name}", f"reading.{meant}", home)
+
+
+SECTIONS: dict[str, type[BaseModel]] = {"": StrategySpec, "risk": Risk, "sizing": Sizing}
+STRATEGY = {"name": "s", "entry_long": "close > 1"}
+
+
+def as_input(strategy: dict[str, Any], home: Path) -> str:
+    with pytest.raises(StrategyError) as caught:
+        optimization.invoke({"data": "sample:sp500", "spec": strategy})
+    return str(caught.value)
+
+
+def as_file(strategy: dict[str, Any], home: Path) -> str:
+    path = home / "strategy.json"
+    path.write_text(json.dumps(strategy), encoding="utf-8")
+    said = io.StringIO()
+    with pytest.raises(SystemExit) as left, contextlib.redirect_stderr(said):
+        main(["optimize", "sample:sp500", "--strategy-file", str(path)])
+    assert left.value.code == 2
+    return said.getvalue()
+
+
+def as_tool(strategy: dict[str, Any], home: Path) -> str:
+    asked = {"data": "sample:sp500", "strategy": {one: strategy[one] for one in strategy if one != "name"}}
+    told = backtest_tool().invoke({"name": "x", "args": asked, "id": "1", "type": "tool_call"}).content
+    return str(json.loads(told)["error"])
+
+
+@pytest.mark.parametrize("door", [as_input, as_file, as_tool])
+def test_every_misspelt_key_of_a_strategy_is_refused(door: Any, home: Path) -> None:
+    for section, schema in SECTIONS.items():
+        for meant in schema.model_fields:
+            if (door is as_tool and not section and meant not in StrategyForm.model_fields) or (
+                meant == "name"
+            ):
+                continue
+            name = misspelt(meant)
+            given = {**STRATEGY, section: {name: 1}} if section else {**STRATEGY, name: 1}
+            told = door(given, home)
+            assert f"{name}" in told
+            after = told.partition("\xa0: ")[2] if door is not as_tool else told.rpartition("\xa0: ")[2]
+            assert after.startswith(meant), told
+    assert not (home / "runs").exists()
+
+
+@pytest.mark.parametrize("meant", ["models.analyst", *(f"settings.{name}" for name in SETTINGS)])
+def test_every_misspelt_name_of_a_form_is_refused(meant: str, home: Path) -> None:
+    group, _, field = meant.partition(".")
+    models = dict.fromkeys(ROLES, "rules")
+    given = {"models": models, "settings": {}, group: {**(models if group == "models" else {})}}
+    given[group][misspelt(field)] = 1
+    order = Order(data="sample:sp500", strategy="ma_crossover", **given)
+    with pytest.raises(SettingError) as caught:
+        check(order, "fr", home)
+    refused(caught, misspelt(field), field, home)
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -515,7 +515,7 @@ def test_time_travel_is_a_run_of_its_own(
 
 def misspelt(name: str) -> str:
     """One letter lost, or two changed about in a short name."""
-    return name[:-1] if len(name) > 3 else name[::-1]
+    return name[:-1] if len(name) > 3 else name[1] + name[0] + name[2:]
 
 
 @pytest.mark.parametrize(
@@ -540,6 +540,23 @@ def test_an_unknown_key_is_refused_with_the_sentence(
             assert error["error"] == "SettingError"
             assert error["message"] == words(f"nodes.error.{text}", name=name, nearest=meant)
     assert (sorted((server.home / "runs").iterdir()) if known else []) == known
+
+
+@pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
+@pytest.mark.parametrize("kept", ["context", "config"])
+def test_a_stored_assistant_is_held_to_its_settings(
+    server: Server, client: SyncLangGraphClient, graph: str, kept: str
+) -> None:
+    """Whichever way it keeps them, and although the run names others: a misspelt one is refused."""
+    given: Any = {"data": "sample"} if graph == "ensemble" else START
+    meant = {"ensemble": "language"}.get(graph, "max_tokens")
+    name = misspelt(meant)
+    settings: Any = {name: "x"}
+    stored: Any = {"context": settings} if kept == "context" else {"config": {"configurable": settings}}
+    made = client.assistants.create(graph, **stored)["assistant_id"]
+    told = words_of(client.runs.stream(None, made, input=given, context={"language": "en"}))
+    client.assistants.delete(made)
+    assert told == Words("en")("nodes.error.unknown_setting", name=name, nearest=meant)
 
 
 NOWHERE = "http://127.0.0.1:9/v1"

@@ -14,9 +14,8 @@ import pandas as pd
 
 from backtest import Costs, StrategySpec
 from base.errors import LANGUAGES, in_language
-from base.reasons import whole
+from base.reasons import nearest, whole
 from nodes.errors import SettingError
-from nodes.given import nearest
 from threadx.errors import ThreadxError
 
 P = ParamSpec("P")

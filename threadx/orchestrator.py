@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from backtest import GapPolicy
+from base.reasons import nearest
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
 from nodes.errors import SettingError
-from nodes.given import nearest
 from prompts import Language, Words
 from reports.record import RunRecord
 from threadx.api import Decider, optimize

@@ -181,7 +181,8 @@ def backtest_tool(
 
     def refused(error: ValidationError | Any) -> str:
         spoken = language or readers_language()
-        problems = "; ".join(complaint(one).sentence(spoken) for one in error.errors(include_url=False))
+        items = error.errors(include_url=False)
+        problems = "; ".join(complaint(one, BacktestForm).sentence(spoken) for one in items)
         return json.dumps(
             {"error": text("command.bad_arguments", spoken, problems=problems)}, ensure_ascii=False
         )

@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from backtest import StrategySpec
+from base.reasons import nearest
 from market.datasets import Dataset
 from nodes.context import OptimizationContext
+from nodes.errors import SettingError
 from prompts import Language
 from providers import parse_reference
 from web.errors import WebError
@@ -55,18 +57,23 @@ def check(order: Order, language: Language, home: Path) -> None:
     Raises:
         BacktestError: the strategy cannot be.
         ProviderError: a model cannot be meant.
+        SettingError: a name that no field has.
         WebError: `no_models`, `bad_value`.
     """
     StrategySpec.preset(order.strategy, **order.params)
+    for given, known in ((order.models, ROLES), (order.settings, SETTINGS)):
+        for name in given:
+            if name not in known:
+                raise SettingError("unknown_setting", name=name, nearest=nearest(name, known))
     for role in ROLES:
-        named = _references(order.models[role])
+        named = _references(order.models.get(role, ""))
         if not named:
             raise WebError("no_models", role=role)
         for reference in named:
             parse_reference(reference)
-    given = {name: value for name, value in order.settings.items() if value is not None}
+    set_values = {name: value for name, value in order.settings.items() if value is not None}
     try:
-        OptimizationContext(language=language, home=str(home), **given)
+        OptimizationContext(language=language, home=str(home), **set_values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])

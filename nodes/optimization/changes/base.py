@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
 from backtest.functions import RESERVED
 from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
+from base.reasons import told_known
 from nodes.errors import ChangeError
 from prompts import Words
 
@@ -145,7 +146,7 @@ def with_value(spec: StrategySpec, name: str, value: float | None) -> StrategySp
         return spec.evolve(risk={name: value})
     if name in SIZING_BOUNDS and name not in PERSONAL:
         return spec.evolve(sizing={name: value})
-    raise StrategyError("unknown_parameter", name=name, known=", ".join(spec.params) or "-")
+    raise StrategyError("unknown_parameter", name=name, known=told_known(name, spec.params))
 
 
 def listed(names: Iterable[str]) -> str:

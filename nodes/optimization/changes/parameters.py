@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from backtest import StrategyError, StrategySpec
+from base.reasons import told_known
 from nodes.optimization.changes.base import (
     Grid,
     SearchRange,
@@ -45,7 +46,8 @@ class ParamAdjustment(Strict):
         """
         bounds = spec.bounds()
         if self.parameter not in bounds:
-            raise StrategyError("unknown_parameter", name=self.parameter, known=", ".join(spec.params) or "-")
+            known = told_known(self.parameter, spec.params)
+            raise StrategyError("unknown_parameter", name=self.parameter, known=known)
         value = settled(self.parameter, self.value, bounds[self.parameter], present(spec, self.parameter))
         return with_value(spec, self.parameter, value)
 
