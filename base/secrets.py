@@ -47,20 +47,27 @@ for _name, _letter in sorted(html5.items()):
 
 def masked(value: Any) -> Any:
     """Plain JSON without secrets: in texts and keys, at every depth. What is no text stays as it is."""
-    match value:
-        case str():
-            return masked_text(value)
-        case Mapping():
-            return {masked(key): masked(one) for key, one in value.items()}
-        case list():
-            return [masked(one) for one in value]
-        case _:
-            return value
+    return _masked(value, _secrets_now())
 
 
 def masked_text(text: str) -> str:
     """The text with `***` in the place of each secret."""
-    secrets = _secrets(tuple(sorted(os.environ.items())))
+    return _masked_text(text, _secrets_now())
+
+
+def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
+    match value:
+        case str():
+            return _masked_text(value, secrets)
+        case Mapping():
+            return {_masked(key, secrets): _masked(one, secrets) for key, one in value.items()}
+        case list():
+            return [_masked(one, secrets) for one in value]
+        case _:
+            return value
+
+
+def _masked_text(text: str, secrets: tuple[str, ...]) -> str:
     for form in _forms(secrets):
         if form in text:
             text = text.replace(form, MASK)
@@ -72,6 +79,11 @@ def masked_text(text: str) -> str:
     if any(word in text for word in _HEADER_WORDS):
         text = _HEADER.sub(rf"\1{MASK}", text)
     return text
+
+
+def _secrets_now() -> tuple[str, ...]:
+    """Read once for all of a value: Python decodes the whole environment at each look."""
+    return _secrets(tuple(sorted(os.environ.items())))
 
 
 @lru_cache(maxsize=8)

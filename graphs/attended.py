@@ -20,6 +20,7 @@ from nodes.context import EnsembleContext
 from nodes.ensemble.attended import attended
 from nodes.ensemble.lease import LEASE, Lease, lease_of
 from nodes.ensemble.state import EnsembleInput
+from nodes.given import read_input
 
 
 class AttendedDoor(EnsembleDoor):
@@ -29,6 +30,7 @@ class AttendedDoor(EnsembleDoor):
         """As every compiled graph's, under the lock.
 
         Raises:
+            SettingError: a key or a value is refused.
             BusyError: another run is at work in the data folder.
         """
         with in_language(language_of(settings.get("context"))):
@@ -42,6 +44,7 @@ class AttendedDoor(EnsembleDoor):
         """As every compiled graph's, under the lock.
 
         Raises:
+            SettingError: a key or a value is refused.
             BusyError: another run is at work in the data folder.
         """
         with in_language(language_of(settings.get("context"))):
@@ -65,11 +68,12 @@ def _held(given: Any, config: RunnableConfig | None, settings: Mapping[str, Any]
         return
     with in_language(language_of(settings.get("context"))):
         context = settings_given(EnsembleContext, settings.get("context"))
-    as_of = given.as_of if isinstance(given, EnsembleInput) else None
-    if isinstance(given, Mapping):
-        as_of = given.get("as_of")
-    with in_language(context.language), attended(context, as_of) as lease:
-        yield lease
+    with in_language(context.language):
+        # Before the lock: what is refused keeps no run waiting that is due, and is no failure.
+        fresh = isinstance(given, Mapping | EnsembleInput)
+        as_of = read_input(EnsembleInput, given).as_of if fresh else None
+        with attended(context, as_of) as lease:
+            yield lease
 
 
 @asynccontextmanager

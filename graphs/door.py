@@ -102,10 +102,11 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             SettingError: a key or a value is refused.
             ReportError: `run_exists`.
         """
-        with in_language(language_of(settings.get("context"))):
-            config = self.received(config, settings.get("context"))
+        settings["context"] = self._configured(config, settings.get("context"))
+        with in_language(language_of(settings["context"])):
+            config = self.received(config, settings["context"])
             stood = self._stand(config) if self._goes_on(input, config) else None
-            input, config, settings["context"] = self._enter(input, config, settings.get("context"), stood)
+            input, config, settings["context"] = self._enter(input, config, settings["context"], stood)
         with in_language(settings["context"].language), self._refusals():
             yield from super().stream(input, config, **settings)
 
@@ -118,12 +119,13 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             SettingError: a key or a value is refused.
             ReportError: `run_exists`.
         """
-        with in_language(language_of(settings.get("context"))):
-            config = self.received(config, settings.get("context"))
+        settings["context"] = self._configured(config, settings.get("context"))
+        with in_language(language_of(settings["context"])):
+            config = self.received(config, settings["context"])
             stood = await self._astand(config) if self._goes_on(input, config) else None
             # Records are files: the server's loop must not wait for a disk.
             input, config, settings["context"] = await asyncio.to_thread(
-                self._enter, input, config, settings.get("context"), stood
+                self._enter, input, config, settings["context"], stood
             )
         with in_language(settings["context"].language), self._refusals():
             async for part in super().astream(input, config, **settings):
@@ -172,6 +174,13 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         refuse_operators_own([*place, *(context if isinstance(context, Mapping) else ())])
         marked = {**{name: value for name, value in place.items() if name != RUN}, SERVED: True}
         return cast("RunnableConfig", {**given, "configurable": marked})
+
+    def _configured(self, config: RunnableConfig | None, context: Any) -> Any:
+        """A client's settings; those that a stored assistant keeps in its `configurable` alone count too."""
+        if not self.served or not isinstance(context, Mapping | None):
+            return context
+        place = (config or {}).get("configurable", {})
+        return {**_settings_in(place), **(context or {})} or context
 
     def _goes_on(self, given: Any, config: RunnableConfig | None) -> bool:
         place = (config or {}).get("configurable", {})
@@ -321,6 +330,15 @@ def _is_command(given: Any) -> bool:
     return isinstance(given, Command)
 
 
+def _settings_in(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a request's names is not the server's own."""
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in SERVERS_OWN and not name.startswith(OWN_PREFIXES)
+    }
+
+
 def settings_given(schema: type[C], context: Any) -> C:
     """The settings, from whatever a caller gave.
 
@@ -328,11 +346,7 @@ def settings_given(schema: type[C], context: Any) -> C:
         SettingError: a key or a value is refused.
     """
     if isinstance(context, Mapping):
-        context = {
-            name: value
-            for name, value in context.items()
-            if name not in SERVERS_OWN and not name.startswith(OWN_PREFIXES)
-        }
+        context = _settings_in(context)
     return read_context(schema, context)
 
 

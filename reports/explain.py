@@ -22,14 +22,7 @@ from reports.belief import (
 from reports.charts.debate import run_debates
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
 from reports.evolution import strategy_evolution
-from reports.tables import (
-    bars_per_year_lines,
-    brain_lines,
-    failure_lines,
-    figures_table,
-    lost_lines,
-    not_taken_lines,
-)
+from reports.tables import bars_per_year_lines, brain_lines, failure_lines, figures_table, lost_lines
 from reports.words import WordsLike
 
 VERDICT_TONES: dict[str, Tone] = {
@@ -173,7 +166,6 @@ def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
         Grid(head=tuple(head), rows=tuple(tuple(row) for row in rows)),
         Paragraph(text=note, tone="quiet"),
         *(Paragraph(text=line, tone="bad") for line in lost_lines(result, words)),
-        *(Paragraph(text=line, tone="doubtful") for line in not_taken_lines(result, words)),
         *(Paragraph(text=line, tone="quiet") for line in annualised),
     ]
 

@@ -80,16 +80,6 @@ def lost_line(words: WordsLike, figures: Mapping[str, Any]) -> str:
     return words("report.account_lost.told", **lost_fields(words, lost)) if lost else ""
 
 
-def not_taken_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
-    """One line for each part of an optimisation's result in which entries were not worth one whole unit."""
-    return [
-        words("report.not_taken", part=words(f"report.table.{who}_{part}"), count=words.number(count))
-        for who in ("initial", "champion")
-        for part in ("development", "holdout")
-        if (count := (result[who][part] or {}).get("entries_below_one_unit"))
-    ]
-
-
 def lost_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     """One line for each part of an optimisation's result in which an account was lost."""
     parts = {

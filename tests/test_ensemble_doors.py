@@ -17,6 +17,7 @@ from nodes.ensemble.errors import BusyError, PublishError
 from nodes.ensemble.lease import HUNG_SECONDS, LEASE
 from nodes.ensemble.partition import hour_folder, published_hours
 from nodes.ensemble.run_log import read_runs
+from nodes.errors import SettingError
 from prompts import Words
 from tests.langgraph_server import PROJECT, clean_environment
 from tests.partitions import AS_OF, fill
@@ -209,3 +210,16 @@ def test_an_unwritable_folder_is_one_clear_error(tmp_path):
     with pytest.raises(PublishError) as caught:
         by_invoke(tmp_path)
     assert caught.value.code == "publish_failed"
+
+
+@pytest.mark.parametrize("given", [{"datta": "sample"}, {"data": "sample", "as_of": 3}], ids=["key", "value"])
+def test_an_input_that_is_refused_takes_no_lock_and_is_no_failure(tmp_path, given):
+    """A mistake of whoever asks makes no run that is due find another at work, and no hour look failed."""
+    context = rules(tmp_path)
+    with lease.leased(tmp_path), pytest.raises(SettingError):
+        graph.invoke(given, context=context)
+    with lease.leased(tmp_path), pytest.raises(SettingError):
+        asyncio.run(graph.ainvoke(given, context=context))
+    with pytest.raises(SettingError):
+        graph.invoke(given, context=context)
+    assert read_runs(tmp_path, 1e12) == []

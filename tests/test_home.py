@@ -21,7 +21,6 @@ from reports.belief import reason_lines
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
-from threadx.tools import StrategyForm, backtest_tool
 
 PROJECT = Path(__file__).resolve().parents[1]
 RULES = {role: [model] for role, model in ALL_RULES.items()}
@@ -29,7 +28,6 @@ DOORS = {
     "command": """
 import sys
 from threadx.command import main
-from threadx.tools import StrategyForm, backtest_tool
 main(["backtest", sys.argv[1], "--all", "-p", "fast_period=4"])
 """,
     "python": """
@@ -45,7 +43,6 @@ graph.invoke({{"data": sys.argv[1]}}, context={{"max_iterations": 1, **{RULES!r}
 import sys, web.app
 from pathlib import Path
 from threadx.command import main
-from threadx.tools import StrategyForm, backtest_tool
 from web.order import Order, arguments
 home = web.app._context.home_path
 order = Order(
@@ -148,15 +145,9 @@ def test_python_warns_of_a_ledger_in_the_folder_it_stands_in(nobody_chose, monke
         warnings.simplefilter("error")
         threadx.backtest("sample:sp500", home="data")
         threadx.backtest("sample:sp500", home="data")
-    asked = {"data": "sample:sp500", "strategy": StrategyForm(preset="ma_crossover")}
-    for ask in (
-        lambda: threadx.backtest("sample:sp500"),
-        lambda: threadx.sweep("sample:sp500", grid={"fast_period": [5, 6]}),
-        lambda: backtest_tool().func(**asked),
-    ):
-        with pytest.warns(UserWarning, match='home="data"') as caught:
-            ask()
-        assert caught[0].filename == __file__, "the caller's own line is shown"
+    with pytest.warns(UserWarning, match="--home data") as caught:
+        threadx.backtest("sample:sp500")
+    assert caught[0].filename == __file__, "the caller's own line is shown"
     assert nobody_chose.is_dir()
     monkeypatch.setenv("THREADX_HOME", str(Path("data").absolute()))
     assert left_behind() is None

@@ -1,12 +1,14 @@
 """Models that misbehave: every run ends in a valid result, and no failure ever looks like an opinion.
 
-Here 80 seeds; `make soak` runs 500 (SOAK_SEEDS). Prices and costs are the same in every case, so what the
-engine says of one strategy is computed once for all of them; the resampling of the final judgement is cut.
+Here 16 seeds, every chain and every fault among them; `make soak` runs 500 (SOAK_SEEDS). Prices and costs are
+the same in every case, so what the engine says of one strategy is computed once for all of them; the
+resampling of the final judgement is cut.
 """
 
 import functools
 import json
 import os
+import re
 from copy import deepcopy
 
 import pytest
@@ -14,14 +16,13 @@ import pytest
 from backtest import StrategySpec
 from nodes.optimization import counting, preparing, trial
 from nodes.optimization.schemas import Analysis
-from providers.request import Request
 from reports.record import RunRecord
 from tests.faults import FAULTS, NAME, POISON, Misbehaving
 from tests.optimization_runs import dataset_reference, run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 
-SEEDS = int(os.environ.pop("SOAK_SEEDS", "80"))
+SEEDS = int(os.environ.pop("SOAK_SEEDS", "16"))
 PRICES = made_up_prices(400, cycle=0.05)
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
 MOST_BACKTESTS = 12
@@ -33,6 +34,9 @@ CHAINS = (ALONE, BACKED, {**ALONE, "roles": "single"}, {**BACKED, "roles": "sing
 
 KNOWN = {}
 """What was computed once, for all cases."""
+
+SEEN = {}
+"""Names of the faults that a seed's run has met."""
 
 
 def kept(function, key):
@@ -73,19 +77,24 @@ def run(tmp_path, monkeypatch, seed):
     symbol = POISON if seed // len(CHAINS) % 2 else "TEST"
     given = {"data": dataset_reference(tmp_path, PRICES, symbol), "params": PARAMS}
     state, _ = run_graph(tmp_path, prices=PRICES, given=given, **settings, **CHAINS[seed % len(CHAINS)])
+    SEEN[seed] = set(model.seen)
     return state, list(RunRecord(tmp_path, state["run_id"]).events()), model
+
+
+BEGINNING = re.compile(r'\{\s*(?:\}|"(?:[^"\\]|\\.)*+"\s*:)', re.DOTALL)
+"""What every JSON object begins with; a decoder that is asked in vain counts the lines of the whole text."""
 
 
 def objects_in(words):
     """Every JSON object that begins somewhere in a text, the outermost ones."""
-    found, place = [], words.find("{")
-    while place >= 0:
+    found, begun = [], BEGINNING.search(words)
+    while begun:
         try:
-            value, place = json.JSONDecoder(strict=False).raw_decode(words, place)
+            value, place = json.JSONDecoder(strict=False).raw_decode(words, begun.start())
             found.append(value)
         except (ValueError, RecursionError):
-            place += 1
-        place = words.find("{", place)
+            place = begun.start() + 1
+        begun = BEGINNING.search(words, place)
     return found
 
 
@@ -215,17 +224,11 @@ def test_a_run_with_a_misbehaving_model_ends_whole(tmp_path, monkeypatch, seed):
             assert "BTC</data>" not in event["data"]["prompt"]["user"]
 
 
-def test_every_fault_comes_up_in_so_many_seeds():
-    """The cases are what they claim to be: no fault is only on the list."""
-    seen = set()
-    for seed in range(SEEDS):
-        model = Misbehaving(seed)
-        schema = {"properties": {"claims": {}, "stance": {}}}
-        request = Request(role="analyst", system="", user="", schema=schema, schema_words="")
-        for _ in range(20):
-            model(request)
-        seen |= set(model.seen)
-    assert seen == set(FAULTS)
+def test_every_fault_comes_up_in_so_many_seeds(tmp_path, monkeypatch):
+    """The cases are what they claim to be: no fault is only on the list, in a run as it really went."""
+    for seed in set(range(SEEDS)) - SEEN.keys():
+        run(tmp_path / f"{seed}", monkeypatch, seed)
+    assert set.union(*SEEN.values()) == set(FAULTS)
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import sys
 
 import pandas as pd
 import pytest
@@ -10,7 +9,6 @@ import pytest
 import threadx
 from backtest import Costs, StrategySpec, sweep
 from prompts import Words
-from reports.errors import ReportError
 from reports.markdown import optimization_report
 from reports.review_markdown import review_report
 from tests.optimization_runs import ALL_RULES
@@ -147,19 +145,6 @@ def test_sweep_gives_the_rows_of_the_engine_and_counts_them(tmp_path):
         frame, spec, {**grid, "fast_period": range(3, 9)}, costs=Costs(fee_bps=5), home=tmp_path, symbol="X"
     )
     assert trials(tmp_path) == before + 2
-
-
-def test_a_sweep_draws_itself_without_the_library_that_pandas_draws_with(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    grid = {"fast_period": [3, 5, 8], "slow_period": [20, 30]}
-    table = threadx.sweep("sample:sp500", grid=grid, home=tmp_path)
-    path = tmp_path / "sweep.svg"
-    chart = table.plot(path)
-    assert chart.to_dict()["layer"]
-    assert path.read_text(encoding="utf-8").startswith("<svg")
-    with pytest.raises(ReportError) as caught:
-        table.plot(axes=["speed"])
-    assert caught.value.code == "unknown_axis"
 
 
 def test_the_table_of_another_sweep_is_another_file(tmp_path):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -22,12 +25,18 @@ from reports.errors import ReportError
 from reports.record import RunRecord
 from tests.browser import opened_browser, opened_page, watch
 from tests.langgraph_server import Server, langgraph_server
+from tests.prices import made_up_prices
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import resume_run
 
 pytestmark = pytest.mark.server
 
-START = {"data": "sample:sp500", "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}}
+T = TypeVar("T")
+
+PRICES = "TEST_1h.csv"
+"""In the data folder: few bars, for what any prices show."""
+
+START = {"data": PRICES, "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}}
 RULES = {"analyst": ["rules"], "strategist": ["rules"], "validator": ["rules"]}
 ENSEMBLE_RULES = {agent: ["rules"] for agent in ("technical", "macro", "sentiment", "quality", "arbiter")}
 
@@ -35,7 +44,10 @@ ENSEMBLE_RULES = {agent: ["rules"] for agent in ("technical", "macro", "sentimen
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     # No Ollama of this machine's own.
-    with langgraph_server(tmp_path_factory.mktemp("langgraph"), OLLAMA_HOST="http://127.0.0.1:9") as running:
+    folder = tmp_path_factory.mktemp("langgraph")
+    with langgraph_server(folder, jobs=12, OLLAMA_HOST="http://127.0.0.1:9") as running:
+        running.home.mkdir(exist_ok=True)
+        made_up_prices(400, cycle=0.05).to_csv(running.home / PRICES)
         yield running
 
 
@@ -43,6 +55,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(server: Server) -> Iterator[SyncLangGraphClient]:
     with get_sync_client(url=server.url) as opened:
         yield opened
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended, and the places of its thread that one can go back to."""
+
+    run: str
+    thread: str
+    history: list[Any]
+
+
+@pytest.fixture(scope="module")
+def finished(client: SyncLangGraphClient) -> Finished:
+    thread, _ = start(client, "optimization", "finished", max_iterations=1)
+    return Finished("finished", thread, [*client.threads.get_history(thread, limit=100)])
+
+
+def at_once(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """What each call gives, in order; the server looks for new runs twice a second, so they wait together."""
+    with ThreadPoolExecutor(12) as pool:
+        return [one.result() for one in [pool.submit(call) for call in calls]]
 
 
 def assistant(client: SyncLangGraphClient, graph: str) -> str:
@@ -177,7 +210,7 @@ def test_optimisation_streams_every_node_to_its_end(server: Server, client: Sync
     for part in client.runs.stream(
         thread["thread_id"],
         "optimization",
-        input={**START, "run": "streamed"},
+        input={**START, "data": "sample:sp500", "run": "streamed"},
         context={**RULES, "max_iterations": 2, "language": "en"},
         stream_mode=["updates", "custom"],
         stream_subgraphs=True,
@@ -224,24 +257,6 @@ def test_run_is_joined_late_from_its_first_event(client: SyncLangGraphClient) ->
     ]
     assert replayed[0] == "load"
     assert replayed[-1] == "report"
-
-
-def test_server_answers_while_a_run_is_at_work(server: Server, client: SyncLangGraphClient) -> None:
-    thread = client.threads.create()
-    answered = []
-    for part in client.runs.stream(
-        thread["thread_id"],
-        "optimization",
-        input={**START, "run": "watched"},
-        context={**RULES, "max_iterations": 1},
-        stream_mode=["updates"],
-    ):
-        if part.event == "updates":
-            page = httpx.get(f"{server.url}/threadx/runs/watched", timeout=30)
-            answer = httpx.get(f"{server.url}/ok", timeout=30).json()
-            answered.append((answer["ok"], page.status_code))
-    assert answered
-    assert set(answered) == {(True, 200)}
 
 
 def test_bad_input_is_refused_by_name(client: SyncLangGraphClient) -> None:
@@ -317,37 +332,47 @@ def test_a_run_that_waits_in_the_server_is_decided_by_the_command(
     assert len(ids) == len(set(ids))
 
 
-def test_two_threads_cannot_have_one_run(server: Server, client: SyncLangGraphClient) -> None:
-    start(client, "optimization", "taken", max_iterations=1)
-    before = RunRecord(server.home, "taken").events_path.read_bytes()
+def test_two_threads_cannot_have_one_run(
+    server: Server, client: SyncLangGraphClient, finished: Finished
+) -> None:
+    before = RunRecord(server.home, finished.run).events_path.read_bytes()
     thread = client.threads.create()
     parts = list(
         client.runs.stream(
-            thread["thread_id"], "optimization", input={**START, "run": "taken"}, context=RULES
+            thread["thread_id"], "optimization", input={**START, "run": finished.run}, context=RULES
         )
     )
     (error,) = [part.data for part in parts if part.event == "error"]
-    assert "taken" in error["message"]
-    assert RunRecord(server.home, "taken").events_path.read_bytes() == before
+    assert finished.run in error["message"]
+    assert RunRecord(server.home, finished.run).events_path.read_bytes() == before
 
 
-def test_a_run_at_work_in_the_server_is_nobody_elses(server: Server, client: SyncLangGraphClient) -> None:
+def test_a_run_at_work_is_nobody_elses_and_the_server_answers(
+    server: Server, client: SyncLangGraphClient
+) -> None:
     thread = client.threads.create()
-    refused = []
+    refused, answered = [], []
     for part in client.runs.stream(
         thread["thread_id"],
         "optimization",
         input={**START, "run": "at-work"},
         context={**RULES, "max_iterations": 1},
-        stream_mode=["custom"],
+        stream_mode=["updates", "custom"],
         stream_subgraphs=True,
     ):
+        mode, _, inside = part.event.partition("|")
         # Once the lock is taken (the first event has passed) and before it is given back (the last one).
-        if not refused and part.event.startswith("custom") and part.data["kind"] == "role_called":
+        if not refused and mode == "custom" and part.data["kind"] == "role_called":
             with pytest.raises(ReportError) as caught:
                 resume_run("at-work", server.home)
             refused.append(caught.value.code)
+        if mode == "updates" and not inside:
+            page = httpx.get(f"{server.url}/threadx/runs/at-work", timeout=30)
+            answer = httpx.get(f"{server.url}/ok", timeout=30).json()
+            answered.append((answer["ok"], page.status_code))
     assert refused == ["run_busy"]
+    assert answered
+    assert set(answered) == {(True, 200)}
     assert RunRecord(server.home, "at-work").result()["status"] == "finished"
 
 
@@ -441,14 +466,13 @@ def test_pages_stand_beside_them(server: Server, path: str, status: int) -> None
 
 
 @pytest.mark.browser
-def test_every_page_of_ours_is_alive_in_the_server(server: Server, client: SyncLangGraphClient) -> None:
+def test_every_page_of_ours_is_alive_in_the_server(server: Server, finished: Finished) -> None:
     """Not only served: the browser's socket reaches them, so that what comes later comes."""
-    start(client, "optimization", "shown", max_iterations=1)
     words = Words("fr")
     later = {
-        "/threadx": "shown",
+        "/threadx": finished.run,
         "/threadx/new": "ollama:deepseek-r1:70b, rules",  # as the settings have it
-        "/threadx/runs/shown": words("web.section.stress"),
+        f"/threadx/runs/{finished.run}": words("web.section.stress"),
         "/llm_summary": words("web.relaunch.now"),
         "/observability": words("web.watch.answers"),
     }
@@ -489,15 +513,13 @@ def openings(server: Server) -> list[str]:
 @pytest.mark.parametrize("by_hand", [False, True], ids=["earlier-checkpoint", "changed-state"])
 @pytest.mark.parametrize("step", ["analyst", "select", "judge"])
 def test_time_travel_is_a_run_of_its_own(
-    server: Server, client: SyncLangGraphClient, step: str, by_hand: bool
+    server: Server, client: SyncLangGraphClient, finished: Finished, step: str, by_hand: bool
 ) -> None:
     """As Studio does it: a checkpoint of a finished thread, or its state edited, and no settings sent."""
-    parent = f"origin-{step}-{by_hand}"
-    thread, _ = start(client, "optimization", parent, max_iterations=1)
+    parent, thread = finished.run, finished.thread
     before, opened = files_of(server, parent), openings(server)
     known = {path.name for path in (server.home / "runs").iterdir()}
-    history: list[Any] = client.threads.get_history(thread, limit=100)
-    (place,) = [one for one in history if one["next"] == [step]]
+    (place,) = [one for one in finished.history if one["next"] == [step]]
     checkpoint = place["checkpoint"]["checkpoint_id"]
     if by_hand:
         edited: Any = client.threads.update_state(thread, {"confidence": 1.0}, checkpoint_id=checkpoint)
@@ -511,6 +533,16 @@ def test_time_travel_is_a_run_of_its_own(
     assert openings(server)[: len(opened)] == opened
     (opening,) = openings(server)[len(opened) :]
     assert json.loads(opening)["reader"] == fork
+
+
+def said_of(
+    client: SyncLangGraphClient, graph: str, given: Any, context: Any, thread: Any = None, **more: Any
+) -> str:
+    """The sentence with which a request is refused."""
+    parts = client.runs.stream(thread, graph, input=given, context=context, **more)
+    (error,) = [part.data for part in parts if part.event == "error"]
+    assert error["error"] == "SettingError"
+    return str(error["message"])
 
 
 def misspelt(name: str) -> str:
@@ -529,16 +561,17 @@ def test_an_unknown_key_is_refused_with_the_sentence(
     good = {"data": "sample"} if graph == "ensemble" else START
     known = sorted((server.home / "runs").iterdir()) if (server.home / "runs").is_dir() else []
     words = Words(language)
+    calls, sentences = [], []
     for form, text in (("input_schema", "unknown_input"), ("context_schema", "unknown_setting")):
         known_keys = [*schemas[form]["properties"]]
         for meant in (known_keys[0], known_keys[-1]):
             name = misspelt(meant)
-            given, context = dict(good), {"language": language}
+            given: Any = dict(good)
+            context: Any = {"language": language}
             (given if form == "input_schema" else context)[name] = "x"
-            parts = list(client.runs.stream(None, graph, input=given, context=context))
-            (error,) = [part.data for part in parts if part.event == "error"]
-            assert error["error"] == "SettingError"
-            assert error["message"] == words(f"nodes.error.{text}", name=name, nearest=meant)
+            calls.append(partial(said_of, client, graph, given, context))
+            sentences.append(words(f"nodes.error.{text}", name=name, nearest=meant))
+    assert at_once(calls) == sentences
     assert (sorted((server.home / "runs").iterdir()) if known else []) == known
 
 
@@ -554,7 +587,7 @@ def test_a_stored_assistant_is_held_to_its_settings(
     settings: Any = {name: "x"}
     stored: Any = {"context": settings} if kept == "context" else {"config": {"configurable": settings}}
     made = client.assistants.create(graph, **stored)["assistant_id"]
-    told = words_of(client.runs.stream(None, made, input=given, context={"language": "en"}))
+    told = said_of(client, made, given, {"language": "en"})
     client.assistants.delete(made)
     assert told == Words("en")("nodes.error.unknown_setting", name=name, nearest=meant)
 
@@ -562,54 +595,49 @@ def test_a_stored_assistant_is_held_to_its_settings(
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def words_of(parts: Any) -> str:
-    (error,) = [part.data for part in parts if part.event == "error"]
-    assert error["error"] == "SettingError"
-    return str(error["message"])
-
-
-@pytest.mark.parametrize("way", ["context", "config", "assistant", "assistant config", "thread", "schedule"])
 @pytest.mark.parametrize("graph", ["optimization", "ensemble"])
-def test_no_request_names_an_address(
-    server: Server, client: SyncLangGraphClient, graph: str, way: str
-) -> None:
+def test_no_request_names_an_address(server: Server, client: SyncLangGraphClient, graph: str) -> None:
     """Whichever way LangGraph has for a client's settings, stored ones too."""
     given: Any = {"data": "sample"} if graph == "ensemble" else START
     bad: Any = {"openai_base_url": NOWHERE, "language": "en"}
     config: Any = {"configurable": bad}
+
+    def stored(**settings: Any) -> str:
+        made = client.assistants.create(graph, **settings)["assistant_id"]
+        said = said_of(client, made, given, {"language": "en"})
+        client.assistants.delete(made)
+        return said
+
+    def threaded() -> str:
+        return said_of(client, graph, given, bad, client.threads.create(graph_id=graph)["thread_id"])
+
+    def scheduled() -> str:
+        # The server takes it, and its runs are refused like any.
+        client.crons.create(graph, schedule="0 0 1 1 *", input=given, context=bad)
+        (one,) = client.crons.search()
+        kept = one["payload"]
+        client.crons.delete(one["cron_id"])
+        return said_of(client, graph, kept["input"], kept["context"])
+
+    ways: dict[str, Callable[[], str]] = {
+        "context": partial(said_of, client, graph, given, bad),
+        "config": partial(said_of, client, graph, given, None, config=config),
+        "assistant": partial(stored, context=bad),
+        "assistant config": partial(stored, config=config),
+        "thread": threaded,
+        "schedule": scheduled,
+    }
     refused = Words("en")(
         "nodes.error.not_from_a_request", name="openai_base_url", variable="OPENAI_BASE_URL"
     )
-    match way:
-        case "context":
-            said = words_of(client.runs.stream(None, graph, input=given, context=bad))
-        case "config":
-            said = words_of(client.runs.stream(None, graph, input=given, config=config))
-        case "assistant" | "assistant config":
-            stored = {"context": bad} if way == "assistant" else {"config": config}
-            made = client.assistants.create(graph, **stored)["assistant_id"]
-            said = words_of(client.runs.stream(None, made, input=given, context={"language": "en"}))
-            client.assistants.delete(made)
-        case "thread":
-            thread = client.threads.create(graph_id=graph)["thread_id"]
-            said = words_of(client.runs.stream(thread, graph, input=given, context=bad))
-        case _:
-            # The server takes it, and its runs are refused like any.
-            client.crons.create(graph, schedule="0 0 1 1 *", input=given, context=bad)
-            (one,) = client.crons.search()
-            stored = one["payload"]
-            client.crons.delete(one["cron_id"])
-            said = words_of(client.runs.stream(None, graph, input=stored["input"], context=stored["context"]))
-    assert said == refused
+    assert dict(zip(ways, at_once([*ways.values()]), strict=True)) == dict.fromkeys(ways, refused)
 
 
 def test_a_request_reads_no_file_outside_the_data_folder_and_calls_no_address(
     server: Server, client: SyncLangGraphClient
 ) -> None:
     told = [
-        words_of(client.runs.stream(None, "review", input={**START, "data": path}, context=RULES)).replace(
-            path, ""
-        )
+        said_of(client, "review", {**START, "data": path}, RULES).replace(path, "")
         for path in (str(server.folder / "server.log"), str(server.folder / "none.log"))
     ]
     assert told[0] == told[1]

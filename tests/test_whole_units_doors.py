@@ -7,13 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-import threadx
-from backtest import StrategySpec
 from prompts import Words
-from reports.tables import not_taken_lines
-from tests.optimization_runs import ALL_RULES
 from threadx.command import main
-from threadx.reporting import in_form, run_document
 from threadx.tools import backtest_tool
 
 LANGUAGES = ("fr", "en")
@@ -97,21 +92,3 @@ def test_the_agents_tool_says_it(tmp_path, dear):
     told = json.loads(tool.invoke({"data": str(dear), "strategy": strategy}))
     assert told["metrics"]["n_trades"] == 0
     assert told["entries_below_one_unit"] == asked_for(dear)(told["bars"])
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_an_optimisation_says_it_in_result_and_report(tmp_path, dear, language):
-    spec = StrategySpec(
-        name="dear", params={"n": 26_000.0}, entry_long="close < n", exit_long="close > n",
-        sizing={"whole_units": True},
-    )  # fmt: skip
-    found = threadx.optimize(
-        str(dear), spec, home=str(tmp_path / "data"), language=language, max_iterations=1, **ALL_RULES
-    )
-    count = found.details["initial"]["development"]["entries_below_one_unit"]
-    assert count == asked_for(dear)(found.details["dataset"]["development_rows"])
-    words = Words(language)
-    line = not_taken_lines(found.details, words)[0]
-    assert str(count) in line
-    report = in_form(run_document(tmp_path / "data", found.run, words, drawn=False), "md").decode()
-    assert line in report

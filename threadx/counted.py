@@ -39,7 +39,6 @@ from nodes.optimization.specs import chosen_strategy
 from threadx.arguments import checked
 from threadx.backtested import Backtest
 from threadx.home import chosen_home
-from threadx.swept import Sweep
 
 AS_FOUND = Reading()
 
@@ -176,7 +175,7 @@ def sweep(
     whole: bool = False,
     home: str | Path | None = None,
     **reading: Any,
-) -> Sweep:
+) -> pd.DataFrame:
     """Backtest every combination of a grid on the development part of prices, and count each in the ledger.
 
     Args:
@@ -194,7 +193,7 @@ def sweep(
         **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
     Returns:
-        As `backtest.sweep`: a row a configuration, with a `plot` of its own; it stays in `<home>/sweeps` too.
+        As `backtest.sweep`: a row a configuration; the table stays in `<home>/sweeps` too.
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields; `empty_grid` without a grid.
@@ -220,15 +219,10 @@ def sweep(
     path = sweep_path(folder, found.dataset, spec, axes, paid, fill, whole=whole)
     swept = sweep_to_parquet(found.prices, spec, axes, path, paid, fill)
     count_sweep(folder, found.dataset, found.prices, spec, axes, paid, fill, swept, whole=whole)
-    table = Sweep(pd.read_parquet(swept.path))
-    table.attrs = {
-        "dropped": sum(swept.dropped_by.values()),
-        "dropped_by": dict(swept.dropped_by),
-        "bars_per_year": swept.bars_per_year.to_dict(),
-        "file": str(swept.path),
-        "grid": {name: list(values) for name, values in axes.items()},
-        "about": f"{found.dataset.symbol} {found.dataset.timeframe} · {spec.name}",
-    }
+    table = pd.read_parquet(swept.path)
+    table.attrs["dropped"] = sum(swept.dropped_by.values())
+    table.attrs["dropped_by"] = dict(swept.dropped_by)
+    table.attrs["bars_per_year"] = swept.bars_per_year.to_dict()
     return table
 
 

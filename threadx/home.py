@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import cast, get_args
@@ -20,14 +19,6 @@ def left_behind_line(home: str | Path | None, language: Language) -> str | None:
     return text("command.left_behind", language, folder=str(folder), home=default_home())
 
 
-def _outside() -> int:
-    """How far up the caller stands whose own line is to be shown: the first one outside this package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == __package__:
-        level, frame = level + 1, frame.f_back
-    return level
-
-
 def chosen_home(home: str | Path | None, language: str | None = None) -> str:
     """The data folder of a call from Python.
 
@@ -40,5 +31,5 @@ def chosen_home(home: str | Path | None, language: str | None = None) -> str:
     told = language or os.environ.get("THREADX_LANGUAGE", "fr")
     line = left_behind_line(home, cast(Language, told) if told in get_args(Language) else "fr")
     if line is not None:
-        warnings.warn(line, UserWarning, stacklevel=_outside())
+        warnings.warn(line, UserWarning, stacklevel=4)
     return default_home() if home is None else str(home)

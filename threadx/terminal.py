@@ -34,7 +34,6 @@ from reports.tables import (
     figures_table,
     lost_line,
     lost_lines,
-    not_taken_lines,
     notice_lines,
 )
 from threadx.plain import plain
@@ -222,7 +221,7 @@ class Terminal:
             rows,
         )
         self.out.print(escape(note), style="dim", highlight=False)
-        for line in [*lost_lines(details, words), *not_taken_lines(details, words)]:
+        for line in lost_lines(details, words):
             self.out.print(escape(line), style="red", highlight=False)
         for line in bars_per_year_lines(details["champion"]["development"].get("bars_per_year"), words):
             self.out.print(escape(line), highlight=False)

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from prompts import Words
 from reports.belief import finding_rows, interval_rows, reason_lines, statistic_rows, verdict_line
-from reports.tables import bars_per_year_lines, figures_table, lost_lines, not_taken_lines
+from reports.tables import bars_per_year_lines, figures_table, lost_lines
 from web.frame import Table, Text, attribute, card, fact
 from web.listing import Outcome
 from web.pictures import LIVE, MARKET, Shown
@@ -161,7 +161,7 @@ class RunBoard:
             for row in rows:
                 table.row(row)
             Text("p", note, "tx-soft")
-            for line in [*lost_lines(result, words), *not_taken_lines(result, words)]:
+            for line in lost_lines(result, words):
                 Text("p", line, "tx-bad")
             for line in bars_per_year_lines(result["champion"]["development"].get("bars_per_year"), words):
                 Text("p", line, "tx-soft")

@@ -10,7 +10,6 @@ from typing import Any
 from nicegui import run as threads
 from nicegui import ui
 
-from nodes.context import RULES
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
@@ -85,14 +84,6 @@ def _freshness(words: Words, trace: Mapping[str, Any]) -> None:
             )
             if age is not None and age > row["allowed_hours"]:
                 shown[2].classes("tx-bad")
-
-
-def _intro(found: Hour | None) -> str:
-    """Who wrote the summary: fixed rules alone, where no model had a hand in it."""
-    turns = found.trace.get("raw", []) if found is not None else []
-    answered = [turn["provenance"]["model"] for turn in turns if turn["provenance"]]
-    ruled = answered and all(model == RULES for model in answered)
-    return "web.summary.intro_rules" if ruled else "web.summary.intro"
 
 
 def _answers(words: Words, trace: Mapping[str, Any]) -> None:
@@ -193,7 +184,7 @@ def register(site: Site) -> None:
                 Text("p", line, "tx-warn")
             if old is not None:
                 Text("p", old, "tx-warn")
-            Text("p", words(_intro(found)), "tx-soft")
+            Text("p", words("web.summary.intro"), "tx-soft")
             if wanted is not None:
                 anchor(words("web.summary.newest"), SUMMARY_PATH)
             _page(site, found)

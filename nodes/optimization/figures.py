@@ -22,7 +22,7 @@ def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
         of time, None from the one on in which the account was lost; `account_lost`, {"bar", "time", "price"}
         of the exit that took all, None where there was none; `metrics` by name, None where undefined; `exits`
         by reason, each {"trades", "average_return"} (a fraction); `bars_per_year`, as `BarsPerYear.to_dict`
-        gives it; where there were any, `entries_below_one_unit`: not taken, with `whole_units`.
+        gives it.
     """
     return _figures(spec, result, score(result))
 
@@ -100,7 +100,6 @@ def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> dict[
         "metrics": _metrics(result.metrics),
         "exits": exits,
         "bars_per_year": result.bars_per_year.to_dict(),
-        **({"entries_below_one_unit": refused} if (refused := result.entries_below_one_unit) else {}),
     }
 
 
