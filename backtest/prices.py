@@ -86,7 +86,7 @@ def _refuse_stacked(index: pd.DatetimeIndex, df: pd.DataFrame, steps: NDArray[np
     """Refuse several instruments in one table, for which sorting would be no help."""
     repeated = int(index.duplicated().sum())
     symbols = symbols_of(df)
-    if repeated and len(symbols) > 1:
+    if len(symbols) > 1:
         raise PriceError("several_instruments", known=named(symbols))
     if repeated > 2 and 4 * repeated >= len(index):
         refuse("times_begin_again", int((steps <= 0).argmax()) + 1, index)

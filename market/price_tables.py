@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from backtest.errors import PriceError
 from backtest.prices import FUNDING, narrow_bars
-from backtest.tables import TIME_NAMES, choose, one_instrument
+from backtest.tables import TIME_NAMES, choose, named, one_instrument
 from base.labels import shown
 from market import columns
 from market.columns import PRICE_ROLES, base_volume, order_of, plain, roles
@@ -45,6 +45,7 @@ class Table:
         separator: of a text file, else empty.
         notices: what was assumed so far.
         symbol: the instrument, where the table tells it.
+        names: of the rows, where several follow one another under times that each stand once.
     """
 
     cells: pd.DataFrame
@@ -52,6 +53,7 @@ class Table:
     separator: str = ""
     notices: list[Notice] = field(default_factory=list)
     symbol: str | None = None
+    names: tuple[str, ...] = ()
 
     def tell(self, code: str, **fields: str | int | float) -> None:
         """Add a notice."""
@@ -109,6 +111,8 @@ def prices_of(table: Table, reading: Reading, wanted: str | None) -> tuple[pd.Da
         table.tell("empty_rows", count=int(empty.sum()), first=index[int(empty.argmax())].isoformat())
         frame, rows = frame[~empty], rows[~empty]
     steps = np.diff(pd.DatetimeIndex(frame.index).asi8)
+    if table.names and (steps < 0).any() and (steps > 0).any():
+        raise PriceError("several_instruments", known=named(list(table.names)))  # one below the other
     if len(steps) and (steps <= 0).all() and (steps < 0).any():
         table.tell("newest_first", rows=len(frame))
         frame, rows = frame.iloc[::-1], rows[::-1]
@@ -266,6 +270,7 @@ def _rows_of_instrument(
     if not stacked and wanted is None:
         # Contracts that follow one another, for example: every time stands once.
         table.tell("several_names", column=str(cells.columns[found["symbol"]]), count=len(symbols))
+        table.names = tuple(symbols)
         return every
     try:
         table.symbol = choose(symbols, wanted)

@@ -63,6 +63,7 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
         MarketError: `unclear_dates`, `unmatched_format`.
         PriceError: `bad_time` and what `backtest.times.read_times` refuses.
     """
+    cells = _with_points(cells)
     if time_format is not None:
         return _told(cells, time_format)
     if pd.api.types.is_datetime64_any_dtype(cells):
@@ -88,6 +89,16 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
             code = "whole_dates" if found.tz is None else "epochs"
             notices.append(Notice(code=code, fields={"value": first, "time": found[0].isoformat()}))
     return found
+
+
+def _with_points(cells: pd.Series) -> pd.Series:
+    """Times that are counted with a decimal comma, as spreadsheets write them, with a decimal point."""
+    if pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_datetime64_any_dtype(cells):
+        return cells
+    text = cells.astype("string").str.strip()
+    # Four digits or more before it: no comma between thousands.
+    counted = text.str.fullmatch(r"[+-]?\d{4,}(?:,\d*)?").fillna(False)
+    return text.str.replace(",", ".") if counted.all() else cells
 
 
 def _told(cells: pd.Series, time_format: str) -> pd.DatetimeIndex:

@@ -1,10 +1,12 @@
 """Files as other programs write them open without a word of help, and hold what was written."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import BacktestError, StrategySpec, run_backtest, validate_prices
+from backtest import BacktestError, PriceError, StrategySpec, run_backtest, validate_prices
 from market.errors import MarketError
 from market.prices import read_frame, read_prices
 from market.reading import Reading
@@ -198,3 +200,27 @@ def test_a_spreadsheet_is_told_how_to_be_saved(tmp_path):
 def test_a_frame_of_yfinance_is_backtested():
     frame = yahoo_frame(table(60, "D", "2024-01-05"))
     assert run_backtest(frame, StrategySpec(name="x", entry_long="close > open")).metrics.n_trades > 0
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("column", ["Symbol", "ticker", "Name"])
+def test_instruments_one_below_the_other_are_told_apart_whatever_their_times(tmp_path, column, order):
+    """Each has years of its own: no time stands twice, and only the order of rows gives them away."""
+    parts = []
+    for place in order:
+        part = made_up_prices(60, seed=place)
+        part.index = pd.date_range(f"20{20 + place}-01-01", periods=60).strftime("%Y-%m-%d")
+        parts.append(part.rename_axis("Date").reset_index().assign(**{column: f"S{place}"}))
+    path = tmp_path / "all.csv"
+    pd.concat(parts).to_csv(path, index=False)
+    if order == (0, 1, 2):  # one after the other: contracts, for example
+        frame, source = read_prices(str(path), tmp_path)
+        assert len(frame) == 180
+        assert "several_names" in [notice.code for notice in source.notices]
+    else:
+        with pytest.raises(PriceError) as caught:
+            read_prices(str(path), tmp_path)
+        assert caught.value.code == "several_instruments"
+    for place in order:
+        frame, source = read_prices(str(path), tmp_path, symbol=f"S{place}")
+        assert (len(frame), source.symbol) == (60, f"S{place}")

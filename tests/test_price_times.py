@@ -142,3 +142,20 @@ def test_who_tells_the_format_is_believed(time_format, numbers, first):
         return
     found, _ = read_frame(timed(numbers), reading=Reading(time_format=time_format))
     assert found.index[0] == pd.Timestamp(first)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole prices", "prices with a comma"])
+@pytest.mark.parametrize("step", [1.0, 1 / 24], ids=["days", "hours"])
+def test_a_spreadsheet_s_days_are_read_with_a_decimal_comma(tmp_path, step, whole):
+    days = 44_562 + step * np.arange(ROWS)
+    frame = made_up_prices(rows=ROWS).reset_index(drop=True)
+    frame = frame.mul(1000).round().assign(high=1e9, low=1.0) if whole else frame
+    path = tmp_path / "a.csv"
+    dates = [str(day).replace(".", ",") for day in days]
+    frame.assign(date=dates).to_csv(path, sep=";", decimal=",", index=False)
+    with pytest.raises(BacktestError) as caught:
+        read_prices(str(path), tmp_path)
+    assert caught.value.code == "time_is_excel", "which says what to give"
+    found, _ = read_prices(str(path), tmp_path, reading=Reading(time_format="excel"))
+    assert found.index[0] == pd.Timestamp("2022-01-01")
+    assert found.index[1] - found.index[0] == pd.Timedelta(days=1) * step
