@@ -11,12 +11,13 @@ import errno
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from base.errors import TypedError
+from base.errors import PromptError, TypedError
 
 
 class ReasonError(TypedError):
@@ -92,6 +93,16 @@ _BY_DATABASE = {
     sqlite3.SQLITE_NOMEM: "no_memory",
 }
 """The lowest byte of what SQLite gives as the reason."""
+
+_MISSHAPEN = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    PromptError,
+)
 
 NO_FAULT_OF_THE_ASKER = frozenset(
     {
@@ -188,6 +199,32 @@ def whole(error: Exception) -> TypedError:
     if path is None:
         return ReasonError("system_nowhere", reason=because(error))
     return ReasonError("system", path=str(path), reason=because(error))
+
+
+@contextmanager
+def misshapen(refusal: Callable[[TypedError], TypedError]) -> Iterator[None]:
+    """Whatever the block makes of stored JSON of another shape is one typed error.
+
+    Who reads a record takes its fields as they come: which versions wrote it is not known. What is missing
+    there, of another type, or a value that has no text, ends the reading here.
+
+    Args:
+        refusal: makes the error out of its reason.
+    """
+    try:
+        yield
+    except _MISSHAPEN as error:
+        raise refusal(_misshape(error)) from error
+
+
+def _misshape(error: BaseException) -> TypedError:
+    match error:
+        case KeyError(args=(str(name), *_)):
+            return ReasonError("at", where=name, what=ReasonError("value_missing"))
+        case ValidationError() | UnicodeError() | json.JSONDecodeError() | RecursionError() | OverflowError():
+            return because(error)
+        case _:
+            return ReasonError("other_shape")
 
 
 def named(kinds: Sequence[str]) -> ReasonError:

@@ -1,10 +1,11 @@
 """Every file of a home damaged in every way, and every command and page that reads it.
 
-    python -m benchmarks.damage [--json PATH]
+    python -m benchmarks.damage [--json PATH] [--every N]
 
 Who reads what is found by watching which files are opened (`tests.damage.readers`). An answer is clear when
 the reader works, or leaves with 1 or 2 and a line; a traceback, an unnamed end or "Interrupted" is none. Then
-the list of runs must still show the others. Exit code 0 when every answer is clear.
+the list of runs must still show the others. And every field of every JSON that is kept: missing, null, of
+another type, or with a value that nobody knows. Exit code 0 when every answer is clear.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def main() -> int:
     """Walk, and print what was not clear, and how many of how many were."""
     options = argparse.ArgumentParser()
     options.add_argument("--json", metavar="PATH")
+    options.add_argument("--every", type=int, default=1, help="of the changed fields one in so many")
     given = options.parse_args()
     assert conftest.LOCAL, "imported for the environment that it clears"
     began, unclear, clear = time.monotonic(), [], 0
@@ -44,6 +46,21 @@ def main() -> int:
                         continue
                     unclear.append({"file": file, "way": way, "reader": reader, "problem": problem})
                     print(f"{file} | {way} | {reader} | {problem}", flush=True)
+        for pattern, asked in damage.FIELD_READERS.items():
+            (path,) = home.glob(pattern)
+            file = path.relative_to(home).as_posix()
+            changed = damage.field_mutations(path.read_bytes(), lines=path.suffix != ".json")
+            for label, content in list(changed)[:: given.every]:
+                for reader in asked:
+                    copy = damage.copied(home, folder)
+                    (copy / file).write_bytes(content)
+                    problem = damage.answer(copy, reader)
+                    shutil.rmtree(copy.parent)
+                    if problem is None:
+                        clear += 1
+                        continue
+                    unclear.append({"file": file, "way": label, "reader": reader, "problem": problem})
+                    print(f"{file} | {label} | {reader} | {problem}", flush=True)
     tried = clear + len(unclear)
     print(
         f"{len(opened)} files, {len(damage.WAYS)} ways, {len(damage.READERS)} readers: "

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -26,6 +26,7 @@ from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel, ValidationError
 
 from base.errors import LANGUAGES, Language, in_language, readers_language
+from base.reasons import misshapen
 from nodes.context import Context
 from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
@@ -106,8 +107,9 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         with in_language(language_of(settings["context"])):
             config = self.received(config, settings["context"])
             stood = self._stand(config) if self._goes_on(input, config) else None
-            input, config, settings["context"] = self._enter(input, config, settings["context"], stood)
-        with in_language(settings["context"].language), self._refusals():
+            with _fitting(input, stood):
+                input, config, settings["context"] = self._enter(input, config, settings["context"], stood)
+        with in_language(settings["context"].language), _fitting(input, stood), self._refusals():
             yield from super().stream(input, config, **settings)
 
     async def astream(
@@ -124,21 +126,26 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             config = self.received(config, settings["context"])
             stood = await self._astand(config) if self._goes_on(input, config) else None
             # Records are files: the server's loop must not wait for a disk.
-            input, config, settings["context"] = await asyncio.to_thread(
-                self._enter, input, config, settings["context"], stood
-            )
-        with in_language(settings["context"].language), self._refusals():
+            with _fitting(input, stood):
+                input, config, settings["context"] = await asyncio.to_thread(
+                    self._enter, input, config, settings["context"], stood
+                )
+        with in_language(settings["context"].language), _fitting(input, stood), self._refusals():
             async for part in super().astream(input, config, **settings):
                 yield part
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
         """As every compiled graph's; routers that are asked where to go then know the run's settings."""
-        return super().bulk_update_state(self._told(config, self.get_state(config)), supersteps)
+        known = self.get_state(config)
+        with _stored_state():
+            return super().bulk_update_state(self._told(config, known), supersteps)
 
     async def abulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
         """As every compiled graph's; routers that are asked where to go then know the run's settings."""
-        known = await asyncio.to_thread(self._told, config, await self.aget_state(config))
-        return await super().abulk_update_state(known, supersteps)
+        known = await self.aget_state(config)
+        with _stored_state():
+            told = await asyncio.to_thread(self._told, config, known)
+            return await super().abulk_update_state(told, supersteps)
 
     def get_context_jsonschema(self) -> dict[str, Any] | None:
         """As every compiled graph's, and the LangGraph server drops no key by it.
@@ -348,6 +355,20 @@ def settings_given(schema: type[C], context: Any) -> C:
     if isinstance(context, Mapping):
         context = _settings_in(context)
     return read_context(schema, context)
+
+
+def _stored_state() -> AbstractContextManager[None]:
+    """What the block cannot do with a state that a client changed, or another version kept, is one error.
+
+    Raises:
+        SettingError: `stored_state`.
+    """
+    return misshapen(lambda reason: SettingError("stored_state", reason=reason))
+
+
+def _fitting(given: Any, stood: Standing | None) -> AbstractContextManager[None]:
+    """The same for a run that goes on from such a state, or with values that a client puts into it."""
+    return _stored_state() if stood is not None or _is_command(given) else nullcontext()
 
 
 def _refuse_taken(run: str | None, settings: Context) -> None:

@@ -19,7 +19,7 @@ from base.secrets import MASK, masked_text
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
 from nodes.serving import OPERATORS_OWN
-from reports.record import RunRecord, runs_folder
+from reports.record import RunRecord, as_recorded, runs_folder
 
 RUN = "__threadx_run"
 """Under this key the configuration says which run goes on, for steps whose own input names its parent."""
@@ -72,15 +72,17 @@ def recorded_settings(record: RunRecord, schema: type[C]) -> C:
 
     Raises:
         SettingError: `masked_address`: the environment has another address now.
+        ReportError: `unreadable_record`.
     """
     kept = {**record.about()["context"], "home": str(record.folder.parents[1])}
-    for name in ADDRESSES:
-        if MASK in (address := kept.get(name, "")):
-            kept[name] = getattr(schema(), name)
-            if masked_text(kept[name]) != address:
-                variable = OPERATORS_OWN[name]
-                raise SettingError("masked_address", run=record.run, address=address, variable=variable)
-    return schema.model_validate(kept)
+    with as_recorded(record.folder / "run.json"):
+        for name in ADDRESSES:
+            if MASK in (address := kept.get(name, "")):
+                kept[name] = getattr(schema(), name)
+                if masked_text(kept[name]) != address:
+                    variable = OPERATORS_OWN[name]
+                    raise SettingError("masked_address", run=record.run, address=address, variable=variable)
+        return schema.model_validate(kept)
 
 
 def nothing_more(past: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:

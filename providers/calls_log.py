@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, Field
 
 from base import private
 from base.aside import set_aside
@@ -24,7 +26,19 @@ now: Callable[[], float] = time.time
 
 KEPT_DAYS = 90
 _PREFIX = "calls-"
-_TOLD = frozenset({"time", "outcome", "code"})
+
+
+class _Call(BaseModel):
+    """What a line holds at least, whichever version wrote it."""
+
+    time: AwareDatetime
+    model: Annotated[str, Field(min_length=1)]
+    outcome: str
+    code: str
+    cached: bool
+    seconds: float
+    prompt_tokens: int | None
+    answer_tokens: int | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ class CallsLog:
         end = now()
         begin = datetime.fromtimestamp(end - seconds, UTC).isoformat(timespec="milliseconds")
         for path in self._files(end - seconds, end):
-            yield from (line for line in read_lines(path) if line.get("time", "") >= begin)
+            yield from (line for line in read_lines(path, _Call) if line["time"] >= begin)
 
     def _files(self, begin: float, end: float) -> list[Path]:
         day, last = datetime.fromtimestamp(begin, UTC).date(), datetime.fromtimestamp(end, UTC).date()
@@ -130,20 +144,26 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
         stream.write(text)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Every whole JSON object of a file of lines; what a killed process left half is passed over."""
+def read_lines(path: Path, least: type[BaseModel] = BaseModel) -> Iterator[dict[str, Any]]:
+    """Every whole line of a file of JSON lines; what a killed process left half is passed over.
+
+    Args:
+        path: the file; nothing where it is not there.
+        least: what a line holds at least; others are passed over too.
+    """
     if not path.is_file():
         return
     with path.open("rb") as stream:
         for line in stream:
-            if (found := _parsed(line)) is not None:
+            if (found := _parsed(line, least)) is not None:
                 yield found
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes, least: type[BaseModel]) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+        least.model_validate(found)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -161,8 +181,8 @@ def _read_on(path: Path, known: _Read) -> None:
     whole = written.rfind(b"\n") + 1
     known.offset += whole
     for line in written[:whole].splitlines():
-        found = _parsed(line)
-        if found is None or found.get("cached") or not found.get("model") or not found.keys() >= _TOLD:
+        found = _parsed(line, _Call)
+        if found is None or found["cached"]:
             continue
         outcome = Outcome(
             time=datetime.fromisoformat(found["time"]).timestamp(),

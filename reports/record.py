@@ -14,16 +14,17 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from backtest.files import file_name, write_text_atomically
 from base import locks, private
-from base.reasons import because
+from base.reasons import because, misshapen
 from base.secrets import masked
 from reports.errors import ReportError
 from reports.event_log import EventLog
@@ -86,7 +87,16 @@ class _About(BaseModel):
 class _Result(BaseModel):
     """What `result.json` holds at least, whichever graph wrote it."""
 
-    status: str
+    status: Literal["finished", "untested", "degraded", "failed"]
+
+
+def as_recorded(path: Path) -> AbstractContextManager[None]:
+    """What the block cannot do with what stands in a record is one error that names the file.
+
+    Raises:
+        ReportError: `unreadable_record`.
+    """
+    return misshapen(lambda reason: ReportError("unreadable_record", path=str(path), reason=reason))
 
 
 class RunRecord:
@@ -209,6 +219,11 @@ class RunRecord:
     def events(self) -> Iterator[dict[str, Any]]:
         """Every whole event, in the order written; none before the run has begun."""
         return self.log.events()
+
+    @property
+    def result_path(self) -> Path:
+        """File of the result."""
+        return self.folder / "result.json"
 
     @property
     def events_path(self) -> Path:

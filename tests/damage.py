@@ -20,10 +20,14 @@ from unittest import mock
 
 import pandas as pd
 
+from prompts import Words
+from reports.errors import ReportError
+from reports.record import RunRecord
 from tests.optimization_runs import ALL_RULES
 from tests.partitions import AS_OF, fill
 from tests.prices import made_up_prices
 from threadx.command import main
+from web.listing import read_outcome
 
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
 HOUR = f"{AS_OF:%Y%m%d%H}"
@@ -75,10 +79,18 @@ FACES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "page of history": ("web.hours", "history", ()),
     "page of a new run": ("web.order", "registered", ()),
     "page of work": ("web.jobs", "at_work", ("optimization",)),
+    "run page": ("tests.damage", "page_of_a_run", ("one",)),
 }
 """What pages read, by module and function."""
 
 READERS = (*COMMANDS, *FACES)
+
+
+def page_of_a_run(home: Path, run: str) -> None:
+    """What the page of a run says of its end; it may say that the record cannot be read."""
+    with contextlib.suppress(ReportError):
+        read_outcome(RunRecord(home, run), Words("en"))
+
 
 UNHEARD = {
     "forecast": ["ensemble run"],
@@ -88,6 +100,30 @@ UNHEARD = {
     "sweeps": ["sweep"],
 }
 """By folder, who reads what Arrow opens by itself."""
+
+
+_OF_RUNS = ("runs list", "runs show", "runs report", "page of runs", "run page")
+_OF_HOURS = ("ensemble history", "ensemble report", "page of hours", "page of history")
+FIELD_READERS: dict[str, tuple[str, ...]] = {
+    "runs/one/result.json": _OF_RUNS,
+    "runs/one/run.json": (*_OF_RUNS, "runs show --explain", "runs resume"),
+    "runs/one/events.jsonl": ("runs show --explain", "runs report", "runs resume", "run page"),
+    "runs/waiting/run.json": ("runs list", "runs resume waiting"),
+    "runs/waiting/events.jsonl": ("runs list", "runs resume waiting"),
+    "runs/ensemble-*/result.json": ("runs show ensemble",),
+    "runs/ensemble-*/run.json": ("runs show ensemble",),
+    "llm_summary/*/summary.json": _OF_HOURS,
+    "llm_summary/*/trace_raw.json": (*_OF_HOURS, "ensemble score"),
+    "ensemble/stances.jsonl": ("ensemble score", "ensemble run"),
+    "ensemble/run-lock/holder.json": ("ensemble run",),
+    "logs/ensemble.log": ("ensemble history", "ensemble run"),
+    "datasets/*[0-9a-f].json": ("backtest", "page of a new run"),
+    "datasets/holdout_openings.jsonl": ("runs list", "backtest"),
+    "datasets/splits.json": ("backtest", "data check"),
+    "watchlist.json": ("ensemble run",),
+    "jobs/optimization.json": ("page of work",),
+}
+"""Who is asked when a field of a file is not what it was."""
 
 
 def build(folder: Path) -> Path:
@@ -251,3 +287,90 @@ def copied(home: Path, folder: Path) -> Path:
         number += 1
     shutil.copytree(home.parent, place, symlinks=True)
     return place / home.name
+
+
+def field_mutations(content: bytes, *, lines: bool) -> Iterator[tuple[str, bytes]]:
+    """The file with one field missing, null, of another type or with a value that nobody knows.
+
+    Args:
+        content: JSON, or JSON lines.
+        lines: a document a line; of lines of one kind the first is changed.
+    """
+    documents = [json.loads(line) for line in content.splitlines()] if lines else [json.loads(content)]
+    seen: set[object] = set()
+    for number, document in enumerate(documents):
+        for label, changed in mutations(document):
+            mark = (document.get("kind") if isinstance(document, dict) else None, label)
+            if mark in seen:
+                continue
+            seen.add(mark)
+            told = [*documents[:number], changed, *documents[number + 1 :]]
+            text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told)
+            yield f"{number}:{label}", text.encode()
+
+
+def mutations(document: Any) -> Iterator[tuple[str, Any]]:
+    """The same for a value: (what was done, the changed value)."""
+    for place in _places(document):
+        for way, change in FIELD_WAYS.items():
+            changed = json.loads(json.dumps(document))
+            holder = changed
+            for step in place[:-1]:
+                holder = holder[step]
+            if change(holder, place[-1]):
+                yield f"{'.'.join(map(str, place))}: {way}", changed
+
+
+def _places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Each field; of a list the first item stands for the others."""
+    inside = (
+        value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    )
+    for name, part in inside:
+        yield (*place, name)
+        yield from _places(part, (*place, name))
+
+
+def _without(holder: Any, name: Any) -> bool:
+    del holder[name]
+    return True
+
+
+def _null(holder: Any, name: Any) -> bool:
+    was, holder[name] = holder[name], None
+    return was is not None
+
+
+def _other_type(holder: Any, name: Any) -> bool:
+    match holder[name]:
+        case dict():
+            holder[name] = ["x"]
+        case list():
+            holder[name] = {"x": 1}
+        case str():
+            holder[name] = 7
+        case _:
+            holder[name] = {"x": ["y"]}
+    return True
+
+
+def _unknown(holder: Any, name: Any) -> bool:
+    was = holder[name]
+    if isinstance(was, str):
+        holder[name] = "no such {word}"
+    elif isinstance(was, list) and was:
+        holder[name] = [[]]
+    elif isinstance(was, dict):
+        holder[name] = {"no such": {"x": 1}}
+    elif isinstance(was, int | float):
+        holder[name] = -(10**30)
+    return holder[name] is not was
+
+
+FIELD_WAYS: dict[str, Callable[[Any, Any], bool]] = {
+    "missing": _without,
+    "null": _null,
+    "other type": _other_type,
+    "unknown": _unknown,
+}
+"""What is done to a field; False where it stays as it was."""

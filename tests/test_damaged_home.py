@@ -45,6 +45,20 @@ def test_whatever_is_damaged_lists_and_pages_show_the_rest(home):
         path.write_bytes(kept)
 
 
+@pytest.mark.parametrize("pattern", damage.FIELD_READERS)
+def test_a_field_that_is_missing_unknown_or_of_another_kind_harms_its_file_alone(home, pattern):
+    (path,) = home.glob(pattern)
+    name, kept = path.relative_to(home).as_posix(), path.read_bytes()
+    changed = list(damage.field_mutations(kept, lines=path.suffix != ".json"))
+    for number, (label, content) in enumerate(changed[:: len(changed) // 5 or 1]):
+        readers = damage.FIELD_READERS[pattern]
+        path.write_bytes(content)
+        assert damage.answer(home, readers[number % len(readers)]) is None, (label, readers)
+        path.write_bytes(content)
+        assert damage.others_harmed(home, name) is None, label
+        path.write_bytes(kept)
+
+
 def test_a_run_goes_on_without_what_was_damaged_and_says_so(home, capsys):
     (marks,) = (path.name for path in home.glob("datasets/*.marks.npz"))
     for name, way in {

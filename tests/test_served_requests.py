@@ -17,12 +17,14 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from base.errors import TypedError
 from graphs import ensemble, optimization, review
 from market.datasets import register
 from market.errors import MarketError
 from nodes.context import EnsembleContext, OptimizationContext
 from nodes.errors import SettingError
 from prompts import Words
+from tests import damage
 from tests.langgraph_server import PROJECT
 from tests.prices import made_up_prices
 
@@ -191,6 +193,30 @@ def test_no_changed_state_leads_out_either(home: Path) -> None:
             ask("review", None, thread, graph)
         told.append((type(failed.value), str(failed.value).replace(away, "")))
     assert told[0] == told[1]
+
+
+def test_a_state_that_a_client_forged_ends_in_one_clear_error_or_in_a_result(home: Path) -> None:
+    graph, thread = on_a_thread()
+    ask("review", {"data": f"dataset:{registered(home)}", "run": "mine"}, thread, graph)
+    first = [one for one in graph.get_state_history(thread) if one.next == ("analyst",)]
+    values, ended = graph.get_state(first[0].config).values, {"result": 0, "refused": 0}
+    tried = [
+        (label, name, changed)
+        for name, value in values.items()
+        for label, changed in damage.mutations({name: value})
+    ]
+    assert len(tried) > 200
+    for label, name, changed in tried[:: len(tried) // 30]:
+        problem: Exception | None = None
+        try:
+            place = graph.update_state(first[0].config, {name: changed.get(name)}, as_node="load_review")
+            ask("review", None, place, graph)
+        except Exception as error:
+            problem = error
+        assert problem is None or isinstance(problem, TypedError), (label, problem)
+        assert "\n" not in str(problem), label
+        ended["result" if problem is None else "refused"] += 1
+    assert min(ended.values()) > 3, ended
 
 
 @pytest.mark.parametrize("name", ["review", "ensemble"])

@@ -165,6 +165,35 @@ def test_other_sites_reach_neither_the_socket_nor_an_upload(url: str) -> None:
         assert httpx.post(upload, headers=foreign, files={"f": b"x"}, timeout=30).status_code == 403
 
 
+def test_a_result_with_a_field_that_nobody_knows_harms_its_own_page_alone(url: str, home: Path) -> None:
+    told = RunRecord(home, "finished").result()
+    changes: dict[str, Any] = {
+        "reason": {"stop_reason": "no such"},
+        "score": {"final_score": "x"},
+        "verdict": {"verdict": {"value": "x", "reasons": [{}]}},
+        "champion": {"champion": []},
+        "status": {"status": "x"},
+        "empty": dict.fromkeys(told),
+    }
+    for name, changed in changes.items():
+        shutil.copytree(home / "runs" / "finished", home / "runs" / f"odd-{name}")
+        path = home / "runs" / f"odd-{name}" / "result.json"
+        path.write_text(json.dumps({**told, **changed}), encoding="utf-8")
+    try:
+        for name in changes:
+            page = get(f"{url}/threadx/runs/odd-{name}")
+            assert page.status_code == 200, (name, page.text[:200])
+            assert Words("fr")("web.not_found.unreadable") in html.unescape(page.text), name
+            for drawn in ("holdout", "convergence", "equity"):
+                picture = get(f"{url}/threadx/runs/odd-{name}/pictures/{drawn}.svg")
+                assert picture.status_code in (200, 404), (name, drawn)
+        listed = get(f"{url}/threadx")
+        assert (listed.status_code, "/threadx/runs/finished" in listed.text) == (200, True)
+    finally:
+        for name in changes:
+            shutil.rmtree(home / "runs" / f"odd-{name}")
+
+
 def test_charts_are_pictures_of_this_server(url: str) -> None:
     base = f"{url}/threadx/runs/finished/pictures"
     shown = get(f"{base}/convergence.svg?width=phone&dark=1")

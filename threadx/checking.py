@@ -25,7 +25,7 @@ from nodes.optimization.counting import search_figures
 from nodes.optimization.judge import meet_holdout
 from nodes.optimization.trial import Tried, p_value, tried
 from reports.errors import ReportError
-from reports.record import RunRecord
+from reports.record import RunRecord, as_recorded
 from reports.run_tables import RETURNS, TRIALS, read_table, table_hash
 from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
@@ -108,7 +108,7 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
     if about["graph"] != "optimization":
         raise ThreadxError("not_an_optimization", run=run)
     told = record.result()
-    with TemporaryDirectory(prefix="threadx-check-") as folder:
+    with as_recorded(record.folder), TemporaryDirectory(prefix="threadx-check-") as folder:
         dataset, others = restore_prices(record, home, Path(folder), files)
         context = OptimizationContext.model_validate({**about["context"], "home": folder})
         search = _Search(record, dataset, context)
@@ -132,21 +132,21 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
             opening=told["holdout"]["opening"],
             reader=run,
         )
-    walked = {**tested.figures["walk_forward"], "cross_validation": judgement["cross_validation"]}
-    rows += _compared("walk_forward", told["walk_forward"], walked)
-    for who in ("initial", "champion"):
-        rows += _compared(f"{who}.holdout", told[who]["holdout"], judgement[who])
-    for name in _JUDGED:
-        part = told[name]
-        if name == "stress":  # by the name of the test, not by its place
-            rows += _compared(name, _by_name(part), _by_name(judgement[name]))
-            continue
-        if name == "holdout":
-            part = {key: value for key, value in part.items() if key != "hash"}
-        rows += _compared(name, part, judgement[name])
-    rows += _trial_rows(record, trials, search.looked_at)
-    rows += _return_rows(returns, earned)
-    return Check(run=run, rows=tuple(rows), notices=tuple(notices(record, home)))
+        walked = {**tested.figures["walk_forward"], "cross_validation": judgement["cross_validation"]}
+        rows += _compared("walk_forward", told["walk_forward"], walked)
+        for who in ("initial", "champion"):
+            rows += _compared(f"{who}.holdout", told[who]["holdout"], judgement[who])
+        for name in _JUDGED:
+            part = told[name]
+            if name == "stress":  # by the name of the test, not by its place
+                rows += _compared(name, _by_name(part), _by_name(judgement[name]))
+                continue
+            if name == "holdout":
+                part = {key: value for key, value in part.items() if key != "hash"}
+            rows += _compared(name, part, judgement[name])
+        rows += _trial_rows(record, trials, search.looked_at)
+        rows += _return_rows(returns, earned)
+        return Check(run=run, rows=tuple(rows), notices=tuple(notices(record, home)))
 
 
 class _Search:

@@ -17,7 +17,7 @@ from nodes.context import OptimizationContext
 from nodes.forking import REPLAYED
 from nodes.journal import BUDGET
 from nodes.optimization.witnesses import LEDGER
-from reports.record import ANSWERS, RunRecord, comparable
+from reports.record import ANSWERS, RunRecord, as_recorded, comparable
 from reports.run_tables import TRIALS
 from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
@@ -67,7 +67,7 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
     about, told = record.about(), record.result()
     if about["graph"] not in BUILDERS:
         raise ThreadxError("not_an_optimization", run=run)
-    with TemporaryDirectory(prefix="threadx-replay-") as folder:
+    with as_recorded(record.folder), TemporaryDirectory(prefix="threadx-replay-") as folder:
         again = RunRecord(Path(folder), run)
         dataset, others = restore_prices(record, home, Path(folder))
         _answers(record, again)
@@ -94,11 +94,12 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         ]
         if _text(record) != _text(again):
             differences.append("report.md")
+        told_now = tuple(notices(record, home))
     return Replay(
         run=run,
         same=not differences,
         differences=tuple(differences[:MOST_DIFFERENCES]),
-        notices=tuple(notices(record, home)),
+        notices=told_now,
         result=repeated,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from reports.forms import Format
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
-from reports.record import RunRecord
+from reports.record import RunRecord, as_recorded
 from reports.run_report import is_review, run_report
 from reports.run_tables import RETURNS, table_or_none
 from reports.summary import Published, summary_document
@@ -62,6 +62,11 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
     """
     record = RunRecord(home, run)
+    with as_recorded(record.folder):
+        return _run_document(home, record, words, drawn)
+
+
+def _run_document(home: Path, record: RunRecord, words: Words, drawn: bool) -> Document:
     if not drawn or is_review(record):
         return run_report(record, words)
     result, events = record.result(), list(record.events())
@@ -149,6 +154,13 @@ def hour_document(home: Path, hour: datetime | None, words: Words, *, drawn: boo
     if not hours:
         raise ReportError("no_summaries", home=str(home))
     published = read_published(home, hour or hours[-1], words)
+    with as_recorded(hour_folder(home, published.hour)):
+        return _hour_document(home, hours, published, words, drawn)
+
+
+def _hour_document(
+    home: Path, hours: Sequence[datetime], published: Published, words: Words, drawn: bool
+) -> Document:
     if not drawn:
         return summary_document(published, words)
     before = [one for one in hours if one <= published.hour][-_HOURS_SHOWN:]
@@ -182,10 +194,6 @@ def read_published(home: Path, hour: datetime, words: Words) -> Published:
     if SUMMARY not in contents:
         raise ReportError("no_summary", hour=f"{hour:%Y-%m-%dT%H}")
     trace = contents.get(TRACE, {})
-    return Published(
-        hour=hour,
-        summary=contents[SUMMARY],
-        trace=trace,
-        hashes=hashes,
-        names={turn["role"]: agent_name(turn["role"], words) for turn in trace.get("raw", ())},
-    )
+    with as_recorded(folder / TRACE):
+        names = {turn["role"]: agent_name(turn["role"], words) for turn in trace.get("raw", ())}
+    return Published(hour=hour, summary=contents[SUMMARY], trace=trace, hashes=hashes, names=names)

@@ -31,7 +31,7 @@ from nodes.optimization.load import new_run_name
 from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
 from reports.errors import ReportError
 from reports.event_log import FINISHED
-from reports.record import RunRecord
+from reports.record import RunRecord, as_recorded
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
 from threadx.noticing import Notice, notices
@@ -171,9 +171,10 @@ def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
     """
     about, details = record.about(), record.result()
-    if about["graph"] == "review":
-        return ReviewResult.from_details(details, record.folder)
-    return OptimizationResult.from_details(details, record.folder)
+    with as_recorded(record.result_path):
+        if about["graph"] == "review":
+            return ReviewResult.from_details(details, record.folder)
+        return OptimizationResult.from_details(details, record.folder)
 
 
 def resume_run(
@@ -201,8 +202,9 @@ def resume_run(
     if thread is None:
         raise ReportError("not_resumable", run=run)
     context = recorded_settings(record, OptimizationContext)
-    given = INPUTS[about["graph"]].model_validate(about["input"])
-    with _held(record, thread):
+    with as_recorded(record.folder / "run.json"):
+        given = INPUTS[about["graph"]].model_validate(about["input"])
+    with _held(record, thread), as_recorded(record.events_path):
         # The last event follows the result: a kill between the two leaves the last node to be done again.
         if any(event["kind"] == FINISHED for event in record.events()):
             if word is not None:

@@ -12,7 +12,7 @@ from prompts import Words
 from reports.errors import ReportError
 from reports.event_log import WAITING
 from reports.html import to_fragment
-from reports.record import RunRecord, runs_folder
+from reports.record import RunRecord, as_recorded, runs_folder
 from reports.run_report import run_report
 
 SHOWN_RUNS = 100
@@ -46,7 +46,9 @@ def _run_line(home: Path, run: str) -> RunLine:
         about = record.about()
         started, data = str(about["started"]), str(about["input"].get("data") or "")
         result = record.result()
-        return RunLine(run, started, data, str(result["status"]), result.get("final_score"))
+        with as_recorded(record.result_path):
+            score = result.get("final_score")
+            return RunLine(run, started, data, str(result["status"]), None if score is None else float(score))
     except ReportError as error:
         if error.code == "no_result":
             return RunLine(run, started, data, _standing(record), None)
@@ -134,4 +136,5 @@ def read_outcome(record: RunRecord, words: Words) -> Outcome | None:
         if error.code == "no_result":
             return None
         raise
-    return Outcome(result, to_fragment(run_report(record, words)))
+    with as_recorded(record.folder):
+        return Outcome(result, to_fragment(run_report(record, words)))

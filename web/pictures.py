@@ -32,7 +32,7 @@ from reports.charts.holdout import holdout_chart
 from reports.charts.style import Look
 from reports.errors import ReportError
 from reports.pictures import picture
-from reports.record import RunRecord
+from reports.record import RunRecord, as_recorded
 from reports.run_tables import RETURNS, table_or_none
 from web.frame import Site, anchor, attribute, run_path
 from web.run_view import RunView
@@ -128,7 +128,7 @@ def drawn(home: Path, asked: Asked, language: Language) -> bytes:
         NothingToDraw: not yet, or no more.
         ReportError: there is no such run, or its record cannot be read.
     """
-    with _drawing:  # the renderer is one for the process
+    with _drawing, as_recorded(home):  # the renderer is one for the process
         return picture(_chart(home, asked, Words(language)), asked.suffix)
 
 

@@ -9,7 +9,7 @@ from nicegui import run as threads
 from nicegui import ui
 
 from reports.errors import ReportError
-from reports.record import RunRecord
+from reports.record import RunRecord, as_recorded
 from web.frame import RUNS_PATH, Site, Text, anchor, frame, not_found
 from web.listing import LogReader, read_outcome
 from web.run_board import RunBoard
@@ -36,7 +36,15 @@ class RunWatch:
         self.over = False
 
     async def look(self) -> None:
-        """Read what is new, off the server's loop, and draw it."""
+        """Read what is new, off the server's loop, and draw it.
+
+        Raises:
+            ReportError: `unreadable_record`.
+        """
+        with as_recorded(self.record.folder):
+            await self._look()
+
+    async def _look(self) -> None:
         about = await threads.io_bound(_about, self.record)
         events = await threads.io_bound(self.reader.new_events)
         if about is not None:

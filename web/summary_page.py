@@ -11,11 +11,14 @@ from nicegui import run as threads
 from nicegui import ui
 
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.partition import summaries_folder
 from nodes.ensemble.rules import agent_name, opened
 from nodes.ensemble.run_log import statistics
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.told import alert_lines, old_line
 from prompts import Words
+from reports.errors import ReportError
+from reports.record import as_recorded
 from reports.tables import contributor_cells
 from web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
 from web.hours import VERDICTS, Change, Hour, change, history, hour_key, parse_hour, read_hour
@@ -187,7 +190,11 @@ def register(site: Site) -> None:
             Text("p", words("web.summary.intro"), "tx-soft")
             if wanted is not None:
                 anchor(words("web.summary.newest"), SUMMARY_PATH)
-            _page(site, found)
+            try:
+                with as_recorded(summaries_folder(site.home)):
+                    _page(site, found)
+            except ReportError as error:
+                Text("p", error.sentence(words.language), "tx-warn")
             Relaunch(site)
             _history(words, earlier or [], found.hour if found else None)
             if found is not None:

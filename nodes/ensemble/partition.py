@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from pydantic import BaseModel, ValidationError
+
 from backtest.files import take_name, write_atomically, write_text_atomically
 from base import locks, private
 from base.aside import set_aside
@@ -27,6 +29,25 @@ from nodes.ensemble.errors import PublishError
 SUMMARY, TRACE = "summary.json", "trace_raw.json"
 _HOUR = re.compile(r"dt=(\d{10})")
 _ABANDONED_SECONDS = 3600.0
+
+
+class _Run(BaseModel):
+    status: str | None = None
+    speaking: int | None = None
+
+
+class _Said(BaseModel):
+    regime: str | None = None
+    risk_level: str | None = None
+    outlook_days_7: str | None = None
+    outlook_days_30: str | None = None
+
+
+class _Trace(BaseModel):
+    """What a list of hours takes from a trace, whichever version wrote it."""
+
+    run: _Run = _Run()
+    summary: _Said = _Said()
 
 
 def summaries_folder(home: Path) -> Path:
@@ -51,7 +72,12 @@ def published_hours(home: Path) -> list[datetime]:
 
 def read_trace(home: Path, hour: datetime) -> dict[str, Any] | None:
     """An hour's trace; None where it is missing or damaged."""
-    return _read(hour_folder(home, hour) / TRACE)
+    found = _read(hour_folder(home, hour) / TRACE)
+    try:
+        _Trace.model_validate(found)
+    except ValidationError:
+        return None
+    return found
 
 
 def write_hour(

@@ -9,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel
 
 from base.errors import TypedError
 from base.reasons import plain
@@ -69,6 +71,24 @@ class Statistics:
     p50_seconds: float | None
     p95_seconds: float | None
     alerts: tuple[Alert, ...]
+
+
+class _Reason(BaseModel):
+    room: str
+    code: str
+    fields: dict[str, Any]
+
+
+class _Run(BaseModel):
+    """What a run's line holds at least, whichever version wrote it."""
+
+    kind: Literal["run"]
+    time: AwareDatetime
+    status: Literal["finished", "degraded", "failed"]
+    seconds: float
+    hour: str | None = None
+    failure: str | None = None
+    reason: _Reason | None = None
 
 
 def log_path(home: Path) -> Path:
@@ -133,8 +153,8 @@ def read_runs(home: Path, seconds: float = _WEEK) -> list[dict[str, Any]]:
     """The runs' lines of the last `seconds`, oldest first; lines of the future do not count."""
     end = now()
     found = []
-    for line in read_lines(log_path(home)):
-        if line.get("kind") == "run" and end - seconds < _moment(line) <= end + 1.0:
+    for line in read_lines(log_path(home), _Run):
+        if end - seconds < _moment(line) <= end + 1.0:
             found.append(line)
     return found
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from nodes.ensemble.agents import VIEWS
 from nodes.ensemble.partition import published_hours, read_trace
@@ -22,6 +24,45 @@ LIVE_HOURS = 3
 """A summary made later than this after its hour is a back-run."""
 
 NAMES = ("positive", "neutral", "negative")
+
+
+HOUR = "%Y%m%d%H"
+
+_Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Shares = tuple[_Share, _Share, _Share]
+
+
+class _Voice(BaseModel):
+    """The model that spoke, and its probabilities of each horizon."""
+
+    model: str
+    days_7: Annotated[Shares, Field(alias="7d")]
+    days_30: Annotated[Shares, Field(alias="30d")]
+
+
+def _is_hour(text: str) -> str:
+    datetime.strptime(text, HOUR)
+    return text
+
+
+class _Stances(BaseModel):
+    """What a line holds at least."""
+
+    hour: Annotated[str, AfterValidator(_is_hour)]
+    made: str
+    live: bool
+    voices: dict[str, _Voice]
+
+
+class _Run(BaseModel):
+    sample: bool
+
+
+class _Told(BaseModel):
+    """What a trace tells of it."""
+
+    run: _Run
+    stances: _Stances
 
 
 def stances_path(home: Path) -> Path:
@@ -67,19 +108,23 @@ def keep_stances(home: Path, line: Mapping[str, Any]) -> None:
 
 def read_stances(home: Path) -> list[dict[str, Any]]:
     """The last line of each hour, earliest hour first."""
-    by_hour = {line["hour"]: line for line in read_lines(stances_path(home)) if "hour" in line}
+    by_hour = {line["hour"]: line for line in read_lines(stances_path(home), _Stances)}
     return [by_hour[hour] for hour in sorted(by_hour)]
 
 
 def missing_stances(home: Path) -> int:
     """Take in the published hours that have no line, from their traces; gives how many there were."""
-    known = {line["hour"] for line in read_lines(stances_path(home)) if "hour" in line}
+    known = {line["hour"] for line in read_lines(stances_path(home), _Stances)}
     added = 0
     for hour in published_hours(home):
         if f"{hour:%Y%m%d%H}" in known:
             continue
-        trace = read_trace(home, hour)
-        if trace is not None and "stances" in trace and not trace["run"]["sample"]:
+        trace = read_trace(home, hour) or {}
+        try:
+            told = _Told.model_validate(trace)
+        except ValidationError:  # no trace, or one that tells nothing of it
+            continue
+        if not told.run.sample:
             keep_stances(home, trace["stances"])
             added += 1
     return added
@@ -87,7 +132,7 @@ def missing_stances(home: Path) -> int:
 
 def hour_of(line: Mapping[str, Any]) -> datetime:
     """The hour of a line."""
-    return datetime.strptime(line["hour"], "%Y%m%d%H").replace(tzinfo=UTC)
+    return datetime.strptime(line["hour"], HOUR).replace(tzinfo=UTC)
 
 
 def _voice(report: Mapping[str, Any], model: str) -> dict[str, Any]:

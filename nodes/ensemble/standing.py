@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel
+
 from nodes.ensemble.agents import VIEWS
 from nodes.ensemble.scoring import Scorer, Tally
 from nodes.ensemble.stances import ARBITER, POOL
@@ -96,6 +98,19 @@ def _newest(home: Path, hour: datetime) -> tuple[datetime, dict[str, Any]] | Non
     )
 
 
+class _Based(BaseModel):
+    skill: float
+    windows: int
+
+
+class _Standing(BaseModel):
+    """What a line holds at least."""
+
+    as_of: AwareDatetime
+    factors: dict[str, float]
+    based_on: dict[str, _Based]
+
+
 def _lines(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     """Every line, read again only when the file has changed."""
     if not path.is_file():
@@ -103,6 +118,6 @@ def _lines(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
     state = path.stat()
     stamp = (state.st_size, state.st_mtime_ns)
     if path not in _read or _read[path][0] != stamp:
-        lines = [(datetime.fromisoformat(line["as_of"]), line) for line in read_lines(path)]
+        lines = [(datetime.fromisoformat(line["as_of"]), line) for line in read_lines(path, _Standing)]
         _read[path] = (stamp, lines)
     return _read[path][1]

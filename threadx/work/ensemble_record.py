@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from base.errors import PromptError
 from market.partitions import parse_hour
 from nodes.ensemble.partition import hour_folder, published_hours, read_trace
 from nodes.ensemble.pooling import OUTLOOKS
@@ -50,7 +51,10 @@ def _show_history(rows: list[dict[str, Any]], words: Words, terminal: Terminal) 
         return
 
     def value(row: dict[str, Any], name: str) -> str:
-        return words(f"ensemble.value.{row[name]}") if row[name] else "–"
+        try:
+            return words(f"ensemble.value.{row[name]}") if row[name] else "–"
+        except PromptError:  # another program's word
+            return "–"
 
     columns = ("hour", "status", "regime", "days_7", "days_30", "agents", "versions")
     terminal.table(

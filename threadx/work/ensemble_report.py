@@ -7,6 +7,7 @@ from nodes.context import Context
 from nodes.ensemble.partition import hour_folder
 from prompts import Words
 from reports.forms import Format
+from reports.record import as_recorded
 from threadx.reporting import hour_document
 from threadx.work.written import write_report
 
@@ -25,4 +26,5 @@ def report(
     folder = (Context() if home is None else Context(home=home)).home_path
     document = hour_document(folder, chosen, words, drawn=form != "md")
     usual = hour_folder(folder, document.made) / f"report.{language}.{form}"
-    write_report(words, document, form, out, usual)
+    with as_recorded(usual.parent):
+        write_report(words, document, form, out, usual)

@@ -15,7 +15,7 @@ from reports.event_log import WAITING
 from reports.evolution import strategy_evolution
 from reports.explanation import explanation
 from reports.forms import Format
-from reports.record import RunRecord, canonical_json, run_folder, runs_folder
+from reports.record import RunRecord, as_recorded, canonical_json, run_folder, runs_folder
 from threadx.errors import ThreadxError
 from threadx.replaying import replay_run
 from threadx.reporting import run_document
@@ -70,10 +70,13 @@ def _word(accept: str | None, reject: str | None, edit: str | None) -> dict[str,
     return word
 
 
-def _line(record: RunRecord) -> dict[str, Any]:
+def _line(record: RunRecord, words: Words) -> dict[str, Any]:
     """What is told of a run in the list; what is not known is None, so a damaged record hides no other."""
     try:
-        return _readable(record)
+        with as_recorded(record.folder):
+            line = _readable(record)
+            _cells(line, words)  # what can be shown
+            return line
     except ReportError as error:
         unknown = dict.fromkeys(("graph", "data", "symbol", "timeframe", "strategy", "verdict", "score"))
         told = str(error)
@@ -131,7 +134,8 @@ def listing(words: Words, json_path: str | None, home: str | None, language: str
         for path in runs_folder(folder).glob("*/run.json")
         if not path.parent.name.startswith(RUN_PREFIX)  # `threadx ensemble history` lists those
     )
-    lines = sorted(map(_line, records), key=lambda line: (line["started"], line["run"]), reverse=True)
+    told = (_line(record, words) for record in records)
+    lines = sorted(told, key=lambda line: (line["started"], line["run"]), reverse=True)
     if json_path != "-":
         Terminal(words).columns(
             [words(f"command.runs_column.{name}") for name in _COLUMNS],
@@ -151,16 +155,19 @@ def show(
     if about.get("graph") == "ensemble":
         result = record.result()
         if json_path != "-":
-            terminal.summary(SummaryResult.from_details(result))
+            with as_recorded(record.result_path):
+                terminal.summary(SummaryResult.from_details(result))
         write_json(canonical_json(result), json_path)
     elif explain:
-        evolution = strategy_evolution(record.events())
-        if json_path != "-":
-            terminal.lines(explanation(evolution, words))
+        with as_recorded(record.events_path):
+            evolution = strategy_evolution(record.events())
+            if json_path != "-":
+                terminal.lines(explanation(evolution, words))
         told = {"run": run, "graph": about["graph"], **evolution}
         write_json(canonical_json(told), json_path)
     else:
-        show_outcome(terminal, read_result(record), json_path)
+        with as_recorded(record.result_path):
+            show_outcome(terminal, read_result(record), json_path)
 
 
 def resume(
@@ -210,4 +217,5 @@ def report(
     """The run as a document."""
     folder = _home(home)
     document = run_document(folder, run, words, drawn=form != "md")
-    write_report(words, document, form, out, run_folder(folder, run) / f"report.{language}.{form}")
+    with as_recorded(run_folder(folder, run)):
+        write_report(words, document, form, out, run_folder(folder, run) / f"report.{language}.{form}")
