@@ -28,13 +28,23 @@ KEPT_DAYS = 90
 _PREFIX = "calls-"
 
 
-class _Call(BaseModel):
-    """What a line holds at least, whichever version wrote it."""
+class AnyLine(BaseModel):
+    """A JSON object."""
+
+
+class _Try(BaseModel):
+    """What tells how a model's try ended."""
 
     time: AwareDatetime
     model: Annotated[str, Field(min_length=1)]
     outcome: str
     code: str
+    cached: bool = False
+
+
+class _Call(_Try):
+    """What a line holds at least that the metrics count."""
+
     cached: bool
     seconds: float
     prompt_tokens: int | None
@@ -144,7 +154,7 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
         stream.write(text)
 
 
-def read_lines(path: Path, least: type[BaseModel] = BaseModel) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, least: type[BaseModel] = AnyLine) -> Iterator[dict[str, Any]]:
     """Every whole line of a file of JSON lines; what a killed process left half is passed over.
 
     Args:
@@ -181,8 +191,8 @@ def _read_on(path: Path, known: _Read) -> None:
     whole = written.rfind(b"\n") + 1
     known.offset += whole
     for line in written[:whole].splitlines():
-        found = _parsed(line, _Call)
-        if found is None or found["cached"]:
+        found = _parsed(line, _Try)
+        if found is None or found.get("cached"):
             continue
         outcome = Outcome(
             time=datetime.fromisoformat(found["time"]).timestamp(),
