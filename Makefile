@@ -88,7 +88,7 @@ doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor
 
 test: $(TESTABLE) ## Run every test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(TESTABLE) ## Check style
 	$(BIN)/ruff check .

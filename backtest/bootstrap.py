@@ -2,7 +2,8 @@
 
 Politis & Romano 1994, Journal of the American Statistical Association 89(428): blocks of geometric length,
 wrapped around the end. Their mean length is Politis & White's (2004, corrected by Patton, Politis & White
-2009), as `arch` computes it. Randomness comes in as a `numpy.random.Generator`, seeded at the edge.
+2009), with the figures of `arch`, which takes a second to import. Randomness comes in as a
+`numpy.random.Generator`, seeded at the edge.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from arch.bootstrap import optimal_block_length
 from numpy.typing import ArrayLike, NDArray
 
 from backtest.compile import kernel
@@ -76,6 +76,54 @@ class PairedDifference:
     replications: int
 
 
+@kernel
+def _politis_white(returns: Returns, out: NDArray[np.float64]) -> None:
+    """Mean block length of each column; 1 where nothing is left to be dependent.
+
+    Args:
+        returns: n×k, n at least 3.
+        out: k, written.
+    """
+    size, width = returns.shape
+    run = max(5, int(np.log10(size)))
+    most = int(np.ceil(np.sqrt(size))) + run
+    bound = 2.0 * np.sqrt(np.log10(size) / size)
+    longest = np.ceil(min(3.0 * np.sqrt(size), size / 3.0))
+    covariances = np.zeros(most + 1)
+    for column in range(width):
+        deviations = returns[:, column] - returns[:, column].mean()
+        # The first lag after which `run` autocorrelations in a row are small ends the sums.
+        small, last, lag = 0, most, 0
+        while lag <= last:
+            product = early = late = 0.0
+            for place in range(lag, size):
+                product += deviations[place] * deviations[place - lag]
+            for place in range(lag + 1, size):
+                late += deviations[place] ** 2
+                early += deviations[place - lag - 1] ** 2
+            covariances[lag] = product / size
+            if last == most and lag >= run and small >= run:
+                last = min(2 * max(lag - run, 1), most)
+            small = small + 1 if abs(product) < bound * np.sqrt(early * late) else 0
+            lag += 1
+        slope, level = 0.0, covariances[0]
+        for lag in range(1, last + 1):
+            weight = 1.0 if 2 * lag <= last else 2.0 * (1.0 - lag / last)
+            slope += 2.0 * weight * lag * covariances[lag]
+            level += 2.0 * weight * covariances[lag]
+        if level != 0.0:
+            out[column] = min((size * slope**2 / level**2) ** (1.0 / 3.0), longest)
+        else:
+            out[column] = 1.0 if slope == 0.0 else longest
+
+
+def block_lengths(returns: Returns) -> NDArray[np.float64]:
+    """Mean block length of the stationary bootstrap by Politis & White, for each column of n×k."""
+    found = np.empty(returns.shape[1])
+    _politis_white(np.ascontiguousarray(returns), found)
+    return found
+
+
 def block_length(returns: ArrayLike) -> float:
     """Mean block length of the stationary bootstrap by Politis & White, at least 1.
 
@@ -90,8 +138,7 @@ def block_length(returns: ArrayLike) -> float:
     moving = [column for column in columns if np.ptp(column) > 0.0]
     if not moving:
         return 1.0
-    found = optimal_block_length(np.column_stack(moving))["stationary"]
-    return max(1.0, float(found.fillna(1.0).max()))
+    return max(1.0, float(block_lengths(np.column_stack(moving)).max()))
 
 
 @kernel

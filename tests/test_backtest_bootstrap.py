@@ -6,7 +6,14 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from empyrical import cagr, calmar_ratio, max_drawdown, sharpe_ratio, sortino_ratio
 
 from backtest import RequestError
-from backtest.bootstrap import block_length, paired_difference, resample, return_intervals, trade_intervals
+from backtest.bootstrap import (
+    block_length,
+    block_lengths,
+    paired_difference,
+    resample,
+    return_intervals,
+    trade_intervals,
+)
 
 
 def autocorrelated(size, seed, persistence=0.4, mean=0.0005):
@@ -28,6 +35,15 @@ def test_block_lengths_are_those_of_arch_and_the_longest_column_counts():
     assert block_length(RETURNS) == pytest.approx(expected[0])
     assert block_length(np.column_stack([RETURNS, other])) == pytest.approx(expected.max())
     assert block_length(np.zeros(50)) == 1.0
+
+
+@pytest.mark.parametrize("persistence", [-0.6, -0.1, 0.0, 0.3, 0.95])
+@pytest.mark.parametrize("size", [10, 11, 25, 64, 300, 2000])
+def test_block_lengths_of_any_series_are_those_of_arch(size, persistence):
+    table = np.column_stack([autocorrelated(size, seed, persistence) for seed in range(8)])
+    with np.errstate(all="ignore"):  # the last lag of the shortest series leaves theirs nothing to divide by
+        expected = optimal_block_length(table)["stationary"].fillna(1.0)
+    assert block_lengths(table) == pytest.approx(expected.to_numpy(), rel=1e-9)
 
 
 def test_every_resample_is_measured_as_a_walk_over_its_bars_would():

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from arch.bootstrap import SPA, optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -175,17 +176,36 @@ def test_snooping_is_seen_through_and_skill_is_not():
     assert against.spa_consistent > 0.10
 
 
+@pytest.mark.parametrize(("rows", "trials", "persistence"), [(60, 1, 0.0), (200, 12, 0.5), (512, 40, -0.2)])
+def test_p_values_of_snooping_are_those_of_arch(rows, trials, persistence):
+    random = np.random.default_rng(rows)
+    table = random.normal(0.0, 0.01, (rows, trials))
+    for row in range(1, rows):
+        table[row] += persistence * table[row - 1]
+    table += np.linspace(-0.004, 0.001, trials)  # some far below what the consistent p-value recentres
+    found = data_snooping(table, np.random.default_rng(3), replications=500)
+    lengths = optimal_block_length(table)["stationary"].fillna(1.0)
+    assert found.block_length == max(1, round(float(lengths.median())))
+    seed = int(np.random.default_rng(3).integers(2**63))
+    theirs = SPA(np.zeros(rows), -table, block_size=found.block_length, reps=500, seed=seed)
+    theirs.compute()
+    ours = {"lower": found.spa_lower, "consistent": found.spa_consistent, "upper": found.spa_upper}
+    assert ours == pytest.approx(dict(theirs.pvalues), abs=1e-12)
+    assert found.reality_check == found.spa_upper
+
+
 def test_the_reality_check_is_the_bootstrap_that_white_describes():
     table = np.random.default_rng(7).normal(0.0003, 0.01, (120, 6))
     found = data_snooping(table, np.random.default_rng(8), replications=4000)
     random = np.random.default_rng(9)
     means = table.mean(axis=0)
+    fresh = random.random((4000, 120)) < 1 / found.block_length
+    begins = random.integers(120, size=(4000, 120))
     reached = 0
-    for _ in range(4000):
+    for drawn, places in zip(fresh.tolist(), begins.tolist(), strict=True):
         at, bars = 0, []
         for step in range(120):
-            fresh = step == 0 or random.random() < 1 / found.block_length
-            at = random.integers(120) if fresh else (at + 1) % 120
+            at = places[step] if step == 0 or drawn[step] else (at + 1) % 120
             bars.append(at)
         reached += (table[bars].mean(axis=0) - means).max() > means.max()
     assert found.reality_check == pytest.approx(reached / 4000, abs=0.03)

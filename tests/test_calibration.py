@@ -15,6 +15,8 @@ from market.packaged import packaged_table
 from threadx.calibration import BELIEVED, STRENGTHS, Case, cases, interval, run_case
 from threadx.command import main
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("kind", NULLS)
 def test_nulls_are_bars_without_a_drift(kind):

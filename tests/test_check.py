@@ -23,6 +23,8 @@ from threadx.command import main
 from threadx.replaying import replay_run
 from threadx.runner import make_context, make_input, start_run
 
+pytestmark = pytest.mark.long
+
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 2, "seed": 3}
 
 

@@ -19,6 +19,8 @@ from threadx.command import main
 from threadx.repairing import examine
 from threadx.work import doctor
 
+pytestmark = pytest.mark.long
+
 QUICK = ("ensemble history", *damage.FACES)
 
 

@@ -38,6 +38,8 @@ from threadx.command import build, main
 from threadx.tools import StrategyForm, backtest_tool
 from web.order import ROLES, SETTINGS, Order, check
 
+pytestmark = pytest.mark.long
+
 GRAPHS: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (optimization, OptimizationInput, OptimizationContext, {"data": "sample:sp500"}),
     (review, ReviewInput, OptimizationContext, {"data": "sample:sp500"}),

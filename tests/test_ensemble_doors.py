@@ -24,6 +24,8 @@ from tests.partitions import AS_OF, fill
 from tests.scripted import scripted_models
 from web import jobs, relaunch
 
+pytestmark = pytest.mark.long
+
 GIVEN = {"as_of": AS_OF.isoformat()}
 HOLDER = """
 import sys

@@ -32,6 +32,8 @@ from tests.partitions import AS_OF, fill
 from tests.prices import made_up_prices
 from threadx.checking import check_run
 
+pytestmark = pytest.mark.long
+
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
 SETTINGS: dict[str, Any] = {**ALL_RULES, "max_iterations": 1, "fee_bps": 7.0}
 PARENT = "first"

@@ -22,6 +22,8 @@ from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).resolve().parents[1]
 RULES = {role: [model] for role, model in ALL_RULES.items()}
 DOORS = {

@@ -18,6 +18,8 @@ from tests.optimization_runs import ALL_RULES, run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 
+pytestmark = pytest.mark.long
+
 SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
 
 

@@ -22,6 +22,8 @@ from tests.optimization_runs import dataset_reference, run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 
+pytestmark = pytest.mark.long
+
 SEEDS = int(os.environ.pop("SOAK_SEEDS", "16"))
 PRICES = made_up_prices(400, cycle=0.05)
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}

@@ -17,6 +17,8 @@ from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 
+pytestmark = pytest.mark.long
+
 DIVERSE = proposals(adjust(8), adjust(30, "slow_period"), risk(3.0))
 
 

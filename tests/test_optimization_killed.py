@@ -17,6 +17,8 @@ from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx.runner import make_context, make_input, resume_run, start_run
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -13,6 +13,8 @@ from providers.calling import call_once
 from providers.errors import ProviderError
 from providers.schemas import LIST_LENGTH, STRING_LENGTH, bounded
 
+pytestmark = pytest.mark.long
+
 EMBEDDED = parse_reference("embedded:smollm2")
 
 

@@ -22,6 +22,8 @@ from threadx.noticing import notices
 from threadx.replaying import replay_run
 from threadx.runner import make_context, make_input, resume_run, start_run
 
+pytestmark = pytest.mark.long
+
 TEAM = {"analyst": "a, rules", "strategist": "s, rules", "validator": "v", "debate_rounds": 1}
 
 

@@ -25,6 +25,8 @@ from reports.record import RunRecord
 from tests.optimization_runs import run_graph
 from threadx.reporting import in_form, run_document
 
+pytestmark = pytest.mark.long
+
 ENGLISH, FRENCH = Words("en"), Words("fr")
 HOSTILE = '*bold* $x$ #panic("no") `code` <script>alert(1)</script> & \\ [a] | é « » 中'
 

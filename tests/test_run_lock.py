@@ -17,6 +17,8 @@ from tests.prices import made_up_prices
 from tests.racing import FINISHED, REFUSED, SAME
 from threadx.runner import make_context, make_input, start_run
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = int(os.environ.pop("SOAK_ROUNDS", "1"))
 OTHERS = 2

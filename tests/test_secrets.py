@@ -39,7 +39,7 @@ KEY = 'sk-Ab/9+x"yz\\Q_echo12345'
 TOKEN = "Tok-7-of-the-pages-xyz"
 PASSWORD = "p4ss:word+42"
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.long]
 
 
 def said(text: str, status: int) -> tuple[int, bytes]:

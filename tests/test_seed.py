@@ -15,6 +15,8 @@ from tests.scripted import scripted_models
 from threadx import Analyst, OptimizationOrchestrator, ThreadxError, Validator
 from threadx.backtest.engine import BacktestEngine
 
+pytestmark = pytest.mark.long
+
 SNIPPET = """
 from threadx.llm.agents import Analyst, Strategist, Validator
 from threadx.llm.orchestrator import OptimizationOrchestrator

@@ -28,6 +28,8 @@ from tests import damage
 from tests.langgraph_server import PROJECT
 from tests.prices import made_up_prices
 
+pytestmark = pytest.mark.long
+
 RULES = {"analyst": ["rules"], "strategist": ["rules"], "validator": ["rules"], "max_iterations": 1}
 ENSEMBLE = {"models": ["rules"]}
 MARK = {"metadata": {"langgraph_api_version": "0"}}

@@ -14,7 +14,7 @@ from tests.attacks import ATTACKS, EVIL, LANGGRAPH_ROUTES, OUR_ROUTES, STUDIO, A
 from tests.browser import opened_browser
 from tests.langgraph_server import Server, clean_environment, free_port, langgraph_server, started
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

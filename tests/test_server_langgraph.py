@@ -29,7 +29,7 @@ from tests.prices import made_up_prices
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import resume_run
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 T = TypeVar("T")
 

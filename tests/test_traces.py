@@ -24,7 +24,7 @@ from reports.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment, free_port
 from tests.openai_server import Scripted, openai_server
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.long]
 
 PROJECT_ID = "6f1f4f52-64b4-4ed5-8a43-8b3f0c4b8a10"
 KEY = "sk-a-key-of-this-process-only"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.langgraph_server import PROJECT, clean_environment
 
-pytestmark = pytest.mark.posix  # the weather is made of forks, limits and devices
+pytestmark = [pytest.mark.posix, pytest.mark.long]  # the weather is made of forks, limits and devices
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.browser import opened_browser, opened_page, served_pages
 from tests.contrast import TEXT_AT_LEAST, contrast
 from threadx import ThreadxError
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
 
 WORDS = Words("fr")
 RULES: dict[str, Any] = {

@@ -33,7 +33,7 @@ from web import processes
 from web.order import ROLES
 from web.steering_panel import CHANGE_FIELDS
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
 
 LANGUAGE: Any = os.environ.get("LANGUAGE_OF_PAGES", "fr")
 WORDS = Words(LANGUAGE)

@@ -18,7 +18,7 @@ from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from web import jobs
 
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
 
 WORDS = Words("fr")
 WAYS = ("mouse", "touch", "keyboard")

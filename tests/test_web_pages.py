@@ -23,7 +23,7 @@ from reports.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.langgraph_server import clean_environment, free_port, started
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
 AGENTS = {agent: "rules" for agent in ("technical", "macro", "sentiment", "quality", "arbiter")}

@@ -39,6 +39,8 @@ from tests.windows import OURS, PORTABLE, posix_only, sources, unencoded, window
 from threadx import command as face
 from web.uploads import kept_name
 
+pytestmark = pytest.mark.long
+
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
 LANGUAGES = ("fr", "en")
 CODE_PAGES = ("cp1252", "cp850", "ascii")
@@ -201,12 +203,12 @@ def test_every_module_can_be_imported() -> None:
     assert len(done.stdout.splitlines()) > 150
 
 
-@pytest.mark.posix
-def test_a_run_its_record_and_a_sweep(prices: Path, home: Path) -> None:
-    """Everything that these write is named as Windows allows, and nothing open is replaced or removed."""
+@pytest.fixture(scope="module")
+def worked(prices: Path, home: Path) -> str:
+    """What is said while a home is filled: a finished run `one`, its reports, a sweep, a summary."""
     place = ("--home", home)
     summary = ("ensemble", "run", "--data", "sample", "--models", "rules", *place)
-    told = threadx(
+    return threadx(
         ("optimize", prices, *RULES, "--max-iterations", 1, "--run", "one", *place),
         ("runs", "list", *place),
         ("runs", "check", "one", *place),
@@ -215,7 +217,12 @@ def test_a_run_its_record_and_a_sweep(prices: Path, home: Path) -> None:
         summary,
         summary,  # the hour stands
     )
-    assert "é" in told
+
+
+@pytest.mark.posix
+def test_a_run_its_record_and_a_sweep(worked: str, home: Path) -> None:
+    """Everything that these write is named as Windows allows, and nothing open is replaced or removed."""
+    assert "é" in worked
     (written,) = (home / "sweeps").iterdir()
     assert written.name.startswith("BTC_USDT_USDT-")
     assert list(home.glob("llm_summary/dt=*/summary.1.json"))
@@ -291,13 +298,13 @@ def page(url: str) -> str:
 
 @pytest.mark.posix
 @pytest.mark.server
-def test_the_pages_are_served(home: Path, prices: Path, tmp_path: Path) -> None:
-    threadx(("optimize", prices, *RULES, "--max-iterations", 1, "--run", "served", "--home", home))
+@pytest.mark.usefixtures("worked")
+def test_the_pages_are_served(home: Path, tmp_path: Path) -> None:
     with served(home, tmp_path, windows(OLLAMA_HOST="http://127.0.0.1:9")) as url:
-        assert "served" in page(f"{url}/threadx")
-        for path in ("/threadx/new", "/threadx/runs/served", "/llm_summary", "/observability"):
+        assert "/threadx/runs/one" in page(f"{url}/threadx")
+        for path in ("/threadx/new", "/threadx/runs/one", "/llm_summary", "/observability"):
             assert "<html" in page(f"{url}{path}")
-        with urllib.request.urlopen(f"{url}/threadx/runs/served/report.pdf") as report:
+        with urllib.request.urlopen(f"{url}/threadx/runs/one/report.pdf") as report:
             assert report.read(4) == b"%PDF"
 
 
@@ -366,17 +373,16 @@ EVERY_COMMAND = sorted(leaves(face.build(Words("en"))))
 
 
 @pytest.fixture(scope="module")
-def calls(home: Path, prices: Path) -> list[tuple[Any, ...]]:
+def calls(prices: Path, worked: str) -> list[tuple[Any, ...]]:
     """Calls that show what commands say when they work, and when they do not."""
-    threadx(("optimize", prices, *RULES, "--max-iterations", 1, "--run", "told", "--home", home))
     return [
         ("backtest", prices, "-s", "ma_crossover"),
         ("sweep", prices, "--grid", "fast_period=3:6"),
         ("data", "check", prices),
         ("runs", "list"),
-        ("runs", "show", "told"),
-        ("runs", "show", "told", "--explain"),
-        ("runs", "check", "told"),
+        ("runs", "show", "one"),
+        ("runs", "show", "one", "--explain"),
+        ("runs", "check", "one"),
         ("ensemble", "run", "--data", "sample", "--models", "rules"),
         ("ensemble", "history"),
         ("backtest", "nulle-part-où.csv"),

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from backtest import StrategySpec, run_pieces
 from backtest.verdict import VALUES
@@ -149,8 +149,8 @@ def interval(hits: int, count: int, confidence: float = 0.95) -> list[float]:
     if count == 0:
         return [0.0, 1.0]
     tail = (1.0 - confidence) / 2.0
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, count - hits + 1))
-    high = 1.0 if hits == count else float(beta.ppf(1.0 - tail, hits + 1, count - hits))
+    low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
+    high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1.0 - tail))
     return [round(low, 6), round(high, 6)]
 
 
