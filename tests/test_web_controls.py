@@ -11,12 +11,17 @@ import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 
 import threadx
+from backtest import StrategySpec
+from backtest.types import RISK_BOUNDS
+from market.reading import Reading
 from prompts import Words
+from reports.record import RunRecord
 from tests.browser import PATIENCE, opened_browser, served_pages, watch
 from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from web import jobs
+from web.order import OPTIONAL, READING
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
 
@@ -25,16 +30,19 @@ WAYS = ("mouse", "touch", "keyboard")
 PAGES = ("/threadx", "/threadx/new")
 FURTHER = ("/threadx/runs/done", "/threadx/runs/waits", "/llm_summary", "/observability")
 """Pages of many charts and controls, walked under `make soak`: each link followed loads them again."""
+LIMITS_AND_WORDS = OPTIONAL | {name for name, field in READING.items() if field.default is None} - {"decimal"}
+"""Fields that may stay empty, beside the rules of risk; the decimal mark is chosen from a list."""
 EFFECT_MILLISECONDS = 20_000
 """Until a control counts as dead; what works answers at once."""
 
-CONTROLS = """
-a[href], button, summary, input:not([type=hidden]):not([type=file]), textarea, select, [role=button],
-[role=checkbox], [role=radio], [role=combobox], [role=tab], [role=switch], [role=link]
+EMPTIES = ".q-field__focusable-action"
+"""The cross in a field that may stay empty. It comes and goes with what stands in the field, which would move
+the controls behind it to other places: it has a test of its own."""
+CONTROLS = f"""
+a[href], button:not({EMPTIES}), summary, input:not([type=hidden]):not([type=file]), textarea, select,
+[role=button]:not({EMPTIES}), [role=checkbox], [role=radio], [role=combobox], [role=tab], [role=switch],
+[role=link]
 """
-EMPTIES = "q-field__focusable-action"
-"""The cross in a field that may stay empty. It comes and goes with what stands in the field, which moves the
-controls behind it to other places: it is not walked."""
 
 LOOK = """() => [
     location.href, document.title, document.body.innerText, document.querySelectorAll('*').length,
@@ -156,8 +164,7 @@ def test_every_control_does_something(page: Page, url: str, home: Path, path: st
         here = control.get_attribute("aria-current") == "page" or control.get_attribute("href") == path
         # The link past the menu is there for keys alone: it shows itself when it has the focus.
         unseen = way != "keyboard" and "tx-skip" in str(control.get_attribute("class"))
-        cross = EMPTIES in str(control.get_attribute("class"))
-        if here or unseen or cross or not control.is_visible() or not control.is_enabled():
+        if here or unseen or not control.is_visible() or not control.is_enabled():
             continue
         name = described(control)
         if not has_effect(page, control, way):
@@ -169,6 +176,57 @@ def test_every_control_does_something(page: Page, url: str, home: Path, path: st
             jobs.stop(home, kind, job.name)
     assert dead == []
     assert complaints == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_cross_empties_its_field_for_good(page: Page, url: str, home: Path, way: str) -> None:
+    """Every field that has one: the cross goes with what it emptied, and the run knows nothing of it."""
+    _, complaints = watch(page)
+    opened(page, f"{url}/threadx/new")
+    for name in ("web.form.risk", "web.form.reading"):
+        page.get_by_text(WORDS(name), exact=True).click()
+    labels = [WORDS(f"web.setting.{name}") for name in sorted(LIMITS_AND_WORDS)]
+    labels += [WORDS(f"web.param.{name}") for name in RISK_BOUNDS]
+    for label in labels:
+        field = page.get_by_label(label, exact=True)
+        field.fill("7")
+        cross = field.locator("xpath=ancestor::label").locator(EMPTIES)
+        expect(cross).to_have_count(1)
+        match way:
+            case "mouse":
+                cross.click()
+            case "touch":
+                cross.tap()
+            case _:
+                cross.press("Enter")
+        expect(field).to_have_value("")
+        expect(cross).to_have_count(0)
+    page.get_by_label(WORDS("web.setting.max_iterations"), exact=True).fill("1")
+    page.get_by_role("button", name=WORDS("web.form.start")).click()
+    page.wait_for_url("**/threadx/runs/*")
+    record = RunRecord(home, page.url.rpartition("/")[2])
+    page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
+    about = record.about()
+    assert not any(about["context"][name] for name in OPTIONAL)
+    assert about["input"]["reading"] == Reading().model_dump(mode="json")
+    assert StrategySpec.model_validate(record.result()["initial"]["strategy"]).risk.active() == {}
+    assert complaints == []
+
+
+def test_a_file_is_read_as_the_form_says(page: Page, url: str, tmp_path: Path) -> None:
+    """A spreadsheet's day numbers: the refusal names the field, and the field makes them readable."""
+    path = tmp_path / "SHEET_1d.csv"
+    frame = made_up_prices(300).reset_index(drop=True)
+    frame.insert(0, "date", [str(44_562.0 + day).replace(".", ",") for day in range(len(frame))])
+    frame.to_csv(path, sep=";", decimal=",", index=False)
+    opened(page, f"{url}/threadx/new")
+    page.locator("input[type=file]").set_input_files(path)
+    label = WORDS("web.setting.time_format")
+    expect(page.get_by_role("alert").filter(has_text=f"«\xa0{label}\xa0» = excel")).to_be_visible()
+    page.get_by_text(WORDS("web.form.reading"), exact=True).click()
+    page.get_by_label(label, exact=True).fill("excel")
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_text("SHEET, 1d").first.wait_for(timeout=EFFECT_MILLISECONDS)
 
 
 def choose(page: Page, way: str) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from pydantic import TypeAdapter
 
 from backtest import BacktestError
+from base.errors import TypedError
 from nodes.optimization.changes import Change
+from prompts import Words
 from providers import ProviderError
+from threadx.command import build
+from threadx.commands import options
 from web.errors import WebError
-from web.order import Order, arguments, check
+from web.order import OPTIONAL, READING, SETTINGS, Order, arguments, check
 from web.steering import edited, leaves
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
@@ -72,6 +77,67 @@ def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> 
         f"--other={tmp_path / 'uploads/a1/--home.csv'}",
         "sample:sp500",
     ]
+
+
+def test_the_form_offers_what_the_command_does_for_a_price_file() -> None:
+    offered = {*options.SECTIONS["data"]} - {"whole", "others"}
+    assert READING.keys() == offered
+
+
+def test_what_is_known_of_the_file_reaches_the_command(tmp_path: Path) -> None:
+    reading: dict[str, str | bool] = {
+        "symbol": "AAPL",
+        "timeframe": "1d",
+        "gaps": "fill",
+        "time_format": "excel",
+        "time_zone": "Europe/Paris",
+        "decimal": ",",
+        "adjust": True,
+        "start": "2022-01-01",
+        "end": "--home=x",
+    }
+    assert reading.keys() == READING.keys()
+    words = arguments(order(reading=reading), "r", "fr", tmp_path)
+    command = build(Words("fr")).get_command(click.Context(build(Words("fr"))), "optimize")
+    assert command is not None
+    given = command.make_context("optimize", words[1:]).params
+    assert {name: given[name] for name in reading} == reading
+
+
+@pytest.mark.parametrize(
+    ("reading", "told"),
+    [
+        ({"start": "2030-01-01"}, "Corrigez «\xa0Première barre\xa0» ou «\xa0Dernière barre\xa0»"),
+        ({"time_zone": "Paris"}, "Fuseau horaire inconnu"),
+        ({"gaps": "fil"}, "fill"),
+        ({"time_forma": "x"}, "time_format"),
+    ],
+)
+def test_what_cannot_be_read_so_is_refused_in_the_words_of_the_form(
+    tmp_path: Path, reading: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypedError) as refused:
+        check(order(reading=reading), "fr", tmp_path)
+    assert told in Words("fr", "page").told(refused.value)
+
+
+def test_registered_prices_are_not_read_again(tmp_path: Path) -> None:
+    with pytest.raises(WebError) as refused:
+        check(order(data="dataset:0123", reading={"start": "2020-01-01"}), "fr", tmp_path)
+    assert refused.value.code == "reading_of_registered"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_emptied_field_is_no_default(tmp_path: Path, name: str) -> None:
+    """Where there may be no limit there is none; elsewhere it is asked for by its label."""
+    emptied = order(settings={name: None})
+    if name in OPTIONAL:
+        check(emptied, "en", tmp_path)
+        return
+    with pytest.raises(WebError) as refused:
+        check(emptied, "en", tmp_path)
+    assert refused.value.code == "empty_field"
+    assert Words("en")(f"web.setting.{name}") in refused.value.sentence("en")
 
 
 def test_an_upload_is_named_by_where_it_lies(tmp_path: Path) -> None:

@@ -23,12 +23,24 @@ from web import jobs
 from web.fields import bounds_told, helped, number, text_field
 from web.frame import NEW_PATH, RUNS_PATH, Site, Text, anchor, attribute, card, frame, quiet_button, run_path
 from web.guard import LARGEST_UPLOAD
-from web.order import BUDGETS, COSTS, ROLES, STOPPING, Order, arguments, check, limits, registered
+from web.order import (
+    BUDGETS,
+    COSTS,
+    OPTIONAL,
+    ROLES,
+    STOPPING,
+    Order,
+    arguments,
+    as_read,
+    check,
+    limits,
+    registered,
+)
+from web.reading_form import ReadingForm
 from web.steering import JOB_LOG
 from web.uploads import keep, uploads
 
 FIRST_RISKS = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct")
-_OPTIONAL = frozenset({"max_model_calls", "max_tokens", "max_seconds", "max_backtests"})
 
 
 def start(home: Path, order: Order, words: Words) -> str:
@@ -108,6 +120,9 @@ class Form:
             with ui.element("div").classes("hidden"):
                 ui.element("q-uploader-add-trigger")
         self._upload = upload
+        with ui.expansion(words("web.form.reading"), icon="tune").classes("tx-wide"):
+            Text("p", words("web.form.reading_help"), "tx-soft")
+            self._reading = ReadingForm(words)
         self._others = ui.select(self._choices, multiple=True, value=[], label=words("web.form.others"))
         self._others.props("outlined dense options-dense use-chips").classes("tx-wide")
         helped(self._others, words("web.form.others_help"))
@@ -116,7 +131,8 @@ class Form:
         content = await event.file.read()
         self._upload.reset()
         try:
-            source = await threads.io_bound(keep, self.site.home, event.file.name, content)
+            how = as_read(self._reading.values())
+            source = await threads.io_bound(keep, self.site.home, event.file.name, content, **how)
         except ENDINGS as error:
             self._complain(self.words.told(error))
             return
@@ -229,8 +245,8 @@ class Form:
             with ui.element("div").classes("tx-form"):
                 for name in names:
                     value = getattr(defaults, name)
-                    field = number(words(f"web.setting.{name}"), value, optional=name in _OPTIONAL)
-                    none = words("web.form.no_limit") if name in _OPTIONAL else ""
+                    field = number(words(f"web.setting.{name}"), value, optional=name in OPTIONAL)
+                    none = words("web.form.no_limit") if name in OPTIONAL else ""
                     helped(field, none or limits(name))
                     self._settings[name] = field
         self._approve = ui.checkbox(words("web.form.approve"), value=False)
@@ -253,6 +269,7 @@ class Form:
             approve=bool(self._approve.value),
             debate=bool(self._debate.value),
             others=tuple(str(one) for one in self._others.value),
+            reading=self._reading.values(),
         )
 
     async def _start(self) -> None:

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from backtest import StrategySpec
 from base.reasons import nearest
-from market.datasets import Dataset
+from market.datasets import DATASET_PREFIX, Dataset
+from market.prices import read_prices
+from market.reading import Reading
 from nodes.context import OptimizationContext
 from nodes.errors import SettingError
-from prompts import Language
+from nodes.given import read_input
+from nodes.optimization.state import StrategyInput
+from prompts import Language, Words
 from providers import parse_reference
 from web.errors import WebError
 from web.uploads import FOLDER
@@ -24,6 +29,14 @@ BUDGETS = ("max_iterations", "max_model_calls", "max_tokens", "max_seconds", "ma
 STOPPING = ("target_score", "patience", "convergence_threshold")
 COSTS = ("fee_bps", "slippage_bps")
 SETTINGS = (*BUDGETS, *STOPPING, *COSTS)
+_AROUND = ("symbol", "timeframe", "gaps")
+READING: dict[str, FieldInfo] = {
+    **{name: StrategyInput.model_fields[name] for name in _AROUND},
+    **Reading.model_fields,
+}
+"""What is known about a price file, under the names that the command's options have."""
+OPTIONAL = frozenset({"max_model_calls", "max_tokens", "max_seconds", "max_backtests"})
+"""Settings whose field may stay empty: there is no limit then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +52,7 @@ class Order:
         approve: a person decides before each iteration's tests.
         debate: whether iterations end with a debate.
         others: prices of other instruments, each as `data`.
+        reading: how the price file is to be read, by names of `READING`.
     """
 
     data: str
@@ -49,6 +63,7 @@ class Order:
     approve: bool = False
     debate: bool = True
     others: tuple[str, ...] = ()
+    reading: Mapping[str, str | bool] = field(default_factory=dict)
 
 
 def check(order: Order, language: Language, home: Path) -> None:
@@ -58,10 +73,12 @@ def check(order: Order, language: Language, home: Path) -> None:
         BacktestError: the strategy cannot be.
         ProviderError: a model cannot be meant.
         SettingError: a name that no field has.
-        WebError: `no_models`, `bad_value`.
+        WebError: `no_models`, `bad_value`, `empty_field`, `reading_of_registered`.
+        MarketError: the prices cannot be read in this way.
     """
+    words = Words(language, "page")
     StrategySpec.preset(order.strategy, **order.params)
-    for given, known in ((order.models, ROLES), (order.settings, SETTINGS)):
+    for given, known in ((order.models, ROLES), (order.settings, SETTINGS), (order.reading, READING)):
         for name in given:
             if name not in known:
                 raise SettingError("unknown_setting", name=name, nearest=nearest(name, known))
@@ -71,13 +88,35 @@ def check(order: Order, language: Language, home: Path) -> None:
             raise WebError("no_models", role=role)
         for reference in named:
             parse_reference(reference)
+    for name in SETTINGS:
+        if name in order.settings and order.settings[name] is None and name not in OPTIONAL:
+            label = words(f"web.setting.{name}")
+            raise WebError("empty_field", label=label, limits=limits(name))
     set_values = {name: value for name, value in order.settings.items() if value is not None}
     try:
         OptimizationContext(language=language, home=str(home), **set_values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        raise WebError("bad_value", name=name, value=str(first["input"]), limits=limits(name)) from None
+        label = words(f"web.setting.{name}")
+        raise WebError("bad_value", name=label, value=str(first["input"]), limits=limits(name)) from None
+    if order.reading and order.data.startswith(DATASET_PREFIX):
+        labels = words.join([words(f"web.setting.{name}") for name in order.reading])
+        raise WebError("reading_of_registered", labels=labels)
+    if order.reading:
+        read_prices(_source(order.data, home), home, **as_read(order.reading))
+
+
+def as_read(reading: Mapping[str, str | bool]) -> dict[str, Any]:
+    """Arguments of `market.prices.read_prices`, of what a form says.
+
+    Raises:
+        SettingError: an unknown name, or a value that cannot be.
+    """
+    around = {name: value for name, value in reading.items() if name in _AROUND}
+    inside = {name: value for name, value in reading.items() if name not in _AROUND}
+    given = read_input(StrategyInput, {"data": "-", **around, "reading": inside})
+    return {name: getattr(given, name) for name in (*_AROUND, "reading")}
 
 
 def limits(name: str) -> str:
@@ -104,6 +143,10 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     ]
     options += ["--approve"] if order.approve else []
     options += [] if order.debate else ["--no-debate"]
+    options += [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in order.reading.items()
+    ]
     options += [f"--other={_source(one, home)}" for one in order.others]
     return ["optimize", *options, _source(order.data, home)]
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from backtest.files import file_name, write_atomically
 from base import private
@@ -31,13 +32,14 @@ def kept_name(name: str) -> str:
     return file_name(f"{_UNSAFE.sub('_', stem)[:60].strip('_') or 'prices'}.{suffix.lower()}")
 
 
-def keep(home: Path, name: str, content: bytes) -> PriceSource:
+def keep(home: Path, name: str, content: bytes, **how: Any) -> PriceSource:
     """Keep a file that holds prices.
 
     Args:
         home: the data folder.
         name: what the client calls it.
         content: its bytes.
+        **how: as for `market.prices.read_prices`: how it is to be read.
 
     Returns:
         What was read; `reference` is where it lies, relative to the data folder.
@@ -54,7 +56,7 @@ def keep(home: Path, name: str, content: bytes) -> PriceSource:
     private.make_folder(folder)
     write_atomically(folder / kept, lambda stream: stream.write(content))
     try:
-        source = read_prices(str(folder / kept), home)[1]
+        source = read_prices(str(folder / kept), home, **how)[1]
     except RuntimeError:
         if new:
             shutil.rmtree(folder)
