@@ -125,7 +125,7 @@ def catalogue(room: str, language: Language) -> dict[str, str]:
     """Every text of one room in one language, by its key without the room.
 
     Raises:
-        PromptError: there is no such catalogue.
+        PromptError: there is no such catalogue, or a table stands in a table of it, where no key leads.
     """
     source = files(CATALOGUES).joinpath(f"{room}.{language}.toml")
     if not source.is_file():
@@ -134,8 +134,11 @@ def catalogue(room: str, language: Language) -> dict[str, str]:
     for name, entry in tomllib.loads(source.read_text(encoding="utf-8")).items():
         if isinstance(entry, str):
             found[name] = entry
-        else:
-            found.update({f"{name}.{inner}": words for inner, words in entry.items()})
+            continue
+        for inner, words in entry.items():
+            if not isinstance(words, str):
+                raise PromptError("nested_table", key=f"{room}.{name}.{inner}", language=language)
+            found[f"{name}.{inner}"] = words
     return found
 
 

@@ -10,6 +10,7 @@ before it is hashed or compared.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from html.entities import html5
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO, cast
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
@@ -81,14 +82,65 @@ def _masked_text(text: str, secrets: tuple[str, ...]) -> str:
     return text
 
 
+def masked_stream(stream: TextIO) -> TextIO:
+    """The stream with secrets masked line by line, where a file or a pipe takes it; a terminal as it is."""
+    if stream is None or stream.isatty():
+        return stream
+    return io.TextIOWrapper(
+        cast(BinaryIO, _Masked(stream.buffer)),
+        stream.encoding,
+        stream.errors,
+        line_buffering=True,
+        write_through=True,
+    )
+
+
+class _Masked(io.BufferedIOBase):
+    """Bytes on their way to another stream, a whole line at a time."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner = inner
+        self._line = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._inner.fileno()
+
+    def write(self, given: Any) -> int:
+        whole, end, rest = (self._line + bytes(given)).rpartition(b"\n")
+        self._line = rest
+        self._pass(whole + end)
+        return len(given)
+
+    def flush(self) -> None:
+        if not self.closed:
+            self._inner.flush()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._pass(self._line)
+            self._line = b""
+            self.flush()
+        super().close()
+
+    def _pass(self, told: bytes) -> None:
+        if told:
+            text = masked_text(told.decode("utf-8", "surrogateescape"))
+            self._inner.write(text.encode("utf-8", "surrogateescape"))
+
+
 def _secrets_now() -> tuple[str, ...]:
-    """Read once for all of a value: Python decodes the whole environment at each look."""
-    return _secrets(tuple(sorted(os.environ.items())))
+    """Read once for all of a value, and as bytes: Python decodes the whole environment at each look."""
+    raw: Mapping[Any, Any] = getattr(os, "environb", os.environ)  # Windows has text alone
+    return _secrets(tuple(raw.items()))
 
 
 @lru_cache(maxsize=8)
-def _secrets(environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+def _secrets(raw: tuple[tuple[str | bytes, str | bytes], ...]) -> tuple[str, ...]:
     """The environment's secrets, the longest first."""
+    environment = [(os.fsdecode(name), os.fsdecode(value)) for name, value in raw]
     found = {value.strip() for name, value in environment if _NAME.search(name)}
     found |= {secret for _, value in environment if "://" in value for secret in _inside(value)}
     return tuple(sorted((one for one in found if _is_secret(one)), key=lambda one: (-len(one), one)))

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from base import bounded
 from base.bounded import Limits
+from base.own_tables import CHILD
 from market.errors import MarketError
 from market.sizes import check_columns, check_size
 
-CHILD = "market.arrow_child"
 SUFFIXES = (".parquet", ".feather")
 
 _FEATHER_1 = b"FEA1"

@@ -14,8 +14,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as parquet
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -29,6 +27,8 @@ from backtest.files import file_name, write_atomically, write_text_atomically
 from backtest.gaps import MADE_UP
 from backtest.prices import FUNDING
 from base.aside import set_aside
+from base.own_tables import holds, read_own_table, vouch
+from base.reasons import ReasonError
 from market.errors import MarketError
 from market.marks import Marks, bar_length, nanoseconds
 from market.openings import Openings, add_opening, in_utc, read_openings
@@ -325,18 +325,20 @@ def _folder(home: Path) -> Path:
 
 def _store(folder: Path, name: str, rows: pd.DataFrame) -> None:
     path = folder / f"{name}.parquet"
-    if path.exists() and not _holds(path, len(rows)):
+    made_up = [MADE_UP] if MADE_UP in rows and rows[MADE_UP].any() else []
+    kept = rows[[*_columns(rows), *made_up]]
+    if path.exists() and not (path.is_file() and (holds(path, kept) or _is_intact(path))):
         set_aside(path)  # the rows are at hand: they are written anew
     if not path.exists():
-        made_up = [MADE_UP] if MADE_UP in rows and rows[MADE_UP].any() else []
-        write_atomically(path, rows[[*_columns(rows), *made_up]].to_parquet)
+        write_atomically(path, kept.to_parquet)
+        vouch(path)
 
 
-def _holds(path: Path, rows: int) -> bool:
-    """Whether a file is a table of so many rows; whether it is the right ones is seen when it is read."""
+def _is_intact(path: Path) -> bool:
+    """Whether a file that another version wrote holds the rows that its name says."""
     try:
-        return bool(parquet.read_metadata(path).num_rows == rows)
-    except (OSError, ValueError, pa.ArrowException):
+        return content_hash(read_own_table(path)) == path.stem
+    except (OSError, KeyError, ValueError, ReasonError):
         return False
 
 
@@ -349,9 +351,9 @@ def _load(folder: Path, name: str) -> pd.DataFrame:
     if not path.is_file():
         raise MarketError("missing_dataset", hash=name, path=str(path))
     try:
-        rows = pd.read_parquet(path)
+        rows = read_own_table(path)
         intact = content_hash(rows) == name
-    except (OSError, ValueError, KeyError, pa.ArrowException) as reason:
+    except (OSError, ValueError, KeyError, ReasonError) as reason:
         raise MarketError("damaged_dataset", hash=name, path=str(path)) from reason
     if not intact:
         raise MarketError("damaged_dataset", hash=name, path=str(path))

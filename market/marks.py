@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ Times = NDArray[np.int64]
 
 NO_MARKS = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error)
 """What reading a damaged file of marks raises."""
+
+LARGEST = 512 * 1024**2
+"""Bytes of marks that a file may become: those of twenty million bars."""
 
 # Prices that differ by less are the same: vendors round.
 _LEVEL_STEP = 1e-5
@@ -82,6 +85,9 @@ class Marks:
         """
         if not path.exists():
             return None
+        with ZipFile(path) as archive:  # a small file may swell
+            if sum(part.file_size for part in archive.infolist()) > LARGEST:
+                raise ValueError("too large")
         stored = np.load(path, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("not an archive")

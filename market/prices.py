@@ -20,7 +20,7 @@ from market.arrow_files import read_arrow
 from market.errors import MarketError
 from market.json_tables import from_json, read_json
 from market.packaged import packaged_table
-from market.price_files import price_table
+from market.price_files import PRICE_EXTENSIONS, price_table
 from market.price_tables import Table, prices_of, rows_told
 from market.reading import Notice, Reading
 from market.sizes import LONGEST_LINE, check_columns, check_lines
@@ -200,7 +200,10 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def symbol_of(path: Path) -> str:
     """The instrument a file's name tells: what stands before a timeframe part, else the whole stem."""
-    stem = UNSEEN.sub("_", path.stem)[:LONGEST_LABEL]
+    name = path.stem
+    if Path(name).suffix.lower() in PRICE_EXTENSIONS:  # of what is packed
+        name = Path(name).stem
+    stem = UNSEEN.sub("_", name)[:LONGEST_LABEL]
     parts = stem.split("_")
     for position, part in enumerate(parts[1:], start=1):
         if _TIMEFRAME_PART.fullmatch(part):

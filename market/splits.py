@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from backtest.files import file_name, write_text_atomically
 from base import locks, private
 from base.aside import set_aside
+from base.own_tables import read_own_table
+from base.reasons import ReasonError
 from market.errors import MarketError
 from market.marks import NO_MARKS, Marks, nanoseconds
 
@@ -207,8 +208,8 @@ def _marks_again(folder: Path, family: str) -> Marks | None:
 def _closes(path: Path) -> pd.DataFrame | None:
     """The closes of registered rows; None where they cannot be read."""
     try:
-        return pd.read_parquet(path, columns=["close"])
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return read_own_table(path, ["close"])
+    except (OSError, ReasonError):
         return None
 
 

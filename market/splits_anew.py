@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
+from base.own_tables import read_own_table
+from base.reasons import ReasonError
 from market.datasets import Dataset
 from market.marks import nanoseconds
 from market.openings import in_utc
@@ -52,9 +53,9 @@ def _split(folder: Path, family: str, known: Sequence[Dataset]) -> Split:
 def _development_end(folder: Path, dataset: Dataset) -> int:
     """The first time of the vault; where it cannot be read, just behind the last row of development."""
     try:
-        vault = pd.read_parquet(folder / f"{dataset.holdout_hash}.parquet", columns=["close"])
+        vault = read_own_table(folder / f"{dataset.holdout_hash}.parquet", ["close"])
         return int(nanoseconds(vault.index)[0])
-    except (OSError, ValueError, IndexError, pa.ArrowException):
+    except (OSError, ValueError, IndexError, ReasonError):
         return _utc(dataset.development_last) + 1
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from backtest.files import write_atomically
-from base.reasons import because
+from base.own_tables import read_own_table, vouch
+from base.reasons import ReasonError, because
 from reports.errors import ReportError
 
 TRIALS = "trials.parquet"
@@ -40,6 +40,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """
     # Returns hardly repeat: a dictionary of them would only be added to them.
     write_atomically(path, lambda stream: table.to_parquet(stream, compression="zstd", use_dictionary=False))
+    vouch(path)
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
@@ -56,8 +57,8 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     if not path.is_file():
         raise ReportError("no_table", run=folder.name, table=name)
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as reason:
+        return read_own_table(path)
+    except (OSError, ReasonError) as reason:
         raise ReportError("unreadable_record", path=str(path), reason=because(reason)) from reason
 
 

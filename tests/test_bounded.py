@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -14,17 +15,21 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from base import bounded
+from base import bounded, own_tables
 from base.bounded import Limits
 from base.labels import LONGEST_LABEL
 from base.reasons import ReasonError
+from market.datasets import Dataset, load_development, register
 from market.errors import MarketError
 from market.folder import DataFolder
+from market.marks import LARGEST, Marks
 from market.prices import read_frame, read_prices, read_table
-from reports import drawing
+from reports import drawing, run_tables
 from reports.drawing import typeset
 from reports.errors import ReportError
 from reports.pictures import picture
+from reports.run_tables import TRIALS
+from tests.prices import made_up_prices
 from tests.windows import PROJECT
 from web import uploads
 
@@ -227,3 +232,55 @@ def test_a_renderer_that_aborts_is_one_typed_error(monkeypatch: pytest.MonkeyPat
         picture(chart("a\x01"), ".png")
     assert (caught.value.code, caught.value.fields["reason"].code) == ("not_drawn", "child_died")
     assert picture(chart("a"), ".png").startswith(b"\x89PNG")
+
+
+def bomb() -> bytes:
+    """A small Parquet file that says of itself that it becomes more than a gigabyte."""
+    written = io.BytesIO()
+    zeros = pa.table({"close": np.zeros(150_000_000, dtype="int8")})
+    pyarrow.parquet.write_table(zeros, written)
+    return written.getvalue()
+
+
+@pytest.fixture
+def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, Path]:
+    """A dataset in a home that somebody else has written, whose tables no reader of this process may open."""
+    known = register(made_up_prices(), symbol="MINE", timeframe="1h", home=tmp_path)
+    monkeypatch.setattr(own_tables, "_vouched", {})
+
+    def opened(*given: object, **more: object) -> None:
+        raise AssertionError("read in this process")
+
+    monkeypatch.setattr(pd, "read_parquet", opened)
+    return known, tmp_path
+
+
+def test_tables_of_a_home_that_somebody_sent_are_read_in_a_child(sent: tuple[Dataset, Path]) -> None:
+    known, home = sent
+    expected = made_up_prices().iloc[: known.development_rows]
+    pd.testing.assert_frame_equal(load_development(known, home), expected, check_freq=False)
+    path = home / "datasets" / f"{known.development_hash}.parquet"
+    large = bomb()
+    assert len(large) < 1_000_000
+    for content in (large, b"PAR1" + b"\xff" * 200 + b"PAR1", b""):
+        path.write_bytes(content)
+        with pytest.raises(MarketError) as caught:
+            load_development(known, home)
+        assert caught.value.code == "damaged_dataset"
+    (home / TRIALS).write_bytes(large)
+    with pytest.raises(ReportError) as refused:
+        run_tables.read_table(home, TRIALS)
+    assert refused.value.code == "unreadable_record"
+
+
+def test_what_this_process_wrote_is_read_here(tmp_path: Path) -> None:
+    run_tables.write_table(table(), tmp_path / TRIALS)
+    pd.testing.assert_frame_equal(run_tables.read_table(tmp_path, TRIALS), table(), check_freq=False)
+
+
+def test_marks_that_swell_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.marks.npz"
+    np.savez_compressed(path, closing=np.zeros(LARGEST // 8 + 1, dtype=np.int64))
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ValueError, match="too large"):
+        Marks.read(path)

@@ -21,7 +21,7 @@ import pytest
 from pydantic_core._pydantic_core import list_all_errors
 
 from base import reasons
-from base.errors import LANGUAGES, Language, TypedError, catalogue
+from base.errors import LANGUAGES, Language, PromptError, TypedError, catalogue
 from base.reasons import because, complaint
 from tests.raise_sites import Site, kinds, sites, sources
 from tests.test_prompts import wanted
@@ -153,3 +153,19 @@ def test_every_failure_of_a_model_has_its_words(language: Language) -> None:
     ends = {site.code for site in sites() if site.kind.room == "providers" and site.code} - parts
     assert len(ends) > 20
     assert ends - known.keys() == set()
+
+
+def test_a_text_where_no_key_leads_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = tmp_path / "own_texts"
+    texts.mkdir()
+    (texts / "__init__.py").touch()
+    (texts / "nested.en.toml").write_text('a = "x"\n[b]\nc = "y"\n[b.d]\ne = "lost"\n', encoding="utf-8")
+    (texts / "flat.en.toml").write_text('a = "x"\n[b]\nc = "y"\n', encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("base.errors.CATALOGUES", "own_texts")
+        assert catalogue("flat", "en") == {"a": "x", "b.c": "y"}
+        with pytest.raises(PromptError) as caught:
+            catalogue("nested", "en")
+    assert caught.value.code == "nested_table"
+    assert "nested.b.d" in str(caught.value)

@@ -33,6 +33,7 @@ from reports.record import RunRecord
 from tests.openai_server import Scripted, openai_server
 from tests.prices import made_up_prices
 from threadx.runner import start_run
+from web import jobs
 from web.uploads import keep
 
 KEY = 'sk-Ab/9+x"yz\\Q_echo12345'
@@ -236,3 +237,53 @@ def test_a_secret_is_masked_where_its_variable_is_of_any_name(monkeypatch: pytes
 )
 def test_a_secret_is_masked_by_its_place(text: str, kept: str) -> None:
     assert masked_text(text) == kept
+
+
+SAYS = """
+import atexit, os, sys
+
+def broken():
+    key = os.environ["HUGGINGFACE_API_KEY"]
+    sys.stderr.write("half " + key[:9])
+    sys.stderr.write(key[9:] + " a line\\n")
+    print("asked with", key)
+    raise ValueError(f"401 for Bearer {key}")
+
+atexit.register(broken)
+"""
+
+
+def test_the_log_of_work_that_a_page_started_holds_no_secret_that_a_library_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "hf_Zp4kQ8sW2nLx7Yt1"
+    (tmp_path / "sitecustomize.py").write_text(SAYS, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("HUGGINGFACE_API_KEY", key)
+    log = tmp_path / "job.log"
+    jobs.start(tmp_path, "optimization", "one", ["--version"], log)
+    (child,) = jobs._children
+    child.wait()
+    told = log.read_text(encoding="utf-8")
+    assert "half *** a line" in told
+    assert "asked with ***" in told
+    assert "ValueError" in told
+    assert key not in told
+    assert jobs.at_work(tmp_path, "optimization") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "G4F_AGENT_API_KEY",
+        "HUGGINGFACE_API_KEY",
+        "GITHUB_TOKEN",
+        "LANGFUSE_SECRET_KEY",
+        "GOOGLE_CLIENT_SECRET",
+    ],
+)
+def test_the_keys_that_g4f_reads_by_itself_are_masked_like_others(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "Zp4kQ8sW2nLx7Yt1")
+    assert masked_text("refused: Zp4kQ8sW2nLx7Yt1") == "refused: ***"

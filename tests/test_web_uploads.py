@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from market.errors import MarketError
@@ -27,6 +30,9 @@ ROWS = "".join(f"2024-01-{day:02d},10,11,9,10.5,100\n" for day in range(1, 29))
         ("....csv", "prices.csv"),
         ("--home=x.csv", "--home_x.csv"),
         ("nul\x00l.csv", "nul_l.csv"),
+        ("a.parquet.gz", "a.parquet.gz"),
+        ("a.b.CSV.Zip", "a_b.csv.zip"),
+        ("a.txt.bak.gz", "a_txt_bak.gz"),
         ("é" * 200 + ".csv", "prices.csv"),
     ],
 )
@@ -47,6 +53,13 @@ def test_kept_prices_can_be_read_by_their_reference(tmp_path: Path) -> None:
     frame, again = read_prices(source.reference, tmp_path)
     assert (len(frame), again.symbol) == (28, "BTCUSDT")
     assert (tmp_path / source.reference).resolve().is_relative_to(tmp_path.resolve())
+
+
+def test_a_packed_table_is_read_by_its_inner_ending(tmp_path: Path) -> None:
+    plain = tmp_path / "x.parquet"
+    pd.read_csv(io.StringIO(HEAD + ROWS)).to_parquet(plain)
+    source = keep(tmp_path, "BTCUSDT_1d.parquet.gz", gzip.compress(plain.read_bytes()))
+    assert (source.rows, source.symbol) == (28, "BTCUSDT")
 
 
 def test_a_file_without_prices_leaves_nothing(tmp_path: Path) -> None:

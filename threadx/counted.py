@@ -27,6 +27,7 @@ from backtest.files import file_name
 from backtest.prices import check_volume
 from backtest.sweeping import grid_axes
 from backtest.types import Fill
+from base.own_tables import read_own_table
 from market.counting import count_backtest, count_sweep
 from market.datasets import Dataset, load_development, open_holdout, register
 from market.errors import MarketError
@@ -219,7 +220,7 @@ def sweep(
     path = sweep_path(folder, found.dataset, spec, axes, paid, fill, whole=whole)
     swept = sweep_to_parquet(found.prices, spec, axes, path, paid, fill)
     count_sweep(folder, found.dataset, found.prices, spec, axes, paid, fill, swept, whole=whole)
-    table = pd.read_parquet(swept.path)
+    table = read_own_table(swept.path)
     table.attrs["dropped"] = sum(swept.dropped_by.values())
     table.attrs["dropped_by"] = dict(swept.dropped_by)
     table.attrs["bars_per_year"] = swept.bars_per_year.to_dict()

@@ -13,15 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pandas as pd
-import pyarrow as pa
 from pydantic import Field, TypeAdapter, ValidationError
 
 from base.aside import cut_tail, set_aside
 from base.databases import is_damaged
 from base.errors import TypedError
 from base.leftovers import leftovers, sweep
-from base.reasons import because
+from base.own_tables import read_own_table
+from base.reasons import ReasonError, because
 from market.datasets import Dataset, content_hash
 from market.errors import MarketError
 from market.ledger import Ledger
@@ -153,8 +152,8 @@ def _datasets(folder: Path) -> Iterator[Finding]:
             )
     for path in sorted(folder.glob("*.parquet")):
         try:
-            intact = content_hash(pd.read_parquet(path)) == path.stem
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            intact = content_hash(read_own_table(path)) == path.stem
+        except (OSError, ValueError, KeyError, ReasonError) as error:
             yield _found(path, "damaged", "aside", reason=because(error))
         else:
             if not intact:
@@ -253,8 +252,8 @@ def _small(home: Path) -> Iterator[Finding]:
             yield _found(path, "damaged", "aside", reason=because(IsADirectoryError(errno.EISDIR, "")))
     for path in sorted((home / "sweeps").glob("*.parquet")):
         try:
-            pd.read_parquet(path)
-        except (OSError, ValueError, pa.ArrowException) as error:
+            read_own_table(path)
+        except (OSError, ReasonError) as error:
             yield _found(path, "damaged", "aside", reason=because(error))
 
 

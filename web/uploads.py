@@ -29,6 +29,9 @@ def kept_name(name: str) -> str:
     stem, dot, suffix = last.rpartition(".")
     if not dot or f".{suffix.lower()}" not in PRICE_EXTENSIONS:
         raise WebError("unknown_type", known=", ".join(PRICE_EXTENSIONS))
+    inside, dot, inner = stem.rpartition(".")
+    if dot and f".{inner.lower()}" in PRICE_EXTENSIONS:  # of what is packed the inner ending says what it is
+        stem, suffix = inside, f"{inner}.{suffix}"
     return file_name(f"{_UNSAFE.sub('_', stem)[:60].strip('_') or 'prices'}.{suffix.lower()}")
 
 

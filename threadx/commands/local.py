@@ -16,7 +16,7 @@ from prompts import Language, Words
 from threadx.plain import say
 
 _CHILDREN = {
-    "market.arrow_child": {"parquet", "feather"},
+    "base.arrow_child": {"parquet", "feather"},
     "reports.drawing_child": {"png", "svg", "pdf"},
 }
 """Endings of files that are read or written in a child of `base.bounded`."""
