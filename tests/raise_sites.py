@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -34,11 +36,17 @@ class Site:
     call: ast.Call
 
 
-def sources() -> Iterator[tuple[Path, ast.Module]]:
+def texts() -> Iterator[tuple[Path, str]]:
     """Every file of the product."""
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+            yield path, path.read_text(encoding="utf-8")
+
+
+def sources() -> Iterator[tuple[Path, ast.Module]]:
+    """The same, parsed."""
+    for path, text in texts():
+        yield path, ast.parse(text)
 
 
 @cache
@@ -50,13 +58,8 @@ def kinds() -> dict[str, type[TypedError]]:
         for one in kind.__subclasses__():
             yield from below(one)
 
-    for path, tree in sources():
-        if path.name == "errors.py" or any(
-            isinstance(base, ast.Name) and base.id.endswith("Error")
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ClassDef)
-            for base in node.bases
-        ):
+    for path, text in texts():
+        if path.name == "errors.py" or re.search(r"class \w+\([^)]*Error\b", text):
             import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     ours = (kind for kind in below(TypedError) if kind.__module__.partition(".")[0] in ROOMS)
     return {kind.__name__: kind for kind in ours}
@@ -96,26 +99,31 @@ def _calls_of(
                 yield code, frozenset(one for one in by_name if one not in own)
 
 
+def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
+    """Every call, with the innermost function around it."""
+    left: deque[tuple[ast.AST, ast.FunctionDef | None]] = deque([(tree, None)])
+    while left:
+        node, owner = left.popleft()
+        if isinstance(node, ast.Call):
+            yield node, owner
+        inner = node if isinstance(node, ast.FunctionDef) else owner
+        left.extend((child, inner) for child in ast.iter_child_nodes(node))
+
+
 @cache
 def sites() -> tuple[Site, ...]:
     """Every place, in the order of files."""
     found: list[Site] = []
     for path, tree in sources():
-        owners: dict[ast.AST, ast.FunctionDef] = {}
-        for function in ast.walk(tree):  # outer functions come first, so that the innermost one stays
-            if isinstance(function, ast.FunctionDef):
-                owners |= dict.fromkeys(ast.walk(function), function)
-        for call in ast.walk(tree):
-            if not isinstance(call, ast.Call) or _name(call) not in kinds():
+        for call, owner in _calls(tree):
+            if (kind := kinds().get(_name(call))) is None:
                 continue
-            kind = kinds()[_name(call)]
             place = f"{path.relative_to(ROOT).as_posix()}:{call.lineno}"
             fields = frozenset(keyword.arg for keyword in call.keywords)
             first = call.args[0] if call.args else None
             given: list[tuple[str | None, frozenset[str | None]]] = [
                 (code, fields) for code in _literal(first)
             ]
-            owner = owners.get(call)
             if isinstance(first, ast.Name) and owner is not None and first.id in _parameters(owner):
                 given = [(code, (fields - {None}) | more) for code, more in _calls_of(tree, owner, first.id)]
             found += [Site(place, kind, code, names, call) for code, names in given or [(None, fields)]]
