@@ -297,6 +297,7 @@ def field_mutations(content: bytes, *, lines: bool) -> Iterator[tuple[str, bytes
         lines: a document a line; of lines of one kind the first is changed.
     """
     documents = [json.loads(line) for line in content.splitlines()] if lines else [json.loads(content)]
+    written = [json.dumps(one, ensure_ascii=False) + "\n" for one in documents]
     seen: set[object] = set()
     for number, document in enumerate(documents):
         for label, changed in mutations(document):
@@ -304,16 +305,16 @@ def field_mutations(content: bytes, *, lines: bool) -> Iterator[tuple[str, bytes
             if mark in seen:
                 continue
             seen.add(mark)
-            told = [*documents[:number], changed, *documents[number + 1 :]]
-            text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told)
-            yield f"{number}:{label}", text.encode()
+            told = json.dumps(changed, ensure_ascii=False) + "\n"
+            yield f"{number}:{label}", "".join([*written[:number], told, *written[number + 1 :]]).encode()
 
 
 def mutations(document: Any) -> Iterator[tuple[str, Any]]:
     """The same for a value: (what was done, the changed value)."""
+    text = json.dumps(document)
     for place in _places(document):
         for way, change in FIELD_WAYS.items():
-            changed = json.loads(json.dumps(document))
+            changed = json.loads(text)
             holder = changed
             for step in place[:-1]:
                 holder = holder[step]
