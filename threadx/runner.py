@@ -21,6 +21,7 @@ from base.leftovers import sweep
 from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
+from market.errors import MarketError
 from market.reading import Reading
 from nodes.context import OptimizationContext
 from nodes.forking import recorded_settings
@@ -293,6 +294,10 @@ def _told_as_stopped(record: RunRecord) -> Iterator[None]:
         yield
     except BrokenPipeError:  # who watched has gone
         raise
+    except MarketError as error:
+        if error.code != "unusable_ledger" or not record.exists():
+            raise
+        raise ThreadxError("run_stopped", run=record.run, **error.fields) from error
     except (OSError, sqlite3.Error) as error:
         where = getattr(error, "filename", None)
         if not record.exists() and where is None:
