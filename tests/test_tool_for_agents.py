@@ -128,3 +128,36 @@ def test_an_agent_of_anybodys_backtests_and_reads_refusals(tmp_path, prices, lan
     assert counts == [1, 2, 2], "each different strategy counts once"
     assert Ledger(home).snapshot(dataset.family).trials == 2
     assert openings(dataset.family, home) == 0
+
+
+ODD = {
+    "nesting": "[" * 1_000_000,
+    "nesting that closes": "[" * 5_000 + "]" * 5_000,
+    "objects in objects": '{"preset":' * 5_000 + "1" + "}" * 5_000,
+    "digits": '{"params": {"n": ' + "9" * 5_000 + "}}",
+    "not a number": '{"preset": "ma_crossover", "params": {"fast_period": NaN}}',
+    "infinity": '{"preset": "ma_crossover", "params": {"fast_period": 1e999}}',
+    "half a letter": '{"preset": "\\ud83d"}',
+    "half a letter bare": '{"preset": "\ud83d"}',
+    "key twice": '{"preset": "ma_crossover", "preset": "no_such"}',
+    "cut off": '{"preset": "ma_cro',
+    "empty": "",
+    "list": "[]",
+    "number": "7",
+    "null": "null",
+    "other types": {"preset": ["ma_crossover"], "params": "x", "risk": 3},
+    "number of any size": {"preset": "ma_crossover", "params": {"fast_period": 10**400}},
+    "name that no file has": {"preset": "a\0b"},
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_arguments_of_a_model_are_one_refusal_and_never_the_end_of_the_agent(name, tmp_path, prices):
+    tool = backtest_tool(home=tmp_path / "home", language="en")
+    call = {"name": tool.name, "args": {"data": str(prices), "strategy": ODD[name]}, "id": "1"}
+    answer = tool.invoke({**call, "type": "tool_call"})
+    told = json.loads(answer.content)
+    assert told.keys() == {"error"}
+    assert "\n" not in told["error"]
+    assert len(told["error"]) < 2_000

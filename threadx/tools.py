@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from backtest import PRESETS, Costs, StrategySpec
 from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
 from base.errors import Language, readers_language, text
+from base.json_files import parse_json
 from base.paths import typed_path
-from base.reasons import ENDINGS, complaint, whole
+from base.reasons import ENDINGS, ReasonError, complaint, whole
 from market.ledger import Ledger
 from market.prices import SAMPLES
 from nodes.optimization.figures import figures
@@ -128,8 +129,8 @@ class BacktestForm(BaseModel):
         """Small models send an object as its text."""
         if isinstance(value, str):
             try:
-                return json.loads(value)
-            except ValueError:
+                return parse_json(value)
+            except (ValueError, ReasonError):
                 return value
         return value
 
