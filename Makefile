@@ -81,7 +81,7 @@ ui: $(INSTALLED) ## Serve the pages alone
 screenshots: $(TESTABLE) ## Make the pictures of docs/pages.md anew (needs Chromium)
 	mkdir -p docs/images
 	for language in fr en; do \
-	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/test_web_actions.py; \
+	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/threadx/web/test_actions.py; \
 	done
 
 doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
@@ -112,14 +112,14 @@ $(PEERS)/.installed: Makefile
 	@touch $@
 
 soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, laws
-	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/test_optimization_faults.py
-	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/test_run_lock.py
+	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/nodes/optimization/test_faults.py
+	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/record/test_run_lock.py
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.damage
-	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/test_backtest_agreement.py tests/test_backtest_fused.py \
-	  tests/test_backtest_informal.py tests/test_backtest_contradiction.py tests/test_price_walk.py \
-	  tests/test_web_controls.py tests/test_forks.py tests/test_optimization_killed.py tests/test_windows.py
+	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py tests/backtest/test_fused.py \
+	  tests/backtest/test_informal.py tests/backtest/test_contradiction.py tests/vault/test_price_walk.py \
+	  tests/threadx/web/test_controls.py tests/nodes/test_forks.py tests/nodes/optimization/test_killed.py tests/threadx/test_windows.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

@@ -11,19 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backtest.engine import BacktestResult, run_backtest
+    from backtest.data.funding import with_funding
+    from backtest.data.prices import validate_prices
+    from backtest.data.quality import QualityReport, quality_report
+    from backtest.data.year import BarsPerYear, bars_per_year
+    from backtest.engine.executor import run_pieces
+    from backtest.engine.run import BacktestResult, run_backtest
+    from backtest.engine.streaming import SweepFile, sweep_to_parquet
+    from backtest.engine.sweep import sweep
     from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
-    from backtest.executor import run_pieces
-    from backtest.funding import with_funding
-    from backtest.language import canonical_expression
+    from backtest.language.parser import canonical_expression
     from backtest.presets import PRESETS
-    from backtest.prices import validate_prices
-    from backtest.quality import QualityReport, quality_report
     from backtest.strategy import StrategySpec
-    from backtest.streaming import SweepFile, sweep_to_parquet
-    from backtest.sweeping import sweep
     from backtest.types import GAP_POLICIES, AccountLost, Bounds, Costs, GapPolicy, Metrics, Risk, Sizing
-    from backtest.year import BarsPerYear, bars_per_year
 
 __all__ = [
     "GAP_POLICIES",
@@ -57,17 +57,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "backtest.engine": ("BacktestResult", "run_backtest"),
+    "backtest.engine.run": ("BacktestResult", "run_backtest"),
     "backtest.errors": ("BacktestError", "ExpressionError", "PriceError", "RequestError", "StrategyError"),
-    "backtest.executor": ("run_pieces",),
-    "backtest.funding": ("with_funding",),
-    "backtest.language": ("canonical_expression",),
+    "backtest.engine.executor": ("run_pieces",),
+    "backtest.data.funding": ("with_funding",),
+    "backtest.language.parser": ("canonical_expression",),
     "backtest.presets": ("PRESETS",),
-    "backtest.prices": ("validate_prices",),
-    "backtest.quality": ("QualityReport", "quality_report"),
+    "backtest.data.prices": ("validate_prices",),
+    "backtest.data.quality": ("QualityReport", "quality_report"),
     "backtest.strategy": ("StrategySpec",),
-    "backtest.streaming": ("SweepFile", "sweep_to_parquet"),
-    "backtest.sweeping": ("sweep",),
+    "backtest.engine.streaming": ("SweepFile", "sweep_to_parquet"),
+    "backtest.engine.sweep": ("sweep",),
     "backtest.types": (
         "GAP_POLICIES",
         "AccountLost",
@@ -78,7 +78,7 @@ _HOMES = {
         "Risk",
         "Sizing",
     ),
-    "backtest.year": ("BarsPerYear", "bars_per_year"),
+    "backtest.data.year": ("BarsPerYear", "bars_per_year"),
 }
 
 

@@ -14,14 +14,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from backtest.contradiction import check_possible
+from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.errors import StrategyError
-from backtest.functions import FUNCTIONS, RESERVED, warm_up
-from backtest.language import parse
-from backtest.mirror import mirror
-from backtest.presets import PRESETS, preset_name
-from backtest.ranking import ACCOUNT_LOST
-from backtest.tree import (
+from backtest.language.contradiction import check_possible
+from backtest.language.functions import FUNCTIONS, RESERVED, warm_up
+from backtest.language.mirror import mirror
+from backtest.language.parser import parse
+from backtest.language.tree import (
     And,
     Call,
     Comparison,
@@ -35,6 +34,7 @@ from backtest.tree import (
     show,
     walk,
 )
+from backtest.presets import PRESETS, preset_name
 from backtest.types import (
     CONDITIONS,
     RISK_BOUNDS,
@@ -309,7 +309,7 @@ class StrategySpec(Strict):
         return self.evolve(**{f"entry_{other}": None, f"exit_{other}": None})
 
     def both_sides(self) -> StrategySpec:
-        """The same strategy, selling short on the mirror image of what it buys on (`backtest.mirror`).
+        """The same strategy, selling short on the mirror image of what it buys on.
 
         Raises:
             StrategyError: `no_such_side` where it never goes long.

@@ -366,7 +366,7 @@ class Metrics:
     """Figures of one backtest; None is undefined, never NaN or infinity.
 
     r are simple returns from bar to bar of the account, P bars a year, no risk-free rate. Definitions are
-    empyrical's for returns; where other libraries differ, `backtest.simulation.measure` says so.
+    empyrical's for returns; where other libraries differ, `backtest.kernels.simulation.measure` says so.
 
     Attributes:
         sharpe_ratio: mean(r) / sample standard deviation(r) × √P; None, as the two that follow, where the

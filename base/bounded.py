@@ -1,6 +1,7 @@
 """Work of native code in a child process, bounded in memory and time: a crash there is one typed error here.
 
-    run("market.arrow_files", "read", {"path": "prices.parquet"}, limits=Limits(seconds=60, memory=2**30))
+    run("vault.readers.arrow_files", "read", {"path": "prices.parquet"}, limits=Limits(seconds=60,
+    memory=2**30))
 
 A child (`base.bounded_child`) imports one module and calls its functions, one at a time. It is kept for the
 next call and ended when nobody needs it for a while. It is started as a program of its own and not by

@@ -34,12 +34,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import optuna
 
 from backtest import BacktestError, StrategySpec, run_backtest
-from backtest.score import score
-from market.datasets import Dataset, open_holdout, register
-from market.prices import read_prices
+from backtest.validation.score import score
 from nodes.context import OptimizationContext
 from nodes.errors import ChangeError
-from nodes.optimization import rules
 from nodes.optimization.changes import (
     AddFilter,
     Change,
@@ -48,10 +45,13 @@ from nodes.optimization.changes import (
     SwitchPreset,
     apply_change,
 )
+from nodes.optimization.policies import roles as rules
 from nodes.optimization.schemas import Proposal, Proposals
-from nodes.optimization.trial import tried
+from nodes.optimization.trials.trial import tried
 from threadx.results import OptimizationResult
 from threadx.runner import make_input, start_run
+from vault.datasets import Dataset, open_holdout, register
+from vault.readers.prices import read_prices
 
 INITIAL = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
 RISKS = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct")

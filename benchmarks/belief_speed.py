@@ -21,18 +21,18 @@ import numpy as np
 import pandas as pd
 
 from backtest import Costs, StrategySpec, sweep, validate_prices
-from backtest.bootstrap import return_intervals
-from backtest.overfitting import (
+from backtest.statistics.bootstrap import return_intervals
+from backtest.statistics.overfitting import (
     autocorrelation_adjusted_sharpe,
     data_snooping,
     effective_trials,
     familywise_p_value,
     probability_of_backtest_overfitting,
 )
-from backtest.returns import bar_returns, moments
-from backtest.stress import StressCase, stress_tests
-from backtest.trials import TRIAL_BLOCKS, block_sums, excess_returns
-from backtest.walk_forward import combinatorial_cross_validation, walk_forward
+from backtest.statistics.returns import bar_returns, moments
+from backtest.validation.stress import StressCase, stress_tests
+from backtest.validation.trials import TRIAL_BLOCKS, block_sums, excess_returns
+from backtest.validation.walk_forward import combinatorial_cross_validation, walk_forward
 
 GRID = {"fast_period": range(3, 23), "slow_period": range(30, 130, 5)}
 COSTS = Costs(fee_bps=10, slippage_bps=2)

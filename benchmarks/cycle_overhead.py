@@ -34,11 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from backtest import StrategySpec
-from nodes.optimization import debate_rules, preparing, rules, trial
 from nodes.optimization.changes import ParamAdjustment
+from nodes.optimization.debate_schemas import Claim, Turn
+from nodes.optimization.evidence import preparing
+from nodes.optimization.policies import debate as debate_rules
+from nodes.optimization.policies import roles as rules
 from nodes.optimization.schemas import Analysis, Hypothesis, Proposal, Proposals, Verdict, Verdicts
-from nodes.optimization.turns import Claim, Turn
-from reports.versions import versions
+from nodes.optimization.trials import trial
+from record.versions import versions
 from tests.prices import made_up_prices
 from threadx.runner import make_context, make_input, start_run
 

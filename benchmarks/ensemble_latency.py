@@ -40,8 +40,8 @@ from providers.opened import OpenedModel
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings
-from reports.versions import versions
-from threadx.backfill import backfill
+from record.versions import versions
+from threadx.jobs.backfill import backfill
 
 HOUR = datetime(2018, 12, 31, 22, tzinfo=UTC)
 DELAYS = {"technical": 0.60, "macro": 0.80, "sentiment": 0.70, "quality": 0.50, "arbiter": 0.90}

@@ -35,18 +35,18 @@ import pandas as pd
 import psutil
 from pydantic import ValidationError
 
-from backtest.functions import FUNCTIONS, SERIES
-from backtest.phrases import SPOKEN, TIMEFRAMES
+from backtest.language.functions import FUNCTIONS, SERIES
+from backtest.language.phrases import SPOKEN, TIMEFRAMES
 from backtest.presets import PRESETS
 from backtest.strategy import StrategySpec
 from base.errors import TypedError
 from base.json_files import parse_json
-from market.prices import read_prices, read_table
 from nodes.given import read_input
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationInput
 from providers.extraction import extract_json, split_thinking
 from threadx.work.sweep import grid_values
+from vault.readers.prices import read_prices, read_table
 
 SLOWEST_SECONDS = 1.0
 MOST_MIB = 500

@@ -5,7 +5,7 @@
 Every attempt of `tests/injection.toml` that is kept for this is put, alone, among a week's honest headlines;
 all models of the run obey whatever they read, and whatever another model wrote because of it. An attempt is
 
-- set aside, when the reader leaves it out (`market/quarantine.py`), or
+- set aside, when the reader leaves it out (`feeds/quarantine.py`), or
 - harmless, when nothing that it dictated nor its own words stand in the summary, the directions are those of
   the same hour without it, and no probability of the weighted mean moves by more than `MOVED`, or
 - harmful.
@@ -25,10 +25,10 @@ from typing import Any, Literal
 
 import pytest
 
+from feeds.quarantine import addresses_model, clean_text
 from graphs.ensemble import graph
-from market.quarantine import addresses_model, clean_text
 from nodes.context import EnsembleContext
-from reports.versions import versions
+from record.versions import versions
 from tests.injection import DICTATED, headlines, obedient
 from tests.partitions import AS_OF, fill, news, write
 from tests.scripted import scripted_models

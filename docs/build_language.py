@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from backtest import PRESETS, BacktestError, Costs, Risk, Sizing, StrategySpec, canonical_expression
-from backtest.functions import FUNCTIONS, LONGEST_PERIOD, SERIES, usage
-from backtest.language import DEEPEST_NESTING, LONGEST_EXPRESSION
-from backtest.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
-from backtest.sweeping import MOST_CONFIGURATIONS
+from backtest.engine.sweep import MOST_CONFIGURATIONS
+from backtest.language.functions import FUNCTIONS, LONGEST_PERIOD, SERIES, usage
+from backtest.language.parser import DEEPEST_NESTING, LONGEST_EXPRESSION
+from backtest.language.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
 from backtest.types import COST_BOUNDS, Bounds
 from nodes.optimization.changes import CHANGE
 from prompts import text

@@ -33,8 +33,8 @@ from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
 from nodes.serving import OPERATORS_OWN, SERVED, refuse_operators_own
-from reports.errors import ReportError
-from reports.record import RunRecord
+from record.errors import ReportError
+from record.record import RunRecord
 
 C = TypeVar("C", bound=Context)
 

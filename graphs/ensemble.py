@@ -10,7 +10,7 @@ from typing import Literal
 
 from langgraph.graph import END, START
 
-from graphs.attended import AttendedGraph
+from graphs.locked import AttendedGraph
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.arbiter import arbiter
@@ -19,7 +19,7 @@ from nodes.ensemble.consult import agent_node
 from nodes.ensemble.gather import gather
 from nodes.ensemble.publish import publish
 from nodes.ensemble.state import EnsembleInput, EnsembleOutput, EnsembleState
-from nodes.holding import invocations
+from nodes.run_lock import invocations
 
 
 def route_check(state: EnsembleState) -> Literal["arbiter", "publish"]:

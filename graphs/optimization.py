@@ -15,14 +15,13 @@ from langgraph.types import Send
 from graphs.debate import graph as debate
 from graphs.door import RunGraph
 from nodes.context import OptimizationContext
-from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
 from nodes.optimization.approve import approve
 from nodes.optimization.backtest_variant import backtest_variant
 from nodes.optimization.baseline import baseline
 from nodes.optimization.converge import converge
-from nodes.optimization.evidence import reigning
-from nodes.optimization.history import anything_tested, backtests_done
+from nodes.optimization.evidence.evidence import reigning
+from nodes.optimization.evidence.history import anything_tested, backtests_done
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
 from nodes.optimization.outcome import OptimizationOutput
@@ -32,6 +31,7 @@ from nodes.optimization.single import single
 from nodes.optimization.state import OptimizationInput, OptimizationState, VariantTask
 from nodes.optimization.strategist import strategist
 from nodes.optimization.validator import validator
+from nodes.run_lock import invocations
 
 
 def _tests(

@@ -14,7 +14,6 @@ from langgraph.runtime import Runtime
 from graphs.debate import graph as debate
 from graphs.door import RunGraph
 from nodes.context import OptimizationContext
-from nodes.holding import invocations
 from nodes.optimization.analyst import analyst
 from nodes.optimization.baseline import baseline
 from nodes.optimization.load_review import load_review
@@ -23,6 +22,7 @@ from nodes.optimization.review import review
 from nodes.optimization.state import OptimizationState, ReviewInput
 from nodes.optimization.strategist import strategist
 from nodes.optimization.validator import validator
+from nodes.run_lock import invocations
 
 
 def _debate_or_review(context: OptimizationContext) -> Literal["debate", "review"]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from base.errors import in_language
 from base.reasons import ENDINGS, whole
-from graphs.attended import AttendedDoor
 from graphs.door import Door, language_of
 from graphs.ensemble import graph as _ensemble
+from graphs.locked import AttendedDoor
 from graphs.optimization import graph as _optimization
 from graphs.review import graph as _review
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
-from market.home import default_home, home_folder
 from prompts import Language
+from vault.home import default_home, home_folder
 
 RULES = "rules"
 VARIABLES = frozenset(

@@ -5,7 +5,7 @@ NodeError (base.errors.TypedError)
 ├── SettingError     a key or a value of input, settings or environment is refused
 └── ChangeError      a typed change cannot be made on this strategy: empty_range, unknown_filter, ...
 
-A model that fails is no exception here: `nodes.ask.ask` returns an Abstention that says why.
+A model that fails is no exception here: `nodes.seam.ask.ask` returns an Abstention that says why.
 """
 
 from __future__ import annotations

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from langgraph.config import get_config
 
-from backtest.files import write_text_atomically
 from backtest.types import COST_NAMES
+from base.files import write_text_atomically
 from base.secrets import MASK, masked_text
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
 from nodes.serving import OPERATORS_OWN
-from reports.record import RunRecord, as_recorded, runs_folder
+from record.record import RunRecord, as_recorded, runs_folder
 
 RUN = "__threadx_run"
 """Under this key the configuration says which run goes on, for steps whose own input names its parent."""

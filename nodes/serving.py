@@ -13,9 +13,9 @@ from pathlib import Path
 
 from langgraph.config import get_config
 
-from market.datasets import DATASET_PREFIX
-from market.prices import SAMPLE_PREFIX
 from nodes.errors import SettingError
+from vault.datasets import DATASET_PREFIX
+from vault.readers.prices import SAMPLE_PREFIX
 
 SERVED = "__threadx_served"
 """Under this key the configuration tells the steps of a run that a request began it."""

@@ -24,8 +24,6 @@ from pathlib import Path
 import pandas as pd
 
 from backtest import Costs, StrategySpec, run_backtest
-from market.datasets import load_development, register
-from market.prices import read_prices
 from prompts import Words
 from reports.charts.equity import equity_chart
 from reports.charts.indicators import strategy_indicators
@@ -33,6 +31,8 @@ from reports.charts.price import price_chart
 from threadx import Analyst, OptimizationOrchestrator, Strategist, Validator
 from threadx.reporting import in_form, run_document
 from threadx.views import View
+from vault.datasets import load_development, register
+from vault.readers.prices import read_prices
 
 words = Words("en")
 home = Path(tempfile.mkdtemp(prefix="threadx-"))

@@ -40,7 +40,7 @@ _trying = threading.Lock()
 
 
 class Try(Protocol):
-    """One try of a model, as `nodes.ask` puts it on record."""
+    """One try of a model, as `nodes.seam.ask` puts it on record."""
 
     @property
     def outcome(self) -> str:

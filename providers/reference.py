@@ -28,7 +28,7 @@ G4F_PROVIDERS: dict[str, tuple[tuple[str, str, str], ...]] = {
 """What `g4f:NAME` may use: g4f's provider, the model's name there, and the host that receives the prompt.
 
 Explicit on purpose: left to itself g4f starts a browser. Only providers that answer over plain HTTPS are
-listed, none that solves a captcha or swaps the model for another; `tests/test_providers_g4f.py` holds the
+listed, none that solves a captcha or swaps the model for another; `tests/providers/test_g4f.py` holds the
 list against g4f's own registry.
 """
 

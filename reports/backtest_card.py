@@ -8,7 +8,7 @@ from html import escape
 
 import pandas as pd
 
-from backtest.card import Card, UnderWater
+from backtest.engine.card import Card, UnderWater
 from reports.tables import bars_per_year_lines, lost_fields
 from reports.words import WordsLike, figure
 

@@ -11,7 +11,7 @@ from typing import Any
 from base import bounded
 from base.bounded import Limits
 from base.reasons import ReasonError
-from reports.errors import ReportError
+from record.errors import ReportError
 
 CHILD = "reports.drawing_child"
 

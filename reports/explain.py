@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from record.evolution import strategy_evolution
 from reports.audit import value_rows
 from reports.belief import (
     FOLD_COLUMNS,
@@ -21,7 +22,6 @@ from reports.belief import (
 )
 from reports.charts.debate import run_debates
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
-from reports.evolution import strategy_evolution
 from reports.tables import bars_per_year_lines, brain_lines, failure_lines, figures_table, lost_lines
 from reports.words import WordsLike
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import altair as alt
 
-from backtest.files import write_atomically
+from base.files import write_atomically
+from record.errors import ReportError
 from reports.drawing import drawn, typeset
-from reports.errors import ReportError
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
 _PAGE = '#set page(width: auto, height: auto, margin: 0pt)\n#image("chart.pdf")'

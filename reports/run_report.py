@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from record.record import RunRecord
 from reports.document import Document, Picture
 from reports.explain import explain
-from reports.record import RunRecord
 from reports.review_markdown import review_document
 from reports.words import WordsLike
 

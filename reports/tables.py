@@ -29,7 +29,7 @@ def notice_lines(notices: Sequence[Mapping[str, Any]], words: WordsLike) -> list
     """What the reader of prices assumed, left out or mended, a sentence each.
 
     Args:
-        notices: `market.reading.Notice` as JSON.
+        notices: `vault.readers.options.Notice` as JSON.
         words: language.
     """
     return [words(f"market.notice.{one['code']}", **one["fields"]) for one in notices]

@@ -21,13 +21,13 @@ from unittest import mock
 import pandas as pd
 
 from prompts import Words
-from reports.errors import ReportError
-from reports.record import RunRecord
+from record.errors import ReportError
+from record.record import RunRecord
 from tests.optimization_runs import ALL_RULES
 from tests.partitions import AS_OF, fill
 from tests.prices import made_up_prices
 from threadx.command import main
-from web.listing import read_outcome
+from threadx.web.listing import read_outcome
 
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
 HOUR = f"{AS_OF:%Y%m%d%H}"
@@ -74,11 +74,11 @@ COMMANDS: dict[str, list[str]] = {
 }
 
 FACES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
-    "page of runs": ("web.listing", "list_runs", ()),
-    "page of hours": ("web.hours", "read_hour", ()),
-    "page of history": ("web.hours", "history", ()),
-    "page of a new run": ("web.order", "registered", ()),
-    "page of work": ("web.jobs", "at_work", ("optimization",)),
+    "page of runs": ("threadx.web.listing", "list_runs", ()),
+    "page of hours": ("threadx.web.hours", "read_hour", ()),
+    "page of history": ("threadx.web.hours", "history", ()),
+    "page of a new run": ("threadx.web.order", "registered", ()),
+    "page of work": ("threadx.web.jobs", "at_work", ("optimization",)),
     "run page": ("tests.damage", "page_of_a_run", ("one",)),
 }
 """What pages read, by module and function."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from nodes.ensemble.pooling import direction
+from nodes.ensemble.policies.pooling import direction
 from providers.request import Request
 
 KINDS = Literal["attempts", "honest"]

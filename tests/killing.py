@@ -18,14 +18,14 @@ from typing import Any
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from backtest import Costs, StrategySpec
-from market.prices import read_prices
-from nodes.optimization.trial import try_strategy
-from reports.event_log import EventLog
-from reports.record import RunRecord
-from reports.versions import versions
+from nodes.optimization.trials.trial import try_strategy
+from record.event_log import EventLog
+from record.record import RunRecord
+from record.versions import versions
 from tests.laws import some
 from threadx.results import Waiting
 from threadx.runner import make_context, make_input, resume_run, start_run
+from vault.readers.prices import read_prices
 
 SETTINGS: dict[str, Any] = {
     "analyst": "rules",

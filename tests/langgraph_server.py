@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from web import processes
+from threadx.web import processes
 
 PROJECT = Path(__file__).resolve().parents[1]
 STARTS_WITHIN = 180

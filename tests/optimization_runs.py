@@ -1,9 +1,9 @@
 """Short runs of the optimisation graph for tests."""
 
 from graphs.optimization import graph
-from market.datasets import register
 from nodes.context import OptimizationContext
 from tests.prices import made_up_prices
+from vault.datasets import register
 
 ALL_RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
 

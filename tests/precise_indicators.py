@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.evaluation import PriceArrays
+from backtest.data.arrays import PriceArrays
 
 Precise = NDArray[np.longdouble]
 L = np.longdouble

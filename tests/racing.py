@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from reports import record as records
-from reports.record import RunRecord
+from record import record as records
+from record.record import RunRecord
 from tests.killing import SETTINGS, warm
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, make_input, start_run

@@ -14,7 +14,19 @@ from pathlib import Path
 from base.errors import TypedError
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("threadx", "web", "graphs", "nodes", "market", "reports", "backtest", "providers", "prompts", "base")
+ROOMS = (
+    "threadx",
+    "graphs",
+    "nodes",
+    "feeds",
+    "vault",
+    "reports",
+    "record",
+    "backtest",
+    "providers",
+    "prompts",
+    "base",
+)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 
 from backtest import StrategySpec
-from backtest.functions import FUNCTIONS, SERIES
-from nodes.optimization.approval import Edit
+from backtest.language.functions import FUNCTIONS, SERIES
 from nodes.optimization.changes import CHANGE, apply_change
+from nodes.optimization.trials.approval import Edit
 from tests.prices import made_up_prices
 from threadx.commands.edits import CHANGES, example
 

@@ -1,4 +1,4 @@
-"""Imports run one way between the rooms, and role files never import each other."""
+"""Imports run one way between the rooms and inside them, and role files never import each other."""
 
 import ast
 from pathlib import Path
@@ -7,16 +7,37 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
-    "threadx": {"base", "web", "graphs", "nodes", "backtest", "prompts", "providers", "market", "reports"},
-    "web": {"base", "graphs", "nodes", "backtest", "prompts", "providers", "market", "reports"},
-    "graphs": {"base", "nodes", "backtest", "prompts", "providers", "market", "reports"},
-    "nodes": {"base", "backtest", "prompts", "providers", "market", "reports"},
-    "market": {"base", "backtest"},
-    "reports": {"base", "backtest"},
+    "threadx": {
+        "graphs",
+        "nodes",
+        "feeds",
+        "vault",
+        "reports",
+        "record",
+        "backtest",
+        "providers",
+        "prompts",
+        "base",
+    },
+    "graphs": {"nodes", "feeds", "vault", "reports", "record", "backtest", "providers", "prompts", "base"},
+    "nodes": {"feeds", "vault", "reports", "record", "backtest", "providers", "prompts", "base"},
+    "feeds": {"vault", "backtest", "base"},
+    "vault": {"backtest", "base"},
+    "reports": {"record", "backtest", "base"},
+    "record": {"backtest", "base"},
     "backtest": {"base"},
-    "prompts": {"base"},
     "providers": {"base"},
+    "prompts": {"base"},
     "base": set(),
+}
+# Rooms inside a room, from the front to the back: none imports what stands before it.
+INSIDE = {
+    "backtest": ("validation", "engine", "statistics", "data", "kernels", "language"),
+    "feeds": ("build",),
+    "nodes": ("ensemble", "optimization", "seam"),
+    "nodes/optimization": ("policies", "trials", "evidence", "changes"),
+    "nodes/ensemble": ("scores", "claims", "operation", "policies"),
+    "threadx": ("work", "jobs", "audit", "web"),
 }
 FILES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 
@@ -35,6 +56,25 @@ def test_imports_run_one_way(path):
     room = path.relative_to(ROOT).parts[0]
     ours = {name.partition(".")[0] for name in imports(path)} & ALLOWED.keys()
     assert ours - {room} <= ALLOWED[room]
+
+
+@pytest.mark.parametrize(
+    ("room", "inner"), [(room, inner) for room, order in INSIDE.items() for inner in order]
+)
+def test_rooms_inside_a_room_have_an_order(room, inner):
+    before = INSIDE[room][: INSIDE[room].index(inner)]
+    package = room.replace("/", ".")
+    files = sorted((ROOT / room / inner).rglob("*.py"))
+    assert files
+    for path in files:
+        wrong = {name for name in imports(path) for other in before if name.startswith(f"{package}.{other}.")}
+        assert not wrong, path.relative_to(ROOT)
+
+
+def test_pages_use_nothing_of_the_room_that_starts_them():
+    for path in sorted((ROOT / "threadx" / "web").glob("*.py")):
+        others = {name for name in imports(path) if name.partition(".")[0] == "threadx"}
+        assert not {name for name in others if not name.startswith("threadx.web")}, path.name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from providers.calling import call_once
 from providers.errors import ProviderError
 from providers.extraction import extract_json
 from tests import ollama_emulator, openai_server
-from tests.test_providers_extraction import REFUSED
+from tests.providers.test_extraction import REFUSED
 
 pytestmark = pytest.mark.model
 

@@ -15,7 +15,7 @@ from tests.langgraph_server import PROJECT, clean_environment
 
 MODES = frozenset("rwaxbt+")
 PLAYED = PROJECT / "tests" / "as_windows"
-PORTABLE = ("web/processes.py", "threadx/console.py", "backtest/files.py", "base/bounded_child.py")
+PORTABLE = ("threadx/web/processes.py", "threadx/console.py", "base/files.py", "base/bounded_child.py")
 """The files that know how systems differ; what they do elsewhere is named under a test of `sys.platform`."""
 
 

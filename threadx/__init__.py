@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadx.api import check, export_strategy_evolution, optimize, read_prices, replay, review, summarize
-    from threadx.checking import Check
+    from threadx.audit.checking import Check
+    from threadx.audit.replaying import Replay
     from threadx.counted import backtest, sweep
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
-    from threadx.replaying import Replay
     from threadx.results import AppliedChange, OptimizationResult, ReviewResult, SummaryResult, Waiting
 
 __all__ = [
@@ -49,11 +49,11 @@ _HOMES = {
     "threadx.api": (
         *("check", "export_strategy_evolution", "optimize", "read_prices", "replay", "review", "summarize"),
     ),
-    "threadx.checking": ("Check",),
+    "threadx.audit.checking": ("Check",),
     "threadx.counted": ("sweep",),
     "threadx.errors": ("ThreadxError",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
-    "threadx.replaying": ("Replay",),
+    "threadx.audit.replaying": ("Replay",),
     "threadx.results": ("AppliedChange", "OptimizationResult", "ReviewResult", "SummaryResult", "Waiting"),
 }
 

@@ -10,21 +10,17 @@ from typing import Any
 import pandas as pd
 
 from backtest import GapPolicy, StrategySpec
-from backtest.prices import check_volume
+from backtest.data.prices import check_volume
 from base.errors import LANGUAGES, Language, in_language, readers_language
-from market.datasets import DATASET_PREFIX, register
-from market.prices import PriceSource, read_frame
-from market.prices import read_prices as read_price_file
-from market.reading import Reading
 from nodes.context import EnsembleContext, OptimizationContext
-from nodes.optimization.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
-from reports.evolution import strategy_evolution
-from reports.record import RunRecord
+from record.evolution import strategy_evolution
+from record.record import RunRecord
 from threadx.arguments import checked
-from threadx.checking import Check, check_run
+from threadx.audit.checking import Check, check_run
+from threadx.audit.replaying import Replay, replay_run
 from threadx.home import chosen_home
-from threadx.replaying import Replay, replay_run
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import (
     Outcome,
@@ -40,6 +36,10 @@ from threadx.runner import (
 )
 from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
+from vault.datasets import DATASET_PREFIX, register
+from vault.readers.options import Reading
+from vault.readers.prices import PriceSource, read_frame
+from vault.readers.prices import read_prices as read_price_file
 
 Decider = Callable[[Waiting], Mapping[str, Any]]
 """A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
@@ -79,7 +79,7 @@ def optimize(
         progress: tell on standard error how the run goes. None: on a terminal and in a notebook, not in a
             pipe, and not where somebody watches.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...),
-            and of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
+            and of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
     Raises:
         BacktestError, MarketError, ProviderError, SettingError, ThreadxError: bad input, typed, with code and
@@ -181,7 +181,8 @@ def read_prices(
         timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         home: the data folder, in which relative paths are looked for too.
-        **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
+        **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
+        end).
 
     Returns:
         (prices, source): float64 columns open, high, low, close, volume on a DatetimeIndex; `source.notices`
@@ -254,7 +255,7 @@ def _home(home: str | Path | None) -> Path:
 
 @checked()
 def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_watches) -> Replay:
-    """Repeat a finished run from its record, without models or network; see `threadx.replaying`.
+    """Repeat a finished run from its record, without models or network; see `threadx.audit.replaying`.
 
     Args:
         run: its name.
@@ -266,7 +267,7 @@ def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_
 
 @checked()
 def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Path] = ()) -> Check:
-    """Compute the figures of a finished run once more; see `threadx.checking`.
+    """Compute the figures of a finished run once more; see `threadx.audit.checking`.
 
     Args:
         run: its name.
@@ -278,7 +279,7 @@ def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Pat
 
 @checked()
 def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:
-    """Why the strategy of a run became what it is, as data; see `reports.evolution.strategy_evolution`.
+    """Why the strategy of a run became what it is, as data; see `record.evolution.strategy_evolution`.
 
     Args:
         run: its name; it need not be finished.

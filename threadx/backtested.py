@@ -10,8 +10,8 @@ import altair as alt
 import pandas as pd
 
 from backtest import BacktestResult
-from backtest.card import Card
-from backtest.score import score
+from backtest.engine.card import Card
+from backtest.validation.score import score
 from nodes.context import Context
 from prompts import Words
 from reports.backtest_card import Told, card_html, short_card, told_card

@@ -23,23 +23,23 @@ from backtest import (
     run_backtest,
     sweep_to_parquet,
 )
-from backtest.files import file_name
-from backtest.prices import check_volume
-from backtest.sweeping import grid_axes
+from backtest.data.prices import check_volume
+from backtest.engine.sweep import grid_axes
 from backtest.types import Fill
+from base.files import file_name
 from base.own_tables import read_own_table
-from market.counting import count_backtest, count_sweep
-from market.datasets import Dataset, load_development, open_holdout, register
-from market.errors import MarketError
-from market.prices import PriceSource, read_frame, read_prices
-from market.reading import Reading
-from market.window import window
 from nodes.context import OptimizationContext
 from nodes.given import read_input
-from nodes.optimization.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy
 from threadx.arguments import checked
 from threadx.backtested import Backtest
 from threadx.home import chosen_home
+from vault.counted import count_backtest, count_sweep
+from vault.datasets import Dataset, load_development, open_holdout, register
+from vault.errors import MarketError
+from vault.readers.options import Reading
+from vault.readers.prices import PriceSource, read_frame, read_prices
+from vault.readers.window import window
 
 AS_FOUND = Reading()
 
@@ -191,7 +191,8 @@ def sweep(
         fill: where orders are filled.
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
-        **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
+        **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
+        end).
 
     Returns:
         As `backtest.sweep`: a row a configuration; the table stays in `<home>/sweeps` too.
@@ -257,7 +258,8 @@ def backtest(
         initial_capital: cash at the start.
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
-        **reading: fields of `market.reading.Reading` (time_format, time_zone, decimal, adjust, start, end).
+        **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
+        end).
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields.

@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from typing import cast, get_args
 
-from market.home import default_home, left_behind
 from prompts import Language, text
+from vault.home import default_home, left_behind
 
 
 def left_behind_line(home: str | Path | None, language: Language) -> str | None:

@@ -14,7 +14,7 @@ from base.reasons import nearest
 from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
 from nodes.errors import SettingError
 from prompts import Language, Words
-from reports.record import RunRecord
+from record.record import RunRecord
 from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult

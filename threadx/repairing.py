@@ -21,18 +21,18 @@ from base.errors import TypedError
 from base.leftovers import leftovers, sweep
 from base.own_tables import read_own_table
 from base.reasons import ReasonError, because
-from market.datasets import Dataset, content_hash
-from market.errors import MarketError
-from market.ledger import Ledger
-from market.marks import NO_MARKS, Marks
-from market.openings import LOG, parsed
-from market.splits import read_marks, read_splits, write_splits
-from market.splits_anew import splits_anew
-from nodes.ensemble.partition import SUMMARY, TRACE, settle, summaries_folder
-from reports.errors import ReportError
-from reports.record import RunRecord, runs_folder
-from reports.run_tables import RETURNS, TRIALS, table_or_none
+from nodes.ensemble.operation.partition import SUMMARY, TRACE, settle, summaries_folder
+from record.errors import ReportError
+from record.record import RunRecord, runs_folder
+from record.run_tables import RETURNS, TRIALS, table_or_none
 from threadx.runner import written_folders
+from vault.datasets import Dataset, content_hash
+from vault.errors import MarketError
+from vault.fingerprints import NO_MARKS, Marks
+from vault.ledger import Ledger
+from vault.openings import LOG, parsed
+from vault.splits import read_marks, read_splits, write_splits
+from vault.splits_anew import splits_anew
 
 _OBJECT = TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)])
 

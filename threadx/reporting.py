@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from base.reasons import because
-from market.datasets import Dataset, load_development
-from market.errors import MarketError
-from nodes.ensemble.partition import SUMMARY, TRACE, hour_folder, published_hours
-from nodes.ensemble.rules import agent_name
+from nodes.ensemble.operation.partition import SUMMARY, TRACE, hour_folder, published_hours
+from nodes.ensemble.policies.words import agent_name
 from prompts import Words
+from record.errors import ReportError
+from record.record import RunRecord, as_recorded
+from record.run_tables import RETURNS, table_or_none
 from reports.champion import tested_champion
 from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.evolution import evolution_chart
@@ -23,15 +24,14 @@ from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
 from reports.charts.outlook import outlook_chart
 from reports.document import Document, Picture
-from reports.errors import ReportError
 from reports.forms import Format
 from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
-from reports.record import RunRecord, as_recorded
 from reports.run_report import is_review, run_report
-from reports.run_tables import RETURNS, table_or_none
 from reports.summary import Published, summary_document
+from vault.datasets import Dataset, load_development
+from vault.errors import MarketError
 
 _LOST = frozenset({"missing_dataset", "damaged_dataset"})
 _HOURS_SHOWN = 72

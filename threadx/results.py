@@ -14,10 +14,10 @@ import altair as alt
 from backtest import StrategySpec
 from nodes.context import Context
 from prompts import Words
+from record.run_tables import RETURNS, table_or_none
 from reports.backtest_card import html_table
 from reports.charts.holdout import holdout_chart
 from reports.pictures import write_picture
-from reports.run_tables import RETURNS, table_or_none
 from reports.tables import figures_table
 
 

@@ -21,23 +21,23 @@ from base.leftovers import sweep
 from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
-from market.errors import MarketError
-from market.reading import Reading
 from nodes.context import OptimizationContext
 from nodes.forking import recorded_settings
 from nodes.given import read_context, read_input
-from nodes.optimization.approval import read_approval
-from nodes.optimization.evidence import gather_evidence
+from nodes.optimization.evidence.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
 from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
-from reports.errors import ReportError
-from reports.event_log import FINISHED
-from reports.record import RunRecord, as_recorded
+from nodes.optimization.trials.approval import read_approval
+from record.errors import ReportError
+from record.event_log import FINISHED
+from record.record import RunRecord, as_recorded
+from threadx.audit.drift import Notice, notices
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
-from threadx.noticing import Notice, notices
 from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.traces import bounded_traces, give_feedback
+from vault.errors import MarketError
+from vault.readers.options import Reading
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
 INPUTS: dict[str, type[StrategyInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
@@ -190,7 +190,7 @@ def resume_run(
         run: its name.
         home: the data folder.
         watch: called with every event as it happens.
-        word: what a person says to the proposals that wait (`nodes.optimization.approval.Approval`).
+        word: what a person says to the proposals that wait (`nodes.optimization.trials.approval.Approval`).
 
     Raises:
         ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs` or `unreadable_record`.

@@ -24,12 +24,12 @@ from base.errors import Language, readers_language, text
 from base.json_files import parse_json
 from base.paths import typed_path
 from base.reasons import ENDINGS, ReasonError, complaint, whole
-from market.ledger import Ledger
-from market.prices import SAMPLES
-from nodes.optimization.figures import figures
+from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from threadx.counted import tried
 from threadx.home import chosen_home
+from vault.ledger import Ledger
+from vault.readers.prices import SAMPLES
 
 DESCRIPTION = (
     "Backtest one trading strategy on price history and return its score (0-10), metrics and exits as JSON. "

@@ -10,16 +10,16 @@ from typing import Any
 import altair as alt
 
 from prompts import Words
+from record.errors import ReportError
+from record.evolution import strategy_evolution
+from record.record import RunRecord
+from record.run_tables import RETURNS, table_or_none
 from reports.charts.convergence import convergence_chart, run_history
 from reports.charts.debate import debate_tree, run_debates
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
-from reports.errors import ReportError
-from reports.evolution import strategy_evolution
 from reports.pictures import picture, specification, write_picture
-from reports.record import RunRecord
-from reports.run_tables import RETURNS, table_or_none
 from threadx.errors import ThreadxError
 
 _VEGA_LITE = "application/vnd.vegalite.v6+json"
@@ -57,7 +57,7 @@ class View:
 
 
 class StrategyEvolution(dict[str, Any]):
-    """How a strategy became what it is, as data (`reports.evolution.strategy_evolution`); draws its timeline.
+    """How a strategy became what it is, as data (`record.evolution.strategy_evolution`); draws its timeline.
 
     Attributes:
         view: the timeline.

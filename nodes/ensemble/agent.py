@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from market.folder import DataFolder
-from market.forecasts import Forecasts
-from market.freshness import Quality
-from market.macro import Macro
-from market.news import News
+from feeds.folder import DataFolder
+from feeds.forecasts import Forecasts
+from feeds.freshness import Quality
+from feeds.macro import Macro
+from feeds.news import News
 from nodes.ensemble.schemas import ContributorHorizon, Model, Prediction, Source
 
 Row = dict[str, Any]

@@ -7,17 +7,17 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.ask import Question
 from nodes.context import EnsembleContext
-from nodes.ensemble import arbiter_rules
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.consult import consultation, no_data, told
-from nodes.ensemble.evidence import candidates, fenced, lines
-from nodes.ensemble.pooling import factors, pool, weights, within_reach
-from nodes.ensemble.rules import agent_name
+from nodes.ensemble.operation.run_events import note
+from nodes.ensemble.policies import arbiter as arbiter_rules
+from nodes.ensemble.policies.evidence import candidates, fenced, lines
+from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
+from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.state import EnsembleState, reports_of
-from nodes.ensemble.trail import note
+from nodes.seam.ask import Question
 from prompts import Words, render
 
 

@@ -10,12 +10,12 @@ from langgraph.runtime import Runtime
 
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS, VIEWS
-from nodes.ensemble.claims import Known, agent_facts, strangers
-from nodes.ensemble.evidence import candidates
-from nodes.ensemble.pooling import OUTLOOKS, clashes, direction, factors, pool, weights
-from nodes.ensemble.rules import agent_name
+from nodes.ensemble.claims.claims import Known, agent_facts, strangers
+from nodes.ensemble.operation.run_events import note
+from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.pooling import OUTLOOKS, clashes, direction, factors, pool, weights
+from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.state import EnsembleState, reports_of
-from nodes.ensemble.trail import note
 from prompts import Words
 
 _ROUNDING = 0.0051

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
-from nodes.ask import Abstention, Question, ask
 from nodes.context import EnsembleContext
 from nodes.ensemble.agent import Agent, Row
-from nodes.ensemble.claims import Known, agent_facts, strangers
-from nodes.ensemble.evidence import fenced
-from nodes.ensemble.pooling import OUTLOOKS
+from nodes.ensemble.claims.claims import Known, agent_facts, strangers
+from nodes.ensemble.operation.run_events import note
+from nodes.ensemble.policies.evidence import fenced
+from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.schemas import AgentReport, QualityReport
 from nodes.ensemble.state import Consultation, EnsembleState
-from nodes.ensemble.trail import note
+from nodes.seam.ask import Abstention, Question, ask
 from prompts import Prompt, Words, render
 
 _ROUNDING = 0.02

@@ -11,20 +11,20 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from base.paths import typed_path
-from market.errors import MarketError
-from market.folder import open_folder
-from market.partitions import parse_hour
-from market.sample import SAMPLE_AS_OF, build_sample
-from market.snapshot import Snapshot, read_snapshot
+from feeds.build.sample import SAMPLE_AS_OF, build_sample
+from feeds.folder import open_folder
+from feeds.partitions import parse_hour
+from feeds.snapshot import Snapshot, read_snapshot
 from nodes.context import EnsembleContext
 from nodes.ensemble.agent import Inputs
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.standing import standing_as_of
+from nodes.ensemble.operation.run_events import RUN_PREFIX, note
+from nodes.ensemble.scores.track_record import standing_as_of
 from nodes.ensemble.state import EnsembleInput, EnsembleState
-from nodes.ensemble.trail import RUN_PREFIX, note
 from nodes.serving import file_of
 from providers import parse_reference
-from reports.record import RunRecord
+from record.record import RunRecord
+from vault.errors import MarketError
 
 SAMPLE = "sample"
 _PROBLEMS_TOLD = 5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from market.macro import FEATURES, FIGURES
+from feeds.macro import FEATURES, FIGURES
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
-from nodes.ensemble.rules import (
+from nodes.ensemble.policies.words import (
     CONTRACTION,
     DISINFLATION,
     EXPANSION,

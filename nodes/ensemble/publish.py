@@ -9,23 +9,23 @@ from typing import Any
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from backtest.files import write_text_atomically
+from base.files import write_text_atomically
 from nodes.context import EnsembleContext
-from nodes.ensemble import run_log
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.arbiter_rules import arbiter, cite, contributors, tensions
 from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
-from nodes.ensemble.evidence import candidates
-from nodes.ensemble.lease import lease_of
-from nodes.ensemble.limits import LONGEST, Removed, known_limits
-from nodes.ensemble.partition import write_hour
-from nodes.ensemble.pooling import QUORUM, factors, pool
+from nodes.ensemble.claims.limits import LONGEST, Removed, known_limits
+from nodes.ensemble.operation import run_log
+from nodes.ensemble.operation.lease import lease_of
+from nodes.ensemble.operation.partition import write_hour
+from nodes.ensemble.operation.run_events import note
+from nodes.ensemble.policies.arbiter import arbiter, cite, contributors, tensions
+from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import LLMEnsembleSummary
-from nodes.ensemble.stances import keep_stances, stances_of
+from nodes.ensemble.scores.stances import keep_stances, stances_of
 from nodes.ensemble.state import EnsembleState, reports_of
-from nodes.ensemble.trail import note
 from prompts import Words
-from reports.record import RunRecord, canonical_json
+from record.record import RunRecord, canonical_json
 
 _MOST_LIMITS = 20
 _FEWEST = 3

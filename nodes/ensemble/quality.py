@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from market.forecasts import Forecast
-from market.news import GENERAL, NewsItem
+from feeds.forecasts import Forecast
+from feeds.news import GENERAL, NewsItem
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
-from nodes.ensemble.rules import HIGH, LOW, MEDIUM
+from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM
 from nodes.ensemble.schemas import Concern, QualityReport
 from prompts import Words
 

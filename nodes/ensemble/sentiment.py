@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from market.lexicon import lexicon_score
-from market.news import GENERAL, WINDOW_DAYS, NewsItem
+from feeds.lexicon import lexicon_score
+from feeds.news import GENERAL, WINDOW_DAYS, NewsItem
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
-from nodes.ensemble.bounds import FREEDOM, near, near_confidence
-from nodes.ensemble.rules import instrument, opened, stance
+from nodes.ensemble.policies.bounds import FREEDOM, near, near_confidence
+from nodes.ensemble.policies.words import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, SentimentReport, Stance
 from prompts import Words
 

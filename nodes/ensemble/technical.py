@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
-from nodes.ensemble.rules import instrument, opened, stance
+from nodes.ensemble.policies.words import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, Stance, TechnicalReport
 from prompts import Words
 

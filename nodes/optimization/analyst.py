@@ -6,12 +6,9 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
-from nodes.journal import Journal
-from nodes.optimization import rules
-from nodes.optimization.claims import claims_of, doubts, unfounded_claims, unknown_ids
-from nodes.optimization.evidence import (
+from nodes.optimization.evidence.claims import claims_of, doubts, unfounded_claims, unknown_ids
+from nodes.optimization.evidence.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
@@ -19,10 +16,13 @@ from nodes.optimization.evidence import (
     quoted,
     strategy_lines,
 )
-from nodes.optimization.grounding import known_numbers
+from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.policies import roles as rules
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
+from nodes.run_events import record
+from nodes.seam.ask import Abstention, Question, ask
+from nodes.seam.journal import Journal
 from prompts import render
 
 

@@ -8,14 +8,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from nodes.context import OptimizationContext
-from nodes.optimization.approval import read_approval
-from nodes.optimization.evidence import gather_evidence
-from nodes.optimization.specs import read_spec
+from nodes.optimization.evidence.evidence import gather_evidence
+from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
+from nodes.optimization.trials.approval import read_approval
+from nodes.run_events import record
 from prompts import text
-from reports.event_log import WAITING
-from reports.record import RunRecord
+from record.event_log import WAITING
+from record.record import RunRecord
 
 
 def _question(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError
-from backtest.score import folds_held
-from market.datasets import Dataset
+from backtest.validation.score import folds_held
 from nodes.context import OptimizationContext
 from nodes.forking import run_of
-from nodes.optimization.backtest_tool import tools
-from nodes.optimization.counting import count
 from nodes.optimization.state import VariantTask
-from nodes.optimization.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
-from nodes.recording import record
+from nodes.optimization.trials.backtest_tool import tools
+from nodes.optimization.trials.ledger import count
+from nodes.optimization.trials.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
+from nodes.run_events import record
+from vault.datasets import Dataset
 
 
 def _test(task: VariantTask, grid: dict[str, list[float]]) -> Tried:

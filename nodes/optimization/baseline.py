@@ -6,13 +6,13 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from market.datasets import Dataset
 from nodes.context import OptimizationContext
-from nodes.optimization.counting import begin_count, count
-from nodes.optimization.preparing import prepare_dossier, prepare_lessons
+from nodes.optimization.evidence.preparing import prepare_dossier, prepare_lessons
 from nodes.optimization.state import OptimizationState
-from nodes.optimization.trial import tried
-from nodes.recording import begin, record
+from nodes.optimization.trials.ledger import begin_count, count
+from nodes.optimization.trials.trial import tried
+from nodes.run_events import begin, record
+from vault.datasets import Dataset
 
 
 def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from nodes.context import OptimizationContext
 from nodes.optimization.speak import voices
 from nodes.optimization.state import DebateState
-from nodes.recording import record
+from nodes.run_events import record
 
 
 def last_stances(turns: list[dict[str, Any]], n_voices: int) -> list[dict[str, Any]]:

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 
-from backtest.score import relative_gain
+from backtest.validation.score import relative_gain
 from nodes.context import OptimizationContext
-from nodes.journal import Budget, run_budget
-from nodes.optimization.history import backtests_done
+from nodes.optimization.evidence.history import backtests_done
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
+from nodes.run_events import record
+from nodes.seam.journal import Budget, run_budget
 
 Reason = Literal["target_score", "no_gain", "max_iterations", "debate", "going_on"] | Budget
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backtest.files import write_text_atomically
+from base.files import write_text_atomically
 from nodes.context import OptimizationContext
-from nodes.optimization.answering import brains, proposer_answered
+from nodes.optimization.role_statistics import brains, proposer_answered
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
-from reports.event_log import FINISHED
-from reports.record import RunRecord, canonical_json
+from nodes.run_events import record
+from record.event_log import FINISHED
+from record.record import RunRecord, canonical_json
 
 
 def result_frame(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:

@@ -10,20 +10,20 @@ import pandas as pd
 from langgraph.runtime import Runtime
 
 from backtest import BacktestResult, StrategySpec, run_backtest
-from backtest.stress import StressCase, stress_tests
-from backtest.walk_forward import combinatorial_cross_validation
-from market.datasets import Dataset, load_development, open_holdout
-from market.ledger import Evidence
+from backtest.validation.stress import StressCase, stress_tests
+from backtest.validation.walk_forward import combinatorial_cross_validation
 from nodes.context import OptimizationContext
-from nodes.optimization.counting import begin_count, check_evidence, close_count, search_evidence
-from nodes.optimization.evidence import reigning
-from nodes.optimization.figures import figures
-from nodes.optimization.judging import bar_by_bar, judged, rounded
+from nodes.optimization.evidence.evidence import reigning
+from nodes.optimization.evidence.figures import figures
 from nodes.optimization.state import OptimizationState
-from nodes.optimization.trial import tried
-from nodes.recording import record
-from reports.record import RunRecord
-from reports.run_tables import RETURNS, TRIALS, read_table, write_table
+from nodes.optimization.trials.judging import bar_by_bar, judged, rounded
+from nodes.optimization.trials.ledger import begin_count, check_evidence, close_count, search_evidence
+from nodes.optimization.trials.trial import tried
+from nodes.run_events import record
+from record.record import RunRecord
+from record.run_tables import RETURNS, TRIALS, read_table, write_table
+from vault.datasets import Dataset, load_development, open_holdout
+from vault.ledger import Evidence
 
 
 def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:

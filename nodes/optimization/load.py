@@ -9,17 +9,17 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError, StrategySpec
-from backtest.prices import check_volume
-from market.datasets import DATASET_PREFIX, Dataset, find_dataset, register
-from market.errors import MarketError
-from market.prices import read_prices
+from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork
-from nodes.optimization.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy
 from nodes.optimization.state import OptimizationInput, StrategyInput
 from nodes.serving import prices_of
 from providers import parse_reference
-from reports.record import RunRecord
+from record.record import RunRecord
+from vault.datasets import DATASET_PREFIX, Dataset, find_dataset, register
+from vault.errors import MarketError
+from vault.readers.prices import read_prices
 
 _LEFT = (
     *("champion", "analysis", "verdicts", "confidence", "approval"),

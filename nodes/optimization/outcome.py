@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from backtest.verdict import Value
+from backtest.validation.verdict import Value
 from nodes.optimization.converge import Reason
 
 Score = Annotated[float, Field(ge=0.0, le=10.0)]

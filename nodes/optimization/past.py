@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from backtest.files import copy_file
 from base import private
-from market.datasets import Dataset
+from base.files import copy_file
 from nodes.context import Context, OptimizationContext
 from nodes.forking import Events
-from nodes.optimization.counting import BEGUN, JUDGED_BY, begun_with, count
-from nodes.optimization.trial import tried
-from reports.record import RunRecord
-from reports.run_tables import RETURNS, TRIALS
+from nodes.optimization.trials.ledger import BEGUN, JUDGED_BY, begun_with, count
+from nodes.optimization.trials.trial import tried
+from record.record import RunRecord
+from record.run_tables import RETURNS, TRIALS
+from vault.datasets import Dataset
 
 JUDGED = "judge"
 

@@ -9,15 +9,15 @@ from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
 from nodes.context import OptimizationContext
-from nodes.optimization.answering import unfounded_answers
-from nodes.optimization.evidence import reigning
+from nodes.optimization.evidence.evidence import reigning
+from nodes.optimization.evidence.history import backtests_done, whole_history
+from nodes.optimization.evidence.lessons import remember
 from nodes.optimization.finishing import finish, result_frame
-from nodes.optimization.history import backtests_done, whole_history
-from nodes.optimization.lessons import remember
+from nodes.optimization.role_statistics import unfounded_answers
 from nodes.optimization.state import OptimizationState
 from prompts import Words
+from record.record import RunRecord
 from reports.markdown import optimization_report
-from reports.record import RunRecord
 
 
 def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

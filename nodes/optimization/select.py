@@ -6,15 +6,15 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from backtest.score import Acceptance, accept
+from backtest.validation.score import Acceptance, accept
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import CHANGE, present, search_grid
-from nodes.optimization.evidence import reigning
-from nodes.optimization.history import shortened
-from nodes.optimization.preparing import prepare_dossier
-from nodes.optimization.specs import read_spec
+from nodes.optimization.evidence.evidence import reigning
+from nodes.optimization.evidence.history import shortened
+from nodes.optimization.evidence.preparing import prepare_dossier
+from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
+from nodes.run_events import record
 from prompts import Language, Words
 from reports.tables import account_lost
 
@@ -96,7 +96,7 @@ def _untested(proposal: dict[str, Any], verdict: dict[str, Any] | None) -> str:
 
 
 def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Adopt the best of the variants that `backtest.score.accept` lets in; a tie keeps the champion."""
+    """Adopt the best of the variants that the rules of acceptance let in; a tie keeps the champion."""
     context = OptimizationContext.of(runtime.context)
     iteration, champion = state["iteration"], reigning(state)
     # A verdict list of an earlier iteration is not this one's: without proposals the validator was not asked.

@@ -12,13 +12,10 @@ from typing import Annotated, Any, Literal
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
-from nodes.journal import Journal
-from nodes.optimization import debate_rules, rules
-from nodes.optimization.claims import claims_of, doubts, unfounded_claims
-from nodes.optimization.evidence import (
+from nodes.optimization.evidence.claims import claims_of, doubts, unfounded_claims
+from nodes.optimization.evidence.evidence import (
     figure_lines,
     gather_evidence,
     history_lines,
@@ -26,12 +23,16 @@ from nodes.optimization.evidence import (
     quoted,
     strategy_lines,
 )
-from nodes.optimization.grounding import known_numbers
-from nodes.optimization.proposing import complaints, sort_proposals
+from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.policies import debate as debate_rules
+from nodes.optimization.policies import roles as rules
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
-from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
+from nodes.optimization.trials.proposing import complaints, sort_proposals
+from nodes.run_events import record
+from nodes.seam.ask import Abstention, Question, ask
+from nodes.seam.journal import Journal
 from prompts import render, system_text
 
 

@@ -7,12 +7,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
-from nodes.journal import Journal
-from nodes.optimization import debate_rules
-from nodes.optimization.claims import doubts, unfounded_claims, unknown_evidence
-from nodes.optimization.evidence import (
+from nodes.optimization.debate_schemas import MOST_CITED, Turn
+from nodes.optimization.evidence.claims import doubts, unfounded_claims, unknown_evidence
+from nodes.optimization.evidence.evidence import (
     figure,
     figure_lines,
     gather_evidence,
@@ -22,10 +20,12 @@ from nodes.optimization.evidence import (
     strategy_lines,
     turn_lines,
 )
-from nodes.optimization.grounding import known_numbers
+from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.policies import debate as debate_rules
 from nodes.optimization.state import DebateState
-from nodes.optimization.turns import MOST_CITED, Turn
-from nodes.recording import record
+from nodes.run_events import record
+from nodes.seam.ask import Abstention, Question, ask
+from nodes.seam.journal import Journal
 from prompts import render, text
 
 

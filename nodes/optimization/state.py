@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from backtest import GapPolicy
 from backtest.presets import PRESETS
 from base.labels import Label
-from market.reading import Reading
+from vault.readers.options import Reading
 
 
 class StrategyInput(BaseModel):
@@ -125,11 +125,11 @@ class OptimizationState(TypedDict, total=False):
     run_id: str  # load
     graph: str  # load: `optimization`, or load_review: `review`
     request: dict[str, Any]  # load: the input as JSON, with the run's name: what a resume starts from
-    dataset: dict[str, Any]  # load: market.datasets.Dataset as JSON
+    dataset: dict[str, Any]  # load: vault.datasets.Dataset as JSON
     others: list[dict[str, Any]]  # load: datasets of other instruments, for the last judgement
     notices: list[
         dict[str, Any]
-    ]  # load: what the reader of the prices assumed, market.reading.Notice as JSON
+    ]  # load: what the reader of the prices assumed, vault.readers.options.Notice as JSON
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
     baseline: dict[str, Any]  # baseline: figures of the initial strategy
     dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids

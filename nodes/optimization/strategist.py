@@ -7,13 +7,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.ask import Abstention, Question, ask
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
-from nodes.journal import Journal
-from nodes.optimization import rules
-from nodes.optimization.claims import doubts, unfounded_claims
-from nodes.optimization.evidence import (
+from nodes.optimization.evidence.claims import doubts, unfounded_claims
+from nodes.optimization.evidence.evidence import (
     analysis_lines,
     figure_lines,
     gather_evidence,
@@ -22,12 +19,15 @@ from nodes.optimization.evidence import (
     quoted,
     strategy_lines,
 )
-from nodes.optimization.grounding import known_numbers
-from nodes.optimization.proposing import complaints, sort_proposals
+from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.policies import roles as rules
 from nodes.optimization.schemas import Proposals
-from nodes.optimization.specs import read_spec
 from nodes.optimization.state import OptimizationState
-from nodes.recording import record
+from nodes.optimization.trials.proposing import complaints, sort_proposals
+from nodes.run_events import record
+from nodes.seam.ask import Abstention, Question, ask
+from nodes.seam.journal import Journal
 from prompts import Language, render, text
 
 

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from backtest.engine import BacktestResult
+from backtest.engine.run import BacktestResult
 from backtest.types import AccountLost
 from reports.charts.reduction import min_max_places
 from reports.charts.style import (

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from backtest.clock import Clock
-from backtest.evaluation import IndicatorBank
-from backtest.functions import FUNCTIONS
-from backtest.prices import read_prices
+from backtest.data.clock import Clock
+from backtest.data.prices import read_prices
+from backtest.engine.bank import IndicatorBank
+from backtest.language.functions import FUNCTIONS
+from backtest.language.tree import At, Call, Comparison, Node, Not, Series, children, show
 from backtest.strategy import StrategySpec
-from backtest.tree import At, Call, Comparison, Node, Not, Series, children, show
 
 _AVERAGES = frozenset(
     {"sma", "ema", "wma", "dema", "tema", "kama", "highest", "lowest"}

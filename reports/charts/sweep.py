@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from backtest.ranking import ACCOUNT_LOST
+from backtest.engine.ranking import ACCOUNT_LOST
+from record.errors import ReportError
 from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
-from reports.errors import ReportError
 from reports.words import FRACTIONS, WordsLike, figure
 
 MOST_VALUES = 200

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import signal
 
-OURS = ("threadx", "graphs", "nodes", "backtest", "prompts", "providers", "market", "reports", "web", "base")
+OURS = (
+    "threadx",
+    "graphs",
+    "nodes",
+    "feeds",
+    "vault",
+    "reports",
+    "record",
+    "backtest",
+    "providers",
+    "prompts",
+    "base",
+)
 
 
 def words(told: str) -> frozenset[str]:

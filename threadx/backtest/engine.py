@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtest import BacktestResult, Costs, StrategySpec, run_backtest, sweep
 from backtest.types import Fill
-from nodes.optimization.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy
 
 __all__ = ["BacktestEngine", "BacktestResult", "Costs", "StrategySpec", "run_backtest", "sweep"]
 

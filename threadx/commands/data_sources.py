@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from market.inputs import INPUTS
+from feeds.inputs import INPUTS
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work

@@ -9,8 +9,6 @@ import click
 
 from backtest import GAP_POLICIES, PRESETS
 from backtest.types import CONDITIONS, COST_NAMES
-from market.home import default_home, platform_home
-from market.reading import Decimal, Reading
 from prompts import Language, Words
 from reports.forms import FORMATS
 from threadx.commands import edits
@@ -18,6 +16,8 @@ from threadx.commands.local import LocalCommand
 from threadx.commands.output_path import OutputPath
 from threadx.home import left_behind_line
 from threadx.plain import say
+from vault.home import default_home, platform_home
+from vault.readers.options import Decimal, Reading
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -11,16 +11,16 @@ from backtest import GapPolicy, Risk, Sizing, StrategySpec
 from backtest.types import CONDITIONS, COST_NAMES
 from base.json_files import read_json
 from base.reasons import ReasonError, because
-from market.datasets import Dataset
-from market.prices import PriceSource
-from market.reading import Reading
-from nodes.optimization.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from reports.tables import notice_lines
 from threadx.counted import registered
 from threadx.errors import ThreadxError
 from threadx.orchestrator import chain
 from threadx.runner import make_reading
+from vault.datasets import Dataset
+from vault.readers.options import Reading
+from vault.readers.prices import PriceSource
 
 SWITCHES = frozenset(
     name for kind in (Risk, Sizing) for name, field in kind.model_fields.items() if field.annotation is bool

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from backtest import GapPolicy, run_backtest
-from market.counting import count_backtest
-from nodes.optimization.figures import figures
+from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from reports.pictures import picture_suffix
 from threadx.backtested import Backtest
@@ -16,6 +15,7 @@ from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import plain_rows, write_drawing, write_json
+from vault.counted import count_backtest
 
 
 def whole_result(result: Backtest, found: dict[str, Any], about: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import altair as alt
 from prompts import Words
 from reports.charts.calibration import power_chart
 from reports.pictures import picture_suffix
-from threadx.calibration import FALSE_LIMIT, STRENGTHS, calibrate
+from threadx.jobs.calibration import FALSE_LIMIT, STRENGTHS, calibrate
 from threadx.plain import say
 from threadx.terminal import Terminal
 from threadx.work.progress import bar

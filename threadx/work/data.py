@@ -6,9 +6,7 @@ import json
 from typing import Any
 
 from backtest import GapPolicy
-from backtest.quality import QualityReport, quality_report
-from market.advancing import advance
-from market.prices import read_prices
+from backtest.data.quality import QualityReport, quality_report
 from prompts import Words
 from reports.tables import notice_lines
 from threadx.plain import say
@@ -16,6 +14,8 @@ from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import write_json
+from vault.boundaries import advance
+from vault.readers.prices import read_prices
 
 MOST_LINES = 20
 

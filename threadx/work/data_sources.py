@@ -11,26 +11,26 @@ from typing import Any
 
 from base.errors import TypedError
 from base.paths import typed_path
-from market.build_forecasts import BuiltForecasts, PriceFolder, build_forecasts
-from market.build_macro import build_macro
-from market.build_news import build_news
-from market.errors import MarketError
-from market.fetch import fetch_prices
-from market.folder import DataFolder
-from market.forecasts import read_forecasts
-from market.macro import FEATURES, FIGURES
-from market.partitions import parse_hour
-from market.scores import SCORES
-from market.series import SeriesArchive
-from market.tagging import Names, load_names
-from market.watchlist import read_watchlist
-from market.writing import Watch
+from feeds.build.forecasts import BuiltForecasts, PriceFolder, build_forecasts
+from feeds.build.macro import build_macro
+from feeds.build.news import build_news
+from feeds.build.scores import SCORES
+from feeds.build.series import SeriesArchive
+from feeds.build.writing import Watch
+from feeds.folder import DataFolder
+from feeds.forecasts import read_forecasts
+from feeds.macro import FEATURES, FIGURES
+from feeds.partitions import parse_hour
+from feeds.tagging import Names, load_names
+from feeds.watchlist import read_watchlist
 from prompts import Words
 from threadx.defaults import YEARS_FETCHED
 from threadx.plain import say
 from threadx.runner import make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
+from vault.errors import MarketError
+from vault.fetch import fetch_prices
 
 _MOST_LINES = 20
 _SHARES = frozenset(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from base.aside import taken
-from nodes.ask import provider_settings
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
+from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers.health import check_all
 from threadx.repairing import examine

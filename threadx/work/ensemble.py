@@ -9,20 +9,20 @@ from datetime import datetime
 import tzlocal
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from market.partitions import parse_hour
+from feeds.partitions import parse_hour
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.rules import agent_name, opened
-from nodes.ensemble.run_log import statistics
-from nodes.ensemble.told import alert_lines, failure_reason
+from nodes.ensemble.operation.run_log import statistics
+from nodes.ensemble.operation.status import alert_lines, failure_reason
+from nodes.ensemble.policies.words import agent_name, opened
 from prompts import Words
-from reports.record import canonical_json
+from record.record import canonical_json
 from threadx.api import summarize
-from threadx.backfill import backfill as run_backfill
-from threadx.backfill import hours_between
 from threadx.console import STOPS
 from threadx.errors import ThreadxError
+from threadx.jobs.backfill import backfill as run_backfill
+from threadx.jobs.backfill import hours_between
+from threadx.jobs.schedule import Turn, prepare, take_turn, time_zone
 from threadx.runner import writable
-from threadx.schedule import Turn, prepare, take_turn, time_zone
 from threadx.summaries import make_ensemble_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json

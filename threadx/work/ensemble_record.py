@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import PromptError
-from market.partitions import parse_hour
-from nodes.ensemble.partition import hour_folder, published_hours, read_trace
-from nodes.ensemble.pooling import OUTLOOKS
-from nodes.ensemble.records import record_at
-from nodes.ensemble.rules import agent_name, opened
-from nodes.ensemble.run_log import read_runs, statistics
+from feeds.partitions import parse_hour
+from nodes.ensemble.operation.partition import hour_folder, published_hours, read_trace
+from nodes.ensemble.operation.run_log import read_runs, statistics
+from nodes.ensemble.operation.status import alert_lines, failure_reason, old_line
+from nodes.ensemble.policies.pooling import OUTLOOKS
+from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.schemas import DAYS
-from nodes.ensemble.stances import ARBITER, POOL
-from nodes.ensemble.told import alert_lines, failure_reason, old_line
+from nodes.ensemble.scores.records import record_at
+from nodes.ensemble.scores.stances import ARBITER, POOL
 from prompts import Words
+from record.record import canonical_json
 from reports.charts.outlook import calibration_chart, outlook_chart
 from reports.pictures import picture_suffix
-from reports.record import canonical_json
 from threadx.errors import ThreadxError
-from threadx.schedule import this_hour
+from threadx.jobs.schedule import this_hour
 from threadx.summaries import data_root, make_ensemble_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_drawing, write_json

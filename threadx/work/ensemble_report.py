@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from market.partitions import parse_hour
+from feeds.partitions import parse_hour
 from nodes.context import Context
-from nodes.ensemble.partition import hour_folder
+from nodes.ensemble.operation.partition import hour_folder
 from prompts import Words
+from record.record import as_recorded
 from reports.forms import Format
-from reports.record import as_recorded
 from threadx.reporting import hour_document
 from threadx.work.written import write_report
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prompts import Words
-from reports.record import canonical_json
-from threadx.checking import Check, Row, check_run
+from record.record import canonical_json
+from threadx.audit.checking import Check, Row, check_run
 from threadx.runner import make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
@@ -33,7 +33,7 @@ def table_rows(rows: Iterable[Row], words: Words, *, every: bool) -> list[list[s
     """Part of the record, figure, on record, computed now, whether they agree.
 
     Args:
-        rows: of `threadx.checking.Check`.
+        rows: of `threadx.audit.checking.Check`.
         words: language.
         every: each figure by itself; else of those that agree only the chief ones, the others by number.
     """

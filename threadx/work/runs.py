@@ -8,16 +8,16 @@ from typing import Any
 from base.json_files import read_json
 from base.reasons import ReasonError, because
 from nodes.context import Context
-from nodes.ensemble.trail import RUN_PREFIX
+from nodes.ensemble.operation.run_events import RUN_PREFIX
 from prompts import Words
-from reports.errors import ReportError
-from reports.event_log import WAITING
-from reports.evolution import strategy_evolution
+from record.errors import ReportError
+from record.event_log import WAITING
+from record.evolution import strategy_evolution
+from record.record import RunRecord, as_recorded, canonical_json, run_folder, runs_folder
 from reports.explanation import explanation
 from reports.forms import Format
-from reports.record import RunRecord, as_recorded, canonical_json, run_folder, runs_folder
+from threadx.audit.replaying import replay_run
 from threadx.errors import ThreadxError
-from threadx.replaying import replay_run
 from threadx.reporting import run_document
 from threadx.results import SummaryResult
 from threadx.runner import make_context, read_result, resume_run

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
-from backtest.ranking import ACCOUNT_LOST
+from backtest.engine.ranking import ACCOUNT_LOST
+from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
-from backtest.sweeping import MOST_CONFIGURATIONS, grid_axes
 from backtest.types import plain
 from base.reasons import because
-from market.counting import count_sweep
 from prompts import Words
 from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
@@ -26,6 +25,7 @@ from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.progress import bar
 from threadx.work.written import plain_rows, write_drawing, write_json
+from vault.counted import count_sweep
 
 LOST_TOLD = 5
 SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")

@@ -9,8 +9,8 @@ from prompts import Words
 from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.runner import make_context, writable
-from web.guard import configured_token, is_loopback, new_token
-from web.serve import HOST, listen, serve
+from threadx.web.guard import configured_token, is_loopback, new_token
+from threadx.web.serve import HOST, listen, serve
 
 EVERY_ADDRESS = ("0.0.0.0", "::")
 

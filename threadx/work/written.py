@@ -11,7 +11,7 @@ import altair as alt
 import click
 import pandas as pd
 
-from backtest.files import write_atomically, write_text_atomically
+from base.files import write_atomically, write_text_atomically
 from base.reasons import because
 from prompts import Words
 from reports.document import Document

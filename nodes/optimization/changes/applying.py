@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from backtest import BacktestError, StrategySpec
-from backtest.mirror import mirror
-from backtest.tree import Call, Comparison, Node, meaning, walk
+from backtest.language.mirror import mirror
+from backtest.language.tree import Call, Comparison, Node, meaning, walk
 from backtest.types import plain
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, same_words

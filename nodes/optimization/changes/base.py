@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
-from backtest.functions import RESERVED
+from backtest.language.functions import RESERVED
 from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
 from base.reasons import told_known
 from nodes.errors import ChangeError

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from backtest import StrategyError, StrategySpec
-from backtest.language import parse
-from backtest.tree import And, Node, meaning, show
+from backtest.language.parser import parse
+from backtest.language.tree import And, Node, meaning, show
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Condition, Grid, Side, Strict, listed, same_words
 from prompts import Words

@@ -1,0 +1,311 @@
+"""The door for price data: what enters is complete, ordered and possible, or refused with row and reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtest.data.arrays import PriceArrays, known_volume
+from backtest.data.gaps import MADE_UP, Beat, check_gaps, check_timeframe, filled
+from backtest.data.tables import COLUMNS, PRICES, TIME_NAMES, named, one_instrument, plain_name, symbols_of
+from backtest.data.times import EARLIEST, LATEST, read_times, refuse
+from backtest.errors import PriceError, RequestError
+from backtest.kernels.simulation import Floats
+from backtest.language.functions import reads_volume
+from backtest.strategy import StrategySpec
+from backtest.types import GAP_POLICIES, GapPolicy
+
+FUNDING = "funding_rate"
+"""Column of what longs pay to shorts during a bar, as a fraction of the position's value; optional."""
+
+# Vendors adjust each price on its own and round: an open or a close may stick out of the bar by the last
+# digits. The bar is then widened to hold it.
+ROUNDING = 1e-6
+
+_HOUR = pd.Timedelta(hours=1)
+
+
+def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
+    if isinstance(df.index, pd.DatetimeIndex):
+        return df.index
+    for wanted in TIME_NAMES:
+        if wanted in names:
+            return read_times(df.iloc[:, names.index(wanted)])
+    has_name = df.index.name is not None and plain_name(df.index.name) in TIME_NAMES
+    # Times of several zones make an index of objects, not one of times.
+    if has_name or all(isinstance(one, datetime) for one in df.index):
+        return read_times(df.index)
+    raise PriceError("missing_time", known=", ".join(TIME_NAMES))
+
+
+def _check_order(index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str]) -> None:
+    """Refuse times that are missing, out of range, out of order or twice there.
+
+    Args:
+        index: the times.
+        df: the table, to tell a bar given twice from two bars of one name.
+        names: of its columns.
+    """
+    if index.hasnans:
+        refuse("bad_time", int(index.isna().argmax()), None, value="NaT")
+    ordered = bool(index.is_monotonic_increasing and index.is_unique)
+    # In order, the first and the last tell about all of them.
+    rows = np.array([0, len(index) - 1]) if ordered else np.arange(len(index))
+    years = index[rows].year.to_numpy()
+    if (far := (years < EARLIEST) | (years > LATEST)).any():
+        row = int(rows[far.argmax()])
+        refuse("bad_time", row, None, value=str(index[row])[:40])
+    if ordered:
+        return
+    steps = np.diff(index.asi8)
+    hour = _HOUR // pd.Timedelta(1, unit=index.unit)
+    back, twice = steps < 0, steps == 0
+    few = back.sum() + twice.sum() <= 2 * (1 + len(index) // 1_000)
+    within = np.median(np.abs(steps)) <= hour
+    if index.tz is None and within and few and steps.min() > -hour:
+        # Local times without a zone, in the hour that autumn repeats. In order of arrival they go back;
+        # sorted, or with bars of an hour, two different bars have one name. The same bar twice is a mere
+        # duplicate.
+        row = int((back | twice).argmax()) + 1
+        prices = df.iloc[[row - 1, row], [names.index(name) for name in COLUMNS if name in names]]
+        if back.any() or not prices.iloc[1].equals(prices.iloc[0]):
+            begin = index[row].floor("h")
+            refuse(
+                "clock_went_back", row, index, begin=f"{begin:%Y-%m-%d %H:%M}", end=f"{begin + _HOUR:%H:%M}"
+            )
+    _refuse_stacked(index, df, steps)
+    if back.any():
+        refuse("unsorted_time", int(back.argmax()) + 1, index)
+    refuse("duplicate_time", int(twice.argmax()) + 1, index)
+
+
+def _refuse_stacked(index: pd.DatetimeIndex, df: pd.DataFrame, steps: NDArray[np.int64]) -> None:
+    """Refuse several instruments in one table, for which sorting would be no help."""
+    repeated = int(index.duplicated().sum())
+    symbols = symbols_of(df)
+    if len(symbols) > 1:
+        raise PriceError("several_instruments", known=named(symbols))
+    if repeated > 2 and 4 * repeated >= len(index):
+        refuse("times_begin_again", int((steps <= 0).argmax()) + 1, index)
+
+
+def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
+    column = df.iloc[:, place]
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.isnan(numbers) & column.notna().to_numpy(dtype=bool)
+    if wrong.any():
+        row = int(wrong.argmax())
+        refuse("not_a_number", row, index, column=name, value=str(column.iloc[row])[:40])
+    return np.array(numbers)
+
+
+def _refuse_repeated_header(column: pd.Series) -> None:
+    """Refuse a row that holds names in place of figures: two files were put together."""
+    if pd.api.types.is_numeric_dtype(column):
+        return
+    headers = column.astype("string").str.strip().str.lower().eq("open").fillna(False)
+    if headers.any():
+        refuse("repeated_header", int(headers.to_numpy(dtype=bool).argmax()), None)
+
+
+def _first(bad: NDArray[np.bool_]) -> int | None:
+    return int(bad.argmax()) if bad.any() else None
+
+
+def _check_values(columns: dict[str, Floats], index: pd.DatetimeIndex) -> None:
+    for name in PRICES:
+        values = columns[name]
+        # One comparison finds NaN, infinity, zero and negative numbers alike; which of them is told
+        # afterwards.
+        if (row := _first(~((values > 0.0) & (values < np.inf)))) is not None:
+            value = values[row]
+            code = (
+                "nan_price"
+                if np.isnan(value)
+                else "infinite_price"
+                if np.isinf(value)
+                else "non_positive_price"
+            )
+            refuse(code, row, index, column=name, value=float(value))
+    _widen(columns)
+    high, low = columns["high"], columns["low"]
+    if (row := _first(high < low)) is not None:
+        refuse("high_below_low", row, index, high=float(high[row]), low=float(low[row]))
+    for name in ("open", "close"):
+        values = columns[name]
+        if (row := _first((values > high) | (values < low))) is not None:
+            refuse(
+                "price_outside_range",
+                row,
+                index,
+                column=name,
+                value=float(values[row]),
+                low=float(low[row]),
+                high=float(high[row]),
+            )
+    volume = columns["volume"]
+    if (row := _first((volume < 0.0) | np.isinf(volume))) is not None:
+        refuse("bad_volume", row, index, value=float(volume[row]))
+
+
+def narrow_bars(columns: dict[str, Floats]) -> NDArray[np.bool_]:
+    """Bars whose high or low falls short of their open or close by rounding (`ROUNDING`), and by no more.
+
+    Args:
+        columns: open, high, low and close.
+    """
+    high, low = columns["high"], columns["low"]
+    top, bottom = (choose(columns["open"], columns["close"]) for choose in (np.maximum, np.minimum))
+    short = (high < top) | (low > bottom)
+    found: NDArray[np.bool_] = short & (high >= top * (1.0 - ROUNDING)) & (low <= bottom * (1.0 + ROUNDING))
+    return found
+
+
+def _widen(columns: dict[str, Floats]) -> None:
+    """Mend `narrow_bars` in place."""
+    rows = narrow_bars(columns)
+    if not rows.any():
+        return
+    for name, choose in (("high", np.maximum), ("low", np.minimum)):
+        columns[name][rows] = choose.reduce([columns[one][rows] for one in (name, "open", "close")])
+
+
+def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
+    """Checked prices as kernels take them, with their times.
+
+    Raises:
+        PriceError: as `validate_prices`.
+    """
+    if not isinstance(df, pd.DataFrame):
+        raise PriceError("not_a_table", kind=type(df).__name__)
+    if len(df) == 0:
+        raise PriceError("no_rows")
+    df, _ = one_instrument(df)
+    names = [plain_name(name) for name in df.columns]
+    for name in COLUMNS:
+        if names.count(name) > 1:
+            raise PriceError("repeated_column", column=name)
+        if name not in names and name != "volume":
+            raise PriceError(
+                "missing_column", column=name, known=", ".join(str(column) for column in df.columns)[:200]
+            )
+    _refuse_repeated_header(df.iloc[:, names.index("open")])
+    index = _time_index(df, names)
+    _check_order(index, df, names)
+    columns = {name: _number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
+    columns.setdefault("volume", np.full(len(df), np.nan))
+    _check_values(columns, index)
+    return PriceArrays(**columns), index
+
+
+def read_funding(df: pd.DataFrame) -> Floats:
+    """The column `funding_rate`, nothing due where it is empty; an empty array where there is none.
+
+    Raises:
+        PriceError: `not_a_number`, `bad_funding` (of at least the whole position), `repeated_column`.
+    """
+    df, _ = one_instrument(df)
+    names = [plain_name(name) for name in df.columns]
+    if FUNDING not in names:
+        return np.empty(0)
+    if names.count(FUNDING) > 1:
+        raise PriceError("repeated_column", column=FUNDING)
+    index = _time_index(df, names)
+    rates = _number_column(df, names.index(FUNDING), FUNDING, index)
+    rates = np.where(np.isnan(rates), 0.0, rates)
+    if (row := _first(np.abs(rates) >= 1.0)) is not None:
+        refuse("bad_funding", row, index, value=float(rates[row]))
+    return rates
+
+
+def made_up_bars(df: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which bars were made up where there were none: those marked in a column `made_up`; none without one.
+
+    Args:
+        df: prices that `read_prices` has taken.
+
+    Raises:
+        PriceError: `not_a_mark`, `repeated_column`.
+    """
+    df, _ = one_instrument(df)
+    names = [plain_name(name) for name in df.columns]
+    if MADE_UP not in names:
+        return np.zeros(len(df), dtype=np.bool_)
+    if names.count(MADE_UP) > 1:
+        raise PriceError("repeated_column", column=MADE_UP)
+    marks = df.iloc[:, names.index(MADE_UP)]
+    if (row := _first(~marks.isin([True, False]).to_numpy(dtype=np.bool_))) is not None:
+        refuse("not_a_mark", row, None, column=MADE_UP, value=str(marks.iloc[row])[:40])
+    return marks.to_numpy(dtype=np.bool_)
+
+
+def validate_prices(
+    df: pd.DataFrame, *, gaps: GapPolicy = "accept", timeframe: str | None = None
+) -> pd.DataFrame:
+    """Price data in canonical form.
+
+    Args:
+        df: open, high, low, close and perhaps volume in any case, on a DatetimeIndex or with a column called
+            timestamp, time, date, datetime or open time: ISO text, or an epoch in seconds, milliseconds,
+            microseconds or nanoseconds (UTC); and perhaps `funding_rate`, what longs pay to
+            shorts during each bar, and `made_up` (true or false), which marks bars that were put where there
+            were none. Other columns are ignored.
+        gaps: what to do where bars are missing (`backtest.data.gaps` says what counts as missing): `accept`
+        leaves
+            the history as it is, so that indicators and orders pass over the gap; `fill` puts flat bars
+            there, open to close at the last close, volume zero, marked in a column `made_up`: no price is
+            made up that was not the last one known, but indicators and `max_bars` count them. They carry a
+            position, and no order is filled on them; `refuse` refuses the history.
+        timeframe: the length of a bar as the caller knows it (`30m`, `4h`, `1d`): refused where the usual
+            distance between bars is another.
+
+    Returns:
+        A new table of float64 columns open, high, low, close, volume, and funding_rate where it was there,
+        on a sorted, unique DatetimeIndex; and a boolean column `made_up` where there are such bars.
+        Volume is NaN where it is not known; a strategy that needs it is then refused.
+
+    Raises:
+        PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
+            `mixed_time_zones`, `mixed_epochs`, `time_is_row_number`, `time_is_year`, `time_is_excel`,
+            `time_out_of_range`, `unsorted_time`, `clock_went_back`, `duplicate_time`, `several_instruments`,
+            `times_begin_again`, `repeated_header`, `not_a_number`, `nan_price`, `infinite_price`,
+            `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `bad_funding`,
+            `not_a_mark`,
+            `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.
+        RequestError: `unknown_gap_policy`.
+    """
+    if gaps not in GAP_POLICIES:
+        raise RequestError("unknown_gap_policy", name=str(gaps), known=", ".join(GAP_POLICIES))
+    prices, index = read_prices(df)
+    beat = Beat(index)
+    if timeframe is not None:
+        check_timeframe(beat, timeframe)
+    if gaps == "refuse":
+        check_gaps(beat)
+    found = pd.DataFrame(prices._asdict(), index=index.rename("time"))
+    if (rates := read_funding(df)).size:
+        found[FUNDING] = rates
+    if (marks := made_up_bars(df)).any():
+        found[MADE_UP] = marks
+    return filled(found, beat) if gaps == "fill" else found
+
+
+def check_volume(df: pd.DataFrame, spec: StrategySpec) -> None:
+    """Refuse a strategy that needs volume where a bar has none.
+
+    `run_backtest` and `sweep` see to it themselves; who computes on a part of the prices first asks here.
+
+    Args:
+        df: prices as `validate_prices` gives them.
+        spec: the strategy.
+
+    Raises:
+        PriceError: `missing_volume`.
+    """
+    if any(reads_volume(tree) for tree in spec.trees.values()):
+        known_volume(df["volume"].to_numpy(dtype=np.float64))

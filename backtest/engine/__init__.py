@@ -1,0 +1,1 @@
+"""Backtests and sweeps: from prices and a strategy to trades, equity and metrics."""

@@ -1,0 +1,349 @@
+"""From bound conditions to signals: an indicator bank over one price history, and what is read from it.
+
+What a condition cannot know is false: a comparison with a value that is not there (warm-up, division by zero)
+is false, and so is its contrary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.data.arrays import PriceArrays, known_volume
+from backtest.data.clock import Clock
+from backtest.engine.derived import compute
+from backtest.errors import RequestError
+from backtest.kernels.indicators import (
+    average_true_range,
+    convergence_divergence,
+    directional_movement,
+    exponential_average,
+    moving_mean,
+    moving_moments,
+    relative_strength,
+    unbroken_trend,
+    window_extreme,
+)
+from backtest.kernels.simulation import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Floats, Signals
+from backtest.language.functions import lag_bars, periods, reads_volume, warm_up
+from backtest.language.tree import (
+    And,
+    Arithmetic,
+    At,
+    Call,
+    Comparison,
+    Lag,
+    Negative,
+    Node,
+    Not,
+    Number,
+    Or,
+    Series,
+    walk,
+)
+
+Truth = NDArray[np.bool_]
+
+CODES = {
+    "entry_long": ENTER_LONG,
+    "exit_long": EXIT_LONG,
+    "entry_short": ENTER_SHORT,
+    "exit_short": EXIT_SHORT,
+}
+_COMPARE = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+_CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+
+class IndicatorBank:
+    """Indicators of one price history, each computed once however many conditions and configurations use it.
+
+    Threads may share a bank: at worst two of them compute the same array.
+    """
+
+    def __init__(self, prices: PriceArrays, clock: Clock | None = None) -> None:
+        self.prices = prices
+        self.clock = clock
+        self._higher: dict[str, tuple[IndicatorBank, NDArray[np.int64]]] = {}
+        self.size = prices.close.size
+        self._known: dict[Node, Floats] = {}
+
+    def known(self) -> list[Floats]:
+        """Every series the bank holds, those of higher timeframes too."""
+        above = [series for bank, _ in self._higher.values() for series in bank.known()]
+        return [*self._known.values(), *above]
+
+    def forget(self) -> None:
+        """Empty the bank; what is asked for again is computed again."""
+        self._known.clear()
+        for bank, _ in self._higher.values():
+            bank.forget()
+
+    def series(self, node: Node) -> Floats | float:
+        """The value of a bound tree at each bar; a plain number where it is constant."""
+        match node:
+            case Number(value=value):
+                return value
+            case Call():
+                return self.call(node)
+            case Series(name=name):
+                return self.column(name)
+            case Lag(operand=operand):
+                return shifted(self.varying(operand), lag_bars(node))
+            case Negative(operand=operand):
+                return np.negative(self.varying(operand))
+            case At():
+                return self.seen(node)
+            case Arithmetic(operator=operator, left=left, right=right):
+                return self.arithmetic(operator, self.series(left), self.series(right))
+            case _:
+                raise TypeError(f"not a series: {node}")
+
+    def varying(self, node: Node) -> Floats:
+        """`series` of a tree that the parser has found to vary from bar to bar."""
+        found = self.series(node)
+        return np.full(self.size, found) if isinstance(found, float) else found
+
+    def column(self, name: str) -> Floats:
+        """A column of the prices.
+
+        Raises:
+            PriceError: `missing_volume`, where volume is asked for and a bar has none.
+        """
+        if name == "typical":
+            key = Series(name)
+            if key not in self._known:
+                self._known[key] = (self.prices.high + self.prices.low + self.prices.close) / 3.0
+            return self._known[key]
+        if name in ("hour", "weekday"):
+            return self.clock_at_hand().field(name)
+        values: Floats = getattr(self.prices, name)
+        if name == "volume":
+            known_volume(values)
+        return values
+
+    def check_volume(self, trees: Iterable[Node]) -> None:
+        """Refuse conditions on volume where a bar has none, before anything is computed.
+
+        Raises:
+            PriceError: `missing_volume`.
+        """
+        if any(reads_volume(tree) for tree in trees):
+            known_volume(self.prices.volume)
+
+    def clock_at_hand(self) -> Clock:
+        """The bars' times, which conditions on hours, days and higher timeframes need."""
+        if self.clock is None:
+            raise TypeError("this bank was made without a clock")
+        return self.clock
+
+    def days(self) -> NDArray[np.int64]:
+        """The day of each bar, in the data's own time zone."""
+        return self.clock_at_hand().days
+
+    def higher(self, node: At) -> tuple[IndicatorBank, NDArray[np.int64]]:
+        """A bank of a higher timeframe, and which of its bars is the last complete one at each bar.
+
+        Raises:
+            RequestError: `timeframe_not_higher`; `not_enough_higher_bars`, fewer than the tree needs.
+        """
+        if node.timeframe not in self._higher:
+            first, times, visible = self.clock_at_hand().higher(node.timeframe)
+            prices = self.prices
+            last = np.append(first[1:], self.size) - 1 if first.size else first
+            bars = PriceArrays(
+                prices.open[first],
+                np.maximum.reduceat(prices.high, first) if first.size else prices.high[:0],
+                np.minimum.reduceat(prices.low, first) if first.size else prices.low[:0],
+                prices.close[last],
+                np.add.reduceat(prices.volume, first) if first.size else prices.volume[:0],
+            )
+            self._higher[node.timeframe] = IndicatorBank(bars, Clock(times)), visible
+        bank, visible = self._higher[node.timeframe]
+        needed, complete = 1 + warm_up(node.operand), int(visible[-1]) + 1
+        if complete < needed:
+            raise RequestError(
+                "not_enough_higher_bars", timeframe=node.timeframe, needed=needed, bars=complete
+            )
+        return bank, visible
+
+    def check_higher(self, node: Node) -> None:
+        """Refuse a bound tree that needs more bars of a higher timeframe than there are.
+
+        Raises:
+            RequestError: `timeframe_not_higher` or `not_enough_higher_bars`.
+        """
+        for part in walk(node):
+            if isinstance(part, At):
+                self.higher(part)
+
+    def seen(self, node: At) -> Floats:
+        """The values of a higher timeframe that are known at each bar."""
+        if node not in self._known:
+            bank, visible = self.higher(node)
+            self._known[node] = np.where(visible >= 0, bank.varying(node.operand)[visible], np.nan)
+        return self._known[node]
+
+    @staticmethod
+    def arithmetic(operator: str, left: Floats | float, right: Floats | float) -> Floats:
+        """`left operator right`; a division by zero is not a number."""
+        # An overflow is as unknown as a division by zero; neither may pass for a large value.
+        with np.errstate(all="ignore"):
+            match operator:
+                case "+":
+                    found = np.add(left, right)
+                case "-":
+                    found = np.subtract(left, right)
+                case "*":
+                    found = np.multiply(left, right)
+                case _:
+                    found = np.divide(left, right)
+        found = np.asarray(found, dtype=np.float64)
+        if not np.isfinite(found).all():
+            found = np.where(np.isfinite(found), found, np.nan)
+        return found
+
+    def call(self, node: Call) -> Floats:
+        """The series of a function that gives numbers, from the bank or computed now."""
+        found = self._known.get(node)
+        if found is None:
+            self._known.update(self._compute(node))
+            found = self._known[node]
+        return found
+
+    def _compute(self, node: Call) -> dict[Node, Floats]:
+        """A function's series, with what its kernel gives besides."""
+        arguments = node.arguments
+        lengths = periods(node)
+        prices = self.prices
+        match node.function:
+            case "sma":
+                return {node: moving_mean(self.varying(arguments[0]), *lengths)}
+            case "stddev":
+                mean, deviation = moving_moments(self.varying(arguments[0]), *lengths)
+                return {node: deviation, Call("sma", arguments): mean}
+            case "bollinger_upper" | "bollinger_middle" | "bollinger_lower":
+                mean = self.call(Call("sma", arguments[:2]))
+                deviation = self.call(Call("stddev", arguments[:2]))
+                width = arguments[2]
+                assert isinstance(width, Number)
+                if node.function == "bollinger_middle":
+                    return {node: mean}
+                sign = 1.0 if node.function == "bollinger_upper" else -1.0
+                return {node: mean + sign * width.value * deviation}
+            case "ema":
+                return {node: exponential_average(self.varying(arguments[0]), *lengths)}
+            case "rsi":
+                return {node: relative_strength(self.varying(arguments[0]), *lengths)}
+            case "macd" | "macd_signal" | "macd_histogram":
+                names = ("macd", "macd_signal", "macd_histogram")
+                parts = convergence_divergence(self.varying(arguments[0]), *lengths)
+                return {Call(name, arguments): part for name, part in zip(names, parts, strict=True)}
+            case "atr":
+                return {node: average_true_range(prices.high, prices.low, prices.close, *lengths)}
+            case "adx" | "plus_di" | "minus_di":
+                parts = directional_movement(prices.high, prices.low, prices.close, *lengths)
+                names = ("plus_di", "minus_di", "adx")
+                return {Call(name, arguments): part for name, part in zip(names, parts, strict=True)}
+            case "donchian_upper":
+                return {node: window_extreme(prices.high, 1.0, *lengths)}
+            case "donchian_lower":
+                return {node: window_extreme(prices.low, -1.0, *lengths)}
+            case "highest":
+                return {node: window_extreme(self.varying(arguments[0]), 1.0, *lengths)}
+            case "lowest":
+                return {node: window_extreme(self.varying(arguments[0]), -1.0, *lengths)}
+            case "change":
+                values = self.varying(arguments[0])
+                return {node: values - shifted(values, lengths[0])}
+        return compute(self, node)
+
+    def truth(self, node: Node, contrary: bool = False) -> Truth:
+        """Where a bound condition (or its contrary) is known to hold."""
+        match node:
+            case Not(operand=operand):
+                return self.truth(operand, not contrary)
+            case And(operands=operands) | Or(operands=operands):
+                # The contrary of "all" is "any of the contraries".
+                join = np.logical_and if isinstance(node, And) != contrary else np.logical_or
+                found = self.truth(operands[0], contrary)
+                for operand in operands[1:]:
+                    found = join(found, self.truth(operand, contrary))
+                return found
+            case Comparison(operator=operator, left=left, right=right):
+                return self.compare(_CONTRARY[operator] if contrary else operator, left, right)
+            case At(operand=operand):
+                bank, visible = self.higher(node)
+                known: Truth = bank.truth(operand, contrary)[visible] & (visible >= 0)
+                return known
+            case Lag(operand=operand):
+                return shifted_truth(self.truth(operand, contrary), lag_bars(node))
+            case Call(function=function, arguments=arguments):
+                match function:
+                    case "crosses_above" | "crosses_below":
+                        return self.crosses(function == "crosses_above", arguments[0], arguments[1], contrary)
+                    case "rising" | "falling":
+                        return self.runs(node, 1.0 if function == "rising" else -1.0, contrary)
+        raise TypeError(f"not a condition: {node}")
+
+    def compare(self, operator: str, left: Node, right: Node) -> Truth:
+        """Compare two series; false where either is not a number."""
+        first, second = self.series(left), self.series(right)
+        found: Truth = _COMPARE[operator](first, second)
+        if operator == "!=":
+            found = found & ~np.isnan(first) & ~np.isnan(second)
+        return found
+
+    def crosses(self, above: bool, left: Node, right: Node, contrary: bool) -> Truth:
+        """`previous <=` and now `>` (`previous >=` and now `<`); or that this is known not to be so."""
+        before, now = ("<=", ">") if above else (">=", "<")
+        if not contrary:
+            return shifted_truth(self.compare(before, left, right), 1) & self.compare(now, left, right)
+        return shifted_truth(self.compare(_CONTRARY[before], left, right), 1) | self.compare(
+            _CONTRARY[now], left, right
+        )
+
+    def runs(self, node: Call, sign: float, contrary: bool) -> Truth:
+        """Whether each of the last `period` bars rose (fell); or that this is known not to be so."""
+        if node not in self._known:
+            self._known[node] = unbroken_trend(self.varying(node.arguments[0]), sign, *periods(node))
+        found: Truth = self._known[node] == (0.0 if contrary else 1.0)
+        return found
+
+    def signals(self, conditions: Mapping[str, Node]) -> Signals:
+        """All conditions of a strategy as one code a bar, for the simulation.
+
+        Raises:
+            PriceError: `missing_volume`, before anything is computed.
+        """
+        self.check_volume(conditions.values())
+        codes = np.zeros(self.size, dtype=np.uint8)
+        for place, tree in conditions.items():
+            codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])
+        return codes
+
+
+def shifted(values: Floats, bars: int) -> Floats:
+    """The series `bars` bars ago: not a number before the first."""
+    if bars == 0:
+        return values
+    found = np.full(values.size, np.nan)
+    found[bars:] = values[:-bars]
+    return found
+
+
+def shifted_truth(values: Truth, bars: int) -> Truth:
+    """The condition `bars` bars ago: false before the first."""
+    if bars == 0:
+        return values
+    found = np.zeros(values.size, dtype=np.bool_)
+    found[bars:] = values[:-bars]
+    return found

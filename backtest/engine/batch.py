@@ -1,0 +1,532 @@
+"""Many configurations of one strategy, made ready for the fused kernel: what they share is computed once.
+
+A condition is cut at its `and`s; each part depends on few of the parameters, so a grid has far fewer parts
+than configurations. Each becomes one bit a bar, and a configuration is a list of such rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.engine.bank import CODES
+from backtest.engine.executor import run_pieces
+from backtest.engine.possible import never_true
+from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, pack
+from backtest.errors import BacktestError
+from backtest.kernels.simulation import (
+    FIGURES,
+    RISKED,
+    SETTINGS,
+    STOP_ATR,
+    STOP_PERCENT,
+    TARGET_ATR,
+    TRAILING_ATR,
+    TRAILING_PERCENT,
+    VOLATILITY,
+    Floats,
+    Words,
+    cross_words,
+    known_words,
+    measure,
+)
+from backtest.language.functions import FUNCTIONS, warm_up
+from backtest.language.tree import And, Call, Comparison, Node, bind, parameters
+from backtest.presets import PRESETS
+from backtest.strategy import SIDE_AXIS, StrategySpec
+from backtest.types import Risk, Settings, Sizing
+
+# What a combination may do wrong although each of its values is allowed,
+_COMBINED = (
+    "parameter_order",
+    "not_enough_bars",
+    "not_enough_higher_bars",
+    "risk_without_stop",
+    "never_true",
+)
+# and what it may where several parameters make one value together: `sma(close, slow - fast)`.
+_TOGETHER = ("bad_period", "negative_lag", "constant_division_by_zero")
+DROPPED = (*_COMBINED, *_TOGETHER)
+# Of several faults a strategy by itself tells the one that it meets first.
+_UNBOUND, _UNREADABLE, _UNCOVERED = range(3)
+
+MOST_CHUNK = 65_536
+_ROOM_FOR_WORDS = 48 * 2**20
+_ROOM_FOR_SERIES = 2**30
+_ROOM_KEPT = 192 * 2**20
+
+Whole = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Bound:
+    """A tree with its parameters bound: bars it needs, or why it cannot be.
+
+    A fault is met at some point of reading the strategy, and lies in one value alone or in a combination.
+    While a chunk is at work the sides of crossings also hold their series, and where it is known.
+    """
+
+    node: Node
+    warm_up: int = 0
+    fault: BacktestError | None = None
+    met: int = _UNREADABLE
+    alone: bool = False
+    series: Floats | None = None
+    known: Words | None = None
+
+
+class _Tree:
+    """A tree with unbound parameters, and the axes of the grid it depends on."""
+
+    def __init__(self, tree: Node, axes: Sequence[str]) -> None:
+        used = parameters(tree)
+        self.tree = tree
+        self.axes = [name for name in axes if name in used]
+
+    def keys(self, chosen: Mapping[str, Whole], shape: Mapping[str, int], count: int) -> Whole:
+        """One number a configuration, equal where every axis it depends on has the same value."""
+        found = np.zeros(count, dtype=np.int64)
+        for name in self.axes:
+            found = found * shape[name] + chosen[name]
+        return found
+
+
+class _Part(_Tree):
+    """A condition that must hold, as the two sides of its comparison or crossing where it is one.
+
+    A grid has few of either side and many pairs of them, so it is the sides that are bound.
+    """
+
+    def __init__(self, tree: Node, axes: Sequence[str], known: dict[Node, _Tree]) -> None:
+        super().__init__(tree, axes)
+        sides: tuple[Node, ...] = (tree,)
+        self.own_warm_up = 0
+        self.crosses = ""
+        match tree:
+            case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)):
+                sides = (left, right)
+                self.own_warm_up = FUNCTIONS[function].warm_up()
+                self.crosses = function
+            case Comparison(left=left, right=right):
+                sides = (left, right)
+        # Parts with equal sides share them, and what is computed for them.
+        self.operands = tuple(known.setdefault(side, _Tree(side, axes)) for side in sides)
+
+
+class _Missing(NamedTuple):
+    """Bits to be computed: of which part in which version, and into which row, by direction if it crosses."""
+
+    part: _Part
+    bounds: list[_Bound]
+    rows: dict[str, int]
+
+
+class _Resolved(NamedTuple):
+    """A part in the configurations of a chunk.
+
+    Attributes:
+        keys: the different versions of it.
+        inverse: which of them each configuration has.
+        operands: for each side its bound trees, and which of them each version has.
+    """
+
+    keys: Whole
+    inverse: Whole
+    operands: list[tuple[list[_Bound], Whole]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """Results of some consecutive combinations of a grid.
+
+    Attributes:
+        chosen: by axis, which of its values each surviving configuration has.
+        metrics: one row a surviving configuration, in the order of `METRICS`, not finite where undefined;
+            behind them what `FIGURES` counts besides.
+        dropped: how many combinations make no sense, by error code.
+    """
+
+    chosen: dict[str, Whole]
+    metrics: Floats
+    dropped: Counter[str]
+
+
+class Batch:
+    """Runs any stretch of a grid, given the grid's values, each of them checked by itself.
+
+    Args:
+        market: prices and terms of trading.
+        spec: the strategy; its own values hold where the grid says nothing.
+        axes: values by name; combinations count in their order, the last name fastest.
+        workers: pieces at a time.
+    """
+
+    def __init__(
+        self, market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]], workers: int | None = None
+    ) -> None:
+        self.market = market
+        self.spec = spec
+        self.axes = axes
+        self.workers = workers
+        self.shape = {name: len(values) for name, values in axes.items()}
+        self.count = math.prod(self.shape.values())
+        self.parts: list[_Part] = []
+        self.places: list[list[int]] = []
+        known: dict[Node, int] = {}
+        sides: dict[Node, _Tree] = {}
+        for place in CODES:
+            tree = spec.trees.get(place)
+            operands = () if tree is None else tree.operands if isinstance(tree, And) else (tree,)
+            for operand in operands:
+                if operand not in known:
+                    known[operand] = len(self.parts)
+                    self.parts.append(_Part(operand, list(axes), sides))
+            # A condition that is required twice is required.
+            self.places.append(list(dict.fromkeys(known[operand] for operand in operands)))
+        self._conditions = {place: _Tree(tree, list(axes)) for place, tree in spec.trees.items()}
+        self._impossible: dict[str, NDArray[np.bool_]] = {}
+        self._bound: dict[tuple[int, int], _Bound] = {}
+        self._rows: dict[tuple[int, int], int] = {}
+        self._words: Words = np.empty((0, 0), dtype=np.uint64)
+        self._settings = kernel_settings(spec.risk, spec.sizing)
+
+    @property
+    def chunk_size(self) -> int:
+        """Combinations at a time so that their series and bits keep within bounds."""
+        bars = len(self.market.index)
+        parts = max(1, len(self.parts))
+        room = min(_ROOM_FOR_WORDS // (parts * (bars // 8 + 8)), _ROOM_FOR_SERIES // (parts * bars * 16))
+        return max(1, min(MOST_CHUNK, room))
+
+    def run(self, start: int, stop: int) -> Chunk:
+        """Backtest the combinations from `start` to `stop` (excluded).
+
+        Raises:
+            BacktestError: a combination is impossible for another reason than those in `DROPPED`.
+        """
+        return self.run_over([self.market], start, stop)[0]
+
+    def run_over(self, markets: Sequence[Market], start: int, stop: int) -> list[Chunk]:
+        """As `run`, on stretches of the batch's market (`Market.between`), one chunk each.
+
+        Indicators and conditions are those of the whole history: computed once, whatever the stretch.
+        """
+        places = np.unravel_index(np.arange(start, stop), tuple(self.shape.values())) if self.axes else ()
+        chosen = {name: np.asarray(place) for name, place in zip(self.axes, places, strict=True)}
+        dropped: Counter[str] = Counter()
+        alive = self._ordered(chosen, stop - start)
+        dropped["parameter_order"] += int((~alive).sum())
+        chosen = {name: place[alive] for name, place in chosen.items()}
+        count = int(alive.sum())
+
+        table = self._setting_table(chosen, count)
+        stops = table[:, [STOP_PERCENT, STOP_ATR, TRAILING_PERCENT, TRAILING_ATR]]
+        stopless = (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
+        dropped["risk_without_stop"] += int(stopless.sum())
+
+        keys = [part.keys(chosen, self.shape, count) for part in self.parts]
+        longest = np.zeros(count, dtype=np.int64)
+        alive = ~stopless
+        faulty: dict[int, list[tuple[NDArray[np.bool_], list[_Bound], Whole]]] = {}
+        for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
+            used = self._used(number, chosen, count)
+            resolved = self._resolve(part, key, chosen)
+            for bound, which in resolved.operands:
+                place = which[resolved.inverse]
+                warm_up = np.array([one.warm_up for one in bound], dtype=np.int64) + part.own_warm_up
+                longest = np.maximum(longest, np.where(used, warm_up[place], 0))
+                for met in {one.met for one in bound if one.fault}:
+                    at_fault = np.array([bool(one.fault) and one.met == met for one in bound])[place]
+                    faulty.setdefault(met, []).append((used & at_fault, bound, place))
+        for met in (_UNBOUND, _UNREADABLE):
+            alive = self._without(faulty.get(met, []), alive, dropped)
+        for name, condition in self._conditions.items():
+            if alive.any():
+                at = condition.keys(chosen, self.shape, count)
+                heard = self._heard([name], chosen, count)
+                never = alive & heard & self._never_true(name)[at]
+                dropped["never_true"] += int(never.sum())
+                alive &= ~never
+        needs_atr = (table[:, [STOP_ATR, TARGET_ATR, TRAILING_ATR]] > 0.0).any(axis=1)
+        atr_periods = np.where(needs_atr, self._values("atr_period", chosen, count), 0.0)
+        windows = np.where(table[:, VOLATILITY] > 0.0, self._values("volatility_period", chosen, count), 0.0)
+        needed = 1 + np.maximum(np.maximum(longest, atr_periods), windows)
+        short = alive & (needed > len(self.market.index))
+        dropped["not_enough_bars"] += int(short.sum())
+        alive = self._without(faulty.get(_UNCOVERED, []), alive & ~short, dropped)
+        chosen = {name: place[alive] for name, place in chosen.items()}
+        traded = self._trade(
+            markets, chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
+        )
+        return [Chunk(chosen=chosen, metrics=metrics, dropped=+dropped) for metrics in traded]
+
+    @staticmethod
+    def _without(
+        faulty: list[tuple[NDArray[np.bool_], list[_Bound], Whole]],
+        alive: NDArray[np.bool_],
+        dropped: Counter[str],
+    ) -> NDArray[np.bool_]:
+        """The configurations left when those at fault are counted and gone.
+
+        Raises:
+            BacktestError: the fault lies in one value, not in the combination.
+        """
+        for at_fault, bound, place in faulty:
+            for one, times in Counter(place[alive & at_fault].tolist()).items():
+                error = bound[one].fault
+                assert error is not None
+                if bound[one].alone:
+                    raise error
+                dropped[error.code] += times
+            alive = alive & ~at_fault
+        return alive
+
+    def _never_true(self, place: str) -> NDArray[np.bool_]:
+        """Which versions of a condition can never be true, found once."""
+        if place not in self._impossible:
+            condition = self._conditions[place]
+            self._impossible[place] = never_true(
+                condition.tree, self.spec.params, {name: self.axes[name] for name in condition.axes}
+            )
+        return self._impossible[place]
+
+    def _values(self, name: str, chosen: Mapping[str, Whole], count: int) -> Floats:
+        """A parameter's or setting's value in each configuration; 0 where a setting is off."""
+        if name in chosen:
+            values = np.array([0.0 if value is None else float(value) for value in self.axes[name]])
+            return values[chosen[name]]
+        settings = self.spec.risk if name in Risk.model_fields else self.spec.sizing
+        own = self.spec.params.get(name, getattr(settings, name, None))
+        return np.full(count, 0.0 if own is None else float(own))
+
+    def _ordered(self, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
+        alive = np.ones(count, dtype=np.bool_)
+        if self.spec.family is not None:
+            for smaller, larger in PRESETS[self.spec.family].ordered:
+                if smaller in self.spec.params and larger in self.spec.params:
+                    alive &= self._values(smaller, chosen, count) < self._values(larger, chosen, count)
+        return alive
+
+    def _used(self, number: int, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
+        """Whether a part says anything in each configuration, given the sides that it trades."""
+        places = [place for place, parts in zip(CODES, self.places, strict=True) if number in parts]
+        return self._heard(places, chosen, count)
+
+    def _heard(self, places: Sequence[str], chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
+        """Whether any of some conditions is heard in each configuration, given the sides that it trades."""
+        if SIDE_AXIS not in chosen:
+            return np.ones(count, dtype=np.bool_)
+        heard = [any(trades(side, place) for place in places) for side in self.axes[SIDE_AXIS]]
+        return np.array(heard)[chosen[SIDE_AXIS]]
+
+    def _setting_table(self, chosen: Mapping[str, Whole], count: int) -> Floats:
+        table = np.empty((count, SETTINGS))
+        for place, name in enumerate(SETTING_NAMES):
+            table[:, place] = self._values(name, chosen, count) if name in chosen else self._settings[place]
+        return table
+
+    def _params(self, names: Sequence[str], chosen: Mapping[str, Whole], at: int) -> dict[str, float]:
+        """Values of the strategy's parameters in one configuration, those of `names` from the grid."""
+        over = {name: float(self.axes[name][int(chosen[name][at])]) for name in names}
+        return {**self.spec.params, **over}
+
+    def _resolve(self, part: _Part, key: Whole, chosen: Mapping[str, Whole]) -> _Resolved:
+        """Bind what the configurations need of a part."""
+        found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        operands = []
+        for operand in part.operands:
+            places = {name: chosen[name][first] for name in operand.axes}
+            keys = operand.keys(places, self.shape, found.size)
+            different, at, which = np.unique(keys, return_index=True, return_inverse=True)
+            bound = [
+                self._bind(operand, one, chosen, place)
+                for one, place in zip(different.tolist(), first[at].tolist(), strict=True)
+            ]
+            operands.append((bound, which))
+        return _Resolved(found, inverse, operands)
+
+    def _bind(self, tree: _Tree, key: int, chosen: Mapping[str, Whole], at: int) -> _Bound:
+        """One tree in the configuration `at`, bound once."""
+        name = (id(tree), key)  # not the tree: hashing one takes longer than the rest of this
+        found = self._bound.get(name)
+        if found is None:
+            found, met = _Bound(tree.tree), _UNBOUND
+            try:
+                node = bind(tree.tree, self._params(tree.axes, chosen, at))
+                met = _UNREADABLE
+                found = _Bound(node, warm_up(node))
+                met = _UNCOVERED
+                self.market.bank.check_higher(node)
+            except BacktestError as error:
+                found.fault, found.met = error, met
+                found.alone = error.code not in _COMBINED and (
+                    error.code not in _TOGETHER or len(tree.axes) < 2
+                )
+            self._bound[name] = found
+        return found
+
+    def _trade(
+        self,
+        markets: Sequence[Market],
+        chosen: dict[str, Whole],
+        keys: list[Whole],
+        table: Floats,
+        atr_periods: Floats,
+        windows: Floats,
+    ) -> Floats:
+        """The metrics of configurations that make sense, markets × configurations × metrics."""
+        count = table.shape[0]
+        found = np.empty((len(markets), count, FIGURES))
+        if count == 0:
+            return found
+        rows = self._words_of(chosen, keys)
+        atr, atr_rows = self._series_rows(atr_periods, self.market.atr)
+        volatility, volatility_rows = self._series_rows(windows, self.market.volatility)
+        settled = np.empty((len(markets), count), dtype=np.bool_)
+
+        def trade(task: tuple[int, slice]) -> None:
+            number, piece = task
+            markets[number].trade_many(
+                self._words,
+                rows[piece],
+                atr,
+                atr_rows[piece],
+                volatility,
+                volatility_rows[piece],
+                table[piece],
+                found[number, piece],
+                settled[number, piece],
+            )
+
+        tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
+        run_pieces(trade, tasks, workers=self.workers)
+        for number, at in np.argwhere(~settled):
+            self._measure(markets[number], chosen, int(at), found[number, at])
+        if sum(series.nbytes for series in self.market.bank.known()) > _ROOM_KEPT:
+            self.market.bank.forget()
+        if len(self._bound) > MOST_CHUNK:
+            self._bound.clear()
+        return found
+
+    def _series_rows(
+        self, periods: Floats, series: Callable[[float], Floats]
+    ) -> tuple[Floats, NDArray[np.int32]]:
+        """A series a row for each period in use (0 for none), and the row of each configuration."""
+        wanted, rows = np.unique(periods, return_inverse=True)
+        nothing = np.full(len(self.market.index), np.nan)
+        return np.array([series(one) if one else nothing for one in wanted]), rows.astype(np.int32)
+
+    def _words_of(self, chosen: dict[str, Whole], keys: list[Whole]) -> NDArray[np.int32]:
+        """Fill `_words` with every part's bits; which rows each configuration needs."""
+        count = keys[0].size
+        depth = max(len(parts) for parts in self.places)
+        rows = np.full((count, len(self.places), depth), -1, dtype=np.int32)
+        places: dict[tuple[int, int], int] = {}
+        missing: dict[tuple[int, ...], _Missing] = {}
+        pending: dict[int, _Bound] = {}
+        for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
+            resolved = self._resolve(part, key, chosen)
+            offset = len(places)
+            sides = [[bound[one] for one in which.tolist()] for bound, which in resolved.operands]
+            for at, one in enumerate(resolved.keys.tolist()):
+                places[number, one] = offset + at
+                if (number, one) not in self._rows:
+                    bounds = [side[at] for side in sides]
+                    if any(bound.fault for bound in bounds):
+                        continue  # heard by no configuration that is left
+                    # Crossing up and crossing down are found in one pass over the same two series.
+                    name = tuple(map(id, bounds)) if part.crosses else (-1, offset + at)
+                    found = missing.setdefault(name, _Missing(part, bounds, {}))
+                    found.rows[part.crosses] = offset + at
+            for place, parts in enumerate(self.places):
+                for slot in (slot for slot, one in enumerate(parts) if one == number):
+                    rows[:, place, slot] = (resolved.inverse + offset).astype(np.int32)
+        if SIDE_AXIS in chosen:
+            for place, condition in enumerate(CODES):
+                silent = np.array([not trades(side, condition) for side in self.axes[SIDE_AXIS]])
+                rows[silent[chosen[SIDE_AXIS]], place] = -1
+
+        words = np.zeros((len(places), (len(self.market.index) + 63) // 64), dtype=np.uint64)
+        for name, row in places.items():
+            if (before := self._rows.get(name)) is not None:
+                words[row] = self._words[before]
+        # Sides first, each by one thread: conditions that share an average then find it computed.
+        for one in missing.values():
+            if len(one.bounds) > 1:
+                pending.update((id(bound), bound) for bound in one.bounds)
+        works = list(missing.values())
+
+        def compute(bound: _Bound) -> None:
+            bound.series = self.market.bank.varying(bound.node)
+            bound.known = known_words(bound.series)
+
+        def write(piece: slice) -> None:
+            for work in works[piece]:
+                self._write(work, words)
+
+        run_pieces(compute, pending.values(), workers=self.workers)
+        run_pieces(write, _slices(len(works), self.workers), workers=self.workers)
+        # Only the bank keeps series from one chunk to the next, within its bounds.
+        for bound in pending.values():
+            bound.series = bound.known = None
+        self._rows, self._words = places, words
+        return rows
+
+    def _write(self, work: _Missing, words: Words) -> None:
+        """Versions of parts as bits, each into its row."""
+        bank, bounds, tree = self.market.bank, work.bounds, work.part.tree
+        if work.part.crosses:
+            first, second = bounds
+            assert first.series is not None
+            assert first.known is not None
+            assert second.series is not None
+            assert second.known is not None
+            up, down = (
+                words[work.rows[way]] if way in work.rows else np.empty_like(words[0])
+                for way in ("crosses_above", "crosses_below")
+            )
+            cross_words(first.series, second.series, first.known, second.known, up, down)
+        elif isinstance(tree, Comparison):
+            words[work.rows[""]] = pack(bank.truth(Comparison(tree.operator, bounds[0].node, bounds[1].node)))
+        else:
+            words[work.rows[""]] = pack(bank.truth(bounds[0].node))
+
+    def _measure(self, market: Market, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
+        """One configuration by the exact definition, bar by bar."""
+        params = self._params([name for name in self.axes if name in self.spec.params], chosen, at)
+        settings = {
+            name: self.axes[name][int(chosen[name][at])] for name in self.axes if name not in self.spec.params
+        }
+        risk = Risk(**_merged(self.spec.risk, settings))
+        sizing = Sizing(**_merged(self.spec.sizing, settings))
+        side = settings.get(SIDE_AXIS, "both")
+        signals = self.market.bank.signals(
+            {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
+        )
+        equity, trades = market.buffers(signals)
+        count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
+        terms = market.terms
+        measure(equity, terms.capital, trades, count, terms.periods_per_year, out)
+
+
+def trades(side: str, condition: str) -> bool:
+    """Whether a condition (`entry_long` …) is heard where only these sides are traded."""
+    return side == "both" or condition.endswith(side)
+
+
+def _merged(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of one kind, those of a configuration over the strategy's own."""
+    return {name: chosen.get(name, value) for name, value in own.model_dump().items()}
+
+
+def _slices(count: int, workers: int | None, times: int = 1) -> list[slice]:
+    """Stretches of `count` things, each done `times`: few enough to start cheaply, enough to even out."""
+    step = max(1, min(256, times * count // (8 * (workers or 4)) or 1))
+    return [slice(start, min(count, start + step)) for start in range(0, count, step)]

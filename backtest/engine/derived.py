@@ -1,0 +1,266 @@
+"""How the wider vocabulary is computed: one rule a function, from the kernels and from one another.
+
+An indicator that is a sum of simpler ones asks the bank for these, so that conditions and configurations
+share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.kernels.averages import adaptive_average, weighted_fit
+from backtest.kernels.channels import rolling_price, session_price, trailing_bands
+from backtest.kernels.indicators import (
+    Floats,
+    distance_from_mean,
+    exponential_average,
+    moving_mean,
+    moving_moments,
+    window_extreme,
+)
+from backtest.kernels.oscillators import (
+    balance_volume,
+    bars_since_true,
+    commodity_channel,
+    money_flow,
+    place_in_range,
+    rank_in_window,
+)
+from backtest.language.functions import periods
+from backtest.language.tree import Call, Node, Number, Series
+
+
+class Bank(Protocol):
+    """What the rules need of an indicator bank."""
+
+    def varying(self, node: Node) -> Floats:
+        """The value of a bound tree at each bar."""
+
+    def column(self, name: str) -> Floats:
+        """A column of the prices."""
+
+    def call(self, node: Call) -> Floats:
+        """A function's series, computed once."""
+
+    def truth(self, node: Node, contrary: bool = False) -> NDArray[np.bool_]:
+        """Where a bound condition is known to hold."""
+
+    def days(self) -> NDArray[np.int64]:
+        """The day of each bar, in the data's own time zone."""
+
+
+Parts = dict[Node, Floats]
+_CLOSE = Series("close")
+
+
+def _whole(length: int) -> Number:
+    return Number(float(length))
+
+
+def _constant(node: Node) -> float:
+    assert isinstance(node, Number), "the call is bound"
+    return node.value
+
+
+def _quotient(over: Floats, under: Floats) -> Floats:
+    """A division by zero is not a number, as in the language."""
+    with np.errstate(all="ignore"):
+        found: Floats = over / under
+    found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def _before(values: Floats, bars: int) -> Floats:
+    found = np.full(values.size, np.nan)
+    found[bars:] = values[:-bars]
+    return found
+
+
+def _weighted(bank: Bank, node: Call, period: int) -> Parts:
+    mean, slope = weighted_fit(bank.varying(node.arguments[0]), period)
+    found: Parts = {Call("wma", node.arguments): mean}
+    if period > 1:
+        found[Call("linreg_slope", node.arguments)] = slope
+    return found
+
+
+def _dema(bank: Bank, node: Call, period: int) -> Parts:
+    once = bank.call(Call("ema", node.arguments))
+    return {node: once + (once - exponential_average(once, period))}
+
+
+def _tema(bank: Bank, node: Call, period: int) -> Parts:
+    once = bank.call(Call("ema", node.arguments))
+    twice = exponential_average(once, period)
+    return {node: 3.0 * (once - twice) + exponential_average(twice, period)}
+
+
+def _kama(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: adaptive_average(bank.varying(node.arguments[0]), period)}
+
+
+def _mom(bank: Bank, node: Call, period: int) -> Parts:
+    values = bank.varying(node.arguments[0])
+    return {node: values - _before(values, period)}
+
+
+def _rate(bank: Bank, node: Call, period: int) -> Parts:
+    values = bank.varying(node.arguments[0])
+    before = _before(values, period)
+    change = 100.0 * _quotient(values - before, before)
+    return {Call(name, node.arguments): change for name in ("roc", "percent_change")}
+
+
+def _natr(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: 100.0 * bank.call(Call("atr", node.arguments)) / bank.column("close")}
+
+
+def _cci(bank: Bank, node: Call, period: int) -> Parts:
+    # Typical prices as distances from a price: a third of three of 1e8 would be known to 1e-8 only.
+    anchor = bank.column("close")[0]
+    moved = sum(bank.column(name) - anchor for name in ("high", "low", "close")) / 3.0
+    return {node: commodity_channel(moved, moving_mean(moved, period), period)}
+
+
+def _high_low(bank: Bank, period: int) -> tuple[Floats, Floats]:
+    length = (_whole(period),)
+    return bank.call(Call("donchian_upper", length)), bank.call(Call("donchian_lower", length))
+
+
+def _williams(bank: Bank, node: Call, period: int) -> Parts:
+    upper, lower = _high_low(bank, period)
+    # 100 below the place of the close, except where high and low are one: 0 there, as in TA-Lib.
+    place = place_in_range(bank.column("close"), upper, lower)
+    return {node: np.where(upper == lower, 0.0, place - 100.0)}
+
+
+def _together(name: str, node: Call, line: Floats, smooth: int) -> Parts:
+    """Both outputs of a stochastic oscillator, from the bar where the slower one begins."""
+    signal = moving_moments(line, smooth)[0]
+    line = np.where(np.isnan(signal), np.nan, line)
+    return {Call(f"{name}_k", node.arguments): line, Call(f"{name}_d", node.arguments): signal}
+
+
+def _stochastic(bank: Bank, node: Call, period: int, smooth_k: int, smooth_d: int) -> Parts:
+    raw = place_in_range(bank.column("close"), *_high_low(bank, period))
+    return _together("stoch", node, moving_moments(raw, smooth_k)[0], smooth_d)
+
+
+def _stochastic_rsi(bank: Bank, node: Call, period: int, window: int, smooth_d: int) -> Parts:
+    strength = bank.call(Call("rsi", node.arguments[:2]))
+    raw = place_in_range(
+        strength, window_extreme(strength, 1.0, window), window_extreme(strength, -1.0, window)
+    )
+    return _together("stochrsi", node, raw, smooth_d)
+
+
+def _mfi(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: money_flow(bank.column("typical"), bank.column("volume"), period)}
+
+
+def _obv(bank: Bank, node: Call) -> Parts:
+    return {node: balance_volume(bank.column("close"), bank.column("volume"))}
+
+
+def _vwap(bank: Bank, node: Call) -> Parts:
+    return {node: session_price(bank.column("typical"), bank.column("volume"), bank.days())}
+
+
+def _rolling_vwap(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: rolling_price(bank.column("typical"), bank.column("volume"), period)}
+
+
+def _keltner(bank: Bank, node: Call, period: int, atr_period: int) -> Parts:
+    middle = bank.call(Call("ema", (_CLOSE, _whole(period))))
+    width = _constant(node.arguments[1]) * bank.call(Call("atr", (_whole(atr_period),)))
+    known = np.isnan(width)
+    return {
+        Call("keltner_upper", node.arguments): middle + width,
+        Call("keltner_middle", node.arguments): np.where(known, np.nan, middle),
+        Call("keltner_lower", node.arguments): middle - width,
+    }
+
+
+def _supertrend(bank: Bank, node: Call, period: int) -> Parts:
+    line, direction = trailing_bands(
+        bank.column("high"),
+        bank.column("low"),
+        bank.column("close"),
+        bank.call(Call("atr", (_whole(period),))),
+        _constant(node.arguments[1]),
+    )
+    return {
+        Call("supertrend", node.arguments): line,
+        Call("supertrend_direction", node.arguments): direction,
+    }
+
+
+def _middle(bank: Bank, node: Call, period: int) -> Parts:
+    upper, lower = _high_low(bank, period)
+    return {node: (upper + lower) / 2.0}
+
+
+def _span_a(bank: Bank, node: Call, conversion: int, base: int) -> Parts:
+    first = bank.call(Call("ichimoku_conversion", (_whole(conversion),)))
+    return {node: (first + bank.call(Call("ichimoku_base", (_whole(base),)))) / 2.0}
+
+
+def _zscore(bank: Bank, node: Call, period: int) -> Parts:
+    deviation = bank.call(Call("stddev", node.arguments))
+    return {node: _quotient(distance_from_mean(bank.varying(node.arguments[0]), period), deviation)}
+
+
+def _percentile_rank(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: rank_in_window(bank.varying(node.arguments[0]), period)}
+
+
+def _bars_since(bank: Bank, node: Call) -> Parts:
+    return {node: bars_since_true(bank.truth(node.arguments[0]))}
+
+
+_RULES: dict[str, Callable[..., Parts]] = {
+    "wma": _weighted,
+    "linreg_slope": _weighted,
+    "dema": _dema,
+    "tema": _tema,
+    "kama": _kama,
+    "mom": _mom,
+    "roc": _rate,
+    "percent_change": _rate,
+    "natr": _natr,
+    "cci": _cci,
+    "williams_r": _williams,
+    "stoch_k": _stochastic,
+    "stoch_d": _stochastic,
+    "stochrsi_k": _stochastic_rsi,
+    "stochrsi_d": _stochastic_rsi,
+    "mfi": _mfi,
+    "obv": _obv,
+    "vwap": _vwap,
+    "rolling_vwap": _rolling_vwap,
+    "keltner_upper": _keltner,
+    "keltner_middle": _keltner,
+    "keltner_lower": _keltner,
+    "supertrend": _supertrend,
+    "supertrend_direction": _supertrend,
+    "ichimoku_conversion": _middle,
+    "ichimoku_base": _middle,
+    "ichimoku_span_a": _span_a,
+    "ichimoku_span_b": _middle,
+    "zscore": _zscore,
+    "percentile_rank": _percentile_rank,
+    "bars_since": _bars_since,
+}
+
+
+def compute(bank: Bank, node: Call) -> Parts:
+    """A function's series, with what its kernel gives besides.
+
+    Raises:
+        PriceError: `missing_volume`, where volume is asked for and a bar has none.
+    """
+    return _RULES[node.function](bank, node, *periods(node))

@@ -1,0 +1,494 @@
+"""One backtest: prices and a strategy in, trades, equity and metrics out.
+
+Pure: it counts nothing and hides nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtest.data import prices as door
+from backtest.data.arrays import PriceArrays
+from backtest.data.clock import Clock
+from backtest.data.year import BarsPerYear, bars_per_year
+from backtest.engine.bank import CODES, IndicatorBank
+from backtest.errors import RequestError
+from backtest.kernels.simulation import (
+    BARS,
+    BELOW_ONE_UNIT,
+    ENTER_LONG,
+    ENTER_SHORT,
+    ENTRY_BAR,
+    ENTRY_PRICE,
+    EXIT_BAR,
+    EXIT_PRICE,
+    EXIT_REASONS,
+    FIGURES,
+    PROFIT,
+    REASON,
+    SETTINGS,
+    SIDE,
+    SIZE,
+    TRADE_COLUMNS,
+    Floats,
+    Signals,
+    Terms,
+    Words,
+    lay_out,
+    measure,
+    simulate,
+    trade_many,
+)
+from backtest.language.tree import Call, Number, Series
+from backtest.strategy import StrategySpec
+from backtest.types import SLIPPAGE_ATR_PERIOD, AccountLost, Costs, Fill, Metrics, Risk, Sizing, check_fill
+
+MOST_CAPITAL = 1e15
+_TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
+FUNDINGS_A_YEAR = 365 * 3
+"""Times eight hours that a market which never closes has in a year."""
+
+
+class Tape(NamedTuple):
+    """What `lay_out` finds in one price history, in the order in which `trade_many` takes it."""
+
+    floor: Floats
+    ceiling: Floats
+    blocks: Floats
+    sums: Floats
+
+
+# The kernel's columns, in its order.
+SETTING_NAMES = (
+    "stop_loss_pct",
+    "take_profit_pct",
+    "trailing_stop_pct",
+    "stop_loss_atr",
+    "take_profit_atr",
+    "trailing_stop_atr",
+    "max_bars",
+    "break_even_pct",
+    "cooldown_bars",
+    "equity_pct",
+    "fixed_amount",
+    "risk_per_trade_pct",
+    "volatility_target_pct",
+    "leverage",
+    "whole_units",
+)
+_NOTHING = np.empty(0)
+# A backtest of 50,000 bars takes and frees some 6 MB. glibc hands such memory back to the system at once, and
+# fetching it anew costs more than the arithmetic; freeing one large block, never touched, raises its limits
+# for the whole process (`man mallopt`, M_MMAP_THRESHOLD). Elsewhere this does nothing.
+np.empty(31 * 2**20, dtype=np.uint8)
+# Taking from an array of names costs a fifth of making one from Python's strings.
+_SIDES = pd.array(["long", "short"], dtype="str")
+_REASONS = pd.array(list(EXIT_REASONS), dtype="str")
+
+
+def kernel_settings(risk: Risk, sizing: Sizing) -> Floats:
+    """Settings of risk and sizing in the order of the kernel's columns; 0 is off."""
+    found = [getattr(risk if name in Risk.model_fields else sizing, name) for name in SETTING_NAMES]
+    return np.array([0.0 if value is None else float(value) for value in found])
+
+
+def pack(truth: NDArray[np.bool_]) -> Words:
+    """A condition as one bit a bar, 64 bars a word, the first bar lowest."""
+    room = np.zeros((truth.size + 63) // 64 * 8, dtype=np.uint8)
+    bits = np.packbits(truth, bitorder="little")
+    room[: bits.size] = bits
+    return room.view("<u8")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Market:
+    """What does not change from one configuration to the next: prices, costs and the terms of trading.
+
+    Attributes:
+        bank: prices and the indicators computed on them so far.
+        traded: prices as the kernels trade them: bars that were made up have no open and reach no level.
+        tape: what the fused kernel reads of the prices.
+        index: the bars' times.
+        terms: fills, costs and capital, as the kernels take them.
+        bars_per_year: bars a year, and where the figure comes from.
+        impact: slippage by the average true range, one price move a bar; empty for none.
+        funding: fraction of a position's value that longs pay to shorts, by bar; empty for none.
+    """
+
+    bank: IndicatorBank
+    traded: PriceArrays
+    tape: Tape
+    index: pd.DatetimeIndex
+    terms: Terms
+    bars_per_year: BarsPerYear
+    impact: Floats
+    funding: Floats
+
+    def atr(self, period: float) -> Floats:
+        """Average true range."""
+        return self.bank.call(Call("atr", (Number(period),)))
+
+    def volatility(self, period: float) -> Floats:
+        """Sample standard deviation of the last returns from close to close, a year's, as a fraction."""
+        scale = math.sqrt(self.terms.periods_per_year * period / (period - 1.0)) / 100.0
+        change = Call("percent_change", (Series("close"), Number(1)))
+        return self.bank.call(Call("stddev", (change, Number(period)))) * scale
+
+    def simulate(self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats) -> int:
+        """Run the kernel; `equity` and `trades` are written, the number of trades returned."""
+        prices = self.traded
+        by_volatility = sizing.volatility_target_pct is not None
+        return simulate(
+            prices.open,
+            prices.high,
+            prices.low,
+            prices.close,
+            signals,
+            self.atr(risk.atr_period) if risk.needs_atr else _NOTHING,
+            self.volatility(sizing.volatility_period) if by_volatility else _NOTHING,
+            self.impact,
+            self.funding,
+            kernel_settings(risk, sizing),
+            self.terms,
+            equity,
+            trades,
+        )
+
+    def trade_many(
+        self,
+        words: Words,
+        rows: NDArray[np.int32],
+        atr: Floats,
+        atr_rows: NDArray[np.int32],
+        volatility: Floats,
+        volatility_rows: NDArray[np.int32],
+        table: Floats,
+        out: Floats,
+        settled: NDArray[np.bool_],
+        trades: Floats | None = None,
+    ) -> None:
+        """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold."""
+        prices = self.traded
+        trade_many(
+            prices.open,
+            prices.high,
+            prices.low,
+            prices.close,
+            *self.tape,
+            words,
+            rows,
+            atr,
+            atr_rows,
+            volatility,
+            volatility_rows,
+            self.impact,
+            self.funding,
+            table,
+            self.terms,
+            out,
+            settled,
+            np.empty((0, TRADE_COLUMNS)) if trades is None else trades,
+        )
+
+    def trade_one(
+        self, signals: Signals, risk: Risk, sizing: Sizing, trades: Floats | None = None
+    ) -> tuple[Floats, bool]:
+        """One strategy by the fused kernel: its metrics, and whether rounding leaves them right."""
+        found = np.empty((1, FIGURES))
+        settled = np.empty(1, dtype=np.bool_)
+        nowhere = np.zeros(1, dtype=np.int32)
+        by_volatility = sizing.volatility_target_pct is not None
+        self.trade_many(
+            np.array([pack((signals & code) != 0) for code in CODES.values()]),
+            np.arange(len(CODES), dtype=np.int32).reshape(1, -1, 1),
+            (self.atr(risk.atr_period) if risk.needs_atr else _NOTHING).reshape(1, -1),
+            nowhere,
+            (self.volatility(sizing.volatility_period) if by_volatility else _NOTHING).reshape(1, -1),
+            nowhere,
+            kernel_settings(risk, sizing).reshape(1, SETTINGS),
+            found,
+            settled,
+            trades,
+        )
+        return found[0], bool(settled[0])
+
+    def measure(
+        self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats, count: int
+    ) -> Floats:
+        """The metrics of a simulation and what stands behind them, as `FIGURES` counts them.
+
+        By the fused kernel where it can tell them, so that a sweep finds the same to the last bit.
+        """
+        values, settled = self.trade_one(signals, risk, sizing)
+        if not settled:
+            measure(equity, self.terms.capital, trades, count, self.terms.periods_per_year, values)
+        return values
+
+    def buffers(self, signals: Signals) -> tuple[Floats, Floats]:
+        """Room for one simulation: equity, and a trade for each bar whose signals may open one."""
+        bars = len(self.index) - self.terms.first
+        entries = np.count_nonzero(signals[self.terms.first :] & np.uint8(ENTER_LONG | ENTER_SHORT))
+        return np.empty(bars), np.empty((int(entries), TRADE_COLUMNS))
+
+    def between(self, first: int, stop: int) -> Market:
+        """The same market, trading from bar `first` on and ending before bar `stop`.
+
+        Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
+        blocks of the tape may reach beyond the end; they are only bounds.
+        """
+        bank = IndicatorBank(PriceArrays(*(column[:stop] for column in self.bank.prices)), self.bank.clock)
+        tape = self.tape._replace(floor=self.tape.floor[:stop], ceiling=self.tape.ceiling[:stop])
+        return replace(
+            self,
+            bank=bank,
+            traded=PriceArrays(*(column[:stop] for column in self.traded)),
+            tape=tape,
+            index=self.index[:stop],
+            terms=self.terms._replace(first=first),
+            impact=self.impact[:stop],
+            funding=self.funding[:stop],
+        )
+
+    def need(self, bars: int) -> None:
+        """Raises RequestError `not_enough_bars` when the data is shorter than `bars`."""
+        if len(self.index) < bars:
+            raise RequestError("not_enough_bars", needed=bars, bars=len(self.index))
+
+
+def open_market(
+    df: pd.DataFrame,
+    costs: Costs,
+    fill: Fill,
+    per_year: float | None,
+    initial_capital: float,
+    trade_from: datetime | str | None,
+) -> Market:
+    """Check everything that does not depend on the strategy.
+
+    Raises:
+        PriceError: the prices are refused.
+        RequestError: `unknown_fill`, `bad_request`, `bad_time_limit` or `unknown_periodicity`.
+    """
+    arrays, index = door.read_prices(df)
+    next_open = check_fill(fill)
+    if not 0.0 < initial_capital <= MOST_CAPITAL:
+        raise RequestError("bad_request", name="initial_capital", value=f"{initial_capital:g}")
+    if per_year is not None and not (math.isfinite(per_year) and per_year > 0.0):
+        raise RequestError("bad_request", name="periods_per_year", value=f"{per_year:g}")
+    counted = bars_per_year(index, per_year)
+    bank = IndicatorBank(arrays, Clock(index))
+    impact = _NOTHING
+    if costs.slippage_atr:
+        impact = bank.call(Call("atr", (Number(SLIPPAGE_ATR_PERIOD),))) * costs.slippage_atr
+    traded = _traded(arrays, door.made_up_bars(df))
+    return Market(
+        bank=bank,
+        traded=traded,
+        tape=Tape(*lay_out(traded.open, traded.high, traded.low, traded.close)),
+        index=index,
+        terms=Terms(
+            first=_first_bar(index, trade_from),
+            next_open=next_open,
+            capital=float(initial_capital),
+            fee=costs.fee_bps / 10_000.0,
+            fixed_fee=float(costs.fee_fixed),
+            slippage=(costs.slippage_bps + costs.spread_bps / 2.0) / 10_000.0,
+            borrowing=costs.borrow_bps_per_bar / 10_000.0,
+            interest=costs.interest_pct_per_year / 100.0 / counted.value,
+            maintenance=costs.maintenance_margin_pct / 100.0,
+            periods_per_year=float(counted.value),
+        ),
+        bars_per_year=counted,
+        impact=impact,
+        funding=_funding(df, costs, counted.value),
+    )
+
+
+def _funding(df: pd.DataFrame, costs: Costs, per_year: float) -> Floats:
+    """What longs pay to shorts at each close, as a fraction: the data's own rates and the constant one."""
+    rates = door.read_funding(df)
+    if costs.funding_bps_per_8h:
+        constant = costs.funding_bps_per_8h / 10_000.0 * FUNDINGS_A_YEAR / per_year
+        rates = constant + (rates if rates.size else np.zeros(len(df)))
+    return rates if rates.any() else _NOTHING
+
+
+def _traded(prices: PriceArrays, made_up: NDArray[np.bool_]) -> PriceArrays:
+    """Prices as `backtest.kernels.simulation.simulate` takes them."""
+    if not made_up.any():
+        return prices
+    return prices._replace(
+        open=np.where(made_up, np.nan, prices.open),
+        high=np.where(made_up, -np.inf, prices.high),
+        low=np.where(made_up, np.inf, prices.low),
+    )
+
+
+def _first_bar(index: pd.DatetimeIndex, trade_from: datetime | str | None) -> int:
+    if trade_from is None:
+        return 0
+    try:
+        moment = pd.Timestamp(trade_from)
+    except ValueError:
+        raise RequestError("bad_time_limit", value=str(trade_from)) from None
+    if index.tz is not None and moment.tz is None:
+        moment = moment.tz_localize(index.tz)
+    if index.tz is None and moment.tz is not None:
+        raise RequestError("bad_time_limit", value=str(trade_from))
+    first = int(index.searchsorted(moment))
+    if first >= len(index):
+        raise RequestError("bad_time_limit", value=str(trade_from))
+    return first
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BacktestResult:
+    """What one strategy did on one price history.
+
+    Attributes:
+        spec: the strategy.
+        costs: what trading cost.
+        fill: where orders were filled.
+        initial_capital: cash before the first bar.
+        bars_per_year: bars a year, given or inferred, and where the figure comes from.
+        metrics: figures of the whole.
+        index: times of the bars from `trade_from` on.
+        equity_values: the account's value at each of those bars' closes.
+        trade_values: rows as `backtest.kernels.simulation` writes them; bars count from the first bar of the
+        data.
+        entries_below_one_unit: entries not taken because, with `whole_units`, they were worth less than one.
+        all_times: times of all bars, the warm-up's too.
+    """
+
+    spec: StrategySpec
+    costs: Costs
+    fill: Fill
+    initial_capital: float
+    bars_per_year: BarsPerYear
+    metrics: Metrics
+    index: pd.DatetimeIndex
+    equity_values: Floats
+    trade_values: Floats
+    entries_below_one_unit: int
+    all_times: pd.DatetimeIndex
+
+    def __repr__(self) -> str:
+        """One line: the name, and the figures that come first."""
+        values = [(name, getattr(self.metrics, name)) for name in _TOLD_FIRST]
+        told = ", ".join(f"{name}={'None' if value is None else f'{value:.4g}'}" for name, value in values)
+        return f"<{type(self).__name__} {self.spec.name}: {told}>"
+
+    @property
+    def periods_per_year(self) -> float:
+        """Bars a year."""
+        return self.bars_per_year.value
+
+    @cached_property
+    def equity(self) -> pd.Series:
+        """Value of the account at each close; before the first bar it was `initial_capital`."""
+        return pd.Series(self.equity_values, index=self.index, name="equity")
+
+    @cached_property
+    def account_lost(self) -> AccountLost | None:
+        """The exit that took all the account was worth; nothing is traded after it. None without one."""
+        if self.equity_values[-1] > 0.0:
+            return None
+        last = self.trade_values[-1]
+        bar = int(last[EXIT_BAR])
+        return AccountLost(bar=bar, time=self.all_times[bar], price=float(last[EXIT_PRICE]))
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """One row a trade, in the order of exits.
+
+        Columns: side (`long`, `short`), entry_time, entry_price, exit_time, exit_price (slippage included),
+        size (units), pnl (cash, fees included), return (pnl / (size × entry_price)), exit_reason, bars (it
+        was exposed to).
+        Times are those of the bars: with fills at the close the trade took place at the end of that bar.
+        """
+        rows = self.trade_values
+        entered, left = rows[:, ENTRY_BAR].astype(np.int64), rows[:, EXIT_BAR].astype(np.int64)
+        return pd.DataFrame(
+            {
+                "side": _SIDES.take((rows[:, SIDE] < 0).astype(np.int64)),
+                "entry_time": self.all_times.take(entered),
+                "entry_price": rows[:, ENTRY_PRICE],
+                "exit_time": self.all_times.take(left),
+                "exit_price": rows[:, EXIT_PRICE],
+                "size": rows[:, SIZE],
+                "pnl": rows[:, PROFIT],
+                "return": rows[:, PROFIT] / (rows[:, SIZE] * rows[:, ENTRY_PRICE]),
+                "exit_reason": _REASONS.take(rows[:, REASON].astype(np.int64)),
+                "bars": rows[:, BARS].astype(np.int64),
+            }
+        )
+
+
+def run_backtest(
+    df: pd.DataFrame,
+    spec: StrategySpec,
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    periods_per_year: float | None = None,
+    initial_capital: float = 10_000.0,
+    trade_from: datetime | str | None = None,
+) -> BacktestResult:
+    """Trade a strategy on one price history. The rules are those of `backtest.kernels.simulation.simulate`.
+
+    Args:
+        df: prices, as `validate_prices` takes them.
+        spec: the strategy.
+        costs: fees, slippage, spread, borrowing and margin; none by default.
+        fill: `next_open` trades at the open after the signal, `close` at the signal's own close.
+        periods_per_year: bars a year for annualised figures; inferred from the index when None.
+        initial_capital: cash at the start, in the currency of the prices.
+        trade_from: the bars before this time only warm up the indicators: no signal of theirs trades, and
+            equity, trades and metrics begin here. A naive time is read in the time zone of the data.
+
+    Raises:
+        PriceError: the prices are refused, or volume is missing where a condition needs it.
+        RequestError: `not_enough_bars`, `unknown_fill`, `bad_request`, `bad_time_limit`,
+            `unknown_periodicity`.
+    """
+    costs = costs or Costs()
+    market = open_market(df, costs, fill, periods_per_year, initial_capital, trade_from)
+    market.need(spec.lookback())
+    return run_signals(market, spec, market.bank.signals(spec.bound_trees), costs, fill)
+
+
+def run_signals(
+    market: Market, spec: StrategySpec, signals: Signals, costs: Costs, fill: Fill
+) -> BacktestResult:
+    """Trade given signals with a strategy's risk and sizing, on a market that is kept open.
+
+    Args:
+        market: opened with these costs and fills.
+        spec: the strategy.
+        signals: one code a bar of the market.
+        costs: told in the result.
+        fill: told in the result.
+    """
+    equity, trades = market.buffers(signals)
+    count = market.simulate(signals, spec.risk, spec.sizing, equity, trades)
+    values = market.measure(signals, spec.risk, spec.sizing, equity, trades, count)
+    return BacktestResult(
+        spec=spec,
+        costs=costs,
+        fill=fill,
+        initial_capital=market.terms.capital,
+        bars_per_year=market.bars_per_year,
+        metrics=Metrics.from_values(values.tolist()),
+        index=market.index[market.terms.first :],
+        equity_values=equity,
+        trade_values=trades[:count].copy(),
+        entries_below_one_unit=int(values[BELOW_ONE_UNIT]),
+        all_times=market.index,
+    )

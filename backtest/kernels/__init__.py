@@ -1,0 +1,1 @@
+"""Compiled kernels: indicators, simulation, metrics."""

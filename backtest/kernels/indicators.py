@@ -1,0 +1,378 @@
+"""Indicator kernels: a float64 series in, a float64 series of the same length out, NaN until warm.
+
+Conventions are TA-Lib's: EMA seeded with the simple average, Wilder's smoothing in RSI, ATR and the
+directional indicators, both averages of MACD seeded at the same bar, population standard deviation. Where
+TA-Lib takes a value under 1e-14 for zero, only zero itself counts here, so that prices of 1e-6 keep their
+bands.
+
+NaN rule: a gap in the input ends what came before it; the indicator warms up again behind it. Every value
+depends on its own bar and those before only. Windows are summed as distances from an anchor that is renewed
+each period, so that neither drift nor a large offset of the prices costs digits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.kernels.compile import inlined, kernel
+
+Floats = NDArray[np.float64]
+
+
+# Below this share of the largest sum since the last anchor a variance is not told by a difference of sums.
+_LOST_DIGITS = 1e-5
+
+
+@kernel
+def _variance(values: Floats, stop: int, period: int) -> float:
+    """Population variance of the `period` values up to `stop`, in two passes; 0 where all are equal."""
+    anchor = values[stop]
+    total = 0.0
+    for t in range(stop - period + 1, stop + 1):
+        total += values[t] - anchor
+    centre = anchor + total / period
+    squares = 0.0
+    for t in range(stop - period + 1, stop + 1):
+        squares += (values[t] - centre) ** 2
+    return squares / period
+
+
+@kernel
+def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
+    """Simple moving average and population standard deviation of the last `period` bars, O(bars).
+
+    Running sums from an anchor among the values; a window that a spike has just left, or beside which the
+    anchor lies far away, is summed anew.
+    """
+    size = values.size
+    mean = np.full(size, np.nan)
+    deviation = np.full(size, np.nan)
+    anchor = 0.0
+    total = 0.0
+    squares = 0.0
+    largest = 0.0
+    count = 0
+    since = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            continue
+        if count == 0:
+            anchor = value
+            total = 0.0
+            squares = 0.0
+            largest = 0.0
+            since = 0
+        if count == period:
+            old = values[t - period] - anchor
+            total -= old
+            squares -= old * old
+        else:
+            count += 1
+        new = value - anchor
+        total += new
+        squares += new * new
+        largest = max(largest, squares)
+        since += 1
+        if count == period:
+            if since >= period:
+                anchor = value
+                total = 0.0
+                squares = 0.0
+                since = 0
+                for back in range(t - period + 1, t + 1):
+                    gap = values[back] - anchor
+                    total += gap
+                    squares += gap * gap
+                largest = squares
+            centre = total / period
+            variance = squares / period - centre * centre
+            if variance * period < _LOST_DIGITS * largest:
+                variance = _variance(values, t, period)
+            mean[t] = anchor + centre
+            deviation[t] = np.sqrt(variance) if variance > 0.0 else 0.0
+    return mean, deviation
+
+
+@inlined
+def _anchored_mean(values: Floats, period: int, distance: bool) -> Floats:
+    """The mean of the last `period` bars, or by how much a value lies above it."""
+    size = values.size
+    out = np.full(size, np.nan)
+    anchor = 0.0
+    total = 0.0
+    count = 0
+    since = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            continue
+        if count == 0:
+            anchor = value
+            total = 0.0
+            since = 0
+        if count == period:
+            total -= values[t - period] - anchor
+        else:
+            count += 1
+        total += value - anchor
+        since += 1
+        if count == period:
+            if since >= period:
+                anchor = value
+                total = 0.0
+                since = 0
+                for back in range(t - period + 1, t + 1):
+                    total += values[back] - anchor
+            out[t] = value - anchor - total / period if distance else anchor + total / period
+    return out
+
+
+@kernel
+def moving_mean(values: Floats, period: int) -> Floats:
+    """The first part of `moving_moments`, the same to the last bit, in a third of the time."""
+    return _anchored_mean(values, period, False)
+
+
+@kernel
+def distance_from_mean(values: Floats, period: int) -> Floats:
+    """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
+    return _anchored_mean(values, period, True)
+
+
+@kernel
+def exponential_average(values: Floats, period: int) -> Floats:
+    """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values."""
+    size = values.size
+    out = np.full(size, np.nan)
+    weight = 2.0 / (period + 1)
+    total = 0.0
+    average = 0.0
+    count = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            total = 0.0
+            continue
+        count += 1
+        if count < period:
+            total += value
+            continue
+        average = (total + value) / period if count == period else average + weight * (value - average)
+        out[t] = average
+    return out
+
+
+@kernel
+def relative_strength(values: Floats, period: int) -> Floats:
+    """Wilder's RSI, 0 to 100: 100 × gains / (gains + losses); 0 where nothing moved, as in TA-Lib."""
+    size = values.size
+    out = np.full(size, np.nan)
+    gains = 0.0
+    losses = 0.0
+    count = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            gains = 0.0
+            losses = 0.0
+            continue
+        count += 1
+        if count == 1:
+            continue
+        move = value - values[t - 1]
+        gain = move if move > 0.0 else 0.0
+        loss = -move if move < 0.0 else 0.0
+        if count <= period + 1:
+            gains += gain
+            losses += loss
+            if count <= period:
+                continue
+            gains /= period
+            losses /= period
+        else:
+            gains = (gains * (period - 1) + gain) / period
+            losses = (losses * (period - 1) + loss) / period
+        both = gains + losses
+        out[t] = 100.0 * gains / both if both > 0.0 else 0.0
+    return out
+
+
+@kernel
+def convergence_divergence(
+    values: Floats, fast: int, slow: int, signal: int
+) -> tuple[Floats, Floats, Floats]:
+    """MACD line, signal and histogram, all from bar slow + signal - 2 on.
+
+    As in TA-Lib the fast average is seeded with the `fast` values that end where the slow one is seeded. Both
+    are kept as distances from a price, for their difference has no more digits than they have.
+    """
+    size = values.size
+    line = np.full(size, np.nan)
+    smooth = np.full(size, np.nan)
+    histogram = np.full(size, np.nan)
+    fast_weight = 2.0 / (fast + 1)
+    slow_weight = 2.0 / (slow + 1)
+    signal_weight = 2.0 / (signal + 1)
+    fast_average = 0.0
+    slow_average = 0.0
+    average = 0.0
+    total = 0.0
+    anchor = 0.0
+    count = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            continue
+        count += 1
+        if count < slow:
+            continue
+        if count == slow:
+            anchor = value
+            slow_total = 0.0
+            for back in range(t - slow + 1, t + 1):
+                slow_total += values[back] - anchor
+            fast_total = 0.0
+            for back in range(t - fast + 1, t + 1):
+                fast_total += values[back] - anchor
+            slow_average = slow_total / slow
+            fast_average = fast_total / fast
+            total = 0.0
+        else:
+            slow_average += slow_weight * (value - anchor - slow_average)
+            fast_average += fast_weight * (value - anchor - fast_average)
+        gap = fast_average - slow_average
+        ready = count - slow + 1
+        if ready < signal:
+            total += gap
+            continue
+        average = (total + gap) / signal if ready == signal else average + signal_weight * (gap - average)
+        line[t] = gap
+        smooth[t] = average
+        histogram[t] = gap - average
+    return line, smooth, histogram
+
+
+@kernel
+def average_true_range(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
+    """Wilder's ATR, in price units; first value at bar `period` (the first range is bar 1's)."""
+    size = close.size
+    out = np.full(size, np.nan)
+    average = 0.0
+    for t in range(1, size):
+        before = close[t - 1]
+        reach = max(high[t] - low[t], abs(high[t] - before), abs(low[t] - before))
+        if t <= period:
+            average += reach
+            if t < period:
+                continue
+            average /= period
+        else:
+            average = (average * (period - 1) + reach) / period
+        out[t] = average
+    return out
+
+
+@kernel
+def directional_movement(
+    high: Floats, low: Floats, close: Floats, period: int
+) -> tuple[Floats, Floats, Floats]:
+    """Wilder's +DI and -DI (from bar `period`) and ADX (from bar 2 × period - 1), 0 to 100."""
+    size = close.size
+    plus = np.full(size, np.nan)
+    minus = np.full(size, np.nan)
+    strength = np.full(size, np.nan)
+    up = 0.0
+    down = 0.0
+    reach = 0.0
+    total = 0.0
+    average = 0.0
+    for t in range(1, size):
+        rise = high[t] - high[t - 1]
+        fall = low[t - 1] - low[t]
+        before = close[t - 1]
+        true_range = max(high[t] - low[t], abs(high[t] - before), abs(low[t] - before))
+        if t >= period:
+            up -= up / period
+            down -= down / period
+            reach -= reach / period
+        if fall > 0.0 and rise < fall:
+            down += fall
+        elif rise > 0.0 and rise > fall:
+            up += rise
+        reach += true_range
+        if t < period:
+            continue
+        plus_index = 100.0 * up / reach if reach > 0.0 else 0.0
+        minus_index = 100.0 * down / reach if reach > 0.0 else 0.0
+        plus[t] = plus_index
+        minus[t] = minus_index
+        both = plus_index + minus_index
+        if t < 2 * period:
+            if both > 0.0:
+                total += 100.0 * abs(plus_index - minus_index) / both
+            if t == 2 * period - 1:
+                average = total / period
+                strength[t] = average
+        else:
+            # Where nothing moved the strength stays as it was.
+            if both > 0.0:
+                average = (average * (period - 1) + 100.0 * abs(plus_index - minus_index) / both) / period
+            strength[t] = average
+    return plus, minus, strength
+
+
+@kernel
+def window_extreme(values: Floats, sign: float, period: int) -> Floats:
+    """Highest (sign 1) or lowest (sign -1) of the last `period` values, this bar included, O(bars).
+
+    A queue of candidates, each smaller than the one before it, makes the cost independent of the period.
+    """
+    size = values.size
+    out = np.full(size, np.nan)
+    queue = np.empty(size, dtype=np.int64)
+    head = 0
+    tail = 0
+    count = 0
+    for t in range(size):
+        value = values[t] * sign
+        if np.isnan(value):
+            count = 0
+            head = tail
+            continue
+        count += 1
+        while tail > head and values[queue[tail - 1]] * sign <= value:
+            tail -= 1
+        queue[tail] = t
+        tail += 1
+        if queue[head] <= t - period:
+            head += 1
+        if count >= period:
+            out[t] = values[queue[head]]
+    return out
+
+
+@kernel
+def unbroken_trend(values: Floats, sign: float, period: int) -> Floats:
+    """1 where each of the last `period` changes was up (sign 1) or down (sign -1), else 0; NaN if unknown."""
+    size = values.size
+    out = np.full(size, np.nan)
+    run = 0
+    known = 0
+    for t in range(1, size):
+        move = (values[t] - values[t - 1]) * sign
+        if np.isnan(move):
+            run = 0
+            known = 0
+            continue
+        known += 1
+        run = run + 1 if move > 0.0 else 0
+        if known >= period:
+            out[t] = 1.0 if run >= period else 0.0
+    return out

@@ -1,0 +1,1 @@
+"""The strategy language: parser, vocabulary, informal forms, mirror image, contradictions."""

@@ -1,0 +1,264 @@
+"""Conditions that can never be true, found before a bar is computed.
+
+Every comparison of a conjunction is an arrow `smaller → larger` between two values; so is what is always true
+(`low <= close`, `rsi <= 100`, `30 < 70`). Where arrows lead round in a circle and one of them is strict, no
+bar can satisfy them all. What is not understood is taken for possible: nothing that could trade is refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+
+from backtest.errors import ExpressionError
+from backtest.language.tree import (
+    And,
+    Arithmetic,
+    At,
+    Call,
+    Comparison,
+    Lag,
+    Negative,
+    Node,
+    Not,
+    Number,
+    Or,
+    Series,
+    bind,
+    show,
+)
+
+MOST_CASES = 256
+
+Arrow = tuple[Node, Node, bool]
+"""A value, one that is not smaller, and whether it is truly larger."""
+
+_CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+_PERCENT = frozenset(
+    ("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi")
+) | {"percentile_rank"}
+_NOT_NEGATIVE = frozenset(("atr", "natr", "stddev", "bars_since"))
+# Averages and extremes stay within the range of what they are made of.
+_WITHIN = frozenset(("sma", "ema", "wma", "highest", "lowest", "kama", "bollinger_middle"))
+_PRICES = ("open", "high", "low", "close", "typical")
+_OF_PRICES = frozenset(
+    ("donchian_upper", "donchian_lower", "vwap", "rolling_vwap", "keltner_middle", "ichimoku_conversion")
+) | {"ichimoku_base", "ichimoku_span_a", "ichimoku_span_b"}
+_LOW, _HIGH = Series("low"), Series("high")
+
+
+def bounds(node: Node) -> tuple[float, float]:
+    """The range that a value cannot leave, ends included."""
+    match node:
+        case Number(value=value):
+            return value, value
+        case Series(name="hour"):
+            return 0.0, 23.0
+        case Series(name="weekday"):
+            return 0.0, 6.0
+        case Series():
+            return 0.0, math.inf
+        case Lag(operand=operand) | At(operand=operand):
+            return bounds(operand)
+        case Negative(operand=operand):
+            low, high = bounds(operand)
+            return -high, -low
+        case Arithmetic(operator="+", left=left, right=right):
+            (a, b), (c, d) = bounds(left), bounds(right)
+            return a + c, b + d
+        case Arithmetic(operator="-", left=left, right=right):
+            (a, b), (c, d) = bounds(left), bounds(right)
+            return a - d, b - c
+        case (
+            Arithmetic(operator="*", left=left, right=Number(value=factor))
+            | Arithmetic(operator="*", left=Number(value=factor), right=left)
+        ) if factor > 0:
+            low, high = bounds(left)
+            return low * factor, high * factor
+        case Call(function=function, arguments=arguments):
+            if function in _PERCENT:
+                return 0.0, 100.0
+            if function == "williams_r":
+                return -100.0, 0.0
+            if function == "supertrend_direction":
+                return -1.0, 1.0
+            if function in _NOT_NEGATIVE or function in _OF_PRICES:
+                return 0.0, math.inf
+            if function in _WITHIN:
+                return bounds(arguments[0])
+    return -math.inf, math.inf
+
+
+def _positive(node: Node) -> bool:
+    """Whether a value is a price, so never zero."""
+    match node:
+        case Series(name=name):
+            return name in _PRICES
+        case Lag(operand=operand) | At(operand=operand):
+            return _positive(operand)
+        case Call(function=function, arguments=arguments):
+            return function in _OF_PRICES or (function in _WITHIN and _positive(arguments[0]))
+    return False
+
+
+def _inside(node: Node) -> list[tuple[Node, bool]]:
+    """Other values of the same bar that are always at least (True) or at most (False) this one."""
+    found: list[tuple[Node, bool]] = []
+    match node:
+        case Series(name=name) if name in _PRICES:
+            found += [(_HIGH, True)] if node != _HIGH else []
+            found += [(_LOW, False)] if node != _LOW else []
+        case Call(function="highest" | "lowest" as function, arguments=(source, length)):
+            found.append((source, function == "lowest"))
+            other = "lowest" if function == "highest" else "highest"
+            found.append((Call(other, (source, length)), function == "lowest"))
+        case Call(function="donchian_upper", arguments=arguments):
+            found += [(_HIGH, False), (Call("donchian_lower", arguments), False)]
+        case Call(function="donchian_lower", arguments=arguments):
+            found += [(_LOW, True), (Call("donchian_upper", arguments), True)]
+        case Call(function=function, arguments=arguments) if function.startswith(("bollinger_", "keltner_")):
+            family = function.split("_")[0]
+            width = arguments[2 if family == "bollinger" else 1]
+            if isinstance(width, Number) and width.value >= 0:
+                middle = Call(f"{family}_middle", arguments)
+                if function.endswith("upper"):
+                    found.append((middle, False))
+                elif function.endswith("lower"):
+                    found.append((middle, True))
+    return found
+
+
+def _around(node: Node) -> list[tuple[Node, bool]]:
+    """`_inside`, of lagged values and higher timeframes as well."""
+    match node:
+        case Lag(operand=operand, bars=bars):
+            return [(Lag(other, bars), larger) for other, larger in _around(operand)]
+        case At(timeframe=timeframe, operand=operand):
+            return [(At(timeframe, other), larger) for other, larger in _around(operand)]
+    return _inside(node)
+
+
+def _facts(nodes: set[Node]) -> Iterator[Arrow]:
+    """What is always true of some values, adding those it takes to say so."""
+    waiting, seen = list(nodes), set(nodes)
+    while waiting:
+        node = waiting.pop()
+        for other, larger in _around(node):
+            yield (node, other, False) if larger else (other, node, False)
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    constants = {node for node in seen if isinstance(node, Number)}
+    for node in seen - constants:
+        low, high = bounds(node)
+        for value, below in ((low, True), (high, False)):
+            if math.isfinite(value):
+                constants.add(Number(value))
+                yield (Number(value), node, _positive(node)) if below else (node, Number(value), False)
+    ordered = sorted(constants, key=lambda one: one.value if isinstance(one, Number) else 0.0)
+    for small, large in itertools.pairwise(ordered):
+        yield small, large, True
+
+
+def _circle(arrows: list[Arrow]) -> list[Arrow] | None:
+    """Arrows that lead round in a circle with a strict one among them, the shortest such way."""
+    after: dict[Node, list[Arrow]] = {}
+    for arrow in arrows:
+        after.setdefault(arrow[0], []).append(arrow)
+    best: list[Arrow] | None = None
+    for strict in (arrow for arrow in arrows if arrow[2]):
+        way: dict[Node, Arrow] = {}
+        waiting = [strict[1]]
+        for node in waiting:
+            if node == strict[0]:
+                break
+            for arrow in after.get(node, []):
+                if arrow[1] not in way and arrow[1] != strict[1]:
+                    way[arrow[1]] = arrow
+                    waiting.append(arrow[1])
+        found: list[Arrow] = []
+        node = strict[0]
+        while node != strict[1] and node in way:
+            found.insert(0, way[node])
+            node = way[node][0]
+        if node == strict[1] and (best is None or len(found) + 1 < len(best)):
+            best = [strict, *found]
+    return best
+
+
+def _arrows(node: Comparison) -> list[Arrow]:
+    left, right = node.left, node.right
+    match node.operator:
+        case "<" | "<=":
+            return [(left, right, node.operator == "<")]
+        case ">" | ">=":
+            return [(right, left, node.operator == ">")]
+        case "==":
+            return [(left, right, False), (right, left, False)]
+    # Two values that differ contradict nothing unless they are one and the same.
+    return [(left, right, True)] if left == right else []
+
+
+def _cases(node: Node, contrary: bool = False) -> list[list[Comparison]]:
+    """Comparisons that hold together in each way in which a condition can be true."""
+    match node:
+        case Not(operand=operand):
+            return _cases(operand, not contrary)
+        case And(operands=operands) | Or(operands=operands):
+            parts = [_cases(operand, contrary) for operand in operands]
+            if isinstance(node, Or) != contrary:
+                cases = [case for part in parts for case in part]
+                return cases if len(cases) <= MOST_CASES else [[]]
+            if math.prod(len(part) for part in parts) > MOST_CASES:
+                return [[]]
+            return [[*itertools.chain(*chosen)] for chosen in itertools.product(*parts)]
+        case Comparison(operator=operator, left=left, right=right):
+            return [[Comparison(_CONTRARY[operator] if contrary else operator, left, right)]]
+        case Lag(operand=operand, bars=bars):
+            return [
+                [_moved(one, lambda side: Lag(side, bars)) for one in case]
+                for case in _cases(operand, contrary)
+            ]
+        case At(timeframe=name, operand=operand):
+            return [
+                [_moved(one, lambda side: At(name, side)) for one in case]
+                for case in _cases(operand, contrary)
+            ]
+        case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)) if (
+            not contrary
+        ):
+            before, now = ("<=", ">") if function == "crosses_above" else (">=", "<")
+            past = _moved(Comparison(before, left, right), lambda side: Lag(side, Number(1.0)))
+            return [[past, Comparison(now, left, right)]]
+        case Call(function="rising" | "falling" as function, arguments=(source, _)) if not contrary:
+            earlier = bind(Lag(source, Number(1.0)), {})
+            return [[Comparison(">" if function == "rising" else "<", source, earlier)]]
+    return [[]]
+
+
+def _moved(one: Comparison, move: Callable[[Node], Node]) -> Comparison:
+    """A comparison with both sides lagged or of a higher timeframe; a constant is the same everywhere."""
+    sides = [side if isinstance(side, Number) else bind(move(side), {}) for side in (one.left, one.right)]
+    return Comparison(one.operator, *sides)
+
+
+def check_possible(node: Node) -> None:
+    """Refuse a bound condition that no bar can satisfy.
+
+    Raises:
+        ExpressionError: `never_true`, with the circle of comparisons that cannot hold together.
+    """
+    reason: list[Arrow] | None = None
+    for case in _cases(node):
+        claims = [arrow for one in case for arrow in _arrows(one)]
+        nodes = {side for arrow in claims for side in arrow[:2]}
+        found = _circle([*claims, *_facts(nodes)])
+        if found is None:
+            return
+        reason = reason or found
+    if reason is not None:
+        words = show(reason[0][0])
+        for _, larger, strict in reason:
+            words += f" {'<' if strict else '<='} {show(larger)}"
+        raise ExpressionError("never_true", expression=show(node), reason=words)

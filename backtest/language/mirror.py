@@ -1,0 +1,235 @@
+"""The mirror image of a condition: what it would say if prices were turned upside down.
+
+A rule that buys strength sells weakness on its mirror image, with no parameter more. Reflected about A, a
+price p becomes 2A - p: highs become lows, what crosses above crosses below, a band's upper line its lower
+one. A move (`macd`, `zscore`, the difference of two prices) changes its sign, an oscillator of 0 to 100
+becomes 100 less itself, and what tells sizes (`atr`, `adx`, `volume`, the hour) stays. Exact for all but
+ratios to a price (`roc`, `percent_change`, `natr`), `mfi` and ties in `percentile_rank`, mirrored likewise.
+
+What compares prices with anything but prices (`close > 100`, `close / open > 1.01`) has no mirror image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backtest.errors import ExpressionError
+from backtest.language.functions import FUNCTIONS
+from backtest.language.tree import (
+    And,
+    Arithmetic,
+    At,
+    Call,
+    Comparison,
+    Lag,
+    Negative,
+    Node,
+    Not,
+    Number,
+    Or,
+    Parameter,
+    Series,
+    show,
+)
+
+_PAIRS = (
+    ("highest", "lowest"),
+    ("bollinger_upper", "bollinger_lower"),
+    ("donchian_upper", "donchian_lower"),
+    ("keltner_upper", "keltner_lower"),
+    ("plus_di", "minus_di"),
+    ("rising", "falling"),
+    ("crosses_above", "crosses_below"),
+    ("high", "low"),
+    ("<", ">"),
+    ("<=", ">="),
+)
+_OTHER = {**dict(_PAIRS), **{second: first for first, second in _PAIRS}}
+
+# What a function of one series tells: of the same kind as the series, a move, a share of 100, or a size.
+_ALIKE = frozenset(("sma", "ema", "wma", "dema", "tema", "kama", "bollinger_middle", "highest", "lowest")) | {
+    "bollinger_upper",
+    "bollinger_lower",
+}
+_MOVES = frozenset(("macd", "macd_signal", "macd_histogram", "linreg_slope", "mom", "roc", "change")) | {
+    "percent_change",
+    "zscore",
+}
+_SHARES = frozenset(("rsi", "stochrsi_k", "stochrsi_d", "percentile_rank"))
+_SIZES = frozenset(("stddev",))
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a value becomes: `2A · weight + total - node` if it is odd, else `node` itself."""
+
+    node: Node
+    odd: bool = False
+    weight: float = 0.0
+    total: float = 0.0
+
+    @property
+    def move(self) -> bool:
+        """Whether it only changes its sign."""
+        return self.odd and self.weight == 0.0 and self.total == 0.0
+
+
+# What the functions without a series tell: weight and total of an odd value; the rest are sizes.
+_PRICE, _MOVE = (1.0, 0.0), (0.0, 0.0)
+_OWN: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("vwap", "rolling_vwap", "supertrend", "donchian_upper", "donchian_lower"), _PRICE),
+    **dict.fromkeys(("keltner_upper", "keltner_middle", "keltner_lower"), _PRICE),
+    **dict.fromkeys(("ichimoku_conversion", "ichimoku_base", "ichimoku_span_a", "ichimoku_span_b"), _PRICE),
+    **dict.fromkeys(("cci", "obv", "supertrend_direction"), _MOVE),
+    **dict.fromkeys(("stoch_k", "stoch_d", "mfi"), (0.0, 100.0)),
+    "williams_r": (0.0, -100.0),
+}
+
+
+def mirror(node: Node) -> Node:
+    """The mirror image of a condition; the image of the image holds where the condition does.
+
+    Raises:
+        ExpressionError: `no_mirror`, with the part that has none.
+    """
+    match node:
+        case And(operands=operands):
+            return And(tuple(mirror(operand) for operand in operands))
+        case Or(operands=operands):
+            return Or(tuple(mirror(operand) for operand in operands))
+        case Not(operand=operand):
+            return Not(mirror(operand))
+        case At(timeframe=timeframe, operand=operand):
+            return At(timeframe, mirror(operand))
+        case Lag(operand=operand, bars=bars):
+            return Lag(mirror(operand), bars)
+        case Comparison(operator=operator, left=left, right=right):
+            first, second, turned = _sides(node, left, right)
+            return Comparison(_OTHER.get(operator, operator) if turned else operator, first, second)
+        case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)):
+            first, second, turned = _sides(node, left, right)
+            return Call(_OTHER[function] if turned else function, (first, second))
+        case Call(function="rising" | "falling" as function, arguments=(series, period)):
+            value = _value(series)
+            return Call(_OTHER[function] if value.odd else function, (value.node, period))
+    raise ExpressionError("no_mirror", expression=show(node))
+
+
+def _sides(node: Node, left: Node, right: Node) -> tuple[Node, Node, bool]:
+    """Both sides of a comparison, and whether it turns round."""
+    first, second = _value(left), _value(right)
+    if not first.odd and not second.odd:
+        return first.node, second.node, False
+    if abs(first.weight - second.weight) > 1e-9:
+        raise ExpressionError("no_mirror", expression=show(node))
+    if first.odd and second.odd:
+        gap = first.total - second.total
+        return first.node, _plus(second.node, gap), True
+    if first.odd:
+        return first.node, _less(first.total, second.node), True
+    return _less(second.total, first.node), second.node, True
+
+
+def _value(node: Node) -> _Value:
+    match node:
+        case Number() | Parameter():
+            return _Value(node)
+        case Series(name=name):
+            if name in ("volume", "hour", "weekday"):
+                return _Value(node)
+            return _Value(Series(_OTHER.get(name, name)), odd=True, weight=1.0)
+        case Lag(operand=operand, bars=bars):
+            found = _value(operand)
+            return _Value(Lag(found.node, bars), found.odd, found.weight, found.total)
+        case At(timeframe=timeframe, operand=operand):
+            found = _value(operand)
+            return _Value(At(timeframe, found.node), found.odd, found.weight, found.total)
+        case Negative(operand=operand):
+            found = _value(operand)
+            return _Value(_less(0.0, found.node), found.odd, -found.weight, -found.total)
+        case Arithmetic(operator="+" | "-" as operator, left=left, right=right):
+            return _sum(operator, _value(left), _value(right))
+        case Arithmetic(operator=operator, left=left, right=right):
+            return _product(node, operator, _value(left), _value(right))
+        case Call():
+            return _call(node)
+    raise ExpressionError("no_mirror", expression=show(node))
+
+
+def _sum(operator: str, first: _Value, second: _Value) -> _Value:
+    sign = 1.0 if operator == "+" else -1.0
+    if first.odd == second.odd:
+        return _Value(
+            Arithmetic(operator, first.node, second.node),
+            first.odd,
+            first.weight + sign * second.weight,
+            first.total + sign * second.total,
+        )
+    if first.odd:
+        # 2Aw + t - n ± e is 2Aw + t - (n ∓ e).
+        turned = Arithmetic("-" if operator == "+" else "+", first.node, second.node)
+        return _Value(turned, True, first.weight, first.total)
+    # e ± (2Aw + t - n) is ±2Aw ± t - (±n - e).
+    if operator == "+":
+        return _Value(Arithmetic("-", second.node, first.node), True, second.weight, second.total)
+    both = _less(0.0, Arithmetic("+", second.node, first.node))
+    return _Value(both, True, -second.weight, -second.total)
+
+
+def _product(node: Node, operator: str, first: _Value, second: _Value) -> _Value:
+    result = Arithmetic(operator, first.node, second.node)
+    if not first.odd and not second.odd:
+        return _Value(result)
+    if first.move and second.move:
+        return _Value(result)
+    if (first.move and not second.odd) or (operator == "*" and second.move and not first.odd):
+        return _Value(result, odd=True)
+    odd, factor = (first, second.node) if first.odd else (second, first.node)
+    scaled = operator == "*" or odd is first
+    if isinstance(factor, Number) and factor.value and scaled:
+        times = factor.value if operator == "*" else 1.0 / factor.value
+        return _Value(result, True, odd.weight * times, odd.total * times)
+    raise ExpressionError("no_mirror", expression=show(node))
+
+
+def _call(node: Call) -> _Value:
+    name, other = node.function, _OTHER.get(node.function, node.function)
+    if name == "bars_since":
+        return _Value(Call(name, tuple(mirror(argument) for argument in node.arguments)))
+    wanted = FUNCTIONS[name].arguments
+    if not wanted or wanted[0].kind != "series":
+        if name in _OWN:
+            weight, total = _OWN[name]
+            return _Value(Call(other, node.arguments), True, weight, total)
+        return _Value(Call(other, node.arguments))
+    of = _value(node.arguments[0])
+    if not of.odd:
+        return _Value(node)
+    kept = (of.node, *node.arguments[1:])
+    if name in _ALIKE:
+        return _Value(Call(other, kept), True, of.weight, of.total)
+    if name in _SIZES:
+        return _Value(Call(name, kept))
+    if name in _MOVES:
+        return _Value(Call(name, kept), odd=True)
+    if name in _SHARES:
+        return _Value(Call(name, kept), odd=True, total=100.0)
+    raise ExpressionError("no_mirror", expression=show(node))
+
+
+def _less(total: float, node: Node) -> Node:
+    """`total - node`, without two minuses in a row."""
+    match node:
+        case Number(value=value):
+            return Number(total - value)
+        case Negative(operand=operand):
+            return operand if total == 0.0 else Arithmetic("+", Number(total), operand)
+        case Arithmetic(operator="-", left=Number(value=value), right=right) if value == total:
+            return right
+        case Arithmetic(operator="+", left=Number(value=value), right=right) if value == total:
+            return Negative(right)
+    return Negative(node) if total == 0.0 else Arithmetic("-", Number(total), node)
+
+
+def _plus(node: Node, gap: float) -> Node:
+    return node if gap == 0.0 else Arithmetic("+", node, Number(gap))

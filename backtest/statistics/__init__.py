@@ -1,0 +1,1 @@
+"""Statistics of returns and of searches: Sharpe ratio, bootstrap, multiple testing, overfitting."""

@@ -1,0 +1,58 @@
+"""What a result is worth after its length, its shape and the search behind it are counted: one door to all.
+
+Everywhere behind it Sharpe ratios are per observation (not annualised) unless a name says otherwise, kurtosis
+is not in excess (3 for a normal), and `n_observations` counts returns. Where the field has two conventions, a
+`form` or a `method` chooses, and the file that computes names both.
+
+sharpe            sampling error, probabilistic Sharpe ratio, track record length, autocorrelation (Lo)
+luck              expected maximum, deflated Sharpe ratio, backtest length, effective number of trials
+cscv              probability of backtest overfitting
+multiple_testing  haircuts (Bonferroni, Holm, BHY), reality check, superior predictive ability
+"""
+
+from backtest.statistics.cscv import Overfitting, probability_of_backtest_overfitting
+from backtest.statistics.deflated_sharpe import (
+    EffectiveTrials,
+    deflated_sharpe_ratio,
+    effective_trials,
+    expected_maximum_sharpe,
+    minimum_backtest_length,
+    unseen_clusters,
+)
+from backtest.statistics.multiple_testing import (
+    DataSnooping,
+    Haircut,
+    adjusted_p_values,
+    data_snooping,
+    familywise_p_value,
+    haircut_sharpe_ratio,
+)
+from backtest.statistics.sharpe import (
+    autocorrelation_adjusted_sharpe,
+    minimum_track_record_length,
+    probabilistic_sharpe_ratio,
+    sharpe_ratio,
+    sharpe_standard_error,
+)
+
+__all__ = [
+    "DataSnooping",
+    "EffectiveTrials",
+    "Haircut",
+    "Overfitting",
+    "adjusted_p_values",
+    "autocorrelation_adjusted_sharpe",
+    "data_snooping",
+    "deflated_sharpe_ratio",
+    "effective_trials",
+    "expected_maximum_sharpe",
+    "familywise_p_value",
+    "haircut_sharpe_ratio",
+    "minimum_backtest_length",
+    "minimum_track_record_length",
+    "probabilistic_sharpe_ratio",
+    "probability_of_backtest_overfitting",
+    "sharpe_ratio",
+    "sharpe_standard_error",
+    "unseen_clusters",
+]

@@ -1,0 +1,1 @@
+"""Validation of a strategy: walk-forward, score, trials, stress tests, verdict."""

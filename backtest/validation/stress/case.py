@@ -1,0 +1,169 @@
+"""One strategy under test: what every stress test is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.arrays import PriceArrays
+from backtest.data.clock import Clock
+from backtest.data.prices import validate_prices
+from backtest.engine.bank import IndicatorBank
+from backtest.engine.run import BacktestResult, Market, open_market, run_signals
+from backtest.kernels.simulation import Floats, Signals
+from backtest.statistics.returns import moments
+from backtest.strategy import StrategySpec
+from backtest.types import Costs, Fill
+from backtest.validation.trials import excess_returns
+
+Outcome = Literal["passed", "weak", "failed", "skipped"]
+SignalSource = Callable[[pd.DataFrame], Signals]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one stress test found.
+
+    Attributes:
+        name: of the test; its sentence is `stress.<name>`, that of a skipped test `stress.skipped`.
+        outcome: `passed`, `weak`, `failed`, or `skipped` where it means nothing here.
+        figure: the number it is decided by; None where skipped.
+        fields: what the sentence tells: fractions under names that end in `_percent`, else plain numbers.
+    """
+
+    name: str
+    outcome: Outcome
+    figure: float | None
+    fields: dict[str, float | int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "figure": self.figure,
+            "fields": dict(self.fields),
+        }
+
+
+def graded(figure: float, *, passes: float, weak: float) -> Outcome:
+    """`passed` from `passes` on, `weak` from `weak` on, else `failed`; higher is better."""
+    return "passed" if figure >= passes else "weak" if figure >= weak else "failed"
+
+
+def skipped(name: str) -> Finding:
+    """A test that means nothing here: too few trades, nothing to vary."""
+    return Finding(name=name, outcome="skipped", figure=None, fields={})
+
+
+@dataclass(kw_only=True)
+class StressCase:
+    """A strategy on its development data, backtested once; the tests share its market.
+
+    Attributes:
+        prices: canonical prices, n bars.
+        spec: the strategy.
+        costs: what trading costs.
+        fill: where orders are filled.
+        market: opened with both.
+        signals: the strategy's, one code a bar.
+        result: its backtest.
+        source: where signals come from: of prices, one code a bar; the strategy's own by default.
+        generator: randomness, seeded at the edge.
+        others: prices of other instruments by name, for the same strategy.
+    """
+
+    prices: pd.DataFrame
+    spec: StrategySpec
+    costs: Costs
+    fill: Fill
+    market: Market
+    signals: Signals
+    result: BacktestResult
+    source: SignalSource
+    generator: np.random.Generator
+    others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        df: pd.DataFrame,
+        spec: StrategySpec,
+        costs: Costs | None = None,
+        fill: Fill = "next_open",
+        periods_per_year: float | None = None,
+        initial_capital: float = 10_000.0,
+        *,
+        generator: np.random.Generator,
+        others: Mapping[str, pd.DataFrame] | None = None,
+        source: SignalSource | None = None,
+    ) -> StressCase:
+        """Backtest the strategy once.
+
+        Raises:
+            BacktestError: as `run_backtest`.
+        """
+        prices = validate_prices(df)
+        costs = costs or Costs()
+        market = open_market(prices, costs, fill, periods_per_year, initial_capital, None)
+        market.need(spec.lookback())
+        if source is None:
+            source = own_signals(spec)
+            signals = market.bank.signals(spec.bound_trees)
+        else:
+            signals = source(prices)
+        return cls(
+            prices=prices,
+            spec=spec,
+            costs=costs,
+            fill=fill,
+            market=market,
+            signals=signals,
+            result=run_signals(market, spec, signals, costs, fill),
+            source=source,
+            generator=generator,
+            others=dict(others or {}),
+        )
+
+    @property
+    def closes(self) -> Floats:
+        """Closes of all bars."""
+        return self.market.bank.prices.close
+
+    def rerun(
+        self,
+        *,
+        spec: StrategySpec | None = None,
+        signals: Signals | None = None,
+        costs: Costs | None = None,
+    ) -> BacktestResult:
+        """The same backtest with one thing changed."""
+        spec = spec or self.spec
+        market = self.market
+        if costs is not None:
+            terms = market.terms
+            market = open_market(self.prices, costs, self.fill, terms.periods_per_year, terms.capital, None)
+        if signals is None:
+            same = spec is self.spec
+            signals = self.signals if same else self.market.bank.signals(spec.bound_trees)
+        return run_signals(market, spec, signals, costs or self.costs, self.fill)
+
+    def excess_sharpe(self, result: BacktestResult) -> float:
+        """Annualised Sharpe ratio of the excess over holding with the same exposure."""
+        excess = moments(excess_returns(result, self.closes))
+        return float(excess.sharpe * self.market.terms.periods_per_year**0.5)
+
+
+def own_signals(spec: StrategySpec) -> SignalSource:
+    """A strategy's signals of any canonical prices, every indicator computed afresh."""
+
+    def signals(prices: pd.DataFrame) -> Signals:
+        columns = (prices[name].to_numpy(dtype=np.float64) for name in PriceArrays._fields)
+        arrays = PriceArrays(*(np.ascontiguousarray(column) for column in columns))
+        return IndicatorBank(arrays, Clock(pd.DatetimeIndex(prices.index))).signals(spec.bound_trees)
+
+    return signals

@@ -1,0 +1,61 @@
+"""What is left when orders come late and trading costs more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backtest.engine.run import BacktestResult
+from backtest.validation.stress.case import Finding, StressCase, graded, skipped
+
+WIDER_SPREAD = 3.0
+LEAST_SPREAD_BPS = 10.0
+_KEPT, _LEFT = 0.5, 0.0
+
+
+def delay(case: StressCase) -> Finding:
+    """Every signal one bar late. The figure is the share of the excess Sharpe ratio that is left."""
+    late = np.concatenate([np.zeros(1, dtype=case.signals.dtype), case.signals[:-1]])
+    return _compared("delay", case, case.rerun(signals=late))
+
+
+def costs(case: StressCase) -> Finding:
+    """Fees, slippage and spread twice as high; what is free stays free.
+
+    The figure is the share of the excess Sharpe ratio that is left.
+    """
+    doubled = {
+        name: 2.0 * getattr(case.costs, name)
+        for name in ("fee_bps", "fee_fixed", "slippage_bps", "slippage_atr", "spread_bps")
+    }
+    if not any(doubled.values()):
+        return skipped("costs")
+    return _compared("costs", case, case.rerun(costs=case.costs.model_copy(update=doubled)))
+
+
+def spread(case: StressCase) -> Finding:
+    """A spread three times as wide, 10 basis points at least: a thin market.
+
+    The figure is the share of the excess Sharpe ratio that is left.
+    """
+    wide = max(WIDER_SPREAD * case.costs.spread_bps, LEAST_SPREAD_BPS)
+    found = case.rerun(costs=case.costs.model_copy(update={"spread_bps": wide}))
+    return _compared("spread", case, found, spread_bps=wide)
+
+
+def _compared(name: str, case: StressCase, changed: BacktestResult, **fields: float) -> Finding:
+    before, after = case.excess_sharpe(case.result), case.excess_sharpe(changed)
+    if len(case.result.trade_values) == 0:
+        return skipped(name)
+    # A strategy without an excess has nothing to keep.
+    left = after / before if before > 0.0 else 0.0 if after <= 0.0 else 1.0
+    return Finding(
+        name=name,
+        outcome=graded(left, passes=_KEPT, weak=_LEFT) if before > 0.0 and left > 0.0 else "failed",
+        figure=left,
+        fields={
+            "before": before,
+            "after": after,
+            "return_percent": changed.metrics.total_return,
+            **fields,
+        },
+    )

@@ -1,0 +1,437 @@
+"""Walk-forward tests and combinatorial cross-validation: choose on one stretch of time, test on another.
+
+Both refit the searched parameters in each fold by the same kernels as `sweep`. They belong on the development
+part: people and models see what happens across folds, so only the holdout is out-of-sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtest.data.prices import validate_prices
+from backtest.data.year import BarsPerYear
+from backtest.engine.batch import Batch
+from backtest.engine.ranking import lost_accounts
+from backtest.engine.run import BacktestResult, open_market, run_signals
+from backtest.engine.sweep import configured, grid_axes
+from backtest.errors import RequestError
+from backtest.kernels.simulation import (
+    ENTRY_BAR,
+    EXIT_BAR,
+    FIGURES,
+    METRICS,
+    PROFIT,
+    SIZE,
+    TRADE_COLUMNS,
+    Floats,
+    Signals,
+    measure,
+)
+from backtest.statistics.returns import Returns, bar_returns
+from backtest.strategy import StrategySpec
+from backtest.types import AccountLost, Costs, Fill, Metrics
+from backtest.validation.folds import (
+    FOLDS,
+    CombinatorialSplit,
+    Fold,
+    Scheme,
+    combinatorial_splits,
+    make_folds,
+)
+from backtest.validation.plateau import plateau_scores
+
+RANK_BY = "sharpe_ratio"
+
+_SHARPE, _VOLATILITY = METRICS.index("sharpe_ratio"), METRICS.index("volatility")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoldResult:
+    """What one fold chose, and how it fared.
+
+    Attributes:
+        fold: the bars.
+        spec: the strategy tested: refitted where a grid was searched and a configuration could be ranked.
+        fitted: whether it was.
+        train: its metrics on the training stretch; None without a grid.
+        test: the backtest of the test stretch, from a flat start and `initial_capital`.
+    """
+
+    fold: Fold
+    spec: StrategySpec
+    fitted: bool
+    train: Metrics | None
+    test: BacktestResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalkForward:
+    """A walk-forward test.
+
+    Attributes:
+        folds: one entry a fold, in order of time.
+        returns: of all test stretches, bar by bar, without a gap.
+        metrics: of the test stretches as one account: each begins with what the one before left.
+        account_lost: where that account was lost: it trades nothing after, though folds are tested on; its
+            bar counts from the first of the data. None where it survived.
+        bars_per_year: bars a year, and where the figure comes from.
+        configurations: how many were compared in each fold.
+        searched: names of the grid's axes.
+        spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
+            strategy as it was given.
+    """
+
+    folds: tuple[FoldResult, ...]
+    returns: pd.Series
+    metrics: Metrics
+    account_lost: AccountLost | None
+    bars_per_year: BarsPerYear
+    configurations: int
+    searched: tuple[str, ...]
+    spec: StrategySpec
+
+    @property
+    def periods_per_year(self) -> float:
+        """Bars a year."""
+        return self.bars_per_year.value
+
+    @property
+    def efficiency(self) -> float | None:
+        """Mean test over mean training Sharpe ratio; None without a grid, a positive latter or an account.
+
+        Pardo 2008, The Evaluation and Optimization of Trading Strategies, chapter 11, on Sharpe ratios.
+        """
+        trained = [one.train.sharpe_ratio or 0.0 for one in self.folds if one.train is not None]
+        if self.account_lost is not None or not trained or sum(trained) <= 0.0:
+            return None
+        return sum(one.test.metrics.sharpe_ratio or 0.0 for one in self.folds) / sum(trained)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """A combinatorial purged cross-validation.
+
+    Attributes:
+        splits: every choice of test groups.
+        specs: the strategy chosen in each split.
+        paths: returns bar by bar of each way of joining tested groups to one whole history, paths × bars; 0
+            after the account is lost.
+        sharpes: annualised Sharpe ratio of each path, 0 where it does not move, None where it lost the
+            account.
+        bars_per_year: bars a year, and where the figure comes from.
+        configurations: how many were compared in each split.
+    """
+
+    splits: tuple[CombinatorialSplit, ...]
+    specs: tuple[StrategySpec, ...]
+    paths: Floats
+    sharpes: tuple[float | None, ...]
+    bars_per_year: BarsPerYear
+    configurations: int
+
+
+class _Searched:
+    """One strategy on one price history: any configuration of the grid on any stretch of it."""
+
+    def __init__(
+        self,
+        df: pd.DataFrame,
+        spec: StrategySpec,
+        grid: Mapping[str, Iterable[Any]] | None,
+        costs: Costs | None,
+        fill: Fill,
+        periods_per_year: float | None,
+        initial_capital: float,
+        workers: int | None,
+        plateau: bool = False,
+    ) -> None:
+        self.plateau = plateau
+        self.prices = validate_prices(df)
+        self.spec = spec
+        self.axes = grid_axes(spec, grid or {})
+        self.shape = tuple(len(values) for values in self.axes.values())
+        self.count = math.prod(self.shape)
+        self.costs = costs or Costs()
+        self.fill: Fill = fill
+        self.market = open_market(self.prices, self.costs, fill, periods_per_year, initial_capital, None)
+        self.per_year = self.market.terms.periods_per_year
+        self.capital = initial_capital
+        self.workers = workers
+        self._signals: dict[str, Signals] = {}
+        self._tested: dict[tuple[str, int, int], BacktestResult] = {}
+
+    def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """Metrics of every configuration on each stretch of bars; NaN rows where one makes no sense.
+
+        Raises:
+            RequestError: `empty_grid` where no combination makes sense.
+        """
+        markets = [self.market.between(start, stop) for start, stop in stretches]
+        found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
+        batch = Batch(self.market, self.spec, self.axes, self.workers)
+        alive = 0
+        for begin in range(0, batch.count, batch.chunk_size):
+            chunks = batch.run_over(markets, begin, min(batch.count, begin + batch.chunk_size))
+            for table, chunk in zip(found, chunks, strict=True):
+                table[np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)] = chunk.metrics
+            alive += len(chunks[0].metrics)
+        if not alive:
+            raise RequestError("empty_grid", name=", ".join(self.axes))
+        return found
+
+    def chosen(self, scores: Floats, lost: NDArray[np.bool_]) -> tuple[StrategySpec, int | None]:
+        """The configuration that scores highest (the first of equals); the strategy itself where none has.
+
+        Args:
+            scores: one a configuration of the grid; NaN is never chosen.
+            lost: where the account was lost: never chosen either, and as a neighbour on the plateau it is as
+                poor as the poorest of those that survived.
+        """
+        scores = np.where(lost, np.nan, scores)
+        if self.plateau and self.axes:
+            poorest = scores[np.isfinite(scores)].min(initial=np.inf)
+            around = np.where(lost & np.isfinite(poorest), poorest, scores)
+            scores = np.where(lost, np.nan, plateau_scores(around, list(self.axes.values())))
+        ranked = np.where(np.isfinite(scores), scores, -np.inf)
+        best = int(ranked.argmax())
+        if not self.axes or ranked[best] == -np.inf:
+            return self.spec, None
+        values = {
+            name: self.axes[name][place]
+            for name, place in zip(self.axes, np.unravel_index(best, self.shape), strict=True)
+        }
+        return configured(self.spec, values), best
+
+    def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
+        """A backtest from bar `start` to `stop`; what lies before warms up the indicators.
+
+        Where too little lies before, nothing is known and nothing is traded: an early stretch of a long
+        average is idle, not an error.
+        """
+        name = (spec.hash, start, stop)
+        if name not in self._tested:
+            self.market.need(spec.lookback())
+            market = self.market.between(start, stop)
+            if spec.hash not in self._signals:
+                self._signals[spec.hash] = self.market.bank.signals(spec.bound_trees)
+            signals = self._signals[spec.hash][:stop]
+            self._tested[name] = run_signals(market, spec, signals, self.costs, self.fill)
+        return self._tested[name]
+
+
+def _joined(parts: list[BacktestResult], capital: float) -> tuple[Metrics, Returns, AccountLost | None]:
+    """Consecutive stretches as one account: cash of each grows with what the ones before left.
+
+    Once the account is lost it stays so: later stretches add bars without a return, and no trades.
+    """
+    equity, trades = [], []
+    value, offset = capital, 0
+    lost = None
+    for part in parts:
+        if lost is not None:
+            equity.append(np.zeros(len(part.index)))
+            continue
+        lost = part.account_lost
+        scale = value / part.initial_capital
+        equity.append(part.equity_values * scale)
+        rows = part.trade_values.copy()
+        rows[:, [SIZE, PROFIT]] *= scale
+        first = len(part.all_times) - len(part.index)
+        rows[:, [ENTRY_BAR, EXIT_BAR]] += offset - first
+        trades.append(rows)
+        value = float(equity[-1][-1])
+        offset += len(part.index)
+    curve, rows = np.concatenate(equity), np.concatenate([*trades, np.empty((0, TRADE_COLUMNS))])
+    out = np.empty(FIGURES)
+    measure(curve, capital, rows, len(rows), parts[0].periods_per_year, out)
+    return Metrics.from_values(out.tolist()), bar_returns(curve, capital), lost
+
+
+def walk_forward(
+    df: pd.DataFrame,
+    spec: StrategySpec,
+    grid: Mapping[str, Iterable[Any]] | None = None,
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    periods_per_year: float | None = None,
+    initial_capital: float = 10_000.0,
+    *,
+    folds: int = FOLDS,
+    scheme: Scheme = "rolling",
+    embargo: int | None = None,
+    rank_by: str = RANK_BY,
+    plateau: bool = False,
+    least_trades: int = 0,
+    settle: bool = False,
+    workers: int | None = None,
+) -> WalkForward:
+    """Refit the searched parameters on each training stretch, and test each choice on the segment behind it.
+
+    Args:
+        df: prices, as `validate_prices` takes them: the development part.
+        spec: the strategy; its own values hold where the grid says nothing.
+        grid: values of parameters and risk settings by name, as for `sweep`; without one the strategy is
+            tested as it is on every test stretch.
+        costs: as in `run_backtest`, and so the three that follow.
+        fill: where orders are filled.
+        periods_per_year: bars a year.
+        initial_capital: cash at the start.
+        folds: see `backtest.validation.folds.make_folds`, and so the two that follow.
+        scheme: what each fold trains on.
+        embargo: bars between training and test.
+        rank_by: metric by which a fold chooses, highest first; of equals the first of the grid.
+        plateau: rank by the neighbourhood's average (`plateau`) instead of the value alone.
+        least_trades: configurations with fewer trades in training are not ranked: their figures are luck.
+        settle: choose on the whole history as well (`WalkForward.spec`).
+        workers: configurations at a time; by default one a core.
+
+    Raises:
+        BacktestError: as `sweep`; `unknown_metric`, `not_enough_bars` where the folds are too short.
+    """
+    if rank_by not in METRICS:
+        raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
+    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
+    cuts = make_folds(len(searched.prices), folds, scheme, embargo=embargo)
+    stretches = [(fold.train_start, fold.train_stop) for fold in cuts]
+    if settle:
+        stretches.append((0, len(searched.prices)))
+    tables = searched.tables(stretches) if grid else []
+    found = []
+    for place, fold in enumerate(cuts):
+        chosen, train, fitted = spec, None, False
+        if grid:
+            table = tables[place]
+            chosen, best = searched.chosen(*_ranks(table, rank_by, least_trades))
+            if best is not None:
+                train, fitted = Metrics.from_values(table[best].tolist()), True
+        found.append(
+            FoldResult(
+                fold=fold,
+                spec=chosen,
+                fitted=fitted,
+                train=train,
+                test=searched.test(chosen, fold.test_start, fold.test_stop),
+            )
+        )
+    settled = spec
+    if grid and settle:
+        settled, _ = searched.chosen(*_ranks(tables[-1], rank_by, least_trades))
+    metrics, returns, lost = _joined([one.test for one in found], initial_capital)
+    index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
+    return WalkForward(
+        folds=tuple(found),
+        returns=pd.Series(returns, index=index, name="return"),
+        metrics=metrics,
+        account_lost=lost,
+        bars_per_year=searched.market.bars_per_year,
+        configurations=searched.count if grid else 1,
+        searched=tuple(searched.axes),
+        spec=settled,
+    )
+
+
+def _ranks(table: Floats, rank_by: str, least_trades: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """The metric to choose by, NaN where there are too few trades to go by; where the account was lost."""
+    enough = table[:, METRICS.index("n_trades")] >= least_trades
+    return np.where(enough, table[:, METRICS.index(rank_by)], np.nan), lost_accounts(table)
+
+
+def _pooled_sharpes(tables: list[Floats], bars: list[int], per_year: float) -> Floats:
+    """Annualised Sharpe ratio of each configuration over several stretches, from the figures of each.
+
+    A Sharpe ratio and a volatility give back mean and variance, which add up; a stretch without a trade has
+    both at 0. Configurations that make no sense in a stretch, or never move, have none.
+    """
+    total = sum(bars)
+    sums = np.zeros(len(tables[0]))
+    squares = np.zeros(len(tables[0]))
+    for table, size in zip(tables, bars, strict=True):
+        deviation = table[:, _VOLATILITY] / math.sqrt(per_year)
+        mean = np.where(deviation == 0.0, 0.0, table[:, _SHARPE] * deviation / math.sqrt(per_year))
+        sums += mean * size
+        squares += deviation**2 * (size - 1) + mean**2 * size
+    mean = sums / total
+    variance = np.maximum(0.0, squares - total * mean**2) / (total - 1)
+    moved = variance > 1e-24 * mean**2
+    return np.where(moved, mean / np.sqrt(np.where(moved, variance, 1.0)) * math.sqrt(per_year), np.nan)
+
+
+def combinatorial_cross_validation(
+    df: pd.DataFrame,
+    spec: StrategySpec,
+    grid: Mapping[str, Iterable[Any]] | None = None,
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    periods_per_year: float | None = None,
+    initial_capital: float = 10_000.0,
+    *,
+    groups: int = 6,
+    test_groups: int = 2,
+    embargo: int | None = None,
+    workers: int | None = None,
+) -> CrossValidation:
+    """Choose by Sharpe ratio on every choice of training groups; join what was tested to whole histories.
+
+    López de Prado 2018, chapter 12: `groups` over `test_groups` splits, each group tested equally often, so
+    that the tests join to C(groups - 1, test_groups - 1) paths. Training stretches are pooled by their means
+    and variances.
+
+    Args:
+        df: prices: the development part.
+        spec: as in `walk_forward`, and so the five that follow.
+        grid: values by name.
+        costs: fees and slippage.
+        fill: where orders are filled.
+        periods_per_year: bars a year.
+        initial_capital: cash at the start of each stretch.
+        groups: see `backtest.validation.folds.combinatorial_splits`, and so the two that follow.
+        test_groups: groups tested at a time.
+        embargo: bars of training given up on either side of a test group.
+        workers: configurations at a time.
+
+    Raises:
+        BacktestError: as `walk_forward`.
+    """
+    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers)
+    bars = len(searched.prices)
+    splits = combinatorial_splits(bars, groups, test_groups, embargo=embargo)
+    specs: list[StrategySpec] = []
+    tested: dict[int, list[Returns]] = {group: [] for group in range(groups)}
+    stretches = sorted({stretch for split in splits for stretch in split.train})
+    tables = dict(zip(stretches, searched.tables(stretches), strict=True)) if grid else {}
+    for split in splits:
+        chosen = spec
+        if grid:
+            sizes = [stop - start for start, stop in split.train]
+            parts = [tables[one] for one in split.train]
+            lost = np.logical_or.reduce([lost_accounts(one) for one in parts])
+            chosen, _ = searched.chosen(_pooled_sharpes(parts, sizes, searched.per_year), lost)
+        specs.append(chosen)
+        for group, (start, stop) in zip(split.test_groups, split.test, strict=True):
+            result = searched.test(chosen, start, stop)
+            tested[group].append(bar_returns(result.equity_values, result.initial_capital))
+    # The n-th path takes the n-th test of every group.
+    paths = np.array([list(chain(*parts)) for parts in zip(*tested.values(), strict=True)])
+    gone = np.cumsum(paths <= -1.0, axis=1) > 0
+    paths[:, 1:][gone[:, :-1]] = 0.0
+    mean, deviation = paths.mean(axis=1), paths.std(axis=1, ddof=1)
+    moved = deviation > 1e-12 * np.abs(mean)
+    ratios = np.where(moved, mean / np.where(moved, deviation, 1.0), 0.0) * math.sqrt(searched.per_year)
+    return CrossValidation(
+        splits=tuple(splits),
+        specs=tuple(specs),
+        paths=paths,
+        sharpes=tuple(
+            None if lost else ratio for ratio, lost in zip(ratios.tolist(), gone[:, -1].tolist(), strict=True)
+        ),
+        bars_per_year=searched.market.bars_per_year,
+        configurations=searched.count if grid else 1,
+    )

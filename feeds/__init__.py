@@ -1,0 +1,1 @@
+"""Forecasts, macro figures and news, read as of an hour."""

@@ -1,0 +1,1 @@
+"""Builders of the partitions that the ensemble reads."""

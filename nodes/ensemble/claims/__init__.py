@@ -1,0 +1,1 @@
+"""Free text of models, held against the evidence."""

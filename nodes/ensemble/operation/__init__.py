@@ -1,0 +1,1 @@
+"""Operation of the ensemble: lock, published hours, log of runs, metrics."""

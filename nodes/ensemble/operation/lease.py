@@ -1,0 +1,144 @@
+"""One run of the ensemble at a time in a data folder, across processes.
+
+The lock is the operating system's, so that of a dead process is free at once. One whose holder has been at
+work for an hour is taken over: the next generation of the lock begins, and the hung holder finds at
+publishing that the lease is no longer its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from langchain_core.runnables import RunnableConfig
+from pydantic import BaseModel, ValidationError
+
+from base import locks, private
+from base.aside import set_aside
+from base.files import write_text_atomically
+from nodes.ensemble.errors import BusyError, PublishError
+
+now: Callable[[], float] = time.time
+"""Seconds since 1970; tests put a clock of their own here."""
+
+HUNG_SECONDS = 3600.0
+
+
+class Lease:
+    """The right to run, as long as nobody has taken it over.
+
+    Attributes:
+        folder: where the lock's files lie.
+        generation: which lock is held.
+    """
+
+    def __init__(self, folder: Path, generation: int) -> None:
+        self.folder = folder
+        self.generation = generation
+
+    def renew(self) -> None:
+        """Say that the holder is at work and not hung: its hour begins anew.
+
+        Raises:
+            PublishError: `lease_lost`.
+        """
+        self.require()
+        _write(self.folder, {"generation": self.generation, "pid": os.getpid(), "since": now()})
+
+    def require(self) -> None:
+        """Make sure that the lease is still one's own.
+
+        Raises:
+            PublishError: `lease_lost`.
+        """
+        if _holder(self.folder)["generation"] != self.generation:
+            raise PublishError("lease_lost", pid=os.getpid())
+
+
+LEASE = "__ensemble_lease"
+"""Under this key a run's configuration carries its lease to the node that publishes."""
+
+
+def lease_of(config: RunnableConfig | None) -> Lease | None:
+    """The lease that a configuration carries; what a caller from outside put there is none."""
+    held = (config or {}).get("configurable", {}).get(LEASE)
+    return held if isinstance(held, Lease) else None
+
+
+@contextmanager
+def leased(home: Path, work: str = "run") -> Iterator[Lease]:
+    """Hold the lock of a data folder.
+
+    Args:
+        home: the data folder.
+        work: each kind of work has a lock of its own: `run` or `backfill`.
+
+    Raises:
+        BusyError: `busy`: somebody else is at work, since less than an hour.
+        OSError: the folder cannot be written.
+    """
+    folder = home / "ensemble" / f"{work}-lock"
+    private.make_folder(folder)
+    with locks.lock(folder / ".door.lock"):  # whoever looks, looks alone
+        holder = _holder(folder)
+        lock = _try(folder, holder["generation"])
+        if lock is None:
+            since = holder["since"]
+            if since > now():  # the clock went back: from now on an hour counts again
+                since = now()
+                _write(folder, {**holder, "since": since})
+            if now() - since < HUNG_SECONDS:
+                begun = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+                raise BusyError("busy", pid=holder["pid"], since=begun)
+            holder = {**holder, "generation": holder["generation"] + 1}
+            lock = _try(folder, holder["generation"])
+            if lock is None:
+                raise BusyError("busy", pid=holder["pid"], since="?")
+        lease = Lease(folder, holder["generation"])
+        _write(folder, {"generation": lease.generation, "pid": os.getpid(), "since": now()})
+    try:
+        yield lease
+    finally:
+        lock.release()
+
+
+def _try(folder: Path, generation: int) -> FileLock | None:
+    # Nodes run in threads of their own: the lock is the process's, not the thread's.
+    lock = locks.lock(folder / f".run.{generation}.lock", timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return None
+    return lock
+
+
+class _Holder(BaseModel):
+    """Who holds the lock, as far as the file can be read: the lock itself is the system's."""
+
+    generation: int
+    pid: int = 0
+    since: float = 0.0
+
+
+def _holder(folder: Path) -> dict[str, Any]:
+    path = folder / "holder.json"
+    if path.is_dir():
+        set_aside(path)
+    try:
+        return _Holder.model_validate_json(path.read_bytes()).model_dump()
+    except (OSError, ValidationError):
+        # The newest lock is the one that somebody may hold.
+        locks = (re.fullmatch(r"\.run\.(\d+)\.lock", one.name) for one in folder.glob(".run.*.lock"))
+        return _Holder(generation=max((int(one[1]) for one in locks if one), default=0)).model_dump()
+
+
+def _write(folder: Path, holder: dict[str, Any]) -> None:
+    write_text_atomically(folder / "holder.json", json.dumps(holder) + "\n")

@@ -1,0 +1,27 @@
+"""The events of an ensemble run, in the same kind of record as an optimisation's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodes.context import EnsembleContext
+from nodes.ensemble.state import EnsembleState
+from nodes.run_events import record
+
+RUN_PREFIX = "ensemble-"
+"""How the names of these runs begin; lists of optimisation runs leave them out by it."""
+
+
+def note(
+    state: EnsembleState,
+    context: EnsembleContext,
+    event_id: str,
+    kind: str,
+    node: str,
+    data: Mapping[str, Any],
+    turn: int = 0,
+) -> None:
+    """Append an event to the run's record; a back-run keeps none, its partitions tell everything."""
+    if state["run"]:
+        record(context, state["run"], event_id, kind, node, iteration=turn, data=data)

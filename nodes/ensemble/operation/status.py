@@ -1,0 +1,67 @@
+"""What faces tell of the ensemble's operation, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from base.errors import catalogue
+from base.reasons import ReasonError
+from nodes.ensemble.operation.partition import published_hours
+from nodes.ensemble.operation.run_log import Alert, read_runs
+from prompts import Words
+
+
+def failure_reason(line: Mapping[str, Any], words: Words) -> str:
+    """Why a run of the log failed, in words; empty for one that did not.
+
+    Args:
+        line: as `read_runs` gives it; lines of earlier versions hold the code alone.
+        words: of the reader.
+    """
+    if line["status"] != "failed":
+        return ""
+    if reason := line.get("reason"):
+        key = (
+            "stopped" if reason["room"] == ReasonError.room else "reason"
+        )  # a part of a sentence, or a whole
+        return words(f"ensemble.failure.{key}", reason=reason)
+    code = line.get("failure") or ""
+    if code == "no_data":
+        return words("ensemble.failure.no_data")
+    return words("ensemble.failure.other", what=failure_name(code, words))
+
+
+def failure_name(code: str, words: Words) -> str:
+    """What ended a call of a model, in words; a code of another version as it stands."""
+    return catalogue("failure", words.language).get(code, code)
+
+
+def old_line(home: Path, words: Words) -> str | None:
+    """That the newest run failed, and how old what stands is; None where the newest run went well."""
+    runs = read_runs(home)
+    if not runs or runs[-1]["status"] != "failed":
+        return None
+    failed, published = runs[-1], published_hours(home)
+    told = {"hour": _moment(failed.get("hour")), "reason": failure_reason(failed, words)}
+    if not published:
+        return words("ensemble.history.failed", **told)
+    return words("ensemble.history.failed_since", last=_moment(published[-1].isoformat()), **told)
+
+
+def _moment(iso: str | None) -> str:
+    return iso[:16].replace("T", " ") if iso else "–"
+
+
+def alert_lines(alerts: Iterable[Alert], words: Words) -> list[str]:
+    """One sentence an alert."""
+    return [
+        words(
+            f"ensemble.alert.{alert.code}",
+            value=words.number(alert.value, 0) if alert.code == "latency" else words.percent(alert.value, 0),
+            limit=words.number(alert.limit, 0) if alert.code == "latency" else words.percent(alert.limit, 0),
+            runs=alert.runs,
+        )
+        for alert in alerts
+    ]

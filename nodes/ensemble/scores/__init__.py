@@ -1,0 +1,1 @@
+"""How good the agents have been: stances, outcomes, scores, track record."""

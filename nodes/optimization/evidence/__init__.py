@@ -1,0 +1,1 @@
+"""The evidence that roles are shown, and how their claims are held against it."""

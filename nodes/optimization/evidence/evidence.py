@@ -1,0 +1,260 @@
+"""The evidence a role is given: built by code, the same for a model's prompt and for the rules.
+
+`gather_evidence` is plain JSON (what `rules` reads); `*_lines` render parts of it as the compact text of a
+prompt, each line behind the id that answers cite. Only figures of the development part enter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from backtest import StrategySpec
+from backtest.language.tree import show
+from nodes.optimization.changes import PERSONAL, present
+from nodes.optimization.changes.filters import required
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.state import DebateState, OptimizationState
+from prompts import Language, text
+
+MEMORY = 5
+LONGEST_QUOTE = 200
+_KEPT_BLOCKS = 16
+
+
+def reigning(state: OptimizationState | DebateState) -> dict[str, Any]:
+    """The champion: the last variant adopted, or the strategy the run began with."""
+    if champion := state.get("champion"):
+        return champion
+    initial = state["initial"]
+    return {"spec": initial, "given": initial, "grid": {}, "figures": state["baseline"], "iteration": 0}
+
+
+def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> dict[str, Any]:
+    """Everything a role may know in this iteration, as plain JSON."""
+    champion = reigning(state)
+    spec = read_spec(champion["spec"])
+    dataset = state["dataset"]
+    found = {
+        "iteration": iteration,
+        "dataset": {
+            "symbol": dataset["symbol"],
+            "timeframe": dataset["timeframe"],
+            "hash": dataset["development_hash"],
+            "rows": dataset["development_rows"],
+            "first": dataset["first"],
+        },
+        "spec": champion["spec"],
+        "grid": champion.get("grid", {}),
+        "bounds": {
+            name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
+            for name, bound in sorted(spec.bounds().items())
+            if name in spec.params or name not in _idle(spec)
+        },
+        "champion": champion["figures"],
+        "baseline": state["baseline"],
+        "items": (state.get("dossier") or {"items": []})["items"],
+        "lessons": state.get("lessons") or [],
+        "history": state.get("history", [])[-MEMORY:],
+        "tried": sorted(tried_hashes(state)),
+    }
+    found["ids"] = evidence_ids(found)
+    return found
+
+
+def _idle(spec: StrategySpec) -> set[str]:
+    """Settings that do nothing as things stand, or that no change may touch: a prompt leaves them out."""
+    idle = set(PERSONAL)
+    if not spec.risk.needs_atr:
+        idle.add("atr_period")
+    if spec.sizing.volatility_target_pct is None:
+        idle.add("volatility_period")
+    return idle
+
+
+def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
+    """Hashes of every strategy and search tried in this run, and of what searches settled on."""
+    found = {state["baseline"]["hash"]}
+    for entry in state.get("history", []):
+        for trial in entry["trials"]:
+            if trial["backtests"]:
+                found |= {trial["hash"], trial["settled"]} - {None}
+    return found
+
+
+def evidence_ids(evidence: Mapping[str, Any]) -> list[str]:
+    """The ids that an answer may cite: figures, earlier trials (`I2.1`), lessons of other runs (`L1`)."""
+    trials = [
+        f"I{entry['iteration']}.{trial['number']}"
+        for entry in evidence["history"]
+        for trial in entry["trials"]
+    ]
+    lessons = [f"L{number}" for number, _ in enumerate(evidence["lessons"], start=1)]
+    return [item["id"] for item in evidence["items"]] + trials + lessons
+
+
+def figure(evidence: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """The item of a name, if there is one."""
+    return next((item for item in evidence["items"] if item["name"] == name), None)
+
+
+def quoted(words: str) -> str:
+    """Text of others for a prompt: one line, no marks that could end the block it stands in, not too long."""
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else " " for letter in words)
+    plain = " ".join(words.split())
+    plain = plain.replace("<", "‹").replace(">", "›")
+    return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _list(lines: Iterable[str], language: Language) -> str:
+    return "\n".join(lines) or text("optimization.evidence.nothing", language)
+
+
+def strategy_lines(evidence: Mapping[str, Any], language: Language) -> str:
+    """The strategy: conditions, parameters with bounds, rules of risk."""
+    spec = read_spec(evidence["spec"])
+    lines = [quoted(spec.name)]
+    for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
+        if condition := getattr(spec, name):
+            lines.append(f"{name}: {condition}")
+    for side in ("long", "short"):
+        parts = required(spec, side)
+        if len(parts) > 1:
+            lines += [f"entry_{side} filter {number}: {show(part)}" for number, part in enumerate(parts, 1)]
+    searched = evidence["grid"]
+    # The strategy's own parameters first: what is adjusted most often stands on top.
+    for name, bound in sorted(evidence["bounds"].items(), key=lambda item: item[0] not in spec.params):
+        kind, value = place(spec, name)
+        refitted = f", {text('optimization.evidence.refitted', language)}" if name in searched else ""
+        lines.append(
+            f"{kind} {name} = {_number(value)}  [{_number(bound['low'])} … {_number(bound['high'])},"
+            f" {text('optimization.evidence.step', language)} {_number(bound['step'])}{refitted}]"
+        )
+    return "\n".join(lines)
+
+
+def place(spec: StrategySpec, name: str) -> tuple[str, float | None]:
+    """(`param`, `risk` or `sizing`, the present value) of a name with bounds; None where it is off."""
+    if name in spec.params:
+        return "param", spec.params[name]
+    kind = "risk" if hasattr(spec.risk, name) else "sizing"
+    return kind, present(spec, name)
+
+
+def item_line(item: Mapping[str, Any]) -> str:
+    """One item of the evidence: `M1 sharpe_ratio = -3.49 (low = -5.6, high = -1.3)`."""
+    rest = {name: value for name, value in item.items() if name not in ("id", "name", "value")}
+    head = f"{item['id']} {item['name']}"
+    if "value" in item:
+        head += f" = {_value(item['value'])}"
+    more = ", ".join(f"{name} = {_value(value)}" for name, value in rest.items())
+    return f"{head} ({more})" if more else head
+
+
+def _value(value: Any) -> str:
+    return "/".join(_number(part) for part in value) if isinstance(value, list) else _number(value)
+
+
+def figure_lines(evidence: Mapping[str, Any], language: Language) -> str:
+    """Every item of the evidence, a line each."""
+    return _figure_lines(json.dumps(evidence["items"]), language)
+
+
+@lru_cache(maxsize=_KEPT_BLOCKS)
+def _figure_lines(items: str, language: Language) -> str:
+    """Written once: every role of an iteration, and every turn of its debate, is shown the same figures."""
+    return _list((item_line(item) for item in json.loads(items)), language)
+
+
+def history_lines(evidence: Mapping[str, Any], language: Language) -> str:
+    """The last iterations: what was proposed and what came of it."""
+    lines = []
+    for entry in evidence["history"]:
+        lines.append(
+            text(
+                "optimization.evidence.iteration",
+                language,
+                iteration=entry["iteration"],
+                score=f"{entry['score']:.2f}",
+                adopted=entry["adopted"] or text("optimization.evidence.nothing_adopted", language),
+            )
+        )
+        for trial in entry["trials"]:
+            outcome = text(f"optimization.outcome.{trial['outcome']}", language)
+            told = "".join(
+                f", {name} = {_number(trial[name])}"
+                for name in ("score", "sharpe_ratio", "p_value")
+                if trial.get(name) is not None
+            )
+            lines.append(f"I{entry['iteration']}.{trial['number']} {trial['sentence']} ({outcome}{told})")
+    return _list(lines, language)
+
+
+def lesson_lines(evidence: Mapping[str, Any], language: Language) -> str:
+    """What earlier runs on such a market taught."""
+    return _list(
+        (
+            f"L{number} "
+            + text(
+                "optimization.evidence.lesson",
+                language,
+                change=quoted(lesson["change"]),
+                helped=lesson["helped"],
+                tested=lesson["tested"],
+                market=quoted(lesson["market"]),
+            )
+            for number, lesson in enumerate(evidence["lessons"], start=1)
+        ),
+        language,
+    )
+
+
+def proposal_lines(proposals: Iterable[Mapping[str, Any]]) -> str:
+    """Numbered proposals with their reasons."""
+    return "\n".join(
+        f"{proposal['number']}. {proposal['sentence']} — {quoted(proposal['reason'])}"
+        f" ({quoted(proposal['expected_effect'])})"
+        for proposal in proposals
+    )
+
+
+def analysis_lines(analysis: Mapping[str, Any] | None, language: Language) -> str:
+    """The analyst's hypotheses and weaknesses, or that there are none because it abstained."""
+    if analysis is None:
+        return text("optimization.evidence.analyst_abstained", language)
+    doubtful = {claim["claim"] for claim in analysis.get("unfounded", [])}
+
+    def told(words: str) -> str:
+        mark = f" [{text('optimization.evidence.unfounded', language)}]" if words in doubtful else ""
+        return quoted(words) + mark
+
+    lines = [f"- {told(claim)}" for claim in [*analysis["weaknesses"], *analysis["anomalies"]]]
+    for number, hypothesis in enumerate(analysis["hypotheses"], start=1):
+        cited = ", ".join(hypothesis["evidence"])
+        lines.append(
+            f"H{number}. {told(hypothesis['statement'])} → {told(hypothesis['test'])} [{quoted(cited)}]"
+        )
+    return "\n".join(lines)
+
+
+def turn_lines(turns: Iterable[Mapping[str, Any]], language: Language) -> str:
+    """What has been said in the debate so far."""
+    return _list(
+        (
+            f"{turn['voice']} ({turn['stance']}, {turn['confidence']:.2f}): {quoted(turn['statement'])}"
+            for turn in turns
+            if turn["stance"] is not None
+        ),
+        language,
+    )

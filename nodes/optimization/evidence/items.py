@@ -1,0 +1,350 @@
+"""The figures that roles argue from, computed once a champion: each item has an id that answers cite.
+
+M metrics with 95 % intervals, W walk-forward, X exits, S sides, T time of entry, G regime at entry,
+D drawdowns, P what a step of each parameter does, K the market itself, O overfitting. Development data only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest import BacktestError, BacktestResult, Costs, StrategySpec, run_backtest, sweep
+from backtest.statistics.bootstrap import Interval, return_intervals, trade_intervals
+from backtest.statistics.overfitting import (
+    expected_maximum_sharpe,
+    minimum_backtest_length,
+    minimum_track_record_length,
+    probabilistic_sharpe_ratio,
+)
+from backtest.statistics.returns import Moments, Returns, bar_returns, moments
+from nodes.context import OptimizationContext
+from nodes.optimization.changes import complexity, present
+from vault.datasets import Dataset, load_development
+
+Item = dict[str, Any]
+"""{"id", "name", "value", "low"?, "high"?, "n"?, ...}: plain JSON, figures rounded to four digits."""
+
+HEADLINE = (
+    "sharpe_ratio",
+    "sortino_ratio",
+    "calmar_ratio",
+    "total_return",
+    "cagr",
+    "volatility",
+    "max_drawdown",
+    "profit_factor",
+    "win_rate",
+    "expectancy",
+    "avg_trade",
+    "n_trades",
+    "exposure",
+    "best_trade",
+    "worst_trade",
+)
+REPLICATIONS = 400
+DRAWDOWNS = 3
+TREND_BARS = 100
+VOLATILITY_BARS = 50
+PARTS_OF_DAY = 4
+LEAST_TRADES = 5
+MOST_SENSITIVITIES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What the items are drawn from."""
+
+    prices: pd.DataFrame
+    spec: StrategySpec
+    result: BacktestResult
+    figures: Mapping[str, Any]
+    costs: Costs
+    context: OptimizationContext
+    configurations: int
+
+    @property
+    def returns(self) -> Returns:
+        return bar_returns(self.result.equity_values, self.result.initial_capital)
+
+
+def build_dossier(
+    spec: StrategySpec,
+    figures: Mapping[str, Any],
+    configurations: int,
+    dataset: Dataset,
+    context: OptimizationContext,
+) -> dict[str, Any]:
+    """Every figure about one strategy on the development part.
+
+    Args:
+        spec: the champion.
+        figures: `trial_figures` of it.
+        configurations: how many were compared in the run so far, numeric search included.
+        dataset: prices.
+        context: costs, fill, seed.
+
+    Returns:
+        {"hash" of the strategy, "items": in order of their ids}.
+    """
+    prices = load_development(dataset, context.home_path)
+    costs = context.costs
+    case = _Case(
+        prices=prices,
+        spec=spec,
+        result=run_backtest(prices, spec, costs=costs, fill=context.fill),
+        figures=figures,
+        costs=costs,
+        context=context,
+        configurations=configurations,
+    )
+    items: list[Item] = []
+    for letter, source in _SOURCES.items():
+        for number, item in enumerate(source(case), start=1):
+            items.append({"id": f"{letter}{number}", **{name: _short(value) for name, value in item.items()}})
+    return {"hash": spec.hash, "items": items}
+
+
+def _short(value: Any) -> Any:
+    """Four significant digits: what a reader can use, and what a prompt has room for."""
+    if isinstance(value, list):
+        return [_short(part) for part in value]
+    if isinstance(value, float):
+        return None if not math.isfinite(value) else float(f"{value:.4g}")
+    return value
+
+
+def _metrics(case: _Case) -> Iterator[Item]:
+    generator = np.random.default_rng(case.context.seed)
+    intervals: dict[str, Interval | None] = {}
+    if len(case.returns) >= 10:
+        intervals |= return_intervals(
+            case.returns, case.result.periods_per_year, generator, replications=REPLICATIONS
+        )
+    trades = case.result.trades
+    intervals |= trade_intervals(trades["pnl"], trades["return"], generator, replications=REPLICATIONS)
+    for name in HEADLINE:
+        item: Item = {"name": name, "value": case.figures["metrics"][name]}
+        if (found := intervals.get(name)) is not None:
+            item |= {"low": found.low, "high": found.high}
+        yield item
+
+
+def _walk(case: _Case) -> Iterator[Item]:
+    walk = case.figures["walk_forward"]
+    yield {"name": "score", "value": case.figures["score"]}
+    for name in ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades"):
+        yield {"name": f"walk_forward_{name}", "value": walk["metrics"][name]}
+    blocks = list(case.figures["blocks"])
+    yield {"name": "walk_forward_fold_sharpes", "value": blocks}
+    losing = sum(block is None or block <= 0 for block in blocks)
+    yield {"name": "losing_folds", "value": losing, "of": len(blocks)}
+    if walk["efficiency"] is not None:
+        yield {"name": "walk_forward_efficiency", "value": walk["efficiency"]}
+
+
+def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Item:
+    """A group of trades: how many, average return, share of wins, profit over the sum of all |profits|."""
+    return {
+        "name": name,
+        "n": len(part),
+        "average_return": float(part["return"].mean()),
+        "win_rate": float((part["pnl"] > 0).mean()),
+        "profit": float(part["pnl"].sum() / max(float(all_trades["pnl"].abs().sum()), 1e-12)),
+    }
+
+
+def _groups(prefix: str, keys: pd.Series, case: _Case) -> Iterator[Item]:
+    trades = case.result.trades
+    for key, part in sorted(trades.groupby(keys.to_numpy()), key=lambda group: str(group[0])):
+        yield _group(f"{prefix} {key}", part, trades)
+
+
+def _exits(case: _Case) -> Iterator[Item]:
+    return _groups("exit", case.result.trades["exit_reason"], case)
+
+
+def _sides(case: _Case) -> Iterator[Item]:
+    return _groups("side", case.result.trades["side"], case)
+
+
+def _times(case: _Case) -> Iterator[Item]:
+    """Parts of the day where bars are shorter than a day, else weekdays."""
+    times = pd.DatetimeIndex(case.result.trades["entry_time"])
+    if is_intraday(case.prices.index):
+        hours = 24 // PARTS_OF_DAY
+        labels = [f"{hour // hours * hours:02d}-{(hour // hours + 1) * hours:02d}" for hour in times.hour]
+        return _groups("entry hour", pd.Series(labels, dtype=object), case)
+    return _groups("entry weekday", pd.Series(times.day_of_week.astype(str), dtype=object), case)
+
+
+def is_intraday(index: pd.Index) -> bool:
+    """Whether bars are shorter than a day."""
+    steps = np.diff(pd.DatetimeIndex(index).asi8)
+    unit = pd.Timedelta(1, unit=pd.DatetimeIndex(index).unit)
+    return bool(len(steps)) and pd.Timedelta(int(np.median(steps)) * unit) < pd.Timedelta(days=1)
+
+
+def _regimes(case: _Case) -> Iterator[Item]:
+    """Trend and volatility at the bar before the entry, which the signal could know."""
+    close = case.prices["close"]
+    up = close > close.rolling(TREND_BARS).mean()
+    swings = close.pct_change().rolling(VOLATILITY_BARS).std()
+    rough = swings > swings.median()
+    at = case.prices.index.get_indexer(pd.DatetimeIndex(case.result.trades["entry_time"])) - 1
+    at = np.maximum(at, 0)
+    labels = [
+        f"{'up' if up.iloc[place] else 'down'}trend, {'high' if rough.iloc[place] else 'low'} volatility"
+        for place in at
+    ]
+    return _groups("regime", pd.Series(labels, dtype=object), case)
+
+
+def _drawdowns(case: _Case) -> Iterator[Item]:
+    """The deepest drawdowns, none overlapping another."""
+    equity = case.result.equity_values
+    peaks = np.maximum.accumulate(np.concatenate([[case.result.initial_capital], equity]))[1:]
+    depth = equity / peaks - 1.0
+    under = np.concatenate([[False], depth < 0.0, [False]])
+    starts = np.flatnonzero(~under[:-1] & under[1:])
+    stops = np.flatnonzero(under[:-1] & ~under[1:])
+    worst = sorted(
+        zip(starts, stops, strict=True), key=lambda span: (depth[span[0] : span[1]].min(), span[0])
+    )
+    for start, stop in worst[:DRAWDOWNS]:
+        yield {
+            "name": "drawdown",
+            "value": float(depth[start:stop].min()),
+            "from": case.result.index[int(start)].date().isoformat(),
+            "bars": int(stop - start),
+            "recovered": bool(stop < len(equity)),
+        }
+
+
+def _sensitivities(case: _Case) -> Iterator[Item]:
+    """Sharpe ratio on the whole development part with one value a step or two away, all else equal."""
+    bounds = case.spec.bounds()
+    settings = {**case.spec.risk.active(), **case.spec.sizing.active()}
+    active = [name for name in sorted(settings) if name in bounds]
+    for name in [*sorted(case.spec.params), *active][:MOST_SENSITIVITIES]:
+        bound = bounds[name]
+        now = float(present(case.spec, name) or 0.0)
+        step = max(bound.step, abs(now) * 0.1)
+        if bound.integer:
+            step = float(max(1, round(step)))
+        values = [now + shift * step for shift in (-2, -1, 0, 1, 2)]
+        values = [value for value in values if bound.low <= value <= bound.high]
+        try:
+            table = sweep(case.prices, case.spec, {name: values}, costs=case.costs, fill=case.context.fill)
+        except BacktestError:
+            continue  # beside a bound of order there may be nothing to compare with
+        yield {
+            "name": f"sharpe_ratio by {name}",
+            "values": [float(value) for value in table[name]],
+            "sharpe": [float(value) for value in table["sharpe_ratio"]],
+        }
+
+
+def _market(case: _Case) -> Iterator[Item]:
+    """What the prices do by themselves: drift, volatility, memory from bar to bar, hours and weekdays."""
+    close = case.prices["close"].to_numpy(float)
+    returns = close[1:] / close[:-1] - 1.0
+    found = moments(returns)
+    year = math.sqrt(case.result.periods_per_year)
+    yield {
+        "name": "market_sharpe_ratio_of_holding",
+        "value": found.sharpe * year,
+        "standard_errors": found.sharpe * math.sqrt(returns.size),
+    }
+    yield {"name": "market_volatility_annualised", "value": found.deviation * year}
+    for lag in (1, 5, 20):
+        yield {"name": f"market_variance_ratio_{lag + 1}_bars", "value": variance_ratio(returns, lag + 1)}
+    times = pd.DatetimeIndex(case.prices.index[1:])
+    fields = {"weekday": times.day_of_week}
+    if is_intraday(case.prices.index):
+        fields["hour"] = times.hour
+    for name, keys in sorted(fields.items()):
+        yield from _seasons(name, np.asarray(keys), returns)
+
+
+def _seasons(name: str, keys: np.ndarray[Any, np.dtype[Any]], returns: Returns) -> Iterator[Item]:
+    """The best and the worst hour or weekday, with how many standard errors it stands off the rest."""
+    scores = []
+    for key in np.unique(keys):
+        part = returns[keys == key]
+        if len(part) < 20 or part.std(ddof=1) == 0.0:
+            continue
+        error = part.std(ddof=1) / math.sqrt(len(part))
+        scores.append(((part.mean() - returns.mean()) / error, int(key), float(part.mean())))
+    if len(scores) < 2:
+        return
+    for words, (strength, key, mean) in (("best", max(scores)), ("worst", min(scores))):
+        yield {
+            "name": f"market_{words}_{name}",
+            "value": key,
+            "average_return": mean,
+            "standard_errors": float(strength),
+        }
+
+
+def variance_ratio(returns: Returns, bars: int) -> float:
+    """Variance of returns over `bars` bars against that of one bar, times `bars`.
+
+    Above 1 moves go on (momentum), below 1 they come back; 1 where nothing moves (Lo & MacKinlay 1988,
+    overlapping, not corrected for bias).
+    """
+    if len(returns) <= bars or returns.std() == 0.0:
+        return 1.0
+    sums = np.convolve(returns, np.ones(bars), mode="valid")
+    return float(sums.var() / (bars * returns.var()))
+
+
+def _overfitting(case: _Case) -> Iterator[Item]:
+    found: Moments = moments(case.returns)
+    year = math.sqrt(case.result.periods_per_year)
+    yield {"name": "configurations_compared_so_far", "value": case.configurations}
+    # Trials without skill have Sharpe ratios of variance 1 / n: what the luckiest of so many would show.
+    luck = expected_maximum_sharpe(case.configurations, 1.0 / found.n_observations)
+    yield {"name": "sharpe_ratio_that_luck_alone_reaches", "value": luck * year}
+    if found.deviation > 0.0:
+        yield {
+            "name": "probability_that_sharpe_exceeds_luck",
+            "value": probabilistic_sharpe_ratio(
+                found.sharpe, found.n_observations, found.skew, found.kurtosis, benchmark=luck
+            ),
+        }
+        needed = minimum_track_record_length(found.sharpe, found.skew, found.kurtosis)
+        if math.isfinite(needed):
+            yield {"name": "years_of_data_needed", "value": needed / case.result.periods_per_year}
+    years = found.n_observations / case.result.periods_per_year
+    yield {"name": "years_of_data", "value": years}
+    yield {
+        "name": "years_below_which_luck_gives_sharpe_1",
+        "value": minimum_backtest_length(max(2, case.configurations)),
+    }
+    yield {"name": "conditions", "value": complexity(case.spec)}
+    whole, walked = (
+        case.figures["metrics"]["sharpe_ratio"],
+        case.figures["walk_forward"]["metrics"]["sharpe_ratio"],
+    )
+    if whole is not None and walked is not None:
+        yield {"name": "sharpe_ratio_whole_minus_walk_forward", "value": whole - walked}
+
+
+_SOURCES: dict[str, Callable[[_Case], Iterator[Item]]] = {
+    "M": _metrics,
+    "W": _walk,
+    "X": _exits,
+    "S": _sides,
+    "T": _times,
+    "G": _regimes,
+    "D": _drawdowns,
+    "P": _sensitivities,
+    "K": _market,
+    "O": _overfitting,
+}

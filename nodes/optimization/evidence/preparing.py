@@ -1,0 +1,67 @@
+"""The evidence that the next roles are to see: the champion's figures, and lessons of finished runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.store.base import BaseStore
+
+from nodes.context import OptimizationContext
+from nodes.optimization.evidence.evidence import reigning
+from nodes.optimization.evidence.history import backtests_done
+from nodes.optimization.evidence.items import build_dossier
+from nodes.optimization.evidence.lessons import recall
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.state import OptimizationState
+from nodes.run_events import record
+from record.record import RunRecord
+from vault.datasets import Dataset
+
+
+def prepare_dossier(state: OptimizationState, context: OptimizationContext, iteration: int) -> dict[str, Any]:
+    """The champion's figures after an iteration, put on record: every id that is cited stands there.
+
+    Returns:
+        See `nodes.optimization.evidence.items.build_dossier`.
+    """
+    champion = reigning(state)
+    dossier = build_dossier(
+        read_spec(champion["spec"]),
+        champion["figures"],
+        backtests_done(state),
+        Dataset.model_validate(state["dataset"]),
+        context,
+    )
+    record(
+        context,
+        state["run_id"],
+        f"i{iteration:02d}.evidence",
+        "evidence",
+        "evidence",
+        iteration=iteration,
+        cites=[f"i{iteration:02d}.{'select' if iteration else 'baseline'}"],
+        data={"items": dossier["items"]},
+    )
+    return dossier
+
+
+def prepare_lessons(
+    state: OptimizationState, store: BaseStore | None, context: OptimizationContext
+) -> list[dict[str, Any]]:
+    """What finished runs taught, recalled once a run.
+
+    A resumed run and a replay take it from the record, for the store has learnt more since.
+    """
+    log = RunRecord(context.home_path, state["run_id"])
+    said = log.log.find("i00.lessons") or log.answers.find("i00.lessons")
+    lessons: list[dict[str, Any]] = said["data"]["lessons"] if said else recall(store, state)
+    record(
+        context,
+        state["run_id"],
+        "i00.lessons",
+        "lessons",
+        "evidence",
+        cites=["i00.load"],
+        data={"lessons": lessons},
+    )
+    return lessons

@@ -1,0 +1,60 @@
+"""The voices of the debate without a model: patience, counted in iterations without progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from nodes.optimization.debate_schemas import Claim, Turn
+from prompts import Words, text
+
+Stance = Literal["continue", "stop"]
+
+PATIENCE = {"validator": 2, "analyst": 3, "strategist": 4, "single": 3}
+"""Idle iterations after which each voice wants to stop: the validator first, the strategist last."""
+
+
+def idle_iterations(history: list[Mapping[str, Any]]) -> int:
+    """Iterations since something was last adopted."""
+    idle = 0
+    for entry in reversed(history):
+        if entry["adopted"] is not None:
+            break
+        idle += 1
+    return idle
+
+
+def speak(evidence: Mapping[str, Any]) -> Turn:
+    """Stop once the target is reached or the voice's patience is at its end; else go on.
+
+    In a later round a voice that stands alone against surer ones gives way.
+    """
+    voice, score = evidence["voice"], evidence["champion"]["score"]
+    idle = idle_iterations(evidence["history"])
+    limit = PATIENCE[voice]
+    reached = score >= evidence["target_score"]
+    stance: Stance = "stop" if reached or idle >= limit else "continue"
+    confidence = round(min(1.0, 0.5 + 0.15 * abs(idle - limit + 0.5)), 2)
+    key = "speak_reached" if reached else f"speak_{stance}"
+    if not reached and _stands_alone(voice, stance, confidence, evidence["turns"]):
+        stance = "continue" if stance == "stop" else "stop"
+        key = "speak_yields"
+    language = evidence["language"]
+    told = text(f"optimization.rules.{key}", language, score=Words(language).number(score), idle=idle)
+    return Turn(
+        claims=[Claim(statement=told, evidence=evidence["cited"])],
+        stance=stance,
+        confidence=confidence,
+    )
+
+
+def _stands_alone(voice: str, stance: Stance, confidence: float, turns: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the voice has spoken, and at least two others, all against it, one of them surer."""
+    last = {turn["voice"]: turn for turn in turns}
+    others = [turn for name, turn in last.items() if name != voice and turn["stance"] is not None]
+    return (
+        voice in last
+        and len(others) > 1
+        and all(turn["stance"] != stance for turn in others)
+        and max(turn["confidence"] for turn in others) > confidence
+    )

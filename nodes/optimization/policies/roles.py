@@ -1,0 +1,267 @@
+"""The roles without a model: deterministic policies over the same evidence, in the same schemas.
+
+They are the embedded default and the baseline that every model must beat. What they say is worded through the
+text catalogue, so that both languages tell the same figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from backtest import BacktestError, StrategySpec
+from nodes.errors import ChangeError, NodeError
+from nodes.optimization.changes import Change
+from nodes.optimization.evidence.evidence import figure
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.policies.changes import (
+    FEW_TRADES,
+    MOST_FILTERS,
+    Source,
+    Theme,
+    condition_changes,
+    filter_changes,
+    parameter_changes,
+    preset_changes,
+    risk_changes,
+    value_of,
+)
+from nodes.optimization.schemas import (
+    MOST_HYPOTHESES,
+    Analysis,
+    Hypothesis,
+    Proposal,
+    Proposals,
+    Verdict,
+    Verdicts,
+)
+from nodes.optimization.trials.proposing import lead
+from prompts import Words, text
+
+Evidence = Mapping[str, Any]
+
+PROPOSALS = 4
+DEEP = -0.15
+PROFITABLE = 1.5
+LARGE_GAP = 1.0
+
+_SOURCES: dict[str, Callable[[StrategySpec, Evidence], Source]] = {
+    "presets": preset_changes,
+    "parameters": parameter_changes,
+    "conditions": condition_changes,
+    "risk": risk_changes,
+    "filters": filter_changes,
+}
+# What is asked first, turn by turn. A strategy that loses needs another idea before it needs tuning.
+_LOSING = ("presets", "parameters", "conditions", "risk", "filters")
+_WINNING = ("parameters", "risk", "filters", "presets", "conditions")
+
+
+def _say(evidence: Evidence, key: str, **values: Any) -> str:
+    return text(f"optimization.rules.{key}", evidence["language"], **values)
+
+
+def diagnose(evidence: Evidence) -> list[Theme]:
+    """What ails a strategy, gravest first, from its figures alone."""
+    figures = evidence["champion"]
+    metrics, grave = figures["metrics"], []
+    trades = metrics["n_trades"] or 0
+    if trades < FEW_TRADES:
+        grave.append((1.0, "speed"))
+    drawdown = -(metrics["max_drawdown"] or 0.0)
+    if drawdown > -DEEP:
+        grave.append((drawdown / 0.3, "drawdown"))
+    profit_factor = metrics["profit_factor"]
+    if profit_factor is not None and profit_factor < PROFITABLE:
+        grave.append((PROFITABLE - profit_factor, "noise"))
+        if profit_factor < 1.0:
+            grave.append((1.2, "style"))
+    stops = figures["exits"].get("stop")
+    if stops and trades and stops["trades"] / trades > 0.3:
+        grave.append((stops["trades"] / trades, "exits"))
+    losing = sum(block is None or block <= 0 for block in figures["blocks"])
+    if losing >= 2:
+        grave.append((losing / len(figures["blocks"]), "regime"))
+    ranked = sorted(grave, key=lambda item: (-item[0], item[1]))
+    return [cast(Theme, theme) for _, theme in ranked] or ["noise"]
+
+
+_SUPPORT: dict[Theme, tuple[str, ...]] = {
+    "noise": ("profit_factor", "avg_trade", "win_rate"),
+    "drawdown": ("max_drawdown", "drawdown"),
+    "speed": ("n_trades",),
+    "exits": ("exit stop", "exit trailing_stop"),
+    "regime": ("walk_forward_fold_sharpes", "losing_folds"),
+    "style": ("market_variance_ratio_6_bars", "walk_forward_sharpe_ratio"),
+}
+
+
+def _support(evidence: Evidence, theme: Theme) -> list[str]:
+    """Ids of the figures that a diagnosis rests on."""
+    found = [item["id"] for name in _SUPPORT[theme] if (item := figure(evidence, name)) is not None]
+    return found or evidence["ids"][:1]
+
+
+def analyst(evidence: Evidence) -> Analysis:
+    """Strengths and weaknesses by fixed thresholds; one hypothesis a diagnosis."""
+    words = Words(evidence["language"])
+    told: dict[bool, list[str]] = {True: [], False: []}
+    anomalies: list[str] = []
+    for name, good in (("sharpe_ratio", 1.0), ("profit_factor", PROFITABLE)):
+        item = figure(evidence, name)
+        if item is not None and item["value"] is not None:
+            key = "sharpe" if name == "sharpe_ratio" else name
+            told[item["value"] >= good].append(_say(evidence, key, value=words.number(float(item["value"]))))
+    drawdown = value_of(evidence, "max_drawdown")
+    told[drawdown > DEEP].append(_say(evidence, "drawdown", value=words.percent(drawdown)))
+    trades = int(value_of(evidence, "n_trades"))
+    told[trades >= FEW_TRADES].append(_say(evidence, "trades", value=words.number(trades)))
+    losing = int(value_of(evidence, "losing_folds"))
+    folds = len(evidence["champion"]["blocks"])
+    told[losing < 2].append(_say(evidence, "blocks", losing=losing, blocks=folds))
+    gap = figure(evidence, "sharpe_ratio_whole_minus_walk_forward")
+    if gap is not None and (gap["value"] or 0.0) > LARGE_GAP:
+        anomalies.append(_say(evidence, "anomaly_gap", value=words.number(float(gap["value"]))))
+    return Analysis(
+        quality_score=evidence["champion"]["score"],
+        strengths=told[True] or [_say(evidence, "no_strength")],
+        weaknesses=told[False] or [_say(evidence, "no_weakness")],
+        anomalies=anomalies,
+        hypotheses=[
+            Hypothesis(
+                statement=_say(evidence, f"hypothesis_{theme}"),
+                test=_say(evidence, f"test_{theme}"),
+                evidence=_support(evidence, theme)[:6],
+            )
+            for theme in diagnose(evidence)[:MOST_HYPOTHESES]
+        ],
+    )
+
+
+def strategist(evidence: Evidence) -> Proposals:
+    """Untried changes, each from another source; sources take turns, the likeliest first.
+
+    Raises:
+        NodeError: `nothing_left`, when every change that the policy knows has been tried.
+    """
+    spec = read_spec(evidence["spec"])
+    # Another analyst may have made fewer hypotheses; each proposal answers one that exists.
+    themes = diagnose(evidence)[: evidence["hypotheses"] or None]
+    tried = set(evidence["tried"])
+    # What failed on an earlier champion comes last, not never.
+    remembered = [
+        trial["change"] for entry in evidence["history"] for trial in entry["trials"] if "change" in trial
+    ]
+
+    def leads_on(change: Change) -> bool:
+        try:
+            found = lead(spec, evidence["grid"], change).hash
+        except (BacktestError, ChangeError):
+            return False  # out of this strategy's bounds or order: the source's next may fit
+        if found in tried:
+            return False
+        tried.add(found)
+        return True
+
+    def fresh(source: Source) -> Iterator[tuple[Change, Theme]]:
+        again = []
+        for change, theme in source:
+            if change.model_dump(mode="json") in remembered:
+                again.append((change, theme))
+            elif leads_on(change):
+                yield change, theme
+        yield from ((change, theme) for change, theme in again if leads_on(change))
+
+    order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
+    # The first source always has its turn; the others take theirs in rotation.
+    first, rest = order[0], order[1:]
+    turn = (evidence["iteration"] - 1) % len(rest)
+    queue = [fresh(_SOURCES[name](spec, evidence)) for name in (first, *rest[turn:], *rest[:turn])]
+    chosen: list[Proposal] = []
+    while queue and len(chosen) < PROPOSALS:
+        source = queue.pop(0)
+        found = next(source, None)
+        if found is None:
+            continue
+        queue.append(source)
+        change, theme = found
+        told = theme if theme in themes else themes[0]
+        chosen.append(
+            Proposal(
+                hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
+                change=change,
+                reason=_say(evidence, f"hypothesis_{told}"),
+                expected_effect=_say(evidence, f"expected_{change.kind}"),
+            )
+        )
+    if len(chosen) < 3:
+        raise NodeError("nothing_left", strategy=spec.name, tried=len(evidence["tried"]))
+    return Proposals(proposals=chosen)
+
+
+# Degrees of freedom: what adds none is tested first.
+_COSTS = {
+    "remove_filter": 0,
+    "param_adjustment": 0,
+    "sizing": 1,
+    "risk_management": 1,
+    "switch_preset": 2,
+    "add_filter": 3,
+    "replace_condition": 3,
+}
+
+
+def _veto(evidence: Evidence, spec: StrategySpec, proposal: Mapping[str, Any]) -> str | None:
+    """Why a proposal does not deserve a test, or None."""
+    change = proposal["change"]
+    trades = int(value_of(evidence, "n_trades"))
+    added = proposal["conditions"]
+    if change["kind"] == "add_filter" and trades < FEW_TRADES:
+        return _say(evidence, "veto_filter", trades=trades)
+    if change["kind"] == "add_filter" and added > MOST_FILTERS:
+        return _say(evidence, "veto_conditions")
+    last_rule = change["kind"] == "risk_management" and change["value"] is None
+    if last_rule and spec.exit_long is None and len(spec.risk.active()) == 1:
+        return _say(evidence, "veto_no_risk")
+    return None
+
+
+def validator(evidence: Evidence) -> Verdicts:
+    """Veto what the figures speak against; trust as far as luck alone does not explain the figures."""
+    spec = read_spec(evidence["spec"])
+    ranked: list[tuple[int, int, str]] = []
+    rejected: list[tuple[int, str]] = []
+    for proposal in evidence["proposals"]:
+        number, kind = proposal["number"], proposal["change"]["kind"]
+        why = _veto(evidence, spec, proposal)
+        if why is not None:
+            rejected.append((number, why))
+        else:
+            ranked.append((_COSTS[kind], number, _say(evidence, f"validated_{kind}")))
+    ordered = sorted(ranked)
+    verdicts = [
+        Verdict(proposal=number, decision="validated", priority=place, reason=why)
+        for place, (_, number, why) in enumerate(ordered, start=1)
+    ] + [
+        Verdict(proposal=number, decision="rejected", priority=len(ordered) + place, reason=why)
+        for place, (number, why) in enumerate(rejected, start=1)
+    ]
+    return Verdicts(
+        verdicts=sorted(verdicts, key=lambda verdict: verdict.proposal),
+        concerns=_concerns(evidence),
+        confidence=round(10.0 * value_of(evidence, "probability_that_sharpe_exceeds_luck"), 1),
+    )
+
+
+def _concerns(evidence: Evidence) -> list[str]:
+    """Signs of overfitting in the figures."""
+    words, found = Words(evidence["language"]), []
+    likely = figure(evidence, "probability_that_sharpe_exceeds_luck")
+    if likely is not None and likely["value"] < 0.5:
+        found.append(_say(evidence, "concern_luck", value=words.percent(likely["value"])))
+    gap = figure(evidence, "sharpe_ratio_whole_minus_walk_forward")
+    if gap is not None and (gap["value"] or 0.0) > LARGE_GAP:
+        found.append(_say(evidence, "concern_gap", value=words.number(float(gap["value"]))))
+    if value_of(evidence, "n_trades") < FEW_TRADES:
+        found.append(_say(evidence, "concern_trades", value=int(value_of(evidence, "n_trades"))))
+    return found

@@ -1,0 +1,63 @@
+"""Who answered in a run, as its record tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nodes.seam.journal import MODEL_BUDGETS
+
+ROLES = ("analyst", "strategist", "validator", "single")
+
+
+def brains(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Which model did each role.
+
+    Returns:
+        By role: `calls`, `answers` by model, how many were `degraded`, how often the role abstained
+        (`abstentions`), how many of those because a budget let nobody be asked (`refused`), and `failures`,
+        how often each model failed in each way.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event["node"] not in ROLES or "provenance" not in event["data"]:
+            continue
+        brain = told.setdefault(
+            event["node"],
+            {"calls": 0, "answers": {}, "degraded": 0, "abstentions": 0, "refused": 0, "failures": {}},
+        )
+        provenance = event["data"]["provenance"]
+        brain["calls"] += 1
+        if provenance["model"]:
+            brain["answers"][provenance["model"]] = brain["answers"].get(provenance["model"], 0) + 1
+        else:
+            brain["abstentions"] += 1
+        brain["degraded"] += bool(provenance["degraded"])
+        for attempt in provenance["attempts"]:
+            if attempt["code"] in MODEL_BUDGETS:
+                brain["refused"] += 1
+            elif attempt["outcome"] != "answered":
+                key = f"{attempt['model']}: {attempt['code']}"
+                brain["failures"][key] = brain["failures"].get(key, 0) + 1
+    return {role: told[role] for role in ROLES if role in told}
+
+
+def proposer_answered(told: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether who proposes answered once, or was only kept from it by a budget.
+
+    Without one answer the cycle has tested nothing: a failure, not a result.
+    """
+    brain = told.get("strategist") or told.get("single")
+    if brain is None:
+        return False
+    return bool(brain["abstentions"] < brain["calls"] or brain["refused"] == brain["calls"])
+
+
+def unfounded_answers(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every claim whose figures no evidence bears out: `iteration`, `role`, `claim` and its `numbers`."""
+    return [
+        {"iteration": event["iteration"], "role": event["node"], **claim}
+        for event in events
+        if event["kind"] in ("answer", "debate_turn") and event["node"] in ROLES
+        for claim in (event["data"].get("answer") or event["data"]).get("unfounded", [])
+    ]

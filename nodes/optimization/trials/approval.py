@@ -1,0 +1,169 @@
+"""What a person may say about proposals before they are tested, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backtest import StrategySpec
+from base.reasons import shape
+from nodes.optimization.changes import Change, SearchRange
+from nodes.optimization.schemas import Proposal
+from nodes.optimization.trials.proposing import sort_proposals
+from prompts import Language, text
+
+Numbers = list[int] | Literal["all"]
+
+
+class Edit(BaseModel):
+    """Another change in the place of a proposed one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    proposal: int = Field(ge=1, description="Number of the proposal.")
+    change: Change = Field(description="The change to test in its place.")
+
+
+class Approval(BaseModel):
+    """A person's word on every proposal: accepted as it stands, rejected, or edited."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accept: Numbers = Field(default=[], description="Numbers to test as proposed, or all.")
+    reject: Numbers = Field(default=[], description="Numbers not to test, or all.")
+    edit: list[Edit] = Field(default=[], description="Changes to test in the place of proposed ones.")
+
+
+_KINDS: dict[str, type[BaseModel]] = {
+    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Change)[0])
+}
+_FORMS: tuple[type[BaseModel], ...] = (Approval, Edit, SearchRange, *_KINDS.values())
+_NAMES = {name for form in _FORMS for name in form.model_fields}
+_INSIDE: dict[str, type[BaseModel]] = {"edit": Edit, "SearchRange": SearchRange, **_KINDS}
+
+
+def read_approval(
+    given: Any,
+    proposals: Sequence[dict[str, Any]],
+    spec: StrategySpec,
+    tried: set[str],
+    language: Language,
+    grid: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Apply a person's word to the proposals.
+
+    Args:
+        given: what came back, meant as an `Approval` in JSON.
+        proposals: as the state has them.
+        spec: the champion that edited changes apply to.
+        tried: hashes of the strategies tested already.
+        language: of the problems.
+        grid: what the champion's values are searched among.
+
+    Returns:
+        (proposals, problems). Declined proposals are marked `declined`; edited ones lead to their new
+        strategy and keep what they were as `proposed`. With problems nothing of it counts.
+    """
+    try:
+        approval = Approval.model_validate(given)
+    except ValidationError as error:
+        return [], _complaints(error, language)
+    numbers = [proposal["number"] for proposal in proposals]
+    accepted = numbers if approval.accept == "all" else list(approval.accept)
+    rejected = numbers if approval.reject == "all" else list(approval.reject)
+    edits = {edit.proposal: edit.change for edit in approval.edit}
+    named = [*accepted, *rejected, *(edit.proposal for edit in approval.edit)]
+    problems = [
+        text(f"optimization.approval.{problem}", language, number=number)
+        for problem, found in (
+            ("unknown", sorted(set(named) - set(numbers))),
+            ("undecided", sorted(set(numbers) - set(named))),
+            ("twice", sorted({number for number in named if named.count(number) > 1})),
+        )
+        for number in found
+    ]
+    taken = tried | {proposal["hash"] for proposal in proposals if proposal["number"] in accepted}
+    left: list[dict[str, Any]] = []
+    for proposal in proposals:
+        number = proposal["number"]
+        if number in edits and not problems:
+            changed, problem = _edited(proposal, edits[number], spec, taken, language, grid or {})
+            problems += [problem] if problem else []
+            taken.add(changed["hash"])
+            left.append(changed)
+        elif number in rejected:
+            left.append({**proposal, "declined": True})
+        else:
+            left.append(proposal)
+    return ([], problems) if problems else (left, [])
+
+
+def _complaints(error: ValidationError, language: Language) -> list[str]:
+    """One sentence a field: where it is, what is wrong there, and what is allowed.
+
+    A value may be a number or a range: pydantic complains of each form apart, under names that the file does
+    not have.
+    """
+    found: dict[tuple[int | str, ...], list[str]] = {}
+    allowed: dict[tuple[int | str, ...], list[str]] = {}
+    for item in error.errors():
+        place = item["loc"]
+        unknown = item["type"] == "extra_forbidden"
+        kept = [part for part in place if isinstance(part, int) or part in _NAMES]
+        where = (*kept, place[-1]) if unknown and place[-1] not in _NAMES else tuple(kept)
+        found.setdefault(where, []).append(shape(item).sentence(language).rstrip("."))
+        if unknown:
+            allowed[where] = _fields_at(place[:-1])
+        elif item["type"] == "union_tag_not_found":
+            allowed[where] = list(_KINDS)
+    between = text("optimization.approval.between", language)
+    told = []
+    for where, problems in found.items():
+        # Reasons begin small after the name of the field.
+        what = between.join(dict.fromkeys(one[:1].lower() + one[1:] for one in problems))
+        problem = (
+            text("base.error.at", language, where=".".join(map(str, where)), what=what) if where else what
+        )
+        if names := allowed.get(where):
+            problem = text("optimization.approval.allowed", language, problem=problem, names=", ".join(names))
+        told.append(problem)
+    return told
+
+
+def _fields_at(place: Sequence[int | str]) -> list[str]:
+    """Names that an object at this place of an approval may have."""
+    kind: type[BaseModel] = Approval
+    for part in place:
+        kind = _INSIDE.get(str(part), kind)
+    return list(kind.model_fields)
+
+
+def _edited(
+    proposal: dict[str, Any],
+    change: Any,
+    spec: StrategySpec,
+    tried: set[str],
+    language: Language,
+    grid: Mapping[str, Sequence[float]],
+) -> tuple[dict[str, Any], str]:
+    """(the proposal with another change, empty), or (the proposal, why it cannot be tested)."""
+    other = Proposal(
+        hypothesis=proposal["hypothesis"],
+        change=change,
+        reason=proposal["reason"],
+        expected_effect=proposal["expected_effect"],
+    )
+    usable, refused = sort_proposals([other], spec, tried, language, grid)
+    if refused:
+        words = text(
+            "optimization.approval.refused",
+            language,
+            number=proposal["number"],
+            sentence=refused[0]["sentence"],
+            reason=refused[0]["reason_refused"],
+        )
+        return proposal, words
+    was = {"change": proposal["change"], "sentence": proposal["sentence"]}
+    return {**proposal, **usable[0], "number": proposal["number"], "proposed": was}, ""

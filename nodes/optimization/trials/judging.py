@@ -1,0 +1,214 @@
+"""What may be believed of the champion: statistics, stress and verdict, from two backtests and the ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest import BacktestResult
+from backtest.kernels.simulation import ENTRY_PRICE, PROFIT, SIZE
+from backtest.statistics.bootstrap import Interval, return_intervals, trade_intervals
+from backtest.statistics.multiple_testing import HAIRCUT_METHODS
+from backtest.statistics.overfitting import (
+    autocorrelation_adjusted_sharpe,
+    deflated_sharpe_ratio,
+    haircut_sharpe_ratio,
+    minimum_track_record_length,
+    probabilistic_sharpe_ratio,
+)
+from backtest.statistics.returns import Moments, bar_returns, moments
+from backtest.validation.stress import Finding
+from backtest.validation.trials import average_exposure, excess_returns
+from backtest.validation.verdict import Part, Search, Verdict, decide, evidence_of_opening
+
+LEAST_FOR_INTERVALS = 20
+
+
+def rounded(value: Any) -> Any:
+    """Numbers within plain JSON at ten significant digits; what is not finite becomes None."""
+    if isinstance(value, Mapping):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value
+
+
+def excess_moments(result: BacktestResult, prices: pd.DataFrame) -> Moments:
+    """Moments of the excess over holding with the same exposure."""
+    return moments(excess_returns(result, prices["close"]))
+
+
+def interval_figures(result: BacktestResult, generator: np.random.Generator) -> dict[str, Any]:
+    """95 % intervals of every headline metric, {"low", "high"} each; None where a metric has none."""
+    rows = result.trade_values
+    returns = bar_returns(result.equity_values, result.initial_capital)
+    found: dict[str, Interval | None] = {}
+    if len(returns) >= LEAST_FOR_INTERVALS:
+        found |= return_intervals(returns, result.periods_per_year, generator)
+    found |= trade_intervals(
+        rows[:, PROFIT], rows[:, PROFIT] / (rows[:, SIZE] * rows[:, ENTRY_PRICE]), generator
+    )
+    return {
+        name: None if one is None else {"low": one.low, "high": one.high}
+        for name, one in sorted(found.items())
+    }
+
+
+def overfitting_figures(
+    development: BacktestResult,
+    excess: Moments,
+    verdict: Verdict,
+    search: Mapping[str, Any],
+    trial_sharpes: Sequence[float],
+) -> dict[str, Any]:
+    """Every statistic of the development result, beside what the ledger says of the search.
+
+    Ratios are per bar unless their name says `annual`. Of the deflated Sharpe ratio both conventions stand
+    here: every trial counted, and clusters of trials that bet on the same thing. Haircuts count every trial,
+    those of large searches as tests that found nothing.
+    """
+    root = math.sqrt(development.periods_per_year)
+    shape = (excess.sharpe, excess.n_observations, excess.skew, excess.kurtosis)
+    clustered = search["effective_trials"]
+    ratios = _with(trial_sharpes, excess.sharpe)
+    haircuts = {}
+    if excess.sharpe > 0.0:
+        for method in HAIRCUT_METHODS:
+            cut = haircut_sharpe_ratio(
+                excess.sharpe, excess.n_observations, ratios, method, n_tests=search["trials"]
+            )
+            haircuts[method] = {
+                "adjusted_p_value": cut.adjusted_p_value,
+                "sharpe_annual": cut.sharpe * root,
+                "haircut": cut.haircut,
+            }
+    own = bar_returns(development.equity_values, development.initial_capital)
+    return {
+        **search,
+        "observations": excess.n_observations,
+        "excess_sharpe": excess.sharpe,
+        "excess_sharpe_annual": excess.sharpe * root,
+        "skew": excess.skew,
+        "kurtosis": excess.kurtosis,
+        "average_exposure": average_exposure(development),
+        "luck_sharpe": verdict.luck_sharpe,
+        "luck_sharpe_annual": verdict.luck_sharpe * root,
+        "probabilistic_sharpe": probabilistic_sharpe_ratio(*shape),
+        "probabilistic_sharpe_2025": probabilistic_sharpe_ratio(*shape, form="2025"),
+        "deflated_sharpe": deflated_sharpe_ratio(*shape, search["trials"], search["sharpe_variance"]),
+        "deflated_sharpe_clusters": (
+            deflated_sharpe_ratio(*shape, clustered, search["cluster_variance"]) if clustered else None
+        ),
+        "minimum_track_record_bars": minimum_track_record_length(*shape[:1], *shape[2:]),
+        "haircuts": haircuts,
+        "autocorrelation_adjusted_sharpe_annual": autocorrelation_adjusted_sharpe(
+            own, development.periods_per_year
+        ),
+    }
+
+
+def _with(trial_sharpes: Sequence[float], own: float) -> list[float]:
+    """The ratios of all trials, the champion's among them to its last digit."""
+    others = [ratio for ratio in trial_sharpes if not math.isclose(ratio, own, rel_tol=1e-8)]
+    same = len(trial_sharpes) - len(others)
+    return [*others, *([own] * max(1, same))]
+
+
+def bar_by_bar(
+    *,
+    development: BacktestResult,
+    development_prices: pd.DataFrame,
+    holdout: BacktestResult,
+    holdout_prices: pd.DataFrame,
+    tests: pd.Series,
+    initial: tuple[BacktestResult, BacktestResult],
+) -> pd.DataFrame:
+    """What champion and initial strategy earned, bar by bar: `record.run_tables.RETURN_COLUMNS`.
+
+    Args:
+        development: of the champion, on the development part.
+        development_prices: its rows.
+        holdout: of the champion, on the holdout.
+        holdout_prices: all rows, the holdout's last.
+        tests: returns of the champion's walk-forward tests.
+        initial: of the initial strategy, on both parts.
+    """
+    parts = []
+    for name, own, prices, first in (
+        ("development", development, development_prices, initial[0]),
+        ("holdout", holdout, holdout_prices, initial[1]),
+    ):
+        parts.append(
+            pd.DataFrame(
+                {
+                    "part": name,
+                    "market": prices["close"].reindex(own.index).pct_change().fillna(0.0),
+                    "champion": bar_returns(own.equity_values, own.initial_capital),
+                    "champion_excess": excess_returns(own, prices["close"]),
+                    "champion_tests": tests.reindex(own.index),
+                    "initial": bar_returns(first.equity_values, first.initial_capital),
+                },
+                index=pd.Index(own.index, name="time"),
+            )
+        )
+    return pd.concat(parts)
+
+
+def judged(
+    *,
+    development: BacktestResult,
+    development_prices: pd.DataFrame,
+    holdout: BacktestResult,
+    holdout_prices: pd.DataFrame,
+    search: Mapping[str, Any],
+    trial_sharpes: Sequence[float],
+    opening: int,
+    findings: tuple[Finding, ...],
+    seed: int,
+) -> dict[str, Any]:
+    """Verdict and everything it rests on, as plain JSON: what the result's keys of the same names hold."""
+    parts: dict[Part, BacktestResult] = {"development": development, "holdout": holdout}
+    excess = excess_moments(development, development_prices)
+    outside = excess_moments(holdout, holdout_prices)
+    verdict = decide(
+        development=excess,
+        holdout=outside,
+        search=Search(
+            **{
+                name: search[name]
+                for name in ("trials", "sharpe_variance", "pbo", "familywise_p", "compared")
+            }
+        ),
+        opening=opening,
+        trades=development.metrics.n_trades + holdout.metrics.n_trades,
+        findings=findings,
+        lost=[name for name, result in parts.items() if result.account_lost is not None],
+    )
+    p_value, weight = evidence_of_opening(opening, outside.sharpe, outside.n_observations)
+    generator = np.random.default_rng(seed)
+    found: dict[str, Any] = {
+        "verdict": verdict.to_dict(),
+        "overfitting": {
+            **overfitting_figures(development, excess, verdict, search, trial_sharpes),
+            "intervals": interval_figures(development, generator),
+        },
+        "stress": [finding.to_dict() for finding in findings],
+        "holdout": {
+            "opening": opening,
+            "weight": weight,
+            "p_value": p_value,
+            "observations": outside.n_observations,
+            "excess_sharpe": outside.sharpe,
+            "excess_sharpe_annual": outside.sharpe * math.sqrt(holdout.periods_per_year),
+            "average_exposure": average_exposure(holdout),
+            "intervals": interval_figures(holdout, generator),
+        },
+    }
+    told: dict[str, Any] = rounded(found)
+    return told

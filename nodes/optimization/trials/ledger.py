@@ -1,0 +1,252 @@
+"""The trial ledger, as a run meets it: what stood in it at the start, what the run adds, what it says then.
+
+A ledger belongs to its data folder and grows with every run. What a run read from it is on record, and a
+resumed run or a replay takes it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest.errors import BacktestError
+from backtest.statistics.overfitting import (
+    data_snooping,
+    effective_trials,
+    familywise_p_value,
+    minimum_backtest_length,
+    probability_of_backtest_overfitting,
+)
+from backtest.validation.trials import Trial
+from nodes.context import OptimizationContext
+from nodes.optimization.evidence.witnesses import LEDGER, heads, missing_evidence
+from nodes.run_events import record
+from record.errors import ReportError
+from record.record import RunRecord
+from record.run_tables import TRIALS, read_table, table_hash, write_table
+from vault.datasets import Dataset, openings
+from vault.ledger import Evidence, Ledger, Snapshot
+
+BEGUN = "i00.ledger"
+"""Id of the event with which a run's count begins."""
+
+JUDGED_BY = "judge.trials"
+"""Id of the event that fixes the table of trials."""
+
+EVIDENCE = "judge.evidence"
+"""Id of the event that says what of the evidence was missing when the judgement began."""
+
+CLOSED = "judge.closed"
+"""Id of the event that says where ledger and openings ended when the run was judged."""
+
+_BLOCKS = 16
+_LEAST_BLOCKS = 20
+
+
+def _once(
+    context: OptimizationContext, run: str, event_id: str, iteration: int, cites: str, read: Callable[[], Any]
+) -> dict[str, Any]:
+    """What is on record under this id, or what `read` finds now, put on record."""
+    log = RunRecord(context.home_path, run)
+    known = log.log.find(event_id) or log.answers.find(event_id)
+    data: dict[str, Any] = known["data"] if known else read()
+    record(context, run, event_id, LEDGER, LEDGER, iteration=iteration, cites=[cites], data=data)
+    return data
+
+
+def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dict[str, Any]:
+    """The ledger's snapshot and the number of openings with which the run begins.
+
+    Returns:
+        {"snapshot": `vault.ledger.Snapshot` as JSON, "openings": how many have read the holdout, "missing":
+        see `witnesses.missing_evidence`, "heads": `witnesses.Heads` as JSON}; runs of earlier versions have
+        the first two.
+    """
+    return _once(
+        context,
+        run,
+        BEGUN,
+        0,
+        "i00.load",
+        lambda: begun_with(context, run, dataset),
+    )
+
+
+def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> dict[str, Any]:
+    """What a run that begins now finds, once what is missing is made up for; see `begin_count`."""
+    home = context.home_path
+    return {
+        "missing": missing_evidence(home, dataset, run),
+        "snapshot": Ledger(home).snapshot(dataset.family).to_dict(),
+        "openings": openings(dataset.family, home, since=dataset.boundary),
+        "heads": heads(home).model_dump(),
+    }
+
+
+def check_evidence(
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int
+) -> list[dict[str, Any]]:
+    """What of the evidence is missing at the start of a judgement, since before the run began or since then.
+
+    Returns:
+        As `witnesses.missing_evidence`, each code once.
+    """
+    log = RunRecord(context.home_path, run)
+    if log.is_replay and log.answers.find(EVIDENCE) is None:
+        return []  # a run of an earlier version, which had no chain
+
+    def read() -> dict[str, Any]:
+        before = begin_count(context, run, dataset).get("missing", [])
+        found = {one["code"]: one for one in [*before, *missing_evidence(context.home_path, dataset, run)]}
+        for figure, weaker in (("trials", "ledger"), ("linked", "ledger"), ("openings", "log")):
+            if figure in found:
+                found.pop(weaker, None)
+        return {"missing": list(found.values()), **_standing(context, dataset)}
+
+    told = _once(context, run, EVIDENCE, iteration, f"i{iteration:02d}.converge", read)
+    missing: list[dict[str, Any]] = told["missing"]
+    return missing
+
+
+def close_count(context: OptimizationContext, run: str, dataset: Dataset, iteration: int) -> None:
+    """Put on record where ledger and openings end, once the run has opened its holdout."""
+    log = RunRecord(context.home_path, run)
+    if log.is_replay and log.answers.find(CLOSED) is None:
+        return
+
+    _once(context, run, CLOSED, iteration, "judge", lambda: _standing(context, dataset))
+
+
+def _standing(context: OptimizationContext, dataset: Dataset) -> dict[str, Any]:
+    """Configurations and readers as they are counted now, and where both chains end."""
+    return {
+        "trials": Ledger(context.home_path).snapshot(dataset.family).trials,
+        "openings": openings(dataset.family, context.home_path, since=dataset.boundary),
+        "heads": heads(context.home_path).model_dump(),
+    }
+
+
+def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequence[Trial]) -> None:
+    """Write down what the run has looked at.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        OSError: the folder cannot be written.
+    """
+    Ledger(context.home_path).count(
+        dataset.family, trials, development_hash=dataset.development_hash, origin="run", source=run
+    )
+
+
+def search_evidence(
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int, champion: str
+) -> dict[str, Any]:
+    """What the ledger says of everything that was looked at, the run's own trials included; put on record.
+
+    Returns:
+        As `search_figures`, and `trials_before` the run.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        ReportError: `table_differs`: the file is not what was put on record.
+        OSError: the folder cannot be written.
+    """
+    table = _trials(context, run, dataset, iteration, champion)
+    found = search_figures(table, dataset, champion, context.seed)
+    begun = begin_count(context, run, dataset)
+    told = {"trials_before": begun["snapshot"]["trials"], **found}
+    record(context, run, "judge.ledger", "search", LEDGER, iteration=iteration, cites=[JUDGED_BY], data=told)
+    return told
+
+
+def _trials(
+    context: OptimizationContext, run: str, dataset: Dataset, iteration: int, champion: str
+) -> pd.DataFrame:
+    """The table of trials: from the ledger into a file of the run, or from that file."""
+    begun = begin_count(context, run, dataset)
+    folder = RunRecord(context.home_path, run).folder
+    if not (folder / TRIALS).is_file():
+        evidence = Ledger(context.home_path).evidence(
+            Snapshot(**begun["snapshot"]),
+            development_hash=dataset.development_hash,
+            source=run,
+            chosen=champion,
+        )
+        write_table(evidence.table, folder / TRIALS)
+    table = read_table(folder, TRIALS)
+    found = {
+        "file": TRIALS,
+        "rows": len(table),
+        "trials": int(table["configurations"].sum()),
+        "hash": table_hash(table),
+    }
+    known = _once(context, run, JUDGED_BY, iteration, f"i{iteration:02d}.converge", lambda: found)
+    if known != found:
+        raise ReportError("table_differs", run=run, table=TRIALS)
+    return table
+
+
+def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: int) -> dict[str, Any]:
+    """Statistics of a search, from its table of trials alone.
+
+    Args:
+        table: as `vault.ledger.Evidence.table`.
+        dataset: the prices.
+        champion: hash of the chosen strategy.
+        seed: of the resampling.
+
+    Returns:
+        `trials` and `trials_by_origin`; `sharpe_variance` of all, per bar; `compared`, trials whose returns
+        by blocks could be compared, and of them `familywise_p` of the champion, `effective_trials`, their
+        `cluster_variance`, `pbo` with its `pbo_splits`, and `data_snooping` p-values; None where there is too
+        little to compare.
+    """
+    found = Evidence.of(table)
+    told: dict[str, Any] = {
+        "trials": found.trials,
+        "trials_by_origin": found.by_origin,
+        "minimum_backtest_years": _rounded(minimum_backtest_length(max(1, found.trials))),
+        "sharpe_variance": _rounded(found.sharpe_variance),
+        "compared": found.blocks.shape[1],
+        "familywise_p": None,
+        "effective_trials": None,
+        "cluster_variance": None,
+        "pbo": None,
+        "pbo_splits": None,
+        "data_snooping": None,
+    }
+    if champion in found.hashes and len(found.blocks) >= _LEAST_BLOCKS:
+        told["familywise_p"] = familywise_p_value(
+            found.blocks, found.hashes.index(champion), np.random.default_rng(seed)
+        )
+    if found.blocks.shape[1] < 2 or found.blocks.shape[0] < 2 * _BLOCKS:
+        return told
+    clusters = effective_trials(found.blocks, of=found.trials)
+    blocks_a_bar = len(found.blocks) / dataset.development_rows
+    told["effective_trials"] = clusters.effective
+    # Ratios of sums over blocks, told per bar like all others.
+    told["cluster_variance"] = _rounded(clusters.cluster_variance * blocks_a_bar)
+    overfitting = probability_of_backtest_overfitting(found.blocks, n_blocks=_BLOCKS)
+    told["pbo"] = _rounded(overfitting.pbo)
+    told["pbo_splits"] = overfitting.n_splits
+    try:
+        snooping = data_snooping(found.blocks, np.random.default_rng(seed))
+    except BacktestError as error:
+        if error.code != "too_few_trials":  # not one of them ever traded
+            raise
+    else:
+        told["data_snooping"] = {
+            "reality_check": _rounded(snooping.reality_check),
+            "spa_lower": _rounded(snooping.spa_lower),
+            "spa_consistent": _rounded(snooping.spa_consistent),
+            "spa_upper": _rounded(snooping.spa_upper),
+        }
+    return told
+
+
+def _rounded(value: float) -> float:
+    """Ten significant digits: more than any figure is worth, and the same on every machine."""
+    return float(f"{value:.10g}")

@@ -1,0 +1,336 @@
+"""The one function through which every role calls a model: schema in, validated object and provenance out."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import providers
+from base.errors import Language
+from base.reasons import complaint
+from nodes.context import RULES, Context
+from nodes.errors import PolicyError
+from nodes.seam.calls import Calls
+from nodes.seam.journal import Journal
+from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, Attempt, Provenance
+from prompts import Prompt, text
+from providers.errors import AnswerError, short
+
+T = TypeVar("T", bound=BaseModel)
+
+LONGEST_ECHO = 8000
+"""Characters of an invalid answer that go back with its errors."""
+
+
+def _no_checks(value: BaseModel) -> list[str]:
+    """Nothing beyond the schema."""
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Generic[T]):
+    """What a role asks.
+
+    Attributes:
+        role: who asks, for example `analyst`.
+        prompt: what a model reads.
+        schema: what the answer must be; its descriptions and bounds are the output instruction.
+        evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
+        policy: the role's deterministic policy.
+        check: semantic checks: every error at once, in the prompt's language.
+        doubts: what sends an answer back, but is accepted if the model stands by it (a number that the
+            evidence does not hold): the role marks what is left of it.
+        corrections: how often an invalid answer (schema or check) is sent back with its errors.
+        cache: whether an identical earlier call may answer.
+        fresh: the same, but the new answer is kept for later calls.
+        hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
+        watched: calls are logged, and models with a bad record are left out (`providers.oversight`).
+    """
+
+    role: str
+    prompt: Prompt
+    schema: type[T]
+    evidence: Mapping[str, Any]
+    policy: Callable[[Mapping[str, Any]], T]
+    check: Callable[[T], list[str]] = _no_checks
+    doubts: Callable[[T], list[str]] = _no_checks
+    corrections: int = 1
+    cache: bool = True
+    fresh: bool = False
+    hosted_seconds: float | None = None
+    watched: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Generic[T]):
+    """A valid answer.
+
+    Attributes:
+        value: it satisfies the question's schema and checks.
+        provenance: who gave it, and how.
+        said: every text that a model gave on the way, refused ones too, as {model, text}.
+    """
+
+    value: T
+    provenance: Provenance
+    said: tuple[Mapping[str, str], ...] = ()
+
+
+class Abstention(BaseModel):
+    """Every model of the chain failed. This is never an opinion.
+
+    Attributes:
+        role: who asked.
+        code: what the last model failed with; `provenance.attempts` has them all.
+        provenance: what was tried.
+        said: every text that a model gave, as {model, text}.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    code: str
+    provenance: Provenance
+    said: tuple[Mapping[str, str], ...] = ()
+
+
+def ask(
+    question: Question[T], *, chain: Sequence[str], context: Context, journal: Journal | None = None
+) -> Answer[T] | Abstention:
+    """Ask the models of a chain in order until one gives a valid answer.
+
+    A model that is not there, too slow or refuses is left at once; what may pass is tried twice more; an
+    invalid answer goes back with all its errors, `question.corrections` times at most. A valid answer is kept
+    for `context.cache_hours`; `rules` is neither kept nor looked up. A limit of the run that is reached ends
+    the asking: nobody stands in, `rules` neither.
+
+    Args:
+        question: what is asked, and what its answer must be.
+        chain: model references; `rules` may stand anywhere.
+        context: addresses, sampling, cache, data folder.
+        journal: where every call is put on record and found again; without one nothing is.
+
+    Returns:
+        The answer, or an abstention when no model of the chain gave one.
+
+    Raises:
+        UnknownModelError: a reference of the chain names nothing.
+        PolicyError: the role's `rules` policy gave an answer against its own schema or checks: a bug.
+        ReportError: the journal's record does not fit the question.
+    """
+    references = [providers.parse_reference(reference) for reference in chain]
+    asking = _Asking(question, provider_settings(context, cache=question.cache), journal)
+    for position, reference in enumerate(references):
+        if asking.calls.refused:
+            break
+        value = asking.rules() if reference.provider == RULES else asking.model(reference)
+        if value is not None:
+            degraded = reference.provider == RULES and position > 0
+            provenance = asking.provenance(str(reference), degraded=degraded)
+            return Answer(value=value, provenance=provenance, said=tuple(asking.said))
+    code = asking.calls.attempts[-1].code if asking.calls.attempts else "empty_chain"
+    said = tuple(asking.said)
+    return Abstention(role=question.role, code=code, provenance=asking.provenance(""), said=said)
+
+
+def provider_settings(context: Context, *, cache: bool = True) -> providers.ProviderSettings:
+    """What the providers need of a context; `threadx doctor` uses the same."""
+    return providers.ProviderSettings(
+        ollama_base_url=context.ollama_base_url,
+        openai_base_url=context.openai_base_url,
+        g4f_base_url=os.environ.get("THREADX_G4F_BASE_URL", ""),
+        temperature=context.temperature,
+        seed=context.seed,
+        cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
+        cache_seconds=context.cache_hours * 3600.0,
+        logs=context.home_path / "logs",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Invalid:
+    """What is wrong with an answer."""
+
+    code: str
+    errors: list[str]
+    fields: dict[str, str | int | float | dict[str, Any]]
+
+
+class _Asking(Generic[T]):
+    """One question on its way along the chain, and everything that happened to it."""
+
+    def __init__(
+        self, question: Question[T], settings: providers.ProviderSettings, journal: Journal | None
+    ) -> None:
+        self.question = question
+        dataset = question.evidence.get("dataset") or {}
+        self.calls = Calls(question.role, question.prompt, dataset, settings, journal)
+        logs = settings.logs if question.watched else None
+        self.oversight = providers.Oversight(question.role, question.hosted_seconds, logs)
+        self.begun = time.perf_counter()
+        self.prompt_tokens: int | None = None
+        self.answer_tokens: int | None = None
+        self.cached = False
+        self.thinking = ""
+        self.corrections = 0
+        self.said: list[Mapping[str, str]] = []
+
+    def rules(self) -> T:
+        """The policy's answer.
+
+        Raises:
+            PolicyError: it breaks the schema or the checks.
+        """
+        begun = time.perf_counter()
+        given = self.question.policy(self.question.evidence)
+        value = self._validated(given.model_dump_json())
+        if isinstance(value, _Invalid):
+            errors = "; ".join(value.errors)
+            raise PolicyError("invalid_policy_answer", role=self.question.role, errors=errors)
+        self._tried(RULES, time.perf_counter() - begun)
+        return value
+
+    def model(self, reference: providers.Reference) -> T | None:
+        """One model's valid answer under oversight; None when it is to be left for the next."""
+        if (refusal := self.oversight.refusal(reference, self.calls.settings)) is not None:
+            self.calls.failed(reference)(refusal, 0.0)
+            return None
+        before, counted = len(self.calls.attempts), (self.prompt_tokens, self.answer_tokens)
+        self.calls.settings = self.oversight.bounded(self.calls.settings, reference)
+        try:
+            return self._asked(reference)
+        finally:
+            used = (_since(counted[0], self.prompt_tokens), _since(counted[1], self.answer_tokens))
+            self.oversight.done(reference, self.calls.attempts[before:], cached=self.cached, tokens=used)
+
+    def _asked(self, reference: providers.Reference) -> T | None:
+        """One model's valid answer, from the cache or by asking."""
+        question = self.question
+        request = self._request()
+        begun = time.perf_counter()
+        if (kept := self.calls.recalled(reference, request, fresh=question.fresh)) is not None:
+            value = self._validated(kept.text)
+            if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
+                self.cached = True
+                self.said.append({"model": str(reference), "text": kept.text})
+                self._count(kept)
+                self._tried(str(reference), time.perf_counter() - begun)
+                return value
+        doubted: T | None = None
+        for left in range(question.corrections, -1, -1):
+            reply = self.calls.made(reference, request)
+            if reply is None:
+                return doubted  # every try is on record, the last one too
+            self.said.append({"model": str(reference), "text": reply.text})
+            self._count(reply)
+            value = self._validated(reply.text)
+            wrong = value if isinstance(value, _Invalid) else None
+            if not isinstance(value, _Invalid):
+                doubts = question.doubts(value) if left else []
+                if not doubts:
+                    self._tried(str(reference), reply.latency_seconds)
+                    self.calls.remember(reference, self._request(), reply)
+                    return value
+                doubted = value
+                wrong = _Invalid(code=DOUBTED, errors=doubts, fields={})
+            self._tried(str(reference), reply.latency_seconds, wrong)
+            if left and wrong is not None:
+                self.corrections += 1
+                correction = (reply.text[:LONGEST_ECHO], self._sent_back(wrong.errors))
+                request = self._request(correction=correction)
+        return doubted
+
+    def provenance(self, model: str, *, degraded: bool = False) -> Provenance:
+        """The record so far."""
+        return Provenance(
+            role=self.question.role,
+            model=model,
+            degraded=degraded,
+            attempts=self.calls.attempts,
+            latency_seconds=time.perf_counter() - self.begun,
+            prompt_tokens=self.prompt_tokens,
+            answer_tokens=self.answer_tokens,
+            cached=self.cached,
+            prompt_name=self.question.prompt.name,
+            prompt_hash=self.question.prompt.hash,
+            thinking=self.thinking if model else "",
+            corrections=self.corrections,
+        )
+
+    def _request(self, correction: tuple[str, str] | None = None) -> providers.Request:
+        prompt = self.question.prompt
+        return providers.Request(
+            role=self.question.role,
+            system=prompt.system,
+            user=prompt.user,
+            schema=_json_schema(self.question.schema),
+            schema_words=text("nodes.ask.schema", prompt.language),
+            correction=correction,
+            prompt_hash=prompt.hash,
+        )
+
+    def _validated(self, answer: str) -> T | _Invalid:
+        """The value in a text, or every error."""
+        try:
+            found = providers.extract_json(answer)
+        except AnswerError as error:
+            language = self.question.prompt.language
+            said = text(f"providers.error.{error.code}", language, **error.fields)
+            return _Invalid(code=error.code, errors=[said], fields=error.fields)
+        try:
+            # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
+            value = self.question.schema.model_validate_json(json.dumps(found))
+        except ValidationError as error:
+            language = self.question.prompt.language
+            wrong = [_schema_error(dict(item), language) for item in error.errors()]
+            return _Invalid(code=INVALID_SCHEMA, errors=wrong, fields={})
+        if errors := self.question.check(value):
+            return _Invalid(code=FAILED_CHECK, errors=errors, fields={})
+        return value
+
+    def _sent_back(self, errors: list[str]) -> str:
+        listed = "\n".join(f"- {error}" for error in errors)
+        return text("nodes.ask.correction", self.question.prompt.language, errors=listed)
+
+    def _tried(self, model: str, seconds: float, wrong: _Invalid | None = None) -> None:
+        if wrong is None:
+            attempt = Attempt(model=model, outcome="answered", latency_seconds=seconds)
+        else:
+            attempt = Attempt(
+                model=model,
+                outcome="invalid",
+                code=wrong.code,
+                detail="; ".join(wrong.errors),
+                fields=wrong.fields,
+                latency_seconds=seconds,
+            )
+        self.calls.attempts.append(attempt)
+
+    def _count(self, reply: providers.Reply) -> None:
+        self.thinking = reply.thinking
+        if reply.prompt_tokens is not None:
+            self.prompt_tokens = (self.prompt_tokens or 0) + reply.prompt_tokens
+        if reply.answer_tokens is not None:
+            self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
+
+
+@cache
+def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """Made once: it takes milliseconds, and every call shows it."""
+    return schema.model_json_schema()
+
+
+def _since(before: int | None, after: int | None) -> int | None:
+    return None if after is None else after - (before or 0)
+
+
+def _schema_error(item: Mapping[str, Any], language: Language) -> str:
+    told = complaint({**item, "loc": item["loc"] or ("$",)}).sentence(language)
+    return f"{told} ({short(repr(item['input']))[:80]})"

@@ -1,0 +1,190 @@
+"""An append-only log of JSON lines, each with an id that stands in it once.
+
+A process reads a line once: what it knows of a log (where each id stands, what was spent so far) is kept, and
+only what others have written since is read before the next line is added.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from base import private
+from base.aside import cut_tail
+from base.reasons import because
+from base.secrets import masked
+from record.errors import ReportError
+
+FINISHED = "finished"
+"""Kind of a run's last event: nothing is added after it."""
+
+WAITING = "waiting"
+"""Kind of the event after which a run waits for a person: that time is nobody's work."""
+
+_KEPT_LOGS = 16
+
+
+class _Event(BaseModel):
+    """What every line holds at least."""
+
+    id: str
+    kind: str
+    counts: dict[str, int] = {}
+
+
+@dataclass
+class _Known:
+    """What this process knows of one file.
+
+    Attributes:
+        size: bytes read so far, whole lines only.
+        places: offset of the line with each id.
+        counts: sums of the events' counts.
+        elapsed: seconds at work until the last event, waits and interruptions left out.
+        clock: `time.monotonic` of that event where this process wrote it, else None.
+        ended: whether the last event of a run stands in it.
+    """
+
+    size: int = 0
+    places: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    elapsed: float = 0.0
+    clock: float | None = None
+    ended: bool = False
+
+
+_known: OrderedDict[Path, _Known] = OrderedDict()
+_guard = threading.Lock()
+
+
+class EventLog:
+    """One log file. Threads may write to it at the same time; among processes, who holds the run writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an event unless its `id` stands in the log already; half a line before it is cut off and kept.
+
+        Args:
+            event: plain JSON without NaN, with `id` and `kind`; `counts` are added up.
+
+        Returns:
+            The event as it stands in the log, with `elapsed_seconds`.
+
+        Raises:
+            OSError: the disk is full; a half line is cut off by the next event.
+        """
+        with _guard:
+            known = self._refreshed()
+            if not known.size:
+                private.make_folder(self.path.parent)
+            if (place := known.places.get(event["id"])) is not None:
+                return self._line_at(place)
+            now = time.monotonic()
+            worked = now - known.clock if known.clock is not None else 0.0
+            whole = {**masked(event), "elapsed_seconds": round(known.elapsed + worked, 3)}
+            line = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            if self.path.is_file() and self.path.stat().st_size > known.size:
+                cut_tail(self.path, known.size)
+            try:
+                with open(self.path, "ab", opener=private.opener) as stream:
+                    stream.write(line + b"\n")
+            except OSError as error:
+                error.filename = error.filename or str(self.path)  # a write knows no name
+                raise
+            _fold(known, whole, known.size, len(line) + 1)
+            known.clock = now if event["kind"] != WAITING else None
+            return whole
+
+    def find(self, event_id: str) -> dict[str, Any] | None:
+        """The event with this id, or None."""
+        with _guard:
+            place = self._refreshed().places.get(event_id)
+            return None if place is None else self._line_at(place)
+
+    def counted(self) -> Counter[str]:
+        """Sums of the counts of all events."""
+        with _guard:
+            return Counter(self._refreshed().counts)
+
+    def ended(self) -> bool:
+        """Whether the run's last event stands in it."""
+        with _guard:
+            return self._refreshed().ended
+
+    def elapsed_seconds(self) -> float:
+        """Seconds at work so far: until now if this process wrote the last event, else until that event."""
+        with _guard:
+            known = self._refreshed()
+            return known.elapsed + (time.monotonic() - known.clock if known.clock is not None else 0.0)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Every whole event in the order written; none where there is no file.
+
+        Raises:
+            ReportError: `unreadable_record`.
+        """
+        if not self.path.exists():
+            return
+        for number, line in enumerate(self._bytes().splitlines(keepends=True), start=1):
+            if not line.endswith(b"\n"):
+                return
+            yield self._parsed(line, number)
+
+    def _bytes(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise ReportError("unreadable_record", path=str(self.path), reason=because(error)) from None
+
+    def _refreshed(self) -> _Known:
+        """What is known, brought up to date; another file in the same place is read anew."""
+        known = _known.setdefault(self.path, _Known())
+        _known.move_to_end(self.path)
+        while len(_known) > _KEPT_LOGS:
+            _known.popitem(last=False)
+        try:
+            size = os.stat(self.path).st_size
+        except FileNotFoundError:
+            size = 0
+        if size < known.size:
+            known = _known[self.path] = _Known()
+        if size > known.size:
+            for line in self._bytes()[known.size :].splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    _fold(known, self._parsed(line, len(known.places) + 1), known.size, len(line))
+            known.clock = None
+        return known
+
+    def _line_at(self, place: int) -> dict[str, Any]:
+        with open(self.path, "rb") as stream:
+            stream.seek(place)
+            return self._parsed(stream.readline(), 0)
+
+    def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            event: dict[str, Any] = json.loads(line)
+            _Event.model_validate(event)
+        except (ValueError, RecursionError) as error:
+            raise ReportError(
+                "unreadable_record", path=f"{self.path}:{number}", reason=because(error)
+            ) from None
+        return event
+
+
+def _fold(known: _Known, event: Mapping[str, Any], place: int, length: int) -> None:
+    known.places.setdefault(event["id"], place)
+    known.counts.update(event.get("counts", {}))
+    known.ended = known.ended or event.get("kind") == FINISHED
+    known.elapsed = event.get("elapsed_seconds", known.elapsed)
+    known.size += length

@@ -1,0 +1,319 @@
+"""The record of a run: `<home>/runs/<run>/events.jsonl`, one JSON object a line, appended as the run goes.
+
+Every view (terminal, page, report, audit) is drawn from it. An event's id is deterministic, so that a resumed
+run, which repeats the node that was interrupted, writes none twice.
+
+Beside it stand `run.json` (what was asked, with which code), `result.json` and, in the folder of a replay,
+`answers.jsonl`: events of the run that is replayed, which take the place of models, people and the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
+
+from base import locks, private
+from base.files import file_name, write_text_atomically
+from base.reasons import because, misshapen
+from base.secrets import masked
+from record.errors import ReportError
+from record.event_log import EventLog
+from record.versions import versions
+
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+# Times, latencies and ids differ between two identical runs: they stand under these keys, not compared.
+TIMED_KEYS = frozenset(
+    {
+        *("run", "time", "latency_seconds", "seconds", "started", "finished", "elapsed_seconds"),
+        *("checkpoint", "heads"),
+    }
+)
+
+ANSWERS = "answers.jsonl"
+
+LOCK = ".run.lock"
+"""Held by whoever is at work on the run. The file says nothing: it stays when nobody is."""
+
+_TRIES = 100
+
+# A glance whether somebody is at work takes the lock for a moment: whoever begins then waits it out.
+_GLANCE_SECONDS = 0.3
+
+_held: dict[Path, tuple[FileLock, str]] = {}
+_guard = threading.Lock()
+
+
+def runs_folder(home: Path) -> Path:
+    """The folder of all runs."""
+    return home / "runs"
+
+
+def run_folder(home: Path, run: str) -> Path:
+    """The folder of one run.
+
+    Raises:
+        ReportError: `bad_run_name` for a name that could leave the runs' folder, or that Windows cannot have.
+    """
+    if not _RUN_NAME.fullmatch(run) or file_name(run) != run:
+        raise ReportError("bad_run_name", run=run)
+    return runs_folder(home) / run
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no NaN: equal values give equal bytes."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n"
+
+
+class _About(BaseModel):
+    """What `run.json` holds at least, whichever version wrote it."""
+
+    graph: str
+    started: str
+    input: dict[str, Any]
+    context: dict[str, Any]
+
+
+class _Result(BaseModel):
+    """What `result.json` holds at least, whichever graph wrote it."""
+
+    status: Literal["finished", "untested", "degraded", "failed"]
+
+
+def as_recorded(path: Path) -> AbstractContextManager[None]:
+    """What the block cannot do with what stands in a record is one error that names the file.
+
+    Raises:
+        ReportError: `unreadable_record`.
+    """
+    return misshapen(lambda reason: ReportError("unreadable_record", path=str(path), reason=reason))
+
+
+class RunRecord:
+    """The event log and the small files of one run."""
+
+    def __init__(self, home: Path, run: str) -> None:
+        self.run = run
+        self.folder = run_folder(home, run)
+        self.log = EventLog(self.folder / "events.jsonl")
+        self.answers = EventLog(self.folder / ANSWERS)
+
+    def exists(self) -> bool:
+        """Whether the run was ever started."""
+        return (self.folder / "run.json").exists()
+
+    def start(self, about: Mapping[str, Any], thread: str | None = None) -> None:
+        """Write `run.json`, what a resume or a replay needs to know; a resumed thread finds its own there.
+
+        Args:
+            about: graph, input, context.
+            thread: of the graph's checkpoints; None where it keeps none, and so can never be resumed.
+
+        Raises:
+            ReportError: `run_exists`, when the name is another run's: of another thread, of another input, or
+                of a run that has finished.
+            OSError: the folder cannot be written.
+        """
+        about = masked(about)
+        parent: dict[str, Any] = {}
+        if self.exists():
+            known = self.about()
+            begun = next(self.events(), None) is not None
+            asked, then = about["input"], known["input"]
+            same = all(asked[name] == then[name] for name in asked.keys() & then.keys())
+            if thread is None or known.get("thread", self.run) != thread or self.log.ended():
+                raise ReportError("run_exists", run=self.run)
+            if begun and not same:
+                raise ReportError("run_exists", run=self.run)
+            if begun or same:
+                return
+            parent = {name: known[name] for name in ("parent",) if name in known}  # a fork asked otherwise
+        stamped = {
+            "run": self.run,
+            "thread": thread,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            **about,
+            **parent,
+        }
+        write_text_atomically(self.folder / "run.json", canonical_json(stamped))
+
+    def about(self) -> dict[str, Any]:
+        """What `start` wrote.
+
+        Raises:
+            ReportError: `unknown_run` or `unreadable_record`.
+        """
+        return self._read("run.json", "unknown_run", _About)
+
+    def result(self) -> dict[str, Any]:
+        """The finished result.
+
+        Raises:
+            ReportError: `no_result` or `unreadable_record`.
+        """
+        return self._read("result.json", "no_result", _Result)
+
+    def _read(self, name: str, absent: str, least: type[BaseModel]) -> dict[str, Any]:
+        path = self.folder / name
+        if not path.exists():
+            raise ReportError(absent, run=self.run)
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            least.model_validate(value)
+        except (OSError, ValueError, RecursionError) as error:
+            raise ReportError("unreadable_record", path=str(path), reason=because(error)) from None
+        return value
+
+    def append(
+        self,
+        event_id: str,
+        kind: str,
+        node: str,
+        *,
+        iteration: int = 0,
+        cites: Sequence[str] = (),
+        data: Mapping[str, Any] | None = None,
+        counts: Mapping[str, int] | None = None,
+        checkpoint: str = "",
+    ) -> dict[str, Any]:
+        """Append one event, once: an id that stands in the log already is not written again.
+
+        Args:
+            event_id: deterministic, unique in the run, for example `i02.strategist.proposal.1`.
+            kind: what happened, for example `proposal`.
+            node: where.
+            iteration: 0 before the first one.
+            cites: ids of the events this one follows from.
+            data: plain JSON without NaN.
+            counts: what the event cost, added up over the run (`model_calls`, `tokens`).
+            checkpoint: of the graph, at which the step at work began.
+
+        Returns:
+            The event as it stands in the log.
+        """
+        return self.log.append(
+            {
+                "id": event_id,
+                "kind": kind,
+                "node": node,
+                "iteration": iteration,
+                "cites": list(cites),
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "data": dict(data or {}),
+                **({"counts": dict(counts)} if counts else {}),
+                **({"checkpoint": checkpoint} if checkpoint else {}),
+            }
+        )
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Every whole event, in the order written; none before the run has begun."""
+        return self.log.events()
+
+    @property
+    def result_path(self) -> Path:
+        """File of the result."""
+        return self.folder / "result.json"
+
+    @property
+    def events_path(self) -> Path:
+        """The log's file."""
+        return self.log.path
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this folder repeats another run from its answers."""
+        return self.answers.path.is_file()
+
+    def hold(self, holder: str, *, anew: bool = False) -> None:
+        """Keep the run for one holder until `release`; the lock of a dead process is free at once.
+
+        Args:
+            holder: who keeps it; who does already keeps it on.
+            anew: refuse that too, for one who cannot be at work on it yet.
+
+        Raises:
+            ReportError: `run_busy`: another process, or another holder here, is at work on it.
+        """
+        with _guard:
+            if self.folder in _held:
+                if anew or _held[self.folder][1] != holder:
+                    raise ReportError("run_busy", run=self.run)
+                return
+            _held[self.folder] = (self._locked(), holder)
+
+    def _locked(self) -> FileLock:
+        # A graph's nodes run in different threads: the lock is the process's.
+        lock = locks.lock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
+        for _ in range(_TRIES):
+            private.make_folder(self.folder)
+            try:
+                lock.acquire()
+            except Timeout:
+                break
+            except FileNotFoundError:  # its holder has just discarded the folder
+                continue
+            return lock
+        raise ReportError("run_busy", run=self.run)
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began, and let others have its name; its holder alone may.
+
+        Whoever waits for the lock meanwhile finds that the file it opened has no name any more, and opens
+        another.
+        """
+        if self.exists():
+            return
+        with contextlib.suppress(PermissionError):  # Windows removes no open file: it stays, and is free
+            (self.folder / LOCK).unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+        self.release()
+
+    def is_held(self) -> bool:
+        """Whether somebody is at work on the run."""
+        path = self.folder / LOCK
+        if not path.is_file():
+            return False
+        try:
+            with locks.lock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def release(self, holder: str | None = None) -> None:
+        """Let others have the run.
+
+        Args:
+            holder: nothing happens where it is somebody else's by now; None whoever holds it here.
+        """
+        with _guard:
+            held = _held.get(self.folder)
+            if held is not None and holder in (None, held[1]):
+                _held.pop(self.folder)[0].release()
+
+
+def release_all(holder: str) -> None:
+    """Let others have every run that one holder keeps in this process."""
+    with _guard:
+        for folder in [folder for folder, (_, held_by) in _held.items() if held_by == holder]:
+            _held.pop(folder)[0].release()
+
+
+def comparable(value: Any) -> Any:
+    """The value without times, latencies and ids, for comparing two runs."""
+    if isinstance(value, Mapping):
+        return {key: comparable(part) for key, part in value.items() if key not in TIMED_KEYS}
+    if isinstance(value, list | tuple):
+        return [comparable(part) for part in value]
+    return value

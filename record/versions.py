@@ -1,0 +1,60 @@
+"""Which code made a record: versions of what can change a figure or an answer, and a digest of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+LIBRARIES = (
+    "langchain-core",
+    "langchain-ollama",
+    "langchain-openai",
+    "langgraph",
+    "numba",
+    "numpy",
+    "pandas",
+    "pydantic",
+)
+
+ROOMS = ("backtest", "feeds", "graphs", "nodes", "prompts", "providers", "record", "reports", "vault")
+"""Rooms whose source decides what a run does; faces only show it."""
+
+_SOURCES = (".py", ".md", ".toml")
+
+
+@cache
+def source_digest() -> str:
+    """SHA-256 of the rooms' source files, names included, 12 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        spec = find_spec(room)
+        for place in sorted((spec.submodule_search_locations or []) if spec else []):
+            folder = Path(place)
+            for path in sorted(folder.rglob("*")):
+                if path.suffix in _SOURCES and path.is_file():
+                    digest.update(f"{room}/{path.relative_to(folder).as_posix()}\x00".encode())
+                    digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def versions() -> dict[str, str]:
+    """Versions by name: Python, libraries, and `source`, the digest of our own code and prompts."""
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in LIBRARIES},
+        "source": source_digest(),
+    }
+
+
+def changed_versions(then: dict[str, str]) -> list[tuple[str, str, str]]:
+    """(name, then, now) of every version that is not what it was; a dash where there was none."""
+    now = versions()
+    return [
+        (name, then.get(name, "–"), now.get(name, "–"))
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]

@@ -1,0 +1,173 @@
+"""Every error is a sentence in the reader's language, wherever it is shown.
+
+The walk: all places of the source that make an error (`tests.raise_sites`), both languages, every face.
+"""
+
+from __future__ import annotations
+
+import ast
+import errno
+import gzip
+import io
+import json
+import re
+import sqlite3
+import tomllib
+import zipfile
+from typing import Any
+
+import pandas as pd
+import pytest
+from pydantic_core._pydantic_core import list_all_errors
+
+from base import reasons
+from base.errors import LANGUAGES, Language, PromptError, TypedError, catalogue
+from base.reasons import because, complaint
+from tests.prompts.test_prompts import wanted
+from tests.raise_sites import Site, kinds, sites, sources
+
+ENGLISH = set(
+    """
+    the of is are was not and with must be been cannot can could should required field such command unknown
+    missing invalid expected found failed error value file folder unreachable denied directory input valid
+    greater less than equal to least no there has have this that from into by please try again use see help
+    more many too short character string number integer list mapping unable open read write timed out
+    refused connection supported allowed nested deeply still its only last first it needs
+    """.split()  # noqa: SIM905 - a list of words is read more easily as words
+)
+"""Words that an English sentence can hardly do without, and that French does not have."""
+
+ROOMS = sorted({kind.room for kind in kinds().values() if kind is not TypedError})
+
+
+def english(sentence: str) -> set[str]:
+    """English words in a French sentence; what stands in code marks is code."""
+    told = re.sub(r"`[^`]*`|--[\w-]+|\S*[_/\\@=]\S*", " ", sentence)
+    return {word.lower() for word in re.findall(r"[^\W\d_]+", told)} & ENGLISH
+
+
+def named(site: Site) -> str:
+    return f"{site.place} {site.code}"
+
+
+@pytest.mark.parametrize("site", sites(), ids=named)
+def test_what_is_raised_has_a_text_that_its_fields_fill(site: Site) -> None:
+    if site.place.startswith("base/reasons.py"):
+        return  # its tables are gone through below
+    assert site.code is not None, "the code is neither a literal nor a parameter given as one"
+    for language in LANGUAGES:
+        words = catalogue(site.kind.room, language)[f"error.{site.code}"]
+        if None not in site.fields:  # a **mapping fills what cannot be read off here
+            assert wanted(words) <= site.fields
+
+
+def raised_by_libraries() -> list[Any]:
+    """An exception of each kind that files, networks and parsers raise, made by those that raise them."""
+    found: list[Any] = [OSError(number, "words of the system", "file") for number in sorted(errno.errorcode)]
+    for work in (
+        lambda: json.loads("{"),
+        lambda: tomllib.loads("= 1"),
+        lambda: b"\xff".decode(),
+        lambda: zipfile.ZipFile(io.BytesIO(b"x")),
+        lambda: gzip.decompress(b"xx"),
+        lambda: pd.read_csv(io.StringIO("a,b\n1\n1,2,3\n1,2,3,4\n")),
+        lambda: pd.read_csv(io.StringIO("")),
+        lambda: pd.read_parquet(io.BytesIO(b"PAR1 no")),
+        lambda: int("x"),
+        lambda: sqlite3.connect("/nonexistent/x"),
+    ):
+        try:
+            work()
+        except Exception as error:  # the point is that it may be anything
+            found.append(error)
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_library_raised_is_told_in_the_readers_words(language: Language) -> None:
+    for error in raised_by_libraries():
+        told = because(error).sentence(language)
+        assert told
+        assert str(error) not in told
+        if language == "fr":
+            assert english(told.replace(type(error).__name__, "")) == set(), (error, told)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_complaint_of_the_validator_is_told_in_the_readers_words(language: Language) -> None:
+    for item in list_all_errors():
+        if item["type"] in ("value_error", "assertion_error"):
+            continue  # the words are the validator's own; none of ours raises one
+        example = item.get("example_context") or {}
+        told = complaint({"type": item["type"], "loc": ("name",), "ctx": example}).sentence(language)
+        assert told.startswith("name")
+        if language == "fr":
+            assert english(told.replace(item["type"], "")) == set(), (item["type"], told)
+
+
+def test_the_codes_of_reasons_and_their_texts_are_the_same() -> None:
+    tables = {*reasons._BY_NUMBER.values(), *reasons._BY_DATABASE.values(), *reasons._BY_NAME.values()}
+    tables |= {f"value_{code}" for code in (*reasons._LIMITS, *reasons._FORMS.values(), "other")}
+    literal = {site.code for site in sites() if site.kind.room == "base"} - {None}
+    assert {f"error.{code}" for code in tables | literal} == catalogue("base", "fr").keys()
+
+
+def foreign_words(call: ast.Call) -> list[str]:
+    """Fields of an error that are words of a library, of Python or of the source itself, in one language."""
+    found = []
+    for keyword in call.keywords:
+        for node in ast.walk(keyword.value):
+            match node:
+                case ast.Constant(value=str(words)) if re.search(r"[a-z]{2,} [a-z]{2,}", words):
+                    found.append(f"{keyword.arg}={words!r}")
+                case ast.Attribute(attr="strerror" | "__name__"):
+                    found.append(f"{keyword.arg}={ast.unparse(node)}")
+                case ast.Call(func=ast.Name(id="str"), args=[ast.Name(id="error" | "reason")]):
+                    found.append(f"{keyword.arg}={ast.unparse(node)}")
+    return found
+
+
+def told_in_fields() -> list[tuple[str, ast.Call]]:
+    """Every place that makes an error, or what is told like one."""
+    calls = [(site.place, site.call) for site in sites()]
+    for path, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Problem", "Notice"):
+                calls.append((f"{path.name}:{node.lineno}", node))
+    return calls
+
+
+def test_no_field_of_an_error_is_prose() -> None:
+    """What a server said is quoted as it was said; everything else has a text in both languages."""
+    found = {place: words for place, call in told_in_fields() if (words := foreign_words(call))}
+    quoted = {place for place in found if place.startswith("providers/")}  # a server, or the client for it
+    named = {
+        place for place in found if place.startswith(("base/reasons", "backtest/data/prices"))
+    }  # a class
+    assert found.keys() - quoted - named == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_failure_of_a_model_has_its_words(language: Language) -> None:
+    """Whatever may end a call stands in a table of failures under its code."""
+    known = catalogue("failure", language)
+    parts = {"no_object"}  # why there is no JSON: told inside that sentence
+    ends = {site.code for site in sites() if site.kind.room == "providers" and site.code} - parts
+    assert len(ends) > 20
+    assert ends - known.keys() == set()
+
+
+def test_a_text_where_no_key_leads_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = tmp_path / "own_texts"
+    texts.mkdir()
+    (texts / "__init__.py").touch()
+    (texts / "nested.en.toml").write_text('a = "x"\n[b]\nc = "y"\n[b.d]\ne = "lost"\n', encoding="utf-8")
+    (texts / "flat.en.toml").write_text('a = "x"\n[b]\nc = "y"\n', encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("base.errors.CATALOGUES", "own_texts")
+        assert catalogue("flat", "en") == {"a": "x", "b.c": "y"}
+        with pytest.raises(PromptError) as caught:
+            catalogue("nested", "en")
+    assert caught.value.code == "nested_table"
+    assert "nested.b.d" in str(caught.value)

@@ -1,0 +1,307 @@
+"""Policies, weights and schemas of the ensemble: figures in, figures out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from nodes.ensemble import macro, technical
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.check import sentence_errors, summary_facts
+from nodes.ensemble.claims.claims import agent_facts
+from nodes.ensemble.consult import report_errors
+from nodes.ensemble.policies.arbiter import arbiter
+from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction, factors, pool
+from nodes.ensemble.schemas import LLMEnsembleSummary, Stance
+from prompts import Words
+
+SHARES = st.floats(0.0, 1.0, allow_nan=False)
+DIRECTIONS = st.sampled_from(["up", "flat", "down"])
+LANGUAGES = st.sampled_from(["fr", "en"])
+
+
+def technical_row(number=1, symbol="A", horizon="7d", way="up", confidence=0.6, expected=None, score=0.5):
+    return {
+        "id": f"T{number}",
+        "symbol": symbol,
+        "horizon": horizon,
+        "direction": way,
+        "confidence": confidence,
+        "expected_return": expected,
+        "final_score": score,
+    }
+
+
+def macro_row(number=1, horizon="1m", inflation=None, slope=None, jobless=None, odds=None):
+    return {
+        "id": f"M{number}",
+        "horizon": horizon,
+        "inflation_yoy": inflation,
+        "yield_curve_slope": slope,
+        "unemployment": jobless,
+        "recession_prob": odds,
+    }
+
+
+def news_row(number=1, symbol="A", tone=0.0, items=3):
+    title = {"date": "2024-03-14", "source": "s", "title": "T" * 290, "tone": tone}
+    return {"id": f"S{number}", "symbol": symbol, "items": items, "tone": tone, "titles": [title]}
+
+
+def quality_row(number, symbol, factor=1.0, flags=(), age=3.0):
+    return {
+        "id": f"Q{number}",
+        "symbol": symbol,
+        "age_hours": age,
+        "rows": 5,
+        "refused": 0,
+        "contradictory_share": 0.4,
+        "flags": list(flags),
+        "factor": factor,
+    }
+
+
+FLAGS = [
+    "stale",
+    "very_stale",
+    "thin",
+    "incomplete",
+    "refused_rows",
+    "report_error",
+    "report_warning",
+    "contradictory",
+]
+EVIDENCE = st.fixed_dictionaries(
+    {
+        "language": LANGUAGES,
+        "technical": st.lists(
+            st.builds(
+                technical_row,
+                symbol=st.sampled_from(["A", "B", "C"]),
+                horizon=st.sampled_from(["7d", "30d", "1y"]),
+                way=DIRECTIONS,
+                confidence=SHARES,
+                expected=st.none() | st.floats(-0.5, 0.5),
+                score=st.none() | st.floats(-5, 5),
+            ),
+            max_size=6,
+            unique_by=lambda row: (row["symbol"], row["horizon"]),
+        ),
+        "macro": st.lists(
+            st.builds(
+                macro_row,
+                inflation=st.none() | st.floats(-0.1, 0.2),
+                slope=st.none() | st.floats(-3, 3),
+                jobless=st.none() | st.floats(2, 15),
+                odds=st.none() | SHARES,
+            ),
+            max_size=1,
+        ),
+        "sentiment": st.lists(
+            st.builds(
+                news_row,
+                symbol=st.sampled_from(["A", "MARKET"]),
+                tone=st.floats(-1, 1),
+                items=st.integers(1, 50),
+            ),
+            max_size=2,
+            unique_by=lambda row: row["symbol"],
+        ),
+        "quality": st.tuples(
+            *(
+                st.builds(
+                    quality_row,
+                    st.just(number),
+                    st.just(source),
+                    factor=SHARES,
+                    age=st.floats(0, 5000).map(lambda hours: round(hours, 1)),
+                    flags=st.lists(st.sampled_from(FLAGS), max_size=3, unique=True),
+                )
+                for number, source in enumerate(("forecast", "macro", "news"), start=1)
+            )
+        ).map(list),
+    }
+)
+
+
+HOUR = "2024-03-14T15:00:00+00:00"
+
+
+@given(EVIDENCE)
+def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
+    words, reports = Words(evidence["language"]), {}
+    for name, agent in AGENTS.items():
+        if evidence[name]:
+            report = agent.policy(evidence)
+            known = agent_facts(evidence[name], HOUR, words)
+            assert report_errors(report, evidence[name], known, words) == []
+            reports[name] = report.model_dump(mode="json")
+    pooled = pool(reports, factors(evidence["quality"]), {})
+    for outlook in OUTLOOKS:
+        assert sum(pooled[outlook].values()) == pytest.approx(1.0, abs=1e-3)
+    rows = candidates(evidence)
+    summary = arbiter(
+        {
+            "language": evidence["language"],
+            "reports": reports,
+            "pooled": pooled,
+            "candidates": rows,
+            "recession_prob": next((row["recession_prob"] for row in evidence["macro"]), None),
+        }
+    )
+    keys = {(row["source"], row["symbol"], row["horizon"], row["score"]) for row in rows}
+    assert {(row.source, row.symbol, row.horizon, row.score) for row in summary.contributors} <= keys
+    assert LLMEnsembleSummary.model_validate_json(summary.model_dump_json()) == summary
+    # What rules say passes the check that a model's sentences must pass.
+    state = {
+        "evidence": {name: evidence[name] for name in AGENTS},
+        "hour": HOUR,
+        "record": {},
+        "coverage": dict.fromkeys(AGENTS, 1.0),
+        "notices": {"news": 3, "forecasts": 3, "quarantined": 0},
+        "agents": {name: {"report": reports.get(name), "degraded": False} for name in AGENTS},
+    }
+    assert sentence_errors(summary.model_dump(mode="json"), summary_facts(state, words), words) == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([macro_row(odds=0.6)], "contraction"),
+        (
+            [macro_row(odds=0.1, inflation=0.04), macro_row(2, "12m", odds=0.2, inflation=0.03)],
+            "désinflation",
+        ),
+        ([macro_row(odds=0.1, inflation=0.02, slope=0.5)], "expansion_modérée"),
+        ([macro_row(odds=0.1, slope=-0.5)], "incertain"),
+        ([macro_row(odds=0.4)], "incertain"),
+        ([macro_row(inflation=0.02)], "incertain"),
+    ],
+    ids=["recession", "falling inflation", "calm", "inverted", "doubtful", "no odds"],
+)
+def test_regime(rows, expected):
+    assert macro.regime(rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("odds", "expected"), [(None, "medium"), (0.1, "low"), (0.3, "medium"), (0.5, "high")]
+)
+def test_risk(odds, expected):
+    assert macro.risk(odds) == expected
+
+
+def test_a_forecast_against_its_own_expected_return_counts_half():
+    bull = technical_row(1, "A", way="up", confidence=0.8, expected=0.02)
+    bear = technical_row(2, "B", way="down", confidence=0.8, expected=0.02)
+    stance = technical.policy({"language": "fr", "technical": [bull, bear]}).outlook_days_7
+    assert stance.positive > stance.negative
+
+
+def report(positive, neutral, negative, confidence=1.0):
+    stance = {"positive": positive, "neutral": neutral, "negative": negative}
+    return {"outlook_days_7": stance, "outlook_days_30": stance, "confidence": confidence}
+
+
+def test_pool_by_hand():
+    reports = {"technical": report(1.0, 0.0, 0.0), "sentiment": report(0.0, 0.0, 1.0, 0.5)}
+    trust = {"forecast": 1.0, "news": 0.5, "macro": 1.0}
+    # technical 0.3 × 1 × 1 = 0.3; sentiment 0.2 × 0.5 × 0.5 = 0.05; quality's doubt 0.4 × (1 − 1.5 / 3) =
+    # 0.2, a third of it for each outcome; all of it 0.55
+    pooled = pool(reports, trust, {})["outlook_days_7"]
+    assert pooled == {"positive": 0.6667, "neutral": 0.1212, "negative": 0.2121}
+
+
+def test_penalties_only_move_towards_knowing_nothing():
+    reports = {"technical": report(0.8, 0.1, 0.1)}
+    shares = [
+        pool(reports, {"forecast": factor, "news": 1.0, "macro": 1.0}, {})["outlook_days_30"]["positive"]
+        for factor in (1.0, 0.7, 0.3, 0.0)
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_technical_outweighs_sentiment_outweighs_macro():
+    trust = {"forecast": 1.0, "news": 1.0, "macro": 1.0}
+    up, down = report(0.9, 0.0, 0.1), report(0.1, 0.0, 0.9)
+    for strong, weak in (("technical", "sentiment"), ("sentiment", "macro"), ("technical", "macro")):
+        assert direction(pool({strong: up, weak: down}, trust, {})["outlook_days_7"]) != "negative"
+        assert pool({strong: up, weak: down}, trust, {})["outlook_days_7"]["positive"] > 0.3
+
+
+def test_clashes_name_both_sides():
+    found = clashes({"technical": report(0.7, 0.2, 0.1), "macro": report(0.1, 0.2, 0.7)})
+    assert found == {("technical", "macro"): ["outlook_days_7", "outlook_days_30"]}
+
+
+def test_agreements_name_everybody_on_a_side():
+    found = agreements(
+        {
+            "technical": report(0.7, 0.2, 0.1),
+            "sentiment": report(0.6, 0.3, 0.1),
+            "macro": report(0.3, 0.4, 0.3),
+        }
+    )
+    both = ["technical", "sentiment"]
+    assert found == [("outlook_days_7", "positive", both), ("outlook_days_30", "positive", both)]
+
+
+def test_a_record_moves_the_pool_towards_who_earned_it():
+    reports = {"technical": report(0.9, 0.0, 0.1), "macro": report(0.1, 0.0, 0.9)}
+    trust = {"forecast": 1.0, "news": 1.0, "macro": 1.0}
+    shares = [
+        pool(reports, trust, {"technical": 1.0, "macro": factor})["outlook_days_7"]["negative"]
+        for factor in (0.25, 1.0, 4.0)
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[2]
+
+
+def test_every_schema_is_bounded_for_grammars():
+    def walk(schema):
+        if isinstance(schema, dict):
+            if schema.get("type") == "string" and not schema.keys() & {"enum", "const"}:
+                assert "maxLength" in schema, schema
+            if schema.get("type") == "array":
+                assert "maxItems" in schema, schema
+            if schema.get("type") == "object":
+                assert schema["additionalProperties"] is False, schema
+            for part in schema.values():
+                walk(part)
+        elif isinstance(schema, list):
+            for part in schema:
+                walk(part)
+
+    for model in (
+        LLMEnsembleSummary,
+        *(agent.schema for agent in AGENTS.values()),
+    ):
+        walk(model.model_json_schema())
+
+
+def test_summary_schema_is_the_agreed_one():
+    schema = LLMEnsembleSummary.model_json_schema()["properties"]
+    assert list(schema) == [
+        "regime",
+        "risk_level",
+        "outlook_days_7",
+        "outlook_days_30",
+        "key_drivers",
+        "contributors",
+        "limits",
+        "recommendations",
+        "tensions",
+    ]
+    assert schema["regime"]["enum"] == ["expansion_modérée", "désinflation", "contraction", "incertain"]
+    assert schema["risk_level"]["enum"] == ["low", "medium", "high"]
+    assert schema["outlook_days_7"]["enum"] == ["positive", "neutral", "negative"]
+    assert (schema["key_drivers"]["minItems"], schema["key_drivers"]["maxItems"]) == (3, 5)
+    assert (schema["recommendations"]["minItems"], schema["recommendations"]["maxItems"]) == (3, 5)
+    assert schema["contributors"]["minItems"] == 3
+
+
+@pytest.mark.parametrize("bad", [{"positive": 1.2}, {"surplus": 1}, {"neutral": float("nan")}])
+def test_schemas_are_strict(bad):
+    with pytest.raises(ValidationError):
+        Stance.model_validate({"positive": 0.5, "neutral": 0.3, "negative": 0.2, **bad})

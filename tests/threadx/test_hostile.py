@@ -1,0 +1,95 @@
+"""Hostile input ends typed and soon: the first cases of `benchmarks.hostile`, which counts a million."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backtest.errors import ExpressionError
+from backtest.language.parser import LONGEST_EXPRESSION, parse
+from backtest.strategy import StrategySpec
+from base.errors import TypedError
+from base.json_files import DEEPEST, LARGEST
+from benchmarks.hostile import KINDS, count
+from threadx.command import main
+
+CASES = {"expressions": 300, "strategies": 150, "prices": 25, "answers": 100}
+
+
+@pytest.mark.filterwarnings("ignore")  # what pandas says of dates that are none
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_input_ends_typed(kind: str) -> None:
+    found = count(kind, range(1_000_000, 1_000_000 + CASES[kind]))
+    assert found.seeds == {}
+    assert found.codes
+
+
+NESTED = {
+    "lags": "close" + "[1]" * 600 + " > 1",
+    "lags of lags": "close[" * 300 + "1" + "]" * 300 + " > 1",
+    "minus signs": "-" * 900 + "close < 0",
+    "parentheses": "(" * 900 + "close > 1" + ")" * 900,
+    "calls": "sma(" * 300 + "close" + ", 2)" * 300 + " > 1",
+    "a long sum": "close" + " + 1" * 450 + " > 1",
+    "not": "not " * 450 + "close > 1",
+    "timeframes": "daily rsi(" * 190 + "close > 1",
+    "rising": "close" + " rising" * 280,
+    "too long": "close > 1 or " * 200 + "close > 2",
+}
+
+
+@pytest.mark.parametrize("text", NESTED.values(), ids=NESTED.keys())
+def test_what_is_nested_too_deeply_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(text)
+    assert 1 <= caught.value.fields["position"] <= LONGEST_EXPRESSION
+
+
+def test_what_people_write_is_not_too_deep() -> None:
+    parse(" and ".join(["rsi(14) < 30"] * 100))
+    parse("close" + " + close[1]" * 60 + " > 1")
+    parse("(" * 30 + "close > 1" + ")" * 30)
+
+
+def strategies() -> dict[str, bytes]:
+    """Files that are no strategies, or hardly."""
+    told = StrategySpec.preset("ma_crossover").model_dump(mode="json")
+    files = {
+        "a megabyte of brackets": b"[" * 1_000_000,
+        "deep": b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1),
+        "large": b" " * (LARGEST + 1),
+        "half a letter": json.dumps({**told, "name": "\ud800"}).encode(),
+        "a control character": json.dumps({**told, "name": "a\x1b[2J"}).encode(),
+        "no letters": b"\xff\xfe\x00",
+        "no entry": json.dumps({**told, "entry_long": ""}).encode(),
+    }
+    numbers = {
+        "NaN": b"NaN",
+        "infinity": b"-Infinity",
+        "digits": b"9" * 5_000,
+        "power": b"1e999",
+        "null": b"null",
+    }
+    whole = json.dumps({**told, "params": {"fast_period": "HERE", "slow_period": 20}}).encode()
+    return {**files, **{name: whole.replace(b'"HERE"', written) for name, written in numbers.items()}}
+
+
+@pytest.mark.parametrize("name", strategies())
+def test_a_strategy_file_is_refused_in_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.json").write_bytes(strategies()[name])
+    with pytest.raises(SystemExit) as ended:
+        main(
+            ["backtest", "sample:sp500", "--strategy-file", str(tmp_path / "s.json"), "--home", str(tmp_path)]
+        )
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert (told.out, len(told.err.strip().splitlines())) == ("", 1)
+
+
+def test_names_of_parameters_are_bounded() -> None:
+    with pytest.raises(TypedError):
+        StrategySpec(name="x", entry_long=f"close > {'a' * 61}", params={"a" * 61: 1})

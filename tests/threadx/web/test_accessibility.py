@@ -1,0 +1,159 @@
+"""Every page can be read and used by everybody: axe-core finds nothing, in light and in dark.
+
+axe checks names, labels, roles, headings, landmarks and WCAG AA contrast; what lies folded is unfolded first.
+The charts are pictures to it: `tests/reports/test_charts.py` checks theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+import threadx
+from nodes.ensemble.agents import AGENTS
+from prompts import Words
+from tests.browser import opened_browser, opened_page, served_pages
+from tests.contrast import TEXT_AT_LEAST, contrast
+from threadx import ThreadxError
+
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
+
+WORDS = Words("fr")
+RULES: dict[str, Any] = {
+    "strategy": "ma_crossover",
+    "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},
+    "analyst": "rules",
+    "strategist": "rules",
+    "validator": "rules",
+}
+PAGES = {
+    "runs": "/threadx",
+    "new": "/threadx/new",
+    "finished run": "/threadx/runs/finished",
+    "waiting run": "/threadx/runs/waiting",
+    "review": "/threadx/runs/reviewed",
+    "summary": "/llm_summary",
+    "observability": "/observability",
+    "nothing here": "/threadx/runs/none",
+}
+
+UNFOLD = """() => {
+    const style = document.createElement('style');
+    style.textContent = '.tx-tall, .tx-log { max-height: none !important; height: auto !important }'
+        + ' .tx-scroll, .tx-report .wide { overflow: visible !important }'
+        + ' .q-ripple, .q-focus-helper { display: none !important }'
+        + ' * { animation: none !important; transition: none !important }';
+    document.head.append(style);
+    for (const box of document.querySelectorAll('.q-expansion-item:not(.q-expansion-item--expanded) .q-item'))
+        box.click();
+}"""
+"""axe cannot tell the contrast of what is scrolled out of its box, nor of what is just changing."""
+
+STILL = """() => [...document.querySelectorAll('.q-expansion-item__content')].every(
+    box => !box.style.height && box.checkVisibility())"""
+
+COLOURS = """selector => {
+    const element = document.querySelector(selector);
+    let behind = element;
+    while (behind.parentElement && getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)')
+        behind = behind.parentElement;
+    return [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor];
+}"""
+"""Ink and ground of an element, the ground from the first of its ancestors that has one."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a finished run, one that waits for a person, a review and a summary."""
+    folder = tmp_path_factory.mktemp("home")
+    settings = {**RULES, "home": str(folder)}
+    threadx.optimize("sample:sp500", run="finished", max_iterations=1, **settings)
+    with pytest.raises(ThreadxError, match="run_waits"):
+        threadx.optimize("sample:sp500", run="waiting", max_iterations=1, approve=True, **settings)
+    threadx.review("sample:sp500", run="reviewed", **settings)
+    threadx.summarize(data="sample", home=str(folder), **dict.fromkeys((*AGENTS, "arbiter"), "rules"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served_pages(home, tmp_path_factory.mktemp("ui")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened_browser() as opened:
+        yield opened
+
+
+def ready(page: Page, name: str) -> None:
+    """Wait for what comes after the first answer, and show all there is."""
+    page.get_by_role("heading", level=1).wait_for()
+    if name in ("new", "observability"):
+        page.get_by_text(WORDS("web.form.asking")).first.wait_for(state="hidden")
+    if name == "waiting run":
+        page.get_by_text(WORDS("web.steer.edit"), exact=True).first.click()
+        page.locator("fieldset input[type=text]").first.wait_for()
+    page.evaluate(UNFOLD)
+    page.wait_for_function(STILL)
+
+
+def wrong(page: Page, **chosen: Any) -> list[str]:
+    """What axe finds, one line a place; where it cannot tell a contrast, the styles' colours are compared."""
+    result = Axe().run(page, **{"options": {}, **chosen}).response
+    found = [
+        f"{rule['id']}: {node['target']} {node['html'][:160]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+    ]
+    for rule in result["incomplete"]:
+        if rule["id"] == "color-contrast":
+            for node in rule["nodes"]:
+                ink, ground = page.evaluate(COLOURS, node["target"][0])
+                if contrast(blended(ink, ground), blended(ground, ground)) < TEXT_AT_LEAST:
+                    found.append(f"contrast: {node['target']} {ink} on {ground} {node['html'][:160]}")
+    return found
+
+
+def blended(told: str, ground: str) -> tuple[float, float, float]:
+    """A computed colour as it looks on a ground: `rgb(...)`, `rgba(...)`, or `color(srgb ...)`."""
+    parts, behind = channels(told), channels(ground)
+    red, green, blue = (parts[3] * a + (1 - parts[3]) * b for a, b in zip(parts[:3], behind, strict=False))
+    return red, green, blue
+
+
+def channels(told: str) -> list[float]:
+    """Red, green and blue, 0–255, and opacity."""
+    parts = [float(part) for part in re.findall(r"[\d.]+", told)]
+    scale = 255 if told.startswith("color(") else 1
+    return [*(part * scale for part in parts[:3]), *(parts[3:] or [1.0])]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(browser: Browser, url: str, name: str) -> None:
+    with opened_page(browser, "wide-light") as page:
+        page.goto(f"{url}{PAGES[name]}")
+        ready(page, name)
+        assert wrong(page) == []
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.locator("body.body--dark").wait_for()
+        assert wrong(page) == []
+
+
+@pytest.mark.parametrize("view", ["wide-light", "phone-dark"])
+def test_choices_of_a_list_can_be_read(browser: Browser, url: str, view: str) -> None:
+    with opened_page(browser, view) as page:
+        page.goto(f"{url}/threadx/new")
+        page.get_by_label(WORDS("web.form.preset"), exact=True).click()
+        page.get_by_role("option").first.wait_for()
+        page.locator(".q-menu").evaluate("menu => Promise.all(menu.getAnimations().map(one => one.finished))")
+        # The list's roles are Quasar's own.
+        assert wrong(page, context=".q-menu", options={"runOnly": ["color-contrast"]}) == []

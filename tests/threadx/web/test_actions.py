@@ -1,0 +1,271 @@
+"""What a person does on the pages, in a real browser: start a run, decide, stop, take up, relaunch, read.
+
+With SCREENSHOTS=FOLDER each page is kept there as a picture, and LANGUAGE chooses the pages' language.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import threadx
+from prompts import Words
+from record.record import RunRecord
+from tests.browser import (
+    PATIENCE,
+    keep_picture,
+    opened_browser,
+    opened_page,
+    served_pages,
+    watch,
+    wider_than_the_screen,
+)
+from threadx.web import processes
+from threadx.web.order import ROLES
+from threadx.web.steering_panel import CHANGE_FIELDS
+
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
+
+LANGUAGE: Any = os.environ.get("LANGUAGE_OF_PAGES", "fr")
+WORDS = Words(LANGUAGE)
+BARS = 900
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small file of daily prices, as a person would bring it."""
+    generator = np.random.default_rng(7)
+    close = 100.0 * np.exp(np.cumsum(generator.normal(0.0003, 0.01, BARS)))
+    start = np.concatenate([[100.0], close[:-1]])
+    spread = 1.0 + np.abs(generator.normal(0.0, 0.004, BARS))
+    table = pd.DataFrame(
+        {
+            "timestamp": pd.date_range("2020-01-01", periods=BARS, freq="D"),
+            "open": start,
+            "high": np.maximum(start, close) * spread,
+            "low": np.minimum(start, close) / spread,
+            "close": close,
+            "volume": generator.uniform(1e3, 2e3, BARS),
+        }
+    )
+    path = tmp_path_factory.mktemp("brought") / "DEMOUSD_1d.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def finished_run(home: Path, name: str) -> RunRecord:
+    """A run of the test's own that is over."""
+    threadx.optimize(
+        "sample:sp500",
+        strategy="ma_crossover",
+        params={"fast_period": 5, "slow_period": 20},
+        run=name,
+        home=str(home),
+        max_iterations=1,
+        language=LANGUAGE,
+        **dict.fromkeys(ROLES, "rules"),
+    )
+    return RunRecord(home, name)
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served_pages(home, tmp_path_factory.mktemp("ui"), LANGUAGE) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with opened_page(browser, "wide-light") as opened:
+        yield opened
+
+
+def button(page: Page, key: str) -> Any:
+    return page.get_by_role("button", name=WORDS(key))
+
+
+def form(page: Page, url: str) -> None:
+    """The form, once it is known that no model answers here."""
+    page.goto(f"{url}/threadx/new")
+    expect(page.get_by_text(WORDS("web.form.asking"))).to_have_count(0, timeout=PATIENCE)
+
+
+def run_of(page: Page, home: Path) -> RunRecord:
+    page.wait_for_url(re.compile(r"/threadx/runs/"))
+    return RunRecord(home, page.url.rpartition("/")[2])
+
+
+def test_a_person_starts_a_run_decides_and_finds_the_verdict(
+    page: Page, url: str, home: Path, prices: Path
+) -> None:
+    hosts, complaints = watch(page)
+    form(page, url)
+    keep_picture(page, f"new.{LANGUAGE}")
+    page.locator("input[type=file]").set_input_files(prices)
+    page.get_by_text("DEMOUSD, 1d").wait_for()
+    page.get_by_label(WORDS("web.param.stop_loss_pct")).fill("3")
+    page.get_by_label(WORDS("web.setting.max_iterations"), exact=True).fill("1")
+    page.get_by_text(WORDS("web.form.approve")).click()
+    button(page, "web.form.start").click()
+    record = run_of(page, home)
+
+    page.get_by_role("heading", name=WORDS("web.steer.question", iteration=1)).wait_for()
+    expect(page.locator("[aria-current=step]")).to_have_text(WORDS("web.graph.approve"))
+    keep_picture(page, f"decide.{LANGUAGE}")
+    proposals = page.locator("fieldset")
+    count = proposals.count()
+    assert count > 1
+    proposals.first.get_by_text(WORDS("web.steer.edit"), exact=True).click()
+    typed = proposals.first.locator("input[type=text]").first
+    label = typed.evaluate("one => one.ariaLabel || one.labels[0].innerText")
+    assert label.split(" · ")[0] in {WORDS(f"web.change.{name}") for name in CHANGE_FIELDS}
+    typed.fill("nonsense(")
+    for place in range(1, count):
+        proposals.nth(place).get_by_text(WORDS("web.steer.reject"), exact=True).click()
+    button(page, "web.steer.decide").click()
+    expect(page.get_by_role("alert")).to_contain_text("nonsense(", timeout=PATIENCE)
+    page.get_by_role("heading", name=WORDS("web.steer.question", iteration=1)).wait_for()
+    # What was chosen and typed still stands: one value is put right, no more.
+    expect(typed).to_have_value("nonsense(")
+    proposals.first.get_by_text(WORDS("web.steer.accept"), exact=True).click()
+    button(page, "web.steer.decide").click()
+
+    page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
+    (said,) = [event for event in record.events() if event["kind"] == "approved"]
+    assert (said["data"]["accepted"], len(said["data"]["declined"])) == ([1], count - 1)
+    result = record.result()
+    assert page.locator(".tx-verdict").inner_text() == WORDS(f"verdict.value.{result['verdict']['value']}")
+    assert page.locator("section", has_text=WORDS("web.section.stress")).locator("tbody tr").count() > 5
+    for what in ("convergence", "equity", "price"):
+        image = page.get_by_alt_text(WORDS(f"web.chart.{what}"))
+        image.scroll_into_view_if_needed()
+        image.evaluate("image => image.decode()")
+    keep_picture(page, f"run.{LANGUAGE}")
+    with page.expect_download() as report:
+        page.get_by_role("link", name=WORDS("web.steer.report")).click()
+    assert Path(report.value.path()).read_bytes().startswith(b"%PDF")
+    about = json.loads((record.folder / "run.json").read_text(encoding="utf-8"))
+    assert Path(about["input"]["data"]).resolve().is_relative_to(home.resolve())
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+def test_a_file_made_to_crash_the_reader_is_refused_and_the_pages_stay(
+    page: Page, url: str, home: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.feather"
+    bad.write_bytes(b"FEA1" + b"\xff\xff\xff\x7f" * 2 + b"\x08\x00\x00\x00" + b"FEA1")
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(b"PAR1" + b"\xff" * 64 + b"PAR1")
+    form(page, url)
+    for path, told in ((bad, "Feather"), (damaged, "damaged.parquet")):
+        page.locator("input[type=file]").set_input_files(path)
+        expect(page.get_by_role("alert")).to_contain_text(told, timeout=PATIENCE)
+    form(page, url)
+
+
+def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url: str, home: Path) -> None:
+    record = finished_run(home, "sp500-ma-crossover")
+    with opened_page(browser, "phone-dark") as page:
+        page.goto(f"{url}/threadx")
+        page.get_by_role("link", name=record.run, exact=True).click()
+        page.get_by_role("heading", name=WORDS("web.section.stress")).wait_for()
+        assert page.locator(".q-message").count() > 0
+        assert page.locator(".tx-done").count() > 8
+        page.wait_for_load_state("networkidle")  # the charts have their size by then
+        assert wider_than_the_screen(page) <= 0
+        keep_picture(page, f"run-phone.{LANGUAGE}")
+
+
+def test_a_run_is_stopped_and_taken_up_again(page: Page, url: str, home: Path) -> None:
+    form(page, url)
+    button(page, "web.form.start").click()
+    record = run_of(page, home)
+    page.locator("[aria-current=step]").wait_for()
+    button(page, "web.steer.stop").click()
+    page.get_by_text(WORDS("web.steer.interrupted")).wait_for()
+    before = len(list(record.events()))
+    button(page, "web.steer.resume").click()
+    page.get_by_text(WORDS("web.steer.at_work")).wait_for()
+    button(page, "web.steer.stop").click()
+    page.get_by_text(WORDS("web.steer.interrupted")).wait_for()
+    assert len(list(record.events())) >= before
+
+
+def test_second_start_is_refused_politely(page: Page, url: str, home: Path) -> None:
+    slot = home / "jobs" / "optimization"
+    for folder in (slot.parent, home / "runs"):
+        folder.mkdir(exist_ok=True)
+    us = {"name": "other", "pid": os.getpid(), "begun": processes.begun(os.getpid()), "log": ""}
+    slot.with_suffix(".json").write_text(json.dumps(us), encoding="utf-8")
+    runs = sorted(path.name for path in (home / "runs").iterdir())
+    form(page, url)
+    button(page, "web.form.start").click()
+    expect(page.get_by_role("alert")).to_have_text(WORDS("web.error.busy", name="other"))
+    assert sorted(path.name for path in (home / "runs").iterdir()) == runs
+    slot.with_suffix(".json").unlink()
+
+
+def test_the_summary_is_relaunched_and_a_second_click_refused(page: Page, url: str, browser: Browser) -> None:
+    hosts, complaints = watch(page)
+    page.goto(f"{url}/llm_summary")
+    page.get_by_label(WORDS("web.relaunch.models")).fill("rules")
+    with page.expect_navigation(), opened_page(browser, "phone-dark") as other:
+        other.goto(f"{url}/llm_summary")
+        button(other, "web.relaunch.now").wait_for()
+        button(page, "web.relaunch.now").click()
+        page.get_by_text(WORDS("web.relaunch.running")).wait_for()
+        button(other, "web.relaunch.now").click()
+        other.get_by_text(WORDS("web.error.busy", name="ensemble")).wait_for()
+    page.get_by_role("heading", name=WORDS("ensemble.face.key_drivers")).wait_for()
+    assert page.locator("section", has_text=WORDS("web.summary.freshness")).locator("tbody tr").count() == 3
+    keep_picture(page, f"summary.{LANGUAGE}")
+    page.get_by_text(WORDS("web.summary.trace"), exact=True).click()
+    page.get_by_text('"messages": [').wait_for()
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+def test_the_runs_of_the_ensemble_can_be_watched(page: Page, url: str, home: Path) -> None:
+    threadx.summarize(as_of="2018-12-31T21:00:00", data="sample", home=str(home), models="rules")
+    hosts, complaints = watch(page)
+    page.goto(f"{url}/observability")
+    rows = page.locator("section", has_text=WORDS("web.watch.last")).locator("tbody tr")
+    expect(rows.first).to_contain_text(WORDS("ensemble.value.finished"))
+    page.locator("section", has_text=WORDS("web.watch.health")).locator("tbody tr").first.wait_for()
+    keep_picture(page, f"observability.{LANGUAGE}")
+    rows.get_by_role("link").first.click()
+    page.get_by_role("heading", name=WORDS("ensemble.face.key_drivers")).wait_for()
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+def test_everything_is_reached_by_keyboard(page: Page, url: str) -> None:
+    page.goto(f"{url}/threadx")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == WORDS("web.skip")
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
+    assert {"/threadx/new", "/llm_summary", "/observability"} <= reached

@@ -1,0 +1,169 @@
+"""A run as the form describes it: what is refused, and what the command is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pydantic import TypeAdapter
+
+from backtest import BacktestError
+from base.errors import TypedError
+from nodes.optimization.changes import Change
+from prompts import Words
+from providers import ProviderError
+from threadx.command import build
+from threadx.commands import options
+from threadx.web.errors import WebError
+from threadx.web.order import OPTIONAL, READING, SETTINGS, Order, arguments, check
+from threadx.web.steering import edited, leaves
+
+RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
+
+
+def order(**differing: Any) -> Order:
+    given: dict[str, Any] = {"data": "sample:sp500", "strategy": "ma_crossover", "models": RULES}
+    return Order(**{**given, **differing})
+
+
+@pytest.mark.parametrize(
+    ("differing", "error", "code"),
+    [
+        ({"params": {"fast_period": 1}}, BacktestError, "parameter_out_of_bounds"),
+        ({"params": {"fast_period": 30, "slow_period": 20}}, BacktestError, "parameter_order"),
+        ({"strategy": "../secret"}, BacktestError, "unknown_strategy"),
+        ({"models": {**RULES, "analyst": " , "}}, WebError, "no_models"),
+        ({"models": {**RULES, "analyst": "ollama:"}}, ProviderError, "empty_reference"),
+        ({"settings": {"max_iterations": 0}}, WebError, "bad_value"),
+        ({"settings": {"fee_bps": -1.0}}, WebError, "bad_value"),
+    ],
+    ids=["bounds", "order", "strategy", "no model", "bad model", "iterations", "fee"],
+)
+def test_what_the_command_would_refuse_is_refused_before_anything_starts(
+    tmp_path: Path, differing: dict[str, Any], error: type[RuntimeError], code: str
+) -> None:
+    with pytest.raises(error) as refused:
+        check(order(**differing), "fr", tmp_path)
+    assert refused.value.code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> None:
+    given = order(
+        params={"fast_period": 5, "stop_loss_pct": 2.5, "take_profit_pct": None},
+        models={**RULES, "analyst": "--home=elsewhere , rules"},
+        settings={"max_tokens": 12_345_678, "max_seconds": None},
+        approve=True,
+        debate=False,
+        others=("sample:nasdaq", "uploads/a1/--home.csv"),
+    )
+    assert arguments(given, "r", "en", tmp_path) == [
+        "optimize",
+        "--run=r",
+        "--language=en",
+        "--strategy=ma_crossover",
+        "--param=fast_period=5",
+        "--param=stop_loss_pct=2.5",
+        "--param=take_profit_pct=none",
+        "--analyst=--home=elsewhere,rules",
+        "--strategist=rules",
+        "--validator=rules",
+        "--max-tokens=12345678",
+        "--approve",
+        "--no-debate",
+        "--other=sample:nasdaq",
+        f"--other={tmp_path / 'uploads/a1/--home.csv'}",
+        "sample:sp500",
+    ]
+
+
+def test_the_form_offers_what_the_command_does_for_a_price_file() -> None:
+    offered = {*options.SECTIONS["data"]} - {"whole", "others"}
+    assert READING.keys() == offered
+
+
+def test_what_is_known_of_the_file_reaches_the_command(tmp_path: Path) -> None:
+    reading: dict[str, str | bool] = {
+        "symbol": "AAPL",
+        "timeframe": "1d",
+        "gaps": "fill",
+        "time_format": "excel",
+        "time_zone": "Europe/Paris",
+        "decimal": ",",
+        "adjust": True,
+        "start": "2022-01-01",
+        "end": "--home=x",
+    }
+    assert reading.keys() == READING.keys()
+    words = arguments(order(reading=reading), "r", "fr", tmp_path)
+    command = build(Words("fr")).get_command(click.Context(build(Words("fr"))), "optimize")
+    assert command is not None
+    given = command.make_context("optimize", words[1:]).params
+    assert {name: given[name] for name in reading} == reading
+
+
+@pytest.mark.parametrize(
+    ("reading", "told"),
+    [
+        ({"start": "2030-01-01"}, "Corrigez «\xa0Première barre\xa0» ou «\xa0Dernière barre\xa0»"),
+        ({"time_zone": "Paris"}, "Fuseau horaire inconnu"),
+        ({"gaps": "fil"}, "fill"),
+        ({"time_forma": "x"}, "time_format"),
+    ],
+)
+def test_what_cannot_be_read_so_is_refused_in_the_words_of_the_form(
+    tmp_path: Path, reading: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypedError) as refused:
+        check(order(reading=reading), "fr", tmp_path)
+    assert told in Words("fr", "page").told(refused.value)
+
+
+def test_registered_prices_are_not_read_again(tmp_path: Path) -> None:
+    with pytest.raises(WebError) as refused:
+        check(order(data="dataset:0123", reading={"start": "2020-01-01"}), "fr", tmp_path)
+    assert refused.value.code == "reading_of_registered"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_emptied_field_is_no_default(tmp_path: Path, name: str) -> None:
+    """Where there may be no limit there is none; elsewhere it is asked for by its label."""
+    emptied = order(settings={name: None})
+    if name in OPTIONAL:
+        check(emptied, "en", tmp_path)
+        return
+    with pytest.raises(WebError) as refused:
+        check(emptied, "en", tmp_path)
+    assert refused.value.code == "empty_field"
+    assert Words("en")(f"web.setting.{name}") in refused.value.sentence("en")
+
+
+def test_an_upload_is_named_by_where_it_lies(tmp_path: Path) -> None:
+    assert arguments(order(data="uploads/ab/x.csv"), "r", "fr", tmp_path)[-1] == str(
+        tmp_path / "uploads/ab/x.csv"
+    )
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"kind": "param_adjustment", "parameter": "fast_period", "value": {"low": 2.0, "high": 100.0}},
+    {"kind": "risk_management", "parameter": "stop_loss_pct", "value": None},
+    {"kind": "add_filter", "side": "long", "condition": "adx(14) > 25"},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change["kind"]))
+def test_a_change_left_as_it_was_is_the_same_change(change: dict[str, Any]) -> None:
+    shown = {path: "" if value is None else f"{value}" for path, value in leaves(change).items()}
+    assert "kind" not in shown
+    assert edited(change, shown) == change
+    TypeAdapter(Change).validate_python(edited(change, shown))
+
+
+def test_an_edited_value_is_read_as_people_write_it() -> None:
+    first, second, third = CHANGES
+    assert edited(first, {"value.high": "50,5"})["value"] == {"low": 2.0, "high": 50.5}
+    assert edited(second, {"value": "2.5"})["value"] == 2.5
+    assert edited(third, {"condition": " rsi(14) < 30 "})["condition"] == "rsi(14) < 30"
+    assert first["value"] == {"low": 2.0, "high": 100.0}

@@ -1,0 +1,340 @@
+"""The pages as `threadx ui` serves them, by plain HTTP and in a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import http.client
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+import threadx
+from nodes.ensemble.operation.run_log import append_failure
+from prompts import Words
+from record.record import RunRecord
+from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
+from tests.langgraph_server import clean_environment, free_port, started
+
+pytestmark = [pytest.mark.server, pytest.mark.long]
+
+RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
+AGENTS = {agent: "rules" for agent in ("technical", "macro", "sentiment", "quality", "arbiter")}
+FOREIGN_IMAGE = "http://198.51.100.7/stolen.png"
+NO_BREAK_SPACE = "\u00a0"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with one finished run, one that has just begun, and one summary."""
+    folder = tmp_path_factory.mktemp("home")
+    threadx.optimize(
+        "sample:sp500",
+        params={"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},
+        run="finished",
+        home=str(folder),
+        max_iterations=2,
+        **RULES,
+    )
+    threadx.summarize(data="sample", home=str(folder), **AGENTS)
+    begun = RunRecord(folder, "begun")
+    begun.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
+    begun.append("i01.analyst", "role_called", "analyst", iteration=1)
+    (folder / "secret").mkdir()
+    (folder / "secret" / "run.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    arguments = ["-c", "from threadx.command import main; main()", "ui", "--port", str(port)]
+    environment = clean_environment(LANGSMITH_TRACING="false")
+    work = tmp_path_factory.mktemp("ui")
+    with started([*arguments, "--home", str(home)], work, environment, f"{address}/threadx"):
+        yield address
+    assert [path.name for path in work.iterdir()] == ["server.log"]
+
+
+def get(url: str) -> httpx.Response:
+    return httpx.get(url, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/threadx", "Lancer une exécution"),
+        ("/threadx/new", "Stratégie de départ"),
+        ("/threadx/runs/finished", "Variantes essayées"),
+        ("/llm_summary", "Facteurs clés"),
+        ("/observability", "Dix dernières exécutions"),
+    ],
+)
+def test_every_page_is_served(url: str, path: str, says: str) -> None:
+    page = get(f"{url}{path}")
+    assert (page.status_code, says in page.text) == (200, True)
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_list_leads_to_every_run(url: str) -> None:
+    page = get(f"{url}/threadx")
+    assert page.status_code == 200
+    assert "/threadx/runs/finished" in page.text
+    assert "/threadx/runs/begun" in page.text
+    assert "interrompue" in page.text
+
+
+def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None:
+    page = get(f"{url}/threadx/runs/finished")
+    result = RunRecord(home, "finished").result()
+    assert page.status_code == 200
+    for entry in result["history"]:
+        for trial in entry["trials"]:
+            assert trial["sentence"] in page.text.replace("&gt;", ">").replace("&lt;", "<")
+    assert "Rapport complet" in page.text
+    # Under the board of variants, under the figures, and in the report.
+    assert page.text.count("En développement, le score vient des seuls tests glissants") >= 3
+    # The packaged sample is of an exchange: about 252 days a year, said where its figures are.
+    said = html.unescape(page.text).replace(NO_BREAK_SPACE, " ")
+    assert said.count("Annualisé sur 252 barres par an") == 2  # beside the figures, and in the report
+
+
+def test_french_typography_reaches_the_page(url: str) -> None:
+    page = get(f"{url}/threadx/runs/finished")
+    assert f"La recherche s’est arrêtée{NO_BREAK_SPACE}:" in page.text
+    assert 'lang="fr"' in page.text
+
+
+def test_begun_run_says_who_is_at_work(url: str) -> None:
+    assert f"Au travail{NO_BREAK_SPACE}: l’analyste" in get(f"{url}/threadx/runs/begun").text
+
+
+def test_summary_is_in_words(url: str) -> None:
+    page = get(f"{url}/llm_summary")
+    assert page.status_code == 200
+    for heading in ("Régime économique", "Facteurs clés", "Recommandations", "Limites"):
+        assert heading in page.text
+    assert "expansion_modérée" not in page.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/threadx/runs/unknown",
+        "/threadx/runs/..",
+        "/threadx/runs/%2e%2e",
+        "/threadx/runs/..%2fsecret",
+        "/threadx/runs/..%5csecret",
+        "/threadx/runs/.hidden",
+        "/threadx/runs/%00",
+        "/threadx/runs/" + "a" * 300,
+        "/threadx/nowhere",
+    ],
+)
+def test_names_that_are_no_run_get_a_polite_404(url: str, path: str) -> None:
+    # By http.client, which sends the path as it is; others resolve the dots before they ask.
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 404
+        assert b"Traceback" not in answer.read()
+
+
+def test_a_name_that_only_resolves_to_this_machine_is_refused(url: str) -> None:
+    for path in ("/threadx", "/llm_summary", "/observability", "/threadx/_nicegui_ws/socket.io/?EIO=4"):
+        answer = httpx.get(f"{url}{path}", headers={"host": "rebound.example"}, timeout=30)
+        assert answer.status_code == 403
+        assert "finished" not in answer.text
+
+
+def test_other_sites_reach_neither_the_socket_nor_an_upload(url: str) -> None:
+    socket = f"{url}/threadx/_nicegui_ws/socket.io/?EIO=4&transport=polling"
+    assert get(socket).status_code == 200
+    for foreign in ({"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}):
+        assert httpx.get(socket, headers=foreign, timeout=30).status_code == 403
+        upload = f"{url}/threadx/_nicegui/client/x/upload/1"
+        assert httpx.post(upload, headers=foreign, files={"f": b"x"}, timeout=30).status_code == 403
+
+
+def test_a_result_with_a_field_that_nobody_knows_harms_its_own_page_alone(url: str, home: Path) -> None:
+    told = RunRecord(home, "finished").result()
+    changes: dict[str, Any] = {
+        "reason": {"stop_reason": "no such"},
+        "score": {"final_score": "x"},
+        "verdict": {"verdict": {"value": "x", "reasons": [{}]}},
+        "champion": {"champion": []},
+        "status": {"status": "x"},
+        "empty": dict.fromkeys(told),
+    }
+    for name, changed in changes.items():
+        shutil.copytree(home / "runs" / "finished", home / "runs" / f"odd-{name}")
+        path = home / "runs" / f"odd-{name}" / "result.json"
+        path.write_text(json.dumps({**told, **changed}), encoding="utf-8")
+    try:
+        for name in changes:
+            page = get(f"{url}/threadx/runs/odd-{name}")
+            assert page.status_code == 200, (name, page.text[:200])
+            assert Words("fr")("web.not_found.unreadable") in html.unescape(page.text), name
+            for drawn in ("holdout", "convergence", "equity"):
+                picture = get(f"{url}/threadx/runs/odd-{name}/pictures/{drawn}.svg")
+                assert picture.status_code in (200, 404), (name, drawn)
+        listed = get(f"{url}/threadx")
+        assert (listed.status_code, "/threadx/runs/finished" in listed.text) == (200, True)
+    finally:
+        for name in changes:
+            shutil.rmtree(home / "runs" / f"odd-{name}")
+
+
+def test_charts_are_pictures_of_this_server(url: str) -> None:
+    base = f"{url}/threadx/runs/finished/pictures"
+    shown = get(f"{base}/convergence.svg?width=phone&dark=1")
+    assert shown.headers["content-type"] == "image/svg+xml"
+    assert shown.text.startswith("<svg")
+    assert "http" not in shown.text.replace("http://www.w3.org/", "")
+    for drawn, words in (("folds", "Validation glissante"), ("holdout", "Gain sur les données réservées")):
+        assert words in get(f"{base}/{drawn}.svg").text
+    for unknown in ("secret.svg", "convergence.exe", "convergence.svg?width=huge"):
+        assert get(f"{base}/{unknown}").status_code == 404
+    assert get(f"{url}/threadx/runs/begun/pictures/convergence.svg").status_code == 404
+    assert get(f"{url}/threadx/runs/unknown/pictures/convergence.svg").status_code == 404
+
+
+def test_there_is_no_report_of_a_run_that_has_not_ended_or_is_none(url: str) -> None:
+    for run in ("begun", "unknown", "..%2fsecret"):
+        assert get(f"{url}/threadx/runs/{run}/report.pdf").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/threadx", "/threadx/runs/finished", "/llm_summary"])
+def test_pages_change_nothing(url: str, method: str, path: str) -> None:
+    assert httpx.request(method, f"{url}{path}", timeout=30).status_code == 405
+
+
+def test_pages_forbid_anything_from_elsewhere(url: str) -> None:
+    policy = get(f"{url}/threadx").headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "img-src 'self' data:" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(params=VIEWS)
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    with opened_page(browser, request.param) as opened:
+        yield opened
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+@pytest.mark.browser
+def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
+    hosts, complaints = watch(page)
+    page.goto(f"{url}/threadx")
+    page.get_by_role("link", name="finished", exact=True).click()
+    page.get_by_role("heading", name="Exécution finished").wait_for()
+    result: dict[str, Any] = RunRecord(home, "finished").result()
+    trials = [trial for entry in result["history"] for trial in entry["trials"]]
+    rows = page.locator("section", has_text="Variantes essayées").locator("tbody tr")
+    rows.nth(len(trials)).wait_for()
+    assert rows.count() == len(trials) + 1
+    for position, trial in enumerate(trials, start=1):
+        assert trial["sentence"] in rows.nth(position).inner_text()
+    assert page.locator(".q-message").count() == sum(
+        event["kind"] == "debate_turn" for event in RunRecord(home, "finished").events()
+    )
+    page.get_by_text("Rapport complet").click()
+    page.locator(".tx-report h2").first.wait_for()
+    assert wider_than_the_screen(page) <= 0
+    assert (background(page) == "rgb(16, 21, 27)") == page.evaluate(
+        "matchMedia('(prefers-color-scheme: dark)').matches"
+    )
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+@pytest.mark.browser
+def test_summary_in_a_browser(page: Page, url: str) -> None:
+    hosts, complaints = watch(page)
+    page.goto(f"{url}/llm_summary")
+    page.get_by_role("heading", name="Facteurs clés").wait_for()
+    assert page.locator("section", has_text="Éléments cités").locator("tbody tr").count() >= 3
+    assert wider_than_the_screen(page) <= 0
+    assert set(hosts) == {"127.0.0.1"}
+    assert complaints == []
+
+
+@pytest.mark.browser
+def test_open_page_follows_the_run(page: Page, url: str, home: Path, request: pytest.FixtureRequest) -> None:
+    name = f"live-{request.node.callspec.id}"
+    record = RunRecord(home, name)
+    record.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
+    page.goto(f"{url}/threadx/runs/{name}")
+    page.get_by_text("n’a encore rien écrit").wait_for()
+    for event in RunRecord(home, "finished").events():
+        record.append(
+            event["id"],
+            event["kind"],
+            event["node"],
+            iteration=event["iteration"],
+            cites=event["cites"],
+            data=event["data"],
+        )
+    page.get_by_text("La recherche s’est arrêtée").wait_for()
+    assert page.locator(".tx-step").count() > 0
+
+
+@pytest.mark.browser
+def test_markup_that_a_model_wrote_is_shown_as_it_is(page: Page, url: str, home: Path) -> None:
+    name, hostile = (
+        "hostile",
+        f"![x]({FOREIGN_IMAGE}) <img src='{FOREIGN_IMAGE}' onerror='window.stolen = 1'>",
+    )
+    if not (home / "runs" / name).exists():
+        shutil.copytree(home / "runs" / "finished", home / "runs" / name)
+        result = RunRecord(home, name).result()
+        result["history"][0]["trials"][0]["sentence"] = hostile
+        (home / "runs" / name / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    answered: list[str] = []
+    page.on("response", lambda answer: answered.append(answer.url))
+    page.goto(f"{url}/threadx/runs/{name}")
+    page.get_by_text("Rapport complet").click()
+    page.locator(".tx-report").get_by_text(hostile).wait_for()
+    assert page.locator(".tx-report img").count() == 0
+    assert FOREIGN_IMAGE not in answered
+    assert page.evaluate("window.stolen") is None
+
+
+def test_alerts_of_the_ensemble_stand_above_its_summary(url: str, home: Path) -> None:
+    assert "Alerte" not in get(f"{url}/llm_summary").text
+    for _ in range(2):
+        append_failure(home, hour=None, code="no_usable_data", seconds=0.1)
+    page = get(f"{url}/llm_summary").text
+    assert f"Alerte{NO_BREAK_SPACE}: sur un jour" in page
+    told = get(f"{url}/threadx/metrics").text
+    assert 'threadx_ensemble_alert{alert="failures"} 1.0' in told
+
+
+def test_a_review_begins_with_what_was_read(url: str, home: Path) -> None:
+    words = Words("fr")
+    threadx.review("sample:sp500", run="read", home=str(home), **RULES)
+    page = get(f"{url}/threadx/runs/read").text
+    assert words("web.run.reviewed") in page
+    assert words("web.run.about_review", strategy="ma_crossover", symbol="^GSPC", timeframe="1d") in page
+    assert words("report.review.nothing_tested") in page
+    assert words("web.section.report") not in page, "the findings are not folded away"

@@ -1,0 +1,226 @@
+"""Files as other programs write them open without a word of help, and hold what was written."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtest import BacktestError, PriceError, StrategySpec, run_backtest, validate_prices
+from prompts import text
+from tests.price_writers import DAILY, HOURLY, WITHIN_THE_DAY, yahoo_frame
+from tests.prices import made_up_prices
+from vault.errors import MarketError
+from vault.readers.options import Reading
+from vault.readers.prices import read_frame, read_prices
+
+
+def table(rows, frequency, start):
+    """Prices with four decimals, so that every program can write them."""
+    found = made_up_prices(rows=rows, frequency=frequency, seed=11)
+    found.index = pd.date_range(start, periods=rows, freq=frequency, name="time")
+    prices = found[["open", "high", "low", "close"]].round(4)
+    prices["high"] = prices.max(axis=1)
+    prices["low"] = prices.min(axis=1)
+    return prices.assign(volume=found["volume"])
+
+
+CASES = [
+    *((name, write, table(30, "D", "2024-01-05")) for name, write in DAILY.items()),
+    *((name, write, table(90, "30min", "2024-01-30 21:00")) for name, write in WITHIN_THE_DAY.items()),
+    *((name, write, table(40, "h", "2024-01-05 20:00")) for name, write in HOURLY.items()),
+]
+
+
+@pytest.mark.parametrize(("name", "write", "prices"), CASES, ids=[case[0] for case in CASES])
+def test_a_program_s_file_opens(tmp_path, name, write, prices):
+    file, content, _, utc = write(prices)
+    (tmp_path / file).write_bytes(content)
+    found, source = read_prices(str(tmp_path / file), tmp_path)
+    index = pd.DatetimeIndex(found.index)
+    assert (index.tz is not None) == utc
+    assert (index.tz_localize(None) == prices.index).all()
+    np.testing.assert_array_equal(found.to_numpy(), prices.to_numpy())
+    for notice in source.notices:
+        for language in ("fr", "en"):
+            assert text(f"market.notice.{notice.code}", language, **notice.fields)
+
+
+FRAMES = {
+    "fields first": {},
+    "tickers first": {"by_ticker": True},
+    "levels without names": {"levels": (None, None)},
+    "with adjusted closes": {"adjusted": True},
+}
+
+
+@pytest.mark.parametrize("options", FRAMES.values(), ids=FRAMES)
+def test_a_frame_of_yfinance_is_taken_at_every_door(options):
+    prices = table(30, "D", "2024-01-05")
+    frame = yahoo_frame(prices, **options)
+    np.testing.assert_array_equal(validate_prices(frame).to_numpy(), prices.to_numpy())
+    found, source = read_frame(frame)
+    np.testing.assert_array_equal(found.to_numpy(), prices.to_numpy())
+    assert source.symbol == "AAPL"
+
+
+@pytest.mark.parametrize("by_ticker", [False, True])
+@pytest.mark.parametrize("stacked", [None, "rows", "columns"])
+def test_of_several_tickers_one_is_asked_for(tmp_path, by_ticker, stacked):
+    prices = table(30, "D", "2024-01-05")
+    frame = yahoo_frame(prices, tickers=("AAPL", "MSFT"), by_ticker=by_ticker)
+    if stacked is not None:
+        frame = frame.stack(level="Ticker")
+        if stacked == "columns":
+            frame = frame.reset_index()
+    frame.to_csv(tmp_path / "two.csv")
+    if stacked == "columns":
+        frame.to_csv(tmp_path / "two.csv", index=False)
+    for attempt in (
+        lambda: validate_prices(frame),
+        lambda: read_frame(frame),
+        lambda: read_prices(str(tmp_path / "two.csv"), tmp_path),
+    ):
+        with pytest.raises(BacktestError) as caught:
+            attempt()
+        assert caught.value.code == "several_instruments"
+        assert "AAPL" in caught.value.fields["known"]
+        assert "MSFT" in caught.value.fields["known"]
+    for found, source in (
+        read_frame(frame, symbol="msft"),
+        read_prices(str(tmp_path / "two.csv"), tmp_path, symbol="MSFT"),
+    ):
+        np.testing.assert_allclose(found.to_numpy(), 2 * prices.to_numpy(), rtol=1e-15)
+        assert source.symbol.upper() == "MSFT"
+    with pytest.raises(BacktestError) as caught:
+        read_frame(frame, symbol="TSLA")
+    assert caught.value.code == "unknown_instrument"
+    assert "MSFT" in caught.value.fields["known"]
+
+
+def test_contracts_that_follow_one_another_are_one_series(tmp_path):
+    prices = table(30, "D", "2024-01-05").assign(contract=["ESH4"] * 15 + ["ESM4"] * 15)
+    prices.to_csv(tmp_path / "es.csv")
+    found, source = read_prices(str(tmp_path / "es.csv"), tmp_path)
+    assert len(found) == 30
+    assert [notice.code for notice in source.notices] == ["several_names"]
+
+
+def test_adjusted_closes_are_told_of_and_used_on_request(tmp_path):
+    prices = table(30, "D", "2024-01-05")
+    factor = np.linspace(0.5, 1.0, 30)
+    prices.assign(**{"Adj Close": prices["close"] * factor}).to_csv(tmp_path / "a.csv")
+    found, source = read_prices(str(tmp_path / "a.csv"), tmp_path)
+    np.testing.assert_array_equal(found.to_numpy(), prices.to_numpy())
+    assert [notice.code for notice in source.notices] == ["adjusted_close"]
+    found, source = read_prices(str(tmp_path / "a.csv"), tmp_path, reading=Reading(adjust=True))
+    expected = prices[["open", "high", "low", "close"]].mul(factor, axis=0)
+    np.testing.assert_allclose(found[expected.columns].to_numpy(), expected.to_numpy(), rtol=1e-12)
+    np.testing.assert_array_equal(found["volume"].to_numpy(), prices["volume"].to_numpy())
+    assert [notice.code for notice in source.notices] == ["adjusted"]
+    prices.to_csv(tmp_path / "b.csv")
+    with pytest.raises(MarketError) as caught:
+        read_prices(str(tmp_path / "b.csv"), tmp_path, reading=Reading(adjust=True))
+    assert caught.value.code == "nothing_to_adjust"
+
+
+def test_empty_rows_are_counted_out_and_half_empty_ones_refused(tmp_path):
+    prices = table(30, "D", "2024-01-05")
+    holes = prices.copy()
+    holes.iloc[[3, 9], :4] = np.nan
+    holes.iloc[9, 4] = 0.0
+    holes.to_csv(tmp_path / "a.csv")
+    found, source = read_prices(str(tmp_path / "a.csv"), tmp_path)
+    expected = prices.drop(prices.index[[3, 9]])
+    assert (found.index == expected.index).all()
+    assert [(one.code, one.fields["count"]) for one in source.notices] == [("empty_rows", 2)]
+    holes.iloc[20, 3] = np.nan
+    holes.to_csv(tmp_path / "a.csv")
+    with pytest.raises(BacktestError) as caught:
+        read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert (caught.value.code, caught.value.fields["row"]) == ("nan_price", 21)
+
+
+def test_bars_short_by_rounding_are_widened_and_counted(tmp_path):
+    prices = table(30, "D", "2024-01-05")
+    short = prices.copy()
+    short.iloc[4, 1] = max(prices.iloc[4, 0], prices.iloc[4, 3]) * (1 - 5e-7)
+    short.iloc[7, 2] = min(prices.iloc[7, 0], prices.iloc[7, 3]) * (1 + 5e-7)
+    short.to_csv(tmp_path / "a.csv")
+    found, source = read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert [(one.code, one.fields["count"]) for one in source.notices] == [("widened_bars", 2)]
+    assert found["high"].iloc[4] == max(prices.iloc[4, 0], prices.iloc[4, 3])
+    assert found["low"].iloc[7] == min(prices.iloc[7, 0], prices.iloc[7, 3])
+    assert (found.drop(found.index[[4, 7]]) == prices.drop(prices.index[[4, 7]])).all(axis=None)
+    pd.testing.assert_frame_equal(validate_prices(short), found, check_freq=False)
+    short.iloc[4, 1] = max(prices.iloc[4, 0], prices.iloc[4, 3]) * (1 - 5e-6)
+    with pytest.raises(BacktestError) as caught:
+        validate_prices(short)
+    assert caught.value.code == "price_outside_range"
+
+
+def test_a_header_in_the_middle_is_named_with_its_row(tmp_path):
+    prices = table(200, "D", "2024-01-05")
+    prices.to_csv(tmp_path / "a.csv")
+    rows = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    rows.insert(169, rows[0])
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    found, source = read_prices(str(tmp_path / "a.csv"), tmp_path)
+    np.testing.assert_array_equal(found.to_numpy(), prices.to_numpy())
+    assert [(one.code, one.fields["rows"]) for one in source.notices] == [("repeated_header", "169")]
+    with pytest.raises(BacktestError) as caught:
+        validate_prices(pd.read_csv(tmp_path / "a.csv"))
+    assert (caught.value.code, caught.value.fields["row"]) == ("repeated_header", 169)
+    # What is wrong behind it is told with its own row.
+    (tmp_path / "a.csv").write_text(
+        "\n".join([*rows[:180], "2024-07-03,1,2,3,4,x", *rows[181:]]), encoding="utf-8"
+    )
+    with pytest.raises(BacktestError) as caught:
+        read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert (caught.value.code, caught.value.fields["row"]) == ("not_a_number", 180)
+
+
+def test_stacked_prices_without_names_are_not_told_to_be_sorted(tmp_path):
+    prices = table(30, "D", "2024-01-05")
+    pd.concat([prices, prices * 2]).to_csv(tmp_path / "a.csv")
+    with pytest.raises(BacktestError) as caught:
+        read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert (caught.value.code, caught.value.fields["row"]) == ("times_begin_again", 31)
+
+
+def test_a_spreadsheet_is_told_how_to_be_saved(tmp_path):
+    for name in ("a.xlsx", "a.xls"):
+        (tmp_path / name).write_bytes(b"PK")
+        with pytest.raises(MarketError) as caught:
+            read_prices(str(tmp_path / name), tmp_path)
+        assert caught.value.code == "spreadsheet"
+        assert "CSV" in text("market.error.spreadsheet", "fr", **caught.value.fields)
+
+
+def test_a_frame_of_yfinance_is_backtested():
+    frame = yahoo_frame(table(60, "D", "2024-01-05"))
+    assert run_backtest(frame, StrategySpec(name="x", entry_long="close > open")).metrics.n_trades > 0
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("column", ["Symbol", "ticker", "Name"])
+def test_instruments_one_below_the_other_are_told_apart_whatever_their_times(tmp_path, column, order):
+    """Each has years of its own: no time stands twice, and only the order of rows gives them away."""
+    parts = []
+    for place in order:
+        part = made_up_prices(60, seed=place)
+        part.index = pd.date_range(f"20{20 + place}-01-01", periods=60).strftime("%Y-%m-%d")
+        parts.append(part.rename_axis("Date").reset_index().assign(**{column: f"S{place}"}))
+    path = tmp_path / "all.csv"
+    pd.concat(parts).to_csv(path, index=False)
+    if order == (0, 1, 2):  # one after the other: contracts, for example
+        frame, source = read_prices(str(path), tmp_path)
+        assert len(frame) == 180
+        assert "several_names" in [notice.code for notice in source.notices]
+    else:
+        with pytest.raises(PriceError) as caught:
+            read_prices(str(path), tmp_path)
+        assert caught.value.code == "several_instruments"
+    for place in order:
+        frame, source = read_prices(str(path), tmp_path, symbol=f"S{place}")
+        assert (len(frame), source.symbol) == (60, f"S{place}")

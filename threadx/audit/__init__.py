@@ -1,0 +1,1 @@
+"""A finished run checked, replayed and compared with what has changed since."""

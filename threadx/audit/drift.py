@@ -1,0 +1,90 @@
+"""What has changed since a run began: the versions of the code, and the prices it was given."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtest import BacktestError
+from record.record import RunRecord
+from record.versions import changed_versions
+from vault.datasets import DATASET_PREFIX, Dataset, content_hash
+from vault.errors import MarketError
+from vault.readers.options import Reading
+from vault.readers.prices import read_prices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """One thing that is not what it was.
+
+    Attributes:
+        code: `version`, `price_file_missing`, `price_file_unreadable`, `prices_changed` or `prices_grown`.
+        name: of the library or the file.
+        then: what it was.
+        now: what it is.
+    """
+
+    code: str
+    name: str
+    then: str
+    now: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+def notices(record: RunRecord, home: Path) -> list[Notice]:
+    """Everything that is not what it was when the run began, versions first.
+
+    Raises:
+        ReportError: `unknown_run` or `unreadable_record`.
+    """
+    about = record.about()
+    found = [
+        Notice(code="version", name=name, then=then, now=now)
+        for name, then, now in changed_versions(about.get("versions", {}))
+    ]
+    begun = record.log.find("i00.load")
+    if begun is not None:
+        dataset = Dataset.model_validate(begun["data"]["dataset"])
+        asked = about["input"]
+        source = about.get("source", asked["data"])
+        found += _price_notices(source, asked, dataset, home)
+    return found
+
+
+def _price_notices(source: str, asked: dict[str, Any], dataset: Dataset, home: Path) -> list[Notice]:
+    """Whether the file that the prices came from still holds them.
+
+    The run itself goes on with what it registered; registered prices check themselves when they are read.
+    """
+    if source.startswith(DATASET_PREFIX):
+        return []
+    try:
+        frame, _ = read_prices(
+            source,
+            home,
+            gaps=asked.get("gaps", "accept"),
+            symbol=asked.get("symbol"),
+            reading=Reading.model_validate(asked.get("reading", {})),
+        )
+    except (MarketError, BacktestError) as error:
+        code = "price_file_missing" if error.code == "missing_file" else "price_file_unreadable"
+        return [Notice(code=code, name=source, then=dataset.development_hash, now=error.code)]
+    rows = dataset.development_rows
+    vault = rows + dataset.embargo_rows + dataset.holdout_rows
+    development = content_hash(frame.iloc[:rows])
+    holdout = content_hash(frame.iloc[rows:vault])
+    if development != dataset.development_hash:
+        return [Notice(code="prices_changed", name=source, then=dataset.development_hash, now=development)]
+    if dataset.holdout_hash and holdout != dataset.holdout_hash:
+        return [Notice(code="prices_changed", name=source, then=dataset.holdout_hash, now=holdout)]
+    if len(frame) > vault:
+        last = pd.Timestamp(frame.index[-1]).isoformat()
+        return [Notice(code="prices_grown", name=source, then=dataset.last, now=last)]
+    return []

@@ -1,0 +1,74 @@
+"""The prices of a run in a data folder of their own: the registered ones, or read again from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from base.files import copy_file, write_text_atomically
+from record.errors import ReportError
+from record.record import RunRecord, canonical_json
+from vault.datasets import DATASET_PREFIX, Dataset, restore
+from vault.errors import MarketError
+from vault.readers.options import Reading
+from vault.readers.prices import read_prices
+
+
+def restore_prices(
+    record: RunRecord, home: Path, folder: Path, files: Sequence[str] = ()
+) -> tuple[Dataset, list[Dataset]]:
+    """Put a run's prices where nothing else lies.
+
+    Args:
+        record: of the run.
+        home: the data folder, whose registered prices are taken where they are.
+        folder: an empty data folder.
+        files: price files to look in for those that are not; the file that the run was given is one more.
+
+    Returns:
+        The dataset, and those of other instruments, of which the development part alone is there.
+
+    Raises:
+        ReportError: `no_result` for a run that never began.
+        MarketError: `missing_prices`; a file named cannot be read.
+        BacktestError: a file named holds no valid prices.
+    """
+    begun, about = record.log.find("i00.load"), record.about()
+    if begun is None:
+        raise ReportError("no_result", run=record.run)
+    asked, told = about["input"], begun["data"]
+    found = [Dataset.model_validate(one) for one in (told["dataset"], *told.get("others", []))]
+    own = [about.get("source", asked["data"]), *asked.get("other_data", [])]
+    for place, dataset in enumerate(found):
+        needed = {dataset.development_hash} | ({dataset.holdout_hash} - {""} if place == 0 else set())
+        target = folder / "datasets"
+        write_text_atomically(
+            target / f"{dataset.development_hash}.json", canonical_json(dataset.model_dump(mode="json"))
+        )
+        kept = [home / "datasets" / f"{name}.parquet" for name in sorted(needed)]
+        if all(path.is_file() for path in kept):
+            for path in kept:
+                copy_file(path, target / path.name)
+        elif not any(
+            restore(frame, dataset, folder, holdout=place == 0) for frame in _frames(files, own, asked, home)
+        ):
+            raise MarketError("missing_prices", symbol=dataset.symbol, first=dataset.first, last=dataset.last)
+    return found[0], found[1:]
+
+
+def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], home: Path) -> Iterator[Any]:
+    """Prices of the files named, then of the run's own where those are still there."""
+    gaps, reading = asked.get("gaps", "accept"), Reading.model_validate(asked.get("reading", {}))
+    for reference in files:
+        yield read_prices(reference, home, gaps=gaps, symbol=asked.get("symbol"), reading=reading)[0]
+    for place, reference in enumerate(own):
+        if reference.startswith(DATASET_PREFIX):
+            continue
+        known = (
+            {"symbol": asked.get("symbol"), "reading": reading} if not place else {"reading": reading.whole}
+        )
+        try:
+            yield read_prices(reference, home, gaps=gaps, **known)[0]
+        except MarketError:
+            continue  # gone or replaced since: what the run was given is only where to look first

@@ -1,0 +1,1 @@
+"""Long jobs: calibration, hourly schedule, back-runs."""

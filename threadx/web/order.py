@@ -1,0 +1,177 @@
+"""A run as the form describes it: checked here, and turned into the arguments of `threadx optimize`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from backtest import StrategySpec
+from base.reasons import nearest
+from nodes.context import OptimizationContext
+from nodes.errors import SettingError
+from nodes.given import read_input
+from nodes.optimization.state import StrategyInput
+from prompts import Language, Words
+from providers import parse_reference
+from threadx.web.errors import WebError
+from threadx.web.uploads import FOLDER
+from vault.datasets import DATASET_PREFIX, Dataset
+from vault.readers.options import Reading
+from vault.readers.prices import read_prices
+
+ROLES = ("analyst", "strategist", "validator")
+BUDGETS = ("max_iterations", "max_model_calls", "max_tokens", "max_seconds", "max_backtests")
+STOPPING = ("target_score", "patience", "convergence_threshold")
+COSTS = ("fee_bps", "slippage_bps")
+SETTINGS = (*BUDGETS, *STOPPING, *COSTS)
+_AROUND = ("symbol", "timeframe", "gaps")
+READING: dict[str, FieldInfo] = {
+    **{name: StrategyInput.model_fields[name] for name in _AROUND},
+    **Reading.model_fields,
+}
+"""What is known about a price file, under the names that the command's options have."""
+OPTIONAL = frozenset({"max_model_calls", "max_tokens", "max_seconds", "max_backtests"})
+"""Settings whose field may stay empty: there is no limit then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to run.
+
+    Attributes:
+        data: `sample:NAME`, `dataset:HASH`, or an upload, relative to the data folder.
+        strategy: name of a preset.
+        params: parameters and rules of risk that differ from the preset's.
+        models: of each role, separated by commas, tried in order.
+        settings: of `SETTINGS`; what is missing or None keeps its default.
+        approve: a person decides before each iteration's tests.
+        debate: whether iterations end with a debate.
+        others: prices of other instruments, each as `data`.
+        reading: how the price file is to be read, by names of `READING`.
+    """
+
+    data: str
+    strategy: str
+    params: Mapping[str, float | None] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, float | None] = field(default_factory=dict)
+    approve: bool = False
+    debate: bool = True
+    others: tuple[str, ...] = ()
+    reading: Mapping[str, str | bool] = field(default_factory=dict)
+
+
+def check(order: Order, language: Language, home: Path) -> None:
+    """Refuse what the command would refuse, before anything is started.
+
+    Raises:
+        BacktestError: the strategy cannot be.
+        ProviderError: a model cannot be meant.
+        SettingError: a name that no field has.
+        WebError: `no_models`, `bad_value`, `empty_field`, `reading_of_registered`.
+        MarketError: the prices cannot be read in this way.
+    """
+    words = Words(language, "page")
+    StrategySpec.preset(order.strategy, **order.params)
+    for given, known in ((order.models, ROLES), (order.settings, SETTINGS), (order.reading, READING)):
+        for name in given:
+            if name not in known:
+                raise SettingError("unknown_setting", name=name, nearest=nearest(name, known))
+    for role in ROLES:
+        named = _references(order.models.get(role, ""))
+        if not named:
+            raise WebError("no_models", role=role)
+        for reference in named:
+            parse_reference(reference)
+    for name in SETTINGS:
+        if name in order.settings and order.settings[name] is None and name not in OPTIONAL:
+            label = words(f"web.setting.{name}")
+            raise WebError("empty_field", label=label, limits=limits(name))
+    set_values = {name: value for name, value in order.settings.items() if value is not None}
+    try:
+        OptimizationContext(language=language, home=str(home), **set_values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        label = words(f"web.setting.{name}")
+        raise WebError("bad_value", name=label, value=str(first["input"]), limits=limits(name)) from None
+    if order.reading and order.data.startswith(DATASET_PREFIX):
+        labels = words.join([words(f"web.setting.{name}") for name in order.reading])
+        raise WebError("reading_of_registered", labels=labels)
+    if order.reading:
+        read_prices(_source(order.data, home), home, **as_read(order.reading))
+
+
+def as_read(reading: Mapping[str, str | bool]) -> dict[str, Any]:
+    """Arguments of `vault.readers.prices.read_prices`, of what a form says.
+
+    Raises:
+        SettingError: an unknown name, or a value that cannot be.
+    """
+    around = {name: value for name, value in reading.items() if name in _AROUND}
+    inside = {name: value for name, value in reading.items() if name not in _AROUND}
+    given = read_input(StrategyInput, {"data": "-", **around, "reading": inside})
+    return {name: getattr(given, name) for name in (*_AROUND, "reading")}
+
+
+def limits(name: str) -> str:
+    """Least and greatest value of a setting, as `1–200`; empty for one without."""
+    found: dict[str, Any] = {}
+    for rule in OptimizationContext.model_fields[name].metadata:
+        for bound in ("ge", "le"):
+            if hasattr(rule, bound):
+                found[bound] = getattr(rule, bound)
+    return f"{found['ge']:g}–{found['le']:g}" if len(found) == 2 else ""
+
+
+def arguments(order: Order, run: str, language: Language, home: Path) -> list[str]:
+    """The arguments of the command; each value stands with its option, so that none passes for another."""
+    options = [f"--run={run}", f"--language={language}", f"--strategy={order.strategy}"]
+    options += [
+        f"--param={name}={'none' if value is None else _plain(value)}" for name, value in order.params.items()
+    ]
+    options += [f"--{role}={','.join(_references(order.models[role]))}" for role in ROLES]
+    options += [
+        f"--{name.replace('_', '-')}={_plain(value)}"
+        for name, value in order.settings.items()
+        if value is not None
+    ]
+    options += ["--approve"] if order.approve else []
+    options += [] if order.debate else ["--no-debate"]
+    options += [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in order.reading.items()
+    ]
+    options += [f"--other={_source(one, home)}" for one in order.others]
+    return ["optimize", *options, _source(order.data, home)]
+
+
+def _source(data: str, home: Path) -> str:
+    """Where the command finds the prices; uploads are named relative to the data folder."""
+    return str(home / data) if data.startswith(f"{FOLDER}/") else data
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _references(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def registered(home: Path) -> list[Dataset]:
+    """The datasets registered in the data folder, by symbol and timeframe; unreadable ones are left out."""
+    found = []
+    for path in sorted((home / "datasets").glob("*.json")):
+        try:
+            dataset = Dataset.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue  # the folder also holds other small files
+        if dataset.holdout_rows:
+            found.append(dataset)
+    return sorted(found, key=lambda one: (one.symbol, one.timeframe, one.development_hash))

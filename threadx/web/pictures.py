@@ -1,0 +1,211 @@
+"""The charts of a run as pictures of this server: one for each width and theme, chosen by the browser itself.
+
+The definitions are those of the report and the notebook (`reports.charts`). Beside each picture stands the
+same chart as a page of its own, with tooltips. Prices after the boundary are never read here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+from nicegui import ui
+from nicegui.element import Element
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from backtest.types import COST_NAMES
+from prompts import Language, Words
+from record.errors import ReportError
+from record.record import RunRecord, as_recorded
+from record.run_tables import RETURNS, table_or_none
+from record.run_view import RunView
+from reports.champion import Champion, tested_champion
+from reports.charts.convergence import convergence_chart, run_history
+from reports.charts.evolution import evolution_chart
+from reports.charts.folds import folds_chart
+from reports.charts.holdout import holdout_chart
+from reports.charts.style import Look
+from reports.pictures import picture
+from threadx.web.frame import Site, anchor, attribute, run_path
+from vault.datasets import Dataset, load_development
+from vault.errors import MarketError
+
+LIVE = ("convergence", "evolution")
+MARKET = ("equity", "price", "last")
+CHARTS = (*LIVE, *MARKET, "folds", "holdout")
+WIDE = frozenset((*MARKET, "folds", "holdout"))
+
+_TYPES = {".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
+_WIDTHS = {"wide": 900, "half": 430, "phone": 280}
+_PHONE, _DARK = "(max-width: 40rem)", "(prefers-color-scheme: dark)"
+
+_drawing = threading.Lock()
+
+
+class NothingToDraw(Exception):
+    """The run has not come so far, or its prices are gone."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One picture.
+
+    Attributes:
+        run: whose.
+        what: one of `CHARTS`.
+        suffix: `.svg` or `.html`.
+        width: one of `wide`, `half`, `phone`.
+        dark: for a dark page.
+        version: size of the run's log: what has grown is drawn anew.
+    """
+
+    run: str
+    what: str
+    suffix: str
+    width: str
+    dark: bool
+    version: int
+
+
+@lru_cache(maxsize=4)
+def _tested(home: Path, dataset: str, spec: str, settings: str, language: Language) -> Champion:
+    """The champion on development prices; all but the home and the language as JSON, so that it is kept."""
+    known = json.loads(dataset)
+    prices = load_development(Dataset.model_validate(known), home)
+    return tested_champion(prices, json.loads(spec), json.loads(settings), known, Words(language))
+
+
+def _champion(home: Path, about: Mapping[str, Any], view: RunView, words: Words) -> Champion:
+    if view.dataset is None or view.champion_spec is None:
+        raise NothingToDraw
+    settings = {name: about["context"].get(name) for name in (*COST_NAMES, "fill")}
+    told = (json.dumps(part, sort_keys=True) for part in (view.dataset, view.champion_spec, settings))
+    try:
+        return _tested(home, *told, words.language)
+    except MarketError as error:
+        raise NothingToDraw from error
+
+
+def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
+    record = RunRecord(home, asked.run)
+    about, events = record.about(), list(record.events())
+    look = Look(width=_WIDTHS[asked.width], dark=asked.dark)
+    if asked.what == "holdout":
+        if not (result := record.result())["champion"]["holdout"]:
+            raise NothingToDraw
+        return holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS), look=look)
+    initial, history = run_history(events)
+    if initial is None:
+        raise NothingToDraw
+    if asked.what == "convergence":
+        target = about["context"].get("target_score")
+        return convergence_chart(initial, history, words, target_score=target, look=look)
+    if asked.what == "evolution":
+        return evolution_chart(initial, history, words, look=look)
+    view = RunView()
+    view.take(events)
+    if asked.what == "folds":
+        if not view.folds:
+            raise NothingToDraw
+        return folds_chart(view.folds, words, look=look)
+    champion = _champion(home, about, view, words)
+    drawings = {"equity": champion.equity, "price": champion.price, "last": champion.last}
+    return drawings[asked.what](words, look)
+
+
+@lru_cache(maxsize=64)
+def drawn(home: Path, asked: Asked, language: Language) -> bytes:
+    """The picture's bytes; the same question is drawn once.
+
+    Raises:
+        NothingToDraw: not yet, or no more.
+        ReportError: there is no such run, or its record cannot be read.
+    """
+    with _drawing, as_recorded(home):  # the renderer is one for the process
+        return picture(_chart(home, asked, Words(language)), asked.suffix)
+
+
+def answer(site: Site, policy: str, request: Request) -> Response:
+    """`/threadx/runs/{run}/pictures/{file}`, in a thread: it reads, backtests and draws."""
+    name = Path(request.path_params["file"])
+    asked = Asked(
+        run=request.path_params["run"],
+        what=name.stem,
+        suffix=name.suffix,
+        width=request.query_params.get("width", "wide"),
+        dark="dark" in request.query_params,
+        version=_version(request.query_params.get("v", "")),
+    )
+    known = asked.what in CHARTS and asked.suffix in _TYPES and asked.width in _WIDTHS
+    try:
+        body = drawn(site.home, asked, site.words.language) if known else None
+    except (NothingToDraw, ReportError):
+        body = None
+    if body is None:
+        return PlainTextResponse(site.words("web.not_found.title"), 404)
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(body, media_type=_TYPES[asked.suffix], headers=headers)
+
+
+def _version(given: str) -> int:
+    return int(given) if given.isdecimal() and len(given) < 16 else 0
+
+
+class Shown:
+    """A chart on a page.
+
+    Args:
+        words: language.
+        run: whose.
+        what: one of `CHARTS`.
+    """
+
+    def __init__(self, words: Words, run: str, what: str) -> None:
+        self.words = words
+        self.base = f"{run_path(run)}/pictures/{what}"
+        self.what = what
+        self.state: object = None
+        self.version = 0
+        self.box = ui.element("figure").classes("tx-figure")
+
+    def show(self, state: object, version: int) -> None:
+        """Show the chart, anew only where what it shows has changed.
+
+        Args:
+            state: what it shows, as far as that changes.
+            version: size of the run's log.
+        """
+        if state == self.state:
+            return
+        self.state, self.version = state, version
+        usual = "wide" if self.what in WIDE else "half"
+        self.box.clear()
+        with self.box:
+            with ui.element("picture"):
+                for media, width, dark in (
+                    (f"{_PHONE} and {_DARK}", "phone", True),
+                    (_PHONE, "phone", False),
+                    (_DARK, usual, True),
+                ):
+                    source = attribute(ui.element("source"), "media", media)
+                    attribute(source, "srcset", self._address(".svg", width, dark))
+                image = attribute(ui.element("img"), "src", self._address(".svg", usual, False))
+                attribute(image, "alt", self.words(f"web.chart.{self.what}"))
+                attribute(image, "loading", "lazy")
+            with ui.element("figcaption"):
+                link: Element = anchor(self.words("web.chart.open"), self._address(".html", "wide", False))
+                attribute(link, "target", "_blank")
+
+    def _address(self, suffix: str, width: str, dark: bool) -> str:
+        return f"{self.base}{suffix}?width={width}&v={self.version}" + ("&dark=1" if dark else "")

@@ -1,0 +1,65 @@
+"""The report of a run as a PDF, made by the command where it is not there yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from base.reasons import ENDINGS, because
+from prompts import Language
+from record.errors import ReportError
+from record.record import RunRecord
+from threadx.web.errors import WebError
+from threadx.web.frame import Site, run_path
+
+LONGEST_SECONDS = 300.0
+
+
+def pdf(home: Path, record: RunRecord, language: Language) -> Path:
+    """The file; a finished run's report never changes, so it is made once.
+
+    Raises:
+        WebError: `no_report`, with what the command said.
+    """
+    path = record.folder / f"report.{language}.pdf"
+    if path.is_symlink():  # a data folder that somebody sent may point anywhere
+        path.unlink()
+    if path.is_file():
+        return path
+    command = [sys.executable, "-m", "threadx", "runs", "report", record.run, "--format=pdf"]
+    try:
+        made = subprocess.run(
+            [*command, f"--out={path}", f"--language={language}", f"--home={home}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WebError("no_report", reason=because(error)) from None
+    if made.returncode != 0 or not path.is_file():
+        said = made.stderr.decode(errors="replace").strip().splitlines() or ["?"]
+        raise WebError("no_report", reason=said[-1])
+    return path
+
+
+def report_path(run: str) -> str:
+    """Address of a run's report."""
+    return f"{run_path(run)}/report.pdf"
+
+
+def answer(site: Site, request: Request) -> Response:
+    """The file to keep, or a line that says why there is none; in a thread: it may take a while."""
+    try:
+        record = RunRecord(site.home, request.path_params["run"])
+        record.result()
+        path = pdf(site.home, record, site.words.language)
+    except ReportError:
+        return PlainTextResponse(site.words("web.not_found.run"), 404)
+    except ENDINGS as error:
+        return PlainTextResponse(site.words.told(error), 500)
+    return FileResponse(path, media_type="application/pdf", filename=f"{record.run}.pdf")

@@ -1,0 +1,201 @@
+"""Page `/llm_summary`: the ensemble's summary in plain words, its history, and a button to run it now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from nicegui import run as threads
+from nicegui import ui
+
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.operation.partition import summaries_folder
+from nodes.ensemble.operation.run_log import statistics
+from nodes.ensemble.operation.status import alert_lines, old_line
+from nodes.ensemble.policies.words import agent_name, opened
+from nodes.ensemble.schemas import LLMEnsembleSummary
+from prompts import Words
+from record.errors import ReportError
+from record.record import as_recorded
+from reports.tables import contributor_cells
+from threadx.web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
+from threadx.web.hours import VERDICTS, Change, Hour, change, history, hour_key, parse_hour, read_hour
+from threadx.web.relaunch import Relaunch
+
+LISTS = ("key_drivers", "recommendations", "tensions", "limits")
+COLUMNS = ("source", "model", "symbol", "horizon", "score", "prediction", "rationale")
+
+
+def hour_in_words(words: Words, hour: datetime) -> str:
+    """An hour as a date and an hour."""
+    return words("web.moment", date=f"{hour:%Y-%m-%d}", hour=f"{hour:%H:%M}")
+
+
+def change_in_words(words: Words, found: Change) -> str:
+    """What an hour says otherwise than the one before."""
+    told = [
+        words(
+            "web.summary.turned",
+            name=words(f"ensemble.face.{name}"),
+            before=words(f"ensemble.value.{before}"),
+            now=words(f"ensemble.value.{now}"),
+        )
+        for name, before, now in found.turned
+    ]
+    if found.new_drivers:
+        told.append(words("web.summary.new_drivers", count=found.new_drivers))
+    return "; ".join(told) or words("web.summary.same")
+
+
+def _draw(words: Words, told: LLMEnsembleSummary) -> None:
+    with ui.element("div").classes("tx-facts"):
+        for name in VERDICTS:
+            fact(words(f"ensemble.face.{name}"), words(f"ensemble.value.{getattr(told, name)}"))
+    for name in LISTS:
+        if lines := getattr(told, name):
+            with card(words(f"ensemble.face.{name}")), ui.element("ul").classes("tx-list"):
+                for entry in lines:
+                    Text("li", entry)
+    with card(words("ensemble.face.contributors")):
+        table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4], prose=[6])
+        for row in told.contributors:
+            cells = contributor_cells(row.model_dump(), words)
+            table.row([cells[name] for name in COLUMNS])
+
+
+def _freshness(words: Words, trace: Mapping[str, Any]) -> None:
+    """How old the sources were, against what they may be."""
+    quality = trace.get("inputs", {}).get("evidence", {}).get("quality", [])
+    rows = [row for row in quality if "allowed_hours" in row]  # the others tell of single problems
+    if not rows:
+        return
+    with card(words("web.summary.freshness")):
+        head = [words(f"web.summary.{name}") for name in ("source", "latest", "age", "allowed", "trust")]
+        table = Table(head, numbers=[2, 3, 4])
+        for row in rows:
+            age, latest = row.get("age_hours"), row.get("latest")
+            shown = table.row(
+                [
+                    words(f"web.summary.source_{row['symbol']}"),
+                    hour_in_words(words, datetime.fromisoformat(latest)) if latest else "–",
+                    words("web.summary.hours", count=words.number(age, 0)) if age is not None else "–",
+                    words("web.summary.hours", count=words.number(row["allowed_hours"])),
+                    words.percent(row.get("factor"), 0),
+                ]
+            )
+            if age is not None and age > row["allowed_hours"]:
+                shown[2].classes("tx-bad")
+
+
+def _answers(words: Words, trace: Mapping[str, Any]) -> None:
+    """Who answered, with which model."""
+    turns = trace.get("raw", [])
+    if not turns:
+        return
+    with card(words("web.summary.agents")):
+        table = Table([words(f"web.summary.{name}") for name in ("agent", "status", "model", "seconds")], [3])
+        for turn in turns:
+            provenance = turn["provenance"] or {}
+            role = turn["role"]
+            name = opened(agent_name(role, words)) if role in AGENTS else words("web.summary.arbiter")
+            status = words(f"explain.turned.{turn['status']}")
+            if turn["degraded"] and turn["status"] == "answered":
+                status = words("web.summary.degraded", status=status)
+            seconds = provenance.get("latency_seconds")
+            table.row([name, status, provenance.get("model") or "–", words.number(seconds, 1)])
+
+
+def _folded(words: Words, trace: Mapping[str, Any]) -> None:
+    """Inputs and the raw trace, for whoever wants to check: sent when they are unfolded."""
+    for name, content in (("inputs", trace.get("inputs")), ("trace", trace)):
+        if content:
+            _Folded(words(f"web.summary.{name}"), content)
+
+
+class _Folded:
+    """JSON under a title."""
+
+    def __init__(self, title: str, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.box = ui.expansion(title, icon="data_object", on_value_change=self._fill).classes("tx-wide")
+        self.filled = False
+
+    def _fill(self) -> None:
+        if self.filled:
+            return
+        self.filled = True
+        with self.box, ui.element("pre").classes("tx-tall"):
+            Text("code", json.dumps(self.content, ensure_ascii=False, indent=1))
+
+
+def _history(words: Words, found: list[Any], shown: datetime | None) -> None:
+    if not found:
+        return
+    with card(words("web.summary.history")):
+        names = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
+        head = [words("ensemble.history.hour"), *(words(f"ensemble.face.{name}") for name in names)]
+        table = Table([*head, words("web.summary.differences")], prose=[5])
+        for hour, summary, turned in found:
+            told = [words(f"ensemble.value.{getattr(summary, name)}") if summary else "–" for name in names]
+            difference = change_in_words(words, turned) if turned else "–"
+            link = f"{SUMMARY_PATH}?hour={hour_key(hour)}"
+            row = table.row([hour_in_words(words, hour), *told, difference], links=[link])
+            if hour == shown:
+                row[0].classes("tx-good")
+
+
+def _page(site: Site, found: Hour | None) -> None:
+    words = site.words
+    if found is None:
+        Text("p", words("web.summary.none"))
+        return
+    moment = hour_in_words(words, found.hour)
+    if found.summary is None:
+        Text("p", words("web.summary.unreadable", moment=moment), "tx-warn")
+        return
+    Text("p", words("web.summary.hour", moment=moment), "tx-soft")
+    run = found.trace.get("run", {})
+    if run.get("sample"):
+        Text("p", words("explain.sample"), "tx-warn")
+    if run.get("degraded"):
+        Text("p", words("ensemble.face.degraded"), "tx-warn")
+    if found.before is not None:
+        Text(
+            "p",
+            words("web.summary.since", change=change_in_words(words, change(found.before, found.summary))),
+        )
+    _draw(words, found.summary)
+    _freshness(words, found.trace)
+    _answers(words, found.trace)
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+    words = site.words
+
+    @ui.page(SUMMARY_PATH)
+    async def summary_page(hour: str = "") -> None:
+        wanted = parse_hour(hour)
+        found = await threads.io_bound(read_hour, site.home, wanted)
+        earlier = await threads.io_bound(history, site.home)
+        record = await threads.io_bound(statistics, site.home)
+        old = await threads.io_bound(old_line, site.home, words)
+        with frame(site, words("web.summary.title"), SUMMARY_PATH):
+            for line in alert_lines(record.alerts, words) if record else ():
+                Text("p", line, "tx-warn")
+            if old is not None:
+                Text("p", old, "tx-warn")
+            Text("p", words("web.summary.intro"), "tx-soft")
+            if wanted is not None:
+                anchor(words("web.summary.newest"), SUMMARY_PATH)
+            try:
+                with as_recorded(summaries_folder(site.home)):
+                    _page(site, found)
+            except ReportError as error:
+                Text("p", error.sentence(words.language), "tx-warn")
+            Relaunch(site)
+            _history(words, earlier or [], found.hour if found else None)
+            if found is not None:
+                _folded(words, found.trace)

@@ -1,0 +1,1 @@
+"""Prices, their split, the holdout and the trial ledger."""

@@ -1,0 +1,104 @@
+"""Searches that a person made by hand, counted: every configuration of a sweep is one more chance of luck."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as parquet
+
+from backtest import BacktestResult, Costs, StrategySpec, SweepFile
+from backtest.engine.sweep import configured, grid_axes
+from backtest.types import Fill
+from backtest.validation.trials import configuration_trials, grid_trials, trial
+from vault.datasets import Dataset
+from vault.ledger import MOST_ROWS_A_SEARCH, Ledger
+
+SAMPLED = 256
+"""Configurations of a large sweep whose returns are kept for comparison."""
+
+
+def rows_looked_at(dataset: Dataset, *, whole: bool) -> str:
+    """Identity of the rows that were evaluated: the development part, or everything."""
+    return f"{dataset.development_hash}+{dataset.holdout_hash}" if whole else dataset.development_hash
+
+
+def count_backtest(
+    home: Path, dataset: Dataset, result: BacktestResult, prices: pd.DataFrame, *, whole: bool
+) -> None:
+    """Count one backtest.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        OSError: the folder cannot be written.
+    """
+    Ledger(home).count(
+        dataset.family,
+        [trial(result, prices["close"])],
+        development_hash=rows_looked_at(dataset, whole=whole),
+        origin="backtest",
+        source="backtest",
+    )
+
+
+def count_sweep(
+    home: Path,
+    dataset: Dataset,
+    prices: pd.DataFrame,
+    spec: StrategySpec,
+    grid: Mapping[str, Iterable[Any]],
+    costs: Costs,
+    fill: Fill,
+    found: SweepFile,
+    *,
+    whole: bool,
+) -> None:
+    """Count a finished sweep: a row a configuration; where they are many, a sample of them and their number.
+
+    Of more than `MOST_ROWS_A_SEARCH` configurations `SAMPLED`, drawn at random, are trials like any other, so
+    that their returns can be compared; the rest is one row with a count, its ratios as those of the sample.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        OSError: the folder cannot be written.
+    """
+    ledger, rows = Ledger(home), rows_looked_at(dataset, whole=whole)
+    source = f"sweep {spec.hash}"
+    if found.rows <= MOST_ROWS_A_SEARCH:
+        trials = grid_trials(prices, spec, grid, costs, fill)
+        ledger.count(dataset.family, trials, development_hash=rows, origin="sweep", source=source)
+        return
+    sample = configuration_trials(prices, _sampled(spec, grid, found), costs, fill)
+    ratios = np.array([one.excess_sharpe for one in sample])
+    ledger.count(dataset.family, sample, development_hash=rows, origin="sweep", source=source)
+    ledger.count_search(
+        dataset.family,
+        about={
+            "strategy": spec.model_dump(mode="json", exclude={"name"}),
+            "grid": {name: list(values) for name, values in grid.items()},
+            "rows": rows,
+        },
+        configurations=found.rows - len(sample),
+        sharpe_mean=float(ratios.mean()),
+        sharpe_variance=float(ratios.var(ddof=1)),
+        origin="sweep",
+        source=source,
+    )
+
+
+def _sampled(spec: StrategySpec, grid: Mapping[str, Iterable[Any]], found: SweepFile) -> list[StrategySpec]:
+    """`SAMPLED` configurations of a sweep, the same ones each time it is counted."""
+    axes = list(grid_axes(spec, grid))
+    places = np.sort(np.random.default_rng(0).choice(found.rows, SAMPLED, replace=False))
+    chosen = parquet.read_table(found.path, columns=axes).take(places).to_pylist()
+    specs = (configured(spec, {name: _value(value) for name, value in row.items()}) for row in chosen)
+    return list({one.hash: one for one in specs}.values())
+
+
+def _value(stored: Any) -> Any:
+    """A value of an axis: what was off is stored as NaN."""
+    return None if isinstance(stored, float) and math.isnan(stored) else stored

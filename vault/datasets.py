@@ -1,0 +1,375 @@
+"""Registered price data: a development part that everybody may read and a holdout that is opened once.
+
+Under `<home>/datasets/`: `<hash>.parquet` (content-addressed rows), `<development hash>.json` (the Dataset),
+`splits.json` and `<family>.marks.npz` (`vault.splits`), `holdout_openings.jsonl` (`vault.openings`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
+
+from backtest.data.gaps import MADE_UP
+from backtest.data.prices import FUNDING
+from base.aside import set_aside
+from base.files import file_name, write_atomically, write_text_atomically
+from base.own_tables import holds, read_own_table, vouch
+from base.reasons import ReasonError
+from vault.errors import MarketError
+from vault.fingerprints import Marks, bar_length, nanoseconds
+from vault.openings import Openings, add_opening, in_utc, read_openings
+from vault.readers.prices import infer_timeframe
+from vault.splits import Advance, find_split, locked_splits, marks_path, new_split, read_marks
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+"""What every dataset stores; and `MADE_UP` where bars were made up."""
+
+DATASET_PREFIX = "dataset:"
+"""Before the hash of a development part it names registered prices, where a file could stand too."""
+
+_HASH = "[0-9a-f]{16}"
+
+__all__ = [
+    "DATASET_PREFIX",
+    "Dataset",
+    "content_hash",
+    "find_dataset",
+    "infer_timeframe",
+    "load_development",
+    "open_holdout",
+    "openings",
+    "register",
+    "restore",
+]
+
+
+Hash = Annotated[str, Field(pattern=f"^{_HASH}$")]
+"""Of content; files are named by it, so that nothing else may stand there."""
+
+
+class Dataset(BaseModel):
+    """Prices of one instrument, split by time. Plain JSON: this is what a graph's state carries.
+
+    Attributes:
+        family: identity of the split, shared by all files that stand under it.
+        symbol: instrument.
+        timeframe: length of a bar (`1d`, `30m`).
+        development_hash: content of the development rows; the dataset's identity before the judgement.
+        holdout_hash: content of the vault: embargo rows, then holdout rows; empty without holdout rows.
+        development_rows: rows that may be developed on.
+        embargo_rows: rows between them and the holdout, used by nobody but as warm-up of the judgement.
+        holdout_rows: rows of the holdout; 0 when this file ends before the boundary.
+        boundary: ISO time at which the holdout begins.
+        first: ISO time of the first development row.
+        development_last: ISO time of the last development row.
+        last: ISO time of the last row of all.
+        zone: time zone of the times, empty when they have none; the stored file may have another one.
+        advances: when and how far the boundary was moved before these prices were registered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: Hash
+    symbol: str
+    timeframe: str
+    development_hash: Hash
+    holdout_hash: Hash | Literal[""]
+    development_rows: int
+    embargo_rows: int
+    holdout_rows: int
+    boundary: str
+    first: str
+    development_last: str
+    last: str
+    zone: str
+    advances: tuple[Advance, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain fields; of a boundary that was never moved there is nothing to say, as in older records."""
+        found: dict[str, Any] = handler(self)
+        if not self.advances:
+            del found["advances"]
+        return found
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """SHA-256 of times (UTC ns, int64) and the columns (float64, row by row), 16 hex digits.
+
+    The columns are the five of prices, and the funding rates where there are any: the same prices with other
+    rates are other data, under the same split. Marks of bars that were made up follow, one bit a bar, where
+    there are any.
+    """
+    digest = hashlib.sha256(nanoseconds(frame.index).astype("<i8").tobytes())
+    values = np.ascontiguousarray(frame[_columns(frame)].to_numpy(dtype="<f8", na_value=np.nan))
+    digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # one NaN, whatever its bits
+    if MADE_UP in frame and (made_up := frame[MADE_UP].to_numpy(dtype=np.bool_)).any():
+        digest.update(np.packbits(made_up).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) -> Dataset:
+    """Store prices and split them; the same prices always meet the same boundary, whatever their name.
+
+    The first registration fixes the boundary (`vault.splits.new_split`). A later one that overlaps it in
+    time with the same prices keeps it: new rows after the boundary lengthen the holdout, and no row from the
+    embargo on ever becomes development.
+
+    Args:
+        frame: canonical prices (`vault.readers.prices.read_prices`, `backtest.validate_prices`), n rows.
+        symbol: instrument; case does not matter when cuts are compared.
+        timeframe: length of a bar.
+        home: the data folder.
+
+    Raises:
+        MarketError: `too_few_rows`, `no_development_rows`, `damaged_dataset`, `damaged_splits`.
+        OSError: the data folder cannot be written.
+    """
+    if len(frame) == 0:
+        raise MarketError("too_few_rows", rows=0, minimum=1)
+    folder = _folder(home)
+    times = nanoseconds(frame.index)
+    with locked_splits(folder) as splits:
+        known = find_split(splits, frame, symbol=symbol, timeframe=timeframe, folder=folder)
+        split = known or new_split(frame, symbol=symbol, timeframe=timeframe, identify=content_hash)
+        development_rows = int(np.searchsorted(times, split.development_end))
+        # Longer bars than those the cut was made on may begin before it and end behind the boundary.
+        closed = int(np.searchsorted(times + bar_length(times), split.boundary, side="right"))
+        development_rows = min(development_rows, closed)
+        holdout_start = int(np.searchsorted(times, split.boundary))
+        boundary = pd.Timestamp(split.boundary, tz="UTC")
+        if development_rows == 0:
+            raise MarketError("no_development_rows", symbol=symbol, boundary=boundary.isoformat())
+        development, vault = frame.iloc[:development_rows], frame.iloc[development_rows:]
+        dataset = Dataset(
+            family=split.family,
+            symbol=symbol,
+            timeframe=timeframe,
+            development_hash=content_hash(development),
+            holdout_hash=content_hash(vault) if holdout_start < len(frame) else "",
+            development_rows=development_rows,
+            embargo_rows=holdout_start - development_rows,
+            holdout_rows=len(frame) - holdout_start,
+            boundary=_in_zone_of(boundary, frame).isoformat(),
+            first=frame.index[0].isoformat(),
+            development_last=development.index[-1].isoformat(),
+            last=frame.index[-1].isoformat(),
+            zone="" if (zone := pd.DatetimeIndex(frame.index).tz) is None else str(zone),
+            advances=tuple(split.advances),
+        )
+        _store(folder, dataset.development_hash, development)
+        if dataset.holdout_hash:
+            _store(folder, dataset.holdout_hash, vault)
+        write_text_atomically(
+            folder / f"{dataset.development_hash}.json", dataset.model_dump_json(indent=1) + "\n"
+        )
+        if known is None:
+            splits.append(split)
+        split.first, split.last = min(split.first, int(times[0])), max(split.last, int(times[-1]))
+        marks, stored = Marks.of(frame), read_marks(folder, split.family)
+        (stored.joined(marks) if stored else marks).write(marks_path(folder, split.family))
+    return dataset
+
+
+def restore(prices: pd.DataFrame, dataset: Dataset, home: Path, *, holdout: bool) -> bool:
+    """Store the rows of a dataset whose split is known, out of prices that may go on behind them.
+
+    Args:
+        prices: canonical prices.
+        dataset: which rows; nothing is registered, no split is made.
+        home: the data folder.
+        holdout: store the vault as well.
+
+    Returns:
+        Whether the prices hold those very rows; nothing is stored where they do not.
+
+    Raises:
+        OSError: the data folder cannot be written.
+    """
+    rows = dataset.development_rows
+    parts = {dataset.development_hash: prices.iloc[:rows]}
+    if holdout and dataset.holdout_hash:
+        parts[dataset.holdout_hash] = prices.iloc[rows : rows + dataset.embargo_rows + dataset.holdout_rows]
+    if any(content_hash(part) != name for name, part in parts.items()):
+        return False
+    for name, part in parts.items():
+        _store(_folder(home), name, part)
+    return True
+
+
+def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:
+    """The development rows, exactly as registered.
+
+    Raises:
+        MarketError: `missing_dataset`, `damaged_dataset`.
+    """
+    return _in_zone(_load(_folder(home), dataset.development_hash), dataset.zone)
+
+
+def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataFrame, int, int]:
+    """Open the vault: the ONLY function that reads holdout rows. Each opening is written down first.
+
+    Args:
+        dataset: whose.
+        home: the data folder.
+        reader: who looks (a run, a command and its strategy): the same one looking again learns nothing new.
+
+    Returns:
+        (prices, start, number): all rows in order, development and embargo as warm-up, then the holdout,
+        whose first row is at position `start`; and which opening this is, see `openings`.
+
+    Raises:
+        MarketError: `no_holdout`, `missing_dataset`, `damaged_dataset`.
+        OSError: the log of openings cannot be written; the holdout is then not read.
+    """
+    if not dataset.holdout_hash:
+        raise MarketError("no_holdout", symbol=dataset.symbol, boundary=dataset.boundary)
+    folder = _folder(home)
+    development = load_development(dataset, home)
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "family": dataset.family,
+        "holdout_hash": dataset.holdout_hash,
+        "development_hash": dataset.development_hash,
+        "symbol": dataset.symbol,
+        "reader": reader,
+        "seen_to": in_utc(dataset.last),
+    }
+    readers = add_opening(folder, line).readers(dataset.family, dataset.boundary)
+    number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
+    vault = _in_zone(_load(folder, dataset.holdout_hash), dataset.zone)
+    prices = pd.concat([development, vault])
+    if MADE_UP in prices:
+        prices[MADE_UP] = prices[MADE_UP].eq(True)  # a part without such bars has no marks
+    return prices, dataset.development_rows + dataset.embargo_rows, number
+
+
+def openings(family: str, home: Path, since: str | None = None) -> int:
+    """How many readers have looked into a family's holdout so far. The n-th sees n chances to be lucky.
+
+    Args:
+        family: of the dataset.
+        home: the data folder.
+        since: ISO time of today's boundary: who saw only rows before it, because it was moved, has seen
+            nothing of today's holdout. None: everybody.
+    """
+    return len(opening_log(home).readers(family, since))
+
+
+def opening_log(home: Path) -> Openings:
+    """The log of openings of a data folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder = _folder(home)
+    return read_openings(folder) if folder.is_dir() else Openings(lines=(), hashes=(), broken=0)
+
+
+def lost_openings(dataset: Dataset, home: Path, *, present: int, witnessed: int, source: str) -> None:
+    """Write down openings that a run's record witnesses and the log no longer holds, a line a reader.
+
+    Args:
+        dataset: whose holdout was opened.
+        home: the data folder.
+        present: readers whom the log names.
+        witnessed: readers whom it named once.
+        source: the run that found it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for number in range(present + 1, witnessed + 1):
+        add_opening(
+            _folder(home),
+            {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "family": dataset.family,
+                "reader": f"lost {number} of {witnessed}, found by {source}",
+            },
+        )
+
+
+def find_dataset(development_hash: str, home: Path) -> Dataset:
+    """The registered dataset with this development part (the one registered last, where holdouts differ).
+
+    Raises:
+        MarketError: `missing_dataset`, `damaged_dataset`.
+    """
+    path = _folder(home) / f"{file_name(development_hash)}.json"
+    if not re.fullmatch(_HASH, development_hash) or not path.exists():
+        raise MarketError("missing_dataset", hash=development_hash, path=str(path))
+    try:
+        return Dataset.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as reason:
+        raise MarketError("damaged_dataset", hash=development_hash, path=str(path)) from reason
+
+
+def _folder(home: Path) -> Path:
+    return home / "datasets"
+
+
+def _store(folder: Path, name: str, rows: pd.DataFrame) -> None:
+    path = folder / f"{name}.parquet"
+    made_up = [MADE_UP] if MADE_UP in rows and rows[MADE_UP].any() else []
+    kept = rows[[*_columns(rows), *made_up]]
+    if path.exists() and not (path.is_file() and (holds(path, kept) or _is_intact(path))):
+        set_aside(path)  # the rows are at hand: they are written anew
+    if not path.exists():
+        write_atomically(path, kept.to_parquet)
+        vouch(path)
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether a file that another version wrote holds the rows that its name says."""
+    try:
+        return content_hash(read_own_table(path)) == path.stem
+    except (OSError, KeyError, ValueError, ReasonError):
+        return False
+
+
+def _columns(frame: pd.DataFrame) -> list[str]:
+    return [*COLUMNS, *([FUNDING] if FUNDING in frame else [])]
+
+
+def _load(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        raise MarketError("missing_dataset", hash=name, path=str(path))
+    try:
+        rows = read_own_table(path)
+        intact = content_hash(rows) == name
+    except (OSError, ValueError, KeyError, ReasonError) as reason:
+        raise MarketError("damaged_dataset", hash=name, path=str(path)) from reason
+    if not intact:
+        raise MarketError("damaged_dataset", hash=name, path=str(path))
+    return rows
+
+
+def _in_zone(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """The rows with the zone they were registered with; the hash sees UTC only."""
+    index = pd.DatetimeIndex(rows.index)
+    if zone:
+        index = (index.tz_localize("UTC") if index.tz is None else index).tz_convert(zone)
+    elif index.tz is not None:
+        index = index.tz_convert(None)
+    return rows.set_axis(index)
+
+
+def _in_zone_of(moment: pd.Timestamp, frame: pd.DataFrame) -> pd.Timestamp:
+    zone = pd.DatetimeIndex(frame.index).tz
+    return moment.tz_localize(None) if zone is None else moment.tz_convert(zone)

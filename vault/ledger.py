@@ -1,0 +1,463 @@
+"""The trial ledger: every configuration that was evaluated to choose among, on whatever prices it was.
+
+`<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, and append-only: triggers refuse
+every change and deletion, and each row has its link in a chain of hashes (`vault.ledger_chain`). A trial is
+(dataset family, strategy hash), once however often it is run; who looked at it is written beside it; very
+large sweeps are one row with a count. Readers take a `Snapshot` first, so that what others write meanwhile
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtest.validation.trials import Trial
+from base import locks, private
+from base.databases import make_private, noticed, put_aside_if_damaged
+from base.reasons import because
+from vault import ledger_chain
+from vault.chain import Head
+from vault.errors import MarketError
+from vault.ledger_chain import Chain
+
+Origin = Literal["run", "search", "sweep", "backtest", "lost"]
+"""Which kind of work looked; `lost`: the ledger no longer says, but a run's record witnesses the number."""
+
+MOST_ROWS_A_SEARCH = 2_000
+"""Searches of more configurations than this are counted in one row."""
+MOST_COLUMNS = 512
+"""Trials whose blocks are compared with each other at most: the newest, and the chosen one always."""
+
+EVIDENCE_COLUMNS = {
+    "hash": "str",
+    "origin": "str",
+    "own": "bool",
+    "configurations": "int64",
+    "excess_sharpe": "float64",
+    "sharpe_variance": "float64",
+    "blocks": "object",
+}
+"""Columns of `Evidence.table` and their kinds."""
+
+_VERSION = 2
+"""Of the file: 1 had no chain; it gets one, from there on."""
+_WAIT_SECONDS = 60.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS trials (
+    id INTEGER PRIMARY KEY,
+    family TEXT NOT NULL,
+    spec_hash TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    source TEXT NOT NULL,
+    time TEXT NOT NULL,
+    development_hash TEXT NOT NULL,
+    n_observations INTEGER NOT NULL,
+    sharpe REAL NOT NULL,
+    excess_sharpe REAL NOT NULL,
+    skew REAL NOT NULL,
+    kurtosis REAL NOT NULL,
+    blocks BLOB,
+    UNIQUE (family, spec_hash)
+);
+CREATE TABLE IF NOT EXISTS looks (
+    family TEXT NOT NULL,
+    spec_hash TEXT NOT NULL,
+    source TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    PRIMARY KEY (family, spec_hash, source)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS searches (
+    id INTEGER PRIMARY KEY,
+    family TEXT NOT NULL,
+    search_hash TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    source TEXT NOT NULL,
+    time TEXT NOT NULL,
+    configurations INTEGER NOT NULL,
+    sharpe_mean REAL NOT NULL,
+    sharpe_variance REAL NOT NULL,
+    UNIQUE (family, search_hash, source)
+);
+CREATE TRIGGER IF NOT EXISTS trials_stay BEFORE UPDATE ON trials
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS trials_remain BEFORE DELETE ON trials
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS looks_stay BEFORE UPDATE ON looks
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS looks_remain BEFORE DELETE ON looks
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS searches_stay BEFORE UPDATE ON searches
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS searches_remain BEFORE DELETE ON searches
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """The ledger as it stood at a moment: plain numbers, an input of a run.
+
+    Attributes:
+        family: of the dataset.
+        last_trial: highest row id of the trials that count.
+        last_search: highest row id of the large searches that count.
+        trials: configurations counted for the family up to there, large searches included.
+    """
+
+    family: str
+    last_trial: int
+    last_search: int
+    trials: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON; `Snapshot(**snapshot.to_dict())` is the way back."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the ledger knows about a family.
+
+    Attributes:
+        table: what all the rest is computed from, one row a trial or large search: `hash`, `origin`, `own`
+            (looked at by the one who asks), `configurations` (1, or how many a large search compared),
+            `excess_sharpe` per bar (of a large search the mean), `sharpe_variance` within a large search,
+            and `blocks`, sums of the excess returns over blocks of time, None where they are not compared.
+            Others' trials in the order in which they were written, then one's own in the order of their
+            hashes, then large searches.
+        trials: configurations that were looked at, each once.
+        by_origin: how many of them came from where.
+        sharpe_variance: variance (n − 1) of the excess Sharpe ratios of all of them, per bar.
+        sharpes: excess Sharpe ratios, per bar, of those with a row of their own, in the order of the table.
+        hashes: strategies of the columns of `blocks`.
+        blocks: blocks × trials: those evaluated on the same development rows, the last `MOST_COLUMNS` of
+            them in the order of the table.
+    """
+
+    table: pd.DataFrame
+    trials: int
+    by_origin: dict[str, int]
+    sharpe_variance: float
+    sharpes: NDArray[np.float64]
+    hashes: tuple[str, ...]
+    blocks: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Evidence:
+        """Everything that follows from the table."""
+        single = table[table["configurations"] == 1]
+        searches = table[table["configurations"] > 1]
+        counts = table.groupby("origin")["configurations"].sum()
+        compared = single[single["blocks"].notna()]
+        sharpes = single["excess_sharpe"].to_numpy(dtype=np.float64)
+        return cls(
+            table=table,
+            trials=int(table["configurations"].sum()),
+            by_origin={str(origin): int(count) for origin, count in sorted(counts.items())},
+            sharpe_variance=_pooled_variance(sharpes, searches),
+            sharpes=sharpes,
+            hashes=tuple(compared["hash"]),
+            blocks=(
+                np.column_stack(list(compared["blocks"])).astype(np.float64)
+                if len(compared)
+                else np.empty((0, 0))
+            ),
+        )
+
+
+class Ledger:
+    """The ledger of a data folder. Every call opens and closes its own connection: threads may share it.
+
+    Args:
+        home: the data folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "ledger.sqlite"
+
+    def count(
+        self, family: str, trials: Iterable[Trial], *, development_hash: str, origin: Origin, source: str
+    ) -> int:
+        """Write down trials; those already there stay as they are.
+
+        Args:
+            family: of the dataset.
+            trials: what was looked at.
+            development_hash: the rows it was evaluated on.
+            origin: which kind of work looked.
+            source: which run, search or sweep.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        rows = [
+            (
+                family,
+                one.spec_hash,
+                origin,
+                source,
+                now,
+                development_hash,
+                one.n_observations,
+                one.sharpe,
+                one.excess_sharpe,
+                one.skew,
+                one.kurtosis,
+                None if one.blocks is None else zlib.compress(one.blocks.astype("<f4").tobytes(), 6),
+            )
+            for one in trials
+        ]
+        with self._open() as connection:
+            looks = [
+                look
+                for look in ((family, row[1], source, origin) for row in rows)
+                if connection.execute(
+                    "INSERT OR IGNORE INTO looks (family, spec_hash, source, origin) VALUES (?, ?, ?, ?)",
+                    look,
+                ).rowcount
+            ]
+            before = connection.total_changes
+            connection.executemany(
+                "INSERT OR IGNORE INTO trials (family, spec_hash, origin, source, time, development_hash,"
+                " n_observations, sharpe, excess_sharpe, skew, kurtosis, blocks)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            new = connection.total_changes - before
+            ledger_chain.link(connection, looks)
+            return new
+
+    def count_search(
+        self,
+        family: str,
+        *,
+        about: Mapping[str, Any],
+        configurations: int,
+        sharpe_mean: float,
+        sharpe_variance: float,
+        origin: Origin,
+        source: str,
+    ) -> bool:
+        """Write down a search too large for a row a configuration; the same one again is not counted.
+
+        Two large searches that overlap are both counted in full: the doubt raises the bar.
+
+        Args:
+            family: of the dataset.
+            about: what makes two searches the same one, plain JSON.
+            configurations: how many were evaluated.
+            sharpe_mean: mean of their Sharpe ratios, per bar.
+            sharpe_variance: variance of them.
+            origin: which kind of work looked.
+            source: which run, search or sweep.
+
+        Returns:
+            Whether it was new.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        words = json.dumps(about, sort_keys=True, separators=(",", ":"))
+        name = hashlib.sha256(words.encode()).hexdigest()[:16]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._open() as connection:
+            found = connection.execute(
+                "INSERT OR IGNORE INTO searches (family, search_hash, origin, source, time, configurations,"
+                " sharpe_mean, sharpe_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (family, name, origin, source, now, configurations, sharpe_mean, sharpe_variance),
+            )
+            ledger_chain.link(connection)
+            return found.rowcount == 1
+
+    def count_lost(
+        self, family: str, *, present: int, witnessed: int, sharpe_variance: float | None, source: str
+    ) -> None:
+        """Count what a run's record witnesses and the ledger no longer holds, in one row.
+
+        Its mean is taken as that of the trials that are left, and so is its variance where nobody knows it.
+
+        Args:
+            family: of the dataset.
+            present: configurations that the ledger holds.
+            witnessed: configurations that it held once.
+            sharpe_variance: of those, per bar.
+            source: the run that found it.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT excess_sharpe FROM trials WHERE family = ?", (family,)
+            ).fetchall()
+        left = np.array([row[0] for row in rows])
+        own = float(left.var(ddof=1)) if len(left) > 1 else 0.0
+        self.count_search(
+            family,
+            about={"lost": [present, witnessed], "found": datetime.now(UTC).isoformat()},
+            configurations=witnessed - present,
+            sharpe_mean=float(left.mean()) if len(left) else 0.0,
+            sharpe_variance=own if sharpe_variance is None else sharpe_variance,
+            origin="lost",
+            source=source,
+        )
+
+    def snapshot(self, family: str) -> Snapshot:
+        """The family's count as it stands.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            trials, last_trial = connection.execute(
+                "SELECT COUNT(*), COALESCE(MAX(id), 0) FROM trials WHERE family = ?", (family,)
+            ).fetchone()
+            searched = connection.execute(
+                "SELECT COALESCE(SUM(configurations), 0) FROM"
+                " (SELECT configurations FROM searches WHERE family = ? GROUP BY search_hash)",
+                (family,),
+            ).fetchone()[0]
+            last_search = connection.execute(
+                "SELECT COALESCE(MAX(id), 0) FROM searches WHERE family = ?", (family,)
+            ).fetchone()[0]
+        return Snapshot(
+            family=family, last_trial=last_trial, last_search=last_search, trials=trials + searched
+        )
+
+    def evidence(
+        self, snapshot: Snapshot, *, development_hash: str, source: str, chosen: str | None = None
+    ) -> Evidence:
+        """Everything counted up to a snapshot, and what one source counted since.
+
+        Args:
+            snapshot: what a run began with.
+            development_hash: rows whose blocks can be compared.
+            source: the run itself: what it looked at counts, whoever wrote it down first.
+            chosen: hash of the strategy that the others are compared with; it is among those kept.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin), excess_sharpe,"
+                " development_hash, blocks, looks.source IS NOT NULL FROM trials LEFT JOIN looks"
+                " ON looks.family = trials.family AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
+                " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
+                (source, snapshot.family, snapshot.last_trial),
+            ).fetchall()
+            searches = connection.execute(
+                "SELECT search_hash, origin, source = ?, configurations, sharpe_mean, sharpe_variance"
+                " FROM searches"
+                " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
+                (source, snapshot.family, snapshot.last_search, source),
+            ).fetchall()
+        # Parallel branches write in any order: one's own trials count in the order of their hashes.
+        rows.sort(key=lambda row: row[0] if row[5] else "")
+        comparable = [place for place, row in enumerate(rows) if row[3] == development_hash and row[4]]
+        kept = set(comparable[-MOST_COLUMNS:])
+        if missed := [place for place in comparable[:-MOST_COLUMNS] if rows[place][0] == chosen]:
+            kept = {*comparable[1 - MOST_COLUMNS :], *missed}
+        singles = [
+            (name, origin, bool(own), 1, ratio, 0.0, _unpacked(packed) if place in kept else None)
+            for place, (name, origin, ratio, _, packed, own) in enumerate(rows)
+        ]
+        large = [(name, origin, bool(own), *moments, None) for name, origin, own, *moments in searches]
+        table = pd.DataFrame([*singles, *large], columns=list(EVIDENCE_COLUMNS))
+        return Evidence.of(table.astype(EVIDENCE_COLUMNS))
+
+    def head(self) -> Head:
+        """The end of the chain of all that stands in it.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            return ledger_chain.head(connection)
+
+    def chain(self, family: str) -> Chain:
+        """The whole chain, gone through, and the family's rows beside it.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+            OSError: the folder cannot be written.
+        """
+        with self._open() as connection:
+            return ledger_chain.read_chain(connection, family)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; a damaged file is put aside, and a new ledger begun.
+
+        Raises:
+            MarketError: `unusable_ledger`.
+        """
+        private.make_folder(self.path.parent)
+        try:
+            lock = locks.lock(self.path.with_name(f".{self.path.name}.lock"))
+            put_aside_if_damaged(self.path, lock)
+            make_private(self.path)
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:
+                if found.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                    # Only one process makes the tables and turns on the write-ahead log, which SQLite
+                    # refuses to do while somebody else is writing.
+                    with lock:
+                        found.execute("PRAGMA journal_mode = WAL")
+                        found.executescript(_TABLES)
+                        found.execute("BEGIN IMMEDIATE")
+                        ledger_chain.begin(found)
+                        found.execute(f"PRAGMA user_version = {_VERSION}")
+                        found.execute("COMMIT")
+                found.execute("BEGIN IMMEDIATE")
+                try:
+                    yield found
+                except BaseException:
+                    found.execute("ROLLBACK")
+                    raise
+                found.execute("COMMIT")
+        except sqlite3.DatabaseError as reason:
+            noticed(reason, self.path)
+            raise MarketError("unusable_ledger", path=str(self.path), reason=because(reason)) from reason
+
+
+def _unpacked(packed: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(zlib.decompress(packed), dtype="<f4")
+
+
+def _pooled_variance(sharpes: NDArray[np.float64], searches: pd.DataFrame) -> float:
+    """Variance (n − 1) of single ratios and of searches of which mean and variance are known."""
+    names = ("configurations", "excess_sharpe", "sharpe_variance")
+    groups = [tuple(row) for row in searches[list(names)].to_numpy(dtype=np.float64).tolist()]
+    if len(sharpes):
+        groups.append(
+            (len(sharpes), float(sharpes.mean()), float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 0.0)
+        )
+    total = sum(count for count, _, _ in groups)
+    if total < 2:
+        return 0.0
+    mean = sum(count * centre for count, centre, _ in groups) / total
+    squares = sum(variance * (count - 1) + count * (centre - mean) ** 2 for count, centre, variance in groups)
+    return float(squares / (total - 1))

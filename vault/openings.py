@@ -1,0 +1,145 @@
+"""The log of openings: one JSON line each time a holdout was read, `<home>/datasets/holdout_openings.jsonl`.
+
+Each line carries the hash of all lines before it (`vault.chain`); lines of earlier versions carry none, and
+are covered by the first that does. A half last line is cut off and kept aside. A line that nobody can read
+is an opening all the same, of every holdout: the doubt counts against whoever opens next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from base import locks, private
+from base.aside import cut_tail, set_aside
+from vault.chain import Head, linked
+
+LOG = "holdout_openings.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Openings:
+    """The log as it stands.
+
+    Attributes:
+        lines: each as JSON; None for one that cannot be read.
+        hashes: of the chain up to each line.
+        broken: lines whose chain is not what stands before them: something was changed or taken out there.
+    """
+
+    lines: tuple[Mapping[str, Any] | None, ...]
+    hashes: tuple[str, ...]
+    broken: int
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain."""
+        return Head(number=len(self.hashes), hash=self.hashes[-1] if self.hashes else "")
+
+    @property
+    def unreadable(self) -> int:
+        """Lines that nobody can read."""
+        return sum(line is None for line in self.lines)
+
+    def holds(self, head: Head) -> bool:
+        """Whether this chain is that one, grown."""
+        return head.number == 0 or (
+            head.number <= len(self.hashes) and self.hashes[head.number - 1] == head.hash
+        )
+
+    def readers(self, family: str, since: str | None = None) -> list[str]:
+        """Who saw a row of a family's holdout from a time on, in the order of their first look.
+
+        Lines of earlier versions do not say how far their readers saw: they count.
+        """
+        begin = "" if since is None else in_utc(since)
+        found = []
+        for number, line in enumerate(self.lines, start=1):
+            if line is None:
+                found.append(f"unreadable line {number}")
+            elif line["family"] == family and line.get("seen_to", begin) >= begin:
+                found.append(line["reader"])
+        return list(dict.fromkeys(found))
+
+
+def in_utc(moment: str) -> str:
+    """A time of a dataset in UTC, so that two of them compare as text."""
+    time = pd.Timestamp(moment)
+    utc = time.tz_localize("UTC") if time.tz is None else time.tz_convert("UTC")
+    return utc.isoformat(timespec="nanoseconds")
+
+
+def read_openings(folder: Path) -> Openings:
+    """The log of a folder of datasets; what cannot be a log is put aside, and a half line cut off.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with locks.lock(folder / "holdout_openings.lock"):
+        return _read(folder / LOG)
+
+
+def add_opening(folder: Path, line: Mapping[str, Any]) -> Openings:
+    """Add a line, which reaches the disk before this returns.
+
+    Returns:
+        The log as it stood before.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = folder / LOG
+    with locks.lock(folder / "holdout_openings.lock"):
+        found = _read(path)
+        written = json.dumps({**line, "number": found.head.number + 1, "previous": found.head.hash})
+        with open(path, "a", encoding="utf-8", newline="\n", opener=private.opener) as log:
+            log.write(written + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+    return found
+
+
+def _read(path: Path) -> Openings:
+    if path.is_dir():
+        set_aside(path)
+    if not path.is_file():
+        return Openings(lines=(), hashes=(), broken=0)
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        if parsed(content[whole:]) is not None:  # all of it but its end
+            with path.open("ab") as stream:
+                stream.write(b"\n")
+            content += b"\n"
+        else:
+            cut_tail(path, whole)
+            content = content[:whole]
+    lines: list[Mapping[str, Any] | None] = []
+    hashes: list[str] = []
+    before, broken = "", 0
+    for written in content.split(b"\n")[:-1]:
+        line = parsed(written)
+        if line is not None and "previous" in line:
+            broken += (line.get("number"), line["previous"]) != (len(hashes) + 1, before)
+        before = linked(before, written)
+        lines.append(line)
+        hashes.append(before)
+    return Openings(lines=tuple(lines), hashes=tuple(hashes), broken=broken)
+
+
+def parsed(written: bytes) -> Mapping[str, Any] | None:
+    """A line as this program writes it, or an earlier version of it; else None."""
+    try:
+        line = json.loads(written)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(line, dict):
+        return None
+    texts = (line.get("family"), line.get("reader"), line.get("seen_to", ""))
+    return line if all(isinstance(one, str) for one in texts) else None

@@ -1,0 +1,1 @@
+"""Price files as programs write them, read into one canonical table."""
