@@ -16,7 +16,7 @@ from typing import Any
 
 from backtest import PRESETS, BacktestError, Costs, Risk, Sizing, StrategySpec, canonical_expression
 from backtest.engine.sweep import MOST_CONFIGURATIONS
-from backtest.language.functions import FUNCTIONS, LONGEST_PERIOD, SERIES, usage
+from backtest.language.functions import GROUPS, LONGEST_PERIOD, SERIES, usage
 from backtest.language.parser import DEEPEST_NESTING, LONGEST_EXPRESSION
 from backtest.language.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
 from backtest.types import COST_BOUNDS, Bounds
@@ -34,11 +34,6 @@ STATIC = (
     *("nested_timeframe", "timeframe_not_higher", "never_true", "not_enough_bars", "not_enough_higher_bars"),
     "missing_volume",
 )
-
-
-def described() -> dict[str, dict[str, str]]:
-    """What `language.toml` says of each function."""
-    return {name: facts for group in FACTS["group"] for name, facts in group["functions"].items()}
 
 
 def cell(words: str) -> str:
@@ -60,24 +55,24 @@ def series() -> str:
 def functions() -> str:
     """Every function, group by group."""
     parts = []
-    for group in FACTS["group"]:
+    for group in GROUPS:
         rows = []
-        for name, facts in group["functions"].items():
-            function = FUNCTIONS[name]
-            reads = f"; reads {', '.join(function.inputs)}" if function.inputs else ""
-            lowest = [f"{one.name} ≥ {one.low}" for one in function.arguments if one.kind == "period"]
+        for entry in group.entries:
+            reads = f"; reads {', '.join(entry.inputs)}" if entry.inputs else ""
+            lowest = [f"{one.name} ≥ {one.low}" for one in entry.arguments if one.kind == "period"]
             rows.append(
                 (
-                    f"`{usage(name)}`",
-                    facts["formula"] + reads,
-                    f"{facts['warm_up']}{' (' + ', '.join(lowest) + ')' if lowest else ''}",
-                    facts.get("nan", ""),
-                    facts["source"],
+                    f"`{usage(entry.name)}`",
+                    entry.formula + reads,
+                    f"{entry.warm_up}{' (' + ', '.join(lowest) + ')' if lowest else ''}",
+                    entry.special,
+                    f"`{entry.example}`",
+                    entry.source,
                 )
             )
-        note = f"{group['note']}\n\n" if "note" in group else ""
-        head = ("call", "value", "warm-up, bars", "special cases", "source")
-        parts.append(f"### {group['title']}\n\n{note}{table(head, rows)}")
+        note = f"{group.note}\n\n" if group.note else ""
+        head = ("call", "value", "warm-up, bars", "special cases", "example", "source")
+        parts.append(f"### {group.title.en}\n\n{note}{table(head, rows)}")
     return "\n\n".join(parts)
 
 

@@ -56,16 +56,14 @@ def placeholders(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-def system_text(name: str, language: Language) -> str:
-    """The system part of a role's prompt as it stands, for a prompt that builds on it.
+def system_text(name: str, language: Language, **values: str) -> str:
+    """The system part of a role's prompt, filled, for a prompt that builds on it.
 
     Raises:
-        PromptError: no such prompt, or its system part has placeholders.
+        PromptError: no such prompt, or values and placeholders differ.
     """
     system, _ = _parts(name, language)
-    if wanted := placeholders(system):
-        raise PromptError("missing_value", key=name, language=language, value=", ".join(sorted(wanted)))
-    return system.format()
+    return _filled(name, language, values, system)[0]
 
 
 def render(name: str, language: Language, **values: str) -> Prompt:
@@ -81,10 +79,15 @@ def render(name: str, language: Language, **values: str) -> Prompt:
     Raises:
         PromptError: no such prompt, or values and placeholders differ.
     """
-    system, user = _parts(name, language)
-    wanted = placeholders(system) | placeholders(user)
+    system, user = _filled(name, language, values, *_parts(name, language))
+    return Prompt(name=name, language=language, system=system, user=user)
+
+
+def _filled(name: str, language: Language, values: dict[str, str], *templates: str) -> list[str]:
+    """Templates with the values they ask for, no more and no less."""
+    wanted = set().union(*map(placeholders, templates))
     if missing := wanted - values.keys():
         raise PromptError("missing_value", key=name, language=language, value=", ".join(sorted(missing)))
     if unknown := values.keys() - wanted:
         raise PromptError("unknown_value", key=name, language=language, value=", ".join(sorted(unknown)))
-    return Prompt(name=name, language=language, system=system.format(**values), user=user.format(**values))
+    return [template.format(**values) for template in templates]

@@ -15,17 +15,7 @@ from backtest.data.arrays import PriceArrays, known_volume
 from backtest.data.clock import Clock
 from backtest.engine.derived import compute
 from backtest.errors import RequestError
-from backtest.kernels.indicators import (
-    average_true_range,
-    convergence_divergence,
-    directional_movement,
-    exponential_average,
-    moving_mean,
-    moving_moments,
-    relative_strength,
-    unbroken_trend,
-    window_extreme,
-)
+from backtest.kernels.indicators import unbroken_trend
 from backtest.kernels.simulation import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Floats, Signals
 from backtest.language.functions import lag_bars, periods, reads_volume, warm_up
 from backtest.language.tree import (
@@ -215,56 +205,9 @@ class IndicatorBank:
         """The series of a function that gives numbers, from the bank or computed now."""
         found = self._known.get(node)
         if found is None:
-            self._known.update(self._compute(node))
+            self._known.update(compute(self, node))
             found = self._known[node]
         return found
-
-    def _compute(self, node: Call) -> dict[Node, Floats]:
-        """A function's series, with what its kernel gives besides."""
-        arguments = node.arguments
-        lengths = periods(node)
-        prices = self.prices
-        match node.function:
-            case "sma":
-                return {node: moving_mean(self.varying(arguments[0]), *lengths)}
-            case "stddev":
-                mean, deviation = moving_moments(self.varying(arguments[0]), *lengths)
-                return {node: deviation, Call("sma", arguments): mean}
-            case "bollinger_upper" | "bollinger_middle" | "bollinger_lower":
-                mean = self.call(Call("sma", arguments[:2]))
-                deviation = self.call(Call("stddev", arguments[:2]))
-                width = arguments[2]
-                assert isinstance(width, Number)
-                if node.function == "bollinger_middle":
-                    return {node: mean}
-                sign = 1.0 if node.function == "bollinger_upper" else -1.0
-                return {node: mean + sign * width.value * deviation}
-            case "ema":
-                return {node: exponential_average(self.varying(arguments[0]), *lengths)}
-            case "rsi":
-                return {node: relative_strength(self.varying(arguments[0]), *lengths)}
-            case "macd" | "macd_signal" | "macd_histogram":
-                names = ("macd", "macd_signal", "macd_histogram")
-                parts = convergence_divergence(self.varying(arguments[0]), *lengths)
-                return {Call(name, arguments): part for name, part in zip(names, parts, strict=True)}
-            case "atr":
-                return {node: average_true_range(prices.high, prices.low, prices.close, *lengths)}
-            case "adx" | "plus_di" | "minus_di":
-                parts = directional_movement(prices.high, prices.low, prices.close, *lengths)
-                names = ("plus_di", "minus_di", "adx")
-                return {Call(name, arguments): part for name, part in zip(names, parts, strict=True)}
-            case "donchian_upper":
-                return {node: window_extreme(prices.high, 1.0, *lengths)}
-            case "donchian_lower":
-                return {node: window_extreme(prices.low, -1.0, *lengths)}
-            case "highest":
-                return {node: window_extreme(self.varying(arguments[0]), 1.0, *lengths)}
-            case "lowest":
-                return {node: window_extreme(self.varying(arguments[0]), -1.0, *lengths)}
-            case "change":
-                values = self.varying(arguments[0])
-                return {node: values - shifted(values, lengths[0])}
-        return compute(self, node)
 
     def truth(self, node: Node, contrary: bool = False) -> Truth:
         """Where a bound condition (or its contrary) is known to hold."""

@@ -112,7 +112,7 @@ class _Part(_Tree):
         match tree:
             case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)):
                 sides = (left, right)
-                self.own_warm_up = FUNCTIONS[function].warm_up()
+                self.own_warm_up = FUNCTIONS[function].bars()
                 self.crosses = function
             case Comparison(left=left, right=right):
                 sides = (left, right)

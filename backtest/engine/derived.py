@@ -1,4 +1,4 @@
-"""How the wider vocabulary is computed: one rule a function, from the kernels and from one another.
+"""How the language's functions are computed: one rule a function, from the kernels and from one another.
 
 An indicator that is a sum of simpler ones asks the bank for these, so that conditions and configurations
 share them.
@@ -16,10 +16,14 @@ from backtest.kernels.averages import adaptive_average, weighted_fit
 from backtest.kernels.channels import rolling_price, session_price, trailing_bands
 from backtest.kernels.indicators import (
     Floats,
+    average_true_range,
+    convergence_divergence,
+    directional_movement,
     distance_from_mean,
     exponential_average,
     moving_mean,
     moving_moments,
+    relative_strength,
     window_extreme,
 )
 from backtest.kernels.oscillators import (
@@ -30,7 +34,8 @@ from backtest.kernels.oscillators import (
     place_in_range,
     rank_in_window,
 )
-from backtest.language.functions import periods
+from backtest.language.entry import EntryError
+from backtest.language.functions import FUNCTIONS, periods
 from backtest.language.tree import Call, Node, Number, Series
 
 
@@ -78,6 +83,62 @@ def _before(values: Floats, bars: int) -> Floats:
     found = np.full(values.size, np.nan)
     found[bars:] = values[:-bars]
     return found
+
+
+def _sma(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: moving_mean(bank.varying(node.arguments[0]), period)}
+
+
+def _stddev(bank: Bank, node: Call, period: int) -> Parts:
+    mean, deviation = moving_moments(bank.varying(node.arguments[0]), period)
+    return {node: deviation, Call("sma", node.arguments): mean}
+
+
+def _ema(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: exponential_average(bank.varying(node.arguments[0]), period)}
+
+
+def _rsi(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: relative_strength(bank.varying(node.arguments[0]), period)}
+
+
+def _macd(bank: Bank, node: Call, fast: int, slow: int, signal: int) -> Parts:
+    lines = convergence_divergence(bank.varying(node.arguments[0]), fast, slow, signal)
+    names = ("macd", "macd_signal", "macd_histogram")
+    return {Call(name, node.arguments): line for name, line in zip(names, lines, strict=True)}
+
+
+def _bollinger(bank: Bank, node: Call, period: int) -> Parts:
+    mean = bank.call(Call("sma", node.arguments[:2]))
+    if node.function == "bollinger_middle":
+        return {node: mean}
+    sign = 1.0 if node.function == "bollinger_upper" else -1.0
+    return {node: mean + sign * _constant(node.arguments[2]) * bank.call(Call("stddev", node.arguments[:2]))}
+
+
+def _high_low_close(bank: Bank) -> tuple[Floats, Floats, Floats]:
+    return bank.column("high"), bank.column("low"), bank.column("close")
+
+
+def _atr(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: average_true_range(*_high_low_close(bank), period)}
+
+
+def _directions(bank: Bank, node: Call, period: int) -> Parts:
+    lines = directional_movement(*_high_low_close(bank), period)
+    names = ("plus_di", "minus_di", "adx")
+    return {Call(name, node.arguments): line for name, line in zip(names, lines, strict=True)}
+
+
+def _donchian(bank: Bank, node: Call, period: int) -> Parts:
+    if node.function == "donchian_upper":
+        return {node: window_extreme(bank.column("high"), 1.0, period)}
+    return {node: window_extreme(bank.column("low"), -1.0, period)}
+
+
+def _extreme(bank: Bank, node: Call, period: int) -> Parts:
+    sign = 1.0 if node.function == "highest" else -1.0
+    return {node: window_extreme(bank.varying(node.arguments[0]), sign, period)}
 
 
 def _weighted(bank: Bank, node: Call, period: int) -> Parts:
@@ -223,12 +284,31 @@ def _bars_since(bank: Bank, node: Call) -> Parts:
 
 
 _RULES: dict[str, Callable[..., Parts]] = {
+    "sma": _sma,
+    "stddev": _stddev,
+    "ema": _ema,
+    "rsi": _rsi,
+    "macd": _macd,
+    "macd_signal": _macd,
+    "macd_histogram": _macd,
+    "bollinger_upper": _bollinger,
+    "bollinger_middle": _bollinger,
+    "bollinger_lower": _bollinger,
+    "atr": _atr,
+    "adx": _directions,
+    "plus_di": _directions,
+    "minus_di": _directions,
+    "donchian_upper": _donchian,
+    "donchian_lower": _donchian,
+    "highest": _extreme,
+    "lowest": _extreme,
     "wma": _weighted,
     "linreg_slope": _weighted,
     "dema": _dema,
     "tema": _tema,
     "kama": _kama,
     "mom": _mom,
+    "change": _mom,
     "roc": _rate,
     "percent_change": _rate,
     "natr": _natr,
@@ -255,6 +335,10 @@ _RULES: dict[str, Callable[..., Parts]] = {
     "percentile_rank": _percentile_rank,
     "bars_since": _bars_since,
 }
+
+_UNEVEN = _RULES.keys() ^ {name for name, entry in FUNCTIONS.items() if not entry.condition}
+if _UNEVEN:
+    raise EntryError(f"{', '.join(sorted(_UNEVEN))}: a rule without an entry, or an entry without a rule")
 
 
 def compute(bank: Bank, node: Call) -> Parts:

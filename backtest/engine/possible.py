@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backtest.errors import ExpressionError
 from backtest.language.contradiction import bounds, check_possible
+from backtest.language.functions import FUNCTIONS
 from backtest.language.tree import (
     Arithmetic,
     Call,
@@ -30,8 +31,10 @@ from backtest.language.tree import (
     walk,
 )
 
-# Ends of what values cannot leave, in `backtest.language.contradiction.bounds`; 0 also tells signs.
-_ENDS = (-100.0, -1.0, 0.0, 1.0, 6.0, 23.0, 100.0)
+# Ends of what values cannot leave, those of hours and days too; 0 also tells signs.
+_RANGES = [entry.bounds for entry in FUNCTIONS.values()]
+_FINITE = {end for held in _RANGES for end in (held.low, held.high) if math.isfinite(end)}
+_ENDS = sorted(_FINITE | {0.0, 6.0, 23.0})
 
 Place = tuple[int, ...]
 Order = tuple[tuple[int, ...], ...]

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from backtest.errors import ExpressionError
+from backtest.language.functions import FUNCTIONS
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -35,16 +36,7 @@ Arrow = tuple[Node, Node, bool]
 """A value, one that is not smaller, and whether it is truly larger."""
 
 _CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-_PERCENT = frozenset(
-    ("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi")
-) | {"percentile_rank"}
-_NOT_NEGATIVE = frozenset(("atr", "natr", "stddev", "bars_since"))
-# Averages and extremes stay within the range of what they are made of.
-_WITHIN = frozenset(("sma", "ema", "wma", "highest", "lowest", "kama", "bollinger_middle"))
 _PRICES = ("open", "high", "low", "close", "typical")
-_OF_PRICES = frozenset(
-    ("donchian_upper", "donchian_lower", "vwap", "rolling_vwap", "keltner_middle", "ichimoku_conversion")
-) | {"ichimoku_base", "ichimoku_span_a", "ichimoku_span_b"}
 _LOW, _HIGH = Series("low"), Series("high")
 
 
@@ -77,16 +69,8 @@ def bounds(node: Node) -> tuple[float, float]:
             low, high = bounds(left)
             return low * factor, high * factor
         case Call(function=function, arguments=arguments):
-            if function in _PERCENT:
-                return 0.0, 100.0
-            if function == "williams_r":
-                return -100.0, 0.0
-            if function == "supertrend_direction":
-                return -1.0, 1.0
-            if function in _NOT_NEGATIVE or function in _OF_PRICES:
-                return 0.0, math.inf
-            if function in _WITHIN:
-                return bounds(arguments[0])
+            held = FUNCTIONS[function].bounds
+            return bounds(arguments[0]) if held.within else (held.low, held.high)
     return -math.inf, math.inf
 
 
@@ -98,7 +82,8 @@ def _positive(node: Node) -> bool:
         case Lag(operand=operand) | At(operand=operand):
             return _positive(operand)
         case Call(function=function, arguments=arguments):
-            return function in _OF_PRICES or (function in _WITHIN and _positive(arguments[0]))
+            held = FUNCTIONS[function].bounds
+            return held.never_zero or (held.within and _positive(arguments[0]))
     return False
 
 
@@ -109,24 +94,21 @@ def _inside(node: Node) -> list[tuple[Node, bool]]:
         case Series(name=name) if name in _PRICES:
             found += [(_HIGH, True)] if node != _HIGH else []
             found += [(_LOW, False)] if node != _LOW else []
-        case Call(function="highest" | "lowest" as function, arguments=(source, length)):
-            found.append((source, function == "lowest"))
-            other = "lowest" if function == "highest" else "highest"
-            found.append((Call(other, (source, length)), function == "lowest"))
-        case Call(function="donchian_upper", arguments=arguments):
-            found += [(_HIGH, False), (Call("donchian_lower", arguments), False)]
-        case Call(function="donchian_lower", arguments=arguments):
-            found += [(_LOW, True), (Call("donchian_upper", arguments), True)]
-        case Call(function=function, arguments=arguments) if function.startswith(("bollinger_", "keltner_")):
-            family = function.split("_")[0]
-            width = arguments[2 if family == "bollinger" else 1]
-            if isinstance(width, Number) and width.value >= 0:
-                middle = Call(f"{family}_middle", arguments)
-                if function.endswith("upper"):
-                    found.append((middle, False))
-                elif function.endswith("lower"):
-                    found.append((middle, True))
+        case Call(function=function, arguments=arguments):
+            entry = FUNCTIONS[function]
+            given = dict(zip((argument.name for argument in entry.arguments), arguments, strict=True))
+            numbers = [given[one.name] for one in entry.arguments if one.kind == "number"]
+            if all(isinstance(one, Number) and one.value >= 0 for one in numbers):
+                found += [(_bound(name, given, arguments), False) for name in entry.not_below]
+                found += [(_bound(name, given, arguments), True) for name in entry.not_above]
     return found
+
+
+def _bound(name: str, given: dict[str, Node], arguments: tuple[Node, ...]) -> Node:
+    """What an entry names as its bound: an argument, another function of the same arguments, or a series."""
+    if name in given:
+        return given[name]
+    return Call(name, arguments) if name in FUNCTIONS else Series(name)
 
 
 def _around(node: Node) -> list[tuple[Node, bool]]:

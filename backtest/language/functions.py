@@ -8,11 +8,12 @@ later, so what it shows over this bar is `ichimoku_span_a(9, 26)[26]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from backtest.errors import ExpressionError
+from backtest.language.entries import averages, bands, conditions, momentum, trend, volume, windows
+from backtest.language.entry import Entry, collected
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -34,142 +35,19 @@ SERIES = ("open", "high", "low", "close", "volume", "typical", "hour", "weekday"
 KEYWORDS = ("and", "or", "not", "at")
 LONGEST_PERIOD = 100_000
 
-ArgumentKind = Literal["series", "operand", "period", "number", "condition"]
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of a function.
-
-    Attributes:
-        name: what help and errors call it.
-        kind: `series` varies from bar to bar, `operand` may also be constant, `period` is a whole constant
-            number of bars, `number` is any constant, `condition` is true or false.
-        default: used when the argument is left out; None when it must be given.
-        low: the smallest period.
-    """
-
-    name: str
-    kind: ArgumentKind
-    default: Node | None = None
-    low: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function of the language.
-
-    Attributes:
-        arguments: in order.
-        condition: whether it is true or false at each bar, instead of a number.
-        warm_up: from the periods, in order: bars after the first complete input that have no value yet.
-        inputs: columns it reads beside its arguments.
-    """
-
-    arguments: tuple[Argument, ...]
-    warm_up: Callable[..., int]
-    condition: bool = False
-    inputs: tuple[str, ...] = ()
-
-
-_CLOSE, _VOLUME = Series("close"), Series("volume")
-_SOURCE = Argument("series", "series", _CLOSE)
-_ANY = Argument("series", "series")
-
-
-def _period(default: int | None = None, low: int = 1, name: str = "period") -> Argument:
-    return Argument(name, "period", None if default is None else Number(default), low)
-
-
-_MACD = Function(
-    (_SOURCE, _period(12, 2, "fast"), _period(26, 2, "slow"), _period(9, 1, "signal")),
-    lambda fast, slow, signal: slow + signal - 2,
+GROUPS = (
+    averages.GROUP,
+    momentum.GROUP,
+    trend.GROUP,
+    bands.GROUP,
+    volume.GROUP,
+    windows.GROUP,
+    conditions.GROUP,
 )
-_BAND = Function(
-    (_SOURCE, _period(20, 2), Argument("deviations", "number", Number(2))), lambda period: period - 1
-)
-_RANGE = ("high", "low", "close")
-_STOCHASTIC = Function(
-    (_period(14, 1, "period"), _period(3, 1, "smooth_k"), _period(3, 1, "smooth_d")),
-    lambda period, smooth_k, smooth_d: period + smooth_k + smooth_d - 3,
-    inputs=_RANGE,
-)
-_STOCHASTIC_RSI = Function(
-    (_SOURCE, _period(14, 2), _period(14, 1, "window"), _period(3, 1, "smooth_d")),
-    lambda period, window, smooth_d: period + window + smooth_d - 2,
-)
-_MULTIPLIER = Argument("multiplier", "number", Number(2))
-_KELTNER = Function(
-    (_period(20), _MULTIPLIER, _period(10, 1, "atr_period")),
-    lambda period, atr_period: max(period - 1, atr_period),
-    inputs=_RANGE,
-)
-_SUPERTREND = Function(
-    (_period(10), Argument("multiplier", "number", Number(3))), lambda period: period, inputs=_RANGE
-)
-_CROSS = Function((Argument("a", "operand"), Argument("b", "operand")), lambda: 1, condition=True)
-_TREND = Function((_ANY, _period(1)), lambda period: period, condition=True)
+FUNCTIONS: dict[str, Entry] = collected(GROUPS)
+"""Every function by its name."""
 
-FUNCTIONS: dict[str, Function] = {
-    "sma": Function((_SOURCE, _period()), lambda period: period - 1),
-    "ema": Function((_SOURCE, _period()), lambda period: period - 1),
-    "stddev": Function((_SOURCE, _period(low=2)), lambda period: period - 1),
-    "rsi": Function((_SOURCE, _period(14, 2)), lambda period: period),
-    "macd": _MACD,
-    "macd_signal": _MACD,
-    "macd_histogram": _MACD,
-    "bollinger_upper": _BAND,
-    "bollinger_middle": _BAND,
-    "bollinger_lower": _BAND,
-    "atr": Function((_period(14),), lambda period: period, inputs=_RANGE),
-    "adx": Function((_period(14, 2),), lambda period: 2 * period - 1, inputs=_RANGE),
-    "plus_di": Function((_period(14, 2),), lambda period: period, inputs=_RANGE),
-    "minus_di": Function((_period(14, 2),), lambda period: period, inputs=_RANGE),
-    "wma": Function((_SOURCE, _period()), lambda period: period - 1),
-    "dema": Function((_SOURCE, _period()), lambda period: 2 * (period - 1)),
-    "tema": Function((_SOURCE, _period()), lambda period: 3 * (period - 1)),
-    "kama": Function((_SOURCE, _period(10, 2)), lambda period: period),
-    "linreg_slope": Function((_SOURCE, _period(14, 2)), lambda period: period - 1),
-    "mom": Function((_SOURCE, _period(10)), lambda period: period),
-    "roc": Function((_SOURCE, _period(10)), lambda period: period),
-    "natr": Function((_period(14),), lambda period: period, inputs=_RANGE),
-    "cci": Function((_period(20, 2),), lambda period: period - 1, inputs=_RANGE),
-    "williams_r": Function((_period(14, 2),), lambda period: period - 1, inputs=_RANGE),
-    "stoch_k": _STOCHASTIC,
-    "stoch_d": _STOCHASTIC,
-    "stochrsi_k": _STOCHASTIC_RSI,
-    "stochrsi_d": _STOCHASTIC_RSI,
-    "mfi": Function((_period(14, 2),), lambda period: period, inputs=(*_RANGE, "volume")),
-    "obv": Function((), lambda: 0, inputs=("close", "volume")),
-    "vwap": Function((), lambda: 0, inputs=(*_RANGE, "volume")),
-    "rolling_vwap": Function((_period(20),), lambda period: period - 1, inputs=(*_RANGE, "volume")),
-    "keltner_upper": _KELTNER,
-    "keltner_middle": _KELTNER,
-    "keltner_lower": _KELTNER,
-    "supertrend": _SUPERTREND,
-    "supertrend_direction": _SUPERTREND,
-    "ichimoku_conversion": Function((_period(9),), lambda period: period - 1, inputs=("high", "low")),
-    "ichimoku_base": Function((_period(26),), lambda period: period - 1, inputs=("high", "low")),
-    "ichimoku_span_a": Function(
-        (_period(9, 1, "conversion"), _period(26, 1, "base")),
-        lambda conversion, base: max(conversion, base) - 1,
-        inputs=("high", "low"),
-    ),
-    "ichimoku_span_b": Function((_period(52),), lambda period: period - 1, inputs=("high", "low")),
-    "donchian_upper": Function((_period(20),), lambda period: period - 1, inputs=("high",)),
-    "donchian_lower": Function((_period(20),), lambda period: period - 1, inputs=("low",)),
-    "highest": Function((_ANY, _period()), lambda period: period - 1),
-    "lowest": Function((_ANY, _period()), lambda period: period - 1),
-    "change": Function((_ANY, _period(1)), lambda period: period),
-    "percent_change": Function((_ANY, _period(1)), lambda period: period),
-    "zscore": Function((_SOURCE, _period(20, 2)), lambda period: period - 1),
-    "percentile_rank": Function((_SOURCE, _period(100)), lambda period: period),
-    "bars_since": Function((Argument("condition", "condition"),), lambda: 0),
-    "rising": _TREND,
-    "falling": _TREND,
-    "crosses_above": _CROSS,
-    "crosses_below": _CROSS,
-}
+_VOLUME = Series("volume")
 
 RESERVED = frozenset((*SERIES, *KEYWORDS, *FUNCTIONS))
 
@@ -186,6 +64,18 @@ def usage(name: str) -> str:
             case _:
                 parts.append(argument.name)
     return f"{name}({', '.join(parts)})"
+
+
+def reference(language: Literal["fr", "en"]) -> str:
+    """Every function, a line a group, as a model is told of them; those called alike stand together."""
+    lines = []
+    for group in GROUPS:
+        calls = []
+        for called, entries in groupby(group.entries, key=lambda entry: usage(entry.name).partition("(")[2]):
+            calls.append(f"{' | '.join(entry.name for entry in entries)}({called}")
+        title = f"{group.title.fr.lower()}\u00a0:" if language == "fr" else f"{group.title.en.lower()}:"
+        lines.append(f"- {title} {', '.join(calls)}")
+    return "\n".join(lines)
 
 
 def periods(call: Call) -> list[int]:
@@ -211,10 +101,14 @@ def periods(call: Call) -> list[int]:
                 high=LONGEST_PERIOD,
             )
         found.append(int(value))
-    if call.function.startswith("macd") and found[0] >= found[1]:
-        raise ExpressionError(
-            "parameter_order", smaller="fast", smaller_value=found[0], larger="slow", larger_value=found[1]
-        )
+    entry = FUNCTIONS[call.function]
+    names = [argument.name for argument in entry.arguments if argument.kind == "period"]
+    for smaller, larger in entry.ordered:
+        low, high = found[names.index(smaller)], found[names.index(larger)]
+        if low >= high:
+            raise ExpressionError(
+                "parameter_order", smaller=smaller, smaller_value=low, larger=larger, larger_value=high
+            )
     return found
 
 
@@ -245,7 +139,7 @@ def warm_up(node: Node) -> int:
     """
     match node:
         case Call(function=function, arguments=arguments):
-            own = FUNCTIONS[function].warm_up(*periods(node))
+            own = FUNCTIONS[function].bars(*periods(node))
             return own + max((warm_up(argument) for argument in arguments), default=0)
         case Lag(operand=operand):
             return lag_bars(node) + warm_up(operand)

@@ -32,31 +32,10 @@ from backtest.language.tree import (
     show,
 )
 
-_PAIRS = (
-    ("highest", "lowest"),
-    ("bollinger_upper", "bollinger_lower"),
-    ("donchian_upper", "donchian_lower"),
-    ("keltner_upper", "keltner_lower"),
-    ("plus_di", "minus_di"),
-    ("rising", "falling"),
-    ("crosses_above", "crosses_below"),
-    ("high", "low"),
-    ("<", ">"),
-    ("<=", ">="),
-)
-_OTHER = {**dict(_PAIRS), **{second: first for first, second in _PAIRS}}
-
-# What a function of one series tells: of the same kind as the series, a move, a share of 100, or a size.
-_ALIKE = frozenset(("sma", "ema", "wma", "dema", "tema", "kama", "bollinger_middle", "highest", "lowest")) | {
-    "bollinger_upper",
-    "bollinger_lower",
+_OTHER = {
+    **{"<": ">", ">": "<", "<=": ">=", ">=": "<=", "high": "low", "low": "high"},
+    **{name: entry.mirrored.opposite for name, entry in FUNCTIONS.items() if entry.mirrored.opposite},
 }
-_MOVES = frozenset(("macd", "macd_signal", "macd_histogram", "linreg_slope", "mom", "roc", "change")) | {
-    "percent_change",
-    "zscore",
-}
-_SHARES = frozenset(("rsi", "stochrsi_k", "stochrsi_d", "percentile_rank"))
-_SIZES = frozenset(("stddev",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +51,6 @@ class _Value:
     def move(self) -> bool:
         """Whether it only changes its sign."""
         return self.odd and self.weight == 0.0 and self.total == 0.0
-
-
-# What the functions without a series tell: weight and total of an odd value; the rest are sizes.
-_PRICE, _MOVE = (1.0, 0.0), (0.0, 0.0)
-_OWN: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("vwap", "rolling_vwap", "supertrend", "donchian_upper", "donchian_lower"), _PRICE),
-    **dict.fromkeys(("keltner_upper", "keltner_middle", "keltner_lower"), _PRICE),
-    **dict.fromkeys(("ichimoku_conversion", "ichimoku_base", "ichimoku_span_a", "ichimoku_span_b"), _PRICE),
-    **dict.fromkeys(("cci", "obv", "supertrend_direction"), _MOVE),
-    **dict.fromkeys(("stoch_k", "stoch_d", "mfi"), (0.0, 100.0)),
-    "williams_r": (0.0, -100.0),
-}
 
 
 def mirror(node: Node) -> Node:
@@ -193,27 +160,28 @@ def _product(node: Node, operator: str, first: _Value, second: _Value) -> _Value
 
 
 def _call(node: Call) -> _Value:
-    name, other = node.function, _OTHER.get(node.function, node.function)
-    if name == "bars_since":
-        return _Value(Call(name, tuple(mirror(argument) for argument in node.arguments)))
-    wanted = FUNCTIONS[name].arguments
-    if not wanted or wanted[0].kind != "series":
-        if name in _OWN:
-            weight, total = _OWN[name]
-            return _Value(Call(other, node.arguments), True, weight, total)
-        return _Value(Call(other, node.arguments))
-    of = _value(node.arguments[0])
-    if not of.odd:
-        return _Value(node)
-    kept = (of.node, *node.arguments[1:])
-    if name in _ALIKE:
-        return _Value(Call(other, kept), True, of.weight, of.total)
-    if name in _SIZES:
-        return _Value(Call(name, kept))
-    if name in _MOVES:
-        return _Value(Call(name, kept), odd=True)
-    if name in _SHARES:
-        return _Value(Call(name, kept), odd=True, total=100.0)
+    name, entry = node.function, FUNCTIONS[node.function]
+    image, arguments = entry.mirrored, node.arguments
+    if image.kind == "inside":
+        return _Value(Call(name, tuple(mirror(argument) for argument in arguments)))
+    of = _Value(node)
+    if entry.arguments and entry.arguments[0].kind == "series":
+        of = _value(arguments[0])
+        if not of.odd:
+            return _Value(node)
+        arguments = (of.node, *arguments[1:])
+    turned = Call(_OTHER.get(name, name), arguments)
+    match image.kind:
+        case "price":
+            return _Value(turned, odd=True, weight=1.0)
+        case "alike":
+            return _Value(turned, True, of.weight, of.total)
+        case "move":
+            return _Value(turned, odd=True)
+        case "share":
+            return _Value(turned, odd=True, total=image.total)
+        case "size":
+            return _Value(turned)
     raise ExpressionError("no_mirror", expression=show(node))
 
 

@@ -29,7 +29,8 @@ from functools import lru_cache
 from typing import Literal, NoReturn
 
 from backtest.errors import ExpressionError
-from backtest.language.functions import FUNCTIONS, KEYWORDS, SERIES, Argument, usage
+from backtest.language.entry import Argument
+from backtest.language.functions import FUNCTIONS, KEYWORDS, SERIES, usage
 from backtest.language.informal import formal
 from backtest.language.phrases import HINTS, KEYWORDS_ELSEWHERE, Token
 from backtest.language.timeframes import timeframe

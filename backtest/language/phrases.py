@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backtest.language.functions import FUNCTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -18,110 +20,13 @@ class Token:
     position: int
 
 
-def _named(indicator: str) -> tuple[str, ...]:
-    """How the bands of a channel are written, `{side}` being upper or lower."""
-    plain = (f"{indicator} {{side}}", f"{{side}} {indicator}")
-    return (
-        *plain,
-        *(f"{words} {kind}" for words in plain for kind in ("channel", "band")),
-        f"{indicator}_{{side}}_channel",
-        f"{indicator}_{{side}}_band",
-    )
-
-
-_BANDS = {
-    "bollinger": ("bb {side}", "bb {side} band", "{side} bb", "bbands_{side}", "bollinger_{side}_band"),
-    "keltner": _named("keltner"),
-    "donchian": _named("donchian"),
-}
-_UP = (
-    *("crosses above", "crosses over", "crossed above", "cross above", "crosses up through"),
-    *("breaks above", "breaks out above", "rises above", "climbs above", "moves above"),
-    *("crossover", "cross_above", "crossed_above", "cross_over"),
-)
-_DOWN = (
-    *("crosses below", "crosses under", "crossed below", "cross below", "crosses down through"),
-    *("breaks below", "breaks down below", "falls below", "drops below", "moves below"),
-    *("crossunder", "cross_below", "crossed_below", "cross_under"),
-)
-
 # Words in a row, and what they are called in the language.
 PHRASES: dict[str, str] = {
     "price": "close",
     "closing price": "close",
     "typical price": "typical",
     "day of week": "weekday",
-    "simple moving average": "sma",
-    "moving average": "sma",
-    "average": "sma",
-    "avg": "sma",
-    "mean": "sma",
-    "ma": "sma",
-    "exponential moving average": "ema",
-    "weighted moving average": "wma",
-    "standard deviation": "stddev",
-    "std": "stddev",
-    "stdev": "stddev",
-    "relative strength index": "rsi",
-    "average true range": "atr",
-    "average directional index": "adx",
-    "money flow index": "mfi",
-    "on balance volume": "obv",
-    "commodity channel index": "cci",
-    "rate of change": "roc",
-    "momentum": "mom",
-    "macd line": "macd",
-    "macd signal": "macd_signal",
-    "macd signal line": "macd_signal",
-    "macd histogram": "macd_histogram",
-    "macd hist": "macd_histogram",
-    "upper bollinger band": "bollinger_upper",
-    "bollinger upper band": "bollinger_upper",
-    "bollinger upper": "bollinger_upper",
-    "upper bollinger": "bollinger_upper",
-    "bb_upper": "bollinger_upper",
-    "middle bollinger band": "bollinger_middle",
-    "bollinger middle band": "bollinger_middle",
-    "bollinger middle": "bollinger_middle",
-    "bb_middle": "bollinger_middle",
-    "lower bollinger band": "bollinger_lower",
-    "bollinger lower band": "bollinger_lower",
-    "bollinger lower": "bollinger_lower",
-    "lower bollinger": "bollinger_lower",
-    "bb_lower": "bollinger_lower",
-    "bb middle": "bollinger_middle",
-    "bb middle band": "bollinger_middle",
-    "keltner middle": "keltner_middle",
-    "middle keltner": "keltner_middle",
-    "middle keltner channel": "keltner_middle",
-    "donchian high": "donchian_upper",
-    "donchian low": "donchian_lower",
-    **{
-        phrase.format(side=side): f"{indicator}_{side}"
-        for side in ("upper", "lower")
-        for indicator, phrases in _BANDS.items()
-        for phrase in phrases
-    },
-    "supertrend direction": "supertrend_direction",
-    "stochastic k": "stoch_k",
-    "stochastic d": "stoch_d",
-    "stoch k": "stoch_k",
-    "stoch d": "stoch_d",
-    "slowk": "stoch_k",
-    "slowd": "stoch_d",
-    "stochrsi k": "stochrsi_k",
-    "stochrsi d": "stochrsi_d",
-    "williams r": "williams_r",
-    "willr": "williams_r",
-    "linearreg_slope": "linreg_slope",
-    "linear regression slope": "linreg_slope",
-    "pct_change": "percent_change",
-    "z_score": "zscore",
-    "session vwap": "vwap",
-    **dict.fromkeys(_UP, "crosses_above"),
-    **dict.fromkeys(_DOWN, "crosses_below"),
-    "increasing": "rising",
-    "decreasing": "falling",
+    **{phrase: name for name, entry in FUNCTIONS.items() for phrase in entry.phrases},
 }
 SIGNS: dict[str, str] = {
     "above": ">",
@@ -167,23 +72,7 @@ TIMEFRAMES = {
 
 # What is not understood, because it could mean two things, and the name that was probably meant.
 HINTS = {
-    "stochastic": "stoch_k",
-    "stoch": "stoch_k",
-    "stochrsi": "stochrsi_k",
-    "bollinger": "bollinger_lower",
-    "bb": "bollinger_lower",
-    "bbands": "bollinger_lower",
-    "keltner": "keltner_upper",
-    "donchian": "donchian_upper",
-    "ichimoku": "ichimoku_span_a",
-    "tenkan": "ichimoku_conversion",
-    "kijun": "ichimoku_base",
-    "signal": "macd_signal",
-    "histogram": "macd_histogram",
-    "volatility": "stddev",
-    "deviation": "stddev",
-    "slope": "linreg_slope",
-    "di": "plus_di",
+    **{hint: name for name, entry in FUNCTIONS.items() for hint in entry.hints},
     "avg_volume": "volume",
 }
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from langgraph.runtime import Runtime
 from pydantic import Field
 
+from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.optimization.evidence.claims import claims_of, doubts, unfounded_claims
@@ -125,7 +126,9 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
                 prompt=render(
                     "optimization/single",
                     context.language,
-                    strategist=system_text("optimization/strategist", context.language),
+                    strategist=system_text(
+                        "optimization/strategist", context.language, functions=reference(context.language)
+                    ),
                     symbol=quoted(evidence["dataset"]["symbol"]),
                     timeframe=quoted(evidence["dataset"]["timeframe"]),
                     **parts,

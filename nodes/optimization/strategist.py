@@ -7,6 +7,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.optimization.evidence.claims import doubts, unfounded_claims
@@ -91,6 +92,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
             language,
             symbol=quoted(evidence["dataset"]["symbol"]),
             timeframe=quoted(evidence["dataset"]["timeframe"]),
+            functions=reference(language),
             **parts,
         ),
         schema=Proposals,

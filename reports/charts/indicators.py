@@ -14,15 +14,6 @@ from backtest.language.functions import FUNCTIONS
 from backtest.language.tree import At, Call, Comparison, Node, Not, Series, children, show
 from backtest.strategy import StrategySpec
 
-_AVERAGES = frozenset(
-    {"sma", "ema", "wma", "dema", "tema", "kama", "highest", "lowest"}
-    | {"bollinger_upper", "bollinger_middle", "bollinger_lower"}
-)
-_LEVELS = frozenset(
-    {"vwap", "rolling_vwap", "keltner_upper", "keltner_middle", "keltner_lower", "supertrend"}
-    | {"ichimoku_conversion", "ichimoku_base", "ichimoku_span_a", "ichimoku_span_b"}
-    | {"donchian_upper", "donchian_lower"}
-)
 _PRICES = frozenset({"open", "high", "low", "close", "typical"})
 
 
@@ -95,7 +86,8 @@ def _is_price(node: Node) -> bool:
         case At(operand=operand):
             return _is_price(operand)
         case Call(function=function, arguments=arguments):
-            return function in _LEVELS or (function in _AVERAGES and _is_price(arguments[0]))
+            kind = FUNCTIONS[function].mirrored.kind
+            return kind == "price" or (kind == "alike" and _is_price(arguments[0]))
         case _:
             return False
 
@@ -104,9 +96,7 @@ def _family(node: Node) -> str:
     match node:
         case At(timeframe=timeframe, operand=operand):
             return f"{timeframe} {_family(operand)}"
-        case Call(function="plus_di" | "minus_di" | "adx"):
-            return "adx"
         case Call(function=function):
-            return function.partition("_")[0]
+            return FUNCTIONS[function].drawn_with
         case _:
             return show(node)
