@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 import urllib.request
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -42,6 +44,39 @@ def test_every_package_is_known() -> None:
     told = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     (packages,) = re.findall(r"targets\.wheel\]\npackages = (\[.*?\])", told, re.DOTALL)
     assert set(json.loads(packages)) == set(OURS)
+
+
+WORD = r"(?:-[-\w]+|'[^' ]+'|[\w.\[\]=<>{}-]+)"
+HINTS = re.compile(rf"(pip install|uv sync|uv add|uv pip install)((?: +{WORD})*)")
+
+
+def hints() -> Iterator[tuple[str, str, list[str]]]:
+    """Every command in texts and docs that installs something: where, the program, what it is given."""
+    texts = sorted((PROJECT / "prompts" / "texts").glob("*.toml"))
+    for path in [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")), *texts]:
+        for match in HINTS.finditer(path.read_text(encoding="utf-8")):
+            yield path.name, match[1], shlex.split(match[2])
+
+
+def test_what_texts_and_docs_say_to_install_is_ours_or_a_named_library() -> None:
+    """`threadx` on the package index is somebody else's program."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = set(project["optional-dependencies"])
+    rows = sum(project["optional-dependencies"].values(), project["dependencies"])
+    libraries = {re.split(r"[\[<>=,]", row)[0] for row in rows} | {"{package}"}
+    seen = list(hints())
+    assert len(seen) > 5
+    for where, program, given in seen:
+        plain = [word for word in given if not word.startswith("-")]
+        if program == "uv sync":
+            assert set(plain) <= extras, (where, given)
+            assert given.count("--extra") == len(plain), (where, given)
+            continue
+        for word in plain:
+            ours = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
+            assert ours or re.split(r"[\[<>=,]", word)[0] in libraries | {"requirements.lock"}, (where, given)
+            assert not ours or set((ours[1] or "").split(",")) - {""} <= extras, (where, given)
+    assert project["name"] == "threadx-quant"
 
 
 def test_an_image_holds_what_runs_and_nothing_of_a_person() -> None:

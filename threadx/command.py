@@ -85,7 +85,7 @@ def build(words: Words) -> click.Group:
 
 def _tell_version(context: click.Context, option: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
-        say(f"threadx {version('threadx')}")
+        say(f"threadx {version('threadx-quant')}")
         context.exit()
 
 

@@ -1,4 +1,4 @@
-"""Prices from exchanges, by ccxt (the extra `threadx[exchange]`): public data, no key."""
+"""Prices from exchanges, by ccxt (the extra `exchange`): public data, no key."""
 
 from __future__ import annotations
 

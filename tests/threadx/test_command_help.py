@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import tomllib
 
 import click
 import pytest
 
 from prompts import Words
+from tests.langgraph_server import PROJECT
 from threadx.command import build
 from threadx.commands.edits import CHANGES
 
@@ -133,7 +135,8 @@ def test_every_group_and_every_choice_completes_in_the_shell_and_stays_light():
 def test_the_version_is_told_and_is_light():
     found = in_one_process({"version": (["--version"], {})})
     assert too_heavy(found) == {}
-    assert found["told"]["version"] == "threadx 0.1.0\n"
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert found["told"]["version"] == f"threadx {project['version']}\n"
 
 
 @pytest.mark.parametrize("package", ["threadx", "backtest", "prompts"])
