@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
+SITE := .venv-docs
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.installed-test
 UV := $(shell command -v uv 2>/dev/null)
@@ -102,8 +103,15 @@ types: $(TESTABLE) ## Check types, as here and as on Windows
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows
 
-docs: $(INSTALLED) ## Write the tables of docs/language.md from the code
+docs: $(INSTALLED) $(SITE)/.installed ## Write the tables of docs/language.md from the code, and the site: build/site
 	$(BIN)/python docs/build_language.py
+	$(SITE)/bin/mkdocs build --strict --quiet
+
+# What builds the site lives apart: nothing that runs needs it.
+$(SITE)/.installed: Makefile
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check mkdocs-material==9.8.2 mkdocstrings==1.0.8 mkdocstrings-python==2.0.11
+	@touch $@
 
 # The peers live apart: their requirements are not ours.
 $(PEERS)/.installed: Makefile
@@ -147,5 +155,5 @@ lock: ## Resolve both locks (needs uv; UPGRADE=--upgrade for the newest)
 	rm -r build
 
 clean: ## Remove the environment and every cache (data/ stays)
-	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
+	rm -rf $(VENV) $(PEERS) $(SITE) build .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

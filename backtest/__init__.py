@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backtest.presets import PRESETS
     from backtest.strategy import StrategySpec
     from backtest.types import GAP_POLICIES, AccountLost, Bounds, Costs, GapPolicy, Metrics, Risk, Sizing
+    from backtest.validation.walk_forward import FoldResult, WalkForward, walk_forward
 
 __all__ = [
     "GAP_POLICIES",
@@ -35,6 +36,7 @@ __all__ = [
     "Bounds",
     "Costs",
     "ExpressionError",
+    "FoldResult",
     "GapPolicy",
     "Metrics",
     "PriceError",
@@ -45,6 +47,7 @@ __all__ = [
     "StrategyError",
     "StrategySpec",
     "SweepFile",
+    "WalkForward",
     "bars_per_year",
     "canonical_expression",
     "quality_report",
@@ -53,6 +56,7 @@ __all__ = [
     "sweep",
     "sweep_to_parquet",
     "validate_prices",
+    "walk_forward",
     "with_funding",
 ]
 
@@ -79,6 +83,7 @@ _HOMES = {
         "Sizing",
     ),
     "backtest.data.year": ("BarsPerYear", "bars_per_year"),
+    "backtest.validation.walk_forward": ("FoldResult", "WalkForward", "walk_forward"),
 }
 
 

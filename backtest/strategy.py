@@ -351,6 +351,9 @@ class StrategySpec(Strict):
             **SIZING_BOUNDS,
         }
 
+    def __str__(self) -> str:
+        return self.describe()
+
     def describe(self) -> str:
         """The whole strategy in one line."""
         settings = {**self.params, **self.risk.active(), **self.sizing.active()}

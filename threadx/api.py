@@ -182,7 +182,7 @@ def read_prices(
         gaps: what to do where bars are missing, as in `backtest.validate_prices`.
         home: the data folder, in which relative paths are looked for too.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
-        end).
+            end).
 
     Returns:
         (prices, source): float64 columns open, high, low, close, volume on a DatetimeIndex; `source.notices`

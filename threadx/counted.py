@@ -192,7 +192,7 @@ def sweep(
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
-        end).
+            end).
 
     Returns:
         As `backtest.sweep`: a row a configuration; the table stays in `<home>/sweeps` too.
@@ -259,7 +259,7 @@ def backtest(
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
-        end).
+            end).
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields.

@@ -255,8 +255,7 @@ def validate_prices(
             microseconds or nanoseconds (UTC); and perhaps `funding_rate`, what longs pay to
             shorts during each bar, and `made_up` (true or false), which marks bars that were put where there
             were none. Other columns are ignored.
-        gaps: what to do where bars are missing (`backtest.data.gaps` says what counts as missing): `accept`
-        leaves
+        gaps: what to do where bars are missing (`backtest.data.gaps` says what counts): `accept` leaves
             the history as it is, so that indicators and orders pass over the gap; `fill` puts flat bars
             there, open to close at the last close, volume zero, marked in a column `made_up`: no price is
             made up that was not the last one known, but indicators and `max_bars` count them. They carry a

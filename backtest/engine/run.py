@@ -363,7 +363,7 @@ class BacktestResult:
         index: times of the bars from `trade_from` on.
         equity_values: the account's value at each of those bars' closes.
         trade_values: rows as `backtest.kernels.simulation` writes them; bars count from the first bar of the
-        data.
+            data.
         entries_below_one_unit: entries not taken because, with `whole_units`, they were worth less than one.
         all_times: times of all bars, the warm-up's too.
     """
