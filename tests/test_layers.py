@@ -33,7 +33,7 @@ ALLOWED = {
 # Rooms inside a room, from the front to the back: none imports what stands before it.
 INSIDE = {
     "backtest": ("validation", "engine", "statistics", "data", "kernels", "language"),
-    "feeds": ("build",),
+    "feeds": ("builders",),
     "nodes": ("ensemble", "optimization", "seam"),
     "nodes/optimization": ("policies", "trials", "evidence", "changes"),
     "nodes/ensemble": ("scores", "claims", "operation", "policies"),

@@ -11,7 +11,7 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from base.paths import typed_path
-from feeds.build.sample import SAMPLE_AS_OF, build_sample
+from feeds.builders.sample import SAMPLE_AS_OF, build_sample
 from feeds.folder import open_folder
 from feeds.partitions import parse_hour
 from feeds.snapshot import Snapshot, read_snapshot

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feeds.build.forecasts import PriceFolder, adjusted_closes, build_forecasts, daily_closes
-from feeds.build.scores import MINIMUM_BARS, SCORES, component_scores, forecast_row
+from feeds.builders.forecasts import PriceFolder, adjusted_closes, build_forecasts, daily_closes
+from feeds.builders.scores import MINIMUM_BARS, SCORES, component_scores, forecast_row
 from feeds.folder import DataFolder
 from feeds.forecasts import read_forecasts
 from feeds.partitions import parse_hour

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feeds.build.macro import build_macro
-from feeds.build.regime import recession_odds
-from feeds.build.series import SeriesArchive
+from feeds.builders.macro import build_macro
+from feeds.builders.regime import recession_odds
+from feeds.builders.series import SeriesArchive
 from feeds.folder import DataFolder
 from feeds.macro import FIGURES, read_macro
 from feeds.partitions import parse_hour

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from feeds.build.headlines import read_headlines
-from feeds.build.news import build_news
+from feeds.builders.headlines import read_headlines
+from feeds.builders.news import build_news
 from feeds.folder import DataFolder
 from feeds.news import read_news
 from feeds.tagging import Names, load_names, topics_of

@@ -50,7 +50,7 @@ VALUE = "Zq7"
 
 FRENCH = set("le la les des une est pas dans avec pour sur aux cette ce qui donnez il elle sont".split())  # noqa: SIM905
 TERMINALS = (
-    "feeds/build/",
+    "feeds/builders/",
     "vault/boundaries",
     "vault/fetch",
     "threadx/work/",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from feeds.build.forecasts import PriceFolder
+from feeds.builders.forecasts import PriceFolder
 from tests.klines_server import MINUTES, Exchange, bar, serve
 from threadx.command import main
 from vault import fetch

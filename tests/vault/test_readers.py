@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feeds.build.sample import SAMPLE_AS_OF, build_sample
-from feeds.build.scores import MINIMUM_BARS, component_scores, forecast_row
+from feeds.builders.sample import SAMPLE_AS_OF, build_sample
+from feeds.builders.scores import MINIMUM_BARS, component_scores, forecast_row
 from feeds.folder import DataFolder
 from feeds.forecasts import read_forecasts
 from feeds.freshness import weekday_hours

@@ -11,12 +11,12 @@ from typing import Any
 
 from base.errors import TypedError
 from base.paths import typed_path
-from feeds.build.forecasts import BuiltForecasts, PriceFolder, build_forecasts
-from feeds.build.macro import build_macro
-from feeds.build.news import build_news
-from feeds.build.scores import SCORES
-from feeds.build.series import SeriesArchive
-from feeds.build.writing import Watch
+from feeds.builders.forecasts import BuiltForecasts, PriceFolder, build_forecasts
+from feeds.builders.macro import build_macro
+from feeds.builders.news import build_news
+from feeds.builders.scores import SCORES
+from feeds.builders.series import SeriesArchive
+from feeds.builders.writing import Watch
 from feeds.folder import DataFolder
 from feeds.forecasts import read_forecasts
 from feeds.macro import FEATURES, FIGURES

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from base.files import write_atomically, write_text_atomically
-from feeds.build.regime import autoregression, recession_odds
-from feeds.build.scores import MINIMUM_BARS, SESSION_BARS, Horizon, forecast_row
+from feeds.builders.regime import autoregression, recession_odds
+from feeds.builders.scores import MINIMUM_BARS, SESSION_BARS, Horizon, forecast_row
 from vault.errors import MarketError
 from vault.packaged import packaged_table
 
@@ -124,7 +124,7 @@ def _macro(as_of: datetime) -> pd.DataFrame:
 
 def _news(root: Path, as_of: datetime, language: str) -> list[tuple[Path, pd.DataFrame]]:
     """One table a day, named after its last line's time; lines later than the hour are not written."""
-    lines = files("feeds.build").joinpath("news.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = files("feeds.builders").joinpath("news.jsonl").read_text(encoding="utf-8").splitlines()
     days: dict[str, list[dict[str, Any]]] = {}
     begin = as_of - timedelta(days=30)
     for line in map(json.loads, lines):

@@ -12,8 +12,8 @@ import pandas as pd
 
 from backtest import BacktestError, validate_prices
 from backtest.kernels.indicators import Floats
-from feeds.build.scores import CONTINUOUS_BARS, MINIMUM_BARS, SCORES, SESSION_BARS, Horizon, forecast_row
-from feeds.build.writing import Watch, write_partition
+from feeds.builders.scores import CONTINUOUS_BARS, MINIMUM_BARS, SCORES, SESSION_BARS, Horizon, forecast_row
+from feeds.builders.writing import Watch, write_partition
 from feeds.partitions import hour_name
 from vault.errors import MarketError
 from vault.readers.prices import EXTENSIONS, infer_timeframe, read_table, symbol_of

@@ -16,8 +16,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from base.reasons import ReasonError, plain
-from feeds.build.headlines import read_headlines, without_markup
-from feeds.build.writing import Watch, write_partition
+from feeds.builders.headlines import read_headlines, without_markup
+from feeds.builders.writing import Watch, write_partition
 from feeds.folder import DataFolder
 from feeds.lexicon import lexicon_score
 from feeds.news import LONGEST_TITLE, NewsItem, read_news

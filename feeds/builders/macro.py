@@ -13,10 +13,10 @@ import pandas as pd
 
 from backtest import BacktestError
 from backtest.kernels.indicators import moving_moments
-from feeds.build.forecasts import adjusted_closes, daily_closes
-from feeds.build.regime import autoregression, recession_odds
-from feeds.build.series import Observations, SeriesArchive
-from feeds.build.writing import Watch, write_partition
+from feeds.builders.forecasts import adjusted_closes, daily_closes
+from feeds.builders.regime import autoregression, recession_odds
+from feeds.builders.series import Observations, SeriesArchive
+from feeds.builders.writing import Watch, write_partition
 from feeds.inputs import INPUTS
 from feeds.macro import FEATURES, FIGURES, NOTES, TABLE
 from feeds.partitions import hour_name
@@ -76,7 +76,7 @@ def build_macro(
     """Read economic series as they were known at an hour and write `macro/forecast/dt=YYYYMMDDHH`.
 
     Inflation and unemployment are carried forward by an autoregression, the slope of the curve as it is;
-    `recession_prob` is what followed months with a like curve (see `feeds.build.regime`). The regime features
+    `recession_prob` is what followed months with a like curve (`feeds.builders.regime`). The regime features
     are today's, in every row. `macro_forecast.json` names the rows behind each figure.
 
     Args:
