@@ -36,7 +36,7 @@ from graphs.ensemble import graph
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from providers import opening
-from providers.opened import OpenedModel
+from providers.chat_model import OpenedModel
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings

@@ -1,6 +1,6 @@
-"""Writes the reference tables of `docs/language.md` from the code: `make docs`.
+"""Writes the reference tables of `docs/language.md` and of the README from the code: `make docs`.
 
-What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced; the rest of the page is written by hand.
+What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced; the rest of a page is written by hand.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from backtest.language.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
 from backtest.types import COST_BOUNDS, Bounds
 from nodes.optimization.changes import CHANGE
 from prompts import text
+from providers import PROVIDERS
 from threadx.commands.edits import CHANGES, example
 
 HERE = Path(__file__).parent
 PAGE = HERE / "language.md"
+README = HERE.parent / "README.md"
 FACTS: dict[str, Any] = tomllib.loads((HERE / "language.toml").read_text(encoding="utf-8"))
 
 STATIC = (
@@ -241,31 +243,42 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
+def models() -> str:
+    """Every provider of models."""
+    rows = ((f"`{one.name}`", one.about, one.sends) for one in PROVIDERS.values())
+    return table(("provider", "what it is", "what leaves this machine"), rows)
+
+
+Blocks = Mapping[str, Callable[[], str]]
+PAGES: dict[Path, Blocks] = {PAGE: BLOCKS, README: {"providers": models}}
+
+
 def _between(words: str, marks: re.Match[str]) -> str:
     return f"{marks[1]}\n{words}\n\n{marks[2]}"
 
 
-def built(page: str) -> str:
+def built(page: str, blocks: Blocks = BLOCKS) -> str:
     """The page with every block as the code has it now.
 
     Raises:
         ValueError: a block's place is not in the page, or twice.
     """
-    for name, block in BLOCKS.items():
+    for name, block in blocks.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if len(place.findall(page)) != 1:
-            raise ValueError(f"{PAGE.name} has no place, or several, for {name}")
+            raise ValueError(f"the page has no place, or several, for {name}")
         page = place.sub(partial(_between, block()), page)
     return page
 
 
 def main() -> int:
-    """Rewrite the page; with `--check` only tell whether it is up to date."""
-    page = PAGE.read_text(encoding="utf-8")
-    now = built(page)
+    """Rewrite the pages; with `--check` only tell whether they are up to date."""
+    before = {path: path.read_text(encoding="utf-8") for path in PAGES}
+    now = {path: built(page, PAGES[path]) for path, page in before.items()}
     if "--check" in sys.argv[1:]:
-        return int(now != page)
-    PAGE.write_text(now, encoding="utf-8")
+        return int(now != before)
+    for path, page in now.items():
+        path.write_text(page, encoding="utf-8")
     return 0
 
 

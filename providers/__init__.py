@@ -6,7 +6,8 @@ from providers.errors import ProviderError
 from providers.extraction import extract_json
 from providers.health import Health, check, check_all
 from providers.oversight import Oversight
-from providers.reference import PROVIDERS, Reference, parse_reference
+from providers.reference import Reference
+from providers.registry import PROVIDERS, parse_reference
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from base.secrets import masked_text
 from providers.reference import Reference
+from providers.registry import provider_of
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
 
@@ -50,10 +51,9 @@ def remember(reference: Reference, request: Request, reply: Reply, settings: Pro
 def key(reference: Reference, request: Request, settings: ProviderSettings) -> tuple[str, str]:
     """What must be equal for two calls to be the same: (hash of the question, the model and its settings)."""
     question = json.dumps([request.system, request.user, request.schema], sort_keys=True, ensure_ascii=False)
-    address = {"ollama": settings.ollama_base_url, "openai": settings.openai_base_url}
     model = {
         "model": str(reference),
-        "address": masked_text(address.get(reference.provider, "")),
+        "address": masked_text(provider_of(reference).address(settings)),
         "temperature": settings.temperature,
         "seed": settings.seed,
     }

@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from base.secrets import masked_text
 from providers import deadlines, opening
 from providers.answer_size import LONGEST_ANSWER
+from providers.chat_model import OpenedModel
 from providers.deadlines import watched
 from providers.errors import (
     DeadlineError,
@@ -23,8 +24,8 @@ from providers.errors import (
     whole_letters,
 )
 from providers.extraction import split_thinking
-from providers.opened import OpenedModel
 from providers.reference import Reference
+from providers.registry import provider_of
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
 
@@ -173,6 +174,6 @@ def _refuse_pages_and_notices(text: str, reference: Reference) -> None:
     if _HTML.match(text):
         raise RetryableError("malformed_answer", model=str(reference), detail=short(text))
     # Free services announce their limits as an ordinary answer.
-    hosted = reference.provider in ("g4f", "openai")
+    hosted = provider_of(reference).hosted
     if hosted and "{" not in text and len(text) <= _LONGEST_NOTICE and _NOTICE.search(text):
         raise RefusedError("limit_notice", model=str(reference), detail=short(text))

@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from providers.errors import ProviderError
-from providers.keys import openai_key
-from providers.probe import ask_json, probe_embedded, probe_g4f, probe_ollama
-from providers.reference import Reference, parse_reference
+from providers.registry import parse_reference, provider_of
 from providers.settings import ProviderSettings
 
 READY = "ready"
@@ -43,7 +41,8 @@ class Health:
 def check(reference: str, settings: ProviderSettings) -> Health:
     """Ask one provider whether it would answer; bounded by `settings.probe_seconds` a question."""
     try:
-        detail = _answers(parse_reference(reference), settings)
+        read = parse_reference(reference)
+        detail = provider_of(read).health(read, settings)
     except ProviderError as error:
         return Health(reference, False, error.code, repr(error), error.fields)
     return Health(reference, True, READY, detail, {"model": reference, "detail": detail})
@@ -54,26 +53,3 @@ def check_all(chains: Iterable[Iterable[str]], settings: ProviderSettings) -> li
     references = list(dict.fromkeys(reference for chain in chains for reference in chain))
     with ThreadPoolExecutor(max_workers=max(1, min(8, len(references)))) as pool:
         return list(pool.map(lambda reference: check(reference, settings), references))
-
-
-def _answers(reference: Reference, settings: ProviderSettings) -> str:
-    match reference.provider:
-        case "ollama":
-            probe_ollama(reference, settings)
-            return settings.ollama_url
-        case "g4f":
-            return ", ".join(provider for provider, _ in probe_g4f(reference, settings))
-        case "openai":
-            key = openai_key(reference, settings)
-            ask_json(
-                "GET",
-                f"{settings.openai_url}/models",
-                model=str(reference),
-                seconds=settings.probe_seconds,
-                key=key,
-            )
-            return settings.openai_url
-        case "embedded":
-            return probe_embedded(reference).name
-        case "rules":
-            return "rules"

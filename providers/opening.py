@@ -5,13 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
-from providers.errors import UnknownModelError
-from providers.opened import OpenedModel
-from providers.probe import probe_embedded, probe_g4f, probe_ollama, probe_openai
+from providers.chat_model import OpenedModel
 from providers.reference import Reference
+from providers.registry import provider_of
 from providers.request import Request
 from providers.settings import ProviderSettings
 
@@ -25,18 +21,5 @@ def open_model(reference: Reference, request: Request, settings: ProviderSetting
         ProviderError: the provider is not there, lacks the model, or cannot take the prompt.
         UnknownModelError: `rules`, which is a policy and no model.
     """
-    facts: Any
-    match reference.provider:
-        case "ollama":
-            facts = probe_ollama(reference, settings)
-        case "g4f":
-            facts = probe_g4f(reference, settings)
-        case "openai":
-            facts = probe_openai(reference, settings)
-        case "embedded":
-            facts = probe_embedded(reference)
-        case "rules":
-            raise UnknownModelError("unknown_model", reference="rules", known="ollama, g4f, openai, embedded")
-    client = import_module(f"providers.{reference.provider}_chat")
-    opened: OpenedModel = client.open_model(reference, facts, request, settings)
-    return opened
+    provider = provider_of(reference)
+    return provider.open(reference, provider.probe(reference, settings), request, settings)

@@ -18,7 +18,8 @@ from providers import calls_log, deadlines
 from providers.calls_log import CallsLog, Outcome
 from providers.errors import DeadlineError, ProviderError, UnavailableError
 from providers.reference import Reference
-from providers.settings import ProviderSettings, is_local
+from providers.registry import provider_of
+from providers.settings import ProviderSettings
 
 RECORD_SECONDS = 7 * 86_400.0
 RETRY_SECONDS = 3 * 3_600.0
@@ -32,8 +33,6 @@ ABSENT_CODES = frozenset({"unreachable", "not_installed", "model_not_pulled", "m
 
 OWN_CODES = frozenset({"breaker_open", "no_time_left", "cache_failed"})
 """Entries that are no tries of a model."""
-
-HOSTED = ("g4f", "openai")
 
 _trials: set[tuple[Path, str]] = set()
 _trying = threading.Lock()
@@ -110,11 +109,12 @@ class Oversight:
 
     def refusal(self, reference: Reference, settings: ProviderSettings) -> ProviderError | None:
         """Why a model is not to be asked now, or None."""
-        if reference.provider in HOSTED and self.left is not None and self.left <= 0.0:
+        if provider_of(reference).hosted and self.left is not None and self.left <= 0.0:
             return DeadlineError("no_time_left", model=str(reference))
         if self.log is None:
             return None
-        state = breaker(self.log.outcomes(str(reference), RECORD_SECONDS), local=_own(reference, settings))
+        outcomes = self.log.outcomes(str(reference), RECORD_SECONDS)
+        state = breaker(outcomes, local=provider_of(reference).local(settings))
         if not state.is_open:
             return None
         wait = state.retry_at - calls_log.now()
@@ -131,7 +131,7 @@ class Oversight:
     def bounded(self, settings: ProviderSettings, reference: Reference) -> ProviderSettings:
         """The settings with the time that is left, for a model that is asked now."""
         self.begun = deadlines.clock()
-        if reference.provider not in HOSTED or self.left is None:
+        if not provider_of(reference).hosted or self.left is None:
             return replace(settings, until=None)
         return replace(settings, until=self.begun + self.left)
 
@@ -144,7 +144,7 @@ class Oversight:
         tokens: tuple[int | None, int | None],
     ) -> None:
         """Count the time and log the tries; tokens are those of the model's whole turn, on its last line."""
-        if reference.provider in HOSTED and self.left is not None:
+        if provider_of(reference).hosted and self.left is not None:
             self.left -= deadlines.clock() - self.begun
         if self.log is None:
             return
@@ -169,15 +169,3 @@ class Oversight:
                 )
         with _trying:
             _trials.discard((self.log.folder, str(reference)))
-
-
-def _own(reference: Reference, settings: ProviderSettings) -> bool:
-    match reference.provider:
-        case "ollama":
-            return is_local(settings.ollama_url)
-        case "openai":
-            return is_local(settings.openai_url)
-        case "g4f":
-            return bool(settings.g4f_base_url) and is_local(settings.g4f_base_url)
-        case _:
-            return True

@@ -119,12 +119,15 @@ def _read(body: dict[str, Any], model: Scripted, version: tuple[int, ...]) -> in
 
 
 def _embedded_answer(body: dict[str, Any]) -> tuple[str, int, str]:
-    from providers.embedded_chat import grammar, load  # noqa: PLC0415  (only where the model is installed)
-    from providers.probe import probe_embedded  # noqa: PLC0415
+    # A heavy import, and only where the model is installed.
+    from providers.clients.embedded import grammar, load  # noqa: PLC0415
+    from providers.embedded import probe_embedded  # noqa: PLC0415
     from providers.reference import Reference  # noqa: PLC0415
     from providers.schemas import bounded  # noqa: PLC0415
+    from providers.settings import ProviderSettings  # noqa: PLC0415
 
-    answer = load(probe_embedded(Reference("embedded", "smollm2"))).handle_chat_completions(
+    file = probe_embedded(Reference("embedded", "smollm2"), ProviderSettings())
+    answer = load(file).handle_chat_completions(
         {
             "messages": [{"role": m["role"], "content": m["content"]} for m in body["messages"]],
             "max_tokens": 600,

@@ -22,8 +22,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from providers import calling, opening
+from providers.chat_model import OpenedModel
 from providers.errors import UnavailableError
-from providers.opened import OpenedModel
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings

@@ -34,9 +34,9 @@ from backtest.kernels.oscillators import (
     place_in_range,
     rank_in_window,
 )
-from backtest.language.entry import EntryError
 from backtest.language.functions import FUNCTIONS, periods
 from backtest.language.tree import Call, Node, Number, Series
+from base.entries import EntryError
 
 
 class Bank(Protocol):

@@ -13,13 +13,10 @@ from functools import cache
 from typing import Any, Literal
 
 from backtest.language.tree import Node, Number, Series
+from base.entries import EntryError
 
 ArgumentKind = Literal["series", "operand", "period", "number", "condition"]
 ImageKind = Literal["price", "move", "share", "size", "alike", "inside", "condition", "none"]
-
-
-class EntryError(Exception):
-    """An entry of the language says too little, or contradicts another one; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from backtest.engine import derived
 from backtest.engine.bank import IndicatorBank
 from backtest.language import functions
 from backtest.language.contradiction import bounds
-from backtest.language.entry import PRICE_RANGE, Entry, EntryError, Group, Image, Label, collected, period
+from backtest.language.entry import PRICE_RANGE, Entry, Group, Image, Label, collected, period
 from backtest.language.functions import FUNCTIONS, GROUPS, usage
 from backtest.language.parser import parse
 from backtest.language.tree import Call, Node, Number, Series, bind, walk
+from base.entries import EntryError
 from tests.prices import made_up_prices
 
 NUMBERS = sorted(name for name, entry in FUNCTIONS.items() if not entry.condition)

@@ -21,7 +21,7 @@ ROOT = Path(providers.__file__).parent
 def codes_raised() -> set[str]:
     """Every first argument of `SomethingError(...)` in this room that is written out."""
     found: set[str] = set()
-    for file in sorted(ROOT.glob("*.py")):
+    for file in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)

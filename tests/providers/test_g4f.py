@@ -11,7 +11,7 @@ from nodes.context import DEFAULT_ENSEMBLE
 from providers import ProviderSettings, Request, parse_reference
 from providers.calling import call_once
 from providers.errors import ProviderError
-from providers.reference import G4F_PROVIDERS
+from providers.g4f import G4F_PROVIDERS
 from tests.openai_server import Scripted, openai_server
 
 ANSWER = '{"stance": "up"}'

@@ -10,7 +10,7 @@ import pytest
 from providers import ProviderSettings, Request, check, parse_reference
 from providers.calling import call_once
 from providers.errors import ProviderError
-from providers.keys import openai_key
+from providers.openai import openai_key
 from tests.openai_server import Scripted, openai_server
 
 pytestmark = pytest.mark.model

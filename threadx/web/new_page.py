@@ -216,7 +216,8 @@ class Form:
 
     def _draw_models(self) -> None:
         words = self.words
-        Text("p", words("web.form.models_help"), "tx-soft")
+        examples = ", ".join(provider.sample for provider in providers.PROVIDERS.values())
+        Text("p", words("web.form.models_help", examples=examples), "tx-soft")
         defaults = OptimizationContext()
         with ui.element("div").classes("tx-form"):
             for role in ROLES:

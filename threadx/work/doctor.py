@@ -10,12 +10,10 @@ from nodes.ensemble.agents import AGENTS
 from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers.health import check_all
+from providers.registry import PROVIDERS
 from threadx.repairing import examine
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
-
-# Providers that no default chain uses; a reader wants to know of them all the same.
-OTHERS = ("openai:MODEL", "embedded:smollm2")
 
 
 def doctor(words: Words, repair: bool, home: str | None, language: str, debug: bool) -> None:
@@ -31,8 +29,9 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
     for role, chain in chains.items():
         for reference in chain:
             uses.setdefault(reference, []).append(role)
-    for reference in OTHERS:
-        uses.setdefault(reference, [])
+    # A reader wants to know of the providers that no chain uses all the same.
+    used = {reference.partition(":")[0] for reference in uses}
+    uses |= {provider.sample: [] for name, provider in PROVIDERS.items() if name not in used}
     found = check_all([list(uses)], provider_settings(cycle))
     terminal.checks(
         words("command.doctor_title"),

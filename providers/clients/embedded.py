@@ -18,8 +18,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from providers.chat_model import OpenedModel
 from providers.errors import ProviderError, RefusedError, RetryableError, error_of_status
-from providers.opened import OpenedModel
 from providers.reference import Reference
 from providers.request import Request
 from providers.schemas import bounded

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 
 import httpx
 import ollama
@@ -11,6 +13,15 @@ from langchain_core.messages import AIMessage
 from langchain_ollama import ChatOllama
 
 from providers.answer_size import hooks
+from providers.chat_model import OpenedModel
+from providers.clients.ollama_window import (
+    SHOW_SCHEMA,
+    Window,
+    check_whole,
+    prompt_tokens,
+    refusal,
+    whole_or_refused,
+)
 from providers.errors import (
     DeadlineError,
     ProviderError,
@@ -20,15 +31,16 @@ from providers.errors import (
     error_of_status,
     short,
 )
-from providers.keys import keep_ollama_key
-from providers.ollama_window import SHOW_SCHEMA, Window, check_whole, prompt_tokens, refusal, whole_or_refused
-from providers.opened import OpenedModel
-from providers.probe import OllamaModel, not_pulled
+from providers.keys import same_server
+from providers.ollama import OllamaModel, not_pulled
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings, is_local
 
 SMALLEST_CONTEXT = 4096
+
+OLLAMA_KEY = "OLLAMA_API_KEY"
+OLLAMA = "https://ollama.com"
 
 
 def open_model(
@@ -83,6 +95,21 @@ def open_model(
         translate=lambda error: translate(error, window, settings),
         close=model._client.close,  # ChatOllama has no method for it
     )
+
+
+def keep_ollama_key(settings: ProviderSettings) -> Callable[[httpx.Request], None]:
+    """An httpx hook for Ollama's client, which by itself sends `OLLAMA_API_KEY` to any server.
+
+    The key belongs to the server of `OLLAMA_HOST`, else to ollama.com.
+    """
+    allowed = ProviderSettings(ollama_base_url=os.environ.get("OLLAMA_HOST") or OLLAMA).ollama_url
+    sent = f"Bearer {os.environ.get(OLLAMA_KEY, '')}"
+
+    def kept(request: httpx.Request) -> None:
+        if request.headers.get("Authorization") == sent and not same_server(str(request.url), allowed):
+            del request.headers["Authorization"]
+
+    return kept
 
 
 def verify(message: AIMessage, window: Window) -> None:

@@ -21,6 +21,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from providers.chat_model import OpenedModel
 from providers.deadlines import within
 from providers.errors import (
     DeadlineError,
@@ -30,7 +31,6 @@ from providers.errors import (
     UnavailableError,
     short,
 )
-from providers.opened import OpenedModel
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings

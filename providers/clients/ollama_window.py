@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import httpx
 
 from providers.errors import RefusedError
-from providers.probe import OllamaModel
+from providers.ollama import OllamaModel
 from providers.reference import Reference
 from providers.request import Request, estimate_tokens
 

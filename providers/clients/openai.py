@@ -13,6 +13,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from providers.answer_size import hooks
+from providers.chat_model import OpenedModel
 from providers.errors import (
     DeadlineError,
     ProviderError,
@@ -22,7 +23,6 @@ from providers.errors import (
     error_of_status,
     short,
 )
-from providers.opened import OpenedModel
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings, is_local
