@@ -9,6 +9,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from base.plugins import in_use
+
 LIBRARIES = (
     "langchain-core",
     "langchain-ollama",
@@ -42,11 +44,12 @@ def source_digest() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions by name: Python, libraries, and `source`, the digest of our own code and prompts."""
+    """Versions by name: Python, libraries, `source`, the digest of our own code and prompts, and plugins."""
     return {
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in LIBRARIES},
         "source": source_digest(),
+        **in_use(),
     }
 
 

@@ -8,12 +8,14 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import click
 
 from base.aside import taken
 from base.errors import TypedError, shown_at
+from base.plugins import VARIABLE as PLUGINS
 from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because, whole
 from prompts import Language, Words
 from threadx import console
@@ -80,7 +82,25 @@ def build(words: Words) -> click.Group:
             help=words("command.option.version"),
         )
     )
+    group.params.append(
+        click.Option(
+            ["--plugin"],
+            metavar="FILE.py",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            expose_value=False,
+            callback=_add_plugins,
+            help=words("command.option.plugin"),
+        )
+    )
     return group
+
+
+def _add_plugins(context: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
+    """Before the engine is imported; processes that this one starts hear of them too."""
+    if files:
+        given = [os.environ.get(PLUGINS, ""), *(str(path.resolve()) for path in files)]
+        os.environ[PLUGINS] = os.pathsep.join(one for one in given if one)
 
 
 def _tell_version(context: click.Context, option: click.Parameter, asked: bool) -> None:

@@ -37,6 +37,7 @@ from backtest.kernels.oscillators import (
 from backtest.language.functions import FUNCTIONS, periods
 from backtest.language.tree import Call, Node, Number, Series
 from base.entries import EntryError
+from base.plugins import offered
 
 
 class Bank(Protocol):
@@ -335,6 +336,8 @@ _RULES: dict[str, Callable[..., Parts]] = {
     "percentile_rank": _percentile_rank,
     "bars_since": _bars_since,
 }
+for _plugin in offered("indicators"):
+    _RULES.update(_plugin.offer("RULES"))
 
 _UNEVEN = _RULES.keys() ^ {name for name, entry in FUNCTIONS.items() if not entry.condition}
 if _UNEVEN:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from backtest.errors import ExpressionError
 from backtest.language.entries import averages, bands, conditions, momentum, trend, volume, windows
-from backtest.language.entry import Entry, collected
+from backtest.language.entry import Entry, Group, collected
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -30,12 +30,14 @@ from backtest.language.tree import (
     Series,
     walk,
 )
+from base.entries import EntryError
+from base.plugins import offered
 
 SERIES = ("open", "high", "low", "close", "volume", "typical", "hour", "weekday")
 KEYWORDS = ("and", "or", "not", "at")
 LONGEST_PERIOD = 100_000
 
-GROUPS = (
+_OWN = (
     averages.GROUP,
     momentum.GROUP,
     trend.GROUP,
@@ -44,6 +46,29 @@ GROUPS = (
     windows.GROUP,
     conditions.GROUP,
 )
+
+
+def _with_plugins() -> tuple[Group, ...]:
+    """Our groups, then those of plugins; one that does not fit is left out by name."""
+    groups: tuple[Group, ...] = _OWN
+    for plugin in offered("indicators"):
+        try:
+            group, rules = plugin.offer("GROUP"), plugin.offer("RULES")
+            added = [entry.name for entry in group.entries]
+            if sorted(rules) != sorted(added):
+                raise EntryError(f"{', '.join(sorted({*rules} ^ {*added}))}: an entry or a rule is missing")
+            if any(entry.condition for entry in group.entries):
+                raise EntryError(f"{', '.join(added)}: a plugin adds numbers, not conditions")
+            collected((*groups, group))
+        except (AttributeError, TypeError, EntryError) as error:
+            plugin.refuse(error)
+            continue
+        groups = (*groups, group)
+        plugin.adds = added
+    return groups
+
+
+GROUPS = _with_plugins()
 FUNCTIONS: dict[str, Entry] = collected(GROUPS)
 """Every function by its name."""
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import click
 
+from base.plugins import plugins
 from prompts import Language, Words
 from threadx.plain import say
 
@@ -106,6 +107,11 @@ class LocalCommand(_Local):
         if sys.stderr.isatty() and not any(compiled_engine().glob("*.nbi")):
             say(self.words("command.progress.first_start"), err=True)
         import_module("nodes.given").check_environment()  # only now: help and completion wait for no engine
+        if plugins():
+            import_module("backtest.language.functions")
+            for plugin in plugins():
+                if plugin.error is not None:
+                    say(plugin.error.sentence(self.words.language), err=True)
         return super().invoke(ctx)
 
 

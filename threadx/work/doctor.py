@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from base.aside import taken
+from base.plugins import Plugin, plugins
 from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.seam.ask import provider_settings
@@ -23,6 +24,8 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
     terminal = Terminal(words)
     _files(words, terminal, cycle.home_path, repair=repair)
     writable(cycle.home_path)
+    if plugins():
+        terminal.checks(words("command.doctor.plugins"), [_plugin(words, one) for one in plugins()])
     uses: dict[str, list[str]] = {}
     chains = {role: getattr(cycle, role) for role in ("analyst", "strategist", "validator")}
     chains |= {role: ensemble.chain(role) for role in (*AGENTS, "arbiter")}
@@ -40,6 +43,17 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
             for health in found
         ],
     )
+
+
+def _plugin(words: Words, plugin: Plugin) -> tuple[bool, str, str]:
+    """A plugin's line: whether it is used, what it adds or why it is not, and where it stands."""
+    place = "" if plugin.path is None else str(plugin.path)
+    if plugin.error is not None:
+        return False, plugin.error.sentence(words.language), place
+    told = words(
+        "command.doctor.plugin", name=plugin.name, version=plugin.version, adds=", ".join(plugin.adds)
+    )
+    return True, told, place
 
 
 def _files(words: Words, terminal: Terminal, home: Path, *, repair: bool) -> None:

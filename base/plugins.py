@@ -1,0 +1,156 @@
+"""What others add without a fork: packages by entry points, single files by the variable THREADX_PLUGINS.
+
+A package names a module under the entry point `threadx.indicators`; a file offers what its own names say. A
+room asks for its kind when it is first imported, and only then is a plugin's code run. One that fails is kept
+with the reason, for `threadx doctor` and the record, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from base.errors import TypedError
+from base.reasons import because
+
+VARIABLE = "THREADX_PLUGINS"
+"""Files, separated as in PATH."""
+
+Kind = Literal["indicators"]
+NAMES: dict[str, Kind] = {"GROUP": "indicators"}
+"""What a plugin's module defines, and the room that takes it."""
+
+
+class PluginError(TypedError):
+    """A plugin cannot be used; the code says why."""
+
+    room = "base"
+
+
+@dataclass(slots=True)
+class Plugin:
+    """Something that others added.
+
+    Attributes:
+        name: of its file or its entry point.
+        kind: what it adds.
+        version: of its package; empty for a file.
+        digest: SHA-256 of its module's file, 12 hexadecimal digits.
+        module: its code; None until it was asked for, and where it failed.
+        adds: names of what it added.
+        error: why it is not used; None where it is.
+    """
+
+    name: str
+    kind: Kind | None
+    path: Path | None
+    version: str = ""
+    digest: str = ""
+    module: ModuleType | None = None
+    adds: list[str] = field(default_factory=list)
+    error: PluginError | None = None
+
+    def offer(self, name: str) -> Any:
+        """What its module defines under a name.
+
+        Raises:
+            AttributeError: nothing.
+        """
+        return getattr(self.module, name)
+
+    def refuse(self, error: Exception) -> None:
+        """Leave it out, and keep why."""
+        reason = because(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        self.module = None
+        self.error = PluginError("plugin_failed", name=self.name, detail=reason)
+
+
+@cache
+def plugins() -> tuple[Plugin, ...]:
+    """Every plugin there is, none of them run yet; by kind and name."""
+    found = [
+        _packaged(entry, kind)
+        for kind in NAMES.values()
+        for entry in metadata.entry_points(group=f"threadx.{kind}")
+    ]
+    files = [Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name.strip()]
+    found += [_single(path) for path in files]
+    return tuple(sorted(found, key=lambda one: (one.kind or "", one.name)))
+
+
+def offered(kind: Kind) -> list[Plugin]:
+    """The plugins of a kind, their modules imported; those that fail are left out."""
+    for plugin in plugins():
+        if plugin.kind == kind and plugin.module is None and plugin.error is None:
+            _import(plugin)
+    return [plugin for plugin in plugins() if plugin.kind == kind and plugin.module is not None]
+
+
+def in_use() -> dict[str, str]:
+    """Version and digest of each plugin that takes part, by `plugin NAME`; what could not be used too."""
+    return {
+        f"plugin {one.name}": "failed" if one.error else f"{one.version} {one.digest}".strip()
+        for one in plugins()
+    }
+
+
+def _packaged(entry: metadata.EntryPoint, kind: Kind) -> Plugin:
+    spec = find_spec(entry.module)
+    path = Path(spec.origin) if spec is not None and spec.origin is not None else None
+    version = entry.dist.version if entry.dist is not None else ""
+    return Plugin(name=entry.name, kind=kind, path=path, version=version, digest=_digest(path))
+
+
+def _single(path: Path) -> Plugin:
+    """A file: what it offers is read off its names, without running it."""
+    plugin = Plugin(name=path.name, kind=None, path=path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        assigned = {
+            target.id
+            for node in ast.parse(text).body
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
+    except (OSError, ValueError, SyntaxError) as error:
+        plugin.refuse(error)
+        return plugin
+    kinds = sorted(assigned & NAMES.keys())
+    if len(kinds) != 1:
+        plugin.error = PluginError("plugin_offers_nothing", name=path.name, names=", ".join(NAMES))
+        return plugin
+    plugin.kind, plugin.digest = NAMES[kinds[0]], _digest(path)
+    return plugin
+
+
+def _digest(path: Path | None) -> str:
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _import(plugin: Plugin) -> None:
+    if plugin.path is None:
+        plugin.error = PluginError("plugin_missing", name=plugin.name)
+        return
+    name = f"threadx_plugin_{plugin.kind}_{plugin.path.stem}"
+    spec = spec_from_file_location(name, plugin.path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # somebody else's code: whatever it raises is its own fault and nobody else's
+        del sys.modules[name]
+        plugin.refuse(error)
+        return
+    plugin.module = module
