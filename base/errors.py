@@ -152,7 +152,8 @@ def text(key: str, language: Language, /, **values: Any) -> str:
             error among them, or one as JSON (`base.reasons.plain`), is told by its own sentence.
 
     A placeholder `{--time-zone}`, `{--gaps=fill}` or `{--all|whole=True}` (where Python has another name) is
-    an option, as it is called where the text is read (`shown_at`).
+    an option, as it is called where the text is read (`shown_at`); `{--@option}` is the one that the value
+    `option` names.
 
     Raises:
         PromptError: no such text, or a placeholder without a value.
@@ -179,6 +180,8 @@ class _Filling(dict[str, Any]):
     def __missing__(self, name: str) -> str:
         if not name.startswith("--"):
             raise KeyError(name)
+        if name.startswith("--@"):
+            name = f"--{self[name.removeprefix('--@')]}"
         option, _, argument = name.partition("|")
         return _option(option, argument, self.language)
 

@@ -22,7 +22,14 @@ from reports.belief import (
 )
 from reports.charts.debate import run_debates
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
-from reports.tables import bars_per_year_lines, brain_lines, failure_lines, figures_table, lost_lines
+from reports.tables import (
+    bars_per_year_lines,
+    brain_lines,
+    failure_lines,
+    figures_table,
+    lost_lines,
+    reading_lines,
+)
 from reports.words import WordsLike
 
 VERDICT_TONES: dict[str, Tone] = {
@@ -161,12 +168,13 @@ def _background(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
 def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     head, rows, note = figures_table(result, words)
     annualised = bars_per_year_lines(result["champion"]["development"].get("bars_per_year"), words)
+    read = reading_lines(result, words)
     return [
         Heading(text=words("explain.heading.figures")),
         Grid(head=tuple(head), rows=tuple(tuple(row) for row in rows)),
         Paragraph(text=note, tone="quiet"),
         *(Paragraph(text=line, tone="bad") for line in lost_lines(result, words)),
-        *(Paragraph(text=line, tone="quiet") for line in annualised),
+        *(Paragraph(text=line, tone="quiet") for line in (*annualised, *read)),
     ]
 
 

@@ -15,6 +15,7 @@ from reports.tables import (
     failure_lines,
     lost_line,
     metric,
+    reading_lines,
 )
 from reports.words import WordsLike
 
@@ -90,7 +91,7 @@ def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
     if lost := lost_line(words, result["development"]):
         blocks.append(Paragraph(text=lost, tone="bad"))
     annualised = bars_per_year_lines(result["development"].get("bars_per_year"), words)
-    blocks += [Paragraph(text=line, tone="quiet") for line in annualised]
+    blocks += [Paragraph(text=line, tone="quiet") for line in (*annualised, *reading_lines(result, words))]
     sections = {
         "analysis": analysis_lines(result, words),
         "proposals": proposal_lines(result, words),

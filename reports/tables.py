@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from base.errors import shown_at
 from reports.words import WordsLike
 
 METRIC_ROWS: tuple[tuple[str, str], ...] = (
@@ -33,6 +34,12 @@ def notice_lines(notices: Sequence[Mapping[str, Any]], words: WordsLike) -> list
         words: language.
     """
     return [words(f"market.notice.{one['code']}", **one["fields"]) for one in notices]
+
+
+def reading_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+    """The same for the report of a run, whoever began it: settings are named by their labels."""
+    with shown_at("page"):
+        return notice_lines(result["dataset"].get("notices", ()), words)
 
 
 def bars_per_year_lines(found: Mapping[str, Any] | None, words: WordsLike) -> list[str]:

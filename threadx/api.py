@@ -229,8 +229,13 @@ def begin(
                 symbol=source.symbol,
                 timeframe=source.timeframe,
                 home=context.home_path,
+                notices=source.notices,
             )
             reference = f"{DATASET_PREFIX}{dataset.development_hash}"
+            # The table is read; what was said of it may tell of the others' files still.
+            symbol, timeframe, reading = dataset.symbol, dataset.timeframe, reading.whole
+            if not others:
+                gaps, reading = "accept", Reading()
         else:
             reference = str(data)
         given = make_input(

@@ -35,11 +35,12 @@ from threadx.arguments import checked
 from threadx.backtested import Backtest
 from threadx.home import chosen_home
 from vault.counted import count_backtest, count_sweep
-from vault.datasets import Dataset, load_development, open_holdout, register
+from vault.datasets import DATASET_PREFIX, Dataset, load_development, open_holdout, register
 from vault.errors import MarketError
 from vault.readers.options import Reading
-from vault.readers.prices import PriceSource, read_frame, read_prices
-from vault.readers.window import window
+from vault.readers.prices import PriceSource, read_frame, read_prices, source_of
+from vault.readers.window import moment, window
+from vault.registered import find_registered
 
 AS_FOUND = Reading()
 
@@ -90,21 +91,43 @@ def registered(
     """
     if isinstance(data, pd.DataFrame):
         frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole)
+    elif str(data).startswith(DATASET_PREFIX):
+        dataset = find_registered(
+            str(data), home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+        )
+        prices = load_development(dataset, home)
+        if spec is not None:
+            check_volume(prices, spec)
+        source = source_of(str(data), dataset.symbol, prices, dataset.notices)
+        return Registered(_seen(dataset, prices, reading, reader, home), dataset, source)
     else:
         frame, source = read_prices(
             str(data), home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
         )
     if spec is not None:
         check_volume(frame, spec)
-    wanted = window(frame, reading)  # an unreadable or empty one is refused before anything is registered
-    dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=home)
+    window(frame, reading)  # an unreadable or empty one is refused before anything is registered
+    dataset = register(
+        frame, symbol=source.symbol, timeframe=source.timeframe, home=home, notices=source.notices
+    )
+    prices = load_development(dataset, home)
+    return Registered(_seen(dataset, prices, reading, reader, home), dataset, source)
+
+
+def _seen(
+    dataset: Dataset, development: pd.DataFrame, reading: Reading, reader: str | None, home: Path
+) -> pd.DataFrame:
+    """The rows asked for, of those that may be seen.
+
+    Raises:
+        MarketError: `window_in_holdout`, and what `window` and `open_holdout` refuse.
+    """
     if reader is not None:
-        prices = open_holdout(dataset, home, reader=reader)[0]
-    else:
-        prices = load_development(dataset, home)
-        if wanted.index[0] > prices.index[-1]:
-            raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
-    return Registered(window(prices, reading), dataset, source)
+        return window(open_holdout(dataset, home, reader=reader)[0], reading)
+    index = pd.DatetimeIndex(development.index)
+    if reading.start is not None and index[-1] < moment(reading.start, index) <= pd.Timestamp(dataset.last):
+        raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
+    return window(development, reading)
 
 
 def tried(

@@ -32,6 +32,7 @@ from base.reasons import ReasonError
 from vault.errors import MarketError
 from vault.fingerprints import Marks, bar_length, nanoseconds
 from vault.openings import Openings, add_opening, in_utc, read_openings
+from vault.readers.options import Notice
 from vault.readers.prices import infer_timeframe
 from vault.splits import Advance, find_split, locked_splits, marks_path, new_split, read_marks
 
@@ -79,6 +80,7 @@ class Dataset(BaseModel):
         last: ISO time of the last row of all.
         zone: time zone of the times, empty when they have none; the stored file may have another one.
         advances: when and how far the boundary was moved before these prices were registered.
+        notices: what the reader of these prices assumed, left out or mended.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,13 +99,15 @@ class Dataset(BaseModel):
     last: str
     zone: str
     advances: tuple[Advance, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain fields; of a boundary that was never moved there is nothing to say, as in older records."""
+        """Plain fields; of a boundary never moved and of nothing assumed nothing is said."""
         found: dict[str, Any] = handler(self)
-        if not self.advances:
-            del found["advances"]
+        for name in ("advances", "notices"):
+            if not getattr(self, name):
+                del found[name]
         return found
 
 
@@ -122,7 +126,9 @@ def content_hash(frame: pd.DataFrame) -> str:
     return digest.hexdigest()[:16]
 
 
-def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) -> Dataset:
+def register(
+    frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path, notices: tuple[Notice, ...] = ()
+) -> Dataset:
     """Store prices and split them; the same prices always meet the same boundary, whatever their name.
 
     The first registration fixes the boundary (`vault.splits.new_split`). A later one that overlaps it in
@@ -134,6 +140,7 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
         symbol: instrument; case does not matter when cuts are compared.
         timeframe: length of a bar.
         home: the data folder.
+        notices: what the reader of the prices assumed, kept for whoever takes them up later.
 
     Raises:
         MarketError: `too_few_rows`, `no_development_rows`, `damaged_dataset`, `damaged_splits`.
@@ -170,6 +177,7 @@ def register(frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path) ->
             last=frame.index[-1].isoformat(),
             zone="" if (zone := pd.DatetimeIndex(frame.index).tz) is None else str(zone),
             advances=tuple(split.advances),
+            notices=notices,
         )
         _store(folder, dataset.development_hash, development)
         if dataset.holdout_hash:

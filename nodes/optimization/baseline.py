@@ -40,10 +40,8 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
             "max_iterations": context.max_iterations,
         },
     )
-    if state.get("notices"):
-        record(
-            context, run, "i00.read", "read", "load", cites=["i00.load"], data={"notices": state["notices"]}
-        )
+    if notices := state["dataset"].get("notices"):
+        record(context, run, "i00.read", "read", "load", cites=["i00.load"], data={"notices": notices})
     begin_count(context, run, dataset)
     count(context, run, dataset, tested.looked_at)
     record(

@@ -17,9 +17,11 @@ from nodes.optimization.state import OptimizationInput, StrategyInput
 from nodes.serving import prices_of
 from providers import parse_reference
 from record.record import RunRecord
-from vault.datasets import DATASET_PREFIX, Dataset, find_dataset, register
+from vault.datasets import DATASET_PREFIX, Dataset, register
 from vault.errors import MarketError
+from vault.readers.options import Reading
 from vault.readers.prices import read_prices
+from vault.registered import find_registered
 
 _LEFT = (
     *("champion", "analysis", "verdicts", "confidence", "approval"),
@@ -58,8 +60,17 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
     spec = initial_strategy(given)
     if given.data.startswith(DATASET_PREFIX):
-        dataset = find_dataset(given.data.removeprefix(DATASET_PREFIX), context.home_path)
-        notices: list[dict[str, Any]] = []
+        # Where files of other instruments are read, it is they of which some settings tell.
+        files = any(not one.startswith(DATASET_PREFIX) for one in getattr(given, "other_data", ()))
+        of_others = Reading.model_fields.keys() - {"start", "end"} if files else set()
+        dataset = find_registered(
+            given.data,
+            context.home_path,
+            gaps="accept" if files else given.gaps,
+            timeframe=given.timeframe,
+            symbol=given.symbol,
+            reading=Reading(**given.reading.model_dump(exclude=of_others)),
+        )
     else:
         frame, source = read_prices(
             prices_of(given.data, context.home_path),
@@ -69,9 +80,14 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
             symbol=given.symbol,
             reading=given.reading,
         )
-        notices = source.told()
         check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
-        dataset = register(frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path)
+        dataset = register(
+            frame,
+            symbol=source.symbol,
+            timeframe=source.timeframe,
+            home=context.home_path,
+            notices=source.notices,
+        )
     request = given.model_copy(update={"run": _free(given.run, context)})
     return {
         # What an earlier run on the same thread left is no part of this one.
@@ -80,7 +96,6 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
         "run_id": request.run,
         "request": request.model_dump(mode="json"),
         "dataset": dataset.model_dump(mode="json"),
-        "notices": notices,
         "initial": spec.model_dump(mode="json"),
         "history": [],
     }
@@ -119,7 +134,7 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
     found: list[Dataset] = []
     for reference in given.other_data:
         if reference.startswith(DATASET_PREFIX):
-            dataset = find_dataset(reference.removeprefix(DATASET_PREFIX), context.home_path)
+            dataset = find_registered(reference, context.home_path, reading=Reading())
         else:
             try:
                 frame, source = read_prices(
@@ -134,7 +149,11 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
                 # It says what is wrong, but not in which of the files.
                 raise MarketError("unusable_prices", data=reference, reason=error) from error
             dataset = register(
-                frame, symbol=source.symbol, timeframe=source.timeframe, home=context.home_path
+                frame,
+                symbol=source.symbol,
+                timeframe=source.timeframe,
+                home=context.home_path,
+                notices=source.notices,
             )
         if dataset.family in (family, *(one.family for one in found)):
             raise MarketError("same_prices", data=reference)

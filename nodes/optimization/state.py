@@ -127,9 +127,6 @@ class OptimizationState(TypedDict, total=False):
     request: dict[str, Any]  # load: the input as JSON, with the run's name: what a resume starts from
     dataset: dict[str, Any]  # load: vault.datasets.Dataset as JSON
     others: list[dict[str, Any]]  # load: datasets of other instruments, for the last judgement
-    notices: list[
-        dict[str, Any]
-    ]  # load: what the reader of the prices assumed, vault.readers.options.Notice as JSON
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
     baseline: dict[str, Any]  # baseline: figures of the initial strategy
     dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids

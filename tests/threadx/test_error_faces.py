@@ -48,6 +48,9 @@ from vault.readers.options import Reading
 VALUE = "Zq7"
 """Stands for whatever an error tells of."""
 
+NAMED = "time-zone"
+"""Stands for an option that an error names itself."""
+
 FRENCH = set("le la les des une est pas dans avec pour sur aux cette ce qui donnez il elle sont".split())  # noqa: SIM905
 TERMINALS = (
     "feeds/builders/",
@@ -81,7 +84,9 @@ def made(code: str, kind: type[TypedError]) -> TypedError:
     fields: dict[str, Any] = {}
     for language in LANGUAGES:
         for _, name, form, _ in Formatter().parse(catalogue(kind.room, language)[f"error.{code}"]):
-            if name and not name.startswith("--"):
+            if name and name.startswith("--@"):
+                fields[name.removeprefix("--@")] = NAMED
+            elif name and not name.startswith("--"):
                 fields[name.partition(".")[0]] = 7 if form else VALUE
     return kind(code, **fields)
 
@@ -267,7 +272,8 @@ def faults(line: str, language: Language, *, part: bool) -> list[str]:
 
 def advised(template: str) -> list[str]:
     """The options in a template."""
-    return [name for _, name, _, _ in Formatter().parse(template) if name and name.startswith("--")]
+    found = [name for _, name, _, _ in Formatter().parse(template) if name and name.startswith("--")]
+    return [f"--{NAMED}" if name.startswith("--@") else name for name in found]
 
 
 def terminals_own(room: str, code: str) -> bool:

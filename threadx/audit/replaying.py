@@ -28,6 +28,7 @@ REPEATED = ("call", "approved", "lessons", LEDGER, BUDGET)
 """Kinds of events that stand for models, people, memory, other runs and the clock."""
 
 MOST_DIFFERENCES = 20
+_OF_READING = frozenset({"reading", "gaps", "symbol", "timeframe"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,9 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         dataset, others = restore_prices(record, home, Path(folder))
         _answers(record, again)
         context = OptimizationContext.model_validate({**about["context"], "home": folder})
-        asked = {**about["input"], "data": f"{DATASET_PREFIX}{dataset.development_hash}"}
+        # The prices were read when the run began: how they were is no question any more.
+        asked = {name: value for name, value in about["input"].items() if name not in _OF_READING}
+        asked["data"] = f"{DATASET_PREFIX}{dataset.development_hash}"
         if others:
             asked["other_data"] = [f"{DATASET_PREFIX}{one.development_hash}" for one in others]
         given = INPUTS[about["graph"]].model_validate(asked)

@@ -23,6 +23,7 @@ from threadx.web.uploads import FOLDER
 from vault.datasets import DATASET_PREFIX, Dataset
 from vault.readers.options import Reading
 from vault.readers.prices import read_prices
+from vault.registered import find_registered
 
 ROLES = ("analyst", "strategist", "validator")
 BUDGETS = ("max_iterations", "max_model_calls", "max_tokens", "max_seconds", "max_backtests")
@@ -73,8 +74,8 @@ def check(order: Order, language: Language, home: Path) -> None:
         BacktestError: the strategy cannot be.
         ProviderError: a model cannot be meant.
         SettingError: a name that no field has.
-        WebError: `no_models`, `bad_value`, `empty_field`, `reading_of_registered`.
-        MarketError: the prices cannot be read in this way.
+        WebError: `no_models`, `bad_value`, `empty_field`.
+        MarketError: the prices cannot be read in this way; `reading_of_registered`.
     """
     words = Words(language, "page")
     StrategySpec.preset(order.strategy, **order.params)
@@ -100,10 +101,9 @@ def check(order: Order, language: Language, home: Path) -> None:
         name = str(first["loc"][0])
         label = words(f"web.setting.{name}")
         raise WebError("bad_value", name=label, value=str(first["input"]), limits=limits(name)) from None
-    if order.reading and order.data.startswith(DATASET_PREFIX):
-        labels = words.join([words(f"web.setting.{name}") for name in order.reading])
-        raise WebError("reading_of_registered", labels=labels)
-    if order.reading:
+    if order.data.startswith(DATASET_PREFIX):
+        find_registered(order.data, home, **as_read(order.reading))
+    elif order.reading:
         read_prices(_source(order.data, home), home, **as_read(order.reading))
 
 

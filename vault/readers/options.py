@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Decimal = Literal[".", ","]
 EPOCH_FORMATS = ("unix_s", "unix_ms", "unix_us", "unix_ns", "excel")
@@ -66,10 +66,10 @@ class Notice(BaseModel):
 
     Attributes:
         code: what; `market.notice.<code>` is its text.
-        fields: what it concerns, as plain texts and numbers.
+        fields: what it concerns, as plain texts and numbers, in one order: reports repeat to the letter.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: str
-    fields: dict[str, Any] = {}
+    fields: Annotated[dict[str, Any], AfterValidator(lambda told: dict(sorted(told.items())))] = {}

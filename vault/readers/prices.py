@@ -46,7 +46,7 @@ class PriceSource(BaseModel):
 
     Attributes:
         reference: what the caller asked for.
-        kind: `sample`, `file` or `table`.
+        kind: `sample`, `file`, `table`, or `registered` for rows of the vault.
         symbol: the instrument, guessed from a file's name (`BTCUSDT_30m_2021.parquet` is BTCUSDT).
         timeframe: length of a bar, measured on the index (`30m`, `1d`).
         rows: bars there are, filled ones included.
@@ -60,7 +60,7 @@ class PriceSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reference: str
-    kind: Literal["sample", "file", "table"]
+    kind: Literal["sample", "file", "table", "registered"]
     symbol: str
     timeframe: str
     rows: int
@@ -167,15 +167,26 @@ def _checked(
     raw, rows = prices_of(table, reading, symbol)
     with rows_told(rows):
         read = window(validate_prices(raw, timeframe=timeframe), reading)
-    beat = Beat(pd.DatetimeIndex(read.index))
     prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
-    return prices, {
+    return prices, _measured(read, prices, tuple(table.notices))
+
+
+def source_of(reference: str, symbol: str, prices: pd.DataFrame, notices: tuple[Notice, ...]) -> PriceSource:
+    """What there is to tell of registered rows, whose reader told the notices."""
+    found = _measured(prices, prices, notices)
+    return PriceSource(reference=reference, kind="registered", symbol=symbol, policy="accept", **found)
+
+
+def _measured(read: pd.DataFrame, prices: pd.DataFrame, notices: tuple[Notice, ...]) -> dict[str, Any]:
+    """What a source tells of the bars as they were read, and as they are given."""
+    beat = Beat(pd.DatetimeIndex(read.index))
+    return {
         "timeframe": infer_timeframe(pd.DatetimeIndex(prices.index)),
         "rows": len(prices),
         "gaps": len(beat.gaps),
         "missing_bars": sum(gap.missing for gap in beat.gaps),
         "sessions": beat.sessions,
-        "notices": tuple(table.notices),
+        "notices": notices,
     }
 
 

@@ -21,11 +21,11 @@ def window(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     index = pd.DatetimeIndex(frame.index).as_unit("ns")
     first, behind = 0, len(index)
     if reading.start is not None:
-        first = int(index.searchsorted(_moment(reading.start, index)))
+        first = int(index.searchsorted(moment(reading.start, index)))
     if reading.end is not None:
         whole_day = len(reading.end.strip()) <= len("2024-01-31")
-        moment = _moment(reading.end, index) + pd.DateOffset(days=int(whole_day))
-        behind = int(index.searchsorted(moment, "left" if whole_day else "right"))
+        ends = moment(reading.end, index) + pd.DateOffset(days=int(whole_day))
+        behind = int(index.searchsorted(ends, "left" if whole_day else "right"))
     found = frame.iloc[first:behind]
     if found.empty:
         raise MarketError(
@@ -38,7 +38,12 @@ def window(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     return found
 
 
-def _moment(told: str, index: pd.DatetimeIndex) -> pd.Timestamp:
+def moment(told: str, index: pd.DatetimeIndex) -> pd.Timestamp:
+    """A time as a caller writes it, in the zone of the prices.
+
+    Raises:
+        MarketError: `bad_window_time`.
+    """
     try:
         found = pd.Timestamp(pd.to_datetime(told.strip(), format="ISO8601"))
         if index.tz is None:

@@ -19,6 +19,7 @@ from threadx.commands import options
 from threadx.web.errors import WebError
 from threadx.web.order import OPTIONAL, READING, SETTINGS, Order, arguments, check
 from threadx.web.steering import edited, leaves
+from vault.errors import MarketError
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
 
@@ -122,7 +123,7 @@ def test_what_cannot_be_read_so_is_refused_in_the_words_of_the_form(
 
 
 def test_registered_prices_are_not_read_again(tmp_path: Path) -> None:
-    with pytest.raises(WebError) as refused:
+    with pytest.raises(MarketError) as refused:
         check(order(data="dataset:0123", reading={"start": "2020-01-01"}), "fr", tmp_path)
     assert refused.value.code == "reading_of_registered"
 

@@ -1,0 +1,184 @@
+"""`dataset:HASH` names prices that were read already: what one says of reading them counts or is refused.
+
+The walk: every setting of reading × every face that takes prices.
+"""
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import threadx
+from base.errors import TypedError, shown_at
+from graphs.optimization import graph as optimization
+from graphs.review import graph as review
+from record.record import RunRecord
+from tests.optimization_runs import ALL_RULES
+from tests.prices import made_up_prices
+from tests.vault.test_reading_faces import RULES, french, run
+from threadx.tools import backtest_tool
+from threadx.web.order import READING, Order, check
+from vault.datasets import register
+from vault.readers.options import Notice
+
+PRICES = made_up_prices(rows=700, frequency="D", cycle=0.1)
+GIVEN: dict[str, Any] = {
+    "symbol": "OTHER",
+    "timeframe": "4h",
+    "gaps": "fill",
+    "time_format": "%d/%m/%Y",
+    "time_zone": "Europe/Paris",
+    "decimal": ",",
+    "adjust": True,
+    "start": "2024-06-01",
+    "end": "2024-12-31",
+}
+WINDOW = ("start", "end")
+
+
+@pytest.fixture
+def data(tmp_path):
+    dataset = register(PRICES, symbol="TEST", timeframe="1d", home=tmp_path)
+    return f"dataset:{dataset.development_hash}"
+
+
+def test_the_walk_knows_every_setting():
+    assert GIVEN.keys() == READING.keys()
+
+
+def asked(name):
+    """A setting in the input of a graph."""
+    return (
+        {name: GIVEN[name]} if name in ("symbol", "timeframe", "gaps") else {"reading": {name: GIVEN[name]}}
+    )
+
+
+FACES = {
+    "optimize": lambda data, home, name: threadx.optimize(
+        data, home=str(home), **RULES, **{name: GIVEN[name]}
+    ),
+    "review": lambda data, home, name: threadx.review(data, home=str(home), **RULES, **{name: GIVEN[name]}),
+    "graph": lambda data, home, name: optimization.invoke(
+        {"data": data, **asked(name)}, context={"home": str(home), **ALL_RULES}
+    ),
+    "review_graph": lambda data, home, name: review.invoke(
+        {"data": data, **asked(name)}, context={"home": str(home), **ALL_RULES}
+    ),
+    "form": lambda data, home, name: check(
+        Order(
+            data=data,
+            strategy="ma_crossover",
+            models=dict.fromkeys(("analyst", "strategist", "validator"), "rules"),
+            reading={name: GIVEN[name]},
+        ),
+        "en",
+        home,
+    ),
+    "backtest": lambda data, home, name: threadx.backtest(data, home=home, **{name: GIVEN[name]}),
+    "sweep": lambda data, home, name: threadx.sweep(
+        data, grid={"fast_period": [3, 5]}, home=home, **{name: GIVEN[name]}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("face", FACES)
+def test_a_setting_that_cannot_count_is_refused_by_name(data, tmp_path, face, name):
+    if face in ("backtest", "sweep") and name in WINDOW:
+        return  # counts: below
+    with pytest.raises(TypedError) as refused:
+        FACES[face](data, tmp_path, name)
+    assert refused.value.code == "reading_of_registered"
+    assert f"{name}=" in refused.value.sentence("en")
+    assert f"{name}=" in refused.value.sentence("fr")
+    with shown_at("page"):
+        assert f"{name}=" not in refused.value.sentence("en")
+    assert not (tmp_path / "runs").exists() or not [*(tmp_path / "runs").glob("*/run.json")]
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("command", ["backtest", "sweep", "optimize", "review"])
+def test_the_command_says_so_in_its_own_words(data, tmp_path, capsys, command, name):
+    if command in ("backtest", "sweep") and name in WINDOW:
+        return
+    option = f"--{name.replace('_', '-')}"
+    given = [option] if GIVEN[name] is True else [option, GIVEN[name]]
+    given += ["--grid", "fast_period=3:6"] if command == "sweep" else []
+    code, _, err = run(capsys, command, data, "--home", tmp_path, "--language", "en", *given)
+    assert code == 2
+    assert option in err
+    assert "registered" in err
+
+
+def test_a_window_looks_at_a_part_of_the_development_rows(data, tmp_path):
+    whole = threadx.backtest(data, home=tmp_path)
+    part = threadx.backtest(data, home=tmp_path, start=GIVEN["start"], end=GIVEN["end"])
+    index = whole.equity.index
+    pd.testing.assert_index_equal(
+        part.equity.index, index[(index >= GIVEN["start"]) & (index < "2025-01-01")], exact="equiv"
+    )
+    assert len(part.equity) < len(whole.equity)
+    assert len(threadx.sweep(data, grid={"fast_period": [3, 5]}, home=tmp_path, start=GIVEN["start"])) == 2
+    with pytest.raises(TypedError) as refused:
+        threadx.backtest(data, home=tmp_path, start=str(PRICES.index[-5].date()))
+    assert refused.value.code == "window_in_holdout"
+
+
+def test_registered_prices_are_taken_by_every_face(data, tmp_path, capsys):
+    same = threadx.backtest(PRICES, symbol="TEST", home=tmp_path)
+    # What is said and true of them is no contradiction.
+    found = threadx.backtest(data, home=tmp_path, symbol="test", timeframe="1d")
+    assert found.metrics == same.metrics
+    assert threadx.backtest(data, home=tmp_path, whole=True).equity.index[-1] == PRICES.index[-1]
+    told = json.loads(
+        backtest_tool(home=tmp_path).invoke({"data": data, "strategy": {"preset": "ma_crossover"}})
+    )
+    assert (told["symbol"], told["bars"]) == ("TEST", len(same.equity))
+    code, out, _ = run(capsys, "backtest", data, "--home", tmp_path, "--json", "-")
+    assert code == 0
+    assert json.loads(out)["dataset"]["symbol"] == "TEST"
+    with pytest.raises(TypedError) as refused:
+        threadx.backtest("dataset:0123456789abcdef", home=tmp_path)
+    assert refused.value.code == "missing_dataset"
+
+
+def test_settings_count_for_the_other_prices_of_a_run(data, tmp_path):
+    other = french(tmp_path / "prix.csv", made_up_prices(rows=700, frequency="D", seed=5).round(6))
+    outcome = threadx.optimize(
+        data, home=str(tmp_path), others=[other], decimal=",", max_iterations=1, run="r", **RULES
+    )
+    begun = RunRecord(tmp_path, outcome.run).log.find("i00.load")["data"]
+    assert len(begun["others"]) == 1
+    with pytest.raises(TypedError) as refused:
+        threadx.optimize(data, home=str(tmp_path), others=[data], decimal=",", **RULES)
+    assert refused.value.code == "reading_of_registered"
+
+
+def test_what_was_assumed_is_told_of_frames_and_of_registered_prices_too(tmp_path, capsys):
+    raw = PRICES.set_axis([f"{one:%d/%m/%Y}" for one in PRICES.index]).rename_axis("Date").reset_index()
+    outcome = threadx.optimize(
+        raw, symbol="TEST", home=str(tmp_path), max_iterations=1, run="r", language="en", **RULES
+    )
+    record = RunRecord(tmp_path, "r")
+    read = record.log.find("i00.read")["data"]["notices"]
+    assert [one["code"] for one in read] == ["day_first"]
+    data = f"dataset:{record.log.find('i00.load')['data']['dataset']['development_hash']}"
+    again = threadx.review(data, home=str(tmp_path), run="again", language="en", **RULES)
+    assert RunRecord(tmp_path, "again").log.find("i00.read")["data"]["notices"] == read
+    for folder in (outcome.folder, again.folder):
+        assert "Dates read day first" in (folder / "report.md").read_text(encoding="utf-8")
+    replayed = threadx.replay("r", home=tmp_path)
+    assert replayed.same, replayed.differences
+    assert replayed.result["dataset"]["notices"] == read
+    code, out, _ = run(capsys, "backtest", data, "--home", tmp_path, "--language", "en")
+    assert code == 0
+    assert "Dates read day first" in out
+
+
+def test_notices_stand_with_the_registration(tmp_path):
+    told = (Notice(code="decimal_comma", fields={"value": "1,5"}),)
+    first = register(PRICES, symbol="TEST", timeframe="1d", home=tmp_path, notices=told)
+    assert first.notices == told
+    assert register(PRICES, symbol="TEST", timeframe="1d", home=tmp_path).notices == ()
+    assert "notices" not in register(PRICES, symbol="TEST", timeframe="1d", home=tmp_path).model_dump()
