@@ -27,6 +27,13 @@ ROUNDING = 1e-6
 
 _HOUR = pd.Timedelta(hours=1)
 
+_BLOCK = 10
+"""Rows that stand in order, on average, where whole tables were put one below the other."""
+_JUMP = 15.0
+"""Usual moves (medians) that no price of one instrument jumps: ten standard deviations."""
+_STILL = 1e-4
+"""Least usual move of a bar: prices that stand still tell nothing."""
+
 
 def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
     if isinstance(df.index, pd.DatetimeIndex):
@@ -76,13 +83,15 @@ def _check_order(index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str]) ->
             refuse(
                 "clock_went_back", row, index, begin=f"{begin:%Y-%m-%d %H:%M}", end=f"{begin + _HOUR:%H:%M}"
             )
-    _refuse_stacked(index, df, steps)
+    _refuse_stacked(index, df, names, steps)
     if back.any():
         refuse("unsorted_time", int(back.argmax()) + 1, index)
     refuse("duplicate_time", int(twice.argmax()) + 1, index)
 
 
-def _refuse_stacked(index: pd.DatetimeIndex, df: pd.DataFrame, steps: NDArray[np.int64]) -> None:
+def _refuse_stacked(
+    index: pd.DatetimeIndex, df: pd.DataFrame, names: list[str], steps: NDArray[np.int64]
+) -> None:
     """Refuse several instruments in one table, for which sorting would be no help."""
     repeated = int(index.duplicated().sum())
     symbols = symbols_of(df)
@@ -90,6 +99,35 @@ def _refuse_stacked(index: pd.DatetimeIndex, df: pd.DataFrame, steps: NDArray[np
         raise PriceError("several_instruments", known=named(symbols))
     if repeated > 2 and 4 * repeated >= len(index):
         refuse("times_begin_again", int((steps <= 0).argmax()) + 1, index)
+    turns = (steps < 0) if 2 * (steps < 0).sum() <= len(steps) else (steps > 0)  # newest bars may come first
+    if _BLOCK * (turns.sum() + 1) <= len(index) and "close" in names:
+        close = pd.to_numeric(df.iloc[:, names.index("close")], errors="coerce").to_numpy(dtype=np.float64)
+        if turns.any() and _on_other_levels(index, close, np.concatenate([[0], turns.cumsum()])):
+            refuse("times_begin_again", int(turns.argmax()) + 1, index)
+
+
+def _on_other_levels(index: pd.DatetimeIndex, close: Floats, block: NDArray[np.int64]) -> bool:
+    """Whether blocks of rows, put in the order of time, jump where one of them takes over from another.
+
+    A jump is measured in what a price moves in that time, bar by bar at random, by its moves within blocks.
+
+    Args:
+        index: times of n rows.
+        close: their closes, NaN where there is none.
+        block: number of the block of each.
+    """
+    order, logs = np.argsort(index.asi8, kind="stable"), np.log(np.where(close > 0.0, close, np.nan))
+    usual = _middle(np.abs(np.diff(logs))[np.diff(block) == 0])
+    bar = _middle(np.abs(np.diff(index.asi8))[np.diff(block) == 0])
+    over = np.diff(block[order]) != 0
+    bars = np.maximum(np.diff(index.asi8[order])[over] / max(bar, 1.0), 1.0)
+    return _middle(np.abs(np.diff(logs[order]))[over] / np.sqrt(bars)) > _JUMP * max(usual, _STILL)
+
+
+def _middle(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
+    """Median of what is known; 0 where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:

@@ -224,3 +224,50 @@ def test_instruments_one_below_the_other_are_told_apart_whatever_their_times(tmp
     for place in order:
         frame, source = read_prices(str(path), tmp_path, symbol=f"S{place}")
         assert (len(frame), source.symbol) == (60, f"S{place}")
+
+
+OWN_TIMES = {
+    "half an hour apart": [("2024-01-05", 60), ("2024-01-05 00:30", 60), ("2024-01-05 00:15", 60)],
+    "newer years first": [("2024-03-01", 90), ("2023-01-01", 60), ("2022-01-01", 75)],
+    "one within the other's pause": [("2024-01-01", 60), ("2023-06-01", 60), ("2023-01-01", 60)],
+}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("own", OWN_TIMES)
+@pytest.mark.parametrize("levels", [(1.0, 40.0, 900.0), (1.0, 0.002, 30.0), (1.0, 1.0, 1.0)], ids=str)
+def test_instruments_without_a_name_and_without_a_common_time(tmp_path, own, count, levels, newest_first):
+    """Where prices show that they are several it is said; where they may be one, both are."""
+    parts = []
+    times = OWN_TIMES[own][:count]
+    for place, (start, rows) in enumerate(times[::-1] if newest_first else times):
+        part = made_up_prices(rows=rows, seed=place)
+        part[["open", "high", "low", "close"]] *= levels[place]
+        part.index = pd.date_range(start, periods=rows, freq="h", name="time")
+        parts.append(part.iloc[::-1] if newest_first else part)
+    pd.concat(parts).to_csv(tmp_path / "a.csv")
+    stacked = pd.read_csv(tmp_path / "a.csv", index_col=0, parse_dates=True)
+    # Over months a price may come to any of these levels; from one bar to the next it may not.
+    different = levels[0] != levels[1] and own.startswith("half")
+    for refused in (lambda: read_prices(str(tmp_path / "a.csv"), tmp_path), lambda: validate_prices(stacked)):
+        with pytest.raises(PriceError) as caught:
+            refused()
+        told = caught.value.sentence("en")
+        assert "one below the other" in told
+        assert caught.value.code in ("times_begin_again", "unsorted_time")
+        if different or levels[0] == levels[1]:
+            assert caught.value.code == ("times_begin_again" if different else "unsorted_time")
+            assert ("sort" in told) != different
+
+
+@pytest.mark.parametrize("order", [(1, 0), (2, 0, 1), (1, 2, 0)], ids=str)
+@pytest.mark.parametrize("pause", [1, 2000])
+def test_parts_of_one_instrument_in_the_wrong_order_are_not_taken_for_several(tmp_path, order, pause):
+    prices = made_up_prices(rows=5000, seed=3)
+    parts = [prices.iloc[place * (60 + pause) :][:60] for place in order]
+    pd.concat(parts).to_csv(tmp_path / "a.csv")
+    with pytest.raises(PriceError) as caught:
+        read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert caught.value.code == "unsorted_time"
+    assert "sort the data" in caught.value.sentence("en")
