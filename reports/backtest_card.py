@@ -81,7 +81,7 @@ def told_card(card: Card, score: float, words: WordsLike, *, title: str) -> Told
         ],
         lost=words("report.account_lost.told", **lost_fields(words, lost.to_dict())) if lost else "",
         notes=[
-            *_not_taken(result.entries_below_one_unit, words),
+            *_not_taken(card, words),
             *bars_per_year_lines(result.bars_per_year.to_dict(), words),
             words("card.not_judged"),
         ],
@@ -136,8 +136,10 @@ def moment(time: pd.Timestamp) -> str:
     return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"
 
 
-def _not_taken(entries: int, words: WordsLike) -> list[str]:
-    return [words("card.below_one_unit", count=words.number(entries))] if entries else []
+def _not_taken(card: Card, words: WordsLike) -> list[str]:
+    result = card.result
+    told = {"below_one_unit": result.entries_below_one_unit, "unaffordable": result.entries_unaffordable}
+    return [words(f"card.{name}", count=words.number(count)) for name, count in told.items() if count]
 
 
 def _signed(words: WordsLike, value: float) -> str:

@@ -174,6 +174,7 @@ def backtest_tool(
                 "exits": told["exits"],
                 "account_lost": told["account_lost"],
                 "entries_below_one_unit": result.entries_below_one_unit,
+                "entries_unaffordable": result.entries_unaffordable,
                 "costs": result.costs.model_dump(mode="json"),
                 "configurations_tried_so_far": Ledger(folder).snapshot(dataset.family).trials,
             },

@@ -161,6 +161,7 @@ class Card:
             "trades_by_exit": [asdict(one) for one in self.exits],
             "account_lost": lost.to_dict() if lost else None,
             "entries_below_one_unit": result.entries_below_one_unit,
+            "entries_unaffordable": result.entries_unaffordable,
         }
 
     def _water(self, found: UnderWater) -> dict[str, Any]:

@@ -12,6 +12,8 @@ ACCOUNT_LOST = "account_lost"
 """Column of a sweep's table: time of the bar at which the account was lost, NaT where it survived."""
 ENTRIES_BELOW_ONE_UNIT = "entries_below_one_unit"
 """Column of a sweep's table: entries not taken because, with `whole_units`, they were worth less than one."""
+ENTRIES_UNAFFORDABLE = "entries_unaffordable"
+"""Column of a sweep's table: entries not taken because the account could not pay what they cost."""
 
 
 def lost_accounts(table: Floats) -> NDArray[np.bool_]:

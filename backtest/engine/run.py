@@ -38,6 +38,7 @@ from backtest.kernels.simulation import (
     SIDE,
     SIZE,
     TRADE_COLUMNS,
+    UNAFFORDABLE,
     Floats,
     Signals,
     Terms,
@@ -365,6 +366,8 @@ class BacktestResult:
         trade_values: rows as `backtest.kernels.simulation` writes them; bars count from the first bar of the
             data.
         entries_below_one_unit: entries not taken because, with `whole_units`, they were worth less than one.
+        entries_unaffordable: entries not taken because the account could not pay what they cost: the fixed
+            fee, or a position that would have been liquidated as it was opened.
         all_times: times of all bars, the warm-up's too.
     """
 
@@ -378,6 +381,7 @@ class BacktestResult:
     equity_values: Floats
     trade_values: Floats
     entries_below_one_unit: int
+    entries_unaffordable: int
     all_times: pd.DatetimeIndex
 
     def __repr__(self) -> str:
@@ -490,5 +494,6 @@ def run_signals(
         equity_values=equity,
         trade_values=trades[:count].copy(),
         entries_below_one_unit=int(values[BELOW_ONE_UNIT]),
+        entries_unaffordable=int(values[UNAFFORDABLE]),
         all_times=market.index,
     )

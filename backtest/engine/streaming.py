@@ -24,7 +24,7 @@ import pyarrow.parquet as parquet
 
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Batch
-from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, best_first
+from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE, best_first
 from backtest.engine.run import Market, open_market
 from backtest.engine.sweep import chunk_table, grid_axes, heard
 from backtest.errors import RequestError
@@ -52,6 +52,7 @@ class SweepFile:
         continued_from: combinations that an earlier, interrupted sweep had already done.
         lost: configurations that lose their account.
         below_one_unit: configurations that could not take entries for want of one whole unit.
+        unaffordable: configurations that could not take entries whose costs the account could not pay.
         top: the best rows, best first; equal ones in the order of the grid.
         bars_per_year: bars a year, and where the figure comes from.
     """
@@ -62,6 +63,7 @@ class SweepFile:
     continued_from: int
     lost: int
     below_one_unit: int
+    unaffordable: int
     top: pd.DataFrame
     bars_per_year: BarsPerYear
 
@@ -150,7 +152,7 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
             "prices": digest.hexdigest(),
             "strategy": spec.model_dump(mode="json", exclude={"name"}),
             "grid": axes,
-            "columns": [*METRICS, ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT],
+            "columns": [*METRICS, ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE],
             "terms": [
                 *market.terms,
                 *(hashlib.sha256(one.tobytes()).hexdigest() for one in (market.impact, market.funding)),
@@ -202,12 +204,12 @@ def _finish(
     per_year: BarsPerYear,
 ) -> SweepFile:
     """One file of all parts, one of them in memory at a time."""
-    rows = lost = below_one_unit = 0
+    rows = lost = below_one_unit = unaffordable = 0
     dropped: Counter[str] = Counter()
     best: pd.DataFrame | None = None
 
     def write(stream: Any) -> None:
-        nonlocal rows, lost, below_one_unit, best
+        nonlocal rows, lost, below_one_unit, unaffordable, best
         writer: parquet.ParquetWriter | None = None
         try:
             for _, _, name in _parts(folder):
@@ -220,6 +222,7 @@ def _finish(
                 frame = part.to_pandas()
                 lost += int(frame[ACCOUNT_LOST].notna().sum())
                 below_one_unit += int((frame[ENTRIES_BELOW_ONE_UNIT] > 0).sum())
+                unaffordable += int((frame[ENTRIES_UNAFFORDABLE] > 0).sum())
                 both = frame if best is None else pd.concat([best, frame])
                 ranked = best_first(both, rank_by)
                 best = ranked[ranked[rank_by].notna() | ranked[ACCOUNT_LOST].notna()].head(top)
@@ -243,6 +246,7 @@ def _finish(
         continued_from=continued_from,
         lost=lost,
         below_one_unit=below_one_unit,
+        unaffordable=unaffordable,
         top=best.reset_index(drop=True),
         bars_per_year=per_year,
     )

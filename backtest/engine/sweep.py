@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.engine.batch import Batch, Chunk, trades
-from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT
+from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE
 from backtest.engine.run import open_market
 from backtest.errors import RequestError, StrategyError
-from backtest.kernels.simulation import BELOW_ONE_UNIT, LOST_AT, METRICS
+from backtest.kernels.simulation import BELOW_ONE_UNIT, LOST_AT, METRICS, UNAFFORDABLE
 from backtest.language.tree import Node, parameters
 from backtest.strategy import SIDE_AXIS, Side, StrategySpec, parameter_bounds
 from backtest.types import Costs, Fill, Risk, Sizing, plain
@@ -157,7 +157,8 @@ def sweep(
         One row a configuration, in the order of the grid (the last name varies fastest): its values, then
         every metric (NaN where undefined), `account_lost`, the time of the bar at which the account was
         lost (NaT where it was not): `backtest.engine.ranking.best_first` puts such rows last; and
-        `entries_below_one_unit`, how many were not taken for want of one whole unit.
+        `entries_below_one_unit` and `entries_unaffordable`, how many were not taken for want of one whole
+        unit, and because the account could not pay what they cost.
         `attrs["dropped"]` counts combinations that make no sense (a fast period not below the slow one, a
         period longer than the data or than its bars of a higher timeframe, a condition that can never be
         true), `attrs["dropped_by"]` by error code (`backtest.engine.batch.DROPPED`); `attrs["bars_per_year"]`
@@ -197,6 +198,7 @@ def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk, times: pd.DatetimeI
     ends = times.take(np.where(survived, 0, lost_at).astype(np.int64))
     table[ACCOUNT_LOST] = ends.to_series(index=table.index).mask(survived)
     table[ENTRIES_BELOW_ONE_UNIT] = chunk.metrics[:, BELOW_ONE_UNIT].astype(np.int64)
+    table[ENTRIES_UNAFFORDABLE] = chunk.metrics[:, UNAFFORDABLE].astype(np.int64)
     return table
 
 

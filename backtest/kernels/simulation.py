@@ -80,10 +80,12 @@ METRICS = (
     "worst_trade",
 )
 # Behind the metrics of a configuration stand the bar at which its account was lost, NaN where it survived,
-# and the number of entries not taken because they were worth less than one whole unit.
+# the number of entries not taken because they were worth less than one whole unit, and of those whose costs
+# the account could not pay.
 LOST_AT = len(METRICS)
 BELOW_ONE_UNIT = LOST_AT + 1
-FIGURES = BELOW_ONE_UNIT + 1
+UNAFFORDABLE = BELOW_ONE_UNIT + 1
+FIGURES = UNAFFORDABLE + 1
 
 
 @inlined
@@ -1230,6 +1232,7 @@ def _trade_one(
     best_trade = -np.inf
     worst_trade = np.inf
     below_one = 0
+    unaffordable = 0
 
     t = first
     reverse = 0
@@ -1270,7 +1273,10 @@ def _trade_one(
         else:
             units = np.nan
         if not units > 0.0:
-            below_one += units == 0.0
+            if units == 0.0 and setting[WHOLE] > 0.0:
+                below_one += 1
+            elif units <= 0.0:
+                unaffordable += 1
             t = max(t + 1, entry_bar)
             continue
         after = cash - units * entry * terms.fee - terms.fixed_fee
@@ -1278,6 +1284,7 @@ def _trade_one(
             after -= units * entry
         ruin = _ruin(side, units, after, entry, now, terms)
         if side * (price - ruin) <= 0.0:
+            unaffordable += 1
             t = max(t + 1, entry_bar)
             continue
         entry_cash = cash
@@ -1425,6 +1432,7 @@ def _trade_one(
     variation = squares - total * mean
     out[:] = np.nan
     out[BELOW_ONE_UNIT] = below_one
+    out[UNAFFORDABLE] = unaffordable
     # Whose cash is gone has just made the last exit.
     lost_at = float(flat_bar) if cash <= 0.0 else np.nan
     _return_metrics(

@@ -144,6 +144,7 @@ def test_a_row_of_a_sweep_tells_what_a_backtest_tells(case: Violent) -> None:
         for name in METRICS:
             assert (None if _missing(row[name]) else row[name]) == found[name], name
         assert row["entries_below_one_unit"] == result.entries_below_one_unit
+        assert row["entries_unaffordable"] == result.entries_unaffordable
         if lost:
             assert lost.time == row["account_lost"] == case.prices.index[lost.bar]
             assert [found[name] for name in RATIOS] == [None] * 3

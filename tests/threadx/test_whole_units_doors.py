@@ -1,4 +1,4 @@
-"""Entries that `whole_units` rounds down to none are told at the doors: card, sweep, JSON, agents' tool."""
+"""Entries not taken, for want of one whole unit or of their costs, are told at every door."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import pandas as pd
 import pytest
 
+from backtest import Costs
 from prompts import Words
 from threadx.command import main
 from threadx.tools import backtest_tool
@@ -92,3 +93,45 @@ def test_the_agents_tool_says_it(tmp_path, dear):
     told = json.loads(tool.invoke({"data": str(dear), "strategy": strategy}))
     assert told["metrics"]["n_trades"] == 0
     assert told["entries_below_one_unit"] == asked_for(dear)(told["bars"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_card_says_what_costs_forbid(tmp_path, capsys, dear, language):
+    told = tmp_path / "result.json"
+    common = ("backtest", dear, *STRATEGY, "--home", tmp_path / "data", "--json", told, "--capital", 400)
+    shown = called(capsys, *common, "--fee-fixed", 500, language=language)
+    card = json.loads(told.read_text(encoding="utf-8"))["card"]
+    entries = asked_for(dear)(card["bars"])
+    assert card["entries_unaffordable"] == entries > 50
+    assert card["entries_below_one_unit"] == 0
+    words = Words(language)
+    sentence = flowing(words("card.unaffordable", count=words.number(entries)))
+    assert sentence in shown
+    assert sentence not in called(capsys, *common, language=language)
+    assert json.loads(told.read_text(encoding="utf-8"))["card"]["entries_unaffordable"] == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sweep_says_in_how_many_configurations_costs_forbid_entries(tmp_path, capsys, dear, language):
+    file = tmp_path / "all.parquet"
+    common = (
+        "sweep", dear, *STRATEGY, "--grid", "leverage=1,2,50", "--fee-bps", 1000, "--slippage-bps", 0,
+        "--home", tmp_path / "data", "--out", file,
+    )  # fmt: skip
+    words = Words(language)
+    # To close fifty times the account costs more than the account, from the first moment.
+    sentence = flowing(words("command.sweep_unaffordable", count=words.number(1)))
+    assert sentence in called(capsys, *common, language=language)
+    told = json.loads(called(capsys, *common, "--json", "-", language=language))
+    assert told["configurations_unaffordable"] == 1
+    found = pd.read_parquet(file).set_index("leverage")["entries_unaffordable"].to_dict()
+    assert found.pop(50) > 50
+    assert found == {1: 0, 2: 0}
+
+
+def test_the_agents_tool_says_what_costs_forbid(tmp_path, dear):
+    tool = backtest_tool(home=tmp_path / "data", costs=Costs(fee_fixed=20_000), language="en")
+    strategy = {"entry_long": "close < 26000", "exit_long": "close > 26000"}
+    told = json.loads(tool.invoke({"data": str(dear), "strategy": strategy}))
+    assert told["metrics"]["n_trades"] == 0
+    assert told["entries_unaffordable"] == asked_for(dear)(told["bars"])

@@ -107,6 +107,8 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
             say(f"  {words('command.sweep_lost_one', values=values, day=day_of(row[ACCOUNT_LOST]))}")
     if found.below_one_unit:
         say(words("command.sweep_below_one_unit", count=words.number(found.below_one_unit)))
+    if found.unaffordable:
+        say(words("command.sweep_unaffordable", count=words.number(found.unaffordable)))
     if found.continued_from:
         say(words("command.sweep_continued", count=words.number(found.continued_from)))
     say(words("command.written", folder=str(found.path)))
@@ -218,6 +220,7 @@ def sweep(
         "rank_by": rank_by,
         "account_lost": found.lost,
         "configurations_below_one_unit": found.below_one_unit,
+        "configurations_unaffordable": found.unaffordable,
         "top": top_rows(found),
         "file": str(found.path),
     }
