@@ -5,7 +5,8 @@
 Who reads what is found by watching which files are opened (`tests.damage.readers`). An answer is clear when
 the reader works, or leaves with 1 or 2 and a line; a traceback, an unnamed end or "Interrupted" is none. Then
 the list of runs must still show the others. And every field of every JSON that is kept: missing, null, of
-another type, or with a value that nobody knows. Exit code 0 when every answer is clear.
+another type, or with a value that nobody knows; those of a run's events also with its page as it is served.
+Exit code 0 when every answer is clear.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 from tests import conftest, damage
+from tests.browser import served_pages
 
 
 def main() -> int:
@@ -46,6 +48,16 @@ def main() -> int:
                         continue
                     unclear.append({"file": file, "way": way, "reader": reader, "problem": problem})
                     print(f"{file} | {way} | {reader} | {problem}", flush=True)
+        (folder / "pages").mkdir()
+        with served_pages(home, folder / "pages", "en") as url:
+            for run in ("one", "waiting"):
+                for label, problem in damage.changed_pages(url, home, run, given.every):
+                    if problem is None:
+                        clear += 1
+                        continue
+                    place = {"file": f"runs/{run}/events.jsonl", "way": label, "reader": "page in a browser"}
+                    unclear.append({**place, "problem": problem})
+                    print(f"{run} | {label} | page | {problem}", flush=True)
         for pattern, asked in damage.FIELD_READERS.items():
             (path,) = home.glob(pattern)
             file = path.relative_to(home).as_posix()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import pandas as pd
 
 from prompts import Words
@@ -90,6 +91,30 @@ def page_of_a_run(home: Path, run: str) -> None:
     """What the page of a run says of its end; it may say that the record cannot be read."""
     with contextlib.suppress(ReportError):
         read_outcome(RunRecord(home, run), Words("en"))
+
+
+def changed_pages(url: str, home: Path, run: str, every: int = 1) -> Iterator[tuple[str, str | None]]:
+    """The page of a run as a browser gets it, for each field of each kind of its events that was changed.
+
+    Args:
+        url: where the pages of the home are served.
+        home: the data folder.
+        run: of which copies are changed.
+        every: of the changed fields one in so many.
+
+    Returns:
+        What was done, and what is wrong with the page: it must show the run, or say that it is unreadable.
+    """
+    kept = home / "runs" / run
+    changed = list(field_mutations((kept / "events.jsonl").read_bytes(), lines=True))
+    for number, (label, content) in enumerate(changed[::every]):
+        odd = home / "runs" / f"odd-{run}-{number}"  # nothing of another one is remembered under this name
+        shutil.copytree(kept, odd)
+        (odd / "events.jsonl").write_bytes(content)
+        page = httpx.get(f"{url}/threadx/runs/{odd.name}", timeout=120)
+        shutil.rmtree(odd)
+        clear = page.status_code == 200 and odd.name in page.text and "Traceback" not in page.text
+        yield label, None if clear else f"{page.status_code}: {page.text[:200]}"
 
 
 UNHEARD = {

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.attacks import ATTACKS, EVIL, LANGGRAPH_ROUTES, OUR_ROUTES, STUDIO, Attack, filled
-from tests.browser import opened_browser
+from tests.base.test_bounded import OLD_FEATHER
+from tests.browser import PATIENCE, opened_browser, opened_page
 from tests.langgraph_server import Server, clean_environment, free_port, langgraph_server, started
+from tests.prices import made_up_prices
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
@@ -121,6 +125,36 @@ ATTACK = """async (server) => {
     for (const name of Object.keys(tries)) { try { await tries[name]() } catch (error) { } }
     return got
 }"""
+
+
+def test_an_upload_made_to_crash_or_to_swell_is_refused_and_the_server_stays(
+    server: Server, tmp_path: Path
+) -> None:
+    """Through the pages that LangGraph's own server has mounted."""
+    hostile = {
+        "bad.feather": OLD_FEATHER,
+        "damaged.parquet": b"PAR1" + b"\xff" * 64 + b"PAR1",
+        "swells.csv.gz": gzip.compress(
+            b"time,open,high,low,close\n" + b"2024-01-01,1,1,1,1\n" * 4_000_000, 1
+        ),
+        "deep.json": b"[" * 1_000_000,
+        "page.csv": b"<html><script>alert(1)</script></html>",
+    }
+    for name, content in hostile.items():
+        (tmp_path / name).write_bytes(content)
+    with opened_browser() as browser, opened_page(browser, "wide-light") as page:
+        for name in hostile:
+            page.goto(f"{server.url}/threadx/new")
+            page.locator("input[type=file]").set_input_files(tmp_path / name)
+            expect(page.get_by_role("alert")).to_contain_text(name, timeout=PATIENCE)
+        page.goto(f"{server.url}/threadx/new")
+        made_up_prices(60, frequency="D").to_csv(tmp_path / "GOOD_1d.csv")
+        page.locator("input[type=file]").set_input_files(tmp_path / "GOOD_1d.csv")
+        page.get_by_text("GOOD, 1d").wait_for()
+    kept = [path.name for path in (server.home / "uploads").rglob("*") if path.is_file()]
+    assert kept == ["GOOD_1d.csv"]
+    assert httpx.get(f"{server.url}/ok", timeout=30).status_code == 200
+    assert httpx.post(f"{server.url}/assistants/search", json={}, timeout=30).status_code == 200
 
 
 def test_a_page_of_another_name_gets_and_changes_nothing(

@@ -21,7 +21,9 @@ from nodes.ensemble.operation.run_log import append_failure
 from prompts import Words
 from record.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
+from tests.damage import changed_pages
 from tests.langgraph_server import clean_environment, free_port, started
+from threadx.errors import ThreadxError
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
@@ -43,6 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_iterations=2,
         **RULES,
     )
+    with pytest.raises(ThreadxError):  # waits for a person
+        threadx.optimize("sample:sp500", run="waiting", home=str(folder), approve=True, **RULES)
     threadx.summarize(data="sample", home=str(folder), **AGENTS)
     begun = RunRecord(folder, "begun")
     begun.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
@@ -62,6 +66,11 @@ def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with started([*arguments, "--home", str(home)], work, environment, f"{address}/threadx"):
         yield address
     assert [path.name for path in work.iterdir()] == ["server.log"]
+
+
+def contents(home: Path) -> dict[str, bytes]:
+    """Every file of a data folder but the log of who asked."""
+    return {str(path): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
 
 
 def get(url: str) -> httpx.Response:
@@ -215,8 +224,25 @@ def test_there_is_no_report_of_a_run_that_has_not_ended_or_is_none(url: str) -> 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/threadx", "/threadx/runs/finished", "/llm_summary"])
-def test_pages_change_nothing(url: str, method: str, path: str) -> None:
-    assert httpx.request(method, f"{url}{path}", timeout=30).status_code == 405
+def test_pages_change_nothing(url: str, home: Path, method: str, path: str) -> None:
+    """A page of ours acts through its socket alone; whoever asks without one is told that he may not."""
+    before = contents(home)
+    body = {"data": {"name": "x"}, "files": {"file": b"x"}} if method != "DELETE" else {}
+    nameless = httpx.request(method, f"{url}{path}", timeout=30, **body)
+    assert (nameless.status_code, nameless.text) == (403, Words("fr", "page")("web.guard.foreign"))
+    for own in ({"origin": url}, {"sec-fetch-site": "same-origin"}):
+        assert httpx.request(method, f"{url}{path}", headers=own, timeout=30, **body).status_code == 405
+    assert contents(home) == before
+
+
+@pytest.mark.parametrize("run", ["finished", "waiting"])
+def test_a_field_of_an_event_that_nobody_knows_harms_its_own_page_alone(
+    url: str, home: Path, run: str
+) -> None:
+    """The short form of a walk that `benchmarks.damage` makes in full."""
+    problems = [(label, problem) for label, problem in changed_pages(url, home, run, every=61) if problem]
+    assert problems == []
+    assert f"/threadx/runs/{run}" in get(f"{url}/threadx").text
 
 
 def test_pages_forbid_anything_from_elsewhere(url: str) -> None:
