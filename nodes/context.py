@@ -147,7 +147,7 @@ class OptimizationContext(Context):
     max_model_calls: Annotated[
         int | None,
         Field(
-            title="Model calls at most",
+            title="Maximum model calls",
             ge=1,
             le=1_000_000,
             description="Hard limit over the whole run, failed tries included; answers from the cache and "
@@ -157,7 +157,7 @@ class OptimizationContext(Context):
     max_tokens: Annotated[
         int | None,
         Field(
-            title="Tokens at most",
+            title="Maximum tokens",
             ge=1,
             le=10_000_000_000,
             description="Hard limit of prompts and answers together, estimated where a server counts none.",
@@ -166,7 +166,7 @@ class OptimizationContext(Context):
     max_seconds: Annotated[
         float | None,
         Field(
-            title="Seconds at most",
+            title="Maximum seconds",
             ge=1.0,
             le=31_536_000.0,
             description="Hard limit of the time at work; waits for a person and interruptions do not count.",
@@ -175,14 +175,14 @@ class OptimizationContext(Context):
     max_backtests: Annotated[
         int | None,
         Field(
-            title="Backtests at most",
+            title="Maximum backtests",
             ge=1,
             le=10_000_000,
             description="Hard limit of strategies tested on development data, the initial one included.",
         ),
     ] = None
     max_iterations: Annotated[
-        int, Field(title="Iterations at most", ge=1, le=200, description="Hard stop of the cycle.")
+        int, Field(title="Maximum iterations", ge=1, le=200, description="Hard stop of the cycle.")
     ] = 10
     convergence_threshold: Annotated[
         float,

@@ -53,37 +53,37 @@ class StrategyInput(BaseModel):
     ] = {}
     spec: Annotated[
         dict[str, Any] | None,
-        Field(title="Strategy of your own", description="A whole strategy as JSON, in place of a preset."),
+        Field(title="Strategy of your own", description="A complete strategy as JSON, in place of a preset."),
     ] = None
     symbol: Annotated[
         Label | None,
         Field(
             title="Symbol",
-            description="For example BTCUSDT; taken from the data if left out. Of a file with several "
-            "instruments it names the one to read.",
+            description="For example BTCUSDT (default: taken from the data). If the file holds several "
+            "instruments, the one to read.",
         ),
     ] = None
     timeframe: Annotated[
         Label | None,
         Field(
             title="Timeframe",
-            description="For example 30m; measured if left out, refused where the bars contradict it.",
+            description="For example 30m (default: measured); refused if the bars contradict it.",
         ),
     ] = None
     gaps: Annotated[
         GapPolicy,
         Field(
             title="Gaps",
-            description="Where bars are missing: accept leaves the history as it is, fill puts flat bars "
-            "without volume there, refuse refuses the data.",
+            description="Treatment of missing bars: accept leaves the history as it is, fill adds flat bars "
+            "without volume, refuse refuses the data.",
         ),
     ] = "accept"
     reading: Annotated[
         Reading,
-        Field(title="Price file", description="What you know about the price file; found out if left out."),
+        Field(title="Price file", description="Format of the price file (default: detected)."),
     ] = Reading()
     run: Annotated[
-        str | None, Field(title="Run", description="Name of the run; made from the time if left out.")
+        str | None, Field(title="Run", description="Name of the run (default: from the time).")
     ] = None
 
 

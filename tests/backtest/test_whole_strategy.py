@@ -83,12 +83,12 @@ def test_a_command_refuses_values_and_conditions_beside_a_strategy_file(
         main([command, str(prices), "--strategy-file", str(path), *beside, *grid, "--language=en"])
     assert ended.value.code == 2
     told = " ".join(capsys.readouterr().err.split())
-    assert f"A whole strategy has its own values: {named} cannot be given beside it." in told
+    assert f"A complete strategy has its own values: {named} cannot be given as well." in told
     assert not (home / "runs").exists()
 
 
 def test_the_refusal_is_in_the_language_of_the_run(home: Path) -> None:
-    with pytest.raises(TypedError, match="A whole strategy has its own values"):
+    with pytest.raises(TypedError, match="A complete strategy has its own values"):
         threadx.optimize(PRICES, SPEC, BESIDE, home=home, language="en")
 
 

@@ -109,6 +109,6 @@ def test_the_command_reviews_shows_and_replays(tmp_path, df, capsys):
     assert "Nothing was tested or changed" in told.out
     code, told = call("runs", "replay", "v")
     assert code == 0
-    assert "repeats byte for byte" in told.out
+    assert "is reproduced byte for byte" in told.out
     code, told = call("runs", "list")
     assert "finished" in told.out

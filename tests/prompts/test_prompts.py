@@ -46,23 +46,6 @@ def test_french_keeps_its_punctuation_on_the_line(room):
     assert not broken
 
 
-NOT_SAID = {
-    "fr": r"(?i)\b(?:perte|recul|repli)s? max(?:imale?s?\b|\.)|\bdrawdown max\.|achat conservé|"
-    r"acheter et conserver|détention du marché",
-    "en": r"(?i)\b(?:largest|worst|biggest|deepest|max|maximal) drawdowns?\b|\bbuy-and-hold\b",
-}
-"""Other names of what the glossary calls maximum drawdown and buy and hold."""
-
-
-@pytest.mark.parametrize("language", NOT_SAID)
-def test_drawdown_and_holding_have_one_name_each(language):
-    told = [(f"{room}.{key}", words) for room in ROOMS for key, words in catalogue(room, language).items()]
-    told += [(path.name, path.read_text("utf-8")) for path in (ROOT / "prompts").glob(f"*/*.{language}.md")]
-    if language == "en":
-        told += [(path.name, path.read_text("utf-8")) for path in (ROOT / "docs").glob("*.md")]
-    assert not [name for name, words in told if re.search(NOT_SAID[language], words)]
-
-
 @pytest.mark.parametrize("name", PROMPTS)
 def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
     values = []

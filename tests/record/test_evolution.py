@@ -109,7 +109,7 @@ def test_the_command_explains(finished, capsys):
         if extra:
             assert json.loads(told) == threadx.export_strategy_evolution(state["run_id"], home=home)
         else:
-            assert "What decided" in told
+            assert "Decision: " in told
 
 
 def test_a_run_that_has_only_begun_has_no_modifications(tmp_path):

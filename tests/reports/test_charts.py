@@ -178,7 +178,7 @@ def test_every_voice_stands_in_the_tree_with_what_it_said():
     told = [row["text"] for row in points(chart) if "text" in row]
     assert told == [
         "Analyst 80%", "– Sharpe rose [score, i01]", "Validator", "could not answer and abstains",
-        "Iteration 2", "goes on",
+        "Iteration 2", "continue",
     ]  # fmt: skip
 
 

@@ -83,8 +83,8 @@ def test_every_stress_test_and_the_statistics_of_the_search_are_told(run):
     for finding in result["stress"]:
         at = said.index(ENGLISH(f"stress.name.{finding['name']}"))
         assert said[at + 1] == ENGLISH(f"stress.outcome.{finding['outcome']}")
-    assert "No other instrument was given, or none has what the strategy needs." in said
-    at = said.index("Deflated Sharpe ratio, every trial")
+    assert "No other instrument was given, or none has the data that the strategy needs." in said
+    at = said.index("Deflated Sharpe ratio (DSR), all trials")
     assert said[at + 1] == ENGLISH.percent(result["overfitting"]["deflated_sharpe"])
     assert any(f"opening {result['holdout']['opening']}" in line for line in said)
 
@@ -117,8 +117,8 @@ def test_who_objected_is_told_by_name(run):
     )  # fmt: skip
     told = explain(result, ENGLISH, events=events)
     said = list(sayings(told))
-    assert "Who was of another opinion" in headings(told)
-    assert any("Validator" in line and "Luck so far." in line and "opinion" in line for line in said)
+    assert "Disagreements" in headings(told)
+    assert any("Validator" in line and "Luck so far." in line and "disagreeing" in line for line in said)
     assert any(line.startswith("Analyst") and "Go on." in line for line in said)
 
 
@@ -160,7 +160,7 @@ def test_charts_stand_in_the_report_and_go_with_the_prices(run, tmp_path):
     titles = [block.says for block in whole.blocks if isinstance(block, Picture)]
     assert titles == [
         "Convergence", "Evolution of the strategy", "Equity and drawdown", "Price, signals and indicators",
-        "Walk-forward", "Development against holdout",
+        "Walk-forward tests", "Development and holdout",
     ]  # fmt: skip
     moved = tmp_path / "runs"
     (home / "runs").rename(moved)

@@ -172,7 +172,7 @@ def test_the_command_shows_a_table(made, capsys):
     assert left.value.code == 0
     told = capsys.readouterr().out
     assert "deflated_sharpe" in told
-    assert "figures come again." in told
+    assert "figures are identical." in told
     assert "NO" not in told.split()
     with pytest.raises(SystemExit) as left:
         main(["runs", "check", "nobody", "--home", str(home), "--language", "en"])

@@ -187,7 +187,7 @@ def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_pat
     assert code == 0
     whole = json.loads(out)
     assert whole["iterations"] == 2
-    assert "[1/2] Analyst at work" in err
+    assert "[1/2] Analyst working" in err
     assert "debate" in err
     folder = tmp_path / "h" / "runs" / whole["run"]["id"]
     assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == whole
@@ -196,7 +196,7 @@ def test_optimize_shows_progress_on_the_side_and_json_on_standard_output(tmp_pat
     code, out, _ = threadx("runs", "show", whole["run"]["id"], "--json", "-", "--home", tmp_path / "h")
     assert json.loads(out) == whole
     code, out, _ = threadx("runs", "report", whole["run"]["id"], "--home", tmp_path / "h", "--language", "en")
-    assert out.index("## Verdict") < out.index("## Champion") < out.index("## For audit")
+    assert out.index("## Verdict") < out.index("## Champion") < out.index("## Audit")
     assert all(change["description"] in out for change in whole["applied_changes"])
 
 
@@ -371,4 +371,4 @@ def test_a_sweep_tells_why_combinations_were_left_out(tmp_path, threadx, prices)
     given = ["-g", "fast_period=5,30", "-g", "slow_period=20", "--home", tmp_path / "home"]
     code, out, _ = threadx("sweep", prices, *given, "--language", "en")
     assert code == 0
-    assert "1: one period not below the other" in out
+    assert "1: periods or thresholds in the wrong order" in out

@@ -52,14 +52,14 @@ def test_three_commands_fill_a_folder_that_can_be_read(threadx, files):
     shared = ("--as-of", HOUR, "--data", files / "data", "--language", "en")
     code, out, err = threadx("data", "forecast", files / "prices", *shared)
     assert (code, "SPY 1w" in out, "✓ SPY" in err) == (0, True, True)
-    assert "✗ BAD.csv: left out." in err
+    assert "✗ BAD.csv: skipped." in err
     spy = ("--prices", files / "prices/SPY_1d.csv")
     code, out, err = threadx("data", "macro", files / "yields.csv", *spy, *shared)
     assert (code, "0.80" in out) == (0, True)
     code, out, err = threadx("data", "news", files / "headlines.csv", *shared)
     assert code == 0
     assert "1 headlines in 1 file(s)" in out
-    assert "1 outside the period, 1 refused, 1 that give orders to a model" in out
+    assert "1 outside the period, 1 refused, 1 with instructions for a model" in out
     known = read_snapshot(DataFolder(files / "data"), parse_hour(HOUR))
     assert known.problems == []
     assert [row.ticker for row in known.forecasts.rows] == ["SPY", "SPY"]
@@ -132,7 +132,7 @@ def test_fetch_then_forecast_without_naming_a_folder(threadx, tmp_path):
         shared = ("--data", tmp_path, "--as-of", "2023-06-01T12", "--language", "en")
         code, out, err = threadx("data", "fetch", "BTC/USDT", "--since", "2022-01-01", "--api", api, *shared)
     assert (code, err.count("✓")) == (0, 1)
-    assert out.startswith("516 new bars, 516 in all, from 2022-01-01 00:00 to 2023-05-31 00:00")
+    assert out.startswith("516 new bars, 516 in total, from 2022-01-01 00:00 to 2023-05-31 00:00")
     code, out, _ = threadx("data", "forecast", *shared)
     assert (code, "BTCUSDT 1m" in out) == (0, True)
 

@@ -61,9 +61,9 @@ def test_without_a_file_named_the_report_lies_beside_its_matter(threadx, home):
 @pytest.mark.parametrize(
     ("command", "begins", "ends"),
     [
-        (["runs", "report", "one"], "# Optimisation of a strategy: TEST, 1h", "## For audit"),
-        (["ensemble", "report"], "# Investment summary: 2018-12-31 22:00 UTC", "## For audit"),
-        (["ensemble", "report", "2018123121"], "# Investment summary: 2018-12-31 21:00 UTC", "## For audit"),
+        (["runs", "report", "one"], "# Optimisation of a strategy: TEST, 1h", "## Audit"),
+        (["ensemble", "report"], "# Investment summary: 2018-12-31 22:00 UTC", "## Audit"),
+        (["ensemble", "report", "2018123121"], "# Investment summary: 2018-12-31 21:00 UTC", "## Audit"),
     ],
 )
 def test_markdown_is_printed(threadx, command, begins, ends):
@@ -102,7 +102,7 @@ def test_a_summarys_report_says_what_was_published(home):
         assert all(f"- {line}" in told for line in published.summary[name])
     assert all(row["rationale"] in told for row in published.summary["contributors"])
     assert all(digest in told for digest in published.hashes.values())
-    assert told.index("## Jugement") < told.index("## Facteurs clés") < told.index("## Pour l’audit")
+    assert told.index("## Synthèse") < told.index("## Facteurs clés") < told.index("## Audit")
 
 
 def test_a_summarys_report_says_what_each_agent_expects_and_that_quality_expects_nothing(home):
@@ -117,7 +117,7 @@ def test_a_summarys_report_says_what_each_agent_expects_and_that_quality_expects
             assert words.percent(reports[role]["outlook_days_7"][name], 0) in week
         assert confidence == words.percent(reports[role]["confidence"], 0)
     assert [cell.strip() for cell in rows[published.names["quality"]][:2]] == ["–", "–"]
-    assert "jamais les marchés" in told
+    assert "non les marchés" in told
 
 
 def test_an_agent_without_data_is_not_told_to_stand_in_for_a_model(tmp_path):
@@ -126,7 +126,7 @@ def test_an_agent_without_data_is_not_told_to_stand_in_for_a_model(tmp_path):
     summarize(as_of=AS_OF.isoformat(), home=str(tmp_path), models="rules", language="en")
     told = in_form(hour_document(tmp_path, None, Words("en"), drawn=False), "md").decode()
     assert "- the sentiment agent: no data\n" in told
-    assert "in the place of a model" not in told
+    assert "in place of a model" not in told
     assert text("ensemble.face.degraded", "en") in told
 
 

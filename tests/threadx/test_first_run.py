@@ -63,13 +63,13 @@ def test_the_end_of_a_run_says_what_to_do_next(tmp_path, capsys):
     roles = [f"--{role}={model}" for role, model in ALL_RULES.items()]
     with pytest.raises(SystemExit):
         main(["optimize", str(path), *roles, "--max-iterations=1", "--home", str(tmp_path), "--language=en"])
-    told, _, last = capsys.readouterr().out.partition("What next")
+    told, _, last = capsys.readouterr().out.partition("Next steps")
     (run,) = (tmp_path / "runs").iterdir()
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     assert ("Nothing was adopted" in last) is (not result["applied_changes"])
     if not result["applied_changes"]:
         tried = [one for entry in result["history"] for one in entry["trials"] if one["backtests"]]
-        became = told.partition("None: no variant")[2].partition("To replace it")[0]
+        became = told.partition("None: no variant")[2].partition("To replace the champion")[0]
         counts = re.findall(r"^• .*: (\d+)$", became, re.MULTILINE)
         assert sum(map(int, counts)) == len(tried) > 0
     assert f"threadx runs report {run.name} --format pdf" in last

@@ -18,7 +18,7 @@ TITLES = (
     "Debates",
     "Price, signals and indicators",
     "Walk-forward",
-    "Development against holdout",
+    "Development and holdout",
 )
 
 # Python imports this first of all, in the kernel too: nothing there may reach beyond this machine.

@@ -221,7 +221,7 @@ def test_another_version_is_named(tmp_path, prices, monkeypatch, capsys):
         main(["runs", "replay", "r", "--home", str(home), "--language", "en"])
     told = capsys.readouterr()
     assert left.value.code == 0
-    assert f"numpy than then: {now['numpy']} → 9.9.9" in told.err
+    assert f"version of numpy: {now['numpy']} → 9.9.9" in told.err
 
 
 def test_a_run_that_goes_on_with_other_prices_or_versions_has_that_on_record(tmp_path, prices, monkeypatch):

@@ -163,7 +163,7 @@ def test_what_was_asked_and_what_came_are_told(tmp_path, capsys, listed, forgetf
     found = command(server, tmp_path, capsys, *given)
     told = json.loads(out.read_text(encoding="utf-8"))
     assert (found[0], told["lacks_beginning"], told["lacks_end"]) == (code, short, False)
-    assert ("Asked for" in found[2]) == short
+    assert ("Requested" in found[2]) == short
     if options:
         asked = datetime(2024, 3, 14, 15, tzinfo=UTC) - datetime.fromisoformat(f"{options[1]}T00:00+00:00")
         assert told["asked"] == asked // timedelta(hours=1)

@@ -147,7 +147,7 @@ def test_python_warns_of_a_ledger_in_the_folder_it_stands_in(nobody_chose, monke
         warnings.simplefilter("error")
         threadx.backtest("sample:sp500", home="data")
         threadx.backtest("sample:sp500", home="data")
-    with pytest.warns(UserWarning, match="--home data") as caught:
+    with pytest.warns(UserWarning, match='home="data"') as caught:
         threadx.backtest("sample:sp500")
     assert caught[0].filename == __file__, "the caller's own line is shown"
     assert nobody_chose.is_dir()
@@ -242,4 +242,4 @@ def test_a_moved_boundary_is_told_in_every_later_verdict(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         main(["data", "advance", str(path), "--home", home, "--language", "en"])
     assert left.value.code == 2
-    assert "moves forward only" in capsys.readouterr().err
+    assert "only moves forward" in capsys.readouterr().err

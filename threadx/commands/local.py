@@ -52,7 +52,7 @@ def compiled_engine() -> Path:
     spec = find_spec("backtest")
     assert spec is not None
     assert spec.origin is not None
-    return Path(spec.origin).parent / "__pycache__"
+    return Path(spec.origin).parent / "kernels" / "__pycache__"
 
 
 class _Local(click.Command):

@@ -45,13 +45,13 @@ class Reading(BaseModel):
     start: str | None = Field(
         default=None,
         title="First bar",
-        description="ISO date or time: as though the prices began there.",
+        description="ISO date or time; earlier bars are ignored.",
         min_length=1,
     )
     end: str | None = Field(
         default=None,
         title="Last bar",
-        description="ISO date (that day included) or time: as though the prices ended there.",
+        description="ISO date (that day included) or time; later bars are ignored.",
         min_length=1,
     )
 

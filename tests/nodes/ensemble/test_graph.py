@@ -268,7 +268,7 @@ def test_too_few_real_rows_are_completed_from_the_evidence(tmp_path, monkeypatch
     symbols = {entry["symbol"] for entry in state["summary"]["contributors"]}
     assert symbols.isdisjoint({"NVDA", "TSLA"})
     assert len(state["summary"]["contributors"]) >= 3
-    assert any("ajoutées par le programme" in limit for limit in state["summary"]["limits"])
+    assert any("ajoutées par règles" in limit for limit in state["summary"]["limits"])
 
 
 def test_a_summary_against_its_schema_goes_back_with_the_errors(tmp_path, monkeypatch):

@@ -242,7 +242,7 @@ def test_the_command_pauses_and_takes_the_word(tmp_path, prices, capsys):
     assert code == 0
     assert "threadx runs resume r --accept" in out
     code, out, _ = threadx_command(capsys, "runs", "list", *where)
-    assert "waits for a" in out
+    assert "waiting for" in out
     for wrong, said in (
         (("--accept", "1"), "not decided"),
         (("--accept", "x"), "x"),
@@ -274,7 +274,7 @@ def test_the_command_pauses_and_takes_the_word(tmp_path, prices, capsys):
     assert first["change"]["value"] == 4.5
     code, _, err = threadx_command(capsys, "runs", "resume", "r", "--accept", "all", *where)
     assert code == 2
-    assert "waits for no decision" in err
+    assert "is not waiting for a decision" in err
 
 
 def test_a_graph_that_cannot_wait_refuses_at_its_door(tmp_path):

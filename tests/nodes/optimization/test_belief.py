@@ -87,7 +87,7 @@ def test_the_report_opens_with_the_verdict_in_its_language(told):
     words = Words("fr")
     assert report[report.index(headings[1]) + 2] == f"> {verdict_line(state['result'], words)}"
     assert all(f"- {line}" in report for line in reason_lines(state["result"], words))
-    assert any(line.startswith("| Regard vers l’avenir | réussi |") for line in report)
+    assert any(line.startswith("| Biais d’anticipation (look-ahead) | réussi |") for line in report)
     assert verdict_line(state["result"], Words("en")).startswith("Verdict: ")
 
 

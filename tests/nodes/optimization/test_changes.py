@@ -148,8 +148,8 @@ CASES = [
         FILTERED,
         {"kind": "switch_preset", "preset": "donchian_breakout", "search": False},
         StrategySpec.preset("donchian_breakout", stop_loss_pct=2.0),
-        "Stratégie ma_crossover → donchian_breakout, à ses valeurs usuelles",
-        "Strategy ma_crossover → donchian_breakout, its usual values",
+        "Stratégie ma_crossover → donchian_breakout, à ses valeurs par défaut",
+        "Strategy ma_crossover → donchian_breakout, at its default values",
         id="another preset under the present rules of risk",
     ),
     pytest.param(

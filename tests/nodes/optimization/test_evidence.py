@@ -214,7 +214,9 @@ def test_the_strategist_may_name_the_values_it_proposes(tmp_path, monkeypatch):
     ("first", "complaint"),
     [
         pytest.param(
-            proposals(adjust(8), adjust(9), adjust(10)), "of one kind on one thing", id="no variety"
+            proposals(adjust(8), adjust(9), adjust(10)),
+            "of the same kind and on the same target",
+            id="no variety",
         ),
         pytest.param(
             proposals(adjust(8), adjust(30, "slow_period"), risk(3.0), hypothesis=4),

@@ -89,7 +89,7 @@ def test_differences_from_the_hour_before_are_told(tmp_path: Path) -> None:
     assert turned is not None
     assert (turned.turned, turned.new_drivers) == ((("risk_level", "low", "high"),), 2)
     assert change_in_words(Words("en"), turned) == "Risk level: low → high; new key drivers: 2"
-    assert change_in_words(Words("en"), change(now, now)) == "nothing changed"
+    assert change_in_words(Words("en"), change(now, now)) == "no change"
 
 
 def test_an_empty_data_folder_has_nothing_to_show(tmp_path: Path) -> None:

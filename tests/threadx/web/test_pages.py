@@ -123,7 +123,7 @@ def test_french_typography_reaches_the_page(url: str) -> None:
 
 
 def test_begun_run_says_who_is_at_work(url: str) -> None:
-    assert f"Au travail{NO_BREAK_SPACE}: l’analyste" in get(f"{url}/threadx/runs/begun").text
+    assert f"Étape en cours{NO_BREAK_SPACE}: l’analyste" in get(f"{url}/threadx/runs/begun").text
 
 
 def test_summary_is_in_words(url: str) -> None:
@@ -209,7 +209,10 @@ def test_charts_are_pictures_of_this_server(url: str) -> None:
     assert shown.headers["content-type"] == "image/svg+xml"
     assert shown.text.startswith("<svg")
     assert "http" not in shown.text.replace("http://www.w3.org/", "")
-    for drawn, words in (("folds", "Validation glissante"), ("holdout", "Gain sur les données réservées")):
+    for drawn, words in (
+        ("folds", "Tests glissants (walk-forward)"),
+        ("holdout", "Rendement sur les données réservées"),
+    ):
         assert words in get(f"{base}/{drawn}.svg").text
     for unknown in ("secret.svg", "convergence.exe", "convergence.svg?width=huge"):
         assert get(f"{base}/{unknown}").status_code == 404
