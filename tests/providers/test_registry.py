@@ -149,7 +149,7 @@ def test_doctor_lists_it_and_says_what_answers(
     assert "abacus:small would answer (10 beads)." in " ".join(ready.split())
     abacus.up = False
     gone = threadx("doctor", "--home", str(tmp_path), "--language", "en")[1]
-    assert "abacus:small: nobody answers at http://10.0.0.1." in " ".join(gone.split())
+    assert "abacus:small: no answer at http://10.0.0.1." in " ".join(gone.split())
 
 
 @pytest.mark.parametrize("left_out", [field.name for field in fields(Provider)])

@@ -34,7 +34,7 @@ RiskRule = Literal[
 
 
 class RiskManagement(Strict):
-    """Set, search or remove one rule of risk."""
+    """Set, search or remove one risk rule."""
 
     kind: Literal["risk_management"]
     parameter: RiskRule = Field(
