@@ -1,6 +1,6 @@
 """Every file of a home damaged in every way, and every command and page that reads it.
 
-    python -m benchmarks.damage [--json PATH] [--every N]
+    python -m benchmarks.damage [--json PATH] [--every N] [--part files|pages|fields]
 
 Who reads what is found by watching which files are opened (`tests.damage.readers`). An answer is clear when
 the reader works, or leaves with 1 or 2 and a line; a traceback, an unnamed end or "Interrupted" is none. Then
@@ -17,10 +17,53 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests import conftest, damage
 from tests.browser import served_pages
+
+Found = Iterator[tuple[str, str, str, str | None]]
+"""File, what was done to it, who read it, and what is wrong with the answer."""
+
+
+def _files(home: Path, folder: Path, every: int) -> Found:
+    """Every file damaged in every way, whoever opens it, and the list of runs afterwards."""
+    for file, readers in damage.readers(home, folder).items():
+        for way in damage.WAYS:
+            for reader in readers:
+                copy = damage.copied(home, folder)
+                damage.damage(copy / file, way)
+                problem = damage.answer(copy, reader) or damage.others_harmed(copy, file)
+                shutil.rmtree(copy.parent)
+                yield file, way, reader, problem
+
+
+def _pages(home: Path, folder: Path, every: int) -> Found:
+    """Fields of events, and the page of the run as it is served."""
+    (folder / "pages").mkdir()
+    with served_pages(home, folder / "pages", "en") as url:
+        for run in ("one", "waiting"):
+            for label, problem in damage.changed_pages(url, home, run, every):
+                yield f"runs/{run}/events.jsonl", label, "page as it is served", problem
+
+
+def _fields(home: Path, folder: Path, every: int) -> Found:
+    """Fields of every JSON that is kept, and who is asked about it."""
+    for pattern, asked in damage.FIELD_READERS.items():
+        (path,) = home.glob(pattern)
+        file = path.relative_to(home).as_posix()
+        changed = damage.field_mutations(path.read_bytes(), lines=path.suffix != ".json")
+        for label, content in list(changed)[::every]:
+            for reader in asked:
+                copy = damage.copied(home, folder)
+                (copy / file).write_bytes(content)
+                problem = damage.answer(copy, reader)
+                shutil.rmtree(copy.parent)
+                yield file, label, reader, problem
+
+
+PARTS: dict[str, Callable[[Path, Path, int], Found]] = {"files": _files, "pages": _pages, "fields": _fields}
 
 
 def main() -> int:
@@ -28,56 +71,23 @@ def main() -> int:
     options = argparse.ArgumentParser()
     options.add_argument("--json", metavar="PATH")
     options.add_argument("--every", type=int, default=1, help="of the changed fields one in so many")
+    options.add_argument("--part", choices=PARTS, action="append", help="all of them if left out")
     given = options.parse_args()
     assert conftest.LOCAL, "imported for the environment that it clears"
-    began, unclear, clear = time.monotonic(), [], 0
+    unclear, tried = [], 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "built").mkdir()
         home = damage.build(folder / "built")
-        opened = damage.readers(home, folder)
-        for file, readers in opened.items():
-            for way in damage.WAYS:
-                for reader in readers:
-                    copy = damage.copied(home, folder)
-                    damage.damage(copy / file, way)
-                    problem = damage.answer(copy, reader) or damage.others_harmed(copy, file)
-                    shutil.rmtree(copy.parent)
-                    if problem is None:
-                        clear += 1
-                        continue
+        for part in given.part or PARTS:
+            began, before, wrong = time.monotonic(), tried, len(unclear)
+            for file, way, reader, problem in PARTS[part](home, folder, given.every):
+                tried += 1
+                if problem is not None:
                     unclear.append({"file": file, "way": way, "reader": reader, "problem": problem})
                     print(f"{file} | {way} | {reader} | {problem}", flush=True)
-        (folder / "pages").mkdir()
-        with served_pages(home, folder / "pages", "en") as url:
-            for run in ("one", "waiting"):
-                for label, problem in damage.changed_pages(url, home, run, given.every):
-                    if problem is None:
-                        clear += 1
-                        continue
-                    place = {"file": f"runs/{run}/events.jsonl", "way": label, "reader": "page in a browser"}
-                    unclear.append({**place, "problem": problem})
-                    print(f"{run} | {label} | page | {problem}", flush=True)
-        for pattern, asked in damage.FIELD_READERS.items():
-            (path,) = home.glob(pattern)
-            file = path.relative_to(home).as_posix()
-            changed = damage.field_mutations(path.read_bytes(), lines=path.suffix != ".json")
-            for label, content in list(changed)[:: given.every]:
-                for reader in asked:
-                    copy = damage.copied(home, folder)
-                    (copy / file).write_bytes(content)
-                    problem = damage.answer(copy, reader)
-                    shutil.rmtree(copy.parent)
-                    if problem is None:
-                        clear += 1
-                        continue
-                    unclear.append({"file": file, "way": label, "reader": reader, "problem": problem})
-                    print(f"{file} | {label} | {reader} | {problem}", flush=True)
-    tried = clear + len(unclear)
-    print(
-        f"{len(opened)} files, {len(damage.WAYS)} ways, {len(damage.READERS)} readers: "
-        f"{clear} of {tried} clear, {time.monotonic() - began:.0f} s"
-    )
+            count, bad = tried - before, len(unclear) - wrong
+            print(f"{part}: {count - bad} of {count} clear, {time.monotonic() - began:.0f} s", flush=True)
     if given.json:
         Path(given.json).write_text(json.dumps(unclear, indent=1) + "\n", encoding="utf-8")
     return 1 if unclear else 0
