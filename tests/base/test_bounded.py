@@ -285,3 +285,15 @@ def test_marks_that_swell_are_refused_before_they_are_read(tmp_path: Path) -> No
     assert path.stat().st_size < 1_000_000
     with pytest.raises(ValueError, match="too large"):
         Marks.read(path)
+
+
+def test_one_child_serves_many_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a data folder waits for the start of a child once, however many tables it holds."""
+    begun = []
+    start = bounded._Child.start
+    monkeypatch.setattr(bounded._Child, "start", lambda module: begun.append(module) or start(module))
+    for number in range(6):
+        path = tmp_path / f"{number}.parquet"
+        table().assign(number=number).to_parquet(path)
+        assert (own_tables.read_own_table(path)["number"] == number).all()
+    assert len(begun) <= 1
