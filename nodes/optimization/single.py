@@ -15,6 +15,7 @@ from pydantic import Field
 from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
+from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import claims_of, doubts, unfounded_claims
 from nodes.optimization.evidence.evidence import (
     figure_lines,
@@ -127,7 +128,10 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
                     "optimization/single",
                     context.language,
                     strategist=system_text(
-                        "optimization/strategist", context.language, functions=reference(context.language)
+                        "optimization/strategist",
+                        context.language,
+                        functions=reference(context.language),
+                        kinds=kinds_told(context.language),
                     ),
                     symbol=quoted(evidence["dataset"]["symbol"]),
                     timeframe=quoted(evidence["dataset"]["timeframe"]),

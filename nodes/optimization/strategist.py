@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
+from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import doubts, unfounded_claims
 from nodes.optimization.evidence.evidence import (
     analysis_lines,
@@ -93,6 +94,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
             symbol=quoted(evidence["dataset"]["symbol"]),
             timeframe=quoted(evidence["dataset"]["timeframe"]),
             functions=reference(language),
+            kinds=kinds_told(language),
             **parts,
         ),
         schema=Proposals,

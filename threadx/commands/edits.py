@@ -1,6 +1,7 @@
 """What `--edit FILE` may hold: an example of every kind of change, for help, documentation and tests.
 
-Plain JSON, so that the help imports no engine; `tests/test_docs_language.py` holds it against the schema.
+Read from the texts, so that the help imports no engine; `tests/test_docs_language.py` holds it against the
+schema.
 """
 
 from __future__ import annotations
@@ -8,14 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from base.errors import catalogue, text
+
 CHANGES: dict[str, dict[str, Any]] = {
-    "param_adjustment": {"parameter": "fast_period", "value": {"low": 5, "high": 20}},
-    "add_filter": {"side": "long", "condition": "adx(14) > 25"},
-    "remove_filter": {"side": "long", "condition": "adx(14) > 25"},
-    "replace_condition": {"side": "long", "exit": "rsi(close, 14) > 70", "logic": "or"},
-    "risk_management": {"parameter": "stop_loss_pct", "value": 3},
-    "sizing": {"method": "risk_per_trade_pct", "value": 1},
-    "switch_preset": {"preset": "supertrend", "search": True},
+    kind: json.loads(text(f"changes.{kind}.example", "en"))
+    for kind, _, key in (name.partition(".") for name in catalogue("changes", "en"))
+    if key == "example"
 }
 """By kind, what stands beside it."""
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from nicegui import run as threads
 from nicegui import ui
+from pydantic import BaseModel
 
 from base.reasons import ENDINGS
+from nodes.optimization.changes import KINDS, SearchRange
 from record.record import RunRecord
 from record.run_view import RunView
 from threadx.web.frame import Site, Text, anchor, attribute, card, quiet_button
@@ -16,13 +18,9 @@ from threadx.web.report_file import report_path
 from threadx.web.steering import Standing, edited, leaves, standing, stop, take_up
 
 CHOICES = ("accept", "reject", "edit")
-CHANGE_FIELDS = frozenset(
-    (
-        *("side", "entry", "exit", "logic", "condition", "parameter", "value", "low", "high"),
-        *("preset", "search", "both_sides", "method"),
-    )
-)
-"""What changes are made of (`nodes.optimization.changes`), by the texts `web.change.*`."""
+_FORMS: tuple[type[BaseModel], ...] = (*KINDS.values(), SearchRange)
+CHANGE_FIELDS = frozenset(name for form in _FORMS for name in form.model_fields) - {"kind"}
+"""What changes are made of, by the texts `changes.field.*`."""
 
 Answers = dict[tuple[int, int], tuple[str, dict[str, str]]]
 """By iteration and proposal: what was chosen, and the values as they were typed."""
@@ -177,7 +175,7 @@ class Question:
     def _label(self, path: str) -> str:
         """The name of a value of a change in the reader's language; a parameter keeps its own name."""
         names = (
-            self.panel.words(f"web.change.{part}") if part in CHANGE_FIELDS else part
+            self.panel.words(f"changes.field.{part}") if part in CHANGE_FIELDS else part
             for part in path.split(".")
         )
         return " · ".join(names)

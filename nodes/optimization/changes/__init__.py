@@ -1,4 +1,4 @@
-"""Typed changes of a strategy: seven kinds, each a shape that models fill and a pure function spec → spec.
+"""Typed changes of a strategy: each kind a shape that models fill and a pure function spec → spec.
 
     change = CHANGE.validate_python({"kind": "param_adjustment", "parameter": "fast_period", "value": 8})
     apply_change(spec, change)            # the changed strategy, or a typed refusal
@@ -6,17 +6,21 @@
     describe_change(change, spec, "fr")   # one sentence
     change_hash(change)                   # identity, whatever the spelling
 
-A file a kind; `base` has what they share. A kind is added by a file here and its line in the union.
+A kind is a file here, its place in the union of `applying` and its table in `prompts/texts/changes`; half a
+kind is refused by its name at import. `base` has what they share. A kind that `rules` are to propose by
+themselves has a source in `nodes/optimization/policies/changes.py` besides.
 """
 
 from nodes.optimization.changes.applying import (
     CHANGE,
+    KINDS,
     MOST_CONDITIONS,
     Change,
     apply_change,
     change_hash,
     complexity,
     describe_change,
+    kinds_told,
     search_grid,
 )
 from nodes.optimization.changes.base import PERSONAL, Grid, SearchRange, present
@@ -29,6 +33,7 @@ from nodes.optimization.changes.sizing import METHODS, Sizing
 
 __all__ = [
     "CHANGE",
+    "KINDS",
     "METHODS",
     "MOST_CONDITIONS",
     "PERSONAL",
@@ -47,6 +52,7 @@ __all__ = [
     "change_hash",
     "complexity",
     "describe_change",
+    "kinds_told",
     "present",
     "search_grid",
 ]

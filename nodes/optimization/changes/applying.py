@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -12,8 +12,10 @@ from backtest import BacktestError, StrategySpec
 from backtest.language.mirror import mirror
 from backtest.language.tree import Call, Comparison, Node, meaning, walk
 from backtest.types import plain
+from base.entries import EntryError
+from base.errors import LANGUAGES, catalogue
 from nodes.errors import ChangeError
-from nodes.optimization.changes.base import Grid, same_words
+from nodes.optimization.changes.base import Grid, Kind, same_words
 from nodes.optimization.changes.conditions import ReplaceCondition
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
 from nodes.optimization.changes.parameters import ParamAdjustment
@@ -27,6 +29,46 @@ Change = Annotated[
     Field(discriminator="kind"),
 ]
 CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
+
+_SAID = ("prompt", "example", "sentence", "expected", "validated")
+
+
+def collected(kinds: tuple[type[Kind], ...]) -> dict[str, type[Kind]]:
+    """Every kind by its name, in order.
+
+    Raises:
+        EntryError: a kind leaves something unsaid, or two have one name; the message names it.
+    """
+    by_name: dict[str, type[Kind]] = {}
+    for kind in kinds:
+        (name,) = get_args(kind.model_fields["kind"].annotation)
+        missing = sorted(getattr(kind, "__abstractmethods__", ()))
+        missing += [] if "degrees" in vars(kind) else ["degrees"]
+        fields = {field: about for field, about in kind.model_fields.items() if field != "kind"}
+        missing += [f"description of {field}" for field, about in fields.items() if not about.description]
+        for language in LANGUAGES:
+            texts = catalogue("changes", language)
+            wanted = [f"{name}.{key}" for key in _SAID]
+            wanted += [f"field.{field}" for field in fields]
+            missing += [f"changes.{key} ({language})" for key in wanted if key not in texts]
+        if missing:
+            raise EntryError(f"{name}: {', '.join(missing)} not said")
+        if name in by_name:
+            raise EntryError(f"{name}: there are two kinds of this name")
+        by_name[name] = kind
+    return by_name
+
+
+KINDS = collected(get_args(get_args(Change)[0]))
+"""Every kind of change by its name."""
+
+
+def kinds_told(language: Language) -> str:
+    """Every kind in a line, for the strategist's prompt."""
+    words = Words(language)
+    told = {name: words(f"changes.{name}.prompt") for name in KINDS}
+    return "\n".join(f"- {words('report.pair', name=name, value=said)}" for name, said in told.items())
+
 
 MOST_CONDITIONS = 12
 """Elementary conditions a strategy may have; what is more fits any history."""

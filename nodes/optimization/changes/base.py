@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
 from backtest.language.functions import RESERVED
+from backtest.language.parser import parse
+from backtest.language.tree import Call, Series, walk
 from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
 from base.reasons import told_known
 from nodes.errors import ChangeError
@@ -69,6 +72,52 @@ class SearchRange(Strict):
                 most=plain(bounds.high),
             )
         return tuple(found)
+
+
+class Kind(Strict, ABC):
+    """One kind of change: a shape that models fill, and what follows from it.
+
+    What is said of it stands in `prompts/texts/changes`, in a table of its name; `applying.collected` refuses
+    a kind of which something is missing.
+
+    Attributes:
+        degrees: how much freedom to fit noise it adds to a strategy; `rules` test first what adds none.
+    """
+
+    degrees: ClassVar[int]
+    kind: str
+
+    @abstractmethod
+    def apply(self, spec: StrategySpec) -> StrategySpec:
+        """The changed strategy; of a range, the value nearest to the present one.
+
+        Raises:
+            BacktestError, ChangeError: the change cannot be made.
+        """
+
+    @abstractmethod
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence that tells what it does to the strategy `before` it."""
+
+    @abstractmethod
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """Values of the strategy whose search it ends, by name."""
+
+    @abstractmethod
+    def subject(self) -> str:
+        """What it is about, without figures: by this, finished runs teach later ones."""
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """What numeric search may move: nothing, where the change fixes everything."""
+        return {}
+
+
+def functions_of(condition: str) -> str:
+    """The functions and columns that a condition speaks of, without numbers and names of parameters."""
+    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - set(RESERVED)
+    parts = [part for part in walk(parse(condition, names, entry=False)) if isinstance(part, Call | Series)]
+    words = sorted({part.function if isinstance(part, Call) else part.name for part in parts})
+    return "+".join(words) or "-"
 
 
 def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:

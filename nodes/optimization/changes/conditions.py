@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
 
 from backtest import StrategySpec
 from nodes.errors import ChangeError
-from nodes.optimization.changes.base import Condition, Grid, Side, Strict, same_words
+from nodes.optimization.changes.base import Condition, Kind, Side, functions_of, same_words
 from prompts import Words
 
 Logic = Literal["replace", "and", "or"]
 
 
-class ReplaceCondition(Strict):
+class ReplaceCondition(Kind):
     """Give one side another entry, another exit, or both."""
 
+    degrees = 3
     kind: Literal["replace_condition"]
     side: Side | Literal["both"] = Field(
         description="Which side. A side without an entry gets one. "
@@ -54,9 +56,14 @@ class ReplaceCondition(Strict):
         changed = spec.evolve(**changes)
         return changed.both_sides() if self.side == "both" else changed
 
-    def grid(self, spec: StrategySpec) -> Grid:
-        """Nothing is searched."""
-        return {}
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """None: it moves no value."""
+        return ()
+
+    def subject(self) -> str:
+        """The side, and what its conditions speak of."""
+        parts = [functions_of(condition) for condition in (self.entry, self.exit) if condition]
+        return f"{self.kind} {self.side} {' / '.join(parts)}"
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
@@ -66,9 +73,9 @@ class ReplaceCondition(Strict):
             if condition is None:
                 continue
             logic = self.logic if getattr(before, f"{place}_{side}") is not None else "replace"
-            parts.append(words(f"optimization.change.{place}_{logic}", condition=same_words(condition)))
+            parts.append(words(f"changes.{self.kind}.{place}_{logic}", condition=same_words(condition)))
         return words(
-            "optimization.change.conditions",
+            f"changes.{self.kind}.sentence",
             side=words(f"optimization.side.{self.side}"),
-            parts=words("optimization.change.between").join(parts),
+            parts=words(f"changes.{self.kind}.between").join(parts),
         )

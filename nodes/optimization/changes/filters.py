@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from backtest import StrategyError, StrategySpec
 from backtest.language.parser import parse
 from backtest.language.tree import And, Node, meaning, show
 from nodes.errors import ChangeError
-from nodes.optimization.changes.base import Condition, Grid, Side, Strict, listed, same_words
+from nodes.optimization.changes.base import Condition, Kind, Side, functions_of, listed, same_words
 from prompts import Words
 
 
@@ -22,9 +23,10 @@ def required(spec: StrategySpec, side: Side) -> tuple[Node, ...]:
     return tree.operands if isinstance(tree, And) else (tree,)
 
 
-class AddFilter(Strict):
+class AddFilter(Kind):
     """Require one more condition for an entry."""
 
+    degrees = 3
     kind: Literal["add_filter"]
     side: Side = Field(description="Which entries are filtered.")
     condition: Condition = Field(
@@ -40,22 +42,27 @@ class AddFilter(Strict):
         """
         return spec.with_filter(self.condition, side=self.side)
 
-    def grid(self, spec: StrategySpec) -> Grid:
-        """Nothing is searched."""
-        return {}
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """None: it moves no value."""
+        return ()
+
+    def subject(self) -> str:
+        """What the condition speaks of."""
+        return f"{self.kind} {functions_of(self.condition)}"
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         return words(
-            "optimization.change.add_filter",
+            f"changes.{self.kind}.sentence",
             side=words(f"optimization.side.{self.side}"),
             condition=same_words(self.condition),
         )
 
 
-class RemoveFilter(Strict):
+class RemoveFilter(Kind):
     """Drop one of the conditions that an entry needs."""
 
+    degrees = 0
     kind: Literal["remove_filter"]
     side: Side = Field(description="Which entries.")
     condition: Condition = Field(description="The condition to drop, copied as it stands in the entry.")
@@ -80,14 +87,18 @@ class RemoveFilter(Strict):
             raise ChangeError("last_condition", condition=self.condition)
         return spec.evolve(**{f"entry_{self.side}": show(kept[0] if len(kept) == 1 else And(tuple(kept)))})
 
-    def grid(self, spec: StrategySpec) -> Grid:
-        """Nothing is searched."""
-        return {}
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """None: it moves no value."""
+        return ()
+
+    def subject(self) -> str:
+        """What the condition speaks of."""
+        return f"{self.kind} {functions_of(self.condition)}"
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         return words(
-            "optimization.change.remove_filter",
+            f"changes.{self.kind}.sentence",
             side=words(f"optimization.side.{self.side}"),
             condition=same_words(self.condition),
         )

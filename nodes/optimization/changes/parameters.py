@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,8 +11,8 @@ from backtest import StrategyError, StrategySpec
 from base.reasons import told_known
 from nodes.optimization.changes.base import (
     Grid,
+    Kind,
     SearchRange,
-    Strict,
     present,
     proposed_words,
     searched,
@@ -22,9 +23,10 @@ from nodes.optimization.changes.base import (
 from prompts import Words
 
 
-class ParamAdjustment(Strict):
+class ParamAdjustment(Kind):
     """Set one of the strategy's own parameters to a value, or let the engine search it in a range."""
 
+    degrees = 0
     kind: Literal["param_adjustment"]
     parameter: Annotated[str, Field(min_length=1, max_length=60)] = Field(
         description="Name of the strategy's parameter, as listed under 'param'."
@@ -55,11 +57,19 @@ class ParamAdjustment(Strict):
         """What numeric search may move."""
         return searched(spec, self.parameter, self.value)
 
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """The parameter it names."""
+        return (self.parameter,)
+
+    def subject(self) -> str:
+        """The parameter."""
+        return f"{self.kind} {self.parameter}"
+
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
-        key = "parameter_searched" if isinstance(self.value, SearchRange) else "parameter"
+        key = "searched" if isinstance(self.value, SearchRange) else "sentence"
         return words(
-            f"optimization.change.{key}",
+            f"changes.{self.kind}.{key}",
             parameter=self.parameter,
             old=value_words(present(before, self.parameter), words),
             new=proposed_words(before, self.parameter, self.value, words),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from backtest import PRESETS, StrategySpec
-from nodes.optimization.changes.base import Grid, SearchRange, Strict
+from nodes.optimization.changes.base import Grid, Kind, SearchRange
 from prompts import Words
 
 MOST_AXES = 2
 VALUES_AN_AXIS = 8
 
 
-class SwitchPreset(Strict):
+class SwitchPreset(Kind):
     """Change to another built-in strategy."""
 
+    degrees = 2
     kind: Literal["switch_preset"]
     preset: Annotated[str, Field(min_length=1, max_length=60)] = Field(
         description="Its name.", json_schema_extra={"enum": list(PRESETS)}
@@ -54,12 +56,20 @@ class SwitchPreset(Strict):
             for name in names
         }
 
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """All parameters of the strategy that it replaces."""
+        return spec.params
+
+    def subject(self) -> str:
+        """The new strategy."""
+        return f"{self.kind} {self.preset}"
+
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
-        key = "preset_searched" if self.search else "preset"
+        key = "searched" if self.search else "sentence"
         new = self.preset
         if self.both_sides:
-            new = words("optimization.change.both_sides", preset=self.preset)
+            new = words(f"changes.{self.kind}.both_sides", preset=self.preset)
         elif before.entry_short is not None:
-            new = words("optimization.change.long_only", preset=self.preset)
-        return words(f"optimization.change.{key}", old=before.name, new=new)
+            new = words(f"changes.{self.kind}.long_only", preset=self.preset)
+        return words(f"changes.{self.kind}.{key}", old=before.name, new=new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
@@ -9,8 +10,8 @@ from pydantic import Field
 from backtest import StrategySpec
 from nodes.optimization.changes.base import (
     Grid,
+    Kind,
     SearchRange,
-    Strict,
     present,
     proposed_words,
     searched,
@@ -33,9 +34,10 @@ RiskRule = Literal[
 ]
 
 
-class RiskManagement(Strict):
+class RiskManagement(Kind):
     """Set, search or remove one risk rule."""
 
+    degrees = 1
     kind: Literal["risk_management"]
     parameter: RiskRule = Field(
         description="Which rule: percent rules in percent (2.0 is 2 %), ATR rules in multiples of the ATR, "
@@ -63,17 +65,25 @@ class RiskManagement(Strict):
         """What numeric search may move."""
         return searched(spec, self.parameter, self.value)
 
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """The rule it names."""
+        return (self.parameter,)
+
+    def subject(self) -> str:
+        """The rule, and whether it goes."""
+        return f"{self.kind} {self.parameter}" + (" off" if self.value is None else "")
+
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         key = (
-            "risk_removed"
+            "removed"
             if self.value is None
-            else "risk_searched"
+            else "searched"
             if isinstance(self.value, SearchRange)
-            else "risk"
+            else "sentence"
         )
         return words(
-            f"optimization.change.{key}",
+            f"changes.{self.kind}.{key}",
             parameter=self.parameter,
             old=value_words(present(before, self.parameter), words),
             new=proposed_words(before, self.parameter, self.value, words),

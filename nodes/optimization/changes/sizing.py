@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
@@ -9,8 +10,8 @@ from pydantic import Field
 from backtest import StrategySpec
 from nodes.optimization.changes.base import (
     Grid,
+    Kind,
     SearchRange,
-    Strict,
     present,
     proposed_words,
     settled,
@@ -22,9 +23,10 @@ Method = Literal["equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility
 METHODS: tuple[Method, ...] = ("equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility_target_pct")
 
 
-class Sizing(Strict):
+class Sizing(Kind):
     """Set, search or remove the method of sizing; leverage is none of its business."""
 
+    degrees = 1
     kind: Literal["sizing"]
     method: Method = Field(
         description="equity_pct: percent of the account; fixed_amount: an amount of money; "
@@ -54,17 +56,25 @@ class Sizing(Strict):
             return {}
         return {self.method: self.value.values(self.method, spec.bounds()[self.method])}
 
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """Every method, of which one is in force at a time."""
+        return METHODS
+
+    def subject(self) -> str:
+        """The method."""
+        return f"{self.kind} {self.method}"
+
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
         key = (
-            "sizing_removed"
+            "removed"
             if self.value is None
-            else "sizing_searched"
+            else "searched"
             if isinstance(self.value, SearchRange)
-            else "sizing"
+            else "sentence"
         )
         return words(
-            f"optimization.change.{key}",
+            f"changes.{self.kind}.{key}",
             method=self.method,
             old=value_words(present(before, self.method), words),
             new=proposed_words(before, self.method, self.value, words),

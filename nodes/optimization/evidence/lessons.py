@@ -13,9 +13,7 @@ from typing import Any
 import pandas as pd
 from langgraph.store.base import BaseStore
 
-from backtest.language.functions import RESERVED
-from backtest.language.parser import parse
-from backtest.language.tree import Call, Series, walk
+from nodes.optimization.changes import CHANGE
 from nodes.optimization.state import OptimizationState
 
 ROOT = "lessons"
@@ -106,26 +104,7 @@ def remember(
 
 def kind_of_change(change: Mapping[str, Any]) -> str:
     """A change without its figures: `risk_management stop_loss_pct`, `add_filter adx`."""
-    match change["kind"]:
-        case "risk_management":
-            return f"risk_management {change['parameter']}" + (" off" if change["value"] is None else "")
-        case "add_filter" | "remove_filter":
-            return f"{change['kind']} {_means(change['condition'])}"
-        case "replace_condition":
-            parts = [_means(change[name]) for name in ("entry", "exit") if change[name]]
-            return f"replace_condition {change['side']} {' / '.join(parts)}"
-        case "switch_preset":
-            return f"switch_preset {change['preset']}"
-    detail = change.get("parameter") or change.get("method") or ""
-    return f"{change['kind']} {detail}".strip()
-
-
-def _means(condition: str) -> str:
-    """The functions and columns that a condition speaks of, without numbers and names of parameters."""
-    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - set(RESERVED)
-    found = [part for part in walk(parse(condition, names, entry=False)) if isinstance(part, Call | Series)]
-    words = sorted({part.function if isinstance(part, Call) else part.name for part in found})
-    return "+".join(words) or "-"
+    return CHANGE.validate_python(change).subject()
 
 
 def kind_of_market(state: OptimizationState) -> str:

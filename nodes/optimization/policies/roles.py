@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError, NodeError
-from nodes.optimization.changes import Change
+from nodes.optimization.changes import KINDS, Change
 from nodes.optimization.evidence.evidence import figure
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.policies.changes import (
@@ -191,24 +191,12 @@ def strategist(evidence: Evidence) -> Proposals:
                 hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
                 change=change,
                 reason=_say(evidence, f"hypothesis_{told}"),
-                expected_effect=_say(evidence, f"expected_{change.kind}"),
+                expected_effect=text(f"changes.{change.kind}.expected", evidence["language"]),
             )
         )
     if len(chosen) < 3:
         raise NodeError("nothing_left", strategy=spec.name, tried=len(evidence["tried"]))
     return Proposals(proposals=chosen)
-
-
-# Degrees of freedom: what adds none is tested first.
-_COSTS = {
-    "remove_filter": 0,
-    "param_adjustment": 0,
-    "sizing": 1,
-    "risk_management": 1,
-    "switch_preset": 2,
-    "add_filter": 3,
-    "replace_condition": 3,
-}
 
 
 def _veto(evidence: Evidence, spec: StrategySpec, proposal: Mapping[str, Any]) -> str | None:
@@ -237,7 +225,8 @@ def validator(evidence: Evidence) -> Verdicts:
         if why is not None:
             rejected.append((number, why))
         else:
-            ranked.append((_COSTS[kind], number, _say(evidence, f"validated_{kind}")))
+            told = text(f"changes.{kind}.validated", evidence["language"])
+            ranked.append((KINDS[kind].degrees, number, told))
     ordered = sorted(ranked)
     verdicts = [
         Verdict(proposal=number, decision="validated", priority=place, reason=why)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
 from base.reasons import shape
-from nodes.optimization.changes import Change, SearchRange
+from nodes.optimization.changes import KINDS, Change, SearchRange
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
 from prompts import Language, text
@@ -36,12 +36,9 @@ class Approval(BaseModel):
     edit: list[Edit] = Field(default=[], description="Changes to test in the place of proposed ones.")
 
 
-_KINDS: dict[str, type[BaseModel]] = {
-    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Change)[0])
-}
-_FORMS: tuple[type[BaseModel], ...] = (Approval, Edit, SearchRange, *_KINDS.values())
+_FORMS: tuple[type[BaseModel], ...] = (Approval, Edit, SearchRange, *KINDS.values())
 _NAMES = {name for form in _FORMS for name in form.model_fields}
-_INSIDE: dict[str, type[BaseModel]] = {"edit": Edit, "SearchRange": SearchRange, **_KINDS}
+_INSIDE: dict[str, type[BaseModel]] = {"edit": Edit, "SearchRange": SearchRange, **KINDS}
 
 
 def read_approval(
@@ -117,7 +114,7 @@ def _complaints(error: ValidationError, language: Language) -> list[str]:
         if unknown:
             allowed[where] = _fields_at(place[:-1])
         elif item["type"] == "union_tag_not_found":
-            allowed[where] = list(_KINDS)
+            allowed[where] = list(KINDS)
     between = text("optimization.approval.between", language)
     told = []
     for where, problems in found.items():

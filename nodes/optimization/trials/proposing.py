@@ -11,12 +11,7 @@ from typing import Any
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError
 from nodes.optimization.changes import (
-    METHODS,
     Change,
-    ParamAdjustment,
-    RiskManagement,
-    Sizing,
-    SwitchPreset,
     apply_change,
     change_hash,
     complexity,
@@ -57,18 +52,11 @@ def lead(spec: StrategySpec, grid: Mapping[str, Sequence[float]], change: Change
     """
     changed = apply_change(spec, change)
     own = search_grid(spec, change)
-    named: set[str] = set()
-    match change:
-        case ParamAdjustment(parameter=name) | RiskManagement(parameter=name):
-            named = {name}
-        case Sizing():
-            named = set(METHODS)
-        case SwitchPreset():
-            named = set(spec.params)
+    fixed = change.fixes(spec)
     kept = {
         name: list(values)
         for name, values in grid.items()
-        if name not in named and present(changed, name) is not None
+        if name not in fixed and present(changed, name) is not None
     }
     searched = {**kept, **{name: list(values) for name, values in own.items()}}
     return Lead(spec=changed, grid=dict(sorted(searched.items())), hash=trial_hash(changed, searched))

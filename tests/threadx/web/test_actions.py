@@ -138,7 +138,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     proposals.first.get_by_text(WORDS("web.steer.edit"), exact=True).click()
     typed = proposals.first.locator("input[type=text]").first
     label = typed.evaluate("one => one.ariaLabel || one.labels[0].innerText")
-    assert label.split(" · ")[0] in {WORDS(f"web.change.{name}") for name in CHANGE_FIELDS}
+    assert label.split(" · ")[0] in {WORDS(f"changes.field.{name}") for name in CHANGE_FIELDS}
     typed.fill("nonsense(")
     for place in range(1, count):
         proposals.nth(place).get_by_text(WORDS("web.steer.reject"), exact=True).click()

@@ -219,4 +219,4 @@ def test_every_value_of_a_change_has_a_name_in_both_languages() -> None:
     fields = {name for kind in kinds for name in kind.model_fields} - {"kind"}
     assert fields == CHANGE_FIELDS
     for language in LANGUAGES:
-        assert all(Words(language)(f"web.change.{name}") for name in fields)
+        assert all(Words(language)(f"changes.field.{name}") for name in fields)
