@@ -45,7 +45,7 @@ from nodes.optimization.changes import (
     SwitchPreset,
     apply_change,
 )
-from nodes.optimization.policies import roles as rules
+from nodes.optimization.policies import roles
 from nodes.optimization.schemas import Proposal, Proposals
 from nodes.optimization.trials.trial import tried
 from threadx.results import OptimizationResult
@@ -141,7 +141,7 @@ def dice(draw: random.Random) -> Callable[[Any], Proposals]:
 
 def by_dice(case: Case, seed: int) -> Outcome:
     """The full cycle with dice for a strategist."""
-    with patch.object(rules, "strategist", dice(random.Random(seed))):
+    with patch.object(roles, "strategist", dice(random.Random(seed))):
         return by_cycle(case, seed)
 
 

@@ -37,8 +37,7 @@ from backtest import StrategySpec
 from nodes.optimization.changes import ParamAdjustment
 from nodes.optimization.debate_schemas import Claim, Turn
 from nodes.optimization.evidence import preparing
-from nodes.optimization.policies import debate as debate_rules
-from nodes.optimization.policies import roles as rules
+from nodes.optimization.policies import debate, roles
 from nodes.optimization.schemas import Analysis, Hypothesis, Proposal, Proposals, Verdict, Verdicts
 from nodes.optimization.trials import trial
 from record.versions import versions
@@ -118,10 +117,10 @@ def instant(speak: Any) -> Iterator[None]:
 
     with ExitStack() as stack:
         for target, name, new in (
-            (rules, "analyst", analyst),
-            (rules, "strategist", strategist(itertools.count(21))),
-            (rules, "validator", validator),
-            (debate_rules, "speak", speak),
+            (roles, "analyst", analyst),
+            (roles, "strategist", strategist(itertools.count(21))),
+            (roles, "validator", validator),
+            (debate, "speak", speak),
             (trial, "_tried", tried),
             (preparing, "build_dossier", dossier),
         ):

@@ -1,13 +1,13 @@
-"""A graph with one door: whoever runs it, and however, comes through here.
+"""A graph with one entry point, used by every caller and every method.
 
 `invoke`, `batch`, `stream`, `stream_events` and their asynchronous sisters all come through `stream` or
-`astream`, and so does the LangGraph server. At the door, in this order:
+`astream`, and so does the LangGraph server. At the entry point, in this order:
 
 - an unknown key of the input or of the settings is refused, and the nearest one named;
-- a request to the LangGraph server names no address and no data folder (`nodes.serving`);
-- a run that goes on keeps the settings it began with;
-- one that goes on from an earlier checkpoint, or from a state changed by hand, becomes a run of its own;
-- whatever error leaves is told in the language of the run.
+- a request to the LangGraph server cannot set an address or a data folder (`nodes.serving`);
+- a resumed run keeps its initial settings;
+- a run resumed from an earlier checkpoint, or from a state changed by hand, becomes a new run;
+- every error is reported in the language of the run.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ SERVERS_MARK = "langgraph_api_version"
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Where on its thread a run would go on.
+    """Where on its thread a run would continue.
 
     Attributes:
         values: the state there.
@@ -90,7 +90,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
 
     Attributes:
         run_key: key of the state that names the run.
-        served: whether callers are whoever reaches a server.
+        served: whether the callers are clients of a server.
     """
 
     run_key: ClassVar[str] = "run_id"

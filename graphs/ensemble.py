@@ -1,4 +1,4 @@
-"""The ensemble: agents side by side, an arbiter, a check that may send its answer back, one summary.
+"""The ensemble: parallel agents, an arbiter, a check that may send its answer back, one summary.
 
 gather → technical ∥ macro ∥ sentiment ∥ quality → arbiter → check → arbiter again, or publish.
 The agents are those of `nodes.ensemble.agents`.

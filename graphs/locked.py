@@ -1,8 +1,8 @@
-"""A graph whose every run, however it is called, is under the ensemble's lock.
+"""A graph whose runs all hold the ensemble's lock, however they are started.
 
 `invoke`, `batch`, `stream`, `stream_events` and their asynchronous sisters all come through `stream` or
-`astream`, and so does the LangGraph server: the lock is taken there, and given back when the run ends, fails,
-is cancelled or waits at an interrupt. A run that is taken up again takes the lock again.
+`astream`, and so does the LangGraph server: the lock is taken there, and released when the run ends, fails,
+is cancelled or waits at an interrupt. A resumed run takes the lock again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class AttendedDoor(EnsembleDoor):
 
         Raises:
             SettingError: a key or a value is refused.
-            BusyError: another run is at work in the data folder.
+            BusyError: another run is in progress in the data folder.
         """
         with in_language(language_of(settings.get("context"))):
             config = self.received(config, settings.get("context"))
@@ -45,7 +45,7 @@ class AttendedDoor(EnsembleDoor):
 
         Raises:
             SettingError: a key or a value is refused.
-            BusyError: another run is at work in the data folder.
+            BusyError: another run is in progress in the data folder.
         """
         with in_language(language_of(settings.get("context"))):
             config = self.received(config, settings.get("context"))
@@ -62,7 +62,7 @@ class AttendedGraph(RunGraph):
 
 @contextmanager
 def _held(given: Any, config: RunnableConfig | None, settings: Mapping[str, Any]) -> Iterator[Lease]:
-    """The caller's lease where there is one (a back-run's over many hours), else one for this run."""
+    """The caller's lease where there is one (a backfill's over many hours), else one for this run."""
     if (held := lease_of(config)) is not None:
         yield held
         return

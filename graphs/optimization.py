@@ -1,7 +1,7 @@
-"""The optimisation cycle: read a backtest, propose, validate, test in parallel, select, debate, go round.
+"""The optimisation cycle: read a backtest, propose, validate, test in parallel, select, debate, repeat.
 
 load → baseline → analyst → strategist → validator → [approve] → backtest_variant ×n → select → debate
-→ converge → analyst again, or judge (holdout) → report. One agent (`single`) may stand in for the three.
+→ converge → analyst again, or judge (holdout) → report. One agent (`single`) may replace the three roles.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from nodes.run_lock import invocations
 def _tests(
     state: OptimizationState, numbers: list[int], context: OptimizationContext
 ) -> list[Send] | Literal["select"]:
-    """One parallel branch a proposal, in order; straight to the selection where there is nothing to test.
+    """One parallel branch per proposal, in order; directly to the selection if there is nothing to test.
 
-    What is left of the backtest budget is dealt out beforehand, one to each and then evenly, so that branches
-    that know nothing of each other never exceed it together.
+    The remaining backtest budget is divided beforehand, one to each and then evenly, so that parallel
+    branches never exceed it together.
     """
     allowances: list[int | None] = [None] * len(numbers)
     if context.max_backtests is not None:
@@ -119,7 +119,7 @@ def route_approval(
 def route_selection(
     state: OptimizationState, runtime: Runtime[OptimizationContext]
 ) -> Literal["debate", "converge"]:
-    """Through the debate, unless it is off or there is nobody to debate with."""
+    """Through the debate, unless it is off or there is only one voice."""
     context = OptimizationContext.of(runtime.context)
     return "debate" if context.use_debate and context.roles == "team" else "converge"
 
@@ -127,7 +127,7 @@ def route_selection(
 def route_convergence(
     state: OptimizationState, runtime: Runtime[OptimizationContext]
 ) -> Literal["analyst", "single", "judge", "report"]:
-    """Round again, or to the final judgement; where nothing was tested the holdout stays closed."""
+    """Another iteration, or the final judgement; if nothing was tested the holdout stays closed."""
     if not state["decision"]["stop"]:
         return _opening(OptimizationContext.of(runtime.context))
     return "judge" if anything_tested(state) else "report"

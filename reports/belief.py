@@ -1,4 +1,4 @@
-"""What may be believed, in words: the verdict that opens a report, and the figures it rests on."""
+"""The verdict and its evidence, in words: the verdict that opens a report, and the figures it rests on."""
 
 from __future__ import annotations
 

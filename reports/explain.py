@@ -287,7 +287,7 @@ def _unfounded(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
 
 
 def _objections(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
-    """Who was of another opinion than the debate's outcome, and who could not answer."""
+    """Disagreements than the debate's outcome, and who could not answer."""
     lines = []
     for debate in run_debates(events):
         last = {turn["voice"]: turn for turn in debate["turns"]}

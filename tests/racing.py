@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from record import record as records
-from record.record import RunRecord
+from record.record import ReportError, RunRecord, _held
 from tests.killing import SETTINGS, warm
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, make_input, start_run
@@ -31,11 +30,11 @@ EVENTS = 40
 def started(home: Path, prices: str, run: str, gate: int) -> int:
     """The child's work: what came of starting the run once the gate opens."""
     os.read(gate, 1)
-    records._held.clear()  # what another of this process held before the fork is not ours
+    _held.clear()  # what another of this process held before the fork is not ours
     settings = {**SETTINGS, "approve": False}
     try:
         start_run(make_input(data=prices, run=run), make_context(home=str(home), **settings))
-    except records.ReportError as error:
+    except ReportError as error:
         return REFUSED if error.code in ("run_busy", "run_exists") else FAILED
     except ThreadxError:
         return FAILED

@@ -1,12 +1,12 @@
-"""ThreadX: language-model agent graphs over an exact backtest engine.
+"""ThreadX: language-model agent graphs and an exact backtest engine.
 
 `read_prices` reads any price file, `backtest` tries one strategy, `sweep` every combination of a grid,
-`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check` computes
-its figures again, and `export_strategy_evolution` tells why its strategy became what it is;
+`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check`
+recomputes its figures, and `export_strategy_evolution` explains each change of its strategy;
 `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
 own package (`backtest`, `graphs`, `market`, ...).
 
-Names are imported when they are first used: `threadx --help` need not wait for the graphs.
+Names are imported at first use, so that `threadx --help` does not load the graphs.
 """
 
 from importlib import import_module

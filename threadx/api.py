@@ -1,4 +1,4 @@
-"""The Python face: one call a graph."""
+"""The Python interface: one call per graph."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ def optimize(
 
     Args:
         data: OHLCV table (see `read_prices`), a file, or `sample:sp500`.
-        strategy: a preset's name, or a whole strategy.
-        params: values that differ from the preset's, risk included (`stop_loss_pct` in percent); not beside a
-            whole strategy, which has its own.
+        strategy: a preset's name, or a complete strategy.
+        params: values that differ from the preset's, risk included (`stop_loss_pct` in percent); not with a
+            complete strategy, which has its own.
         symbol: for the record; of a file or table with several instruments it names the one to read.
-        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
-        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
-        others: files (or `sample:NAME`) of other instruments: the final strategy is tried on the development
+        timeframe: for example `30m`; default: measured; refused if the bars contradict it.
+        gaps: treatment of missing bars, as in `backtest.validate_prices`.
+        others: files (or `sample:NAME`) of other instruments: the final strategy is tested on the development
             part of each, as one of its stress tests.
         run: a name for the run.
         watch: called with every event of the run as it happens.
-        decide: with `approve=True`, asked for a word on the proposals of each iteration.
-        progress: tell on standard error how the run goes. None: on a terminal and in a notebook, not in a
-            pipe, and not where somebody watches.
+        decide: with `approve=True`, called for a decision on the proposals of each iteration.
+        progress: show progress on standard error. None: on a terminal and in a notebook, not in a
+            pipe, and not with `watch`.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...),
             and of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start, end).
 
     Raises:
         BacktestError, MarketError, ProviderError, SettingError, ThreadxError: bad input, typed, with code and
-            fields; `run_waits` where the run waits for a person and `decide` is None.
+            fields; `run_waits` if the run waits for a person and `decide` is None.
     """
     home = chosen_home(settings.pop("home", None), settings.get("language"))
     with _shown(progress, watch, home, settings.get("language")) as watcher:
@@ -139,7 +139,7 @@ def review(
     progress: bool | None = None,
     **settings: Any,
 ) -> ReviewResult:
-    """Read a backtest, have three changes proposed and debated, and test none of them.
+    """Review a backtest: three changes are proposed and debated, none is tested.
 
     Arguments and errors are those of `optimize`.
     """
@@ -172,21 +172,21 @@ def read_prices(
     home: str | Path | None = None,
     **reading: Any,
 ) -> tuple[pd.DataFrame, PriceSource]:
-    """Prices as every other function takes them, and what their reader assumed.
+    """Prices in the form that every other function takes, and the assumptions made while reading.
 
     Args:
         data: OHLCV table of any layout (columns of two levels as yfinance makes them included), a file of any
             program, or `sample:sp500`.
-        symbol: which of the instruments of a file or table that holds several.
-        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
-        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
+        symbol: the instrument to read if the file or table holds several.
+        timeframe: for example `30m`; default: measured; refused if the bars contradict it.
+        gaps: treatment of missing bars, as in `backtest.validate_prices`.
         home: the data folder, in which relative paths are looked for too.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
             end).
 
     Returns:
         (prices, source): float64 columns open, high, low, close, volume on a DatetimeIndex; `source.notices`
-        tells what was assumed, left out or mended.
+        tells what was assumed, skipped or repaired.
 
     Raises:
         BacktestError, MarketError, ThreadxError: bad input, typed, with code and fields.
@@ -264,31 +264,31 @@ def replay(run: str, *, home: str | Path | None = None, watch: Watcher = nobody_
 
     Args:
         run: its name.
-        home: the data folder; the usual one if left out.
-        watch: called with every event as it happens again.
+        home: the data folder; default: the usual one.
+        watch: called with every event as it is repeated.
     """
     return replay_run(run, _home(home), watch)
 
 
 @checked()
 def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Path] = ()) -> Check:
-    """Compute the figures of a finished run once more; see `threadx.audit.checking`.
+    """Recompute the figures of a finished run; see `threadx.audit.checking`.
 
     Args:
         run: its name.
-        home: the data folder; the usual one if left out.
-        files: price files to look in where the run's prices are no longer registered.
+        home: the data folder; default: the usual one.
+        files: price files to use if the run's prices are no longer registered.
     """
     return check_run(run, _home(home), [str(one) for one in files])
 
 
 @checked()
 def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> dict[str, Any]:
-    """Why the strategy of a run became what it is, as data; see `record.evolution.strategy_evolution`.
+    """Each change of a run's strategy with its reasons, as data; see `record.evolution.strategy_evolution`.
 
     Args:
         run: its name; it need not be finished.
-        home: the data folder; the usual one if left out.
+        home: the data folder; default: the usual one.
 
     Raises:
         ReportError: `unknown_run` or `unreadable_record`.
@@ -313,13 +313,13 @@ def summarize(
     """Run the ensemble once and publish its summary.
 
     Args:
-        as_of: ISO time whose hour the summary is for; now if left out.
-        data: a folder of partitions, or `sample`; the data folder if left out.
-        watch: called with the name of each node that is done.
+        as_of: ISO time of the summary's hour; default: now.
+        data: a folder of partitions, or `sample`; default: the data folder.
+        watch: called with the name of each finished node.
         **settings: fields of `nodes.context.EnsembleContext`.
 
     Raises:
-        EnsembleError: another run is at work in this data folder, or the summary cannot be written.
+        EnsembleError: another run is in progress in this data folder, or the summary cannot be written.
         MarketError, ProviderError, ThreadxError: bad input.
     """
     home = chosen_home(settings.pop("home", None), settings.get("language"))

@@ -1,4 +1,4 @@
-"""A backtest as the face gives it: the engine's result with its prices, a card, a picture, and no verdict."""
+"""What `threadx.backtest` returns: the engine's result with its prices, a card, a chart, and no verdict."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from reports.pictures import write_picture
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Backtest(BacktestResult):
-    """What `threadx.backtest` returns: the result of `run_backtest`, and what people want to see of it.
+    """What `threadx.backtest` returns: the result of `run_backtest`, with a card, a score and a chart.
 
     Attributes:
-        prices: the bars it was run on.
-        symbol, timeframe: what they are registered as.
-        whole: whether the holdout was among them.
+        prices: the bars of the backtest.
+        symbol, timeframe: the names under which they are registered.
+        whole: whether they include the holdout.
     """
 
     prices: pd.DataFrame
@@ -44,17 +44,17 @@ class Backtest(BacktestResult):
 
     @cached_property
     def card(self) -> Card:
-        """The strategy beside holding, time under water, trades by how they ended."""
+        """The strategy and buy and hold, time under water, trades by type of exit."""
         return Card.of(self, self.prices)
 
     @cached_property
     def score(self) -> float:
-        """0–10: skill, the excess over holding with the same exposure."""
+        """0–10, from the excess over buy and hold at the same exposure."""
         return score(self).value
 
     @property
     def verdict(self) -> None:
-        """None: one backtest on known data is no verdict. `threadx.optimize` judges on a holdout."""
+        """None: a backtest on data already seen is not a verdict. `threadx.optimize` judges on a holdout."""
         return None
 
     def told(self, words: Words) -> Told:
@@ -67,7 +67,7 @@ class Backtest(BacktestResult):
         return words("command.backtest_title", symbol=self.symbol, timeframe=self.timeframe, part=part)
 
     def plot(self, path: str | Path | None = None) -> alt.VConcatChart:
-        """The account beside holding, over its drawdown.
+        """Equity with buy and hold, and the drawdown below.
 
         Args:
             path: written there too: .png, .svg, .pdf or .html.

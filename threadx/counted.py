@@ -1,7 +1,7 @@
-"""A backtest through vault and ledger: what `threadx.backtest(...)` and the tool for agents have in common.
+"""A backtest through vault and ledger, shared by `threadx.backtest(...)` and the tool for agents.
 
-`backtest.run_backtest` is pure: it counts nothing and hides nothing. What is called here sees the development
-part only, unless it opens the holdout in so many words, and every strategy it tries stands in the ledger.
+`backtest.run_backtest` is pure: it counts nothing and hides nothing. Functions here see only the
+development part, unless the holdout is opened explicitly, and count every strategy in the ledger.
 """
 
 from __future__ import annotations
@@ -79,15 +79,15 @@ def registered(
         data: OHLCV table, a file, or `sample:NAME`.
         symbol: taken from a file's name if None.
         timeframe: of a bar, refused where the prices contradict it.
-        gaps: what to do where bars are missing.
+        gaps: treatment of missing bars.
         home: the data folder.
         spec: refused before anything is registered where it reads volume and a bar has none.
         reading: what the caller knows about the file, and which bars are wanted.
         reader: opens the holdout too; the opening is logged under this name. None: development rows only.
 
     Raises:
-        MarketError, BacktestError: the data cannot be used; `window_in_holdout` where the bars asked for are
-            reserved.
+        MarketError, BacktestError: the data cannot be used; `window_in_holdout` if the bars requested
+            are in the holdout.
     """
     if isinstance(data, pd.DataFrame):
         frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole)
@@ -204,13 +204,13 @@ def sweep(
 
     Args:
         data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
-        strategy: a preset's name, or a whole strategy.
+        strategy: a preset's name, or a complete strategy.
         grid: values by parameter, for example `{"fast_period": range(3, 31)}`.
         params: values that differ from the preset's in every row.
         symbol: for the record.
-        timeframe: for example `30m`; measured if left out.
-        gaps: what to do where bars are missing.
-        costs: what trading costs; as for `threadx.optimize` if left out.
+        timeframe: for example `30m`; default: measured.
+        gaps: treatment of missing bars.
+        costs: trading costs; default: as for `threadx.optimize`.
         fill: where orders are filled.
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
@@ -218,7 +218,7 @@ def sweep(
             end).
 
     Returns:
-        As `backtest.sweep`: a row a configuration; the table stays in `<home>/sweeps` too.
+        As `backtest.sweep`: one row per configuration; the table is also kept in `<home>/sweeps`.
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields; `empty_grid` without a grid.
@@ -271,14 +271,14 @@ def backtest(
 
     Args:
         data: OHLCV table (see `backtest.validate_prices`), a file, or `sample:sp500`.
-        strategy: a preset's name, or a whole strategy.
+        strategy: a preset's name, or a complete strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent).
-        symbol: for the record; with `timeframe` it tells one dataset from another.
-        timeframe: for example `30m`; measured if left out, refused where the bars contradict it.
-        gaps: what to do where bars are missing, as in `backtest.validate_prices`.
-        costs: what trading costs; as for `threadx.optimize` if left out.
+        symbol: for the record; with `timeframe` it identifies the dataset.
+        timeframe: for example `30m`; default: measured; refused if the bars contradict it.
+        gaps: treatment of missing bars, as in `backtest.validate_prices`.
+        costs: trading costs; default: as for `threadx.optimize`.
         fill: where orders are filled.
-        initial_capital: cash at the start.
+        initial_capital: initial cash.
         whole: open the holdout too; the opening is logged and counted.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,

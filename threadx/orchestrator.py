@@ -35,8 +35,8 @@ Models = str | Sequence[str]
 def chain(model: Models) -> tuple[str, ...]:
     """The chain of models for a role.
 
-    One model is backed by `rules`, so that a model that is away degrades the run visibly instead of ending
-    it; a sequence is taken exactly as given.
+    A single model is followed by `rules`, so that an unavailable model degrades the run visibly instead of
+    ending it; a sequence is taken exactly as given.
     """
     if isinstance(model, str):
         return (model,) if model == RULES else (model, RULES)
@@ -45,7 +45,7 @@ def chain(model: Models) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Analyst:
-    """Reads the backtest. `model`: `provider:model`, Ollama's where no provider is named, or several."""
+    """Reads the backtest. `model`: `provider:model` (default provider: Ollama), or several."""
 
     model: Models = DEFAULT_ANALYST
 
@@ -92,7 +92,7 @@ class OptimizationOrchestrator:
     Args:
         analyst: reads the backtest.
         strategist: proposes the changes.
-        validator: judges the proposals, or None to do without.
+        validator: judges the proposals; None: no validator.
         config: fields of `nodes.context.OptimizationContext` (max_iterations, convergence_threshold,
             target_score, patience, fee_bps, home, language, ...); and `models`, a mapping of roles to their
             models for roles that are not given as objects.

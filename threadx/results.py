@@ -1,4 +1,4 @@
-"""What the Python face gives back."""
+"""Results of the Python interface."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ class OptimizationResult:
 
     Attributes:
         run: name of the run; its files lie in `folder`.
-        status: `finished`; `untested` where no proposal was tested, `failed` where there was none: then the
-            holdout stays closed, and there is no verdict.
-        degraded: whether `rules` stood in for a model that did not answer.
-        iterations: rounds of the cycle.
+        status: `finished`; `untested` if no proposal was tested; `failed` if there was no proposal. In the
+            last two cases the holdout stays closed and there is no verdict.
+        degraded: whether `rules` replaced a model that did not answer.
+        iterations: number of iterations.
         initial_score, final_score: 0–10, computed by code on development data.
         metrics: of the champion on development data, by name; None where undefined.
-        holdout_metrics: of the champion on data that nothing before the end had read, if it was opened.
-        applied_changes: what was changed, in order.
+        holdout_metrics: of the champion on the holdout, if it was opened.
+        applied_changes: the changes kept, in order.
         champion: the strategy found.
         folder: `<home>/runs/<run>`, with result.json, report.md and events.jsonl.
         details: the whole result, as written to result.json.
@@ -105,15 +105,15 @@ class OptimizationResult:
 
     @property
     def verdict(self) -> str | None:
-        """`real`, `promising`, `unproven` or `overfit`; None where nothing was judged.
+        """`real`, `promising`, `unproven` or `overfit`; None if nothing was judged.
 
-        What it rests on is `details["verdict"]`.
+        Its evidence is in `details["verdict"]`.
         """
         judged = self.details.get("verdict")
         return judged["value"] if judged else None
 
     def plot(self, path: str | Path | None = None) -> alt.VConcatChart:
-        """The initial strategy, the champion and holding on the holdout, and what became of each metric.
+        """Initial strategy, champion and buy and hold on the holdout, and the change of each metric.
 
         Args:
             path: written there too: .png, .svg, .pdf or .html.
@@ -165,12 +165,12 @@ class ReviewResult:
 
     Attributes:
         run: name of the run; its files lie in `folder`.
-        status: `finished`, or `failed` where no model answered.
-        degraded: whether `rules` stood in for a model that did not answer.
+        status: `finished`, or `failed` if no model answered.
+        degraded: whether `rules` replaced a model that did not answer.
         score: 0–10, of the strategy on development data.
         metrics: of the strategy on development data, by name; None where undefined.
-        analysis: strengths, weaknesses and hypotheses; None where the analyst abstained.
-        proposals: what might be changed, each with the reason, the effect expected and the verdict.
+        analysis: strengths, weaknesses and hypotheses; None if the analyst abstained.
+        proposals: possible changes, each with its reason, expected effect and verdict.
         folder: `<home>/runs/<run>`.
         details: the whole result, as written to result.json.
     """
@@ -207,7 +207,7 @@ class ReviewResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A run that waits for a person's word on its proposals.
+    """A run that waits for a person's decision on its proposals.
 
     Attributes:
         run: name of the run.
@@ -231,10 +231,10 @@ class SummaryResult:
 
     Attributes:
         status: `finished`, `degraded` or `failed`.
-        degraded: whether a model was missing and what stood in for it is labelled.
-        summary: the published summary, valid by its schema; None where nothing could be said.
+        degraded: whether rules answered in place of a model, or an agent abstained.
+        summary: the published summary, valid by its schema; None if there is none.
         path: where it was published.
-        failure: why nothing could be said: `no_data`, or the code of what the arbiter failed with.
+        failure: why there is no summary: `no_data`, or the arbiter's error code.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""Runs the graphs with checkpoints on disk, so that a killed run can be taken up where it was."""
+"""Runs the graphs with checkpoints on disk, so that a killed run can be resumed."""
 
 from __future__ import annotations
 
@@ -181,20 +181,20 @@ def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
 def resume_run(
     run: str, home: Path, watch: Watcher = nobody_watches, word: Mapping[str, Any] | None = None
 ) -> Outcome:
-    """Take up a run where it was interrupted or where it waits; a finished one gives its result again.
+    """Resume a run where it was interrupted or where it waits; a finished one returns its result.
 
-    A run of the LangGraph server, whose checkpoints are the server's own, is gone through again from its
-    start: models and people are not asked again, what they said stands in its record.
+    A run of the LangGraph server, whose checkpoints are the server's own, is repeated from its
+    start: models and people are not asked again, since their answers are in its record.
 
     Args:
         run: its name.
         home: the data folder.
         watch: called with every event as it happens.
-        word: what a person says to the proposals that wait (`nodes.optimization.trials.approval.Approval`).
+        word: a person's decision on the waiting proposals (`nodes.optimization.trials.approval.Approval`).
 
     Raises:
         ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs` or `unreadable_record`.
-        ThreadxError: `run_stopped`, `bad_word`, or `nothing_waits` for a word that nobody waits for.
+        ThreadxError: `run_stopped`, `bad_word`, or `nothing_waits` for a decision that is not awaited.
     """
     record = RunRecord(home, run)
     about = record.about()

@@ -4,8 +4,8 @@
     from threadx.tools import backtest_strategy
     agent = create_agent("ollama:gpt-oss:20b", tools=[backtest_strategy])
 
-It sees development data only; every strategy it tries stands in the trial ledger. What cannot be tested is
-answered with a sentence, never with an exception: the agent reads it and tries something else.
+It uses only development data and counts every strategy in the trial ledger. It answers an invalid request
+with a sentence, never with an exception, so that the agent can correct it.
 """
 
 from __future__ import annotations
@@ -142,13 +142,13 @@ def backtest_tool(
     fill: Fill = "next_open",
     language: Language | None = None,
 ) -> BaseTool:
-    """The tool with settings of one's own.
+    """The tool with other settings.
 
     Args:
-        home: the data folder, with ledger and vault; the usual one if left out.
-        costs: what trading costs; as for `threadx.optimize` if left out.
+        home: the data folder, with ledger and vault; default: the usual one.
+        costs: trading costs; default: as for `threadx.optimize`.
         fill: where orders are filled.
-        language: of refusals; THREADX_LANGUAGE or French if left out.
+        language: of refusals; default: THREADX_LANGUAGE, or French.
     """
 
     def backtest_strategy(data: str, strategy: StrategyForm) -> str:

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtest.data import prices as door
 from backtest.data.arrays import PriceArrays
 from backtest.data.clock import Clock
+from backtest.data.prices import made_up_bars, read_funding, read_prices
 from backtest.data.year import BarsPerYear, bars_per_year
 from backtest.engine.bank import CODES, IndicatorBank
 from backtest.errors import RequestError
@@ -278,7 +278,7 @@ def open_market(
         PriceError: the prices are refused.
         RequestError: `unknown_fill`, `bad_request`, `bad_time_limit` or `unknown_periodicity`.
     """
-    arrays, index = door.read_prices(df)
+    arrays, index = read_prices(df)
     next_open = check_fill(fill)
     if not 0.0 < initial_capital <= MOST_CAPITAL:
         raise RequestError("bad_request", name="initial_capital", value=f"{initial_capital:g}")
@@ -289,7 +289,7 @@ def open_market(
     impact = _NOTHING
     if costs.slippage_atr:
         impact = bank.call(Call("atr", (Number(SLIPPAGE_ATR_PERIOD),))) * costs.slippage_atr
-    traded = _traded(arrays, door.made_up_bars(df))
+    traded = _traded(arrays, made_up_bars(df))
     return Market(
         bank=bank,
         traded=traded,
@@ -315,7 +315,7 @@ def open_market(
 
 def _funding(df: pd.DataFrame, costs: Costs, per_year: float) -> Floats:
     """What longs pay to shorts at each close, as a fraction: the data's own rates and the constant one."""
-    rates = door.read_funding(df)
+    rates = read_funding(df)
     if costs.funding_bps_per_8h:
         constant = costs.funding_bps_per_8h / 10_000.0 * FUNDINGS_A_YEAR / per_year
         rates = constant + (rates if rates.size else np.zeros(len(df)))

@@ -11,7 +11,7 @@ from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.consult import consultation, no_data, told
 from nodes.ensemble.operation.run_events import note
-from nodes.ensemble.policies import arbiter as arbiter_rules
+from nodes.ensemble.policies.arbiter import arbiter_policy
 from nodes.ensemble.policies.evidence import candidates, fenced, lines
 from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.policies.words import agent_name
@@ -83,7 +83,7 @@ def _question(
             "candidates": rows,
             "recession_prob": odds[-1] if odds else None,
         },
-        policy=arbiter_rules.arbiter,
+        policy=arbiter_policy,
         # What schema errors have used up is no longer there for the check's, and the reverse.
         corrections=max(context.corrections - len(before), 0),
         fresh=context.fresh,

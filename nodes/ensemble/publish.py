@@ -18,7 +18,7 @@ from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.lease import lease_of
 from nodes.ensemble.operation.partition import write_hour
 from nodes.ensemble.operation.run_events import note
-from nodes.ensemble.policies.arbiter import arbiter, cite, contributors, tensions
+from nodes.ensemble.policies.arbiter import arbiter_policy, cite, contributors, tensions
 from nodes.ensemble.policies.evidence import candidates
 from nodes.ensemble.policies.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import LLMEnsembleSummary
@@ -149,7 +149,7 @@ def _complete(fields: dict[str, Any], state: EnsembleState, words: Words) -> int
     """Fill drivers and recommendations up with the program's own, which rest on the same evidence."""
     reports = reports_of(state)
     odds = [row["recession_prob"] for row in state["evidence"]["macro"] if row["recession_prob"] is not None]
-    own = arbiter(
+    own = arbiter_policy(
         {
             "language": words.language,
             "reports": reports,

@@ -17,7 +17,7 @@ from nodes.optimization.evidence.evidence import (
     strategy_lines,
 )
 from nodes.optimization.evidence.grounding import known_numbers
-from nodes.optimization.policies import roles as rules
+from nodes.optimization.policies import roles
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
@@ -58,7 +58,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
             ),
             schema=Analysis,
             evidence={**evidence, "language": context.language},
-            policy=rules.analyst,
+            policy=roles.analyst,
             doubts=check,
         ),
         chain=context.analyst,

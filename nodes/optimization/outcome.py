@@ -45,7 +45,7 @@ class NamedStrategy(BaseModel):
 
 
 class Verdict(BaseModel):
-    """What may be believed."""
+    """The verdict."""
 
     value: Annotated[
         Value, Field(title="Verdict", description="From the search, the stress tests and the holdout.")
@@ -81,7 +81,7 @@ class OptimizationResult(BaseModel):
     final_score: Annotated[Score, Field(title="Final score", description="0 to 10, on development data.")]
     verdict: Annotated[
         Verdict | None,
-        Field(title="Verdict", description="What may be believed; null where nothing was judged."),
+        Field(title="Verdict", description="The verdict; null where nothing was judged."),
     ]
     champion: Annotated[NamedStrategy, Field(title="Champion", description="The strategy found.")]
     applied_changes: Annotated[

@@ -27,8 +27,7 @@ from nodes.optimization.evidence.evidence import (
 )
 from nodes.optimization.evidence.grounding import known_numbers
 from nodes.optimization.evidence.specs import read_spec
-from nodes.optimization.policies import debate as debate_rules
-from nodes.optimization.policies import roles as rules
+from nodes.optimization.policies import debate, roles
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.proposing import complaints, sort_proposals
@@ -62,14 +61,14 @@ def policy(evidence: Mapping[str, Any]) -> Work:
     Raises:
         NodeError: `nothing_left`, as the strategist's.
     """
-    reading = rules.analyst(evidence)
-    proposed = rules.strategist({**evidence, "hypotheses": len(reading.hypotheses)}).proposals
+    reading = roles.analyst(evidence)
+    proposed = roles.strategist({**evidence, "hypotheses": len(reading.hypotheses)}).proposals
     numbered = [
         {**proposal.model_dump(mode="json"), "number": number, "conditions": 0}
         for number, proposal in enumerate(proposed, start=1)
     ]
-    verdicts = {v.proposal: v for v in rules.validator({**evidence, "proposals": numbered}).verdicts}
-    told = debate_rules.speak({**evidence, "voice": "single", "turns": [], "cited": evidence["ids"][:1]})
+    verdicts = {v.proposal: v for v in roles.validator({**evidence, "proposals": numbered}).verdicts}
+    told = debate.speak({**evidence, "voice": "single", "turns": [], "cited": evidence["ids"][:1]})
     return Work(
         **reading.model_dump(),
         proposals=[

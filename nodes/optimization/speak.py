@@ -21,7 +21,7 @@ from nodes.optimization.evidence.evidence import (
     turn_lines,
 )
 from nodes.optimization.evidence.grounding import known_numbers
-from nodes.optimization.policies import debate as debate_rules
+from nodes.optimization.policies import debate
 from nodes.optimization.state import DebateState
 from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
@@ -91,7 +91,7 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
                 "target_score": context.target_score,
                 "language": context.language,
             },
-            policy=debate_rules.speak,
+            policy=debate.speak,
             check=check,
             doubts=lambda answer: doubts((c.statement for c in answer.claims), shown, context.language),
         ),

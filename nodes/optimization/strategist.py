@@ -23,7 +23,7 @@ from nodes.optimization.evidence.evidence import (
 )
 from nodes.optimization.evidence.grounding import known_numbers
 from nodes.optimization.evidence.specs import read_spec
-from nodes.optimization.policies import roles as rules
+from nodes.optimization.policies import roles
 from nodes.optimization.schemas import Proposals
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.proposing import complaints, sort_proposals
@@ -99,7 +99,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         ),
         schema=Proposals,
         evidence={**evidence, "hypotheses": hypotheses, "language": language},
-        policy=rules.strategist,
+        policy=roles.strategist,
         check=check,
         doubts=doubt,
     )

@@ -18,7 +18,7 @@ from nodes.optimization.evidence.evidence import (
     strategy_lines,
 )
 from nodes.optimization.evidence.grounding import known_numbers
-from nodes.optimization.policies import roles as rules
+from nodes.optimization.policies import roles
 from nodes.optimization.schemas import Verdicts
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
@@ -68,7 +68,7 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
             ),
             schema=Verdicts,
             evidence={**evidence, "proposals": proposals, "language": context.language},
-            policy=rules.validator,
+            policy=roles.validator,
             check=check,
             doubts=lambda answer: doubts(claims(answer), shown, context.language),
         ),

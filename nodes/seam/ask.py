@@ -44,14 +44,15 @@ class Question(Generic[T]):
         schema: what the answer must be; its descriptions and bounds are the output instruction.
         evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
         policy: the role's deterministic policy.
-        check: semantic checks: every error at once, in the prompt's language.
-        doubts: what sends an answer back, but is accepted if the model stands by it (a number that the
-            evidence does not hold): the role marks what is left of it.
-        corrections: how often an invalid answer (schema or check) is sent back with its errors.
+        check: semantic checks: all errors at once, in the prompt's language.
+        doubts: what sends an answer back, but is accepted if the model repeats it (a number absent from
+            the evidence): the role marks it.
+        corrections: how many times an invalid answer (schema or check) is sent back with its errors.
         cache: whether an identical earlier call may answer.
         fresh: the same, but the new answer is kept for later calls.
         hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
-        watched: calls are logged, and models with a bad record are left out (`providers.oversight`).
+        watched: calls are logged, and models with an open circuit breaker are skipped
+            (`providers.oversight`).
     """
 
     role: str
@@ -88,7 +89,7 @@ class Abstention(BaseModel):
 
     Attributes:
         role: who asked.
-        code: what the last model failed with; `provenance.attempts` has them all.
+        code: error code of the last model; `provenance.attempts` has all of them.
         provenance: what was tried.
         said: every text that a model gave, as {model, text}.
     """
@@ -106,22 +107,22 @@ def ask(
 ) -> Answer[T] | Abstention:
     """Ask the models of a chain in order until one gives a valid answer.
 
-    A model that is not there, too slow or refuses is left at once; what may pass is tried twice more; an
-    invalid answer goes back with all its errors, `question.corrections` times at most. A valid answer is kept
-    for `context.cache_hours`; `rules` is neither kept nor looked up. A limit of the run that is reached ends
-    the asking: nobody stands in, `rules` neither.
+    An unavailable or slow model, or one that refuses, is skipped at once; transient failures are retried
+    twice; an invalid answer is sent back with all its errors, at most `question.corrections` times. A valid
+    answer is cached for `context.cache_hours`; answers of `rules` are not cached. When a limit of the run is
+    reached, no further model is asked, and `rules` does not answer either.
 
     Args:
         question: what is asked, and what its answer must be.
-        chain: model references; `rules` may stand anywhere.
+        chain: model references; `rules` may be anywhere in it.
         context: addresses, sampling, cache, data folder.
-        journal: where every call is put on record and found again; without one nothing is.
+        journal: where every call is recorded and found again; None: no record.
 
     Returns:
-        The answer, or an abstention when no model of the chain gave one.
+        The answer, or an abstention if no model of the chain gave one.
 
     Raises:
-        UnknownModelError: a reference of the chain names nothing.
+        UnknownModelError: a reference of the chain names no model.
         PolicyError: the role's `rules` policy gave an answer against its own schema or checks: a bug.
         ReportError: the journal's record does not fit the question.
     """

@@ -11,7 +11,7 @@ from backtest.validation.trials import grid_trials
 from tests.prices import made_up_prices
 from threadx.command import main
 from threadx.work import sweep as module
-from vault import counted as counting
+from vault.counted import SAMPLED
 from vault.datasets import Dataset, load_development
 from vault.ledger import Ledger
 
@@ -132,7 +132,7 @@ def test_a_large_sweep_counts_in_full_and_shows_a_sample(threadx, prices, tmp_pa
         assert threadx("sweep", prices, *grid, "--out", tmp_path / "all.parquet")[0] == 0
     found = counted(tmp_path / "data")
     assert (found.trials, found.by_origin) == (2100, {"sweep": 2100})
-    assert len(found.sharpes) == len(found.hashes) == found.blocks.shape[1] == counting.SAMPLED
+    assert len(found.sharpes) == len(found.hashes) == found.blocks.shape[1] == SAMPLED
     # The same configurations one by one: what is kept is a fair sample of them.
     development = load_development(registered(tmp_path / "data"), tmp_path / "data")
     values = {"fast_period": range(3, 38), "slow_period": range(40, 70), "stop_loss_pct": [None, 2.0]}

@@ -1,4 +1,4 @@
-"""Trades drawn again, in another order, without the best, or entered at random."""
+"""Bootstrap of the trades, in another order, without the best, or entered at random."""
 
 from __future__ import annotations
 

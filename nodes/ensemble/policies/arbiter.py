@@ -16,7 +16,7 @@ _CITED = (("quality", 1), ("technique", 4), ("sentiment", 3), ("macro", 2))
 """Rows cited of each source, in the order of their weights."""
 
 
-def arbiter(evidence: Evidence) -> LLMEnsembleSummary:
+def arbiter_policy(evidence: Evidence) -> LLMEnsembleSummary:
     """Reconcile the agents' reports by the pooled view."""
     words = Words(evidence["language"])
     reports, pooled = evidence["reports"], evidence["pooled"]

@@ -1,4 +1,4 @@
-"""What may be believed of the champion: statistics, stress and verdict, from two backtests and the ledger."""
+"""The verdict of the champion: statistics, stress and verdict, from two backtests and the ledger."""
 
 from __future__ import annotations
 

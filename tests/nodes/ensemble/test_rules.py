@@ -10,7 +10,7 @@ from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.check import sentence_errors, summary_facts
 from nodes.ensemble.claims.claims import agent_facts
 from nodes.ensemble.consult import report_errors
-from nodes.ensemble.policies.arbiter import arbiter
+from nodes.ensemble.policies.arbiter import arbiter_policy
 from nodes.ensemble.policies.evidence import candidates
 from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction, factors, pool
 from nodes.ensemble.schemas import LLMEnsembleSummary, Stance
@@ -141,7 +141,7 @@ def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
     for outlook in OUTLOOKS:
         assert sum(pooled[outlook].values()) == pytest.approx(1.0, abs=1e-3)
     rows = candidates(evidence)
-    summary = arbiter(
+    summary = arbiter_policy(
         {
             "language": evidence["language"],
             "reports": reports,

@@ -16,8 +16,7 @@ import pytest
 from backtest import StrategySpec
 from nodes.optimization.evidence import preparing
 from nodes.optimization.schemas import Analysis
-from nodes.optimization.trials import ledger as counting
-from nodes.optimization.trials import trial
+from nodes.optimization.trials import ledger, trial
 from record.record import RunRecord
 from tests.faults import FAULTS, NAME, POISON, Misbehaving
 from tests.optimization_runs import dataset_reference, run_graph
@@ -68,7 +67,7 @@ def cheap(monkeypatch):
     monkeypatch.setattr(
         preparing, "build_dossier", kept(preparing.build_dossier, lambda spec, _, n, *__: (spec.hash, n))
     )
-    resampled = ((counting, "data_snooping"), (counting, "familywise_p_value"), (trial, "paired_difference"))
+    resampled = ((ledger, "data_snooping"), (ledger, "familywise_p_value"), (trial, "paired_difference"))
     for room, name in resampled:
         monkeypatch.setattr(room, name, functools.partial(getattr(room, name), replications=100))
 
