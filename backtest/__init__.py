@@ -4,7 +4,7 @@ from backtest import Costs, StrategySpec, run_backtest
 spec = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
 run_backtest(df, spec, costs=Costs(fee_bps=10)).metrics.sharpe_ratio
 
-Names are imported when they are first used: who asks for the costs' names waits for no kernel.
+Names are imported at first use, so that `Costs` alone loads no kernel.
 """
 
 from importlib import import_module

@@ -10,12 +10,12 @@
 # %% [markdown]
 # # Several models optimise a strategy
 #
-# From prices to a judged strategy, and to a report that says whether to believe it. It runs offline in a few
+# From prices to a judged strategy and its report. It runs offline in a few
 # seconds, with `rules` in every role: a deterministic policy, the baseline that every model must beat.
 #
-# With models of your own put their names in the place of `rules`, for example
+# To use language models, replace `rules` by their names, for example
 # `Analyst(model="deepseek-r1:70b")`, `Strategist(model="gpt-oss:20b")`, `Validator(model="gemma3:27b")`;
-# `threadx doctor` tells which of them answer.
+# `threadx doctor` shows which are available.
 
 # %%
 import tempfile
@@ -41,7 +41,7 @@ home = Path(tempfile.mkdtemp(prefix="threadx-"))
 # ## The data
 #
 # `sample:sp500` are daily prices of the S&P 500, 1999–2018. Registering splits them once, by time: the last
-# fifth is a holdout that nothing below can read before the final judgement.
+# fifth is the holdout, closed until the final judgement.
 
 # %%
 whole, source = read_prices("sample:sp500", home)
@@ -64,7 +64,7 @@ View(chart=equity_chart(before, words, closes=prices["close"]), says="Equity of 
 # ## The run
 #
 # The analyst reads the backtest, the strategist proposes typed changes, the validator may object, code tests
-# them side by side and keeps what stands up, the roles debate whether to go on.
+# them in parallel and keeps significant improvements, the roles debate whether to continue.
 
 # %%
 orchestrator = OptimizationOrchestrator(

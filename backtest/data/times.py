@@ -106,7 +106,7 @@ def numeric_times(series: pd.Series) -> pd.DatetimeIndex:
 
 
 def _begin_of(year: int) -> float:
-    """Seconds from 1970 to the begin of a year."""
+    """Seconds from 1970 to the start of a year."""
     return datetime(year, 1, 1, tzinfo=UTC).timestamp()
 
 

@@ -42,10 +42,10 @@ _STEADY, _NEAR = 0.3, 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BarsPerYear:
-    """How many bars a year annualised figures are reckoned with.
+    """The number of bars per year used to annualise.
 
     Attributes:
-        value: bars a year.
+        value: bars per year.
         basis: where it comes from: `given` by the caller; `every_day`, 365 days of all bars; `five_days`, 252
             days of a week of five; `period`, weeks, months or years as such; `counted`, bars over elapsed
             time; `week`, bars of a whole week, where too many are missing to count; `assumed`, the data is

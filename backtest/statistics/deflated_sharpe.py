@@ -55,7 +55,7 @@ def deflated_sharpe_ratio(
     n_trials: int,
     sharpe_variance: float,
 ) -> float:
-    """Probability that the true Sharpe ratio exceeds what the best of so many trials shows by luck alone.
+    """Probability that the true Sharpe ratio exceeds its expected maximum under the null.
 
     Bailey & López de Prado 2014, Journal of Portfolio Management 40(5); the 2012 form of the variance.
 
@@ -70,18 +70,18 @@ def deflated_sharpe_ratio(
     Raises:
         RequestError: as `probabilistic_sharpe_ratio` and `expected_maximum_sharpe`.
     """
-    luck = expected_maximum_sharpe(n_trials, sharpe_variance)
-    return probabilistic_sharpe_ratio(sharpe, n_observations, skew, kurtosis, benchmark=luck)
+    expected_maximum = expected_maximum_sharpe(n_trials, sharpe_variance)
+    return probabilistic_sharpe_ratio(sharpe, n_observations, skew, kurtosis, benchmark=expected_maximum)
 
 
 def minimum_backtest_length(n_trials: int, expected_maximum: float = 1.0) -> float:
-    """Years of backtest below which luck alone brings the best of so many trials to this Sharpe ratio.
+    """Years of backtest below which the expected maximum under the null reaches this Sharpe ratio.
 
     Bailey, Borwein, López de Prado & Zhu 2014, Notices of the AMS 61(5).
 
     Args:
         n_trials: independent trials.
-        expected_maximum: annualised Sharpe ratio that luck alone must not reach.
+        expected_maximum: annualised Sharpe ratio that the maximum under the null must not reach.
 
     Raises:
         RequestError: `too_few_trials`, `not_a_statistic`.

@@ -133,12 +133,12 @@ def haircut_sharpe_ratio(
 def familywise_p_value(
     returns: npt.ArrayLike, chosen: int, generator: np.random.Generator, *, replications: int = 4_000
 ) -> float:
-    """Chance that the best of trials without an edge does as well as the chosen one did.
+    """Probability that the best of trials without an edge does as well as the chosen one.
 
-    The rows are drawn with replacement, the same rows for every trial, each trial's mean taken away: what the
-    largest t-statistic then comes to is luck under the dependence that the trials really have. White 2000
+    The rows are drawn with replacement, the same rows for every trial, each trial's mean taken away: the
+    largest t-statistic then has its null distribution, with the dependence of the trials. White 2000
     with studentised returns; the first step of Romano & Wolf 2005, Econometrica 73(4). Near copies of one
-    idea cost next to nothing, unrelated ideas their full price.
+    idea add almost nothing to the correction, unrelated ideas count in full.
 
     Args:
         returns: T×N sums of returns over blocks of time long enough to be independent, a column a trial.

@@ -5,7 +5,7 @@ is not in excess (3 for a normal), and `n_observations` counts returns. Where th
 `form` or a `method` chooses, and the file that computes names both.
 
 sharpe            sampling error, probabilistic Sharpe ratio, track record length, autocorrelation (Lo)
-luck              expected maximum, deflated Sharpe ratio, backtest length, effective number of trials
+deflated_sharpe   expected maximum, deflated Sharpe ratio, backtest length, effective number of trials
 cscv              probability of backtest overfitting
 multiple_testing  haircuts (Bonferroni, Holm, BHY), reality check, superior predictive ability
 """

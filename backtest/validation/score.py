@@ -62,7 +62,7 @@ class Acceptance:
     Attributes:
         accepted: it may.
         reason: `better`; or the first test it failed: `account_lost`, `lower_score` (a tie too), `uneven`
-            (behind in half of the folds or more), `luck` (the paired bootstrap allows that it is no better).
+            (behind in half of the folds or more), `luck` (not significant by the paired bootstrap).
         folds_held: folds in which it is no worse.
         p_value: of the paired bootstrap; None where an earlier test failed.
         allowed: the p-value that would have sufficed.

@@ -1,27 +1,27 @@
-"""What may be believed of a result: `real`, `promising`, `unproven` or `overfit`, by arithmetic alone.
+"""The verdict on a result: `real`, `promising`, `unproven` or `overfit`, computed from the figures alone.
 
-Everything is tested on the excess over holding with the same exposure (`backtest.validation.trials`), so that
-a drift of the prices earns nobody a verdict. Ratios are per bar; every test has the null hypothesis's own
+All tests use the excess over buy and hold at the same exposure (`backtest.validation.trials`), so that a
+drift of the prices alone gives no verdict. Ratios are per bar; every test has the null hypothesis's own
 variance (the 2025 form of `backtest.statistics.sharpe`), one-sided.
 
-1. Development. `p_d` is the chance that the best of all trials, none of them with an edge, does as well as
-   the chosen one: by a bootstrap that keeps their dependence (`familywise_p_value`), times N/K where only K
-   of the N trials could be compared. Where none could, luck is `L = √V · E[max N]` and p_d the tail behind
-   it, V the variance of the trials' Sharpe ratios but no more than 1/T: trials without skill cannot differ
-   more than independent ones do. `z_d` is the normal quantile of p_d.
+1. Development. `p_d` is the probability that the best of all trials, if none had an edge, does as well as the
+   chosen one, by a bootstrap that keeps their dependence (`familywise_p_value`), times N/K where only K of
+   the N trials could be compared. Where none could, the expected maximum under the null is `L = √V · E[max
+   N]` and p_d the tail beyond it, V the variance of the trials' Sharpe ratios but no more than 1/T: trials
+   without skill cannot differ more than independent ones do. `z_d` is the normal quantile of p_d.
 2. Holdout. `p_h = n · P(Z ≥ SR_h · √T_h)` for the n-th opening (Bonferroni); `z_h` its quantile.
 3. Both. `z = (√T_d · z_d + √T_h · z_h) / √(T_d + T_h)` (Stouffer), `p = P(Z ≥ z)`.
 
-overfit    a signal knows the future; or the development result looks like skill by itself (p ≤ 5 % against
-           0) although luck explains it (p_d > 5 %), or although the holdout shows no excess at all or loses
-           the account
+overfit    look-ahead bias; or the development result is significant for a single trial (p ≤ 5 % against 0)
+           but not after correction for the number of trials (p_d > 5 %), or it is but the holdout shows no
+           excess or loses the account
 real       p ≤ 0.2 %, p_h ≤ 5 %, 30 trades or more, and no essential stress test failed
 promising  p ≤ 2 %, p_h ≤ 25 %, 10 trades or more
 unproven   everything else
 
-What loses its account on either part is neither real nor promising: no mean of returns makes up for ruin.
-What is `real` or `promising` is not `overfit`, unless it knows the future. Null calibration
-(`threadx calibrate`) measures how often this arithmetic errs.
+A strategy that loses its account on either part is neither real nor promising, whatever its mean return.
+A `real` or `promising` result is never `overfit`, except with look-ahead bias. `threadx calibrate` measures
+the false positive rate and the power of this procedure.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ class Verdict:
 
     Attributes:
         value: the verdict.
-        reasons: every condition, in the order of the reckoning.
+        reasons: every condition, in the order of evaluation.
         development_p: chance of the development result, the search counted.
         naive_p: the same as if nothing had been searched.
         holdout_p: chance of the holdout result, the openings counted.
         combined_p: chance of both.
-        luck_sharpe: what luck alone brings the best trial to, per bar.
+        luck_sharpe: expected maximum Sharpe ratio under the null, per bar.
     """
 
     value: Value
@@ -126,7 +126,7 @@ class Verdict:
 
 
 def luck_of_search(search: Search, n_observations: int) -> float:
-    """What luck alone brings the best trial's Sharpe ratio to, per bar: L of the file's text."""
+    """Expected maximum Sharpe ratio under the null, per bar: L of the module's docstring."""
     bounded = min(search.sharpe_variance, 1.0 / n_observations)
     return expected_maximum_sharpe(max(1, search.trials), bounded)
 

@@ -90,7 +90,7 @@ def _drawdowns(logs: Floats) -> Floats:
 
 
 def best_trades(case: StressCase) -> Finding:
-    """The total return without the five best trades: whether a few strokes of luck made it."""
+    """The total return without the five best trades: whether a few trades made it."""
     logs = growths(case)
     if len(logs) <= BEST:
         return skipped("best_trades")
