@@ -214,6 +214,8 @@ def misshapen(refusal: Callable[[TypedError], TypedError]) -> Iterator[None]:
     try:
         yield
     except _MISSHAPEN as error:
+        if isinstance(error, RecursionError) and type(error) is not RecursionError:
+            raise  # a limit of steps, which LangGraph makes a kind of it, is no shape
         raise refusal(_misshape(error)) from error
 
 
