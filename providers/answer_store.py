@@ -42,6 +42,11 @@ class StoredAnswer(_Base):
     created: Mapped[float] = mapped_column(index=True)
 
 
+AHEAD_SECONDS = 60.0
+"""How far ahead of this clock an answer may be: another process may keep it between our look at the clock and
+our look at the file. Further ahead, a clock was set back."""
+
+
 class TimedCache(SQLAlchemyCache):
     """SQLAlchemyCache with a time to live."""
 
@@ -69,7 +74,7 @@ class TimedCache(SQLAlchemyCache):
         statement = (
             select(StoredAnswer.response)
             .where(StoredAnswer.prompt == prompt, StoredAnswer.llm == llm_string)
-            .where(StoredAnswer.created > oldest, StoredAnswer.created <= self.now())
+            .where(StoredAnswer.created > oldest, StoredAnswer.created <= self.now() + AHEAD_SECONDS)
             .order_by(StoredAnswer.idx)
         )
         with Session(self.engine) as session:

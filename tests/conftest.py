@@ -10,6 +10,9 @@ from collections.abc import Iterator
 import pytest
 import pytest_socket
 
+from base import plugins
+from base.aside import taken
+
 LOCAL = ["127.0.0.1", "::1", "localhost"]
 MAY_TALK_TO_LOCALHOST = ("model", "server", "browser", "local")
 _FOREIGN = ("THREADX_", "LANGSMITH", "LANGCHAIN", "OPENAI", "OPENROUTER", "OLLAMA")
@@ -46,6 +49,16 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THREADX_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_test_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process's own notices and plugins, which the command leaves there for its children."""
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    plugins.plugins.cache_clear()
+    taken()
+    yield
+    plugins.plugins.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ from base.errors import TypedError
 from nodes.ensemble.agents import AGENTS
 from prompts import Language, Words
 from prompts.texts import LANGUAGES, catalogue
+from providers import PROVIDERS
 from tests.base.test_errors import english
 from tests.browser import served_pages
 from threadx.command import build
@@ -38,7 +39,7 @@ NO_WORDS = re.compile(r"\{\w*\}|`[^`]*`|--[\w-]+|\S*[_/\\@=()\[\]]\S*|threadx [\
 """Placeholders, formulas, options, paths, and names with underscores."""
 
 MARKUP = re.compile(r"<(style|pre)>.*?</\1>|<table class=\"exact\">.*?</table>|<[^>]+>", re.DOTALL)
-CODE = {*RESERVED, *RISK_BOUNDS, *(name for preset in PRESETS.values() for name in preset.bounds)}
+CODE = {*RESERVED, *PROVIDERS, *RISK_BOUNDS, *(name for preset in PRESETS.values() for name in preset.bounds)}
 """What strategies are written in; it stands in sentences that quote them."""
 
 NAMES = ("text", "label", "hint", "alt", "title", "aria-label", "data-head", "value")

@@ -259,11 +259,12 @@ def test_a_run_is_started_from_a_page_and_stopped(prices: Path, home: Path) -> N
 
 
 DEAF = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from threadx.web import jobs
 jobs.GRACE_SECONDS = 0.1
 home, log = Path(sys.argv[1]), Path(sys.argv[1]) / "deaf.log"
+os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[2], os.environ["PYTHONPATH"]])  # of its children alone
 jobs.start(home, "ensemble", "deaf", [], log)
 while "at work" not in jobs.said(log):
     assert jobs.at_work(home, "ensemble")
@@ -285,8 +286,7 @@ def test_work_that_does_not_hear_is_ended(tmp_path: Path) -> None:
         "time.sleep(600)",
         encoding="utf-8",
     )
-    path = windows()["PYTHONPATH"]
-    done = python("-c", DEAF, str(tmp_path), folder=tmp_path, PYTHONPATH=f"{package.parent}:{path}")
+    done = python("-c", DEAF, str(tmp_path), str(package.parent), folder=tmp_path)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
     assert done.stdout.decode("utf-8").split() == ["None", "[]"]
 

@@ -254,7 +254,7 @@ def test_instruments_without_a_name_and_without_a_common_time(tmp_path, own, cou
         with pytest.raises(PriceError) as caught:
             refused()
         told = caught.value.sentence("en")
-        assert "one below the other" in told
+        assert "several instruments" in told
         assert caught.value.code in ("times_begin_again", "unsorted_time")
         if different or levels[0] == levels[1]:
             assert caught.value.code == ("times_begin_again" if different else "unsorted_time")

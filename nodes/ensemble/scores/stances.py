@@ -49,7 +49,6 @@ class _Stances(BaseModel):
     """What a line holds at least."""
 
     hour: Annotated[str, AfterValidator(_is_hour)]
-    made: str
     live: bool
     voices: dict[str, _Voice]
 
