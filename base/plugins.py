@@ -13,8 +13,9 @@ import os
 import sys
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib import import_module, metadata
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -43,6 +44,8 @@ class Plugin:
     Attributes:
         name: of its file or its entry point.
         kind: what it adds.
+        path: of its file; of a package's module, once it is imported.
+        imported: name of a package's module; empty for a file.
         version: of its package; empty for a file.
         digest: SHA-256 of its module's file, 12 hexadecimal digits.
         module: its code; None until it was asked for, and where it failed.
@@ -52,7 +55,8 @@ class Plugin:
 
     name: str
     kind: Kind | None
-    path: Path | None
+    path: Path | None = None
+    imported: str = ""
     version: str = ""
     digest: str = ""
     module: ModuleType | None = None
@@ -104,10 +108,8 @@ def in_use() -> dict[str, str]:
 
 
 def _packaged(entry: metadata.EntryPoint, kind: Kind) -> Plugin:
-    spec = find_spec(entry.module)
-    path = Path(spec.origin) if spec is not None and spec.origin is not None else None
     version = entry.dist.version if entry.dist is not None else ""
-    return Plugin(name=entry.name, kind=kind, path=path, version=version, digest=_digest(path))
+    return Plugin(name=entry.name, kind=kind, imported=entry.module, version=version)
 
 
 def _single(path: Path) -> Plugin:
@@ -133,24 +135,28 @@ def _single(path: Path) -> Plugin:
     return plugin
 
 
-def _digest(path: Path | None) -> str:
-    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _import(plugin: Plugin) -> None:
-    if plugin.path is None:
-        plugin.error = PluginError("plugin_missing", name=plugin.name)
+    try:
+        plugin.module = _run(plugin.path) if plugin.path is not None else import_module(plugin.imported)
+    except Exception as error:  # somebody else's code: whatever it raises is its own fault and nobody else's
+        plugin.refuse(error)
         return
-    name = f"threadx_plugin_{plugin.kind}_{plugin.path.stem}"
-    spec = spec_from_file_location(name, plugin.path)
+    if plugin.path is None and plugin.module.__file__ is not None:
+        plugin.path = Path(plugin.module.__file__)
+        plugin.digest = _digest(plugin.path)
+
+
+def _run(path: Path) -> ModuleType:
+    """A file's own module, whatever its ending; two files of one name are two modules."""
+    name = f"threadx_plugin_{_digest(path)}"
+    spec = spec_from_file_location(name, path, loader=SourceFileLoader(name, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # somebody else's code: whatever it raises is its own fault and nobody else's
-        del sys.modules[name]
-        plugin.refuse(error)
-        return
-    plugin.module = module
+    spec.loader.exec_module(module)
+    return module

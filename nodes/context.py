@@ -19,8 +19,14 @@ from vault.home import default_home, home_folder
 
 RULES = "rules"
 VARIABLES = frozenset(
-    {"THREADX_LANGUAGE", "THREADX_HOME", "THREADX_TOKEN", "THREADX_G4F_BASE_URL", "THREADX_STUDIO_ORIGIN"}
-    | {"THREADX_PLUGINS"}
+    {
+        "THREADX_G4F_BASE_URL",
+        "THREADX_HOME",
+        "THREADX_LANGUAGE",
+        "THREADX_PLUGINS",
+        "THREADX_STUDIO_ORIGIN",
+        "THREADX_TOKEN",
+    }
 )
 """Every environment variable of ours; another that begins like them is a mistake and is refused."""
 

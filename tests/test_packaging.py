@@ -87,7 +87,13 @@ def test_an_image_holds_what_runs_and_nothing_of_a_person() -> None:
     needed = [name for name in files if name.startswith(tuple(f"{room}/" for room in OURS))]
     needed += ["pyproject.toml", "README.md", "LICENSE", "langgraph.json"]
     assert not [name for name in needed if left_out.match_file(name)]
-    for name in (".env", ".git/HEAD", ".venv/bin/python", "data/ledger.sqlite", "web/__pycache__/a.pyc"):
+    for name in (
+        ".env",
+        ".git/HEAD",
+        ".venv/bin/python",
+        "data/ledger.sqlite",
+        "threadx/web/__pycache__/a.pyc",
+    ):
         assert left_out.match_file(name), name
 
 

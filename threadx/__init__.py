@@ -4,7 +4,7 @@
 `optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check`
 recomputes its figures, and `export_strategy_evolution` explains each change of its strategy;
 `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
-own package (`backtest`, `graphs`, `market`, ...).
+own package (`backtest`, `graphs`, `vault`, ...).
 
 Names are imported at first use, so that `threadx --help` does not load the graphs.
 """

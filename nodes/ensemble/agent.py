@@ -26,7 +26,7 @@ TRACE = ("row", "origin", "origins")
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Everything that was known at the hour, as the readers of `market` returned it.
+    """Everything that was known at the hour, as the readers of `feeds` returned it.
 
     Attributes:
         folder: the data folder, for an agent that reads a file of its own.

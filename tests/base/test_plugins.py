@@ -61,10 +61,27 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "without_rule.py": MIDPRICE.replace("midprice", "other").replace("RULES = {", "RULES = {} and {"),
         "nothing.py": "x = 1",
         "broken.py": "GROUP = (",
+        "another.txt": MIDPRICE.replace("midprice", "another_price"),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+    _install(folder / "site", "packaged_price", "whole", MIDPRICE.replace("midprice", "packaged_price"))
+    _install(folder / "site", "raising_package", "whole", "raise KeyError('on import')")
+    _install(folder / "site", "absent_package", "elsewhere.module", None)
     return {name: folder / name for name in [*texts, "missing.py"]}
+
+
+def _install(site: Path, name: str, module: str, text: str | None) -> None:
+    """A package as an installer leaves it: its code, and what it says of itself."""
+    about = site / f"{name}-1.2.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Name: {name}\nVersion: 1.2\n", encoding="utf-8")
+    offered = f"{name}.{module}" if text is not None else module
+    (about / "entry_points.txt").write_text(f"[threadx.indicators]\n{name} = {offered}\n", encoding="utf-8")
+    if text is not None:
+        (site / name).mkdir()
+        (site / name / "__init__.py").touch()
+        (site / name / f"{module}.py").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +89,10 @@ def told(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     done = subprocess.run(
         [sys.executable, "-c", WALK, str(tmp_path_factory.mktemp("home"))],
         cwd=PROJECT,
-        env=clean_environment(THREADX_PLUGINS=os.pathsep.join(map(str, files.values()))),
+        env=clean_environment(
+            THREADX_PLUGINS=os.pathsep.join(map(str, files.values())),
+            PYTHONPATH=str(files["midprice.py"].parent / "site"),
+        ),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -100,6 +120,8 @@ def test_a_plugin_s_indicator_is_one_like_ours(told: dict[str, object]) -> None:
         ("nothing.py", "it defines none of GROUP"),
         ("broken.py", "was never closed"),
         ("missing.py", "there is no such file"),
+        ("raising_package", "KeyError: 'on import'"),
+        ("absent_package", "No module named 'elsewhere'"),
     ],
 )
 def test_one_that_fails_is_named_with_its_reason_and_stops_nothing(
@@ -110,6 +132,11 @@ def test_one_that_fails_is_named_with_its_reason_and_stops_nothing(
     shown = " ".join(told["doctor"].split())
     assert f"The plugin {name} is not used" in shown
     assert told["versions"][f"plugin {name}"] == "failed"
+
+
+def test_a_package_and_a_file_of_any_ending_are_used_too(told: dict[str, object]) -> None:
+    assert (told["errors"]["packaged_price"], told["errors"]["another.txt"]) == (None, None)
+    assert re.fullmatch(r"1\.2 [0-9a-f]{12}", told["versions"]["plugin packaged_price"])
 
 
 def test_a_run_records_which_took_part_and_a_replay_notices_another(told: dict[str, object]) -> None:

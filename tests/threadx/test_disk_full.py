@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests import damage
 from tests.prices import made_up_prices
 from threadx.command import main
 
+resource = pytest.importorskip("resource", reason="limits of a process, which Windows does not have")
 pytestmark = pytest.mark.posix
 
 START = ["optimize", "-s", "ma_crossover", "-p", "fast_period=5", "-p", "slow_period=20", *damage.RULES]

@@ -62,7 +62,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # What is written
 
 
-@pytest.mark.parametrize("path", sources(*OURS, "docs", "tests", "notebooks"), ids=lambda path: str(path))
+@pytest.mark.parametrize(
+    "path", sources(*OURS, "docs", "examples", "tests", "notebooks"), ids=lambda path: str(path)
+)
 def test_text_is_read_and_written_as_utf8(path: Path) -> None:
     assert list(unencoded(ast.parse(path.read_text(encoding="utf-8")))) == []
 
@@ -74,6 +76,21 @@ def test_no_source_names_what_windows_does_not_have(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert list(posix_only(ast.parse(text))) == []
     assert "sys.platform" not in text
+
+
+IMPORTS = (ast.Import, ast.ImportFrom)
+COLLECTED = [
+    path
+    for path in sources("tests", "examples")
+    if path.name.startswith("test_") or path.parent.name == "examples"
+]
+
+
+@pytest.mark.parametrize("path", COLLECTED, ids=lambda path: str(path))
+def test_no_test_needs_for_its_collection_what_windows_does_not_have(path: Path) -> None:
+    """A marker skips a test there; an import at the top of its file fails before the marker is read."""
+    imports = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, IMPORTS)]
+    assert list(posix_only(ast.Module(imports, []))) == []
 
 
 @pytest.mark.parametrize(
