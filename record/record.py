@@ -141,7 +141,8 @@ class RunRecord:
         stamped = {
             "run": self.run,
             "thread": thread,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            # To the millisecond: runs that begin in one second are listed in their order.
+            "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "versions": versions(),
             **about,
             **parent,
