@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import altair as alt
+if TYPE_CHECKING:  # a document without charts need not wait for the drawing library
+    import altair as alt
 
 Tone = Literal["plain", "good", "doubtful", "bad", "quiet"]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from record.debates import run_debates
 from record.evolution import strategy_evolution
 from reports.audit import value_rows
 from reports.belief import (
@@ -20,7 +21,6 @@ from reports.belief import (
     statistic_rows,
     verdict_line,
 )
-from reports.charts.debate import run_debates
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
 from reports.tables import (
     bars_per_year_lines,

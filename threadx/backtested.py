@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import altair as alt
 import pandas as pd
 
 from backtest import BacktestResult
@@ -15,8 +15,9 @@ from backtest.validation.score import score
 from nodes.context import Context
 from prompts import Words
 from reports.backtest_card import Told, card_html, short_card, told_card
-from reports.charts.equity import equity_chart
-from reports.pictures import write_picture
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -80,6 +81,9 @@ class Backtest(BacktestResult):
 
     def chart(self, words: Words, path: str | Path | None = None) -> alt.VConcatChart:
         """`plot`, in one language."""
+        from reports.charts.equity import equity_chart  # noqa: PLC0415  # the drawing library takes 0.7 s that only a drawing has
+        from reports.pictures import write_picture  # noqa: PLC0415
+
         about = f"{self.title(words)} · {self.spec.name}"
         chart = equity_chart(self, words, closes=self.prices["close"], about=about)
         if path is not None:

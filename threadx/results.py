@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
-
-import altair as alt
+from typing import TYPE_CHECKING, Any
 
 from backtest import StrategySpec
 from nodes.context import Context
 from prompts import Words
 from record.run_tables import RETURNS, table_or_none
 from reports.backtest_card import html_table
-from reports.charts.holdout import holdout_chart
-from reports.pictures import write_picture
 from reports.tables import figures_table
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +121,9 @@ class OptimizationResult:
             ReportError: `unknown_picture`.
             OSError: the file cannot be written.
         """
+        from reports.charts.holdout import holdout_chart  # noqa: PLC0415  # the drawing library takes 0.7 s that only a drawing has
+        from reports.pictures import write_picture  # noqa: PLC0415
+
         words = Words(Context().language)
         chart = holdout_chart(
             self.details, words, returns=table_or_none(self.folder, RETURNS), about=self.run

@@ -10,12 +10,13 @@ from typing import Any
 import altair as alt
 
 from prompts import Words
+from record.debates import run_debates
 from record.errors import ReportError
 from record.evolution import strategy_evolution
 from record.record import RunRecord
 from record.run_tables import RETURNS, table_or_none
 from reports.charts.convergence import convergence_chart, run_history
-from reports.charts.debate import debate_tree, run_debates
+from reports.charts.debate import debate_tree
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart

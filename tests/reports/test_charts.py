@@ -12,10 +12,11 @@ import pytest
 from backtest import StrategySpec, run_backtest
 from backtest.kernels.simulation import EXIT_REASONS
 from prompts import Words
+from record.debates import run_debates
 from record.record import RunRecord
 from reports.charts.calibration import power_chart
 from reports.charts.convergence import convergence_chart, run_history
-from reports.charts.debate import debate_tree, run_debates
+from reports.charts.debate import debate_tree
 from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
