@@ -135,6 +135,9 @@ _LIMITS = {
 }
 """Complaints of pydantic that name a limit, with its name in their context."""
 
+_CHOICES = frozenset({"literal_error", "union_tag_invalid"})
+"""Of these, those that name choices, of which one may have been meant."""
+
 _FORMS = {
     "int_type": "whole_number",
     "int_parsing": "whole_number",
@@ -291,10 +294,24 @@ def shape(item: Mapping[str, Any]) -> ReasonError:
     if isinstance(given, float) and not math.isfinite(given):
         return ReasonError("value_finite_number")
     if kind in _LIMITS and _LIMITS[kind] in context:
-        return ReasonError(f"value_{kind}", limit=_limit(context[_LIMITS[kind]]))
+        limit = _limit(context[_LIMITS[kind]])
+        said = context.get("tag", given)
+        if kind in _CHOICES and isinstance(said, str) and (alike := _alike(said[:80], str(limit))):
+            return ReasonError(f"value_{kind}_near", nearest=alike, limit=limit)
+        return ReasonError(f"value_{kind}", limit=limit)
     if kind in _FORMS:
         return ReasonError(f"value_{_FORMS[kind]}")
     return ReasonError("value_other", kind=kind)
+
+
+def _alike(said: str, choices: str) -> str:
+    """What was meant by a misspelt choice; empty where none of them looks like it.
+
+    Args:
+        said: the value that is none of them.
+        choices: as `_limit` gives them, each in quotation marks.
+    """
+    return next(iter(difflib.get_close_matches(said.lower(), choices.replace("'", "").split(", "), n=1)), "")
 
 
 def _limit(limit: Any) -> float | str:

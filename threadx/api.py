@@ -39,7 +39,7 @@ from threadx.terminal import Terminal
 from vault.datasets import DATASET_PREFIX, register
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_frame
-from vault.readers.prices import read_prices as read_price_file
+from vault.registered import read_any
 
 Decider = Callable[[Waiting], Mapping[str, Any]]
 """A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
@@ -176,7 +176,7 @@ def read_prices(
 
     Args:
         data: OHLCV table of any layout (columns of two levels as yfinance makes them included), a file of any
-            program, or `sample:sp500`.
+            program, `sample:sp500`, or `dataset:HASH`: the development rows of registered prices.
         symbol: the instrument to read if the file or table holds several.
         timeframe: for example `30m`; default: measured; refused if the bars contradict it.
         gaps: treatment of missing bars, as in `backtest.validate_prices`.
@@ -191,12 +191,9 @@ def read_prices(
     Raises:
         BacktestError, MarketError, ThreadxError: bad input, typed, with code and fields.
     """
+    named = data if isinstance(data, pd.DataFrame) else str(data)
     known = make_reading(**reading)
-    if isinstance(data, pd.DataFrame):
-        return read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=known)
-    return read_price_file(
-        str(data), _home(home), gaps=gaps, timeframe=timeframe, symbol=symbol, reading=known
-    )
+    return read_any(named, _home(home), gaps=gaps, timeframe=timeframe, symbol=symbol, reading=known)
 
 
 def begin(

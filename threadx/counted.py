@@ -35,14 +35,11 @@ from threadx.arguments import checked
 from threadx.backtested import Backtest
 from threadx.home import chosen_home
 from vault.counted import count_backtest, count_sweep
-from vault.datasets import DATASET_PREFIX, Dataset, load_development, open_holdout, register
-from vault.errors import MarketError
+from vault.datasets import DATASET_PREFIX, Dataset, load_development, register
 from vault.readers.options import Reading
-from vault.readers.prices import PriceSource, read_frame, read_prices, source_of
-from vault.readers.window import moment, window
-from vault.registered import find_registered
-
-AS_FOUND = Reading()
+from vault.readers.prices import PriceSource, source_of
+from vault.readers.window import window
+from vault.registered import AS_FOUND, find_registered, read_any, seen
 
 
 class Registered(NamedTuple):
@@ -89,21 +86,19 @@ def registered(
         MarketError, BacktestError: the data cannot be used; `window_in_holdout` if the bars requested
             are in the holdout.
     """
-    if isinstance(data, pd.DataFrame):
-        frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole)
-    elif str(data).startswith(DATASET_PREFIX):
+    if isinstance(data, str) and data.startswith(DATASET_PREFIX):
         dataset = find_registered(
-            str(data), home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+            data, home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
         )
         prices = load_development(dataset, home)
         if spec is not None:
             check_volume(prices, spec)
-        source = source_of(str(data), dataset.symbol, prices, dataset.notices)
-        return Registered(_seen(dataset, prices, reading, reader, home), dataset, source)
-    else:
-        frame, source = read_prices(
-            str(data), home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
-        )
+        source = source_of(data, dataset.symbol, prices, dataset.notices)
+        return Registered(seen(dataset, prices, reading, home, reader), dataset, source)
+    named = data if isinstance(data, pd.DataFrame) else str(data)
+    frame, source = read_any(
+        named, home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+    )
     if spec is not None:
         check_volume(frame, spec)
     window(frame, reading)  # an unreadable or empty one is refused before anything is registered
@@ -111,23 +106,7 @@ def registered(
         frame, symbol=source.symbol, timeframe=source.timeframe, home=home, notices=source.notices
     )
     prices = load_development(dataset, home)
-    return Registered(_seen(dataset, prices, reading, reader, home), dataset, source)
-
-
-def _seen(
-    dataset: Dataset, development: pd.DataFrame, reading: Reading, reader: str | None, home: Path
-) -> pd.DataFrame:
-    """The rows asked for, of those that may be seen.
-
-    Raises:
-        MarketError: `window_in_holdout`, and what `window` and `open_holdout` refuse.
-    """
-    if reader is not None:
-        return window(open_holdout(dataset, home, reader=reader)[0], reading)
-    index = pd.DatetimeIndex(development.index)
-    if reading.start is not None and index[-1] < moment(reading.start, index) <= pd.Timestamp(dataset.last):
-        raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
-    return window(development, reading)
+    return Registered(seen(dataset, prices, reading, home, reader), dataset, source)
 
 
 def tried(

@@ -8,17 +8,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vault.datasets import Dataset, openings, register
+from vault.datasets import Dataset, openings, register, undivided
 from vault.errors import MarketError
 from vault.fingerprints import nanoseconds
+from vault.readers.options import Notice
 from vault.splits import Advance, embargo_rows, find_split, locked_splits, usual_cut
 
 LEAST_HOLDOUT = 10
 """Rows behind a boundary at least: what the shortest history that is split keeps."""
 
 
+def advance_registered(dataset: Dataset, home: Path, to: str | None = None) -> Dataset:
+    """The same for prices that are registered already; arguments and errors as `advance`.
+
+    Raises:
+        MarketError: `missing_dataset`, `damaged_dataset`.
+    """
+    frame = undivided(dataset, home)
+    names = {"symbol": dataset.symbol, "timeframe": dataset.timeframe}
+    return advance(frame, **names, home=home, to=to, notices=dataset.notices)
+
+
 def advance(
-    frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path, to: str | None = None
+    frame: pd.DataFrame,
+    *,
+    symbol: str,
+    timeframe: str,
+    home: Path,
+    to: str | None = None,
+    notices: tuple[Notice, ...] = (),
 ) -> Dataset:
     """Move the boundary of prices forward: their holdout up to the new boundary becomes development.
 
@@ -32,6 +50,7 @@ def advance(
         home: the data folder.
         to: where the holdout is to begin, ISO, in the zone of the prices where it names none; by default
             where it would begin if these prices were new.
+        notices: what the reader of the prices assumed.
 
     Returns:
         The prices as registered under the new boundary.
@@ -68,7 +87,7 @@ def advance(
             )
         )
         split.development_end, split.boundary = int(times[end]), after
-    return register(frame, symbol=symbol, timeframe=timeframe, home=home)
+    return register(frame, symbol=symbol, timeframe=timeframe, home=home, notices=notices)
 
 
 def _iso(moment: int) -> str:

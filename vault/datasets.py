@@ -229,7 +229,7 @@ def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:
 
 
 def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataFrame, int, int]:
-    """Open the vault: the ONLY function that reads holdout rows. Each opening is written down first.
+    """Open the vault: the ONLY function that shows holdout rows. Each opening is written down first.
 
     Args:
         dataset: whose.
@@ -259,11 +259,26 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
     }
     readers = add_opening(folder, line).readers(dataset.family, dataset.boundary)
     number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
-    vault = _in_zone(_load(folder, dataset.holdout_hash), dataset.zone)
-    prices = pd.concat([development, vault])
+    return _whole(development, dataset, home), dataset.development_rows + dataset.embargo_rows, number
+
+
+def undivided(dataset: Dataset, home: Path) -> pd.DataFrame:
+    """Every row, for `vault.boundaries` alone, which divides them anew and shows none.
+
+    Raises:
+        MarketError: `missing_dataset`, `damaged_dataset`.
+    """
+    return _whole(load_development(dataset, home), dataset, home)
+
+
+def _whole(prices: pd.DataFrame, dataset: Dataset, home: Path) -> pd.DataFrame:
+    """The development rows with those of the vault behind them."""
+    if dataset.holdout_hash:
+        vault = _in_zone(_load(_folder(home), dataset.holdout_hash), dataset.zone)
+        prices = pd.concat([prices, vault])
     if MADE_UP in prices:
         prices[MADE_UP] = prices[MADE_UP].eq(True)  # a part without such bars has no marks
-    return prices, dataset.development_rows + dataset.embargo_rows, number
+    return prices
 
 
 def openings(family: str, home: Path, since: str | None = None) -> int:

@@ -4,10 +4,64 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from backtest import GapPolicy
-from vault.datasets import DATASET_PREFIX, Dataset, find_dataset
+from vault.datasets import DATASET_PREFIX, Dataset, find_dataset, load_development, open_holdout
 from vault.errors import MarketError
 from vault.readers.options import Reading
+from vault.readers.prices import PriceSource, read_frame, read_prices, source_of
+from vault.readers.window import moment, window
+
+AS_FOUND = Reading()
+
+
+def read_any(
+    data: pd.DataFrame | str,
+    home: Path,
+    *,
+    gaps: GapPolicy = "accept",
+    timeframe: str | None = None,
+    symbol: str | None = None,
+    reading: Reading = AS_FOUND,
+) -> tuple[pd.DataFrame, PriceSource]:
+    """Prices of whatever names some: a table, a file, a sample, or the development rows of `dataset:HASH`.
+
+    Nothing is registered. Arguments, and errors but those of `find_registered` and `seen`, are those of
+    `vault.readers.prices.read_prices`.
+    """
+    if isinstance(data, pd.DataFrame):
+        return read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
+    if not data.startswith(DATASET_PREFIX):
+        return read_prices(data, home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
+    dataset = find_registered(
+        data, home, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+    )
+    prices = seen(dataset, load_development(dataset, home), reading, home)
+    return prices, source_of(data, dataset.symbol, prices, dataset.notices)
+
+
+def seen(
+    dataset: Dataset, development: pd.DataFrame, reading: Reading, home: Path, reader: str | None = None
+) -> pd.DataFrame:
+    """The rows asked for, of those that may be seen.
+
+    Args:
+        dataset: which prices.
+        development: their development rows.
+        reading: which bars are wanted.
+        home: the data folder.
+        reader: opens the holdout too; the opening is logged under this name. None: development rows only.
+
+    Raises:
+        MarketError: `window_in_holdout`, and what `window` and `open_holdout` refuse.
+    """
+    if reader is not None:
+        return window(open_holdout(dataset, home, reader=reader)[0], reading)
+    index = pd.DatetimeIndex(development.index)
+    if reading.start is not None and index[-1] < moment(reading.start, index) <= pd.Timestamp(dataset.last):
+        raise MarketError("window_in_holdout", start=reading.start, boundary=dataset.boundary)
+    return window(development, reading)
 
 
 def find_registered(

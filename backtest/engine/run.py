@@ -367,7 +367,8 @@ class BacktestResult:
             data.
         entries_below_one_unit: entries not taken because, with `whole_units`, they were worth less than one.
         entries_unaffordable: entries not taken because the account could not pay what they cost: the fixed
-            fee, or a position that would have been liquidated as it was opened.
+            fee, a position that would have been liquidated as it was opened, or a price impact that left
+            nothing of what a short sells for.
         all_times: times of all bars, the warm-up's too.
     """
 

@@ -216,7 +216,8 @@ def _size(
 ) -> float:
     """Units to open at a fill price: the smallest of what the limits allow, NaN where one is not known.
 
-    Only what is worth less than one whole unit is 0; an account that cannot pay the fixed fee gives less.
+    Only what is worth less than one whole unit is 0; an account that cannot pay the fixed fee gives less, and
+    so does a short that the impact leaves nothing for.
     """
     share = setting[LEVERAGE]
     if setting[SHARE] > 0.0:
@@ -226,6 +227,8 @@ def _size(
             return np.nan
         if volatility > 0.0:
             share = min(share, setting[VOLATILITY] / 100.0 / volatility)
+    if fill <= 0.0:
+        return -1.0
     units: float = share * (cash - terms.fixed_fee) / (fill * (1.0 + share * terms.fee))
     if setting[AMOUNT] > 0.0:
         units = min(units, setting[AMOUNT] / fill)
@@ -511,7 +514,7 @@ def simulate(
             fill = price * (1.0 + goal * terms.slippage) + goal * now
             known = atr[told] if needs_atr else 0.0
             amount = 0.0
-            if fill > 0.0 and not np.isnan(known) and not np.isnan(now):
+            if not np.isnan(known) and not np.isnan(now):
                 spread = volatility[told] if sized_by_volatility else 0.0
                 amount = _size(goal, fill, cash, known, spread, setting, terms)
             if amount > 0.0:
@@ -1267,11 +1270,11 @@ def _trade_one(
         entry_atr = atr[told] if needs_atr else 0.0
         if all_in and not np.isnan(entry_atr):
             units = leverage * cash / (entry * levered)
-        elif entry > 0.0 and not np.isnan(entry_atr) and not np.isnan(now):
+        elif np.isnan(entry_atr) or np.isnan(now):
+            units = np.nan
+        else:
             spread = volatility[told] if sized_by_volatility else 0.0
             units = _size(side, entry, cash, entry_atr, spread, setting, terms)
-        else:
-            units = np.nan
         if not units > 0.0:
             if units == 0.0 and setting[WHOLE] > 0.0:
                 below_one += 1

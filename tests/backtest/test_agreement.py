@@ -192,7 +192,7 @@ def agree(case: Situation) -> Counter[str]:
     for name, value in figures(equity, terms.capital, wanted, PER_YEAR).items():
         same(name, found[name], value, sum(abs(one["pnl"]) for one in wanted))
     assert result.entries_below_one_unit == account.met["refused: below one unit"]
-    dear = ("nothing to spend", "liquidated at once")
+    dear = ("nothing would be paid", "nothing to spend", "liquidated at once")
     assert result.entries_unaffordable == sum(account.met[f"refused: {why}"] for why in dear)
     lost = result.account_lost
     assert (lost is None) == (account.lost is None)

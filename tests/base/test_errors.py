@@ -108,6 +108,7 @@ def test_every_complaint_of_the_validator_is_told_in_the_readers_words(language:
 def test_the_codes_of_reasons_and_their_texts_are_the_same() -> None:
     tables = {*reasons._BY_NUMBER.values(), *reasons._BY_DATABASE.values(), *reasons._BY_NAME.values()}
     tables |= {f"value_{code}" for code in (*reasons._LIMITS, *reasons._FORMS.values(), "other")}
+    tables |= {f"value_{code}_near" for code in reasons._CHOICES}
     literal = {site.code for site in sites() if site.kind.room == "base"} - {None}
     assert {f"error.{code}" for code in tables | literal} == catalogue("base", "fr").keys()
 

@@ -6,6 +6,7 @@ The walk: every setting of reading × every face that takes prices.
 import json
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 
@@ -13,16 +14,20 @@ import threadx
 from base.errors import TypedError, shown_at
 from graphs.optimization import graph as optimization
 from graphs.review import graph as review
+from prompts import Words
 from record.record import RunRecord
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
+from tests.prompts.test_language_leaks import every_command
 from tests.vault.test_reading_faces import RULES, french, run
+from threadx.command import build
 from threadx.tools import backtest_tool
 from threadx.web.order import READING, Order, check
-from vault.datasets import register
+from vault.datasets import find_dataset, openings, register
 from vault.readers.options import Notice
 
 PRICES = made_up_prices(rows=700, frequency="D", cycle=0.1)
+QUICK = [f"--{role}=rules" for role in RULES] + ["--run=r"]
 GIVEN: dict[str, Any] = {
     "symbol": "OTHER",
     "timeframe": "4h",
@@ -35,6 +40,15 @@ GIVEN: dict[str, Any] = {
     "end": "2024-12-31",
 }
 WINDOW = ("start", "end")
+COMMANDS = {
+    "backtest": [],
+    "sweep": ["--grid", "fast_period=3:6"],
+    "optimize": [*QUICK, "--max-iterations=1"],
+    "review": QUICK,
+    "data check": [],
+    "data advance": ["--to", "2025-09-01"],
+}
+"""Every command that takes prices, and what else makes it short."""
 
 
 @pytest.fixture
@@ -79,13 +93,16 @@ FACES = {
     "sweep": lambda data, home, name: threadx.sweep(
         data, grid={"fast_period": [3, 5]}, home=home, **{name: GIVEN[name]}
     ),
+    "read_prices": lambda data, home, name: threadx.read_prices(data, home=home, **{name: GIVEN[name]}),
 }
+LOOKING = ("backtest", "sweep", "read_prices", "check")
+"""Faces at which a window looks at a part of the rows."""
 
 
 @pytest.mark.parametrize("name", GIVEN)
 @pytest.mark.parametrize("face", FACES)
 def test_a_setting_that_cannot_count_is_refused_by_name(data, tmp_path, face, name):
-    if face in ("backtest", "sweep") and name in WINDOW:
+    if face in LOOKING and name in WINDOW:
         return  # counts: below
     with pytest.raises(TypedError) as refused:
         FACES[face](data, tmp_path, name)
@@ -98,17 +115,58 @@ def test_a_setting_that_cannot_count_is_refused_by_name(data, tmp_path, face, na
 
 
 @pytest.mark.parametrize("name", GIVEN)
-@pytest.mark.parametrize("command", ["backtest", "sweep", "optimize", "review"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_says_so_in_its_own_words(data, tmp_path, capsys, command, name):
-    if command in ("backtest", "sweep") and name in WINDOW:
+    if command.split()[-1] in LOOKING and name in WINDOW:
         return
     option = f"--{name.replace('_', '-')}"
     given = [option] if GIVEN[name] is True else [option, GIVEN[name]]
-    given += ["--grid", "fast_period=3:6"] if command == "sweep" else []
-    code, _, err = run(capsys, command, data, "--home", tmp_path, "--language", "en", *given)
+    given += COMMANDS[command]
+    code, _, err = run(capsys, *command.split(), data, "--home", tmp_path, "--language", "en", *given)
     assert code == 2
     assert option in err
     assert "registered" in err
+
+
+def test_the_walk_knows_every_command_that_takes_prices():
+    whole = build(Words("en"))
+    taking = {
+        context.command_path.strip()
+        for one, context in every_command(whole, click.Context(whole))
+        if any(part.name == "data" and part.metavar == "DATA" for part in one.params)
+    }
+    assert taking == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_reference(data, tmp_path, capsys, command):
+    code, out, err = run(
+        capsys, *command.split(), data, "--home", tmp_path, "--json", "-", *COMMANDS[command]
+    )
+    assert code == 0, err
+    assert json.loads(out)
+
+
+def test_no_more_than_the_development_rows_is_looked_at_before_it_is_registered_anew(data, tmp_path, capsys):
+    known = find_dataset(data.removeprefix("dataset:"), tmp_path)
+    code, out, _ = run(capsys, "data", "check", data, "--home", tmp_path, "--json", "-")
+    assert (code, json.loads(out)["rows"]) == (0, known.development_rows)
+    prices, source = threadx.read_prices(data, home=tmp_path)
+    pd.testing.assert_frame_equal(prices, PRICES.iloc[: known.development_rows], check_freq=False)
+    assert (source.kind, source.symbol, source.rows) == ("registered", "TEST", len(prices))
+    part, source = threadx.read_prices(data, home=tmp_path, start=GIVEN["start"], end=GIVEN["end"])
+    pd.testing.assert_frame_equal(part, prices.loc[GIVEN["start"] : GIVEN["end"]], check_freq=False)
+    assert source.rows == len(part)
+    with pytest.raises(TypedError, match=r"holdout|vault|after") as refused:
+        threadx.read_prices(data, home=tmp_path, start=str(PRICES.index[-5].date()))
+    assert refused.value.code == "window_in_holdout"
+    given = ("--home", tmp_path, "--to", "2025-10-01", "--json", "-")
+    code, out, _ = run(capsys, "data", "advance", data, *given)
+    moved = json.loads(out)
+    assert (code, moved["boundary"][:10]) == (0, "2025-10-01")
+    assert moved["development_rows"] > known.development_rows
+    assert moved["holdout_rows"] == (PRICES.index >= "2025-10-01").sum()
+    assert (moved["last"], openings(known.family, tmp_path)) == (known.last, 0)
 
 
 def test_a_window_looks_at_a_part_of_the_development_rows(data, tmp_path):

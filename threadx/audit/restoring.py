@@ -13,6 +13,7 @@ from vault.datasets import DATASET_PREFIX, Dataset, restore
 from vault.errors import MarketError
 from vault.readers.options import Reading
 from vault.readers.prices import read_prices
+from vault.registered import read_any
 
 
 def restore_prices(
@@ -61,7 +62,8 @@ def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], hom
     """Prices of the files named, then of the run's own where those are still there."""
     gaps, reading = asked.get("gaps", "accept"), Reading.model_validate(asked.get("reading", {}))
     for reference in files:
-        yield read_prices(reference, home, gaps=gaps, symbol=asked.get("symbol"), reading=reading)[0]
+        of_file = {"gaps": gaps, "symbol": asked.get("symbol"), "reading": reading}
+        yield read_any(reference, home, **({} if reference.startswith(DATASET_PREFIX) else of_file))[0]
     for place, reference in enumerate(own):
         if reference.startswith(DATASET_PREFIX):
             continue

@@ -14,8 +14,10 @@ from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import write_json
-from vault.boundaries import advance
+from vault.boundaries import advance, advance_registered
+from vault.datasets import DATASET_PREFIX
 from vault.readers.prices import read_prices
+from vault.registered import find_registered, read_any
 
 MOST_LINES = 20
 
@@ -85,9 +87,16 @@ def move(
 ) -> None:
     """`threadx data advance`: the boundary moved forward, and what lies on its two sides now."""
     folder = writable(make_context(home=home).home_path)
-    reading = asked.take_reading(given).whole
-    frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
-    dataset = advance(frame, symbol=source.symbol, timeframe=source.timeframe, home=folder, to=to)
+    reading = asked.take_reading(given)
+    if data.startswith(DATASET_PREFIX):
+        known = find_registered(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
+        dataset = advance_registered(known, folder, to)
+    else:
+        frame, source = read_prices(
+            data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+        )
+        names = {"symbol": source.symbol, "timeframe": source.timeframe}
+        dataset = advance(frame, **names, home=folder, to=to, notices=source.notices)
     if json_path != "-":
         terminal, moved = Terminal(words), dataset.advances[-1]
         terminal.home(folder)
@@ -120,7 +129,7 @@ def check(
     """What the file holds and lacks, and what follows from it."""
     folder = make_context(home=home).home_path
     reading = asked.take_reading(given)
-    frame, source = read_prices(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
+    frame, source = read_any(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
     report = quality_report(frame)
     if json_path != "-":
         terminal = Terminal(words)

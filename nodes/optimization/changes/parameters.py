@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from backtest import StrategyError, StrategySpec
-from base.reasons import told_known
+from base.reasons import nearest, told_known
 from nodes.optimization.changes.base import (
     Grid,
     Kind,
@@ -48,7 +48,8 @@ class ParamAdjustment(Kind):
         """
         bounds = spec.bounds()
         if self.parameter not in bounds:
-            known = told_known(self.parameter, spec.params)
+            # Of rules and settings, which may stand here too, the one that may have been meant.
+            known = told_known(self.parameter, {*spec.params, nearest(self.parameter, bounds)})
             raise StrategyError("unknown_parameter", name=self.parameter, known=known)
         value = settled(self.parameter, self.value, bounds[self.parameter], present(spec, self.parameter))
         return with_value(spec, self.parameter, value)

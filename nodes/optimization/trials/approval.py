@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
-from base.reasons import shape
+from base.reasons import ReasonError, nearest, shape
 from nodes.optimization.changes import KINDS, Change, SearchRange
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
@@ -110,10 +110,13 @@ def _complaints(error: ValidationError, language: Language) -> list[str]:
         unknown = item["type"] == "extra_forbidden"
         kept = [part for part in place if isinstance(part, int) or part in _NAMES]
         where = (*kept, place[-1]) if unknown and place[-1] not in _NAMES else tuple(kept)
-        found.setdefault(where, []).append(shape(item).sentence(language).rstrip("."))
         if unknown:
             allowed[where] = _fields_at(place[:-1])
-        elif item["type"] == "union_tag_not_found":
+            reason = ReasonError("value_unknown_key_near", nearest=nearest(str(place[-1]), allowed[where]))
+        else:
+            reason = shape(item)
+        found.setdefault(where, []).append(reason.sentence(language).rstrip("."))
+        if item["type"] == "union_tag_not_found":
             allowed[where] = list(KINDS)
     between = text("optimization.approval.between", language)
     told = []

@@ -1,6 +1,7 @@
 """A person before the tests: asked once, taken at their word, from this process or another."""
 
 import json
+import re
 
 import pytest
 from langgraph.checkpoint.memory import MemorySaver
@@ -135,6 +136,33 @@ def test_a_wrong_edit_names_the_field_and_what_is_allowed(listed, change, said):
     french = read_approval(word, listed, SPEC, {SPEC.hash}, "fr")[1]
     assert len(french) == len(problems)
     assert not set(french) & set(problems)
+
+
+MISSPELT = [
+    ({"kind": "param_ajustment", "parameter": "fast_period", "value": 3}, "param_adjustment"),
+    ({"kind": "param_adjustment", "parametre": "fast_period", "value": 3}, "parameter"),
+    ({"kind": "param_adjustment", "parameter": "fast_perod", "value": 3}, "fast_period"),
+    ({"kind": "param_adjustment", "parameter": "stop_los_pct", "value": 3}, "stop_loss_pct"),
+    ({"kind": "param_adjustment", "parameter": "fast_period", "value": {"lo": 3, "high": 4}}, "low"),
+    ({"kind": "risk_management", "parameter": "tralling_stop_pct", "value": 3}, "trailing_stop_pct"),
+    ({"kind": "switch_preset", "preset": "rsi_revertion"}, "rsi_reversion"),
+    ({"kind": "sizing", "method": "equity_pc", "value": 3}, "equity_pct"),
+    ({"kind": "add_filter", "side": "shrt", "condition": "close > 1"}, "short"),
+    ({"kind": "add_filter", "side": "long", "condition": "close > smaa(close, 3)"}, "sma"),
+]
+
+
+@pytest.mark.parametrize(("change", "meant"), MISSPELT)
+def test_a_misspelt_name_anywhere_in_an_edit_gets_the_nearest(listed, change, meant):
+    word = {"accept": [1, 3], "edit": [{"proposal": 2, "change": change}]}
+    for language, told in (
+        ("en", rf"(the nearest one: |the nearest first: |did you mean ){meant}\b"),
+        ("fr", rf"(plus proche(\xa0| d’abord\xa0): |vouliez-vous dire ){meant}\b"),
+    ):
+        _, problems = read_approval(word, listed, SPEC, {SPEC.hash}, language)
+        assert any(re.search(told, problem) for problem in problems), problems
+    word = {"acept": [1, 3]}
+    assert "the nearest one: accept" in read_approval(word, listed, SPEC, {SPEC.hash}, "en")[1][0]
 
 
 # --- whole runs ---------------------------------------------------------------------------------
