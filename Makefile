@@ -33,20 +33,23 @@ COUNTED := awk '/^Collecting / && ++found % 25 == 0 { print "  " found " librari
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("ThreadX needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 ifdef UV
-	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
+	@echo "ThreadX, first start, step 1 of 4: the environment in $(VENV)"
 	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
-	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (1.7 GB on disk, a minute or several)"
+	@echo "step 2 of 4: libraries from requirements.lock, hashes checked (1.7 GB on disk, a minute or several)"
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
-	@echo "step 3 of 3: ThreadX itself"
+	@echo "step 3 of 4: ThreadX itself"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
-	@echo "ThreadX, first start, step 1 of 3: the environment in $(VENV)"
+	@echo "ThreadX, first start, step 1 of 4: the environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	@echo "step 2 of 3: libraries from requirements.lock, hashes checked (1.7 GB on disk, some minutes; with uv far fewer)"
+	@echo "step 2 of 4: libraries from requirements.lock, hashes checked (1.7 GB on disk, some minutes; with uv far fewer)"
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock | $(COUNTED)
-	@echo "step 3 of 3: ThreadX itself"
+	@echo "step 3 of 4: ThreadX itself"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
+	@echo "step 4 of 4: the engine, compiled once for all (a minute at most)"
+	@folder=$$(mktemp -d) && LANGSMITH_TRACING=false $(BIN)/threadx optimize sample:sp500 --max-iterations 1 --no-debate \
+	  --analyst rules --strategist rules --validator rules --home "$$folder" >/dev/null && rm -r "$$folder"
 	@touch $(INSTALLED)
 
 # What tests, style and types need comes on top of that, and only where it is asked for.
@@ -127,7 +130,8 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	$(BIN)/python -m benchmarks.damage
 	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py tests/backtest/test_fused.py \
 	  tests/backtest/test_informal.py tests/backtest/test_contradiction.py tests/vault/test_price_walk.py \
-	  tests/threadx/web/test_controls.py tests/nodes/test_forks.py tests/nodes/optimization/test_killed.py tests/threadx/test_windows.py
+	  tests/threadx/web/test_controls.py tests/nodes/test_forks.py tests/nodes/optimization/test_killed.py tests/threadx/test_windows.py \
+	  tests/threadx/test_odd_locale.py tests/backtest/test_periods.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

@@ -168,7 +168,7 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
     second = next(event_id for event_id in undisturbed["nodes"] if event_id.endswith(".debate.2.turn"))
     places["speak has spoken twice"] = lambda: killed_at_event(second, before=False)
     tasks = range(1, undisturbed["stored"] + 1)
-    for number in some(tasks, tasks[::3]):
+    for number in some(tasks, tasks[::9]):
         places[f"task {number} done"] = lambda n=number: killed_at_checkpoint(n)
     cases = {}
     for position, (name, trap) in enumerate(places.items()):

@@ -16,6 +16,7 @@ from backtest.data.clock import Clock
 from tests.backtest.test_higher import frame, values
 from tests.backtest.test_year import CALENDARS as MARKETS
 from tests.backtest.test_year import Calendar, kept
+from tests.laws import some
 
 ALL = (0, 1, 2, 3, 4, 5, 6)
 CALENDARS = {
@@ -148,7 +149,7 @@ SEEN = [
 ]
 
 
-@pytest.mark.parametrize(("market", "how", "name"), SEEN)
+@pytest.mark.parametrize(("market", "how", "name"), some(SEEN, SEEN[::3]))
 def test_a_higher_bar_is_seen_at_its_own_last_close(market: str, how: str, name: str) -> None:
     """On a calendar without surprises, once its week is known; where clocks change, late but never early."""
     calendar = CALENDARS[market]

@@ -30,8 +30,8 @@ def test_each_step_of_the_installation_is_told_before_it_is_taken(tmp_path, uv):
         check=True,
     ).stdout.splitlines()
     steps = [place for place, line in enumerate(told) if line.startswith("echo")]
-    assert [re.search(r"step (\d) of 3", told[place])[1] for place in steps] == ["1", "2", "3"]
-    assert all(re.search(r" (venv|pip install) ", told[place + 1]) for place in steps)
+    assert [re.search(r"step (\d) of 4", told[place])[1] for place in steps] == ["1", "2", "3", "4"]
+    assert all(re.search(r"[ /](venv|pip install|threadx optimize) ", told[place + 1]) for place in steps)
 
 
 @pytest.mark.parametrize(("asked", "told"), [(None, False), (False, False), (True, True)])
