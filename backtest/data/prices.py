@@ -35,6 +35,12 @@ _STILL = 1e-4
 """Least usual move of a bar: prices that stand still tell nothing."""
 
 
+_APART = 0.05
+"""Least jump, as a logarithm, between instruments whose bars take turns: no spread of one is as wide."""
+_LOOKED_AT, _MOST_LEVELS = 5_000, 4
+"""First bars in which they are looked for, and how many instruments."""
+
+
 def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
     if isinstance(df.index, pd.DatetimeIndex):
         return df.index
@@ -97,13 +103,21 @@ def _refuse_stacked(
     symbols = symbols_of(df)
     if len(symbols) > 1:
         raise PriceError("several_instruments", known=named(symbols))
+    close = np.full(len(index), np.nan)
+    if "close" in names:
+        close = pd.to_numeric(df.iloc[:, names.index("close")], errors="coerce").to_numpy(dtype=np.float64)
+    if (twice := steps == 0).sum() > 2:
+        row = int(twice.argmax()) + 1
+        if _middle(np.abs(np.diff(close) / close[1:])[twice] > ROUNDING) > 0.0:
+            refuse("times_shared", row, index, count=int((index == index[row]).sum()))
+        if 2 * twice.sum() >= repeated:  # the same bars twice, not one part behind another
+            refuse("duplicate_time", row, index)
     if repeated > 2 and 4 * repeated >= len(index):
         refuse("times_begin_again", int((steps <= 0).argmax()) + 1, index)
     turns = (steps < 0) if 2 * (steps < 0).sum() <= len(steps) else (steps > 0)  # newest bars may come first
-    if _BLOCK * (turns.sum() + 1) <= len(index) and "close" in names:
-        close = pd.to_numeric(df.iloc[:, names.index("close")], errors="coerce").to_numpy(dtype=np.float64)
-        if turns.any() and _on_other_levels(index, close, np.concatenate([[0], turns.cumsum()])):
-            refuse("times_begin_again", int(turns.argmax()) + 1, index)
+    few_turns = turns.any() and _BLOCK * (turns.sum() + 1) <= len(index)
+    if few_turns and _on_other_levels(index, close, np.concatenate([[0], turns.cumsum()])):
+        refuse("times_begin_again", int(turns.argmax()) + 1, index)
 
 
 def _on_other_levels(index: pd.DatetimeIndex, close: Floats, block: NDArray[np.int64]) -> bool:
@@ -124,7 +138,29 @@ def _on_other_levels(index: pd.DatetimeIndex, close: Floats, block: NDArray[np.i
     return _middle(np.abs(np.diff(logs[order]))[over] / np.sqrt(bars)) > _JUMP * max(usual, _STILL)
 
 
-def _middle(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
+def check_levels(df: pd.DataFrame) -> None:
+    """Refuse several instruments whose bars take turns: in order of time, each at times of its own.
+
+    From bar to bar such prices jump, and from one to the second, third or fourth next they move as ever.
+    Prices that only go to and fro, and never on, may be anybody's.
+
+    Args:
+        df: prices as `validate_prices` gives them.
+
+    Raises:
+        PriceError: `levels_take_turns`.
+    """
+    logs = np.log(df["close"].to_numpy(dtype=np.float64)[:_LOOKED_AT])
+    jump = _middle(np.abs(np.diff(logs)))
+    if jump < _APART:
+        return
+    for count in range(2, _MOST_LEVELS + 1):
+        own = _middle(np.abs(logs[count:] - logs[:-count]))
+        if len(logs) > _BLOCK * count and own > 0.0 and jump > _JUMP * max(own, _STILL):
+            refuse("levels_take_turns", 1, pd.DatetimeIndex(df.index), count=count)
+
+
+def _middle(values: NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_]) -> float:
     """Median of what is known; 0 where nothing is."""
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else 0.0
@@ -310,7 +346,8 @@ def validate_prices(
         PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
             `mixed_time_zones`, `mixed_epochs`, `time_is_row_number`, `time_is_year`, `time_is_excel`,
             `time_out_of_range`, `unsorted_time`, `clock_went_back`, `duplicate_time`, `several_instruments`,
-            `times_begin_again`, `repeated_header`, `not_a_number`, `nan_price`, `infinite_price`,
+            `times_begin_again`, `times_shared`, `repeated_header`, `not_a_number`, `nan_price`,
+            `infinite_price`,
             `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `bad_funding`,
             `not_a_mark`,
             `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.

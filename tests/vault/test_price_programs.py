@@ -261,6 +261,56 @@ def test_instruments_without_a_name_and_without_a_common_time(tmp_path, own, cou
             assert ("sort" in told) != different
 
 
+SHARED = {
+    # How many bars of the others there are, from where, and how much later than the first's.
+    "at the same times": (300, 0, 0.0),
+    "for a while": (40, 100, 0.0),
+    "for three bars": (3, 100, 0.0),
+    "between one another": (300, 0, 0.3),
+}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("frequency", ["D", "h"])
+@pytest.mark.parametrize("shared", SHARED)
+@pytest.mark.parametrize("levels", [(1.0, 40.0), (1.0, 0.002, 30.0), (1.0, 3.0), (1.0, 1.0)], ids=str)
+def test_instruments_without_a_name_in_order_of_time(tmp_path, levels, shared, frequency, newest_first):
+    rows, first, later = SHARED[shared]
+    parts = []
+    for place, level in enumerate(levels):
+        part = made_up_prices(300, seed=place, frequency=frequency)
+        part[["open", "high", "low", "close"]] *= level
+        part.index = part.index + place * later * (part.index[1] - part.index[0])
+        parts.append(part.iloc[first : first + rows] if place else part)
+    table = pd.concat(parts).sort_index(kind="stable", ascending=not newest_first)
+    table.to_csv(tmp_path / "a.csv")
+    with pytest.raises(PriceError) as caught:
+        read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert caught.value.code == ("levels_take_turns" if later else "times_shared")
+    assert caught.value.fields["count"] == len(levels)
+    assert "one file per instrument, or a column symbol" in caught.value.sentence("en")
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1])
+def test_one_instrument_given_twice_is_told_to_drop_its_duplicates(tmp_path, share):
+    prices = made_up_prices(300, frequency="D")
+    pd.concat([prices, prices.iloc[: int(share * 300)]]).sort_index().to_csv(tmp_path / "a.csv")
+    with pytest.raises(PriceError) as caught:
+        read_prices(str(tmp_path / "a.csv"), tmp_path)
+    assert caught.value.code == "duplicate_time"
+
+
+@pytest.mark.parametrize("step", [0.001, 0.5, 1.0])
+def test_prices_that_go_to_and_fro_are_one_instrument(tmp_path, step):
+    """A token of the least price there is, or a spread: closes of two values, at random or in turn."""
+    for turns in (np.arange(300) % 2, np.random.default_rng(1).integers(0, 2, 300)):
+        close = 1e-8 * (1.0 + step * turns)
+        frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), close))
+        frame.insert(0, "time", pd.date_range("2024-01-01", periods=300, freq="h"))
+        frame.to_csv(tmp_path / "a.csv", index=False)
+        assert len(read_prices(str(tmp_path / "a.csv"), tmp_path)[0]) == 300
+
+
 @pytest.mark.parametrize("order", [(1, 0), (2, 0, 1), (1, 2, 0)], ids=str)
 @pytest.mark.parametrize("pause", [1, 2000])
 def test_parts_of_one_instrument_in_the_wrong_order_are_not_taken_for_several(tmp_path, order, pause):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backtest import GapPolicy, validate_prices
 from backtest.data.gaps import Beat
+from backtest.data.prices import check_levels
 from base.labels import LONGEST_LABEL, UNSEEN, is_label, shown
 from base.paths import typed_path
 from base.reasons import because
@@ -166,7 +167,9 @@ def _checked(
     """Canonical prices of a table, and what a source tells of them."""
     raw, rows = prices_of(table, reading, symbol)
     with rows_told(rows):
-        read = window(validate_prices(raw, timeframe=timeframe), reading)
+        valid = validate_prices(raw, timeframe=timeframe)
+        check_levels(valid)
+        read = window(valid, reading)
     prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
     return prices, _measured(read, prices, tuple(table.notices))
 
