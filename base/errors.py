@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
 
+from base.entries import EntryError
 from base.secrets import masked
 
 Language = Literal["fr", "en"]
@@ -140,6 +141,34 @@ def catalogue(room: str, language: Language) -> dict[str, str]:
                 raise PromptError("nested_table", key=f"{room}.{name}.{inner}", language=language)
             found[f"{name}.{inner}"] = words
     return found
+
+
+@contextmanager
+def texts_added(room: str, texts: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+    """Add what a plugin says to the texts of one room; an error within the block takes it back.
+
+    Args:
+        room: whose texts.
+        texts: by language, then by key without the room. A text that is there is never replaced.
+
+    Raises:
+        EntryError: one language says less than the other, or a text is there already.
+    """
+    french, english = (dict(texts.get(language, {})) for language in LANGUAGES)
+    if differing := french.keys() ^ english.keys():
+        raise EntryError(f"texts for {room} in one language only: {', '.join(sorted(differing))}")
+    known = [catalogue(room, language) for language in LANGUAGES]
+    if taken := french.keys() & known[0].keys():
+        raise EntryError(f"there already are texts for {room}: {', '.join(sorted(taken))}")
+    for one, said in zip(known, (french, english), strict=True):
+        one.update(said)
+    try:
+        yield
+    except Exception:
+        for one in known:
+            for key in french:
+                del one[key]
+        raise
 
 
 def text(key: str, language: Language, /, **values: Any) -> str:

@@ -1,7 +1,7 @@
 """What others add without a fork: packages by entry points, single files by the variable THREADX_PLUGINS.
 
-A package names a module under the entry point `threadx.indicators`; a file offers what its own names say. A
-room asks for its kind when it is first imported, and only then is a plugin's code run. One that fails is kept
+A package names a module under the entry point `threadx.<kind>`; a file offers what its own names say. A room
+asks for its kind when it is first imported, and only then is a plugin's code run. One that fails is kept
 with the reason, for `threadx doctor` and the record, and stops nothing else.
 """
 
@@ -11,6 +11,8 @@ import ast
 import hashlib
 import os
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
@@ -18,17 +20,26 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from base.errors import TypedError
+from base.entries import EntryError
+from base.errors import TypedError, texts_added
 from base.reasons import because
 
 VARIABLE = "THREADX_PLUGINS"
 """Files, separated as in PATH."""
 
-Kind = Literal["indicators"]
-NAMES: dict[str, Kind] = {"GROUP": "indicators"}
-"""What a plugin's module defines, and the room that takes it."""
+Kind = Literal["indicators", "providers", "agents", "changes", "stress"]
+NAMES: dict[str, Kind] = {
+    "GROUP": "indicators",
+    "PROVIDER": "providers",
+    "AGENT": "agents",
+    "CHANGE": "changes",
+    "STRESS_TEST": "stress",
+}
+"""What a plugin's module defines, and the kind of registry that takes it."""
+
+E = TypeVar("E")
 
 
 class PluginError(TypedError):
@@ -97,6 +108,33 @@ def offered(kind: Kind) -> list[Plugin]:
         if plugin.kind == kind and plugin.module is None and plugin.error is None:
             _import(plugin)
     return [plugin for plugin in plugins() if plugin.kind == kind and plugin.module is not None]
+
+
+def with_plugins(
+    kind: Kind, own: tuple[E, ...], check: Callable[[tuple[E, ...]], object], texts: str | None = None
+) -> tuple[E, ...]:
+    """Our entries, then those of plugins; one that does not fit is left out by name.
+
+    Args:
+        kind: of the entries.
+        own: ours.
+        check: raises where entries do not fit together, the last one a plugin's.
+        texts: the room that what a plugin says (`TEXTS`, by language and key) is added to, if any.
+    """
+    (name,) = (name for name, one in NAMES.items() if one == kind)
+    entries = own
+    for plugin in offered(kind):
+        said = getattr(plugin.module, "TEXTS", {})
+        try:
+            with nullcontext() if texts is None else texts_added(texts, said):
+                entry: E = plugin.offer(name)
+                check((*entries, entry))
+        except (AttributeError, TypeError, ValueError, EntryError) as error:
+            plugin.refuse(error)
+            continue
+        entries = (*entries, entry)
+        plugin.adds = [str(getattr(entry, "name", plugin.name))]
+    return entries
 
 
 def in_use() -> dict[str, str]:

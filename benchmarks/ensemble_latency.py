@@ -33,8 +33,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.context import EnsembleContext
 from providers import opening
 from providers.chat_model import OpenedModel
 from providers.reference import Reference

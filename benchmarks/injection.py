@@ -27,7 +27,7 @@ import pytest
 
 from feeds.quarantine import addresses_model, clean_text
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from record.versions import versions
 from tests.injection import DICTATED, headlines, obedient
 from tests.partitions import AS_OF, fill, news, write

@@ -11,11 +11,11 @@ from typing import Literal
 from langgraph.graph import END, START
 
 from graphs.locked import AttendedGraph
-from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.arbiter import arbiter
 from nodes.ensemble.check import check
 from nodes.ensemble.consult import agent_node
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.gather import gather
 from nodes.ensemble.publish import publish
 from nodes.ensemble.state import EnsembleInput, EnsembleOutput, EnsembleState

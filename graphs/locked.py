@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableConfig
 
 from base.errors import in_language
 from graphs.door import EnsembleDoor, RunGraph, language_of, settings_given
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.lease import LEASE, Lease, lease_of
 from nodes.ensemble.operation.locked import attended
 from nodes.ensemble.state import EnsembleInput

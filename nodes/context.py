@@ -34,13 +34,6 @@ VARIABLES = frozenset(
 DEFAULT_ANALYST = ("ollama:deepseek-r1:70b", RULES)
 DEFAULT_STRATEGIST = ("ollama:gpt-oss:20b", RULES)
 DEFAULT_VALIDATOR = ("ollama:gemma3:27b", RULES)
-DEFAULT_ENSEMBLE = (
-    "g4f:deepseek-r1",
-    "g4f:qwen-2.5-72b",
-    "g4f:glm-4.5",
-    "ollama:llama3.3:70b",
-    RULES,
-)
 
 
 def _chain(value: Any) -> Any:
@@ -223,69 +216,3 @@ class OptimizationContext(Context):
     def costs(self) -> Costs:
         """What trading costs."""
         return Costs(**{name: getattr(self, name) for name in COST_NAMES})
-
-
-class EnsembleContext(Context):
-    """Settings of the ensemble."""
-
-    models: Annotated[
-        Chain,
-        Field(title="Models", description="Models of every agent without a chain of its own, in order."),
-    ] = DEFAULT_ENSEMBLE
-    technical: Annotated[
-        Chain | None, Field(title="Technical agent", description="Models of the technical agent, in order.")
-    ] = None
-    macro: Annotated[
-        Chain | None, Field(title="Macro agent", description="Models of the macro agent, in order.")
-    ] = None
-    sentiment: Annotated[
-        Chain | None, Field(title="Sentiment agent", description="Models of the sentiment agent, in order.")
-    ] = None
-    quality: Annotated[
-        Chain | None, Field(title="Quality agent", description="Models of the quality agent, in order.")
-    ] = None
-    arbiter: Annotated[
-        Chain | None, Field(title="Arbiter", description="Models of the arbiter, tried in order.")
-    ] = None
-    corrections: Annotated[
-        int,
-        Field(title="Corrections", ge=0, le=5, description="Times an invalid answer is sent back at most."),
-    ] = 2
-    agent_seconds: Annotated[
-        float,
-        Field(
-            title="Agent's deadline (s)",
-            gt=0.0,
-            le=3600.0,
-            description="Time an agent may spend on all hosted models of its chain together.",
-        ),
-    ] = 45.0
-    arbiter_seconds: Annotated[
-        float,
-        Field(title="Arbiter's deadline (s)", gt=0.0, le=3600.0, description="The same for the arbiter."),
-    ] = 40.0
-    cache_hours: Annotated[
-        float,
-        Field(
-            title="Cache time to live (hours)",
-            ge=0.0,
-            le=24.0 * 365,
-            description="Identical calls within this time are answered from the cache; 0 turns it off.",
-        ),
-    ] = 1.0
-    fresh: Annotated[
-        bool,
-        Field(title="Ask anew", description="On: no answer comes from the cache, though it is kept there."),
-    ] = False
-    back_run: Annotated[
-        bool,
-        Field(
-            title="Back-run",
-            description="On: an hour of history, without a record of its own, logs or circuit breaker.",
-        ),
-    ] = False
-
-    def chain(self, role: str) -> tuple[str, ...]:
-        """The models of an agent or the arbiter, tried in order."""
-        own: tuple[str, ...] | None = getattr(self, role, None)
-        return own if own is not None else self.models

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from base.errors import shown_at
+from base.errors import catalogue, shown_at
 from reports.words import WordsLike
 
 METRIC_ROWS: tuple[tuple[str, str], ...] = (
@@ -138,15 +138,18 @@ _DATA_SOURCES = frozenset({"forecast", "macro", "news"})
 
 
 def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
-    """A row of evidence that a summary cites, each field as people read it."""
-    symbol = row["symbol"]
+    """A row of evidence that a summary cites, each field as people read it.
+
+    An agent that is no longer there left no words for its rows: they go by their names.
+    """
+    symbol, known = row["symbol"], catalogue("agents", words.language)
     if row["source"] == "quality" and symbol in _DATA_SOURCES:
         symbol = words(f"ensemble.source.{symbol}")
     elif symbol == "MARKET":
         symbol = words("ensemble.source.market")
     return {
-        "source": words(f"ensemble.evidence.{row['source']}"),
-        "model": words(f"ensemble.made_by.{row['model']}"),
+        "source": known.get(f"cited.{row['source']}", row["source"]),
+        "model": known.get(f"made_by.{row['model']}", row["model"]),
         "symbol": symbol,
         "horizon": words(f"ensemble.horizon.{row['horizon']}"),
         "score": words.number(row["score"]),

@@ -12,7 +12,8 @@ import pandas as pd
 from backtest import GapPolicy, StrategySpec
 from backtest.data.prices import check_volume
 from base.errors import LANGUAGES, Language, in_language, readers_language
-from nodes.context import EnsembleContext, OptimizationContext
+from nodes.context import OptimizationContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from record.evolution import strategy_evolution
@@ -313,7 +314,7 @@ def summarize(
         as_of: ISO time of the summary's hour; default: now.
         data: a folder of partitions, or `sample`; default: the data folder.
         watch: called with the name of each finished node.
-        **settings: fields of `nodes.context.EnsembleContext`.
+        **settings: fields of `nodes.ensemble.context.EnsembleContext`.
 
     Raises:
         EnsembleError: another run is in progress in this data folder, or the summary cannot be written.

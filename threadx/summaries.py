@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from base.paths import typed_path
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.given import read_context, read_input
 from threadx.results import SummaryResult

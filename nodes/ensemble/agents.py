@@ -1,25 +1,28 @@
-"""The agents of the ensemble. A new one takes one file here, one prompt a language, and one line below."""
+"""The agents of the ensemble. One takes a file here, its texts in both languages, and a line below."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-from nodes.ensemble.agent import Agent
+from base.plugins import with_plugins
+from nodes.ensemble.agent import Agent, collected
 
 # By name, so that a line is all it takes; the order is that of reports, limits and prompts.
-AGENTS: dict[str, Agent] = {
-    name: import_module(f"nodes.ensemble.{name}").AGENT
+_OWN: tuple[Agent, ...] = tuple(
+    import_module(f"nodes.ensemble.{name}").AGENT
     for name in (
         "technical",
         "macro",
         "sentiment",
         "quality",
     )
-}
+)
 
-VIEWS: dict[str, str] = {
-    agent.name: agent.reads
-    for agent in sorted(AGENTS.values(), key=lambda agent: -agent.weight)
-    if agent.reads is not None
-}
+AGENTS: dict[str, Agent] = collected(with_plugins("agents", _OWN, collected, texts="agents"))
+"""Every agent by its name."""
+
+WEIGHED: tuple[Agent, ...] = tuple(sorted(AGENTS.values(), key=lambda agent: -agent.weight))
+"""Every agent, the one that counts most first."""
+
+VIEWS: dict[str, str] = {agent.name: agent.reads for agent in WEIGHED if agent.reads is not None}
 """Agents with a view on markets, and the source each one reads; in the order of their weights."""

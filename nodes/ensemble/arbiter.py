@@ -7,18 +7,20 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.context import EnsembleContext
-from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.agents import AGENTS, WEIGHED
 from nodes.ensemble.consult import consultation, no_data, told
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.arbiter import arbiter_policy
-from nodes.ensemble.policies.evidence import candidates, fenced, lines
+from nodes.ensemble.policies.evidence import answer_schema, arbiter_evidence, candidates, fenced, lines
 from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.state import EnsembleState, reports_of
 from nodes.seam.ask import Question
 from prompts import Words, render
+
+ANSWER = answer_schema()
 
 
 def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
@@ -65,24 +67,18 @@ def _question(
             state["hour"],
             words,
         ),
+        order=", ".join(words(f"agents.{agent.name}.short") for agent in WEIGHED),
         silent=", ".join(silent) or words("ensemble.face.none"),
         weights=lines([weights(reports, trust, record)]),
         pooled=lines([pooled]),
         rows=fenced(rows, state["hour"], words),
         review=review,
     )
-    odds = [row["recession_prob"] for row in state["evidence"]["macro"] if row["recession_prob"] is not None]
     question = Question(
         role="arbiter",
         prompt=prompt,
-        schema=LLMEnsembleSummary,
-        evidence={
-            "language": context.language,
-            "reports": reports,
-            "pooled": pooled,
-            "candidates": rows,
-            "recession_prob": odds[-1] if odds else None,
-        },
+        schema=ANSWER,
+        evidence=arbiter_evidence(state["evidence"], reports, pooled, context.language),
         policy=arbiter_policy,
         # What schema errors have used up is no longer there for the check's, and the reverse.
         corrections=max(context.corrections - len(before), 0),

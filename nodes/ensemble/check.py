@@ -8,9 +8,9 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS, VIEWS
 from nodes.ensemble.claims.claims import Known, agent_facts, strangers
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.evidence import candidates
 from nodes.ensemble.policies.pooling import OUTLOOKS, clashes, direction, factors, pool, weights

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
-from nodes.context import EnsembleContext
 from nodes.ensemble.agent import Agent, Row
 from nodes.ensemble.claims.claims import Known, agent_facts, strangers
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.evidence import fenced
 from nodes.ensemble.policies.pooling import OUTLOOKS
@@ -56,8 +56,9 @@ def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Con
         return no_data(agent.name, coverage)
     words = Words(context.language)
     prompt = render(
-        f"ensemble/{agent.name}",
+        "ensemble/agent",
         context.language,
+        **{part: words(f"agents.{agent.name}.{part}") for part in ("task", "given", "ask")},
         hour=state["hour"],
         rows=fenced(rows, state["hour"], words),
     )

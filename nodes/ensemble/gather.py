@@ -15,9 +15,9 @@ from feeds.builders.sample import SAMPLE_AS_OF, build_sample
 from feeds.folder import open_folder
 from feeds.partitions import parse_hour
 from feeds.snapshot import Snapshot, read_snapshot
-from nodes.context import EnsembleContext
 from nodes.ensemble.agent import Inputs
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import RUN_PREFIX, note
 from nodes.ensemble.scores.track_record import standing_as_of
 from nodes.ensemble.state import EnsembleInput, EnsembleState

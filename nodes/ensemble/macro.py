@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from feeds.macro import FEATURES, FIGURES
-from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
 from nodes.ensemble.policies.words import (
     CONTRACTION,
     DISINFLATION,
@@ -54,7 +54,7 @@ def coverage(inputs: Inputs) -> float:
     return known / (_HORIZONS * len(FIGURES))
 
 
-def cites(row: Row) -> Row | None:
+def cited(row: Row) -> Row | None:
     """The odds of a recession, scored by the larger of recession or no recession."""
     odds = row["recession_prob"]
     if odds is None or row["horizon"] not in CITED_HORIZONS:
@@ -62,13 +62,33 @@ def cites(row: Row) -> Row | None:
     prediction: Prediction = "baissier" if odds >= 0.5 else "neutre" if odds >= 0.25 else "haussier"
     return candidate(
         row,
-        source="macro",
-        model="regime",
         horizon=CITED_HORIZONS[row["horizon"]],
         symbol=SYMBOL,
         score=max(odds, 1.0 - odds),
         prediction=prediction,
     )
+
+
+def rationale(row: Row, words: Words) -> str:
+    """The odds of a recession, or of none."""
+    return words(
+        f"agents.macro.rationale_{'risk' if row['prediction'] == 'baissier' else 'calm'}",
+        horizon=words(f"ensemble.horizon.{row['horizon']}"),
+        score=words.percent(row["score"], 0),
+    )
+
+
+def facts(rows: list[Row]) -> Row:
+    """The farthest odds of a recession that are known."""
+    return {"recession_prob": first(reversed(rows), "recession_prob")}
+
+
+def advice(rows: list[Row], evidence: Evidence, words: Words) -> str:
+    """Watch the odds of a recession at the farthest horizon cited."""
+    row = rows[-1]
+    odds = row["score"] if row["prediction"] == "baissier" else evidence["recession_prob"]
+    horizon = words(f"ensemble.horizon.{row['horizon']}")
+    return words("agents.macro.advice", odds=words.percent(odds, 0), horizon=horizon)
 
 
 def policy(evidence: Evidence) -> MacroReport:
@@ -79,7 +99,7 @@ def policy(evidence: Evidence) -> MacroReport:
     furthest_odds = first(reversed(given), "recession_prob")
     lean = 0.5 if odds is None else odds
     drivers = [
-        Driver(text=words(f"ensemble.rules.{name}", **figures), evidence=[row["id"]])
+        Driver(text=words(f"agents.macro.{name}", **figures), evidence=[row["id"]])
         for name, row, figures in _facts(near, far, words)
     ]
     known = sum(
@@ -142,7 +162,7 @@ def _facts(near: Row, far: Row, words: Words) -> list[tuple[str, Row, dict[str, 
     if near.get("volatility") is not None and (near.get("volatility_rank") or 0.0) >= _ROUGH:
         facts.append(("volatility", near, {"volatility": words.percent(near["volatility"] / 100, 0)}))
     if not facts:
-        facts.append(("macro_far_only", far, {"horizon": words(f"ensemble.horizon.{far['horizon']}")}))
+        facts.append(("far_only", far, {"horizon": words(f"ensemble.horizon.{far['horizon']}")}))
     return facts
 
 
@@ -154,5 +174,6 @@ AGENT = Agent(
     policy=policy,
     weight=0.1,
     reads="macro",
-    cites=cites,
+    cites=Citation(source="macro", made_by="regime", most=2, row=cited, rationale=rationale, advice=advice),
+    facts=facts,
 )

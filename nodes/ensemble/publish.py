@@ -10,16 +10,16 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from base.files import write_text_atomically
-from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
 from nodes.ensemble.claims.limits import LONGEST, Removed, known_limits
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.lease import lease_of
 from nodes.ensemble.operation.partition import write_hour
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.arbiter import arbiter_policy, cite, contributors, tensions
-from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.evidence import arbiter_evidence, candidates
 from nodes.ensemble.policies.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.scores.stances import keep_stances, stances_of
@@ -148,16 +148,10 @@ def _own_rationale(row: dict[str, Any], words: Words) -> dict[str, Any]:
 def _complete(fields: dict[str, Any], state: EnsembleState, words: Words) -> int:
     """Fill drivers and recommendations up with the program's own, which rest on the same evidence."""
     reports = reports_of(state)
-    odds = [row["recession_prob"] for row in state["evidence"]["macro"] if row["recession_prob"] is not None]
-    own = arbiter_policy(
-        {
-            "language": words.language,
-            "reports": reports,
-            "pooled": pool(reports, factors(state["evidence"]["quality"]), state["record"]),
-            "candidates": candidates(state["evidence"]),
-            "recession_prob": odds[-1] if odds else None,
-        }
-    ).model_dump(mode="json")
+    pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
+    own = arbiter_policy(arbiter_evidence(state["evidence"], reports, pooled, words.language)).model_dump(
+        mode="json"
+    )
     # A report's own sentence may be worded by a model: here only what passes the same check.
     bad = sentence_errors({**own, "limits": [], "tensions": []}, summary_facts(state, words), words)
     added = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feeds.forecasts import Forecast
 from feeds.news import GENERAL, NewsItem
-from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
 from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM
 from nodes.ensemble.schemas import Concern, QualityReport
 from prompts import Words
@@ -56,19 +56,33 @@ def coverage(inputs: Inputs) -> float:
     return sum(source.rows > 0 for source in inputs.quality.sources) / len(inputs.quality.sources)
 
 
-def cites(row: Row) -> Row | None:
+def cited(row: Row) -> Row | None:
     """A source's factor of trust; a line of a report is not cited."""
     if "factor" not in row:
         return None
     return candidate(
         row,
-        source="quality",
-        model="freshness",
         horizon="n/a",
         symbol=row["symbol"],
         score=row["factor"],
         prediction="neutre",
     )
+
+
+def rationale(row: Row, words: Words) -> str:
+    """How far a source is trusted."""
+    source = words(f"ensemble.source.{row['symbol']}")
+    return words("agents.quality.rationale", symbol=source, score=words.percent(row["score"], 0))
+
+
+def advice(rows: list[Row], evidence: Evidence, words: Words) -> str:
+    """What to make of the source that is trusted least."""
+    weakest = min(rows, key=lambda row: row["score"])
+    name = (
+        "advice" if 0.0 < weakest["score"] < 1.0 else "advice_fresh" if weakest["score"] else "advice_missing"
+    )
+    source, trust = words(f"ensemble.source.{weakest['symbol']}"), words.percent(weakest["score"], 0)
+    return words(f"agents.quality.{name}", source=source, trust=trust)
 
 
 def policy(evidence: Evidence) -> QualityReport:
@@ -78,7 +92,7 @@ def policy(evidence: Evidence) -> QualityReport:
     concerns = [
         Concern(
             text=words(
-                f"ensemble.rules.quality_{flag}",
+                f"agents.quality.{flag}",
                 source=words(f"ensemble.source.{row['symbol']}"),
                 hours=words.number(row["age_hours"] or 0.0, 0),
                 rows=row["rows"],
@@ -133,5 +147,13 @@ AGENT = Agent(
     policy=policy,
     weight=0.4,
     reads=None,
-    cites=cites,
+    cites=Citation(
+        source="quality",
+        made_by="freshness",
+        most=1,
+        row=cited,
+        rationale=rationale,
+        advice=advice,
+        weakest_first=True,
+    ),
 )

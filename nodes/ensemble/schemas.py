@@ -16,8 +16,6 @@ Regime = Literal["expansion_modérée", "désinflation", "contraction", "incerta
 Level = Literal["low", "medium", "high"]
 Direction = Literal["positive", "neutral", "negative"]
 Prediction = Literal["haussier", "baissier", "neutre"]
-Source = Literal["technique", "macro", "sentiment", "quality"]
-Model = Literal["momentum", "regime", "news_llm", "freshness"]
 ContributorHorizon = Literal["7d", "30d", "1m", "1y", "n/a"]
 
 DAYS = {"7d": 7, "30d": 30}
@@ -99,8 +97,11 @@ class QualityReport(_Strict):
 class Contributor(_Strict):
     """A row of evidence, copied from the rows given."""
 
-    source: Annotated[Source, Field(description="Where the row comes from.")]
-    model: Annotated[Model, Field(description="What made the row.")]
+    # Any source and model: an hour that was published with another agent is read all the same. The arbiter
+    # may name those of today's agents alone (`policies.evidence.answer_schema`).
+
+    source: Annotated[str, Field(max_length=40, description="Where the row comes from.")]
+    model: Annotated[str, Field(max_length=40, description="What made the row.")]
     horizon: Annotated[ContributorHorizon, Field(description="Its horizon.")]
     symbol: Annotated[
         str, Field(min_length=1, max_length=40, description="Its instrument or source, as given.")

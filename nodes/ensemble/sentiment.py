@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feeds.lexicon import lexicon_score
 from feeds.news import GENERAL, WINDOW_DAYS, NewsItem
-from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
 from nodes.ensemble.policies.bounds import FREEDOM, near, near_confidence
 from nodes.ensemble.policies.words import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, SentimentReport, Stance
@@ -59,19 +59,37 @@ def coverage(inputs: Inputs) -> float:
     return min(len({item.ts.date() for item in inputs.news.items}) / WINDOW_DAYS, 1.0)
 
 
-def cites(row: Row) -> Row | None:
+def cited(row: Row) -> Row | None:
     """An instrument's mean tone, scored by one half plus half its size; one headline's counts a third."""
     tone = row["tone"]
     prediction: Prediction = "neutre" if abs(tone) < _QUIET_TONE else "haussier" if tone > 0 else "baissier"
     return candidate(
         row,
-        source="sentiment",
-        model="news_llm",
         horizon="7d",
         symbol=row["symbol"],
         score=0.5 + abs(tone) * _breadth(row) / 2,
         prediction=prediction,
     )
+
+
+def rationale(row: Row, words: Words) -> str:
+    """The tone of an instrument's news."""
+    return words(
+        "agents.sentiment.rationale",
+        symbol=instrument(row["symbol"], words),
+        prediction=words(f"ensemble.tone.{row['prediction']}"),
+        score=words.percent(row["score"], 0),
+    )
+
+
+def advice(rows: list[Row], evidence: Evidence, words: Words) -> str | None:
+    """Follow the news whose tone is the most pronounced; nothing where every tone is quiet."""
+    tones = [row for row in rows if row["prediction"] != "neutre"]
+    if not tones:
+        return None
+    strongest = max(tones, key=lambda row: row["score"])
+    tone = words(f"ensemble.tone.{strongest['prediction']}")
+    return words("agents.sentiment.advice", symbol=instrument(strongest["symbol"], words), tone=tone)
 
 
 def policy(evidence: Evidence) -> SentimentReport:
@@ -135,7 +153,7 @@ def _sentence(row: Evidence, words: Words, title: str | None = None) -> str:
     tone = f"{'+' if row['tone'] > 0 else '−' if row['tone'] < 0 else ''}{words.number(abs(row['tone']))}"
     name = "tone" if row["items"] > 1 else "tone_single"
     head = words(
-        f"ensemble.rules.{name}" if title is None else f"ensemble.rules.{name}_quoted",
+        f"agents.sentiment.{name}" if title is None else f"agents.sentiment.{name}_quoted",
         symbol=instrument(row["symbol"], words),
         items=row["items"],
         tone=tone,
@@ -155,7 +173,9 @@ AGENT = Agent(
     policy=policy,
     weight=0.2,
     reads="news",
-    cites=cites,
+    cites=Citation(
+        source="sentiment", made_by="news_llm", most=3, row=cited, rationale=rationale, advice=advice
+    ),
     bounded=bounded,
     quoted=quoted,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nodes.ensemble.agent import Agent, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
 from nodes.ensemble.policies.words import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, Stance, TechnicalReport
 from prompts import Words
@@ -41,12 +41,10 @@ def coverage(inputs: Inputs) -> float:
     return len(known) / (2 * len(tickers)) if tickers else 0.0
 
 
-def cites(row: Row) -> Row | None:
+def cited(row: Row) -> Row | None:
     """A forecast, scored by its confidence."""
     return candidate(
         row,
-        source="technique",
-        model="momentum",
         horizon=row["horizon"],
         symbol=row["symbol"],
         score=row["confidence"],
@@ -90,13 +88,24 @@ def policy(evidence: Evidence) -> TechnicalReport:
     )
 
 
+def rationale(row: Row, words: Words) -> str:
+    """What the forecast says, and how sure it is."""
+    return words(
+        "agents.technical.rationale",
+        symbol=instrument(row["symbol"], words),
+        horizon=words(f"ensemble.horizon.{row['horizon']}"),
+        prediction=words(f"ensemble.expected.{row['prediction']}"),
+        score=words.percent(row["score"], 0),
+    )
+
+
 def _sentence(row: Evidence, words: Words) -> str:
     expected = row["expected_return"]
     name = (
         "forecast_bare" if expected is None else "forecast_contradicted" if contradicted(row) else "forecast"
     )
     told = words(
-        f"ensemble.rules.{name}",
+        f"agents.technical.{name}",
         symbol=instrument(row["symbol"], words),
         horizon=words(f"ensemble.horizon.{row['horizon']}"),
         direction=words(f"ensemble.direction.{row['direction']}"),
@@ -114,5 +123,12 @@ AGENT = Agent(
     policy=policy,
     weight=0.3,
     reads="forecast",
-    cites=cites,
+    cites=Citation(
+        source="technique",
+        made_by="momentum",
+        most=4,
+        row=cited,
+        rationale=rationale,
+        instruments=True,
+    ),
 )

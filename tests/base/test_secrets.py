@@ -23,7 +23,8 @@ from base.errors import LANGUAGES
 from base.files import write_text_atomically
 from base.secrets import masked_text
 from graphs.ensemble import graph as ensemble
-from nodes.context import EnsembleContext, OptimizationContext
+from nodes.context import OptimizationContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.errors import SettingError
 from nodes.forking import recorded_settings
 from nodes.optimization.state import OptimizationInput

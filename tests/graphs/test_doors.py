@@ -26,7 +26,8 @@ from base.errors import LANGUAGES
 from graphs.ensemble import graph as ensemble
 from graphs.optimization import graph as optimization
 from graphs.review import graph as review
-from nodes.context import VARIABLES, EnsembleContext, OptimizationContext
+from nodes.context import VARIABLES, OptimizationContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.errors import SettingError
 from nodes.optimization.state import OptimizationInput, ReviewInput

@@ -19,7 +19,8 @@ from langgraph.types import Command
 
 from base.errors import TypedError
 from graphs import ensemble, optimization, review
-from nodes.context import EnsembleContext, OptimizationContext
+from nodes.context import OptimizationContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.errors import SettingError
 from prompts import Words
 from tests import damage

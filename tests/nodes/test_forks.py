@@ -20,7 +20,8 @@ from langgraph.types import Command
 from graphs.ensemble import graph as ensemble
 from graphs.optimization import graph as optimization
 from graphs.review import graph as review
-from nodes.context import EnsembleContext, OptimizationContext
+from nodes.context import OptimizationContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.partition import hour_folder
 from nodes.errors import SettingError
 from nodes.optimization import judge

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nodes.context import DEFAULT_ENSEMBLE
+from nodes.ensemble.context import DEFAULT_ENSEMBLE
 from providers import ProviderSettings, Request, parse_reference
 from providers.calling import call_once
 from providers.errors import ProviderError

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel
 
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.seam.ask import Abstention, Question, ask
 from prompts import Prompt
 from providers import calls_log, deadlines, opening

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import click
 
-from base.plugins import plugins
+from base.plugins import Kind, plugins
 from prompts import Language, Words
 from threadx.plain import say
 
@@ -21,6 +21,15 @@ _CHILDREN = {
     "reports.drawing_child": {"png", "svg", "pdf"},
 }
 """Endings of files that are read or written in a child of `base.bounded`."""
+
+_REGISTRIES: dict[Kind, str] = {
+    "indicators": "backtest.language.functions",
+    "providers": "providers.registry",
+    "agents": "nodes.ensemble.agents",
+    "changes": "nodes.optimization.changes",
+    "stress": "backtest.validation.stress",
+}
+"""What takes in the plugins of a kind when it is imported."""
 
 
 def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any:
@@ -107,11 +116,11 @@ class LocalCommand(_Local):
         if sys.stderr.isatty() and not any(compiled_engine().glob("*.nbi")):
             say(self.words("command.progress.first_start"), err=True)
         import_module("nodes.given").check_environment()  # only now: help and completion wait for no engine
-        if plugins():
-            import_module("backtest.language.functions")
-            for plugin in plugins():
-                if plugin.error is not None:
-                    say(plugin.error.sentence(self.words.language), err=True)
+        for plugin in plugins():
+            if plugin.kind is not None:
+                import_module(_REGISTRIES[plugin.kind])
+            if plugin.error is not None:
+                say(plugin.error.sentence(self.words.language), err=True)
         return super().invoke(ctx)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.lease import LEASE, Lease, leased
 from nodes.ensemble.operation.partition import published_hours
 from nodes.ensemble.scores.outcomes import read_history

@@ -14,7 +14,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from backtest.errors import BacktestError
 from base.reasons import ENDINGS
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.partition import hour_folder, published_hours, settle
 from nodes.ensemble.scores.records import record_at
 from nodes.ensemble.scores.track_record import is_due

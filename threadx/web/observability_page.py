@@ -10,8 +10,9 @@ from nicegui import run as threads
 from nicegui import ui
 
 import providers
-from nodes.context import EnsembleContext, OptimizationContext
+from nodes.context import OptimizationContext
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.status import alert_lines, failure_name, failure_reason
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.scores.stances import POOL

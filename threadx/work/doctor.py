@@ -6,8 +6,8 @@ from pathlib import Path
 
 from base.aside import taken
 from base.plugins import Plugin, plugins
-from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.context import EnsembleContext
 from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers.health import check_all

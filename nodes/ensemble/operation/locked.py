@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from base.errors import TypedError
 from base.reasons import because
 from feeds.partitions import parse_hour
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.errors import PublishError
 from nodes.ensemble.operation.lease import Lease, leased
 from nodes.ensemble.operation.run_log import append_failure

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nodes.ensemble.agent import Citation
+from nodes.ensemble.agents import AGENTS, VIEWS, WEIGHED
 from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction
 from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument, opened
 from nodes.ensemble.schemas import Contributor, LLMEnsembleSummary
@@ -12,8 +14,13 @@ from prompts import Words
 
 Evidence = Mapping[str, Any]
 
-_CITED = (("quality", 1), ("technique", 4), ("sentiment", 3), ("macro", 2))
-"""Rows cited of each source, in the order of their weights."""
+_CITED: dict[str, Citation] = {
+    agent.cites.source: agent.cites for agent in WEIGHED if agent.cites is not None
+}
+"""How rows are cited, by their source, in the order of the agents' weights."""
+
+_TELLING = (*VIEWS, *(agent.name for agent in WEIGHED if agent.name not in VIEWS))
+"""Agents in the order in which a summary tells what they say: views on markets, then doubts about data."""
 
 
 def arbiter_policy(evidence: Evidence) -> LLMEnsembleSummary:
@@ -21,11 +28,11 @@ def arbiter_policy(evidence: Evidence) -> LLMEnsembleSummary:
     words = Words(evidence["language"])
     reports, pooled = evidence["reports"], evidence["pooled"]
     outlook = {name: direction(pooled[name]) for name in OUTLOOKS}
-    macro = reports.get("macro")
+    economy = next((report for report in reports.values() if "regime" in report), None)
     return LLMEnsembleSummary.model_validate(
         {
-            "regime": macro["regime"] if macro else UNCERTAIN,
-            "risk_level": _risk(macro, pooled["outlook_days_30"]),
+            "regime": economy["regime"] if economy else UNCERTAIN,
+            "risk_level": _risk(economy, pooled["outlook_days_30"]),
             **outlook,
             "key_drivers": _drivers(evidence, words),
             "contributors": contributors(evidence["candidates"], words),
@@ -42,15 +49,14 @@ def contributors(
     """Rows of evidence worth citing, the strongest of each source, beside those already cited."""
     cited = {(row["source"], row["symbol"], row["horizon"]) for row in known or []}
     found = list(known or [])
-    for source, most in _CITED:
+    for source, citation in _CITED.items():
         fresh = [
             row
             for row in rows
             if row["source"] == source and (row["source"], row["symbol"], row["horizon"]) not in cited
         ]
-        # Of quality the weakest source matters, of the others the strongest row.
-        fresh.sort(key=lambda row: row["score"] if source == "quality" else -row["score"])
-        found += [cite(row, words) for row in fresh[:most]]
+        fresh.sort(key=lambda row: row["score"], reverse=not citation.weakest_first)
+        found += [cite(row, words) for row in fresh[: citation.most]]
     if len(found) < 3:  # few sources: the rest of quality's rows make up the number
         cited = {(row["source"], row["symbol"], row["horizon"]) for row in found}
         rest = [row for row in rows if (row["source"], row["symbol"], row["horizon"]) not in cited]
@@ -58,33 +64,15 @@ def contributors(
     return found[:12]
 
 
-def cite(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
+def cite(row: dict[str, Any], words: Words) -> dict[str, Any]:
     """A candidate as a contributor, with a rationale in the catalogue's words."""
-    source, prediction = row["source"], row["prediction"]
-    name = f"rationale_{source}"
-    if source == "macro":  # its score is the larger of recession or no recession
-        name += "_risk" if prediction == "baissier" else "_calm"
-    told = "tone" if source == "sentiment" else "expected"
-    rationale = words(
-        f"ensemble.rules.{name}",
-        symbol=_name(row, words),
-        horizon=words(f"ensemble.horizon.{row['horizon']}"),
-        score=words.percent(row["score"], 0),
-        prediction=words(f"ensemble.{told}.{prediction}"),
-    )
     fields = {name: row[name] for name in Contributor.model_fields if name != "rationale"}
-    return {**fields, "rationale": opened(rationale)}
+    return {**fields, "rationale": opened(_CITED[row["source"]].rationale(row, words))}
 
 
-def _name(row: Mapping[str, Any], words: Words) -> str:
-    if row["source"] == "quality":
-        return words(f"ensemble.source.{row['symbol']}")
-    return instrument(row["symbol"], words)
-
-
-def _risk(macro: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str:
+def _risk(economy: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str:
     """The economy's risk, one step higher where the pool is clearly negative."""
-    level = macro["risk_level"] if macro else MEDIUM
+    level = economy["risk_level"] if economy else MEDIUM
     if direction(stance) != "negative":
         return str(level)
     return MEDIUM if level == LOW else HIGH
@@ -94,10 +82,10 @@ def _drivers(evidence: Evidence, words: Words) -> list[str]:
     """Where agents agree, each one's first reasons in the order of weights, what quality doubts."""
     reports = evidence["reports"]
     found = _agreement(reports, words)[:1]
-    found += [driver["text"] for driver in reports.get("technical", {}).get("drivers", [])[: 2 - len(found)]]
-    found += [driver["text"] for driver in reports.get("sentiment", {}).get("drivers", [])[:1]]
-    found += [driver["text"] for driver in reports.get("macro", {}).get("drivers", [])[:1]]
-    found += [concern["text"] for concern in reports.get("quality", {}).get("concerns", [])[:1]]
+    for place, agent in enumerate(_TELLING):
+        report = reports.get(agent, {})
+        reasons = report.get("drivers") or report.get("concerns") or []
+        found += [reason["text"] for reason in reasons[: 1 if place else 2 - len(found)]]
     spare = [driver["text"] for report in reports.values() for driver in report.get("drivers", [])]
     spare += [cite(row, words)["rationale"] for row in evidence["candidates"]]
     for sentence in spare:
@@ -143,9 +131,12 @@ def tensions(reports: Mapping[str, Any], words: Words) -> list[str]:
 def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str]:
     """What follows from the pool, contradictions, the most telling rows and the weakest source."""
     rows, reports = evidence["candidates"], evidence["reports"]
-    technique = [row for row in rows if row["source"] == "technique"]
     wanted = {"positive": "haussier", "negative": "baissier", "neutral": "neutre"}[outlook]
-    agreeing = list(dict.fromkeys(row["symbol"] for row in technique if row["prediction"] == wanted))
+    agreeing = list(
+        dict.fromkeys(
+            row["symbol"] for row in rows if _CITED[row["source"]].instruments and row["prediction"] == wanted
+        )
+    )
     named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
     pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
     key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
@@ -154,22 +145,11 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
         found.append(words("ensemble.rules.advice_tension", **agents))
-    tones = [row for row in rows if row["source"] == "sentiment" and row["prediction"] != "neutre"]
-    if tones:
-        strongest = max(tones, key=lambda row: row["score"])
-        tone = words(f"ensemble.tone.{strongest['prediction']}")
-        advice = words("ensemble.rules.advice_news", symbol=_name(strongest, words), tone=tone)
-        found.append(opened(advice))
-    economy = [row for row in rows if row["source"] == "macro"]
-    if economy:
-        row = economy[-1]
-        odds = row["score"] if row["prediction"] == "baissier" else evidence["recession_prob"]
-        horizon = words(f"ensemble.horizon.{row['horizon']}")
-        found.append(words("ensemble.rules.advice_macro", odds=words.percent(odds, 0), horizon=horizon))
-    weakest = min((row for row in rows if row["source"] == "quality"), key=lambda row: row["score"])
-    source, trust = _name(weakest, words), words.percent(weakest["score"], 0)
-    name = "quality" if 0.0 < weakest["score"] < 1.0 else "fresh" if weakest["score"] else "missing"
-    found.append(words(f"ensemble.rules.advice_{name}", source=source, trust=trust))
+    for name in _TELLING:
+        citation = AGENTS[name].cites
+        cited = [row for row in rows if citation is not None and row["source"] == citation.source]
+        if citation is not None and cited and (advice := citation.advice(cited, evidence, words)):
+            found.append(opened(advice))
     if len(found) < 3:
         found.append(words("ensemble.rules.advice_sources", agents=len(reports)))
     if len(found) < 3:

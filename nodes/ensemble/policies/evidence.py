@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field, create_model
 
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.agents import AGENTS
-from prompts import Words
+from nodes.ensemble.schemas import Contributor, LLMEnsembleSummary
+from prompts import Language, Words
 
 
 def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -21,8 +24,45 @@ def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
     The score says how strongly the row speaks, 0–1: a forecast's confidence; the larger of recession or no
     recession; one half plus half the tone of news, the less the fewer there are; a source's factor of trust.
     """
-    found = (agent.cites(row) for agent in AGENTS.values() for row in evidence[agent.name])
-    return [row for row in found if row is not None]
+    return [
+        {"id": found["id"], "source": agent.cites.source, "model": agent.cites.made_by, **found}
+        for agent in AGENTS.values()
+        if agent.cites is not None
+        for row in evidence[agent.name]
+        if (found := agent.cites.row(row)) is not None
+    ]
+
+
+def arbiter_evidence(
+    evidence: Mapping[str, Any], reports: Mapping[str, Any], pooled: Mapping[str, Any], language: Language
+) -> dict[str, Any]:
+    """What the arbiter's rules go by: reports, their weighted mean, rows to cite, and the agents' figures."""
+    found: dict[str, Any] = {"language": language, "reports": reports, "pooled": pooled}
+    found["candidates"] = candidates(evidence)
+    for agent in AGENTS.values():
+        found |= agent.facts(evidence[agent.name])
+    return found
+
+
+def answer_schema() -> type[LLMEnsembleSummary]:
+    """The summary as the arbiter is asked for it: sources and models are those of the agents."""
+    cited = [agent.cites for agent in AGENTS.values() if agent.cites is not None]
+    names = {"source": [one.source for one in cited], "model": [one.made_by for one in cited]}
+    fields: dict[str, Any] = {
+        name: (
+            Literal[tuple(dict.fromkeys(known))],
+            Field(description=Contributor.model_fields[name].description),
+        )
+        for name, known in names.items()
+    }
+    row = create_model("Contributor", __base__=Contributor, __doc__=Contributor.__doc__, **fields)
+    rows: Any = (list[row], LLMEnsembleSummary.model_fields["contributors"])
+    return create_model(
+        "LLMEnsembleSummary",
+        __base__=LLMEnsembleSummary,
+        __doc__=LLMEnsembleSummary.__doc__,
+        contributors=rows,
+    )
 
 
 def lines(rows: Iterable[Mapping[str, Any]]) -> str:

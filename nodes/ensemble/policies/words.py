@@ -47,5 +47,7 @@ def opened(sentence: str) -> str:
 
 def agent_name(name: str, words: Words) -> str:
     """An agent as a reader is told of it; one without a text of its own goes by its name."""
-    known = catalogue("ensemble", words.language)
-    return known.get(f"agent.{name}") or words("ensemble.agent.other", name=name)
+    if name == "arbiter":
+        return words("ensemble.agent.arbiter")
+    known = catalogue("agents", words.language)
+    return known.get(f"{name}.name") or words("ensemble.agent.other", name=name)

@@ -1,6 +1,7 @@
 """The registry of agents, and a fifth one added as `docs/ensemble.md` says."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,15 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from nodes.context import EnsembleContext
+from graphs.ensemble import graph
+from nodes.ensemble.agent import RESERVED
 from nodes.ensemble.agents import AGENTS, VIEWS
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.policies.evidence import lines
 from nodes.ensemble.schemas import AgentReport
 from nodes.ensemble.technical import coverage
-from tests.langgraph_server import PROJECT
+from tests.langgraph_server import PROJECT, clean_environment
 from tests.partitions import AS_OF, fill
 
-ROOMS = ("graphs", "nodes", "prompts", "providers", "feeds", "vault", "record", "reports", "backtest")
+ignored = shutil.ignore_patterns("__pycache__", ".*", "docs", "tests", "benchmarks", "notebooks", "shared")
 
 STANCE = {"outlook_days_7", "outlook_days_30"}
 
@@ -30,15 +33,124 @@ def test_who_reads_markets_gives_a_stance_and_who_judges_data_gives_none(agent):
     assert agent.name == "quality" or fields.keys() >= STANCE
 
 
+TOLD = (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8")
+SECTOR = next(code for code in re.findall(r"```python\n(.*?)```", TOLD, re.DOTALL) if "sector.py" in code)
 RUN = """
-import json, sys
+import contextlib, io, json, sys
+from base.plugins import plugins
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
-state = graph.invoke({"as_of": sys.argv[2]}, context=EnsembleContext(home=sys.argv[1], models="rules"))
+from graphs.ensemble import graph
+from nodes.ensemble.agent import RESERVED
+from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.context import EnsembleContext
+from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.pooling import factors, weights
+from nodes.ensemble.state import reports_of
+from prompts import Words
+from record.versions import versions
+from reports.tables import contributor_cells
+from threadx.command import main
+
+home, hour = sys.argv[1:]
+given = {"as_of": hour}
+chain = {"sector": "ollama:m,rules", "ollama_base_url": "http://127.0.0.1:9"}
+context = EnsembleContext(home=home, models="rules", language="en", **chain)
+state = graph.invoke(given, context=context)
 drawing = graph.get_graph().draw_mermaid()
-print(json.dumps({"sector": state["agents"]["sector"], "stances": state["stances"], "status": state["status"],
-                  "arbiter": state["arbiter"]["prompt"]["user"], "drawing": drawing}))
+told = {"sector": state["agents"]["sector"], "stances": state["stances"], "status": state["status"],
+        "arbiter": state["arbiter"]["prompt"], "drawing": drawing, "agents": [*AGENTS],
+        "others": {name: one["provenance"]["attempts"] for name, one in state["agents"].items()},
+        "weights": weights(reports_of(state), factors(state["evidence"]["quality"]), state["record"]),
+        "cited": [contributor_cells(row, Words("en")) for row in state["summary"]["contributors"]],
+        "settings": EnsembleContext.model_json_schema()["properties"]["sector"],
+        "errors": {one.name: None if one.error is None else one.error.sentence("en") for one in plugins()},
+        "versions": versions()}
+for name, command in {"run": ["ensemble", "run", "--as-of", hour, "--data", home, "--models", "rules"],
+                      "report": ["ensemble", "report", "--format", "md"], "doctor": ["doctor"]}.items():
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        main([*command, "--home", home, "--language", "en"])
+    told[name] = out.getvalue()
+print(json.dumps(told))
 """
+
+
+def run_with(folder, home, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(fill(home)), AS_OF.isoformat()],
+        cwd=folder,
+        env=clean_environment(PYTHONPATH=str(folder), **environment),
+        check=False,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    """A run with an agent of somebody else's, and with three that do not fit."""
+    folder = tmp_path_factory.mktemp("plugins")
+    texts = {
+        "sector.py": SECTOR,
+        "half.py": SECTOR.replace("sector", "half").replace("    weight=0.05,\n", ""),
+        "mute.py": SECTOR.replace("sector", "mute").replace('        "mute.ask"', '        "mute.asked"'),
+        "one_sided.py": SECTOR.replace("sector", "side").replace("cited.side", "cited.one", 1),
+        "taken.py": SECTOR.replace("sector", "home").replace("breadth", "width"),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    files = os.pathsep.join(str(folder / name) for name in texts)
+    return run_with(PROJECT, folder / "home", THREADX_PLUGINS=files)
+
+
+def test_an_agent_from_outside_votes_is_cited_and_has_a_chain_of_its_own(plugin):
+    sector = plugin["sector"]
+    assert (sector["status"], sector["coverage"], sector["degraded"]) == ("answered", 1.0, True)
+    assert sector["provenance"]["attempts"][0]["model"] == "ollama:m"
+    others = [attempts for name, attempts in plugin["others"].items() if name != "sector"]
+    assert not any(attempt["model"] == "ollama:m" for one in others for attempt in one)
+    assert plugin["weights"]["sector"] > 0.0
+    assert plugin["stances"]["voices"]["sector"]["7d"] == plugin["stances"]["voices"]["sector"]["30d"]
+    assert "gather --> sector" in plugin["drawing"]
+    assert "sector --> arbiter" in plugin["drawing"]
+    assert '"agent": "sector"' in plugin["arbiter"]["user"]
+    assert "quality, technical, sentiment, macro, sector" in plugin["arbiter"]["system"]
+    (cited,) = [row for row in plugin["cited"] if row["source"] == "agreement"]
+    assert cited["model"] == "count of the forecasts"
+    assert "of the forecasts point the same way" in cited["rationale"]
+
+
+def test_an_agent_from_outside_is_on_terminal_report_and_settings(plugin):
+    assert plugin["settings"]["title"] == "Sector agent"
+    assert plugin["settings"]["description"] == "Models of the sector agent, in order."
+    assert "sector" in " ".join(plugin["doctor"].split())
+    assert "agreement" in plugin["run"]
+    assert "the sector agent" in plugin["report"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("half.py", "half: weight not said"),
+        ("mute.py", "mute: agents.mute.ask (fr), agents.mute.ask (en) not said"),
+        ("one_sided.py", "texts for agents in one language only: cited.one, cited.side"),
+        ("taken.py", "home: there are two of this name"),
+    ],
+)
+def test_half_an_agent_is_refused_by_name_and_stops_nothing(plugin, name, reason):
+    assert plugin["errors"]["sector.py"] is None
+    assert reason in plugin["errors"][name]
+    assert f"The plugin {name} is not used" in " ".join(plugin["doctor"].split())
+    assert plugin["agents"] == ["technical", "macro", "sentiment", "quality", "sector"]
+    assert plugin["versions"][f"plugin {name}"] == "failed"
+    assert re.fullmatch(r"[0-9a-f]{12}", plugin["versions"]["plugin sector.py"])
+
+
+def test_no_agent_has_the_name_of_a_node_or_a_setting():
+    assert EnsembleContext.model_fields.keys() - AGENTS.keys() <= RESERVED
+    assert set(graph.get_graph().nodes) - AGENTS.keys() - {"__start__", "__end__"} <= RESERVED
 
 
 def test_weights_stand_in_the_order_told():
@@ -48,12 +160,9 @@ def test_weights_stand_in_the_order_told():
 
 
 @pytest.mark.parametrize("name", list(AGENTS))
-def test_an_agent_is_its_file_its_prompt_and_its_chain(name):
+def test_an_agent_is_its_file_its_texts_and_its_chain(name):
     assert AGENTS[name].name == name
     assert (PROJECT / f"nodes/ensemble/{name}.py").is_file()
-    assert {(PROJECT / f"prompts/ensemble/{name}.{language}.md").is_file() for language in ("fr", "en")} == {
-        True
-    }
     assert issubclass(AGENTS[name].schema, AgentReport) == (name in VIEWS)
     context = EnsembleContext(models="rules", **{name: "ollama:m"})
     assert context.chain(name) == ("ollama:m",)
@@ -66,37 +175,28 @@ def test_coverage_counts_the_forecasts_that_are_missing():
     assert coverage(SimpleNamespace(forecasts=SimpleNamespace(rows=rows))) == 0.75
 
 
-def test_a_fifth_agent_takes_one_file_one_prompt_and_one_line(tmp_path):
-    told = (PROJECT / "docs/ensemble.md").read_text(encoding="utf-8").partition("## A fifth agent")[2]
-    code, prompt, line = re.findall(r"```(?:python)?\n(.*?)```", told, re.DOTALL)
-    for room in ROOMS:
-        shutil.copytree(PROJECT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "nodes/ensemble/sector.py").write_text(code, encoding="utf-8")
-    for language in ("fr", "en"):
-        (tmp_path / f"prompts/ensemble/sector.{language}.md").write_text(prompt, encoding="utf-8")
+def test_a_fifth_agent_of_ours_takes_its_file_its_texts_and_a_line(tmp_path):
+    """Four files; the file of the documentation's plugin, its texts moved into the catalogues."""
+    shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True, ignore=ignored)
+    namespace = {}
+    exec(SECTOR, namespace)
+    (tmp_path / "nodes/ensemble/sector.py").write_text(SECTOR, encoding="utf-8")
+    for language, said in namespace["TEXTS"].items():
+        lines = [f"{key} = {json.dumps(words, ensure_ascii=False)}" for key, words in said.items()]
+        place = tmp_path / f"prompts/texts/agents.{language}.toml"
+        for line in lines:
+            table, _, rest = line.partition(".")
+            told = place.read_text(encoding="utf-8")
+            told = told if f"[{table}]\n" in told else f"{told}\n[{table}]\n"
+            place.write_text(told.replace(f"[{table}]\n", f"[{table}]\n{rest}\n"), encoding="utf-8")
     registry = tmp_path / "nodes/ensemble/agents.py"
-    lines = registry.read_text(encoding="utf-8")
-    registry.write_text(
-        lines.replace('        "quality",\n', f'        "quality",\n{line}'), encoding="utf-8"
-    )
-    home = fill(tmp_path / "home")
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(home), AS_OF.isoformat()],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path), "PATH": "", "HOME": str(tmp_path)},
-        check=True,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    found = json.loads(done.stdout)
+    told = registry.read_text(encoding="utf-8")
+    registry.write_text(told.replace('"quality",\n', '"quality",\n        "sector",\n'), encoding="utf-8")
+    found = run_with(tmp_path, tmp_path / "home")
     assert found["sector"]["status"] == "answered"
-    assert found["sector"]["coverage"] == 1.0
-    assert "gather --> sector" in found["drawing"]
-    assert "sector --> arbiter" in found["drawing"]
-    assert '"agent": "sector"' in found["arbiter"]
-    assert found["stances"]["voices"]["sector"]["7d"] == found["stances"]["voices"]["sector"]["30d"]
-    assert found["status"] == "finished"
+    assert found["settings"]["title"] == "Sector agent"
+    assert "agreement" in {row["source"] for row in found["cited"]}
+    assert found["errors"] == {}
 
 
 def test_where_a_row_comes_from_is_on_record_and_in_no_prompt():

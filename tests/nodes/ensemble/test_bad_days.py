@@ -7,7 +7,7 @@ import pytest
 
 import threadx
 from graphs.ensemble import graph
-from nodes.context import DEFAULT_ENSEMBLE, EnsembleContext
+from nodes.ensemble.context import DEFAULT_ENSEMBLE, EnsembleContext
 from nodes.ensemble.operation.partition import read_trace
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from providers import deadlines, opening

@@ -11,8 +11,8 @@ from feeds import news as news_reader
 from feeds.news import NewsItem
 from feeds.quarantine import addresses_model
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.policies.bounds import CONFIDENCE_FREEDOM, FREEDOM
 from nodes.ensemble.policies.evidence import fenced
 from nodes.ensemble.policies.pooling import OUTLOOKS, REACH, direction, pool, weights, within_reach

@@ -10,7 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 import threadx
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.errors import BusyError, PublishError
 from nodes.ensemble.operation import lease
 from nodes.ensemble.operation.lease import HUNG_SECONDS, LEASE
@@ -30,7 +30,7 @@ GIVEN = {"as_of": AS_OF.isoformat()}
 HOLDER = """
 import sys
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 context = EnsembleContext(home=sys.argv[1], models="rules")
 for node in graph.stream({"as_of": sys.argv[2]}, context=context, stream_mode="updates"):
     if "technical" in node:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from graphs.ensemble import graph, route_check
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from prompts import text
 from providers.errors import UnavailableError

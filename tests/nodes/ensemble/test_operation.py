@@ -18,7 +18,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from prometheus_client.parser import text_string_to_metric_families
 
 import threadx
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.errors import BusyError, PublishError
 from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.lease import leased
@@ -159,7 +159,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 import nodes.ensemble.operation.partition as partition
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from record.record import RunRecord
 from tests.partitions import AS_OF, fill
 from threadx.jobs import schedule

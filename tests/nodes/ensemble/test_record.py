@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from graphs.ensemble import graph
-from nodes.context import EnsembleContext
+from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.scores.stances import stances_path
 from nodes.ensemble.scores.track_record import standing_line
 from providers.calls_log import append_line
