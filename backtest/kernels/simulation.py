@@ -838,6 +838,16 @@ def _next_bit(words: Words, start: int, stop: int) -> int:
 
 
 @inlined
+def _following(words: Words, known: int, start: int, stop: int) -> int:
+    """As `_next_bit`, where `known` came of an earlier call with a start not later and the same stop.
+
+    Each word is so read once a configuration: without it a side that nothing leaves is searched to the end of
+    the data at every trade.
+    """
+    return known if known >= start else _next_bit(words, start, stop)
+
+
+@inlined
 def _first_touch(
     floor: Floats, ceiling: Floats, blocks: Floats, lower: float, upper: float, start: int, stop: int
 ) -> int:
@@ -1237,6 +1247,8 @@ def _trade_one(
     below_one = 0
     unaffordable = 0
 
+    # The next bar with a signal of each kind, found before and kept until it is passed.
+    long_at = short_at = leave_long_at = leave_short_at = -1
     t = first
     reverse = 0
     while True:
@@ -1245,8 +1257,8 @@ def _trade_one(
             side = reverse
             reverse = 0
         else:
-            long_at = _next_bit(want_long, t, last - 1)
-            short_at = _next_bit(want_short, t, min(long_at, last - 1))
+            long_at = _following(want_long, long_at, t, last - 1)
+            short_at = _following(want_short, short_at, t, last - 1)
             t = min(long_at, short_at)
             if t >= last:
                 break
@@ -1301,7 +1313,10 @@ def _trade_one(
 
         # In the market: the bar at whose close it ends at the latest, and a level touched before.
         exposed_from = entry_bar if at_open else entry_bar + 1
-        signal_at = _next_bit(leave_long if side > 0 else leave_short, exposed_from, last)
+        if side > 0:
+            signal_at = leave_long_at = _following(leave_long, leave_long_at, exposed_from, last)
+        else:
+            signal_at = leave_short_at = _following(leave_short, leave_short_at, exposed_from, last)
         end = min(signal_at, last)
         timed_out = last + 1
         if longest > 0:
