@@ -131,7 +131,8 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py tests/backtest/test_fused.py \
 	  tests/backtest/test_informal.py tests/backtest/test_contradiction.py tests/vault/test_price_walk.py \
 	  tests/threadx/web/test_controls.py tests/nodes/test_forks.py tests/nodes/optimization/test_killed.py tests/threadx/test_windows.py \
-	  tests/threadx/test_odd_locale.py tests/backtest/test_periods.py
+	  tests/threadx/test_odd_locale.py tests/backtest/test_periods.py tests/threadx/web/test_accessibility.py \
+	  tests/reports/test_charts.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

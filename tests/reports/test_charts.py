@@ -27,6 +27,7 @@ from reports.charts.price import price_chart
 from reports.charts.style import Look
 from reports.pictures import picture, specification
 from tests.contrast import painted
+from tests.laws import some
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 
@@ -106,15 +107,14 @@ def points(chart):
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("words", "look"),
-    [
-        pytest.param(ENGLISH, Look(width=360), id="en, a phone"),
-        pytest.param(FRENCH, Look(dark=True), id="fr, dark"),
-    ],
-)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_chart_draws_in_each_language_and_on_each_ground(draw, name, words, look):
+GROUNDS = {"en, a phone": (ENGLISH, Look(width=360)), "fr, dark": (FRENCH, Look(dark=True))}
+ON_BOTH = [(name, ground) for name in NAMES for ground in GROUNDS]
+BY_TURNS = [(name, [*GROUNDS][place % 2]) for place, name in enumerate(NAMES)]
+
+
+@pytest.mark.parametrize(("name", "ground"), some(ON_BOTH, BY_TURNS))
+def test_a_chart_draws_in_each_language_and_on_each_ground(draw, name, ground):
+    words, look = GROUNDS[ground]
     chart = draw[name](words, look)
     drawn = picture(chart, ".svg").decode()
     assert chart.to_dict(validate=False)["title"]["text"] == words(f"chart.{TITLES.get(name, name)}")

@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Page
 import threadx
 from nodes.ensemble.agents import AGENTS
 from prompts import Words
-from tests.browser import opened_browser, opened_page, served_pages
+from tests.browser import VIEWS, opened_browser, opened_page, served_pages
 from tests.contrast import TEXT_AT_LEAST, contrast
+from tests.laws import some
 from threadx import ThreadxError
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
@@ -136,15 +137,15 @@ def channels(told: str) -> list[float]:
     return [*(part * scale for part in parts[:3]), *(parts[3:] or [1.0])]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing(browser: Browser, url: str, name: str) -> None:
-    with opened_page(browser, "wide-light") as page:
+BOTH = [(name, view) for name in PAGES for view in VIEWS]
+BY_TURNS = [(name, [*VIEWS][place % 2]) for place, name in enumerate(PAGES)]
+
+
+@pytest.mark.parametrize(("name", "view"), some(BOTH, BY_TURNS))
+def test_axe_finds_nothing(browser: Browser, url: str, name: str, view: str) -> None:
+    with opened_page(browser, view) as page:
         page.goto(f"{url}{PAGES[name]}")
         ready(page, name)
-        assert wrong(page) == []
-        page.emulate_media(color_scheme="dark")
-        page.set_viewport_size({"width": 390, "height": 844})
-        page.locator("body.body--dark").wait_for()
         assert wrong(page) == []
 
 
