@@ -11,7 +11,7 @@ import ast
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
@@ -111,14 +111,17 @@ def offered(kind: Kind) -> list[Plugin]:
 
 
 def with_plugins(
-    kind: Kind, own: tuple[E, ...], check: Callable[[tuple[E, ...]], object], texts: str | None = None
+    kind: Kind,
+    own: tuple[E, ...],
+    collected: Callable[[tuple[E, ...]], Mapping[str, object]],
+    texts: str | None = None,
 ) -> tuple[E, ...]:
     """Our entries, then those of plugins; one that does not fit is left out by name.
 
     Args:
         kind: of the entries.
         own: ours.
-        check: raises where entries do not fit together, the last one a plugin's.
+        collected: entries by name; raises where they do not fit together.
         texts: the room that what a plugin says (`TEXTS`, by language and key) is added to, if any.
     """
     (name,) = (name for name, one in NAMES.items() if one == kind)
@@ -128,12 +131,12 @@ def with_plugins(
         try:
             with nullcontext() if texts is None else texts_added(texts, said):
                 entry: E = plugin.offer(name)
-                check((*entries, entry))
+                added = [*collected((*entries, entry)).keys() - collected(entries).keys()]
         except (AttributeError, TypeError, ValueError, EntryError) as error:
             plugin.refuse(error)
             continue
         entries = (*entries, entry)
-        plugin.adds = [str(getattr(entry, "name", plugin.name))]
+        plugin.adds = added
     return entries
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 
+from base.plugins import with_plugins
 from providers import embedded, g4f, ollama, openai, rules
 from providers.entry import Provider, collected
 from providers.errors import UnknownModelError
 from providers.reference import Reference
 
-PROVIDERS: dict[str, Provider] = collected(
-    (ollama.PROVIDER, openai.PROVIDER, g4f.PROVIDER, embedded.PROVIDER, rules.PROVIDER)
-)
+_OWN = (ollama.PROVIDER, openai.PROVIDER, g4f.PROVIDER, embedded.PROVIDER, rules.PROVIDER)
+
+PROVIDERS: dict[str, Provider] = collected(with_plugins("providers", _OWN, collected))
+"""Every provider by its name, those of plugins too."""
 
 ALMOST = 0.8
 """How like a provider's name (1 is the same) a word must be to count as one that was misspelt."""

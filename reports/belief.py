@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from base.errors import catalogue
 from reports.words import WordsLike
 
 P_DIGITS = 2
@@ -18,7 +19,7 @@ def told(fields: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
     found = {}
     for name, value in fields.items():
         if name == "test":
-            found[name] = words(f"stress.name.{value}")
+            found[name] = catalogue("stress", words.language).get(f"name.{value}", value)
         elif name.endswith("_percent"):
             found[name] = words.percent(value, P_DIGITS if value is not None and abs(value) < 0.01 else 1)
         else:
@@ -59,16 +60,20 @@ def missing_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
 
 
 def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
-    """One row a stress test: its name, its outcome, its sentence."""
+    """One row a stress test: its name, its outcome, its sentence.
+
+    A test of a plugin that is no longer there left no words: its name and its figure are told.
+    """
     rows = []
     for finding in result["stress"]:
-        name = words(f"stress.name.{finding['name']}")
-        skipped = finding["outcome"] == "skipped"
-        sentence = (
-            words("stress.none_given" if finding["name"] == "other_symbols" else "stress.skipped", name=name)
-            if skipped
-            else words(f"stress.{finding['name']}", **told(finding["fields"], words))
-        )
+        test, known = finding["name"], catalogue("stress", words.language)
+        name = known.get(f"name.{test}", test)
+        if finding["outcome"] == "skipped":
+            sentence = known.get(f"not_applicable.{test}") or words("stress.skipped", name=name)
+        elif test in known:
+            sentence = words(f"stress.{test}", **told(finding["fields"], words))
+        else:
+            sentence = words.number(finding["figure"])
         rows.append([name, words(f"stress.outcome.{finding['outcome']}"), sentence])
     return rows
 

@@ -34,7 +34,7 @@ from typing import Any, Literal, get_args
 from backtest.statistics.deflated_sharpe import expected_maximum_sharpe
 from backtest.statistics.returns import Moments
 from backtest.statistics.sharpe import NORMAL, sampling_variance
-from backtest.validation.stress import Finding
+from backtest.validation.stress import STRESS_TESTS, Finding
 
 Value = Literal["real", "promising", "unproven", "overfit"]
 VALUES: tuple[Value, ...] = get_args(Value)
@@ -45,9 +45,9 @@ REAL_HOLDOUT_P, PROMISING_HOLDOUT_P = 0.05, 0.25
 REAL_TRADES, PROMISING_TRADES = 30, 10
 NAIVE_P = 0.05
 
-FATAL_TESTS = ("look_ahead", "foresight")
+FATAL_TESTS = tuple(name for name, test in STRESS_TESTS.items() if test.failing == "fatal")
 """Failing one of these is knowing the future: no other figure then means anything."""
-ESSENTIAL_TESTS = ("recursion", "delay", "costs", "parameters", "random_entries", "best_trades")
+ESSENTIAL_TESTS = tuple(name for name, test in STRESS_TESTS.items() if test.failing == "essential")
 """Failing one of these keeps a result from being called real."""
 
 

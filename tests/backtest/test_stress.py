@@ -49,7 +49,7 @@ LEAK = StrategySpec(name="leak", entry_long="volume > close", exit_long="volume 
 
 def test_every_test_has_its_sentence_and_fields_in_both_languages():
     findings = stress_tests(opened(others={"other": NOISE}, costs=Costs(fee_bps=5)))
-    assert [one.name for one in findings] == [test.__name__ for test in STRESS_TESTS]
+    assert [one.name for one in findings] == [*STRESS_TESTS]
     for language in ("fr", "en"):
         texts = catalogue("stress", language)
         for one in findings:

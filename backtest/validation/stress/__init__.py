@@ -1,40 +1,34 @@
 """Stress tests of one strategy: each gives a figure, an outcome and what its sentence tells.
 
-The sentences are in `prompts/texts/stress.*.toml`; the verdict that draws on them is
-`backtest.validation.verdict`.
+A test is its entry in one of the files here and its sentences in `prompts/texts/stress.*.toml`; the verdict
+that draws on them is `backtest.validation.verdict`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
+from backtest.validation.stress import causality, execution, markets, neighbourhood, resampling
 from backtest.validation.stress.case import Finding, Outcome, SignalSource, StressCase
-from backtest.validation.stress.causality import foresight, look_ahead, recursion
-from backtest.validation.stress.execution import costs, delay, spread
-from backtest.validation.stress.markets import other_symbols, regimes
-from backtest.validation.stress.neighbourhood import parameters
-from backtest.validation.stress.resampling import best_trades, random_entries, trade_bootstrap, trade_order
+from backtest.validation.stress.entry import StressTest, collected
+from base.plugins import with_plugins
 
-STRESS_TESTS: tuple[Callable[[StressCase], Finding], ...] = (
-    look_ahead,
-    foresight,
-    recursion,
-    delay,
-    costs,
-    spread,
-    parameters,
-    random_entries,
-    trade_bootstrap,
-    trade_order,
-    best_trades,
-    regimes,
-    other_symbols,
+# The order in which a report tells them, and in which they draw on the case's randomness.
+_OWN: tuple[StressTest, ...] = (
+    *causality.TESTS,
+    *execution.TESTS,
+    *neighbourhood.TESTS,
+    *resampling.TESTS,
+    *markets.TESTS,
 )
+
+STRESS_TESTS: dict[str, StressTest] = collected(with_plugins("stress", _OWN, collected, texts="stress"))
+"""Every test by its name."""
 
 
 def stress_tests(case: StressCase) -> tuple[Finding, ...]:
     """Every test, in the order in which a report tells them."""
-    return tuple(test(case) for test in STRESS_TESTS)
+    return tuple(replace(test.run(case), name=name) for name, test in STRESS_TESTS.items())
 
 
-__all__ = ["STRESS_TESTS", "Finding", "Outcome", "SignalSource", "StressCase", "stress_tests"]
+__all__ = ["STRESS_TESTS", "Finding", "Outcome", "SignalSource", "StressCase", "StressTest", "stress_tests"]

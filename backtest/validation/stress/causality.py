@@ -7,6 +7,7 @@ import numpy as np
 from backtest.errors import RequestError
 from backtest.kernels.simulation import BARS, ENTRY_BAR, SIDE
 from backtest.validation.stress.case import Finding, StressCase, skipped
+from backtest.validation.stress.entry import StressTest
 
 CUTS = 12
 CUTS_BEHIND_SIGNALS = 24
@@ -93,3 +94,10 @@ def foresight(case: StressCase) -> Finding:
         figure=share,
         fields={"share_percent": share, "bars": held},
     )
+
+
+TESTS = (
+    StressTest(name="look_ahead", run=look_ahead, failing="fatal"),
+    StressTest(name="foresight", run=foresight, failing="fatal"),
+    StressTest(name="recursion", run=recursion, failing="essential"),
+)

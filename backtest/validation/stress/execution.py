@@ -6,6 +6,7 @@ import numpy as np
 
 from backtest.engine.run import BacktestResult
 from backtest.validation.stress.case import Finding, StressCase, graded, skipped
+from backtest.validation.stress.entry import StressTest
 
 WIDER_SPREAD = 3.0
 LEAST_SPREAD_BPS = 10.0
@@ -59,3 +60,10 @@ def _compared(name: str, case: StressCase, changed: BacktestResult, **fields: fl
             **fields,
         },
     )
+
+
+TESTS = (
+    StressTest(name="delay", run=delay, failing="essential"),
+    StressTest(name="costs", run=costs, failing="essential"),
+    StressTest(name="spread", run=spread, failing="told"),
+)

@@ -10,6 +10,7 @@ from backtest.errors import BacktestError
 from backtest.kernels.simulation import Floats
 from backtest.statistics.returns import moments
 from backtest.validation.stress.case import Finding, StressCase, skipped
+from backtest.validation.stress.entry import StressTest
 from backtest.validation.trials import excess_returns
 
 REGIMES = ("quiet_up", "quiet_down", "lively_up", "lively_down")
@@ -79,3 +80,9 @@ def other_symbols(case: StressCase) -> Finding:
         figure=share,
         fields={"positive": positive, "symbols": len(ratios), "median": float(np.median(ratios))},
     )
+
+
+TESTS = (
+    StressTest(name="regimes", run=regimes, failing="told"),
+    StressTest(name="other_symbols", run=other_symbols, failing="told"),
+)

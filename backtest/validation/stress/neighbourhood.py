@@ -8,6 +8,7 @@ from backtest.errors import BacktestError
 from backtest.strategy import StrategySpec
 from backtest.types import Risk
 from backtest.validation.stress.case import Finding, StressCase, graded, skipped
+from backtest.validation.stress.entry import StressTest
 
 RELATIVE = 0.10
 PLATEAU, NEEDLE = 0.7, 0.3
@@ -65,3 +66,6 @@ def parameters(case: StressCase) -> Finding:
             "positive": int((ratios > 0.0).sum()),
         },
     )
+
+
+TESTS = (StressTest(name="parameters", run=parameters, failing="essential"),)

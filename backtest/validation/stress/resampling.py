@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from backtest.kernels.simulation import BARS, ENTRY_BAR, PROFIT, SIDE, Floats
 from backtest.validation.stress.case import Finding, StressCase, graded, skipped
+from backtest.validation.stress.entry import StressTest
 
 REPLICATIONS = 1_000
 FEWEST_TRADES = 5
@@ -143,3 +144,11 @@ def random_entries(case: StressCase) -> Finding:
         figure=share,
         fields={"share_percent": share, "trades": count, "replications": REPLICATIONS},
     )
+
+
+TESTS = (
+    StressTest(name="random_entries", run=random_entries, failing="essential"),
+    StressTest(name="trade_bootstrap", run=trade_bootstrap, failing="told"),
+    StressTest(name="trade_order", run=trade_order, failing="told"),
+    StressTest(name="best_trades", run=best_trades, failing="essential"),
+)

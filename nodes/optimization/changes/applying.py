@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, get_args
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -14,6 +16,7 @@ from backtest.language.tree import Call, Comparison, Node, meaning, walk
 from backtest.types import plain
 from base.entries import EntryError
 from base.errors import LANGUAGES, catalogue
+from base.plugins import with_plugins
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, Kind, same_words
 from nodes.optimization.changes.conditions import ReplaceCondition
@@ -24,11 +27,8 @@ from nodes.optimization.changes.risk import RiskManagement
 from nodes.optimization.changes.sizing import Sizing
 from prompts import Language, Words
 
-Change = Annotated[
-    ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | Sizing | SwitchPreset,
-    Field(discriminator="kind"),
-]
-CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
+Own = ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | Sizing | SwitchPreset
+"""The kinds that come with the program."""
 
 _SAID = ("prompt", "example", "sentence", "expected", "validated")
 
@@ -59,8 +59,14 @@ def collected(kinds: tuple[type[Kind], ...]) -> dict[str, type[Kind]]:
     return by_name
 
 
-KINDS = collected(get_args(get_args(Change)[0]))
-"""Every kind of change by its name."""
+KINDS: dict[str, type[Kind]] = collected(with_plugins("changes", get_args(Own), collected, texts="changes"))
+"""Every kind of change by its name, those of plugins too."""
+
+if TYPE_CHECKING:
+    Change: TypeAlias = Own
+else:
+    Change = Annotated[reduce(or_, KINDS.values()), Field(discriminator="kind")]
+CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
 
 
 def kinds_told(language: Language) -> str:
