@@ -19,6 +19,7 @@ from base.secrets import MASK, masked_text
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
 from nodes.serving import OPERATORS_OWN
+from record.events import Event
 from record.record import RunRecord, as_recorded, runs_folder
 
 RUN = "__threadx_run"
@@ -34,7 +35,7 @@ FROZEN = (*COST_NAMES, "fill", "seed")
 
 C = TypeVar("C", bound=Context)
 
-Events = list[dict[str, Any]]
+Events = list[Event]
 Past = Callable[[Events, RunRecord, RunRecord, Context], Events]
 """What else belongs to a fork's record: (events of the past, parent, fork, settings) → events."""
 
@@ -110,11 +111,14 @@ def fork(
     record = RunRecord(context.home_path, name)
     copied: Events = []
     for event in parent.events():
-        if event.get("checkpoint", "") > before:
+        if event.checkpoint > before:
             break
-        copied.append(_renamed(event, parent.run, name))
+        copied.append(Event.read(_renamed(event.plain(), parent.run, name)))
     if told := past(copied, parent, record, context):
-        lines = [json.dumps(one, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for one in told]
+        lines = [
+            json.dumps(one.plain(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            for one in told
+        ]
         write_text_atomically(record.folder / "events.jsonl", "\n".join(lines) + "\n")
     asked = about["input"]
     record.start(

@@ -13,7 +13,7 @@ from nodes.forking import checkpoint_here
 from nodes.run_lock import ENDED, holder
 from nodes.serving import prices_of
 from record.errors import ReportError
-from record.event_log import FINISHED, WAITING
+from record.events import EventData, Finished, Waiting
 from record.record import RunRecord
 
 
@@ -57,12 +57,11 @@ def record(
     context: Context,
     run: str,
     event_id: str,
-    kind: str,
     node: str,
+    data: EventData,
     *,
     iteration: int = 0,
     cites: Sequence[str] = (),
-    data: Mapping[str, Any] | None = None,
     counts: Mapping[str, int] | None = None,
 ) -> str:
     """Append an event to the run's record and send it down the graph's custom stream; each only once.
@@ -86,16 +85,15 @@ def record(
             raise ReportError("run_finished", run=run)
         event = log.append(
             event_id,
-            kind,
             node,
+            data,
             iteration=iteration,
             cites=cites,
-            data=data,
             counts=counts,
             checkpoint=checkpoint_here(),
         )
-        get_stream_writer()(event)
-    if kind in (WAITING, FINISHED):
+        get_stream_writer()(event.plain())
+    if isinstance(data, Waiting | Finished):
         log.release()
     elif holder() == ENDED:
         log.release(mine)

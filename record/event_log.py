@@ -11,34 +11,21 @@ import os
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
+from typing import TypeVar
 
 from base import private
 from base.aside import cut_tail
-from base.reasons import because
+from base.reasons import ReasonError, because
 from base.secrets import masked
 from record.errors import ReportError
-
-FINISHED = "finished"
-"""Kind of a run's last event: nothing is added after it."""
-
-WAITING = "waiting"
-"""Kind of the event after which a run waits for a person: that time is nobody's work."""
+from record.events import Event, EventData, Finished, Waiting
 
 _KEPT_LOGS = 16
 
-
-class _Event(BaseModel):
-    """What every line holds at least."""
-
-    id: str
-    kind: str
-    counts: dict[str, int] = {}
+D = TypeVar("D", bound=EventData)
 
 
 @dataclass
@@ -72,11 +59,11 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def append(self, event: Event) -> Event:
         """Add an event unless its `id` stands in the log already; half a line before it is cut off and kept.
 
         Args:
-            event: plain JSON without NaN, with `id` and `kind`; `counts` are added up.
+            event: its data without NaN.
 
         Returns:
             The event as it stands in the log, with `elapsed_seconds`.
@@ -88,12 +75,13 @@ class EventLog:
             known = self._refreshed()
             if not known.size:
                 private.make_folder(self.path.parent)
-            if (place := known.places.get(event["id"])) is not None:
+            if (place := known.places.get(event.id)) is not None:
                 return self._line_at(place)
             now = time.monotonic()
             worked = now - known.clock if known.clock is not None else 0.0
-            whole = {**masked(event), "elapsed_seconds": round(known.elapsed + worked, 3)}
-            line = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            whole = event.model_copy(update={"elapsed_seconds": round(known.elapsed + worked, 3)})
+            kept = masked(whole.plain())
+            line = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
             if self.path.is_file() and self.path.stat().st_size > known.size:
                 cut_tail(self.path, known.size)
             try:
@@ -103,14 +91,28 @@ class EventLog:
                 error.filename = error.filename or str(self.path)  # a write knows no name
                 raise
             _fold(known, whole, known.size, len(line) + 1)
-            known.clock = now if event["kind"] != WAITING else None
-            return whole
+            known.clock = None if isinstance(event.data, Waiting) else now
+            return Event.read(kept)
 
-    def find(self, event_id: str) -> dict[str, Any] | None:
+    def find(self, event_id: str) -> Event | None:
         """The event with this id, or None."""
         with _guard:
             place = self._refreshed().places.get(event_id)
             return None if place is None else self._line_at(place)
+
+    def told(self, event_id: str, what: type[D]) -> D | None:
+        """What the event with this id tells, or None.
+
+        Raises:
+            ReportError: `unreadable_record`: it tells something else.
+        """
+        if (event := self.find(event_id)) is None:
+            return None
+        if isinstance(event.data, what):
+            return event.data
+        other = ReasonError("value_union_tag_invalid", limit=what.kind)
+        reason = ReasonError("at", where=f"{event_id}.kind", what=other)
+        raise ReportError("unreadable_record", path=str(self.path), reason=reason)
 
     def counted(self) -> Counter[str]:
         """Sums of the counts of all events."""
@@ -128,7 +130,7 @@ class EventLog:
             known = self._refreshed()
             return known.elapsed + (time.monotonic() - known.clock if known.clock is not None else 0.0)
 
-    def events(self) -> Iterator[dict[str, Any]]:
+    def events(self) -> Iterator[Event]:
         """Every whole event in the order written; none where there is no file.
 
         Raises:
@@ -166,25 +168,24 @@ class EventLog:
             known.clock = None
         return known
 
-    def _line_at(self, place: int) -> dict[str, Any]:
+    def _line_at(self, place: int) -> Event:
         with open(self.path, "rb") as stream:
             stream.seek(place)
             return self._parsed(stream.readline(), 0)
 
-    def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
+    def _parsed(self, line: bytes, number: int) -> Event:
         try:
-            event: dict[str, Any] = json.loads(line)
-            _Event.model_validate(event)
-        except (ValueError, RecursionError) as error:
+            return Event.read(json.loads(line))
+        except (ValueError, RecursionError, ReasonError) as error:
             raise ReportError(
                 "unreadable_record", path=f"{self.path}:{number}", reason=because(error)
             ) from None
-        return event
 
 
-def _fold(known: _Known, event: Mapping[str, Any], place: int, length: int) -> None:
-    known.places.setdefault(event["id"], place)
-    known.counts.update(event.get("counts", {}))
-    known.ended = known.ended or event.get("kind") == FINISHED
-    known.elapsed = event.get("elapsed_seconds", known.elapsed)
+def _fold(known: _Known, event: Event, place: int, length: int) -> None:
+    known.places.setdefault(event.id, place)
+    known.counts.update(event.counts)
+    known.ended = known.ended or isinstance(event.data, Finished)
+    if event.elapsed_seconds is not None:
+        known.elapsed = event.elapsed_seconds
     known.size += length

@@ -9,6 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from record.events import (
+    AnalystAnswer,
+    BaselineTested,
+    Consensus,
+    Converged,
+    DebateTurn,
+    Event,
+    Judged,
+    Proposed,
+    Selected,
+    Started,
+    VariantEvent,
+)
+from record.types import Figures, Hypothesis, Proposal, Selection, Trial
+
 _TOLD = {
     "number",
     "kind",
@@ -25,8 +40,6 @@ _TOLD = {
 }
 _FIGURES = ("score", "metrics", "blocks", "hash")
 
-Event = Mapping[str, Any]
-
 
 def strategy_evolution(events: Iterable[Event]) -> dict[str, Any]:
     """The evolution of the strategy of one optimisation run.
@@ -41,48 +54,60 @@ def strategy_evolution(events: Iterable[Event]) -> dict[str, Any]:
         `after` (figures on development data), `decided_by` (the test and what it gave), `events` (ids to
         follow back); `stop`, why the search ended; `holdout`, the champion's figures there, once judged.
     """
-    by_id = {event["id"]: event for event in events}
-    baseline = by_id.get("i00.baseline")
-    start = by_id.get("i00.load")
-    champion = _figures(baseline["data"]["figures"]) if baseline else None
+    by_id = {event.id: event for event in events}
+    start, before, stop, holdout = None, None, None, None
     modifications = []
     for event in by_id.values():
-        if event["kind"] != "decision" or event["node"] != "select":
-            continue
-        data = event["data"]
-        kept = champion
-        for trial in data["trials"]:
-            entry = _modification(event, trial, by_id, champion)
-            modifications.append(entry)
-            if trial["outcome"] == "adopted":
-                kept = entry["after"]
-        champion = kept
-    stops = [e["data"] for e in by_id.values() if e["node"] == "converge" and e["data"].get("stop")]
-    judged = by_id.get("judge")
+        match event.data:
+            case Started(strategy=strategy):
+                start = {"strategy": strategy, "figures": None}
+            case BaselineTested(figures=figures):
+                before = _figures(figures)
+                start = {"strategy": start["strategy"] if start else None, "figures": before}
+            case Selected(selection=selection):
+                kept = before
+                for trial in selection["trials"]:
+                    entry = _modification(event, selection, trial, by_id, before)
+                    modifications.append(entry)
+                    if trial["outcome"] == "adopted":
+                        kept = entry["after"]
+                before = kept
+            case Converged(decision=decision) if decision["stop"]:
+                stop = decision
+            case Judged(judgement=judgement):
+                holdout = _figures(judgement["champion"])
+            case _:
+                pass
     return {
-        "start": {
-            "strategy": start["data"]["strategy"] if start else None,
-            "figures": _figures(baseline["data"]["figures"]) if baseline else None,
-        },
+        "start": start or {"strategy": None, "figures": None},
         "modifications": modifications,
-        "stop": stops[-1] if stops else None,
-        "holdout": _figures(judged["data"]["champion"]) if judged else None,
+        "stop": stop,
+        "holdout": holdout,
     }
 
 
-def _figures(figures: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return {name: figures[name] for name in _FIGURES if name in figures} if figures else None
+def _figures(figures: Figures | None) -> dict[str, Any] | None:
+    return {name: value for name, value in figures.items() if name in _FIGURES} if figures else None
 
 
 def _modification(
-    selected: Event, trial: Mapping[str, Any], by_id: Mapping[str, Event], before: dict[str, Any] | None
+    selected: Event,
+    selection: Selection,
+    trial: Trial,
+    by_id: Mapping[str, Event],
+    before: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    iteration, number = selected["iteration"], trial["number"]
-    proposal = by_id.get(f"i{iteration:02d}.strategist.proposal.{number}")
-    tested = by_id.get(f"i{iteration:02d}.backtest.{number}")
-    debate = by_id.get(f"i{iteration:02d}.consensus")
+    iteration, number = selected.iteration, trial["number"]
+    ids = (
+        f"i{iteration:02d}.strategist.proposal.{number}",
+        f"i{iteration:02d}.backtest.{number}",
+        selected.id,
+        f"i{iteration:02d}.consensus",
+    )
+    proposed, tested, _, debate = (by_id.get(name) for name in ids)
     analysis = by_id.get(f"i{iteration:02d}.analyst.answer") or by_id.get(f"i{iteration:02d}.single.answer")
-    ids = [event["id"] for event in (proposal, tested, selected, debate) if event]
+    proposal = proposed.data.proposal if proposed and isinstance(proposed.data, Proposed) else None
+    figures = tested.data.variant["figures"] if tested and isinstance(tested.data, VariantEvent) else None
     return {
         "iteration": iteration,
         "number": number,
@@ -91,48 +116,45 @@ def _modification(
         "change": trial["change"],
         "outcome": trial["outcome"],
         "reason": trial["reason"],
-        "expected_effect": proposal["data"].get("expected_effect") if proposal else None,
+        "expected_effect": proposal.get("expected_effect") if proposal else None,
         "hypotheses": _hypotheses(analysis, proposal),
-        "proposed_by": _proposer(proposal, by_id),
-        "objections": _objections(iteration, trial, by_id),
+        "proposed_by": _proposer(proposed, by_id),
+        "objections": _objections(iteration, trial, debate, by_id),
         "before": before,
-        "after": _figures(tested["data"]["figures"]) if tested else None,
+        "after": _figures(figures),
         "decided_by": {
-            "champion_score": selected["data"]["score_before"],
+            "champion_score": selection["score_before"],
             "score": trial["score"],
             **{name: value for name, value in trial.items() if name not in _TOLD},
         },
-        "events": ids,
+        "events": [name for name in ids if name in by_id],
     }
 
 
-def _hypotheses(analysis: Event | None, proposal: Event | None) -> list[dict[str, Any]]:
+def _hypotheses(analysis: Event | None, proposal: Proposal | None) -> list[Hypothesis]:
     """The hypotheses of the iteration; the one that the proposal names, where it names one."""
-    found: list[dict[str, Any]] = ((analysis["data"].get("answer") or {}) if analysis else {}).get(
-        "hypotheses", []
-    )
-    named = proposal["data"].get("hypothesis") if proposal else None
-    if isinstance(named, int) and 1 <= named <= len(found):
-        return [found[named - 1]]
-    return found
+    answer = analysis.data if analysis else None
+    found = answer.answer.get("hypotheses", []) if isinstance(answer, AnalystAnswer) else []
+    named = proposal.get("hypothesis", 0) if proposal else 0
+    return [found[named - 1]] if 1 <= named <= len(found) else found
 
 
-def _proposer(proposal: Event | None, by_id: Mapping[str, Event]) -> dict[str, Any] | None:
+def _proposer(proposed: Event | None, by_id: Mapping[str, Event]) -> dict[str, Any] | None:
     """Role and model: the answer that the proposal cites."""
-    if proposal is None:
+    if proposed is None:
         return None
-    for cited in proposal["cites"]:
-        provenance = by_id[cited]["data"].get("provenance") if cited in by_id else None
-        if provenance:
-            return {
-                "role": proposal["node"],
-                "model": provenance["model"],
-                "degraded": bool(provenance["degraded"]),
-            }
-    return {"role": proposal["node"], "model": "", "degraded": False}
+    cited = (by_id[name].data.answered_by for name in proposed.cites if name in by_id)
+    provenance = next(filter(None, cited), None)
+    return {
+        "role": proposed.node,
+        "model": provenance["model"] if provenance else "",
+        "degraded": bool(provenance and provenance["degraded"]),
+    }
 
 
-def _objections(iteration: int, trial: Mapping[str, Any], by_id: Mapping[str, Event]) -> list[dict[str, Any]]:
+def _objections(
+    iteration: int, trial: Trial, debate: Event | None, by_id: Mapping[str, Event]
+) -> list[dict[str, Any]]:
     """Who was against it: the validator, the person who approves, and who wanted to stop after its tests."""
     found = []
     if trial["verdict"] == "rejected":
@@ -141,11 +163,11 @@ def _objections(iteration: int, trial: Mapping[str, Any], by_id: Mapping[str, Ev
         found.append({"by": role, "against": "test", "why": trial["verdict_reason"]})
     if trial["outcome"] == "declined":
         found.append({"by": "person", "against": "test", "why": None})
-    consensus = by_id.get(f"i{iteration:02d}.consensus")
-    for cited in reversed(consensus["cites"] if consensus else []):
-        turn = by_id[cited]["data"] if cited in by_id else {}
-        if turn.get("voice") in (consensus or {"data": {"dissent": []}})["data"]["dissent"] and not any(
-            entry["by"] == turn["voice"] and entry["against"] == "consensus" for entry in found
-        ):
-            found.append({"by": turn["voice"], "against": "consensus", "why": turn["statement"]})
+    if debate is not None and isinstance(debate.data, Consensus):
+        told = set(debate.data.dissent)
+        for name in reversed(debate.cites):  # the last turn of each voice
+            turn = by_id[name].data if name in by_id else None
+            if isinstance(turn, DebateTurn) and (voice := turn.turn["voice"]) in told:
+                told.remove(voice)
+                found.append({"by": voice, "against": "consensus", "why": turn.turn["statement"]})
     return found

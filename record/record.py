@@ -28,6 +28,7 @@ from base.reasons import because, misshapen
 from base.secrets import masked
 from record.errors import ReportError
 from record.event_log import EventLog
+from record.events import Event, EventData
 from record.versions import versions
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -179,24 +180,22 @@ class RunRecord:
     def append(
         self,
         event_id: str,
-        kind: str,
         node: str,
+        data: EventData,
         *,
         iteration: int = 0,
         cites: Sequence[str] = (),
-        data: Mapping[str, Any] | None = None,
         counts: Mapping[str, int] | None = None,
         checkpoint: str = "",
-    ) -> dict[str, Any]:
+    ) -> Event:
         """Append one event, once: an id that stands in the log already is not written again.
 
         Args:
             event_id: deterministic, unique in the run, for example `i02.strategist.proposal.1`.
-            kind: what happened, for example `proposal`.
             node: where.
+            data: what happened, without NaN.
             iteration: 0 before the first one.
             cites: ids of the events this one follows from.
-            data: plain JSON without NaN.
             counts: what the event cost, added up over the run (`model_calls`, `tokens`).
             checkpoint: of the graph, at which the step at work began.
 
@@ -204,20 +203,19 @@ class RunRecord:
             The event as it stands in the log.
         """
         return self.log.append(
-            {
-                "id": event_id,
-                "kind": kind,
-                "node": node,
-                "iteration": iteration,
-                "cites": list(cites),
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "data": dict(data or {}),
-                **({"counts": dict(counts)} if counts else {}),
-                **({"checkpoint": checkpoint} if checkpoint else {}),
-            }
+            Event(
+                id=event_id,
+                node=node,
+                iteration=iteration,
+                cites=list(cites),
+                time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                data=data,
+                counts=dict(counts or {}),
+                checkpoint=checkpoint,
+            )
         )
 
-    def events(self) -> Iterator[dict[str, Any]]:
+    def events(self) -> Iterator[Event]:
         """Every whole event, in the order written; none before the run has begun."""
         return self.log.events()
 

@@ -1,13 +1,46 @@
-"""A run as its page shows it: the event log folded, event by event, into a few tables.
+"""A run as everybody sees it: the event log folded, event by event, into a few tables.
 
-No page library here: what a page must say is decided, and tested, apart from how it is drawn.
+Terminal, pages, notebook, reports and checks read this; nobody else folds the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+
+from record.events import (
+    Abstained,
+    AnalystAnswer,
+    Approved,
+    BaselineTested,
+    Consensus,
+    Converged,
+    DebateTurn,
+    Event,
+    EvidenceListed,
+    Finished,
+    Judged,
+    Proposed,
+    RoleCalled,
+    Selected,
+    SingleAnswer,
+    Started,
+    ValidatorAnswer,
+    VariantEvent,
+    Waiting,
+)
+from record.types import (
+    Analysis,
+    Figures,
+    Metrics,
+    RecordedTurn,
+    Selection,
+    Stance,
+    Strategy,
+    TestedVariant,
+    Verdict,
+)
 
 ON_ITS_WAY = ("proposed", "validated", "tested")
 """States of a trial before the selection gives it an outcome (`optimization.outcome` has those texts)."""
@@ -38,33 +71,25 @@ class Trial:
     score: float | None = None
     objection: str = ""
     effect: str = ""
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
     p_value: float | None = None
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One voice in the debate; without a stance it could not answer and abstained.
+@dataclass
+class Debate:
+    """The debate of an iteration.
 
     Attributes:
-        iteration: when.
-        voice: `analyst`, `strategist` or `validator`.
-        statement: its argument.
-        stance: `continue` or `stop`.
-        confidence: 0–1.
-        model: reference of the model that spoke; empty when none did.
-        degraded: whether `rules` stood in for a model.
-        claims: what the argument rests on: each a `statement` with the ids of its `evidence`.
+        iteration: its number.
+        turns: in order.
+        decision: once there is a consensus.
+        dissent: voices against it.
     """
 
     iteration: int
-    voice: str
-    statement: str | None
-    stance: str | None
-    confidence: float | None
-    model: str
-    degraded: bool
-    claims: tuple[Mapping[str, Any], ...] = ()
+    turns: list[RecordedTurn] = field(default_factory=list)
+    decision: Stance | None = None
+    dissent: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -92,7 +117,7 @@ class Step:
 
 @dataclass
 class RunView:
-    """What a page needs to know of a run; `take` brings it up to date.
+    """What a run has done so far; `take` brings it up to date.
 
     Attributes:
         events: everything taken, in order.
@@ -103,161 +128,182 @@ class RunView:
         iteration: the one at work.
         at_work: node at work; None before the start and after the end.
         trials: by (iteration, number), in order of proposal.
-        turns: the debates, in order.
+        debates: by iteration.
+        abstentions: (iteration, role) of each role that could not answer.
+        history: the iterations that are closed, by number.
+        tested: what was tested, by iteration and number of the proposal.
         stop_reason: why the search ended, once it has.
         status: `finished` or `failed` once the run is over.
         degraded: whether `rules` has stood in for a model that did not answer.
         steps: the iterations so far, by number.
         question: what a person is asked, while the run waits for a word.
         evidence: what the ids that claims cite stand for.
-        initial_metrics: figures of the strategy the run began with.
+        initial: the strategy the run began with.
+        initial_figures: its figures on development data.
         champion: hash of the champion so far.
     """
 
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     dataset: dict[str, Any] | None = None
     strategy: str | None = None
-    initial_score: float | None = None
     score: float | None = None
     iteration: int = 0
     at_work: str | None = None
     trials: dict[tuple[int, int], Trial] = field(default_factory=dict)
-    turns: list[Turn] = field(default_factory=list)
+    debates: dict[int, Debate] = field(default_factory=dict)
+    abstentions: list[tuple[int, str]] = field(default_factory=list)
+    history: dict[int, Selection] = field(default_factory=dict)
+    tested: dict[int, dict[int, TestedVariant]] = field(default_factory=dict)
     stop_reason: str | None = None
     status: str | None = None
     degraded: bool = False
     steps: dict[int, Step] = field(default_factory=dict)
-    question: Mapping[str, Any] | None = None
+    question: Waiting | None = None
     evidence: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    initial_metrics: dict[str, Any] = field(default_factory=dict)
-    _specs: dict[str, Any] = field(default_factory=dict)
-    _folds: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    initial: Strategy | None = None
+    initial_figures: Figures | None = None
     champion: str = ""
+    _tested: dict[str, tuple[Strategy | None, Figures]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """The view of a run whose events are these."""
+        view = cls()
+        view.take(events)
+        return view
 
     @property
-    def champion_spec(self) -> dict[str, Any] | None:
+    def initial_score(self) -> float | None:
+        """Of the strategy the run began with."""
+        return self.initial_figures["score"] if self.initial_figures else None
+
+    @property
+    def champion_spec(self) -> Strategy | None:
         """The champion so far as a strategy; None before the first backtest."""
-        return self._specs.get(self.champion)
+        return self._tested[self.champion][0] if self.champion in self._tested else None
 
     @property
     def folds(self) -> Sequence[Mapping[str, Any]]:
         """The champion's walk-forward tests so far, as recorded; none in a run that did not keep them."""
-        return self._folds.get(self.champion, ())
+        figures = self._tested[self.champion][1] if self.champion in self._tested else None
+        return figures["walk_forward"].get("per_fold", ()) if figures and "walk_forward" in figures else ()
 
     @property
     def last_time(self) -> str | None:
         """ISO time of the last event."""
-        return self.events[-1]["time"] if self.events else None
+        return self.events[-1].time if self.events else None
 
-    def take(self, events: Iterable[dict[str, Any]]) -> None:
-        """Fold more events in, in the order of the log; kinds this view does not know are only kept."""
+    @property
+    def waits(self) -> bool:
+        """Whether the last event leaves the run to a person."""
+        return bool(self.events) and isinstance(self.events[-1].data, Waiting)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Fold more events in, in the order of the log; kinds that change nothing here are only kept."""
         for event in events:
             self.events.append(event)
-            self.iteration = max(self.iteration, event["iteration"])
-            self.degraded = self.degraded or bool(event["data"].get("provenance", {}).get("degraded"))
-            self._fold(event["kind"], event["node"], event["iteration"], event["data"])
+            self.iteration = max(self.iteration, event.iteration)
+            answered_by = event.data.answered_by
+            self.degraded = self.degraded or bool(answered_by and answered_by["degraded"])
+            self._fold(event)
 
-    def _fold(self, kind: str, node: str, iteration: int, data: Mapping[str, Any]) -> None:
-        match kind:
-            case "started":
-                self.dataset = data.get("dataset")
-                self.strategy = data.get("strategy", {}).get("name")
-                self._specs[""] = data.get("strategy")
+    def _fold(self, event: Event) -> None:
+        iteration = event.iteration
+        match event.data:
+            case Started(dataset=dataset, strategy=strategy):
+                self.dataset, self.initial = dataset, strategy
+                self.strategy = strategy.get("name")
                 self.at_work = "baseline"
-            case "role_called":
-                self.at_work = node
-            case "answer" if node in ("validator", "single"):
-                self._judge(iteration, data.get("verdicts", []))
-                self._analyse(iteration, data.get("answer", {}))
-            case "answer" if node == "analyst":
-                self._analyse(iteration, data["answer"])
-            case "evidence":
-                self.evidence.update({item["id"]: item for item in data["items"]})
-            case "backtest" if node == "baseline":
-                self.initial_score = self.score = data["figures"]["score"]
-                self.initial_metrics = data["figures"].get("metrics", {})
-                self.champion = data["figures"].get("hash", "")
-                self._specs[self.champion] = self._specs.get("")
-                self._keep_folds(data["figures"])
+            case RoleCalled():
+                self.at_work = event.node
+            case SingleAnswer(answer=analysis, verdicts=verdicts):
+                self._judge(iteration, verdicts)
+                self._analyse(iteration, analysis)
+            case ValidatorAnswer(verdicts=verdicts):
+                self._judge(iteration, verdicts)
+            case AnalystAnswer(answer=analysis):
+                self._analyse(iteration, analysis)
+            case Abstained():
+                self.abstentions.append((iteration, event.node))
+            case EvidenceListed(items=items):
+                self.evidence.update({item["id"]: item for item in items})
+            case BaselineTested(figures=figures):
+                self.initial_figures = figures
+                self.score, self.champion = figures["score"], figures.get("hash", "")
+                self._tested[self.champion] = self.initial, figures
                 self.at_work = "analyst"
-            case "proposal":
-                self.trials[iteration, data["number"]] = Trial(
+            case Proposed(proposal=proposal):
+                self.trials[iteration, proposal["number"]] = Trial(
                     iteration,
-                    data["number"],
-                    data["sentence"],
-                    data["reason"],
-                    effect=data.get("expected_effect", ""),
+                    proposal["number"],
+                    proposal["sentence"],
+                    proposal["reason"],
+                    effect=proposal.get("expected_effect", ""),
                 )
-            case "backtest" | "error" if node == "backtest_variant":
-                self.at_work = "backtest_variant"
-                trial = self.trials[iteration, data["number"]]
-                trial.state = "tested" if data["figures"] else "failed"
-                trial.p_value = data.get("p_value")
-                if figures := data["figures"]:
-                    trial.score, trial.metrics = figures["score"], figures.get("metrics", {})
-                    self._specs[figures.get("hash", "")] = data.get("spec")
-                    self._keep_folds(figures)
-            case "decision" if node == "select":
-                self.at_work = "debate"
-                self.score = data["score"]
-                self.champion = data.get("champion", self.champion)
-                step = self._step(iteration)
-                step.score_before, step.score = data.get("score_before"), data["score"]
-                step.adopted = data.get("adopted")
-                for told in data["trials"]:
-                    trial = self.trials[iteration, told["number"]]
-                    trial.state, trial.sentence = told["outcome"], told["sentence"]
-            case "debate_turn":
-                self._hear(iteration, data)
-            case "consensus":
-                self._step(iteration).consensus = data["decision"]
+            case VariantEvent(variant=variant):
+                self._test(iteration, variant)
+            case Selected(selection=selection):
+                self._select(iteration, selection)
+            case DebateTurn(turn=turn):
+                self._debate(iteration).turns.append(turn)
+            case Consensus(decision=consensus, dissent=dissent):
+                debate = self._debate(iteration)
+                debate.decision, debate.dissent = consensus, dissent
+                self._step(iteration).consensus = consensus
                 self.at_work = "converge"
-            case "decision" if node == "converge":
-                self._step(iteration).decision = data["reason"]
-                if data["stop"]:
-                    self.stop_reason = data["reason"]
+            case Converged(decision=decision):
+                self._step(iteration).decision = decision["reason"]
+                if decision["stop"]:
+                    self.stop_reason = decision["reason"]
                     self.at_work = "judge"
-            case "holdout":
+            case Judged():
                 self.at_work = "report"
-            case "waiting":
+            case Waiting() as question:
                 self.at_work = "approve"
-                self.question = data
-            case "approved":
+                self.question = question
+            case Approved():
                 self.question = None
                 self.at_work = "backtest_variant"
-            case "finished":
-                self.status = data["status"]
+            case Finished(status=status):
+                self.status = status
                 self.at_work = None
             case _:
                 pass
 
-    def _keep_folds(self, figures: Mapping[str, Any]) -> None:
-        self._folds[figures.get("hash", "")] = figures.get("walk_forward", {}).get("per_fold", ())
-
     def _step(self, iteration: int) -> Step:
         return self.steps.setdefault(iteration, Step(iteration))
 
-    def _analyse(self, iteration: int, answer: Mapping[str, Any]) -> None:
-        self._step(iteration).analysis = tuple(answer.get("weaknesses", ()))
+    def _debate(self, iteration: int) -> Debate:
+        return self.debates.setdefault(iteration, Debate(iteration))
 
-    def _judge(self, iteration: int, verdicts: Iterable[Mapping[str, Any]]) -> None:
+    def _analyse(self, iteration: int, analysis: Analysis) -> None:
+        self._step(iteration).analysis = tuple(analysis["weaknesses"])
+
+    def _judge(self, iteration: int, verdicts: Iterable[Verdict]) -> None:
         for verdict in verdicts:
             trial = self.trials[iteration, verdict["proposal"]]
             trial.state = verdict["decision"]
             if verdict["decision"] == "rejected":
                 trial.objection = verdict["reason"]
 
-    def _hear(self, iteration: int, data: Mapping[str, Any]) -> None:
-        provenance = data["provenance"]
-        self.turns.append(
-            Turn(
-                iteration,
-                data["voice"],
-                data["statement"],
-                data["stance"],
-                data["confidence"],
-                provenance["model"],
-                bool(provenance["degraded"]),
-                tuple(data.get("claims") or ()),
-            )
-        )
+    def _test(self, iteration: int, variant: TestedVariant) -> None:
+        self.at_work = "backtest_variant"
+        self.tested.setdefault(iteration, {})[variant["number"]] = variant
+        trial, figures = self.trials[iteration, variant["number"]], variant["figures"]
+        trial.state = "tested" if figures else "failed"
+        trial.p_value = variant.get("p_value")
+        if figures:
+            trial.score, trial.metrics = figures["score"], figures.get("metrics", {})
+            self._tested[figures.get("hash", "")] = variant.get("spec"), figures
+
+    def _select(self, iteration: int, selection: Selection) -> None:
+        self.at_work = "debate"
+        self.history[iteration] = selection
+        self.score = selection["score"]
+        self.champion = selection.get("champion", self.champion)
+        step = self._step(iteration)
+        step.score_before, step.score = selection["score_before"], selection["score"]
+        step.adopted = selection["adopted"]
+        for told in selection["trials"]:
+            trial = self.trials[iteration, told["number"]]
+            trial.state, trial.sentence = told["outcome"], told["sentence"]

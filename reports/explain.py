@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from record.debates import run_debates
+from record.events import Event
 from record.evolution import strategy_evolution
+from record.run_view import RunView
 from reports.audit import value_rows
 from reports.belief import (
     FOLD_COLUMNS,
@@ -44,7 +45,7 @@ def explain(
     result: Mapping[str, Any],
     words: WordsLike,
     *,
-    events: Iterable[Mapping[str, Any]] = (),
+    events: Iterable[Event] = (),
     pictures: Mapping[str, Sequence[Picture]] | None = None,
     lacking: Sequence[str] = (),
     versions: Mapping[str, str] | None = None,
@@ -61,13 +62,13 @@ def explain(
         timed: tell when the run was; off where the report is compared with that of a repeated run.
         pictures: charts by the section they illustrate (`search`, `figures`, `folds`, `holdout`).
     """
-    events = list(events)
+    view = RunView.of(events)
     shown = pictures or {}
     dataset = result["dataset"]
     blocks: list[Block] = [
         *_verdict(result, words),
         *_champion(result, words),
-        *_kept(result, events, words),
+        *_kept(result, view, words),
         *_pictures(shown, "search"),
         *_figures(result, words),
         *_pictures(shown, "figures"),
@@ -79,11 +80,11 @@ def explain(
         Paragraph(text=words("report.holdout_note")),
         *_pictures(shown, "holdout"),
         *_tried(result, words),
-        *_objections(events, words),
-        *_debates(events, words),
+        *_objections(view, words),
+        *_debates(view, words),
         *_answerers(result, words),
         *_unfounded(result, words),
-        *_audit(result, events, words, versions or {}, timed),
+        *_audit(result, view, words, versions or {}, timed),
     ]
     return Document(
         title=words("report.title", symbol=dataset["symbol"], timeframe=dataset["timeframe"]),
@@ -124,14 +125,14 @@ def _champion(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     ]
 
 
-def _kept(result: Mapping[str, Any], events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
+def _kept(result: Mapping[str, Any], view: RunView, words: WordsLike) -> list[Block]:
     """Each modification that was kept: why, whose, against whom, and what it brought."""
     blocks: list[Block] = [Heading(text=words("report.heading.changes"))]
     if not result["applied_changes"]:
         return [*blocks, Paragraph(text=words("report.no_change"))]
     told = {
         entry["iteration"]: entry
-        for entry in strategy_evolution(events)["modifications"]
+        for entry in strategy_evolution(view.events)["modifications"]
         if entry["outcome"] == "adopted"
     }
     for change in result["applied_changes"]:
@@ -286,40 +287,38 @@ def _unfounded(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     return [Heading(text=words("report.heading.unfounded")), Items(items=lines)]
 
 
-def _objections(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
+def _objections(view: RunView, words: WordsLike) -> list[Block]:
     """Disagreements than the debate's outcome, and who could not answer."""
     lines = []
-    for debate in run_debates(events):
-        last = {turn["voice"]: turn for turn in debate["turns"]}
-        for voice in debate["dissent"]:
+    for debate in view.debates.values():
+        last = {turn["voice"]: turn for turn in debate.turns}
+        for voice in debate.dissent:
             lines.append(
                 words(
                     "explain.dissent",
-                    iteration=debate["iteration"],
+                    iteration=debate.iteration,
                     role=words(f"report.role.{voice}"),
                     why=last[voice]["statement"] or "–",
                 )
             )
-    for event in events:
-        if event["kind"] == "abstention":
-            role = words(f"report.role.{event['node']}")
-            lines.append(words("explain.abstained", iteration=event["iteration"], role=role))
+    for iteration, name in view.abstentions:
+        role = words(f"report.role.{name}")
+        lines.append(words("explain.abstained", iteration=iteration, role=role))
     if not lines:
         return []
     return [Heading(text=words("explain.heading.objections")), Items(items=tuple(lines))]
 
 
-def _debates(events: Sequence[Mapping[str, Any]], words: WordsLike) -> list[Block]:
+def _debates(view: RunView, words: WordsLike) -> list[Block]:
     """The debates, turn by turn."""
-    debates = run_debates(events)
-    if not debates:
+    if not view.debates:
         return []
     blocks: list[Block] = [Heading(text=words("chart.debate"))]
-    for debate in debates:
-        decided = words(f"chart.decision_{debate['decision'] or 'open'}")
-        title = words("explain.debate", iteration=debate["iteration"], decided=decided)
+    for debate in view.debates.values():
+        decided = words(f"chart.decision_{debate.decision or 'open'}")
+        title = words("explain.debate", iteration=debate.iteration, decided=decided)
         turns = []
-        for turn in debate["turns"]:
+        for turn in debate.turns:
             role = words(f"report.role.{turn['voice']}")
             if turn["stance"] is None:
                 turns.append(words("explain.silent", role=role))
@@ -347,7 +346,7 @@ def _answerers(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
 
 def _audit(
     result: Mapping[str, Any],
-    events: Sequence[Mapping[str, Any]],
+    view: RunView,
     words: WordsLike,
     versions: Mapping[str, str],
     timed: bool,
@@ -356,7 +355,7 @@ def _audit(
     champion, initial = result["champion"], result["initial"]
     run = result["run"] if timed else {"id": result["run"]["id"]}
     parts = {
-        "run": {**run, "events": len(events)} if events else run,
+        "run": {**run, "events": len(view.events)} if view.events else run,
         "dataset": result["dataset"],
         "champion": {"hash": champion["hash"], **champion["strategy"]},
         "initial": {"hash": initial["development"]["hash"], **initial["strategy"]},

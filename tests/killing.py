@@ -23,6 +23,7 @@ from record.event_log import EventLog
 from record.record import RunRecord
 from record.versions import versions
 from tests.laws import some
+from tests.run_lines import lines
 from threadx.results import Waiting
 from threadx.runner import make_context, make_input, resume_run, start_run
 from vault.readers.prices import read_prices
@@ -137,7 +138,7 @@ def whole(home: Path, prices: str) -> dict[str, Any]:
 def left(home: Path) -> dict[str, Any]:
     """What a run has left: its result without what may differ, and its events."""
     record = RunRecord(home, "r")
-    events = list(record.events())
+    events = lines(record)
     return {
         "result": {**record.result(), "run": None},
         "nodes": {event["id"]: event["node"] for event in sorted(events, key=lambda event: event["time"])},

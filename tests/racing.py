@@ -18,6 +18,7 @@ from typing import Any
 
 from record.record import ReportError, RunRecord, _held
 from tests.killing import SETTINGS, warm
+from tests.run_lines import lines
 from threadx.errors import ThreadxError
 from threadx.runner import make_context, make_input, start_run
 
@@ -79,9 +80,9 @@ def race(home: Path, prices: str, draw: random.Random, others: int) -> dict[str,
     processes = [process for _, process, _ in waiting]
     ended: dict[int, int] = {}
     while waiting:
-        lines = record.events_path.read_bytes().count(b"\n") if record.events_path.is_file() else 0
+        written = record.events_path.read_bytes().count(b"\n") if record.events_path.is_file() else 0
         over = processes[0] in ended
-        for late in [late for late in waiting if late[0] <= lines or over]:
+        for late in [late for late in waiting if late[0] <= written or over]:
             open_gate(late[2])
             waiting.remove(late)
         if not over:
@@ -96,7 +97,7 @@ def race(home: Path, prices: str, draw: random.Random, others: int) -> dict[str,
         return ended[process]
 
     same = [came(process) for process in processes]
-    events = list(record.events())
+    events = lines(record)
     opened = home / "datasets" / "holdout_openings.jsonl"
     return {
         "same": same,

@@ -17,8 +17,9 @@ from prompts import Words
 from record.errors import ReportError
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, table_or_none
+from record.run_view import RunView
 from reports.champion import tested_champion
-from reports.charts.convergence import convergence_chart, run_history
+from reports.charts.convergence import convergence_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
@@ -69,10 +70,10 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
 def _run_document(home: Path, record: RunRecord, words: Words, drawn: bool) -> Document:
     if not drawn or is_review(record):
         return run_report(record, words)
-    result, events = record.result(), list(record.events())
+    result, view = record.result(), RunView.of(record.events())
     market = _market_pictures(home, result, words)
     pictures = {
-        "search": [_convergence(result, events, words), _evolution(result, events, words)],
+        "search": [_convergence(result, view, words), _evolution(result, view, words)],
         "figures": market or (),
         "folds": _folds(result, words),
         "holdout": [_holdout(record, result, words)] if result["champion"]["holdout"] else [],
@@ -81,19 +82,18 @@ def _run_document(home: Path, record: RunRecord, words: Words, drawn: bool) -> D
     return run_report(record, words, pictures=pictures, lacking=lacking)
 
 
-def _convergence(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
-    initial, history = run_history(events)
+def _convergence(result: dict[str, Any], view: RunView, words: Words) -> Picture:
     chart = convergence_chart(
-        result["initial_score"] if initial is None else initial,
-        history,
+        result["initial_score"] if view.initial_score is None else view.initial_score,
+        [*view.history.values()],
         words,
         target_score=result["settings"]["target_score"],
     )
     return Picture(chart=chart, says=words("chart.convergence"))
 
 
-def _evolution(result: dict[str, Any], events: list[dict[str, Any]], words: Words) -> Picture:
-    chart = evolution_chart(result["initial_score"], run_history(events)[1], words)
+def _evolution(result: dict[str, Any], view: RunView, words: Words) -> Picture:
+    chart = evolution_chart(result["initial_score"], [*view.history.values()], words)
     return Picture(chart=chart, says=words("chart.evolution"))
 
 

@@ -29,8 +29,9 @@ from nodes.optimization.load import new_run_name
 from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
 from nodes.optimization.trials.approval import read_approval
 from record.errors import ReportError
-from record.event_log import FINISHED
+from record.events import Noticed
 from record.record import RunRecord, as_recorded
+from record.run_view import RunView
 from threadx.audit.drift import Notice, notices
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
@@ -207,7 +208,7 @@ def resume_run(
         given = INPUTS[about["graph"]].model_validate(about["input"])
     with _held(record, thread), as_recorded(record.events_path):
         # The last event follows the result: a kill between the two leaves the last node to be done again.
-        if any(event["kind"] == FINISHED for event in record.events()):
+        if RunView.of(record.events()).status is not None:
             if word is not None:
                 raise ThreadxError("nothing_waits", run=run)
             return read_result(record)
@@ -218,11 +219,8 @@ def resume_run(
 
 def _tell(record: RunRecord, notice: Notice, watch: Watcher) -> None:
     """Put on record that a run goes on with something else than it began with."""
-    watch(
-        record.append(
-            f"noticed.{notice.code}.{notice.name}.{notice.now}", "noticed", "resume", data=notice.as_data()
-        )
-    )
+    name = f"noticed.{notice.code}.{notice.name}.{notice.now}"
+    watch(record.append(name, "resume", Noticed(**notice.as_data())).plain())
 
 
 def _run(

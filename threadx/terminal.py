@@ -23,6 +23,24 @@ from rich.text import Text
 
 from base.paths import typed_path
 from prompts import Words
+from record.events import (
+    Abstained,
+    Approved,
+    BaselineTested,
+    BudgetMet,
+    Consensus,
+    Converged,
+    Event,
+    Judged,
+    Noticed,
+    PricesRead,
+    RoleCalled,
+    Selected,
+    Started,
+    VariantTested,
+)
+from record.events import Waiting as WaitingEvent
+from record.types import Provenance
 from reports.backtest_card import Told
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
@@ -385,14 +403,15 @@ class Progress:
         self.limit = "?" if limit is None else str(limit)
         self.stood_in: set[str] = set()
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, told: dict[str, Any]) -> None:
         """Show one event."""
-        if event["kind"] == "started":
+        event = Event.read(told)
+        if isinstance(event.data, Started):
             self._say(self.words("command.home", home=self.home))
         line = self._line(event)
-        if event["kind"] in ("answer", "debate_turn"):
-            self._say_who_stood_in(event)
-        if event["kind"] == "role_called" and self.status:
+        if not isinstance(event.data, Abstained) and event.data.answered_by is not None:
+            self._say_who_stood_in(event.node, event.data.answered_by)
+        if isinstance(event.data, RoleCalled) and self.status:
             self.status.update(Text(plain(line or "")))
         elif line is not None:
             self._say(line)
@@ -400,9 +419,8 @@ class Progress:
     def _say(self, line: str) -> None:
         self.console.print(escape(line), highlight=False, soft_wrap=True)
 
-    def _say_who_stood_in(self, event: dict[str, Any]) -> None:
+    def _say_who_stood_in(self, role: str, provenance: Provenance) -> None:
         """Once a role: that no model answered and rules stand in for it."""
-        provenance, role = event["data"]["provenance"], event["node"]
         if provenance["degraded"] and role not in self.stood_in:
             self.stood_in.add(role)
             failed = {a["model"]: a["code"] for a in provenance["attempts"] if a["outcome"] != "answered"}
@@ -415,66 +433,66 @@ class Progress:
             )
             self.console.print(escape(line), highlight=False, soft_wrap=True, style="yellow")
 
-    def _line(self, event: dict[str, Any]) -> str | None:
-        words, data = self.words, event["data"]
-        iteration = f"{event['iteration']}/{self.limit}"
+    def _line(self, event: Event) -> str | None:
+        words = self.words
+        iteration = f"{event.iteration}/{self.limit}"
         score = words.number(self.score)
-        match event["kind"]:
-            case "started":
-                dataset = data["dataset"]
-                self.limit = str(data["max_iterations"])
+        match event.data:
+            case Started(run=run, dataset=dataset, max_iterations=limit):
+                self.limit = str(limit)
                 return words(
                     "command.progress.started",
-                    run=data["run"],
+                    run=run,
                     symbol=dataset["symbol"],
                     timeframe=dataset["timeframe"],
                     rows=words.number(dataset["development_rows"]),
                     holdout=words.number(dataset["holdout_rows"]),
                 )
-            case "read":
-                return "\n".join(notice_lines(data["notices"], words))
-            case "role_called":
-                role = words(f"report.role.{event['node']}")
-                key = "speaks" if data.get("debate") else "role"
+            case PricesRead(notices=notices):
+                return "\n".join(notice_lines(notices, words))
+            case RoleCalled(debate=debate):
+                role = words(f"report.role.{event.node}")
+                key = "speaks" if debate else "role"
                 return words(f"command.progress.{key}", iteration=iteration, role=role, score=score)
-            case "abstention":
-                role = words(f"report.role.{event['node']}")
+            case Abstained():
+                role = words(f"report.role.{event.node}")
                 return words("command.progress.abstention", iteration=iteration, role=role)
-            case "backtest" if event["node"] == "baseline":
-                self.score = data["figures"]["score"]
+            case BaselineTested(figures=figures):
+                self.score = figures["score"]
                 told = words("command.progress.baseline", score=words.number(self.score))
-                return "\n  ".join([told, *filter(None, [lost_line(words, data["figures"])])])
-            case "backtest":
+                return "\n  ".join([told, *filter(None, [lost_line(words, figures)])])
+            case VariantTested() as tested:
                 told = words(
                     "command.progress.tested",
                     iteration=iteration,
-                    sentence=data["sentence"],
-                    score=words.number(data["figures"]["score"]),
+                    sentence=tested.variant["sentence"],
+                    score=words.number(tested.figures["score"]),
                 )
-                return "\n  ".join([told, *filter(None, [lost_line(words, data["figures"])])])
-            case "decision" if event["node"] == "select":
-                self.score = data["score"]
-                key = "adopted" if data["adopted"] else "kept"
+                return "\n  ".join([told, *filter(None, [lost_line(words, tested.figures)])])
+            case Selected(selection=selection):
+                self.score = selection["score"]
                 return words(
-                    f"command.progress.{key}",
+                    f"command.progress.{'adopted' if selection['adopted'] else 'kept'}",
                     iteration=iteration,
-                    sentence=data["adopted"] or "",
+                    sentence=selection["adopted"] or "",
                     score=words.number(self.score),
                 )
-            case "consensus":
-                return words(f"command.progress.consensus_{data['decision']}", iteration=iteration)
-            case "decision" if data["stop"]:
-                return words("command.progress.stop", reason=words(f"optimization.stop.{data['reason']}"))
-            case "holdout":
+            case Consensus(decision=consensus):
+                return words(f"command.progress.consensus_{consensus}", iteration=iteration)
+            case Converged(decision={"stop": True, "reason": reason}):
+                return words("command.progress.stop", reason=words(f"optimization.stop.{reason}"))
+            case Judged():
                 return words("command.progress.holdout")
-            case "approved":
-                numbers = {name: ", ".join(map(str, data[name])) or "–" for name in ("accepted", "declined")}
-                return words("command.progress.approved", iteration=iteration, **numbers)
-            case "waiting":
+            case Approved(accepted=accepted, declined=declined):
+                numbers = [", ".join(map(str, those)) or "–" for those in (accepted, declined)]
+                return words(
+                    "command.progress.approved", iteration=iteration, accepted=numbers[0], declined=numbers[1]
+                )
+            case WaitingEvent():
                 return words("command.progress.waiting", iteration=iteration)
-            case "budget":
-                return words("command.progress.budget", reason=words(f"optimization.stop.{data['budget']}"))
-            case "noticed":
-                return words(f"command.noticed.{data['code']}", **data)
+            case BudgetMet(budget=budget):
+                return words("command.progress.budget", reason=words(f"optimization.stop.{budget}"))
+            case Noticed() as notice:
+                return words(f"command.noticed.{notice.code}", **notice.plain())
             case _:
                 return None

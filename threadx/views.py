@@ -10,12 +10,13 @@ from typing import Any
 import altair as alt
 
 from prompts import Words
-from record.debates import run_debates
 from record.errors import ReportError
 from record.evolution import strategy_evolution
 from record.record import RunRecord
 from record.run_tables import RETURNS, table_or_none
-from reports.charts.convergence import convergence_chart, run_history
+from record.run_view import RunView
+from record.types import Selection
+from reports.charts.convergence import convergence_chart
 from reports.charts.debate import debate_tree
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
@@ -74,7 +75,7 @@ class StrategyEvolution(dict[str, Any]):
 
 def convergence_view(record: RunRecord, words: Words, target_score: float | None = None) -> View:
     """The score from iteration to iteration, of a run that need not be finished."""
-    initial, history = _history(list(record.events()))
+    initial, history = _history(record)
     chart = convergence_chart(initial, history, words, target_score=target_score)
     return View(chart=chart, says=words("chart.convergence"))
 
@@ -99,19 +100,21 @@ def holdout_view(record: RunRecord, details: Mapping[str, Any], words: Words) ->
 
 def debate_view(record: RunRecord, words: Words) -> View:
     """The debates of a run as a tree."""
-    return View(chart=debate_tree(run_debates(record.events()), words), says=words("chart.debate"))
+    debates = RunView.of(record.events()).debates.values()
+    return View(chart=debate_tree(debates, words), says=words("chart.debate"))
 
 
 def evolution_view(record: RunRecord, words: Words) -> StrategyEvolution:
     """The modifications of a run with their reasons."""
-    events = list(record.events())
-    initial, history = _history(events)
+    initial, history = _history(record)
     chart = evolution_chart(initial, history, words)
-    return StrategyEvolution(strategy_evolution(events), View(chart=chart, says=words("chart.evolution")))
+    return StrategyEvolution(
+        strategy_evolution(record.events()), View(chart=chart, says=words("chart.evolution"))
+    )
 
 
-def _history(events: list[dict[str, Any]]) -> tuple[float, list[dict[str, Any]]]:
-    initial, history = run_history(events)
-    if initial is None:
+def _history(record: RunRecord) -> tuple[float, list[Selection]]:
+    view = RunView.of(record.events())
+    if view.initial_score is None:
         raise ThreadxError("nothing_run")
-    return initial, history
+    return view.initial_score, [*view.history.values()]

@@ -30,8 +30,7 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     reports = reports_of(state)
     turn = consultation(*_question(state, context, reports), context) if reports else no_data("arbiter")
     number = len(before) + 1
-    kind = "answer" if turn["status"] == "answered" else "abstention"
-    note(state, context, f"t{number}.arbiter", kind, "arbiter", told(turn), number)
+    note(state, context, f"t{number}.arbiter", "arbiter", told(turn), number)
     draft = state.get("draft")
     if turn["report"] is not None:
         pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])

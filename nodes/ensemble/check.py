@@ -17,6 +17,7 @@ from nodes.ensemble.policies.pooling import OUTLOOKS, clashes, direction, factor
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.state import EnsembleState, reports_of
 from prompts import Words
+from record.events import SummaryChecked
 
 _ROUNDING = 0.0051
 """Scores are shown with two decimals."""
@@ -46,8 +47,8 @@ def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, 
     again = bool(errors) and answered and len(state["turns"]) <= context.corrections
     verdict = "revise" if again else "publish"
     turn = len(state["turns"])
-    data = {"verdict": verdict, "errors": errors, "invented": invented}
-    note(state, context, f"t{turn}.check", "verdict", "check", data, turn)
+    checked = SummaryChecked(verdict=verdict, errors=errors, invented=invented)
+    note(state, context, f"t{turn}.check", "check", checked, turn)
     return {"errors": errors, "invented": invented, "verdict": verdict}
 
 

@@ -18,6 +18,7 @@ from nodes.ensemble.schemas import AgentReport, QualityReport
 from nodes.ensemble.state import Consultation, EnsembleState
 from nodes.seam.ask import Abstention, Question, ask
 from prompts import Prompt, Words, render
+from record.events import AgentAbstained, AgentAnswer
 
 _ROUNDING = 0.02
 
@@ -35,8 +36,8 @@ def agent_node(agent: Agent) -> Node:
     def node(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
         context = EnsembleContext.of(runtime.context)
         turn = consult(agent, state, context)
-        kind = "answer" if turn["status"] == "answered" else "abstention"
-        note(state, context, f"{agent.name}.{kind}", kind, agent.name, told(turn))
+        data = told(turn)
+        note(state, context, f"{agent.name}.{data.kind}", agent.name, data)
         return {"agents": {agent.name: turn}}
 
     node.__name__ = agent.name
@@ -137,9 +138,18 @@ def no_data(role: str, coverage: float | None = None) -> Consultation:
     }
 
 
-def told(turn: Consultation) -> dict[str, Any]:
+def told(turn: Consultation) -> AgentAnswer:
     """A turn as an event tells it: everything but prompt and raw answers, which the trace keeps."""
-    return {name: value for name, value in turn.items() if name not in ("role", "prompt", "said")}
+    kind = AgentAnswer if turn["status"] == "answered" else AgentAbstained
+    return kind(
+        status=turn["status"],
+        code=turn["code"],
+        report=turn["report"],
+        coverage=turn["coverage"],
+        degraded=turn["degraded"],
+        brought_back=turn["brought_back"],
+        provenance=turn["provenance"],
+    )
 
 
 def report_errors(report: BaseModel, rows: list[Row], known: Known, words: Words) -> list[str]:

@@ -23,6 +23,7 @@ from nodes.ensemble.scores.track_record import standing_as_of
 from nodes.ensemble.state import EnsembleInput, EnsembleState
 from nodes.serving import file_of
 from providers import parse_reference
+from record.events import EnsembleStarted
 from record.record import RunRecord
 from vault.errors import MarketError
 
@@ -74,8 +75,15 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str,
         about = {"graph": "ensemble", "input": state.model_dump(mode="json"), "hour": found["hour"]}
         RunRecord(context.home_path, run).start({**about, "context": context.model_dump(mode="json")})
         rows = {name: len(given) for name, given in found["evidence"].items()}
-        told = {name: found[name] for name in ("hour", "sample", "coverage", "record", "notices")}
-        note(found, context, "started", "started", "gather", {**told, "rows": rows})
+        begun = EnsembleStarted(
+            hour=found["hour"],
+            sample=sample,
+            coverage=found["coverage"],
+            record=found["record"],
+            notices=found["notices"],
+            rows=rows,
+        )
+        note(found, context, "started", "gather", begun)
     return {**found}
 
 

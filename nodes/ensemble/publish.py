@@ -25,6 +25,7 @@ from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.scores.stances import keep_stances, stances_of
 from nodes.ensemble.state import EnsembleState, reports_of
 from prompts import Words
+from record.events import EnsembleFinished
 from record.record import RunRecord, canonical_json
 
 _MOST_LIMITS = 20
@@ -185,7 +186,7 @@ def _close(state: EnsembleState, context: EnsembleContext, found: dict[str, Any]
     }
     folder = RunRecord(context.home_path, state["run"]).folder
     write_text_atomically(folder / "result.json", canonical_json(result))
-    note(state, context, "finished", "finished", "publish", told)
+    note(state, context, "finished", "publish", EnsembleFinished(**told))
     run_log.append_run(
         context.home_path, run_log.run_line(state, found, seconds=max(time.time() - state["began"], 0.0))
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
@@ -24,6 +24,8 @@ from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
 from prompts import render
+from record.events import Abstained, AnalystAnswer, RoleCalled
+from record.types import Analysis as Analysed
 
 
 def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     context = OptimizationContext.of(runtime.context)
     iteration = state.get("iteration", 0) + 1
     called = f"i{iteration:02d}.analyst"
-    record(context, state["run_id"], called, "role_called", "analyst", iteration=iteration)
+    record(context, state["run_id"], called, "analyst", RoleCalled(), iteration=iteration)
     evidence = gather_evidence(state, iteration)
     strategy = strategy_lines(evidence, context.language)
     figures = figure_lines(evidence, context.language)
@@ -65,11 +67,12 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         context=context,
         journal=Journal(context, state["run_id"], called, "analyst", iteration),
     )
-    analysis = None
+    analysis: Analysed | None = None
+    provenance = answer.provenance.plain()
     if not isinstance(answer, Abstention):
         cited = [name for hypothesis in answer.value.hypotheses for name in hypothesis.evidence]
         analysis = {
-            **answer.value.model_dump(mode="json"),
+            **cast(Analysed, answer.value.model_dump(mode="json")),
             "unfounded": unfounded_claims(claims_of(answer.value), numbers, context.language),
             "unknown_evidence": unknown_ids(cited, evidence["ids"]),
         }
@@ -77,10 +80,11 @@ def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         context,
         state["run_id"],
         f"{called}.answer",
-        "answer" if analysis else "abstention",
         "analyst",
+        AnalystAnswer(answer=analysis, provenance=provenance)
+        if analysis
+        else Abstained(answer=None, provenance=provenance),
         iteration=iteration,
         cites=[called, f"i{iteration - 1:02d}.evidence"],
-        data={"answer": analysis, "provenance": answer.provenance.model_dump(mode="json")},
     )
     return {"iteration": iteration, "analysis": analysis}

@@ -14,7 +14,7 @@ from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.approval import read_approval
 from nodes.run_events import record
 from prompts import text
-from record.event_log import WAITING
+from record.events import Approved, Waiting
 from record.record import RunRecord
 
 
@@ -52,19 +52,18 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     log = RunRecord(context.home_path, state["run_id"])
     evidence = gather_evidence(state, iteration)
     spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
-    said = log.log.find(f"{asked}.said") or log.answers.find(f"{asked}.said")
+    said = log.log.told(f"{asked}.said", Approved) or log.answers.told(f"{asked}.said", Approved)
     if not log.log.find(asked):
         record(
             context,
             state["run_id"],
             asked,
-            WAITING,
             "approve",
+            Waiting(**question),
             iteration=iteration,
             cites=cites,
-            data=question,
         )
-    given = said["data"]["given"] if said else interrupt(question)
+    given = said.given if said else interrupt(question)
     proposals, problems = read_approval(
         given, state["proposals"], spec, tried, context.language, evidence["grid"]
     )
@@ -78,19 +77,18 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         context,
         state["run_id"],
         f"{asked}.said",
-        "approved",
         "approve",
-        iteration=iteration,
-        cites=[asked],
-        data={
-            "given": given,
-            "accepted": accepted,
-            "declined": [proposal["number"] for proposal in proposals if proposal.get("declined")],
-            "edited": [
+        Approved(
+            given=given,
+            accepted=accepted,
+            declined=[proposal["number"] for proposal in proposals if proposal.get("declined")],
+            edited=[
                 {"number": p["number"], "sentence": p["sentence"], "was": p["proposed"]["sentence"]}
                 for p in proposals
                 if "proposed" in p
             ],
-        },
+        ),
+        iteration=iteration,
+        cites=[asked],
     )
     return {"proposals": proposals, "approval": {"iteration": iteration, "accepted": accepted}}

@@ -16,6 +16,8 @@ from nodes.optimization.trials.backtest_tool import tools
 from nodes.optimization.trials.ledger import count
 from nodes.optimization.trials.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
 from nodes.run_events import record
+from record.events import VariantFailed, VariantTested
+from record.types import Variant
 from vault.datasets import Dataset
 
 
@@ -51,7 +53,7 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
     """
     context = OptimizationContext.of(runtime.context)
     run, proposal, iteration = run_of(state["run_id"]), state["proposal"], state["iteration"]
-    variant: dict[str, Any] = {"iteration": iteration, "figures": None, "error": None, "backtests": 1}
+    variant: Variant = {"figures": None, "error": None, "backtests": 1}
     allowance = state["allowance"]
     most = MOST_CONFIGURATIONS if allowance is None else min(allowance, MOST_CONFIGURATIONS)
     grid = thinned(proposal["grid"], most)
@@ -71,15 +73,16 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
         context,
         run,
         f"i{iteration:02d}.backtest.{proposal['number']}",
-        "backtest" if variant["figures"] else "error",
         "backtest_variant",
+        (VariantTested if variant["figures"] else VariantFailed)(
+            variant={
+                "number": proposal["number"],
+                "sentence": proposal["sentence"],
+                "given": proposal["spec"],
+                **variant,
+            }
+        ),
         iteration=iteration,
         cites=[f"i{iteration:02d}.strategist.proposal.{proposal['number']}"],
-        data={
-            "number": proposal["number"],
-            "sentence": proposal["sentence"],
-            "given": proposal["spec"],
-            **{name: value for name, value in variant.items() if name != "iteration"},
-        },
     )
-    return {"variants": {proposal["hash"]: variant}}
+    return {"variants": {proposal["hash"]: {**variant, "iteration": iteration}}}

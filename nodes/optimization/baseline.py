@@ -12,6 +12,7 @@ from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.ledger import begin_count, count
 from nodes.optimization.trials.trial import tried
 from nodes.run_events import begin, record
+from record.events import BaselineTested, PricesRead, Started
 from vault.datasets import Dataset
 
 
@@ -30,28 +31,26 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         context,
         run,
         "i00.load",
-        "started",
         "load",
-        data={
-            "run": run,
-            "dataset": state["dataset"],
-            "others": state.get("others", []),
-            "strategy": state["initial"],
-            "max_iterations": context.max_iterations,
-        },
+        Started(
+            run=run,
+            dataset=state["dataset"],
+            others=state.get("others", []),
+            strategy=state["initial"],
+            max_iterations=context.max_iterations,
+        ),
     )
     if notices := state["dataset"].get("notices"):
-        record(context, run, "i00.read", "read", "load", cites=["i00.load"], data={"notices": notices})
+        record(context, run, "i00.read", "load", PricesRead(notices=notices), cites=["i00.load"])
     begin_count(context, run, dataset)
     count(context, run, dataset, tested.looked_at)
     record(
         context,
         run,
         "i00.baseline",
-        "backtest",
         "baseline",
+        BaselineTested(figures=found),
         cites=["i00.load"],
-        data={"figures": found},
     )
     begun: OptimizationState = {**state, "baseline": found}
     return {

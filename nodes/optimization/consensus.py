@@ -10,9 +10,11 @@ from nodes.context import OptimizationContext
 from nodes.optimization.speak import voices
 from nodes.optimization.state import DebateState
 from nodes.run_events import record
+from record.events import Consensus
+from record.types import Debate, Stance, Turn
 
 
-def last_stances(turns: list[dict[str, Any]], n_voices: int) -> list[dict[str, Any]]:
+def last_stances(turns: list[Turn], n_voices: int) -> list[Turn]:
     """The last turn of each voice that did not abstain."""
     return [turn for turn in turns[-n_voices:] if turn["stance"] is not None]
 
@@ -24,23 +26,22 @@ def consensus(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict
     n_voices = len(voices(context))
     spoken = last_stances(turns, n_voices)
     stops = [turn["voice"] for turn in spoken if turn["stance"] == "stop"]
-    decision = "stop" if 2 * len(stops) > n_voices else "continue"
+    decision: Stance = "stop" if 2 * len(stops) > n_voices else "continue"
     dissent = [turn["voice"] for turn in spoken if turn["stance"] != decision]
-    debate = {"iteration": iteration, "decision": decision, "turns": turns, "dissent": dissent}
+    debate: Debate = {"iteration": iteration, "decision": decision, "turns": turns, "dissent": dissent}
     record(
         context,
         state["run_id"],
         f"i{iteration:02d}.consensus",
         "consensus",
-        "consensus",
+        Consensus(
+            decision=decision,
+            dissent=dissent,
+            silent=[turn["voice"] for turn in turns[-n_voices:] if turn["stance"] is None],
+            rounds=len(turns) // n_voices,
+            agreed=len({turn["stance"] for turn in spoken}) == 1,
+        ),
         iteration=iteration,
         cites=[f"i{iteration:02d}.debate.{number}.turn" for number in range(1, len(turns) + 1)],
-        data={
-            "decision": decision,
-            "dissent": dissent,
-            "silent": [turn["voice"] for turn in turns[-n_voices:] if turn["stance"] is None],
-            "rounds": len(turns) // n_voices,
-            "agreed": len({turn["stance"] for turn in spoken}) == 1,
-        },
     )
     return {"debate": debate}

@@ -11,7 +11,9 @@ from nodes.context import OptimizationContext
 from nodes.optimization.evidence.history import backtests_done
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
-from nodes.seam.journal import Budget, run_budget
+from nodes.seam.journal import run_budget
+from record.events import Converged
+from record.types import Budget, Decision
 
 Reason = Literal["target_score", "no_gain", "max_iterations", "debate", "going_on"] | Budget
 
@@ -54,7 +56,7 @@ def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     if context.max_backtests is not None and backtests_done(state) >= context.max_backtests:
         budget = budget or "budget_backtests"
     reason = stop_reason(scores, stopped, budget, context)
-    decision = {
+    decision: Decision = {
         "stop": reason != "going_on",
         "reason": reason,
         "score": scores[-1],
@@ -64,10 +66,9 @@ def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         context,
         state["run_id"],
         decided,
-        "decision",
         "converge",
+        Converged(decision=decision),
         iteration=iteration,
         cites=[f"i{iteration:02d}.select"],
-        data=decision,
     )
     return {"decision": decision}

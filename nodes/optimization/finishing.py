@@ -11,7 +11,7 @@ from nodes.context import OptimizationContext
 from nodes.optimization.role_statistics import brains, proposer_answered
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
-from record.event_log import FINISHED
+from record.events import RunFinished
 from record.record import RunRecord, canonical_json
 
 
@@ -66,9 +66,8 @@ def finish(
         context,
         state["run_id"],
         node,
-        FINISHED,
         node,
+        RunFinished(status=result["status"], champion=champion, degraded=result["degraded"]),
         iteration=state["iteration"],
         cites=cites,
-        data={"status": result["status"], "champion": champion, "degraded": result["degraded"]},
     )

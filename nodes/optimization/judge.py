@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,10 @@ from nodes.optimization.trials.judging import bar_by_bar, judged, rounded
 from nodes.optimization.trials.ledger import begin_count, check_evidence, close_count, search_evidence
 from nodes.optimization.trials.trial import tried
 from nodes.run_events import record
+from record.events import Judged
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS, read_table, write_table
+from record.types import Judgement, Searched
 from vault.datasets import Dataset, load_development, open_holdout
 from vault.ledger import Evidence
 
@@ -35,10 +37,10 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
     context = OptimizationContext.of(runtime.context)
     dataset = Dataset.model_validate(state["dataset"])
     run, iteration = state["run_id"], state["iteration"]
-    known = RunRecord(context.home_path, run).log.find("judge")
+    known = RunRecord(context.home_path, run).log.told("judge", Judged)
     if known is not None:  # a resumed run: what was opened is not opened again
         close_count(context, run, dataset, iteration)
-        return {"judgement": known["data"]}
+        return {"judgement": known.judgement}
     champion = reigning(state)
     missing = check_evidence(context, run, dataset, iteration)
     search = search_evidence(context, run, dataset, iteration, champion["figures"]["hash"])
@@ -51,7 +53,7 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
         initial=state["initial"],
         search=search,
         trials=read_table(folder, TRIALS),
-        opening=1 + begin_count(context, run, dataset)["openings"],
+        opening=1 + begin_count(context, run, dataset).openings,
         reader=run,
     )
     if missing:
@@ -61,11 +63,10 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> di
         context,
         run,
         "judge",
-        "holdout",
         "judge",
+        Judged(judgement=judgement),
         iteration=iteration,
         cites=[f"i{iteration:02d}.converge", "judge.ledger"],
-        data=judgement,
     )
     close_count(context, run, dataset, iteration)
     return {"judgement": judgement}
@@ -76,20 +77,20 @@ def meet_holdout(
     dataset: Dataset,
     *,
     others: Sequence[Dataset],
-    champion: Mapping[str, Any],
+    champion: Searched,
     initial: Mapping[str, Any],
     search: Mapping[str, Any],
     trials: pd.DataFrame,
     opening: int,
     reader: str,
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[Judgement, pd.DataFrame]:
     """The last judgement, from nothing but prices and what is on record: the same each time.
 
     Args:
         context: costs, fill, seed, data folder.
         dataset: prices with a holdout, which is opened here.
         others: other instruments, on whose development parts the champion is tried.
-        champion: `spec`, `given` and `grid`, as the state has them.
+        champion: the strategy to judge.
         initial: the strategy that the run began with.
         search: as `counting.search_evidence` gives it.
         trials: the table that it was computed from.
@@ -149,4 +150,4 @@ def meet_holdout(
         tests=tests,
         initial=(before, held_initial),
     )
-    return judgement, returns
+    return cast(Judgement, judgement), returns

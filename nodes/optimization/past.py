@@ -6,8 +6,9 @@ from base import private
 from base.files import copy_file
 from nodes.context import Context, OptimizationContext
 from nodes.forking import Events
-from nodes.optimization.trials.ledger import BEGUN, JUDGED_BY, begun_with, count
+from nodes.optimization.trials.ledger import JUDGED_BY, begun_with, count
 from nodes.optimization.trials.trial import tried
+from record.events import BaselineTested, LedgerBegun, Started, VariantTested
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS
 from vault.datasets import Dataset
@@ -25,7 +26,7 @@ def past(copied: Events, parent: RunRecord, record: RunRecord, context: Context)
         MarketError: the prices or the ledger cannot be read.
         OSError: the folder cannot be written.
     """
-    ids = {event["id"] for event in copied}
+    ids = {event.id for event in copied}
     if JUDGED_BY in ids:  # the search is over, and its table is fixed: nothing is opened again
         for name, needed in ((TRIALS, JUDGED_BY), (RETURNS, JUDGED)):
             if needed in ids:
@@ -36,14 +37,14 @@ def past(copied: Events, parent: RunRecord, record: RunRecord, context: Context)
     told: Events = []
     dataset: Dataset | None = None
     for event in copied:
-        data = event["data"]
-        if event["id"] == "i00.load":
-            dataset = Dataset.model_validate(data["dataset"])
-            initial = data["strategy"]
-        elif event["id"] == BEGUN and dataset is not None:
-            event = {**event, "data": begun_with(context, record.run, dataset)}
-        elif event["kind"] == "backtest" and dataset is not None:
-            given, grid = (data["given"], data["grid"]) if "given" in data else (initial, {})
-            count(context, record.run, dataset, tried(given, grid, dataset, context).looked_at)
+        match event.data:
+            case Started() as data:
+                dataset, initial = Dataset.model_validate(data.dataset), data.strategy
+            case LedgerBegun() if dataset is not None:
+                event = event.model_copy(update={"data": begun_with(context, record.run, dataset)})
+            case BaselineTested() if dataset is not None:
+                count(context, record.run, dataset, tried(initial, {}, dataset, context).looked_at)
+            case VariantTested(variant={"given": given, "grid": grid}) if dataset is not None:
+                count(context, record.run, dataset, tried(given, grid, dataset, context).looked_at)
         told.append(event)
     return told

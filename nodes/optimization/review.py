@@ -30,7 +30,7 @@ def review(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         "analysis": state["analysis"],
         "proposals": [
             {
-                **{name: proposal[name] for name in SHOWN if name in proposal},
+                **{name: value for name, value in proposal.items() if name in SHOWN},
                 "verdict": verdicts.get(proposal["number"]),
             }
             for proposal in state["proposals"]

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nodes.seam.journal import MODEL_BUDGETS
+from record.events import Event
 
 ROLES = ("analyst", "strategist", "validator", "single")
 
 
-def brains(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def brains(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
     """Which model did each role.
 
     Returns:
@@ -20,13 +21,13 @@ def brains(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """
     told: dict[str, dict[str, Any]] = {}
     for event in events:
-        if event["node"] not in ROLES or "provenance" not in event["data"]:
+        provenance = event.data.answered_by
+        if event.node not in ROLES or provenance is None:
             continue
         brain = told.setdefault(
-            event["node"],
+            event.node,
             {"calls": 0, "answers": {}, "degraded": 0, "abstentions": 0, "refused": 0, "failures": {}},
         )
-        provenance = event["data"]["provenance"]
         brain["calls"] += 1
         if provenance["model"]:
             brain["answers"][provenance["model"]] = brain["answers"].get(provenance["model"], 0) + 1
@@ -53,11 +54,11 @@ def proposer_answered(told: Mapping[str, Mapping[str, Any]]) -> bool:
     return bool(brain["abstentions"] < brain["calls"] or brain["refused"] == brain["calls"])
 
 
-def unfounded_answers(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def unfounded_answers(events: Iterable[Event]) -> list[dict[str, Any]]:
     """Every claim whose figures no evidence bears out: `iteration`, `role`, `claim` and its `numbers`."""
     return [
-        {"iteration": event["iteration"], "role": event["node"], **claim}
+        {"iteration": event.iteration, "role": event.node, **claim}
         for event in events
-        if event["kind"] in ("answer", "debate_turn") and event["node"] in ROLES
-        for claim in (event["data"].get("answer") or event["data"]).get("unfounded", [])
+        if event.node in ROLES
+        for claim in event.data.doubts
     ]

@@ -16,6 +16,8 @@ from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
 from prompts import Language, Words
+from record.events import Selected
+from record.types import Champion, Figures, Iteration, Proposal, Trial, Variant, Verdict
 from reports.tables import account_lost
 
 _OUTCOMES = {
@@ -27,7 +29,7 @@ _OUTCOMES = {
 }
 
 
-def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: Language) -> str:
+def _told(proposal: Proposal, variant: Variant | None, language: Language) -> str:
     """The change in words, with the values that its search has found."""
     searched = CHANGE.validate_python(proposal["change"])
     if variant is None or variant["figures"] is None or not variant["grid"]:
@@ -42,11 +44,11 @@ def _told(proposal: dict[str, Any], variant: dict[str, Any] | None, language: La
 
 
 def _trial(
-    proposal: dict[str, Any],
-    verdict: dict[str, Any] | None,
-    variant: dict[str, Any] | None,
+    proposal: Proposal,
+    verdict: Verdict | None,
+    variant: Variant | None,
     language: Language,
-) -> dict[str, Any]:
+) -> Trial:
     """What became of a proposal, before anything is adopted."""
     figures = variant["figures"] if variant else None
     walked = figures["walk_forward"]["metrics"] if figures else {}
@@ -73,22 +75,21 @@ def _trial(
 
 
 def _judged(
-    champion: dict[str, Any], proposal: dict[str, Any], variant: dict[str, Any], side_by_side: int
+    champion: Champion, proposal: Proposal, figures: Figures, p_value: float | None, side_by_side: int
 ) -> Acceptance:
-    figures = variant["figures"]
     return accept(
         figures["score"],
         champion["figures"]["score"],
         figures["blocks"],
         champion["figures"]["blocks"],
-        p_value=variant["p_value"],
+        p_value=p_value,
         side_by_side=side_by_side,
         more_conditions=proposal["conditions"],
         lost=account_lost(figures) is not None,
     )
 
 
-def _untested(proposal: dict[str, Any], verdict: dict[str, Any] | None) -> str:
+def _untested(proposal: Proposal, verdict: Verdict | None) -> str:
     """Why a proposal was not tested: a person's word comes before the validator's."""
     if proposal.get("declined"):
         return "declined"
@@ -110,28 +111,28 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     tested = sum(trial["score"] is not None for trial in trials)
     best, adopted = champion, None
     for trial, proposal in zip(trials, state["proposals"], strict=True):
-        if trial["score"] is None:
+        variant = variants.get(trial["hash"])
+        if variant is None or (figures := variant["figures"]) is None:
             continue
-        variant = variants[trial["hash"]]
-        decided = _judged(champion, proposal, variant, tested)
+        decided = _judged(champion, proposal, figures, variant["p_value"], tested)
         trial |= {
             "outcome": _OUTCOMES[decided.reason],
             "folds_held": decided.folds_held,
             "allowed": round(decided.allowed, 6),
         }
-        if decided.accepted and trial["score"] > best["figures"]["score"]:
+        if decided.accepted and figures["score"] > best["figures"]["score"]:
             best = {
                 "spec": variant["spec"],
                 "given": proposal["spec"],
                 "grid": variant["grid"],
-                "figures": variant["figures"],
+                "figures": figures,
                 "iteration": iteration,
             }
             adopted = trial
     if adopted is not None:
         adopted["outcome"] = "adopted"
     analysis = state["analysis"]
-    entry = {
+    entry: Iteration = {
         "iteration": iteration,
         "analyst_score": analysis["quality_score"] if analysis else None,
         "confidence": state.get("confidence") if asked else None,
@@ -144,11 +145,10 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         context,
         state["run_id"],
         f"i{iteration:02d}.select",
-        "decision",
         "select",
+        Selected(selection={**entry, "champion": best["figures"]["hash"]}),
         iteration=iteration,
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
-        data={**entry, "champion": best["figures"]["hash"]},
     )
     closed: OptimizationState = {
         **state,

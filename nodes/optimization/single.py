@@ -7,7 +7,7 @@ of the changes, the same tests and the same arithmetic after it; no second voice
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from langgraph.runtime import Runtime
 from pydantic import Field
@@ -35,6 +35,9 @@ from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
 from prompts import render, system_text
+from record.events import Abstained, Exhausted, Proposed, RoleCalled, SingleAnswer
+from record.types import Analysis as Analysed
+from record.types import Verdict
 
 
 class JudgedProposal(Proposal):
@@ -88,7 +91,7 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
     context = OptimizationContext.of(runtime.context)
     iteration = state.get("iteration", 0) + 1
     run, called = state["run_id"], f"i{iteration:02d}.single"
-    record(context, run, called, "role_called", "single", iteration=iteration)
+    record(context, run, called, "single", RoleCalled(), iteration=iteration)
     evidence = gather_evidence(state, iteration)
     spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
     language, grid = context.language, evidence["grid"]
@@ -154,28 +157,27 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         if error.code != "nothing_left":
             raise
         # The rules know no further change: an iteration without proposals, which the convergence test sees.
-        record(context, run, f"{called}.answer", "exhausted", "single", iteration=iteration, cites=[called])
+        record(context, run, f"{called}.answer", "single", Exhausted(), iteration=iteration, cites=[called])
         return empty
-    provenance = answer.provenance.model_dump(mode="json")
+    provenance = answer.provenance.plain()
     if isinstance(answer, Abstention):
         record(
             context,
             run,
             f"{called}.answer",
-            "abstention",
             "single",
+            Abstained(provenance=provenance),
             iteration=iteration,
             cites=[called],
-            data={"provenance": provenance},
         )
         return empty
     work = answer.value
     usable, refused = sort_proposals(work.proposals, spec, tried, language, grid)
-    analysis = {
-        **work.model_dump(mode="json", include=set(Analysis.model_fields)),
+    analysis: Analysed = {
+        **cast(Analysed, work.model_dump(mode="json", include=set(Analysis.model_fields))),
         "unfounded": unfounded_claims(*claims_and_numbers(work), language),
     }
-    verdicts = [
+    verdicts: list[Verdict] = [
         {
             "proposal": entry["number"],
             "decision": entry["decision"],
@@ -188,28 +190,26 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         context,
         run,
         f"{called}.answer",
-        "answer",
         "single",
+        SingleAnswer(
+            answer=analysis,
+            refused=refused,
+            verdicts=verdicts,
+            stance=work.stance,
+            provenance=provenance,
+        ),
         iteration=iteration,
         cites=[called],
-        data={
-            "answer": analysis,
-            "refused": refused,
-            "verdicts": verdicts,
-            "stance": work.stance,
-            "provenance": provenance,
-        },
     )
     for entry in usable:
         record(
             context,
             run,
             f"i{iteration:02d}.strategist.proposal.{entry['number']}",
-            "proposal",
             "single",
+            Proposed(proposal=entry),
             iteration=iteration,
             cites=[f"{called}.answer"],
-            data=entry,
         )
     return {
         "iteration": iteration,

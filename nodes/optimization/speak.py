@@ -27,6 +27,8 @@ from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
 from prompts import render, text
+from record.events import DebateTurn, RoleCalled
+from record.types import Turn as Spoken
 
 
 def voices(context: OptimizationContext) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
     order = voices(context)
     voice = order[len(turns) % len(order)]
     said = f"i{iteration:02d}.debate.{len(turns) + 1}"
-    record(context, state["run_id"], said, "role_called", voice, iteration=iteration, data={"debate": True})
+    record(context, state["run_id"], said, voice, RoleCalled(debate=True), iteration=iteration)
     evidence = gather_evidence(state, iteration)
     known = evidence["ids"]
     reviewing = state.get("graph") == "review"
@@ -102,7 +104,7 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         journal=Journal(context, state["run_id"], said, voice, iteration),
     )
     if isinstance(answer, Abstention):
-        turn: dict[str, Any] = {
+        turn: Spoken = {
             "voice": voice,
             "stance": None,
             "statement": None,
@@ -114,7 +116,9 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         said_so = [claim["statement"] for claim in told["claims"]]
         turn = {
             "voice": voice,
-            **told,
+            "stance": answer.value.stance,
+            "confidence": answer.value.confidence,
+            "claims": told["claims"],
             "statement": " ".join(said_so),
             "unfounded": unfounded_claims(said_so, shown, context.language),
         }
@@ -122,15 +126,12 @@ def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str
         context,
         state["run_id"],
         f"{said}.turn",
-        "debate_turn",
         voice,
+        DebateTurn(
+            turn={**turn, "round": len(turns) // len(order) + 1, "provenance": answer.provenance.plain()}
+        ),
         iteration=iteration,
         cites=[said, *_follows(state, iteration)],
-        data={
-            **turn,
-            "round": len(turns) // len(order) + 1,
-            "provenance": answer.provenance.model_dump(mode="json"),
-        },
     )
     return {"turns": [*turns, turn]}
 

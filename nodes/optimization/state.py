@@ -14,6 +14,19 @@ from typing_extensions import TypedDict
 from backtest import GapPolicy
 from backtest.presets import PRESETS
 from base.labels import Label
+from record.types import (
+    Analysis,
+    Champion,
+    Debate,
+    Decision,
+    Figures,
+    Iteration,
+    Judgement,
+    Proposal,
+    Turn,
+    Variant,
+    Verdict,
+)
 from vault.readers.options import Reading
 
 
@@ -106,9 +119,7 @@ class ReviewInput(StrategyInput):
     """Which backtest to review, on which prices."""
 
 
-def latest(
-    known: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]] | None
-) -> dict[str, dict[str, Any]]:
+def latest(known: dict[str, Variant], new: dict[str, Variant] | None) -> dict[str, Variant]:
     """Reducer of `variants`: parallel branches each add their own; those of earlier iterations go.
 
     What the others came to stands in `history`, and in full in the run's record. None forgets them all.
@@ -128,23 +139,21 @@ class OptimizationState(TypedDict, total=False):
     dataset: dict[str, Any]  # load: vault.datasets.Dataset as JSON
     others: list[dict[str, Any]]  # load: datasets of other instruments, for the last judgement
     initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
-    baseline: dict[str, Any]  # baseline: figures of the initial strategy
+    baseline: Figures  # baseline: of the initial strategy
     dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids
     lessons: list[dict[str, Any]]  # baseline: what finished runs on this market taught
     iteration: int  # analyst, or single in its place
-    analysis: dict[str, Any] | None  # analyst, or single: Analysis as JSON, None when it abstained
-    proposals: list[dict[str, Any]]  # strategist, or single: usable ones; approve: as a person left them
-    verdicts: list[dict[str, Any]] | None  # validator, or single: Verdict as JSON, None when it abstained
+    analysis: Analysis | None  # analyst, or single: None when it abstained
+    proposals: list[Proposal]  # strategist, or single: usable ones; approve: as a person left them
+    verdicts: list[Verdict] | None  # validator, or single: None when it abstained
     confidence: float | None  # validator, or single: 0 to 10, its trust in the iteration's evidence
     approval: dict[str, Any]  # approve: {"iteration", "accepted": numbers}
-    variants: Annotated[dict[str, dict[str, Any]], latest]  # backtest_variant: by hash, of this iteration
-    champion: dict[
-        str, Any
-    ]  # select: {"spec", "given" before values were searched, their "grid", "figures", "iteration"}
-    history: list[dict[str, Any]]  # select: one entry an iteration, older ones in short
-    debate: dict[str, Any]  # debate, or single: {"iteration", "decision", "turns", "dissent"}
-    decision: dict[str, Any]  # converge: {"stop", "reason", "gain", "score"}
-    judgement: dict[str, Any]  # judge: figures on the holdout
+    variants: Annotated[dict[str, Variant], latest]  # backtest_variant: by hash, of this iteration
+    champion: Champion  # select
+    history: list[Iteration]  # select: one entry an iteration, older ones in short
+    debate: Debate  # debate, or single
+    decision: Decision  # converge
+    judgement: Judgement  # judge: figures on the holdout
     result: dict[str, Any]  # report or review: as written to result.json, without `history`
 
 
@@ -154,8 +163,8 @@ class VariantTask(TypedDict):
     run_id: str
     iteration: int
     dataset: dict[str, Any]
-    proposal: dict[str, Any]
-    champion: dict[str, Any]
+    proposal: Proposal
+    champion: Champion
     allowance: int | None  # strategies this branch may test; None without a limit
 
 
@@ -165,13 +174,13 @@ class DebateState(TypedDict, total=False):
     run_id: str
     graph: str
     iteration: int
-    proposals: list[dict[str, Any]]
+    proposals: list[Proposal]
     dataset: dict[str, Any]
     initial: dict[str, Any]
-    baseline: dict[str, Any]
-    champion: dict[str, Any]
+    baseline: Figures
+    champion: Champion
     dossier: dict[str, Any]
     lessons: list[dict[str, Any]]
-    history: list[dict[str, Any]]
-    turns: list[dict[str, Any]]  # speak
-    debate: dict[str, Any]  # consensus
+    history: list[Iteration]
+    turns: list[Turn]  # speak
+    debate: Debate  # consensus

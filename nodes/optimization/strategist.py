@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -31,6 +30,8 @@ from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
 from prompts import Language, render, text
+from record.events import Abstained, Exhausted, Proposed, RoleCalled, StrategistAnswer
+from record.types import Doubt, Proposal, Refused
 
 
 def _not_diverse(answer: Proposals, language: Language) -> list[str]:
@@ -52,7 +53,7 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
     context = OptimizationContext.of(runtime.context)
     language, iteration = context.language, state["iteration"]
     run, called = state["run_id"], f"i{iteration:02d}.strategist"
-    record(context, run, called, "role_called", "strategist", iteration=iteration)
+    record(context, run, called, "strategist", RoleCalled(), iteration=iteration)
     evidence = gather_evidence(state, iteration)
     spec = read_spec(evidence["spec"])
     tried, grid = set(evidence["tried"]), evidence["grid"]
@@ -115,12 +116,12 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
             raise
         # The rules know no further change: an iteration without proposals, which the convergence test sees.
         record(
-            context, run, f"{called}.answer", "exhausted", "strategist", iteration=iteration, cites=[called]
+            context, run, f"{called}.answer", "strategist", Exhausted(), iteration=iteration, cites=[called]
         )
         return {"proposals": []}
-    usable: list[dict[str, Any]] = []
-    refused: list[dict[str, Any]] = []
-    unfounded: list[dict[str, Any]] = []
+    usable: list[Proposal] = []
+    refused: list[Refused] = []
+    unfounded: list[Doubt] = []
     if not isinstance(answer, Abstention):
         usable, refused = sort_proposals(answer.value.proposals, spec, tried, language, grid)
         unfounded = unfounded_claims(*claims_and_numbers(answer.value), language)
@@ -128,15 +129,12 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
         context,
         run,
         f"{called}.answer",
-        "abstention" if isinstance(answer, Abstention) else "answer",
         "strategist",
+        (Abstained if isinstance(answer, Abstention) else StrategistAnswer)(
+            refused=refused, unfounded=unfounded, provenance=answer.provenance.plain()
+        ),
         iteration=iteration,
         cites=[called, f"i{iteration:02d}.analyst.answer"],
-        data={
-            "refused": refused,
-            "unfounded": unfounded,
-            "provenance": answer.provenance.model_dump(mode="json"),
-        },
     )
     for proposal in usable:
         _record_proposal(context, run, iteration, called, proposal)
@@ -144,15 +142,14 @@ def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) 
 
 
 def _record_proposal(
-    context: OptimizationContext, run: str, iteration: int, called: str, proposal: Mapping[str, Any]
+    context: OptimizationContext, run: str, iteration: int, called: str, proposal: Proposal
 ) -> None:
     record(
         context,
         run,
         f"{called}.proposal.{proposal['number']}",
-        "proposal",
         "strategist",
+        Proposed(proposal=proposal),
         iteration=iteration,
         cites=[f"{called}.answer"],
-        data=proposal,
     )

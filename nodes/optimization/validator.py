@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
@@ -25,6 +25,9 @@ from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
 from prompts import render, text
+from record.events import Abstained, RoleCalled, ValidatorAnswer
+from record.types import Doubt
+from record.types import Verdict as Judged
 
 
 def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
     context = OptimizationContext.of(runtime.context)
     iteration, proposals = state["iteration"], state["proposals"]
     run, called = state["run_id"], f"i{iteration:02d}.validator"
-    record(context, run, called, "role_called", "validator", iteration=iteration)
+    record(context, run, called, "validator", RoleCalled(), iteration=iteration)
     evidence = gather_evidence(state, iteration)
     numbers = [proposal["number"] for proposal in proposals]
 
@@ -76,29 +79,36 @@ def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -
         context=context,
         journal=Journal(context, run, called, "validator", iteration),
     )
-    verdicts: list[dict[str, Any]] | None = None
+    verdicts: list[Judged] | None = None
     confidence: float | None = None
     concerns: list[str] = []
-    unfounded: list[dict[str, Any]] = []
+    unfounded: list[Doubt] = []
     if not isinstance(answer, Abstention):
         confidence, concerns = answer.value.confidence, list(answer.value.concerns)
         unfounded = unfounded_claims(claims(answer.value), shown, context.language)
         ordered = sorted(answer.value.verdicts, key=lambda verdict: verdict.proposal)
-        verdicts = [verdict.model_dump(mode="json") for verdict in ordered]
+        verdicts = [cast(Judged, verdict.model_dump(mode="json")) for verdict in ordered]
     record(
         context,
         run,
         f"{called}.answer",
-        "abstention" if verdicts is None else "answer",
         "validator",
+        Abstained(
+            verdicts=None,
+            concerns=[],
+            confidence=None,
+            unfounded=[],
+            provenance=answer.provenance.plain(),
+        )
+        if verdicts is None
+        else ValidatorAnswer(
+            verdicts=verdicts,
+            concerns=concerns,
+            confidence=confidence,
+            unfounded=unfounded,
+            provenance=answer.provenance.plain(),
+        ),
         iteration=iteration,
         cites=[called, *(f"i{iteration:02d}.strategist.proposal.{number}" for number in numbers)],
-        data={
-            "verdicts": verdicts,
-            "concerns": concerns,
-            "confidence": confidence,
-            "unfounded": unfounded,
-            "provenance": answer.provenance.model_dump(mode="json"),
-        },
     )
     return {"verdicts": verdicts, "confidence": confidence}

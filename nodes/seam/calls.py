@@ -14,6 +14,7 @@ from nodes.seam.journal import Journal
 from nodes.seam.provenance import Attempt
 from prompts import Prompt
 from providers.errors import CacheError, ProviderError, short
+from record.events import Called
 
 
 class Calls:
@@ -47,7 +48,7 @@ class Calls:
         """What the cache holds; in the journal a look-up that found something, or failed, is a call too."""
         journal = self.journal
         if journal is not None and (known := journal.next_call(request, reference)) is not None:
-            return self._played(journal, known) if known["cached"] else None
+            return self._played(journal, known) if known.cached else None
         if fresh:
             return None
         before = len(self.attempts)
@@ -145,17 +146,17 @@ class Calls:
         }
         return tracing_context(**{**current, **marks})
 
-    def _played(self, journal: Journal, known: Mapping[str, Any]) -> providers.Reply | None:
+    def _played(self, journal: Journal, known: Called) -> providers.Reply | None:
         journal.took()
-        self.attempts += [Attempt.model_validate(failure) for failure in known["failures"]]
-        if known["answer"] is None:
+        self.attempts += [Attempt.model_validate(failure) for failure in known.failures]
+        if known.answer is None:
             return None
         return providers.Reply(
-            text=known["answer"],
-            thinking=known["thinking"],
-            prompt_tokens=known["prompt_tokens"],
-            answer_tokens=known["answer_tokens"],
-            latency_seconds=known["latency_seconds"],
+            text=known.answer,
+            thinking=known.thinking,
+            prompt_tokens=known.prompt_tokens,
+            answer_tokens=known.answer_tokens,
+            latency_seconds=known.latency_seconds or 0.0,
         )
 
     def _put_down(

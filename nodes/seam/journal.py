@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from nodes.context import Context, OptimizationContext
 from nodes.run_events import record
 from providers import ProviderSettings, Reference, Reply, Request
 from providers.request import estimate_tokens
 from record.errors import ReportError
+from record.events import BudgetMet, Called
 from record.record import RunRecord
-
-Budget = Literal["budget_model_calls", "budget_tokens", "budget_seconds", "budget_backtests"]
+from record.types import Budget
 
 BUDGET = "budget"
 """Id and kind of the event that says which limit was met first."""
@@ -72,17 +72,16 @@ def run_budget(
         more_tokens: tokens of the prompt that would be sent.
     """
     log = RunRecord(context.home_path, run)
-    place = {"asked": asked, "calls": calls}
-    found: Budget | None
-    if (known := log.log.find(BUDGET)) is not None:
-        found = known["data"]["budget"]
-        return found
-    if (known := log.answers.find(BUDGET)) is not None and place.items() <= known["data"].items():
-        found = known["data"]["budget"]
+    if (known := log.log.told(BUDGET, BudgetMet)) is not None:
+        return known.budget
+    known = log.answers.told(BUDGET, BudgetMet)
+    if known is not None and (known.asked, known.calls) == (asked, calls):
+        found: Budget | None = known.budget
     else:
         found = used_up(context, log, more_tokens)
     if found is not None:
-        record(context, run, BUDGET, "budget", node, iteration=iteration, data={"budget": found, **place})
+        met = BudgetMet(budget=found, asked=asked, calls=calls)
+        record(context, run, BUDGET, node, met, iteration=iteration)
     return found
 
 
@@ -102,7 +101,7 @@ class Journal:
         self.calls = 0
         self.log = RunRecord(context.home_path, run)
 
-    def next_call(self, request: Request, reference: Reference) -> dict[str, Any] | None:
+    def next_call(self, request: Request, reference: Reference) -> Called | None:
         """The next call as it stands in the record, or None where it has still to be made.
 
         Raises:
@@ -110,15 +109,16 @@ class Journal:
                 `not_on_record`: a replay wants a call that its run did not make.
         """
         event_id = f"{self.asked}.call.{self.calls + 1}"
-        event = self.log.log.find(event_id)
-        if event is None and (event := self.log.answers.find(event_id)) is not None:
-            self._write(event["data"], event["counts"])
-        if event is None:
+        call = self.log.log.told(event_id, Called)
+        if call is None and (answer := self.log.answers.find(event_id)) is not None:
+            call = self.log.answers.told(event_id, Called)
+            if call is not None:
+                self._write(call, answer.counts)
+        if call is None:
             return None
-        data: dict[str, Any] = event["data"]
-        if (data["model"], data["request"]) != (str(reference), _digest(request)):
+        if (call.model, call.request) != (str(reference), _digest(request)):
             raise ReportError("record_differs", run=self.run, event=event_id)
-        return data
+        return call
 
     def took(self) -> None:
         """The call that `next_call` gave has been used."""
@@ -199,32 +199,31 @@ class Journal:
             tokens += reply.answer_tokens if reply.answer_tokens is not None else answered
         first = self.calls == 0
         self._write(
-            {
-                "model": str(reference),
-                "request": _digest(request),
-                "prompt": {"system": request.system, "user": request.user} if first else None,
-                "correction": list(request.correction) if request.correction else None,
-                "failures": failures,
-                "answer": reply.text if reply else None,
-                "thinking": reply.thinking if reply else "",
-                "prompt_tokens": reply.prompt_tokens if reply else None,
-                "answer_tokens": reply.answer_tokens if reply else None,
-                "cached": cached,
-                "latency_seconds": reply.latency_seconds if reply else None,
-            },
+            Called(
+                model=str(reference),
+                request=_digest(request),
+                prompt={"system": request.system, "user": request.user} if first else None,
+                correction=list(request.correction) if request.correction else None,
+                failures=failures,
+                answer=reply.text if reply else None,
+                thinking=reply.thinking if reply else "",
+                prompt_tokens=reply.prompt_tokens if reply else None,
+                answer_tokens=reply.answer_tokens if reply else None,
+                cached=cached,
+                latency_seconds=reply.latency_seconds if reply else None,
+            ),
             {"model_calls": tried, "tokens": tokens},
         )
 
-    def _write(self, data: dict[str, Any], counts: dict[str, int]) -> None:
+    def _write(self, call: Called, counts: dict[str, int]) -> None:
         record(
             self.context,
             self.run,
             f"{self.asked}.call.{self.calls + 1}",
-            "call",
             self.node,
+            call,
             iteration=self.iteration,
             cites=[self.asked],
-            data=data,
             counts=counts,
         )
 

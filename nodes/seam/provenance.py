@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from nodes.seam.journal import MODEL_BUDGETS
+from record.types import Provenance as Recorded
 
 INVALID_SCHEMA = "invalid_schema"
 FAILED_CHECK = "failed_check"
@@ -76,6 +77,10 @@ class Provenance(BaseModel):
     prompt_hash: str
     thinking: str
     corrections: int
+
+    def plain(self) -> Recorded:
+        """Plain JSON, as events carry it."""
+        return cast(Recorded, self.model_dump(mode="json"))
 
     def without_timings(self) -> dict[str, Any]:
         """Plain JSON without latencies: equal for equal runs."""

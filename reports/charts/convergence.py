@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -12,21 +12,6 @@ from reports.words import WordsLike
 
 OUTCOMES = ("adopted", "tested")
 """What the chart tells apart: the variant that became champion, and every other that was tested."""
-
-
-def run_history(events: Iterable[Mapping[str, Any]]) -> tuple[float | None, list[dict[str, Any]]]:
-    """The initial score and one entry an iteration, from a run's events so far.
-
-    The entries are those of `result.json`'s `history`.
-    """
-    initial: float | None = None
-    history: list[dict[str, Any]] = []
-    for event in events:
-        if event["node"] == "baseline" and event["kind"] == "backtest":
-            initial = event["data"]["figures"]["score"]
-        elif event["node"] == "select" and event["kind"] == "decision":
-            history.append(dict(event["data"]))
-    return initial, history
 
 
 def convergence_chart(

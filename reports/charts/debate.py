@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import altair as alt
 
+from record.run_view import Debate
+from record.types import RecordedTurn
 from reports.charts.style import BLUE, GREY, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.words import WordsLike
 
@@ -16,14 +18,12 @@ _GAP = 9
 
 
 def debate_tree(
-    debates: Sequence[Mapping[str, Any]], words: WordsLike, *, about: str = "", look: Look = PAPER
+    debates: Collection[Debate], words: WordsLike, *, about: str = "", look: Look = PAPER
 ) -> alt.LayerChart:
     """Iteration, voice, argument, from left to right; blue goes on with the search, orange stops it.
 
     Args:
-        debates: as `run_debates` gives them. A turn has `voice`, `stance`, `confidence`, `statement` (the
-            last three None for an abstention) and perhaps `claims`, each a `statement` with the ids of its
-            `evidence`.
+        debates: in order.
         words: language.
         about: for the subtitle.
         look: where it is shown.
@@ -37,7 +37,7 @@ def debate_tree(
     for debate in debates:
         top = at
         places = []
-        for turn in debate["turns"]:
+        for turn in debate.turns:
             lines = _lines(turn, words, letters)
             place = at + _LINE / 2
             places.append(place)
@@ -49,12 +49,12 @@ def debate_tree(
             edges.append({"x": columns[1] + 0.175, "x2": columns[2] - 0.008, "y": place, "y2": place})
             at += max(1, len(lines)) * _LINE + _GAP
         root = places[0] if places else top
-        decided = words(f"chart.decision_{debate['decision'] or 'open'}")
+        decided = words(f"chart.decision_{debate.decision or 'open'}")
         nodes.append(
             {
                 "x": columns[0],
                 "y": root,
-                "text": words("chart.round", iteration=debate["iteration"]),
+                "text": words("chart.round", iteration=debate.iteration),
                 "kind": "root",
                 "full": decided,
             }
@@ -74,23 +74,23 @@ def debate_tree(
     return finished(chart, tables, words, look, title=words("chart.debate"), subtitle=told)
 
 
-def _lines(turn: Mapping[str, Any], words: WordsLike, letters: int) -> list[str]:
+def _lines(turn: RecordedTurn, words: WordsLike, letters: int) -> list[str]:
     """What a voice said, broken to the width: its claims with what they rest on, else its statement."""
     if turn["stance"] is None:
         return [words("chart.abstained")]
     lines = []
-    for claim in turn.get("claims") or ():
+    for claim in turn.get("claims", ()):
         rests = ", ".join(claim["evidence"])
         told = f"{claim['statement']} [{rests}]" if rests else claim["statement"]
         lines += textwrap.wrap(told, letters, initial_indent="– ", subsequent_indent="   ")
     return lines or textwrap.wrap(turn["statement"] or "", letters)
 
 
-def _voice(turn: Mapping[str, Any], place: float, x: float, words: WordsLike) -> dict[str, Any]:
+def _voice(turn: RecordedTurn, place: float, x: float, words: WordsLike) -> dict[str, Any]:
     role = words(f"report.role.{turn['voice']}")
     stance = turn["stance"] or "abstained"
     sure = "" if turn["confidence"] is None else f" {words.percent(turn['confidence'], 0)}"
-    degraded = (turn.get("provenance") or {}).get("degraded")
+    degraded = turn["provenance"]["degraded"]
     return {
         "x": x,
         "y": place,

@@ -26,6 +26,7 @@ from reports.html import to_html
 from reports.tables import lost_lines
 from tests.backtest.test_ruin import violent
 from tests.optimization_runs import run_graph
+from tests.run_lines import typed
 from threadx.command import main
 from threadx.web.narration import line
 
@@ -107,6 +108,7 @@ def test_variants_that_lose_the_account_are_rejected_with_the_reason(tmp_path):
     )
     spec = StrategySpec(name="s", entry_short="close < sma(close, 5)", exit_short="close > sma(close, 5)")
     _, events = run_graph(tmp_path, prices=prices, given={"spec": spec.model_dump(mode="json"), "params": {}})
+    events = typed(events)
     result = json.loads(next(tmp_path.glob("runs/*/result.json")).read_text(encoding="utf-8"))
     trials = [trial for entry in result["history"] for trial in entry["trials"]]
     lost = [trial for trial in trials if trial["account_lost"]]
@@ -119,7 +121,7 @@ def test_variants_that_lose_the_account_are_rejected_with_the_reason(tmp_path):
         assert lost_lines(result, words)
         page = to_html(explain(result, words, events=events))
         assert words("optimization.outcome.account_lost") in page.replace("&#x27;", "'")
-        told = [line(event, words) for event in events if event["kind"] == "backtest"]
+        told = [line(event, words) for event in events if event.kind == "backtest"]
         assert any(
             one and words("report.account_lost.name").lower() in f"{one.title} {one.body}".lower()
             for one in told

@@ -11,6 +11,7 @@ from record.record import RunRecord
 from tests.answers import by_role, turn
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx.command import main
 
@@ -31,7 +32,7 @@ def test_a_review_tells_what_the_backtest_is_worth_and_what_might_be_changed(tmp
         assert proposal["expected_effect"]
         assert proposal["reason"]
         assert proposal["verdict"]["decision"] in ("validated", "rejected")
-    events = list(RunRecord(tmp_path, "v").events())
+    events = lines(RunRecord(tmp_path, "v"))
     assert {event["node"] for event in events if event["kind"] == "backtest"} == {"baseline"}
     assert not (tmp_path / "datasets" / "holdout_openings.jsonl").exists()
     report = (result.folder / "report.md").read_text(encoding="utf-8")
@@ -78,7 +79,7 @@ def test_the_debate_of_a_review_hears_the_proposals(tmp_path, df, monkeypatch):
 )
 def test_validator_and_debate_can_be_left_out(tmp_path, df, settings, absent):
     threadx.review(df, params=PARAMS, home=str(tmp_path), run="v", **ALL_RULES, **settings)
-    assert absent not in {event["node"] for event in RunRecord(tmp_path, "v").events()}
+    assert absent not in {event["node"] for event in lines(RunRecord(tmp_path, "v"))}
 
 
 def test_a_review_without_a_strategist_fails_and_says_so(tmp_path, df, monkeypatch):

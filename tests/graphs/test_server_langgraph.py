@@ -26,6 +26,7 @@ from record.record import RunRecord
 from tests.browser import opened_browser, opened_page, watch
 from tests.langgraph_server import Server, langgraph_server
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import resume_run
 
@@ -226,7 +227,7 @@ def test_optimisation_streams_every_node_to_its_end(server: Server, client: Sync
     assert nodes[:2] == ["load", "baseline"]
     assert nodes[-2:] == ["judge", "report"]
     record = RunRecord(server.home, "streamed")
-    assert kinds == [event["kind"] for event in record.events()]
+    assert kinds == [event["kind"] for event in lines(record)]
     result = record.result()
     assert result["status"] == "finished"
     assert not result["degraded"]
@@ -299,7 +300,7 @@ def test_a_person_decides_in_studio(server: Server, client: SyncLangGraphClient)
     numbers = [proposal["number"] for proposal in question["proposals"]]
     assert numbers[0] == 1
     assert "accept" in question["help"]
-    assert not [e for e in RunRecord(server.home, "asked").events() if e["node"] == "backtest_variant"]
+    assert not [e for e in lines(RunRecord(server.home, "asked")) if e["node"] == "backtest_variant"]
 
     def say(word: Any) -> dict[str, Any]:
         context = {**RULES, "language": "en", **settings}
@@ -313,7 +314,7 @@ def test_a_person_decides_in_studio(server: Server, client: SyncLangGraphClient)
     state = say({"accept": [1], "reject": numbers[1:]})
     assert state["next"] == []
     record = RunRecord(server.home, "asked")
-    tested = [e["data"]["number"] for e in record.events() if e["node"] == "backtest_variant"]
+    tested = [e["data"]["number"] for e in lines(record) if e["node"] == "backtest_variant"]
     assert tested == [1]
     assert record.result()["status"] == "finished"
 
@@ -328,7 +329,7 @@ def test_a_run_that_waits_in_the_server_is_decided_by_the_command(
     result = resume_run("handed-over", server.home, word={"accept": "all"})
     assert isinstance(result, OptimizationResult)
     assert result.status == "finished"
-    ids = [event["id"] for event in RunRecord(server.home, "handed-over").events()]
+    ids = [event["id"] for event in lines(RunRecord(server.home, "handed-over"))]
     assert len(ids) == len(set(ids))
 
 

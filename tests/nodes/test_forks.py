@@ -31,6 +31,7 @@ from tests.laws import some
 from tests.optimization_runs import ALL_RULES, dataset_reference
 from tests.partitions import AS_OF, fill
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from threadx.audit.checking import check_run
 
 pytestmark = pytest.mark.long
@@ -253,9 +254,9 @@ def test_from_every_checkpoint_of_a_review_a_new_run_goes_on(tmp_path: Path, ope
         (fork,) = case.runs() - known
         assert case.files(PARENT) == before
         assert RunRecord(tmp_path, fork).about()["parent"]["run"] == PARENT
-        told = [event["id"] for event in RunRecord(tmp_path, fork).events()]
+        told = [event["id"] for event in lines(RunRecord(tmp_path, fork))]
         assert told[-1] == "review"
-        assert sorted(told) == sorted(event["id"] for event in RunRecord(tmp_path, PARENT).events())
+        assert sorted(told) == sorted(event["id"] for event in lines(RunRecord(tmp_path, PARENT)))
     assert opened == []
 
 

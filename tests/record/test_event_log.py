@@ -9,11 +9,27 @@ import pytest
 
 from record import event_log
 from record.errors import ReportError
-from record.event_log import WAITING, EventLog
+from record.event_log import EventLog
+from record.events import Called, Event, EvidenceListed, Exhausted, Noticed, RoleCalled, Waiting
 from record.record import RunRecord
 from record.versions import changed_versions, source_digest, versions
+from tests.run_lines import lines
 
 ROOT = Path(__file__).resolve().parents[2]
+EXHAUSTED = Exhausted()
+CALL = Called(
+    model="rules",
+    request="",
+    prompt=None,
+    correction=None,
+    failures=[],
+    answer=None,
+    thinking="",
+    prompt_tokens=None,
+    answer_tokens=None,
+    cached=False,
+    latency_seconds=None,
+)
 ASKED = {"graph": "optimization", "input": {}, "context": {}}
 
 
@@ -37,30 +53,30 @@ def forget():
 def test_an_event_is_found_again_by_its_id(tmp_path):
     record = RunRecord(tmp_path, "r")
     for number in range(20):
-        record.append(f"e{number}", "k", "n", data={"number": number, "words": "é" * number})
-    assert record.log.find("e7")["data"]["number"] == 7
+        record.append(f"e{number}", "n", EvidenceListed(items=[{"number": number, "words": "é" * number}]))
+    assert record.log.find("e7").data.items[0]["number"] == 7
     assert record.log.find("e70") is None
     forget()
-    assert record.log.find("e19")["data"]["number"] == 19
+    assert record.log.find("e19").data.items[0]["number"] == 19
 
 
 def test_what_another_process_wrote_is_seen(tmp_path):
     record = RunRecord(tmp_path, "r")
-    record.append("one", "k", "n", counts={"model_calls": 2})
+    record.append("one", "n", Exhausted(), counts={"model_calls": 2})
     line = record.events_path.read_bytes()
     other = line.replace(b'"one"', b'"two"')
     with record.events_path.open("ab") as stream:
         stream.write(other)
     assert record.log.find("two") is not None
     assert record.log.counted() == {"model_calls": 4}
-    assert record.append("two", "other", "n")["kind"] == "k", "what stands there stays"
+    assert record.append("two", "n", RoleCalled()).kind == "exhausted", "what stands there stays"
 
 
 def test_counts_add_up_over_the_run_and_repeats_cost_nothing(tmp_path):
     record = RunRecord(tmp_path, "r")
     for _ in range(3):
-        record.append("i01.analyst.call.1", "call", "analyst", counts={"model_calls": 1, "tokens": 120})
-    record.append("i01.strategist.call.1", "call", "strategist", counts={"model_calls": 3, "tokens": 10})
+        record.append("i01.analyst.call.1", "analyst", CALL, counts={"model_calls": 1, "tokens": 120})
+    record.append("i01.strategist.call.1", "strategist", CALL, counts={"model_calls": 3, "tokens": 10})
     forget()
     assert record.log.counted() == {"model_calls": 4, "tokens": 130}
 
@@ -68,14 +84,14 @@ def test_counts_add_up_over_the_run_and_repeats_cost_nothing(tmp_path):
 def test_time_at_work_leaves_waits_and_interruptions_out(tmp_path, clock):
     log = EventLog(tmp_path / "events.jsonl")
 
-    def append(event_id, kind="k"):
-        return log.append({"id": event_id, "kind": kind})["elapsed_seconds"]
+    def append(event_id, data=EXHAUSTED):
+        return log.append(Event(id=event_id, node="n", time="now", data=data)).elapsed_seconds
 
     assert append("a") == 0.0
     clock(5)
     assert append("b") == 5.0
     clock(2)
-    assert append("asked", WAITING) == 7.0
+    assert append("asked", Waiting(run="r", iteration=1, help="", proposals=[])) == 7.0
     clock(3600)  # a person thinks
     assert log.elapsed_seconds() == 7.0
     assert append("said") == 7.0
@@ -92,18 +108,18 @@ def test_time_at_work_leaves_waits_and_interruptions_out(tmp_path, clock):
 
 def test_a_replaced_file_is_read_anew(tmp_path):
     record = RunRecord(tmp_path, "r")
-    record.append("one", "k", "n")
-    record.append("two", "k", "n")
+    record.append("one", "n", Exhausted())
+    record.append("two", "n", Exhausted())
     first = record.events_path.read_bytes().splitlines(keepends=True)[0]
     record.events_path.write_bytes(first)
     assert record.log.find("two") is None
-    record.append("two", "again", "n")
-    assert [event["kind"] for event in record.events()] == ["k", "again"]
+    record.append("two", "n", RoleCalled())
+    assert [event["kind"] for event in lines(record)] == ["exhausted", "role_called"]
 
 
 def test_many_logs_are_known_at_once_but_not_for_ever(tmp_path):
     for number in range(40):
-        RunRecord(tmp_path, f"r{number}").append("one", "k", "n")
+        RunRecord(tmp_path, f"r{number}").append("one", "n", Exhausted())
     assert len(event_log._known) <= 16
     assert RunRecord(tmp_path, "r0").log.find("one") is not None
 
@@ -160,7 +176,7 @@ def test_another_process_cannot_have_it_meanwhile(tmp_path):
 def test_a_name_belongs_to_the_thread_that_began_it(tmp_path, first, second, asked, taken):
     record = RunRecord(tmp_path, "r")
     record.start({**ASKED, "input": {"a": 1}}, first)
-    record.append("began", "noticed", "load")
+    record.append("began", "load", Noticed(code="version", name="x", then="1", now="2"))
     if taken:
         with pytest.raises(ReportError) as caught:
             record.start({**ASKED, "input": {"a": asked}}, second)

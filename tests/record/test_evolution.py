@@ -13,6 +13,7 @@ from reports.explanation import explanation
 from tests.answers import by_role, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx.command import main
 
@@ -47,7 +48,7 @@ def test_it_leads_from_the_start_to_the_champion(finished):
 
 def test_every_modification_tells_who_why_and_what_decided(finished):
     home, state = finished
-    known = {event["id"] for event in RunRecord(home, state["run_id"]).events()}
+    known = {event["id"] for event in lines(RunRecord(home, state["run_id"]))}
     for entry in threadx.export_strategy_evolution(state["run_id"], home=home)["modifications"]:
         assert entry["reason"]
         assert entry["expected_effect"]

@@ -6,36 +6,39 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from record.errors import ReportError
+from record.events import EvidenceListed, Exhausted
 from record.record import RunRecord, comparable
+from tests.run_lines import lines
 
 
 def test_an_event_is_written_once_and_read_back(tmp_path):
     record = RunRecord(tmp_path, "r1")
-    record.append("i01.a", "answer", "analyst", iteration=1, cites=["i00.load"], data={"x": 1})
-    record.append("i01.a", "answer", "analyst", iteration=1, data={"x": 2})
-    record.append("i01.ab", "answer", "analyst", iteration=1)
-    events = list(record.events())
+    one, other = EvidenceListed(items=[{"x": 1}]), EvidenceListed(items=[{"x": 2}])
+    record.append("i01.a", "analyst", one, iteration=1, cites=["i00.load"])
+    record.append("i01.a", "analyst", other, iteration=1)
+    record.append("i01.ab", "analyst", Exhausted(), iteration=1)
+    events = lines(record)
     assert [event["id"] for event in events] == ["i01.a", "i01.ab"]
-    assert events[0]["data"] == {"x": 1}
+    assert events[0]["data"] == {"items": [{"x": 1}]}
     assert events[0]["cites"] == ["i00.load"]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 60])
 def test_a_half_written_line_is_no_event_and_is_written_again(tmp_path, cut):
     record = RunRecord(tmp_path, "r1")
-    record.append("one", "k", "n", data={"words": "été"})
-    record.append("two", "k", "n", data={"words": "hiver"})
+    record.append("one", "n", EvidenceListed(items=[{"words": "été"}]))
+    record.append("two", "n", EvidenceListed(items=[{"words": "hiver"}]))
     whole = record.events_path.read_bytes()
     record.events_path.write_bytes(whole[:-cut])
-    assert [event["id"] for event in record.events()] == ["one"]
-    record.append("two", "k", "n", data={"words": "hiver"})
-    assert [event["id"] for event in record.events()] == ["one", "two"]
+    assert [event["id"] for event in lines(record)] == ["one"]
+    record.append("two", "n", EvidenceListed(items=[{"words": "hiver"}]))
+    assert [event["id"] for event in lines(record)] == ["one", "two"]
 
 
 def test_parallel_writers_lose_nothing(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: RunRecord(tmp_path, "r1").append(f"e{n % 20}", "k", "n"), range(60)))
-    ids = [event["id"] for event in RunRecord(tmp_path, "r1").events()]
+        list(pool.map(lambda n: RunRecord(tmp_path, "r1").append(f"e{n % 20}", "n", Exhausted()), range(60)))
+    ids = [event["id"] for event in lines(RunRecord(tmp_path, "r1"))]
     assert sorted(ids) == sorted(f"e{n}" for n in range(20))
 
 
@@ -48,7 +51,7 @@ def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
 
 def test_a_damaged_line_is_named(tmp_path):
     record = RunRecord(tmp_path, "r1")
-    record.append("one", "k", "n")
+    record.append("one", "n", Exhausted())
     record.events_path.write_bytes(b"not json\n" + record.events_path.read_bytes())
     with pytest.raises(ReportError) as caught:
         list(record.events())

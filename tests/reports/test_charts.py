@@ -12,10 +12,10 @@ import pytest
 from backtest import StrategySpec, run_backtest
 from backtest.kernels.simulation import EXIT_REASONS
 from prompts import Words
-from record.debates import run_debates
 from record.record import RunRecord
+from record.run_view import Debate, RunView
 from reports.charts.calibration import power_chart
-from reports.charts.convergence import convergence_chart, run_history
+from reports.charts.convergence import convergence_chart
 from reports.charts.debate import debate_tree
 from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
@@ -30,6 +30,7 @@ from tests.contrast import painted
 from tests.laws import some
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
+from tests.run_lines import typed
 
 pytestmark = pytest.mark.long
 
@@ -66,7 +67,7 @@ BINS = [{"source": "arbiter", "predicted": 0.2, "observed": 0.25, "count": 12}]
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     state, events = run_graph(home, language="en")
-    return RunRecord(home, state["run_id"]).result(), events
+    return RunRecord(home, state["run_id"]).result(), RunView.of(typed(events))
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +82,14 @@ def backtested():
 @pytest.fixture(scope="module")
 def draw(run, backtested):
     """Every chart by name, drawn for given words and look."""
-    result, events = run
+    result, view = run
     prices, spec, tested = backtested
-    initial, history = run_history(events)
+    initial, history = view.initial_score, [*view.history.values()]
     indicators = strategy_indicators(prices, spec)
     return {
         "convergence": lambda w, k: convergence_chart(initial, history, w, target_score=8.0, look=k),
         "evolution": lambda w, k: evolution_chart(initial, history, w, look=k),
-        "debate": lambda w, k: debate_tree(run_debates(events), w, look=k),
+        "debate": lambda w, k: debate_tree(view.debates.values(), w, look=k),
         "holdout": lambda w, k: holdout_chart(result, w, look=k),
         "equity": lambda w, k: equity_chart(tested, w, closes=prices.close, look=k),
         "price": lambda w, k: price_chart(prices, w, indicators=indicators, trades=tested.trades, look=k),
@@ -145,23 +146,23 @@ def test_the_same_data_give_the_same_chart(draw, name):
 
 
 def test_events_tell_the_same_history_as_the_result(run):
-    result, events = run
-    initial, history = run_history(events)
+    result, view = run
+    initial, history = view.initial_score, [*view.history.values()]
     assert initial == result["initial_score"]
     shared = [
         {name: entry[name] for name in kept} for entry, kept in zip(history, result["history"], strict=True)
     ]
     assert shared == result["history"]
-    debates = run_debates(events)
-    assert [debate["iteration"] for debate in debates] == sorted(
-        {event["iteration"] for event in events if event["kind"] == "debate_turn"}
+    debates = view.debates.values()
+    assert [debate.iteration for debate in debates] == sorted(
+        {event.iteration for event in view.events if event.kind == "debate_turn"}
     )
-    assert all(debate["decision"] in ("continue", "stop") for debate in debates)
+    assert all(debate.decision in ("continue", "stop") for debate in debates)
 
 
 def test_the_convergence_line_is_the_champions_score(run):
-    result, events = run
-    initial, history = run_history(events)
+    result, view = run
+    initial, history = view.initial_score, [*view.history.values()]
     chart = convergence_chart(initial, history, ENGLISH)
     line = [row["score"] for row in points(chart) if row.get("what") == "Champion"]
     assert line == pytest.approx([result["initial_score"], *(entry["score"] for entry in result["history"])])
@@ -170,12 +171,15 @@ def test_the_convergence_line_is_the_champions_score(run):
 
 
 def test_every_voice_stands_in_the_tree_with_what_it_said():
+    provenance = {"model": "rules", "degraded": False, "attempts": []}
     turns = [
         {"voice": "analyst", "stance": "continue", "confidence": 0.8, "statement": "Go on.",
+         "provenance": provenance,
          "claims": [{"statement": "Sharpe rose", "evidence": ["score", "i01"]}]},
-        {"voice": "validator", "stance": None, "confidence": None, "statement": None},
+        {"voice": "validator", "stance": None, "confidence": None, "statement": None,
+         "provenance": provenance},
     ]  # fmt: skip
-    chart = debate_tree([{"iteration": 2, "turns": turns, "decision": "continue", "dissent": []}], ENGLISH)
+    chart = debate_tree([Debate(2, turns, "continue")], ENGLISH)
     told = [row["text"] for row in points(chart) if "text" in row]
     assert told == [
         "Analyst 80%", "– Sharpe rose [score, i01]", "Validator", "could not answer and abstains",

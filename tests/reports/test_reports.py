@@ -23,6 +23,7 @@ from reports.html import to_html
 from reports.markdown import to_markdown
 from reports.pdf import to_pdf
 from tests.optimization_runs import run_graph
+from tests.run_lines import typed
 from threadx.reporting import in_form, run_document
 
 pytestmark = pytest.mark.long
@@ -36,7 +37,7 @@ def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     state, events = run_graph(home, language="en")
     result = RunRecord(home, state["run_id"]).result()
-    return home, result, events
+    return home, result, typed(events)
 
 
 def headings(document):
@@ -106,16 +107,17 @@ def test_who_objected_is_told_by_name(run):
     _, result, _ = run
     turn = {"voice": "validator", "stance": "stop", "confidence": 0.6, "statement": "Luck so far."}
     other = {"voice": "analyst", "stance": "continue", "confidence": 0.9, "statement": "Go on."}
+    provenance = {"model": "rules", "degraded": False, "attempts": []}
     events = [
         {"id": f"t{place}", "kind": "debate_turn", "node": said["voice"], "iteration": 1, "cites": [],
-         "data": said}
+         "time": "", "data": {**said, "provenance": provenance}}
         for place, said in enumerate((other, turn))
     ]  # fmt: skip
     events.append(
         {"id": "c", "kind": "consensus", "node": "consensus", "iteration": 1, "cites": ["t0", "t1"],
-         "data": {"decision": "continue", "dissent": ["validator"]}}
+         "time": "", "data": {"decision": "continue", "dissent": ["validator"]}}
     )  # fmt: skip
-    told = explain(result, ENGLISH, events=events)
+    told = explain(result, ENGLISH, events=typed(events))
     said = list(sayings(told))
     assert "Disagreements" in headings(told)
     assert any("Validator" in line and "Luck so far." in line and "disagreeing" in line for line in said)

@@ -17,6 +17,7 @@ from record.errors import ReportError
 from record.record import RunRecord
 from record.run_tables import RETURN_COLUMNS
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from threadx.audit.checking import check_run
 from threadx.audit.replaying import replay_run
 from threadx.command import main
@@ -98,7 +99,7 @@ def test_a_folder_and_a_price_file_are_enough(made, alone):
         "stress.other_symbols.figure",
         "returns.parquet.holdout.champion",
     } <= names
-    tested = [e for e in RunRecord(alone, "second").events() if e["id"].startswith("i01.backtest")]
+    tested = [e for e in lines(RunRecord(alone, "second")) if e["id"].startswith("i01.backtest")]
     assert len(tested) >= 3
     assert {f"{event['id']}.p_value" for event in tested} <= names
 

@@ -14,6 +14,7 @@ from base.aside import taken
 from base.leftovers import beginning, sweep
 from record.record import RunRecord
 from tests import damage
+from tests.run_lines import lines
 from threadx.command import main
 from threadx.repairing import examine
 from threadx.work import doctor
@@ -87,7 +88,7 @@ def test_a_run_goes_on_without_what_was_damaged_and_says_so(home, capsys):
 def test_a_run_that_waits_is_taken_up_though_its_checkpoints_are_gone(home):
     damage.damage(home / "checkpoints.sqlite", "zeros")
     assert damage.answer(home, "runs resume waiting") is None
-    events = Counter(event["id"] for event in RunRecord(home, "waiting").events())
+    events = Counter(event["id"] for event in lines(RunRecord(home, "waiting")))
     assert set(events.values()) == {1}
     assert RunRecord(home, "waiting").log.ended()
 

@@ -355,8 +355,7 @@ def stood_in(code: str, words: Words) -> str:
     seen = io.StringIO()
     progress = Progress(words, Console(file=seen, width=500), None, "/x")
     attempts = [{"model": "ollama:m", "code": code, "outcome": "error"}]
-    data = {"provenance": {"degraded": True, "attempts": attempts}}
-    progress._say_who_stood_in({"node": "analyst", "data": data})
+    progress._say_who_stood_in("analyst", {"model": "rules", "degraded": True, "attempts": attempts})
     return seen.getvalue().strip()
 
 

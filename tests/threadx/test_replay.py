@@ -16,6 +16,7 @@ from record.record import RunRecord
 from tests.answers import analysis, by_role, proposals, risk, turn, verdicts
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx.audit.drift import notices
 from threadx.audit.replaying import replay_run
@@ -84,7 +85,7 @@ def test_a_run_with_models_repeats_without_them(tmp_path, prices, monkeypatch):
 def test_every_prompt_and_every_answer_is_on_record(tmp_path, prices, monkeypatch):
     script = with_models(monkeypatch)
     run(tmp_path, prices, **TEAM)
-    events = list(RunRecord(tmp_path / "home", "r").events())
+    events = lines(RunRecord(tmp_path / "home", "r"))
     calls = [event["data"] for event in events if event["kind"] == "call"]
     sent = {(request.system, request.user) for given in script.calls.values() for request in given}
     kept = {(call["prompt"]["system"], call["prompt"]["user"]) for call in calls if call["prompt"]}
@@ -127,7 +128,7 @@ def test_an_answer_from_the_cache_is_replayed_as_one(tmp_path, prices, monkeypat
     context = make_context(home=str(tmp_path / "home"), **team)
     start_run(ReviewInput(data=str(prices), run="first"), context, graph="review")
     start_run(make_input(data=str(prices), run="r"), context)
-    calls = [e for e in RunRecord(tmp_path / "home", "r").events() if e["kind"] == "call"]
+    calls = [e for e in lines(RunRecord(tmp_path / "home", "r")) if e["kind"] == "call"]
     cached = {event["node"] for event in calls if event["data"]["cached"]}
     assert cached == {"analyst", "strategist", "validator"}, "a review asks them the same"
     assert sum(event["counts"]["model_calls"] for event in calls if event["data"]["cached"]) == 0
@@ -165,7 +166,7 @@ def test_other_prompts_stop_the_replay_by_name(tmp_path, prices, monkeypatch):
     with_models(monkeypatch)
     _, home = run(tmp_path, prices, **TEAM)
     log = home / "runs" / "r" / "events.jsonl"
-    event = next(e for e in RunRecord(home, "r").events() if e["id"] == "i01.analyst.call.1")
+    event = next(e for e in lines(RunRecord(home, "r")) if e["id"] == "i01.analyst.call.1")
     log.write_text(
         log.read_text(encoding="utf-8").replace(event["data"]["request"], "0" * 16), encoding="utf-8"
     )
@@ -230,7 +231,7 @@ def test_a_run_that_goes_on_with_other_prices_or_versions_has_that_on_record(tmp
     other = {**versions.versions(), "pandas": "9.9.9"}
     monkeypatch.setattr(versions, "versions", lambda: other)
     result = resume_run("r", home, word={"accept": "all"})
-    noticed = [e["data"]["code"] for e in RunRecord(home, "r").events() if e["kind"] == "noticed"]
+    noticed = [e["data"]["code"] for e in lines(RunRecord(home, "r")) if e["kind"] == "noticed"]
     assert noticed == ["version", "prices_changed"]
     assert waiting.run == result.run == "r"
     assert replay_run("r", home).same, "the run itself went on with what it had registered"

@@ -91,7 +91,7 @@ def test_where_nothing_is_missing_nothing_is_said(used):
         record = RunRecord(used[0], name)
         assert "missing_evidence" not in record.result()
         begun, judged, closed = (
-            record.log.find(event)["data"]["heads"]
+            record.log.find(event).plain()["data"]["heads"]
             for event in ("i00.ledger", "judge.evidence", "judge.closed")
         )
         assert begun["ledger"]["number"] < judged["ledger"]["number"] <= closed["ledger"]["number"]

@@ -24,8 +24,11 @@ from nodes.optimization.judge import meet_holdout
 from nodes.optimization.trials.ledger import search_figures
 from nodes.optimization.trials.trial import Tried, p_value, tried
 from record.errors import ReportError
+from record.events import TrialsFixed
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, TRIALS, read_table, table_hash
+from record.run_view import RunView
+from record.types import Searched, TestedVariant
 from threadx.audit.drift import Notice, notices
 from threadx.audit.restoring import restore_prices
 from threadx.errors import ThreadxError
@@ -132,18 +135,19 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
             opening=told["holdout"]["opening"],
             reader=run,
         )
+        found: Mapping[str, Any] = judgement
         walked = {**tested.figures["walk_forward"], "cross_validation": judgement["cross_validation"]}
         rows += _compared("walk_forward", told["walk_forward"], walked)
         for who in ("initial", "champion"):
-            rows += _compared(f"{who}.holdout", told[who]["holdout"], judgement[who])
+            rows += _compared(f"{who}.holdout", told[who]["holdout"], found[who])
         for name in _JUDGED:
             part = told[name]
             if name == "stress":  # by the name of the test, not by its place
-                rows += _compared(name, _by_name(part), _by_name(judgement[name]))
+                rows += _compared(name, _by_name(part), _by_name(found[name]))
                 continue
             if name == "holdout":
                 part = {key: value for key, value in part.items() if key != "hash"}
-            rows += _compared(name, part, judgement[name])
+            rows += _compared(name, part, found[name])
         rows += _trial_rows(record, trials, search.looked_at)
         rows += _return_rows(returns, earned)
         return Check(run=run, rows=tuple(rows), notices=tuple(notices(record, home)))
@@ -153,13 +157,14 @@ class _Search:
     """The variants of a run, tested again in the order of its record."""
 
     def __init__(self, record: RunRecord, dataset: Dataset, context: OptimizationContext) -> None:
-        self.events = list(record.events())
+        self.view = RunView.of(record.events())
+        initial = self.view.initial or {}
+        self.champion: Searched = {"spec": initial, "given": initial, "grid": {}}
         self.dataset = dataset
         self.context = context
-        self.champion: dict[str, Any] = {}
         self.looked_at: dict[str, float] = {}
 
-    def tried_again(self, variant: Mapping[str, Any]) -> Tried:
+    def tried_again(self, variant: Searched | TestedVariant) -> Tried:
         """The same test; what it compared is what it looked at."""
         found = tried(variant["given"], variant["grid"], self.dataset, self.context)
         self.looked_at |= {one.spec_hash: one.excess_sharpe for one in found.looked_at}
@@ -167,34 +172,29 @@ class _Search:
 
     def rows(self) -> Iterator[Row]:
         """Figures of the initial strategy and of every variant; the champion changes as it did."""
-        tested: dict[int, dict[str, Any]] = {}
-        for event in self.events:
-            data = event["data"]
-            match event["kind"], event["node"]:
-                case "started", _:
-                    self.champion = {"given": data["strategy"], "grid": {}}
-                case "backtest", "baseline":
-                    found = self.tried_again(self.champion)
-                    yield from _compared("initial.development", data["figures"], found.figures)
-                case "backtest", "backtest_variant":
-                    tested[data["number"]] = data
-                    yield from self._variant(event["id"], data)
-                case "decision", "select":
-                    for trial in data["trials"]:
-                        if trial["outcome"] == "adopted":
-                            self.champion = tested[trial["number"]]
-                    tested = {}
-                case _:
-                    pass
+        view = self.view
+        found = self.tried_again(self.champion)
+        yield from _compared("initial.development", view.initial_figures, found.figures)
+        for iteration, variants in view.tested.items():
+            for number, variant in variants.items():
+                yield from self._variant(f"i{iteration:02d}.backtest.{number}", variant)
+            for trial in view.history[iteration]["trials"]:
+                if trial["outcome"] == "adopted":
+                    adopted = variants[trial["number"]]
+                    self.champion = {
+                        "spec": adopted["spec"],
+                        "given": adopted["given"],
+                        "grid": adopted["grid"],
+                    }
 
-    def _variant(self, name: str, data: Mapping[str, Any]) -> Iterator[Row]:
-        found, champion = self.tried_again(data), self.tried_again(self.champion)
-        yield from _compared(name, data["figures"], found.figures)
+    def _variant(self, name: str, variant: TestedVariant) -> Iterator[Row]:
+        found, champion = self.tried_again(variant), self.tried_again(self.champion)
+        yield from _compared(name, variant["figures"], found.figures)
         blocks, reigning = found.figures["blocks"], champion.figures["blocks"]
         leads = found.figures["score"] > champion.figures["score"]
         compared = leads and 2 * folds_held(blocks, reigning) > len(blocks)
         luck = p_value(found, champion, self.context.seed) if compared else None
-        yield Row(name=f"{name}.p_value", told=data["p_value"], found=luck)
+        yield Row(name=f"{name}.p_value", told=variant["p_value"], found=luck)
 
 
 def _by_name(findings: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -217,16 +217,16 @@ def _compared(name: str, told: Any, found: Any) -> Iterator[Row]:
 
 def _trial_rows(record: RunRecord, trials: pd.DataFrame, looked_at: Mapping[str, float]) -> Iterator[Row]:
     """The table as the log names it; and of the run's own trials each ratio, and that none is missing."""
-    begun = record.log.find("judge.trials")
-    if begun is None:
+    fixed = record.log.told("judge.trials", TrialsFixed)
+    if fixed is None:
         raise ReportError("no_result", run=record.run)
-    yield Row(name=f"{TRIALS}.hash", told=begun["data"]["hash"], found=table_hash(trials))
+    yield Row(name=f"{TRIALS}.hash", told=fixed.hash, found=table_hash(trials))
     own = trials[trials["own"] & (trials["configurations"] == 1)]
     yield Row(name=f"{TRIALS}.own", told=len(own), found=len(looked_at))
     for one, ratio in zip(own["hash"], own["excess_sharpe"], strict=True):
         yield Row(name=f"{TRIALS}.excess_sharpe.{one}", told=float(ratio), found=looked_at.get(one))
     counted = int(trials["configurations"].sum())
-    yield Row(name=f"{TRIALS}.trials", told=begun["data"]["trials"], found=counted)
+    yield Row(name=f"{TRIALS}.trials", told=fixed.trials, found=counted)
 
 
 def _return_rows(told: pd.DataFrame, found: pd.DataFrame) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from backtest import BacktestError
+from record.events import Started
 from record.record import RunRecord
 from record.versions import changed_versions
 from vault.datasets import DATASET_PREFIX, Dataset, content_hash
@@ -49,9 +50,9 @@ def notices(record: RunRecord, home: Path) -> list[Notice]:
         Notice(code="version", name=name, then=then, now=now)
         for name, then, now in changed_versions(about.get("versions", {}))
     ]
-    begun = record.log.find("i00.load")
+    begun = record.log.told("i00.load", Started)
     if begun is not None:
-        dataset = Dataset.model_validate(begun["data"]["dataset"])
+        dataset = Dataset.model_validate(begun.dataset)
         asked = about["input"]
         source = about.get("source", asked["data"])
         found += _price_notices(source, asked, dataset, home)

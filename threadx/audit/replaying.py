@@ -14,8 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from base.files import copy_file, write_text_atomically
 from nodes.context import OptimizationContext
 from nodes.forking import REPLAYED
-from nodes.optimization.evidence.witnesses import LEDGER
-from nodes.seam.journal import BUDGET
+from record.events import Approved, BudgetMet, Called, LedgerEvent, LessonsRecalled, Noticed, PricesRead
 from record.record import ANSWERS, RunRecord, as_recorded, comparable
 from record.run_tables import TRIALS
 from threadx.audit.drift import Notice, notices
@@ -24,8 +23,8 @@ from threadx.errors import ThreadxError
 from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
 from vault.datasets import DATASET_PREFIX
 
-REPEATED = ("call", "approved", "lessons", LEDGER, BUDGET)
-"""Kinds of events that stand for models, people, memory, other runs and the clock."""
+REPEATED = (Called, Approved, LessonsRecalled, LedgerEvent, BudgetMet)
+"""Events that stand for models, people, memory, other runs and the clock."""
 
 MOST_DIFFERENCES = 20
 _OF_READING = frozenset({"reading", "gaps", "symbol", "timeframe"})
@@ -109,7 +108,7 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
 
 def _answers(record: RunRecord, again: RunRecord) -> None:
     """What was answered and read in the run, in the folder of its repetition."""
-    kept = [event for event in record.events() if event["kind"] in REPEATED]
+    kept = [event.plain() for event in record.events() if isinstance(event.data, REPEATED)]
     lines = [json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n" for event in kept]
     write_text_atomically(again.folder / ANSWERS, "".join(lines))
     if (record.folder / TRIALS).is_file():
@@ -119,8 +118,8 @@ def _answers(record: RunRecord, again: RunRecord) -> None:
 
 def _events(record: RunRecord) -> dict[str, Any]:
     """Events by id without what may differ: times, and what only tells of an interruption or of a file."""
-    kept = (event for event in record.events() if event["kind"] not in ("noticed", "read"))
-    return {event["id"]: comparable(event) for event in kept}
+    kept = (event for event in record.events() if not isinstance(event.data, Noticed | PricesRead))
+    return {event.id: comparable(event.plain()) for event in kept}
 
 
 def _text(record: RunRecord) -> str:

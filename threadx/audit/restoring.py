@@ -8,6 +8,7 @@ from typing import Any
 
 from base.files import copy_file, write_text_atomically
 from record.errors import ReportError
+from record.events import Started
 from record.record import RunRecord, canonical_json
 from vault.datasets import DATASET_PREFIX, Dataset, restore
 from vault.errors import MarketError
@@ -35,11 +36,11 @@ def restore_prices(
         MarketError: `missing_prices`; a file named cannot be read.
         BacktestError: a file named holds no valid prices.
     """
-    begun, about = record.log.find("i00.load"), record.about()
+    begun, about = record.log.told("i00.load", Started), record.about()
     if begun is None:
         raise ReportError("no_result", run=record.run)
-    asked, told = about["input"], begun["data"]
-    found = [Dataset.model_validate(one) for one in (told["dataset"], *told.get("others", []))]
+    asked = about["input"]
+    found = [Dataset.model_validate(one) for one in (begun.dataset, *begun.others)]
     own = [about.get("source", asked["data"]), *asked.get("other_data", [])]
     for place, dataset in enumerate(found):
         needed = {dataset.development_hash} | ({dataset.holdout_hash} - {""} if place == 0 else set())

@@ -10,8 +10,9 @@ from typing import Any
 from nodes.ensemble.operation.run_events import RUN_PREFIX
 from prompts import Words
 from record.errors import ReportError
-from record.event_log import WAITING
+from record.events import Event
 from record.record import RunRecord, as_recorded, runs_folder
+from record.run_view import RunView
 from reports.html import to_fragment
 from reports.run_report import run_report
 
@@ -61,10 +62,9 @@ def _standing(record: RunRecord) -> str:
     if record.is_held():
         return "at_work"
     try:
-        events = list(record.events())
+        return "waiting" if RunView.of(record.events()).waits else "interrupted"
     except ReportError:
         return "unreadable"
-    return "waiting" if events and events[-1]["kind"] == WAITING else "interrupted"
 
 
 def list_runs(home: Path) -> tuple[list[RunLine], int]:
@@ -95,7 +95,7 @@ class LogReader:
         self.size = -1
         self._taken = 0
 
-    def new_events(self) -> list[dict[str, Any]]:
+    def new_events(self) -> list[Event]:
         """The events written since the last call.
 
         Raises:

@@ -27,7 +27,7 @@ from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
 from reports.champion import Champion, tested_champion
-from reports.charts.convergence import convergence_chart, run_history
+from reports.charts.convergence import convergence_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
@@ -95,22 +95,20 @@ def _champion(home: Path, about: Mapping[str, Any], view: RunView, words: Words)
 
 def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
     record = RunRecord(home, asked.run)
-    about, events = record.about(), list(record.events())
+    about, view = record.about(), RunView.of(record.events())
     look = Look(width=_WIDTHS[asked.width], dark=asked.dark)
     if asked.what == "holdout":
         if not (result := record.result())["champion"]["holdout"]:
             raise NothingToDraw
         return holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS), look=look)
-    initial, history = run_history(events)
-    if initial is None:
+    if (initial := view.initial_score) is None:
         raise NothingToDraw
+    history = [*view.history.values()]
     if asked.what == "convergence":
         target = about["context"].get("target_score")
         return convergence_chart(initial, history, words, target_score=target, look=look)
     if asked.what == "evolution":
         return evolution_chart(initial, history, words, look=look)
-    view = RunView()
-    view.take(events)
     if asked.what == "folds":
         if not view.folds:
             raise NothingToDraw

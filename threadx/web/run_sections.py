@@ -9,7 +9,8 @@ from nicegui import ui
 from nicegui.element import Element
 
 from prompts import Words
-from record.run_view import ON_ITS_WAY, RunView, Step, Trial, Turn
+from record.run_view import ON_ITS_WAY, Debate, RunView, Step, Trial
+from record.types import Metrics
 from threadx.web.frame import Table, Text, attribute, card
 from threadx.web.narration import clock, line
 
@@ -59,7 +60,8 @@ class Board:
             self._table.scroll.set_visibility(True)
             self._note.set_visibility(True)
             cells = ["0", words("web.trials.start"), words.number(view.initial_score), "–"]
-            figures = self._figures(view.initial_metrics)
+            initial = view.initial_figures
+            figures = self._figures(initial["metrics"] if initial and "metrics" in initial else {})
             self._rows[0, 0] = self._table.row([*cells, *figures, "–", words("web.outcome.reference")])
         for key, trial in view.trials.items():
             told = self._cells(trial, view.initial_score)
@@ -70,7 +72,7 @@ class Board:
             if trial.state == "adopted":
                 self._rows[key][-1].classes("tx-good")
 
-    def _figures(self, metrics: Mapping[str, Any]) -> list[str]:
+    def _figures(self, metrics: Metrics) -> list[str]:
         words = self.words
         return [
             words.percent(metrics.get(name)) if kind == "percent" else words.number(metrics.get(name))
@@ -104,31 +106,33 @@ class Conversation:
 
     def draw(self, view: RunView) -> None:
         """Add the turns that are new."""
-        for place in range(self._drawn, len(view.turns)):
-            previous = view.turns[place - 1] if place else None
-            self._add(view.turns[place], previous, view.evidence)
-        self._drawn = len(view.turns)
+        turns = [(debate, place) for debate in view.debates.values() for place in range(len(debate.turns))]
+        for debate, place in turns[self._drawn :]:
+            self._add(debate, place, view.evidence)
+        self._drawn = len(turns)
 
-    def _add(self, turn: Turn, previous: Turn | None, evidence: Mapping[str, Mapping[str, Any]]) -> None:
-        words = self.words
+    def _add(self, debate: Debate, place: int, evidence: Mapping[str, Mapping[str, Any]]) -> None:
+        words, turn = self.words, debate.turns[place]
+        provenance = turn["provenance"]
         self._none.set_visibility(False)
         with self._turns:
-            if previous is None or previous.iteration != turn.iteration:
-                Text("h3", words("web.debate.iteration", iteration=turn.iteration))
-            name = words(f"report.role.{turn.voice}")
-            if turn.stance is None:
+            if not place:
+                Text("h3", words("web.debate.iteration", iteration=debate.iteration))
+            name = words(f"report.role.{turn['voice']}")
+            if turn["stance"] is None:
                 ui.chat_message(words("web.debate.abstained"), name=name)
                 return
             stamp = words(
-                "web.debate.stamp_degraded" if turn.degraded else "web.debate.stamp",
-                stance=words(f"web.debate.{turn.stance}"),
-                confidence=words.percent(turn.confidence, 0),
-                model=turn.model,
+                "web.debate.stamp_degraded" if provenance["degraded"] else "web.debate.stamp",
+                stance=words(f"web.debate.{turn['stance']}"),
+                confidence=words.percent(turn["confidence"], 0),
+                model=provenance["model"],
             )
-            with ui.chat_message(name=name, stamp=stamp, sent=turn.voice == "strategist"):
-                if not turn.claims:
-                    Text("div", turn.statement or "")
-                for claim in turn.claims:
+            with ui.chat_message(name=name, stamp=stamp, sent=turn["voice"] == "strategist"):
+                claims = turn.get("claims", [])
+                if not claims:
+                    Text("div", turn["statement"] or "")
+                for claim in claims:
                     Text("div", claim["statement"])
                     if cited := ", ".join(self._cited(one, evidence) for one in claim["evidence"]):
                         Text("div", words("web.debate.rests", evidence=cited), "tx-small")
@@ -209,12 +213,12 @@ class Course:
         for event in view.events[self._drawn :]:
             if (told := line(event, words)) is None:
                 continue
-            if self._list is None or event["iteration"] > self._iteration:
-                self._list = self._begin(event["iteration"])
+            if self._list is None or event.iteration > self._iteration:
+                self._list = self._begin(event.iteration)
             with self._list, ui.element("li").classes(f"tx-step tx-{told.tone}"):
                 ui.icon(told.icon)
                 with ui.element("div"):
-                    Text("time", clock(event["time"]), "tx-small")
+                    Text("time", clock(event.time), "tx-small")
                     Text("div", told.title, "tx-step-title")
                     if told.body:
                         Text("div", told.body)

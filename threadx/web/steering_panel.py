@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from base.reasons import ENDINGS
 from nodes.optimization.changes import KINDS, SearchRange
+from record.events import Waiting
 from record.record import RunRecord
 from record.run_view import RunView
 from threadx.web.frame import Site, Text, anchor, attribute, card, quiet_button
@@ -87,7 +88,7 @@ class Panel:
         self._ask(view, waits)
 
     def _ask(self, view: RunView, waits: bool) -> None:
-        asked = (view.question or {}).get("iteration"), waits
+        asked = view.question and view.question.iteration, waits
         if asked == self._asked:
             return
         self._asked = asked
@@ -131,17 +132,15 @@ class Panel:
 class Question:
     """The proposals that wait, each with three choices."""
 
-    def __init__(self, panel: Panel, question: Any) -> None:
+    def __init__(self, panel: Panel, question: Waiting) -> None:
         self.panel, words = panel, panel.words
-        self.proposals = question["proposals"]
+        self.proposals = question.proposals
         self._choices: dict[int, ui.radio] = {}
         self._edits: dict[int, dict[str, ui.input]] = {}
         options = {choice: words(f"web.steer.{choice}") for choice in CHOICES}
-        self._iteration = iteration = question["iteration"]
+        self._iteration = iteration = question.iteration
         with card(words("web.steer.question", iteration=iteration)):
             Text("p", words("web.steer.help"), "tx-soft")
-            for problem in question.get("problems", []):
-                Text("p", problem, "tx-warn")
             for proposal in self.proposals:
                 number = proposal["number"]
                 box = attribute(ui.element("fieldset").classes("tx-proposal"), "name", f"proposal-{number}")

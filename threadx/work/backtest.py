@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from backtest import GapPolicy, run_backtest
@@ -18,7 +19,7 @@ from threadx.work.written import plain_rows, write_drawing, write_json
 from vault.counted import count_backtest
 
 
-def whole_result(result: Backtest, found: dict[str, Any], about: dict[str, Any]) -> str:
+def whole_result(result: Backtest, found: Mapping[str, Any], about: dict[str, Any]) -> str:
     """Figures, card, trades and equity as JSON text."""
     equity = result.equity
     return json.dumps(

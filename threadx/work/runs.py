@@ -11,9 +11,9 @@ from nodes.context import Context
 from nodes.ensemble.operation.run_events import RUN_PREFIX
 from prompts import Words
 from record.errors import ReportError
-from record.event_log import WAITING
 from record.evolution import strategy_evolution
 from record.record import RunRecord, as_recorded, canonical_json, run_folder, runs_folder
+from record.run_view import RunView
 from reports.explanation import explanation
 from reports.forms import Format
 from threadx.audit.replaying import replay_run
@@ -102,8 +102,7 @@ def _readable(record: RunRecord) -> dict[str, Any]:
     except ReportError as error:
         if error.code != "no_result":
             raise
-        events = list(record.events())
-        return line | {"status": "waiting" if events and events[-1]["kind"] == WAITING else "open"}
+        return line | {"status": "waiting" if RunView.of(record.events()).waits else "open"}
     return line | {
         "status": result["status"],
         "symbol": result["dataset"]["symbol"],

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.state import EnsembleState
 from nodes.run_events import record
+from record.events import EventData
 
 RUN_PREFIX = "ensemble-"
 """How the names of these runs begin; lists of optimisation runs leave them out by it."""
@@ -17,11 +15,10 @@ def note(
     state: EnsembleState,
     context: EnsembleContext,
     event_id: str,
-    kind: str,
     node: str,
-    data: Mapping[str, Any],
+    data: EventData,
     turn: int = 0,
 ) -> None:
     """Append an event to the run's record; a back-run keeps none, its partitions tell everything."""
     if state["run"]:
-        record(context, state["run"], event_id, kind, node, iteration=turn, data=data)
+        record(context, state["run"], event_id, node, data, iteration=turn)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from nodes.optimization.evidence.grounding import unfounded
 from nodes.optimization.schemas import Analysis
 from prompts import Language, text
+from record.types import Doubt
 
 
 def claims_of(answer: Analysis) -> list[str]:
@@ -20,11 +20,9 @@ def claims_of(answer: Analysis) -> list[str]:
     ]
 
 
-def unfounded_claims(
-    claims: Iterable[str], numbers: Sequence[float], language: Language
-) -> list[dict[str, Any]]:
-    """Claims that cite a number which the evidence does not hold: [{"claim", "numbers"}]."""
-    found = []
+def unfounded_claims(claims: Iterable[str], numbers: Sequence[float], language: Language) -> list[Doubt]:
+    """Claims that cite a number which the evidence does not hold."""
+    found: list[Doubt] = []
     for claim in claims:
         if wrong := unfounded(claim, numbers, language):
             found.append({"claim": claim, "numbers": wrong})

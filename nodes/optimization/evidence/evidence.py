@@ -18,13 +18,14 @@ from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
+from record.types import Champion
 
 MEMORY = 5
 LONGEST_QUOTE = 200
 _KEPT_BLOCKS = 16
 
 
-def reigning(state: OptimizationState | DebateState) -> dict[str, Any]:
+def reigning(state: OptimizationState | DebateState) -> Champion:
     """The champion: the last variant adopted, or the strategy the run began with."""
     if champion := state.get("champion"):
         return champion
@@ -47,7 +48,7 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
             "first": dataset["first"],
         },
         "spec": champion["spec"],
-        "grid": champion.get("grid", {}),
+        "grid": champion["grid"],
         "bounds": {
             name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
             for name, bound in sorted(spec.bounds().items())
@@ -80,7 +81,7 @@ def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
     for entry in state.get("history", []):
         for trial in entry["trials"]:
             if trial["backtests"]:
-                found |= {trial["hash"], trial["settled"]} - {None}
+                found |= {one for one in (trial["hash"], trial["settled"]) if one is not None}
     return found
 
 

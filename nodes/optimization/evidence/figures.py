@@ -12,9 +12,11 @@ from backtest import BacktestResult, StrategySpec
 from backtest.types import AccountLost, Metrics
 from backtest.validation.score import Score, score, score_walk_forward
 from backtest.validation.walk_forward import FoldResult, WalkForward
+from record.types import Figures
+from record.types import Metrics as RecordedMetrics
 
 
-def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
+def figures(spec: StrategySpec, result: BacktestResult) -> Figures:
     """Score, metrics and exits of a backtest.
 
     Returns:
@@ -27,7 +29,7 @@ def figures(spec: StrategySpec, result: BacktestResult) -> dict[str, Any]:
     return _figures(spec, result, score(result))
 
 
-def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) -> dict[str, Any]:
+def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) -> Figures:
     """The same of a strategy tried on development data: the score and its blocks are those of the folds.
 
     Returns:
@@ -85,7 +87,7 @@ def _values(spec: StrategySpec) -> dict[str, float]:
     return {**spec.params, **spec.risk.active(), **spec.sizing.active()}
 
 
-def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> dict[str, Any]:
+def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> Figures:
     parts = asdict(scored)
     exits = {
         str(reason): {"trades": len(part), "average_return": round(float(part["return"].mean()), 6)}
@@ -103,7 +105,7 @@ def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> dict[
     }
 
 
-def _metrics(metrics: Metrics) -> dict[str, float | int | None]:
+def _metrics(metrics: Metrics) -> RecordedMetrics:
     return {name: _rounded(value) for name, value in metrics.to_dict().items()}
 
 

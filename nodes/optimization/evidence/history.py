@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 from nodes.optimization.evidence.evidence import MEMORY
 from nodes.optimization.state import OptimizationState
 from record.record import RunRecord
+from record.run_view import RunView
+from record.types import Iteration
 
 _KEPT = ("iteration", "analyst_score", "adopted", "score_before", "score")
 _KEPT_OF_TRIAL = ("number", "hash", "settled", "outcome", "backtests", "score")
 
 
-def shortened(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def shortened(history: Sequence[Iteration]) -> list[Iteration]:
     """The entries with those too old for any prompt in short: what was tested and what it came to."""
     recent = max(0, len(history) + 1 - MEMORY)
-    return [
-        {
-            **{name: entry[name] for name in _KEPT},
-            "trials": [{name: trial[name] for name in _KEPT_OF_TRIAL} for trial in entry["trials"]],
-        }
-        for entry in history[:recent]
-    ] + list(history[recent:])
+    return [*map(_in_short, history[:recent]), *history[recent:]]
 
 
-def whole_history(log: RunRecord) -> list[dict[str, Any]]:
+def _in_short(entry: Iteration) -> Iteration:
+    trials = [
+        {name: value for name, value in trial.items() if name in _KEPT_OF_TRIAL} for trial in entry["trials"]
+    ]
+    kept = {name: value for name, value in entry.items() if name in _KEPT}
+    return cast(Iteration, {**kept, "trials": trials})
+
+
+def whole_history(log: RunRecord) -> list[Iteration]:
     """Every iteration as `select` closed it, from the record."""
     return [
-        {name: value for name, value in event["data"].items() if name != "champion"}
-        for event in log.events()
-        if event["kind"] == "decision" and event["node"] == "select"
+        cast(Iteration, {name: value for name, value in selection.items() if name != "champion"})
+        for selection in RunView.of(log.events()).history.values()
     ]
 
 

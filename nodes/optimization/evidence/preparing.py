@@ -14,6 +14,7 @@ from nodes.optimization.evidence.lessons import recall
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
+from record.events import EvidenceListed, LessonsRecalled
 from record.record import RunRecord
 from vault.datasets import Dataset
 
@@ -37,10 +38,9 @@ def prepare_dossier(state: OptimizationState, context: OptimizationContext, iter
         state["run_id"],
         f"i{iteration:02d}.evidence",
         "evidence",
-        "evidence",
+        EvidenceListed(items=dossier["items"]),
         iteration=iteration,
         cites=[f"i{iteration:02d}.{'select' if iteration else 'baseline'}"],
-        data={"items": dossier["items"]},
     )
     return dossier
 
@@ -53,15 +53,14 @@ def prepare_lessons(
     A resumed run and a replay take it from the record, for the store has learnt more since.
     """
     log = RunRecord(context.home_path, state["run_id"])
-    said = log.log.find("i00.lessons") or log.answers.find("i00.lessons")
-    lessons: list[dict[str, Any]] = said["data"]["lessons"] if said else recall(store, state)
+    said = log.log.told("i00.lessons", LessonsRecalled) or log.answers.told("i00.lessons", LessonsRecalled)
+    lessons = said.lessons if said else recall(store, state)
     record(
         context,
         state["run_id"],
         "i00.lessons",
-        "lessons",
         "evidence",
+        LessonsRecalled(lessons=lessons),
         cites=["i00.load"],
-        data={"lessons": lessons},
     )
     return lessons

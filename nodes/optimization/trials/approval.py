@@ -13,6 +13,7 @@ from nodes.optimization.changes import KINDS, Change, SearchRange
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
 from prompts import Language, text
+from record.types import Proposal as Proposed
 
 Numbers = list[int] | Literal["all"]
 
@@ -43,12 +44,12 @@ _INSIDE: dict[str, type[BaseModel]] = {"edit": Edit, "SearchRange": SearchRange,
 
 def read_approval(
     given: Any,
-    proposals: Sequence[dict[str, Any]],
+    proposals: Sequence[Proposed],
     spec: StrategySpec,
     tried: set[str],
     language: Language,
     grid: Mapping[str, Sequence[float]] | None = None,
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[list[Proposed], list[str]]:
     """Apply a person's word to the proposals.
 
     Args:
@@ -82,7 +83,7 @@ def read_approval(
         for number in found
     ]
     taken = tried | {proposal["hash"] for proposal in proposals if proposal["number"] in accepted}
-    left: list[dict[str, Any]] = []
+    left: list[Proposed] = []
     for proposal in proposals:
         number = proposal["number"]
         if number in edits and not problems:
@@ -141,13 +142,13 @@ def _fields_at(place: Sequence[int | str]) -> list[str]:
 
 
 def _edited(
-    proposal: dict[str, Any],
+    proposal: Proposed,
     change: Any,
     spec: StrategySpec,
     tried: set[str],
     language: Language,
     grid: Mapping[str, Sequence[float]],
-) -> tuple[dict[str, Any], str]:
+) -> tuple[Proposed, str]:
     """(the proposal with another change, empty), or (the proposal, why it cannot be tested)."""
     other = Proposal(
         hypothesis=proposal["hypothesis"],

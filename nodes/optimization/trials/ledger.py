@@ -7,7 +7,7 @@ resumed run or a replay takes it from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from nodes.context import OptimizationContext
 from nodes.optimization.evidence.witnesses import LEDGER, heads, missing_evidence
 from nodes.run_events import record
 from record.errors import ReportError
+from record.events import EvidenceMissing, LedgerBegun, LedgerClosed, LedgerEvent, SearchMeasured, TrialsFixed
 from record.record import RunRecord
 from record.run_tables import TRIALS, read_table, table_hash, write_table
 from vault.datasets import Dataset, openings
@@ -45,45 +46,39 @@ CLOSED = "judge.closed"
 _BLOCKS = 16
 _LEAST_BLOCKS = 20
 
+L = TypeVar("L", bound=LedgerEvent)
+
 
 def _once(
-    context: OptimizationContext, run: str, event_id: str, iteration: int, cites: str, read: Callable[[], Any]
-) -> dict[str, Any]:
+    context: OptimizationContext,
+    run: str,
+    event_id: str,
+    iteration: int,
+    cites: str,
+    what: type[L],
+    read: Callable[[], L],
+) -> L:
     """What is on record under this id, or what `read` finds now, put on record."""
     log = RunRecord(context.home_path, run)
-    known = log.log.find(event_id) or log.answers.find(event_id)
-    data: dict[str, Any] = known["data"] if known else read()
-    record(context, run, event_id, LEDGER, LEDGER, iteration=iteration, cites=[cites], data=data)
+    data = log.log.told(event_id, what) or log.answers.told(event_id, what) or read()
+    record(context, run, event_id, LEDGER, data, iteration=iteration, cites=[cites])
     return data
 
 
-def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> dict[str, Any]:
-    """The ledger's snapshot and the number of openings with which the run begins.
-
-    Returns:
-        {"snapshot": `vault.ledger.Snapshot` as JSON, "openings": how many have read the holdout, "missing":
-        see `witnesses.missing_evidence`, "heads": `witnesses.Heads` as JSON}; runs of earlier versions have
-        the first two.
-    """
-    return _once(
-        context,
-        run,
-        BEGUN,
-        0,
-        "i00.load",
-        lambda: begun_with(context, run, dataset),
-    )
+def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> LedgerBegun:
+    """The ledger's snapshot and the number of openings with which the run begins."""
+    return _once(context, run, BEGUN, 0, "i00.load", LedgerBegun, lambda: begun_with(context, run, dataset))
 
 
-def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> dict[str, Any]:
+def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> LedgerBegun:
     """What a run that begins now finds, once what is missing is made up for; see `begin_count`."""
     home = context.home_path
-    return {
-        "missing": missing_evidence(home, dataset, run),
-        "snapshot": Ledger(home).snapshot(dataset.family).to_dict(),
-        "openings": openings(dataset.family, home, since=dataset.boundary),
-        "heads": heads(home).model_dump(),
-    }
+    return LedgerBegun(
+        missing=missing_evidence(home, dataset, run),
+        snapshot=Ledger(home).snapshot(dataset.family).to_dict(),
+        openings=openings(dataset.family, home, since=dataset.boundary),
+        heads=heads(home).model_dump(),
+    )
 
 
 def check_evidence(
@@ -98,17 +93,17 @@ def check_evidence(
     if log.is_replay and log.answers.find(EVIDENCE) is None:
         return []  # a run of an earlier version, which had no chain
 
-    def read() -> dict[str, Any]:
-        before = begin_count(context, run, dataset).get("missing", [])
+    def read() -> EvidenceMissing:
+        before = begin_count(context, run, dataset).missing
         found = {one["code"]: one for one in [*before, *missing_evidence(context.home_path, dataset, run)]}
         for figure, weaker in (("trials", "ledger"), ("linked", "ledger"), ("openings", "log")):
             if figure in found:
                 found.pop(weaker, None)
-        return {"missing": list(found.values()), **_standing(context, dataset)}
+        return EvidenceMissing(missing=list(found.values()), **_standing(context, dataset))
 
-    told = _once(context, run, EVIDENCE, iteration, f"i{iteration:02d}.converge", read)
-    missing: list[dict[str, Any]] = told["missing"]
-    return missing
+    return _once(
+        context, run, EVIDENCE, iteration, f"i{iteration:02d}.converge", EvidenceMissing, read
+    ).missing
 
 
 def close_count(context: OptimizationContext, run: str, dataset: Dataset, iteration: int) -> None:
@@ -117,7 +112,15 @@ def close_count(context: OptimizationContext, run: str, dataset: Dataset, iterat
     if log.is_replay and log.answers.find(CLOSED) is None:
         return
 
-    _once(context, run, CLOSED, iteration, "judge", lambda: _standing(context, dataset))
+    _once(
+        context,
+        run,
+        CLOSED,
+        iteration,
+        "judge",
+        LedgerClosed,
+        lambda: LedgerClosed(**_standing(context, dataset)),
+    )
 
 
 def _standing(context: OptimizationContext, dataset: Dataset) -> dict[str, Any]:
@@ -157,8 +160,9 @@ def search_evidence(
     table = _trials(context, run, dataset, iteration, champion)
     found = search_figures(table, dataset, champion, context.seed)
     begun = begin_count(context, run, dataset)
-    told = {"trials_before": begun["snapshot"]["trials"], **found}
-    record(context, run, "judge.ledger", "search", LEDGER, iteration=iteration, cites=[JUDGED_BY], data=told)
+    told = {"trials_before": begun.snapshot["trials"], **found}
+    measured = SearchMeasured(**told)
+    record(context, run, "judge.ledger", LEDGER, measured, iteration=iteration, cites=[JUDGED_BY])
     return told
 
 
@@ -170,20 +174,21 @@ def _trials(
     folder = RunRecord(context.home_path, run).folder
     if not (folder / TRIALS).is_file():
         evidence = Ledger(context.home_path).evidence(
-            Snapshot(**begun["snapshot"]),
+            Snapshot(**begun.snapshot),
             development_hash=dataset.development_hash,
             source=run,
             chosen=champion,
         )
         write_table(evidence.table, folder / TRIALS)
     table = read_table(folder, TRIALS)
-    found = {
-        "file": TRIALS,
-        "rows": len(table),
-        "trials": int(table["configurations"].sum()),
-        "hash": table_hash(table),
-    }
-    known = _once(context, run, JUDGED_BY, iteration, f"i{iteration:02d}.converge", lambda: found)
+    found = TrialsFixed(
+        file=TRIALS,
+        rows=len(table),
+        trials=int(table["configurations"].sum()),
+        hash=table_hash(table),
+    )
+    decided = f"i{iteration:02d}.converge"
+    known = _once(context, run, JUDGED_BY, iteration, decided, TrialsFixed, lambda: found)
     if known != found:
         raise ReportError("table_differs", run=run, table=TRIALS)
     return table

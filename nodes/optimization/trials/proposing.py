@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError
@@ -21,8 +21,8 @@ from nodes.optimization.changes import (
 )
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
-
-Grid = dict[str, list[float]]
+from record.types import Grid, Refused
+from record.types import Proposal as Proposed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def trial_hash(spec: StrategySpec, grid: Mapping[str, Sequence[float]]) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
-def complaints(refused: Sequence[Mapping[str, Any]]) -> list[str]:
+def complaints(refused: Sequence[Refused]) -> list[str]:
     """Each refused proposal of `sort_proposals` with the reason, for the model that made it."""
     return [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
 
@@ -81,7 +81,7 @@ def sort_proposals(
     tried: set[str],
     language: Language,
     grid: Mapping[str, Sequence[float]] | None = None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[Proposed], list[Refused]]:
     """Split proposals into (usable, refused), each proposal as plain JSON with its sentence.
 
     Usable ones are numbered from 1 and carry what they lead to (`spec`, `grid`, `hash`) and how many
@@ -94,8 +94,8 @@ def sort_proposals(
         language: of sentences and reasons.
         grid: what the champion's values are searched among.
     """
-    usable: list[dict[str, Any]] = []
-    refused: list[dict[str, Any]] = []
+    usable: list[Proposed] = []
+    refused: list[Refused] = []
     seen = set(tried)
     for proposal in proposals:
         entry = {
@@ -107,20 +107,20 @@ def sort_proposals(
             leads = lead(spec, grid or {}, proposal.change)
         except (BacktestError, ChangeError) as error:
             why = text(f"{error.room}.error.{error.code}", language, **error.fields)
-            refused.append({**entry, "reason_refused": why})
+            refused.append(cast(Refused, {**entry, "reason_refused": why}))
             continue
         if leads.hash in seen:
-            refused.append({**entry, "reason_refused": text("optimization.refusal.tried", language)})
+            why = text("optimization.refusal.tried", language)
+            refused.append(cast(Refused, {**entry, "reason_refused": why}))
             continue
         seen.add(leads.hash)
-        usable.append(
-            {
-                **entry,
-                "number": len(usable) + 1,
-                "hash": leads.hash,
-                "spec": leads.spec.model_dump(mode="json"),
-                "grid": leads.grid,
-                "conditions": complexity(leads.spec) - complexity(spec),
-            }
-        )
+        found = {
+            **entry,
+            "number": len(usable) + 1,
+            "hash": leads.hash,
+            "spec": leads.spec.model_dump(mode="json"),
+            "grid": leads.grid,
+            "conditions": complexity(leads.spec) - complexity(spec),
+        }
+        usable.append(cast(Proposed, found))
     return usable, refused

@@ -21,6 +21,7 @@ from backtest.validation.trials import grid_trials, trial
 from backtest.validation.walk_forward import WalkForward, walk_forward
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.figures import trial_figures
+from record.types import Figures
 from vault.datasets import Dataset, load_development
 
 MOST_CONFIGURATIONS = 96
@@ -94,7 +95,7 @@ class Tried:
     """
 
     spec: StrategySpec
-    figures: dict[str, Any]
+    figures: Figures
     returns: pd.Series
     periods_per_year: float
     looked_at: tuple[Looked, ...]

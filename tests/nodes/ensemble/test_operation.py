@@ -35,6 +35,7 @@ from record.errors import ReportError
 from record.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment
 from tests.partitions import AS_OF, fill, final, forecast, macro, news, write
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx.audit.replaying import replay_run
 from threadx.command import main
@@ -359,7 +360,7 @@ def test_a_run_leaves_events_a_result_and_a_line(tmp_path):
     threadx.summarize(as_of=AS_OF.isoformat(), home=str(tmp_path), models="rules")
     (folder,) = (tmp_path / "runs").iterdir()
     record = RunRecord(tmp_path, folder.name)
-    events = list(record.events())
+    events = lines(record)
     ids = [event["id"] for event in events]
     assert (ids[0], ids[-3:]) == ("started", ["t1.arbiter", "t1.check", "finished"])
     agents = ("technical", "macro", "sentiment", "quality")

@@ -18,6 +18,7 @@ from record.record import RunRecord
 from tests.answers import adjust, by_role, proposals, risk
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx import ThreadxError
 from threadx.command import main
@@ -186,13 +187,13 @@ def test_nothing_is_tested_before_the_word_and_only_what_it_says_after(tmp_path,
     assert isinstance(waiting, Waiting)
     assert [proposal["number"] for proposal in waiting.question["proposals"]][:3] == [1, 2, 3]
     assert all(proposal["verdict"] for proposal in waiting.question["proposals"])
-    assert not [e for e in RunRecord(home, "r").events() if e["node"] == "backtest_variant"]
+    assert not [e for e in lines(RunRecord(home, "r")) if e["node"] == "backtest_variant"]
     others = [proposal["number"] for proposal in waiting.question["proposals"] if proposal["number"] != 2]
     result = resume_run("r", home, word={"accept": [2], "reject": others})
     assert isinstance(result, OptimizationResult)
     outcomes = {trial["number"]: trial["outcome"] for trial in result.details["history"][0]["trials"]}
     assert {number for number, outcome in outcomes.items() if outcome == "declined"} == set(others)
-    tested = [e["data"]["number"] for e in RunRecord(home, "r").events() if e["node"] == "backtest_variant"]
+    tested = [e["data"]["number"] for e in lines(RunRecord(home, "r")) if e["node"] == "backtest_variant"]
     assert tested == [2]
 
 

@@ -11,13 +11,14 @@ from providers.request import estimate_tokens
 from record.record import RunRecord
 from tests.answers import analysis, by_role, proposals, turn, verdicts
 from tests.optimization_runs import run_graph
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 
 TEAM = {"analyst": "m", "strategist": "m", "validator": "m", "cache_hours": 0.0, "patience": 20}
 
 
 def events_of(home, state):
-    return list(RunRecord(home, state["run_id"]).events())
+    return lines(RunRecord(home, state["run_id"]))
 
 
 def whole(home, state):

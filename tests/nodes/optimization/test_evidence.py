@@ -155,7 +155,7 @@ def run_with(tmp_path, monkeypatch, steps, **settings):
 
 
 def answer_of(record, role):
-    return record.log.find(f"i01.{role}.answer")["data"]
+    return record.log.find(f"i01.{role}.answer").plain()["data"]
 
 
 def test_an_invented_number_goes_back_once_and_is_then_marked(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from record.record import RunRecord
 from tests.faults import FAULTS, NAME, POISON, Misbehaving
 from tests.optimization_runs import dataset_reference, run_graph
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 
 pytestmark = pytest.mark.long
@@ -81,7 +82,7 @@ def run(tmp_path, monkeypatch, seed):
     given = {"data": dataset_reference(tmp_path, PRICES, symbol), "params": PARAMS}
     state, _ = run_graph(tmp_path, prices=PRICES, given=given, **settings, **CHAINS[seed % len(CHAINS)])
     SEEN[seed] = set(model.seen)
-    return state, list(RunRecord(tmp_path, state["run_id"]).events()), model
+    return state, lines(RunRecord(tmp_path, state["run_id"])), model
 
 
 BEGINNING = re.compile(r'\{\s*(?:\}|"(?:[^"\\]|\\.)*+"\s*:)', re.DOTALL)

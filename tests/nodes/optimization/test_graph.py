@@ -13,6 +13,7 @@ from record.record import RunRecord, comparable
 from tests.answers import adjust, analysis, proposals, risk, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from vault.datasets import Dataset, load_development
 from vault.errors import MarketError
@@ -54,7 +55,7 @@ def test_a_whole_run_finds_something_better_and_tells_it(tmp_path):
     assert len(history) == result["iterations"]
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert result["applied_changes"][0]["description"] in report
-    logged = list(RunRecord(tmp_path, state["run_id"]).events())
+    logged = lines(RunRecord(tmp_path, state["run_id"]))
     assert {event["id"] for event in logged} == {event["id"] for event in events}
     assert len(logged) == len({event["id"] for event in logged})
     known = {event["id"] for event in logged}

@@ -49,7 +49,7 @@ def finding(result):
 
 def test_others_count_by_their_development_part_alone(tmp_path):
     home, result = run(tmp_path / "a")
-    begun = RunRecord(home, "r").log.find("i00.load")["data"]
+    begun = RunRecord(home, "r").log.find("i00.load").plain()["data"]
     datasets = [Dataset.model_validate(one) for one in begun["others"]]
     assert [one.symbol for one in datasets] == ["ONE", "TWO"]
     spec = StrategySpec.model_validate(result["champion"]["strategy"])

@@ -15,6 +15,7 @@ from record.record import RunRecord
 from tests.answers import by_role, proposals, verdicts, work
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
+from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx.audit.checking import check_run
 from threadx.command import main
@@ -65,7 +66,7 @@ def untested(
 def test_the_holdout_stays_closed_and_nothing_is_judged(tmp_path: Path, untested: dict[str, Any]) -> None:
     assert not [one for entry in untested["history"] for one in entry["trials"] if one["backtests"]]
     assert not (tmp_path / "datasets" / "holdout_openings.jsonl").exists()
-    events = list(RunRecord(tmp_path, "r").events())
+    events = lines(RunRecord(tmp_path, "r"))
     assert "holdout" not in {event["kind"] for event in events}
     assert {event["id"] for event in events} >= {cited for event in events for cited in event["cites"]}
     assert untested["status"] in ("untested", "failed")

@@ -29,6 +29,7 @@ from tests.browser import (
     watch,
     wider_than_the_screen,
 )
+from tests.run_lines import lines
 from threadx.web import processes
 from threadx.web.order import ROLES
 from threadx.web.steering_panel import CHANGE_FIELDS
@@ -151,7 +152,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     button(page, "web.steer.decide").click()
 
     page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
-    (said,) = [event for event in record.events() if event["kind"] == "approved"]
+    (said,) = [event for event in lines(record) if event["kind"] == "approved"]
     assert (said["data"]["accepted"], len(said["data"]["declined"])) == ([1], count - 1)
     result = record.result()
     assert page.locator(".tx-verdict").inner_text() == WORDS(f"verdict.value.{result['verdict']['value']}")
@@ -204,12 +205,12 @@ def test_a_run_is_stopped_and_taken_up_again(page: Page, url: str, home: Path) -
     page.locator("[aria-current=step]").wait_for()
     button(page, "web.steer.stop").click()
     page.get_by_text(WORDS("web.steer.interrupted")).wait_for()
-    before = len(list(record.events()))
+    before = len(lines(record))
     button(page, "web.steer.resume").click()
     page.get_by_text(WORDS("web.steer.at_work")).wait_for()
     button(page, "web.steer.stop").click()
     page.get_by_text(WORDS("web.steer.interrupted")).wait_for()
-    assert len(list(record.events())) >= before
+    assert len(lines(record)) >= before
 
 
 def test_second_start_is_refused_politely(page: Page, url: str, home: Path) -> None:

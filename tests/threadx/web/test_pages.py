@@ -23,6 +23,7 @@ from record.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.damage import changed_pages
 from tests.langgraph_server import clean_environment, free_port, started
+from tests.run_lines import lines
 from threadx.errors import ThreadxError
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
@@ -285,7 +286,7 @@ def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
     for position, trial in enumerate(trials, start=1):
         assert trial["sentence"] in rows.nth(position).inner_text()
     assert page.locator(".q-message").count() == sum(
-        event["kind"] == "debate_turn" for event in RunRecord(home, "finished").events()
+        event["kind"] == "debate_turn" for event in lines(RunRecord(home, "finished"))
     )
     page.get_by_text("Rapport complet").click()
     page.locator(".tx-report h2").first.wait_for()
@@ -316,14 +317,7 @@ def test_open_page_follows_the_run(page: Page, url: str, home: Path, request: py
     page.goto(f"{url}/threadx/runs/{name}")
     page.get_by_text("n’a encore rien écrit").wait_for()
     for event in RunRecord(home, "finished").events():
-        record.append(
-            event["id"],
-            event["kind"],
-            event["node"],
-            iteration=event["iteration"],
-            cites=event["cites"],
-            data=event["data"],
-        )
+        record.append(event.id, event.node, event.data, iteration=event.iteration, cites=event.cites)
     page.get_by_text("La recherche s’est arrêtée").wait_for()
     assert page.locator(".tx-step").count() > 0
 

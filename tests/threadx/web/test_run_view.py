@@ -14,6 +14,7 @@ from nodes.optimization import changes
 from prompts import Words
 from prompts.texts import LANGUAGES
 from record.errors import ReportError
+from record.events import Event, Exhausted, RoleCalled, Waiting
 from record.record import RunRecord
 from record.run_view import RunView
 from threadx.web.listing import LogReader, list_runs, read_outcome
@@ -40,27 +41,29 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def events(home: Path) -> list[dict[str, Any]]:
+def events(home: Path) -> list[Event]:
     return list(RunRecord(home, "told").events())
 
 
-def event(kind: str, node: str, iteration: int = 1, **data: Any) -> dict[str, Any]:
-    return {
-        "id": f"{node}.{kind}",
-        "kind": kind,
-        "node": node,
-        "iteration": iteration,
-        "cites": [],
-        "time": "2026-11-21T04:05:06.789+00:00",
-        "data": data,
-    }
+def event(kind: str, node: str, iteration: int = 1, **data: Any) -> Event:
+    return Event.read(
+        {
+            "id": f"{node}.{kind}",
+            "kind": kind,
+            "node": node,
+            "iteration": iteration,
+            "cites": [],
+            "time": "2026-11-21T04:05:06.789+00:00",
+            "data": data,
+        }
+    )
 
 
 def provenance(model: str = "rules", degraded: bool = False) -> dict[str, Any]:
     return {"model": model, "degraded": degraded, "attempts": []}
 
 
-def prefixes(events: list[dict[str, Any]]) -> Iterator[RunView]:
+def prefixes(events: list[Event]) -> Iterator[RunView]:
     """The view after each event, as a page that was open from the start shows it."""
     view = RunView()
     for each in events:
@@ -68,7 +71,7 @@ def prefixes(events: list[dict[str, Any]]) -> Iterator[RunView]:
         yield view
 
 
-def test_finished_run_agrees_with_its_result(home: Path, events: list[dict[str, Any]]) -> None:
+def test_finished_run_agrees_with_its_result(home: Path, events: list[Event]) -> None:
     view = RunView()
     view.take(events)
     outcome = read_outcome(RunRecord(home, "told"), Words("en"))
@@ -88,14 +91,14 @@ def test_finished_run_agrees_with_its_result(home: Path, events: list[dict[str, 
     assert view.folds == result["walk_forward"]["per_fold"]
 
 
-def test_page_opened_late_says_what_a_page_open_all_along_says(events: list[dict[str, Any]]) -> None:
+def test_page_opened_late_says_what_a_page_open_all_along_says(events: list[Event]) -> None:
     late = RunView()
     late.take(events)
     *_, live = prefixes(events)
     assert live == late
 
 
-def test_somebody_is_at_work_until_the_end(events: list[dict[str, Any]]) -> None:
+def test_somebody_is_at_work_until_the_end(events: list[Event]) -> None:
     working = [view.at_work for view in prefixes(events)]
     assert None not in working[:-1]
     assert working[-1] is None
@@ -105,25 +108,25 @@ def test_somebody_is_at_work_until_the_end(events: list[dict[str, Any]]) -> None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_event_of_a_run_has_words(events: list[dict[str, Any]], language: Any) -> None:
+def test_every_event_of_a_run_has_words(events: list[Event], language: Any) -> None:
     words = Words(language)
     for each in events:
         told = line(each, words)
-        if each["kind"] in ("role_called", "debate_turn"):
+        if each.kind in ("role_called", "debate_turn"):
             assert told is None
         else:
             assert told is not None
-            assert told.title != words("web.event.other", kind=each["kind"], node=each["node"])
+            assert told.title != words("web.event.other", kind=each.kind, node=each.node)
 
 
-def test_unknown_event_is_named_and_kept() -> None:
-    strange = event("surprise", "somewhere")
+def test_an_event_without_words_of_its_own_is_named_and_kept() -> None:
+    strange = event("verdict", "check", verdict="publish", errors=[], invented={})
     view = RunView()
     view.take([strange])
     told = line(strange, Words("en"))
     assert view.events == [strange]
     assert told is not None
-    assert told.title == "somewhere: surprise"
+    assert told.title == "check: verdict"
 
 
 def test_rejected_proposal_shows_the_objection() -> None:
@@ -161,27 +164,27 @@ def test_voice_that_cannot_answer_is_heard_as_an_abstention() -> None:
     silent = {"voice": "analyst", "stance": None, "statement": None, "confidence": None}
     view = RunView()
     view.take([event("debate_turn", "analyst", **silent, provenance=provenance(""))])
-    (turn,) = view.turns
-    assert (turn.voice, turn.stance, turn.model) == ("analyst", None, "")
+    (turn,) = view.debates[1].turns
+    assert (turn["voice"], turn["stance"], turn["provenance"]["model"]) == ("analyst", None, "")
 
 
 def test_log_is_read_once_and_only_whole_lines(tmp_path: Path) -> None:
     record = RunRecord(tmp_path, "growing")
     reader = LogReader(record)
     assert reader.new_events() == []
-    record.append("a", "started", "load")
-    assert [each["id"] for each in reader.new_events()] == ["a"]
+    record.append("a", "load", RoleCalled())
+    assert [each.id for each in reader.new_events()] == ["a"]
     assert reader.new_events() == []
     with record.events_path.open("ab") as stream:
         stream.write(b'{"id":"half')
     assert reader.new_events() == []
-    record.append("b", "backtest", "baseline")
-    assert [each["id"] for each in reader.new_events()] == ["b"]
+    record.append("b", "baseline", Exhausted())
+    assert [each.id for each in reader.new_events()] == ["b"]
 
 
 def test_damaged_log_is_an_error_and_not_an_empty_run(tmp_path: Path) -> None:
     record = RunRecord(tmp_path, "damaged")
-    record.append("a", "started", "load")
+    record.append("a", "load", RoleCalled())
     record.events_path.write_bytes(b"not json\n")
     with pytest.raises(ReportError, match="unreadable_record"):
         LogReader(record).new_events()
@@ -194,7 +197,8 @@ def test_list_of_runs_tells_finished_open_and_unreadable_apart(home: Path) -> No
     (broken.folder / "run.json").write_text("{", encoding="utf-8")
     asked = RunRecord(home, "asked")
     asked.start({"graph": "optimization", "input": {"data": "x.csv"}, "context": {}})
-    asked.append("i01.approve", "waiting", "approve", iteration=1)
+    question = Waiting(run="asked", iteration=1, help="", proposals=[])
+    asked.append("i01.approve", "approve", question, iteration=1)
     held = RunRecord(home, "held")
     held.start({"graph": "optimization", "input": {"data": "x.csv"}, "context": {}})
     held.hold("held")

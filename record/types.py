@@ -1,0 +1,296 @@
+"""What has a name in the optimisation cycle, as the plain JSON that state, events and results carry.
+
+Typed dictionaries, because a checkpoint keeps nothing but plain JSON. Keys that records of earlier versions
+lack are `NotRequired`; what else stands in a record is kept as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
+
+_OPEN = ConfigDict(extra="allow", strict=True)
+
+Strategy = dict[str, Any]
+"""A `backtest.StrategySpec` as JSON."""
+
+Grid = dict[str, list[float]]
+"""Values by name that each fold of a walk-forward test chooses among."""
+
+Metrics = dict[str, float | int | None]
+"""Of a backtest, by name; None where undefined."""
+
+Budget = Literal["budget_model_calls", "budget_tokens", "budget_seconds", "budget_backtests"]
+"""A limit of a run that is used up."""
+
+Stance = Literal["continue", "stop"]
+
+
+@with_config(_OPEN)
+class Attempt(TypedDict):
+    """One try of one model; see `nodes.seam.provenance.Attempt`."""
+
+    model: str
+    outcome: str
+    code: NotRequired[str]
+
+
+@with_config(_OPEN)
+class Provenance(TypedDict):
+    """Where an answer, or its absence, comes from; see `nodes.seam.provenance.Provenance`."""
+
+    model: str
+    degraded: bool
+    attempts: list[Attempt]
+
+
+@with_config(_OPEN)
+class Doubt(TypedDict):
+    """A claim with the numbers that no evidence bears out."""
+
+    claim: str
+    numbers: list[str]
+
+
+@with_config(_OPEN)
+class WalkForward(TypedDict):
+    """The walk-forward test of a strategy; see `nodes.optimization.evidence.figures.trial_figures`."""
+
+    configurations: int
+    metrics: Metrics
+    folds: NotRequired[int]
+    efficiency: NotRequired[float | None]
+    account_lost: NotRequired[dict[str, Any] | None]
+    other_values: NotRequired[list[dict[str, float]]]
+    per_fold: NotRequired[list[dict[str, Any]]]
+
+
+@with_config(_OPEN)
+class Figures(TypedDict):
+    """Of one backtest; see `nodes.optimization.evidence.figures.figures`.
+
+    `walk_forward` where the strategy was tried on development data.
+    """
+
+    score: float
+    hash: NotRequired[str]
+    blocks: NotRequired[list[float | None]]
+    metrics: NotRequired[Metrics]
+    account_lost: NotRequired[dict[str, Any] | None]
+    parts: NotRequired[dict[str, Any]]
+    exits: NotRequired[dict[str, Any]]
+    bars_per_year: NotRequired[dict[str, Any]]
+    walk_forward: NotRequired[WalkForward]
+
+
+@with_config(_OPEN)
+class Hypothesis(TypedDict):
+    """Something that may explain a weakness and can be tested."""
+
+    statement: str
+    test: NotRequired[str]
+    evidence: NotRequired[list[str]]
+
+
+@with_config(_OPEN)
+class Analysis(TypedDict):
+    """The analyst's reading of a backtest."""
+
+    quality_score: float
+    strengths: list[str]
+    weaknesses: list[str]
+    hypotheses: NotRequired[list[Hypothesis]]
+    anomalies: NotRequired[list[str]]
+    unfounded: NotRequired[list[Doubt]]
+    unknown_evidence: NotRequired[list[str]]
+
+
+@with_config(_OPEN)
+class Refused(TypedDict):
+    """A proposal that cannot be tested, and why not."""
+
+    sentence: str
+    reason_refused: str
+
+
+@with_config(_OPEN)
+class Proposal(TypedDict):
+    """One typed change, the reason for it and what it leads to.
+
+    `number` counts from 1 in its iteration; `spec`, `grid` and `hash` are what is tested; `conditions` how
+    many it adds; a person may have `declined` it, or edited it: `proposed` is then the proposal before.
+    """
+
+    number: int
+    sentence: str
+    reason: str
+    hypothesis: NotRequired[int]
+    change: NotRequired[dict[str, Any]]
+    expected_effect: NotRequired[str]
+    change_hash: NotRequired[str]
+    hash: NotRequired[str]
+    spec: NotRequired[Strategy]
+    grid: NotRequired[Grid]
+    conditions: NotRequired[int]
+    decision: NotRequired[Literal["validated", "rejected"]]
+    objection: NotRequired[str]
+    declined: NotRequired[bool]
+    proposed: NotRequired[dict[str, Any]]
+
+
+@with_config(_OPEN)
+class Verdict(TypedDict):
+    """The validator's word on one proposal."""
+
+    proposal: int
+    decision: Literal["validated", "rejected"]
+    priority: NotRequired[int]
+    reason: str
+
+
+@with_config(_OPEN)
+class Trial(TypedDict):
+    """What became of a proposal in its iteration; older iterations of a state keep it in short."""
+
+    number: int
+    sentence: str
+    outcome: str
+    backtests: NotRequired[int]
+    score: float | None
+    reason: NotRequired[str]
+    kind: NotRequired[str]
+    change: NotRequired[dict[str, Any]]
+    hypothesis: NotRequired[int]
+    hash: NotRequired[str]
+    settled: NotRequired[str | None]
+    verdict: NotRequired[str | None]
+    verdict_reason: NotRequired[str | None]
+    sharpe_ratio: NotRequired[float | None]
+    account_lost: NotRequired[Any]
+    p_value: NotRequired[float | None]
+    folds_held: NotRequired[int | None]
+    allowed: NotRequired[float | None]
+
+
+@with_config(_OPEN)
+class Iteration(TypedDict):
+    """One iteration as `select` closes it; scores are the champion's, 0–10."""
+
+    iteration: int
+    trials: list[Trial]
+    adopted: str | None
+    score_before: float
+    score: float
+    analyst_score: NotRequired[float | None]
+    confidence: NotRequired[float | None]
+
+
+@with_config(_OPEN)
+class Selection(Iteration):
+    """The same with the hash of the champion that it leaves."""
+
+    champion: NotRequired[str]
+
+
+@with_config(_OPEN)
+class Variant(TypedDict):
+    """A proposal's test: `figures`, or the `error` that the engine refused it with."""
+
+    figures: Figures | None
+    error: dict[str, Any] | None
+    backtests: NotRequired[int]
+    iteration: NotRequired[int]
+    spec: NotRequired[Strategy]
+    grid: NotRequired[Grid]
+    p_value: NotRequired[float | None]
+
+
+@with_config(_OPEN)
+class TestedVariant(Variant):
+    """The same with the proposal: `given` is its strategy before values were searched."""
+
+    number: int
+    sentence: str
+    given: NotRequired[Strategy]
+
+
+@with_config(_OPEN)
+class Searched(TypedDict):
+    """A strategy: `given` before values were searched among `grid`, `spec` with those found."""
+
+    spec: Strategy
+    given: Strategy
+    grid: Grid
+
+
+@with_config(_OPEN)
+class Champion(Searched):
+    """The best strategy so far, and the iteration that found it."""
+
+    figures: Figures
+    iteration: int
+
+
+@with_config(_OPEN)
+class Claim(TypedDict):
+    """One argument of a voice, and ids of the evidence it rests on."""
+
+    statement: str
+    evidence: list[str]
+
+
+@with_config(_OPEN)
+class Turn(TypedDict):
+    """What a voice said in the debate; stance, statement and confidence are None where it abstained."""
+
+    voice: str
+    stance: Stance | None
+    statement: str | None
+    confidence: float | None
+    claims: NotRequired[list[Claim]]
+    unfounded: NotRequired[list[Doubt]]
+
+
+@with_config(_OPEN)
+class RecordedTurn(Turn):
+    """The same with its round, from 1, and who spoke."""
+
+    round: NotRequired[int]
+    provenance: Provenance
+
+
+@with_config(_OPEN)
+class Debate(TypedDict):
+    """A debate that has ended: `dissent` names the voices against the decision."""
+
+    iteration: int
+    decision: Stance
+    turns: list[Turn]
+    dissent: list[str]
+
+
+@with_config(_OPEN)
+class Decision(TypedDict):
+    """Whether the search goes on, and why; `gain` is relative to the score before."""
+
+    stop: bool
+    reason: str
+    score: float
+    gain: float
+
+
+@with_config(_OPEN)
+class Judgement(TypedDict):
+    """What the last judgement says of champion and initial strategy on the holdout."""
+
+    champion: Figures
+    initial: Figures
+    holdout: NotRequired[dict[str, Any]]
+    verdict: NotRequired[dict[str, Any]]
+    overfitting: NotRequired[dict[str, Any]]
+    holdout_hash: NotRequired[str]
+    stress: NotRequired[list[dict[str, Any]]]
+    cross_validation: NotRequired[dict[str, Any]]
+    missing_evidence: NotRequired[list[dict[str, Any]]]
