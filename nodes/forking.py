@@ -8,8 +8,8 @@ own predecessor is not the fork's past.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from langgraph.config import get_config
 
@@ -19,7 +19,7 @@ from base.secrets import MASK, masked_text
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
 from nodes.serving import OPERATORS_OWN
-from record.events import Event
+from record.events import Event, Started, Waiting
 from record.record import RunRecord, as_recorded, runs_folder
 
 RUN = "__threadx_run"
@@ -113,7 +113,7 @@ def fork(
     for event in parent.events():
         if event.checkpoint > before:
             break
-        copied.append(Event.read(_renamed(event.plain(), parent.run, name)))
+        copied.append(_renamed(event, parent.run, name))
     if told := past(copied, parent, record, context):
         lines = [
             json.dumps(one.plain(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -143,6 +143,10 @@ def _free_name(parent: RunRecord) -> str:
     return f"{stem}-fork{number}"
 
 
-def _renamed(event: Mapping[str, Any], parent: str, name: str) -> dict[str, Any]:
-    data = event["data"]
-    return {**event, "data": {**data, "run": name}} if data.get("run") == parent else dict(event)
+def _renamed(event: Event, parent: str, name: str) -> Event:
+    match event.data:
+        case Started(run=run) | Waiting(run=run) if run == parent:
+            data = event.data.model_copy(update={"run": name})
+            return event.model_copy(update={"data": data})
+        case _:
+            return event

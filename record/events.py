@@ -561,6 +561,8 @@ class Event(_Strict):
                 type.
             ValidationError: the same for a field of the frame.
         """
+        if not isinstance(line, Mapping):
+            raise ReasonError("value_mapping")
         frame = dict(line)
         kind, version, told = (
             frame.pop(name, other) for name, other in (("kind", None), ("version", 1), ("data", None))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from record.events import EVENTS
+
 ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
     "threadx": {
@@ -89,3 +91,29 @@ def test_role_files_do_not_import_each_other(folder, roles):
     for role in sorted(roles):
         others = {f"{package}.{other}" for other in roles - {role}}
         assert not others & set(imports(ROOT / folder / f"{role}.py"))
+
+
+def test_kinds_of_events_are_classes_outside_the_room_of_records():
+    """Nobody compares, matches or looks up a kind as a string: `record.events` alone knows their names."""
+    kinds = {kind for kind, _ in EVENTS}
+    found = []
+    for path in FILES:
+        if path.parent == ROOT / "record":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Compare(left=left, comparators=others):
+                    asked, told = [left, *others], [left, *others]
+                case ast.Match(subject=subject, cases=cases):
+                    asked = [subject]
+                    parts = [part for case in cases for part in ast.walk(case.pattern)]
+                    told = [part for part in parts if isinstance(part, ast.MatchValue)]
+                case ast.Subscript(value=ast.Name("event"), slice=ast.Constant("kind" | "data")):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+                    continue
+                case _:
+                    continue
+            words = {part.value for one in told for part in ast.walk(one) if isinstance(part, ast.Constant)}
+            if kinds & words and any("event" in ast.unparse(one) for one in asked):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []

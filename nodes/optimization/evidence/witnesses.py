@@ -8,23 +8,33 @@ every verdict from then on, and the larger number counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from base import locks
+from base.reasons import ReasonError
+from record.events import (
+    Event,
+    EventData,
+    EvidenceMissing,
+    Judged,
+    LedgerBegun,
+    LedgerClosed,
+    LedgerEvent,
+    SearchMeasured,
+    Started,
+    TrialsFixed,
+)
 from record.record import runs_folder
 from vault.chain import Head
 from vault.datasets import Dataset, lost_openings, opening_log
 from vault.ledger import Ledger
 from vault.openings import in_utc
 
-LEDGER = "ledger"
-"""Kind of the events that say what the ledger held; what follows from it is told by others."""
-
-_TOLD = (b'"kind":"ledger"', b'"id":"i00.load"', b'"id":"judge.ledger"', b'"id":"judge"')
+_TOLD = tuple(f'"kind":"{one.kind}"'.encode() for one in (Started, LedgerEvent, SearchMeasured, Judged))
 _MOST_NAMED = 3
 
 
@@ -91,11 +101,11 @@ def _witness(path: Path) -> Witness | None:
     told: Witness | None = None
     for event in _events(path):
         try:
-            if event["id"] == "i00.load":
-                dataset = Dataset.model_validate(event["data"]["dataset"])
+            if isinstance(event, Started):
+                dataset = Dataset.model_validate(event.dataset)
                 told = Witness(run=path.parent.name, family=dataset.family, boundary=in_utc(dataset.boundary))
             elif told is not None:
-                told = _more(told, event["id"], event["data"])
+                told = _more(told, event)
         except (KeyError, TypeError, ValueError):  # pydantic's errors are ValueErrors
             continue
     if told is not None and not told.closed:
@@ -103,41 +113,39 @@ def _witness(path: Path) -> Witness | None:
     return told
 
 
-def _more(told: Witness, event_id: str, data: Mapping[str, Any]) -> Witness:
+def _more(told: Witness, event: EventData) -> Witness:
     """What an event adds."""
     more: dict[str, Any] = {}
-    match event_id:
-        case "i00.ledger":
-            more = {"trials": data["snapshot"]["trials"], "openings": data["openings"]}
-        case "judge.trials":
-            more = {"trials": data["trials"]}
-        case "judge.ledger":
-            more = {"sharpe_variance": data["sharpe_variance"]}
-        case "judge":
-            more = {"opening": data["holdout"]["opening"]}
-        case "judge.evidence" | "judge.closed":
-            more = {"trials": data["trials"], "openings": data["openings"]}
-            more |= {"closed": event_id == "judge.closed"}
+    match event:
+        case LedgerBegun(snapshot=snapshot, openings=openings):
+            more = {"trials": snapshot["trials"], "openings": openings}
+        case TrialsFixed(trials=trials):
+            more = {"trials": trials}
+        case SearchMeasured(sharpe_variance=variance):
+            more = {"sharpe_variance": variance}
+        case Judged(judgement=judgement):
+            more = {"opening": judgement["holdout"]["opening"]}
+        case LedgerClosed(trials=trials, openings=openings):
+            more = {"trials": trials, "openings": openings}
+            more |= {"closed": not isinstance(event, EvidenceMissing)}
     for name in ("trials", "openings"):
         if name in more:
             more[name] = max(getattr(told, name), more[name])
-    if "heads" in data:
-        more["heads"] = [*told.heads, Heads.model_validate(data["heads"])]
+    if isinstance(event, LedgerBegun | LedgerClosed) and event.heads is not None:
+        more["heads"] = [*told.heads, Heads.model_validate(event.heads)]
     return Witness.model_validate({**dict(told), **more})
 
 
-def _events(path: Path) -> Iterator[Mapping[str, Any]]:
+def _events(path: Path) -> Iterator[EventData]:
     """The events that tell of the ledger; what is no event is passed over."""
     if not path.is_file():
         return
     for line in path.read_bytes().splitlines():
         if any(mark in line for mark in _TOLD):
             try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
+                yield Event.read(json.loads(line)).data
+            except (ValueError, TypeError, RecursionError, ReasonError):
                 continue
-            if isinstance(event, dict):
-                yield event
 
 
 def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from backtest.statistics.overfitting import (
 )
 from backtest.validation.trials import Trial
 from nodes.context import OptimizationContext
-from nodes.optimization.evidence.witnesses import LEDGER, heads, missing_evidence
+from nodes.optimization.evidence.witnesses import heads, missing_evidence
 from nodes.run_events import record
 from record.errors import ReportError
 from record.events import EvidenceMissing, LedgerBegun, LedgerClosed, LedgerEvent, SearchMeasured, TrialsFixed
@@ -30,6 +30,9 @@ from record.record import RunRecord
 from record.run_tables import TRIALS, read_table, table_hash, write_table
 from vault.datasets import Dataset, openings
 from vault.ledger import Evidence, Ledger, Snapshot
+
+LEDGER = "ledger"
+"""Where events tell what the ledger held."""
 
 BEGUN = "i00.ledger"
 """Id of the event with which a run's count begins."""

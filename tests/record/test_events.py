@@ -1,0 +1,108 @@
+"""Typed events: each kind comes back as it was written, and a damaged line is one error at its place."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from base.errors import text
+from base.reasons import ReasonError
+from record.errors import ReportError
+from record.events import EVENTS, Event, EventData, Exhausted, LedgerBegun, Started
+from record.record import RunRecord
+from tests.damage import mutations
+from tests.optimization_runs import run_graph
+from tests.run_lines import lines, typed
+
+EARLY = [
+    {"id": "i00.load", "kind": "started", "node": "load", "iteration": 0, "cites": [], "time": "t",
+     "data": {"run": "r", "dataset": {}, "strategy": {"name": "s"}, "max_iterations": 2}},
+    {"id": "i00.ledger", "kind": "ledger", "node": "ledger", "iteration": 0, "cites": [], "time": "t",
+     "data": {"snapshot": {"trials": 0}, "openings": 0}, "elapsed_seconds": 0.009},
+    {"id": "i01.backtest.1", "kind": "backtest", "node": "backtest_variant", "iteration": 1, "cites": [],
+     "time": "t", "data": {"number": 1, "sentence": "s", "figures": {"score": 1.0}, "error": None}},
+    {"id": "i01.debate.1.turn", "kind": "debate_turn", "node": "analyst", "iteration": 1, "cites": [],
+     "time": "t", "data": {"voice": "analyst", "statement": "s", "stance": "stop", "confidence": 0.5,
+                           "provenance": {"model": "rules", "degraded": False, "attempts": []}}},
+    {"id": "judge", "kind": "holdout", "node": "judge", "iteration": 1, "cites": [], "time": "t",
+     "data": {"holdout_hash": "h", "champion": {"score": 1.0}, "initial": {"score": 1.0}}},
+]  # fmt: skip
+"""Lines as the first versions wrote them."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    state, _ = run_graph(home, max_iterations=1)
+    return lines(RunRecord(home, state["run_id"]))
+
+
+def test_every_line_of_a_run_comes_back_as_it_was_written(written):
+    assert [event.plain() for event in typed(written)] == written
+    assert {line["version"] for line in written} == {1}
+
+
+@pytest.mark.parametrize("line", EARLY, ids=lambda line: line["kind"])
+def test_a_line_of_an_earlier_version_is_of_version_1(line):
+    assert Event.read(line).plain() == {**line, "version": 1}
+
+
+def test_a_kind_means_what_its_node_or_id_says(written):
+    by_id = {event.id: event.data for event in typed(written)}
+    assert isinstance(by_id["i00.load"], Started)
+    assert isinstance(by_id["i00.ledger"], LedgerBegun)
+
+
+def kept(tmp_path, line):
+    record = RunRecord(tmp_path, "r")
+    record.append("one", "n", Exhausted())
+    with record.events_path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+    return record
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"kind": "surprise"}, "kind"),
+        ({"kind": ["proposal"]}, "kind"),
+        ({"version": 2}, "version"),
+        ({"version": None}, "version"),
+        ({"iteration": "1"}, "iteration"),
+        ({"more": 1}, "more"),
+        ({"data": {}}, "data.run"),
+        ({"data": None}, "data"),
+        ({"data": {**EARLY[0]["data"], "max_iterations": "2"}}, "data.max_iterations"),
+        ({"data": {**EARLY[0]["data"], "misspelt": 2}}, "data.misspelt"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_what_is_wrong_is_told_with_its_place_in_the_log(tmp_path, change, named, language):
+    record = kept(tmp_path, {**EARLY[0], **change})
+    with pytest.raises(ReportError) as caught:
+        list(record.events())
+    said = text("reports.error.unreadable_record", language, **caught.value.fields)
+    assert f"{record.events_path}:2" in said
+    assert named in said
+
+
+def test_every_field_that_is_missing_or_of_another_type_is_an_error_or_was_optional(written):
+    """Nothing but the typed error comes out, whatever is done to a field, and no value changes its type."""
+    seen = set()
+    for line in written:
+        for label, changed in mutations(line):
+            if (line["kind"], line["node"], label) in seen:
+                continue
+            seen.add((line["kind"], line["node"], label))
+            try:
+                told = typed([changed])[0].plain()
+            except (ReasonError, ValidationError):
+                continue
+            frame = {"version": 1, "iteration": 0, "cites": [], **changed}
+            assert told == {name: value for name, value in frame.items() if value is not None}, label
+    assert len(seen) > 1_000
+
+
+def test_each_kind_is_one_class_at_each_place():
+    assert all(issubclass(one, EventData) and one.kind == kind for (kind, _), one in EVENTS.items())
+    assert all(place in (*one.at, "") for (_, place), one in EVENTS.items())
