@@ -19,6 +19,9 @@ DEEPEST = 60
 LONGEST_NUMBER = 400
 """Digits; more take quadratic time to read, and are none that can be meant."""
 
+_LONGEST_STORED = 20
+"""Digits and sign of the longest whole number of 64 bits."""
+
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*+"?|[{}\[\]]', re.DOTALL)
 
 
@@ -46,6 +49,26 @@ def parse_json(text: str) -> Any:
     return found
 
 
+def check_json(value: Any) -> None:
+    """Refuse a value that came by another way than text and is no JSON within the bounds of `parse_json`.
+
+    Raises:
+        ReasonError: as `parse_json`; `too_large_number` for whole numbers of more than 64 bits, which
+            databases do not take; `other_shape`: no JSON at all.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()
+        json.loads(text, parse_int=_stored)
+    except RecursionError:
+        raise ReasonError("too_deep") from None
+    except UnicodeEncodeError:
+        raise ReasonError("not_text") from None
+    except (TypeError, ValueError):
+        raise ReasonError("other_shape") from None
+    parse_json(text)
+
+
 def read_json(path: Path) -> Any:
     """The JSON value in a file.
 
@@ -63,6 +86,11 @@ def _number(digits: str) -> float:
     if not math.isfinite(value):
         raise ReasonError("too_large_number")
     return value
+
+
+def _stored(digits: str) -> None:
+    if len(digits) > _LONGEST_STORED or not -(2**63) <= int(digits) < 2**63:
+        raise ReasonError("too_large_number")
 
 
 def _whole(digits: str) -> int:

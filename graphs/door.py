@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -26,7 +26,8 @@ from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel, ValidationError
 
 from base.errors import LANGUAGES, Language, in_language, readers_language
-from base.reasons import misshapen
+from base.json_files import check_json
+from base.reasons import ReasonError, misshapen
 from nodes.context import Context
 from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
@@ -35,6 +36,7 @@ from nodes.optimization.past import past
 from nodes.serving import OPERATORS_OWN, SERVED, refuse_operators_own
 from record.errors import ReportError
 from record.record import RunRecord
+from record.versions import source_digest
 
 C = TypeVar("C", bound=Context)
 
@@ -66,6 +68,7 @@ class Standing:
         before: identity of the predecessor of the last checkpoint that a step made; empty at the beginning.
         moved_past: the thread has gone on from it already.
         by_hand: identities from here back to that last checkpoint, where no step made the one here.
+        changed: somebody has changed the thread's state by hand, wherever.
     """
 
     values: Mapping[str, Any]
@@ -74,6 +77,7 @@ class Standing:
     before: str
     moved_past: bool
     by_hand: frozenset[str]
+    changed: bool = False
 
     def is_another(self, record: RunRecord) -> bool:
         """Whether what goes on from here is another run than the one on record."""
@@ -107,9 +111,11 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         with in_language(language_of(settings["context"])):
             config = self.received(config, settings["context"])
             stood = self._stand(config) if self._goes_on(input, config) else None
-            with _fitting(input, stood):
-                input, config, settings["context"] = self._enter(input, config, settings["context"], stood)
-        with in_language(settings["context"].language), _fitting(input, stood), self._refusals():
+            with _read_from(input, stood):
+                entered = self._enter(input, config, settings["context"], stood)
+            others = self._is_of_others(input, entered[2], stood)
+            input, config, settings["context"] = entered
+        with in_language(settings["context"].language), _fitting(others), self._refusals():
             yield from super().stream(input, config, **settings)
 
     async def astream(
@@ -126,11 +132,11 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             config = self.received(config, settings["context"])
             stood = await self._astand(config) if self._goes_on(input, config) else None
             # Records are files: the server's loop must not wait for a disk.
-            with _fitting(input, stood):
-                input, config, settings["context"] = await asyncio.to_thread(
-                    self._enter, input, config, settings["context"], stood
-                )
-        with in_language(settings["context"].language), _fitting(input, stood), self._refusals():
+            with _read_from(input, stood):
+                entered = await asyncio.to_thread(self._enter, input, config, settings["context"], stood)
+            others = await asyncio.to_thread(self._is_of_others, input, entered[2], stood)
+            input, config, settings["context"] = entered
+        with in_language(settings["context"].language), _fitting(others), self._refusals():
             async for part in super().astream(input, config, **settings):
                 yield part
 
@@ -205,7 +211,12 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             while True:
                 place = looked.send(self.get_state(place))
         except StopIteration as found:
-            return cast("Standing | None", found.value)
+            stood = cast("Standing | None", found.value)
+        if stood is None:
+            return None
+        thread = _thread(config)
+        changes = (self.get_state_history(thread, filter={"source": way}, limit=1) for way in BY_HAND)
+        return replace(stood, changed=any(any(found) for found in changes))
 
     async def _astand(self, config: RunnableConfig | None) -> Standing | None:
         looked = _standing(config or {})
@@ -214,7 +225,32 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             while True:
                 place = looked.send(await self.aget_state(place))
         except StopIteration as found:
-            return cast("Standing | None", found.value)
+            stood = cast("Standing | None", found.value)
+        if stood is None:
+            return None
+        thread, changed = _thread(config), False
+        for way in BY_HAND:
+            async for _ in self.aget_state_history(thread, filter={"source": way}, limit=1):
+                changed = True
+        return replace(stood, changed=changed)
+
+    def _run_at(self, stood: Standing) -> Any:
+        """The run that the state names; None before its first step."""
+        return stood.values.get(self.run_key) or stood.values.get("run")
+
+    def _is_of_others(self, given: Any, settings: Context, stood: Standing | None) -> bool:
+        """Whether a run goes on with a state that is not as a step of this very code left it.
+
+        Whoever may, changes the state of a thread, puts values into it, or kept it with another version.
+        """
+        brought = _is_command(given) and bool(given.update or given.goto)
+        if brought or stood is None or stood.changed:
+            return brought or stood is not None
+        if not (run := self._run_at(stood)):
+            return False
+        record = RunRecord(settings.home_path, run)
+        then = record.about().get("versions") if record.exists() else None
+        return not isinstance(then, dict) or then.get("source") != source_digest()
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -244,6 +280,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         """Input, configuration and settings as the graph gets them."""
         schema = cast("type[Context]", self.context_schema)
         settings = settings_given(schema, context)
+        if _is_command(given):
+            _check_word(given)
         if stood is None:
             if not _is_command(given) and not (given is None and _is_nested(config)):
                 asked = read_input(cast("type[BaseModel]", self.builder.input_schema), given or {})
@@ -255,7 +293,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
                     # What an earlier input on the same thread said is no part of this one.
                     given = asked.model_dump()
             return given, config, settings
-        run = stood.values.get(self.run_key) or stood.values.get("run")
+        run = self._run_at(stood)
         record = RunRecord(settings.home_path, run) if run else None
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings
@@ -337,6 +375,20 @@ def _is_command(given: Any) -> bool:
     return isinstance(given, Command)
 
 
+def _check_word(given: Command[Any]) -> None:
+    """Refuse what no waiting run can be told: it would be stored before any step reads it.
+
+    Raises:
+        SettingError: `unusable_word`.
+    """
+    if given.resume is None and not (given.update or given.goto):
+        raise SettingError("unusable_word", reason=ReasonError("value_missing"))
+    try:
+        check_json(given.resume)
+    except ReasonError as reason:
+        raise SettingError("unusable_word", reason=reason) from None
+
+
 def _settings_in(given: Mapping[str, Any]) -> dict[str, Any]:
     """What of a request's names is not the server's own."""
     return {
@@ -366,9 +418,20 @@ def _stored_state() -> AbstractContextManager[None]:
     return misshapen(lambda reason: SettingError("stored_state", reason=reason))
 
 
-def _fitting(given: Any, stood: Standing | None) -> AbstractContextManager[None]:
-    """The same for a run that goes on from such a state, or with values that a client puts into it."""
-    return _stored_state() if stood is not None or _is_command(given) else nullcontext()
+def _read_from(given: Any, stood: Standing | None) -> AbstractContextManager[None]:
+    """The same for the door itself, which reads nothing else where a run goes on."""
+    return _fitting(stood is not None or _is_command(given))
+
+
+def _fitting(others: bool) -> AbstractContextManager[None]:
+    """The same for the steps of a run whose state is the work of others; a fault of our own stays one."""
+    return _stored_state() if others else nullcontext()
+
+
+def _thread(config: RunnableConfig | None) -> RunnableConfig:
+    """Where a thread is kept, whatever place of it is meant."""
+    asked = (config or {}).get("configurable", {})
+    return {"configurable": {name: asked[name] for name in PLACE if name in asked}}
 
 
 def _refuse_taken(run: str | None, settings: Context) -> None:
@@ -384,7 +447,7 @@ def _refuse_taken(run: str | None, settings: Context) -> None:
 def _standing(config: RunnableConfig) -> Lookup:
     """Asks for the states that tell where a thread stands: here, at its head, and back to the last step."""
     asked = config.get("configurable", {})
-    place: dict[str, Any] = {name: asked[name] for name in PLACE if name in asked}
+    place = _thread(config)["configurable"]
     addressed = asked.get("checkpoint_id")
     if inside := asked.get("checkpoint_ns"):  # a step of a subgraph: of the graph itself the one around it
         addressed = (asked.get("checkpoint_map") or {}).get("")

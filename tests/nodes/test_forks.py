@@ -99,6 +99,55 @@ def optimized(home: Path, opened: list[str], **more: Any) -> Case:
     return made(home, optimization, {"data": data, "params": PARAMS, "run": PARENT}, context, opened)
 
 
+class Ours(KeyError):
+    """A fault of the program's own."""
+
+
+def goes_on(graph: Any, thread: Any, how: str) -> Any:
+    return graph.invoke(None, thread) if how == "invoke" else asyncio.run(graph.ainvoke(None, thread))
+
+
+@pytest.mark.parametrize("how", ["invoke", "ainvoke"])
+@pytest.mark.parametrize(
+    ("changed", "version"), [("never", "same"), ("never", "other"), ("last", "same"), ("before", "same")]
+)
+def test_a_fault_of_our_own_is_not_laid_on_the_stored_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, version: str, how: str
+) -> None:
+    """Only where somebody else has had the state in hand may it be the state that does not fit."""
+    monkeypatch.setenv("THREADX_HOME", str(tmp_path))
+    graph = optimization.copy(update={"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "t"}, "recursion_limit": 100}
+    data = dataset_reference(tmp_path, made_up_prices(300, cycle=0.05))
+    context = OptimizationContext(**SETTINGS)
+    given = {"data": data, "params": PARAMS, "run": PARENT}
+    graph.invoke(given, thread, context=context, interrupt_before=["converge", "judge"])
+    assert graph.get_state(thread).next == ("converge",)
+    if changed == "before":
+        graph.update_state(thread, {"confidence": 1.0})
+    while "judge" not in graph.get_state(thread).next:
+        graph.invoke(None, thread, interrupt_before=["judge"])
+    if changed == "last":
+        graph.update_state(thread, {"confidence": 1.0})
+
+    def fails(*given: Any, **named: Any) -> Any:
+        raise Ours("champion")
+
+    monkeypatch.setattr(judge, "open_holdout", fails)
+    if version == "other":
+        for path in (tmp_path / "runs").glob("*/run.json"):
+            told = json.loads(path.read_text(encoding="utf-8"))
+            told["versions"]["source"] = "0123456789ab"
+            path.write_text(json.dumps(told), encoding="utf-8")
+    if (changed, version) == ("never", "same"):
+        with pytest.raises(Ours):
+            goes_on(graph, thread, how)
+        return
+    with pytest.raises(SettingError) as caught:
+        goes_on(graph, thread, how)
+    assert caught.value.code == "stored_state"
+
+
 def straight_on(case: Case, place: Any) -> Any:
     return case.graph.invoke(None, {**case.thread, **place.config}, context=case.context)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
+from base.labels import LONGEST_LABEL, is_label, shown
 from base.reasons import ReasonError, nearest, shape
 from nodes.optimization.changes import KINDS, Change, SearchRange
 from nodes.optimization.schemas import Proposal
@@ -15,7 +16,13 @@ from nodes.optimization.trials.proposing import sort_proposals
 from prompts import Language, text
 from record.types import Proposal as Proposed
 
-Numbers = list[int] | Literal["all"]
+MOST = 100
+"""Entries of a list: more than there are proposals, and little enough to be read at once."""
+
+MOST_TOLD = 20
+"""Problems that are told at once."""
+
+Numbers = Annotated[list[int], Field(max_length=MOST)] | Literal["all"]
 
 
 class Edit(BaseModel):
@@ -34,7 +41,9 @@ class Approval(BaseModel):
 
     accept: Numbers = Field(default=[], description="Numbers to test as proposed, or all.")
     reject: Numbers = Field(default=[], description="Numbers not to test, or all.")
-    edit: list[Edit] = Field(default=[], description="Changes to test in the place of proposed ones.")
+    edit: list[Edit] = Field(
+        default=[], max_length=MOST, description="Changes to test in the place of proposed ones."
+    )
 
 
 _FORMS: tuple[type[BaseModel], ...] = (Approval, Edit, SearchRange, *KINDS.values())
@@ -106,14 +115,19 @@ def _complaints(error: ValidationError, language: Language) -> list[str]:
     """
     found: dict[tuple[int | str, ...], list[str]] = {}
     allowed: dict[tuple[int | str, ...], list[str]] = {}
-    for item in error.errors():
+    for item in error.errors(include_url=False)[:MOST_TOLD]:
         place = item["loc"]
         unknown = item["type"] == "extra_forbidden"
         kept = [part for part in place if isinstance(part, int) or part in _NAMES]
-        where = (*kept, place[-1]) if unknown and place[-1] not in _NAMES else tuple(kept)
+        name = str(place[-1]) if place else ""
+        where = (
+            (*kept, name if is_label(name) else shown(name)) if unknown and name not in _NAMES else (*kept,)
+        )
         if unknown:
             allowed[where] = _fields_at(place[:-1])
-            reason = ReasonError("value_unknown_key_near", nearest=nearest(str(place[-1]), allowed[where]))
+            reason = ReasonError(
+                "value_unknown_key_near", nearest=nearest(name[:LONGEST_LABEL], allowed[where])
+            )
         else:
             reason = shape(item)
         found.setdefault(where, []).append(reason.sentence(language).rstrip("."))

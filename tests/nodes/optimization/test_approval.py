@@ -1,14 +1,17 @@
 """A person before the tests: asked once, taken at their word, from this process or another."""
 
 import json
+import math
 import re
 
 import pytest
 from langgraph.checkpoint.memory import MemorySaver
+from langgraph.types import Command
 
 import threadx
 from backtest import StrategySpec
 from graphs.optimization import builder, graph
+from nodes.context import OptimizationContext
 from nodes.errors import SettingError
 from nodes.optimization.schemas import Proposals
 from nodes.optimization.trials.approval import read_approval
@@ -174,6 +177,64 @@ def prices(tmp_path):
     path = tmp_path / "TEST_1h.csv"
     made_up_prices(700, cycle=0.05).to_csv(path)
     return str(path)
+
+
+def nested(levels, inside):
+    for _ in range(levels):
+        inside = {"accept": [inside]}
+    return inside
+
+
+def edited(**change):
+    return {"accept": [2, 3, 4], "edit": [{"proposal": 1, "change": change}]}
+
+
+ODD_WORDS = {
+    "nothing": None,
+    "a number": 0,
+    "a number that no database takes": {"accept": [2**64]},
+    "more digits than Python writes": {"accept": [10**4_400]},
+    "no finite number": {"accept": [math.nan]},
+    "too deep": nested(900, 1),
+    "too deep for Python": nested(4_000, 1),
+    "half a letter": {"accept": "\ud800"},
+    "half a letter as a name": {"\ud800": 1},
+    "a control character as a name": {"\x1b[31m": 1},
+    "a long name": {"x" * 1_000_000: 1},
+    "many names": {str(number): 1 for number in range(20_000)},
+    "many numbers": {"accept": list(range(200_000))},
+    "many edits": {"edit": [{"proposal": 1, "change": {"kind": "x"}}] * 5_000},
+    "bytes": b"accept",
+    "a set": {1, 2},
+    "truth": {"accept": True},
+    "a condition of parentheses": edited(kind="add_filter", side="long", condition="(" * 200),
+    "a long name of a preset": edited(kind="switch_preset", preset="x" * 60),
+    "a value beyond any bar": edited(kind="risk_management", parameter="max_bars", value=2**62),
+}
+
+
+def test_no_odd_word_ends_a_run_that_waits(tmp_path, prices):
+    """Each is refused in one sentence or asked for again, and the run can still be told a good one."""
+    waiting = graph.copy(update={"checkpointer": MemorySaver()})
+    context = OptimizationContext(**ALL_RULES, home=str(tmp_path), max_iterations=1, approve=True)
+    thread = {"configurable": {"thread_id": "t"}, "recursion_limit": 100}
+    asked = waiting.invoke({"data": prices, "run": "r"}, thread, context=context)["__interrupt__"][0].value
+    refused = []
+    for name, word in ODD_WORDS.items():
+        try:
+            told = waiting.invoke(Command(resume=word), thread, context=context)["__interrupt__"][0].value[
+                "problems"
+            ]
+        except SettingError as error:
+            refused.append(error.code)
+            continue
+        assert 0 < len(told) <= 20, name
+        assert all(len(line) < 1_000 and "\x1b" not in line for line in told), name
+    assert set(refused) == {"unusable_word"}
+    assert 5 < len(refused) < len(ODD_WORDS) - 5
+    assert len(asked["proposals"]) == 4
+    good = Command(resume={"accept": [1], "reject": [2, 3, 4]})
+    assert waiting.invoke(good, thread, context=context)["result"]
 
 
 def start(tmp_path, prices, **settings):
