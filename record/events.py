@@ -6,7 +6,7 @@ tells. Some kinds tell something else at some nodes or under some ids: such a cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -35,6 +35,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+EVENTS: dict[tuple[str, str], type[EventData]] = {}
+"""The class by kind and by the id or node where the kind means it; "" for everywhere else."""
+
+
 class EventData(_Strict):
     """What an event tells.
 
@@ -43,12 +47,30 @@ class EventData(_Strict):
         at: nodes or ids at which the kind means this class; empty for everywhere else.
         version: of the schema. A line without one is of version 1.
         whole: the field that is all of `data` in the log; empty where the fields stand there.
+        says: key of the text that tells it on a page, filled with its fields; empty where a page has a line
+            of its own for it, or none.
+        icon: of that line.
     """
 
     kind: ClassVar[str]
     at: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     whole: ClassVar[str] = ""
+    says: ClassVar[str] = ""
+    icon: ClassVar[str] = "circle"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Register a class that has a kind.
+
+        Raises:
+            TypeError: another class has the kind there already.
+        """
+        for place in cls.at or ("",) if hasattr(cls, "kind") else ():
+            if (other := EVENTS.setdefault((cls.kind, place), cls)) is not cls:
+                raise TypeError(
+                    f"{cls.__name__} and {other.__name__} are both {cls.kind} at {place or 'any place'}"
+                )
 
     @property
     def answered_by(self) -> Provenance | None:
@@ -218,6 +240,8 @@ class Exhausted(EventData):
     """The rules know no further change."""
 
     kind = "exhausted"
+    says = "web.event.exhausted"
+    icon = "hourglass_empty"
 
 
 class Proposed(EventData):
@@ -329,6 +353,8 @@ class Waiting(EventData):
     """A run waits for a person: that time is nobody's work."""
 
     kind = "waiting"
+    says = "web.event.waiting"
+    icon = "pan_tool"
 
     run: str
     iteration: int
@@ -508,20 +534,6 @@ class Noticed(EventData):
     now: str
 
 
-def _classes(base: type[EventData]) -> Iterator[type[EventData]]:
-    for one in base.__subclasses__():
-        yield one
-        yield from _classes(one)
-
-
-EVENTS = {
-    (one.kind, place): one for one in _classes(EventData) if hasattr(one, "kind") for place in one.at or ("",)
-}
-"""The class by kind and by the id or node where the kind means it; "" for everywhere else."""
-
-KINDS = tuple(sorted({kind for kind, _ in EVENTS}))
-
-
 class Event(_Strict):
     """One event of a run's log.
 
@@ -601,5 +613,6 @@ def _schema(kind: object, event_id: object, node: object) -> type[EventData]:
     for place in (event_id, node, ""):
         if isinstance(kind, str) and isinstance(place, str) and (kind, place) in EVENTS:
             return EVENTS[kind, place]
-    known = ReasonError("value_union_tag_invalid", limit=", ".join(KINDS))
+    kinds = sorted({kind for kind, _ in EVENTS})
+    known = ReasonError("value_union_tag_invalid", limit=", ".join(kinds))
     raise ReasonError("at", where="kind", what=known)

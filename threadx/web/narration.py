@@ -19,7 +19,6 @@ from record.events import (
     Event,
     EventData,
     EvidenceListed,
-    Exhausted,
     Judged,
     LedgerBegun,
     LedgerClosed,
@@ -37,7 +36,6 @@ from record.events import (
     ValidatorAnswer,
     VariantFailed,
     VariantTested,
-    Waiting,
 )
 from record.types import Figures, Selection
 from reports.tables import lost_line, notice_lines
@@ -153,8 +151,6 @@ def line(event: Event, words: Words) -> Line | None:
             return _verdicts(answer, words)
         case StrategistAnswer() as answer:
             return _proposals(answer, words)
-        case Waiting():
-            return Line(words("web.event.waiting"), "", "pan_tool")
         case Approved(accepted=accepted, declined=declined):
             told = {"accepted": _numbers(accepted), "declined": _numbers(declined)}
             return Line(words("web.event.approved", **told), "", "how_to_reg")
@@ -174,8 +170,6 @@ def line(event: Event, words: Words) -> Line | None:
         case Abstained():
             role = words(f"report.role.{event.node}")
             return Line(words("web.event.abstention", role=role), "", "block", "bad")
-        case Exhausted():
-            return Line(words("web.event.exhausted"), "", "hourglass_empty")
         case Proposed(proposal=proposal):
             return Line(proposal["sentence"], proposal["reason"], "edit_note")
         case VariantFailed(variant={"sentence": sentence, "error": dict(problem)}):
@@ -201,6 +195,8 @@ def line(event: Event, words: Words) -> Line | None:
             good = status == "finished"
             title = words(f"web.event.report_{status}")
             return Line(title, "", "task_alt" if good else "error", "end" if good else "bad")
+        case EventData(says=key, icon=icon) as told if key:
+            return Line(words(key, **told.plain()), "", icon)
         case other:
             return Line(words("web.event.other", kind=other.kind, node=event.node))
 
