@@ -19,6 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from base import locks, private
 from base.databases import make_private, put_aside_if_damaged
+from base.reasons import misshapen
 from providers.errors import CacheError, short
 from providers.request import Reply
 
@@ -124,20 +125,21 @@ class AnswerStore:
         Raises:
             CacheError: the file cannot be read.
         """
-        try:
-            found = self.cache.lookup(prompt, llm)
-        except (SQLAlchemyError, OSError, ValueError, KeyError) as error:
-            raise self._failed(error) from error
-        if not found or not isinstance(found[0], ChatGeneration):
-            return None
-        message = found[0].message
-        usage = message.usage_metadata if isinstance(message, AIMessage) else None
-        return Reply(
-            text=str(message.text),
-            thinking=str(message.additional_kwargs.get("reasoning_content", "")),
-            prompt_tokens=usage["input_tokens"] if usage else None,
-            answer_tokens=usage["output_tokens"] if usage else None,
-        )
+        with misshapen(self._failed):
+            try:
+                found = self.cache.lookup(prompt, llm)
+            except (SQLAlchemyError, OSError) as error:
+                raise self._failed(error) from error
+            if not found or not isinstance(found[0], ChatGeneration):
+                return None
+            message = found[0].message
+            usage = message.usage_metadata if isinstance(message, AIMessage) else None
+            return Reply(
+                text=str(message.text),
+                thinking=str(message.additional_kwargs.get("reasoning_content", "")),
+                prompt_tokens=usage["input_tokens"] if usage else None,
+                answer_tokens=usage["output_tokens"] if usage else None,
+            )
 
     def remember(self, prompt: str, llm: str, reply: Reply) -> None:
         """Keep a reply under a key.

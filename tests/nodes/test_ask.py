@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -19,6 +20,7 @@ from prompts import Prompt, text
 from providers.answer_store import StoredAnswer
 from providers.errors import DeadlineError, ProviderError, RefusedError, RetryableError
 from providers.request import Request
+from tests.providers.test_extraction import REFUSED
 from tests.scripted import scripted_models
 
 BIG, SMALL, FREE = "ollama:deepseek-r1:70b", "ollama:gemma3:27b", "g4f:glm-4.5"
@@ -379,6 +381,44 @@ def test_a_broken_cache_is_on_record_and_costs_no_answer(
         (BIG, "answered", ""),
         (BIG, "error", "cache_failed"),
     ]
+
+
+MESSAGE = '{"type": "ai", "data": {"content": %s, "type": "ai"}}'
+ODD_ROWS = {
+    **{f"text: {name}": MESSAGE % json.dumps(text) for name, (text, _) in REFUSED.items()},
+    "no JSON": "{",
+    "nothing": "",
+    "a list": "[]",
+    "nested lists": "[" * 100_000,
+    "nested objects": '{"type":' * 50_000,
+    "a number": "7",
+    "a long number": "9" * 5_000,
+    "another type": '{"type": "x", "data": {}}',
+    "no data": '{"type": "ai"}',
+    "data in a list": '{"type": "ai", "data": []}',
+    "a number as text": MESSAGE % "7",
+    "an object as text": MESSAGE % "{}",
+    "parts without text": MESSAGE % '[{"type": "image"}, 5, null]',
+    "a deep text": MESSAGE % ("[" * 900 + "]" * 900),
+    "no AI": '{"type": "tool", "data": {"content": "{}", "tool_call_id": "1"}}',
+    "odd tokens": MESSAGE % '"{}", "usage_metadata": {"input_tokens": "many"}',
+    "odd thoughts": MESSAGE % '"{}", "additional_kwargs": {"reasoning_content": [1]}',
+}
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_whatever_a_cache_holds_the_model_is_asked_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, context: Context, name: str
+) -> None:
+    script = scripted_models(monkeypatch, {BIG: [GOOD, GOOD]})
+    ask(question(), chain=[BIG], context=context)
+    with closing(sqlite3.connect(context.home_path / "llm_cache.sqlite")) as other, other:
+        assert other.execute(
+            f"UPDATE {StoredAnswer.__tablename__} SET response = ?", [ODD_ROWS[name]]
+        ).rowcount
+    result = answered(ask(question(), chain=[BIG], context=context))
+    assert (result.value.score, result.provenance.cached, len(script.order)) == (7, False, 2)
+    json.dumps(result.provenance.model_dump(mode="json")).encode()
 
 
 def test_every_failed_attempt_has_a_sentence_in_both_languages(
