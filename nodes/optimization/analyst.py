@@ -7,84 +7,44 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
-from nodes.optimization.evidence.claims import claims_of, doubts, unfounded_claims, unknown_ids
-from nodes.optimization.evidence.evidence import (
-    figure_lines,
-    gather_evidence,
-    history_lines,
-    lesson_lines,
-    quoted,
-    strategy_lines,
-)
-from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.evidence.claims import cited_by, claims_of, unknown_ids
 from nodes.optimization.policies import roles
+from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationState
-from nodes.run_events import record
-from nodes.seam.ask import Abstention, Question, ask
-from nodes.seam.journal import Journal
-from prompts import render
-from record.events import Abstained, AnalystAnswer, RoleCalled
+from record.events import Abstained, AnalystAnswer
 from record.types import Analysis as Analysed
+from record.types import Doubt, Provenance
+
+
+def _made(
+    brief: Brief[OptimizationState], answer: Analysis, unfounded: list[Doubt], provenance: Provenance
+) -> Made:
+    analysis: Analysed = {
+        **cast(Analysed, answer.model_dump(mode="json")),
+        "unfounded": unfounded,
+        "unknown_evidence": unknown_ids(cited_by(answer), brief.evidence["ids"]),
+    }
+    update = {"iteration": brief.iteration, "analysis": analysis}
+    return Made(AnalystAnswer(answer=analysis, provenance=provenance), update)
+
+
+ANALYST = Role[OptimizationState, Analysis](
+    name="analyst",
+    schema=Analysis,
+    policy=roles.analyst,
+    chain=lambda brief: brief.context.analyst,
+    shown=("strategy", "figures", "history", "lessons"),
+    made=_made,
+    abstained=lambda brief, provenance: Abstained(answer=None, provenance=provenance),
+    silent=lambda brief: {"iteration": brief.iteration, "analysis": None},
+    follows=lambda brief: [f"i{brief.iteration - 1:02d}.evidence"],
+    claims=claims_of,
+    cited=cited_by,
+)
 
 
 def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
     """Ask for a reading of the champion; an analyst that cannot answer abstains and the cycle goes on."""
     context = OptimizationContext.of(runtime.context)
-    iteration = state.get("iteration", 0) + 1
-    called = f"i{iteration:02d}.analyst"
-    record(context, state["run_id"], called, "analyst", RoleCalled(), iteration=iteration)
-    evidence = gather_evidence(state, iteration)
-    strategy = strategy_lines(evidence, context.language)
-    figures = figure_lines(evidence, context.language)
-    history = history_lines(evidence, context.language)
-    learnt = lesson_lines(evidence, context.language)
-    numbers = known_numbers(strategy, figures, history, learnt, evidence["dataset"]["timeframe"])
-
-    def check(answer: Analysis) -> list[str]:
-        cited = [name for hypothesis in answer.hypotheses for name in hypothesis.evidence]
-        return doubts(claims_of(answer), numbers, context.language, cited=cited, known=evidence["ids"])
-
-    answer = ask(
-        Question(
-            role="analyst",
-            prompt=render(
-                "optimization/analyst",
-                context.language,
-                symbol=quoted(evidence["dataset"]["symbol"]),
-                timeframe=quoted(evidence["dataset"]["timeframe"]),
-                strategy=strategy,
-                figures=figures,
-                history=history,
-                lessons=learnt,
-            ),
-            schema=Analysis,
-            evidence={**evidence, "language": context.language},
-            policy=roles.analyst,
-            doubts=check,
-        ),
-        chain=context.analyst,
-        context=context,
-        journal=Journal(context, state["run_id"], called, "analyst", iteration),
-    )
-    analysis: Analysed | None = None
-    provenance = answer.provenance.plain()
-    if not isinstance(answer, Abstention):
-        cited = [name for hypothesis in answer.value.hypotheses for name in hypothesis.evidence]
-        analysis = {
-            **cast(Analysed, answer.value.model_dump(mode="json")),
-            "unfounded": unfounded_claims(claims_of(answer.value), numbers, context.language),
-            "unknown_evidence": unknown_ids(cited, evidence["ids"]),
-        }
-    record(
-        context,
-        state["run_id"],
-        f"{called}.answer",
-        "analyst",
-        AnalystAnswer(answer=analysis, provenance=provenance)
-        if analysis
-        else Abstained(answer=None, provenance=provenance),
-        iteration=iteration,
-        cites=[called, f"i{iteration - 1:02d}.evidence"],
-    )
-    return {"iteration": iteration, "analysis": analysis}
+    return ask_role(ANALYST, state, context, state.get("iteration", 0) + 1)

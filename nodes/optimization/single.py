@@ -14,30 +14,17 @@ from pydantic import Field
 
 from backtest.language.functions import reference
 from nodes.context import OptimizationContext
-from nodes.errors import NodeError
 from nodes.optimization.changes import kinds_told
-from nodes.optimization.evidence.claims import claims_of, doubts, unfounded_claims
-from nodes.optimization.evidence.evidence import (
-    figure_lines,
-    gather_evidence,
-    history_lines,
-    lesson_lines,
-    quoted,
-    strategy_lines,
-)
-from nodes.optimization.evidence.grounding import known_numbers
-from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.evidence.claims import cited_by, claims_of
 from nodes.optimization.policies import debate, roles
+from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
 from nodes.optimization.state import OptimizationState
-from nodes.optimization.trials.proposing import complaints, sort_proposals
-from nodes.run_events import record
-from nodes.seam.ask import Abstention, Question, ask
-from nodes.seam.journal import Journal
-from prompts import render, system_text
-from record.events import Abstained, Exhausted, Proposed, RoleCalled, SingleAnswer
+from nodes.optimization.trials.proposing import complaints, none_usable, sorted_by
+from prompts import system_text
+from record.events import Abstained, SingleAnswer
 from record.types import Analysis as Analysed
-from record.types import Verdict
+from record.types import Doubt, Provenance, Verdict
 
 
 class JudgedProposal(Proposal):
@@ -86,96 +73,13 @@ def policy(evidence: Mapping[str, Any]) -> Work:
     )
 
 
-def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
-    """Ask the strategist's models for everything at once; who cannot answer abstains, as the team would."""
-    context = OptimizationContext.of(runtime.context)
-    iteration = state.get("iteration", 0) + 1
-    run, called = state["run_id"], f"i{iteration:02d}.single"
-    record(context, run, called, "single", RoleCalled(), iteration=iteration)
-    evidence = gather_evidence(state, iteration)
-    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
-    language, grid = context.language, evidence["grid"]
-    parts = {
-        "strategy": strategy_lines(evidence, language),
-        "figures": figure_lines(evidence, language),
-        "history": history_lines(evidence, language),
-        "lessons": lesson_lines(evidence, language),
-    }
-
-    def claims_and_numbers(answer: Work) -> tuple[list[str], list[float]]:
-        reasons = [w for one in answer.proposals for w in (one.reason, one.expected_effect, one.objection)]
-        proposed = [one.change.model_dump_json() for one in answer.proposals]
-        return [*claims_of(answer), *reasons], known_numbers(
-            *parts.values(), evidence["dataset"]["timeframe"], *proposed
-        )
-
-    def doubt(answer: Work) -> list[str]:
-        _, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
-        cited = [name for hypothesis in answer.hypotheses for name in hypothesis.evidence]
-        return [
-            *complaints(refused),
-            *doubts(*claims_and_numbers(answer), language, cited=cited, known=evidence["ids"]),
-        ]
-
-    def check(answer: Work) -> list[str]:
-        usable, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
-        return [] if usable else complaints(refused)
-
-    empty: dict[str, Any] = {"iteration": iteration, "analysis": None, "proposals": [], "verdicts": None}
-    try:
-        answer = ask(
-            Question(
-                role="single",
-                prompt=render(
-                    "optimization/single",
-                    context.language,
-                    strategist=system_text(
-                        "optimization/strategist",
-                        context.language,
-                        functions=reference(context.language),
-                        kinds=kinds_told(context.language),
-                    ),
-                    symbol=quoted(evidence["dataset"]["symbol"]),
-                    timeframe=quoted(evidence["dataset"]["timeframe"]),
-                    **parts,
-                ),
-                schema=Work,
-                evidence={
-                    **evidence,
-                    "target_score": context.target_score,
-                    "language": context.language,
-                },
-                policy=policy,
-                check=check,
-                doubts=doubt,
-            ),
-            chain=context.strategist,
-            context=context,
-            journal=Journal(context, run, called, "single", iteration),
-        )
-    except NodeError as error:
-        if error.code != "nothing_left":
-            raise
-        # The rules know no further change: an iteration without proposals, which the convergence test sees.
-        record(context, run, f"{called}.answer", "single", Exhausted(), iteration=iteration, cites=[called])
-        return empty
-    provenance = answer.provenance.plain()
-    if isinstance(answer, Abstention):
-        record(
-            context,
-            run,
-            f"{called}.answer",
-            "single",
-            Abstained(provenance=provenance),
-            iteration=iteration,
-            cites=[called],
-        )
-        return empty
-    work = answer.value
-    usable, refused = sort_proposals(work.proposals, spec, tried, language, grid)
+def _made(
+    brief: Brief[OptimizationState], work: Work, unfounded: list[Doubt], provenance: Provenance
+) -> Made:
+    usable, refused = sorted_by(brief.evidence, work.proposals, brief.language)
     analysis: Analysed = {
         **cast(Analysed, work.model_dump(mode="json", include=set(Analysis.model_fields))),
-        "unfounded": unfounded_claims(*claims_and_numbers(work), language),
+        "unfounded": unfounded,
     }
     verdicts: list[Verdict] = [
         {
@@ -186,35 +90,55 @@ def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> d
         }
         for entry in usable
     ]
-    record(
-        context,
-        run,
-        f"{called}.answer",
-        "single",
-        SingleAnswer(
-            answer=analysis,
-            refused=refused,
-            verdicts=verdicts,
-            stance=work.stance,
-            provenance=provenance,
-        ),
-        iteration=iteration,
-        cites=[called],
+    data = SingleAnswer(
+        answer=analysis, refused=refused, verdicts=verdicts, stance=work.stance, provenance=provenance
     )
-    for entry in usable:
-        record(
-            context,
-            run,
-            f"i{iteration:02d}.strategist.proposal.{entry['number']}",
-            "single",
-            Proposed(proposal=entry),
-            iteration=iteration,
-            cites=[f"{called}.answer"],
-        )
-    return {
-        "iteration": iteration,
+    update = {
+        "iteration": brief.iteration,
         "analysis": analysis,
         "proposals": usable,
         "verdicts": verdicts,
-        "debate": {"iteration": iteration, "decision": work.stance, "turns": [], "dissent": []},
+        "debate": {"iteration": brief.iteration, "decision": work.stance, "turns": [], "dissent": []},
     }
+    return Made(data, update, usable)
+
+
+SINGLE = Role[OptimizationState, Work](
+    name="single",
+    schema=Work,
+    policy=policy,
+    chain=lambda brief: brief.context.strategist,
+    shown=("strategy", "figures", "history", "lessons"),
+    made=_made,
+    abstained=lambda brief, provenance: Abstained(provenance=provenance),
+    silent=lambda brief: {
+        "iteration": brief.iteration,
+        "analysis": None,
+        "proposals": [],
+        "verdicts": None,
+    },
+    follows=lambda brief: [],
+    claims=lambda work: [
+        *claims_of(work),
+        *(told for one in work.proposals for told in (one.reason, one.expected_effect, one.objection)),
+    ],
+    cited=cited_by,
+    own=lambda work: [one.change.model_dump_json() for one in work.proposals],
+    values=lambda brief: {
+        "strategist": system_text(
+            "optimization/strategist",
+            brief.language,
+            functions=reference(brief.language),
+            kinds=kinds_told(brief.language),
+        )
+    },
+    knows=lambda brief: {"target_score": brief.context.target_score},
+    check=lambda brief, work: none_usable(brief.evidence, work.proposals, brief.language),
+    doubts=lambda brief, work: complaints(sorted_by(brief.evidence, work.proposals, brief.language)[1]),
+)
+
+
+def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+    """Ask the strategist's models for everything at once; who cannot answer abstains, as the team would."""
+    context = OptimizationContext.of(runtime.context)
+    return ask_role(SINGLE, state, context, state.get("iteration", 0) + 1)

@@ -9,25 +9,14 @@ from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
 from nodes.optimization.debate_schemas import MOST_CITED, Turn
-from nodes.optimization.evidence.claims import doubts, unfounded_claims, unknown_evidence
-from nodes.optimization.evidence.evidence import (
-    figure,
-    figure_lines,
-    gather_evidence,
-    history_lines,
-    proposal_lines,
-    quoted,
-    strategy_lines,
-    turn_lines,
-)
-from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.evidence.claims import unknown_evidence
+from nodes.optimization.evidence.evidence import figure, history_lines, proposal_lines, turn_lines
 from nodes.optimization.policies import debate
+from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.state import DebateState
-from nodes.run_events import record
-from nodes.seam.ask import Abstention, Question, ask
-from nodes.seam.journal import Journal
-from prompts import render, text
+from prompts import text
 from record.events import DebateTurn, RoleCalled
+from record.types import Doubt, Provenance
 from record.types import Turn as Spoken
 
 
@@ -43,101 +32,96 @@ def _cited(evidence: Mapping[str, Any], iteration: int) -> list[str]:
     return [*([scored["id"]] if scored else []), *trials][:MOST_CITED] or evidence["ids"][:1]
 
 
+def _tried(brief: Brief[DebateState]) -> str:
+    """What is debated: the iterations so far, or in a review the proposals."""
+    if not _is_review(brief.state):
+        return history_lines(brief.evidence, brief.language)
+    nothing = text("optimization.evidence.nothing", brief.language)
+    return proposal_lines(brief.state["proposals"]) or nothing
+
+
+def _is_review(state: DebateState) -> bool:
+    return state.get("graph") == "review"
+
+
+def _turn(brief: Brief[DebateState], turn: Spoken, provenance: Provenance) -> DebateTurn:
+    """The event of a turn: with its round, and who spoke."""
+    number = len(brief.state.get("turns", [])) // len(voices(brief.context)) + 1
+    return DebateTurn(turn={**turn, "round": number, "provenance": provenance})
+
+
+def _silence(brief: Brief[DebateState]) -> Spoken:
+    """The turn of a voice that could not answer."""
+    return {"voice": brief.voice, "stance": None, "statement": None, "confidence": None, "claims": []}
+
+
+def _made(brief: Brief[DebateState], answer: Turn, unfounded: list[Doubt], provenance: Provenance) -> Made:
+    told = answer.model_dump(mode="json")
+    turn: Spoken = {
+        "voice": brief.voice,
+        "stance": answer.stance,
+        "confidence": answer.confidence,
+        "claims": told["claims"],
+        "statement": " ".join(claim.statement for claim in answer.claims),
+        "unfounded": unfounded,
+    }
+    return Made(_turn(brief, turn, provenance), {"turns": [*brief.state.get("turns", []), turn]})
+
+
+def _unknown(brief: Brief[DebateState], answer: Turn) -> list[str]:
+    cited = (name for claim in answer.claims for name in claim.evidence)
+    return unknown_evidence(cited, brief.evidence["ids"], brief.language)
+
+
+SPEAK = Role[DebateState, Turn](
+    name="speak",
+    schema=Turn,
+    policy=debate.speak,
+    chain=lambda brief: getattr(brief.context, brief.voice),
+    shown=("strategy", "figures"),
+    made=_made,
+    abstained=lambda brief, provenance: _turn(brief, _silence(brief), provenance),
+    silent=lambda brief: {"turns": [*brief.state.get("turns", []), _silence(brief)]},
+    follows=lambda brief: _follows(brief.state, brief.iteration),
+    claims=lambda answer: [claim.statement for claim in answer.claims],
+    blocks=lambda brief: {
+        "tried": _tried(brief),
+        "turns": turn_lines(brief.state.get("turns", []), brief.language),
+    },
+    values=lambda brief: {
+        "voice": text(f"optimization.voice.{brief.voice}", brief.language),
+        "question": text(
+            f"optimization.debate.{'review' if _is_review(brief.state) else 'question'}", brief.language
+        ),
+    },
+    knows=lambda brief: {
+        "voice": brief.voice,
+        "turns": brief.state.get("turns", []),
+        "cited": _cited(brief.evidence, brief.iteration),
+        "target_score": brief.context.target_score,
+    },
+    check=_unknown,
+    answer="turn",
+)
+
+
 def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
     """Ask the voice whose turn it is whether to go on; a voice that cannot answer abstains by name."""
     context = OptimizationContext.of(runtime.context)
-    iteration, turns = state["iteration"], state.get("turns", [])
-    order = voices(context)
-    voice = order[len(turns) % len(order)]
-    said = f"i{iteration:02d}.debate.{len(turns) + 1}"
-    record(context, state["run_id"], said, voice, RoleCalled(debate=True), iteration=iteration)
-    evidence = gather_evidence(state, iteration)
-    known = evidence["ids"]
-    reviewing = state.get("graph") == "review"
-    tried = history_lines(evidence, context.language)
-    if reviewing:
-        tried = proposal_lines(state["proposals"]) or text("optimization.evidence.nothing", context.language)
-
-    parts = {
-        "strategy": strategy_lines(evidence, context.language),
-        "figures": figure_lines(evidence, context.language),
-        "tried": tried,
-        "turns": turn_lines(turns, context.language),
-    }
-    shown = known_numbers(*parts.values(), evidence["dataset"]["timeframe"])
-
-    def check(answer: Turn) -> list[str]:
-        cited = (name for claim in answer.claims for name in claim.evidence)
-        return unknown_evidence(cited, known, context.language)
-
-    answer = ask(
-        Question(
-            role=voice,
-            prompt=render(
-                "optimization/speak",
-                context.language,
-                voice=text(f"optimization.voice.{voice}", context.language),
-                question=text(
-                    f"optimization.debate.{'review' if reviewing else 'question'}", context.language
-                ),
-                symbol=quoted(evidence["dataset"]["symbol"]),
-                timeframe=quoted(evidence["dataset"]["timeframe"]),
-                **parts,
-            ),
-            schema=Turn,
-            evidence={
-                **evidence,
-                "voice": voice,
-                "turns": turns,
-                "cited": _cited(evidence, iteration),
-                "target_score": context.target_score,
-                "language": context.language,
-            },
-            policy=debate.speak,
-            check=check,
-            doubts=lambda answer: doubts((c.statement for c in answer.claims), shown, context.language),
-        ),
-        chain={"analyst": context.analyst, "strategist": context.strategist, "validator": context.validator}[
-            voice
-        ],
-        context=context,
-        journal=Journal(context, state["run_id"], said, voice, iteration),
-    )
-    if isinstance(answer, Abstention):
-        turn: Spoken = {
-            "voice": voice,
-            "stance": None,
-            "statement": None,
-            "confidence": None,
-            "claims": [],
-        }
-    else:
-        told = answer.value.model_dump(mode="json")
-        said_so = [claim["statement"] for claim in told["claims"]]
-        turn = {
-            "voice": voice,
-            "stance": answer.value.stance,
-            "confidence": answer.value.confidence,
-            "claims": told["claims"],
-            "statement": " ".join(said_so),
-            "unfounded": unfounded_claims(said_so, shown, context.language),
-        }
-    record(
+    iteration, spoken, order = state["iteration"], len(state.get("turns", [])), voices(context)
+    return ask_role(
+        SPEAK,
+        state,
         context,
-        state["run_id"],
-        f"{said}.turn",
-        voice,
-        DebateTurn(
-            turn={**turn, "round": len(turns) // len(order) + 1, "provenance": answer.provenance.plain()}
-        ),
-        iteration=iteration,
-        cites=[said, *_follows(state, iteration)],
+        iteration,
+        voice=order[spoken % len(order)],
+        called=f"i{iteration:02d}.debate.{spoken + 1}",
+        announced=RoleCalled(debate=True),
     )
-    return {"turns": [*turns, turn]}
 
 
 def _follows(state: DebateState, iteration: int) -> list[str]:
     """What the debate is about: the selection, or in a review the proposals."""
-    if state.get("graph") != "review":
+    if not _is_review(state):
         return [f"i{iteration:02d}.select"]
     return [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in state["proposals"]]

@@ -8,30 +8,16 @@ from langgraph.runtime import Runtime
 
 from backtest.language.functions import reference
 from nodes.context import OptimizationContext
-from nodes.errors import NodeError
 from nodes.optimization.changes import kinds_told
-from nodes.optimization.evidence.claims import doubts, unfounded_claims
-from nodes.optimization.evidence.evidence import (
-    analysis_lines,
-    figure_lines,
-    gather_evidence,
-    history_lines,
-    lesson_lines,
-    quoted,
-    strategy_lines,
-)
-from nodes.optimization.evidence.grounding import known_numbers
-from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.evidence.evidence import analysis_lines
 from nodes.optimization.policies import roles
+from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.schemas import Proposals
 from nodes.optimization.state import OptimizationState
-from nodes.optimization.trials.proposing import complaints, sort_proposals
-from nodes.run_events import record
-from nodes.seam.ask import Abstention, Question, ask
-from nodes.seam.journal import Journal
-from prompts import Language, render, text
-from record.events import Abstained, Exhausted, Proposed, RoleCalled, StrategistAnswer
-from record.types import Doubt, Proposal, Refused
+from nodes.optimization.trials.proposing import complaints, none_usable, sorted_by
+from prompts import Language, text
+from record.events import Abstained, StrategistAnswer
+from record.types import Doubt, Provenance
 
 
 def _not_diverse(answer: Proposals, language: Language) -> list[str]:
@@ -48,108 +34,53 @@ def _wrong_hypotheses(answer: Proposals, count: int, language: Language) -> list
     return [text("optimization.refusal.hypothesis", language, number=number, count=count) for number in wrong]
 
 
+def _hypotheses(brief: Brief[OptimizationState]) -> int:
+    """How many the analyst has made."""
+    analysis = brief.state["analysis"]
+    return len(analysis["hypotheses"]) if analysis else 0
+
+
+def _doubts(brief: Brief[OptimizationState], answer: Proposals) -> list[str]:
+    """What goes back once: repeats and refused changes, hypotheses nobody made."""
+    _, refused = sorted_by(brief.evidence, answer.proposals, brief.language)
+    return [
+        *complaints(refused),
+        *_not_diverse(answer, brief.language),
+        *_wrong_hypotheses(answer, _hypotheses(brief), brief.language),
+    ]
+
+
+def _made(
+    brief: Brief[OptimizationState], answer: Proposals, unfounded: list[Doubt], provenance: Provenance
+) -> Made:
+    usable, refused = sorted_by(brief.evidence, answer.proposals, brief.language)
+    data = StrategistAnswer(refused=refused, unfounded=unfounded, provenance=provenance)
+    return Made(data, {"proposals": usable}, usable)
+
+
+STRATEGIST = Role[OptimizationState, Proposals](
+    name="strategist",
+    schema=Proposals,
+    policy=roles.strategist,
+    chain=lambda brief: brief.context.strategist,
+    shown=("strategy", "figures", "history", "lessons"),
+    made=_made,
+    abstained=lambda brief, provenance: Abstained(refused=[], unfounded=[], provenance=provenance),
+    silent=lambda brief: {"proposals": []},
+    follows=lambda brief: [f"i{brief.iteration:02d}.analyst.answer"],
+    claims=lambda answer: [words for one in answer.proposals for words in (one.reason, one.expected_effect)],
+    own=lambda answer: [one.change.model_dump_json() for one in answer.proposals],
+    blocks=lambda brief: {"analysis": analysis_lines(brief.state["analysis"], brief.language)},
+    values=lambda brief: {
+        "functions": reference(brief.language),
+        "kinds": kinds_told(brief.language),
+    },
+    knows=lambda brief: {"hypotheses": _hypotheses(brief)},
+    check=lambda brief, answer: none_usable(brief.evidence, answer.proposals, brief.language),
+    doubts=_doubts,
+)
+
+
 def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
     """Ask for changes; those that cannot be tested are recorded with the reason and dropped."""
-    context = OptimizationContext.of(runtime.context)
-    language, iteration = context.language, state["iteration"]
-    run, called = state["run_id"], f"i{iteration:02d}.strategist"
-    record(context, run, called, "strategist", RoleCalled(), iteration=iteration)
-    evidence = gather_evidence(state, iteration)
-    spec = read_spec(evidence["spec"])
-    tried, grid = set(evidence["tried"]), evidence["grid"]
-    hypotheses = len(state["analysis"]["hypotheses"]) if state["analysis"] else 0
-    parts = {
-        "strategy": strategy_lines(evidence, language),
-        "figures": figure_lines(evidence, language),
-        "analysis": analysis_lines(state["analysis"], language),
-        "history": history_lines(evidence, language),
-        "lessons": lesson_lines(evidence, language),
-    }
-    shown = [*parts.values(), evidence["dataset"]["timeframe"]]
-
-    def claims_and_numbers(answer: Proposals) -> tuple[list[str], list[float]]:
-        """Reasons and expectations, and what they may cite: the evidence, and what is proposed itself."""
-        claims = [words for one in answer.proposals for words in (one.reason, one.expected_effect)]
-        return claims, known_numbers(*shown, *(one.change.model_dump_json() for one in answer.proposals))
-
-    def check(answer: Proposals) -> list[str]:
-        """Nothing to complain of while one proposal can be tested; else every reason at once."""
-        usable, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
-        return [] if usable else complaints(refused)
-
-    def doubt(answer: Proposals) -> list[str]:
-        """What goes back once: repeats and refused changes, unfounded numbers, hypotheses nobody made."""
-        _, refused = sort_proposals(answer.proposals, spec, tried, language, grid)
-        return [
-            *complaints(refused),
-            *_not_diverse(answer, language),
-            *_wrong_hypotheses(answer, hypotheses, language),
-            *doubts(*claims_and_numbers(answer), language),
-        ]
-
-    question = Question(
-        role="strategist",
-        prompt=render(
-            "optimization/strategist",
-            language,
-            symbol=quoted(evidence["dataset"]["symbol"]),
-            timeframe=quoted(evidence["dataset"]["timeframe"]),
-            functions=reference(language),
-            kinds=kinds_told(language),
-            **parts,
-        ),
-        schema=Proposals,
-        evidence={**evidence, "hypotheses": hypotheses, "language": language},
-        policy=roles.strategist,
-        check=check,
-        doubts=doubt,
-    )
-    try:
-        answer = ask(
-            question,
-            chain=context.strategist,
-            context=context,
-            journal=Journal(context, run, called, "strategist", iteration),
-        )
-    except NodeError as error:
-        if error.code != "nothing_left":
-            raise
-        # The rules know no further change: an iteration without proposals, which the convergence test sees.
-        record(
-            context, run, f"{called}.answer", "strategist", Exhausted(), iteration=iteration, cites=[called]
-        )
-        return {"proposals": []}
-    usable: list[Proposal] = []
-    refused: list[Refused] = []
-    unfounded: list[Doubt] = []
-    if not isinstance(answer, Abstention):
-        usable, refused = sort_proposals(answer.value.proposals, spec, tried, language, grid)
-        unfounded = unfounded_claims(*claims_and_numbers(answer.value), language)
-    record(
-        context,
-        run,
-        f"{called}.answer",
-        "strategist",
-        (Abstained if isinstance(answer, Abstention) else StrategistAnswer)(
-            refused=refused, unfounded=unfounded, provenance=answer.provenance.plain()
-        ),
-        iteration=iteration,
-        cites=[called, f"i{iteration:02d}.analyst.answer"],
-    )
-    for proposal in usable:
-        _record_proposal(context, run, iteration, called, proposal)
-    return {"proposals": usable}
-
-
-def _record_proposal(
-    context: OptimizationContext, run: str, iteration: int, called: str, proposal: Proposal
-) -> None:
-    record(
-        context,
-        run,
-        f"{called}.proposal.{proposal['number']}",
-        "strategist",
-        Proposed(proposal=proposal),
-        iteration=iteration,
-        cites=[f"{called}.answer"],
-    )
+    return ask_role(STRATEGIST, state, OptimizationContext.of(runtime.context), state["iteration"])

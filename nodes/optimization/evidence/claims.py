@@ -20,6 +20,11 @@ def claims_of(answer: Analysis) -> list[str]:
     ]
 
 
+def cited_by(answer: Analysis) -> list[str]:
+    """Ids of the evidence that an analysis cites."""
+    return [name for hypothesis in answer.hypotheses for name in hypothesis.evidence]
+
+
 def unfounded_claims(claims: Iterable[str], numbers: Sequence[float], language: Language) -> list[Doubt]:
     """Claims that cite a number which the evidence does not hold."""
     found: list[Doubt] = []

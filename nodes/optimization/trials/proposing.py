@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError
@@ -19,6 +19,7 @@ from nodes.optimization.changes import (
     present,
     search_grid,
 )
+from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
 from record.types import Grid, Refused
@@ -73,6 +74,20 @@ def trial_hash(spec: StrategySpec, grid: Mapping[str, Sequence[float]]) -> str:
 def complaints(refused: Sequence[Refused]) -> list[str]:
     """Each refused proposal of `sort_proposals` with the reason, for the model that made it."""
     return [f"{entry['sentence']}: {entry['reason_refused']}" for entry in refused]
+
+
+def sorted_by(
+    evidence: Mapping[str, Any], proposals: Sequence[Proposal], language: Language
+) -> tuple[list[Proposed], list[Refused]]:
+    """`sort_proposals` by what a role was given: the champion, its grid and what was tried."""
+    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
+    return sort_proposals(proposals, spec, tried, language, evidence["grid"])
+
+
+def none_usable(evidence: Mapping[str, Any], proposals: Sequence[Proposal], language: Language) -> list[str]:
+    """Nothing to complain of while one proposal can be tested; else every reason at once."""
+    usable, refused = sorted_by(evidence, proposals, language)
+    return [] if usable else complaints(refused)
 
 
 def sort_proposals(

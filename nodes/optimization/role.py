@@ -1,0 +1,209 @@
+"""What every role of the cycle does: it is announced, gathers its evidence, asks, and goes on record.
+
+A role is data: what it is shown, its schema, its checks, and what its answer comes to. `ask_role` is the one
+frame that runs them, so that a call, an abstention and the end of the rules mean the same for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from nodes.context import OptimizationContext
+from nodes.errors import NodeError
+from nodes.optimization.evidence.claims import doubts, unfounded_claims
+from nodes.optimization.evidence.evidence import (
+    figure_lines,
+    gather_evidence,
+    history_lines,
+    lesson_lines,
+    quoted,
+    strategy_lines,
+)
+from nodes.optimization.evidence.grounding import known_numbers
+from nodes.optimization.state import DebateState, OptimizationState
+from nodes.run_events import record
+from nodes.seam.ask import Abstention, Question, ask
+from nodes.seam.journal import Journal
+from prompts import Language, render
+from record.events import EventData, Exhausted, Proposed, RoleCalled
+from record.types import Doubt, Proposal, Provenance
+
+S = TypeVar("S", OptimizationState, DebateState)
+T = TypeVar("T", bound=BaseModel)
+
+BLOCKS: dict[str, Callable[[Mapping[str, Any], Language], str]] = {
+    "strategy": strategy_lines,
+    "figures": figure_lines,
+    "history": history_lines,
+    "lessons": lesson_lines,
+}
+"""Blocks of a prompt that several roles are shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief(Generic[S]):
+    """What a role is asked with.
+
+    Attributes:
+        context: the run's settings.
+        state: of the graph.
+        iteration: the one at work.
+        voice: who asks, as the record names it.
+        called: id of the event that announces the role.
+        evidence: everything it may know, plain JSON.
+    """
+
+    context: OptimizationContext
+    state: S
+    iteration: int
+    voice: str
+    called: str
+    evidence: dict[str, Any]
+
+    @property
+    def language(self) -> Language:
+        """Of prompts and complaints."""
+        return self.context.language
+
+
+class Made(NamedTuple):
+    """What an answer comes to: the event that tells it, a part of the state, and proposals to be recorded."""
+
+    data: EventData
+    update: dict[str, Any]
+    proposals: Sequence[Proposal] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role(Generic[S, T]):
+    """One role of the cycle.
+
+    Attributes:
+        name: of its prompt.
+        schema: what it answers.
+        policy: its answer without a model.
+        chain: its models, tried in order.
+        shown: blocks of its prompt out of `BLOCKS`.
+        made: what an answer comes to, its unfounded claims and its provenance given.
+        abstained: the event of a role that could not answer.
+        silent: the part of the state that a role without an answer leaves.
+        follows: ids of events that its answer rests on, beside its own call.
+        claims: what an answer states as fact: its numbers must be in what was shown.
+        cited: ids of evidence that an answer cites; one that does not exist goes back once.
+        own: what an answer adds to what its claims may cite.
+        blocks: blocks of its prompt that it alone is shown.
+        values: what else its prompt asks for; no claim may cite it.
+        knows: what `rules` read besides the evidence.
+        check: what makes an answer invalid.
+        doubts: what sends an answer back once, beside unfounded numbers.
+        answer: the last part of its answer's event id.
+    """
+
+    name: str
+    schema: type[T]
+    policy: Callable[[Mapping[str, Any]], T]
+    chain: Callable[[Brief[S]], Sequence[str]]
+    shown: tuple[str, ...]
+    made: Callable[[Brief[S], T, list[Doubt], Provenance], Made]
+    abstained: Callable[[Brief[S], Provenance], EventData]
+    silent: Callable[[Brief[S]], dict[str, Any]]
+    follows: Callable[[Brief[S]], list[str]]
+    claims: Callable[[T], list[str]]
+    cited: Callable[[T], list[str]] = lambda answer: []
+    own: Callable[[T], list[str]] = lambda answer: []
+    blocks: Callable[[Brief[S]], dict[str, str]] = lambda brief: {}
+    values: Callable[[Brief[S]], dict[str, str]] = lambda brief: {}
+    knows: Callable[[Brief[S]], dict[str, Any]] = lambda brief: {}
+    check: Callable[[Brief[S], T], list[str]] = lambda brief, answer: []
+    doubts: Callable[[Brief[S], T], list[str]] = lambda brief, answer: []
+    answer: str = "answer"
+
+
+def ask_role(
+    role: Role[S, T],
+    state: S,
+    context: OptimizationContext,
+    iteration: int,
+    *,
+    voice: str | None = None,
+    called: str | None = None,
+    announced: RoleCalled | None = None,
+) -> dict[str, Any]:
+    """Let a role take its turn; gives its part of the state.
+
+    Args:
+        role: which.
+        state: of the graph.
+        context: the run's settings.
+        iteration: the one at work.
+        voice: who asks; the role's own name where it is left out.
+        called: id of the event that announces it; of iteration and voice where it is left out.
+        announced: that event.
+    """
+    voice = voice or role.name
+    called = called or f"i{iteration:02d}.{voice}"
+    run = state["run_id"]
+    record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
+    evidence: dict[str, Any] = gather_evidence(state, iteration)
+    brief: Brief[S] = Brief(
+        context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
+    )
+    language: Language = context.language
+    dataset = evidence["dataset"]
+    parts = {name: BLOCKS[name](evidence, language) for name in role.shown} | role.blocks(brief)
+    told = f"{called}.{role.answer}"
+
+    def claims_and_numbers(answer: T) -> tuple[list[str], list[float]]:
+        return role.claims(answer), known_numbers(*parts.values(), dataset["timeframe"], *role.own(answer))
+
+    question = Question(
+        role=voice,
+        prompt=render(
+            f"optimization/{role.name}",
+            language,
+            symbol=quoted(dataset["symbol"]),
+            timeframe=quoted(dataset["timeframe"]),
+            **role.values(brief),
+            **parts,
+        ),
+        schema=role.schema,
+        evidence={**evidence, **role.knows(brief), "language": language},
+        policy=role.policy,
+        check=lambda answer: role.check(brief, answer),
+        doubts=lambda answer: [
+            *role.doubts(brief, answer),
+            *doubts(*claims_and_numbers(answer), language, cited=role.cited(answer), known=evidence["ids"]),
+        ],
+    )
+    journal = Journal(context, run, called, voice, iteration)
+    try:
+        answer = ask(question, chain=role.chain(brief), context=context, journal=journal)
+    except NodeError as error:
+        if error.code != "nothing_left":
+            raise
+        # The rules know no further change: an iteration without proposals, which the convergence test sees.
+        record(context, run, told, voice, Exhausted(), iteration=iteration, cites=[called])
+        return role.silent(brief)
+    provenance = answer.provenance.plain()
+    if isinstance(answer, Abstention):
+        made = Made(role.abstained(brief, provenance), role.silent(brief))
+    else:
+        unfounded = unfounded_claims(*claims_and_numbers(answer.value), language)
+        made = role.made(brief, answer.value, unfounded, provenance)
+    cites = [called, *role.follows(brief)]
+    record(context, run, told, voice, made.data, iteration=iteration, cites=cites)
+    for proposal in made.proposals:
+        record(
+            context,
+            run,
+            f"i{iteration:02d}.strategist.proposal.{proposal['number']}",
+            voice,
+            Proposed(proposal=proposal),
+            iteration=iteration,
+            cites=[told],
+        )
+    return made.update
