@@ -164,6 +164,7 @@ class RunView:
     initial_figures: Figures | None = None
     champion: str = ""
     _tested: dict[str, tuple[Strategy | None, Figures]] = field(default_factory=dict)
+    _foregone: dict[int, Verdict] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
@@ -217,7 +218,8 @@ class RunView:
             case RoleCalled():
                 self.at_work = event.node
             case SingleAnswer(answer=analysis, verdicts=verdicts):
-                self._judge(iteration, verdicts)
+                # Its proposals, which it judges in the same answer, are the next events.
+                self._foregone = {verdict["proposal"]: verdict for verdict in verdicts}
                 self._analyse(iteration, analysis)
             case ValidatorAnswer(verdicts=verdicts):
                 self._judge(iteration, verdicts)
@@ -240,6 +242,8 @@ class RunView:
                     proposal["reason"],
                     effect=proposal.get("expected_effect", ""),
                 )
+                if verdict := self._foregone.pop(proposal["number"], None):
+                    self._judge(iteration, [verdict])
             case VariantEvent(variant=variant):
                 self._test(iteration, variant)
             case Selected(selection=selection):

@@ -209,7 +209,8 @@ def test_why_the_cycle_stops(scores, stopped, budget, reason):
 )
 def test_the_consensus_is_a_count(monkeypatch, stances, decision, dissent):
     told = {}
-    monkeypatch.setattr("nodes.optimization.consensus.record", lambda *args, data, **more: told.update(data))
+    told_by = "nodes.optimization.consensus.record"
+    monkeypatch.setattr(told_by, lambda *args, **more: told.update(args[4].model_dump()))
     voices = ("analyst", "strategist", "validator")
     turns = [{"voice": voice, "stance": stance} for voice, stance in zip(voices, stances, strict=True)]
     found = consensus({"run_id": "r", "iteration": 1, "turns": turns}, runtime())["debate"]
