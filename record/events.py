@@ -18,7 +18,10 @@ from record.types import (
     Decision,
     Doubt,
     Figures,
+    Item,
     Judgement,
+    Lesson,
+    Prices,
     Proposal,
     Provenance,
     RecordedTurn,
@@ -95,8 +98,8 @@ class Started(EventData):
     at = ("load",)
 
     run: str
-    dataset: dict[str, Any]
-    others: list[dict[str, Any]] = []
+    dataset: Prices
+    others: list[Prices] = []
     strategy: Strategy
     max_iterations: int
 
@@ -428,7 +431,7 @@ class EvidenceListed(EventData):
 
     kind = "evidence"
 
-    items: list[dict[str, Any]]
+    items: list[Item]
 
 
 class LessonsRecalled(EventData):
@@ -436,7 +439,7 @@ class LessonsRecalled(EventData):
 
     kind = "lessons"
 
-    lessons: list[dict[str, Any]]
+    lessons: list[Lesson]
 
 
 class LedgerEvent(EventData):

@@ -22,7 +22,17 @@ from record.events import (
     Started,
     VariantEvent,
 )
-from record.types import Figures, Hypothesis, Proposal, Selection, Trial
+from record.types import (
+    Evolution,
+    Figures,
+    Hypothesis,
+    Modification,
+    Objection,
+    Proposal,
+    Proposer,
+    Selection,
+    Trial,
+)
 
 _TOLD = {
     "number",
@@ -41,49 +51,37 @@ _TOLD = {
 _FIGURES = ("score", "metrics", "blocks", "hash")
 
 
-def strategy_evolution(events: Iterable[Event]) -> dict[str, Any]:
-    """The evolution of the strategy of one optimisation run.
-
-    Args:
-        events: the run's record, in order.
-
-    Returns:
-        `start`, the initial strategy with its figures; `modifications`, one entry a proposal in the order of
-        the run: `iteration`, `number`, `sentence`, `change`, `outcome`, `reason`, `expected_effect`,
-        `hypotheses` (what the analyst had put up), `proposed_by`, `objections` (who, why), `before` and
-        `after` (figures on development data), `decided_by` (the test and what it gave), `events` (ids to
-        follow back); `stop`, why the search ended; `holdout`, the champion's figures there, once judged.
-    """
+def strategy_evolution(events: Iterable[Event]) -> Evolution:
+    """The evolution of the strategy of one optimisation run, from its record in order."""
     by_id = {event.id: event for event in events}
-    start, before, stop, holdout = None, None, None, None
-    modifications = []
+    found: Evolution = {
+        "start": {"strategy": None, "figures": None},
+        "modifications": [],
+        "stop": None,
+        "holdout": None,
+    }
+    before = None
     for event in by_id.values():
         match event.data:
             case Started(strategy=strategy):
-                start = {"strategy": strategy, "figures": None}
+                found["start"]["strategy"] = strategy
             case BaselineTested(figures=figures):
-                before = _figures(figures)
-                start = {"strategy": start["strategy"] if start else None, "figures": before}
+                before = found["start"]["figures"] = _figures(figures)
             case Selected(selection=selection):
                 kept = before
                 for trial in selection["trials"]:
                     entry = _modification(event, selection, trial, by_id, before)
-                    modifications.append(entry)
+                    found["modifications"].append(entry)
                     if trial["outcome"] == "adopted":
                         kept = entry["after"]
                 before = kept
             case Converged(decision=decision) if decision["stop"]:
-                stop = decision
+                found["stop"] = decision
             case Judged(judgement=judgement):
-                holdout = _figures(judgement["champion"])
+                found["holdout"] = _figures(judgement["champion"])
             case _:
                 pass
-    return {
-        "start": start or {"strategy": None, "figures": None},
-        "modifications": modifications,
-        "stop": stop,
-        "holdout": holdout,
-    }
+    return found
 
 
 def _figures(figures: Figures | None) -> dict[str, Any] | None:
@@ -96,7 +94,7 @@ def _modification(
     trial: Trial,
     by_id: Mapping[str, Event],
     before: dict[str, Any] | None,
-) -> dict[str, Any]:
+) -> Modification:
     iteration, number = selected.iteration, trial["number"]
     ids = (
         f"i{iteration:02d}.strategist.proposal.{number}",
@@ -139,7 +137,7 @@ def _hypotheses(analysis: Event | None, proposal: Proposal | None) -> list[Hypot
     return [found[named - 1]] if 1 <= named <= len(found) else found
 
 
-def _proposer(proposed: Event | None, by_id: Mapping[str, Event]) -> dict[str, Any] | None:
+def _proposer(proposed: Event | None, by_id: Mapping[str, Event]) -> Proposer | None:
     """Role and model: the answer that the proposal cites."""
     if proposed is None:
         return None
@@ -154,9 +152,9 @@ def _proposer(proposed: Event | None, by_id: Mapping[str, Event]) -> dict[str, A
 
 def _objections(
     iteration: int, trial: Trial, debate: Event | None, by_id: Mapping[str, Event]
-) -> list[dict[str, Any]]:
+) -> list[Objection]:
     """Who was against it: the validator, the person who approves, and who wanted to stop after its tests."""
-    found = []
+    found: list[Objection] = []
     if trial["verdict"] == "rejected":
         single = by_id.get(f"i{iteration:02d}.single.answer")
         role = "single" if single else "validator"

@@ -33,7 +33,9 @@ from record.events import (
 from record.types import (
     Analysis,
     Figures,
+    Item,
     Metrics,
+    Prices,
     RecordedTurn,
     Selection,
     Stance,
@@ -144,7 +146,7 @@ class RunView:
     """
 
     events: list[Event] = field(default_factory=list)
-    dataset: dict[str, Any] | None = None
+    dataset: Prices | None = None
     strategy: str | None = None
     score: float | None = None
     iteration: int = 0
@@ -159,7 +161,7 @@ class RunView:
     degraded: bool = False
     steps: dict[int, Step] = field(default_factory=dict)
     question: Waiting | None = None
-    evidence: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    evidence: dict[str, Item] = field(default_factory=dict)
     initial: Strategy | None = None
     initial_figures: Figures | None = None
     champion: str = ""

@@ -29,6 +29,57 @@ Stance = Literal["continue", "stop"]
 
 
 @with_config(_OPEN)
+class Prices(TypedDict):
+    """A `vault.datasets.Dataset` as JSON."""
+
+    symbol: str
+    timeframe: str
+    development_hash: str
+    development_rows: int
+    holdout_rows: int
+    family: NotRequired[str]
+    boundary: NotRequired[str]
+    first: NotRequired[str]
+    development_last: NotRequired[str]
+    last: NotRequired[str]
+    notices: NotRequired[list[dict[str, Any]]]
+
+
+@with_config(_OPEN)
+class Item(TypedDict):
+    """One figure of the evidence, with the id that claims cite; its interval where it has one."""
+
+    id: str
+    name: str
+    value: NotRequired[Any]
+    standard_errors: NotRequired[Any]
+    n: NotRequired[Any]
+    average_return: NotRequired[Any]
+    win_rate: NotRequired[Any]
+    profit: NotRequired[Any]
+    low: NotRequired[float | None]
+    high: NotRequired[float | None]
+
+
+@with_config(_OPEN)
+class Dossier(TypedDict):
+    """Every figure about one strategy, by the strategy's hash."""
+
+    hash: str
+    items: list[Item]
+
+
+@with_config(_OPEN)
+class Lesson(TypedDict):
+    """What finished runs taught about a kind of change: how often it was tested, and how often it helped."""
+
+    change: str
+    tested: int
+    helped: int
+    market: NotRequired[str]
+
+
+@with_config(_OPEN)
 class Attempt(TypedDict):
     """One try of one model; see `nodes.seam.provenance.Attempt`."""
 
@@ -195,6 +246,14 @@ class Selection(Iteration):
 
 
 @with_config(_OPEN)
+class Approval(TypedDict):
+    """Numbers of the proposals that a person let through."""
+
+    iteration: int
+    accepted: list[int]
+
+
+@with_config(_OPEN)
 class Variant(TypedDict):
     """A proposal's test: `figures`, or the `error` that the engine refused it with."""
 
@@ -294,3 +353,73 @@ class Judgement(TypedDict):
     stress: NotRequired[list[dict[str, Any]]]
     cross_validation: NotRequired[dict[str, Any]]
     missing_evidence: NotRequired[list[dict[str, Any]]]
+
+
+@with_config(_OPEN)
+class Brain(TypedDict):
+    """Which models did a role: answers by model, abstentions (`refused`: by a budget), failures by kind."""
+
+    calls: int
+    answers: dict[str, int]
+    degraded: int
+    abstentions: int
+    refused: int
+    failures: dict[str, int]
+
+
+class Proposer(TypedDict):
+    """Who proposed a modification."""
+
+    role: str
+    model: str
+    degraded: bool
+
+
+class Objection(TypedDict):
+    """Who was against a test or a consensus, and why."""
+
+    by: str
+    against: Literal["test", "consensus"]
+    why: str | None
+
+
+class Modification(TypedDict):
+    """A proposal followed through the record; figures are those of development data.
+
+    `decided_by` is the test and what it gave, `events` are ids to follow back.
+    """
+
+    iteration: int
+    number: int
+    sentence: str
+    kind: str
+    change: dict[str, Any]
+    outcome: str
+    reason: str
+    expected_effect: str | None
+    hypotheses: list[Hypothesis]
+    proposed_by: Proposer | None
+    objections: list[Objection]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    decided_by: dict[str, Any]
+    events: list[str]
+
+
+class Start(TypedDict):
+    """The initial strategy with its figures."""
+
+    strategy: Strategy | None
+    figures: dict[str, Any] | None
+
+
+class Evolution(TypedDict):
+    """How the strategy of a run came to be what it is.
+
+    `stop` is why the search ended, `holdout` the champion's figures there, once judged.
+    """
+
+    start: Start
+    modifications: list[Modification]
+    stop: Decision | None
+    holdout: dict[str, Any] | None

@@ -12,6 +12,7 @@ from typing import Any
 from record.events import Event
 from record.evolution import strategy_evolution
 from record.run_view import RunView
+from record.types import Modification
 from reports.audit import value_rows
 from reports.belief import (
     FOLD_COLUMNS,
@@ -146,7 +147,7 @@ def _kept(result: Mapping[str, Any], view: RunView, words: WordsLike) -> list[Bl
     return blocks
 
 
-def _background(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
+def _background(entry: Modification, words: WordsLike) -> list[str]:
     lines = [
         words("report.explain.hypothesis", statement=hypothesis["statement"])
         for hypothesis in entry["hypotheses"]

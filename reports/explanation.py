@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from record.types import Evolution, Modification
 from reports.tables import METRIC_ROWS, lost_fields, metric
 from reports.words import WordsLike
 
 _SHOWN = ("sharpe_ratio", "max_drawdown", "profit_factor", "n_trades")
 
 
-def explanation(evolution: Mapping[str, Any], words: WordsLike) -> list[str]:
+def explanation(evolution: Evolution, words: WordsLike) -> list[str]:
     """One paragraph a modification, as lines; the first of each begins with `##`."""
     lines: list[str] = []
     for entry in evolution["modifications"]:
@@ -24,7 +25,7 @@ def explanation(evolution: Mapping[str, Any], words: WordsLike) -> list[str]:
     return lines
 
 
-def _heading(entry: Mapping[str, Any], words: WordsLike) -> str:
+def _heading(entry: Modification, words: WordsLike) -> str:
     return words(
         "report.explain.heading",
         iteration=entry["iteration"],
@@ -33,7 +34,7 @@ def _heading(entry: Mapping[str, Any], words: WordsLike) -> str:
     )
 
 
-def _reasons(entry: Mapping[str, Any], words: WordsLike) -> list[str]:
+def _reasons(entry: Modification, words: WordsLike) -> list[str]:
     lines = [words("report.explain.reason", reason=entry["reason"])]
     lines += [
         words("report.explain.hypothesis", statement=hypothesis["statement"])

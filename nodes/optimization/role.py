@@ -6,7 +6,7 @@ frame that runs them, so that a call, an abstention and the end of the rules mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.optimization.evidence.claims import doubts, unfounded_claims
 from nodes.optimization.evidence.evidence import (
+    Evidence,
     figure_lines,
     gather_evidence,
     history_lines,
@@ -35,7 +36,7 @@ from record.types import Doubt, Proposal, Provenance
 S = TypeVar("S", OptimizationState, DebateState)
 T = TypeVar("T", bound=BaseModel)
 
-BLOCKS: dict[str, Callable[[Mapping[str, Any], Language], str]] = {
+BLOCKS: dict[str, Callable[[Evidence, Language], str]] = {
     "strategy": strategy_lines,
     "figures": figure_lines,
     "history": history_lines,
@@ -62,7 +63,7 @@ class Brief(Generic[S]):
     iteration: int
     voice: str
     called: str
-    evidence: dict[str, Any]
+    evidence: Evidence
 
     @property
     def language(self) -> Language:
@@ -105,7 +106,7 @@ class Role(Generic[S, T]):
 
     name: str
     schema: type[T]
-    policy: Callable[[Mapping[str, Any]], T]
+    policy: Callable[[Evidence], T]
     chain: Callable[[Brief[S]], Sequence[str]]
     shown: tuple[str, ...]
     made: Callable[[Brief[S], T, list[Doubt], Provenance], Made]
@@ -148,7 +149,7 @@ def ask_role(
     called = called or f"i{iteration:02d}.{voice}"
     run = state["run_id"]
     record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
-    evidence: dict[str, Any] = gather_evidence(state, iteration)
+    evidence = gather_evidence(state, iteration)
     brief: Brief[S] = Brief(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )

@@ -7,19 +7,14 @@ from typing import Any
 
 from nodes.seam.journal import MODEL_BUDGETS
 from record.events import Event
+from record.types import Brain
 
 ROLES = ("analyst", "strategist", "validator", "single")
 
 
-def brains(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
-    """Which model did each role.
-
-    Returns:
-        By role: `calls`, `answers` by model, how many were `degraded`, how often the role abstained
-        (`abstentions`), how many of those because a budget let nobody be asked (`refused`), and `failures`,
-        how often each model failed in each way.
-    """
-    told: dict[str, dict[str, Any]] = {}
+def brains(events: Iterable[Event]) -> dict[str, Brain]:
+    """Which models did each role."""
+    told: dict[str, Brain] = {}
     for event in events:
         provenance = event.data.answered_by
         if event.node not in ROLES or provenance is None:
@@ -43,7 +38,7 @@ def brains(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
     return {role: told[role] for role in ROLES if role in told}
 
 
-def proposer_answered(told: Mapping[str, Mapping[str, Any]]) -> bool:
+def proposer_answered(told: Mapping[str, Brain]) -> bool:
     """Whether who proposes answered once, or was only kept from it by a budget.
 
     Without one answer the cycle has tested nothing: a failure, not a result.

@@ -6,7 +6,6 @@ of the changes, the same tests and the same arithmetic after it; no second voice
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 from langgraph.runtime import Runtime
@@ -16,6 +15,7 @@ from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import cited_by, claims_of
+from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.policies import debate, roles
 from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
@@ -45,7 +45,7 @@ class Work(Analysis):
     )
 
 
-def policy(evidence: Mapping[str, Any]) -> Work:
+def policy(evidence: Evidence) -> Work:
     """The rules of the three roles, one after the other.
 
     Raises:
@@ -53,7 +53,7 @@ def policy(evidence: Mapping[str, Any]) -> Work:
     """
     reading = roles.analyst(evidence)
     proposed = roles.strategist({**evidence, "hypotheses": len(reading.hypotheses)}).proposals
-    numbered = [
+    numbered: list[Any] = [
         {**proposal.model_dump(mode="json"), "number": number, "conditions": 0}
         for number, proposal in enumerate(proposed, start=1)
     ]

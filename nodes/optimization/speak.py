@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -10,7 +9,7 @@ from langgraph.runtime import Runtime
 from nodes.context import OptimizationContext
 from nodes.optimization.debate_schemas import MOST_CITED, Turn
 from nodes.optimization.evidence.claims import unknown_evidence
-from nodes.optimization.evidence.evidence import figure, history_lines, proposal_lines, turn_lines
+from nodes.optimization.evidence.evidence import Evidence, figure, history_lines, proposal_lines, turn_lines
 from nodes.optimization.policies import debate
 from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.state import DebateState
@@ -25,7 +24,7 @@ def voices(context: OptimizationContext) -> tuple[str, ...]:
     return ("analyst", "strategist", "validator") if context.use_validator else ("analyst", "strategist")
 
 
-def _cited(evidence: Mapping[str, Any], iteration: int) -> list[str]:
+def _cited(evidence: Evidence, iteration: int) -> list[str]:
     """What the rules argue from: the score, and the iteration's trials."""
     scored = figure(evidence, "score")
     trials = [name for name in evidence["ids"] if name.startswith(f"I{iteration}.")]

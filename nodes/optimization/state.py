@@ -16,13 +16,18 @@ from backtest.presets import PRESETS
 from base.labels import Label
 from record.types import (
     Analysis,
+    Approval,
     Champion,
     Debate,
     Decision,
+    Dossier,
     Figures,
     Iteration,
     Judgement,
+    Lesson,
+    Prices,
     Proposal,
+    Strategy,
     Turn,
     Variant,
     Verdict,
@@ -136,18 +141,18 @@ class OptimizationState(TypedDict, total=False):
     run_id: str  # load
     graph: str  # load: `optimization`, or load_review: `review`
     request: dict[str, Any]  # load: the input as JSON, with the run's name: what a resume starts from
-    dataset: dict[str, Any]  # load: vault.datasets.Dataset as JSON
-    others: list[dict[str, Any]]  # load: datasets of other instruments, for the last judgement
-    initial: dict[str, Any]  # load: the StrategySpec to start from, as JSON
+    dataset: Prices  # load
+    others: list[Prices]  # load: datasets of other instruments, for the last judgement
+    initial: Strategy  # load: to start from
     baseline: Figures  # baseline: of the initial strategy
-    dossier: dict[str, Any]  # baseline, then select: the champion's figures with their ids
-    lessons: list[dict[str, Any]]  # baseline: what finished runs on this market taught
+    dossier: Dossier  # baseline, then select: the champion's figures with their ids
+    lessons: list[Lesson]  # baseline: what finished runs on this market taught
     iteration: int  # analyst, or single in its place
     analysis: Analysis | None  # analyst, or single: None when it abstained
     proposals: list[Proposal]  # strategist, or single: usable ones; approve: as a person left them
     verdicts: list[Verdict] | None  # validator, or single: None when it abstained
     confidence: float | None  # validator, or single: 0 to 10, its trust in the iteration's evidence
-    approval: dict[str, Any]  # approve: {"iteration", "accepted": numbers}
+    approval: Approval  # approve
     variants: Annotated[dict[str, Variant], latest]  # backtest_variant: by hash, of this iteration
     champion: Champion  # select
     history: list[Iteration]  # select: one entry an iteration, older ones in short
@@ -162,7 +167,7 @@ class VariantTask(TypedDict):
 
     run_id: str
     iteration: int
-    dataset: dict[str, Any]
+    dataset: Prices
     proposal: Proposal
     champion: Champion
     allowance: int | None  # strategies this branch may test; None without a limit
@@ -175,12 +180,12 @@ class DebateState(TypedDict, total=False):
     graph: str
     iteration: int
     proposals: list[Proposal]
-    dataset: dict[str, Any]
-    initial: dict[str, Any]
+    dataset: Prices
+    initial: Strategy
     baseline: Figures
     champion: Champion
-    dossier: dict[str, Any]
-    lessons: list[dict[str, Any]]
+    dossier: Dossier
+    lessons: list[Lesson]
     history: list[Iteration]
     turns: list[Turn]  # speak
     debate: Debate  # consensus

@@ -59,7 +59,7 @@ class Question(Generic[T]):
     prompt: Prompt
     schema: type[T]
     evidence: Mapping[str, Any]
-    policy: Callable[[Mapping[str, Any]], T]
+    policy: Callable[[Any], T]
     check: Callable[[T], list[str]] = _no_checks
     doubts: Callable[[T], list[str]] = _no_checks
     corrections: int = 1

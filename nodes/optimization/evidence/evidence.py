@@ -7,9 +7,11 @@ prompt, each line behind the id that answers cite. Only figures of the developme
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from backtest import StrategySpec
 from backtest.language.tree import show
@@ -18,11 +20,54 @@ from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
-from record.types import Champion
+from record.types import Analysis, Champion, Figures, Grid, Item, Iteration, Lesson, Proposal, Strategy, Turn
 
 MEMORY = 5
 LONGEST_QUOTE = 200
 _KEPT_BLOCKS = 16
+
+
+class Market(TypedDict):
+    """The prices as a role is told of them."""
+
+    symbol: str
+    timeframe: str
+    hash: str
+    rows: int
+    first: str
+
+
+class Bound(TypedDict):
+    """Least and greatest value of a setting, and the step between two values."""
+
+    low: float
+    high: float
+    step: float
+    integer: bool
+
+
+class Evidence(TypedDict):
+    """Everything a role may know in an iteration; what only some roles are told is `NotRequired`."""
+
+    iteration: int
+    dataset: Market
+    spec: Strategy
+    grid: Grid
+    bounds: dict[str, Bound]
+    champion: Figures
+    baseline: Figures
+    items: list[Item]
+    lessons: list[Lesson]
+    history: list[Iteration]
+    tried: list[str]
+    ids: list[str]
+    language: NotRequired[Language]
+    hypotheses: NotRequired[int]
+    proposals: NotRequired[list[Proposal]]
+    target_score: NotRequired[float]
+    voice: NotRequired[str]
+    turns: NotRequired[list[Turn]]
+    cited: NotRequired[list[str]]
 
 
 def reigning(state: OptimizationState | DebateState) -> Champion:
@@ -33,12 +78,12 @@ def reigning(state: OptimizationState | DebateState) -> Champion:
     return {"spec": initial, "given": initial, "grid": {}, "figures": state["baseline"], "iteration": 0}
 
 
-def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> dict[str, Any]:
+def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> Evidence:
     """Everything a role may know in this iteration, as plain JSON."""
     champion = reigning(state)
     spec = read_spec(champion["spec"])
     dataset = state["dataset"]
-    found = {
+    found: Evidence = {
         "iteration": iteration,
         "dataset": {
             "symbol": dataset["symbol"],
@@ -60,6 +105,7 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> d
         "lessons": state.get("lessons") or [],
         "history": state.get("history", [])[-MEMORY:],
         "tried": sorted(tried_hashes(state)),
+        "ids": [],
     }
     found["ids"] = evidence_ids(found)
     return found
@@ -85,7 +131,7 @@ def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
     return found
 
 
-def evidence_ids(evidence: Mapping[str, Any]) -> list[str]:
+def evidence_ids(evidence: Evidence) -> list[str]:
     """The ids that an answer may cite: figures, earlier trials (`I2.1`), lessons of other runs (`L1`)."""
     trials = [
         f"I{entry['iteration']}.{trial['number']}"
@@ -96,7 +142,7 @@ def evidence_ids(evidence: Mapping[str, Any]) -> list[str]:
     return [item["id"] for item in evidence["items"]] + trials + lessons
 
 
-def figure(evidence: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def figure(evidence: Evidence, name: str) -> Item | None:
     """The item of a name, if there is one."""
     return next((item for item in evidence["items"] if item["name"] == name), None)
 
@@ -122,7 +168,7 @@ def _list(lines: Iterable[str], language: Language) -> str:
     return "\n".join(lines) or text("optimization.evidence.nothing", language)
 
 
-def strategy_lines(evidence: Mapping[str, Any], language: Language) -> str:
+def strategy_lines(evidence: Evidence, language: Language) -> str:
     """The strategy: conditions, parameters with bounds, rules of risk."""
     spec = read_spec(evidence["spec"])
     lines = [quoted(spec.name)]
@@ -153,7 +199,7 @@ def place(spec: StrategySpec, name: str) -> tuple[str, float | None]:
     return kind, present(spec, name)
 
 
-def item_line(item: Mapping[str, Any]) -> str:
+def item_line(item: Item) -> str:
     """One item of the evidence: `M1 sharpe_ratio = -3.49 (low = -5.6, high = -1.3)`."""
     rest = {name: value for name, value in item.items() if name not in ("id", "name", "value")}
     head = f"{item['id']} {item['name']}"
@@ -167,7 +213,7 @@ def _value(value: Any) -> str:
     return "/".join(_number(part) for part in value) if isinstance(value, list) else _number(value)
 
 
-def figure_lines(evidence: Mapping[str, Any], language: Language) -> str:
+def figure_lines(evidence: Evidence, language: Language) -> str:
     """Every item of the evidence, a line each."""
     return _figure_lines(json.dumps(evidence["items"]), language)
 
@@ -178,7 +224,7 @@ def _figure_lines(items: str, language: Language) -> str:
     return _list((item_line(item) for item in json.loads(items)), language)
 
 
-def history_lines(evidence: Mapping[str, Any], language: Language) -> str:
+def history_lines(evidence: Evidence, language: Language) -> str:
     """The last iterations: what was proposed and what came of it."""
     lines = []
     for entry in evidence["history"]:
@@ -202,7 +248,7 @@ def history_lines(evidence: Mapping[str, Any], language: Language) -> str:
     return _list(lines, language)
 
 
-def lesson_lines(evidence: Mapping[str, Any], language: Language) -> str:
+def lesson_lines(evidence: Evidence, language: Language) -> str:
     """What earlier runs on such a market taught."""
     return _list(
         (
@@ -221,7 +267,7 @@ def lesson_lines(evidence: Mapping[str, Any], language: Language) -> str:
     )
 
 
-def proposal_lines(proposals: Iterable[Mapping[str, Any]]) -> str:
+def proposal_lines(proposals: Iterable[Proposal]) -> str:
     """Numbered proposals with their reasons."""
     return "\n".join(
         f"{proposal['number']}. {proposal['sentence']} — {quoted(proposal['reason'])}"
@@ -230,7 +276,7 @@ def proposal_lines(proposals: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def analysis_lines(analysis: Mapping[str, Any] | None, language: Language) -> str:
+def analysis_lines(analysis: Analysis | None, language: Language) -> str:
     """The analyst's hypotheses and weaknesses, or that there are none because it abstained."""
     if analysis is None:
         return text("optimization.evidence.analyst_abstained", language)
@@ -249,11 +295,11 @@ def analysis_lines(analysis: Mapping[str, Any] | None, language: Language) -> st
     return "\n".join(lines)
 
 
-def turn_lines(turns: Iterable[Mapping[str, Any]], language: Language) -> str:
+def turn_lines(turns: Iterable[Turn], language: Language) -> str:
     """What has been said in the debate so far."""
     return _list(
         (
-            f"{turn['voice']} ({turn['stance']}, {turn['confidence']:.2f}): {quoted(turn['statement'])}"
+            f"{turn['voice']} ({turn['stance']}, {turn['confidence']:.2f}): {quoted(turn['statement'] or '')}"
             for turn in turns
             if turn["stance"] is not None
         ),

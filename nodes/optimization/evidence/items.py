@@ -7,9 +7,9 @@ D drawdowns, P what a step of each parameter does, K the market itself, O overfi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,11 @@ from backtest.statistics.overfitting import (
 from backtest.statistics.returns import Moments, Returns, bar_returns, moments
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
+from record.types import Dossier, Figures, Item
 from vault.datasets import Dataset, load_development
 
-Item = dict[str, Any]
-"""{"id", "name", "value", "low"?, "high"?, "n"?, ...}: plain JSON, figures rounded to four digits."""
+Found = dict[str, Any]
+"""An item before its id, figures as they were computed."""
 
 HEADLINE = (
     "sharpe_ratio",
@@ -63,7 +64,7 @@ class _Case:
     prices: pd.DataFrame
     spec: StrategySpec
     result: BacktestResult
-    figures: Mapping[str, Any]
+    figures: Figures
     costs: Costs
     context: OptimizationContext
     configurations: int
@@ -75,11 +76,11 @@ class _Case:
 
 def build_dossier(
     spec: StrategySpec,
-    figures: Mapping[str, Any],
+    figures: Figures,
     configurations: int,
     dataset: Dataset,
     context: OptimizationContext,
-) -> dict[str, Any]:
+) -> Dossier:
     """Every figure about one strategy on the development part.
 
     Args:
@@ -90,7 +91,7 @@ def build_dossier(
         context: costs, fill, seed.
 
     Returns:
-        {"hash" of the strategy, "items": in order of their ids}.
+        Its items in order of their ids, figures rounded to four digits.
     """
     prices = load_development(dataset, context.home_path)
     costs = context.costs
@@ -106,7 +107,8 @@ def build_dossier(
     items: list[Item] = []
     for letter, source in _SOURCES.items():
         for number, item in enumerate(source(case), start=1):
-            items.append({"id": f"{letter}{number}", **{name: _short(value) for name, value in item.items()}})
+            told = {"id": f"{letter}{number}", **{name: _short(value) for name, value in item.items()}}
+            items.append(cast(Item, told))
     return {"hash": spec.hash, "items": items}
 
 
@@ -119,7 +121,7 @@ def _short(value: Any) -> Any:
     return value
 
 
-def _metrics(case: _Case) -> Iterator[Item]:
+def _metrics(case: _Case) -> Iterator[Found]:
     generator = np.random.default_rng(case.context.seed)
     intervals: dict[str, Interval | None] = {}
     if len(case.returns) >= 10:
@@ -129,13 +131,13 @@ def _metrics(case: _Case) -> Iterator[Item]:
     trades = case.result.trades
     intervals |= trade_intervals(trades["pnl"], trades["return"], generator, replications=REPLICATIONS)
     for name in HEADLINE:
-        item: Item = {"name": name, "value": case.figures["metrics"][name]}
+        item: Found = {"name": name, "value": case.figures["metrics"][name]}
         if (found := intervals.get(name)) is not None:
             item |= {"low": found.low, "high": found.high}
         yield item
 
 
-def _walk(case: _Case) -> Iterator[Item]:
+def _walk(case: _Case) -> Iterator[Found]:
     walk = case.figures["walk_forward"]
     yield {"name": "score", "value": case.figures["score"]}
     for name in ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades"):
@@ -148,7 +150,7 @@ def _walk(case: _Case) -> Iterator[Item]:
         yield {"name": "walk_forward_efficiency", "value": walk["efficiency"]}
 
 
-def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Item:
+def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Found:
     """A group of trades: how many, average return, share of wins, profit over the sum of all |profits|."""
     return {
         "name": name,
@@ -159,21 +161,21 @@ def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Item:
     }
 
 
-def _groups(prefix: str, keys: pd.Series, case: _Case) -> Iterator[Item]:
+def _groups(prefix: str, keys: pd.Series, case: _Case) -> Iterator[Found]:
     trades = case.result.trades
     for key, part in sorted(trades.groupby(keys.to_numpy()), key=lambda group: str(group[0])):
         yield _group(f"{prefix} {key}", part, trades)
 
 
-def _exits(case: _Case) -> Iterator[Item]:
+def _exits(case: _Case) -> Iterator[Found]:
     return _groups("exit", case.result.trades["exit_reason"], case)
 
 
-def _sides(case: _Case) -> Iterator[Item]:
+def _sides(case: _Case) -> Iterator[Found]:
     return _groups("side", case.result.trades["side"], case)
 
 
-def _times(case: _Case) -> Iterator[Item]:
+def _times(case: _Case) -> Iterator[Found]:
     """Parts of the day where bars are shorter than a day, else weekdays."""
     times = pd.DatetimeIndex(case.result.trades["entry_time"])
     if is_intraday(case.prices.index):
@@ -190,7 +192,7 @@ def is_intraday(index: pd.Index) -> bool:
     return bool(len(steps)) and pd.Timedelta(int(np.median(steps)) * unit) < pd.Timedelta(days=1)
 
 
-def _regimes(case: _Case) -> Iterator[Item]:
+def _regimes(case: _Case) -> Iterator[Found]:
     """Trend and volatility at the bar before the entry, which the signal could know."""
     close = case.prices["close"]
     up = close > close.rolling(TREND_BARS).mean()
@@ -205,7 +207,7 @@ def _regimes(case: _Case) -> Iterator[Item]:
     return _groups("regime", pd.Series(labels, dtype=object), case)
 
 
-def _drawdowns(case: _Case) -> Iterator[Item]:
+def _drawdowns(case: _Case) -> Iterator[Found]:
     """The deepest drawdowns, none overlapping another."""
     equity = case.result.equity_values
     peaks = np.maximum.accumulate(np.concatenate([[case.result.initial_capital], equity]))[1:]
@@ -226,7 +228,7 @@ def _drawdowns(case: _Case) -> Iterator[Item]:
         }
 
 
-def _sensitivities(case: _Case) -> Iterator[Item]:
+def _sensitivities(case: _Case) -> Iterator[Found]:
     """Sharpe ratio on the whole development part with one value a step or two away, all else equal."""
     bounds = case.spec.bounds()
     settings = {**case.spec.risk.active(), **case.spec.sizing.active()}
@@ -250,7 +252,7 @@ def _sensitivities(case: _Case) -> Iterator[Item]:
         }
 
 
-def _market(case: _Case) -> Iterator[Item]:
+def _market(case: _Case) -> Iterator[Found]:
     """What the prices do by themselves: drift, volatility, memory from bar to bar, hours and weekdays."""
     close = case.prices["close"].to_numpy(float)
     returns = close[1:] / close[:-1] - 1.0
@@ -272,7 +274,7 @@ def _market(case: _Case) -> Iterator[Item]:
         yield from _seasons(name, np.asarray(keys), returns)
 
 
-def _seasons(name: str, keys: np.ndarray[Any, np.dtype[Any]], returns: Returns) -> Iterator[Item]:
+def _seasons(name: str, keys: np.ndarray[Any, np.dtype[Any]], returns: Returns) -> Iterator[Found]:
     """The best and the worst hour or weekday, with how many standard errors it stands off the rest."""
     scores = []
     for key in np.unique(keys):
@@ -304,7 +306,7 @@ def variance_ratio(returns: Returns, bars: int) -> float:
     return float(sums.var() / (bars * returns.var()))
 
 
-def _overfitting(case: _Case) -> Iterator[Item]:
+def _overfitting(case: _Case) -> Iterator[Found]:
     found: Moments = moments(case.returns)
     year = math.sqrt(case.result.periods_per_year)
     yield {"name": "configurations_compared_so_far", "value": case.configurations}
@@ -336,7 +338,7 @@ def _overfitting(case: _Case) -> Iterator[Item]:
         yield {"name": "sharpe_ratio_whole_minus_walk_forward", "value": whole - walked}
 
 
-_SOURCES: dict[str, Callable[[_Case], Iterator[Item]]] = {
+_SOURCES: dict[str, Callable[[_Case], Iterator[Found]]] = {
     "M": _metrics,
     "W": _walk,
     "X": _exits,

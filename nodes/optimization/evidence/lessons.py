@@ -15,6 +15,7 @@ from langgraph.store.base import BaseStore
 
 from nodes.optimization.changes import CHANGE
 from nodes.optimization.state import OptimizationState
+from record.types import Iteration, Lesson
 
 ROOT = "lessons"
 MOST_LESSONS = 8
@@ -42,12 +43,11 @@ def _moment(words: str) -> pd.Timestamp:
     return moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
 
 
-def recall(store: BaseStore | None, state: OptimizationState) -> list[dict[str, Any]]:
+def recall(store: BaseStore | None, state: OptimizationState) -> list[Lesson]:
     """Lessons that this run may know, those with most tests behind them first.
 
     Returns:
-        [{"change", "tested", "helped", "market"}], summed over the runs they come from; empty without a
-        store.
+        Summed over the runs they come from; empty without a store.
     """
     if store is None:
         return []
@@ -68,9 +68,7 @@ def recall(store: BaseStore | None, state: OptimizationState) -> list[dict[str, 
     ]
 
 
-def remember(
-    store: BaseStore | None, state: OptimizationState, history: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def remember(store: BaseStore | None, state: OptimizationState, history: Sequence[Iteration]) -> list[Lesson]:
     """Put down what this run taught, under its own name: a resumed run writes the same again.
 
     Args:
@@ -79,7 +77,7 @@ def remember(
         history: every iteration of it, whole.
 
     Returns:
-        [{"change", "tested", "helped"}], what was put down.
+        What was put down.
     """
     counts: dict[str, list[int]] = {}
     for entry in history:
@@ -88,7 +86,7 @@ def remember(
                 tally = counts.setdefault(kind_of_change(trial["change"]), [0, 0])
                 tally[0] += 1
                 tally[1] += trial["outcome"] == "adopted"
-    lessons = [
+    lessons: list[Lesson] = [
         {"change": change, "tested": tested, "helped": helped}
         for change, (tested, helped) in sorted(counts.items())
     ]

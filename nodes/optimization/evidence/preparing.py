@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.store.base import BaseStore
 
 from nodes.context import OptimizationContext
@@ -16,15 +14,12 @@ from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
 from record.events import EvidenceListed, LessonsRecalled
 from record.record import RunRecord
+from record.types import Dossier, Lesson
 from vault.datasets import Dataset
 
 
-def prepare_dossier(state: OptimizationState, context: OptimizationContext, iteration: int) -> dict[str, Any]:
-    """The champion's figures after an iteration, put on record: every id that is cited stands there.
-
-    Returns:
-        See `nodes.optimization.evidence.items.build_dossier`.
-    """
+def prepare_dossier(state: OptimizationState, context: OptimizationContext, iteration: int) -> Dossier:
+    """The champion's figures after an iteration, put on record: every id that is cited stands there."""
     champion = reigning(state)
     dossier = build_dossier(
         read_spec(champion["spec"]),
@@ -47,7 +42,7 @@ def prepare_dossier(state: OptimizationState, context: OptimizationContext, iter
 
 def prepare_lessons(
     state: OptimizationState, store: BaseStore | None, context: OptimizationContext
-) -> list[dict[str, Any]]:
+) -> list[Lesson]:
     """What finished runs taught, recalled once a run.
 
     A resumed run and a replay take it from the record, for the store has learnt more since.

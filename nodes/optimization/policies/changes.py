@@ -27,9 +27,8 @@ from nodes.optimization.changes import (
 )
 from nodes.optimization.changes.filters import required
 from nodes.optimization.changes.sizing import Method
-from nodes.optimization.evidence.evidence import figure
+from nodes.optimization.evidence.evidence import Bound, Evidence, figure
 
-Evidence = Mapping[str, Any]
 Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style"]
 Source = Iterator[tuple[Change, Theme]]
 
@@ -86,7 +85,7 @@ RISK_BEFORE_SIZING = 3
 
 def value_of(evidence: Evidence, name: str, key: str = "value", absent: float = 0.0) -> float:
     """A figure of the evidence; `absent` where there is none."""
-    found = figure(evidence, name)
+    found: Mapping[str, Any] | None = figure(evidence, name)
     value = None if found is None else found.get(key)
     return absent if value is None else float(value)
 
@@ -115,7 +114,7 @@ def parameter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
             yield ParamAdjustment(kind="param_adjustment", parameter=name, value=value), theme
 
 
-def _stepped(value: float, bound: Mapping[str, float]) -> float:
+def _stepped(value: float, bound: Bound) -> float:
     steps = round((value - bound["low"]) / bound["step"])
     return round(min(max(bound["low"] + steps * bound["step"], bound["low"]), bound["high"]), 10)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
 
 from nodes.optimization.debate_schemas import Claim, Turn
+from nodes.optimization.evidence.evidence import Evidence
 from prompts import Words, text
-
-Stance = Literal["continue", "stop"]
+from record.types import Iteration, Stance
+from record.types import Turn as Spoken
 
 PATIENCE = {"validator": 2, "analyst": 3, "strategist": 4, "single": 3}
 """Idle iterations after which each voice wants to stop: the validator first, the strategist last."""
 
 
-def idle_iterations(history: list[Mapping[str, Any]]) -> int:
+def idle_iterations(history: list[Iteration]) -> int:
     """Iterations since something was last adopted."""
     idle = 0
     for entry in reversed(history):
@@ -24,7 +24,7 @@ def idle_iterations(history: list[Mapping[str, Any]]) -> int:
     return idle
 
 
-def speak(evidence: Mapping[str, Any]) -> Turn:
+def speak(evidence: Evidence) -> Turn:
     """Stop once the target is reached or the voice's patience is at its end; else go on.
 
     In a later round a voice that stands alone against surer ones gives way.
@@ -48,7 +48,7 @@ def speak(evidence: Mapping[str, Any]) -> Turn:
     )
 
 
-def _stands_alone(voice: str, stance: Stance, confidence: float, turns: Sequence[Mapping[str, Any]]) -> bool:
+def _stands_alone(voice: str, stance: Stance, confidence: float, turns: Sequence[Spoken]) -> bool:
     """Whether the voice has spoken, and at least two others, all against it, one of them surer."""
     last = {turn["voice"]: turn for turn in turns}
     others = [turn for name, turn in last.items() if name != voice and turn["stance"] is not None]
@@ -56,5 +56,5 @@ def _stands_alone(voice: str, stance: Stance, confidence: float, turns: Sequence
         voice in last
         and len(others) > 1
         and all(turn["stance"] != stance for turn in others)
-        and max(turn["confidence"] for turn in others) > confidence
+        and max(turn["confidence"] or 0.0 for turn in others) > confidence
     )

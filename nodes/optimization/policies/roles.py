@@ -6,13 +6,13 @@ text catalogue, so that both languages tell the same figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError, NodeError
 from nodes.optimization.changes import KINDS, Change
-from nodes.optimization.evidence.evidence import figure
+from nodes.optimization.evidence.evidence import Evidence, figure
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.policies.changes import (
     FEW_TRADES,
@@ -37,8 +37,7 @@ from nodes.optimization.schemas import (
 )
 from nodes.optimization.trials.proposing import lead
 from prompts import Words, text
-
-Evidence = Mapping[str, Any]
+from record.types import Proposal as Proposed
 
 PROPOSALS = 4
 DEEP = -0.15
@@ -199,7 +198,7 @@ def strategist(evidence: Evidence) -> Proposals:
     return Proposals(proposals=chosen)
 
 
-def _veto(evidence: Evidence, spec: StrategySpec, proposal: Mapping[str, Any]) -> str | None:
+def _veto(evidence: Evidence, spec: StrategySpec, proposal: Proposed) -> str | None:
     """Why a proposal does not deserve a test, or None."""
     change = proposal["change"]
     trades = int(value_of(evidence, "n_trades"))
