@@ -216,7 +216,7 @@ class AgentAnswer(EventData):
     coverage: float | None
     degraded: bool
     brought_back: bool = False
-    provenance: dict[str, Any] | None
+    provenance: Provenance | None
 
 
 class Abstained(Answered):

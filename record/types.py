@@ -95,6 +95,10 @@ class Provenance(TypedDict):
     model: str
     degraded: bool
     attempts: list[Attempt]
+    role: NotRequired[str]
+    prompt_tokens: NotRequired[int | None]
+    answer_tokens: NotRequired[int | None]
+    cached: NotRequired[bool]
 
 
 @with_config(_OPEN)

@@ -23,7 +23,7 @@ from prompts import Words, render
 ANSWER = answer_schema()
 
 
-def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
     """Ask for the summary; with no agent's report there is nothing to reconcile, and nobody is asked."""
     context = EnsembleContext.of(runtime.context)
     before = state.get("turns", [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 
@@ -26,7 +26,7 @@ SENTENCES = ("key_drivers", "recommendations", "tensions", "limits")
 """Fields of the summary that hold sentences."""
 
 
-def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
     """Each contributor must be a row of evidence, each sentence must name only what was given."""
     context = EnsembleContext.of(runtime.context)
     draft, words = state["draft"], Words(context.language)
@@ -45,7 +45,7 @@ def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, 
         invented.setdefault(name, []).append(place)
     answered = state["arbiter"]["status"] == "answered"
     again = bool(errors) and answered and len(state["turns"]) <= context.corrections
-    verdict = "revise" if again else "publish"
+    verdict: Literal["publish", "revise"] = "revise" if again else "publish"
     turn = len(state["turns"])
     checked = SummaryChecked(verdict=verdict, errors=errors, invented=invented)
     note(state, context, f"t{turn}.check", "check", checked, turn)

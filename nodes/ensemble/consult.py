@@ -26,14 +26,14 @@ _ROUNDING = 0.02
 class Node(Protocol):
     """A node of the graph."""
 
-    def __call__(self, state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+    def __call__(self, state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
         """Do the node's work."""
 
 
 def agent_node(agent: Agent) -> Node:
     """The graph's node of an agent: it asks, and an agent that cannot answer abstains; the others go on."""
 
-    def node(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+    def node(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
         context = EnsembleContext.of(runtime.context)
         turn = consult(agent, state, context)
         data = told(turn)
@@ -94,7 +94,7 @@ def consultation(
 ) -> Consultation:
     """Ask, and keep what a later step or the audit needs."""
     answer = ask(question, chain=chain, context=context)
-    provenance = answer.provenance.model_dump(mode="json")
+    provenance = answer.provenance.plain()
     if isinstance(answer, Abstention):
         return {
             "role": role,

@@ -31,7 +31,7 @@ SAMPLE = "sample"
 _PROBLEMS_TOLD = 5
 
 
-def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleState:
     """Everything the agents may know at that hour; nothing later than it.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
@@ -32,7 +32,7 @@ _MOST_LIMITS = 20
 _FEWEST = 3
 
 
-def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str, Any]:
+def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
     """Write summary and trace whole; without a draft nothing can be said and no hour is written.
 
     Raises:
@@ -43,6 +43,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
         lease.require()
     context = EnsembleContext.of(runtime.context)
     draft, turns = state["draft"], [state["agents"][name] for name in AGENTS]
+    found: EnsembleState
     if draft is None:
         found = {
             "status": "failed",
@@ -57,7 +58,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> dict[str
     summary, removed = finished(state, draft, Words(context.language))
     degraded = any(turn["degraded"] for turn in (*turns, state["arbiter"]))
     speaking = sum(turn["status"] == "answered" for turn in turns)
-    status = "degraded" if degraded or speaking < QUORUM else "finished"
+    status: Literal["degraded", "finished"] = "degraded" if degraded or speaking < QUORUM else "finished"
     content = summary.model_dump(mode="json")
     hour = datetime.fromisoformat(state["hour"])
     pooled = pool(reports_of(state), factors(state["evidence"]["quality"]), state["record"])
@@ -172,11 +173,10 @@ def _parent(state: EnsembleState, context: EnsembleContext) -> dict[str, Any]:
     return {"parent": parent} if parent else {}
 
 
-def _close(state: EnsembleState, context: EnsembleContext, found: dict[str, Any]) -> None:
+def _close(state: EnsembleState, context: EnsembleContext, found: EnsembleState) -> None:
     """The run's result and last event, and its line in the log of runs; none of it for a back-run."""
     if not state["run"]:
         return
-    told = {name: value for name, value in found.items() if name not in ("summary", "stances")}
     result = {
         "run": state["run"],
         **_parent(state, context),
@@ -186,7 +186,18 @@ def _close(state: EnsembleState, context: EnsembleContext, found: dict[str, Any]
     }
     folder = RunRecord(context.home_path, state["run"]).folder
     write_text_atomically(folder / "result.json", canonical_json(result))
-    note(state, context, "finished", "publish", EnsembleFinished(**told))
+    note(
+        state,
+        context,
+        "finished",
+        "publish",
+        EnsembleFinished(
+            status=found["status"],
+            degraded=found["degraded"],
+            failure=found["failure"],
+            summary_path=found["summary_path"],
+        ),
+    )
     run_log.append_run(
         context.home_path, run_log.run_line(state, found, seconds=max(time.time() - state["began"], 0.0))
     )

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from record.types import Provenance
 
 
 class EnsembleInput(BaseModel):
@@ -73,7 +74,7 @@ class Consultation(TypedDict):
     degraded: bool
     brought_back: bool  # code moved the view, which lay too far from what its rows count
     said: list[dict[str, str]]  # every text a model gave, refused ones too: {model, text}
-    provenance: dict[str, Any] | None
+    provenance: Provenance | None
     prompt: dict[str, str] | None
 
 

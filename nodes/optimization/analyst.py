@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from langgraph.runtime import Runtime
 
@@ -19,13 +19,13 @@ from record.types import Doubt, Provenance
 
 def _made(
     brief: Brief[OptimizationState], answer: Analysis, unfounded: list[Doubt], provenance: Provenance
-) -> Made:
+) -> Made[OptimizationState]:
     analysis: Analysed = {
         **cast(Analysed, answer.model_dump(mode="json")),
         "unfounded": unfounded,
         "unknown_evidence": unknown_ids(cited_by(answer), brief.evidence["ids"]),
     }
-    update = {"iteration": brief.iteration, "analysis": analysis}
+    update: OptimizationState = {"iteration": brief.iteration, "analysis": analysis}
     return Made(AnalystAnswer(answer=analysis, provenance=provenance), update)
 
 
@@ -44,7 +44,7 @@ ANALYST = Role[OptimizationState, Analysis](
 )
 
 
-def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def analyst(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Ask for a reading of the champion; an analyst that cannot answer abstains and the cycle goes on."""
     context = OptimizationContext.of(runtime.context)
     return ask_role(ANALYST, state, context, state.get("iteration", 0) + 1)

@@ -39,7 +39,7 @@ def _question(state: OptimizationState, context: OptimizationContext) -> dict[st
     }
 
 
-def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Wait for a person's word; one that does not fit is asked for again with what is wrong.
 
     A word on record, of a replayed run or of one that was killed just after it, is not asked for again.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
@@ -11,7 +9,7 @@ from backtest import BacktestError
 from backtest.validation.score import folds_held
 from nodes.context import OptimizationContext
 from nodes.forking import run_of
-from nodes.optimization.state import VariantTask
+from nodes.optimization.state import OptimizationState, VariantTask
 from nodes.optimization.trials.backtest_tool import tools
 from nodes.optimization.trials.ledger import count
 from nodes.optimization.trials.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
@@ -46,7 +44,7 @@ def _luck(found: Tried, task: VariantTask, context: OptimizationContext) -> floa
     return p_value(found, tried(champion["given"], champion["grid"], dataset, context), context.seed)
 
 
-def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Test a variant and compare it with the champion; the result is told as soon as it is there.
 
     What the engine refuses is recorded as a failed test, and harms no sister.

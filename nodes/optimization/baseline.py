@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
@@ -16,7 +14,7 @@ from record.events import BaselineTested, PricesRead, Started
 from vault.datasets import Dataset
 
 
-def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Backtest the initial strategy on development data, then begin the record.
 
     In this order: data or a strategy that the engine refuses leave no run behind.

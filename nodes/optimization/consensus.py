@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
@@ -19,7 +17,7 @@ def last_stances(turns: list[Turn], n_voices: int) -> list[Turn]:
     return [turn for turn in turns[-n_voices:] if turn["stance"] is not None]
 
 
-def consensus(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def consensus(state: DebateState, runtime: Runtime[OptimizationContext]) -> DebateState:
     """Stop only where most of all the voices say so: a tie or a silence goes on with the search."""
     context = OptimizationContext.of(runtime.context)
     iteration, turns = state["iteration"], state["turns"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from langgraph.runtime import Runtime
 
@@ -44,7 +44,7 @@ def stop_reason(
     return "debate" if stopped_by_debate else "going_on"
 
 
-def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Compare the scores of the last iterations, and what was spent, with the limits of the run."""
     context = OptimizationContext.of(runtime.context)
     iteration = state["iteration"]

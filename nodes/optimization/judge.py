@@ -28,7 +28,7 @@ from vault.datasets import Dataset, load_development, open_holdout
 from vault.ledger import Evidence
 
 
-def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Stress the champion on development data; then open the holdout and decide what may be believed.
 
     Development bars only warm up indicators in the holdout. Which opening this is was settled when the run

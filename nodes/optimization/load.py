@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import cast
 from uuid import uuid4
 
 from langgraph.runtime import Runtime
@@ -13,10 +13,11 @@ from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork
 from nodes.optimization.evidence.specs import chosen_strategy
-from nodes.optimization.state import OptimizationInput, StrategyInput
+from nodes.optimization.state import OptimizationInput, OptimizationState, StrategyInput
 from nodes.serving import prices_of
 from providers import parse_reference
 from record.record import RunRecord
+from record.types import Prices
 from vault.datasets import DATASET_PREFIX, Dataset, register
 from vault.errors import MarketError
 from vault.readers.options import Reading
@@ -47,7 +48,7 @@ def initial_strategy(given: StrategyInput) -> StrategySpec:
     return chosen_strategy(given.strategy if whole is None else whole, given.params)
 
 
-def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any]:
+def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationState:
     """Read and split the prices, build the strategy, name the run.
 
     Returns:
@@ -89,16 +90,22 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> dict[str, Any
             notices=source.notices,
         )
     request = given.model_copy(update={"run": _free(given.run, context)})
+    # What an earlier run on the same thread left is no part of this one.
+    left = cast(OptimizationState, dict.fromkeys(_LEFT))
     return {
-        # What an earlier run on the same thread left is no part of this one.
-        **dict.fromkeys(_LEFT),
+        **left,
         "iteration": 0,
-        "run_id": request.run,
+        "run_id": str(request.run),
         "request": request.model_dump(mode="json"),
-        "dataset": dataset.model_dump(mode="json"),
+        "dataset": as_prices(dataset),
         "initial": spec.model_dump(mode="json"),
         "history": [],
     }
+
+
+def as_prices(dataset: Dataset) -> Prices:
+    """A dataset as the state carries it."""
+    return cast(Prices, dataset.model_dump(mode="json"))
 
 
 def _free(named: str | None, context: OptimizationContext) -> str:
@@ -111,7 +118,7 @@ def _free(named: str | None, context: OptimizationContext) -> str:
     return fork(known, context, checkpoint=checkpoint_here(), before="")
 
 
-def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Begin an optimisation: it needs a holdout, for its end.
 
     Bad input is raised as the room's own error.
@@ -122,7 +129,7 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> dic
     if dataset["holdout_rows"] == 0:
         raise MarketError("no_holdout", symbol=dataset["symbol"], boundary=dataset["boundary"])
     others = _other_datasets(state, dataset["family"], context)
-    return {**begun, "others": [one.model_dump(mode="json") for one in others], "graph": "optimization"}
+    return {**begun, "others": [as_prices(one) for one in others], "graph": "optimization"}
 
 
 def _other_datasets(given: OptimizationInput, family: str, context: OptimizationContext) -> list[Dataset]:

@@ -40,7 +40,7 @@ def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     return changes
 
 
-def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Write `result.json` and `report.md`; times and ids stand under `run` alone, the rest repeats.
 
     Where nothing was tested there is no judgement: `verdict` and all of the holdout are None, the status is

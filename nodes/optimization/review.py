@@ -16,7 +16,7 @@ from reports.review_markdown import review_report
 SHOWN = ("number", "sentence", "change", "reason", "expected_effect", "hash")
 
 
-def review(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def review(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Write `result.json` and `report.md` of a review; times and ids stand under `run` alone."""
     context = OptimizationContext.of(runtime.context)
     verdicts = {verdict["proposal"]: verdict for verdict in state.get("verdicts") or []}

@@ -71,11 +71,11 @@ class Brief(Generic[S]):
         return self.context.language
 
 
-class Made(NamedTuple):
+class Made(NamedTuple, Generic[S]):
     """What an answer comes to: the event that tells it, a part of the state, and proposals to be recorded."""
 
     data: EventData
-    update: dict[str, Any]
+    update: S
     proposals: Sequence[Proposal] = ()
 
 
@@ -109,9 +109,9 @@ class Role(Generic[S, T]):
     policy: Callable[[Evidence], T]
     chain: Callable[[Brief[S]], Sequence[str]]
     shown: tuple[str, ...]
-    made: Callable[[Brief[S], T, list[Doubt], Provenance], Made]
+    made: Callable[[Brief[S], T, list[Doubt], Provenance], Made[S]]
     abstained: Callable[[Brief[S], Provenance], EventData]
-    silent: Callable[[Brief[S]], dict[str, Any]]
+    silent: Callable[[Brief[S]], S]
     follows: Callable[[Brief[S]], list[str]]
     claims: Callable[[T], list[str]]
     cited: Callable[[T], list[str]] = lambda answer: []
@@ -133,7 +133,7 @@ def ask_role(
     voice: str | None = None,
     called: str | None = None,
     announced: RoleCalled | None = None,
-) -> dict[str, Any]:
+) -> S:
     """Let a role take its turn; gives its part of the state.
 
     Args:
@@ -149,7 +149,7 @@ def ask_role(
     called = called or f"i{iteration:02d}.{voice}"
     run = state["run_id"]
     record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
-    evidence = gather_evidence(state, iteration)
+    evidence: Evidence = gather_evidence(state, iteration)
     brief: Brief[S] = Brief(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 
 from backtest.validation.score import Acceptance, accept
@@ -96,7 +94,7 @@ def _untested(proposal: Proposal, verdict: Verdict | None) -> str:
     return "rejected" if verdict and verdict["decision"] == "rejected" else "unaffordable"
 
 
-def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Adopt the best of the variants that the rules of acceptance let in; a tie keeps the champion."""
     context = OptimizationContext.of(runtime.context)
     iteration, champion = state["iteration"], reigning(state)

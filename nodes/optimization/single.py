@@ -75,7 +75,7 @@ def policy(evidence: Evidence) -> Work:
 
 def _made(
     brief: Brief[OptimizationState], work: Work, unfounded: list[Doubt], provenance: Provenance
-) -> Made:
+) -> Made[OptimizationState]:
     usable, refused = sorted_by(brief.evidence, work.proposals, brief.language)
     analysis: Analysed = {
         **cast(Analysed, work.model_dump(mode="json", include=set(Analysis.model_fields))),
@@ -93,7 +93,7 @@ def _made(
     data = SingleAnswer(
         answer=analysis, refused=refused, verdicts=verdicts, stance=work.stance, provenance=provenance
     )
-    update = {
+    update: OptimizationState = {
         "iteration": brief.iteration,
         "analysis": analysis,
         "proposals": usable,
@@ -138,7 +138,7 @@ SINGLE = Role[OptimizationState, Work](
 )
 
 
-def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def single(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Ask the strategist's models for everything at once; who cannot answer abstains, as the team would."""
     context = OptimizationContext.of(runtime.context)
     return ask_role(SINGLE, state, context, state.get("iteration", 0) + 1)

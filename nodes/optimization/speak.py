@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
@@ -54,7 +52,9 @@ def _silence(brief: Brief[DebateState]) -> Spoken:
     return {"voice": brief.voice, "stance": None, "statement": None, "confidence": None, "claims": []}
 
 
-def _made(brief: Brief[DebateState], answer: Turn, unfounded: list[Doubt], provenance: Provenance) -> Made:
+def _made(
+    brief: Brief[DebateState], answer: Turn, unfounded: list[Doubt], provenance: Provenance
+) -> Made[DebateState]:
     told = answer.model_dump(mode="json")
     turn: Spoken = {
         "voice": brief.voice,
@@ -104,7 +104,7 @@ SPEAK = Role[DebateState, Turn](
 )
 
 
-def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> DebateState:
     """Ask the voice whose turn it is whether to go on; a voice that cannot answer abstains by name."""
     context = OptimizationContext.of(runtime.context)
     iteration, spoken, order = state["iteration"], len(state.get("turns", [])), voices(context)

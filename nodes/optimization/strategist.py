@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 
 from backtest.language.functions import reference
@@ -52,7 +50,7 @@ def _doubts(brief: Brief[OptimizationState], answer: Proposals) -> list[str]:
 
 def _made(
     brief: Brief[OptimizationState], answer: Proposals, unfounded: list[Doubt], provenance: Provenance
-) -> Made:
+) -> Made[OptimizationState]:
     usable, refused = sorted_by(brief.evidence, answer.proposals, brief.language)
     data = StrategistAnswer(refused=refused, unfounded=unfounded, provenance=provenance)
     return Made(data, {"proposals": usable}, usable)
@@ -81,6 +79,6 @@ STRATEGIST = Role[OptimizationState, Proposals](
 )
 
 
-def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def strategist(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Ask for changes; those that cannot be tested are recorded with the reason and dropped."""
     return ask_role(STRATEGIST, state, OptimizationContext.of(runtime.context), state["iteration"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from langgraph.runtime import Runtime
 
@@ -29,7 +29,7 @@ def _one_each(brief: Brief[OptimizationState], answer: Verdicts) -> list[str]:
 
 def _made(
     brief: Brief[OptimizationState], answer: Verdicts, unfounded: list[Doubt], provenance: Provenance
-) -> Made:
+) -> Made[OptimizationState]:
     ordered = sorted(answer.verdicts, key=lambda verdict: verdict.proposal)
     verdicts = [cast(Judged, verdict.model_dump(mode="json")) for verdict in ordered]
     data = ValidatorAnswer(
@@ -64,6 +64,6 @@ VALIDATOR = Role[OptimizationState, Verdicts](
 )
 
 
-def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> dict[str, Any]:
+def validator(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Ask for a verdict on every proposal; a validator that cannot answer abstains, which vetoes nothing."""
     return ask_role(VALIDATOR, state, OptimizationContext.of(runtime.context), state["iteration"])

@@ -96,7 +96,7 @@ def log_path(home: Path) -> Path:
     return home / "logs" / "ensemble.log"
 
 
-def run_line(state: EnsembleState, found: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
+def run_line(state: EnsembleState, found: EnsembleState, *, seconds: float) -> dict[str, Any]:
     """One run's line."""
     turns = [*state["agents"].values(), *state["turns"]]
     provenances = [turn["provenance"] for turn in turns if turn["provenance"]]

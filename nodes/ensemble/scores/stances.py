@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from nodes.ensemble.agents import VIEWS
 from nodes.ensemble.operation.partition import published_hours, read_trace
 from nodes.ensemble.policies.pooling import OUTLOOKS, direction
-from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.state import Consultation, EnsembleState, reports_of
 from providers.calls_log import append_line, read_lines
 
 POOL, ARBITER = "pool", "arbiter"
@@ -81,13 +81,11 @@ def stances_of(
     voices: dict[str, Any] = {}
     for agent, report in reports_of(state).items():
         if agent in VIEWS:
-            provenance = state["agents"][agent]["provenance"] or {}
-            voices[agent] = _voice(report, provenance.get("model", ""))
+            voices[agent] = _voice(report, _model(state["agents"][agent]))
     voices[POOL] = _voice(pooled, "rules")
-    provenance = state["arbiter"]["provenance"] or {}
     draft = state["draft"] or {}
     moved = {outlook: _towards(pooled[outlook], draft[outlook]) for outlook in OUTLOOKS}
-    voices[ARBITER] = _voice(moved, provenance.get("model", ""))
+    voices[ARBITER] = _voice(moved, _model(state["arbiter"]))
     return {
         "hour": f"{hour:%Y%m%d%H}",
         "made": made.isoformat(timespec="seconds"),
@@ -132,6 +130,11 @@ def missing_stances(home: Path) -> int:
 def hour_of(line: Mapping[str, Any]) -> datetime:
     """The hour of a line."""
     return datetime.strptime(line["hour"], HOUR).replace(tzinfo=UTC)
+
+
+def _model(turn: Consultation) -> str:
+    """Who answered; empty where nobody did."""
+    return turn["provenance"]["model"] if turn["provenance"] else ""
 
 
 def _voice(report: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -138,6 +138,15 @@ def test_rejected_proposal_shows_the_objection() -> None:
     assert (trial.state, trial.objection, trial.score) == ("rejected", "too few trades", None)
 
 
+def test_a_single_agents_verdict_stands_before_its_proposal() -> None:
+    answer = {"quality_score": 3.0, "strengths": ["a."], "weaknesses": ["b."]}
+    verdicts = [{"proposal": 1, "decision": "rejected", "priority": 1, "reason": "too few trades"}]
+    said = {"answer": answer, "refused": [], "verdicts": verdicts, "stance": "continue"}
+    single = event("answer", "single", **said, provenance=provenance())
+    view = RunView.of([single, event("proposal", "single", number=1, sentence="s", reason="r")])
+    assert (view.trials[1, 1].state, view.trials[1, 1].objection) == ("rejected", "too few trades")
+
+
 def test_test_that_the_engine_refused_is_shown_as_failed() -> None:
     refused = {"code": "unknown_strategy", "name": "x", "known": "y"}
     failed = event("error", "backtest_variant", number=1, sentence="s", figures=None, error=refused)
