@@ -52,7 +52,8 @@ class Forecast(BaseModel):
         direction: `up`, `flat` or `down`.
         confidence: 0–1.
         expected_return: fraction, or None.
-        final_score: ranking of the program that wrote it; its scale is not fixed; None in the long form.
+        final_score: ranking of the program that wrote it, often a z-score over a day, whose sign says above
+            or below the mean, not up or down. None in the long form.
         ml_return: return expected by that program's model, fraction, or None.
         ml_conf: that model's confidence, or None.
         name: plain name, for commodities.
@@ -90,18 +91,13 @@ class Forecast(BaseModel):
     file: str
     row: int
 
-    @property
-    def strength(self) -> float:
-        """What ranks a forecast: the size of its final score (a sign may tell direction), else confidence."""
-        return abs(self.final_score) if self.final_score is not None else self.confidence
-
 
 class Forecasts(BaseModel):
     """The forecasts of the newest usable partition.
 
     Attributes:
         partition: start of the partition, or None when there is none.
-        rows: valid forecasts, strongest first.
+        rows: valid forecasts, by file and row.
         problems: what was left aside.
         refused: rows refused.
         outside: rows dated later than the hour asked for.
@@ -148,7 +144,7 @@ def read_forecasts(folder: DataFolder, as_of: datetime) -> Forecasts:
             rows = _visible(parsed, folder, as_of, whole)
             if rows:
                 whole.partition = partition.start
-                whole.rows = sorted(rows, key=lambda row: (-row.strength, row.ticker, row.horizon))
+                whole.rows = sorted(rows, key=lambda row: (row.file, row.row))
                 whole.missing = list(parsed.missing)
                 break
     return whole
@@ -202,11 +198,15 @@ def _parse(folder: DataFolder, partition: Partition) -> _Parsed:
         for row in tables.get(name, [])
         for key in _keys(row)
     }
-    main = "final.parquet" if "final.parquet" in tables else "forecasts.parquet"
-    for name in (main, "commodities.parquet"):
+    told: set[tuple[str, ...]] = set()
+    for name in FILES:
         file = folder.relative(partition.path / name)
-        for number, row in enumerate(tables.get(name, []), start=1):
-            _parse_row(row, details, file, number, parsed)
+        table = tables.get(name, [])
+        # A selection of the forecasts may stand in final.parquet: the others are no less forecasts.
+        for number, row in enumerate(table, start=1):
+            if name != "forecasts.parquet" or _keys(row)[0] not in told:
+                _parse_row(row, details, file, number, parsed)
+        told |= {_keys(row)[0] for row in table}
     return parsed
 
 

@@ -17,12 +17,18 @@ from nodes.ensemble.policies.words import (
     first,
     stance,
 )
-from nodes.ensemble.schemas import ContributorHorizon, Driver, Level, MacroReport, Prediction, Regime
+from nodes.ensemble.schemas import ContributorHorizon, Driver, Level, MacroReport, Prediction, Regime, Stance
 from prompts import Words
 
 SYMBOL = "US"
 CITED_HORIZONS: dict[str, ContributorHorizon] = {"1m": "1m", "12m": "1y"}
 _HORIZONS = 3
+_NO_FEAR, _FEAR = 0.3, 0.8
+"""Lead of rise over fall at 30 days without a recession in sight, and what certainty of one takes from it.
+
+The view is clearly positive below odds of a quarter and clearly negative from a half on, as for `cited`.
+"""
+
 _ROUGH = 0.9
 """Rank of volatility over ten years from which markets are rough."""
 
@@ -97,7 +103,7 @@ def policy(evidence: Evidence) -> MacroReport:
     near, far = given[0], given[-1]
     odds = first(given, "recession_prob")
     furthest_odds = first(reversed(given), "recession_prob")
-    lean = 0.5 if odds is None else odds
+    lead = 0.0 if odds is None else _NO_FEAR - _FEAR * odds
     drivers = [
         Driver(text=words(f"agents.macro.{name}", **figures), evidence=[row["id"]])
         for name, row, figures in _facts(near, far, words)
@@ -106,13 +112,18 @@ def policy(evidence: Evidence) -> MacroReport:
         first(given, name) is not None for name in ("inflation_yoy", "yield_curve_slope", "unemployment")
     )
     return MacroReport(
-        outlook_days_7=stance(0.4 * (1 - lean), 0.6, 0.4 * lean),
-        outlook_days_30=stance(0.7 * (1 - lean), 0.3, 0.7 * lean),
+        outlook_days_7=_leaning(0.6, lead / 2),
+        outlook_days_30=_leaning(0.3, lead),
         drivers=drivers[:5],
         confidence=round((0.4 if odds is not None else 0.1) + 0.15 * known, 4),
         regime=regime(given),
         risk_level=risk(furthest_odds, near.get("volatility_rank")),
     )
+
+
+def _leaning(neutral: float, lead: float) -> Stance:
+    """Rise before fall by `lead`, what is left beside the neutral outcome shared between them."""
+    return stance((1.0 - neutral + lead) / 2, neutral, (1.0 - neutral - lead) / 2)
 
 
 def regime(given: list[Row]) -> Regime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from feeds.lexicon import lexicon_score
 from feeds.news import GENERAL, WINDOW_DAYS, NewsItem
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
@@ -16,6 +18,9 @@ MOST_NAMED = 5
 """A headline that names more instruments is about the market: one headline counts five times at most."""
 
 LONGEST = 300
+_THIN = 10
+"""Headlines with which a tone is worth half: a handful about one name must not beat the market's own news."""
+
 _QUIET_TONE = 0.1
 
 
@@ -60,14 +65,14 @@ def coverage(inputs: Inputs) -> float:
 
 
 def cited(row: Row) -> Row | None:
-    """An instrument's mean tone, scored by one half plus half its size; one headline's counts a third."""
+    """An instrument's mean tone, scored by one half plus half its size, less where few headlines tell it."""
     tone = row["tone"]
     prediction: Prediction = "neutre" if abs(tone) < _QUIET_TONE else "haussier" if tone > 0 else "baissier"
     return candidate(
         row,
         horizon="7d",
         symbol=row["symbol"],
-        score=0.5 + abs(tone) * _breadth(row) / 2,
+        score=0.5 + abs(tone) * row["items"] / (row["items"] + _THIN) / 2,
         prediction=prediction,
     )
 
@@ -102,7 +107,7 @@ def policy(evidence: Evidence) -> SentimentReport:
         neutral = 0.6 * (1.0 - abs(tone))
         return stance((1 - neutral) * (1 + tone) / 2, neutral, (1 - neutral) * (1 - tone) / 2)
 
-    telling = sorted(given, key=lambda row: (-abs(row["tone"]) * _breadth(row), row["symbol"]))
+    telling = sorted(given, key=lambda row: (-abs(row["tone"]) * math.sqrt(row["items"]), row["symbol"]))
     return SentimentReport(
         outlook_days_7=leaning(mean),
         outlook_days_30=leaning(mean / 2),

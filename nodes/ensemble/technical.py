@@ -1,24 +1,38 @@
-"""Agent `technical`: reads the strongest forecasts."""
+"""Agent `technical`: counts every forecast, horizon by horizon, and shows some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
 from typing import Any
 
+from feeds.forecasts import Forecast
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
 from nodes.ensemble.policies.words import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, Stance, TechnicalReport
 from prompts import Words
 
-TOP_FORECASTS = 50
+MOST_EXAMPLES = 50
 HORIZONS = {"1w": "7d", "1m": "30d", "1y": "1y"}
+OUTLOOKS = ("7d", "30d")
 PREDICTIONS: dict[str, Prediction] = {"up": "haussier", "flat": "neutre", "down": "baissier"}
+SIGNS = {"up": 1.0, "flat": 0.0, "down": -1.0}
 _FULL_BREADTH = 6
 
 
 def rows(inputs: Inputs) -> list[Row]:
-    """The strongest forecasts."""
-    return [
+    """What is laid out of the forecasts known at the hour."""
+    return laid_out(inputs.forecasts.rows)
+
+
+def laid_out(found: Sequence[Forecast]) -> list[Row]:
+    """The vote of all forecasts over each horizon, then examples of them."""
+    votes = [
+        _vote(horizon, [row for row in found if row.horizon == name])
+        for name, horizon in HORIZONS.items()
+        if any(row.horizon == name for row in found)
+    ]
+    return votes + [
         {
             "id": f"T{number}",
             "symbol": row.ticker,
@@ -26,12 +40,67 @@ def rows(inputs: Inputs) -> list[Row]:
             "direction": row.direction,
             "confidence": round(row.confidence, 4),
             "expected_return": row.expected_return,
-            "final_score": row.final_score,
             "row": f"{row.file}#{row.row}",
             "origin": row.origin,
         }
-        for number, row in enumerate(inputs.forecasts.rows[:TOP_FORECASTS], start=1)
+        for number, row in enumerate(_examples(found), start=1)
     ]
+
+
+def _vote(horizon: str, voters: Sequence[Forecast]) -> Row:
+    """All forecasts of a horizon: how many point each way, and the mean of the probabilities they give.
+
+    What a forecast leaves open is shared by the two other outcomes; one that is at odds with its own expected
+    return counts half.
+    """
+    masses = dict.fromkeys(SIGNS, 0.0)
+    for row in voters:
+        share = 0.5 if _at_odds(row.direction, row.expected_return) else 1.0
+        for outcome in masses:
+            known = row.confidence if outcome == row.direction else (1.0 - row.confidence) / 2
+            masses[outcome] += share * known
+    found = stance(masses["up"], masses["flat"], masses["down"])
+    expected = [row.expected_return for row in voters if row.expected_return is not None]
+    return {
+        "id": f"V{horizon}",
+        "horizon": horizon,
+        "forecasts": len(voters),
+        **{way: sum(row.direction == way for row in voters) for way in SIGNS},
+        **found.model_dump(),
+        "confidence": round(fmean(row.confidence for row in voters), 4),
+        "median_return": round(median(expected), 6) if expected else None,
+    }
+
+
+def _examples(found: Sequence[Forecast]) -> list[Forecast]:
+    """Forecasts to show: horizons by turns, each direction as often as its horizon holds it.
+
+    Within a horizon and a direction the surest come first, then those that expect most, then those whose
+    score lies farthest in their direction: what scale a score has is not known, so it decides no more.
+    """
+    queues: dict[tuple[str, str], list[Forecast]] = {}
+    for row in found:
+        queues.setdefault((row.horizon, row.direction), []).append(row)
+    sizes = {key: len(queue) for key, queue in queues.items()}
+    for queue in queues.values():
+        queue.sort(
+            key=lambda row: (
+                -row.confidence,
+                -abs(row.expected_return or 0.0),
+                -SIGNS[row.direction] * (row.final_score or 0.0),
+            )
+        )
+    chosen: list[Forecast] = []
+    shown = dict.fromkeys(queues, 0)
+    while len(chosen) < MOST_EXAMPLES and any(queues.values()):
+        for horizon in HORIZONS:
+            ways = [key for key, queue in queues.items() if key[0] == horizon and queue]
+            if ways:
+                # The next seat goes to the direction that has most forecasts for each one shown.
+                key = max(ways, key=lambda key: sizes[key] / (shown[key] + 1))
+                shown[key] += 1
+                chosen.append(queues[key].pop(0))
+    return chosen[:MOST_EXAMPLES]
 
 
 def coverage(inputs: Inputs) -> float:
@@ -42,7 +111,9 @@ def coverage(inputs: Inputs) -> float:
 
 
 def cited(row: Row) -> Row | None:
-    """A forecast, scored by its confidence."""
+    """A forecast, scored by its confidence; a vote is no forecast."""
+    if _is_vote(row):
+        return None
     return candidate(
         row,
         horizon=row["horizon"],
@@ -52,40 +123,61 @@ def cited(row: Row) -> Row | None:
     )
 
 
-def contradicted(row: Mapping[str, Any]) -> bool:
+def _is_vote(row: Mapping[str, Any]) -> bool:
+    return "forecasts" in row
+
+
+def _at_odds(direction: str, expected: float | None) -> bool:
     """Whether the expected return has the other sign than the direction."""
-    sign = {"up": 1.0, "flat": 0.0, "down": -1.0}[row["direction"]]
-    return row["expected_return"] is not None and sign * row["expected_return"] < 0.0
+    return expected is not None and SIGNS[direction] * expected < 0.0
+
+
+def contradicted(row: Mapping[str, Any]) -> bool:
+    """Whether a forecast contradicts itself."""
+    return _at_odds(row["direction"], row["expected_return"])
 
 
 def policy(evidence: Evidence) -> TechnicalReport:
-    """Vote of the forecasts, each by its confidence and the size of its score."""
+    """The votes over 7 and 30 days; a horizon that nobody forecasts is not judged by another."""
     words, given = Words(evidence["language"]), evidence["technical"]
-    largest = max(abs(row["final_score"] or 0.0) for row in given) or 1.0
-
-    def share(row: Evidence) -> float:
-        size = abs(row["final_score"]) / largest if row["final_score"] is not None else row["confidence"]
-        return float(0.1 + size) / (2.0 if contradicted(row) else 1.0)
-
-    def voted(horizon: str) -> Stance:
-        voters = [row for row in given if row["horizon"] == horizon] or given
-        masses = {"up": 0.0, "flat": 0.0, "down": 0.0}
-        for row in voters:
-            # What the forecast leaves open is shared by the two other outcomes.
-            for outcome in masses:
-                known = row["confidence"] if outcome == row["direction"] else (1.0 - row["confidence"]) / 2
-                masses[outcome] += share(row) * known
-        return stance(masses["up"], masses["flat"], masses["down"])
-
-    breadth = min(len(given) / _FULL_BREADTH, 1.0)
-    confidence = breadth * sum(row["confidence"] for row in given) / len(given)
-    telling = sorted(given, key=contradicted)  # the strongest first, those at odds with themselves last
-    return TechnicalReport(
-        outlook_days_7=voted("7d"),
-        outlook_days_30=voted("30d"),
-        drivers=[Driver(text=_sentence(row, words), evidence=[row["id"]]) for row in telling[:3]],
-        confidence=round(confidence, 4),
+    votes = {row["horizon"]: row for row in given if _is_vote(row)}
+    judged = [votes[horizon] for horizon in OUTLOOKS if horizon in votes]
+    total = sum(row["forecasts"] for row in judged)
+    confidence = sum(row["forecasts"] * row["confidence"] for row in judged) / total if total else 0.0
+    leading = {horizon: _leading(row) for horizon, row in votes.items()}
+    examples = sorted(
+        (row for row in given if not _is_vote(row)),
+        key=lambda row: (
+            row["horizon"] not in OUTLOOKS,
+            contradicted(row),
+            row["direction"] != leading.get(row["horizon"]),
+        ),
     )
+    told = [*reversed(judged), *(row for horizon, row in votes.items() if horizon not in OUTLOOKS)]
+    drivers = [
+        Driver(text=_vote_sentence(row, words), evidence=[row["id"]])
+        for row in told[:2]
+        if row[_leading(row)] > 1  # of one forecast its own sentence tells more
+    ]
+    drivers += [Driver(text=_sentence(row, words), evidence=[row["id"]]) for row in examples]
+    return TechnicalReport(
+        outlook_days_7=_view(votes.get("7d")),
+        outlook_days_30=_view(votes.get("30d")),
+        drivers=drivers[:3],
+        confidence=round(min(total / _FULL_BREADTH, 1.0) * confidence, 4),
+    )
+
+
+def _view(vote: Row | None) -> Stance:
+    if vote is None:
+        return stance(1.0, 1.0, 1.0)
+    return Stance(positive=vote["positive"], neutral=vote["neutral"], negative=vote["negative"])
+
+
+def _leading(vote: Evidence) -> str:
+    """The direction of most forecasts; of two with as many, the one that the probabilities favour."""
+    shares = {"up": "positive", "flat": "neutral", "down": "negative"}
+    return max(shares, key=lambda way: (vote[way], vote[shares[way]]))
 
 
 def rationale(row: Row, words: Words) -> str:
@@ -96,6 +188,17 @@ def rationale(row: Row, words: Words) -> str:
         horizon=words(f"ensemble.horizon.{row['horizon']}"),
         prediction=words(f"ensemble.expected.{row['prediction']}"),
         score=words.percent(row["score"], 0),
+    )
+
+
+def _vote_sentence(row: Evidence, words: Words) -> str:
+    way = _leading(row)
+    return words(
+        f"agents.technical.vote_{way}",
+        horizon=words(f"ensemble.horizon.{row['horizon']}"),
+        count=row[way],
+        forecasts=row["forecasts"],
+        confidence=words.percent(row["confidence"], 0),
     )
 
 

@@ -265,8 +265,8 @@ def test_index_columns_categories_and_large_types(tmp_path):
     pq.write_table(scores, folder / "final.parquet")
     found = read_forecasts(DataFolder(tmp_path), AS_OF)
     assert [(row.ticker, row.horizon, row.direction) for row in found.rows] == [
-        ("B", "1w", "down"),
         ("A", "1w", "up"),
+        ("B", "1w", "down"),
     ]
 
 

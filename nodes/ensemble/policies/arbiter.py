@@ -134,7 +134,11 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     wanted = {"positive": "haussier", "negative": "baissier", "neutral": "neutre"}[outlook]
     agreeing = list(
         dict.fromkeys(
-            row["symbol"] for row in rows if _CITED[row["source"]].instruments and row["prediction"] == wanted
+            row["symbol"]
+            for row in rows
+            if _CITED[row["source"]].instruments
+            and row["horizon"] == "30d"  # the outlook that is advised on
+            and row["prediction"] == wanted
         )
     )
     named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])

@@ -26,8 +26,8 @@ HIGH: Level = "high"
 def stance(positive: float, neutral: float, negative: float) -> Stance:
     """Probabilities from masses; four decimals that add up to 1."""
     total = positive + neutral + negative
-    up, flat = round(positive / total, 4), round(neutral / total, 4)
-    return Stance(positive=up, neutral=flat, negative=round(max(1.0 - up - flat, 0.0), 4))
+    up, down = round(positive / total, 4), round(negative / total, 4)
+    return Stance(positive=up, neutral=round(max(1.0 - up - down, 0.0), 4), negative=down)
 
 
 def first(rows: Iterable[Any], name: str) -> Any:

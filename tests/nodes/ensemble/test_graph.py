@@ -105,7 +105,7 @@ def test_rules_publish_a_valid_summary_in_french(tmp_path):
     assert published.outlook_days_7 == "positive"
     assert published.regime == "expansion_modérée"
     assert "s’accordent sur une hausse" in published.key_drivers[0]
-    assert "confiance 70" in published.key_drivers[1]
+    assert published.key_drivers[1].startswith("À 30 jours, 2 prévisions sur 3 annoncent une hausse")
     assert {entry.source for entry in published.contributors} == {
         "technique",
         "macro",
@@ -120,7 +120,7 @@ def test_rules_publish_a_valid_summary_in_french(tmp_path):
 def test_english_by_setting(tmp_path):
     told = run(fill(tmp_path), language="en")["summary"]
     assert "agree on a rise" in told["key_drivers"][0]
-    assert "confidence 70" in told["key_drivers"][1]
+    assert told["key_drivers"][1].startswith("Over 30 days, 2 of 3 forecasts point up")
     assert not re.search("[éèàç]", " ".join(told["recommendations"]))
 
 

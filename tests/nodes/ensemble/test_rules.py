@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nodes.ensemble import macro, technical
+from feeds.forecasts import Forecast
+from nodes.ensemble import macro, sentiment, technical
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.check import sentence_errors, summary_facts
 from nodes.ensemble.claims.claims import agent_facts
@@ -21,16 +22,17 @@ DIRECTIONS = st.sampled_from(["up", "flat", "down"])
 LANGUAGES = st.sampled_from(["fr", "en"])
 
 
-def technical_row(number=1, symbol="A", horizon="7d", way="up", confidence=0.6, expected=None, score=0.5):
-    return {
-        "id": f"T{number}",
-        "symbol": symbol,
-        "horizon": horizon,
-        "direction": way,
-        "confidence": confidence,
-        "expected_return": expected,
-        "final_score": score,
-    }
+def forecast(ticker="A", horizon="1w", direction="up", confidence=0.6, expected_return=None, final_score=0.5):
+    return Forecast(
+        ticker=ticker,
+        horizon=horizon,
+        direction=direction,
+        confidence=confidence,
+        expected_return=expected_return,
+        final_score=final_score,
+        file="f",
+        row=1,
+    )
 
 
 def macro_row(number=1, horizon="1m", inflation=None, slope=None, jobless=None, odds=None):
@@ -77,17 +79,17 @@ EVIDENCE = st.fixed_dictionaries(
         "language": LANGUAGES,
         "technical": st.lists(
             st.builds(
-                technical_row,
-                symbol=st.sampled_from(["A", "B", "C"]),
-                horizon=st.sampled_from(["7d", "30d", "1y"]),
-                way=DIRECTIONS,
+                forecast,
+                ticker=st.sampled_from(["A", "B", "C"]),
+                horizon=st.sampled_from(["1w", "1m", "1y"]),
+                direction=DIRECTIONS,
                 confidence=SHARES,
-                expected=st.none() | st.floats(-0.5, 0.5),
-                score=st.none() | st.floats(-5, 5),
+                expected_return=st.none() | st.floats(-0.5, 0.5),
+                final_score=st.none() | st.floats(-5, 5),
             ),
             max_size=6,
-            unique_by=lambda row: (row["symbol"], row["horizon"]),
-        ),
+            unique_by=lambda row: (row.ticker, row.horizon),
+        ).map(technical.laid_out),
         "macro": st.lists(
             st.builds(
                 macro_row,
@@ -192,10 +194,39 @@ def test_risk(odds, expected):
 
 
 def test_a_forecast_against_its_own_expected_return_counts_half():
-    bull = technical_row(1, "A", way="up", confidence=0.8, expected=0.02)
-    bear = technical_row(2, "B", way="down", confidence=0.8, expected=0.02)
-    stance = technical.policy({"language": "fr", "technical": [bull, bear]}).outlook_days_7
+    bull = forecast("A", direction="up", confidence=0.8, expected_return=0.02)
+    bear = forecast("B", direction="down", confidence=0.8, expected_return=0.02)
+    rows = technical.laid_out([bull, bear])
+    stance = technical.policy({"language": "fr", "technical": rows}).outlook_days_7
     assert stance.positive > stance.negative
+
+
+@pytest.mark.parametrize(
+    ("odds", "expected"),
+    [
+        (0.0, "positive"),
+        (0.24, "positive"),
+        (0.26, "neutral"),
+        (0.43, "neutral"),
+        (0.51, "negative"),
+        (1.0, "negative"),
+    ],
+)
+def test_the_view_follows_the_odds_of_a_recession_as_its_citation_does(odds, expected):
+    row = macro_row(odds=odds)
+    view = macro.policy({"language": "en", "macro": [row]}).outlook_days_30
+    assert direction(view.model_dump()) == expected
+    words = {"positive": "haussier", "neutral": "neutre", "negative": "baissier"}
+    assert macro.cited(row)["prediction"] == words[expected]
+
+
+def test_a_handful_of_headlines_about_one_name_does_not_beat_the_news_of_the_market():
+    """15 June 2022: the week of Bitcoin's fall, and a summary that spoke of another coin."""
+    rows = [news_row(1, "BTC-USD", -0.35, 151), news_row(2, "LUNA", -1.0, 4), news_row(3, "ADA", 0.9, 2)]
+    report = sentiment.policy({"language": "en", "sentiment": rows})
+    assert [driver.evidence for driver in report.drivers] == [["S1"], ["S2"], ["S3"]]
+    scores = {row["symbol"]: sentiment.cited(row)["score"] for row in rows}
+    assert scores["BTC-USD"] == max(scores.values())
 
 
 def report(positive, neutral, negative, confidence=1.0):
