@@ -329,6 +329,25 @@ def german_broker(prices):
     return "wkn_historic.csv", lines([names, *rows], ";", "\n").encode("cp1252"), OHLCV, False
 
 
+def interactive_brokers(pattern):
+    def written(prices):
+        rows = [
+            [f"{t:{pattern}}", *row, row[3], 5] for t, row in zip(prices.index, figures(prices), strict=True)
+        ]
+        names = ["date", "open", "high", "low", "close", "volume", "average", "barCount"]
+        return "MES.csv", lines([names, *rows]).encode(), OHLCV, False
+
+    return written
+
+
+def boursorama(prices):
+    rows = [
+        [f"{t:%d/%m/%Y %H:%M}", *row, "EUR", ""] for t, row in zip(prices.index, figures(prices), strict=True)
+    ]
+    names = ["date", "ouvr", "haut", "bas", "clot", "vol", "devise", ""]
+    return "TOTALENERGIES_2024-04-01.txt", lines([names, *rows], "\t").encode(), OHLCV, False
+
+
 DAILY = {
     "French Excel": excel(FRENCH, "%d/%m/%Y", "cp1252"),
     "French Excel, UTF-8 with mark": excel(FRENCH_LAST, "%d/%m/%Y", "utf-8-sig"),
@@ -381,5 +400,9 @@ WITHIN_THE_DAY = {
     "TradingView in ISO": tradingview("iso"),
     "Stooq archive": stooq_archive,
     "Dukascopy": dukascopy,
+    "Interactive Brokers": interactive_brokers("%Y%m%d %H:%M:%S"),
+    "Interactive Brokers of old": interactive_brokers("%Y%m%d  %H:%M:%S"),
+    "Interactive Brokers in UTC": interactive_brokers("%Y%m%d-%H:%M:%S"),
+    "Boursorama": boursorama,
 }
 HOURLY = {"CryptoDataDownload of old": crypto_data_download_old}

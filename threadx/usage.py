@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import click
 
 from prompts import Words
@@ -46,7 +48,12 @@ def _bad_value(error: click.BadParameter, words: Words) -> str:
     """What would have been a good value."""
     match error.param.type if error.param else None:
         case click.Choice(choices=choices):
-            return words("command.usage.choice", choices=", ".join(map(str, choices)))
+            listed = ", ".join(map(str, choices))
+            # It names what was given in quotation marks, and nowhere else.
+            given = error.message.split("'")[1] if "'" in error.message else ""
+            if near := difflib.get_close_matches(given, [str(one) for one in choices], n=1):
+                return words("command.usage.choice_near", choices=listed, nearest=near[0])
+            return words("command.usage.choice", choices=listed)
         case click.IntRange(min=low, max=high) | click.FloatRange(min=low, max=high):
             if high is None and error.param.type.min_open:  # type: ignore[union-attr]
                 return words("command.usage.more_than", low=low)

@@ -81,6 +81,11 @@ def test_bad_prices_get_one_line_and_exit_2(tmp_path, threadx, how):
         pytest.param(["backtest", "PRICES", "-p", "fast_period=ten"], "ten", id="not a number"),
         pytest.param(["backtest", "PRICES", "--entry-long", "close > > 3"], "9", id="position of a mistake"),
         pytest.param(["backtest", "PRICES", "--entry-long", "clos > 3"], "close", id="nearest known name"),
+        pytest.param(
+            ["sweep", "PRICES", "--rank-by", "sharp_ratio"],
+            "plus proche\u00a0: sharpe_ratio",
+            id="nearest choice",
+        ),
         pytest.param(["backtest", "PRICES", "--fee-bps", "-1"], "fee_bps", id="negative fee"),
         pytest.param(["backtest", "PRICES", "--fee-bps", "abc"], "--fee-bps", id="fee that is no number"),
         pytest.param(["backtest"], "DATA", id="nothing to read"),

@@ -169,6 +169,14 @@ def test_no_more_than_the_development_rows_is_looked_at_before_it_is_registered_
     assert (moved["last"], openings(known.family, tmp_path)) == (known.last, 0)
 
 
+@pytest.mark.parametrize("name", WINDOW)
+def test_a_boundary_is_not_moved_for_a_part_of_a_file(tmp_path, capsys, name):
+    PRICES.to_csv(tmp_path / "TEST_1d.csv")
+    given = ("data", "advance", tmp_path / "TEST_1d.csv", "--home", tmp_path, "--language", "en")
+    code, _, err = run(capsys, *given, f"--{name}", GIVEN[name])
+    assert (code, f"leave out --{name}" in err) == (2, True)
+
+
 def test_a_window_looks_at_a_part_of_the_development_rows(data, tmp_path):
     whole = threadx.backtest(data, home=tmp_path)
     part = threadx.backtest(data, home=tmp_path, start=GIVEN["start"], end=GIVEN["end"])

@@ -9,6 +9,7 @@ from backtest import GapPolicy
 from backtest.data.quality import QualityReport, quality_report
 from prompts import Words
 from reports.tables import notice_lines
+from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.runner import make_context, writable
 from threadx.terminal import Terminal
@@ -91,9 +92,11 @@ def move(
     if data.startswith(DATASET_PREFIX):
         known = find_registered(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
         dataset = advance_registered(known, folder, to)
+    elif reading != reading.whole:
+        raise ThreadxError("window_of_all", option="start" if reading.start else "end")
     else:
         frame, source = read_prices(
-            data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading.whole
+            data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading
         )
         names = {"symbol": source.symbol, "timeframe": source.timeframe}
         dataset = advance(frame, **names, home=folder, to=to, notices=source.notices)

@@ -16,8 +16,8 @@ NAMES: dict[str, list[str]] = {
         "local_time utc_time time_utc date_gmt t ts epoch begin start start_time period_start quote_date "
         "trade_date price_date date_heure date_et_heure horodatage datum zeit datum_zeit jour seance "
         "date_dd_mm_yyyy date_dd_mm_yy dtyyyymmdd data",
-        "open": "open o open_price ouverture ouv premier eroffnung eroeffnung eroffnungskurs eroeffnungskurs "
-        "erster eroffn otwarcie",
+        "open": "open o open_price ouverture ouvr ouv premier eroffnung eroeffnung eroffnungskurs "
+        "eroeffnungskurs erster eroffn otwarcie",
         "high": "high h high_price max plus_haut haut hoch hochst hoechst hochstkurs hoechstkurs tageshoch "
         "highest maximum najwyzszy",
         "low": "low l low_price min plus_bas bas tief tiefst tiefstkurs tagestief niedrig lowest minimum "

@@ -47,6 +47,9 @@ _LAYOUTS = (
     r"(?P<first>\d{1,2})[-./ ]{1,2}(?P<month>[^\W\d_]{3,9})\.?[-./ ,]+(?P<third>\d{4}|\d{2})" + _CLOCK,
     r"(?P<month>[^\W\d_]{3,9})\.? (?P<first>\d{1,2}),? (?P<third>\d{4})" + _CLOCK,
 )
+_COMPACT = r"^(\d{4})(\d{2})(\d{2})[ -](\d{1,2}:\d{2}(?::\d{2})?)$"
+"""As Interactive Brokers writes them."""
+
 _REGULAR = 4.0
 """One order of day and month is believed where the other's widest step is this many times as uneven."""
 
@@ -74,6 +77,7 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
         text = cells.astype("string").str.strip()
         if text.str.contains(r"\s\s|[\t\u00a0\u202f]").fillna(False).any():
             text = text.str.replace(r"\s+", " ", regex=True)
+        text = text.str.replace(_COMPACT, r"\1-\2-\3 \4", regex=True)
         iso = text.str.match(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{8} \d{6}|[+-]?\d+(?:\.\d*)?$)").fillna(
             False
         )
