@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
@@ -29,6 +29,7 @@ from base.secrets import masked
 from record.errors import ReportError
 from record.event_log import EventLog
 from record.events import Event, EventData
+from record.results import ReviewRecord, RunResult
 from record.versions import versions
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -165,6 +166,14 @@ class RunRecord:
             ReportError: `no_result` or `unreadable_record`.
         """
         return self._read("result.json", "no_result", _Result)
+
+    def run_result(self) -> RunResult:
+        """The finished result of an optimisation; see `result`."""
+        return cast(RunResult, self.result())
+
+    def review_result(self) -> ReviewRecord:
+        """The finished result of a review; see `result`."""
+        return cast(ReviewRecord, self.result())
 
     def _read(self, name: str, absent: str, least: type[BaseModel]) -> dict[str, Any]:
         path = self.folder / name

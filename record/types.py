@@ -42,6 +42,7 @@ class Prices(TypedDict):
     first: NotRequired[str]
     development_last: NotRequired[str]
     last: NotRequired[str]
+    advances: NotRequired[list[dict[str, Any]]]
     notices: NotRequired[list[dict[str, Any]]]
 
 

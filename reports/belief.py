@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from base.errors import catalogue
+from record.results import RunResult
 from reports.words import WordsLike
 
 P_DIGITS = 2
@@ -27,12 +28,12 @@ def told(fields: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
     return found
 
 
-def verdict_line(result: Mapping[str, Any], words: WordsLike) -> str:
+def verdict_line(result: RunResult, words: WordsLike) -> str:
     """The verdict in one sentence."""
     return words(f"verdict.value.{result['verdict']['value']}")
 
 
-def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def reason_lines(result: RunResult, words: WordsLike) -> list[str]:
     """What the verdict rests on: evidence missing, a line a condition, one where the boundary moved."""
     lines = missing_lines(result, words)
     for reason in result["verdict"]["reasons"]:
@@ -47,7 +48,7 @@ def reason_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     return lines
 
 
-def missing_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def missing_lines(result: RunResult, words: WordsLike) -> list[str]:
     """What ledger or log of openings no longer hold, or hold otherwise than it was written."""
     return [
         words(
@@ -59,7 +60,7 @@ def missing_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     ]
 
 
-def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+def finding_rows(result: RunResult, words: WordsLike) -> list[list[str]]:
     """One row a stress test: its name, its outcome, its sentence.
 
     A test of a plugin that is no longer there left no words: its name and its figure are told.
@@ -78,7 +79,7 @@ def finding_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]
     return rows
 
 
-def statistic_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+def statistic_rows(result: RunResult, words: WordsLike) -> list[list[str]]:
     """Name and value of each statistic; a dash where one is undefined."""
     search, holdout, walk = result["overfitting"], result["holdout"], result["walk_forward"]
     snooping = search["data_snooping"] or {}
@@ -117,7 +118,7 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def fold_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+def fold_rows(result: RunResult, words: WordsLike) -> list[list[str]]:
     """One row a walk-forward test of the champion, the initial strategy's Sharpe ratio beside its own.
 
     None for a run of a version that did not keep its folds.
@@ -146,7 +147,7 @@ def _chosen(name: str, value: float | None, words: WordsLike) -> str:
     return f"{name} = {'–' if value is None else words.short(value)}"
 
 
-def interval_rows(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+def interval_rows(result: RunResult, words: WordsLike) -> list[list[str]]:
     """95 % intervals of the headline metrics on development data and on the holdout."""
     rows = []
     percents = {"max_drawdown", "total_return", "win_rate", "cagr", "volatility", "avg_trade"}

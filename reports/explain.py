@@ -11,6 +11,7 @@ from typing import Any
 
 from record.events import Event
 from record.evolution import strategy_evolution
+from record.results import RunResult
 from record.run_view import RunView
 from record.types import Modification
 from reports.audit import value_rows
@@ -43,7 +44,7 @@ VERDICT_TONES: dict[str, Tone] = {
 
 
 def explain(
-    result: Mapping[str, Any],
+    result: RunResult,
     words: WordsLike,
     *,
     events: Iterable[Event] = (),
@@ -96,7 +97,7 @@ def explain(
     )
 
 
-def _verdict(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _verdict(result: RunResult, words: WordsLike) -> list[Block]:
     blocks: list[Block] = [Heading(text=words("explain.heading.verdict"))]
     if result.get("verdict"):
         tone = VERDICT_TONES[result["verdict"]["value"]]
@@ -119,14 +120,14 @@ def _verdict(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     return [*blocks, Paragraph(text=told)]
 
 
-def _champion(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _champion(result: RunResult, words: WordsLike) -> list[Block]:
     return [
         Heading(text=words("report.heading.champion")),
         Code(text=result["champion"]["description"].replace(" | ", "\n")),
     ]
 
 
-def _kept(result: Mapping[str, Any], view: RunView, words: WordsLike) -> list[Block]:
+def _kept(result: RunResult, view: RunView, words: WordsLike) -> list[Block]:
     """Each modification that was kept: why, whose, against whom, and what it brought."""
     blocks: list[Block] = [Heading(text=words("report.heading.changes"))]
     if not result["applied_changes"]:
@@ -167,7 +168,7 @@ def _background(entry: Modification, words: WordsLike) -> list[str]:
     return lines
 
 
-def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _figures(result: RunResult, words: WordsLike) -> list[Block]:
     head, rows, note = figures_table(result, words)
     annualised = bars_per_year_lines(result["champion"]["development"].get("bars_per_year"), words)
     read = reading_lines(result, words)
@@ -180,7 +181,7 @@ def _figures(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     ]
 
 
-def _belief(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _belief(result: RunResult, words: WordsLike) -> list[Block]:
     """Statistics of the search, stress tests and intervals: what the verdict rests on."""
     if not result.get("verdict"):
         return []
@@ -203,7 +204,7 @@ def _belief(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
     ]
 
 
-def _folds(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _folds(result: RunResult, words: WordsLike) -> list[Block]:
     """The walk-forward tests, one by one."""
     rows = fold_rows(result, words) if result.get("verdict") else []
     if not rows:
@@ -224,7 +225,7 @@ def _pictures(pictures: Mapping[str, Sequence[Picture]], section: str) -> Sequen
     return pictures.get(section, ())
 
 
-def _tried(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _tried(result: RunResult, words: WordsLike) -> list[Block]:
     """Every proposal of every iteration, with what became of it."""
     blocks: list[Block] = [Heading(text=words("report.heading.trials"))]
     rows = [
@@ -270,7 +271,7 @@ def _outcome(trial: Mapping[str, Any], words: WordsLike) -> str:
     return words("report.luck", outcome=told, p=words.number(trial["p_value"], 3), allowed=allowed)
 
 
-def _unfounded(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _unfounded(result: RunResult, words: WordsLike) -> list[Block]:
     """What models claimed with figures that no evidence bears out."""
     claims = result.get("unfounded") or ()
     if not claims:
@@ -337,7 +338,7 @@ def _debates(view: RunView, words: WordsLike) -> list[Block]:
     return blocks
 
 
-def _answerers(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
+def _answerers(result: RunResult, words: WordsLike) -> list[Block]:
     lines = [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)]
     blocks: list[Block] = [Heading(text=words("report.heading.brains")), Items(items=tuple(lines))]
     if failures := failure_lines(result, words):
@@ -346,7 +347,7 @@ def _answerers(result: Mapping[str, Any], words: WordsLike) -> list[Block]:
 
 
 def _audit(
-    result: Mapping[str, Any],
+    result: RunResult,
     view: RunView,
     words: WordsLike,
     versions: Mapping[str, str],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from record.results import RunResult
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture
 from reports.explain import explain
 from reports.words import WordsLike
@@ -57,6 +57,6 @@ def _block(block: Block) -> str:
             return ""
 
 
-def optimization_report(result: Mapping[str, Any], words: WordsLike) -> str:
+def optimization_report(result: RunResult, words: WordsLike) -> str:
     """The report of an optimisation run as it stands in the run's folder, from its result alone."""
     return to_markdown(explain(result, words, timed=False))

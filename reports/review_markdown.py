@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from record.results import ReviewRecord
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph
 from reports.markdown import to_markdown
 from reports.tables import (
@@ -20,7 +19,7 @@ from reports.tables import (
 from reports.words import WordsLike
 
 
-def review_figures(result: Mapping[str, Any], words: WordsLike) -> list[list[str]]:
+def review_figures(result: ReviewRecord, words: WordsLike) -> list[list[str]]:
     """The backtest's figures, a row each; `report.score_note` belongs under them."""
     development = result["development"]
     rows = [[words("report.metric.score_of_tests"), words.number(development["score"])]]
@@ -29,7 +28,7 @@ def review_figures(result: Mapping[str, Any], words: WordsLike) -> list[list[str
     return rows
 
 
-def analysis_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def analysis_lines(result: ReviewRecord, words: WordsLike) -> list[str]:
     """Strengths, weaknesses and hypotheses of the analyst, or that it abstained."""
     analysis = result["analysis"]
     if analysis is None:
@@ -44,7 +43,7 @@ def analysis_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     return lines
 
 
-def proposal_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def proposal_lines(result: ReviewRecord, words: WordsLike) -> list[str]:
     """Each proposal: what, why, what it would be expected to do, and the validator's word."""
     lines = []
     for proposal in result["proposals"]:
@@ -61,7 +60,7 @@ def proposal_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     return lines or [words("report.no_proposal")]
 
 
-def debate_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def debate_lines(result: ReviewRecord, words: WordsLike) -> list[str]:
     """Who said what, and the count; nothing where the debate was off."""
     debate = result["debate"]
     if debate is None:
@@ -78,7 +77,7 @@ def debate_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
     return lines
 
 
-def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
+def review_document(result: ReviewRecord, words: WordsLike) -> Document:
     """The whole report."""
     dataset = result["dataset"]
     head = (words("report.table.metric"), words("report.table.value"))
@@ -111,6 +110,6 @@ def review_document(result: Mapping[str, Any], words: WordsLike) -> Document:
     )
 
 
-def review_report(result: Mapping[str, Any], words: WordsLike) -> str:
+def review_report(result: ReviewRecord, words: WordsLike) -> str:
     """The report as Markdown."""
     return to_markdown(review_document(result, words))

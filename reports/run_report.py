@@ -35,9 +35,9 @@ def run_report(
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
     """
     if is_review(record):
-        return review_document(record.result(), words)
+        return review_document(record.review_result(), words)
     return explain(
-        record.result(),
+        record.run_result(),
         words,
         events=record.events(),
         pictures=pictures,

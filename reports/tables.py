@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from base.errors import catalogue, shown_at
+from record.results import Frame, RunResult
+from record.types import Figures
 from reports.words import WordsLike
 
 METRIC_ROWS: tuple[tuple[str, str], ...] = (
@@ -36,7 +38,7 @@ def notice_lines(notices: Sequence[Mapping[str, Any]], words: WordsLike) -> list
     return [words(f"market.notice.{one['code']}", **one["fields"]) for one in notices]
 
 
-def reading_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def reading_lines(result: Frame, words: WordsLike) -> list[str]:
     """The same for the report of a run, whoever began it: settings are named by their labels."""
     with shown_at("page"):
         return notice_lines(result["dataset"].get("notices", ()), words)
@@ -87,12 +89,10 @@ def lost_line(words: WordsLike, figures: Mapping[str, Any]) -> str:
     return words("report.account_lost.told", **lost_fields(words, lost)) if lost else ""
 
 
-def lost_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def lost_lines(result: RunResult, words: WordsLike) -> list[str]:
     """One line for each part of an optimisation's result in which an account was lost."""
     parts = {
-        words(f"report.table.{who}_{part}"): (result[who][part] or {}).get("account_lost")
-        for who in ("initial", "champion")
-        for part in ("development", "holdout")
+        words(f"report.table.{name}"): figures.get("account_lost") for name, figures in _parts(result).items()
     }
     parts[words("report.account_lost.tests")] = result["walk_forward"].get("account_lost")
     return [
@@ -108,7 +108,7 @@ def day_of(time: str) -> str:
     return day if clock[:8] in ("", "00:00:00") else f"{day} {clock[:5]}"
 
 
-def brain_lines(result: Mapping[str, Any], words: WordsLike) -> list[tuple[str, str]]:
+def brain_lines(result: Frame, words: WordsLike) -> list[tuple[str, str]]:
     """(role, who answered) for every role that was asked."""
     lines = []
     for role, brain in result["brains"].items():
@@ -121,7 +121,7 @@ def brain_lines(result: Mapping[str, Any], words: WordsLike) -> list[tuple[str, 
     return lines
 
 
-def failure_lines(result: Mapping[str, Any], words: WordsLike) -> list[str]:
+def failure_lines(result: Frame, words: WordsLike) -> list[str]:
     """Each way in which a model could not be reached or understood, with how often, over all roles."""
     counts: dict[str, int] = {}
     for brain in result["brains"].values():
@@ -158,19 +158,26 @@ def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str
     }
 
 
-def figures_table(result: Mapping[str, Any], words: WordsLike) -> tuple[list[str], list[list[str]], str]:
+def _parts(result: RunResult) -> dict[str, Figures]:
+    """Figures of initial strategy and champion on each part of the data that was opened."""
+    initial, champion = result["initial"], result["champion"]
+    known = {
+        "initial_development": initial["development"],
+        "champion_development": champion["development"],
+        "initial_holdout": initial["holdout"],
+        "champion_holdout": champion["holdout"],
+    }
+    return {name: figures for name, figures in known.items() if figures is not None}
+
+
+def figures_table(result: RunResult, words: WordsLike) -> tuple[list[str], list[list[str]], str]:
     """Each metric for the initial strategy and the champion, development and holdout.
 
     Returns:
         (head, rows, note): the note says which bars the score is of, and belongs under the table. A holdout
         that was never opened has no columns.
     """
-    known = {
-        f"{who}_{part}": result[who][part]
-        for part in ("development", "holdout")
-        for who in ("initial", "champion")
-        if result[who][part] is not None
-    }
+    known = _parts(result)
     parts = list(known.values())
     head = [words("report.table.metric"), *(words(f"report.table.{name}") for name in known)]
     rows = [

@@ -16,6 +16,7 @@ from nodes.ensemble.policies.words import agent_name
 from prompts import Words
 from record.errors import ReportError
 from record.record import RunRecord, as_recorded
+from record.results import RunResult
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
 from reports.champion import tested_champion
@@ -70,7 +71,7 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
 def _run_document(home: Path, record: RunRecord, words: Words, drawn: bool) -> Document:
     if not drawn or is_review(record):
         return run_report(record, words)
-    result, view = record.result(), RunView.of(record.events())
+    result, view = record.run_result(), RunView.of(record.events())
     market = _market_pictures(home, result, words)
     pictures = {
         "search": [_convergence(result, view, words), _evolution(result, view, words)],
@@ -82,7 +83,7 @@ def _run_document(home: Path, record: RunRecord, words: Words, drawn: bool) -> D
     return run_report(record, words, pictures=pictures, lacking=lacking)
 
 
-def _convergence(result: dict[str, Any], view: RunView, words: Words) -> Picture:
+def _convergence(result: RunResult, view: RunView, words: Words) -> Picture:
     chart = convergence_chart(
         result["initial_score"] if view.initial_score is None else view.initial_score,
         [*view.history.values()],
@@ -92,23 +93,23 @@ def _convergence(result: dict[str, Any], view: RunView, words: Words) -> Picture
     return Picture(chart=chart, says=words("chart.convergence"))
 
 
-def _evolution(result: dict[str, Any], view: RunView, words: Words) -> Picture:
+def _evolution(result: RunResult, view: RunView, words: Words) -> Picture:
     chart = evolution_chart(result["initial_score"], [*view.history.values()], words)
     return Picture(chart=chart, says=words("chart.evolution"))
 
 
-def _folds(result: dict[str, Any], words: Words) -> list[Picture]:
+def _folds(result: RunResult, words: Words) -> list[Picture]:
     """The champion's walk-forward tests; nothing for a run of a version that did not keep them."""
     folds = result["walk_forward"].get("per_fold", ())
     return [Picture(chart=folds_chart(folds, words), says=words("chart.folds"))] if folds else []
 
 
-def _holdout(record: RunRecord, result: dict[str, Any], words: Words) -> Picture:
+def _holdout(record: RunRecord, result: RunResult, words: Words) -> Picture:
     chart = holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS))
     return Picture(chart=chart, says=words("chart.holdout_title"))
 
 
-def _market_pictures(home: Path, result: dict[str, Any], words: Words) -> list[Picture] | None:
+def _market_pictures(home: Path, result: RunResult, words: Words) -> list[Picture] | None:
     """Equity and the last trades of the champion on development prices; None where those are gone."""
     try:
         prices = load_development(Dataset.model_validate(result["dataset"]), home)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from backtest import StrategySpec
 from nodes.context import Context
 from prompts import Words
+from record.results import ReviewedProposal, ReviewRecord, RunResult
 from record.run_tables import RETURNS, table_or_none
+from record.types import Analysis
 from reports.backtest_card import html_table
 from reports.tables import figures_table
 
@@ -82,10 +84,10 @@ class OptimizationResult:
     applied_changes: tuple[AppliedChange, ...]
     champion: StrategySpec
     folder: Path
-    details: dict[str, Any]
+    details: RunResult
 
     @classmethod
-    def from_details(cls, details: dict[str, Any], folder: Path) -> OptimizationResult:
+    def from_details(cls, details: RunResult, folder: Path) -> OptimizationResult:
         """Read a result as the graph or result.json holds it."""
         return cls(
             run=details["run"]["id"],
@@ -182,13 +184,13 @@ class ReviewResult:
     degraded: bool
     score: float
     metrics: dict[str, Any]
-    analysis: dict[str, Any] | None
-    proposals: tuple[dict[str, Any], ...]
+    analysis: Analysis | None
+    proposals: tuple[ReviewedProposal, ...]
     folder: Path
-    details: dict[str, Any]
+    details: ReviewRecord
 
     @classmethod
-    def from_details(cls, details: dict[str, Any], folder: Path) -> ReviewResult:
+    def from_details(cls, details: ReviewRecord, folder: Path) -> ReviewResult:
         """Read a result as result.json holds it."""
         return cls(
             run=details["run"]["id"],

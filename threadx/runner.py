@@ -172,11 +172,11 @@ def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
     Raises:
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
     """
-    about, details = record.about(), record.result()
+    about = record.about()
     with as_recorded(record.result_path):
         if about["graph"] == "review":
-            return ReviewResult.from_details(details, record.folder)
-        return OptimizationResult.from_details(details, record.folder)
+            return ReviewResult.from_details(record.review_result(), record.folder)
+        return OptimizationResult.from_details(record.run_result(), record.folder)
 
 
 def resume_run(

@@ -24,6 +24,8 @@ from langsmith.anonymizer import create_anonymizer
 from langsmith.utils import LangSmithError, get_tracer_project, tracing_is_enabled
 from urllib3.util import Retry
 
+from record.results import RunResult
+
 EXIT_SECONDS = 2.0
 """The longest an exit waits for traces."""
 
@@ -95,7 +97,7 @@ def secret_rules(environment: Mapping[str, str]) -> list[Any]:
     return [{"pattern": re.compile(pattern), "replace": MASK} for pattern in patterns]
 
 
-def give_feedback(client: Client | None, trace: UUID, result: Mapping[str, Any]) -> None:
+def give_feedback(client: Client | None, trace: UUID, result: RunResult) -> None:
     """Put a run's outcome beside its trace: score on the development part, Sharpe ratio on the holdout.
 
     It is sent by a thread that ends with the process, for the SDK asks the server first which of its ways of

@@ -13,6 +13,7 @@ from prompts import Words
 from record.errors import ReportError
 from record.evolution import strategy_evolution
 from record.record import RunRecord
+from record.results import RunResult
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
 from record.types import Selection
@@ -80,13 +81,13 @@ def convergence_view(record: RunRecord, words: Words, target_score: float | None
     return View(chart=chart, says=words("chart.convergence"))
 
 
-def folds_view(details: Mapping[str, Any], words: Words) -> View:
+def folds_view(details: RunResult, words: Words) -> View:
     """The champion's walk-forward tests, of a finished run."""
     chart = folds_chart(details["walk_forward"].get("per_fold", ()), words)
     return View(chart=chart, says=words("chart.folds"))
 
 
-def holdout_view(record: RunRecord, details: Mapping[str, Any], words: Words) -> View:
+def holdout_view(record: RunRecord, details: RunResult, words: Words) -> View:
     """What became of account and metrics on the holdout, of a finished run.
 
     Raises:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from base.files import write_text_atomically
 from nodes.context import OptimizationContext
@@ -13,19 +12,22 @@ from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
 from record.events import RunFinished
 from record.record import RunRecord, canonical_json
+from record.results import Frame, RunTimes
 
 
-def result_frame(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:
+def result_frame(state: OptimizationState, context: OptimizationContext) -> Frame:
     """What every result tells of its run: times and ids under `run` alone, the rest repeats."""
     log = RunRecord(context.home_path, state["run_id"])
-    told = brains(log.events())
+    told, about = brains(log.events()), log.about()
+    run: RunTimes = {
+        "id": state["run_id"],
+        "started": about["started"],
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if parent := about.get("parent"):
+        run["parent"] = parent
     return {
-        "run": {
-            "id": state["run_id"],
-            "started": log.about()["started"],
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **({"parent": parent} if (parent := log.about().get("parent")) else {}),
-        },
+        "run": run,
         "status": "finished" if proposer_answered(told) else "failed",
         "degraded": any(brain["degraded"] for brain in told.values()),
         "brains": told,
@@ -40,7 +42,7 @@ def finish(
     context: OptimizationContext,
     node: str,
     *,
-    result: Mapping[str, Any],
+    result: Frame,
     report: str,
     champion: str,
     cites: Sequence[str],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
@@ -17,12 +16,14 @@ from nodes.optimization.role_statistics import unfounded_answers
 from nodes.optimization.state import OptimizationState
 from prompts import Words
 from record.record import RunRecord
+from record.results import KeptChange, RunResult
+from record.types import Iteration
 from reports.markdown import optimization_report
 
 
-def applied_changes(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def applied_changes(history: Sequence[Iteration]) -> list[KeptChange]:
     """Every change that was kept, in order, with its reason and the score before and after."""
-    changes = []
+    changes: list[KeptChange] = []
     for entry in history:
         for trial in entry["trials"]:
             if trial["outcome"] == "adopted":
@@ -54,8 +55,14 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
     frame = result_frame(state, context)
     if judgement is None and frame["status"] == "finished":
         frame["status"] = "untested"
-    result: dict[str, Any] = {
-        **frame,
+    result: RunResult = {
+        "run": frame["run"],
+        "status": frame["status"],
+        "degraded": frame["degraded"],
+        "brains": frame["brains"],
+        "dataset": frame["dataset"],
+        "settings": frame["settings"],
+        "spent": frame["spent"],
         "stop_reason": state["decision"]["reason"],
         "iterations": state["iteration"],
         "final_score": champion["figures"]["score"],
@@ -78,7 +85,6 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         },
         "verdict": judgement["verdict"] if judgement else None,
         "overfitting": judgement["overfitting"] if judgement else None,
-        **{name: judgement[name] for name in ("missing_evidence",) if judgement and name in judgement},
         "stress": judgement["stress"] if judgement else [],
         "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]} if judgement else None,
         "walk_forward": {
@@ -90,6 +96,8 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         "unfounded": unfounded_answers(log.events()),
         "lessons": remember(runtime.store, state, history),
     }
+    if judgement and "missing_evidence" in judgement:
+        result["missing_evidence"] = judgement["missing_evidence"]
     finish(
         state,
         context,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
@@ -11,9 +9,8 @@ from nodes.context import OptimizationContext
 from nodes.optimization.finishing import finish, result_frame
 from nodes.optimization.state import OptimizationState
 from prompts import Words
+from record.results import ReviewRecord
 from reports.review_markdown import review_report
-
-SHOWN = ("number", "sentence", "change", "reason", "expected_effect", "hash")
 
 
 def review(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
@@ -21,7 +18,7 @@ def review(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
     context = OptimizationContext.of(runtime.context)
     verdicts = {verdict["proposal"]: verdict for verdict in state.get("verdicts") or []}
     spec = StrategySpec.model_validate(state["initial"])
-    result: dict[str, Any] = {
+    result: ReviewRecord = {
         **result_frame(state, context),
         "graph": "review",
         "final_score": state["baseline"]["score"],
@@ -30,7 +27,12 @@ def review(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         "analysis": state["analysis"],
         "proposals": [
             {
-                **{name: value for name, value in proposal.items() if name in SHOWN},
+                "number": proposal["number"],
+                "sentence": proposal["sentence"],
+                "change": proposal["change"],
+                "reason": proposal["reason"],
+                "expected_effect": proposal["expected_effect"],
+                "hash": proposal["hash"],
                 "verdict": verdicts.get(proposal["number"]),
             }
             for proposal in state["proposals"]

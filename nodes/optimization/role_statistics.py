@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from nodes.seam.journal import MODEL_BUDGETS
 from record.events import Event
+from record.results import UnfoundedClaim
 from record.types import Brain
 
 ROLES = ("analyst", "strategist", "validator", "single")
@@ -49,7 +49,7 @@ def proposer_answered(told: Mapping[str, Brain]) -> bool:
     return bool(brain["abstentions"] < brain["calls"] or brain["refused"] == brain["calls"])
 
 
-def unfounded_answers(events: Iterable[Event]) -> list[dict[str, Any]]:
+def unfounded_answers(events: Iterable[Event]) -> list[UnfoundedClaim]:
     """Every claim whose figures no evidence bears out: `iteration`, `role`, `claim` and its `numbers`."""
     return [
         {"iteration": event.iteration, "role": event.node, **claim}

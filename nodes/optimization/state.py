@@ -159,7 +159,7 @@ class OptimizationState(TypedDict, total=False):
     debate: Debate  # debate, or single
     decision: Decision  # converge
     judgement: Judgement  # judge: figures on the holdout
-    result: dict[str, Any]  # report or review: as written to result.json, without `history`
+    result: Any  # report or review: as written to result.json, without `history`
 
 
 class VariantTask(TypedDict):

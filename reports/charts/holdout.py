@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
+from record.results import RunResult
 from reports.charts.reduction import Floats, min_max_places
 from reports.charts.style import (
     BLUE,
@@ -31,7 +32,7 @@ _ALIGNED: tuple[Literal["right", "left"], ...] = ("right", "left")
 
 
 def holdout_chart(
-    result: Mapping[str, Any],
+    result: RunResult,
     words: WordsLike,
     *,
     returns: pd.DataFrame | None = None,
@@ -48,7 +49,7 @@ def holdout_chart(
         about: for the subtitle.
         look: where it is shown.
     """
-    tables = Tables()
+    tables, parts = Tables(), cast(Mapping[str, Any], result)
     stretches = {name: words(f"chart.{name}") for name in ("development", "holdout")}
     who = {"initial": words("chart.initial"), "champion": words("chart.champion")}
     panels = []
@@ -56,7 +57,7 @@ def holdout_chart(
         rows = []
         for strategy, name in who.items():
             for stretch, told in stretches.items():
-                value = result[strategy][stretch]["metrics"][metric]
+                value = parts[strategy][stretch]["metrics"][metric]
                 if value is not None:
                     rows.append(
                         {"where": told, "value": value, "who": name, "figure": figure(words, metric, value)}

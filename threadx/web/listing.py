@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nodes.ensemble.operation.run_events import RUN_PREFIX
 from prompts import Words
 from record.errors import ReportError
 from record.events import Event
 from record.record import RunRecord, as_recorded, runs_folder
+from record.results import RunResult
 from record.run_view import RunView
 from reports.html import to_fragment
 from reports.run_report import run_report
@@ -120,7 +120,7 @@ class Outcome:
         report: the whole report as HTML, every text escaped.
     """
 
-    result: dict[str, Any]
+    result: RunResult
     report: str
 
 
@@ -131,7 +131,7 @@ def read_outcome(record: RunRecord, words: Words) -> Outcome | None:
         ReportError: `unreadable_record`.
     """
     try:
-        result = record.result()
+        result = record.run_result()
     except ReportError as error:
         if error.code == "no_result":
             return None

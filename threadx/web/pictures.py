@@ -98,7 +98,7 @@ def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
     about, view = record.about(), RunView.of(record.events())
     look = Look(width=_WIDTHS[asked.width], dark=asked.dark)
     if asked.what == "holdout":
-        if not (result := record.result())["champion"]["holdout"]:
+        if not (result := record.run_result())["champion"]["holdout"]:
             raise NothingToDraw
         return holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS), look=look)
     if (initial := view.initial_score) is None:

@@ -8,6 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from prompts import Words
+from record.results import RunResult
 from record.run_view import RunView
 from reports.belief import finding_rows, interval_rows, reason_lines, statistic_rows, verdict_line
 from reports.tables import bars_per_year_lines, figures_table, lost_lines
@@ -177,7 +178,7 @@ class RunBoard:
         with self._report, ui.expansion(words("web.section.report"), icon="description"):
             _report(outcome)
 
-    def _believe(self, result: Mapping[str, Any]) -> None:
+    def _believe(self, result: RunResult) -> None:
         """What the verdict rests on: stress tests, and the statistics folded away."""
         words = self.words
         table = Table([words(f"web.stress.{name}") for name in ("test", "outcome", "told")], prose=[2])
