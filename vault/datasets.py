@@ -263,7 +263,7 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
 
 
 def undivided(dataset: Dataset, home: Path) -> pd.DataFrame:
-    """Every row, for `vault.boundaries` alone, which divides them anew and shows none.
+    """Every row, for who divides them anew and shows none.
 
     Raises:
         MarketError: `missing_dataset`, `damaged_dataset`.

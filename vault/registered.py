@@ -7,11 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from backtest import GapPolicy
-from vault.datasets import DATASET_PREFIX, Dataset, find_dataset, load_development, open_holdout
+from vault.datasets import (
+    DATASET_PREFIX,
+    Dataset,
+    find_dataset,
+    load_development,
+    open_holdout,
+    register,
+    undivided,
+)
 from vault.errors import MarketError
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_frame, read_prices, source_of
 from vault.readers.window import moment, window
+from vault.splits import read_splits
 
 AS_FOUND = Reading()
 
@@ -75,6 +84,8 @@ def find_registered(
 ) -> Dataset:
     """The dataset that a reference names, where nothing is asked of it that only a reader of files can do.
 
+    Where the boundary of its prices has been moved since, it is registered anew under today's.
+
     Args:
         reference: `dataset:HASH`.
         home: the data folder.
@@ -90,9 +101,22 @@ def find_registered(
     asked = {name for name, value in reading if value != Reading.model_fields[name].default}
     asked |= {"gaps"} if gaps != "accept" else set()
     if not asked:
-        dataset = find_dataset(reference.removeprefix(DATASET_PREFIX), home)
+        dataset = _under_todays_boundary(find_dataset(reference.removeprefix(DATASET_PREFIX), home), home)
         asked |= {"symbol"} if symbol and symbol.casefold() != dataset.symbol.casefold() else set()
         asked |= {"timeframe"} if timeframe and timeframe != dataset.timeframe else set()
         if not asked:
             return dataset
     raise MarketError("reading_of_registered", data=reference, option=min(asked).replace("_", "-"))
+
+
+def _under_todays_boundary(dataset: Dataset, home: Path) -> Dataset:
+    """The same prices as anybody would register them now.
+
+    Where the boundary has been moved since, what was their holdout has been developed on.
+    """
+    splits = {split.family: split for split in read_splits(home / "datasets")}
+    split = splits.get(dataset.family)
+    if split is None or tuple(split.advances) == dataset.advances:
+        return dataset
+    names = {"symbol": dataset.symbol, "timeframe": dataset.timeframe}
+    return register(undivided(dataset, home), **names, home=home, notices=dataset.notices)

@@ -83,7 +83,7 @@ def test_bad_prices_get_one_line_and_exit_2(tmp_path, threadx, how):
         pytest.param(["backtest", "PRICES", "--entry-long", "clos > 3"], "close", id="nearest known name"),
         pytest.param(
             ["sweep", "PRICES", "--rank-by", "sharp_ratio"],
-            "plus proche\u00a0: sharpe_ratio",
+            ": sharpe_ratio",
             id="nearest choice",
         ),
         pytest.param(["backtest", "PRICES", "--fee-bps", "-1"], "fee_bps", id="negative fee"),

@@ -23,6 +23,7 @@ from tests.vault.test_reading_faces import RULES, french, run
 from threadx.command import build
 from threadx.tools import backtest_tool
 from threadx.web.order import READING, Order, check
+from vault.boundaries import advance_registered
 from vault.datasets import find_dataset, openings, register
 from vault.readers.options import Notice
 
@@ -167,6 +168,30 @@ def test_no_more_than_the_development_rows_is_looked_at_before_it_is_registered_
     assert moved["development_rows"] > known.development_rows
     assert moved["holdout_rows"] == (PRICES.index >= "2025-10-01").sum()
     assert (moved["last"], openings(known.family, tmp_path)) == (known.last, 0)
+
+
+@pytest.mark.parametrize("face", ["optimize", "graph", "backtest", "read_prices", "data check"])
+def test_a_reference_of_before_a_moved_boundary_meets_todays(data, tmp_path, capsys, face):
+    """What was its holdout is development now: no verdict may rest on it, and everybody may see it."""
+    named = data.removeprefix("dataset:")
+    moved = advance_registered(find_dataset(named, tmp_path), tmp_path, "2025-10-01")
+    assert moved.development_hash != named
+    if face in ("optimize", "graph"):
+        begun = {"data": data, "run": "r"}
+        if face == "optimize":
+            threadx.optimize(**begun, home=str(tmp_path), max_iterations=1, **RULES)
+        else:
+            optimization.invoke(begun, context={"home": str(tmp_path), "max_iterations": 1, **ALL_RULES})
+        dataset = RunRecord(tmp_path, "r").result()["dataset"]
+        assert (dataset["boundary"], len(dataset["advances"])) == (moved.boundary, 1)
+        return
+    if face == "data check":
+        rows = json.loads(run(capsys, "data", "check", data, "--home", tmp_path, "--json", "-")[1])["rows"]
+    elif face == "backtest":
+        rows = len(threadx.backtest(data, home=tmp_path).equity)
+    else:
+        rows = len(threadx.read_prices(data, home=tmp_path)[0])
+    assert rows == moved.development_rows
 
 
 @pytest.mark.parametrize("name", WINDOW)
