@@ -130,7 +130,7 @@ UNHEARD = {
 _OF_RUNS = ("runs list", "runs show", "runs report", "page of runs", "run page")
 _OF_HOURS = ("ensemble history", "ensemble report", "page of hours", "page of history")
 FIELD_READERS: dict[str, tuple[str, ...]] = {
-    "runs/one/result.json": _OF_RUNS,
+    "runs/one/result.json": (*_OF_RUNS, "runs resume"),
     "runs/one/run.json": (*_OF_RUNS, "runs show --explain", "runs resume"),
     "runs/one/events.jsonl": ("runs show --explain", "runs report", "runs resume", "run page"),
     "runs/waiting/run.json": ("runs list", "runs resume waiting"),

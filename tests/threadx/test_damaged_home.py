@@ -62,6 +62,14 @@ def test_a_field_that_is_missing_unknown_or_of_another_kind_harms_its_file_alone
         path.write_bytes(kept)
 
 
+@pytest.mark.parametrize("reader", damage.FIELD_READERS["runs/one/result.json"])
+def test_whoever_shows_a_result_tells_of_a_verdict_that_is_none(home, reader):
+    path = home / "runs" / "one" / "result.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**told, "verdict": 5}), encoding="utf-8")
+    assert damage.answer(home, reader) is None
+
+
 def test_a_run_goes_on_without_what_was_damaged_and_says_so(home, capsys):
     (marks,) = (path.name for path in home.glob("datasets/*.marks.npz"))
     for name, way in {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -184,10 +185,12 @@ def resume(
     word = _word(accept, reject, edit)
     terminal = Terminal(words)
     folder = make_context(home=home).home_path
-    limit = RunRecord(folder, run).about()["context"].get("max_iterations")
+    record = RunRecord(folder, run)
+    limit, ended = record.about()["context"].get("max_iterations"), record.log.ended()
     with terminal.progress(folder, limit) as watch:
         outcome = resume_run(run, folder, watch, word)
-    return show_outcome(terminal, outcome, json_path)
+    with as_recorded(record.result_path) if ended else nullcontext():  # nothing was left to do
+        return show_outcome(terminal, outcome, json_path)
 
 
 def replay(
