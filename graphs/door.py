@@ -110,7 +110,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         settings["context"] = self._configured(config, settings.get("context"))
         with in_language(language_of(settings["context"])):
             config = self.received(config, settings["context"])
-            stood = self._stand(config) if self._goes_on(input, config) else None
+            with self._refusals():  # where nothing but an input that failed was ever stored
+                stood = self._stand(config) if self._goes_on(input, config) else None
             with _read_from(input, stood):
                 entered = self._enter(input, config, settings["context"], stood)
             others = self._is_of_others(input, entered[2], stood)
@@ -130,7 +131,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         settings["context"] = self._configured(config, settings.get("context"))
         with in_language(language_of(settings["context"])):
             config = self.received(config, settings["context"])
-            stood = await self._astand(config) if self._goes_on(input, config) else None
+            with self._refusals():
+                stood = await self._astand(config) if self._goes_on(input, config) else None
             # Records are files: the server's loop must not wait for a disk.
             with _read_from(input, stood):
                 entered = await asyncio.to_thread(self._enter, input, config, settings["context"], stood)
@@ -142,13 +144,15 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
         """As every compiled graph's; routers that are asked where to go then know the run's settings."""
-        known = self.get_state(config)
+        with self._refusals():
+            known = self.get_state(config)
         with _stored_state():
             return super().bulk_update_state(self._told(config, known), supersteps)
 
     async def abulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
         """As every compiled graph's; routers that are asked where to go then know the run's settings."""
-        known = await self.aget_state(config)
+        with self._refusals():
+            known = await self.aget_state(config)
         with _stored_state():
             told = await asyncio.to_thread(self._told, config, known)
             return await super().abulk_update_state(told, supersteps)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.types import Command
 
 from base.errors import TypedError
@@ -181,6 +182,32 @@ def test_no_step_that_a_client_chooses_leads_out_either(home: Path) -> None:
     with pytest.raises(SettingError) as caught:
         ask("review", command, thread, graph)
     assert caught.value.code == "outside_home"
+
+
+@pytest.mark.parametrize("name", ["optimization", "review", "ensemble"])
+def test_a_thread_on_which_nothing_ever_began_refuses_in_one_sentence(name: str, home: Path) -> None:
+    """What a client sends there is stored before it is refused; the next request must not stumble over it."""
+    graph, thread = GRAPHS[name].copy({"checkpointer": InMemorySaver()}), on_a_thread()[1]
+    asked: list[Any] = [
+        Command(resume={"accept": "all"}),
+        None,
+        Command(goto="nowhere"),
+        Command(resume=None),
+    ]
+    asked += [Command(goto="judge"), Command(update={"data": 5})]
+    for later in (False, True):
+        for one in asked:
+            problem: Exception | None = None
+            try:
+                if later:
+                    asyncio.run(graph.ainvoke(one, thread, context=settings(name)))
+                else:
+                    graph.invoke(one, thread, context=settings(name))
+            except (TypedError, InvalidUpdateError, EmptyInputError):
+                continue
+            except Exception as error:
+                problem = error
+            assert problem is None, one
 
 
 def test_no_changed_state_leads_out_either(home: Path) -> None:
