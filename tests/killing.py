@@ -20,6 +20,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from backtest import Costs, StrategySpec
 from nodes.optimization.trials.trial import try_strategy
 from record.event_log import EventLog
+from record.events import Event
 from record.record import RunRecord
 from record.versions import versions
 from tests.laws import some
@@ -75,11 +76,11 @@ def killed_at_event(event_id: str, *, before: bool) -> None:
     """From now on this process dies just before, or just after, the event is on disk."""
     append = EventLog.append
 
-    def dying(log: EventLog, event: Any) -> Any:
-        if event["id"] == event_id and before:
+    def dying(log: EventLog, event: Event) -> Event:
+        if event.id == event_id and before:
             die()
         written = append(log, event)
-        if event["id"] == event_id:
+        if event.id == event_id:
             die()
         return written
 
