@@ -8,6 +8,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from graphs.ensemble import graph
@@ -17,6 +18,7 @@ from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.policies.evidence import lines
 from nodes.ensemble.schemas import AgentReport
 from nodes.ensemble.technical import coverage
+from tests.browser import served
 from tests.langgraph_server import PROJECT, clean_environment
 from tests.partitions import AS_OF, fill
 
@@ -102,7 +104,10 @@ def plugin(tmp_path_factory):
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     files = os.pathsep.join(str(folder / name) for name in texts)
-    return run_with(PROJECT, folder / "home", THREADX_PLUGINS=files)
+    told = run_with(PROJECT, folder / "home", THREADX_PLUGINS=files)
+    environment = clean_environment(THREADX_PLUGINS=files, LANGSMITH_TRACING="false")
+    with served(folder / "home", folder, environment, "en") as address:
+        return {**told, "page": httpx.get(f"{address}/llm_summary", timeout=60).text}
 
 
 def test_an_agent_from_outside_votes_is_cited_and_has_a_chain_of_its_own(plugin):
@@ -122,12 +127,14 @@ def test_an_agent_from_outside_votes_is_cited_and_has_a_chain_of_its_own(plugin)
     assert "of the forecasts point the same way" in cited["rationale"]
 
 
-def test_an_agent_from_outside_is_on_terminal_report_and_settings(plugin):
+def test_an_agent_from_outside_is_on_terminal_report_page_and_settings(plugin):
     assert plugin["settings"]["title"] == "Sector agent"
     assert plugin["settings"]["description"] == "Models of the sector agent, in order."
     assert "sector" in " ".join(plugin["doctor"].split())
     assert "agreement" in plugin["run"]
     assert "the sector agent" in plugin["report"]
+    assert "The sector agent" in plugin["page"]
+    assert "agreement" in plugin["page"]
 
 
 @pytest.mark.parametrize(
