@@ -45,6 +45,21 @@ FILTERED = StrategySpec(
     exit_long="crosses_below(sma(close, fast), sma(close, slow))",
     risk={"trailing_stop_pct": 3.0},
 )
+UP = "crosses_above(sma(close, fast_period), sma(close, slow_period))"
+DOWN = "crosses_below(sma(close, fast_period), sma(close, slow_period))"
+BOTH_WAYS = {"stop_loss_pct": 1.0, "take_profit_pct": 1.0}
+SHAPES: dict[str, dict[str, Any]] = {
+    "long, left by a signal": {"entry_long": UP, "exit_long": DOWN},
+    "both sides, reversed by signals": {
+        "entry_long": UP, "exit_long": DOWN, "entry_short": DOWN, "exit_short": UP,
+    },
+    "long, left by stop and target alone": {"entry_long": UP, "risk": BOTH_WAYS},
+    "short, left by stop and target alone": {"entry_short": DOWN, "risk": BOTH_WAYS},
+    "both sides, left by stop and target alone": {"entry_long": UP, "entry_short": DOWN, "risk": BOTH_WAYS},
+    "short, trailing stop": {"entry_short": DOWN, "exit_short": UP, "risk": {"trailing_stop_pct": 2.0}},
+    "long, at most 20 bars": {"entry_long": UP, "risk": {"max_bars": 20}},
+    "long, half of the account": {"entry_long": UP, "exit_long": DOWN, "sizing": {"equity_pct": 50.0}},
+}  # fmt: skip
 CROSS_GRID = {"fast_period": range(3, 23), "slow_period": range(25, 125, 5)}
 LARGE_GRID = {"fast_period": range(2, 66), "slow_period": range(70, 386, 5)}
 FILTERED_GRID = {
@@ -152,8 +167,17 @@ def linearity(runs: int) -> None:
             count = len(sweep(prices(2_000), CROSS, grid, COSTS))
             work.append(bars * count)
             taken.append(report_sweep(f"linearity in {name}", CROSS, grid, bars, runs))
-        slope = np.polyfit(np.log(work), np.log(taken), 1)[0]
-        print(f"linearity in {name}: slope {slope:.2f}")
+        print(f"linearity in {name}: slope {slope(work, taken):.2f}")
+    few = {"fast_period": range(3, 8), "slow_period": range(25, 45, 5)}
+    for name, parts in SHAPES.items():
+        spec = StrategySpec(name="shape", params={"fast_period": 5, "slow_period": 30}, **parts)
+        lengths = [10_000, 100_000, 1_000_000]
+        taken = [report_sweep(f"linearity of {name}", spec, few, bars, runs) for bars in lengths]
+        print(f"linearity of {name}: slope {slope(lengths, taken):.2f}")
+
+
+def slope(work: list[int], taken: list[float]) -> float:
+    return float(np.polyfit(np.log(work), np.log(taken), 1)[0])
 
 
 def single(runs: int) -> None:
