@@ -50,7 +50,7 @@ from backtest.types import (
     plain,
 )
 from base.labels import Label, shown
-from base.reasons import told_known
+from base.reasons import LONGEST_COMPARED, told_known
 
 PERCENT_INDICATORS = (
     *("rsi", "adx", "plus_di", "minus_di", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "mfi"),
@@ -72,7 +72,7 @@ Condition = Annotated[str | None, Field(max_length=2_000)]
 
 
 def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    return (difflib.get_close_matches(name, list(known), n=1, cutoff=0.4) or [""])[0]
+    return (difflib.get_close_matches(name[:LONGEST_COMPARED], list(known), n=1, cutoff=0.4) or [""])[0]
 
 
 class StrategySpec(Strict):

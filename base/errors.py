@@ -37,6 +37,10 @@ CATALOGUES = "prompts.texts"
 """The package whose data the catalogues are."""
 
 
+LONGEST_QUOTED = 2_000
+"""Letters of a field that a sentence quotes; the longest lists of known names are shorter."""
+
+
 class TypedError(RuntimeError):
     """Something that cannot be done, and why.
 
@@ -64,7 +68,8 @@ class TypedError(RuntimeError):
             PromptError: there is no text for it, or the text needs a field that the error lacks.
         """
         spoken = language or self.language or readers_language()
-        told = text(f"{self.room}.error.{self.code}", spoken, **self.fields)
+        shown = {name: _shortened(value) for name, value in self.fields.items()}
+        told = text(f"{self.room}.error.{self.code}", spoken, **shown)
         return told.encode("utf-8", "replace").decode()  # half a letter of a pair, which nothing can write
 
     def __str__(self) -> str:
@@ -79,6 +84,11 @@ class TypedError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (type(self), self.code, self.fields, self.language)
+
+
+def _shortened(value: Any) -> Any:
+    """What is quoted in a sentence: of a text that nobody would read to its end, its beginning."""
+    return f"{value[:LONGEST_QUOTED]}…" if isinstance(value, str) and len(value) > LONGEST_QUOTED else value
 
 
 class PromptError(TypedError):

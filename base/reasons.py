@@ -238,11 +238,16 @@ def named(kinds: Sequence[str]) -> ReasonError:
     return ReasonError("other", kind=kinds[0]) if known is None else ReasonError(_BY_NAME[known])
 
 
+LONGEST_COMPARED = 100
+"""Letters of a name that are compared with known ones; no known name has so many."""
+
+
 def likest(name: str, known: Iterable[str]) -> list[str]:
     """Known names, those that look most like this one first."""
+    begun = name[:LONGEST_COMPARED].lower()  # the comparison takes the product of the two lengths
 
     def unlikeness(one: str) -> float:
-        return -difflib.SequenceMatcher(None, name.lower(), one.lower()).ratio()
+        return -difflib.SequenceMatcher(None, begun, one.lower()).ratio()
 
     return sorted(sorted(known), key=unlikeness)
 

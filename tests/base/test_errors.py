@@ -20,9 +20,10 @@ import pandas as pd
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
 
+from backtest import StrategySpec
 from base import reasons
 from base.errors import LANGUAGES, Language, PromptError, TypedError, catalogue
-from base.reasons import because, complaint
+from base.reasons import because, complaint, likest
 from tests.prompts.test_prompts import wanted
 from tests.raise_sites import Site, kinds, sites, sources
 
@@ -172,3 +173,14 @@ def test_a_text_where_no_key_leads_is_refused(tmp_path: Any, monkeypatch: pytest
             catalogue("nested", "en")
     assert caught.value.code == "nested_table"
     assert "nested.b.d" in str(caught.value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_nobody_would_read_to_its_end_is_quoted_by_its_beginning(language: Language) -> None:
+    """A name of a hundred thousand letters took a second to compare, and filled the screen."""
+    with pytest.raises(TypedError) as caught:
+        StrategySpec.preset("a" * 100_000)
+    told = caught.value.sentence(language)
+    assert len(told) < 4_000
+    assert "a…" in told
+    assert likest("s" * 100_000 + "ma", ["ema", "sma"]) == ["sma", "ema"]
