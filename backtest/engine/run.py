@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,7 +38,13 @@ from backtest.kernels.simulation import (
     SIZE,
     TRADE_COLUMNS,
     UNAFFORDABLE,
+    Bars,
+    Charges,
+    Estimates,
+    EstimateTable,
     Floats,
+    History,
+    Layout,
     Signals,
     Terms,
     Words,
@@ -56,15 +61,6 @@ MOST_CAPITAL = 1e15
 _TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
 FUNDINGS_A_YEAR = 365 * 3
 """Times eight hours that a market which never closes has in a year."""
-
-
-class Tape(NamedTuple):
-    """What `lay_out` finds in one price history, in the order in which `trade_many` takes it."""
-
-    floor: Floats
-    ceiling: Floats
-    blocks: Floats
-    sums: Floats
 
 
 # The kernel's columns, in its order.
@@ -116,22 +112,20 @@ class Market:
     Attributes:
         bank: prices and the indicators computed on them so far.
         traded: prices as the kernels trade them: bars that were made up have no open and reach no level.
-        tape: what the fused kernel reads of the prices.
+        layout: what the fused kernel reads of the prices.
         index: the bars' times.
         terms: fills, costs and capital, as the kernels take them.
         bars_per_year: bars a year, and where the figure comes from.
-        impact: slippage by the average true range, one price move a bar; empty for none.
-        funding: fraction of a position's value that longs pay to shorts, by bar; empty for none.
+        charges: slippage by the average true range and funding, by bar.
     """
 
     bank: IndicatorBank
-    traded: PriceArrays
-    tape: Tape
+    traded: Bars
+    layout: Layout
     index: pd.DatetimeIndex
     terms: Terms
     bars_per_year: BarsPerYear
-    impact: Floats
-    funding: Floats
+    charges: Charges
 
     def atr(self, period: float) -> Floats:
         """Average true range."""
@@ -145,53 +139,41 @@ class Market:
 
     def simulate(self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats) -> int:
         """Run the kernel; `equity` and `trades` are written, the number of trades returned."""
-        prices = self.traded
-        by_volatility = sizing.volatility_target_pct is not None
         return simulate(
-            prices.open,
-            prices.high,
-            prices.low,
-            prices.close,
+            self.traded,
+            self.charges,
+            self._estimates(risk, sizing),
             signals,
-            self.atr(risk.atr_period) if risk.needs_atr else _NOTHING,
-            self.volatility(sizing.volatility_period) if by_volatility else _NOTHING,
-            self.impact,
-            self.funding,
             kernel_settings(risk, sizing),
             self.terms,
             equity,
             trades,
         )
 
+    def _estimates(self, risk: Risk, sizing: Sizing) -> Estimates:
+        """What the levels and the size are measured in; nothing for what is not needed."""
+        by_volatility = sizing.volatility_target_pct is not None
+        return Estimates(
+            atr=self.atr(risk.atr_period) if risk.needs_atr else _NOTHING,
+            volatility=self.volatility(sizing.volatility_period) if by_volatility else _NOTHING,
+        )
+
     def trade_many(
         self,
         words: Words,
         rows: NDArray[np.int32],
-        atr: Floats,
-        atr_rows: NDArray[np.int32],
-        volatility: Floats,
-        volatility_rows: NDArray[np.int32],
+        estimates: EstimateTable,
         table: Floats,
         out: Floats,
         settled: NDArray[np.bool_],
         trades: Floats | None = None,
     ) -> None:
         """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold."""
-        prices = self.traded
         trade_many(
-            prices.open,
-            prices.high,
-            prices.low,
-            prices.close,
-            *self.tape,
+            History(self.traded, self.layout, self.charges),
             words,
             rows,
-            atr,
-            atr_rows,
-            volatility,
-            volatility_rows,
-            self.impact,
-            self.funding,
+            estimates,
             table,
             self.terms,
             out,
@@ -206,14 +188,13 @@ class Market:
         found = np.empty((1, FIGURES))
         settled = np.empty(1, dtype=np.bool_)
         nowhere = np.zeros(1, dtype=np.int32)
-        by_volatility = sizing.volatility_target_pct is not None
+        estimates = self._estimates(risk, sizing)
         self.trade_many(
             np.array([pack((signals & code) != 0) for code in CODES.values()]),
             np.arange(len(CODES), dtype=np.int32).reshape(1, -1, 1),
-            (self.atr(risk.atr_period) if risk.needs_atr else _NOTHING).reshape(1, -1),
-            nowhere,
-            (self.volatility(sizing.volatility_period) if by_volatility else _NOTHING).reshape(1, -1),
-            nowhere,
+            EstimateTable(
+                estimates.atr.reshape(1, -1), nowhere, estimates.volatility.reshape(1, -1), nowhere
+            ),
             kernel_settings(risk, sizing).reshape(1, SETTINGS),
             found,
             settled,
@@ -243,19 +224,18 @@ class Market:
         """The same market, trading from bar `first` on and ending before bar `stop`.
 
         Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
-        blocks of the tape may reach beyond the end; they are only bounds.
+        blocks of the layout may reach beyond the end; they are only bounds.
         """
         bank = IndicatorBank(PriceArrays(*(column[:stop] for column in self.bank.prices)), self.bank.clock)
-        tape = self.tape._replace(floor=self.tape.floor[:stop], ceiling=self.tape.ceiling[:stop])
+        layout = self.layout
         return replace(
             self,
             bank=bank,
-            traded=PriceArrays(*(column[:stop] for column in self.traded)),
-            tape=tape,
+            traded=Bars(*(column[:stop] for column in self.traded)),
+            layout=layout._replace(floor=layout.floor[:stop], ceiling=layout.ceiling[:stop]),
             index=self.index[:stop],
             terms=self.terms._replace(first=first),
-            impact=self.impact[:stop],
-            funding=self.funding[:stop],
+            charges=Charges(*(series[:stop] for series in self.charges)),
         )
 
     def need(self, bars: int) -> None:
@@ -293,7 +273,7 @@ def open_market(
     return Market(
         bank=bank,
         traded=traded,
-        tape=Tape(*lay_out(traded.open, traded.high, traded.low, traded.close)),
+        layout=lay_out(traded),
         index=index,
         terms=Terms(
             first=_first_bar(index, trade_from),
@@ -308,8 +288,7 @@ def open_market(
             periods_per_year=float(counted.value),
         ),
         bars_per_year=counted,
-        impact=impact,
-        funding=_funding(df, costs, counted.value),
+        charges=Charges(impact, _funding(df, costs, counted.value)),
     )
 
 
@@ -322,14 +301,15 @@ def _funding(df: pd.DataFrame, costs: Costs, per_year: float) -> Floats:
     return rates if rates.any() else _NOTHING
 
 
-def _traded(prices: PriceArrays, made_up: NDArray[np.bool_]) -> PriceArrays:
-    """Prices as `backtest.kernels.simulation.simulate` takes them."""
+def _traded(prices: PriceArrays, made_up: NDArray[np.bool_]) -> Bars:
+    """Prices as the kernels trade them."""
     if not made_up.any():
-        return prices
-    return prices._replace(
+        return Bars(prices.open, prices.high, prices.low, prices.close)
+    return Bars(
         open=np.where(made_up, np.nan, prices.open),
         high=np.where(made_up, -np.inf, prices.high),
         low=np.where(made_up, np.inf, prices.low),
+        close=prices.close,
     )
 
 

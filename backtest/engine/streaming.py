@@ -155,7 +155,7 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
             "columns": [*METRICS, ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE],
             "terms": [
                 *market.terms,
-                *(hashlib.sha256(one.tobytes()).hexdigest() for one in (market.impact, market.funding)),
+                *(hashlib.sha256(one.tobytes()).hexdigest() for one in market.charges),
             ],
         },
         indent=1,

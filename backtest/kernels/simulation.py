@@ -2,7 +2,9 @@
 
 `simulate` holds the rules of trading, bar by bar; `measure` the definitions of the metrics. `trade_many` does
 both for many configurations without walking bar by bar: the same trades to the bit, the same metrics to
-rounding. numba's cache does not see an edit in another file, so what calls each other stays in this one.
+rounding. What both engines do is written once: levels, the order of exits within a bar, entries, exits, and
+what holding a position costs. numba's cache does not see an edit in another file, so what calls each other
+stays in this one.
 """
 
 from __future__ import annotations
@@ -12,15 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.kernels.compile import inlined, kernel
+from backtest.kernels.compile import borrowing, kernel, step
 
 Floats = NDArray[np.float64]
 Signals = NDArray[np.uint8]
+Words = NDArray[np.uint64]
 
 ENTER_LONG, EXIT_LONG, ENTER_SHORT, EXIT_SHORT = 1, 2, 4, 8
 
 SIGNAL, STOP, TARGET, TRAILING_STOP, MAX_BARS, LIQUIDATION, END_OF_DATA = range(7)
 EXIT_REASONS = ("signal", "stop", "target", "trailing_stop", "max_bars", "liquidation", "end_of_data")
+_NONE = -1  # no reason to leave
 
 # Columns of a configuration's settings; 0 is off, but LEVERAGE is at least 1.
 STOP_PERCENT, TARGET_PERCENT, TRAILING_PERCENT, STOP_ATR, TARGET_ATR, TRAILING_ATR, LONGEST = range(7)
@@ -56,6 +60,82 @@ class Terms(NamedTuple):
     periods_per_year: float
 
 
+class Bars(NamedTuple):
+    """Prices, n of each kind. A bar that was made up has an open of NaN, a high of -inf and a low of inf."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+
+class Charges(NamedTuple):
+    """What fills and positions pay bar by bar, on top of the terms.
+
+    Attributes:
+        impact: n price moves that fills pay; empty for none.
+        funding: n fractions of market value that longs pay to shorts at the bars' closes; empty for none.
+    """
+
+    impact: Floats
+    funding: Floats
+
+
+class Estimates(NamedTuple):
+    """What levels and sizes are measured in.
+
+    Attributes:
+        atr: n average true ranges in price units; not read when no level needs them.
+        volatility: n annualised volatilities as fractions; not read when sizing needs none.
+    """
+
+    atr: Floats
+    volatility: Floats
+
+
+class EstimateTable(NamedTuple):
+    """`Estimates` of many configurations.
+
+    Attributes:
+        atr: one row a period.
+        atr_rows: the row of each configuration.
+        volatility: one row a period.
+        volatility_rows: the row of each configuration.
+    """
+
+    atr: Floats
+    atr_rows: NDArray[np.int32]
+    volatility: Floats
+    volatility_rows: NDArray[np.int32]
+
+
+class Layout(NamedTuple):
+    """What `lay_out` finds in one price history.
+
+    Attributes:
+        floor: the lowest price of each bar; the open counts, as it may stick out by rounding.
+        ceiling: the highest.
+        blocks: one row a block of BLOCK bars with its lowest floor and highest ceiling, its highest high and
+            lowest low, its highest and lowest close.
+        sums: one row a bar with the sums from the first bar on of the returns from close to close, of their
+            squares and of the squares of the losses, each in two parts that hold twice the digits, so that a
+            difference of two sums is exact however far apart the prices are.
+    """
+
+    floor: Floats
+    ceiling: Floats
+    blocks: Floats
+    sums: Floats
+
+
+class History(NamedTuple):
+    """One price history as `trade_many` takes it."""
+
+    bars: Bars
+    layout: Layout
+    charges: Charges
+
+
 # Cash below zero by less than this share of a position is rounding, not a debt.
 _OWED = 1e-12
 
@@ -88,36 +168,145 @@ UNAFFORDABLE = BELOW_ONE_UNIT + 1
 FIGURES = UNAFFORDABLE + 1
 
 
-@inlined
-def _settle(
-    side: int, units: float, cash: float, entry: float, raw: float, impact: float, terms: Terms, ruined: bool
-) -> tuple[float, float, bool]:
-    """Close a position at a price before slippage: fill price, cash afterwards, whether the account is lost.
+# The rules, as both engines apply them. Parts of the state that change together are tuples of scalars: the
+# compiler keeps these in registers.
 
-    No exit takes more than the account holds: what would is filled at the price that takes all of it.
+
+class _Rules(NamedTuple):
+    """A configuration's settings by name, and what follows from them."""
+
+    stop_percent: float
+    target_percent: float
+    trailing_percent: float
+    stop_atr: float
+    target_atr: float
+    trailing_atr: float
+    longest: int
+    break_even: float
+    cooldown: int
+    share: float
+    amount: float
+    risked: float
+    volatility: float
+    leverage: float
+    whole: bool
+    needs_atr: bool
+    trails: bool  # a stop follows the price
+    limited: bool  # something besides LEVERAGE limits the size
+
+
+class _Entry(NamedTuple):
+    """An entry at the bar that fills it: its price before slippage and what was known when it was decided."""
+
+    side: int
+    bar: int
+    exposed_from: int
+    price: float
+    impact: float
+    atr: float
+    volatility: float
+
+
+class _Position(NamedTuple):
+    """What does not change while a position is held; `side` is 0 for none, `entry` the fill price."""
+
+    side: int
+    units: float
+    entry: float
+    atr: float
+    target: float
+    bar: int
+    exposed_from: int
+    cash_before: float
+    carries: bool  # it ever pays for being held, or is paid
+
+
+class _Stop(NamedTuple):
+    level: float
+    reason: int
+
+
+class _Order(NamedTuple):
+    """What was decided and waits to be filled.
+
+    Attributes:
+        goal: the side it leads to; the position's own when nothing waits.
+        told: the bar of the signal that enters this side.
+        reason: why the position is left.
     """
-    if side > 0:
-        fill = raw * (1.0 - terms.slippage) - impact
-        if fill < 0.0:
-            fill = 0.0
-        after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
-        if ruined or after <= 0.0:
-            return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, True
-        return fill, after, False
-    fill = raw * (1.0 + terms.slippage) + impact
-    after = cash + units * (entry - fill) - units * fill * terms.fee - terms.fixed_fee
-    if ruined or after <= 0.0:
-        return (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee)), 0.0, True
-    return fill, after, False
+
+    goal: int
+    told: int
+    reason: int
 
 
-@inlined
-def _ruin(side: int, units: float, cash: float, entry: float, impact: float, terms: Terms) -> float:
+class _Exit(NamedTuple):
+    bar: int
+    fill: float
+    profit: float
+    reason: int
+    held: int
+
+
+# Why an entry is not taken: the column that counts it, or neither of them.
+_TAKEN, _UNKNOWN = -1, -2
+
+
+@borrowing
+def _read(setting: Floats) -> _Rules:
+    """Name the columns of a configuration's settings."""
+    return _Rules(
+        setting[STOP_PERCENT],
+        setting[TARGET_PERCENT],
+        setting[TRAILING_PERCENT],
+        setting[STOP_ATR],
+        setting[TARGET_ATR],
+        setting[TRAILING_ATR],
+        int(setting[LONGEST]),
+        setting[BREAK_EVEN],
+        int(setting[COOLDOWN]),
+        setting[SHARE],
+        setting[AMOUNT],
+        setting[RISKED],
+        setting[VOLATILITY],
+        setting[LEVERAGE],
+        setting[WHOLE] > 0.0,
+        setting[STOP_ATR] > 0.0 or setting[TARGET_ATR] > 0.0 or setting[TRAILING_ATR] > 0.0,
+        setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0,
+        setting[SHARE] > 0.0
+        or setting[AMOUNT] > 0.0
+        or setting[RISKED] > 0.0
+        or setting[VOLATILITY] > 0.0
+        or setting[WHOLE] > 0.0,
+    )
+
+
+@step
+def _real(open_: Floats, t: int) -> bool:
+    """Whether a bar was traded: the opens of those that were made up are not numbers."""
+    return bool(open_[t] == open_[t])
+
+
+@step
+def _worth(position: _Position, cash: float, price: float) -> float:
+    """The account with a position at a price."""
+    if position.side > 0:
+        return cash + position.units * price
+    return cash + position.units * (position.entry - price)
+
+
+# Levels. They are the price plus a distance, not the price times a factor: 10 % above 100 is 110, in floats
+# too.
+
+
+@step
+def _ruin(position: _Position, cash: float, impact: float, terms: Terms) -> float:
     """The price before slippage at which closing leaves but the maintenance margin.
 
     A long that owes nothing, up to rounding, has none; with an impact even that sells for nothing at last.
     """
-    if side > 0:
+    units, entry = position.units, position.entry
+    if position.side > 0:
         owed = terms.fixed_fee - cash
         rounding = _OWED * units * entry
         if owed < -rounding or (impact == 0.0 and owed <= rounding):
@@ -128,182 +317,352 @@ def _ruin(side: int, units: float, cash: float, entry: float, impact: float, ter
     return (fill - impact) / (1.0 + terms.slippage)
 
 
-@inlined
-def _carries(side: int, units: float, cash: float, entry: float, funded: bool, terms: Terms) -> bool:
-    """Whether a position that has just been opened will ever pay for being held, or be paid."""
-    if side > 0:
-        return funded or (terms.interest != 0.0 and -cash > _OWED * units * entry)
-    return funded or terms.borrowing != 0.0
-
-
-@inlined
-def _carried(
-    side: int, units: float, cash: float, entry: float, close: float, funding: float, terms: Terms
-) -> float:
-    """Cash after what one bar of a position costs: funding, a short's borrowing, a long's interest."""
-    if side < 0:
-        return cash - (terms.borrowing - funding) * units * close
-    paid = funding * units * close
-    if terms.interest != 0.0 and -cash > _OWED * units * entry:
-        paid -= terms.interest * cash
-    return cash - paid
-
-
-@inlined
-def _eaten(side: int, units: float, before: float, cash: float, entry: float, close: float) -> bool:
-    """Whether the bar's costs, which left this cash, took all that the account was worth at the close."""
-    if cash >= before:
-        return False
-    return cash + units * close <= 0.0 if side > 0 else cash + units * (entry - close) <= 0.0
-
-
-@inlined
-def _fixed_stop(side: int, entry: float, entry_atr: float, ruin: float, setting: Floats) -> tuple[float, int]:
-    """The tightest of the stops that do not follow the price, by the formulas of `_tightest_stop`."""
-    stop = ruin
-    reason = LIQUIDATION
-    if setting[STOP_PERCENT] > 0.0:
-        level = entry - side * entry * setting[STOP_PERCENT] / 100.0
-        if side * (level - stop) >= 0.0:
-            stop = level
-            reason = STOP
-    if setting[STOP_ATR] > 0.0:
-        level = entry - side * setting[STOP_ATR] * entry_atr
-        if side * (level - stop) >= 0.0:
-            stop = level
-            reason = STOP
-    return stop, reason
-
-
-@inlined
-def _tightest_stop(
-    side: int, entry: float, extreme: float, entry_atr: float, ruin: float, setting: Floats
-) -> tuple[float, int]:
-    """The stop nearest to the price and its reason; the price of ruin when none is set.
-
-    Levels are the price plus a distance, not the price times a factor: 10 % above 100 is 110, in floats too.
-    """
-    stop, reason = _fixed_stop(side, entry, entry_atr, ruin, setting)
-    if (
-        setting[BREAK_EVEN] > 0.0
-        and side * (extreme - entry) >= entry * setting[BREAK_EVEN] / 100.0
-        and side * (entry - stop) >= 0.0
-    ):
-        stop = entry
-        reason = STOP
-    if setting[TRAILING_PERCENT] > 0.0:
-        level = extreme - side * extreme * setting[TRAILING_PERCENT] / 100.0
-        if side * (level - stop) > 0.0:
-            stop = level
-            reason = TRAILING_STOP
-    if setting[TRAILING_ATR] > 0.0:
-        level = extreme - side * setting[TRAILING_ATR] * entry_atr
-        if side * (level - stop) > 0.0:
-            stop = level
-            reason = TRAILING_STOP
-    return stop, reason
-
-
-@kernel
-def _size(
-    side: int,
-    fill: float,
-    cash: float,
-    entry_atr: float,
-    volatility: float,
-    setting: Floats,
-    terms: Terms,
-) -> float:
-    """Units to open at a fill price: the smallest of what the limits allow, NaN where one is not known.
-
-    Only what is worth less than one whole unit is 0; an account that cannot pay the fixed fee gives less, and
-    so does a short that the impact leaves nothing for.
-    """
-    share = setting[LEVERAGE]
-    if setting[SHARE] > 0.0:
-        share = min(share, setting[SHARE] / 100.0)
-    if setting[VOLATILITY] > 0.0:
-        if np.isnan(volatility):
-            return np.nan
-        if volatility > 0.0:
-            share = min(share, setting[VOLATILITY] / 100.0 / volatility)
-    if fill <= 0.0:
-        return -1.0
-    units: float = share * (cash - terms.fixed_fee) / (fill * (1.0 + share * terms.fee))
-    if setting[AMOUNT] > 0.0:
-        units = min(units, setting[AMOUNT] / fill)
-    if setting[RISKED] > 0.0:
-        stop, _ = _tightest_stop(side, fill, fill, entry_atr, -side * np.inf, setting)
-        distance = side * (fill - stop)
-        if 0.0 < distance < np.inf:
-            units = min(units, cash * setting[RISKED] / 100.0 / distance)
-    if setting[WHOLE] > 0.0:
-        units = float(np.floor(units))
-    return units
-
-
-@kernel
-def _record(
-    trades: Floats,
-    row: int,
-    side: int,
-    entry_bar: int,
-    entry: float,
-    exit_bar: int,
-    fill: float,
-    units: float,
-    profit: float,
-    reason: int,
-    held: int,
-) -> None:
-    """Write one closed trade into its row."""
-    trades[row, SIDE] = side
-    trades[row, ENTRY_BAR] = entry_bar
-    trades[row, ENTRY_PRICE] = entry
-    trades[row, EXIT_BAR] = exit_bar
-    trades[row, EXIT_PRICE] = fill
-    trades[row, SIZE] = units
-    trades[row, PROFIT] = profit
-    trades[row, REASON] = reason
-    trades[row, BARS] = held
-
-
-@inlined
-def _nearest_target(side: int, entry: float, entry_atr: float, setting: Floats) -> float:
+@step
+def _nearest_target(side: int, entry: float, atr: float, rules: _Rules) -> float:
     """The target nearest to the price; an unreachable level when none is set."""
     target = side * np.inf
-    if setting[TARGET_PERCENT] > 0.0:
-        target = entry + side * entry * setting[TARGET_PERCENT] / 100.0
-    if setting[TARGET_ATR] > 0.0:
-        level = entry + side * setting[TARGET_ATR] * entry_atr
+    if rules.target_percent > 0.0:
+        target = entry + side * entry * rules.target_percent / 100.0
+    if rules.target_atr > 0.0:
+        level = entry + side * rules.target_atr * atr
         if side * (level - target) < 0.0:
             target = level
     return target
 
 
-@kernel
-def _needs_atr(setting: Floats) -> bool:
-    """Whether a level is measured in average true ranges."""
-    return bool(setting[STOP_ATR] > 0.0 or setting[TARGET_ATR] > 0.0 or setting[TRAILING_ATR] > 0.0)
+@step
+def _fixed_stop(position: _Position, ruin: float, rules: _Rules) -> _Stop:
+    """The tightest of the stops that do not follow the price; the price of ruin when none is set."""
+    side, entry = position.side, position.entry
+    stop = ruin
+    reason = LIQUIDATION
+    if rules.stop_percent > 0.0:
+        level = entry - side * entry * rules.stop_percent / 100.0
+        if side * (level - stop) >= 0.0:
+            stop = level
+            reason = STOP
+    if rules.stop_atr > 0.0:
+        level = entry - side * rules.stop_atr * position.atr
+        if side * (level - stop) >= 0.0:
+            stop = level
+            reason = STOP
+    return _Stop(stop, reason)
 
 
-@inlined
-def _real(open_: Floats, t: int) -> bool:
-    """Whether a bar was traded: the opens of those that were made up are not numbers."""
-    return bool(open_[t] == open_[t])
+@step
+def _followed_stop(position: _Position, extreme: float, fixed: _Stop, rules: _Rules) -> _Stop:
+    """The tightest of a fixed stop and those that the extreme moves."""
+    side, entry = position.side, position.entry
+    stop, reason = fixed.level, fixed.reason
+    if (
+        rules.break_even > 0.0
+        and side * (extreme - entry) >= entry * rules.break_even / 100.0
+        and side * (entry - stop) >= 0.0
+    ):
+        stop = entry
+        reason = STOP
+    if rules.trailing_percent > 0.0:
+        level = extreme - side * extreme * rules.trailing_percent / 100.0
+        if side * (level - stop) > 0.0:
+            stop = level
+            reason = TRAILING_STOP
+    if rules.trailing_atr > 0.0:
+        level = extreme - side * rules.trailing_atr * position.atr
+        if side * (level - stop) > 0.0:
+            stop = level
+            reason = TRAILING_STOP
+    return _Stop(stop, reason)
 
 
-@kernel
+@step
+def _tightest_stop(position: _Position, extreme: float, ruin: float, rules: _Rules) -> _Stop:
+    """The stop nearest to the price."""
+    return _followed_stop(position, extreme, _fixed_stop(position, ruin, rules), rules)
+
+
+@step
+def _exit_within(bars: Bars, t: int, position: _Position, stop: _Stop) -> tuple[float, int]:
+    """The price before slippage at which a bar's prices close a position, and why; _NONE where they do not.
+
+    A level that the open has passed fills at the open, one that is touched later at the level; the stop comes
+    before the target.
+    """
+    side = position.side
+    opened = bars.open[t]
+    if side * (opened - stop.level) <= 0.0:
+        return opened, stop.reason
+    if side * (opened - position.target) >= 0.0:
+        return opened, TARGET
+    worst = bars.low[t] if side > 0 else bars.high[t]
+    if side * (worst - stop.level) <= 0.0:
+        return stop.level, stop.reason
+    best = bars.high[t] if side > 0 else bars.low[t]
+    if side * (best - position.target) >= 0.0:
+        return position.target, TARGET
+    return 0.0, _NONE
+
+
+# Entries.
+
+
+@step
+def _affordable(share: float, fill: float, cash: float, terms: Terms) -> float:
+    """Units that a share of the account buys, costs included; negative where the price leaves nothing."""
+    if fill <= 0.0:
+        return -1.0
+    return share * (cash - terms.fixed_fee) / (fill * (1.0 + share * terms.fee))
+
+
+@borrowing
+def _limited_size(wanted: _Position, volatility: float, rules: _Rules, terms: Terms) -> float:
+    """As `_size`, where more than leverage limits it."""
+    side, fill, cash = wanted.side, wanted.entry, wanted.cash_before
+    share = rules.leverage
+    if rules.share > 0.0:
+        share = min(share, rules.share / 100.0)
+    if rules.volatility > 0.0:
+        if np.isnan(volatility):
+            return np.nan
+        if volatility > 0.0:
+            share = min(share, rules.volatility / 100.0 / volatility)
+    units = _affordable(share, fill, cash, terms)
+    if fill <= 0.0:
+        return units
+    if rules.amount > 0.0:
+        units = min(units, rules.amount / fill)
+    if rules.risked > 0.0:
+        stop = _tightest_stop(wanted, fill, -side * np.inf, rules)
+        distance = side * (fill - stop.level)
+        if 0.0 < distance < np.inf:
+            units = min(units, cash * rules.risked / 100.0 / distance)
+    if rules.whole:
+        units = float(np.floor(units))
+    return units
+
+
+@step
+def _size(wanted: _Position, volatility: float, rules: _Rules, terms: Terms) -> float:
+    """Units to open at a fill price: the smallest of what the limits allow, NaN where one is not known.
+
+    Only what is worth less than one whole unit is 0; an account that cannot pay the fixed fee gives less, and
+    so does a short that the impact leaves nothing for.
+    """
+    if rules.limited:
+        return _limited_size(wanted, volatility, rules, terms)
+    return _affordable(rules.leverage, wanted.entry, wanted.cash_before, terms)
+
+
+@step
+def _fill_price(bars: Bars, charges: Charges, bar: int, at_open: bool) -> tuple[float, float]:
+    """The price of a fill before slippage, and the impact of the last bar completed before it."""
+    completed = bar - 1 if at_open else bar
+    price = bars.open[bar] if at_open else bars.close[bar]
+    return price, charges.impact[completed] if charges.impact.size > 0 else 0.0
+
+
+@step
+def _entry(
+    bars: Bars,
+    charges: Charges,
+    estimates: Estimates,
+    order: _Order,
+    bar: int,
+    at_open: bool,
+    rules: _Rules,
+) -> _Entry:
+    """What is known of an entry when it is filled at a bar's open, or at its close."""
+    price, impact = _fill_price(bars, charges, bar, at_open)
+    return _Entry(
+        order.goal,
+        bar,
+        bar if at_open else bar + 1,
+        price,
+        impact,
+        estimates.atr[order.told] if rules.needs_atr else 0.0,
+        estimates.volatility[order.told] if rules.volatility > 0.0 else 0.0,
+    )
+
+
+@step
+def _owes(units: float, cash: float, entry: float) -> bool:
+    """Whether a long was bought with more than the account's own money."""
+    return bool(-cash > _OWED * units * entry)
+
+
+@step
+def _enter(
+    entry: _Entry, cash: float, funded: bool, rules: _Rules, terms: Terms
+) -> tuple[int, _Position, float, float]:
+    """Fill an entry.
+
+    Returns:
+        _TAKEN, or why it is not; the position; cash afterwards; and the position's price of ruin.
+    """
+    side = entry.side
+    fill = entry.price * (1.0 + side * terms.slippage) + side * entry.impact
+    target = _nearest_target(side, fill, entry.atr, rules)
+    wanted = _Position(side, 0.0, fill, entry.atr, target, entry.bar, entry.exposed_from, cash, False)
+    if np.isnan(entry.atr) or np.isnan(entry.impact):
+        return _UNKNOWN, wanted, cash, 0.0
+    units = _size(wanted, entry.volatility, rules, terms)
+    if not units > 0.0:
+        refusal = _UNKNOWN
+        if units == 0.0 and rules.whole:
+            refusal = BELOW_ONE_UNIT
+        elif units <= 0.0:
+            refusal = UNAFFORDABLE
+        return refusal, wanted, cash, 0.0
+    after = cash - units * fill * terms.fee - terms.fixed_fee
+    if side > 0:
+        after -= units * fill
+        carries = funded or (terms.interest != 0.0 and _owes(units, after, fill))
+    else:
+        carries = funded or terms.borrowing != 0.0
+    position = _Position(side, units, fill, entry.atr, target, entry.bar, entry.exposed_from, cash, carries)
+    ruin = _ruin(position, after, entry.impact, terms)
+    if side * (entry.price - ruin) <= 0.0:
+        return UNAFFORDABLE, wanted, cash, 0.0
+    return _TAKEN, position, after, ruin
+
+
+# Holding.
+
+
+@step
+def _carried(charges: Charges, t: int, position: _Position, cash: float, close: float, terms: Terms) -> float:
+    """Cash after what one bar of a position costs: funding, a short's borrowing, a long's interest."""
+    funding = charges.funding[t] if charges.funding.size > 0 else 0.0
+    units = position.units
+    if position.side < 0:
+        return cash - (terms.borrowing - funding) * units * close
+    paid = funding * units * close
+    if terms.interest != 0.0 and _owes(units, cash, position.entry):
+        paid -= terms.interest * cash
+    return cash - paid
+
+
+@step
+def _hold_bar(
+    bars: Bars, charges: Charges, t: int, position: _Position, cash: float, terms: Terms
+) -> tuple[float, bool]:
+    """Cash after one bar of a position, and whether its costs took all that the account was worth.
+
+    They take it only at the close of a bar that was traded.
+    """
+    if not position.carries:
+        return cash, False
+    close = bars.close[t]
+    after = _carried(charges, t, position, cash, close, terms)
+    return after, after < cash and _real(bars.open, t) and _worth(position, after, close) <= 0.0
+
+
+@step
+def _further(bars: Bars, t: int, side: int, extreme: float) -> float:
+    """The highest high of a long, the lowest low of a short, with one more bar."""
+    return float(max(extreme, bars.high[t]) if side > 0 else min(extreme, bars.low[t]))
+
+
+@step
+def _last_bar_held(position: _Position, rules: _Rules, never: int) -> int:
+    """The bar at whose close a position has lasted as long as it may."""
+    return position.exposed_from + rules.longest - 1 if rules.longest > 0 else never
+
+
+@step
+def _decide(
+    order: _Order, side: int, want: int, leaves: bool, timed_out: bool, may_enter: bool, t: int
+) -> _Order:
+    """What is decided at a close, as if what was decided before were filled.
+
+    Args:
+        order: what was decided before.
+        side: the side of the position as it is.
+        want: the side that the bar's signals enter, 0 for none.
+        leaves: whether they leave the side that the order leads to.
+        timed_out: whether the position has lasted as long as it may.
+        may_enter: whether the cool-down allows an entry.
+        t: the bar.
+    """
+    goal, told, reason = order.goal, order.told, order.reason
+    # Its own side is not entered again by the signal of the bar that leaves it.
+    if want == goal:
+        want = 0
+    if goal != 0 and (leaves or (goal == side and timed_out)):
+        if goal == side:
+            reason = SIGNAL if leaves else MAX_BARS
+        goal = 0
+    if want != 0 and goal == 0 and may_enter:
+        goal = want
+        told = t
+    return _Order(goal, told, reason)
+
+
+# Exits.
+
+
+@step
+def _settle(
+    position: _Position, cash: float, raw: float, impact: float, reason: int, terms: Terms
+) -> tuple[float, float, int]:
+    """Close a position at a price before slippage: the fill price, cash afterwards, and why after all.
+
+    No exit takes more than the account holds: what would is filled at the price that takes all of it, as is a
+    liquidation without a maintenance margin.
+    """
+    units = position.units
+    ruined = reason == LIQUIDATION and terms.maintenance == 0.0
+    if position.side > 0:
+        fill = raw * (1.0 - terms.slippage) - impact
+        if fill < 0.0:
+            fill = 0.0
+        after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
+        if ruined or after <= 0.0:
+            return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, LIQUIDATION
+        return fill, after, reason
+    fill = raw * (1.0 + terms.slippage) + impact
+    after = cash + units * (position.entry - fill) - units * fill * terms.fee - terms.fixed_fee
+    if ruined or after <= 0.0:
+        return (
+            (cash + units * position.entry - terms.fixed_fee) / (units * (1.0 + terms.fee)),
+            0.0,
+            LIQUIDATION,
+        )
+    return fill, after, reason
+
+
+@step
+def _record(trades: Floats, row: int, position: _Position, left: _Exit) -> None:
+    """Write one closed trade into its row."""
+    trades[row, SIDE] = position.side
+    trades[row, ENTRY_BAR] = position.bar
+    trades[row, ENTRY_PRICE] = position.entry
+    trades[row, EXIT_BAR] = left.bar
+    trades[row, EXIT_PRICE] = left.fill
+    trades[row, SIZE] = position.units
+    trades[row, PROFIT] = left.profit
+    trades[row, REASON] = left.reason
+    trades[row, BARS] = left.held
+
+
+# Bar by bar.
+
+
+@step
+def _wanted_side(code: int) -> int:
+    """The side that a bar's signals enter: not one that they leave as well, nor both at once."""
+    enter_long = (code & ENTER_LONG) != 0 and (code & EXIT_LONG) == 0
+    enter_short = (code & ENTER_SHORT) != 0 and (code & EXIT_SHORT) == 0
+    if enter_long == enter_short:
+        return 0
+    return 1 if enter_long else -1
+
+
+@borrowing
 def simulate(
-    open_: Floats,
-    high: Floats,
-    low: Floats,
-    close: Floats,
+    bars: Bars,
+    charges: Charges,
+    estimates: Estimates,
     signals: Signals,
-    atr: Floats,
-    volatility: Floats,
-    impact: Floats,
-    funding: Floats,
     setting: Floats,
     terms: Terms,
     equity: Floats,
@@ -360,16 +719,10 @@ def simulate(
     trades like any other.
 
     Args:
-        open_: prices, one float64 array of n bars each, as `high`, `low` and `close`; NaN where a bar was
-            made up, with `high` -inf and `low` inf.
-        high: highest prices.
-        low: lowest prices.
-        close: last prices.
+        bars: prices.
+        charges: what fills and positions pay bar by bar.
+        estimates: n values each, or none where nothing needs them.
         signals: n sums of ENTER_LONG, EXIT_LONG, ENTER_SHORT and EXIT_SHORT.
-        atr: n average true ranges in price units; empty when no level needs them.
-        volatility: n annualised volatilities as fractions; empty when sizing needs none.
-        impact: n price moves, by bar, that fills pay on top of slippage; empty for none.
-        funding: n fractions of market value that longs pay to shorts at the bars' closes; empty for none.
         setting: SETTINGS numbers, 0 is off (LEVERAGE at least 1). Percents in percent; TRAILING_PERCENT is of
             the extreme, the others of the fill price.
         terms: what does not depend on the strategy.
@@ -379,231 +732,231 @@ def simulate(
     Returns:
         The number of trades.
     """
+    open_, close = bars.open, bars.close
     first = terms.first
-    next_open = terms.next_open
     last = close.size - 1
-    needs_atr = _needs_atr(setting)
-    sized_by_volatility = setting[VOLATILITY] > 0.0
-    has_impact = impact.size > 0
-    funded = funding.size > 0
-    carries = False
+    rules = _read(setting)
+    cooldown = rules.cooldown
+    has_impact = charges.impact.size > 0
+    funded = charges.funding.size > 0
     moves = has_impact or funded or terms.borrowing != 0.0 or terms.interest != 0.0  # the price of ruin does
-    trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
-    max_bars = int(setting[LONGEST])
-    cooldown = int(setting[COOLDOWN])
     cash = terms.capital
-    side = 0
-    units = 0.0
-    entry = 0.0
-    entry_bar = 0
-    entry_cash = 0.0
-    entry_atr = 0.0
-    extreme = 0.0
+    flat = _Position(0, 0.0, 0.0, 0.0, 0.0, first, first, 0.0, False)
+    position = flat
+    order = _Order(0, first, _NONE)
+    stop = _Stop(0.0, LIQUIDATION)
     ruin = 0.0
-    stop = 0.0
-    stop_reason = LIQUIDATION
-    target = 0.0
-    held = 0
+    extreme = 0.0
     ready = first
-    goal = 0  # the side that waiting orders lead to; `side` where none wait
-    left = -1  # why they leave it
-    told = first  # the bar whose signal they enter on
     count = 0
 
     for t in range(first, last + 1):
-        # The bar: levels the open has passed, then the stop, then the target.
-        if side != 0:
-            before = impact[t - 1] if has_impact else 0.0
+        # The bar: what its prices close, else what it costs to be held.
+        held = t - position.exposed_from + 1
+        if position.side != 0:
+            before = charges.impact[t - 1] if has_impact else 0.0
             if moves:
-                ruin = _ruin(side, units, cash, entry, before, terms)
-            if moves or trails or held == 0:
-                stop, stop_reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
-            worst = low[t] if side > 0 else high[t]
-            best = high[t] if side > 0 else low[t]
-            held += 1
-            raw = 0.0
-            reason = -1
-            if side * (open_[t] - stop) <= 0.0:
-                raw = open_[t]
-                reason = stop_reason
-            elif side * (open_[t] - target) >= 0.0:
-                raw = open_[t]
-                reason = TARGET
-            elif side * (worst - stop) <= 0.0:
-                raw = stop
-                reason = stop_reason
-            elif side * (best - target) >= 0.0:
-                raw = target
-                reason = TARGET
-            if reason >= 0:
-                ruined = reason == LIQUIDATION and terms.maintenance == 0.0
-                fill, cash, lost = _settle(side, units, cash, entry, raw, before, terms, ruined)
-                if lost:
-                    reason = LIQUIDATION
-                profit = cash - entry_cash
-                _record(trades, count, side, entry_bar, entry, t, fill, units, profit, reason, held)
-                count += 1
-                side = goal = 0
-                ready = t + cooldown
+                ruin = _ruin(position, cash, before, terms)
+            if moves or rules.trails or t == position.exposed_from:
+                stop = _tightest_stop(position, extreme, ruin, rules)
+            fill, reason = _exit_within(bars, t, position, stop)
+            if reason != _NONE:
+                fill, cash, reason = _settle(position, cash, fill, before, reason, terms)
             else:
-                extreme = max(extreme, high[t]) if side > 0 else min(extreme, low[t])
-                owned = cash
-                if carries:
-                    rate = funding[t] if funded else 0.0
-                    cash = _carried(side, units, cash, entry, close[t], rate, terms)
-                if _real(open_, t) and _eaten(side, units, owned, cash, entry, close[t]):
-                    cash = 0.0
-                    _record(
-                        trades, count, side, entry_bar, entry, t, close[t], units, -entry_cash, LIQUIDATION,
-                        held,
-                    )  # fmt: skip
-                    count += 1
-                    side = goal = 0
+                extreme = _further(bars, t, position.side, extreme)
+                cash, eaten = _hold_bar(bars, charges, t, position, cash, terms)
+                if eaten:
+                    fill, cash, reason = close[t], 0.0, LIQUIDATION
+            if reason != _NONE:
+                _record(trades, count, position, _Exit(t, fill, cash - position.cash_before, reason, held))
+                count += 1
+                position = flat
+                order = _Order(0, order.told, order.reason)
+                ready = t + cooldown
 
         # The close: what the signals ask for.
         code = signals[t]
-        enter_long = (code & ENTER_LONG) != 0 and (code & EXIT_LONG) == 0
-        enter_short = (code & ENTER_SHORT) != 0 and (code & EXIT_SHORT) == 0
-        want = 0
-        if enter_long != enter_short:
-            want = 1 if enter_long else -1
-        at_open = next_open or not _real(open_, t)
-        leave = -1
-        if goal != 0:
-            if (code & (EXIT_LONG if goal > 0 else EXIT_SHORT)) != 0 or want == -goal:
-                leave = SIGNAL
-            elif goal == side and max_bars > 0 and held >= max_bars:
-                leave = MAX_BARS
-            if want == goal:
-                want = 0
+        want = _wanted_side(code)
+        at_open = terms.next_open or not _real(open_, t)
+        leaves = order.goal != 0 and (
+            want == -order.goal or (code & (EXIT_LONG if order.goal > 0 else EXIT_SHORT)) != 0
+        )
+        timed_out = t >= _last_bar_held(position, rules, last + 1)
+        may_enter = cooldown == 0 or (position.side == 0 and t >= ready)
+        order = _decide(order, position.side, want, leaves, timed_out, may_enter, t)
         if t == last:
-            want = 0
-            goal = side
-            if side != 0 and (at_open or leave < 0):
-                leave = END_OF_DATA
-        if leave >= 0:
-            if goal == side:
-                left = leave
-            goal = 0
-        if want != 0 and goal == 0 and (cooldown == 0 or (side == 0 and t >= ready)):
-            goal = want
-            told = t
+            stays = at_open or order.goal == position.side
+            order = _Order(0, t, END_OF_DATA if stays else order.reason)
 
         # With fills at the next open the bar is marked before them, with fills at the close after them.
         ahead = at_open and t < last
         if ahead:
-            equity[t - first] = cash
-            if side > 0:
-                equity[t - first] += units * close[t]
-            elif side < 0:
-                equity[t - first] += units * (entry - close[t])
-        price = open_[t + 1] if ahead else close[t]
-        fill_bar = t + 1 if ahead else t
-        now = impact[t] if has_impact else 0.0
-        filled = goal != side and (not ahead or _real(open_, t + 1))
-        if filled and side != 0:
-            fill, cash, lost = _settle(side, units, cash, entry, price, now, terms, False)
-            if lost:
-                left = LIQUIDATION
-            profit = cash - entry_cash
-            _record(trades, count, side, entry_bar, entry, fill_bar, fill, units, profit, left, held)
-            count += 1
-            side = 0
-            ready = fill_bar + cooldown
-        if filled and goal != 0 and cash > 0.0:
-            fill = price * (1.0 + goal * terms.slippage) + goal * now
-            known = atr[told] if needs_atr else 0.0
-            amount = 0.0
-            if not np.isnan(known) and not np.isnan(now):
-                spread = volatility[told] if sized_by_volatility else 0.0
-                amount = _size(goal, fill, cash, known, spread, setting, terms)
-            if amount > 0.0:
-                after = cash - amount * fill * terms.fee - terms.fixed_fee
-                if goal > 0:
-                    after -= amount * fill
-                ruin = _ruin(goal, amount, after, fill, now, terms)
-                if goal * (price - ruin) > 0.0:
-                    side = goal
-                    units = amount
-                    entry = fill
-                    entry_bar = fill_bar
-                    entry_cash = cash
-                    entry_atr = known
-                    extreme = fill
-                    target = _nearest_target(side, entry, entry_atr, setting)
-                    held = 0
-                    cash = after
-                    carries = _carries(side, units, cash, entry, funded, terms)
+            equity[t - first] = _worth(position, cash, close[t]) if position.side != 0 else cash
+        bar = t + 1 if ahead else t
+        filled = order.goal != position.side and (not ahead or _real(open_, bar))
         if filled:
-            goal = side
+            if position.side != 0:
+                price, impact = _fill_price(bars, charges, bar, ahead)
+                fill, cash, reason = _settle(position, cash, price, impact, order.reason, terms)
+                _record(trades, count, position, _Exit(bar, fill, cash - position.cash_before, reason, held))
+                count += 1
+                position = flat
+                ready = bar + cooldown
+            if order.goal != 0 and cash > 0.0:
+                entry = _entry(bars, charges, estimates, order, bar, ahead, rules)
+                refusal, opened, cash, level = _enter(entry, cash, funded, rules, terms)
+                if refusal == _TAKEN:
+                    position = opened
+                    ruin = level
+                    extreme = position.entry
+            order = _Order(position.side, order.told, order.reason)
         if not ahead:
-            equity[t - first] = cash
-            if side > 0:
-                equity[t - first] += units * close[t]
-            elif side < 0:
-                equity[t - first] += units * (entry - close[t])
+            equity[t - first] = _worth(position, cash, close[t]) if position.side != 0 else cash
     return count
 
 
-@kernel
+# The metrics.
+
+
+class _Curve(NamedTuple):
+    """What the return metrics are made of, bar by bar.
+
+    Attributes:
+        previous: the last mark.
+        peak: the highest.
+        drawdown: the lowest mark / peak - 1 so far.
+        total: sum of the returns.
+        squares: sum of their squares.
+        downside: sum of the squares of the losses.
+    """
+
+    previous: float
+    peak: float
+    drawdown: float
+    total: float
+    squares: float
+    downside: float
+
+
+class _Tally(NamedTuple):
+    """What the trade metrics are made of."""
+
+    closed: int
+    wins: int
+    gains: float
+    losses: float
+    exposed: int
+    returns: float
+    best: float
+    worst: float
+
+
+@step
+def _begin(capital: float) -> tuple[_Curve, _Tally]:
+    """Sums before the first bar and the first trade."""
+    return (
+        _Curve(capital, capital, 0.0, 0.0, 0.0, 0.0),
+        _Tally(0, 0, 0.0, 0.0, 0, 0.0, -np.inf, np.inf),
+    )
+
+
+@step
+def _change(value: float, previous: float) -> float:
+    """The return from one mark to the next; 0 once the account is lost."""
+    return value / previous - 1.0 if previous > 0.0 else 0.0
+
+
+@step
+def _mark(value: float, curve: _Curve) -> _Curve:
+    """One bar's equity into the sums."""
+    change = _change(value, curve.previous)
+    square = change * change
+    peak = max(curve.peak, value)
+    return _Curve(
+        value,
+        peak,
+        min(curve.drawdown, value / peak - 1.0),
+        curve.total + change,
+        curve.squares + square,
+        curve.downside + square if change < 0.0 else curve.downside,
+    )
+
+
+@step
+def _tell(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
+    """One closed trade into the sums."""
+    share = profit / spent
+    won = profit > 0.0
+    return _Tally(
+        tally.closed + 1,
+        tally.wins + 1 if won else tally.wins,
+        tally.gains + profit if won else tally.gains,
+        tally.losses if won else tally.losses - profit,
+        tally.exposed + held,
+        tally.returns + share,
+        max(tally.best, share),
+        min(tally.worst, share),
+    )
+
+
+@borrowing
 def _return_metrics(
     size: int,
-    growth: float,
-    mean: float,
-    squares: float,
-    downside: float,
-    drawdown: float,
+    variation: float,
+    curve: _Curve,
     lost_at: float,
+    capital: float,
     periods_per_year: float,
     out: Floats,
 ) -> None:
-    """From sums over the bars to the figures of `measure`; `squares` are of the distances from the mean."""
+    """From sums over the bars to the figures of `measure`.
+
+    Args:
+        size: how many bars.
+        variation: sum of the squared distances of the returns from their mean.
+        curve: the sums, marked up to the last bar.
+        lost_at: the bar at which the account was lost, NaN for none.
+        capital: the cash before the first bar.
+        periods_per_year: bars a year.
+        out: written.
+    """
+    growth = curve.previous / capital
+    mean = curve.total / size
     survived = np.isnan(lost_at)
     root = np.sqrt(periods_per_year)
     cagr = growth ** (periods_per_year / size) - 1.0
     if size > 1:
-        deviation = np.sqrt(squares / (size - 1))
+        deviation = np.sqrt(variation / (size - 1))
         out[8] = deviation * root
         if survived and deviation > 1e-12 * abs(mean):
             out[0] = mean / deviation * root
-    losing = np.sqrt(downside / size)
+    losing = np.sqrt(curve.downside / size)
     if survived and losing > 1e-12 * abs(mean):
         out[1] = mean * root / losing
-    if survived and drawdown < -1e-12:
-        out[2] = cagr / -drawdown
-    out[3] = drawdown
+    if survived and curve.drawdown < -1e-12:
+        out[2] = cagr / -curve.drawdown
+    out[3] = curve.drawdown
     out[6] = growth - 1.0
     out[7] = cagr
     out[LOST_AT] = lost_at
 
 
-@kernel
-def _trade_metrics(
-    size: int,
-    count: int,
-    wins: int,
-    gains: float,
-    losses: float,
-    exposed: float,
-    returns: float,
-    best: float,
-    worst: float,
-    out: Floats,
-) -> None:
+@borrowing
+def _trade_metrics(size: int, tally: _Tally, out: Floats) -> None:
     """From sums over the trades to the figures of `measure`."""
-    out[9] = exposed / size
-    out[10] = count
-    if count > 0:
-        out[5] = wins / count
-        out[11] = (gains - losses) / count
-        out[12] = returns / count
-        out[13] = best
-        out[14] = worst
-        if losses > 0.0:
-            out[4] = gains / losses
+    out[9] = tally.exposed / size
+    out[10] = tally.closed
+    if tally.closed > 0:
+        out[5] = tally.wins / tally.closed
+        out[11] = (tally.gains - tally.losses) / tally.closed
+        out[12] = tally.returns / tally.closed
+        out[13] = tally.best
+        out[14] = tally.worst
+        if tally.losses > 0.0:
+            out[4] = tally.gains / tally.losses
 
 
-@kernel
+@borrowing
 def measure(
     equity: Floats, capital: float, trades: Floats, count: int, periods_per_year: float, out: Floats
 ) -> None:
@@ -642,62 +995,28 @@ def measure(
             What a curve does not tell, entries not taken, is left as it is.
     """
     size = equity.size
-    for place in range(BELOW_ONE_UNIT):
-        out[place] = np.nan
-    previous = capital
-    peak = capital
-    total = 0.0
-    downside = 0.0
-    drawdown = 0.0
+    out[:BELOW_ONE_UNIT] = np.nan
+    curve, tally = _begin(capital)
     for t in range(size):
-        value = equity[t]
-        change = value / previous - 1.0 if previous > 0.0 else 0.0
-        total += change
-        if change < 0.0:
-            downside += change * change
-        peak = max(peak, value)
-        drawdown = min(drawdown, value / peak - 1.0)
-        previous = value
-    mean = total / size
-    squares = 0.0
+        curve = _mark(equity[t], curve)
+    mean = curve.total / size
+    variation = 0.0
     previous = capital
     for t in range(size):
-        value = equity[t]
-        change = value / previous - 1.0 if previous > 0.0 else 0.0
-        squares += (change - mean) * (change - mean)
-        previous = value
+        distance = _change(equity[t], previous) - mean
+        variation += distance * distance
+        previous = equity[t]
     lost_at = np.nan
     if equity[size - 1] <= 0.0:  # only an exit takes all; a curve without trades just ends at nothing
         lost_at = trades[count - 1, EXIT_BAR] if count > 0 else size - 1.0
-    _return_metrics(
-        size, equity[size - 1] / capital, mean, squares, downside, drawdown, lost_at, periods_per_year, out
-    )
-
-    gains = 0.0
-    losses = 0.0
-    wins = 0
-    exposed = 0.0
-    returns = 0.0
-    best = -np.inf
-    worst = np.inf
+    _return_metrics(size, variation, curve, lost_at, capital, periods_per_year, out)
     for row in range(count):
-        profit = trades[row, PROFIT]
-        if profit > 0.0:
-            wins += 1
-            gains += profit
-        else:
-            losses -= profit
-        exposed += trades[row, BARS]
-        share = profit / (trades[row, SIZE] * trades[row, ENTRY_PRICE])
-        returns += share
-        best = max(best, share)
-        worst = min(worst, share)
-    _trade_metrics(size, count, wins, gains, losses, exposed, returns, best, worst, out)
+        spent = trades[row, SIZE] * trades[row, ENTRY_PRICE]
+        tally = _tell(tally, trades[row, PROFIT], spent, int(trades[row, BARS]))
+    _trade_metrics(size, tally, out)
 
 
 # Fused: many configurations, events instead of bars.
-
-Words = NDArray[np.uint64]
 
 BLOCK_BITS = 3
 BLOCK = (
@@ -710,7 +1029,6 @@ _ILL_CONDITIONED = 1e-5
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
-_SIX = np.uint64(6)
 _SHIFT = np.uint64(58)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _PLACES = np.zeros(64, dtype=np.int64)
@@ -718,7 +1036,55 @@ for _place in range(64):
     _PLACES[((0x03F79D71B4CB0A89 << _place) & (2**64 - 1)) >> 58] = _place
 
 
-@kernel
+class _Wants(NamedTuple):
+    """What a configuration's signals say, one bit a bar: entries that hold, and exits, reversals included."""
+
+    enter_long: Words
+    exit_long: Words
+    enter_short: Words
+    exit_short: Words
+
+
+class _Cursors(NamedTuple):
+    """The next bar with a signal of each kind, found before and kept until it is passed."""
+
+    enter_long: int
+    exit_long: int
+    enter_short: int
+    exit_short: int
+
+
+class _Leaving(NamedTuple):
+    """How a position ends if no level is touched.
+
+    Attributes:
+        end: the bar at whose close this is decided.
+        reason: why.
+        order: what was decided while the order to leave waited for a bar that was traded.
+        waited: whether it waited.
+    """
+
+    end: int
+    reason: int
+    order: _Order
+    waited: bool
+
+
+class _Touch(NamedTuple):
+    """How a level ends a position.
+
+    Attributes:
+        bar: the first bar that reaches a level; one behind the last searched when none does.
+        stop: the tightest stop as this bar finds it.
+        eaten: it is not a level but the cost of holding that took the whole account, at the bar's close.
+    """
+
+    bar: int
+    stop: _Stop
+    eaten: bool
+
+
+@borrowing
 def _add(whole: float, rest: float, value: float) -> tuple[float, float]:
     """Add a value to a sum kept in two parts; what rounding takes from the first goes to the second."""
     after = whole + value
@@ -727,16 +1093,9 @@ def _add(whole: float, rest: float, value: float) -> tuple[float, float]:
 
 
 @kernel
-def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """What `trade_many` reads of one price history besides the prices, computed once for all configurations.
-
-    Returns:
-        The lowest price of each bar and the highest (the open counts, as it may stick out by rounding); one
-        row a block of BLOCK bars with its lowest and highest of these, its highest high and lowest low, its
-        highest and lowest close; and one row a bar with the sums from the first bar on of the returns from
-        close to close, of their squares and of the squares of the losses, each in two parts that hold twice
-        the digits, so that a difference of two sums is exact however far apart the prices are.
-    """
+def lay_out(bars: Bars) -> Layout:
+    """What `trade_many` reads of one price history besides the prices: once for all configurations."""
+    open_, high, low, close = bars.open, bars.high, bars.low, bars.close
     size = close.size
     floor = np.empty(size)
     ceiling = np.empty(size)
@@ -775,7 +1134,7 @@ def lay_out(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Fl
         blocks[block, BLOCK_LOW] = lowest_low
         blocks[block, BLOCK_TOP] = top
         blocks[block, BLOCK_BOTTOM] = bottom
-    return floor, ceiling, blocks, sums
+    return Layout(floor, ceiling, blocks, sums)
 
 
 @kernel
@@ -791,7 +1150,7 @@ def known_words(values: Floats) -> Words:
     return words
 
 
-@kernel
+@borrowing
 def cross_words(
     first: Floats, second: Floats, known_first: Words, known_second: Words, above: Words, below: Words
 ) -> None:
@@ -819,7 +1178,7 @@ def cross_words(
         was_high = high >> np.uint64(63)
 
 
-@inlined
+@step
 def _next_bit(words: Words, start: int, stop: int) -> int:
     """Index of the first set bit from `start` to `stop`, both included; stop + 1 when there is none."""
     if start > stop:
@@ -837,7 +1196,7 @@ def _next_bit(words: Words, start: int, stop: int) -> int:
     return found
 
 
-@inlined
+@step
 def _following(words: Words, known: int, start: int, stop: int) -> int:
     """As `_next_bit`, where `known` came of an earlier call with a start not later and the same stop.
 
@@ -847,252 +1206,175 @@ def _following(words: Words, known: int, start: int, stop: int) -> int:
     return known if known >= start else _next_bit(words, start, stop)
 
 
-@inlined
-def _first_touch(
-    floor: Floats, ceiling: Floats, blocks: Floats, lower: float, upper: float, start: int, stop: int
-) -> int:
+@step
+def _holds(words: Words, t: int) -> bool:
+    """Whether a bar's bit is set."""
+    return bool(words[t >> 6] >> np.uint64(t & 63) & _ONE != _ZERO)
+
+
+@step
+def _reaches(layout: Layout, t: int, lower: float, upper: float) -> bool:
+    """Whether a bar reaches a level on either side."""
+    return bool(layout.floor[t] <= lower or layout.ceiling[t] >= upper)
+
+
+@step
+def _block_reaches(layout: Layout, block: int, lower: float, upper: float) -> bool:
+    """Whether any bar of a block does; extremes of the whole block also bound those of a part of it."""
+    blocks = layout.blocks
+    return bool(blocks[block, BLOCK_FLOOR] <= lower or blocks[block, BLOCK_CEILING] >= upper)
+
+
+@step
+def _levels(side: int, stop: float, target: float) -> tuple[float, float]:
+    """The lower and the upper of two levels."""
+    return (stop, target) if side > 0 else (target, stop)
+
+
+@step
+def _first_touch(layout: Layout, levels: tuple[float, float], start: int, stop: int) -> int:
     """First bar from `start` to `stop` that reaches a level; stop + 1 when none does."""
+    lower, upper = levels
     t = start
     while t <= stop:
-        # Extremes of the whole block also bound those of a part of it.
         block = t >> BLOCK_BITS
         end = min(stop, (block << BLOCK_BITS) + BLOCK - 1)
-        if blocks[block, BLOCK_FLOOR] <= lower or blocks[block, BLOCK_CEILING] >= upper:
+        if _block_reaches(layout, block, lower, upper):
             while t <= end:
-                if floor[t] <= lower or ceiling[t] >= upper:
+                if _reaches(layout, t, lower, upper):
                     return t
                 t += 1
         t = end + 1
     return stop + 1
 
 
-@kernel
+@borrowing
 def _first_trailing_touch(
-    high: Floats,
-    low: Floats,
-    floor: Floats,
-    ceiling: Floats,
-    blocks: Floats,
-    side: int,
-    entry_atr: float,
-    entry: float,
-    fixed: float,
-    target: float,
-    setting: Floats,
-    start: int,
-    stop: int,
+    history: History, position: _Position, fixed: _Stop, rules: _Rules, start: int, stop: int
 ) -> tuple[int, float]:
     """As `_first_touch` with a stop that follows the price; also the extreme of the completed bars."""
-    trailing_percent = setting[TRAILING_PERCENT]
-    trailing_atr = setting[TRAILING_ATR]
-    break_even = setting[BREAK_EVEN]
-    extreme = entry
+    bars, layout = history.bars, history.layout
+    side, target = position.side, position.target
+    farthest = BLOCK_HIGH if side > 0 else BLOCK_LOW
+    extreme = position.entry
+    level = _followed_stop(position, extreme, fixed, rules).level
     t = start
-    level = _trailing_level(
-        side, entry, extreme, entry_atr, fixed, trailing_percent, trailing_atr, break_even
-    )
     while t <= stop:
         if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
             # No bar of the block can touch the stop as it stands after all of them.
             block = t >> BLOCK_BITS
-            if side > 0:
-                reached = max(extreme, blocks[block, BLOCK_HIGH])
-                tight = _trailing_level(
-                    side, entry, reached, entry_atr, fixed, trailing_percent, trailing_atr, break_even
-                )
-                clear = blocks[block, BLOCK_FLOOR] > tight and blocks[block, BLOCK_CEILING] < target
-            else:
-                reached = min(extreme, blocks[block, BLOCK_LOW])
-                tight = _trailing_level(
-                    side, entry, reached, entry_atr, fixed, trailing_percent, trailing_atr, break_even
-                )
-                clear = blocks[block, BLOCK_CEILING] < tight and blocks[block, BLOCK_FLOOR] > target
-            if clear:
+            reach = layout.blocks[block, farthest]
+            reached = max(extreme, reach) if side > 0 else min(extreme, reach)
+            tight = _followed_stop(position, reached, fixed, rules).level
+            lower, upper = _levels(side, tight, target)
+            if not _block_reaches(layout, block, lower, upper):
                 extreme = reached
                 level = tight
                 t += BLOCK
                 continue
-        if side > 0:
-            if floor[t] <= level or ceiling[t] >= target:
-                return t, extreme
-            if high[t] > extreme:
-                extreme = high[t]
-                level = _trailing_level(
-                    side, entry, extreme, entry_atr, fixed, trailing_percent, trailing_atr, break_even
-                )
-        else:
-            if ceiling[t] >= level or floor[t] <= target:
-                return t, extreme
-            if low[t] < extreme:
-                extreme = low[t]
-                level = _trailing_level(
-                    side, entry, extreme, entry_atr, fixed, trailing_percent, trailing_atr, break_even
-                )
+        lower, upper = _levels(side, level, target)
+        if _reaches(layout, t, lower, upper):
+            return t, extreme
+        further = _further(bars, t, side, extreme)
+        if further != extreme:
+            extreme = further
+            level = _followed_stop(position, extreme, fixed, rules).level
         t += 1
     return stop + 1, extreme
 
 
-@kernel
-def _trailing_level(
-    side: int,
-    entry: float,
-    extreme: float,
-    entry_atr: float,
-    fixed: float,
-    trailing_percent: float,
-    trailing_atr: float,
-    break_even: float,
-) -> float:
-    """The tightest of a fixed stop and those that depend on the extreme, as in `_tightest_stop`."""
-    stop = fixed
-    if (
-        break_even > 0.0
-        and side * (extreme - entry) >= entry * break_even / 100.0
-        and side * (entry - stop) > 0.0
-    ):
-        stop = entry
-    if trailing_percent > 0.0:
-        level = extreme - side * extreme * trailing_percent / 100.0
-        if side * (level - stop) > 0.0:
-            stop = level
-    if trailing_atr > 0.0:
-        level = extreme - side * trailing_atr * entry_atr
-        if side * (level - stop) > 0.0:
-            stop = level
-    return stop
-
-
-@kernel
+@borrowing
 def _first_walked_touch(
-    close: Floats,
-    high: Floats,
-    low: Floats,
-    floor: Floats,
-    ceiling: Floats,
-    impact: Floats,
-    funding: Floats,
-    carries: bool,
-    side: int,
-    units: float,
-    cash: float,
-    entry: float,
-    entry_atr: float,
-    target: float,
-    setting: Floats,
-    terms: Terms,
-    start: int,
-    stop: int,
-) -> tuple[int, float, float, bool]:
-    """As `_first_trailing_touch`, bar by bar where the price of ruin moves.
-
-    Also the cash at that bar, and whether holding the position took all of it at the bar's close.
-    """
-    extreme = entry
-    for t in range(start, stop + 1):
+    history: History, position: _Position, cash: float, rules: _Rules, terms: Terms, last: int
+) -> _Touch:
+    """As `_first_trailing_touch`, bar by bar where the price of ruin moves."""
+    bars, charges = history.bars, history.charges
+    impact = charges.impact
+    extreme = position.entry
+    stop = _Stop(0.0, LIQUIDATION)
+    for t in range(position.exposed_from, last + 1):
         before = impact[t - 1] if impact.size > 0 else 0.0
-        ruin = _ruin(side, units, cash, entry, before, terms)
-        level, _ = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
-        if side > 0:
-            if floor[t] <= level or ceiling[t] >= target:
-                return t, extreme, cash, False
-            extreme = max(extreme, high[t])
-        else:
-            if ceiling[t] >= level or floor[t] <= target:
-                return t, extreme, cash, False
-            extreme = min(extreme, low[t])
-        if carries:
-            owned = cash
-            cash = _carried(
-                side, units, cash, entry, close[t], funding[t] if funding.size > 0 else 0.0, terms
-            )
-            if floor[t] <= ceiling[t] and _eaten(side, units, owned, cash, entry, close[t]):
-                return t, extreme, cash, True
-    return stop + 1, extreme, cash, False
+        stop = _tightest_stop(position, extreme, _ruin(position, cash, before, terms), rules)
+        lower, upper = _levels(position.side, stop.level, position.target)
+        if _reaches(history.layout, t, lower, upper):
+            return _Touch(t, stop, False)
+        extreme = _further(bars, t, position.side, extreme)
+        cash, eaten = _hold_bar(bars, charges, t, position, cash, terms)
+        if eaten:
+            return _Touch(t, stop, True)
+    return _Touch(last + 1, stop, False)
 
 
-@inlined
-def _mark(
-    value: float,
-    previous: float,
-    peak: float,
-    drawdown: float,
-    total: float,
-    squares: float,
-    downside: float,
-) -> tuple[float, float, float, float, float]:
-    """One bar's equity into the sums that the return metrics are made of."""
-    change = value / previous - 1.0 if previous > 0.0 else 0.0
-    square = change * change
-    if change < 0.0:
-        downside += square
-    peak = max(peak, value)
-    return peak, min(drawdown, value / peak - 1.0), total + change, squares + square, downside
+@step
+def _touch(
+    history: History, position: _Position, cash: float, ruin: float, rules: _Rules, terms: Terms, last: int
+) -> _Touch:
+    """The first bar up to `last` at which a level, or what holding costs, ends a position."""
+    if history.charges.impact.size > 0 or position.carries:
+        return _first_walked_touch(history, position, cash, rules, terms, last)
+    start = position.exposed_from
+    stop = _fixed_stop(position, ruin, rules)
+    if rules.trails:
+        bar, extreme = _first_trailing_touch(history, position, stop, rules, start, last)
+        return _Touch(bar, _followed_stop(position, extreme, stop, rules), False)
+    levels = _levels(position.side, stop.level, position.target)
+    return _Touch(_first_touch(history.layout, levels, start, last), stop, False)
 
 
-@inlined
-def _hold(
-    close: Floats,
-    blocks: Floats,
-    sums: Floats,
-    side: int,
-    units: float,
-    cash: float,
-    entry: float,
-    start: int,
-    stop: int,
-    charged_from: int,
-    funding: Floats,
-    carries: bool,
-    terms: Terms,
-    previous: float,
-    peak: float,
-    drawdown: float,
-    total: float,
-    squares: float,
-    downside: float,
-) -> tuple[float, float, float, float, float, float, float]:
-    """The bars from `start` to `stop`, at whose closes a position is held, into the sums of `_mark`.
+@step
+def _bound(peak: float, drawdown: float) -> float:
+    """What lies above this cannot be a new drawdown, whatever the rounding."""
+    return peak * (1.0 + drawdown) * (1.0 + 1e-15)
 
-    A long that is all of the account moves as the price does, so its returns come from `sums`; the drawdown
-    looks into a block only where the block's lowest close could make a new one. The first value returned is
-    the cash, from which holding the position is paid at each close from `charged_from` on.
+
+@step
+def _draw(value: float, peak: float, drawdown: float, bound: float) -> tuple[float, float, float]:
+    """One mark into peak, drawdown and bound. Only what may be a new drawdown is divided."""
+    if value < bound:
+        drawdown = min(drawdown, value / peak - 1.0)
+        bound = _bound(peak, drawdown)
+    elif value > peak:
+        peak = value
+        bound = _bound(peak, drawdown)
+    return peak, drawdown, bound
+
+
+@step
+def _hold_by_bars(
+    history: History, position: _Position, cash: float, stop: int, curve: _Curve, terms: Terms
+) -> tuple[float, _Curve]:
+    """As `_hold`, for the bars behind the first of a position that is not all of the account."""
+    close = history.bars.close
+    previous, peak, drawdown, total, squares, downside = curve
+    bound = _bound(peak, drawdown)
+    for t in range(position.bar + 1, stop + 1):
+        if position.carries:
+            cash = _carried(history.charges, t, position, cash, close[t], terms)
+        value = _worth(position, cash, close[t])
+        change = _change(value, previous)
+        square = change * change
+        total += change
+        squares += square
+        downside += square if change < 0.0 else 0.0
+        peak, drawdown, bound = _draw(value, peak, drawdown, bound)
+        previous = value
+    return cash, _Curve(previous, peak, drawdown, total, squares, downside)
+
+
+@step
+def _hold_by_blocks(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
+    """As `_hold`, for the bars behind the first of a long that is all of the account.
+
+    It moves as the price does, so its returns come from the sums; the drawdown looks into a block only where
+    the block's lowest close could make a new one.
     """
-    funded = funding.size > 0
-    if carries and charged_from <= start:
-        cash = _carried(side, units, cash, entry, close[start], funding[start] if funded else 0.0, terms)
-    first = cash + units * close[start] if side > 0 else cash + units * (entry - close[start])
-    peak, drawdown, total, squares, downside = _mark(
-        first, previous, peak, drawdown, total, squares, downside
-    )
-    previous = first
-    if start == stop:
-        return cash, previous, peak, drawdown, total, squares, downside
-    if carries or side < 0 or abs(cash) > 1e-15 * units * entry:
-        bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-        for t in range(start + 1, stop + 1):
-            if carries:
-                cash = _carried(side, units, cash, entry, close[t], funding[t] if funded else 0.0, terms)
-            value = cash + units * close[t] if side > 0 else cash + units * (entry - close[t])
-            change = value / previous - 1.0 if previous > 0.0 else 0.0
-            square = change * change
-            total += change
-            squares += square
-            downside += square if change < 0.0 else 0.0
-            # Only what may be a new drawdown is divided.
-            if value < bound:
-                drawdown = min(drawdown, value / peak - 1.0)
-                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-            elif value > peak:
-                peak = value
-                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-            previous = value
-        return cash, previous, peak, drawdown, total, squares, downside
-
+    close, blocks, sums = history.bars.close, history.layout.blocks, history.layout.sums
+    units, start = position.units, position.bar
+    _, peak, drawdown, total, squares, downside = curve
     total += (sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])
     squares += (sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])
     downside += (sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])
-    # What lies above the bound cannot be a new drawdown, whatever the rounding; only the rest is divided.
-    bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+    bound = _bound(peak, drawdown)
     t = start + 1
     while t <= stop:
         # Extremes of the whole block also bound those of a part of it; only a peak must be the part's own.
@@ -1104,21 +1386,36 @@ def _hold(
             if lowest >= bound:
                 t = end + 1
                 continue
-        elif end - t == BLOCK - 1 and lowest > highest * (1.0 + drawdown) * (1.0 + 1e-15):
+        elif end - t == BLOCK - 1 and lowest > _bound(highest, drawdown):
             peak = highest
-            bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+            bound = _bound(peak, drawdown)
             t = end + 1
             continue
         while t <= end:
-            value = cash + units * close[t]
-            if value < bound:
-                drawdown = min(drawdown, value / peak - 1.0)
-                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
-            elif value > peak:
-                peak = value
-                bound = peak * (1.0 + drawdown) * (1.0 + 1e-15)
+            peak, drawdown, bound = _draw(cash + units * close[t], peak, drawdown, bound)
             t += 1
-    return cash, cash + units * close[stop], peak, drawdown, total, squares, downside
+    return _Curve(cash + units * close[stop], peak, drawdown, total, squares, downside)
+
+
+@step
+def _hold(
+    history: History, position: _Position, cash: float, stop: int, curve: _Curve, terms: Terms
+) -> tuple[float, _Curve]:
+    """The bars from a position's first to `stop`, at whose closes it is held, into the sums.
+
+    Returns:
+        Cash, from which holding is paid at each close of a bar the position is exposed to; and the sums.
+    """
+    start = position.bar
+    close = history.bars.close[start]
+    if position.carries and position.exposed_from <= start:
+        cash = _carried(history.charges, start, position, cash, close, terms)
+    curve = _mark(_worth(position, cash, close), curve)
+    if start == stop:
+        return cash, curve
+    if position.carries or position.side < 0 or abs(cash) > 1e-15 * position.units * position.entry:
+        return _hold_by_bars(history, position, cash, stop, curve, terms)
+    return cash, _hold_by_blocks(history, position, cash, stop, curve)
 
 
 @kernel
@@ -1136,349 +1433,211 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
             out[word] &= row[word]
 
 
-@kernel
+@borrowing
+def _resolve(wants: _Wants) -> None:
+    """Of conditions make what is wanted, in place: the rules of `_wanted_side`; an opposite entry leaves."""
+    enter_long, exit_long, enter_short, exit_short = wants
+    for place in range(enter_long.size):
+        up = enter_long[place] & ~exit_long[place]
+        down = enter_short[place] & ~exit_short[place]
+        enter_long[place] = up & ~down
+        enter_short[place] = down & ~up
+        exit_long[place] |= down & ~up
+        exit_short[place] |= up & ~down
+
+
+@borrowing
 def _wait(
-    open_: Floats,
-    want_long: Words,
-    leave_long: Words,
-    want_short: Words,
-    leave_short: Words,
-    side: int,
-    goal: int,
-    told: int,
-    left: int,
-    start: int,
-    last: int,
-    timed_out: int,
-    cooldown: int,
-) -> tuple[int, int, int, int]:
+    open_: Floats, wants: _Wants, side: int, order: _Order, start: int, timed_out: int, cooldown: int
+) -> tuple[int, _Order]:
     """What is decided at the closes of made-up bars from `start` on, while an order waits.
 
     Returns:
-        The bar at whose open the order is filled (last + 1 for none), the side it then leads to, the bar of
-        the signal that enters it, and why the position is left.
+        The bar at whose open the order is filled (one behind the last for none), and what it then is.
     """
     t = start
-    while t <= last and not _real(open_, t):
+    while t < open_.size and not _real(open_, t):
         want = 0
-        if _next_bit(want_long, t, t) == t:
+        if _holds(wants.enter_long, t):
             want = 1
-        elif _next_bit(want_short, t, t) == t:
+        elif _holds(wants.enter_short, t):
             want = -1
-        if want == goal:
-            want = 0
-        if goal != 0:
-            leave = -1
-            if _next_bit(leave_long if goal > 0 else leave_short, t, t) == t:
-                leave = SIGNAL
-            elif goal == side and t >= timed_out:
-                leave = MAX_BARS
-            if leave >= 0:
-                if goal == side:
-                    left = leave
-                goal = 0
-        if want != 0 and goal == 0 and (cooldown == 0 or side == 0):
-            goal = want
-            told = t
+        leaves = order.goal != 0 and _holds(wants.exit_long if order.goal > 0 else wants.exit_short, t)
+        order = _decide(order, side, want, leaves, t >= timed_out, cooldown == 0 or side == 0, t)
         t += 1
-    return t, goal, told, left
+    return t, order
 
 
-@inlined
+@step
+def _next_entry(wants: _Wants, cursors: _Cursors, t: int, last: int) -> tuple[_Cursors, int, int]:
+    """The first bar from `t` on, before the last, that enters, and the side; `last` or more for none."""
+    up = _following(wants.enter_long, cursors.enter_long, t, last - 1)
+    down = _following(wants.enter_short, cursors.enter_short, t, last - 1)
+    cursors = _Cursors(up, cursors.exit_long, down, cursors.exit_short)
+    return cursors, min(up, down), 1 if up <= down else -1
+
+
+@step
+def _next_exit(wants: _Wants, cursors: _Cursors, position: _Position, last: int) -> tuple[_Cursors, int]:
+    """The first bar that a position is exposed to whose signal leaves it."""
+    if position.side > 0:
+        at = _following(wants.exit_long, cursors.exit_long, position.exposed_from, last)
+        return _Cursors(cursors.enter_long, at, cursors.enter_short, cursors.exit_short), at
+    at = _following(wants.exit_short, cursors.exit_short, position.exposed_from, last)
+    return _Cursors(cursors.enter_long, cursors.exit_long, cursors.enter_short, at), at
+
+
+@step
+def _opposite(wants: _Wants, side: int, t: int) -> bool:
+    """Whether a bar's signal enters the other side."""
+    return _holds(wants.enter_short if side > 0 else wants.enter_long, t)
+
+
+@step
+def _leaving(
+    open_: Floats, wants: _Wants, position: _Position, signal_at: int, rules: _Rules, terms: Terms
+) -> _Leaving:
+    """When and why a position ends at the latest; `signal_at` is the first bar whose signal leaves it."""
+    side = position.side
+    last = open_.size - 1
+    timed_out = _last_bar_held(position, rules, last + 1)
+    end = min(min(signal_at, last), timed_out)
+    order = _Order(side, position.bar, _NONE)
+    waited = False
+    while end < last and not _real(open_, end + 1) and (terms.next_open or not _real(open_, end)):
+        # The order to leave waits; what is decided meanwhile may call it off.
+        goal = -side if rules.cooldown == 0 and _opposite(wants, side, end) else 0
+        order = _Order(goal, end, SIGNAL if signal_at == end else MAX_BARS)
+        filled_at, order = _wait(open_, wants, side, order, end + 1, timed_out, rules.cooldown)
+        if filled_at > last:
+            end = last
+        elif order.goal != side:
+            end = filled_at - 1
+            waited = True
+            break
+        else:
+            signal_at = _next_bit(wants.exit_long if side > 0 else wants.exit_short, filled_at, last)
+            timed_out = max(timed_out, filled_at)
+            end = min(min(signal_at, last), timed_out)
+    reason = order.reason if waited else SIGNAL if signal_at == end else MAX_BARS
+    if end == last and (terms.next_open or not _real(open_, end) or (signal_at != end and timed_out != end)):
+        reason = END_OF_DATA
+    return _Leaving(end, reason, order, waited)
+
+
+@step
 def _trade_one(
-    open_: Floats,
-    high: Floats,
-    low: Floats,
-    close: Floats,
-    floor: Floats,
-    ceiling: Floats,
-    blocks: Floats,
-    sums: Floats,
-    want_long: Words,
-    leave_long: Words,
-    want_short: Words,
-    leave_short: Words,
-    atr: Floats,
-    volatility: Floats,
-    impact: Floats,
-    funding: Floats,
+    history: History,
+    wants: _Wants,
+    estimates: Estimates,
     setting: Floats,
     terms: Terms,
     out: Floats,
     trades: Floats,
 ) -> bool:
     """One configuration of `trade_many`; False where rounding leaves too little of the variance."""
-    first = terms.first
-    next_open = terms.next_open
-    capital = terms.capital
-    last = close.size - 1
-    size = close.size - first
-    longest = int(setting[LONGEST])
-    cooldown = int(setting[COOLDOWN])
-    needs_atr = _needs_atr(setting)
-    sized_by_volatility = setting[VOLATILITY] > 0.0
-    has_impact = impact.size > 0
-    funded = funding.size > 0
-    # Where no limit but leverage holds, `_size` is one division.
-    limited = setting[SHARE] > 0.0 or setting[AMOUNT] > 0.0 or setting[RISKED] > 0.0 or setting[WHOLE] > 0.0
-    all_in = not (limited or sized_by_volatility or has_impact or terms.fixed_fee > 0.0)
-    leverage = setting[LEVERAGE]
-    levered = 1.0 + leverage * terms.fee
-    trails = setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0
+    bars, charges = history.bars, history.charges
+    open_ = bars.open
+    last = open_.size - 1
+    size = open_.size - terms.first
+    rules = _read(setting)
+    cooldown = rules.cooldown
+    funded = charges.funding.size > 0
     recording = trades.shape[0] > 0
+    out[:] = np.nan
+    out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
 
-    cash = capital
-    previous = capital
-    peak = capital
-    drawdown = 0.0
-    total = 0.0
-    squares = 0.0
-    downside = 0.0
-    flat_bar = -1  # a bar whose close finds the account flat after an exit, not marked yet
-
-    count = 0
-    wins = 0
-    gains = 0.0
-    losses = 0.0
-    exposed = 0.0
-    returns = 0.0
-    best_trade = -np.inf
-    worst_trade = np.inf
-    below_one = 0
-    unaffordable = 0
-
-    # The next bar with a signal of each kind, found before and kept until it is passed.
-    long_at = short_at = leave_long_at = leave_short_at = -1
-    t = first
+    cash = terms.capital
+    curve, tally = _begin(cash)
+    cursors = _Cursors(-1, -1, -1, -1)
+    unmarked = -1  # a bar whose close finds the account flat after an exit, not marked yet
     reverse = 0
-    while True:
+    t = terms.first
+    while cash > 0.0:
         # Flat: jump to the next entry; after a reversal it is the opposite one of this very bar.
-        if reverse != 0:
-            side = reverse
-            reverse = 0
-        else:
-            long_at = _following(want_long, long_at, t, last - 1)
-            short_at = _following(want_short, short_at, t, last - 1)
-            t = min(long_at, short_at)
+        side = reverse
+        reverse = 0
+        if side == 0:
+            cursors, t, side = _next_entry(wants, cursors, t, last)
             if t >= last:
                 break
-            side = 1 if long_at <= short_at else -1
-        if cash <= 0.0:
-            break
-        told = t
-        at_open = next_open or not _real(open_, t)
-        entry_bar = t + 1 if at_open else t
-        if at_open and not _real(open_, entry_bar):
-            entry_bar, side, told, _ = _wait(
-                open_, want_long, leave_long, want_short, leave_short, 0, side, t, -1, t + 1, last, last,
-                cooldown,
-            )  # fmt: skip
-            if side == 0 or entry_bar > last:
-                t = min(entry_bar, last)
+        at_open = terms.next_open or not _real(open_, t)
+        bar = t + 1 if at_open else t
+        order = _Order(side, t, _NONE)
+        if at_open and not _real(open_, bar):
+            bar, order = _wait(open_, wants, 0, order, bar, last, cooldown)
+            if order.goal == 0 or bar > last:
+                t = min(bar, last)
                 continue
-        price = open_[entry_bar] if at_open else close[t]
-        now = impact[entry_bar - 1 if at_open else t] if has_impact else 0.0
-        entry = price * (1.0 + side * terms.slippage) + side * now
-        entry_atr = atr[told] if needs_atr else 0.0
-        if all_in and not np.isnan(entry_atr):
-            units = leverage * cash / (entry * levered)
-        elif np.isnan(entry_atr) or np.isnan(now):
-            units = np.nan
-        else:
-            spread = volatility[told] if sized_by_volatility else 0.0
-            units = _size(side, entry, cash, entry_atr, spread, setting, terms)
-        if not units > 0.0:
-            if units == 0.0 and setting[WHOLE] > 0.0:
-                below_one += 1
-            elif units <= 0.0:
-                unaffordable += 1
-            t = max(t + 1, entry_bar)
+        entry = _entry(bars, charges, estimates, order, bar, at_open, rules)
+        refusal, position, after, ruin = _enter(entry, cash, funded, rules, terms)
+        if refusal != _TAKEN:
+            if refusal != _UNKNOWN:
+                out[refusal] += 1.0
+            t = max(t + 1, bar)
             continue
-        after = cash - units * entry * terms.fee - terms.fixed_fee
-        if side > 0:
-            after -= units * entry
-        ruin = _ruin(side, units, after, entry, now, terms)
-        if side * (price - ruin) <= 0.0:
-            unaffordable += 1
-            t = max(t + 1, entry_bar)
-            continue
-        entry_cash = cash
+        if unmarked >= 0 and unmarked != bar:
+            curve = _mark(cash, curve)
         cash = after
-        if flat_bar >= 0 and flat_bar != entry_bar:
-            peak, drawdown, total, squares, downside = _mark(
-                entry_cash, previous, peak, drawdown, total, squares, downside
-            )
-            previous = entry_cash
-        flat_bar = -1
 
-        # In the market: the bar at whose close it ends at the latest, and a level touched before.
-        exposed_from = entry_bar if at_open else entry_bar + 1
-        if side > 0:
-            signal_at = leave_long_at = _following(leave_long, leave_long_at, exposed_from, last)
+        # In the market: until a level is touched, or else until the close that decides to leave.
+        cursors, signal_at = _next_exit(wants, cursors, position, last)
+        leaving = _leaving(open_, wants, position, signal_at, rules, terms)
+        end = leaving.end
+        touch = _touch(history, position, cash, ruin, rules, terms, end)
+        touched = touch.bar <= end
+        if touched:
+            end = exit_bar = touch.bar
+            raw, reason = _exit_within(bars, end, position, touch.stop)
+            impact = charges.impact[end - 1] if charges.impact.size > 0 else 0.0
+            t = end + cooldown
         else:
-            signal_at = leave_short_at = _following(leave_short, leave_short_at, exposed_from, last)
-        end = min(signal_at, last)
-        timed_out = last + 1
-        if longest > 0:
-            timed_out = exposed_from + longest - 1
-            end = min(end, timed_out)
-        waited = -1
-        goal = 0
-        while end < last and not _real(open_, end + 1) and (next_open or not _real(open_, end)):
-            # The order to leave waits; what is decided meanwhile may call it off.
-            goal = 0
-            if cooldown == 0 and _next_bit(want_short if side > 0 else want_long, end, end) == end:
-                goal = -side
-            waited, goal, told, reason = _wait(
-                open_, want_long, leave_long, want_short, leave_short, side, goal, end,
-                SIGNAL if signal_at == end else MAX_BARS, end + 1, last, timed_out, cooldown,
-            )  # fmt: skip
-            if waited > last:
-                end = last
-            elif goal != side:
-                end = waited - 1
-                break
-            else:
-                signal_at = _next_bit(leave_long if side > 0 else leave_short, waited, last)
-                timed_out = max(timed_out, waited)
-                end = min(min(signal_at, last), timed_out)
-                waited = -1
-        extreme = entry
-        target = _nearest_target(side, entry, entry_atr, setting)
-        carries = _carries(side, units, cash, entry, funded, terms)
-        walks = has_impact or carries
-        touched_cash = cash
-        eaten = False
-        if walks:
-            touched, extreme, touched_cash, eaten = _first_walked_touch(
-                close, high, low, floor, ceiling, impact, funding, carries, side, units, cash, entry,
-                entry_atr, target, setting, terms, exposed_from, end,
-            )  # fmt: skip
-        else:
-            fixed, _ = _fixed_stop(side, entry, entry_atr, ruin, setting)
-            if trails:
-                touched, extreme = _first_trailing_touch(
-                    high, low, floor, ceiling, blocks, side, entry_atr, entry, fixed, target, setting,
-                    exposed_from, end,
-                )  # fmt: skip
-            elif side > 0:
-                touched = _first_touch(floor, ceiling, blocks, fixed, target, exposed_from, end)
-            else:
-                touched = _first_touch(floor, ceiling, blocks, target, fixed, exposed_from, end)
-
-        paid = 0.0
-        if touched <= end:
-            paid = impact[touched - 1] if has_impact else 0.0
-            if walks:
-                ruin = _ruin(side, units, touched_cash, entry, paid, terms)
-            stop, reason = _tightest_stop(side, entry, extreme, entry_atr, ruin, setting)
-            worst = low[touched] if side > 0 else high[touched]
-            if eaten:
-                raw = close[touched]
-                reason = LIQUIDATION
-            elif side * (open_[touched] - stop) <= 0.0:
-                raw = open_[touched]
-            elif side * (open_[touched] - target) >= 0.0:
-                raw = open_[touched]
-                reason = TARGET
-            elif side * (worst - stop) <= 0.0:
-                raw = stop
-            else:
-                raw = target
-                reason = TARGET
-            exit_bar = touched
-            held_to = touched - 1
-            held = touched - exposed_from + 1
-            t = touched + cooldown
-        else:
-            at_open = next_open or not _real(open_, end)
-            ahead = at_open and end < last
-            raw = open_[end + 1] if ahead else close[end]
-            if waited < 0:
-                reason = SIGNAL if signal_at == end else MAX_BARS
-            if end == last and (at_open or (signal_at != end and timed_out != end)):
-                reason = END_OF_DATA
-            paid = impact[end] if has_impact else 0.0
+            ahead = end < last and (terms.next_open or not _real(open_, end))
             exit_bar = end + 1 if ahead else end
-            held_to = end if ahead else end - 1
-            held = end - exposed_from + 1
-            if end < last and cooldown == 0:
-                if waited >= 0:
-                    reverse = goal
-                elif _next_bit(want_short if side > 0 else want_long, end, end) == end:
-                    reverse = -side
-                    told = end
-            t = told if reverse != 0 else end + 1
+            raw, impact = _fill_price(bars, charges, exit_bar, ahead)
+            reason = leaving.reason
+            t = end + 1
             if cooldown > 0:
                 t = max(t, exit_bar + cooldown)
+            elif end < last:
+                if leaving.waited:
+                    reverse = leaving.order.goal
+                    t = leaving.order.told if reverse != 0 else t
+                elif _opposite(wants, position.side, end):
+                    reverse = -position.side
+                    t = end
 
-        if held_to >= entry_bar:
-            cash, previous, peak, drawdown, total, squares, downside = _hold(
-                close, blocks, sums, side, units, cash, entry, entry_bar, held_to, exposed_from, funding,
-                carries, terms, previous, peak, drawdown, total, squares, downside,
-            )  # fmt: skip
-        if carries and touched > end and held_to < end:
-            cash = _carried(side, units, cash, entry, close[end], funding[end] if funded else 0.0, terms)
-        ruined = reason == LIQUIDATION and terms.maintenance == 0.0
-        fill, cash, lost = _settle(side, units, cash, entry, raw, paid, terms, ruined)
-        if lost:
-            reason = LIQUIDATION
-        if eaten:
-            fill = raw
-            cash = 0.0
-        flat_bar = exit_bar
-        profit = cash - entry_cash
-        if recording:
-            _record(trades, count, side, entry_bar, entry, exit_bar, fill, units, profit, reason, held)
-        count += 1
-        exposed += held
-        share = profit / (units * entry)
-        returns += share
-        best_trade = max(best_trade, share)
-        worst_trade = min(worst_trade, share)
-        if profit > 0.0:
-            wins += 1
-            gains += profit
+        if exit_bar > bar:
+            cash, curve = _hold(history, position, cash, exit_bar - 1, curve, terms)
+        if touch.eaten:
+            fill, cash, reason = bars.close[end], 0.0, LIQUIDATION
         else:
-            losses -= profit
+            if position.carries and not touched and exit_bar == end:
+                cash = _carried(charges, end, position, cash, bars.close[end], terms)
+            fill, cash, reason = _settle(position, cash, raw, impact, reason, terms)
+        unmarked = exit_bar
+        held = end - position.exposed_from + 1
+        profit = cash - position.cash_before
+        if recording:
+            _record(trades, tally.closed, position, _Exit(exit_bar, fill, profit, reason, held))
+        tally = _tell(tally, profit, position.units * position.entry, held)
 
-    if flat_bar >= 0:
-        peak, drawdown, total, squares, downside = _mark(
-            cash, previous, peak, drawdown, total, squares, downside
-        )
-    mean = total / size
-    variation = squares - total * mean
-    out[:] = np.nan
-    out[BELOW_ONE_UNIT] = below_one
-    out[UNAFFORDABLE] = unaffordable
+    if unmarked >= 0:
+        curve = _mark(cash, curve)
+    variation = curve.squares - curve.total * (curve.total / size)
     # Whose cash is gone has just made the last exit.
-    lost_at = float(flat_bar) if cash <= 0.0 else np.nan
-    _return_metrics(
-        size, cash / capital, mean, max(0.0, variation), downside, drawdown, lost_at, terms.periods_per_year,
-        out,
-    )  # fmt: skip
-    _trade_metrics(size, count, wins, gains, losses, exposed, returns, best_trade, worst_trade, out)
-    return squares == 0.0 or variation > _ILL_CONDITIONED * squares
+    lost_at = float(unmarked) if cash <= 0.0 else np.nan
+    _return_metrics(size, max(0.0, variation), curve, lost_at, terms.capital, terms.periods_per_year, out)
+    _trade_metrics(size, tally, out)
+    return curve.squares == 0.0 or variation > _ILL_CONDITIONED * curve.squares
 
 
 @kernel
 def trade_many(
-    open_: Floats,
-    high: Floats,
-    low: Floats,
-    close: Floats,
-    floor: Floats,
-    ceiling: Floats,
-    blocks: Floats,
-    sums: Floats,
+    history: History,
     words: Words,
     rows: NDArray[np.int32],
-    atr: Floats,
-    atr_rows: NDArray[np.int32],
-    volatility: Floats,
-    volatility_rows: NDArray[np.int32],
-    impact: Floats,
-    funding: Floats,
+    estimates: EstimateTable,
     settings: Floats,
     terms: Terms,
     out: Floats,
@@ -1494,23 +1653,11 @@ def trade_many(
     every bar) such sums do not tell it, and `settled` says so: `measure` must decide.
 
     Args:
-        open_: n prices, as `high`, `low` and `close`.
-        high: highest prices.
-        low: lowest prices.
-        close: last prices.
-        floor: from `lay_out`, as the three that follow.
-        ceiling: n highest prices, the open included.
-        blocks: extremes of blocks of bars.
-        sums: running sums of returns.
+        history: prices of n bars, laid out.
         words: one row a condition, one bit a bar, 64 bars a word; bits beyond the data are 0.
         rows: m × 4 × k: for each configuration, and for entry_long, exit_long, entry_short and exit_short,
             the rows of `words` that must all hold; -1 fills up.
-        atr: one row an average true range, n values each.
-        atr_rows: m rows of `atr`; not read where no level needs one.
-        volatility: one row an annualised volatility, n values each.
-        volatility_rows: m rows of `volatility`; not read where sizing needs none.
-        impact: n values, or none, as in `simulate`.
-        funding: n values, or none, as in `simulate`.
+        estimates: n values a row, and m rows of it each.
         settings: m × SETTINGS.
         terms: what all configurations share.
         out: m × FIGURES, written as by `measure`.
@@ -1518,24 +1665,19 @@ def trade_many(
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
     """
     width = words.shape[1]
-    enter_long = np.empty(width, dtype=np.uint64)
-    exit_long = np.empty(width, dtype=np.uint64)
-    enter_short = np.empty(width, dtype=np.uint64)
-    exit_short = np.empty(width, dtype=np.uint64)
+    wants = _Wants(
+        np.empty(width, dtype=np.uint64),
+        np.empty(width, dtype=np.uint64),
+        np.empty(width, dtype=np.uint64),
+        np.empty(width, dtype=np.uint64),
+    )
     for one in range(rows.shape[0]):
-        _gather(words, rows[one, 0], enter_long)
-        _gather(words, rows[one, 1], exit_long)
-        _gather(words, rows[one, 2], enter_short)
-        _gather(words, rows[one, 3], exit_short)
-        for place in range(width):
-            up = enter_long[place] & ~exit_long[place]
-            down = enter_short[place] & ~exit_short[place]
-            enter_long[place] = up & ~down
-            enter_short[place] = down & ~up
-            exit_long[place] |= down & ~up
-            exit_short[place] |= up & ~down
-        settled[one] = _trade_one(
-            open_, high, low, close, floor, ceiling, blocks, sums, enter_long, exit_long, enter_short,
-            exit_short, atr[atr_rows[one]], volatility[volatility_rows[one]], impact, funding, settings[one],
-            terms, out[one], trades,
-        )  # fmt: skip
+        _gather(words, rows[one, 0], wants.enter_long)
+        _gather(words, rows[one, 1], wants.exit_long)
+        _gather(words, rows[one, 2], wants.enter_short)
+        _gather(words, rows[one, 3], wants.exit_short)
+        _resolve(wants)
+        own = Estimates(
+            estimates.atr[estimates.atr_rows[one]], estimates.volatility[estimates.volatility_rows[one]]
+        )
+        settled[one] = _trade_one(history, wants, own, settings[one], terms, out[one], trades)
