@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -19,6 +18,7 @@ from pydantic import (
 
 from backtest.errors import RequestError, StrategyError
 from base.labels import shown
+from base.numbers import Numeric
 from base.reasons import shape, told_known
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
@@ -95,7 +95,7 @@ def _plainly(value: Any) -> Any:
     return plain(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
-class Strict(BaseModel):
+class Strict(Numeric):
     """A frozen model whose every refusal is a StrategyError, never pydantic's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

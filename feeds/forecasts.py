@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from base.labels import Label
+from base.numbers import Numeric
 from base.reasons import ReasonError, plain
 from feeds.folder import DataFolder
 from feeds.partitions import Moment, Partition, Problem, parse_moment, validation_reason
@@ -43,7 +44,7 @@ Score = Annotated[float | None, Field(ge=-1.0, le=1.0)]
 Rate = Annotated[float | None, Field(ge=0.0, le=1.0)]
 
 
-class Forecast(BaseModel):
+class Forecast(Numeric):
     """What is expected of one instrument over one horizon.
 
     Attributes:

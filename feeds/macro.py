@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from base.numbers import Numeric
 from base.reasons import ReasonError, plain
 from feeds.folder import DataFolder
 from feeds.partitions import Moment, Partition, Problem, parse_moment, validation_reason
@@ -43,7 +44,7 @@ def _horizon(value: Any) -> Any:
 Rank = Annotated[float | None, Field(ge=0.0, le=1.0)]
 
 
-class MacroForecast(BaseModel):
+class MacroForecast(Numeric):
     """The economy over one horizon; None where the source says nothing.
 
     Attributes:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from base.numbers import Numeric
 from base.reasons import ReasonError, plain
 from feeds.folder import DataFolder
 from feeds.lexicon import lexicon_score
@@ -55,7 +56,7 @@ def _known_as_tickers(found: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-class NewsItem(BaseModel):
+class NewsItem(Numeric):
     """One piece of news.
 
     Attributes:

@@ -10,10 +10,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
+from base.numbers import Numeric
 from prompts import Language
 from vault.home import default_home, home_folder
 
@@ -59,7 +60,7 @@ def _cost(name: str, default: float) -> Any:
     return Field(default, title=told.title, description=told.description, ge=bounds.low, le=bounds.high)
 
 
-class Context(BaseModel):
+class Context(Numeric):
     """What both graphs need."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

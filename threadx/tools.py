@@ -22,6 +22,7 @@ from backtest import PRESETS, Costs, StrategySpec
 from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
 from base.errors import Language, readers_language, text
 from base.json_files import parse_json
+from base.numbers import Numeric
 from base.paths import typed_path
 from base.reasons import ENDINGS, ReasonError, complaint, whole
 from nodes.optimization.evidence.figures import figures
@@ -68,7 +69,7 @@ RiskForm = _settings("RiskForm", Risk)
 SizingForm = _settings("SizingForm", Sizing)
 
 
-class StrategyForm(BaseModel):
+class StrategyForm(Numeric):
     """A preset with parameters, or conditions of one's own."""
 
     model_config = ConfigDict(extra="forbid")

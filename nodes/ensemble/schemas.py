@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from base.numbers import Numeric
 
 Regime = Literal["expansion_modérée", "désinflation", "contraction", "incertain"]
 Level = Literal["low", "medium", "high"]
@@ -26,7 +28,7 @@ Identifier = Annotated[str, Field(min_length=2, max_length=8)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class _Strict(BaseModel):
+class _Strict(Numeric):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 

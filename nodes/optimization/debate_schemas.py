@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from base.numbers import Numeric
 
 MOST_CITED = 6
 
 EvidenceId = Annotated[str, Field(min_length=1, max_length=60)]
 
 
-class Claim(BaseModel):
+class Claim(Numeric):
     """One argument and what it rests on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,7 +26,7 @@ class Claim(BaseModel):
     )
 
 
-class Turn(BaseModel):
+class Turn(Numeric):
     """What one voice says in the debate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from backtest import GapPolicy
 from backtest.presets import PRESETS
 from base.labels import Label
+from base.numbers import Numeric
 from record.types import (
     Analysis,
     Approval,
@@ -35,7 +36,7 @@ from record.types import (
 from vault.readers.options import Reading
 
 
-class StrategyInput(BaseModel):
+class StrategyInput(Numeric):
     """Which strategy, on which prices: what every graph over a strategy is given."""
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +69,7 @@ class StrategyInput(BaseModel):
             description="Values that differ from the preset's, risk included (stop_loss_pct in percent).",
             examples=[{"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}],
         ),
-    ] = {}
+    ] = Field({})
     spec: Annotated[
         dict[str, Any] | None,
         Field(title="Strategy of your own", description="A complete strategy as JSON, in place of a preset."),
@@ -117,7 +118,7 @@ class OptimizationInput(StrategyInput):
             examples=[["sample:nasdaq"]],
             max_length=20,
         ),
-    ] = []
+    ] = Field([])
 
 
 class ReviewInput(StrategyInput):

@@ -8,13 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
 from backtest.language.functions import RESERVED
 from backtest.language.parser import parse
 from backtest.language.tree import Call, Series, walk
 from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
+from base.numbers import Numeric
 from base.reasons import told_known
 from nodes.errors import ChangeError
 from prompts import Words
@@ -32,7 +33,7 @@ WIDE = 4.0
 """A range whose ends differ by more than this factor is searched in equal ratios, not in equal steps."""
 
 
-class Strict(BaseModel):
+class Strict(Numeric):
     """A frozen shape that refuses what it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest import StrategySpec
 from base.labels import LONGEST_LABEL, is_label, shown
+from base.numbers import Numeric
 from base.reasons import ReasonError, nearest, shape
 from nodes.optimization.changes import KINDS, Change, SearchRange
 from nodes.optimization.schemas import Proposal
@@ -25,7 +26,7 @@ MOST_TOLD = 20
 Numbers = Annotated[list[int], Field(max_length=MOST)] | Literal["all"]
 
 
-class Edit(BaseModel):
+class Edit(Numeric):
     """Another change in the place of a proposed one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,7 +35,7 @@ class Edit(BaseModel):
     change: Change = Field(description="The change to test in its place.")
 
 
-class Approval(BaseModel):
+class Approval(Numeric):
     """A person's word on every proposal: accepted as it stands, rejected, or edited."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,57 @@
+"""Numbers of outsiders' files, settings and answers: true is not 1."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, model_validator
+
+
+class Numeric(BaseModel):
+    """A model in whose fields a truth value is refused where a number is meant; pydantic takes true for 1."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_value(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        # As the word that it is in a file, it is refused by its own field, under its own name.
+        changed = {
+            name: _spelled(value)
+            for name, value in given.items()
+            if name in cls.model_fields and _has_truth_value(value) and name in _numbers(cls)
+        }
+        return {**given, **changed} if changed else given
+
+
+def _has_truth_value(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_truth_value, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_truth_value, value))
+    return isinstance(value, bool)
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _spelled(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelled(part) for part in value]
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+@cache
+def _numbers(model: type[BaseModel]) -> frozenset[str]:
+    """Names of the fields that hold numbers and no truth values."""
+    kinds = {name: set(_leaves(field.annotation)) for name, field in model.model_fields.items()}
+    return frozenset(name for name, found in kinds.items() if found & {int, float} and bool not in found)
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    """Classes of the values that a field may hold, its own or one by one inside it."""
+    if get_origin(annotation) is Literal:
+        return [type(value) for value in get_args(annotation)]
+    parts = [part for part in get_args(annotation) if isinstance(part, (type, UnionType)) or get_args(part)]
+    return [leaf for part in parts for leaf in _leaves(part)] if parts else [annotation]
