@@ -98,7 +98,8 @@ def _sides(spec: StrategySpec, values: Iterable[Any]) -> list[str]:
     found = []
     for value in values:
         if value not in get_args(Side):
-            raise StrategyError("unknown_side", value=str(value)[:80], known=", ".join(get_args(Side)))
+            told = str(value)[:80]
+            raise StrategyError("unknown_side", value=told, known=told_known(told, get_args(Side)))
         spec.only(value)
         found.append(str(value))
     if not found:
