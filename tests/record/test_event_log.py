@@ -53,11 +53,11 @@ def forget():
 def test_an_event_is_found_again_by_its_id(tmp_path):
     record = RunRecord(tmp_path, "r")
     for number in range(20):
-        record.append(f"e{number}", "n", EvidenceListed(items=[{"number": number, "words": "é" * number}]))
-    assert record.log.find("e7").data.items[0]["number"] == 7
+        record.append(f"e{number}", "n", EvidenceListed(items=[{"id": f"E{number}", "name": "é" * number}]))
+    assert record.log.find("e7").data.items[0]["id"] == "E7"
     assert record.log.find("e70") is None
     forget()
-    assert record.log.find("e19").data.items[0]["number"] == 19
+    assert record.log.find("e19").data.items[0]["id"] == "E19"
 
 
 def test_what_another_process_wrote_is_seen(tmp_path):

@@ -11,27 +11,31 @@ from record.record import RunRecord, comparable
 from tests.run_lines import lines
 
 
+def item(name):
+    return {"id": "E1", "name": name}
+
+
 def test_an_event_is_written_once_and_read_back(tmp_path):
     record = RunRecord(tmp_path, "r1")
-    one, other = EvidenceListed(items=[{"x": 1}]), EvidenceListed(items=[{"x": 2}])
+    one, other = EvidenceListed(items=[item("x1")]), EvidenceListed(items=[item("x2")])
     record.append("i01.a", "analyst", one, iteration=1, cites=["i00.load"])
     record.append("i01.a", "analyst", other, iteration=1)
     record.append("i01.ab", "analyst", Exhausted(), iteration=1)
     events = lines(record)
     assert [event["id"] for event in events] == ["i01.a", "i01.ab"]
-    assert events[0]["data"] == {"items": [{"x": 1}]}
+    assert events[0]["data"] == {"items": [item("x1")]}
     assert events[0]["cites"] == ["i00.load"]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 60])
 def test_a_half_written_line_is_no_event_and_is_written_again(tmp_path, cut):
     record = RunRecord(tmp_path, "r1")
-    record.append("one", "n", EvidenceListed(items=[{"words": "été"}]))
-    record.append("two", "n", EvidenceListed(items=[{"words": "hiver"}]))
+    record.append("one", "n", EvidenceListed(items=[item("été")]))
+    record.append("two", "n", EvidenceListed(items=[item("hiver")]))
     whole = record.events_path.read_bytes()
     record.events_path.write_bytes(whole[:-cut])
     assert [event["id"] for event in lines(record)] == ["one"]
-    record.append("two", "n", EvidenceListed(items=[{"words": "hiver"}]))
+    record.append("two", "n", EvidenceListed(items=[item("hiver")]))
     assert [event["id"] for event in lines(record)] == ["one", "two"]
 
 

@@ -241,7 +241,7 @@ PYTHON = {
     "replay": python_call((api, "replay_run"), lambda _: threadx.replay("r")),
     "check": python_call((api, "check_run"), lambda _: threadx.check("r")),
     "export": python_call((api, "RunRecord"), lambda _: threadx.export_strategy_evolution("r")),
-    "read_prices": python_call((api, "read_price_file"), lambda _: threadx.read_prices(PRICES)),
+    "read_prices": python_call((api, "read_any"), lambda _: threadx.read_prices(PRICES)),
     "backtest": python_call((counted, "tried"), lambda _: threadx.backtest(PRICES)),
     "sweep": python_call((counted, "registered"), lambda _: threadx.sweep(PRICES)),
     "traceback": traceback_line,

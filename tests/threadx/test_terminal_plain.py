@@ -57,12 +57,21 @@ def with_counter(terminal):
 
 def with_progress(terminal):
     provenance = {
+        "model": HOSTILE,
         "degraded": True,
         "attempts": [{"model": HOSTILE, "code": "unreachable", "outcome": "error"}],
     }
+    read = {"quality_score": 1.0, "strengths": [HOSTILE], "weaknesses": []}
     with terminal.progress("home", 1) as watch:
         watch(
-            {"kind": "answer", "node": "analyst", "iteration": 1, "data": {"provenance": provenance}},
+            {
+                "id": "i01.analyst.answer",
+                "kind": "answer",
+                "node": "analyst",
+                "iteration": 1,
+                "time": "2026-01-01T00:00:00.000+00:00",
+                "data": {"provenance": provenance, "answer": read},
+            }
         )
 
 

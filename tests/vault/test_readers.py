@@ -49,7 +49,7 @@ def test_hours(text):
     assert parse_hour(text) == AS_OF
 
 
-def test_short_form_is_joined_and_ranked_by_the_size_of_its_score(tmp_path):
+def test_short_form_is_joined(tmp_path):
     folder = tmp_path / "forecast/dt=20240314"
     write(folder / "forecasts.parquet", [forecast("A"), forecast("B", direction="down"), forecast("C")])
     write(
@@ -58,9 +58,9 @@ def test_short_form_is_joined_and_ranked_by_the_size_of_its_score(tmp_path):
     )
     found = read_forecasts(DataFolder(tmp_path), AS_OF)
     assert [(row.ticker, row.direction, row.final_score) for row in found.rows] == [
+        ("A", "up", 0.2),
         ("B", "down", -2.5),
         ("C", "up", 1.0),
-        ("A", "up", 0.2),
     ]
     assert found.missing == []
 
@@ -85,7 +85,7 @@ def test_commodities_join_the_others(tmp_path):
     write(folder / "final.parquet", [final("A"), final("GC=F", "1m", 0.9)])
     write(folder / "commodities.parquet", [forecast("GC=F", "1m", name="Gold", category="metals")])
     found = read_forecasts(DataFolder(tmp_path), AS_OF)
-    assert [(row.ticker, row.name) for row in found.rows] == [("GC=F", "Gold"), ("A", None)]
+    assert [(row.ticker, row.name) for row in found.rows] == [("A", None), ("GC=F", "Gold")]
     assert found.problems == []
 
 

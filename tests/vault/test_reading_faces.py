@@ -60,9 +60,9 @@ def test_a_run_keeps_it_in_its_record_and_repeats(tmp_path, capsys):
     assert "Decimal comma" in err
     record = RunRecord(home, "r")
     read = record.log.find("i00.read")
-    assert [one["code"] for one in read["data"]["notices"]] == ["decimal_comma", "day_first"]
+    assert [one["code"] for one in read.data.notices] == ["decimal_comma", "day_first"]
     assert record.about()["input"]["reading"]["time_zone"] == "Europe/Paris"
-    assert record.log.find("i00.load")["data"]["dataset"]["zone"] == "Europe/Paris"
+    assert record.log.find("i00.load").data.dataset["zone"] == "Europe/Paris"
     replayed = threadx.replay("r", home=home)
     assert replayed.same, replayed.differences
     assert replayed.notices == ()
@@ -84,7 +84,7 @@ def test_python_takes_files_and_frames_of_any_layout(tmp_path):
     outcome = threadx.optimize(
         frame, spec, symbol="MSFT", home=str(tmp_path), max_iterations=1, end="2025-10-01", **RULES
     )
-    begun = RunRecord(tmp_path, outcome.run).log.find("i00.load")["data"]["dataset"]
+    begun = RunRecord(tmp_path, outcome.run).log.find("i00.load").data.dataset
     assert (begun["symbol"], begun["last"][:10]) == ("MSFT", "2025-10-01")
     with pytest.raises(TypedError, match="decimal") as caught:
         threadx.read_prices(path, decimals=",")

@@ -239,8 +239,8 @@ def test_settings_count_for_the_other_prices_of_a_run(data, tmp_path):
     outcome = threadx.optimize(
         data, home=str(tmp_path), others=[other], decimal=",", max_iterations=1, run="r", **RULES
     )
-    begun = RunRecord(tmp_path, outcome.run).log.find("i00.load")["data"]
-    assert len(begun["others"]) == 1
+    begun = RunRecord(tmp_path, outcome.run).log.find("i00.load").data
+    assert len(begun.others) == 1
     with pytest.raises(TypedError) as refused:
         threadx.optimize(data, home=str(tmp_path), others=[data], decimal=",", **RULES)
     assert refused.value.code == "reading_of_registered"
@@ -252,11 +252,11 @@ def test_what_was_assumed_is_told_of_frames_and_of_registered_prices_too(tmp_pat
         raw, symbol="TEST", home=str(tmp_path), max_iterations=1, run="r", language="en", **RULES
     )
     record = RunRecord(tmp_path, "r")
-    read = record.log.find("i00.read")["data"]["notices"]
+    read = record.log.find("i00.read").data.notices
     assert [one["code"] for one in read] == ["day_first"]
-    data = f"dataset:{record.log.find('i00.load')['data']['dataset']['development_hash']}"
+    data = f"dataset:{record.log.find('i00.load').data.dataset['development_hash']}"
     again = threadx.review(data, home=str(tmp_path), run="again", language="en", **RULES)
-    assert RunRecord(tmp_path, "again").log.find("i00.read")["data"]["notices"] == read
+    assert RunRecord(tmp_path, "again").log.find("i00.read").data.notices == read
     for folder in (outcome.folder, again.folder):
         assert "Dates read day first" in (folder / "report.md").read_text(encoding="utf-8")
     replayed = threadx.replay("r", home=tmp_path)

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page
 import threadx
 from nodes.ensemble.operation.run_log import append_failure
 from prompts import Words
+from record.events import RoleCalled
 from record.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.damage import changed_pages
@@ -51,7 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     threadx.summarize(data="sample", home=str(folder), **AGENTS)
     begun = RunRecord(folder, "begun")
     begun.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
-    begun.append("i01.analyst", "role_called", "analyst", iteration=1)
+    begun.append("i01.analyst", "analyst", RoleCalled(), iteration=1)
     (folder / "secret").mkdir()
     (folder / "secret" / "run.json").write_text("{}", encoding="utf-8")
     return folder
