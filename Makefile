@@ -11,6 +11,8 @@ SITE := .venv-docs
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.installed-test
 UV := $(shell command -v uv 2>/dev/null)
+# Tests wait for browsers and servers: one process more than there are cores.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 
 # A checkout keeps its own data beside it; `threadx` by itself uses one folder a user.
 export THREADX_HOME ?= $(CURDIR)/data
@@ -92,7 +94,7 @@ doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor
 
 test: $(TESTABLE) ## Run every test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(TESTABLE) ## Check style
 	$(BIN)/ruff check .
@@ -123,6 +125,7 @@ $(PEERS)/.installed: Makefile
 	@touch $@
 
 soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, laws
+	SOAK_TIMES=2 $(BIN)/python -m pytest -q -m soak
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/nodes/optimization/test_faults.py
 	SOAK_ROUNDS=100 $(BIN)/python -m pytest -q tests/record/test_run_lock.py
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
@@ -132,7 +135,8 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	  tests/backtest/test_informal.py tests/backtest/test_contradiction.py tests/vault/test_price_walk.py \
 	  tests/threadx/web/test_controls.py tests/nodes/test_forks.py tests/nodes/optimization/test_killed.py tests/threadx/test_windows.py \
 	  tests/threadx/test_odd_locale.py tests/backtest/test_periods.py tests/threadx/web/test_accessibility.py \
-	  tests/reports/test_charts.py
+	  tests/reports/test_charts.py tests/threadx/test_seed.py tests/graphs/test_server_langgraph.py \
+	  tests/nodes/optimization/test_untested.py tests/threadx/web/test_pages.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

@@ -12,6 +12,7 @@ import pytest_socket
 
 from base import plugins
 from base.aside import taken
+from tests.laws import TIMES
 
 LOCAL = ["127.0.0.1", "::1", "localhost"]
 MAY_TALK_TO_LOCALHOST = ("model", "server", "browser", "local")
@@ -34,9 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # A long file that begins last leaves one process at work and the others idle.
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    named = any("::" in argument for argument in config.args)  # who asks for one test by its name gets it
+    if TIMES == 1 and not named:
+        left = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -173,7 +173,8 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
     for number in some(tasks, tasks[::9]):
         places[f"task {number} done"] = lambda n=number: killed_at_checkpoint(n)
     cases = {}
-    for position, (name, trap) in enumerate(places.items()):
+    chosen = some([*places.items()], [*places.items()][::3])
+    for position, (name, trap) in enumerate(chosen):
         home = folder / f"case{position}"
 
         def doomed(trap: Callable[[], None] = trap, home: Path = home) -> None:

@@ -25,6 +25,7 @@ from record.errors import ReportError
 from record.record import RunRecord
 from tests.browser import opened_browser, opened_page, watch
 from tests.langgraph_server import Server, langgraph_server
+from tests.laws import some
 from tests.prices import made_up_prices
 from tests.run_lines import lines
 from threadx.results import OptimizationResult, Waiting
@@ -284,6 +285,7 @@ def start(client: SyncLangGraphClient, graph: str, run: str, **context: Any) -> 
     return thread, client.threads.get_state(thread)
 
 
+@pytest.mark.soak
 def test_ten_iterations_fit_the_servers_own_limit_of_steps(client: SyncLangGraphClient) -> None:
     """No limit of steps is given."""
     endless = {"use_debate": False, "patience": 10, "convergence_threshold": 0.0, "target_score": 10.0}
@@ -512,7 +514,7 @@ def openings(server: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("by_hand", [False, True], ids=["earlier-checkpoint", "changed-state"])
-@pytest.mark.parametrize("step", ["analyst", "select", "judge"])
+@pytest.mark.parametrize("step", some(["analyst", "select", "judge"], ["judge"]))
 def test_time_travel_is_a_run_of_its_own(
     server: Server, client: SyncLangGraphClient, finished: Finished, step: str, by_hand: bool
 ) -> None:

@@ -89,6 +89,7 @@ def test_the_cycle_believes_what_is_there_and_not_what_is_not():
     assert run_case(Case(number=0, kind="walk", strength=None, **common)) == null
 
 
+@pytest.mark.soak
 def test_the_command_tells_rates_and_counts(tmp_path, capsys):
     out, drawn = tmp_path / "calibration.json", tmp_path / "power.svg"
     arguments = ["--null", "2", "--planted", "1", "--seed", "3", "--bars", "400", "--iterations", "1"]

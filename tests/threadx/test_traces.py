@@ -347,6 +347,7 @@ print("bounded")
 """
 
 
+@pytest.mark.soak
 def test_run_without_a_reachable_collector_ends_all_the_same(tmp_path: Path) -> None:
     done = run_traced(PROGRAM, f"http://127.0.0.1:{free_port()}", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -265,6 +265,7 @@ print(jobs.at_work(home, "optimization"))
 """
 
 
+@pytest.mark.soak
 @pytest.mark.posix
 def test_a_run_is_started_from_a_page_and_stopped(prices: Path, home: Path) -> None:
     done = python("-c", JOB, str(home), str(prices), *RULES, "--language=en", THREADX_LANGUAGE="en")
@@ -325,6 +326,7 @@ def test_the_pages_are_served(home: Path, tmp_path: Path) -> None:
             assert report.read(4) == b"%PDF"
 
 
+@pytest.mark.soak
 @pytest.mark.posix
 @pytest.mark.server
 @pytest.mark.skipif(importlib.util.find_spec("langgraph_cli") is None, reason="the studio extra is not here")

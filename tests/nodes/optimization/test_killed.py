@@ -51,6 +51,7 @@ def test_every_node_is_killed_and_every_run_ends_the_same(told):
     assert different == []
 
 
+@pytest.mark.soak
 @pytest.mark.posix
 def test_no_node_is_left_out(told):
     """Nodes that write events are killed before and after the first; `load` and `single` stand for

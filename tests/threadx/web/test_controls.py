@@ -179,6 +179,7 @@ def test_every_control_does_something(page: Page, url: str, home: Path, path: st
     assert complaints == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("way", some(WAYS, ("touch",)))
 def test_a_cross_empties_its_field_for_good(page: Page, url: str, home: Path, way: str) -> None:
     """Every field that has one: the cross goes with what it emptied, and the run knows nothing of it."""
@@ -262,6 +263,7 @@ def test_a_file_is_dropped(page: Page, url: str, prices: Path) -> None:
     assert complaints == []
 
 
+@pytest.mark.soak
 def test_where_no_model_answers_the_run_says_that_rules_stood_in(page: Page, url: str, home: Path) -> None:
     """The form keeps the models that were meant, so that the run knows who did not answer."""
     opened(page, f"{url}/threadx/new")

@@ -24,6 +24,7 @@ from record.record import RunRecord
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.damage import changed_pages
 from tests.langgraph_server import clean_environment, free_port, started
+from tests.laws import some
 from tests.run_lines import lines
 from threadx.errors import ThreadxError
 
@@ -263,7 +264,7 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture(params=VIEWS)
+@pytest.fixture(params=some([*VIEWS], ["phone-dark"]))
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     with opened_page(browser, request.param) as opened:
         yield opened
