@@ -231,12 +231,12 @@ class _Order(NamedTuple):
 
     Attributes:
         goal: the side it leads to; the position's own when nothing waits.
-        told: the bar of the signal that enters this side.
+        signal_bar: the bar of the signal that enters this side.
         reason: why the position is left.
     """
 
     goal: int
-    told: int
+    signal_bar: int
     reason: int
 
 
@@ -253,7 +253,7 @@ _TAKEN, _UNKNOWN = -1, -2
 
 
 @borrowing
-def _read(setting: Floats) -> _Rules:
+def _read_settings(setting: Floats) -> _Rules:
     """Name the columns of a configuration's settings."""
     return _Rules(
         setting[STOP_PERCENT],
@@ -288,7 +288,13 @@ def _real(open_: Floats, t: int) -> bool:
 
 
 @step
-def _worth(position: _Position, cash: float, price: float) -> float:
+def _impact(charges: Charges, t: int) -> float:
+    """What fills pay on top of slippage when this is the last completed bar."""
+    return float(charges.impact[t]) if charges.impact.size > 0 else 0.0
+
+
+@step
+def _equity_at(position: _Position, cash: float, price: float) -> float:
     """The account with a position at a price."""
     if position.side > 0:
         return cash + position.units * price
@@ -455,13 +461,13 @@ def _size(wanted: _Position, volatility: float, rules: _Rules, terms: Terms) -> 
 @step
 def _fill_price(bars: Bars, charges: Charges, bar: int, at_open: bool) -> tuple[float, float]:
     """The price of a fill before slippage, and the impact of the last bar completed before it."""
-    completed = bar - 1 if at_open else bar
-    price = bars.open[bar] if at_open else bars.close[bar]
-    return price, charges.impact[completed] if charges.impact.size > 0 else 0.0
+    if at_open:
+        return bars.open[bar], _impact(charges, bar - 1)
+    return bars.close[bar], _impact(charges, bar)
 
 
 @step
-def _entry(
+def _prepare_entry(
     bars: Bars,
     charges: Charges,
     estimates: Estimates,
@@ -478,8 +484,8 @@ def _entry(
         bar if at_open else bar + 1,
         price,
         impact,
-        estimates.atr[order.told] if rules.needs_atr else 0.0,
-        estimates.volatility[order.told] if rules.volatility > 0.0 else 0.0,
+        estimates.atr[order.signal_bar] if rules.needs_atr else 0.0,
+        estimates.volatility[order.signal_bar] if rules.volatility > 0.0 else 0.0,
     )
 
 
@@ -529,7 +535,9 @@ def _enter(
 
 
 @step
-def _carried(charges: Charges, t: int, position: _Position, cash: float, close: float, terms: Terms) -> float:
+def _cash_after_holding(
+    charges: Charges, t: int, position: _Position, cash: float, close: float, terms: Terms
+) -> float:
     """Cash after what one bar of a position costs: funding, a short's borrowing, a long's interest."""
     funding = charges.funding[t] if charges.funding.size > 0 else 0.0
     units = position.units
@@ -542,7 +550,7 @@ def _carried(charges: Charges, t: int, position: _Position, cash: float, close: 
 
 
 @step
-def _hold_bar(
+def _hold_one_bar(
     bars: Bars, charges: Charges, t: int, position: _Position, cash: float, terms: Terms
 ) -> tuple[float, bool]:
     """Cash after one bar of a position, and whether its costs took all that the account was worth.
@@ -552,12 +560,12 @@ def _hold_bar(
     if not position.carries:
         return cash, False
     close = bars.close[t]
-    after = _carried(charges, t, position, cash, close, terms)
-    return after, after < cash and _real(bars.open, t) and _worth(position, after, close) <= 0.0
+    after = _cash_after_holding(charges, t, position, cash, close, terms)
+    return after, after < cash and _real(bars.open, t) and _equity_at(position, after, close) <= 0.0
 
 
 @step
-def _further(bars: Bars, t: int, side: int, extreme: float) -> float:
+def _extend_extreme(bars: Bars, t: int, side: int, extreme: float) -> float:
     """The highest high of a long, the lowest low of a short, with one more bar."""
     return float(max(extreme, bars.high[t]) if side > 0 else min(extreme, bars.low[t]))
 
@@ -583,7 +591,7 @@ def _decide(
         may_enter: whether the cool-down allows an entry.
         t: the bar.
     """
-    goal, told, reason = order.goal, order.told, order.reason
+    goal, signal_bar, reason = order.goal, order.signal_bar, order.reason
     # Its own side is not entered again by the signal of the bar that leaves it.
     if want == goal:
         want = 0
@@ -593,8 +601,8 @@ def _decide(
         goal = 0
     if want != 0 and goal == 0 and may_enter:
         goal = want
-        told = t
-    return _Order(goal, told, reason)
+        signal_bar = t
+    return _Order(goal, signal_bar, reason)
 
 
 # Exits.
@@ -602,7 +610,7 @@ def _decide(
 
 @step
 def _settle(
-    position: _Position, cash: float, raw: float, impact: float, reason: int, terms: Terms
+    position: _Position, cash: float, price: float, impact: float, reason: int, terms: Terms
 ) -> tuple[float, float, int]:
     """Close a position at a price before slippage: the fill price, cash afterwards, and why after all.
 
@@ -612,14 +620,14 @@ def _settle(
     units = position.units
     ruined = reason == LIQUIDATION and terms.maintenance == 0.0
     if position.side > 0:
-        fill = raw * (1.0 - terms.slippage) - impact
+        fill = price * (1.0 - terms.slippage) - impact
         if fill < 0.0:
             fill = 0.0
         after = cash + units * fill * (1.0 - terms.fee) - terms.fixed_fee
         if ruined or after <= 0.0:
             return (terms.fixed_fee - cash) / (units * (1.0 - terms.fee)), 0.0, LIQUIDATION
         return fill, after, reason
-    fill = raw * (1.0 + terms.slippage) + impact
+    fill = price * (1.0 + terms.slippage) + impact
     after = cash + units * (position.entry - fill) - units * fill * terms.fee - terms.fixed_fee
     if ruined or after <= 0.0:
         return (
@@ -735,11 +743,11 @@ def simulate(
     open_, close = bars.open, bars.close
     first = terms.first
     last = close.size - 1
-    rules = _read(setting)
+    rules = _read_settings(setting)
     cooldown = rules.cooldown
-    has_impact = charges.impact.size > 0
     funded = charges.funding.size > 0
-    moves = has_impact or funded or terms.borrowing != 0.0 or terms.interest != 0.0  # the price of ruin does
+    carries = funded or terms.borrowing != 0.0 or terms.interest != 0.0
+    moves = carries or charges.impact.size > 0  # the price of ruin does
     cash = terms.capital
     flat = _Position(0, 0.0, 0.0, 0.0, 0.0, first, first, 0.0, False)
     position = flat
@@ -754,7 +762,7 @@ def simulate(
         # The bar: what its prices close, else what it costs to be held.
         held = t - position.exposed_from + 1
         if position.side != 0:
-            before = charges.impact[t - 1] if has_impact else 0.0
+            before = _impact(charges, t - 1)
             if moves:
                 ruin = _ruin(position, cash, before, terms)
             if moves or rules.trails or t == position.exposed_from:
@@ -763,15 +771,15 @@ def simulate(
             if reason != _NONE:
                 fill, cash, reason = _settle(position, cash, fill, before, reason, terms)
             else:
-                extreme = _further(bars, t, position.side, extreme)
-                cash, eaten = _hold_bar(bars, charges, t, position, cash, terms)
+                extreme = _extend_extreme(bars, t, position.side, extreme)
+                cash, eaten = _hold_one_bar(bars, charges, t, position, cash, terms)
                 if eaten:
                     fill, cash, reason = close[t], 0.0, LIQUIDATION
             if reason != _NONE:
                 _record(trades, count, position, _Exit(t, fill, cash - position.cash_before, reason, held))
                 count += 1
                 position = flat
-                order = _Order(0, order.told, order.reason)
+                order = _Order(0, order.signal_bar, order.reason)
                 ready = t + cooldown
 
         # The close: what the signals ask for.
@@ -791,7 +799,7 @@ def simulate(
         # With fills at the next open the bar is marked before them, with fills at the close after them.
         ahead = at_open and t < last
         if ahead:
-            equity[t - first] = _worth(position, cash, close[t]) if position.side != 0 else cash
+            equity[t - first] = _equity_at(position, cash, close[t]) if position.side != 0 else cash
         bar = t + 1 if ahead else t
         filled = order.goal != position.side and (not ahead or _real(open_, bar))
         if filled:
@@ -803,15 +811,15 @@ def simulate(
                 position = flat
                 ready = bar + cooldown
             if order.goal != 0 and cash > 0.0:
-                entry = _entry(bars, charges, estimates, order, bar, ahead, rules)
+                entry = _prepare_entry(bars, charges, estimates, order, bar, ahead, rules)
                 refusal, opened, cash, level = _enter(entry, cash, funded, rules, terms)
                 if refusal == _TAKEN:
                     position = opened
                     ruin = level
                     extreme = position.entry
-            order = _Order(position.side, order.told, order.reason)
+            order = _Order(position.side, order.signal_bar, order.reason)
         if not ahead:
-            equity[t - first] = _worth(position, cash, close[t]) if position.side != 0 else cash
+            equity[t - first] = _equity_at(position, cash, close[t]) if position.side != 0 else cash
     return count
 
 
@@ -852,7 +860,7 @@ class _Tally(NamedTuple):
 
 
 @step
-def _begin(capital: float) -> tuple[_Curve, _Tally]:
+def _empty_sums(capital: float) -> tuple[_Curve, _Tally]:
     """Sums before the first bar and the first trade."""
     return (
         _Curve(capital, capital, 0.0, 0.0, 0.0, 0.0),
@@ -861,7 +869,7 @@ def _begin(capital: float) -> tuple[_Curve, _Tally]:
 
 
 @step
-def _change(value: float, previous: float) -> float:
+def _bar_return(value: float, previous: float) -> float:
     """The return from one mark to the next; 0 once the account is lost."""
     return value / previous - 1.0 if previous > 0.0 else 0.0
 
@@ -869,7 +877,7 @@ def _change(value: float, previous: float) -> float:
 @step
 def _mark(value: float, curve: _Curve) -> _Curve:
     """One bar's equity into the sums."""
-    change = _change(value, curve.previous)
+    change = _bar_return(value, curve.previous)
     square = change * change
     peak = max(curve.peak, value)
     return _Curve(
@@ -883,7 +891,7 @@ def _mark(value: float, curve: _Curve) -> _Curve:
 
 
 @step
-def _tell(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
+def _add_trade(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
     """One closed trade into the sums."""
     share = profit / spent
     won = profit > 0.0
@@ -996,14 +1004,14 @@ def measure(
     """
     size = equity.size
     out[:BELOW_ONE_UNIT] = np.nan
-    curve, tally = _begin(capital)
+    curve, tally = _empty_sums(capital)
     for t in range(size):
         curve = _mark(equity[t], curve)
     mean = curve.total / size
     variation = 0.0
     previous = capital
     for t in range(size):
-        distance = _change(equity[t], previous) - mean
+        distance = _bar_return(equity[t], previous) - mean
         variation += distance * distance
         previous = equity[t]
     lost_at = np.nan
@@ -1012,7 +1020,7 @@ def measure(
     _return_metrics(size, variation, curve, lost_at, capital, periods_per_year, out)
     for row in range(count):
         spent = trades[row, SIZE] * trades[row, ENTRY_PRICE]
-        tally = _tell(tally, trades[row, PROFIT], spent, int(trades[row, BARS]))
+        tally = _add_trade(tally, trades[row, PROFIT], spent, int(trades[row, BARS]))
     _trade_metrics(size, tally, out)
 
 
@@ -1250,7 +1258,7 @@ def _first_touch(layout: Layout, levels: tuple[float, float], start: int, stop: 
 
 @borrowing
 def _first_trailing_touch(
-    history: History, position: _Position, fixed: _Stop, rules: _Rules, start: int, stop: int
+    history: History, position: _Position, fixed: _Stop, rules: _Rules, stop: int
 ) -> tuple[int, float]:
     """As `_first_touch` with a stop that follows the price; also the extreme of the completed bars."""
     bars, layout = history.bars, history.layout
@@ -1258,7 +1266,7 @@ def _first_trailing_touch(
     farthest = BLOCK_HIGH if side > 0 else BLOCK_LOW
     extreme = position.entry
     level = _followed_stop(position, extreme, fixed, rules).level
-    t = start
+    t = position.exposed_from
     while t <= stop:
         if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
             # No bar of the block can touch the stop as it stands after all of them.
@@ -1275,7 +1283,7 @@ def _first_trailing_touch(
         lower, upper = _levels(side, level, target)
         if _reaches(layout, t, lower, upper):
             return t, extreme
-        further = _further(bars, t, side, extreme)
+        further = _extend_extreme(bars, t, side, extreme)
         if further != extreme:
             extreme = further
             level = _followed_stop(position, extreme, fixed, rules).level
@@ -1289,53 +1297,51 @@ def _first_walked_touch(
 ) -> _Touch:
     """As `_first_trailing_touch`, bar by bar where the price of ruin moves."""
     bars, charges = history.bars, history.charges
-    impact = charges.impact
     extreme = position.entry
     stop = _Stop(0.0, LIQUIDATION)
     for t in range(position.exposed_from, last + 1):
-        before = impact[t - 1] if impact.size > 0 else 0.0
+        before = _impact(charges, t - 1)
         stop = _tightest_stop(position, extreme, _ruin(position, cash, before, terms), rules)
         lower, upper = _levels(position.side, stop.level, position.target)
         if _reaches(history.layout, t, lower, upper):
             return _Touch(t, stop, False)
-        extreme = _further(bars, t, position.side, extreme)
-        cash, eaten = _hold_bar(bars, charges, t, position, cash, terms)
+        extreme = _extend_extreme(bars, t, position.side, extreme)
+        cash, eaten = _hold_one_bar(bars, charges, t, position, cash, terms)
         if eaten:
             return _Touch(t, stop, True)
     return _Touch(last + 1, stop, False)
 
 
 @step
-def _touch(
+def _find_touch(
     history: History, position: _Position, cash: float, ruin: float, rules: _Rules, terms: Terms, last: int
 ) -> _Touch:
     """The first bar up to `last` at which a level, or what holding costs, ends a position."""
     if history.charges.impact.size > 0 or position.carries:
         return _first_walked_touch(history, position, cash, rules, terms, last)
-    start = position.exposed_from
     stop = _fixed_stop(position, ruin, rules)
     if rules.trails:
-        bar, extreme = _first_trailing_touch(history, position, stop, rules, start, last)
+        bar, extreme = _first_trailing_touch(history, position, stop, rules, last)
         return _Touch(bar, _followed_stop(position, extreme, stop, rules), False)
     levels = _levels(position.side, stop.level, position.target)
-    return _Touch(_first_touch(history.layout, levels, start, last), stop, False)
+    return _Touch(_first_touch(history.layout, levels, position.exposed_from, last), stop, False)
 
 
 @step
-def _bound(peak: float, drawdown: float) -> float:
+def _drawdown_bound(peak: float, drawdown: float) -> float:
     """What lies above this cannot be a new drawdown, whatever the rounding."""
     return peak * (1.0 + drawdown) * (1.0 + 1e-15)
 
 
 @step
-def _draw(value: float, peak: float, drawdown: float, bound: float) -> tuple[float, float, float]:
+def _update_drawdown(value: float, peak: float, drawdown: float, bound: float) -> tuple[float, float, float]:
     """One mark into peak, drawdown and bound. Only what may be a new drawdown is divided."""
     if value < bound:
         drawdown = min(drawdown, value / peak - 1.0)
-        bound = _bound(peak, drawdown)
+        bound = _drawdown_bound(peak, drawdown)
     elif value > peak:
         peak = value
-        bound = _bound(peak, drawdown)
+        bound = _drawdown_bound(peak, drawdown)
     return peak, drawdown, bound
 
 
@@ -1343,27 +1349,27 @@ def _draw(value: float, peak: float, drawdown: float, bound: float) -> tuple[flo
 def _hold_by_bars(
     history: History, position: _Position, cash: float, stop: int, curve: _Curve, terms: Terms
 ) -> tuple[float, _Curve]:
-    """As `_hold`, for the bars behind the first of a position that is not all of the account."""
+    """As `_hold_through`, for the bars behind the first of a position that is not all of the account."""
     close = history.bars.close
     previous, peak, drawdown, total, squares, downside = curve
-    bound = _bound(peak, drawdown)
+    bound = _drawdown_bound(peak, drawdown)
     for t in range(position.bar + 1, stop + 1):
         if position.carries:
-            cash = _carried(history.charges, t, position, cash, close[t], terms)
-        value = _worth(position, cash, close[t])
-        change = _change(value, previous)
+            cash = _cash_after_holding(history.charges, t, position, cash, close[t], terms)
+        value = _equity_at(position, cash, close[t])
+        change = _bar_return(value, previous)
         square = change * change
         total += change
         squares += square
         downside += square if change < 0.0 else 0.0
-        peak, drawdown, bound = _draw(value, peak, drawdown, bound)
+        peak, drawdown, bound = _update_drawdown(value, peak, drawdown, bound)
         previous = value
     return cash, _Curve(previous, peak, drawdown, total, squares, downside)
 
 
 @step
 def _hold_by_blocks(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
-    """As `_hold`, for the bars behind the first of a long that is all of the account.
+    """As `_hold_through`, for the bars behind the first of a long that is all of the account.
 
     It moves as the price does, so its returns come from the sums; the drawdown looks into a block only where
     the block's lowest close could make a new one.
@@ -1374,7 +1380,7 @@ def _hold_by_blocks(history: History, position: _Position, cash: float, stop: in
     total += (sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])
     squares += (sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])
     downside += (sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])
-    bound = _bound(peak, drawdown)
+    bound = _drawdown_bound(peak, drawdown)
     t = start + 1
     while t <= stop:
         # Extremes of the whole block also bound those of a part of it; only a peak must be the part's own.
@@ -1386,19 +1392,19 @@ def _hold_by_blocks(history: History, position: _Position, cash: float, stop: in
             if lowest >= bound:
                 t = end + 1
                 continue
-        elif end - t == BLOCK - 1 and lowest > _bound(highest, drawdown):
+        elif end - t == BLOCK - 1 and lowest > _drawdown_bound(highest, drawdown):
             peak = highest
-            bound = _bound(peak, drawdown)
+            bound = _drawdown_bound(peak, drawdown)
             t = end + 1
             continue
         while t <= end:
-            peak, drawdown, bound = _draw(cash + units * close[t], peak, drawdown, bound)
+            peak, drawdown, bound = _update_drawdown(cash + units * close[t], peak, drawdown, bound)
             t += 1
     return _Curve(cash + units * close[stop], peak, drawdown, total, squares, downside)
 
 
 @step
-def _hold(
+def _hold_through(
     history: History, position: _Position, cash: float, stop: int, curve: _Curve, terms: Terms
 ) -> tuple[float, _Curve]:
     """The bars from a position's first to `stop`, at whose closes it is held, into the sums.
@@ -1409,8 +1415,8 @@ def _hold(
     start = position.bar
     close = history.bars.close[start]
     if position.carries and position.exposed_from <= start:
-        cash = _carried(history.charges, start, position, cash, close, terms)
-    curve = _mark(_worth(position, cash, close), curve)
+        cash = _cash_after_holding(history.charges, start, position, cash, close, terms)
+    curve = _mark(_equity_at(position, cash, close), curve)
     if start == stop:
         return cash, curve
     if position.carries or position.side < 0 or abs(cash) > 1e-15 * position.units * position.entry:
@@ -1434,16 +1440,16 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
 
 
 @borrowing
-def _resolve(wants: _Wants) -> None:
-    """Of conditions make what is wanted, in place: the rules of `_wanted_side`; an opposite entry leaves."""
+def _resolve_conflicts(wants: _Wants) -> None:
+    """Of conditions make what is wanted, in word: the rules of `_wanted_side`; an opposite entry leaves."""
     enter_long, exit_long, enter_short, exit_short = wants
-    for place in range(enter_long.size):
-        up = enter_long[place] & ~exit_long[place]
-        down = enter_short[place] & ~exit_short[place]
-        enter_long[place] = up & ~down
-        enter_short[place] = down & ~up
-        exit_long[place] |= down & ~up
-        exit_short[place] |= up & ~down
+    for word in range(enter_long.size):
+        up = enter_long[word] & ~exit_long[word]
+        down = enter_short[word] & ~exit_short[word]
+        enter_long[word] = up & ~down
+        enter_short[word] = down & ~up
+        exit_long[word] |= down & ~up
+        exit_short[word] |= up & ~down
 
 
 @borrowing
@@ -1494,7 +1500,7 @@ def _opposite(wants: _Wants, side: int, t: int) -> bool:
 
 
 @step
-def _leaving(
+def _plan_exit(
     open_: Floats, wants: _Wants, position: _Position, signal_at: int, rules: _Rules, terms: Terms
 ) -> _Leaving:
     """When and why a position ends at the latest; `signal_at` is the first bar whose signal leaves it."""
@@ -1526,6 +1532,21 @@ def _leaving(
 
 
 @step
+def _after_signal(
+    wants: _Wants, leaving: _Leaving, side: int, exit_bar: int, cooldown: int, last: int
+) -> tuple[int, int]:
+    """The bar to go on from after an exit that a close decided, and the side it reverses to, 0 for none."""
+    end, order = leaving.end, leaving.order
+    if cooldown > 0:
+        return max(end + 1, exit_bar + cooldown), 0
+    if leaving.waited:
+        return order.signal_bar if order.goal != 0 else end + 1, order.goal
+    if end < last and _opposite(wants, side, end):
+        return end, -side
+    return end + 1, 0
+
+
+@step
 def _trade_one(
     history: History,
     wants: _Wants,
@@ -1540,7 +1561,7 @@ def _trade_one(
     open_ = bars.open
     last = open_.size - 1
     size = open_.size - terms.first
-    rules = _read(setting)
+    rules = _read_settings(setting)
     cooldown = rules.cooldown
     funded = charges.funding.size > 0
     recording = trades.shape[0] > 0
@@ -1548,7 +1569,7 @@ def _trade_one(
     out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
 
     cash = terms.capital
-    curve, tally = _begin(cash)
+    curve, tally = _empty_sums(cash)
     cursors = _Cursors(-1, -1, -1, -1)
     unmarked = -1  # a bar whose close finds the account flat after an exit, not marked yet
     reverse = 0
@@ -1569,7 +1590,7 @@ def _trade_one(
             if order.goal == 0 or bar > last:
                 t = min(bar, last)
                 continue
-        entry = _entry(bars, charges, estimates, order, bar, at_open, rules)
+        entry = _prepare_entry(bars, charges, estimates, order, bar, at_open, rules)
         refusal, position, after, ruin = _enter(entry, cash, funded, rules, terms)
         if refusal != _TAKEN:
             if refusal != _UNKNOWN:
@@ -1582,45 +1603,36 @@ def _trade_one(
 
         # In the market: until a level is touched, or else until the close that decides to leave.
         cursors, signal_at = _next_exit(wants, cursors, position, last)
-        leaving = _leaving(open_, wants, position, signal_at, rules, terms)
+        leaving = _plan_exit(open_, wants, position, signal_at, rules, terms)
         end = leaving.end
-        touch = _touch(history, position, cash, ruin, rules, terms, end)
+        touch = _find_touch(history, position, cash, ruin, rules, terms, end)
         touched = touch.bar <= end
         if touched:
             end = exit_bar = touch.bar
-            raw, reason = _exit_within(bars, end, position, touch.stop)
-            impact = charges.impact[end - 1] if charges.impact.size > 0 else 0.0
+            price, reason = _exit_within(bars, end, position, touch.stop)
+            impact = _impact(charges, end - 1)
             t = end + cooldown
         else:
             ahead = end < last and (terms.next_open or not _real(open_, end))
             exit_bar = end + 1 if ahead else end
-            raw, impact = _fill_price(bars, charges, exit_bar, ahead)
+            price, impact = _fill_price(bars, charges, exit_bar, ahead)
             reason = leaving.reason
-            t = end + 1
-            if cooldown > 0:
-                t = max(t, exit_bar + cooldown)
-            elif end < last:
-                if leaving.waited:
-                    reverse = leaving.order.goal
-                    t = leaving.order.told if reverse != 0 else t
-                elif _opposite(wants, position.side, end):
-                    reverse = -position.side
-                    t = end
+            t, reverse = _after_signal(wants, leaving, position.side, exit_bar, cooldown, last)
 
         if exit_bar > bar:
-            cash, curve = _hold(history, position, cash, exit_bar - 1, curve, terms)
+            cash, curve = _hold_through(history, position, cash, exit_bar - 1, curve, terms)
         if touch.eaten:
             fill, cash, reason = bars.close[end], 0.0, LIQUIDATION
         else:
             if position.carries and not touched and exit_bar == end:
-                cash = _carried(charges, end, position, cash, bars.close[end], terms)
-            fill, cash, reason = _settle(position, cash, raw, impact, reason, terms)
+                cash = _cash_after_holding(charges, end, position, cash, bars.close[end], terms)
+            fill, cash, reason = _settle(position, cash, price, impact, reason, terms)
         unmarked = exit_bar
         held = end - position.exposed_from + 1
         profit = cash - position.cash_before
         if recording:
             _record(trades, tally.closed, position, _Exit(exit_bar, fill, profit, reason, held))
-        tally = _tell(tally, profit, position.units * position.entry, held)
+        tally = _add_trade(tally, profit, position.units * position.entry, held)
 
     if unmarked >= 0:
         curve = _mark(cash, curve)
@@ -1671,13 +1683,13 @@ def trade_many(
         np.empty(width, dtype=np.uint64),
         np.empty(width, dtype=np.uint64),
     )
-    for one in range(rows.shape[0]):
-        _gather(words, rows[one, 0], wants.enter_long)
-        _gather(words, rows[one, 1], wants.exit_long)
-        _gather(words, rows[one, 2], wants.enter_short)
-        _gather(words, rows[one, 3], wants.exit_short)
-        _resolve(wants)
+    for number in range(rows.shape[0]):
+        _gather(words, rows[number, 0], wants.enter_long)
+        _gather(words, rows[number, 1], wants.exit_long)
+        _gather(words, rows[number, 2], wants.enter_short)
+        _gather(words, rows[number, 3], wants.exit_short)
+        _resolve_conflicts(wants)
         own = Estimates(
-            estimates.atr[estimates.atr_rows[one]], estimates.volatility[estimates.volatility_rows[one]]
+            estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
         )
-        settled[one] = _trade_one(history, wants, own, settings[one], terms, out[one], trades)
+        settled[number] = _trade_one(history, wants, own, settings[number], terms, out[number], trades)
