@@ -27,6 +27,7 @@ def borrowing(function: Kernel) -> Kernel:
     """As `kernel`, for one that makes and returns no arrays: references to its arguments are not counted.
 
     Counting would cost more than the arithmetic where tuples of arrays are handed on at every bar or trade.
+    A kernel that needs memory all the same is refused when it is compiled ("NRT required").
     """
     return cast(Kernel, njit(cache=True, nogil=True, _nrt=False)(function))
 
