@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from base.labels import UNSEEN
 from record.results import RunResult
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture
 from reports.explain import explain
@@ -36,7 +37,12 @@ def to_markdown(document: Document) -> str:
     """The document as Markdown text."""
     parts = [f"# {_plain(document.title)}", _plain(document.about)]
     parts += [words for block in document.blocks if (words := _block(block))]
-    return "\n\n".join(parts) + "\n"
+    # Who shows the file in a terminal reads words, not orders to the terminal.
+    return UNSEEN.sub(_written, "\n\n".join(parts)) + "\n"
+
+
+def _written(found: re.Match[str]) -> str:
+    return found[0] if found[0] in "\n\t" else f"\\u{ord(found[0]):04x}"
 
 
 def _block(block: Block) -> str:
@@ -52,7 +58,9 @@ def _block(block: Block) -> str:
         case Grid(head=head, rows=rows):
             return table(head, rows)
         case Code(text=text):
-            return f"```\n{text}\n```"
+            longest = max((len(run) for run in re.findall("`+", text)), default=0)
+            fence = "`" * max(3, longest + 1)
+            return f"{fence}\n{text}\n{fence}"
         case Picture():
             return ""
 

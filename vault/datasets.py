@@ -303,6 +303,10 @@ def opening_log(home: Path) -> Openings:
     return read_openings(folder) if folder.is_dir() else Openings(lines=(), hashes=(), broken=0)
 
 
+MOST_LOST = 100
+"""Lines that are written down at most for openings that a run's record witnesses."""
+
+
 def lost_openings(dataset: Dataset, home: Path, *, present: int, witnessed: int, source: str) -> None:
     """Write down openings that a run's record witnesses and the log no longer holds, a line a reader.
 
@@ -316,7 +320,8 @@ def lost_openings(dataset: Dataset, home: Path, *, present: int, witnessed: int,
     Raises:
         OSError: the folder cannot be written.
     """
-    for number in range(present + 1, witnessed + 1):
+    # A hundred openings leave no verdict to spend: more lines would only take hours.
+    for number in range(present + 1, min(witnessed, present + MOST_LOST) + 1):
         add_opening(
             _folder(home),
             {

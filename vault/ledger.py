@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from backtest.validation.trials import Trial
 from base import locks, private
 from base.databases import make_private, noticed, put_aside_if_damaged
-from base.reasons import because
+from base.reasons import ReasonError, because
 from vault import ledger_chain
 from vault.chain import Head
 from vault.errors import MarketError
@@ -38,6 +38,9 @@ Origin = Literal["run", "search", "sweep", "backtest", "lost"]
 
 MOST_ROWS_A_SEARCH = 2_000
 """Searches of more configurations than this are counted in one row."""
+_MOST_BYTES = 1 << 20
+"""Of the blocks of one trial, unpacked: some hundreds of numbers."""
+
 MOST_COLUMNS = 512
 """Trials whose blocks are compared with each other at most: the newest, and the chosen one always."""
 
@@ -381,7 +384,7 @@ class Ledger:
         if missed := [place for place in comparable[:-MOST_COLUMNS] if rows[place][0] == chosen]:
             kept = {*comparable[1 - MOST_COLUMNS :], *missed}
         singles = [
-            (name, origin, bool(own), 1, ratio, 0.0, _unpacked(packed) if place in kept else None)
+            (name, origin, bool(own), 1, ratio, 0.0, _unpacked(packed, self.path) if place in kept else None)
             for place, (name, origin, ratio, _, packed, own) in enumerate(rows)
         ]
         large = [(name, origin, bool(own), *moments, None) for name, origin, own, *moments in searches]
@@ -443,8 +446,15 @@ class Ledger:
             raise MarketError("unusable_ledger", path=str(self.path), reason=because(reason)) from reason
 
 
-def _unpacked(packed: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(zlib.decompress(packed), dtype="<f4")
+def _unpacked(packed: Any, path: Path) -> NDArray[np.float32]:
+    unpacker = zlib.decompressobj()
+    try:
+        blocks = unpacker.decompress(packed, _MOST_BYTES)
+        if not unpacker.eof:  # a file that somebody sent may swell without end
+            raise ValueError
+        return np.frombuffer(blocks, dtype="<f4")
+    except (zlib.error, ValueError, TypeError) as error:
+        raise MarketError("unusable_ledger", path=str(path), reason=ReasonError("other_shape")) from error
 
 
 def _pooled_variance(sharpes: NDArray[np.float64], searches: pd.DataFrame) -> float:

@@ -262,6 +262,17 @@ def test_what_a_model_wrote_is_text_in_a_pdf(hostile):
     assert to_pdf(hostile).startswith(b"%PDF")
 
 
+def test_no_code_ends_its_fence_and_no_letter_orders_a_terminal(hostile):
+    """A result that somebody sent held the end of the fence, a picture, and an escape sequence."""
+    code = "a\n```\n<img src=http://evil.test>\n````\n\x1b[2J\u202e"
+    told = to_markdown(replace(hostile, title="t", blocks=(Code(text=code),)))
+    fence, *inside, last = told.partition("\n\n")[2].partition("\n\n")[2].strip().split("\n")
+    assert fence == last == "`````"
+    assert "<img src=http://evil.test>" in inside
+    assert "\x1b" not in told
+    assert "\u202e" not in told
+
+
 def test_what_a_model_wrote_breaks_no_list_or_table_in_markdown(hostile):
     told = to_markdown(hostile)
     assert "- two lines" in told

@@ -53,3 +53,20 @@ def test_what_was_damaged_since_the_last_look_is_put_aside_at_the_next(tmp_path,
     assert kept is not None
     assert kept.read_bytes().startswith(content)
     assert not path.exists()
+
+
+ENDLESS = (
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS number FROM r WHERE n < 0"
+)
+
+
+@pytest.mark.parametrize(
+    "foreign", [f"CREATE VIEW rows AS {ENDLESS}", "CREATE VIRTUAL TABLE rows USING fts5(number)"]
+)
+def test_a_database_that_asks_questions_of_its_own_is_put_aside(tmp_path, foreign):
+    """Somebody sent a file whose table is a query without an end, which no Ctrl-C stops."""
+    path = tmp_path / "checkpoints.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(foreign)
+    assert put_aside_if_damaged(path, locks.lock(tmp_path / ".rows.lock")) is not None
+    assert not path.exists()

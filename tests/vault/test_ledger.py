@@ -25,6 +25,7 @@ from backtest.validation.trials import (
 )
 from base.aside import taken
 from tests.prices import made_up_prices
+from vault.errors import MarketError
 from vault.ledger import MOST_COLUMNS, Ledger
 
 
@@ -233,3 +234,20 @@ def test_a_search_counts_every_configuration_by_the_hash_it_would_have_alone():
                 expected = trial(run_backtest(prices, alone, Costs(fee_bps=5)), prices["close"])
                 assert found[alone.hash].excess_sharpe == expected.excess_sharpe
                 assert np.array_equal(found[alone.hash].blocks, expected.blocks)
+
+
+@pytest.mark.parametrize(
+    "packed", [zlib.compress(b"\0" * (4 << 20)), b"no zlib", zlib.compress(b"abc"), "text"]
+)
+def test_blocks_that_swell_or_are_none_are_one_clear_error(tmp_path, packed):
+    """Somebody sent a ledger: four megabytes in it became four gigabytes."""
+    put(tmp_path, ["a", "b"])
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE trials SET blocks = ?", (packed,))
+    connection.close()
+    ledger = Ledger(tmp_path)
+    with pytest.raises(MarketError) as refused:
+        ledger.evidence(ledger.snapshot("family"), development_hash="rows", source="")
+    assert refused.value.code == "unusable_ledger"
