@@ -25,6 +25,7 @@ _UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SECONDS_A_YEAR = 31_556_952
 _NUMBER = r"[+-]?\d+(?:\.\d*)?"
+_DAY_OF_A_ZONE = r"\d{4}-\d{2}-\d{2}[T ]00:00(?::00(?:\.0+)?)?[+-]\d{2}:?\d{2}"
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2}(?::\d{2})?)$"
 _WHOLE_DATES = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _EXCEL_SERIALS = (10_000, 60_000)  # 1927 to 2064
@@ -48,6 +49,9 @@ def refuse(code: str, row: int, index: pd.DatetimeIndex | None, **fields: str | 
 
 def read_times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
     """Times from stamps, ISO text or numbers; text with offsets and epochs become UTC.
+
+    Days written as midnights of a zone (`2024-01-02T00:00:00+01:00`) are the days that are written: as moments
+    of UTC each would lie on the day before.
 
     Args:
         values: one a bar.
@@ -74,6 +78,9 @@ def read_times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
     if aware and not offset.all():
         row = int((offset != offset[0]).argmax())
         refuse("mixed_time_zones", row, None, value=str(series.iloc[row])[:40])
+    days = aware and text.str.fullmatch(_DAY_OF_A_ZONE).fillna(False).all()
+    if days and not text.str.contains(r"[+-]00:?00$").all():  # in UTC the two are one
+        text, aware = text.str[:10], False
     parsed = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=aware))
     if parsed.hasnans:
         row = int(parsed.isna().argmax())

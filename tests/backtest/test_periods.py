@@ -139,13 +139,12 @@ def own_groups(df: pd.DataFrame, name: str, calendar: Calendar) -> pd.Series:
     return pd.Series(bare.to_period({"1d": "D", "1w": "W-SUN", "1mo": "M"}[name]), index=times)
 
 
-# Pairs of days are counted from 1970 in the zone of the data: days kept in UTC pair otherwise.
 SEEN = [
     (market, how, name)
     for market, calendar in CALENDARS.items()
     for how in ("zone", "offset text")
     for name, minutes in HIGHER.items()
-    if minutes > calendar.minutes and (name, how, calendar.minutes) != ("2d", "offset text", 1_440)
+    if minutes > calendar.minutes
 ]
 
 

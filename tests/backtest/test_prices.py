@@ -43,6 +43,14 @@ FORMS: dict[str, tuple[pd.DataFrame, pd.DatetimeIndex]] = {
         timed(["2024-03-01T01:00:00+01:00", "2024-03-02T02:00:00+02:00"], "datetime"),
         NAIVE.tz_localize("UTC"),
     ),
+    "days at the midnights of a zone": (
+        timed(["2024-03-01T00:00:00+01:00", "2024-03-02 00:00:00+01:00"], "date"),
+        NAIVE,
+    ),
+    "days at the midnights of UTC": (
+        timed(["2024-03-01T00:00:00+00:00", "2024-03-02T00:00:00+00:00"], "date"),
+        NAIVE.tz_localize("UTC"),
+    ),
     "seconds": (timed([EPOCH, EPOCH + 86_400]), NAIVE.tz_localize("UTC")),
     "milliseconds": (timed([EPOCH * 1_000, (EPOCH + 86_400) * 1_000], "Open time"), NAIVE.tz_localize("UTC")),
     "microseconds": (timed([EPOCH * 10**6, (EPOCH + 86_400) * 10**6], "open_time"), NAIVE.tz_localize("UTC")),
