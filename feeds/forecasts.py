@@ -139,14 +139,15 @@ def read_forecasts(folder: DataFolder, as_of: datetime) -> Forecasts:
         partition=None, rows=[], problems=[], refused=0, outside=0, quarantined=0, missing=list(FILES[:2])
     )
     with folder.lock:
-        for partition in folder.partitions("forecast", as_of):
+        for place, partition in enumerate(folder.partitions("forecast", as_of)):
             paths = tuple(partition.path / name for name in FILES)
             parsed = folder.parsed("forecast", paths, partial(_parse, folder, partition), keep=_KEPT)
             rows = _visible(parsed, folder, as_of, whole)
+            if rows or not place:  # what the newest lacks says why nothing of it can be read
+                whole.missing = list(parsed.missing)
             if rows:
                 whole.partition = partition.start
                 whole.rows = sorted(rows, key=lambda row: (row.file, row.row))
-                whole.missing = list(parsed.missing)
                 break
     return whole
 

@@ -50,8 +50,8 @@ def refuse(code: str, row: int, index: pd.DatetimeIndex | None, **fields: str | 
 def read_times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
     """Times from stamps, ISO text or numbers; text with offsets and epochs become UTC.
 
-    Days written as midnights of a zone (`2024-01-02T00:00:00+01:00`) are the days that are written: as moments
-    of UTC each would lie on the day before.
+    Days written as midnights of a zone (`2024-01-02T00:00:00+01:00`) are the days that are written: as
+    moments of UTC each would lie on the day before.
 
     Args:
         values: one a bar.

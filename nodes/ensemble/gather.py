@@ -92,7 +92,7 @@ def _notices(known: Snapshot) -> dict[str, Any]:
     return {
         "problems": [problem.model_dump(mode="json") for problem in problems[:_PROBLEMS_TOLD]],
         "more_problems": max(len(problems) - _PROBLEMS_TOLD, 0),
-        "missing_files": known.forecasts.missing if known.forecasts.rows else [],
+        "missing_files": known.forecasts.missing if known.forecasts.rows or known.forecasts.refused else [],
         "absent_figures": known.macro.absent if known.macro.rows else [],
         "quarantined": known.quarantined,
         "doubtful": sum(item.doubtful for item in known.news.items),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodes.context import RULES
-from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, pool
-from nodes.ensemble.policies.words import agent_name
+from nodes.ensemble.agents import AGENTS, VIEWS
+from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, knows, pool
+from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.state import EnsembleState, reports_of
 from prompts import Words
 
@@ -64,6 +64,16 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[s
         words("ensemble.limit.brought_back", agent=agent_name(agent, words))
         for agent in AGENTS
         if turns[agent]["brought_back"]
+    ]
+    found += [
+        words(
+            "ensemble.limit.no_view",
+            agent=opened(agent_name(agent, words)),
+            horizon=words(f"ensemble.horizon.{horizon}"),
+        )
+        for agent, report in reports_of(state).items()
+        for outlook, horizon in OUTLOOKS.items()
+        if agent in VIEWS and not knows(report[outlook])
     ]
     found += _departures(state, words)
     if removed.rows:

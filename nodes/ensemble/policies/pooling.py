@@ -12,6 +12,7 @@ OUTLOOKS = {"outlook_days_7": "7d", "outlook_days_30": "30d"}
 """Fields of a report, and their horizon in the words of `ensemble.horizon`."""
 
 _MARGIN = 0.1
+_EQUAL = 0.001
 REACH = 0.1
 """Of the lead of rise over fall in the weighted mean, how much the arbiter may see otherwise."""
 
@@ -49,21 +50,25 @@ def weights(reports: Reports, trust: Mapping[str, float], record: Mapping[str, f
 def pool(
     reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
-    """The weighted mean of the agents' probabilities, by outlook."""
+    """The weighted mean of the agents' probabilities, by outlook; who knows nothing of it does not vote."""
     counted = weights(reports, trust, record)
-    total = sum(counted.values())
     pooled = {}
     for outlook in OUTLOOKS:
         masses = dict.fromkeys(("positive", "neutral", "negative"), counted["quality"] / 3)
         for agent in VIEWS:
-            if agent in reports:
+            if agent in reports and knows(reports[agent][outlook]):
                 for name, share in reports[agent][outlook].items():
                     masses[name] += counted[agent] * share
-        if total == 0.0:
+        if sum(masses.values()) == 0.0:
             masses = dict.fromkeys(masses, 1.0)
         scale = sum(masses.values())
         pooled[outlook] = {name: round(mass / scale, 4) for name, mass in masses.items()}
     return pooled
+
+
+def knows(stance: Mapping[str, float]) -> bool:
+    """Whether a view says anything: three equal shares are no vote for a quiet market."""
+    return max(stance.values()) - min(stance.values()) > _EQUAL
 
 
 def direction(stance: Mapping[str, float]) -> str:

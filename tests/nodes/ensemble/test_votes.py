@@ -164,6 +164,41 @@ def test_a_clear_market_is_told_as_it_is(tmp_path, scale, falling):
     assert {own[ticker] for ticker in named} == {wanted[1]}
 
 
+def summary_of(root, tmp_path):
+    return threadx.summarize(
+        as_of=f"{AS_OF:%Y-%m-%dT%H:00}",
+        data=str(root),
+        home=str(tmp_path / "home"),
+        models="rules",
+        language="en",
+    ).summary
+
+
+def test_a_horizon_without_forecasts_is_no_vote_for_a_quiet_market(tmp_path):
+    """The other agents alone speak there, and the limits say so."""
+    root = fill(tmp_path / "data")
+    (root / "forecast/dt=20240314/final.parquet").unlink()
+    write(
+        root / "forecast/dt=20240314/forecasts.parquet",
+        [forecast_row(f"N{number}", "1m", "down") for number in range(29)]
+        + [forecast_row(f"M{number}", "1m", "up") for number in range(3)],
+    )
+    told = summary_of(root, tmp_path)
+    assert "The technical agent has nothing to read over 7 days: it has no vote there." in told["limits"]
+    assert not any("over 30 days: it has no vote" in limit for limit in told["limits"])
+    for file in (root / "forecast/dt=20240314").iterdir():
+        file.unlink()
+    alone = summary_of(root, tmp_path / "alone")
+    assert told["outlook_days_7"] == alone["outlook_days_7"]
+
+
+def test_what_the_short_table_lacks_is_named(tmp_path):
+    """Direction and confidence stand in forecasts.parquet: without it no row of final.parquet can be read."""
+    root = fill(tmp_path / "data")
+    (root / "forecast/dt=20240314/forecasts.parquet").unlink()
+    assert any("forecasts.parquet" in limit for limit in summary_of(root, tmp_path)["limits"])
+
+
 def test_forecasts_that_the_final_table_leaves_out_are_counted(tmp_path):
     """Some programs keep only their favourites there."""
     root = tmp_path
