@@ -14,7 +14,6 @@ import atexit
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from base import children
 from base.bounded_child import read_message, write_message
 from base.reasons import ReasonError, because, named
 
@@ -63,7 +63,7 @@ class _Child:
     @classmethod
     def start(cls, module: str) -> _Child:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "base.bounded_child", module],
+            children.command("base.bounded_child", module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -33,7 +33,7 @@ from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
-from nodes.serving import OPERATORS_OWN, SERVED, refuse_operators_own
+from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_operators_own
 from record.errors import ReportError
 from record.record import RunRecord
 from record.versions import source_digest
@@ -189,7 +189,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         place = given.get("configurable", {})
         # A client's `configurable` is mirrored in the settings, a stored assistant's may stand there alone.
         refuse_operators_own([*place, *(context if isinstance(context, Mapping) else ())])
-        marked = {**{name: value for name, value in place.items() if name != RUN}, SERVED: True}
+        theirs = {name: value for name, value in place.items() if not name.startswith(OUR_MARK)}
+        marked = {**theirs, SERVED: True}
         return cast("RunnableConfig", {**given, "configurable": marked})
 
     def _configured(self, config: RunnableConfig | None, context: Any) -> Any:

@@ -18,14 +18,14 @@ from base.files import write_text_atomically
 from base.secrets import MASK, masked_text
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
-from nodes.serving import OPERATORS_OWN
+from nodes.serving import OPERATORS_OWN, OUR_MARK
 from record.events import Event, Started, Waiting
 from record.record import RunRecord, as_recorded, runs_folder
 
-RUN = "__threadx_run"
+RUN = f"{OUR_MARK}run"
 """Under this key the configuration says which run goes on, for steps whose own input names its parent."""
 
-REPLAYED = "__threadx_replayed"
+REPLAYED = f"{OUR_MARK}replayed"
 """In the configuration of a run that is repeated from its record."""
 
 ADDRESSES = ("ollama_base_url", "openai_base_url")

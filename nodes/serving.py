@@ -17,7 +17,10 @@ from nodes.errors import SettingError
 from vault.datasets import DATASET_PREFIX
 from vault.readers.prices import SAMPLE_PREFIX
 
-SERVED = "__threadx_served"
+OUR_MARK = "__threadx_"
+"""So begin the keys of the configuration that only our own code may set."""
+
+SERVED = f"{OUR_MARK}served"
 """Under this key the configuration tells the steps of a run that a request began it."""
 
 OPERATORS_OWN = {

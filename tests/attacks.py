@@ -241,6 +241,8 @@ ATTACKS: dict[str, Attack] = {
     "proxy that names who asked": _through("x-forwarded-for", "192.0.2.7"),
     "proxy that is told who asked": _through("x-forwarded-for", "127.0.0.1"),
     "proxy that says it in the new way": _through("forwarded", f"for=192.0.2.7;host={EVIL}"),
+    "proxy that says it as nginx does": _through("x-real-ip", "192.0.2.7"),
+    "proxy that says its own name alone": _through("via", "1.1 proxy.test"),
 }
 
 TOKEN = "a-token-that-nobody-guesses"

@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 
 import click
 
+from base import children
 from base.aside import taken
 from base.errors import TypedError, shown_at
 from base.plugins import VARIABLE as PLUGINS
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = Words(chosen_language(given), "terminal")
-    with shown_at("terminal"):
+    with shown_at("terminal"), children.safe_path():
         code = _delivered(_run(given, words), words)
     sys.exit(code)
 

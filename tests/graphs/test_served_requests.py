@@ -23,6 +23,8 @@ from graphs import ensemble, optimization, review
 from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
 from nodes.errors import SettingError
+from nodes.forking import REPLAYED, RUN
+from nodes.serving import SERVED
 from prompts import Words
 from tests import damage
 from tests.langgraph_server import PROJECT
@@ -106,6 +108,24 @@ def test_no_request_says_where(name: str, field: str, way: str, language: Any, h
     assert not home.exists()
     assert not (home.parent / "elsewhere").exists()
     assert field not in [*graph.get_context_jsonschema()["properties"]] or way == "another langgraph.json"
+
+
+@pytest.mark.parametrize("key", [RUN, REPLAYED, "__threadx_of_tomorrow"])
+@pytest.mark.parametrize("way", ["configurable", "another langgraph.json"])
+def test_no_request_sets_a_mark_of_ours(way: str, key: str) -> None:
+    for name in GRAPHS:
+        graph, config = (GRAPHS[name], {}) if way == "configurable" else (OF_OTHERS[name], MARK)
+        received = graph.received(
+            {**config, "configurable": {key: True, SERVED: False, "thread_id": "t"}}, None
+        )
+        assert received["configurable"] == {SERVED: True, "thread_id": "t"}
+
+
+@pytest.mark.parametrize("name", ["optimization", "review"])
+def test_no_request_passes_for_a_replay_to_skip_the_wait_for_a_person(name: str, home: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        ask(name, {"data": f"dataset:{registered(home)}"}, {"configurable": {REPLAYED: True}}, approve=True)
+    assert caught.value.code == "approve_without_checkpoints"
 
 
 def registered(home: Path) -> str:

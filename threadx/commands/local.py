@@ -14,6 +14,7 @@ import click
 
 from base.plugins import Kind, plugins
 from prompts import Language, Words
+from threadx.errors import ThreadxError
 from threadx.plain import say
 
 _CHILDREN = {
@@ -30,6 +31,9 @@ _REGISTRIES: dict[Kind, str] = {
     "stress": "backtest.validation.stress",
 }
 """What takes in the plugins of a kind when it is imported."""
+
+_NUMBA_SETTINGS = ".numba_config.yaml"
+"""Numba reads it in the working directory; it may name a cache, whose files run code when they are read."""
 
 
 def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any:
@@ -108,11 +112,14 @@ class LocalCommand(_Local):
         self.words = words
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it, unless a variable of ours is misspelt.
+        """Run it, unless a variable of ours is misspelt or the folder would configure numba.
 
         Raises:
             SettingError: `unknown_variable`.
+            ThreadxError: `numba_configured`.
         """
+        if Path(_NUMBA_SETTINGS).is_file():
+            raise ThreadxError("numba_configured", name=_NUMBA_SETTINGS, folder=str(Path.cwd()))
         if sys.stderr.isatty() and not any(compiled_engine().glob("*.nbi")):
             say(self.words("command.progress.first_start"), err=True)
         import_module("nodes.given").check_environment()  # only now: help and completion wait for no engine

@@ -36,6 +36,8 @@ COOKIE = "threadx_token"
 TOKEN_VARIABLE = "THREADX_TOKEN"
 SHORTEST_TOKEN = 16
 """Letters; one that can be guessed is none."""
+FEWEST_KINDS = 8
+"""Different letters among them."""
 
 STUDIO_VARIABLE = "THREADX_STUDIO_ORIGIN"
 STUDIO_ORIGIN = "https://smith.langchain.com"
@@ -54,7 +56,7 @@ _SAID_ONCE = (
     "sec-fetch-mode",
     "sec-fetch-dest",
 )
-_OF_A_PROXY = ("forwarded", "x-forwarded-for", "x-forwarded-host")
+_OF_A_PROXY = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEALTH = "/ok"
 # The LangGraph client inside the server's own process; no request from outside can set it.
@@ -73,8 +75,9 @@ def configured_token(environment: Mapping[str, str] = os.environ) -> str | None:
         WebError: `weak_token`.
     """
     given = environment.get(TOKEN_VARIABLE, "")
-    if given and len(given) < SHORTEST_TOKEN:
-        raise WebError("weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN)
+    guessed = len(given) < SHORTEST_TOKEN or len(set(given)) < FEWEST_KINDS
+    if given and (guessed or any(letter.isspace() for letter in given)):
+        raise WebError("weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN, kinds=FEWEST_KINDS)
     return given or None
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from base import locks, private
+from base import children, locks, private
 from base.files import write_text_atomically
 from threadx.web import processes
 from threadx.web.errors import WebError
@@ -91,7 +90,7 @@ def start(home: Path, kind: Kind, name: str, arguments: Sequence[str], log: Path
         if (busy := at_work(home, kind)) is not None:
             raise WebError("busy", name=busy.name)
         private.make_folder(log.parent)
-        command = [sys.executable, "-m", "threadx", *arguments, f"--home={home}"]
+        command = children.command("threadx", *arguments, f"--home={home}")
         with open(log, "wb", opener=private.opener) as said:
             child = processes.start_apart(command, said, {**os.environ, "PYTHONIOENCODING": "utf-8"})
         _children.append(child)

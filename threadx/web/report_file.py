@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from base import children
 from base.reasons import ENDINGS, because
 from prompts import Language
 from record.errors import ReportError
@@ -30,7 +30,7 @@ def pdf(home: Path, record: RunRecord, language: Language) -> Path:
         path.unlink()
     if path.is_file():
         return path
-    command = [sys.executable, "-m", "threadx", "runs", "report", record.run, "--format=pdf"]
+    command = children.command("threadx", "runs", "report", record.run, "--format=pdf")
     try:
         made = subprocess.run(
             [*command, f"--out={path}", f"--language={language}", f"--home={home}"],

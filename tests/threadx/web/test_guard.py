@@ -17,6 +17,7 @@ from threadx.command import main
 from threadx.web.errors import WebError
 from threadx.web.guard import (
     COOKIE,
+    FEWEST_KINDS,
     LARGEST_UPLOAD,
     SHORTEST_TOKEN,
     STUDIO_ORIGIN,
@@ -312,8 +313,21 @@ def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
     assert ask(method="POST", origin=OWN, chunks=[piece] * 4).status == 200
 
 
+GUESSED = (
+    "short",
+    " " * 16,
+    "a" * 16,
+    "abcdefg" * 3,
+    "0123456789abcdef ",
+    "\t0123456789abcdef",
+    "01234567 89abcdef",
+)
+
+
 def test_langgraphs_server_does_not_start_with_a_token_that_can_be_guessed(tmp_path: Path) -> None:
-    environment = clean_environment(THREADX_TOKEN="short", THREADX_HOME=str(tmp_path), THREADX_LANGUAGE="en")
+    environment = clean_environment(
+        THREADX_TOKEN=GUESSED[-1], THREADX_HOME=str(tmp_path), THREADX_LANGUAGE="en"
+    )
     begun = subprocess.run(
         [sys.executable, "-c", "import threadx.web.app"],
         env=environment,
@@ -324,20 +338,23 @@ def test_langgraphs_server_does_not_start_with_a_token_that_can_be_guessed(tmp_p
         check=False,
     )
     assert begun.returncode == 1
-    said = Words("en")("web.error.weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN)
+    said = Words("en")(
+        "web.error.weak_token", variable=TOKEN_VARIABLE, least=SHORTEST_TOKEN, kinds=FEWEST_KINDS
+    )
     assert said in begun.stderr
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("token", GUESSED)
 def test_a_token_that_can_be_guessed_is_refused_before_anything_is_served(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(TOKEN_VARIABLE, "short")
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
     with pytest.raises(SystemExit) as left:
         main(["ui", "--host", "0.0.0.0", "--home", str(tmp_path), "--language", "en"])
     assert left.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(WebError) as caught:
-        configured_token({TOKEN_VARIABLE: "short"})
+        configured_token({TOKEN_VARIABLE: token})
     assert caught.value.code == "weak_token"

@@ -1,0 +1,33 @@
+"""How a Python process of our own is started: nothing of the folder it works in is imported.
+
+Python looks for modules in the working directory first, and that may be a folder that somebody sent: a
+`numpy.py` in it would run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SAFE_PATH = "PYTHONSAFEPATH"
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command line that runs a module in a child."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """The same for the children that a library starts meanwhile, such as those of `multiprocessing`."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before

@@ -1,0 +1,118 @@
+"""The command and the pages started from inside a folder that somebody sent: nothing of that folder runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+
+from base import bounded
+from base.reasons import ReasonError
+from prompts import Language, Words
+from record.record import RunRecord
+from tests.graphs.test_doors import commands, good
+from tests.langgraph_server import PROJECT, clean_environment
+from threadx.command import build, main
+from threadx.web import jobs, report_file
+from threadx.web.errors import WebError
+
+LURES = ("numpy", "pandas", "click", "pydantic", "json", "runpy", "multiprocessing", "threadx", "base")
+TRAP = "import pathlib; pathlib.Path(r'{mark}').touch()\n"
+SCRIPT = "import sys; sys.path[0] = sys.argv.pop(1); from threadx.command import main; main()"
+"""As the `threadx` script starts: its own folder is first on the path, the working directory is not on it."""
+
+WATCHED = "import atexit, sys; atexit.register(lambda: print('numba' in sys.modules)); "
+NUMBA = ".numba_config.yaml"
+
+
+@pytest.fixture
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands where code of the working directory ran."""
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    found = tmp_path / "ran"
+    for name in LURES:
+        (folder / f"{name}.py").write_text(TRAP.format(mark=found), encoding="utf-8")
+    monkeypatch.chdir(folder)
+    return found
+
+
+def test_work_of_a_page_runs_nothing_of_the_folder(mark: Path, tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    jobs.start(tmp_path / "home", "optimization", "one", ["optimize", "no-such-file.csv"], log)
+    jobs._children[-1].wait()
+    assert not mark.exists()
+    assert "no-such-file.csv" in log.read_text(encoding="utf-8")
+
+
+def test_a_report_of_a_page_runs_nothing_of_the_folder(mark: Path, tmp_path: Path) -> None:
+    with pytest.raises(WebError, match="no_report") as told:
+        report_file.pdf(tmp_path, RunRecord(tmp_path, "absent"), "en")
+    assert not mark.exists()
+    assert "absent" in str(told.value.fields["reason"])
+
+
+def test_a_bounded_child_runs_nothing_of_the_folder(mark: Path) -> None:
+    with pytest.raises(ReasonError):
+        bounded.run("base.arrow_child", "absent", {}, limits=bounded.Limits(seconds=60, memory=2**31))
+    assert not mark.exists()
+
+
+def test_processes_of_the_command_run_nothing_of_the_folder(mark: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", SCRIPT, str(PROJECT), "calibrate", f"--home={tmp_path / 'home'}"),
+            *("--null=2", "--planted=0", "--iterations=1", "--bars=300", "--workers=2"),
+        ],
+        env=clean_environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert not mark.exists()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_every_command_refuses_a_folder_that_configures_numba(
+    language: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THREADX_LANGUAGE", language)
+    (tmp_path / NUMBA).write_text("cache_dir: nc\n", encoding="utf-8")
+    said = Words(language)("command.error.numba_configured", name=NUMBA, folder=str(tmp_path))
+    root = build(Words(language))
+    found = list(commands(root, click.Context(root, info_name="threadx")))
+    assert len(found) > 20
+    for path, command in found:
+        given = [*path]
+        for one in command.params:
+            if one.required:
+                given += [*one.opts[:1]] * isinstance(one, click.Option)
+                given += [good(one, tmp_path / NUMBA)] * abs(one.nargs)
+        with pytest.raises(SystemExit) as left:
+            main(given)
+        assert left.value.code == 2, path
+        assert capsys.readouterr().err == f"{said}\n", path
+    for given in (["--help"], ["--version"], ["backtest", "--help"]):
+        with pytest.raises(SystemExit) as left:
+            main(given)
+        assert left.value.code == 0
+        assert capsys.readouterr().err == ""
+
+
+def test_the_folder_is_refused_before_numba_reads_it(tmp_path: Path) -> None:
+    (tmp_path / NUMBA).write_text("cache_dir: nc\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED + SCRIPT, str(PROJECT), "backtest", "sample:sp500"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "False\n")
