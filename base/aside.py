@@ -78,7 +78,7 @@ def cut_tail(path: Path, size: int) -> Path:
         OSError: the file or its folder cannot be written.
     """
     kept = _free(path, "torn")
-    with path.open("r+b") as stream:
+    with open(path, "r+b", opener=private.opener) as stream:
         stream.seek(size)
         with open(kept, "wb", opener=private.opener) as tail:
             tail.write(stream.read())

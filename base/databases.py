@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from base import private
 from base.aside import set_aside
+from base.plain_files import refuse_link
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PATIENCE_SECONDS = 30.0
@@ -63,8 +64,9 @@ def put_aside_if_damaged(path: Path, lock: FileLock) -> Path | None:
         Where it is kept; None where it is sound, or not there.
 
     Raises:
-        sqlite3.Error, OSError: it cannot be told, or cannot be renamed.
+        sqlite3.Error, OSError: it cannot be told, or cannot be renamed; a link stands there.
     """
+    refuse_link(path)
     if not path.exists() or _known(path):
         return None
     with lock:

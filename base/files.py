@@ -15,6 +15,7 @@ from typing import IO
 
 from base import private
 from base.leftovers import ENDING, beginning
+from base.plain_files import refuse_link
 from base.secrets import masked_text
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
@@ -51,34 +52,43 @@ def take_name(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, named: bool = False) -> None:
     """Write a file so that a reader, or a crash, never sees half of it.
 
     The bytes go to a temporary file in the same folder, reach the disk, and then take the name in one step.
-    What is no file (a device, a pipe) is written to as it stands, and a link keeps pointing where it does.
 
     Args:
         path: the file to make or replace; its folders are made. It is the user's alone unless its folder is
             one that others may read.
         write: called with the open binary file.
+        named: whether the user named this path: what is no file there (a device, a pipe) is then written to
+            as it stands, and a link keeps pointing where it does. In a data folder, which somebody may have
+            sent, a link is refused, and what is no file is replaced.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; nothing is left behind. It names the path.
+        OSError: a link stands in a data folder; the folder cannot be written, or the disk is full; nothing
+            is left behind. It names the path.
     """
     try:
-        _write_atomically(path, write)
+        if named:
+            _write_as_named(path, write)
+        else:
+            refuse_link(path)
+            _replace(path, write)
     except OSError as error:
         if error.filename is None:  # a write knows no name
             error.filename = str(path)
         raise
 
 
-def _write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def _write_as_named(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     if (open_already := _STREAM.fullmatch(str(path))) is not None or _is_a_channel(path):
         _write_through(path, open_already, write)
         return
-    if path.is_symlink():
-        path = path.resolve()
+    _replace(path.resolve() if path.is_symlink() else path, write)
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     private.make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=beginning(path.name), suffix=ENDING)
     temporary = Path(name)
@@ -128,6 +138,6 @@ def copy_file(source: Path, target: Path) -> None:
         write_atomically(target, lambda stream: shutil.copyfileobj(given, stream))
 
 
-def write_text_atomically(path: Path, words: str) -> None:
+def write_text_atomically(path: Path, words: str, *, named: bool = False) -> None:
     """`write_atomically` for UTF-8 text with the line ends given, and without secrets (`base.secrets`)."""
-    write_atomically(path, lambda stream: stream.write(masked_text(words).encode()))
+    write_atomically(path, lambda stream: stream.write(masked_text(words).encode()), named=named)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from base import bounded
 from base.bounded import Limits
+from base.plain_files import require_plain
 from base.reasons import ReasonError, because
 
 CHILD = "base.arrow_child"
@@ -81,5 +82,6 @@ def _in_a_child(path: Path) -> pa.Table:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
+    require_plain(path)
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -10,6 +10,8 @@ import os
 import stat
 from pathlib import Path
 
+from base.plain_files import open_plain
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 SHARED_MODE = 0o644
@@ -31,8 +33,12 @@ def make_folder(path: Path) -> None:
 
 
 def opener(name: str, flags: int) -> int:
-    """For `open(path, "ab", opener=opener)`: a file that is made by it is private."""
-    return os.open(name, flags, FILE_MODE)
+    """For `open(path, "ab", opener=opener)`: a file that is made by it is private, and no link is followed.
+
+    Raises:
+        OSError: as `base.plain_files.open_plain`.
+    """
+    return open_plain(name, flags, FILE_MODE)
 
 
 def make_file(path: Path) -> None:

@@ -45,6 +45,8 @@ _BY_NUMBER = {
     errno.EPIPE: "nobody_reads",
     errno.ELOOP: "link_in_circles",
     errno.EINVAL: "no_name",
+    errno.EMLINK: "is_a_link",
+    errno.ESPIPE: "no_plain_file",
     errno.ENXIO: "no_device",
     errno.ENODEV: "no_device",
     errno.ETXTBSY: "in_use",

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
+from base.plain_files import read_plain_text
 from base.reasons import ReasonError, because, plain
 from feeds.partitions import Partition, Problem, partition_start
 from vault.errors import MarketError
@@ -149,7 +150,7 @@ class DataFolder:
     def json_object(self, path: Path, problems: list[Problem]) -> dict[str, Any]:
         """A JSON object from an optional file: empty when there is none, or with a problem noted."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            content = json.loads(read_plain_text(path, "utf-8-sig"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as reason:

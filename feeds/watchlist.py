@@ -7,6 +7,7 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
+from base.plain_files import read_plain_text
 from base.reasons import ReasonError, because, plain
 from feeds.folder import DataFolder
 from feeds.news import TICKER, tickers_of
@@ -45,7 +46,7 @@ def read_watchlist(folder: DataFolder) -> Watchlist:
 def _read(folder: DataFolder) -> Watchlist:
     for name in FILES:
         try:
-            text = (folder.root / name).read_text(encoding="utf-8-sig").strip()
+            text = read_plain_text(folder.root / name, "utf-8-sig").strip()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             continue
         except (OSError, ValueError) as reason:

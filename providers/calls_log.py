@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from base import private
 from base.aside import set_aside
+from base.plain_files import LARGEST, LARGEST_LOG
 from base.secrets import masked
 
 now: Callable[[], float] = time.time
@@ -164,7 +166,7 @@ def read_lines(path: Path, least: type[BaseModel] = AnyLine) -> Iterator[dict[st
     if not path.is_file():
         return
     with path.open("rb") as stream:
-        for line in stream:
+        for line in iter(partial(stream.readline, LARGEST), b""):  # a file without lines ends too
             if (found := _parsed(line, least)) is not None:
                 yield found
 
@@ -187,7 +189,7 @@ def _read_on(path: Path, known: _Read) -> None:
         return
     with path.open("rb") as stream:
         stream.seek(known.offset)
-        written = stream.read(size - known.offset)
+        written = stream.read(min(size - known.offset, LARGEST_LOG))
     whole = written.rfind(b"\n") + 1
     known.offset += whole
     for line in written[:whole].splitlines():

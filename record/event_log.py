@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from base import private
 from base.aside import cut_tail
+from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError, because
 from base.secrets import masked
 from record.errors import ReportError
@@ -145,7 +146,7 @@ class EventLog:
 
     def _bytes(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return read_plain(self.path, LARGEST_LOG)
         except OSError as error:
             raise ReportError("unreadable_record", path=str(self.path), reason=because(error)) from None
 

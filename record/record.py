@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from base import locks, private
 from base.files import file_name, write_text_atomically
+from base.plain_files import read_plain_text
 from base.reasons import because, misshapen
 from base.secrets import masked
 from record.errors import ReportError
@@ -123,9 +124,10 @@ class RunRecord:
 
         Raises:
             ReportError: `run_exists`, when the name is another run's: of another thread, of another input, or
-                of a run that has finished.
+                of a run that has finished; `linked_record`.
             OSError: the folder cannot be written.
         """
+        self.require_no_links()
         about = masked(about)
         parent: dict[str, Any] = {}
         if self.exists():
@@ -180,7 +182,7 @@ class RunRecord:
         if not path.exists():
             raise ReportError(absent, run=self.run)
         try:
-            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            value: dict[str, Any] = json.loads(read_plain_text(path))
             least.model_validate(value)
         except (OSError, ValueError, RecursionError) as error:
             raise ReportError("unreadable_record", path=str(path), reason=because(error)) from None
@@ -251,7 +253,8 @@ class RunRecord:
             anew: refuse that too, for one who cannot be at work on it yet.
 
         Raises:
-            ReportError: `run_busy`: another process, or another holder here, is at work on it.
+            ReportError: `run_busy`: another process, or another holder here, is at work on it;
+                `linked_record`.
         """
         with _guard:
             if self.folder in _held:
@@ -260,7 +263,19 @@ class RunRecord:
                 return
             _held[self.folder] = (self._locked(), holder)
 
+    def require_no_links(self) -> None:
+        """Refuse to write to a run of which a file, or the folder itself, is a link.
+
+        Raises:
+            ReportError: `linked_record`.
+        """
+        inside = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        for path in (self.folder, *inside):
+            if path.is_symlink():
+                raise ReportError("linked_record", path=str(path))
+
     def _locked(self) -> FileLock:
+        self.require_no_links()
         # A graph's nodes run in different threads: the lock is the process's.
         lock = locks.lock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
         for _ in range(_TRIES):
@@ -291,7 +306,7 @@ class RunRecord:
     def is_held(self) -> bool:
         """Whether somebody is at work on the run."""
         path = self.folder / LOCK
-        if not path.is_file():
+        if not path.is_file() or path.is_symlink():  # nobody can hold a link
             return False
         try:
             with locks.lock(path, timeout=0):

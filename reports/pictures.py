@@ -62,4 +62,4 @@ def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
         OSError: the file cannot be written.
     """
     content = picture(chart, picture_suffix(path))
-    write_atomically(path, lambda stream: stream.write(content))
+    write_atomically(path, lambda stream: stream.write(content), named=True)

@@ -28,6 +28,7 @@ from backtest.engine.sweep import grid_axes
 from backtest.types import Fill
 from base.files import file_name
 from base.own_tables import read_own_table
+from base.plain_files import refuse_link
 from nodes.context import OptimizationContext
 from nodes.given import read_input
 from nodes.optimization.evidence.specs import chosen_strategy
@@ -160,7 +161,9 @@ def sweep_path(
         [fill, dataset.development_hash, dataset.holdout_hash if whole else ""],
     ]
     mark = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:8]
-    return home / "sweeps" / file_name(f"{dataset.symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
+    path = home / "sweeps" / file_name(f"{dataset.symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
+    refuse_link(path)
+    return path
 
 
 @checked(Reading.model_fields)

@@ -20,6 +20,7 @@ from base.databases import is_damaged
 from base.errors import TypedError
 from base.leftovers import leftovers, sweep
 from base.own_tables import read_own_table
+from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError, because
 from nodes.ensemble.operation.partition import SUMMARY, TRACE, settle, summaries_folder
 from record.errors import ReportError
@@ -121,7 +122,7 @@ def _registered(folder: Path) -> Iterator[tuple[Path, Dataset | TypedError]]:
         if path.name == "splits.json":
             continue
         try:
-            yield path, Dataset.model_validate_json(path.read_bytes())
+            yield path, Dataset.model_validate_json(read_plain(path))
         except (OSError, ValidationError) as error:
             yield path, because(error)
 
@@ -173,13 +174,13 @@ def _openings(path: Path) -> Iterator[Finding]:
     if not path.is_file():
         return
     yield from _torn(path)
-    unreadable = [line for line in path.read_bytes().split(b"\n")[:-1] if parsed(line) is None]
+    unreadable = [line for line in read_plain(path, LARGEST_LOG).split(b"\n")[:-1] if parsed(line) is None]
     if unreadable:
         yield _found(path, "unreadable_lines", "restore", count=len(unreadable))
 
 
 def _torn(path: Path) -> Iterator[Finding]:
-    content = path.read_bytes()
+    content = read_plain(path, LARGEST_LOG)
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         yield _found(path, "torn", "cut", partial(cut_tail, path, whole))
@@ -236,7 +237,7 @@ def _json_problem(path: Path) -> TypedError | None:
     if not path.exists():
         return None
     try:
-        _OBJECT.validate_json(path.read_bytes())
+        _OBJECT.validate_json(read_plain(path))
     except (OSError, ValidationError) as error:
         return because(error)
     return None

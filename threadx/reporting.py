@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from base.plain_files import read_plain
 from base.reasons import because
 from nodes.ensemble.operation.partition import SUMMARY, TRACE, hour_folder, published_hours
 from nodes.ensemble.policies.words import agent_name
@@ -186,7 +187,7 @@ def read_published(home: Path, hour: datetime, words: Words) -> Published:
         if not path.exists():
             continue
         try:
-            written = path.read_bytes()
+            written = read_plain(path)
             contents[name] = _OBJECT.validate_json(written)
             _LEAST[name].validate_python(contents[name])
             hashes[name] = hashlib.sha256(written).hexdigest()

@@ -28,6 +28,7 @@ from backtest.data.prices import FUNDING
 from base.aside import set_aside
 from base.files import file_name, write_atomically, write_text_atomically
 from base.own_tables import holds, read_own_table, vouch
+from base.plain_files import read_plain
 from base.reasons import ReasonError
 from vault.errors import MarketError
 from vault.fingerprints import Marks, bar_length, nanoseconds
@@ -342,7 +343,7 @@ def find_dataset(development_hash: str, home: Path) -> Dataset:
     if not re.fullmatch(_HASH, development_hash) or not path.exists():
         raise MarketError("missing_dataset", hash=development_hash, path=str(path))
     try:
-        return Dataset.model_validate_json(path.read_bytes())
+        return Dataset.model_validate_json(read_plain(path))
     except (OSError, ValidationError) as reason:
         raise MarketError("damaged_dataset", hash=development_hash, path=str(path)) from reason
 

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from base.files import write_atomically
+from base.plain_files import require_plain
 
 Times = NDArray[np.int64]
 
@@ -85,6 +86,7 @@ class Marks:
         """
         if not path.exists():
             return None
+        require_plain(path)
         with ZipFile(path) as archive:  # a small file may swell
             if sum(part.file_size for part in archive.infolist()) > LARGEST:
                 raise ValueError("too large")

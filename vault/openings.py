@@ -18,6 +18,7 @@ import pandas as pd
 
 from base import locks, private
 from base.aside import cut_tail, set_aside
+from base.plain_files import LARGEST_LOG, read_plain
 from vault.chain import Head, linked
 
 LOG = "holdout_openings.jsonl"
@@ -110,11 +111,11 @@ def _read(path: Path) -> Openings:
         set_aside(path)
     if not path.is_file():
         return Openings(lines=(), hashes=(), broken=0)
-    content = path.read_bytes()
+    content = read_plain(path, LARGEST_LOG)
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         if parsed(content[whole:]) is not None:  # all of it but its end
-            with path.open("ab") as stream:
+            with open(path, "ab", opener=private.opener) as stream:
                 stream.write(b"\n")
             content += b"\n"
         else:

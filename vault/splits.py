@@ -20,6 +20,7 @@ from base import locks, private
 from base.aside import set_aside
 from base.files import file_name, write_text_atomically
 from base.own_tables import read_own_table
+from base.plain_files import read_plain
 from base.reasons import ReasonError
 from vault.errors import MarketError
 from vault.fingerprints import NO_MARKS, Marks, nanoseconds
@@ -110,7 +111,7 @@ def read_splits(folder: Path) -> list[Split]:
     if not path.exists():
         return []
     try:
-        return _SPLITS.validate_json(path.read_bytes())
+        return _SPLITS.validate_json(read_plain(path))
     except ValidationError as reason:
         raise MarketError("damaged_splits", path=str(path), problems=reason.error_count()) from reason
     except OSError as reason:  # a folder in its place
@@ -191,7 +192,7 @@ def _marks_again(folder: Path, family: str) -> Marks | None:
     found: Marks | None = None
     for path in sorted(folder.glob("*.json")):
         try:
-            told = json.loads(path.read_bytes())
+            told = json.loads(read_plain(path))
             if not isinstance(told, dict) or told.get("family") != family:
                 continue
             names = [told["development_hash"], told["holdout_hash"]]

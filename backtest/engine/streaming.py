@@ -233,7 +233,7 @@ def _finish(
                 writer.close()
 
     try:
-        write_atomically(path, write)
+        write_atomically(path, write, named=True)
     except RequestError:
         shutil.rmtree(folder)
         raise

@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from base.files import copy_file, write_text_atomically
+from base.plain_files import read_plain_text
 from nodes.context import OptimizationContext
 from nodes.forking import REPLAYED
 from record.events import Approved, BudgetMet, Called, LedgerEvent, LessonsRecalled, Noticed, PricesRead
@@ -124,7 +125,7 @@ def _events(record: RunRecord) -> dict[str, Any]:
 
 def _text(record: RunRecord) -> str:
     path = record.folder / "report.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return read_plain_text(path) if path.is_file() else ""
 
 
 def _different(then: Any, now: Any, place: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from base.plain_files import read_plain
 from nodes.ensemble.operation.partition import SUMMARY, hour_folder, published_hours, read_trace
 from nodes.ensemble.schemas import LLMEnsembleSummary
 
@@ -78,7 +79,7 @@ def change(before: LLMEnsembleSummary, now: LLMEnsembleSummary) -> Change:
 
 def _summary(home: Path, hour: datetime) -> LLMEnsembleSummary | None:
     try:
-        content = (hour_folder(home, hour) / SUMMARY).read_bytes()
+        content = read_plain(hour_folder(home, hour) / SUMMARY)
         return LLMEnsembleSummary.model_validate_json(content)
     except (OSError, ValidationError):
         return None

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from base import children, locks, private
 from base.files import write_text_atomically
+from base.plain_files import read_plain
 from threadx.web import processes
 from threadx.web.errors import WebError
 
@@ -64,7 +65,7 @@ def at_work(home: Path, kind: Kind) -> Job | None:
         if child.poll() is not None:
             _children.remove(child)
     try:
-        job = _JOB.validate_json(_slot(home, kind).with_suffix(".json").read_bytes())
+        job = _JOB.validate_json(read_plain(_slot(home, kind).with_suffix(".json")))
     except (OSError, ValidationError):  # none was started, or nobody can tell which
         return None
     return job if processes.is_alive(job.pid, job.begun) else None

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from backtest import StrategySpec
+from base.plain_files import read_plain
 from base.reasons import nearest
 from nodes.context import OptimizationContext
 from nodes.errors import SettingError
@@ -169,7 +170,7 @@ def registered(home: Path) -> list[Dataset]:
     found = []
     for path in sorted((home / "datasets").glob("*.json")):
         try:
-            dataset = Dataset.model_validate_json(path.read_bytes())
+            dataset = Dataset.model_validate_json(read_plain(path))
         except (OSError, ValidationError):
             continue  # the folder also holds other small files
         if dataset.holdout_rows:

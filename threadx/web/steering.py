@@ -59,7 +59,9 @@ def take_up(home: Path, record: RunRecord, language: Language, word: Mapping[str
 
     Raises:
         WebError: `busy`, `run_held`.
+        ReportError: `linked_record`.
     """
+    record.require_no_links()
     if record.is_held():
         raise WebError("run_held", name=record.run)
     arguments = ["runs", "resume", record.run, f"--language={language}"]

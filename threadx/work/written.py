@@ -49,7 +49,7 @@ def write_report(words: Words, document: Document, form: Format, out: str | None
         return
     path = usual if out is None else Path(out)
     try:
-        write_atomically(path, lambda stream: stream.write(drawn))
+        write_atomically(path, lambda stream: stream.write(drawn), named=out is not None)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -81,7 +81,7 @@ def write_json(text: str, path: str | None) -> None:
         sys.stdout.write(text.rstrip("\n") + "\n")
         return
     try:
-        write_text_atomically(Path(path), text.rstrip("\n") + "\n")
+        write_text_atomically(Path(path), text.rstrip("\n") + "\n", named=True)
     except BrokenPipeError:
         raise
     except OSError as error:

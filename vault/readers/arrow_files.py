@@ -11,6 +11,7 @@ import pyarrow as pa
 from base import bounded
 from base.bounded import Limits
 from base.own_tables import CHILD
+from base.plain_files import require_plain
 from vault.errors import MarketError
 from vault.readers.sizes import check_columns, check_size
 
@@ -38,6 +39,7 @@ def read_arrow(
         ReasonError: it cannot be read, or not within bounds (see `base.bounded.run`).
         OSError: the file cannot be read.
     """
+    require_plain(path)
     size, called = path.stat().st_size, called or path
     parts = () if content is None else (content,)
     where = {} if content is not None else {"path": str(path)}

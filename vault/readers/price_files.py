@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
-import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from base.plain_files import require_plain
 from base.reasons import because
 from vault.errors import MarketError
 from vault.readers import arrow_files
@@ -68,15 +69,15 @@ def _look_at(path: Path) -> None:
             `unreadable_file` where the system refuses to look.
     """
     try:
-        found = path.stat().st_mode
+        require_plain(path)
     except (FileNotFoundError, NotADirectoryError):
         return
+    except IsADirectoryError:
+        raise MarketError("folder_given", path=str(path)) from None
     except OSError as reason:
+        if reason.errno == errno.ESPIPE:
+            raise MarketError("no_plain_file", path=str(path)) from None
         raise MarketError("unreadable_file", path=str(path)[:_SHOWN], reason=because(reason)) from reason
-    if stat.S_ISDIR(found):
-        raise MarketError("folder_given", path=str(path))
-    if not stat.S_ISREG(found):
-        raise MarketError("no_plain_file", path=str(path))
 
 
 def _unpacked(path: Path, suffix: str) -> tuple[bytes, str]:

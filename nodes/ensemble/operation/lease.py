@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 from base import locks, private
 from base.aside import set_aside
 from base.files import write_text_atomically
+from base.plain_files import read_plain
 from nodes.ensemble.errors import BusyError, PublishError
 
 now: Callable[[], float] = time.time
@@ -133,7 +134,7 @@ def _holder(folder: Path) -> dict[str, Any]:
     if path.is_dir():
         set_aside(path)
     try:
-        return _Holder.model_validate_json(path.read_bytes()).model_dump()
+        return _Holder.model_validate_json(read_plain(path)).model_dump()
     except (OSError, ValidationError):
         # The newest lock is the one that somebody may hold.
         locks = (re.fullmatch(r"\.run\.(\d+)\.lock", one.name) for one in folder.glob(".run.*.lock"))

@@ -23,6 +23,7 @@ from base import locks, private
 from base.aside import set_aside
 from base.files import take_name, write_atomically, write_text_atomically
 from base.leftovers import sweep
+from base.plain_files import read_plain, read_plain_text
 from base.reasons import because
 from nodes.ensemble.errors import PublishError
 
@@ -132,13 +133,13 @@ def settle(folder: Path) -> None:
         return
     summary = _json(told["summary"])
     path = folder / SUMMARY
-    if not path.is_file() or path.read_bytes() != summary.encode():
+    if not path.is_file() or read_plain(path) != summary.encode():
         write_text_atomically(path, summary)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_plain_text(path))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -174,7 +175,7 @@ def _keep_earlier(folder: Path) -> None:
 
 
 def _copy(source: Path, path: Path) -> None:
-    content = source.read_bytes()
+    content = read_plain(source)
     write_atomically(path, lambda stream: stream.write(content))
 
 

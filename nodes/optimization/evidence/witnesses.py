@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from base import locks
+from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError
 from record.events import (
     Event,
@@ -140,7 +141,7 @@ def _events(path: Path) -> Iterator[EventData]:
     """The events that tell of the ledger; what is no event is passed over."""
     if not path.is_file():
         return
-    for line in path.read_bytes().splitlines():
+    for line in read_plain(path, LARGEST_LOG).splitlines():
         if any(mark in line for mark in _TOLD):
             try:
                 yield Event.read(json.loads(line)).data
