@@ -1,8 +1,9 @@
 """What others add without a fork: packages by entry points, single files by the variable THREADX_PLUGINS.
 
 A package names a module under the entry point `threadx.<kind>`; a file offers what its own names say. A room
-asks for its kind when it is first imported, and only then is a plugin's code run. One that fails is kept
-with the reason, for `threadx doctor` and the record, and stops nothing else.
+asks for its kind when it is first imported, and only then is a plugin's code run. One that fails there is
+kept with the reason, for `threadx doctor` and the record, and stops nothing else. What fails later, while it
+works, is one error that names the plugin, the entry and the line (`guarded`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache, wraps
 from importlib import import_module, metadata
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import isfunction
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from base.entries import EntryError
 from base.errors import TypedError, texts_added
@@ -29,7 +32,11 @@ from base.reasons import because
 VARIABLE = "THREADX_PLUGINS"
 """Files, separated as in PATH."""
 
+NAMED = "THREADX_NAMED_PLUGINS"
+"""The same, of files that somebody names at the command, which sets it for itself and for its children."""
+
 Kind = Literal["indicators", "providers", "agents", "changes", "stress"]
+Way = Literal["option", "variable", "package"]
 NAMES: dict[str, Kind] = {
     "GROUP": "indicators",
     "PROVIDER": "providers",
@@ -38,6 +45,9 @@ NAMES: dict[str, Kind] = {
     "STRESS_TEST": "stress",
 }
 """What a plugin's module defines, and the kind of registry that takes it."""
+
+PREFIX, FAILED = "plugin ", "failed"
+"""How versions on record name plugins, and one that could not be used."""
 
 E = TypeVar("E")
 
@@ -55,6 +65,7 @@ class Plugin:
     Attributes:
         name: of its file or its entry point.
         kind: what it adds.
+        way: how it came, which decides how it is left out.
         path: of its file; of a package's module, once it is imported.
         imported: name of a package's module; empty for a file.
         version: of its package; empty for a file.
@@ -66,6 +77,7 @@ class Plugin:
 
     name: str
     kind: Kind | None
+    way: Way
     path: Path | None = None
     imported: str = ""
     version: str = ""
@@ -86,7 +98,26 @@ class Plugin:
         """Leave it out, and keep why."""
         reason = because(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         self.module = None
-        self.error = PluginError("plugin_failed", name=self.name, detail=reason)
+        self.error = self.fault("plugin_failed", detail=reason)
+
+    def fault(self, code: str, **told: Any) -> PluginError:
+        """An error of this plugin, with what can be done about it."""
+        remedy = PluginError(f"plugin_remedy_{self.way}", name=self.name)
+        return PluginError(code, name=self.name, remedy=remedy, **told)
+
+    def raised(self, error: Exception, entry: str) -> PluginError:
+        """What one of its functions raised: the last line of its own code, else the last one at all."""
+        frames = extract_tb(error.__traceback__)
+        own = [frame for frame in frames if self.path is not None and Path(frame.filename) == self.path]
+        last = (own or frames)[-1]
+        return self.fault(
+            "plugin_raised",
+            entry=entry,
+            kind=type(error).__name__,
+            detail=str(error),
+            line=last.lineno or 0,
+            file=Path(last.filename).name,
+        )
 
 
 @cache
@@ -97,8 +128,9 @@ def plugins() -> tuple[Plugin, ...]:
         for kind in NAMES.values()
         for entry in metadata.entry_points(group=f"threadx.{kind}")
     ]
-    files = [Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name.strip()]
-    found += [_single(path) for path in files]
+    named = dict.fromkeys(_files(NAMED))
+    found += [_single(path, "option") for path in named]
+    found += [_single(path, "variable") for path in _files(VARIABLE) if path.absolute() not in named]
     return tuple(sorted(found, key=lambda one: (one.kind or "", one.name)))
 
 
@@ -135,27 +167,82 @@ def with_plugins(
         except (AttributeError, TypeError, ValueError, EntryError) as error:
             plugin.refuse(error)
             continue
-        entries = (*entries, entry)
+        entries = (*entries, guarded(entry, plugin, ", ".join(added)))
         plugin.adds = added
     return entries
 
 
+def guarded(given: E, plugin: Plugin, entry: str) -> E:
+    """The same, but whatever its functions raise is one error that says whose they are.
+
+    Args:
+        given: a function; an entry, whose fields may be functions or entries; or a class of the plugin's own,
+            whose methods are guarded in place.
+        plugin: whose it is.
+        entry: its name for a reader.
+
+    Its functions raise PluginError `plugin_raised`, or the typed errors that they raise themselves.
+    """
+    if isinstance(given, type):
+        package = given.__module__.partition(".")[0]
+        for base in given.__mro__:
+            for name, method in [*vars(base).items()]:
+                if isfunction(method) and method.__module__.partition(".")[0] == package:
+                    setattr(given, name, guarded(getattr(given, name), plugin, entry))
+        return given
+    if is_dataclass(given):
+        parts = {one.name: getattr(given, one.name) for one in fields(given)}
+        working = {
+            name: guarded(part, plugin, entry)
+            for name, part in parts.items()
+            if not isinstance(part, type) and (callable(part) or is_dataclass(part))
+        }
+        return cast(E, replace(cast(Any, given), **working))
+    function = cast("Callable[..., Any]", given)
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except TypedError:
+            raise
+        except Exception as error:  # somebody else's code: whatever it raises is told as its own fault
+            raise plugin.raised(error, entry) from error
+
+    return cast(E, call)
+
+
 def in_use() -> dict[str, str]:
     """Version and digest of each plugin that takes part, by `plugin NAME`; what could not be used too."""
+    for kind in NAMES.values():
+        offered(kind)  # a package's digest is known only once it is imported
     return {
-        f"plugin {one.name}": "failed" if one.error else f"{one.version} {one.digest}".strip()
+        f"{PREFIX}{one.name}": FAILED if one.error else f"{one.version} {one.digest}".strip()
         for one in plugins()
     }
 
 
+def lost(then: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """(name, whether another one is there) of each plugin that took part then and is not the same now."""
+    return [
+        (name.removeprefix(PREFIX), now.get(name, FAILED) != FAILED)
+        for name, version in sorted(then.items())
+        if name.startswith(PREFIX) and version not in (FAILED, now.get(name))
+    ]
+
+
+def _files(variable: str) -> list[Path]:
+    return [Path(name) for name in os.environ.get(variable, "").split(os.pathsep) if name.strip()]
+
+
 def _packaged(entry: metadata.EntryPoint, kind: Kind) -> Plugin:
     version = entry.dist.version if entry.dist is not None else ""
-    return Plugin(name=entry.name, kind=kind, imported=entry.module, version=version)
+    return Plugin(name=entry.name, kind=kind, way="package", imported=entry.module, version=version)
 
 
-def _single(path: Path) -> Plugin:
+def _single(path: Path, way: Way) -> Plugin:
     """A file: what it offers is read off its names, without running it."""
-    plugin = Plugin(name=path.name, kind=None, path=path)
+    plugin = Plugin(name=path.name, kind=None, way=way, path=path)
     try:
         text = path.read_text(encoding="utf-8")
         assigned = {
@@ -170,7 +257,7 @@ def _single(path: Path) -> Plugin:
         return plugin
     kinds = sorted(assigned & NAMES.keys())
     if len(kinds) != 1:
-        plugin.error = PluginError("plugin_offers_nothing", name=path.name, names=", ".join(NAMES))
+        plugin.error = plugin.fault("plugin_offers_nothing", names=", ".join(NAMES))
         return plugin
     plugin.kind, plugin.digest = NAMES[kinds[0]], _digest(path)
     return plugin

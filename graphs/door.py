@@ -36,7 +36,7 @@ from nodes.optimization.past import past
 from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_operators_own
 from record.errors import ReportError
 from record.record import RunRecord
-from record.versions import source_digest
+from record.versions import check_plugins, source_digest
 
 C = TypeVar("C", bound=Context)
 
@@ -302,6 +302,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         record = RunRecord(settings.home_path, run) if run else None
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings
+        check_plugins(record.run, record.about().get("versions") or {})
         chosen = settings if context else None
         going_on = settings_of(record, chosen, schema)
         if stood.is_another(record):

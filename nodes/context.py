@@ -24,6 +24,7 @@ VARIABLES = frozenset(
         "THREADX_G4F_BASE_URL",
         "THREADX_HOME",
         "THREADX_LANGUAGE",
+        "THREADX_NAMED_PLUGINS",
         "THREADX_PLUGINS",
         "THREADX_STUDIO_ORIGIN",
         "THREADX_TOKEN",

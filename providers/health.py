@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
+from base.plugins import PluginError
 from providers.errors import ProviderError
 from providers.registry import parse_reference, provider_of
 from providers.settings import ProviderSettings
@@ -24,18 +26,20 @@ class Health:
             and an error's text says what to install, start, set or pull.
         detail: what answered (address, file, services), or the error in one line.
         fields: placeholders of the text.
+        room: whose text it is; not the providers' where a plugin fails.
     """
 
     reference: str
     ok: bool
     code: str
     detail: str
-    fields: dict[str, str | int | float] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+    room: str = ProviderError.room
 
     @property
     def text_key(self) -> str:
         """Key of the sentence for a reader, in `prompts/texts`."""
-        return f"providers.health.{READY}" if self.ok else f"providers.error.{self.code}"
+        return f"providers.health.{READY}" if self.ok else f"{self.room}.error.{self.code}"
 
 
 def check(reference: str, settings: ProviderSettings) -> Health:
@@ -43,8 +47,8 @@ def check(reference: str, settings: ProviderSettings) -> Health:
     try:
         read = parse_reference(reference)
         detail = provider_of(read).health(read, settings)
-    except ProviderError as error:
-        return Health(reference, False, error.code, repr(error), error.fields)
+    except (ProviderError, PluginError) as error:
+        return Health(reference, False, error.code, repr(error), error.fields, error.room)
     return Health(reference, True, READY, detail, {"model": reference, "detail": detail})
 
 

@@ -9,7 +9,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from base.plugins import in_use
+from base.plugins import in_use, lost
+from record.errors import ReportError
 
 LIBRARIES = (
     "langchain-core",
@@ -61,3 +62,21 @@ def changed_versions(then: dict[str, str]) -> list[tuple[str, str, str]]:
         for name in sorted({*then, *now})
         if then.get(name) != now.get(name)
     ]
+
+
+def check_plugins(run: str, then: dict[str, str]) -> None:
+    """Refuse to go on with a run without what others had added to it.
+
+    Args:
+        run: its name.
+        then: the versions that it recorded.
+
+    Raises:
+        ReportError: `plugins_differ`.
+    """
+    if found := lost(then, in_use()):
+        missing = [name for name, changed in found if not changed]
+        differing = [name for name, changed in found if changed]
+        raise ReportError(
+            "plugins_differ", run=run, missing=", ".join(missing) or "–", changed=", ".join(differing) or "–"
+        )

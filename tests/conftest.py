@@ -61,6 +61,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _nothing_of_the_test_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process's own notices and plugins, which the command leaves there for its children."""
     monkeypatch.setenv(plugins.VARIABLE, "")
+    monkeypatch.setenv(plugins.NAMED, "")
     plugins.plugins.cache_clear()
     taken()
     yield

@@ -16,7 +16,7 @@ import click
 from base import children
 from base.aside import taken
 from base.errors import TypedError, shown_at
-from base.plugins import VARIABLE as PLUGINS
+from base.plugins import NAMED
 from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because, whole
 from prompts import Language, Words
 from threadx import console
@@ -100,8 +100,8 @@ def build(words: Words) -> click.Group:
 def _add_plugins(context: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
     """Before the engine is imported; processes that this one starts hear of them too."""
     if files:
-        given = [os.environ.get(PLUGINS, ""), *(str(path.resolve()) for path in files)]
-        os.environ[PLUGINS] = os.pathsep.join(one for one in given if one)
+        given = [os.environ.get(NAMED, ""), *(str(path.resolve()) for path in files)]
+        os.environ[NAMED] = os.pathsep.join(one for one in given if one)
 
 
 def _tell_version(context: click.Context, option: click.Parameter, asked: bool) -> None:

@@ -32,6 +32,7 @@ from record.errors import ReportError
 from record.events import Noticed
 from record.record import RunRecord, as_recorded
 from record.run_view import RunView
+from record.versions import check_plugins
 from threadx.audit.drift import Notice, notices
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
@@ -194,7 +195,8 @@ def resume_run(
         word: a person's decision on the waiting proposals (`nodes.optimization.trials.approval.Approval`).
 
     Raises:
-        ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs` or `unreadable_record`.
+        ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs`, `plugins_differ` or
+            `unreadable_record`.
         ThreadxError: `run_stopped`, `bad_word`, or `nothing_waits` for a decision that is not awaited.
     """
     record = RunRecord(home, run)
@@ -212,6 +214,7 @@ def resume_run(
             if word is not None:
                 raise ThreadxError("nothing_waits", run=run)
             return read_result(record)
+        check_plugins(run, about.get("versions", {}))
         for notice in notices(record, home):
             _tell(record, notice, watch)
         return _run(record, about["graph"], thread, given, context, watch, word=word)

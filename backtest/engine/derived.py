@@ -37,7 +37,7 @@ from backtest.kernels.oscillators import (
 from backtest.language.functions import FUNCTIONS, periods
 from backtest.language.tree import Call, Node, Number, Series
 from base.entries import EntryError
-from base.plugins import offered
+from base.plugins import Plugin, guarded, offered
 
 
 class Bank(Protocol):
@@ -336,8 +336,28 @@ _RULES: dict[str, Callable[..., Parts]] = {
     "percentile_rank": _percentile_rank,
     "bars_since": _bars_since,
 }
+
+
+def _of_plugin(plugin: Plugin, name: str, rule: Callable[..., Parts]) -> Callable[..., Parts]:
+    """A rule of somebody else's, held to what every rule gives: one value a bar."""
+
+    def values(bank: Bank, node: Call, *lengths: int) -> Parts:
+        bars = bank.column("close").size
+        parts = rule(bank, node, *lengths)
+        given = parts.get(node) if isinstance(parts, dict) else None
+        if given is None:
+            raise plugin.fault("plugin_wrong_values", entry=name, given=type(parts).__name__, bars=bars)
+        found = {part: np.asarray(series, dtype=np.float64) for part, series in parts.items()}
+        for series in found.values():
+            if series.shape != (bars,):
+                raise plugin.fault("plugin_wrong_values", entry=name, given=str(series.shape), bars=bars)
+        return found
+
+    return guarded(values, plugin, name)
+
+
 for _plugin in offered("indicators"):
-    _RULES.update(_plugin.offer("RULES"))
+    _RULES.update({name: _of_plugin(_plugin, name, rule) for name, rule in _plugin.offer("RULES").items()})
 
 _UNEVEN = _RULES.keys() ^ {name for name, entry in FUNCTIONS.items() if not entry.condition}
 if _UNEVEN:
@@ -349,5 +369,6 @@ def compute(bank: Bank, node: Call) -> Parts:
 
     Raises:
         PriceError: `missing_volume`, where volume is asked for and a bar has none.
+        PluginError: a plugin's rule fails, or does not give one value a bar.
     """
     return _RULES[node.function](bank, node, *periods(node))

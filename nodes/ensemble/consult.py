@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
+from base.plugins import PluginError
+from base.reasons import plain
 from nodes.ensemble.agent import Agent, Row
 from nodes.ensemble.claims.claims import Known, agent_facts, strangers
 from nodes.ensemble.context import EnsembleContext
@@ -53,8 +55,24 @@ def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Con
         context: the run's settings.
     """
     rows, coverage = state["evidence"][agent.name], state["coverage"][agent.name]
+    if failure := state["failed"].get(agent.name):
+        return failed(agent.name, coverage, failure)
     if not rows:
         return no_data(agent.name, coverage)
+    try:
+        return _heard(agent, rows, coverage, state, context)
+    except PluginError as error:
+        return failed(agent.name, coverage, plain(error))
+
+
+def _heard(
+    agent: Agent, rows: list[Row], coverage: float, state: EnsembleState, context: EnsembleContext
+) -> Consultation:
+    """What an agent says of its rows.
+
+    Raises:
+        PluginError: a function of a plugin fails.
+    """
     words = Words(context.language)
     prompt = render(
         "ensemble/agent",
@@ -100,6 +118,7 @@ def consultation(
             "role": role,
             "status": "abstained",
             "code": answer.code,
+            "failure": None,
             "report": None,
             "coverage": coverage,
             "degraded": True,
@@ -112,6 +131,7 @@ def consultation(
         "role": role,
         "status": "answered",
         "code": "",
+        "failure": None,
         "report": answer.value.model_dump(mode="json"),
         "coverage": coverage,
         "degraded": answer.provenance.degraded,
@@ -128,6 +148,7 @@ def no_data(role: str, coverage: float | None = None) -> Consultation:
         "role": role,
         "status": "no_data",
         "code": "no_data",
+        "failure": None,
         "report": None,
         "coverage": coverage,
         "degraded": True,
@@ -136,6 +157,12 @@ def no_data(role: str, coverage: float | None = None) -> Consultation:
         "provenance": None,
         "prompt": None,
     }
+
+
+def failed(role: str, coverage: float, failure: dict[str, Any]) -> Consultation:
+    """The turn of an agent whose plugin failed: it abstains, the others go on."""
+    silent = no_data(role, coverage)
+    return {**silent, "status": "abstained", "code": failure["code"], "failure": failure}
 
 
 def told(turn: Consultation) -> AgentAnswer:

@@ -11,11 +11,13 @@ from uuid import uuid4
 from langgraph.runtime import Runtime
 
 from base.paths import typed_path
+from base.plugins import PluginError
+from base.reasons import plain
 from feeds.builders.sample import SAMPLE_AS_OF, build_sample
 from feeds.folder import open_folder
 from feeds.partitions import parse_hour
 from feeds.snapshot import Snapshot, read_snapshot
-from nodes.ensemble.agent import Inputs
+from nodes.ensemble.agent import Agent, Inputs, Row
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import RUN_PREFIX, note
@@ -60,13 +62,15 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
         quality=known.quality,
     )
     run = "" if context.back_run else f"{RUN_PREFIX}{hour:%Y%m%d%H}-{uuid4().hex[:6]}"
+    read = {name: _read(agent, inputs) for name, agent in AGENTS.items()}
     found: EnsembleState = {
         "run": run,
         "began": began,
         "hour": hour.isoformat(),
         "sample": sample,
-        "evidence": {name: agent.rows(inputs) for name, agent in AGENTS.items()},
-        "coverage": {name: round(agent.coverage(inputs), 4) for name, agent in AGENTS.items()},
+        "evidence": {name: rows for name, (rows, _, _) in read.items()},
+        "coverage": {name: coverage for name, (_, coverage, _) in read.items()},
+        "failed": {name: plain(error) for name, (_, _, error) in read.items() if error is not None},
         "record": standing_as_of(context.home_path, hour),
         "notices": _notices(known),
     }
@@ -85,6 +89,19 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
         )
         note(found, context, "started", "gather", begun)
     return {**found}
+
+
+def _read(agent: Agent, inputs: Inputs) -> tuple[list[Row], float, PluginError | None]:
+    """What an agent reads and how much of it is there; of a plugin that fails at it nothing, and why."""
+    try:
+        rows, coverage = agent.rows(inputs), round(agent.coverage(inputs), 4)
+        agent.facts(rows)
+        if agent.cites is not None:
+            for row in rows:
+                agent.cites.row(row)
+    except PluginError as error:
+        return [], 0.0, error
+    return rows, coverage, None
 
 
 def _notices(known: Snapshot) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class Consultation(TypedDict):
     role: str
     status: Literal["answered", "abstained", "no_data"]
     code: str  # why it abstained; empty otherwise
+    failure: dict[str, Any] | None  # of an agent of a plugin that failed: its error (`base.reasons.plain`)
     report: dict[str, Any] | None
     coverage: float | None  # how much of what it should read was there, by code; None for the arbiter
     degraded: bool
@@ -94,6 +95,7 @@ class EnsembleState(TypedDict, total=False):
     sample: bool  # gather: the inputs are the packaged sample
     evidence: dict[str, Any]  # gather: rows by agent
     coverage: dict[str, float]  # gather: by agent
+    failed: dict[str, dict[str, Any]]  # gather: why an agent of a plugin could not read, by agent
     record: dict[str, float]  # gather: what each agent's record makes of its weight
     notices: dict[str, Any]  # gather: what was missing, stale, refused, quarantined
     agents: Annotated[dict[str, Consultation], joined]  # each agent: its own entry

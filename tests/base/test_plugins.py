@@ -145,12 +145,12 @@ def test_a_run_records_which_took_part_and_a_replay_notices_another(told: dict[s
 
 
 def test_the_command_takes_a_file(files: dict[str, Path], tmp_path: Path) -> None:
-    command = ["--plugin", files["midprice.py"], "--plugin", files["raises.py"], "backtest", "sample:sp500"]
+    command = ["--plugin", files["midprice.py"], "backtest", "sample:sp500"]
     command += ["--entry-long", "midprice(14) > midprice(50)", "--language", "en", "--home", tmp_path]
     done = subprocess.run(
         [sys.executable, "-m", "threadx", *command],
         cwd=PROJECT,
-        env=clean_environment(),
+        env=clean_environment(THREADX_PLUGINS=str(files["raises.py"])),
         capture_output=True,
         text=True,
         encoding="utf-8",

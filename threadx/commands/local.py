@@ -117,6 +117,7 @@ class LocalCommand(_Local):
         Raises:
             SettingError: `unknown_variable`.
             ThreadxError: `numba_configured`.
+            PluginError: one that was asked for by `--plugin` cannot be used.
         """
         if Path(_NUMBA_SETTINGS).is_file():
             raise ThreadxError("numba_configured", name=_NUMBA_SETTINGS, folder=str(Path.cwd()))
@@ -126,6 +127,8 @@ class LocalCommand(_Local):
         for plugin in plugins():
             if plugin.kind is not None:
                 import_module(_REGISTRIES[plugin.kind])
+            if plugin.error is not None and plugin.way == "option":
+                raise plugin.error
             if plugin.error is not None:
                 say(plugin.error.sentence(self.words.language), err=True)
         return super().invoke(ctx)

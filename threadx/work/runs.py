@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from base.json_files import read_json
+from base.plugins import PREFIX
 from base.reasons import ReasonError, because
 from nodes.context import Context
 from nodes.ensemble.operation.run_events import RUN_PREFIX
@@ -204,7 +205,11 @@ def replay(
     for notice in repeated.notices:
         terminal.notice(notice.as_data())
     if json_path != "-":
-        if repeated.same:
+        others = [notice.name for notice in repeated.notices if notice.name.startswith(PREFIX)]
+        if repeated.same and others:
+            names = ", ".join(name.removeprefix(PREFIX) for name in others)
+            terminal.lines([words("command.replay.same_with_others", run=run, names=names)])
+        elif repeated.same:
             terminal.lines([words("command.replay.same", run=run)])
         else:
             places = ", ".join(repeated.differences)

@@ -41,7 +41,10 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[s
     if state["sample"]:
         found.append(words("ensemble.limit.sample", date=state["hour"][:10]))
     for agent in AGENTS:
-        if turns[agent]["status"] != "answered":
+        if failure := turns[agent]["failure"]:
+            silent = words("ensemble.limit.failed", agent=agent_name(agent, words), failure=failure)
+            found.append(silent[0].upper() + silent[1:])
+        elif turns[agent]["status"] != "answered":
             reason = words(f"ensemble.limit.reason_{turns[agent]['status']}")
             silent = words("ensemble.limit.silent", agent=agent_name(agent, words), reason=reason)
             found.append(silent[0].upper() + silent[1:])
