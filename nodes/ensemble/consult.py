@@ -55,7 +55,7 @@ def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Con
         context: the run's settings.
     """
     rows, coverage = state["evidence"][agent.name], state["coverage"][agent.name]
-    if failure := state["failed"].get(agent.name):
+    if failure := state.get("failed", {}).get(agent.name):
         return failed(agent.name, coverage, failure)
     if not rows:
         return no_data(agent.name, coverage)

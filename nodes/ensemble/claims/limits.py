@@ -41,7 +41,7 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[s
     if state["sample"]:
         found.append(words("ensemble.limit.sample", date=state["hour"][:10]))
     for agent in AGENTS:
-        if failure := turns[agent]["failure"]:
+        if failure := turns[agent].get("failure"):
             silent = words("ensemble.limit.failed", agent=agent_name(agent, words), failure=failure)
             found.append(silent[0].upper() + silent[1:])
         elif turns[agent]["status"] != "answered":
