@@ -26,19 +26,22 @@ class Numeric(BaseModel):
         return {**given, **changed} if changed else given
 
 
-def _has_truth_value(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_truth_value, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(_has_truth_value, value))
+_DEPTH = 4
+"""Numbers lie no deeper in any field; what is nested deeper is refused for that."""
+
+
+def _has_truth_value(value: Any, depth: int = _DEPTH) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    if depth and inside:
+        return any(_has_truth_value(part, depth - 1) for part in inside)
     return isinstance(value, bool)
 
 
-def _spelled(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _spelled(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_spelled(part) for part in value]
+def _spelled(value: Any, depth: int = _DEPTH) -> Any:
+    if depth and isinstance(value, dict):
+        return {name: _spelled(part, depth - 1) for name, part in value.items()}
+    if depth and isinstance(value, (list, tuple)):
+        return [_spelled(part, depth - 1) for part in value]
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -102,8 +102,18 @@ class Plugin:
 
     def fault(self, code: str, **told: Any) -> PluginError:
         """An error of this plugin, with what can be done about it."""
-        remedy = PluginError(f"plugin_remedy_{self.way}", name=self.name)
+        match self.way:
+            case "option":
+                remedy = PluginError("plugin_remedy_option", name=self.name)
+            case "variable":
+                remedy = PluginError("plugin_remedy_variable")
+            case _:
+                remedy = PluginError("plugin_remedy_package")
         return PluginError(code, name=self.name, remedy=remedy, **told)
+
+    def wrong_values(self, entry: str, given: str, bars: int) -> PluginError:
+        """An indicator of it gave something else than one value a bar."""
+        return self.fault("plugin_wrong_values", entry=entry, given=given, bars=bars)
 
     def raised(self, error: Exception, entry: str) -> PluginError:
         """What one of its functions raised: the last line of its own code, else the last one at all."""

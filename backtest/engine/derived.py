@@ -346,11 +346,11 @@ def _of_plugin(plugin: Plugin, name: str, rule: Callable[..., Parts]) -> Callabl
         parts = rule(bank, node, *lengths)
         given = parts.get(node) if isinstance(parts, dict) else None
         if given is None:
-            raise plugin.fault("plugin_wrong_values", entry=name, given=type(parts).__name__, bars=bars)
+            raise plugin.wrong_values(name, type(parts).__name__, bars)
         found = {part: np.asarray(series, dtype=np.float64) for part, series in parts.items()}
         for series in found.values():
             if series.shape != (bars,):
-                raise plugin.fault("plugin_wrong_values", entry=name, given=str(series.shape), bars=bars)
+                raise plugin.wrong_values(name, str(series.shape), bars)
         return found
 
     return guarded(values, plugin, name)
