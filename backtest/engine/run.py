@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,7 @@ from backtest.kernels.simulation import (
 from backtest.language.tree import Call, Number, Series
 from backtest.strategy import StrategySpec
 from backtest.types import SLIPPAGE_ATR_PERIOD, AccountLost, Costs, Fill, Metrics, Risk, Sizing, check_fill
+from base.labels import shown
 
 MOST_CAPITAL = 1e15
 _TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
@@ -260,6 +262,8 @@ def open_market(
     """
     arrays, index = read_prices(df)
     next_open = check_fill(fill)
+    if isinstance(initial_capital, bool) or not isinstance(initial_capital, Real):
+        raise RequestError("bad_request", name="initial_capital", value=shown(initial_capital))
     if not 0.0 < initial_capital <= MOST_CAPITAL:
         raise RequestError("bad_request", name="initial_capital", value=f"{initial_capital:g}")
     if per_year is not None and not (math.isfinite(per_year) and per_year > 0.0):

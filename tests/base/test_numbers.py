@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from backtest import Costs, StrategySpec
-from backtest.errors import StrategyError
+from backtest import Costs, StrategySpec, run_backtest
+from backtest.errors import RequestError, StrategyError
 from backtest.types import Risk, Sizing
 from base.numbers import Numeric, _numbers
 from feeds.forecasts import Forecast
@@ -20,6 +20,7 @@ from nodes.optimization.changes import CHANGE
 from nodes.optimization.schemas import Analysis, Proposals, Verdicts
 from nodes.optimization.state import OptimizationInput
 from nodes.optimization.trials.approval import Approval
+from tests.prices import made_up_prices
 
 ROOTS: list[type[BaseModel]] = [
     *(Costs, Risk, Sizing, StrategySpec, OptimizationContext, EnsembleContext, OptimizationInput, Approval),
@@ -66,6 +67,13 @@ def test_a_truth_value_is_no_number(model: type[BaseModel], name: str, value: An
     told = caught.value
     if isinstance(told, ValidationError):
         assert name in {str(item["loc"][0]) for item in told.errors()}
+
+
+@pytest.mark.parametrize("capital", [True, "1e4", None])
+def test_a_capital_is_a_number(capital: Any) -> None:
+    with pytest.raises(RequestError) as refused:
+        run_backtest(made_up_prices(60), StrategySpec.preset("buy_and_hold"), initial_capital=capital)
+    assert refused.value.code == "bad_request"
 
 
 def test_a_change_by_a_model_too() -> None:
