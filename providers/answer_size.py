@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from providers.errors import RefusedError
+from providers.errors import RefusedError, error_of_status
 
 LARGEST_RESPONSE = 32 * 1024 * 1024
 """Bytes of one response, unpacked; a token of a stream travels in about 150."""
@@ -24,11 +24,11 @@ _PACKED = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate"
 
 
 def hooks(model: str) -> dict[str, list[Any]]:
-    """Event hooks that bound each response of an httpx client.
+    """Event hooks that bound each response of an httpx client, and read a refusal for now with its wait.
 
     Args:
         model: its reference, for the error. What reads a response then raises RefusedError:
-            `answer_too_large`.
+            `answer_too_large`, or RetryableError or RefusedError for status 429 and 503.
     """
 
     def ask(request: httpx.Request) -> None:
@@ -40,6 +40,12 @@ def hooks(model: str) -> dict[str, list[Any]]:
             raise RefusedError("unknown_packing", model=model, packing=packed[:40])
         assert isinstance(response.stream, httpx.SyncByteStream)
         response.stream = _Bounded(response.stream, model, _PACKED.get(packed))
+        if response.status_code in (429, 503):
+            # Here, because the clients keep no headers of a refusal, and these say how long to wait.
+            response.read()
+            raise error_of_status(
+                response.status_code, model=model, detail=response.text, headers=response.headers
+            )
 
     return {"request": [ask], "response": [bound]}
 

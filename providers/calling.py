@@ -24,6 +24,7 @@ from providers.errors import (
     whole_letters,
 )
 from providers.extraction import split_thinking
+from providers.notices import notice
 from providers.reference import Reference
 from providers.registry import provider_of
 from providers.request import Reply, Request
@@ -32,19 +33,17 @@ from providers.settings import ProviderSettings
 RETRY_SECONDS = (2.0, 4.0)
 """Waits before the second and the third try of a retryable error."""
 
+LONGEST_WAIT = 60.0
+"""A server that asks for more is left for the next model of the chain."""
+
+LOADING = "model_loading"
+LOADING_PAUSE = 5.0
+"""Wait between two questions to a server that loads the model."""
+
 pause: Callable[[float], None] = time.sleep
 """Every wait between tries goes through here, so that tests need not wait."""
 
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
-_NOTICE = re.compile(
-    r"rate.?limit|too many requests|quota|limit (?:is |was )?(?:reached|exceeded)|exceeded .{0,40}limit"
-    r"|reached (?:your|the) .{0,40}limit|(?:daily|hourly|monthly|usage|free) limit|no (?:free )?requests left"
-    r"|(?:log|sign)[ -]?(?:in|up) (?:to|for)|upgrade (?:your|to)|api key|captcha|out of credits"
-    r"|insufficient credits"
-    r"|limite (?:atteinte|d['’]utilisation)|trop de requ[êe]tes|请求过于频繁|次数已用完",
-    re.IGNORECASE,
-)
-_LONGEST_NOTICE = 600
 
 
 def call(
@@ -56,6 +55,9 @@ def call(
 ) -> Reply:
     """Ask one model, up to three times where trying again may help.
 
+    A server that asks for a wait is given it, up to `LONGEST_WAIT`; one that loads the model is waited for,
+    which is no try, for `settings.loading_seconds`.
+
     Args:
         reference: a model, not `rules`.
         request: the question.
@@ -66,18 +68,27 @@ def call(
     Raises:
         ProviderError: the last try's error.
     """
-    for delay in (*RETRY_SECONDS[: None if tries is None else max(0, tries - 1)], None):
+    waits = list(RETRY_SECONDS[: None if tries is None else max(0, tries - 1)])
+    loading = 0.0
+    while True:
         begun = time.perf_counter()
         try:
             return call_once(reference, request, _in_time(reference, settings))
         except ProviderError as error:
-            failed(error, time.perf_counter() - begun)
-            if not error.retry or delay is None:
+            if error.code == LOADING:
+                delay, loading = LOADING_PAUSE, loading + LOADING_PAUSE
+                last, told = loading > settings.loading_seconds, loading == LOADING_PAUSE
+            else:
+                last, told = not error.retry or not waits, True
+                delay = 0.0 if last else max(waits.pop(0), error.retry_after or 0.0)
+            # Too long a wait, or a try that would come too late, is for the next model of the chain.
+            last = last or delay > LONGEST_WAIT
+            last = last or (settings.until is not None and deadlines.clock() + delay >= settings.until)
+            if told or last:
+                failed(error, time.perf_counter() - begun)
+            if last:
                 raise
-            if settings.until is not None and deadlines.clock() + delay >= settings.until:
-                raise  # the next try would come too late
         pause(delay)
-    raise AssertionError("the last try returns or raises")
 
 
 def _in_time(reference: Reference, settings: ProviderSettings) -> ProviderSettings:
@@ -112,7 +123,7 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     opened.verify(message)
     thoughts, text = split_thinking(masked_text(whole_letters(str(message.text))))
     kept_apart = masked_text(whole_letters(str(message.additional_kwargs.get("reasoning_content") or "")))
-    _refuse_pages_and_notices(text, reference)
+    _refuse_pages_and_notices(text, reference, request)
     usage = message.usage_metadata
     return Reply(
         text=text,
@@ -168,12 +179,12 @@ def _letters(chunk: AIMessageChunk | AIMessage) -> int:
     return len(str(chunk.text)) + len(str(chunk.additional_kwargs.get("reasoning_content") or ""))
 
 
-def _refuse_pages_and_notices(text: str, reference: Reference) -> None:
+def _refuse_pages_and_notices(text: str, reference: Reference, request: Request) -> None:
     if not text:
         raise RetryableError("empty_answer", model=str(reference))
     if _HTML.match(text):
         raise RetryableError("malformed_answer", model=str(reference), detail=short(text))
-    # Free services announce their limits as an ordinary answer.
-    hosted = provider_of(reference).hosted
-    if hosted and "{" not in text and len(text) <= _LONGEST_NOTICE and _NOTICE.search(text):
-        raise RefusedError("limit_notice", model=str(reference), detail=short(text))
+    if not provider_of(reference).hosted:
+        return
+    if (told := notice(text, request.schema, model=str(reference))) is not None:
+        raise told

@@ -6,7 +6,7 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 ├── UnavailableError     nobody answers there: unreachable, not_installed, model_not_pulled, missing_key,
 │                        foreign_key; or is left out for what it did before: breaker_open
 ├── DeadlineError        too slow: time_out (in all), stalled (no token), no_time_left (for the chain)
-├── RetryableError       may pass: rate_limited, server_error, empty_answer, malformed_answer
+├── RetryableError       may pass: rate_limited, server_error, model_loading, empty_answer, malformed_answer
 ├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,
 │                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated,
 │                        answer_too_large, unknown_packing
@@ -19,10 +19,17 @@ Only RetryableError is tried again; every other one moves on to the next model o
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 from base.errors import TypedError
 from base.secrets import masked_text
+
+now: Callable[[], float] = time.time
+"""Seconds since 1970, for waits that a server gives as a date; tests put a clock of their own here."""
 
 
 class ProviderError(TypedError):
@@ -34,6 +41,12 @@ class ProviderError(TypedError):
 
     room = "providers"
     retry: ClassVar[bool] = False
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asked to wait, or None where it did not."""
+        asked: float | None = self.fields.get("retry_after")
+        return asked
 
 
 class UnknownModelError(ProviderError):
@@ -81,13 +94,58 @@ def short(detail: object) -> str:
     return words if len(words) <= DETAIL_LENGTH else words[: DETAIL_LENGTH - 1] + "…"
 
 
-def error_of_status(status: int, *, model: str, detail: object) -> ProviderError:
-    """The error that an HTTP status of 400 or more means, whatever the provider."""
+_LOADING = re.compile(
+    r"\bloading (?:the )?model\b|\bmodel\b.{0,200}\b(?:is|being|currently|still) loading\b", re.IGNORECASE
+)
+_SPENT = re.compile(
+    r"insufficient_quota|per[ -]day|\bdaily\b|monthly|check your plan|insufficient (?:credits|balance)",
+    re.IGNORECASE,
+)
+_IN_WORDS = re.compile(
+    r"(?:re)?try (?:again )?(?:in|after) (?:(\d+)m(?:in\w*)? ?)?(\d+(?:\.\d+)?) ?(ms|s\b|sec|min|h|$)",
+    re.IGNORECASE,
+)
+_UNITS = {"ms": 0.001, "min": 60.0, "h": 3600.0}
+
+
+def wait_asked(headers: Mapping[str, str], detail: str) -> float | None:
+    """Seconds that a refusing server asks to wait, by its header (seconds or a date) or in its words."""
+    header = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(?:\.\d+)?", header):
+        return float(header)
+    if header:
+        try:
+            return max(0.0, parsedate_to_datetime(header).timestamp() - now())
+        except ValueError:
+            pass  # neither form: the words may tell
+    if (said := _IN_WORDS.search(detail)) is None:
+        return None
+    minutes, number, unit = said.groups()
+    return 60.0 * float(minutes or 0) + float(number) * _UNITS.get(unit.lower(), 1.0)
+
+
+def error_of_status(
+    status: int, *, model: str, detail: object, headers: Mapping[str, str] | None = None
+) -> ProviderError:
+    """The error that an HTTP status of 400 or more means, whatever the provider.
+
+    Args:
+        status: the status.
+        model: its reference.
+        detail: what the server said.
+        headers: of its answer, names in small letters (httpx takes any).
+    """
     said = short(detail)
+    waits = wait_asked(headers or {}, said) if status in (429, 503) else None
+    asked = {} if waits is None else {"retry_after": waits}
+    if status == 429 and waits is None and _SPENT.search(said):
+        return RefusedError("limit_notice", model=model, detail=said)
     if status == 429:
-        return RetryableError("rate_limited", model=model, detail=said)
+        return RetryableError("rate_limited", model=model, detail=said, **asked)
+    if status == 503 and _LOADING.search(said):
+        return RetryableError("model_loading", model=model, detail=said)
     if status == 408 or status >= 500:
-        return RetryableError("server_error", model=model, status=status, detail=said)
+        return RetryableError("server_error", model=model, status=status, detail=said, **asked)
     if status in (401, 403):
         return RefusedError("unauthorized", model=model, detail=said)
     if status == 402:

@@ -25,6 +25,7 @@ class ProviderSettings:
         hosted_seconds: deadline of one call to g4f or an OpenAI-compatible server.
         local_seconds: deadline of one call to Ollama or the embedded model.
         idle_seconds: longest time without a token from Ollama.
+        loading_seconds: how long a server that loads a model is waited for, beside all other deadlines.
         probe_seconds: longest time to find out whether anybody answers.
         answer_tokens: room for the answer.
         thinking_tokens: further room where the model thinks first.
@@ -43,6 +44,7 @@ class ProviderSettings:
     hosted_seconds: float = 30.0
     local_seconds: float = 900.0
     idle_seconds: float = 120.0
+    loading_seconds: float = 300.0
     probe_seconds: float = 2.0
     answer_tokens: int = 4096
     thinking_tokens: int = 8192

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,8 @@ class Scripted:
         context_length: what `/api/show` says.
         status: HTTP status of `/api/chat`; 400 or more sends an error.
         failures: how many calls get `status` before the answer comes; None for all.
+        error: what that error says.
+        headers: further headers of that error.
         done_reason: `stop` or `length`.
         prompt_eval_count: what the server counts; None for what it reads, see `_read`.
         window: tokens that it holds, whatever is asked for; None for what is asked for.
@@ -45,6 +47,8 @@ class Scripted:
     context_length: int = 131072
     status: int = 200
     failures: int | None = None
+    error: str = "scripted failure"
+    headers: Mapping[str, str] = field(default_factory=dict)
     done_reason: str = "stop"
     prompt_eval_count: int | None = None
     window: int | None = None
@@ -182,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         if model.status >= 400 and model.failures != 0:
             if model.failures is not None:
                 model.failures -= 1
-            self._json(model.status, {"error": "scripted failure"})
+            self._json(model.status, {"error": model.error}, model.headers)
             return
         if body.get("think") and not model.thinks:
             self._json(400, {"error": f'"{body["model"]}" does not support thinking'})
@@ -233,9 +237,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 
-    def _json(self, status: int, value: Any) -> None:
+    def _json(self, status: int, value: Any, headers: Mapping[str, str] | None = None) -> None:
         data = json.dumps(value).encode()
         self.send_response(status)
+        for name, said in (headers or {}).items():
+            self.send_header(name, said)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

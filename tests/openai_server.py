@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -24,6 +24,9 @@ class Scripted:
         reasoning: thoughts beside it (`reasoning_content`).
         finish_reason: `stop` or `length`.
         status: 400 or more sends an error.
+        error: the body of that error.
+        headers: further headers of the answer.
+        whole: what is sent in the place of a completion.
         html: send a page instead.
         null_choices: send `choices: null`, as some servers do when they fail.
         stall: accept, then nothing.
@@ -37,6 +40,9 @@ class Scripted:
     reasoning: str = ""
     finish_reason: str = "stop"
     status: int = 200
+    error: Any = field(default_factory=lambda: {"error": {"message": "scripted failure"}})
+    headers: Mapping[str, str] = field(default_factory=dict)
+    whole: Any = None
     html: bool = False
     null_choices: bool = False
     stall: bool = False
@@ -95,7 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             state.released.wait()
             self.close_connection = True
         elif answer.status >= 400:
-            self._send(answer.status, {"error": {"message": "scripted failure"}})
+            self._send(answer.status, answer.error, headers=answer.headers)
+        elif answer.whole is not None:
+            self._send(200, answer.whole)
         elif answer.html:
             page = b"<!DOCTYPE html><html><body>Just a moment...</body></html>"
             self._bytes(200, "text/html", page)
@@ -150,10 +158,19 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [f"data: {json.dumps({'model': 'small', **event})}\n\n" for event in events]
         self._bytes(200, "text/event-stream", "".join([*lines, "data: [DONE]\n\n"]).encode())
 
-    def _send(self, status: int, value: Any, packing: str = "") -> None:
-        self._bytes(status, "application/json", json.dumps(value).encode(), packing)
+    def _send(
+        self, status: int, value: Any, packing: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._bytes(status, "application/json", json.dumps(value).encode(), packing, headers)
 
-    def _bytes(self, status: int, kind: str, data: bytes, packing: str = "") -> None:
+    def _bytes(
+        self,
+        status: int,
+        kind: str,
+        data: bytes,
+        packing: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         data = gzip.compress(data) if packing == "gzip" else data
         data = zlib.compress(data) if packing == "deflate" else data
         data = zlib.compress(data)[2:-4] if packing == "raw deflate" else data
@@ -161,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
         if packing:
             self.send_header("Content-Encoding", packing.removeprefix("raw "))
         self.send_header("Content-Type", kind)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

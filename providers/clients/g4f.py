@@ -6,6 +6,7 @@ g4f is GPL-3.0 and loaded only when a chain names it and the network answers.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -29,6 +30,7 @@ from providers.errors import (
     RefusedError,
     RetryableError,
     UnavailableError,
+    error_of_status,
     short,
 )
 from providers.reference import Reference
@@ -144,7 +146,10 @@ def typed(error: Exception, model: str, seconds: float) -> ProviderError:
         return error
     if isinstance(error, TimeoutError | asyncio.TimeoutError | g4f.errors.TimeoutError):
         return DeadlineError("time_out", model=model, seconds=round(seconds, 1))
-    if isinstance(error, g4f.errors.PaymentRequiredError) or detail.startswith("Response 402"):
+    # Most of its kinds of error hold the server's status and words as one text.
+    if status := re.match(r"(?:Response|Error) ([45]\d\d)\b", detail):
+        return error_of_status(int(status.group(1)), model=model, detail=detail)
+    if isinstance(error, g4f.errors.PaymentRequiredError):
         return RefusedError("payment_required", model=model, detail=detail)
     if isinstance(error, g4f.errors.RateLimitError):
         return RetryableError("rate_limited", model=model, detail=detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from providers.errors import (
     error_of_status,
     short,
 )
+from providers.notices import said_error
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import ProviderSettings, is_local
@@ -68,11 +70,35 @@ class CompatibleChat(ChatOpenAI):
         return result
 
 
+def read_error(model: str) -> Callable[[httpx.Response], None]:
+    """An httpx hook: an `error` in the place of the choices is a failure (OpenRouter's, with status 200).
+
+    The client would only say that there are no choices.
+    """
+
+    def read(response: httpx.Response) -> None:
+        kind = response.headers.get("Content-Type", "")
+        if response.status_code != 200 or not kind.startswith("application/json"):
+            return
+        response.read()
+        try:
+            whole = response.json()
+        except (ValueError, RecursionError):
+            return  # the client tells what is wrong with it
+        if isinstance(whole, dict) and whole.get("error") and not whole.get("choices"):
+            raise said_error(whole["error"], model=model)
+
+    return read
+
+
 def open_model(reference: Reference, key: str, request: Request, settings: ProviderSettings) -> OpenedModel:
     """A client for the configured server."""
     local = is_local(settings.openai_url)
+    bounds = hooks(str(reference))
     connection = httpx.Client(
-        trust_env=not local, timeout=settings.hosted_seconds, event_hooks=hooks(str(reference))
+        trust_env=not local,
+        timeout=settings.hosted_seconds,
+        event_hooks={**bounds, "response": [*bounds["response"], read_error(str(reference))]},
     )
     model = CompatibleChat(
         model=reference.model,
