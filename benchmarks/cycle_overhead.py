@@ -42,7 +42,8 @@ from nodes.optimization.schemas import Analysis, Hypothesis, Proposal, Proposals
 from nodes.optimization.trials import trial
 from record.versions import versions
 from tests.prices import made_up_prices
-from threadx.runner import make_context, make_input, start_run
+from threadx.runner import make_input, start_run
+from threadx.settings import make_context
 
 MOST_MILLISECONDS = 40.0
 MOST_BYTES = 200_000

@@ -45,6 +45,9 @@ TIMED_KEYS = frozenset(
 
 ANSWERS = "answers.jsonl"
 
+ENSEMBLE_PREFIX = "ensemble-"
+"""How the names of the ensemble's runs begin; lists of optimisation runs leave them out by it."""
+
 LOCK = ".run.lock"
 """Held by whoever is at work on the run. The file says nothing: it stays when nobody is."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import altair as alt
+from typing import TYPE_CHECKING, Any
 
 from base.files import write_atomically
 from record.errors import ReportError
 from reports.drawing import drawn, typeset
+
+if TYPE_CHECKING:
+    import altair as alt
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
 _PAGE = '#set page(width: auto, height: auto, margin: 0pt)\n#image("chart.pdf")'

@@ -26,7 +26,8 @@ from record.versions import versions
 from tests.laws import some
 from tests.run_lines import lines
 from threadx.results import Waiting
-from threadx.runner import make_context, make_input, resume_run, start_run
+from threadx.runner import make_input, resume_run, start_run
+from threadx.settings import make_context
 from vault.readers.prices import read_prices
 
 SETTINGS: dict[str, Any] = {

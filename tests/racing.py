@@ -20,7 +20,8 @@ from record.record import ReportError, RunRecord, _held
 from tests.killing import SETTINGS, warm
 from tests.run_lines import lines
 from threadx.errors import ThreadxError
-from threadx.runner import make_context, make_input, start_run
+from threadx.runner import make_input, start_run
+from threadx.settings import make_context
 
 SAME = 5
 FINISHED, REFUSED, FAILED = 0, 3, 1

@@ -21,20 +21,10 @@ from record.record import RunRecord
 from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
-from threadx.home import chosen_home
+from threadx.home import chosen_home, writable
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
-from threadx.runner import (
-    Outcome,
-    Watcher,
-    ended,
-    make_context,
-    make_input,
-    make_reading,
-    nobody_watches,
-    resume_run,
-    start_run,
-    writable,
-)
+from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
+from threadx.settings import make_context, make_reading
 from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
 from vault.datasets import DATASET_PREFIX, register

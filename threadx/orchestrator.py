@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtest import GapPolicy
 from base.reasons import nearest
-from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, RULES, OptimizationContext
+from nodes.context import DEFAULT_ANALYST, DEFAULT_STRATEGIST, DEFAULT_VALIDATOR, OptimizationContext
 from nodes.errors import SettingError
 from prompts import Language, Words
 from record.record import RunRecord
@@ -19,6 +19,7 @@ from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
 from threadx.runner import Watcher, nobody_watches
+from threadx.settings import Models, chain
 from threadx.views import (
     StrategyEvolution,
     View,
@@ -28,19 +29,6 @@ from threadx.views import (
     folds_view,
     holdout_view,
 )
-
-Models = str | Sequence[str]
-
-
-def chain(model: Models) -> tuple[str, ...]:
-    """The chain of models for a role.
-
-    A single model is followed by `rules`, so that an unavailable model degrades the run visibly instead of
-    ending it; a sequence is taken exactly as given.
-    """
-    if isinstance(model, str):
-        return (model,) if model == RULES else (model, RULES)
-    return tuple(model)
 
 
 @dataclass(frozen=True)

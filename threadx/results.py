@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backtest import StrategySpec
 from nodes.context import Context
 from prompts import Words
+from record.record import RunRecord, as_recorded
 from record.results import ReviewedProposal, ReviewRecord, RunResult
 from record.run_tables import RETURNS, table_or_none
 from record.types import Analysis
@@ -258,3 +259,16 @@ class SummaryResult:
             path=Path(path) if path else None,
             failure=details.get("failure"),
         )
+
+
+def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
+    """The result of a finished run.
+
+    Raises:
+        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
+    """
+    about = record.about()
+    with as_recorded(record.result_path):
+        if about["graph"] == "review":
+            return ReviewResult.from_details(record.review_result(), record.folder)
+        return OptimizationResult.from_details(record.run_result(), record.folder)

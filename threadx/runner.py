@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import Timeout
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 
 from backtest import StrategySpec
-from base import locks, private
-from base.leftovers import sweep
 from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from nodes.context import OptimizationContext
 from nodes.forking import recorded_settings
-from nodes.given import read_context, read_input
+from nodes.given import read_input
 from nodes.optimization.evidence.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
 from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
@@ -36,10 +33,10 @@ from record.versions import check_plugins
 from threadx.audit.drift import Notice, notices
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
-from threadx.results import OptimizationResult, ReviewResult, Waiting
+from threadx.home import writable
+from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
 from vault.errors import MarketError
-from vault.readers.options import Reading
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
 INPUTS: dict[str, type[StrategyInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
@@ -49,26 +46,6 @@ Outcome = OptimizationResult | ReviewResult | Waiting
 Watcher = Callable[[dict[str, Any]], None]
 
 
-def make_context(**settings: Any) -> OptimizationContext:
-    """The cycle's settings; what is None is left to the environment and the defaults.
-
-    Raises:
-        SettingError: naming the setting.
-    """
-    return read_context(
-        OptimizationContext, {name: value for name, value in settings.items() if value is not None}
-    )
-
-
-def make_reading(**given: Any) -> Reading:
-    """What the caller knows about a price file; what is None is found out.
-
-    Raises:
-        SettingError: naming the field.
-    """
-    return read_input(Reading, {name: value for name, value in given.items() if value is not None})
-
-
 def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
     """A graph's input; what is None is left out.
 
@@ -76,28 +53,6 @@ def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
         SettingError: naming the field.
     """
     return read_input(INPUTS[graph], {name: value for name, value in given.items() if value is not None})
-
-
-def writable(home: Path) -> Path:
-    """The data folder, made if need be, and without what killed processes have left in it.
-
-    Raises:
-        ThreadxError: `unwritable_home`.
-    """
-    try:
-        private.make_folder(home)
-        with locks.lock(home / ".writable.lock", timeout=10):
-            for folder in written_folders(home):
-                sweep(folder)
-    except (OSError, Timeout) as error:
-        raise ThreadxError("unwritable_home", home=str(home), reason=because(error)) from None
-    return home
-
-
-def written_folders(home: Path) -> list[Path]:
-    """Folders of a home into which files are written whole, those of hours left out: their writers sweep."""
-    found = [home, *(home / name for name in ("datasets", "sweeps", "jobs", "logs", "ensemble"))]
-    return [*found, *sorted((home / "ensemble").glob("*/")), *sorted((home / "runs").glob("*/"))]
 
 
 @contextmanager
@@ -165,19 +120,6 @@ def ended(outcome: Outcome) -> OptimizationResult:
             raise ThreadxError("run_waits", run=run)
         case ReviewResult(run=run):
             raise ThreadxError("not_an_optimization", run=run)
-
-
-def read_result(record: RunRecord) -> OptimizationResult | ReviewResult:
-    """The result of a finished run.
-
-    Raises:
-        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
-    """
-    about = record.about()
-    with as_recorded(record.result_path):
-        if about["graph"] == "review":
-            return ReviewResult.from_details(record.review_result(), record.folder)
-        return OptimizationResult.from_details(record.run_result(), record.folder)
 
 
 def resume_run(

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -41,7 +41,6 @@ from record.events import (
 )
 from record.events import Waiting as WaitingEvent
 from record.types import Provenance
-from reports.backtest_card import Told
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
@@ -55,8 +54,11 @@ from reports.tables import (
     notice_lines,
 )
 from threadx.plain import plain
-from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
-from threadx.runner import Watcher
+
+if TYPE_CHECKING:  # the engine and the graphs take seconds that a list of runs does not have
+    from reports.backtest_card import Told
+    from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
+    from threadx.runner import Watcher
 
 _VERDICT_STYLES = {"real": "green", "promising": "cyan", "unproven": "yellow", "overfit": "red"}
 _EVIDENCE = ("source", "symbol", "horizon", "score", "prediction", "rationale")

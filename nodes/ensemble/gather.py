@@ -20,13 +20,13 @@ from feeds.snapshot import Snapshot, read_snapshot
 from nodes.ensemble.agent import Agent, Inputs, Row
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
-from nodes.ensemble.operation.run_events import RUN_PREFIX, note
+from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.scores.track_record import standing_as_of
 from nodes.ensemble.state import EnsembleInput, EnsembleState
 from nodes.serving import file_of
 from providers import parse_reference
 from record.events import EnsembleStarted
-from record.record import RunRecord
+from record.record import ENSEMBLE_PREFIX, RunRecord
 from vault.errors import MarketError
 
 SAMPLE = "sample"
@@ -61,7 +61,7 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
         news=known.news,
         quality=known.quality,
     )
-    run = "" if context.back_run else f"{RUN_PREFIX}{hour:%Y%m%d%H}-{uuid4().hex[:6]}"
+    run = "" if context.back_run else f"{ENSEMBLE_PREFIX}{hour:%Y%m%d%H}-{uuid4().hex[:6]}"
     read = {name: _read(agent, inputs) for name, agent in AGENTS.items()}
     found: EnsembleState = {
         "run": run,

@@ -15,7 +15,8 @@ from tests.langgraph_server import clean_environment
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.racing import FINISHED, REFUSED, SAME
-from threadx.runner import make_context, make_input, start_run
+from threadx.runner import make_input, start_run
+from threadx.settings import make_context
 
 pytestmark = pytest.mark.long
 

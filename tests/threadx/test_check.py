@@ -21,7 +21,8 @@ from tests.run_lines import lines
 from threadx.audit.checking import check_run
 from threadx.audit.replaying import replay_run
 from threadx.command import main
-from threadx.runner import make_context, make_input, start_run
+from threadx.runner import make_input, start_run
+from threadx.settings import make_context
 from vault.errors import MarketError
 
 pytestmark = pytest.mark.long

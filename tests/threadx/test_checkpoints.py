@@ -21,7 +21,8 @@ from tests.scripted import scripted_models
 from threadx.checkpoints import PlainSerializer
 from threadx.errors import ThreadxError
 from threadx.results import Waiting
-from threadx.runner import make_context, make_input, resume_run, start_run
+from threadx.runner import make_input, resume_run, start_run
+from threadx.settings import make_context
 
 
 def written(tmp_path, monkeypatch, rounds):

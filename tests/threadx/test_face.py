@@ -10,7 +10,7 @@ from nodes.errors import SettingError
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
 from threadx import Analyst, OptimizationOrchestrator, Strategist, Validator
-from threadx.orchestrator import chain
+from threadx.settings import chain
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 2}
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}

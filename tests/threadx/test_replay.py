@@ -21,7 +21,8 @@ from tests.scripted import scripted_models
 from threadx.audit.drift import notices
 from threadx.audit.replaying import replay_run
 from threadx.command import main
-from threadx.runner import make_context, make_input, resume_run, start_run
+from threadx.runner import make_input, resume_run, start_run
+from threadx.settings import make_context
 
 pytestmark = pytest.mark.long
 

@@ -19,7 +19,7 @@ def command(words: Words) -> click.Group:
     @options.json_option(words)
     @options.common(words)
     def listing(**given: Any) -> Any:
-        return work("runs", "listing", words, given)
+        return work("run_list", "listing", words, given)
 
     @options.local_command("show", words)
     @click.argument("run")
@@ -27,7 +27,7 @@ def command(words: Words) -> click.Group:
     @options.json_option(words)
     @options.common(words)
     def show(**given: Any) -> Any:
-        return work("runs", "show", words, given)
+        return work("run_show", "show", words, given)
 
     @options.editing_command("resume", words)
     @click.argument("run")
@@ -37,21 +37,21 @@ def command(words: Words) -> click.Group:
     @options.json_option(words)
     @options.common(words)
     def resume(**given: Any) -> Any:
-        return work("runs", "resume", words, given)
+        return work("run_again", "resume", words, given)
 
     @options.local_command("replay", words)
     @click.argument("run")
     @options.json_option(words)
     @options.common(words)
     def replay(**given: Any) -> Any:
-        return work("runs", "replay", words, given)
+        return work("run_again", "replay", words, given)
 
     @options.local_command("report", words)
     @click.argument("run")
     @options.report_form(words)
     @options.common(words)
     def report(**given: Any) -> Any:
-        return work("runs", "report", words, given)
+        return work("run_report", "report", words, given)
 
     for one in (listing, show, resume, run_check.command(words), replay, report):
         group.add_command(one)

@@ -16,7 +16,7 @@ from nodes.ensemble.scores.stances import hour_of, missing_stances, read_stances
 from nodes.ensemble.scores.track_record import is_due, keep_standing
 from nodes.ensemble.state import EnsembleInput
 from threadx.errors import ThreadxError
-from threadx.runner import writable
+from threadx.home import writable
 from threadx.summaries import data_root
 from vault.errors import MarketError
 

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodes.ensemble.operation.run_events import RUN_PREFIX
 from prompts import Words
 from record.errors import ReportError
 from record.events import Event
-from record.record import RunRecord, as_recorded, runs_folder
+from record.record import ENSEMBLE_PREFIX, RunRecord, as_recorded, runs_folder
 from record.results import RunResult
 from record.run_view import RunView
 from reports.html import to_fragment
@@ -73,7 +72,7 @@ def list_runs(home: Path) -> tuple[list[RunLine], int]:
         (
             path
             for path in runs_folder(home).glob("*/run.json")
-            if not path.parent.name.startswith(RUN_PREFIX)
+            if not path.parent.name.startswith(ENSEMBLE_PREFIX)
         ),
         key=lambda path: (path.stat().st_mtime_ns, path.parent.name),
         reverse=True,

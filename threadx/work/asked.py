@@ -16,8 +16,7 @@ from prompts import Words
 from reports.tables import notice_lines
 from threadx.counted import registered
 from threadx.errors import ThreadxError
-from threadx.orchestrator import chain
-from threadx.runner import make_reading
+from threadx.settings import chain, make_reading
 from vault.datasets import Dataset
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource

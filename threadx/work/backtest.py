@@ -11,8 +11,9 @@ from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from reports.pictures import picture_suffix
 from threadx.backtested import Backtest
+from threadx.home import writable
 from threadx.plain import say
-from threadx.runner import make_context, writable
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import plain_rows, write_drawing, write_json

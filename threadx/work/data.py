@@ -10,8 +10,9 @@ from backtest.data.quality import QualityReport, quality_report
 from prompts import Words
 from reports.tables import notice_lines
 from threadx.errors import ThreadxError
+from threadx.home import writable
 from threadx.plain import say
-from threadx.runner import make_context, writable
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import write_json

@@ -26,7 +26,7 @@ from feeds.watchlist import read_watchlist
 from prompts import Words
 from threadx.defaults import YEARS_FETCHED
 from threadx.plain import say
-from threadx.runner import make_context
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
 from vault.errors import MarketError

@@ -12,8 +12,9 @@ from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers.health import check_all
 from providers.registry import PROVIDERS
+from threadx.home import writable
 from threadx.repairing import examine
-from threadx.runner import make_context, writable
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 
 

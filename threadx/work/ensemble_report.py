@@ -8,7 +8,7 @@ from nodes.ensemble.operation.partition import hour_folder
 from prompts import Words
 from record.record import as_recorded
 from reports.forms import Format
-from threadx.reporting import hour_document
+from threadx.reporting import hour_document, in_form
 from threadx.work.written import write_report
 
 
@@ -27,4 +27,4 @@ def report(
     document = hour_document(folder, chosen, words, drawn=form != "md")
     usual = hour_folder(folder, document.made) / f"report.{language}.{form}"
     with as_recorded(usual.parent):
-        write_report(words, document, form, out, usual)
+        write_report(words, in_form(document, form), form, out, usual)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from threadx.results import OptimizationResult, ReviewResult
-from threadx.runner import Outcome
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
+
+if TYPE_CHECKING:
+    from threadx.runner import Outcome
 
 
 def show_outcome(terminal: Terminal, outcome: Outcome, json_path: str | None) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from prompts import Words
 from record.record import canonical_json
 from threadx.audit.checking import Check, Row, check_run
-from threadx.runner import make_context
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
 

@@ -14,13 +14,13 @@ from backtest.strategy import SIDE_AXIS
 from backtest.types import plain
 from base.reasons import because
 from prompts import Words
-from reports.charts.sweep import axes_to_draw, sweep_cells, sweep_chart
 from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
 from threadx.counted import sweep_path
 from threadx.errors import ThreadxError
+from threadx.home import writable
 from threadx.plain import say
-from threadx.runner import make_context, writable
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.progress import bar
@@ -149,6 +149,8 @@ def sweep(
     grid = grid_axes(spec, all_values(grids))
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
+        from reports.charts.sweep import axes_to_draw  # noqa: PLC0415  # the drawing library takes 0.7 s that only a drawing has
+
         wished = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
         axes = axes_to_draw(grid, wished)
     folder = writable(context.home_path)
@@ -202,6 +204,8 @@ def sweep(
         for line in asked.price_notes(source, words):
             say(line)
     if picture_path is not None:
+        from reports.charts.sweep import sweep_cells, sweep_chart  # noqa: PLC0415
+
         cells = sweep_cells(found.path, grid, axes, rank_by)
         write_drawing(sweep_chart(cells, words, about=f"{title} · {spec.name}"), picture_path)
         if json_path != "-":

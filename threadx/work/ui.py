@@ -7,8 +7,9 @@ import socket
 from base.reasons import because
 from prompts import Words
 from threadx.errors import ThreadxError
+from threadx.home import writable
 from threadx.plain import say
-from threadx.runner import make_context, writable
+from threadx.settings import make_context
 from threadx.web.guard import configured_token, is_loopback, new_token
 from threadx.web.serve import HOST, listen, serve
 

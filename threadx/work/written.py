@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 import sys
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import click
-import pandas as pd
 
 from base.files import write_atomically, write_text_atomically
 from base.reasons import because
 from prompts import Words
-from reports.document import Document
 from reports.forms import Format
 from reports.pictures import write_picture
 from threadx.errors import ThreadxError
 from threadx.plain import say
-from threadx.reporting import in_form
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
 
 
 def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
@@ -37,13 +38,12 @@ def write_drawing(chart: alt.TopLevelMixin, path: str) -> None:
         raise ThreadxError("unwritable_file", path=path, reason=because(error)) from None
 
 
-def write_report(words: Words, document: Document, form: Format, out: str | None, usual: Path) -> None:
+def write_report(words: Words, drawn: bytes, form: Format, out: str | None, usual: Path) -> None:
     """Markdown to standard output unless a file is named; page and PDF to the file named or to `usual`.
 
     Raises:
         ThreadxError: `unwritable_file`.
     """
-    drawn = in_form(document, form)
     if form == "md" and out is None:
         click.echo(drawn.decode(), nl=False)
         return
@@ -61,7 +61,7 @@ def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain JSON: figures with every digit they have, times as ISO text, None where undefined."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, pd.Timestamp):
+        if isinstance(value, datetime):
             return value.isoformat()
         return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -7,9 +7,6 @@ from nodes.ensemble.state import EnsembleState
 from nodes.run_events import record
 from record.events import EventData
 
-RUN_PREFIX = "ensemble-"
-"""How the names of these runs begin; lists of optimisation runs leave them out by it."""
-
 
 def note(
     state: EnsembleState,

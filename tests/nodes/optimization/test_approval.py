@@ -27,7 +27,8 @@ from threadx import ThreadxError
 from threadx.command import main
 from threadx.commands.edits import CHANGES
 from threadx.results import OptimizationResult, Waiting
-from threadx.runner import make_context, make_input, resume_run, start_run
+from threadx.runner import make_input, resume_run, start_run
+from threadx.settings import make_context
 
 SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
 EDIT = {"proposal": 2, "change": risk(4.0, "trailing_stop_pct")}

@@ -15,7 +15,8 @@ from record.errors import ReportError
 from record.record import RunRecord
 from tests.optimization_runs import dataset_reference
 from tests.prices import made_up_prices
-from threadx.runner import make_context, resume_run
+from threadx.runner import resume_run
+from threadx.settings import make_context
 
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
 TEAM = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}

@@ -12,7 +12,8 @@ from nodes.errors import SettingError
 from record.record import RunRecord
 from tests.prices import made_up_prices
 from threadx.command import main
-from threadx.runner import make_context, make_input, start_run
+from threadx.runner import make_input, start_run
+from threadx.settings import make_context
 from vault.datasets import Dataset, load_development, openings
 from vault.ledger import Ledger
 
