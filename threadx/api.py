@@ -21,12 +21,13 @@ from record.record import RunRecord
 from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
-from threadx.home import chosen_home, writable
+from threadx.home import chosen_home
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
 from threadx.settings import make_context, make_reading
 from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
+from threadx.writable import writable
 from vault.datasets import DATASET_PREFIX, register
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_frame

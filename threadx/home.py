@@ -1,4 +1,4 @@
-"""The data folder: which one a call from Python uses, and making it ready to be written in."""
+"""Which data folder a call from Python uses, and a word where another one lies in `./data`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ import warnings
 from pathlib import Path
 from typing import cast, get_args
 
-from filelock import Timeout
-
-from base import locks, private
-from base.leftovers import sweep
-from base.reasons import because
 from prompts import Language, text
-from threadx.errors import ThreadxError
 from vault.home import default_home, left_behind
 
 
@@ -39,25 +33,3 @@ def chosen_home(home: str | Path | None, language: str | None = None) -> str:
     if line is not None:
         warnings.warn(line, UserWarning, stacklevel=4)
     return default_home() if home is None else str(home)
-
-
-def writable(home: Path) -> Path:
-    """The data folder, made if need be, and without what killed processes have left in it.
-
-    Raises:
-        ThreadxError: `unwritable_home`.
-    """
-    try:
-        private.make_folder(home)
-        with locks.lock(home / ".writable.lock", timeout=10):
-            for folder in written_folders(home):
-                sweep(folder)
-    except (OSError, Timeout) as error:
-        raise ThreadxError("unwritable_home", home=str(home), reason=because(error)) from None
-    return home
-
-
-def written_folders(home: Path) -> list[Path]:
-    """Folders of a home into which files are written whole, those of hours left out: their writers sweep."""
-    found = [home, *(home / name for name in ("datasets", "sweeps", "jobs", "logs", "ensemble"))]
-    return [*found, *sorted((home / "ensemble").glob("*/")), *sorted((home / "runs").glob("*/"))]

@@ -26,7 +26,7 @@ from nodes.ensemble.operation.partition import SUMMARY, TRACE, settle, summaries
 from record.errors import ReportError
 from record.record import RunRecord, runs_folder
 from record.run_tables import RETURNS, TRIALS, table_or_none
-from threadx.home import written_folders
+from threadx.writable import written_folders
 from vault.datasets import Dataset, content_hash
 from vault.errors import MarketError
 from vault.fingerprints import NO_MARKS, Marks

@@ -33,9 +33,9 @@ from record.versions import check_plugins
 from threadx.audit.drift import Notice, notices
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
-from threadx.home import writable
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
+from threadx.writable import writable
 from vault.errors import MarketError
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}

@@ -13,9 +13,9 @@ from graphs.ensemble import graph
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.given import read_context, read_input
-from threadx.home import writable
 from threadx.results import SummaryResult
 from threadx.traces import bounded_traces
+from threadx.writable import writable
 
 
 def make_ensemble_context(**settings: Any) -> EnsembleContext:

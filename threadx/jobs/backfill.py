@@ -16,8 +16,8 @@ from nodes.ensemble.scores.stances import hour_of, missing_stances, read_stances
 from nodes.ensemble.scores.track_record import is_due, keep_standing
 from nodes.ensemble.state import EnsembleInput
 from threadx.errors import ThreadxError
-from threadx.home import writable
 from threadx.summaries import data_root
+from threadx.writable import writable
 from vault.errors import MarketError
 
 RENEWED_EVERY = 50

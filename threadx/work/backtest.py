@@ -11,12 +11,12 @@ from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from reports.pictures import picture_suffix
 from threadx.backtested import Backtest
-from threadx.home import writable
 from threadx.plain import say
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import plain_rows, write_drawing, write_json
+from threadx.writable import writable
 from vault.counted import count_backtest
 
 

@@ -10,12 +10,12 @@ from backtest.data.quality import QualityReport, quality_report
 from prompts import Words
 from reports.tables import notice_lines
 from threadx.errors import ThreadxError
-from threadx.home import writable
 from threadx.plain import say
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.written import write_json
+from threadx.writable import writable
 from vault.boundaries import advance, advance_registered
 from vault.datasets import DATASET_PREFIX
 from vault.readers.prices import read_prices

@@ -12,10 +12,10 @@ from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers.health import check_all
 from providers.registry import PROVIDERS
-from threadx.home import writable
 from threadx.repairing import examine
 from threadx.settings import make_context
 from threadx.terminal import Terminal
+from threadx.writable import writable
 
 
 def doctor(words: Words, repair: bool, home: str | None, language: str, debug: bool) -> None:

@@ -19,13 +19,13 @@ from record.record import canonical_json
 from threadx.api import summarize
 from threadx.console import STOPS
 from threadx.errors import ThreadxError
-from threadx.home import writable
 from threadx.jobs.backfill import backfill as run_backfill
 from threadx.jobs.backfill import hours_between
 from threadx.jobs.schedule import Turn, prepare, take_turn, time_zone
 from threadx.summaries import make_ensemble_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
+from threadx.writable import writable
 
 
 def _done(node: str, words: Words) -> str:

@@ -18,13 +18,13 @@ from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
 from threadx.counted import sweep_path
 from threadx.errors import ThreadxError
-from threadx.home import writable
 from threadx.plain import say
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.progress import bar
 from threadx.work.written import plain_rows, write_drawing, write_json
+from threadx.writable import writable
 from vault.counted import count_sweep
 
 LOST_TOLD = 5

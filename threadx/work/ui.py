@@ -7,11 +7,11 @@ import socket
 from base.reasons import because
 from prompts import Words
 from threadx.errors import ThreadxError
-from threadx.home import writable
 from threadx.plain import say
 from threadx.settings import make_context
 from threadx.web.guard import configured_token, is_loopback, new_token
 from threadx.web.serve import HOST, listen, serve
+from threadx.writable import writable
 
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
