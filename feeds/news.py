@@ -19,6 +19,7 @@ from feeds.folder import DataFolder
 from feeds.lexicon import lexicon_score
 from feeds.partitions import Partition, Problem, parse_moment, validation_reason
 from feeds.quarantine import addresses_model, clean_text, seems_dictated
+from feeds.sectors import sector_of
 
 WINDOW_DAYS = 7
 GENERAL = "MARKET"
@@ -68,6 +69,7 @@ class NewsItem(Numeric):
         sent: tone, −1 to 1.
         scored_by: `source` when the file gave the tone, `lexicon` when code computed it.
         flags: subjects the source marked (`earnings`, `mna`, `geopolitics`, `macro`).
+        sector: of `feeds.sectors`, where the source hints at one.
         doubtful: it may be dictating an answer to a model; its tone is not counted, and nobody quotes it.
         origin: the row it was made from (`headlines.csv#12`), where its builder says so.
         file: where the row came from, below the data folder.
@@ -86,6 +88,7 @@ class NewsItem(Numeric):
     sent: Annotated[float, Field(ge=-1.0, le=1.0)]
     scored_by: Literal["source", "lexicon"]
     flags: tuple[str, ...] = ()
+    sector: str | None = None
     doubtful: bool = False
     origin: Annotated[str | None, Field(max_length=300)] = None
     file: str
@@ -266,6 +269,7 @@ def _item(row: Mapping[str, Any], file: str, number: int) -> NewsItem:
             "sent": lexicon_score(f"{title}. {row.get('summary') or ''}") if given is None else given,
             "scored_by": "lexicon" if given is None or row.get("scored_by") == "lexicon" else "source",
             "flags": tuple(sorted(name[5:] for name, on in row.items() if name.startswith("flag_") and on)),
+            "sector": sector_of(row["sector_hint"]) if isinstance(row.get("sector_hint"), str) else None,
             "doubtful": seems_dictated(title[:LONGEST_TITLE]),
             "origin": row.get("origin") or None,
             "file": file,

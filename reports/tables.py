@@ -137,6 +137,13 @@ def failure_lines(result: Frame, words: WordsLike) -> list[str]:
 _DATA_SOURCES = frozenset({"forecast", "macro", "news"})
 
 
+def instrument_cell(symbol: str, words: WordsLike) -> str:
+    """An instrument by its plain name and symbol, or by its symbol where it has no name."""
+    if symbol == "MARKET":
+        return words("ensemble.source.market")
+    return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
+
+
 def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
     """A row of evidence that a summary cites, each field as people read it.
 
@@ -145,8 +152,8 @@ def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str
     symbol, known = row["symbol"], catalogue("agents", words.language)
     if row["source"] == "quality" and symbol in _DATA_SOURCES:
         symbol = words(f"ensemble.source.{symbol}")
-    elif symbol == "MARKET":
-        symbol = words("ensemble.source.market")
+    else:
+        symbol = instrument_cell(symbol, words)
     return {
         "source": known.get(f"cited.{row['source']}", row["source"]),
         "model": known.get(f"made_by.{row['model']}", row["model"]),

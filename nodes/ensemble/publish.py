@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from base.files import write_text_atomically
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
-from nodes.ensemble.claims.limits import LONGEST, Removed, known_limits
+from nodes.ensemble.claims.limits import Removed, known_limits
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.lease import lease_of
@@ -137,8 +137,13 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
     }
     fields["key_drivers"] = [quoted.get(sentence, sentence) for sentence in fields["key_drivers"]]
     known = known_limits(state, words, removed)
-    own = [sentence[:LONGEST] for sentence in fields["limits"] if sentence not in known]
-    fields |= {"contributors": rows, "limits": [*known, *own][:_MOST_LIMITS]}
+    told = [limit.text for limit in known]
+    own = [sentence for sentence in fields["limits"] if sentence not in told]
+    fields |= {
+        "contributors": rows,
+        "limits": [*told, *own][:_MOST_LIMITS],
+        "limit_codes": [limit.code for limit in known],
+    }
     return LLMEnsembleSummary.model_validate({**draft, **fields}), removed
 
 

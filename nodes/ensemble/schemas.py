@@ -25,6 +25,7 @@ DAYS = {"7d": 7, "30d": 30}
 
 Sentence = Annotated[str, Field(min_length=1, max_length=320)]
 Identifier = Annotated[str, Field(min_length=2, max_length=8)]
+Code = Annotated[str, Field(min_length=1, max_length=400)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -137,3 +138,7 @@ class LLMEnsembleSummary(_Strict):
         list[Sentence],
         Field(max_length=6, description="Contradictions between the agents, named; may be empty."),
     ]
+    # Put in by code. Summaries of earlier versions have none of it.
+    limit_codes: list[Code] = Field(
+        default_factory=list, max_length=20, description="What the first limits, in their order, are about."
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodes.context import RULES
 from nodes.ensemble.agents import AGENTS, VIEWS
+from nodes.ensemble.claims.silences import reasons_of, was_asked
 from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, knows, pool
 from nodes.ensemble.policies.words import agent_name, opened
-from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.state import Consultation, EnsembleState, reports_of
 from prompts import Words
 
 MOST = 15
@@ -31,75 +32,119 @@ class Removed:
     completed: int = 0
 
 
-def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[str]:
-    """One sentence a limit, gravest first; `MOST` at most, then how many more."""
-    found: list[str] = []
+class Limit(NamedTuple):
+    """One limit.
+
+    Attributes:
+        code: what it is and whom it concerns (`source_stale.news`); the same from hour to hour, while the
+            figures in its sentence move.
+        text: its sentence.
+    """
+
+    code: str
+    text: str
+
+
+def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[Limit]:
+    """The limits that code knows, gravest first; `MOST` at most, then how many more."""
+    found: list[Limit] = []
+
+    def tell(code: str, about: str = "", **fields: Any) -> None:
+        found.append(Limit(f"{code}.{about}" if about else code, words(f"ensemble.limit.{code}", **fields)))
+
     turns = state["agents"]
     speaking = [agent for agent in AGENTS if turns[agent]["status"] == "answered"]
     if len(speaking) < QUORUM:
-        found.append(words("ensemble.limit.quorum", speaking=len(speaking), agents=len(AGENTS)))
+        tell("quorum", speaking=len(speaking), agents=len(AGENTS))
     if state["sample"]:
-        found.append(words("ensemble.limit.sample", date=state["hour"][:10]))
+        tell("sample", date=state["hour"][:10])
     for agent in AGENTS:
+        name = opened(agent_name(agent, words))
         if failure := turns[agent].get("failure"):
-            silent = words("ensemble.limit.failed", agent=agent_name(agent, words), failure=failure)
-            found.append(silent[0].upper() + silent[1:])
+            tell("failed", agent, agent=name, failure=failure)
         elif turns[agent]["status"] != "answered":
-            reason = words(f"ensemble.limit.reason_{turns[agent]['status']}")
-            silent = words("ensemble.limit.silent", agent=agent_name(agent, words), reason=reason)
-            found.append(silent[0].upper() + silent[1:])
-    by_rules = [
-        agent for agent in AGENTS if turns[agent]["status"] == "answered" and turns[agent]["degraded"]
-    ]
-    if state["arbiter"]["degraded"]:
-        by_rules.append("arbiter")
-    answered = [turn["provenance"] for turn in (*turns.values(), state["arbiter"]) if turn["provenance"]]
-    if not by_rules and answered and all(provenance["model"] == RULES for provenance in answered):
-        found.append(words("ensemble.limit.rules_chosen"))
-    if by_rules:
-        if len(by_rules) == len(AGENTS) + 1:
-            found.append(words("ensemble.limit.rules_all"))
-        else:
-            agents = words.join([agent_name(agent, words) for agent in by_rules])
-            found.append(words("ensemble.limit.rules", agents=agents))
+            tell("silent", agent, agent=name, reason=_silence(turns[agent], words))
+    found += _by_rules(state, words)
     found += _sources(state, words)
-    found += [
-        words("ensemble.limit.brought_back", agent=agent_name(agent, words))
-        for agent in AGENTS
-        if turns[agent]["brought_back"]
-    ]
-    found += [
-        words(
-            "ensemble.limit.no_view",
-            agent=opened(agent_name(agent, words)),
-            horizon=words(f"ensemble.horizon.{horizon}"),
-        )
-        for agent, report in reports_of(state).items()
-        for outlook, horizon in OUTLOOKS.items()
-        if agent in VIEWS and not knows(report[outlook])
-    ]
+    for agent in AGENTS:
+        if turns[agent]["brought_back"]:
+            tell("brought_back", agent, agent=agent_name(agent, words))
+    for agent, report in reports_of(state).items():
+        for outlook, horizon in OUTLOOKS.items():
+            if agent in VIEWS and not knows(report[outlook]):
+                name = opened(agent_name(agent, words))
+                over = words(f"ensemble.horizon.{horizon}")
+                tell("no_view", f"{agent}.{horizon}", agent=name, horizon=over)
     found += _departures(state, words)
-    if removed.rows:
-        found.append(words("ensemble.limit.removed", count=removed.rows))
-    if removed.sentences:
-        found.append(words("ensemble.limit.removed_sentences", count=removed.sentences))
-    if removed.completed:
-        found.append(words("ensemble.limit.completed", count=removed.completed))
+    for code, count in (
+        ("removed", removed.rows),
+        ("removed_sentences", removed.sentences),
+        ("completed", removed.completed),
+    ):
+        if count:
+            tell(code, count=count)
     found += _readings(state["notices"], words)
     if len(found) > MOST:
-        found = [*found[: MOST - 1], words("ensemble.limit.more", count=len(found) - MOST + 1)]
-    return [sentence[:LONGEST] for sentence in found]
+        more = words("ensemble.limit.more", count=len(found) - MOST + 1)
+        found = [*found[: MOST - 1], Limit("more", more)]
+    return [Limit(limit.code, shortened(limit.text)) for limit in found]
 
 
-def _sources(state: EnsembleState, words: Words) -> list[str]:
+def shortened(sentence: str) -> str:
+    """A sentence within `LONGEST`, cut between two words."""
+    return sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST - 1].rsplit(' ', 1)[0]}…"
+
+
+def _silence(turn: Consultation, words: Words) -> str:
+    """Why an agent says nothing."""
+    if turn["status"] == "no_data":
+        return words("ensemble.limit.reason_no_data")
+    return reasons_of(turn["provenance"], words)
+
+
+def _by_rules(state: EnsembleState, words: Words) -> list[Limit]:
+    """Where rules stood in, and for each model that did not answer the reason; or that rules were chosen."""
+    turns = {**{agent: state["agents"][agent] for agent in AGENTS}, "arbiter": state["arbiter"]}
+    asked = {role: turn["provenance"] for role, turn in turns.items() if turn["provenance"]}
+    by_reason: dict[str, list[str]] = {}
+    for role, provenance in asked.items():
+        if turns[role]["status"] == "answered" and turns[role]["degraded"]:
+            by_reason.setdefault(reasons_of(provenance, words), []).append(role)
+    if not by_reason:
+        chosen = bool(asked) and all(one["model"] == RULES for one in asked.values())
+        return [Limit("rules_chosen", words("ensemble.limit.rules_chosen"))] if chosen else []
+    if all(role in roles for roles in by_reason.values() for role in asked) and not any(
+        was_asked(attempt) for one in asked.values() for attempt in one["attempts"]
+    ):
+        (reasons,) = by_reason
+        return [Limit("rules_all", words("ensemble.limit.rules_all", reasons=reasons))]
     return [
-        words(
-            f"ensemble.limit.source_{flag}",
-            source=words(f"ensemble.source.{row['symbol']}"),
-            hours=words.number(row["age_hours"] or 0.0, 0),
-            rows=row["rows"],
-            refused=row["refused"],
-            share=words.percent(row["contradictory_share"], 0),
+        Limit(
+            f"rules.{'+'.join(roles)}",
+            words(
+                "ensemble.limit.rules",
+                agents=words("ensemble.limit.everyone")
+                if len(roles) == len(turns)
+                else words.join([agent_name(role, words) for role in roles]),
+                reasons=reasons,
+            ),
+        )
+        for reasons, roles in by_reason.items()
+    ]
+
+
+def _sources(state: EnsembleState, words: Words) -> list[Limit]:
+    return [
+        Limit(
+            f"source_{flag}.{row['symbol']}",
+            words(
+                f"ensemble.limit.source_{flag}",
+                source=words(f"ensemble.source.{row['symbol']}"),
+                hours=words.number(row["age_hours"] or 0.0, 0),
+                rows=row["rows"],
+                refused=row["refused"],
+                share=words.percent(row["contradictory_share"], 0),
+            ),
         )
         for row in state["evidence"]["quality"]
         for flag in row.get("flags", ())
@@ -107,7 +152,7 @@ def _sources(state: EnsembleState, words: Words) -> list[str]:
     ]
 
 
-def _departures(state: EnsembleState, words: Words) -> list[str]:
+def _departures(state: EnsembleState, words: Words) -> list[Limit]:
     """Where the arbiter says otherwise than the weighted mean of the agents."""
     draft = state["draft"]
     reports = reports_of(state)
@@ -115,33 +160,41 @@ def _departures(state: EnsembleState, words: Words) -> list[str]:
         return []
     pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
     said = state["arbiter"]["report"] or draft
-    return [
-        words(
-            f"ensemble.limit.{'departure' if draft[name] == said[name] else 'out_of_reach'}",
-            horizon=words(f"ensemble.horizon.{OUTLOOKS[name]}"),
-            said=words(f"ensemble.value.{said[name]}"),
-            mean=words(f"ensemble.value.{direction(pooled[name])}"),
-        )
-        for name in OUTLOOKS
-        if said[name] != direction(pooled[name])
-    ]
-
-
-def _readings(notices: dict[str, Any], words: Words) -> list[str]:
     found = []
-    if notices["absent_figures"]:
-        figures = ", ".join(words(f"ensemble.figure.{name}") for name in notices["absent_figures"])
-        found.append(words("ensemble.limit.absent", figures=figures))
-    if notices["missing_files"]:
-        found.append(words("ensemble.limit.missing_files", files=", ".join(notices["missing_files"])))
-    if notices["doubtful"]:
-        found.append(words("ensemble.limit.doubtful", count=notices["doubtful"]))
-    if notices["quarantined"]:
-        found.append(words("ensemble.limit.quarantined", count=notices["quarantined"]))
+    for name, horizon in OUTLOOKS.items():
+        if said[name] != (mean := direction(pooled[name])):
+            code = "departure" if draft[name] == said[name] else "out_of_reach"
+            told = words(
+                f"ensemble.limit.{code}",
+                horizon=words(f"ensemble.horizon.{horizon}"),
+                said=words(f"ensemble.value.{said[name]}"),
+                mean=words(f"ensemble.value.{mean}"),
+            )
+            found.append(Limit(f"{code}.{horizon}", told))
+    return found
+
+
+def _readings(notices: dict[str, Any], words: Words) -> list[Limit]:
+    found: list[Limit] = []
+
+    def tell(code: str, about: str = "", **fields: Any) -> None:
+        found.append(Limit(f"{code}.{about}" if about else code, words(f"ensemble.limit.{code}", **fields)))
+
+    if absent := notices["absent_figures"]:
+        told = ", ".join(words(f"ensemble.figure.{name}") for name in absent)
+        tell("absent", "+".join(absent), figures=told)
+    if missing := notices["missing_files"]:
+        tell("missing_files", "+".join(missing), files=", ".join(missing))
+    if few := notices.get("few_sectors"):
+        sectors = [f"{words(f'ensemble.sector.{name}')} ({count})" for name, count in few.items()]
+        tell("few_sectors", "+".join(few), sectors=words.join(sectors), known=notices["sector_news"])
+    for code in ("doubtful", "quarantined"):
+        if notices[code]:
+            tell(code, count=notices[code])
     for problem in notices["problems"]:
         where = problem["file"] if problem["row"] is None else f"{problem['file']} #{problem['row']}"
         what = words(f"market.problem.{problem['code']}", reason=problem["reason"])
-        found.append(words("ensemble.limit.problem", where=where, what=what))
+        tell("problem", where, where=where, what=what)
     if notices["more_problems"]:
-        found.append(words("ensemble.limit.more_problems", count=notices["more_problems"]))
+        tell("more_problems", count=notices["more_problems"])
     return found
