@@ -87,6 +87,7 @@ class Attempt(TypedDict):
     model: str
     outcome: str
     code: NotRequired[str]
+    fields: NotRequired[dict[str, Any]]
 
 
 @with_config(_OPEN)

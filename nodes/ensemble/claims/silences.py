@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from base.errors import catalogue
 from nodes.context import RULES
 from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA
 from prompts import Words
-from record.types import Provenance
+from record.types import Attempt, Provenance
 
 NEVER_REACHED = frozenset(
     (
@@ -29,21 +26,21 @@ REFUSED = frozenset(
 """Codes of answers that were given and not accepted."""
 
 
-def was_asked(attempt: Mapping[str, Any]) -> bool:
+def was_asked(attempt: Attempt) -> bool:
     """Whether a try reached a model of language."""
     return attempt["model"] != RULES and attempt["code"] not in NEVER_REACHED
 
 
 def reasons_of(provenance: Provenance | None, words: Words) -> str:
     """Why no model of a chain gave an answer that counts: each reason, and the models that it holds for."""
-    last: dict[str, Mapping[str, Any]] = {}
+    last: dict[str, Attempt] = {}
     for attempt in provenance["attempts"] if provenance else ():
         # A cache that cannot be read delays nobody's answer.
         if attempt["model"] != RULES and attempt["code"] not in ("", "cache_failed"):
             last[attempt["model"]] = attempt
     if not last:
         return words("ensemble.silence.none_configured")
-    by_code: dict[str, list[Mapping[str, Any]]] = {}
+    by_code: dict[str, list[Attempt]] = {}
     for attempt in last.values():
         by_code.setdefault(attempt["code"], []).append(attempt)
     return words.join(
@@ -58,10 +55,10 @@ def reasons_of(provenance: Provenance | None, words: Words) -> str:
     )
 
 
-def _why(code: str, attempts: list[Mapping[str, Any]], words: Words) -> str:
+def _why(code: str, attempts: list[Attempt], words: Words) -> str:
     what = catalogue("failure", words.language).get(code, code)
     if code == "breaker_open":
-        hours = [attempt["fields"]["hours"] for attempt in attempts if "hours" in attempt["fields"]]
+        hours = [attempt["fields"]["hours"] for attempt in attempts]
         # With no time left to wait, the call that may close it is another role's, at this moment.
         key = "breaker" if any(hours) else "queue"
         return words(f"ensemble.silence.{key}", hours=words.short(min(hours, default=0)))
