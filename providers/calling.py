@@ -16,6 +16,7 @@ from providers.answer_size import LONGEST_ANSWER
 from providers.chat_model import OpenedModel
 from providers.deadlines import watched
 from providers.errors import (
+    LONGEST_WAIT,
     DeadlineError,
     ProviderError,
     RefusedError,
@@ -32,9 +33,6 @@ from providers.settings import ProviderSettings
 
 RETRY_SECONDS = (2.0, 4.0)
 """Waits before the second and the third try of a retryable error."""
-
-LONGEST_WAIT = 60.0
-"""A server that asks for more is left for the next model of the chain."""
 
 LOADING = "model_loading"
 LOADING_PAUSE = 5.0

@@ -42,6 +42,7 @@ class _Try(BaseModel):
     outcome: str
     code: str
     cached: bool = False
+    retry_after: float | None = None
 
 
 class _Call(_Try):
@@ -59,13 +60,15 @@ class Outcome:
 
     Attributes:
         time: seconds since 1970.
-        ok: it gave a valid answer.
+        ok: it answered; what its answer was worth says nothing about its service.
         code: empty, or what was wrong.
+        retry_after: seconds that the service asked to be left alone for; 0 where it did not.
     """
 
     time: float
     ok: bool
     code: str
+    retry_after: float = 0.0
 
 
 @dataclass
@@ -105,13 +108,21 @@ class CallsLog:
         Lines of the future, which a clock that went back leaves, do not count.
         """
         end = now()
-        found: list[Outcome] = []
+        found = [one for known in self._known(seconds) for one in known.outcomes.get(model, [])]
+        return sorted((one for one in found if end - seconds < one.time <= end), key=lambda one: one.time)
+
+    def _known(self, seconds: float) -> Iterator[_Read]:
+        """What the files of the last `seconds` tell, each read as far as it is written now."""
+        end = now()
         for path in self._files(end - seconds, end):
             with _reading:
                 known = _read.setdefault(path, _Read())
                 _read_on(path, known)
-                found += known.outcomes.get(model, [])
-        return sorted((one for one in found if end - seconds < one.time <= end), key=lambda one: one.time)
+            yield known
+
+    def models(self, seconds: float) -> list[str]:
+        """Every model that was asked on a day of the last `seconds`, by name."""
+        return sorted({model for known in self._known(seconds) for model in known.outcomes})
 
     def lines(self, seconds: float) -> Iterator[dict[str, Any]]:
         """Whole lines of the last `seconds`, in the order written."""
@@ -198,7 +209,8 @@ def _read_on(path: Path, known: _Read) -> None:
             continue
         outcome = Outcome(
             time=datetime.fromisoformat(found["time"]).timestamp(),
-            ok=found["outcome"] == "answered",
+            ok=found["outcome"] != "error",
             code=found["code"],
+            retry_after=found.get("retry_after") or 0.0,
         )
         known.outcomes.setdefault(found["model"], []).append(outcome)

@@ -32,6 +32,10 @@ now: Callable[[], float] = time.time
 """Seconds since 1970, for waits that a server gives as a date; tests put a clock of their own here."""
 
 
+LONGEST_WAIT = 60.0
+"""Seconds; a server that asks to wait longer is left for the next model of the chain."""
+
+
 class ProviderError(TypedError):
     """A call to a model gave no usable answer.
 

@@ -38,6 +38,7 @@ COMMANDS = (
     "data",
     "runs",
     "calibrate",
+    "models",
     "doctor",
     "ui",
 )

@@ -31,7 +31,18 @@ Evidence = Mapping[str, Any]
 
 RESERVED = frozenset(
     (
-        *("gather", "arbiter", "check", "publish", "pool", "models", "corrections", "fresh", "back_run"),
+        *(
+            "gather",
+            "arbiter",
+            "check",
+            "publish",
+            "pool",
+            "models",
+            "corrections",
+            "fresh",
+            "unattended",
+            "back_run",
+        ),
         *("agent_seconds", "arbiter_seconds", *Context.model_fields),
     )
 )

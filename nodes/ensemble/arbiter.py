@@ -84,5 +84,6 @@ def _question(
         fresh=context.fresh,
         hosted_seconds=context.arbiter_seconds,
         watched=not context.back_run,
+        unattended=context.unattended,
     )
     return "arbiter", question, context.chain("arbiter")

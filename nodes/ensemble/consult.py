@@ -93,6 +93,7 @@ def _heard(
         fresh=context.fresh,
         hosted_seconds=context.agent_seconds,
         watched=not context.back_run,
+        unattended=context.unattended,
     )
     turn = consultation(agent.name, question, context.chain(agent.name), context, coverage)
     if agent.bounded is None or turn["report"] is None:

@@ -84,6 +84,13 @@ class EnsembleContext(_Chains):
         bool,
         Field(title="Ask anew", description="On: no answer comes from the cache, though it is kept there."),
     ] = False
+    unattended: Annotated[
+        bool,
+        Field(
+            title="Unattended",
+            description="On: a timer's run, which leaves out models whose circuit breaker is open.",
+        ),
+    ] = False
     back_run: Annotated[
         bool,
         Field(

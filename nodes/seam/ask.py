@@ -51,8 +51,9 @@ class Question(Generic[T]):
         cache: whether an identical earlier call may answer.
         fresh: the same, but the new answer is kept for later calls.
         hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
-        watched: calls are logged, and models with an open circuit breaker are skipped
-            (`providers.oversight`).
+        watched: calls are logged (`providers.oversight`).
+        unattended: with that, models with an open circuit breaker are skipped: no person is there who wants
+            them tried.
     """
 
     role: str
@@ -67,6 +68,7 @@ class Question(Generic[T]):
     fresh: bool = False
     hosted_seconds: float | None = None
     watched: bool = False
+    unattended: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +176,9 @@ class _Asking(Generic[T]):
         dataset = question.evidence.get("dataset") or {}
         self.calls = Calls(question.role, question.prompt, dataset, settings, journal)
         logs = settings.logs if question.watched else None
-        self.oversight = providers.Oversight(question.role, question.hosted_seconds, logs)
+        self.oversight = providers.Oversight(
+            question.role, question.hosted_seconds, logs, unattended=question.unattended
+        )
         self.begun = time.perf_counter()
         self.prompt_tokens: int | None = None
         self.answer_tokens: int | None = None

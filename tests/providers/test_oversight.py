@@ -9,12 +9,14 @@ from pydantic import BaseModel
 from nodes.ensemble.context import EnsembleContext
 from nodes.seam.ask import Abstention, Question, ask
 from prompts import Prompt
-from providers import calls_log, deadlines, opening
+from providers import calling, calls_log, deadlines, opening
 from providers.calls_log import CallsLog, Outcome, append_line, read_lines
 from providers.errors import DeadlineError, RetryableError, UnavailableError
 from providers.oversight import FEWEST_TRIES, RETRY_SECONDS, breaker
 from tests.openai_server import Scripted, openai_server
 from tests.scripted import scripted_models
+from threadx.command import main
+from threadx.work import doctor
 
 HOUR, DAY = 3600.0, 86_400.0
 START = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
@@ -46,13 +48,13 @@ class Told(BaseModel):
 def question(**more):
     prompt = Prompt(name="ensemble/macro", language="fr", system="s", user="u")
     fields = {"role": "macro", "schema": Told, "evidence": {}, "policy": lambda given: Told(value=0)}
-    return Question(prompt=prompt, **{"watched": True, **fields, **more})
+    return Question(prompt=prompt, **{"watched": True, "unattended": True, **fields, **more})
 
 
-def put(home, model, *codes, at=START):
-    """Tries of the past in the log, one a code; an empty code is an answer."""
-    for code in codes:
-        moment = datetime.fromtimestamp(at, UTC)
+def put(home, model, *codes, at=START, step=0.0):
+    """Tries of the past in the log, one a code, the last one at a time; an empty code is an answer."""
+    for place, code in enumerate(reversed(codes)):
+        moment = datetime.fromtimestamp(at - place * step, UTC)
         append_line(
             home / "logs" / f"calls-{moment:%Y%m%d}.log",
             {
@@ -68,7 +70,7 @@ def codes(answer):
     return [(attempt.model, attempt.code) for attempt in answer.provenance.attempts]
 
 
-def outcomes(*codes, step=60.0):
+def outcomes(*codes, step=HOUR):
     return [Outcome(START + place * step, not code, code) for place, code in enumerate(codes)]
 
 
@@ -84,11 +86,38 @@ def outcomes(*codes, step=60.0):
         pytest.param([*["time_out"] * 20, "", "time_out"], False, id="and begins the record anew"),
         pytest.param([*[""] * 50, "limit_notice"], True, id="one limit notice opens it"),
         pytest.param([*[""] * 50, "payment_required", ""], False, id="until an answer comes"),
-        pytest.param(["failed_check"] * FEWEST_TRIES, True, id="rubbish is failure"),
     ],
 )
 def test_breaker(record, is_open):
     assert breaker(outcomes(*record)).is_open is is_open
+
+
+@pytest.mark.parametrize(
+    ("times", "is_open"),
+    [
+        pytest.param([0.0] * 12, False, id="one bad minute"),
+        pytest.param([place * 300.0 for place in range(12)], False, id="one bad hour"),
+        pytest.param([0.0] * 6 + [HOUR] * 6, False, id="two bad runs"),
+        pytest.param([0.0] * 4 + [HOUR] * 4 + [2 * HOUR] * 4, True, id="three bad runs"),
+        pytest.param([place * 900.0 for place in range(40)], True, id="a run without an end"),
+    ],
+)
+def test_what_one_bad_run_did_opens_nothing(times, is_open):
+    assert breaker(Outcome(START + at, False, "time_out") for at in times).is_open is is_open
+
+
+def test_a_reset_begins_the_record_anew():
+    record = [*outcomes(*["time_out"] * 20), Outcome(START + 21 * HOUR, False, "reset")]
+    assert breaker(record).is_open is False
+    again = [*record, *(Outcome(START + (22 + hour) * HOUR, False, "time_out") for hour in range(9))]
+    assert breaker(again).is_open is False
+    assert breaker([*again, Outcome(START + 31 * HOUR, False, "time_out")]).is_open
+
+
+def test_a_wait_that_the_service_names_is_taken_at_its_word():
+    asked = [Outcome(START, False, "rate_limited", retry_after=600.0)]
+    assert (breaker(asked).is_open, breaker(asked).retry_at) == (True, START + 600.0)
+    assert not breaker([Outcome(START, False, "rate_limited", retry_after=20.0)]).is_open
 
 
 def test_a_server_of_ones_own_that_is_off_trips_nothing():
@@ -100,7 +129,7 @@ def test_a_server_of_ones_own_that_is_off_trips_nothing():
 def test_a_model_with_a_bad_record_is_left_out_and_tried_again_later(tmp_path, monkeypatch, clock):
     context = EnsembleContext(home=str(tmp_path))
     script = scripted_models(monkeypatch, {MODEL: ['{"value": 1}'] * 2, OTHER: ['{"value": 2}'] * 2})
-    put(tmp_path, MODEL, *["time_out"] * FEWEST_TRIES)
+    put(tmp_path, MODEL, *["time_out"] * FEWEST_TRIES, step=HOUR)
     clock.at = START + HOUR
     first = ask(question(), chain=(MODEL, OTHER), context=context)
     assert (first.value.value, codes(first)) == (2, [(MODEL, "breaker_open"), (OTHER, "")])
@@ -110,6 +139,38 @@ def test_a_model_with_a_bad_record_is_left_out_and_tried_again_later(tmp_path, m
     assert second.value.value == 1
     clock.at += 60.0
     assert ask(question(fresh=True), chain=(MODEL, OTHER), context=context).value.value == 1
+
+
+@pytest.mark.model
+def test_a_persons_run_tries_what_a_timer_leaves_out(tmp_path, monkeypatch, clock):
+    monkeypatch.setattr(calling, "pause", lambda seconds: None)
+    bad, good = Scripted(text="Daily limit reached."), Scripted(text='{"value": 3}')
+    with openai_server(*[bad] * 2, good) as server:
+        context = EnsembleContext(home=str(tmp_path), openai_base_url=server.url)
+
+        def asked(**more):
+            return ask(question(fresh=True, **more), chain=("openai:small",), context=context)
+
+        assert codes(asked()) == [("openai:small", "limit_notice")]
+        clock.at += 60.0
+        left_out = asked().provenance.attempts[0]
+        assert (left_out.code, left_out.fields["hours"]) == ("breaker_open", 3.0)
+        assert codes(asked(unattended=False)) == [("openai:small", "limit_notice")]
+        clock.at += 60.0
+        assert asked(unattended=False).value.value == 3
+        assert asked().value.value == 3  # what a person found out counts for the timer too
+    assert len(server.requests) == 4
+
+
+@pytest.mark.model
+def test_rubbish_answers_are_the_models_not_the_services(tmp_path, monkeypatch, clock):
+    monkeypatch.setattr(calling, "pause", lambda seconds: None)
+    with openai_server(Scripted(text="No idea.")) as server:
+        context = EnsembleContext(home=str(tmp_path), openai_base_url=server.url)
+        for _ in range(8):
+            answer = ask(question(fresh=True), chain=("openai:small",), context=context)
+            clock.at += HOUR
+    assert {code for _, code in codes(answer)} == {"no_json"}
 
 
 def test_while_one_call_finds_out_its_sisters_wait(tmp_path, monkeypatch, clock):
@@ -274,3 +335,24 @@ def test_unwatched_questions_keep_no_log(tmp_path, monkeypatch):
     scripted_models(monkeypatch, {MODEL: [UnavailableError("unreachable", model=MODEL, address="x")]})
     ask(question(watched=False), chain=(MODEL, "rules"), context=EnsembleContext(home=str(tmp_path)))
     assert not (tmp_path / "logs").exists()
+
+
+def test_doctor_tells_which_are_left_out_and_a_person_closes_them(tmp_path, monkeypatch, clock, capsys):
+    monkeypatch.setattr(doctor, "check_all", lambda references, settings: [])  # it would ask the network
+    home = ["--home", str(tmp_path), "--language", "en"]
+
+    def threadx(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, *home])
+        assert left.value.code == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    put(tmp_path, MODEL, "limit_notice")
+    clock.at += HOUR
+    told = threadx("doctor")
+    assert f"{MODEL}: circuit breaker open" in told
+    assert "try again in 2 h" in told
+    assert f"threadx models reset {MODEL}" in told
+    assert threadx("models", "reset") == f"{MODEL}: circuit breaker closed."
+    assert "circuit breaker open" not in threadx("doctor")
+    assert threadx("models", "reset") == "No circuit breaker is open."

@@ -10,7 +10,10 @@ from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
 from nodes.seam.ask import provider_settings
 from prompts import Words
+from providers import ProviderSettings, parse_reference
+from providers.errors import ProviderError
 from providers.health import check_all
+from providers.oversight import breaker_of, refused_by
 from providers.registry import PROVIDERS
 from threadx.repairing import examine
 from threadx.settings import make_context
@@ -36,7 +39,8 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
     # A reader wants to know of the providers that no chain uses all the same.
     used = {reference.partition(":")[0] for reference in uses}
     uses |= {provider.sample: [] for name, provider in PROVIDERS.items() if name not in used}
-    found = check_all([list(uses)], provider_settings(cycle))
+    settings = provider_settings(cycle)
+    found = check_all([list(uses)], settings)
     terminal.checks(
         words("command.doctor_title"),
         [
@@ -44,6 +48,24 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
             for health in found
         ],
     )
+    _breakers(words, terminal, list(uses), settings)
+
+
+def _breakers(words: Words, terminal: Terminal, models: list[str], settings: ProviderSettings) -> None:
+    """The models that unattended runs leave out, for how long, and how to end it."""
+    lines = []
+    for model in models:
+        assert settings.logs is not None
+        try:
+            reference = parse_reference(model)
+        except ProviderError:
+            continue  # the line above says it
+        state = breaker_of(settings.logs, reference, settings)
+        if state.is_open:
+            told = words.told(refused_by(state, model))
+            lines.append((False, told, words("command.doctor.reset", model=model)))
+    if lines:
+        terminal.checks(words("command.doctor.breakers"), lines)
 
 
 def _plugin(words: Words, plugin: Plugin) -> tuple[bool, str, str]:

@@ -85,7 +85,7 @@ def schedule(
     debug: bool,
 ) -> None:
     """A summary every hour, until the process is told to stop."""
-    context = make_ensemble_context(home=home, language=language, models=models)
+    context = make_ensemble_context(home=home, language=language, models=models, unattended=True)
     writable(context.home_path)
     zone = time_zone(timezone or tzlocal.get_localzone_name())
     told = Terminal(words).line

@@ -498,8 +498,9 @@ def put_call(log, model, outcome, code, *, cached=False):
 def test_metrics_show_what_is_shut_out_slow_and_used(tmp_path, monkeypatch):
     runs = [(hour, "failed" if hour < 2 else "finished", 100 if hour < 1 else 10) for hour in range(5)]
     put_runs(tmp_path, monkeypatch, runs)
-    monkeypatch.setattr(calls_log, "now", START.timestamp)
+    at = iter(START.timestamp() + 1300.0 * place for place in range(-30, 0))  # each a run of its own
     log = CallsLog(tmp_path / "logs")
+    monkeypatch.setattr(calls_log, "now", lambda: next(at))
     for model, outcome, code, count in (
         ("g4f:a", "error", "time_out", 6),
         ("g4f:a", "answered", "", 5),
@@ -509,7 +510,9 @@ def test_metrics_show_what_is_shut_out_slow_and_used(tmp_path, monkeypatch):
         for _ in range(count):
             put_call(log, model, outcome, code)
     put_call(log, "g4f:b", "answered", "", cached=True)
-    found = families(tmp_path)
+    with monkeypatch.context() as now:
+        now.setattr(calls_log, "now", START.timestamp)
+        found = families(tmp_path)
 
     def value(name, **labels):
         (one,) = [sample.value for sample in found[name].samples if sample.labels == labels]
@@ -528,6 +531,7 @@ def test_metrics_show_what_is_shut_out_slow_and_used(tmp_path, monkeypatch):
     assert value("threadx_model_seconds_mean_7d", model="g4f:a") == 3.0
     for _ in range(2):
         put_call(log, "g4f:a", "error", "time_out")
+    monkeypatch.setattr(calls_log, "now", START.timestamp)
     found = families(tmp_path)
     assert value("threadx_model_breaker_open", model="g4f:a") == 1.0
     assert value("threadx_model_breaker_open", model="g4f:b") == 0.0
