@@ -6,8 +6,9 @@ from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import oversight, parse_reference
 from providers.calls_log import CallsLog
-from threadx.runner import make_context, writable
+from threadx.settings import make_context
 from threadx.terminal import Terminal
+from threadx.writable import writable
 
 
 def reset(words: Words, models: tuple[str, ...], home: str | None, language: str, debug: bool) -> None:
