@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtest.statistics.overfitting import Unseen
 from backtest.validation.trials import Trial
 from base import locks, private
 from base.databases import make_private, noticed, put_aside_if_damaged
@@ -42,11 +43,13 @@ _MOST_BYTES = 1 << 20
 """Of the blocks of one trial, unpacked: some hundreds of numbers."""
 
 MOST_COLUMNS = 512
-"""Trials whose blocks are compared with each other at most: the newest, and the chosen one always."""
+"""Trials whose blocks are compared with each other at most: the newest, and the chosen one always. Half of
+them may be drawn from large searches, for which they stand."""
 
 EVIDENCE_COLUMNS = {
     "hash": "str",
     "origin": "str",
+    "source": "str",
     "own": "bool",
     "configurations": "int64",
     "excess_sharpe": "float64",
@@ -135,8 +138,9 @@ class Evidence:
     """What the ledger knows about a family.
 
     Attributes:
-        table: what all the rest is computed from, one row a trial or large search: `hash`, `origin`, `own`
-            (looked at by the one who asks), `configurations` (1, or how many a large search compared),
+        table: what all the rest is computed from, one row a trial or large search: `hash`, `origin`, `source`
+            (which run, search or sweep; the trials drawn from a large search have its own), `own` (looked at
+            by the one who asks), `configurations` (1, or how many a large search compared),
             `excess_sharpe` per bar (of a large search the mean), `sharpe_variance` within a large search,
             and `blocks`, sums of the excess returns over blocks of time, None where they are not compared.
             Others' trials in the order in which they were written, then one's own in the order of their
@@ -146,8 +150,8 @@ class Evidence:
         sharpe_variance: variance (n − 1) of the excess Sharpe ratios of all of them, per bar.
         sharpes: excess Sharpe ratios, per bar, of those with a row of their own, in the order of the table.
         hashes: strategies of the columns of `blocks`.
-        blocks: blocks × trials: those evaluated on the same development rows, the last `MOST_COLUMNS` of
-            them in the order of the table.
+        blocks: blocks × trials: those evaluated on the same development rows, at most `MOST_COLUMNS`.
+        unseen: the trials that are in no column, by the search that they are from.
     """
 
     table: pd.DataFrame
@@ -157,6 +161,7 @@ class Evidence:
     sharpes: NDArray[np.float64]
     hashes: tuple[str, ...]
     blocks: NDArray[np.float64]
+    unseen: tuple[Unseen, ...]
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Evidence:
@@ -178,6 +183,7 @@ class Evidence:
                 if len(compared)
                 else np.empty((0, 0))
             ),
+            unseen=_unseen(searches, len(single) - len(compared), compared),
         )
 
 
@@ -366,13 +372,14 @@ class Ledger:
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin), excess_sharpe,"
-                " development_hash, blocks, looks.source IS NOT NULL FROM trials LEFT JOIN looks"
-                " ON looks.family = trials.family AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
+                " development_hash, blocks, looks.source IS NOT NULL, trials.source"
+                " FROM trials LEFT JOIN looks ON looks.family = trials.family"
+                " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
                 " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
                 (source, snapshot.family, snapshot.last_trial),
             ).fetchall()
             searches = connection.execute(
-                "SELECT search_hash, origin, source = ?, configurations, sharpe_mean, sharpe_variance"
+                "SELECT search_hash, origin, source, source = ?, configurations, sharpe_mean, sharpe_variance"
                 " FROM searches"
                 " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
                 (source, snapshot.family, snapshot.last_search, source),
@@ -380,14 +387,29 @@ class Ledger:
         # Parallel branches write in any order: one's own trials count in the order of their hashes.
         rows.sort(key=lambda row: row[0] if row[5] else "")
         comparable = [place for place, row in enumerate(rows) if row[3] == development_hash and row[4]]
-        kept = set(comparable[-MOST_COLUMNS:])
-        if missed := [place for place in comparable[:-MOST_COLUMNS] if rows[place][0] == chosen]:
-            kept = {*comparable[1 - MOST_COLUMNS :], *missed}
+        large = [(*search[:3], bool(search[3]), *search[4:], None) for search in searches]
+        drawn_from = {search[2] for search in large}
+        drawn = [place for place in comparable if rows[place][6] in drawn_from]
+        others = [place for place in comparable if rows[place][6] not in drawn_from]
+        # The newest of both kinds; each may take the room that the other leaves.
+        room = max(MOST_COLUMNS // 2, MOST_COLUMNS - len(drawn))
+        kept = set(others[-room:])
+        kept |= set(drawn[-(MOST_COLUMNS - len(kept)) :])
+        if missed := [place for place in comparable if rows[place][0] == chosen and place not in kept]:
+            kept = {*sorted(kept)[len(kept) + 1 - MOST_COLUMNS :], *missed}
         singles = [
-            (name, origin, bool(own), 1, ratio, 0.0, _unpacked(packed, self.path) if place in kept else None)
-            for place, (name, origin, ratio, _, packed, own) in enumerate(rows)
+            (
+                name,
+                origin,
+                made,
+                bool(own),
+                1,
+                ratio,
+                0.0,
+                _unpacked(packed, self.path) if place in kept else None,
+            )
+            for place, (name, origin, ratio, _, packed, own, made) in enumerate(rows)
         ]
-        large = [(name, origin, bool(own), *moments, None) for name, origin, own, *moments in searches]
         table = pd.DataFrame([*singles, *large], columns=list(EVIDENCE_COLUMNS))
         return Evidence.of(table.astype(EVIDENCE_COLUMNS))
 
@@ -455,6 +477,23 @@ def _unpacked(packed: Any, path: Path) -> NDArray[np.float32]:
         return np.frombuffer(blocks, dtype="<f4")
     except (zlib.error, ValueError, TypeError) as error:
         raise MarketError("unusable_ledger", path=str(path), reason=ReasonError("other_shape")) from error
+
+
+def _unseen(searches: pd.DataFrame, left_out: int, compared: pd.DataFrame) -> tuple[Unseen, ...]:
+    """Trials without a column: what large searches counted, and single ones left out of the comparison.
+
+    A large search is represented by the trials drawn from it, single trials by all that are compared. Tables
+    of earlier versions do not tell sources: there whatever came from sweeps represents them.
+    """
+    told = "source" if "source" in compared.columns else "origin"
+    whence = compared[told].to_numpy()
+    found = [
+        Unseen(count=int(count), columns=tuple(np.flatnonzero(whence == name).tolist()))
+        for name, count in searches.groupby(told)["configurations"].sum().items()
+    ]
+    if left_out:
+        found.append(Unseen(count=left_out, columns=tuple(range(len(compared)))))
+    return tuple(found)
 
 
 def _pooled_variance(sharpes: NDArray[np.float64], searches: pd.DataFrame) -> float:

@@ -22,6 +22,7 @@ from backtest.statistics.deflated_sharpe import (
 from backtest.statistics.multiple_testing import (
     DataSnooping,
     Haircut,
+    Unseen,
     adjusted_p_values,
     data_snooping,
     familywise_p_value,
@@ -40,6 +41,7 @@ __all__ = [
     "EffectiveTrials",
     "Haircut",
     "Overfitting",
+    "Unseen",
     "adjusted_p_values",
     "autocorrelation_adjusted_sharpe",
     "data_snooping",

@@ -5,18 +5,21 @@ drift of the prices alone gives no verdict. Ratios are per bar; every test has t
 variance (the 2025 form of `backtest.statistics.sharpe`), one-sided.
 
 1. Development. `p_d` is the probability that the best of all trials, if none had an edge, does as well as the
-   chosen one, by a bootstrap that keeps their dependence (`familywise_p_value`), times N/K where only K of
-   the N trials could be compared. Where none could, the expected maximum under the null is `L = √V · E[max
-   N]` and p_d the tail beyond it, V the variance of the trials' Sharpe ratios but no more than 1/T: trials
-   without skill cannot differ more than independent ones do. `z_d` is the normal quantile of p_d.
-2. Holdout. `p_h = n · P(Z ≥ SR_h · √T_h)` for the n-th opening (Bonferroni); `z_h` its quantile.
+   chosen one, by a bootstrap that keeps their dependence (`familywise_p_value`); trials that could not be
+   compared count as much as those drawn of them say, or in full. Where none could be, the expected maximum
+   under the null is `L = √V · E[max N]` and p_d the tail beyond it, V the variance of the trials' Sharpe
+   ratios but no more than 1/T: trials without skill cannot differ more than independent ones do. `z_d` is the
+   normal quantile of p_d.
+2. Holdout. `p_h = n (n + 1) · P(Z ≥ SR_h · √T_h)` for the n-th opening: the chances of error spent on all
+   openings, α/2 + α/6 + α/12 + …, sum to α (alpha spending). After `MOST_OPENINGS` it is 1: who has seen so
+   many answers can build a strategy out of them that fits these bars. `z_h` is its quantile.
 3. Both. `z = (√T_d · z_d + √T_h · z_h) / √(T_d + T_h)` (Stouffer), `p = P(Z ≥ z)`.
 
 overfit    look-ahead bias; or the development result is significant for a single trial (p ≤ 5 % against 0)
            but not after correction for the number of trials (p_d > 5 %), or it is but the holdout shows no
            excess or loses the account
 real       p ≤ 0.2 %, p_h ≤ 5 %, 30 trades or more, and no essential stress test failed
-promising  p ≤ 2 %, p_h ≤ 25 %, 10 trades or more
+promising  p ≤ 2 %, p_h ≤ 50 %, 10 trades or more
 unproven   everything else
 
 A strategy that loses its account on either part is neither real nor promising, whatever its mean return.
@@ -41,9 +44,11 @@ VALUES: tuple[Value, ...] = get_args(Value)
 Part = Literal["development", "holdout"]
 
 REAL_P, PROMISING_P = 0.002, 0.02
-REAL_HOLDOUT_P, PROMISING_HOLDOUT_P = 0.05, 0.25
+REAL_HOLDOUT_P, PROMISING_HOLDOUT_P = 0.05, 0.5
 REAL_TRADES, PROMISING_TRADES = 30, 10
 NAIVE_P = 0.05
+MOST_OPENINGS = 10
+"""A holdout answers so often; then it proves nothing more, and newer bars are needed."""
 
 FATAL_TESTS = tuple(name for name, test in STRESS_TESTS.items() if test.failing == "fatal")
 """Failing one of these is knowing the future: no other figure then means anything."""
@@ -59,16 +64,14 @@ class Search:
         trials: configurations that were looked at, the chosen one among them.
         sharpe_variance: variance of their excess Sharpe ratios, per bar.
         pbo: probability of backtest overfitting; None where there was too little to compare.
-        familywise_p: chance that the best of the trials compared does as well without an edge; None where
-            there was too little to compare.
-        compared: how many were compared.
+        familywise_p: chance that the best of them does as well without an edge; None where there was too
+            little to compare.
     """
 
     trials: int
     sharpe_variance: float
     pbo: float | None = None
     familywise_p: float | None = None
-    compared: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,10 +128,16 @@ class Verdict:
         }
 
 
+def variance_of_luck(sharpe_variance: float, n_observations: int) -> float:
+    """Variance of trials' Sharpe ratios, per bar, that luck can explain: V of the module's docstring."""
+    return min(sharpe_variance, 1.0 / n_observations)
+
+
 def luck_of_search(search: Search, n_observations: int) -> float:
     """Expected maximum Sharpe ratio under the null, per bar: L of the module's docstring."""
-    bounded = min(search.sharpe_variance, 1.0 / n_observations)
-    return expected_maximum_sharpe(max(1, search.trials), bounded)
+    return expected_maximum_sharpe(
+        max(1, search.trials), variance_of_luck(search.sharpe_variance, n_observations)
+    )
 
 
 def _z(sharpe: float, benchmark: float, moments: Moments) -> float:
@@ -166,8 +175,8 @@ def decide(
         RequestError: `impossible_moments`, `too_few_trials`.
     """
     luck = luck_of_search(search, development.n_observations)
-    if search.familywise_p is not None and search.compared:
-        development_p = min(1.0, search.familywise_p * max(1.0, search.trials / search.compared))
+    if search.familywise_p is not None:
+        development_p = search.familywise_p
     else:
         development_p = NORMAL.cdf(-_z(development.sharpe, luck, development))
     naive_p = NORMAL.cdf(-_z(development.sharpe, 0.0, development))
@@ -213,9 +222,9 @@ def decide(
             },
         ),
         Reason(
-            code="holdout",
+            code="holdout_spent" if opening > MOST_OPENINGS else "holdout",
             speaks_for=holdout_p <= REAL_HOLDOUT_P,
-            fields={"p_percent": holdout_p, "opening": max(1, opening)},
+            fields={"p_percent": holdout_p, "opening": max(1, opening), "openings": MOST_OPENINGS},
         ),
         Reason(code="combined", speaks_for=combined_p <= PROMISING_P, fields={"p_percent": combined_p}),
         Reason(code="trades", speaks_for=trades >= REAL_TRADES, fields={"trades": trades}),
@@ -245,10 +254,12 @@ def decide(
 def evidence_of_opening(opening: int, sharpe: float, n_observations: int) -> tuple[float, float]:
     """What the n-th look into a holdout is worth: (p-value, share of a first look's weight).
 
-    The null hypothesis's own variance of a Sharpe ratio is 1/T. The best of n looks at the same rows would be
-    as high by luck alone n times as often: the p-value counts n-fold, and an n-th look weighs 1/n of a first
-    one.
+    The null hypothesis's own variance of a Sharpe ratio is 1/T. The n-th look has α / (n (n + 1)) of the
+    chance of error α that all looks together may have: Σ 1 / (n (n + 1)) = 1. That holds while the answers
+    of earlier looks hardly shape later strategies; after `MOST_OPENINGS` a look proves nothing.
     """
     looks = max(1, opening)
+    if looks > MOST_OPENINGS:
+        return 1.0, 0.0
     single = NORMAL.cdf(-sharpe * math.sqrt(n_observations))
-    return min(1.0, looks * single), 1.0 / looks
+    return min(1.0, looks * (looks + 1) * single), 2.0 / (looks * (looks + 1))

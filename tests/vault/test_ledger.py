@@ -124,6 +124,28 @@ def test_the_newest_columns_count_where_there_are_many(tmp_path):
     assert new.hashes == found.hashes
 
 
+def test_large_searches_are_represented_by_what_was_drawn_of_them(tmp_path):
+    ledger = Ledger(tmp_path)
+    put(tmp_path, [f"drawn {place:03d}" for place in range(300)], source="sweep of one", origin="sweep")
+    for source, configurations in (("sweep of one", 1_000_000), ("sweep of another", 5_000)):
+        ledger.count_search(
+            "family", about={"grid": source}, configurations=configurations, sharpe_mean=0.0,
+            sharpe_variance=0.01, origin="sweep", source=source,
+        )  # fmt: skip
+    names = [f"single {place:04d}" for place in range(MOST_COLUMNS + 10)]
+    put(tmp_path, names)
+    found = ledger.evidence(ledger.snapshot("family"), development_hash="rows", source="")
+    # Half of the columns are the newest drawn from a search, half the newest others.
+    half = MOST_COLUMNS // 2
+    assert found.hashes == (*(f"drawn {place:03d}" for place in range(300 - half, 300)), *names[-half:])
+    assert {(one.count, tuple(one.columns)) for one in found.unseen} == {
+        (1_000_000, tuple(range(half))),
+        (5_000, ()),
+        (300 - half + len(names) - half, tuple(range(MOST_COLUMNS))),
+    }
+    assert sum(one.count for one in found.unseen) + MOST_COLUMNS == found.trials
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     single=st.lists(st.floats(-0.3, 0.3), max_size=6),

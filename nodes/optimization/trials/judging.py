@@ -23,7 +23,14 @@ from backtest.statistics.overfitting import (
 from backtest.statistics.returns import Moments, bar_returns, moments
 from backtest.validation.stress import Finding
 from backtest.validation.trials import average_exposure, excess_returns
-from backtest.validation.verdict import Part, Search, Verdict, decide, evidence_of_opening
+from backtest.validation.verdict import (
+    Part,
+    Search,
+    Verdict,
+    decide,
+    evidence_of_opening,
+    variance_of_luck,
+)
 
 LEAST_FOR_INTERVALS = 20
 
@@ -101,9 +108,15 @@ def overfitting_figures(
         "luck_sharpe_annual": verdict.luck_sharpe * root,
         "probabilistic_sharpe": probabilistic_sharpe_ratio(*shape),
         "probabilistic_sharpe_2025": probabilistic_sharpe_ratio(*shape, form="2025"),
-        "deflated_sharpe": deflated_sharpe_ratio(*shape, search["trials"], search["sharpe_variance"]),
+        "deflated_sharpe": deflated_sharpe_ratio(
+            *shape, search["trials"], variance_of_luck(search["sharpe_variance"], excess.n_observations)
+        ),
         "deflated_sharpe_clusters": (
-            deflated_sharpe_ratio(*shape, clustered, search["cluster_variance"]) if clustered else None
+            deflated_sharpe_ratio(
+                *shape, clustered, variance_of_luck(search["cluster_variance"], excess.n_observations)
+            )
+            if clustered
+            else None
         ),
         "minimum_track_record_bars": minimum_track_record_length(*shape[:1], *shape[2:]),
         "haircuts": haircuts,
@@ -180,10 +193,7 @@ def judged(
         development=excess,
         holdout=outside,
         search=Search(
-            **{
-                name: search[name]
-                for name in ("trials", "sharpe_variance", "pbo", "familywise_p", "compared")
-            }
+            **{name: search[name] for name in ("trials", "sharpe_variance", "pbo", "familywise_p")}
         ),
         opening=opening,
         trades=development.metrics.n_trades + holdout.metrics.n_trades,

@@ -207,8 +207,9 @@ def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: i
         seed: of the resampling.
 
     Returns:
-        `trials` and `trials_by_origin`; `sharpe_variance` of all, per bar; `compared`, trials whose returns
-        by blocks could be compared, and of them `familywise_p` of the champion, `effective_trials`, their
+        `trials` and `trials_by_origin`; `sharpe_variance` of all, per bar; `familywise_p` of the champion
+        among all of them; `compared`, trials whose returns by blocks could be compared, and of them
+        `effective_trials`, their
         `cluster_variance`, `pbo` with its `pbo_splits`, and `data_snooping` p-values; None where there is too
         little to compare.
     """
@@ -228,7 +229,7 @@ def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: i
     }
     if champion in found.hashes and len(found.blocks) >= _LEAST_BLOCKS:
         told["familywise_p"] = familywise_p_value(
-            found.blocks, found.hashes.index(champion), np.random.default_rng(seed)
+            found.blocks, found.hashes.index(champion), np.random.default_rng(seed), unseen=found.unseen
         )
     if found.blocks.shape[1] < 2 or found.blocks.shape[0] < 2 * _BLOCKS:
         return told
