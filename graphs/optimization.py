@@ -63,13 +63,16 @@ def _tests(
 
 
 def _validated(state: OptimizationState) -> list[int]:
-    """Numbers of what was validated, in order of priority; an abstention vetoes nothing."""
+    """Numbers of what was not vetoed, in order of priority; an abstention vetoes nothing, and comes last."""
     verdicts = state["verdicts"]
     if verdicts is None:
         return [proposal["number"] for proposal in state["proposals"]]
-    ranked = sorted((verdict["priority"], verdict["proposal"]) for verdict in verdicts)
-    decisions = {verdict["proposal"]: verdict["decision"] for verdict in verdicts}
-    return [number for _, number in ranked if decisions[number] == "validated"]
+    ranked = sorted(
+        (verdict["decision"] == "abstained", verdict["priority"], verdict["proposal"])
+        for verdict in verdicts
+        if verdict["decision"] != "rejected"
+    )
+    return [number for _, _, number in ranked]
 
 
 def _opening(context: OptimizationContext) -> Literal["analyst", "single"]:

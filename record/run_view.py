@@ -44,7 +44,7 @@ from record.types import (
     Verdict,
 )
 
-ON_ITS_WAY = ("proposed", "validated", "tested")
+ON_ITS_WAY = ("proposed", "validated", "abstained", "tested")
 """States of a trial before the selection gives it an outcome (`optimization.outcome` has those texts)."""
 
 

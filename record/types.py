@@ -101,6 +101,7 @@ class Provenance(TypedDict):
     prompt_tokens: NotRequired[int | None]
     answer_tokens: NotRequired[int | None]
     cached: NotRequired[bool]
+    unsaid: NotRequired[list[str]]
 
 
 @with_config(_OPEN)
@@ -193,18 +194,20 @@ class Proposal(TypedDict):
     conditions: NotRequired[int]
     decision: NotRequired[Literal["validated", "rejected"]]
     objection: NotRequired[str]
+    against: NotRequired[list[str]]
     declined: NotRequired[bool]
     proposed: NotRequired[dict[str, Any]]
 
 
 @with_config(_OPEN)
 class Verdict(TypedDict):
-    """The validator's word on one proposal."""
+    """The validator's word on one proposal; a veto without grounds is an abstention, which vetoes nothing."""
 
     proposal: int
-    decision: Literal["validated", "rejected"]
+    decision: Literal["validated", "rejected", "abstained"]
     priority: NotRequired[int]
     reason: str
+    evidence: NotRequired[list[str]]
 
 
 @with_config(_OPEN)

@@ -35,7 +35,7 @@ def _heading(entry: Modification, words: WordsLike) -> str:
 
 
 def _reasons(entry: Modification, words: WordsLike) -> list[str]:
-    lines = [words("report.explain.reason", reason=entry["reason"])]
+    lines = [words("report.explain.reason", reason=entry["reason"] or "–")]
     lines += [
         words("report.explain.hypothesis", statement=hypothesis["statement"])
         for hypothesis in entry["hypotheses"]

@@ -37,7 +37,7 @@ def analysis_lines(result: ReviewRecord, words: WordsLike) -> list[str]:
     for name in ("strengths", "weaknesses"):
         lines += [words(f"report.review.{name}", line=line) for line in analysis[name]]
     lines += [
-        words("report.review.hypothesis", statement=hypothesis["statement"], test=hypothesis["test"])
+        words("report.review.hypothesis", statement=hypothesis["statement"], test=hypothesis["test"] or "–")
         for hypothesis in analysis["hypotheses"]
     ]
     return lines
@@ -51,8 +51,8 @@ def proposal_lines(result: ReviewRecord, words: WordsLike) -> list[str]:
             "report.review.proposal",
             number=proposal["number"],
             sentence=proposal["sentence"],
-            reason=proposal["reason"],
-            effect=proposal["expected_effect"],
+            reason=proposal["reason"] or "–",
+            effect=proposal["expected_effect"] or "–",
         )
         if verdict := proposal["verdict"]:
             told += " " + words(f"report.review.{verdict['decision']}", reason=verdict["reason"])

@@ -2,6 +2,16 @@
 
 import json
 
+REASONS = (
+    "Because the folds agree.",
+    "Few trades stand behind it.",
+    "Its neighbours are poor.",
+    "It was tried in another form.",
+    "Costs would eat it.",
+    "It sits at the edge of its bounds.",
+)
+"""One for each proposal: what is said twice counts as said once."""
+
 
 def analysis(**changed):
     said = {
@@ -15,7 +25,7 @@ def analysis(**changed):
 
 
 def proposal(change, **changed):
-    said = {"hypothesis": 1, "change": change, "reason": "A reason.", "expected_effect": "An effect."}
+    said = {"hypothesis": 1, "change": change}
     return {**said, **changed}
 
 
@@ -39,11 +49,19 @@ DIVERSE = (
 )
 
 
-def verdicts(*decisions, confidence=5.0, **changed):
+def verdicts(*decisions, confidence=5.0, reasons=REASONS, evidence=("M1",), **changed):
     """These decisions in order, or three validated."""
     said = [
-        {"proposal": number, "decision": decision, "priority": number, "reason": "Because."}
-        for number, decision in enumerate(decisions or ["validated"] * 3, start=1)
+        {
+            "proposal": number,
+            "decision": decision,
+            "priority": number,
+            "evidence": list(evidence),
+            "reason": why,
+        }
+        for number, (decision, why) in enumerate(
+            zip(decisions or ["validated"] * 3, reasons, strict=False), start=1
+        )
     ]
     return json.dumps({"verdicts": said, "concerns": [], "confidence": confidence, **changed})
 
@@ -56,8 +74,10 @@ def turn(stance="continue", evidence=("W1",), statement="I have read the figures
 def work(*decisions, stance="continue", changes=DIVERSE):
     """A whole iteration of the single agent: these changes, validated or as decided."""
     judged = [
-        {**proposal(change), "decision": decision, "objection": "It may be noise."}
-        for change, decision in zip(changes, decisions or ["validated"] * len(changes), strict=True)
+        {**proposal(change), "decision": decision, "against": ["M1"], "objection": REASONS[place]}
+        for place, (change, decision) in enumerate(
+            zip(changes, decisions or ["validated"] * len(changes), strict=True)
+        )
     ]
     return json.dumps({**json.loads(analysis()), "proposals": judged, "stance": stance})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +39,7 @@ class Scripted:
         rubbish: send a line that is no JSON.
         error_in_stream: send an error line after the first piece.
         embedded: let the embedded model answer.
+        answer: makes the text out of the request's body.
     """
 
     text: str = "{}"
@@ -58,6 +59,7 @@ class Scripted:
     rubbish: bool = False
     error_in_stream: bool = False
     embedded: bool = False
+    answer: Callable[[dict[str, Any]], str] | None = None
 
 
 EMBEDDED = Scripted(embedded=True, context_length=8192)
@@ -197,6 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(400, {"error": read})
             return
         text, counted, done_reason = model.text, model.prompt_eval_count, model.done_reason
+        if model.answer is not None:
+            text = model.answer(body)
         if model.embedded:
             text, counted, done_reason = _embedded_answer(body)
         self.send_response(200)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from base.numbers import Numeric
+from nodes.seam.free_text import FREE_TEXT
 
 MOST_CITED = 6
 
@@ -18,11 +19,11 @@ class Claim(Numeric):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    statement: Annotated[str, Field(min_length=1, max_length=300)] = Field(
-        description="One argument in one sentence, from the figures, answering what was said before."
-    )
     evidence: list[EvidenceId] = Field(
         min_length=1, max_length=MOST_CITED, description="Ids of the evidence it rests on, as listed."
+    )
+    statement: Annotated[str, Field(min_length=1, max_length=300), FREE_TEXT] = Field(
+        description="One argument in one sentence, from the figures, answering what was said before."
     )
 
 
@@ -31,8 +32,8 @@ class Turn(Numeric):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    claims: list[Claim] = Field(min_length=1, max_length=3, description="Your arguments, strongest first.")
     stance: Literal["continue", "stop"] = Field(
         description="continue the search, or stop with the present champion."
     )
     confidence: float = Field(ge=0, le=1, description="How sure you are, 0 to 1.")
+    claims: list[Claim] = Field(min_length=1, max_length=3, description="Your arguments, strongest first.")

@@ -16,9 +16,10 @@ from nodes.context import OptimizationContext
 from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import cited_by, claims_of
 from nodes.optimization.evidence.evidence import Evidence
+from nodes.optimization.evidence.vetoes import veto_complaints, weighed
 from nodes.optimization.policies import debate, roles
 from nodes.optimization.role import Brief, Made, Role, ask_role
-from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Proposal, Sentence
+from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Grounds, Proposal, Remark
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.proposing import complaints, none_usable, sorted_by
 from prompts import system_text
@@ -31,7 +32,10 @@ class JudgedProposal(Proposal):
     """One typed change, the reason for it, and its author's own verdict."""
 
     decision: Literal["validated", "rejected"] = Field(description="Whether it deserves a test after all.")
-    objection: Sentence = Field(description="What speaks against it.")
+    against: Grounds = Field(
+        default=[], description="Ids of the evidence against it; without them a veto does not count."
+    )
+    objection: Remark = Field(default="", description="What speaks against it, in a sentence of its own.")
 
 
 class Work(Analysis):
@@ -65,12 +69,24 @@ def policy(evidence: Evidence) -> Work:
             JudgedProposal(
                 **proposal.model_dump(),
                 decision=verdicts[number].decision,
+                against=verdicts[number].evidence,
                 objection=verdicts[number].reason,
             )
             for number, proposal in enumerate(proposed, start=1)
         ],
         stance=told.stance,
     )
+
+
+def _doubts(brief: Brief[OptimizationState], work: Work) -> list[str]:
+    judged: list[Verdict] = [
+        {"proposal": number, "decision": one.decision, "reason": one.objection, "evidence": one.against}
+        for number, one in enumerate(work.proposals, start=1)
+    ]
+    return [
+        *complaints(sorted_by(brief.evidence, work.proposals, brief.language)[1]),
+        *veto_complaints(judged, brief.evidence["ids"], brief.language),
+    ]
 
 
 def _made(
@@ -87,9 +103,11 @@ def _made(
             "decision": entry["decision"],
             "priority": entry["number"],
             "reason": entry["objection"],
+            "evidence": entry["against"],
         }
         for entry in usable
     ]
+    verdicts = weighed(verdicts, brief.evidence["ids"], provenance)
     data = SingleAnswer(
         answer=analysis, refused=refused, verdicts=verdicts, stance=work.stance, provenance=provenance
     )
@@ -122,7 +140,7 @@ SINGLE = Role[OptimizationState, Work](
         *claims_of(work),
         *(told for one in work.proposals for told in (one.reason, one.expected_effect, one.objection)),
     ],
-    cited=cited_by,
+    cited=lambda work: [*cited_by(work), *(name for one in work.proposals for name in one.against)],
     own=lambda work: [one.change.model_dump_json() for one in work.proposals],
     values=lambda brief: {
         "strategist": system_text(
@@ -134,7 +152,7 @@ SINGLE = Role[OptimizationState, Work](
     },
     knows=lambda brief: {"target_score": brief.context.target_score},
     check=lambda brief, work: none_usable(brief.evidence, work.proposals, brief.language),
-    doubts=lambda brief, work: complaints(sorted_by(brief.evidence, work.proposals, brief.language)[1]),
+    doubts=_doubts,
 )
 
 

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import proposal_lines
+from nodes.optimization.evidence.vetoes import veto_complaints, weighed
 from nodes.optimization.policies import roles
 from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.schemas import Verdicts
@@ -27,11 +28,15 @@ def _one_each(brief: Brief[OptimizationState], answer: Verdicts) -> list[str]:
     return [text("optimization.refusal.verdicts", brief.language, wanted=str(wanted), found=str(judged))]
 
 
+def _verdicts(answer: Verdicts) -> list[Judged]:
+    ordered = sorted(answer.verdicts, key=lambda verdict: verdict.proposal)
+    return [cast(Judged, verdict.model_dump(mode="json")) for verdict in ordered]
+
+
 def _made(
     brief: Brief[OptimizationState], answer: Verdicts, unfounded: list[Doubt], provenance: Provenance
 ) -> Made[OptimizationState]:
-    ordered = sorted(answer.verdicts, key=lambda verdict: verdict.proposal)
-    verdicts = [cast(Judged, verdict.model_dump(mode="json")) for verdict in ordered]
+    verdicts = weighed(_verdicts(answer), brief.evidence["ids"], provenance)
     data = ValidatorAnswer(
         verdicts=verdicts,
         concerns=list(answer.concerns),
@@ -60,7 +65,9 @@ VALIDATOR = Role[OptimizationState, Verdicts](
     claims=lambda answer: [*(verdict.reason for verdict in answer.verdicts), *answer.concerns],
     blocks=lambda brief: {"proposals": proposal_lines(brief.state["proposals"])},
     knows=lambda brief: {"proposals": brief.state["proposals"]},
+    cited=lambda answer: [name for verdict in answer.verdicts for name in verdict.evidence],
     check=_one_each,
+    doubts=lambda brief, answer: veto_complaints(_verdicts(answer), brief.evidence["ids"], brief.language),
 )
 
 

@@ -18,8 +18,9 @@ from base.reasons import complaint
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
 from nodes.seam.calls import Calls
+from nodes.seam.free_text import Listener, Unsaid, said
 from nodes.seam.journal import Journal
-from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, Attempt, Provenance
+from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID, Attempt, Provenance
 from prompts import Prompt, text
 from providers.errors import AnswerError, short
 
@@ -46,7 +47,8 @@ class Question(Generic[T]):
         policy: the role's deterministic policy.
         check: semantic checks: all errors at once, in the prompt's language.
         doubts: what sends an answer back, but is accepted if the model repeats it (a number absent from
-            the evidence): the role marks it.
+            the evidence): the role marks it. Free texts that say nothing (`nodes.seam.free_text`) are doubts
+            of every role; repeated, they are left out of the answer.
         corrections: how many times an invalid answer (schema or check) is sent back with its errors.
         cache: whether an identical earlier call may answer.
         fresh: the same, but the new answer is kept for later calls.
@@ -185,6 +187,7 @@ class _Asking(Generic[T]):
         self.cached = False
         self.thinking = ""
         self.corrections = 0
+        self.unsaid: list[Unsaid] = []
         self.said: list[Mapping[str, str]] = []
 
     def rules(self) -> T:
@@ -223,6 +226,8 @@ class _Asking(Generic[T]):
         if (kept := self.calls.recalled(reference, request, fresh=question.fresh)) is not None:
             value = self._validated(kept.text)
             if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
+                value = self._without_unsaid(value)
+            if not isinstance(value, _Invalid):
                 self.cached = True
                 self.said.append({"model": str(reference), "text": kept.text})
                 self._count(kept)
@@ -232,25 +237,50 @@ class _Asking(Generic[T]):
         for left in range(question.corrections, -1, -1):
             reply = self.calls.made(reference, request)
             if reply is None:
-                return doubted  # every try is on record, the last one too
+                break  # every try is on record, the last one too
             self.said.append({"model": str(reference), "text": reply.text})
             self._count(reply)
             value = self._validated(reply.text)
-            wrong = value if isinstance(value, _Invalid) else None
             if not isinstance(value, _Invalid):
-                doubts = question.doubts(value) if left else []
-                if not doubts:
-                    self._tried(str(reference), reply.latency_seconds)
-                    self.calls.remember(reference, self._request(), reply)
-                    return value
-                doubted = value
-                wrong = _Invalid(code=DOUBTED, errors=doubts, fields={})
-            self._tried(str(reference), reply.latency_seconds, wrong)
-            if left and wrong is not None:
+                if left and (doubts := self._doubts(value)):
+                    doubted, value = value, _Invalid(code=DOUBTED, errors=doubts, fields={})
+                else:
+                    doubted, value = None, self._without_unsaid(value)
+            if not isinstance(value, _Invalid):
+                self._tried(str(reference), reply.latency_seconds)
+                self.calls.remember(reference, self._request(), reply)
+                return value
+            self._tried(str(reference), reply.latency_seconds, value)
+            if left:
                 self.corrections += 1
-                correction = (reply.text[:LONGEST_ECHO], self._sent_back(wrong.errors))
+                correction = (reply.text[:LONGEST_ECHO], self._sent_back(value.errors))
                 request = self._request(correction=correction)
-        return doubted
+        if doubted is None:
+            return None
+        value = self._without_unsaid(doubted)
+        if isinstance(value, _Invalid):
+            self._tried(str(reference), 0.0, value)
+            return None
+        return value
+
+    def _doubts(self, value: T) -> list[str]:
+        """Why an answer goes back although it is valid."""
+        listener = Listener(self.question.prompt)
+        said(value, listener)
+        return [*self.question.doubts(value), *self._told(listener.unsaid)]
+
+    def _without_unsaid(self, value: T) -> T | _Invalid:
+        """What counts of an answer that is not sent back again."""
+        listener = Listener(self.question.prompt)
+        kept = said(value, listener)
+        if kept is None:
+            return _Invalid(code=NOTHING_SAID, errors=self._told(listener.unsaid), fields={})
+        self.unsaid = listener.unsaid
+        return kept
+
+    def _told(self, unsaid: Sequence[Unsaid]) -> list[str]:
+        language = self.question.prompt.language
+        return [text(f"nodes.unsaid.{one.why}", language, words=short(one.words)) for one in unsaid]
 
     def provenance(self, model: str, *, degraded: bool = False) -> Provenance:
         """The record so far."""
@@ -267,6 +297,7 @@ class _Asking(Generic[T]):
             prompt_hash=self.question.prompt.hash,
             thinking=self.thinking if model else "",
             corrections=self.corrections,
+            unsaid=[one.words for one in self.unsaid],
         )
 
     def _request(self, correction: tuple[str, str] | None = None) -> providers.Request:

@@ -12,6 +12,7 @@ from record.types import Provenance as Recorded
 INVALID_SCHEMA = "invalid_schema"
 FAILED_CHECK = "failed_check"
 DOUBTED = "doubted"
+NOTHING_SAID = "nothing_said"
 
 
 class Attempt(BaseModel):
@@ -20,7 +21,8 @@ class Attempt(BaseModel):
     Attributes:
         model: reference.
         outcome: `answered`; `invalid` (an answer against schema or checks); `error` (no answer).
-        code: empty, or what was wrong: an error's code, `invalid_schema` or `failed_check`.
+        code: empty, or what was wrong: an error's code, `invalid_schema`, `failed_check`, `doubted` or
+            `nothing_said`.
         detail: the same in one line.
         fields: placeholders of the text `text_key`.
         latency_seconds: time of this try.
@@ -40,7 +42,7 @@ class Attempt(BaseModel):
         """Key in `prompts/texts` of the sentence for a reader; empty for an answer."""
         if not self.code:
             return ""
-        ours = (INVALID_SCHEMA, FAILED_CHECK, DOUBTED, *MODEL_BUDGETS)
+        ours = (INVALID_SCHEMA, FAILED_CHECK, DOUBTED, NOTHING_SAID, *MODEL_BUDGETS)
         room = "nodes" if self.code in ours else "providers"
         return f"{room}.error.{self.code}"
 
@@ -61,6 +63,7 @@ class Provenance(BaseModel):
         prompt_hash: hash of the prompt as rendered.
         thinking: what the model thought before the answer that counts.
         corrections: how often an answer was sent back.
+        unsaid: free texts that said nothing and were left out of the answer (`nodes.seam.free_text`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,6 +80,7 @@ class Provenance(BaseModel):
     prompt_hash: str
     thinking: str
     corrections: int
+    unsaid: list[str] = []
 
     def plain(self) -> Recorded:
         """Plain JSON, as events carry it."""

@@ -107,6 +107,7 @@ def test_provenance_says_who_answered_and_how(monkeypatch: pytest.MonkeyPatch, c
         "prompt_hash": asked.prompt.hash,
         "thinking": "let me see",
         "corrections": 1,
+        "unsaid": [],
     }
     assert provenance.latency_seconds >= sum(tried.latency_seconds for tried in provenance.attempts) > 0
 

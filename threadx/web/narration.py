@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from prompts import Words
@@ -86,8 +87,13 @@ def _analysis(event: AnalystAnswer, words: Words) -> Line:
 
 
 def _verdicts(event: ValidatorAnswer, words: Words) -> Line:
-    validated = sum(verdict["decision"] == "validated" for verdict in event.verdicts)
-    title = words("web.event.verdicts", validated=validated, rejected=len(event.verdicts) - validated)
+    count = Counter(verdict["decision"] for verdict in event.verdicts)
+    title = words(
+        "web.event.verdicts",
+        validated=count["validated"],
+        rejected=count["rejected"],
+        abstained=count["abstained"],
+    )
     return Line(title, _answerer(event, words), "rule")
 
 

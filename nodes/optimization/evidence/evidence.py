@@ -270,8 +270,8 @@ def lesson_lines(evidence: Evidence, language: Language) -> str:
 def proposal_lines(proposals: Iterable[Proposal]) -> str:
     """Numbered proposals with their reasons."""
     return "\n".join(
-        f"{proposal['number']}. {proposal['sentence']} — {quoted(proposal['reason'])}"
-        f" ({quoted(proposal['expected_effect'])})"
+        f"{proposal['number']}. {proposal['sentence']} — {quoted(proposal['reason']) or '-'}"
+        f" ({quoted(proposal['expected_effect']) or '-'})"
         for proposal in proposals
     )
 
@@ -289,9 +289,8 @@ def analysis_lines(analysis: Analysis | None, language: Language) -> str:
     lines = [f"- {told(claim)}" for claim in [*analysis["weaknesses"], *analysis["anomalies"]]]
     for number, hypothesis in enumerate(analysis["hypotheses"], start=1):
         cited = ", ".join(hypothesis["evidence"])
-        lines.append(
-            f"H{number}. {told(hypothesis['statement'])} → {told(hypothesis['test'])} [{quoted(cited)}]"
-        )
+        test = told(hypothesis["test"]) or "-"
+        lines.append(f"H{number}. {told(hypothesis['statement'])} → {test} [{quoted(cited)}]")
     return "\n".join(lines)
 
 

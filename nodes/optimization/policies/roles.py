@@ -97,7 +97,12 @@ _SUPPORT: dict[Theme, tuple[str, ...]] = {
 
 def _support(evidence: Evidence, theme: Theme) -> list[str]:
     """Ids of the figures that a diagnosis rests on."""
-    found = [item["id"] for name in _SUPPORT[theme] if (item := figure(evidence, name)) is not None]
+    return _ids(evidence, _SUPPORT[theme])
+
+
+def _ids(evidence: Evidence, names: tuple[str, ...]) -> list[str]:
+    """Ids of the figures of these names, or of the first one where the case has none of them."""
+    found = [item["id"] for name in names if (item := figure(evidence, name)) is not None]
     return found or evidence["ids"][:1]
 
 
@@ -198,18 +203,18 @@ def strategist(evidence: Evidence) -> Proposals:
     return Proposals(proposals=chosen)
 
 
-def _veto(evidence: Evidence, spec: StrategySpec, proposal: Proposed) -> str | None:
-    """Why a proposal does not deserve a test, or None."""
+def _veto(evidence: Evidence, spec: StrategySpec, proposal: Proposed) -> tuple[str, str] | None:
+    """Why a proposal does not deserve a test, and the name of the figure that says so; or None."""
     change = proposal["change"]
     trades = int(value_of(evidence, "n_trades"))
     added = proposal["conditions"]
     if change["kind"] == "add_filter" and trades < FEW_TRADES:
-        return _say(evidence, "veto_filter", trades=trades)
+        return _say(evidence, "veto_filter", trades=trades), "n_trades"
     if change["kind"] == "add_filter" and added > MOST_FILTERS:
-        return _say(evidence, "veto_conditions")
+        return _say(evidence, "veto_conditions"), "conditions"
     last_rule = change["kind"] == "risk_management" and change["value"] is None
     if last_rule and spec.exit_long is None and len(spec.risk.active()) == 1:
-        return _say(evidence, "veto_no_risk")
+        return _say(evidence, "veto_no_risk"), "max_drawdown"
     return None
 
 
@@ -217,12 +222,12 @@ def validator(evidence: Evidence) -> Verdicts:
     """Veto what the figures speak against; trust as far as luck alone does not explain the figures."""
     spec = read_spec(evidence["spec"])
     ranked: list[tuple[int, int, str]] = []
-    rejected: list[tuple[int, str]] = []
+    rejected: list[tuple[int, str, str]] = []
     for proposal in evidence["proposals"]:
         number, kind = proposal["number"], proposal["change"]["kind"]
         why = _veto(evidence, spec, proposal)
         if why is not None:
-            rejected.append((number, why))
+            rejected.append((number, *why))
         else:
             told = text(f"changes.{kind}.validated", evidence["language"])
             ranked.append((KINDS[kind].degrees, number, told))
@@ -231,8 +236,14 @@ def validator(evidence: Evidence) -> Verdicts:
         Verdict(proposal=number, decision="validated", priority=place, reason=why)
         for place, (_, number, why) in enumerate(ordered, start=1)
     ] + [
-        Verdict(proposal=number, decision="rejected", priority=len(ordered) + place, reason=why)
-        for place, (number, why) in enumerate(rejected, start=1)
+        Verdict(
+            proposal=number,
+            decision="rejected",
+            priority=len(ordered) + place,
+            evidence=_ids(evidence, (name,)),
+            reason=why,
+        )
+        for place, (number, why, name) in enumerate(rejected, start=1)
     ]
     return Verdicts(
         verdicts=sorted(verdicts, key=lambda verdict: verdict.proposal),

@@ -1,6 +1,6 @@
 """One agent in the place of the team: one call an iteration, the same tests, the same arithmetic."""
 
-from tests.answers import adjust, work
+from tests.answers import REASONS, adjust, work
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
 
@@ -17,7 +17,7 @@ def test_one_call_an_iteration_does_everything(tmp_path, monkeypatch):
     selected = [event["data"] for event in events if event["node"] == "select" and "trials" in event["data"]]
     first = selected[0]
     assert [trial["outcome"] == "rejected" for trial in first["trials"]] == [False, True, False]
-    assert first["trials"][1]["verdict_reason"] == "It may be noise."
+    assert first["trials"][1]["verdict_reason"] == REASONS[1]
     assert first["analyst_score"] == 4.5
     assert state["result"]["brains"]["single"]["calls"] == 2
     assert state["result"]["status"] == "finished"
