@@ -23,7 +23,7 @@ def _complaint(error: click.ClickException, words: Words) -> str:
             return words("command.usage.no_such_command", name=name)
         case click.NoSuchOption(option_name=name, possibilities=near):
             if near:
-                return words("command.usage.no_such_option_near", name=name, nearest=sorted(near)[0])
+                return words("command.usage.no_such_option_near", name=name, nearest=near[0])
             return words("command.usage.no_such_option", name=name)
         case click.BadOptionUsage(option_name=name):
             return words("command.usage.bad_option", name=name)

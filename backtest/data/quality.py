@@ -14,6 +14,8 @@ from backtest.data.prices import read_prices
 from backtest.kernels.simulation import Floats
 
 OUTLIER_DEVIATIONS = 20.0
+SUSPECT_CHANGE = 0.25
+"""An outlier of at least this change is rather a wrong price or a split than a move of the market."""
 _MAD_TO_DEVIATION = 1.4826
 _MOVING = 0.05
 _LEAST = 1e-4
@@ -125,6 +127,15 @@ def quality_report(df: pd.DataFrame) -> QualityReport:
         flat_bars=int(((prices.high == prices.low) & (prices.open == prices.close)).sum()),
         outliers=_outliers(prices, index),
     )
+
+
+def suspect_prices(df: pd.DataFrame) -> tuple[Outlier, ...]:
+    """Outliers that are rather wrong prices or splits than moves of the market, in order of time.
+
+    Raises:
+        PriceError: the prices are refused.
+    """
+    return tuple(one for one in _outliers(*read_prices(df)) if abs(one.change) >= SUSPECT_CHANGE)
 
 
 def _outliers(prices: PriceArrays, index: pd.DatetimeIndex) -> tuple[Outlier, ...]:

@@ -12,6 +12,7 @@ from prompts import Words
 from tests.langgraph_server import PROJECT
 from threadx.command import build
 from threadx.commands.edits import CHANGES
+from threadx.usage import usage_line
 
 pytestmark = pytest.mark.long
 
@@ -173,3 +174,26 @@ def test_every_public_name_is_there(package):
         f"from {package} import *\n"
     )
     subprocess.run([sys.executable, "-c", walk], capture_output=True, text=True, check=True, encoding="utf-8")
+
+
+def slips(word):
+    """What fingers make of a word: a letter left out, two changed places, one typed twice."""
+    for place in range(3, len(word) - 1):
+        yield word[:place] + word[place + 1 :]
+        yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        yield word[:place] + word[place] + word[place:]
+
+
+def test_a_slip_of_the_finger_is_met_with_the_option_that_was_meant():
+    wrong = {}
+    for path, command in every_command():
+        context = click.Context(command, info_name=" ".join(path))
+        options = {name for one in command.get_params(context) for name in one.opts if name.startswith("--")}
+        for option in sorted(name for name in options if len(name) >= 7):
+            for slip in sorted({*slips(option)} - options):
+                with pytest.raises(click.NoSuchOption) as caught:
+                    command.make_context(" ".join(path), [slip])
+                if f"{option}." not in usage_line(caught.value, Words("en")):
+                    wrong[path, slip] = usage_line(caught.value, Words("en"))
+    # Where two options are a letter apart, the other one may be nearer.
+    assert len(wrong) <= 3, wrong

@@ -10,9 +10,11 @@ from backtest import BacktestError, PriceError, StrategySpec, run_backtest, vali
 from prompts import text
 from tests.price_writers import DAILY, HOURLY, WITHIN_THE_DAY, yahoo_frame
 from tests.prices import made_up_prices
+from vault.datasets import register
 from vault.errors import MarketError
 from vault.readers.options import Reading
 from vault.readers.prices import read_frame, read_prices
+from vault.registered import read_any
 
 
 def table(rows, frequency, start):
@@ -106,6 +108,38 @@ def test_contracts_that_follow_one_another_are_one_series(tmp_path):
     assert [notice.code for notice in source.notices] == ["several_names"]
 
 
+def _tick(prices, place):
+    prices.iloc[place, :4] *= 10
+
+
+def _wick(prices, place):
+    prices.iloc[place, prices.columns.get_loc("low")] /= 100
+
+
+def _split(prices, place):
+    prices.iloc[place:, :4] /= 2
+
+
+@pytest.mark.parametrize(("spoil", "bars"), [(_tick, 2), (_wick, 1), (_split, 1)])
+@pytest.mark.parametrize("face", ["file", "table", "registered"])
+def test_a_wrong_price_or_a_split_is_told_whoever_reads(tmp_path, spoil, bars, face):
+    prices = table(400, "D", "2022-01-05")
+    assert read_frame(prices)[1].notices == ()
+    spoil(prices, 200)
+    if face == "table":
+        source = read_frame(prices)[1]
+    else:
+        prices.to_csv(tmp_path / "XYZ.csv")
+        found, source = read_prices(str(tmp_path / "XYZ.csv"), tmp_path)
+    if face == "registered":
+        names = {"symbol": source.symbol, "timeframe": source.timeframe}
+        dataset = register(found, **names, home=tmp_path, notices=source.notices)
+        source = read_any(f"dataset:{dataset.development_hash}", tmp_path)[1]
+    (told,) = source.notices
+    assert (told.code, told.fields["count"]) == ("suspect_prices", bars)
+    assert told.fields["time"][:10] in {str(prices.index[place].date()) for place in (200, 201)}
+
+
 def test_adjusted_closes_are_told_of_and_used_on_request(tmp_path):
     prices = table(30, "D", "2024-01-05")
     factor = np.linspace(0.5, 1.0, 30)
@@ -118,6 +152,8 @@ def test_adjusted_closes_are_told_of_and_used_on_request(tmp_path):
     np.testing.assert_allclose(found[expected.columns].to_numpy(), expected.to_numpy(), rtol=1e-12)
     np.testing.assert_array_equal(found["volume"].to_numpy(), prices["volume"].to_numpy())
     assert [notice.code for notice in source.notices] == ["adjusted"]
+    prices.assign(**{"Adj Close": prices["close"]}).to_csv(tmp_path / "same.csv")
+    assert read_prices(str(tmp_path / "same.csv"), tmp_path)[1].notices == ()
     prices.to_csv(tmp_path / "b.csv")
     with pytest.raises(MarketError) as caught:
         read_prices(str(tmp_path / "b.csv"), tmp_path, reading=Reading(adjust=True))

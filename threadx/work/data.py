@@ -135,6 +135,8 @@ def check(
     reading = asked.take_reading(given)
     frame, source = read_any(data, folder, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
     report = quality_report(frame)
+    # The report shows those itself, and its advice is about them.
+    told = [one for one in source.told() if one["code"] != "suspect_prices"]
     if json_path != "-":
         terminal = Terminal(words)
         terminal.table(
@@ -170,13 +172,13 @@ def check(
                 ],
                 words_columns=(0, 1),
             )
-        for line in notice_lines(source.told(), words):
+        for line in notice_lines(told, words):
             say(line)
         for line in _advice(report, words):
             say(line)
     write_json(
         json.dumps(
-            {**report.to_dict(), "notices": source.told()},
+            {**report.to_dict(), "notices": told},
             ensure_ascii=False,
             sort_keys=True,
             indent=2,

@@ -359,7 +359,8 @@ def _adjust(
     priced = ~np.isnan(close)
     if not wanted:
         differs = priced & ~(np.abs(adjusted - close) <= _EVEN * np.abs(close))
-        table.tell("adjusted_close", count=int(differs.sum()))
+        if differs.any():
+            table.tell("adjusted_close", count=int(differs.sum()))
         return
     bad = priced & ~((adjusted > 0.0) & np.isfinite(adjusted))
     if bad.any():

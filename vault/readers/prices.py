@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from backtest import GapPolicy, validate_prices
 from backtest.data.gaps import Beat
 from backtest.data.prices import check_levels
+from backtest.data.quality import suspect_prices
 from base.labels import LONGEST_LABEL, UNSEEN, is_label, shown
 from base.paths import typed_path
 from base.reasons import because
@@ -170,6 +171,14 @@ def _checked(
         valid = validate_prices(raw, timeframe=timeframe)
         check_levels(valid)
         read = window(valid, reading)
+    if suspects := suspect_prices(read):
+        largest = max(suspects, key=lambda one: abs(one.change))
+        table.tell(
+            "suspect_prices",
+            count=len({one.row for one in suspects}),
+            change=100.0 * largest.change,
+            time=largest.time.isoformat(),
+        )
     prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
     return prices, _measured(read, prices, tuple(table.notices))
 
