@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig
 
 from base.secrets import masked_text
-from providers import deadlines, opening
+from providers import deadlines, faults, habits, opening
 from providers.answer_size import LONGEST_ANSWER
 from providers.chat_model import OpenedModel
 from providers.deadlines import watched
@@ -34,6 +35,7 @@ from providers.settings import ProviderSettings
 RETRY_SECONDS = (2.0, 4.0)
 """Waits before the second and the third try of a retryable error."""
 
+REFUSED = "parameter_refused"
 LOADING = "model_loading"
 LOADING_PAUSE = 5.0
 """Wait between two questions to a server that loads the model."""
@@ -66,14 +68,36 @@ def call(
     Raises:
         ProviderError: the last try's error.
     """
+    if (met := faults.known(reference, settings)) is not None:
+        failed(met, 0.0)
+        raise met
+    try:
+        return _tried(reference, request, settings, failed, tries)
+    except ProviderError as error:
+        faults.meet(reference, settings, error)
+        raise
+
+
+def _tried(
+    reference: Reference,
+    request: Request,
+    settings: ProviderSettings,
+    failed: Callable[[ProviderError, float], None],
+    tries: int | None,
+) -> Reply:
+    """One model's answer after its retries, and without the parameters that it refuses."""
+    known = without = habits.refused(reference, settings)
     waits = list(RETRY_SECONDS[: None if tries is None else max(0, tries - 1)])
     loading = 0.0
     while True:
         begun = time.perf_counter()
         try:
-            return call_once(reference, request, _in_time(reference, settings))
+            reply = call_once(reference, request, replace(_in_time(reference, settings), without=without))
         except ProviderError as error:
-            if error.code == LOADING:
+            if error.code == REFUSED:
+                delay, last, told = 0.0, False, True
+                without |= {error.fields["parameter"]}
+            elif error.code == LOADING:
                 delay, loading = LOADING_PAUSE, loading + LOADING_PAUSE
                 last, told = loading > settings.loading_seconds, loading == LOADING_PAUSE
             else:
@@ -86,7 +110,13 @@ def call(
                 failed(error, time.perf_counter() - begun)
             if last:
                 raise
-        pause(delay)
+        else:
+            if without != known:
+                with suppress(OSError):  # a full disk costs a refused call more, not the answer
+                    habits.remember(reference, settings, without)
+            return reply
+        if delay:
+            pause(delay)
 
 
 def _in_time(reference: Reference, settings: ProviderSettings) -> ProviderSettings:
@@ -113,6 +143,16 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     opened = opening.open_model(reference, request, settings)
     try:
         message = _complete(opened, reference, request)
+    except RefusedError as error:
+        if error.code != "bad_request":
+            raise
+        said = str(error.fields.get("detail", ""))
+        parameter = habits.refused_parameter(said, opened.droppable - settings.without)
+        if parameter is None:
+            raise
+        raise RefusedError(
+            "parameter_refused", model=str(reference), parameter=parameter, detail=said
+        ) from error
     finally:
         opened.close()
     metadata = message.response_metadata
@@ -133,7 +173,7 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
 
 
 def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AIMessage:
-    messages = request.messages(show_schema=opened.show_schema)
+    messages = request.messages(show_schema=opened.show_schema, system_role=opened.system_role)
     config = RunnableConfig(
         run_name=request.role,
         tags=[str(reference)],

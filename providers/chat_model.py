@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
 from providers.errors import ProviderError
+from providers.settings import Parameter
 
 
 def _no_verification(message: AIMessage) -> None:
@@ -31,6 +32,8 @@ class OpenedModel:
     Attributes:
         model: LangChain's client.
         show_schema: whether the prompt must show the schema.
+        droppable: parameters that were sent and can be left out if the server refuses them.
+        system_role: whether the first message has a role of its own.
         total_seconds: deadline of one call.
         idle_seconds: longest time without a token.
         verify: raises a ProviderError for an answer that looks right but is not.
@@ -40,6 +43,8 @@ class OpenedModel:
 
     model: BaseChatModel
     show_schema: bool = True
+    droppable: frozenset[Parameter] = frozenset()
+    system_role: bool = True
     total_seconds: float = 900.0
     idle_seconds: float = 900.0
     verify: Callable[[AIMessage], None] = _no_verification

@@ -8,6 +8,7 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 ├── DeadlineError        too slow: time_out (in all), stalled (no token), no_time_left (for the chain)
 ├── RetryableError       may pass: rate_limited, server_error, model_loading, empty_answer, malformed_answer
 ├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,
+│                        out_of_memory, parameter_refused (asked again without it),
 │                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated,
 │                        answer_too_large, unknown_packing
 ├── AnswerError          not one JSON object: no_json, no_object, too_deep, truncated_json, duplicate_key,
@@ -41,10 +42,12 @@ class ProviderError(TypedError):
 
     Attributes:
         retry: whether the same call may succeed in a few seconds.
+        repeated: the run met it before, and nobody was asked again.
     """
 
     room = "providers"
     retry: ClassVar[bool] = False
+    repeated: bool = False
 
     @property
     def retry_after(self) -> float | None:
@@ -105,6 +108,16 @@ _SPENT = re.compile(
     r"insufficient_quota|per[ -]day|\bdaily\b|monthly|check your plan|insufficient (?:credits|balance)",
     re.IGNORECASE,
 )
+_MEMORY = re.compile(
+    r"requires more system memory|out of (?:\w+ )?memory|(?:insufficient|not enough) (?:\w+ )?memory"
+    r"|cudaMalloc failed|failed to allocate|unable to allocate",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|prompt is too long"
+    r"|(?:maximum|exceeds? the|available) context (?:length|size|window)|context length (?:exceeded|is only)",
+    re.IGNORECASE,
+)
 _IN_WORDS = re.compile(
     r"(?:re)?try (?:again )?(?:in|after) (?:(\d+)m(?:in\w*)? ?)?(\d+(?:\.\d+)?) ?(ms|s\b|sec|min|h|$)",
     re.IGNORECASE,
@@ -146,6 +159,13 @@ def error_of_status(
         return RefusedError("limit_notice", model=model, detail=said)
     if status == 429:
         return RetryableError("rate_limited", model=model, detail=said, **asked)
+    if status in (400, 413) and _TOO_LONG.search(said):
+        window = re.search(r"context (?:length|size|window)\D{0,20}(\d{3,7})", said)
+        largest = max((int(digits) for digits in re.findall(r"\d{3,7}", said)), default=0)
+        context = int(window.group(1)) if window else 0
+        return RefusedError("prompt_too_long", model=model, tokens=largest, context=context)
+    if status >= 500 and _MEMORY.search(said):
+        return RefusedError("out_of_memory", model=model, detail=said)
     if status == 503 and _LOADING.search(said):
         return RetryableError("model_loading", model=model, detail=said)
     if status == 408 or status >= 500:

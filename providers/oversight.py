@@ -39,8 +39,8 @@ ABSENT_CODES = frozenset({"unreachable", "not_installed", "model_not_pulled", "m
 RESET = "reset"
 """Outcome and code of a line by which a person closed a breaker."""
 
-OWN_CODES = frozenset({"breaker_open", "no_time_left", "cache_failed"})
-"""Entries that are no tries of a model."""
+OWN_CODES = frozenset({"breaker_open", "no_time_left", "cache_failed", "parameter_refused"})
+"""Entries that are no tries of a model, or no failures of its service."""
 
 _trials: set[tuple[Path, str]] = set()
 _trying = threading.Lock()
@@ -60,6 +60,10 @@ class Try(Protocol):
     @property
     def latency_seconds(self) -> float:
         """How long it took."""
+
+    @property
+    def repeated(self) -> bool:
+        """The run met it before: nobody was asked."""
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -190,7 +194,7 @@ class Oversight:
             self.left -= deadlines.clock() - self.begun
         if self.log is None:
             return
-        tries = [one for one in tries if one.code not in OWN_CODES]
+        tries = [one for one in tries if one.code not in OWN_CODES and not one.repeated]
         for number, one in enumerate(tries, start=1):
             last = number == len(tries)
             # The log only watches: on a full disk the run itself says so where it publishes.

@@ -37,13 +37,20 @@ class Request:
     correction: tuple[str, str] | None = None
     prompt_hash: str = ""
 
-    def messages(self, *, show_schema: bool) -> list[BaseMessage]:
-        """The conversation; with `show_schema` the schema's text ends the system part, once."""
+    def messages(self, *, show_schema: bool, system_role: bool = True) -> list[BaseMessage]:
+        """The conversation.
+
+        Args:
+            show_schema: the schema's text ends the system part, once.
+            system_role: the system part is a message of its own; else it begins the first question.
+        """
         system = self.system
         if show_schema:
             schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
             system = f"{system}\n\n{self.schema_words}\n{schema}"
         conversation: list[BaseMessage] = [SystemMessage(system), HumanMessage(self.user)]
+        if not system_role:
+            conversation = [HumanMessage(f"{system}\n\n{self.user}")]
         if self.correction is not None:
             answer, errors = self.correction
             conversation += [AIMessage(answer), HumanMessage(errors)]

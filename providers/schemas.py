@@ -7,6 +7,11 @@ from typing import Any
 
 STRING_LENGTH = 160
 LIST_LENGTH = 5
+_LETTERS = 3
+"""Letters of a token, rather too few."""
+_FIELD = 6
+"""Tokens of a field's name, or of a number or one of a few words."""
+_DEEPEST = 20
 _PROSE = ("title", "description", "examples", "default", "discriminator")
 
 
@@ -19,6 +24,34 @@ def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
     the copy satisfies the original, apart from rules that no grammar knows.
     """
     return _object({key: value for key, value in schema.items()})
+
+
+def answer_room(schema: Mapping[str, Any]) -> int:
+    """About how many tokens a full answer to a schema takes: each role's own, for a window that is short.
+
+    As long as `bounded` lets every text and list be, with the names of the fields.
+    """
+    whole = bounded(schema)
+    return _room(whole, whole.get("$defs", {}), 0)
+
+
+def _room(part: Any, named: Mapping[str, Any], depth: int) -> int:
+    if not isinstance(part, dict) or depth > _DEEPEST:
+        return 0
+    if "$ref" in part:
+        return _room(named.get(str(part["$ref"]).rpartition("/")[2], {}), named, depth + 1)
+    if choices := [*part.get("anyOf", ()), *part.get("allOf", ())]:
+        return max(_room(one, named, depth + 1) for one in choices)
+    match part.get("type"):
+        case "object":
+            fields = part.get("properties", {})
+            return sum(_FIELD + _room(one, named, depth + 1) for one in fields.values()) + 2
+        case "array":
+            least = _room(part.get("items"), named, depth + 1)
+            return int(part.get("maxItems", LIST_LENGTH)) * (least + 1) + 2
+        case "string" if "maxLength" in part:
+            return int(part["maxLength"]) // _LETTERS + 2
+    return _FIELD
 
 
 def _object(schema: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from providers.errors import UnknownModelError
+
+Parameter = Literal["response_format", "temperature", "seed", "system"]
+"""What a model may refuse, and can do without; `system` is the role of the first message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class ProviderSettings:
         thinking_tokens: further room where the model thinks first.
         logs: folder of the calls' log; None keeps none.
         until: when the last answer is of use, on the clock of `providers.deadlines`; None for any time.
+        run: name of the run, within which a failure for good is met once; empty for none.
+        without: parameters that the model is known to refuse.
         keep_alive: how long Ollama keeps the model in memory; a run comes back to it.
     """
 
@@ -50,6 +56,8 @@ class ProviderSettings:
     thinking_tokens: int = 8192
     logs: Path | None = None
     until: float | None = None
+    run: str = ""
+    without: frozenset[Parameter] = frozenset()
     keep_alive: str = "30m"
 
     @property

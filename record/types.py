@@ -88,6 +88,7 @@ class Attempt(TypedDict):
     outcome: str
     code: NotRequired[str]
     fields: NotRequired[dict[str, Any]]
+    repeated: NotRequired[bool]
 
 
 @with_config(_OPEN)
@@ -366,7 +367,10 @@ class Judgement(TypedDict):
 
 @with_config(_OPEN)
 class Brain(TypedDict):
-    """Which models did a role: answers by model, abstentions (`refused`: by a budget), failures by kind."""
+    """Which models did a role: answers by model, abstentions (`refused`: by a budget), failures by kind.
+
+    `said` has the last words of the server about each kind of failure, where it said any.
+    """
 
     calls: int
     answers: dict[str, int]
@@ -374,6 +378,7 @@ class Brain(TypedDict):
     abstentions: int
     refused: int
     failures: dict[str, int]
+    said: NotRequired[dict[str, str]]
 
 
 class Proposer(TypedDict):

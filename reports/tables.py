@@ -124,13 +124,18 @@ def brain_lines(result: Frame, words: WordsLike) -> list[tuple[str, str]]:
 def failure_lines(result: Frame, words: WordsLike) -> list[str]:
     """Each way in which a model could not be reached or understood, with how often, over all roles."""
     counts: dict[str, int] = {}
+    said: dict[str, str] = {}
     for brain in result["brains"].values():
+        said |= brain.get("said", {})
         for failure, count in brain["failures"].items():
             counts[failure] = counts.get(failure, 0) + count
     told = []
     for failure, count in sorted(counts.items()):
         model, _, code = failure.rpartition(": ")
-        told.append(words("report.failed", model=model, what=words(f"failure.{code}"), count=count))
+        what = words(f"failure.{code}")
+        if detail := said.get(failure):
+            what = words("report.failed_said", what=what, said=detail)
+        told.append(words("report.failed", model=model, what=what, count=count))
     return told
 
 

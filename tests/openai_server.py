@@ -59,14 +59,14 @@ class Server:
     Attributes:
         url: base URL, `/v1` included.
         answers: taken in order; the last one stays.
-        knows_schemas: whether `response_format` is accepted; else it is a 400.
+        refuses: what a 400 says of each parameter, or of the role `system`, that a request must not hold.
         requests: bodies of the chat requests.
         keys: their Authorization headers.
     """
 
     url: str
     answers: list[Scripted]
-    knows_schemas: bool = True
+    refuses: Mapping[str, str] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -90,8 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server_state
         state.requests.append(body)
         state.keys.append(self.headers.get("Authorization", ""))
-        if "response_format" in body and not state.knows_schemas:
-            self._send(400, {"error": {"message": "response_format is not supported", "code": 400}})
+        held = {*body, *(message["role"] for message in body["messages"])}
+        if minded := next((said for name, said in state.refuses.items() if name in held), None):
+            self._send(400, {"error": {"message": minded, "code": 400}})
             return
         answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
         if answer.echo is not None:
@@ -186,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def openai_server(*answers: Scripted, knows_schemas: bool = True) -> Iterator[Server]:
+def openai_server(*answers: Scripted, refuses: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Run the server on a free port."""
 
     class Handler(_Handler):
@@ -194,7 +195,7 @@ def openai_server(*answers: Scripted, knows_schemas: bool = True) -> Iterator[Se
 
     server = QuietServer(("127.0.0.1", 0), Handler)
     url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    state = Server(url, list(answers) or [Scripted()], knows_schemas)
+    state = Server(url, list(answers) or [Scripted()], refuses or {})
     Handler.server_state = state
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

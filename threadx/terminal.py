@@ -40,7 +40,7 @@ from record.events import (
     VariantTested,
 )
 from record.events import Waiting as WaitingEvent
-from record.types import Provenance
+from record.types import Attempt, Provenance
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
@@ -425,15 +425,19 @@ class Progress:
         """Once a role: that no model answered and rules stand in for it."""
         if provenance["degraded"] and role not in self.stood_in:
             self.stood_in.add(role)
-            failed = {a["model"]: a["code"] for a in provenance["attempts"] if a["outcome"] != "answered"}
+            failed = {a["model"]: a for a in provenance["attempts"] if a["outcome"] != "answered"}
             line = self.words(
                 "command.progress.stood_in",
                 role=self.words(f"report.role.{role}"),
-                failures=", ".join(
-                    f"{model} ({self.words(f'failure.{code}')})" for model, code in failed.items()
-                ),
+                failures=", ".join(f"{model} ({self._why(attempt)})" for model, attempt in failed.items()),
             )
             self.console.print(escape(line), highlight=False, soft_wrap=True, style="yellow")
+
+    def _why(self, attempt: Attempt) -> str:
+        """What went wrong, with the words of the server where it said any."""
+        what = self.words(f"failure.{attempt['code']}")
+        detail = attempt.get("fields", {}).get("detail")
+        return self.words("report.failed_said", what=what, said=detail) if detail else what
 
     def _line(self, event: Event) -> str | None:
         words = self.words

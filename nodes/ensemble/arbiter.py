@@ -85,5 +85,6 @@ def _question(
         hosted_seconds=context.arbiter_seconds,
         watched=not context.back_run,
         unattended=context.unattended,
+        run=state["run"],
     )
     return "arbiter", question, context.chain("arbiter")

@@ -94,6 +94,7 @@ def _heard(
         hosted_seconds=context.agent_seconds,
         watched=not context.back_run,
         unattended=context.unattended,
+        run=state["run"],
     )
     turn = consultation(agent.name, question, context.chain(agent.name), context, coverage)
     if agent.bounded is None or turn["report"] is None:

@@ -32,9 +32,11 @@ def brains(events: Iterable[Event]) -> dict[str, Brain]:
         for attempt in provenance["attempts"]:
             if attempt["code"] in MODEL_BUDGETS:
                 brain["refused"] += 1
-            elif attempt["outcome"] != "answered":
+            elif attempt["outcome"] != "answered" and not attempt.get("repeated"):
                 key = f"{attempt['model']}: {attempt['code']}"
                 brain["failures"][key] = brain["failures"].get(key, 0) + 1
+                if detail := attempt.get("fields", {}).get("detail"):
+                    brain.setdefault("said", {})[key] = str(detail)
     return {role: told[role] for role in ROLES if role in told}
 
 

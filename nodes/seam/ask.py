@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -54,6 +54,7 @@ class Question(Generic[T]):
         fresh: the same, but the new answer is kept for later calls.
         hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
         watched: calls are logged (`providers.oversight`).
+        run: name of the run where there is no journal: a failure for good is met once in it.
         unattended: with that, models with an open circuit breaker are skipped: no person is there who wants
             them tried.
     """
@@ -71,6 +72,7 @@ class Question(Generic[T]):
     hosted_seconds: float | None = None
     watched: bool = False
     unattended: bool = False
+    run: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +178,7 @@ class _Asking(Generic[T]):
     ) -> None:
         self.question = question
         dataset = question.evidence.get("dataset") or {}
+        settings = replace(settings, run=journal.run if journal is not None else question.run)
         self.calls = Calls(question.role, question.prompt, dataset, settings, journal)
         logs = settings.logs if question.watched else None
         self.oversight = providers.Oversight(

@@ -116,6 +116,7 @@ class Calls:
                     detail=short(repr(error)),
                     fields=error.fields,
                     latency_seconds=seconds,
+                    repeated=error.repeated,
                 )
             )
 

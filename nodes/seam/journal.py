@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -190,7 +191,7 @@ class Journal:
             reply: None where every try failed.
             cached: the answer is an earlier call's.
         """
-        tried = 0 if cached else sum(bool(failure["code"] != "cache_failed") for failure in failures)
+        tried = 0 if cached else sum(_went_out(failure) for failure in failures)
         tokens = 0
         if reply is not None and not cached:
             tried += 1
@@ -226,6 +227,11 @@ class Journal:
             cites=[self.asked],
             counts=counts,
         )
+
+
+def _went_out(failure: Mapping[str, Any]) -> bool:
+    """Whether a failed try counts as a call of a model."""
+    return failure["code"] not in ("cache_failed", "parameter_refused") and not failure.get("repeated")
 
 
 def _prompt_tokens(request: Request) -> int:

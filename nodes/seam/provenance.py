@@ -26,6 +26,7 @@ class Attempt(BaseModel):
         detail: the same in one line.
         fields: placeholders of the text `text_key`.
         latency_seconds: time of this try.
+        repeated: the run met this failure before, and nobody was asked again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +37,7 @@ class Attempt(BaseModel):
     detail: str = ""
     fields: dict[str, str | int | float | dict[str, Any]] = {}
     latency_seconds: float = 0.0
+    repeated: bool = False
 
     @property
     def text_key(self) -> str:

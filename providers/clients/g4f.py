@@ -52,13 +52,13 @@ class G4FChat(BaseChatModel):
     Attributes:
         reference: for errors.
         providers: (g4f provider or base URL, the model's name there), tried in order.
-        temperature: sampling.
+        temperature: sampling; None where it is refused.
         seconds: deadline of all of them together; each gets an equal part of what is left.
     """
 
     reference: str
     providers: list[tuple[str, str]]
-    temperature: float
+    temperature: float | None
     seconds: float
 
     @property
@@ -101,7 +101,7 @@ class G4FChat(BaseChatModel):
 
 
 async def _collect(
-    provider: str, name: str, conversation: list[dict[str, str]], temperature: float
+    provider: str, name: str, conversation: list[dict[str, str]], temperature: float | None
 ) -> ChatResult:
     if provider.startswith(("http://", "https://")):
         service = create_custom_provider(provider, name="OwnServer", default_model=name, models=[name])
@@ -112,9 +112,8 @@ async def _collect(
     usage: UsageMetadata | None = None
     finish = ""
     length = 0
-    async for part in service.create_async_generator(
-        name, conversation, stream=True, temperature=temperature
-    ):
+    sampling = {} if temperature is None else {"temperature": temperature}
+    async for part in service.create_async_generator(name, conversation, stream=True, **sampling):
         if isinstance(part, str):
             text.append(part)
             length += len(part)
@@ -175,12 +174,14 @@ def open_model(
     model = G4FChat(
         reference=str(reference),
         providers=answering,
-        temperature=settings.temperature,
+        temperature=None if "temperature" in settings.without else settings.temperature,
         seconds=settings.hosted_seconds,
     )
     return OpenedModel(
         model=model,
         show_schema=SHOW_SCHEMA,
+        droppable=frozenset({"temperature", "system"}),
+        system_role="system" not in settings.without,
         total_seconds=settings.hosted_seconds,
         idle_seconds=settings.hosted_seconds,
     )

@@ -15,6 +15,7 @@ from langchain_ollama import ChatOllama
 from providers.answer_size import hooks
 from providers.chat_model import OpenedModel
 from providers.clients.ollama_window import (
+    KNOWS_TRUNCATE,
     SHOW_SCHEMA,
     Window,
     check_whole,
@@ -35,6 +36,7 @@ from providers.keys import same_server
 from providers.ollama import OllamaModel, not_pulled
 from providers.reference import Reference
 from providers.request import Request
+from providers.schemas import answer_room
 from providers.settings import ProviderSettings, is_local
 
 SMALLEST_CONTEXT = 4096
@@ -48,7 +50,8 @@ def open_model(
 ) -> OpenedModel:
     """A client whose context window holds the prompt and the answer.
 
-    The window is a power of two: Ollama loads a model anew whenever the window changes.
+    The window is a power of two: Ollama loads a model anew whenever the window changes. A model with a short
+    window gets as much room for the answer as the prompt leaves, if a full answer of this role fits in.
 
     Raises:
         RefusedError: `prompt_too_long` for the model.
@@ -58,20 +61,22 @@ def open_model(
     context = SMALLEST_CONTEXT
     while context < prompt + answer:
         context *= 2
-    if facts.context_length is not None and context > facts.context_length:
-        context = facts.context_length
-        if prompt + settings.answer_tokens > context:
-            raise RefusedError("prompt_too_long", model=str(reference), tokens=prompt, context=context)
+    context = min(context, facts.context_length or context)
     window = Window.of(reference, facts, request, context)
+    needed = min(answer_room(request.schema), settings.answer_tokens)
+    # A server that refuses what does not fit is let decide: an estimate errs on the side of too many.
+    certain = window.least if facts.version >= KNOWS_TRUNCATE else prompt
+    if certain + needed > context:
+        raise RefusedError("prompt_too_long", model=str(reference), tokens=prompt, context=context)
     bounds = hooks(str(reference))
     model = ChatOllama(
         model=reference.model,
         base_url=settings.ollama_url,
         num_ctx=context,
-        num_predict=min(answer, context - prompt),
+        num_predict=min(answer, max(context - prompt, needed)),
         temperature=settings.temperature,
         seed=settings.seed,
-        format=dict(request.schema),
+        format=None if "response_format" in settings.without else dict(request.schema),
         # Asking a model that cannot think to do so is an error; None leaves the parameter out.
         reasoning=True if facts.thinks else None,
         keep_alive=settings.keep_alive,
@@ -89,6 +94,8 @@ def open_model(
     return OpenedModel(
         model=model,
         show_schema=SHOW_SCHEMA,
+        droppable=frozenset({"response_format", "system"}),
+        system_role="system" not in settings.without,
         total_seconds=settings.local_seconds,
         idle_seconds=settings.idle_seconds,
         verify=lambda message: verify(message, window),

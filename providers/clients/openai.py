@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import openai
@@ -27,7 +27,7 @@ from providers.errors import (
 from providers.notices import said_error
 from providers.reference import Reference
 from providers.request import Request
-from providers.settings import ProviderSettings, is_local
+from providers.settings import Parameter, ProviderSettings, is_local
 
 SHOW_SCHEMA = True
 """Most servers enforce `response_format` without showing it to the model; some ignore or refuse it."""
@@ -37,11 +37,11 @@ class CompatibleChat(ChatOpenAI):
     """ChatOpenAI for servers that know a part of OpenAI's protocol.
 
     Attributes:
-        answer_schema: JSON Schema asked for by `response_format`; a server that refuses it is asked again
-            without, for the prompt holds the schema too.
+        answer_schema: JSON Schema asked for by `response_format`; None where the server refuses that, for the
+            prompt holds the schema too.
     """
 
-    answer_schema: dict[str, Any]
+    answer_schema: dict[str, Any] | None
 
     def _generate(
         self,
@@ -50,11 +50,10 @@ class CompatibleChat(ChatOpenAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": self.answer_schema}}
-        try:
-            return super()._generate(messages, stop, run_manager, response_format=wanted, **kwargs)
-        except (openai.BadRequestError, openai.UnprocessableEntityError):
-            return super()._generate(messages, stop, run_manager, **kwargs)
+        if self.answer_schema is not None:
+            wanted = {"name": "answer", "schema": self.answer_schema}
+            kwargs["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        return super()._generate(messages, stop, run_manager, **kwargs)
 
     def _create_chat_result(
         self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
@@ -104,18 +103,20 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         model=reference.model,
         base_url=settings.openai_url,
         api_key=SecretStr(key or "none"),  # the client insists on one; a local server reads none
-        temperature=settings.temperature,
-        seed=settings.seed,
+        temperature=None if "temperature" in settings.without else settings.temperature,
+        seed=None if "seed" in settings.without else settings.seed,
         timeout=settings.hosted_seconds,
         max_retries=0,  # retries are ours, and counted
         disable_streaming=True,
         use_responses_api=False,
         http_client=connection,
-        answer_schema=dict(request.schema),
+        answer_schema=None if "response_format" in settings.without else dict(request.schema),
     )
     return OpenedModel(
         model=model,
         show_schema=SHOW_SCHEMA,
+        droppable=frozenset(get_args(Parameter)),
+        system_role="system" not in settings.without,
         total_seconds=settings.hosted_seconds,
         idle_seconds=settings.hosted_seconds,
         translate=lambda error: translate(error, reference, settings),

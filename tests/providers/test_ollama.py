@@ -102,6 +102,9 @@ def test_thoughts_left_in_the_text_are_taken_out() -> None:
     assert (reply.text, reply.thinking) == (ANSWER, "long {thought}")
 
 
+NO_MEMORY = "model requires more system memory (40.6 GiB) than is available (7.1 GiB)"
+
+
 @dataclass(frozen=True)
 class Case:
     model: Scripted
@@ -113,6 +116,11 @@ FAULTS = {
     "server error": Case(Scripted(status=500), "server_error", {"status": 500}),
     "too many requests": Case(Scripted(status=429), "rate_limited"),
     "bad request": Case(Scripted(status=400), "bad_request", {"status": 400}),
+    "out of memory": Case(Scripted(status=500, error=NO_MEMORY), "out_of_memory", {"detail": NO_MEMORY}),
+    "out of memory on the card": Case(
+        Scripted(status=500, error="llama runner process has terminated: cudaMalloc failed: out of memory"),
+        "out_of_memory",
+    ),
     "answer cut at the limit": Case(Scripted(text='{"a": 1}', done_reason="length"), "answer_truncated"),
     "prompt fills the window": Case(Scripted(text=ANSWER, prompt_eval_count=8192), "prompt_truncated"),
     "prompt longer than the model can read": Case(

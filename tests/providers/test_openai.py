@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers import ProviderSettings, Request, check, parse_reference
-from providers.calling import call_once
+from providers.calling import call, call_once
 from providers.errors import ProviderError
 from providers.openai import openai_key
 from tests.openai_server import Scripted, openai_server
@@ -42,8 +42,9 @@ def test_the_schema_goes_along_as_format_and_as_text() -> None:
 
 
 def test_a_server_that_refuses_the_format_is_asked_without() -> None:
-    with openai_server(Scripted(text=ANSWER), knows_schemas=False) as server:
-        reply = call_once(REFERENCE, REQUEST, settings(server.url))
+    refuses = {"response_format": "response_format is not supported"}
+    with openai_server(Scripted(text=ANSWER), refuses=refuses) as server:
+        reply = call(REFERENCE, REQUEST, settings(server.url), lambda *_: None)
         assert ["response_format" in body for body in server.requests] == [True, False]
     assert reply.text == ANSWER
 
@@ -78,7 +79,7 @@ FAULTS = {
 @pytest.mark.parametrize("case", FAULTS.values(), ids=FAULTS.keys())
 def test_every_fault_has_its_code(case: Case) -> None:
     with openai_server(case.answer) as server, pytest.raises(ProviderError) as caught:
-        call_once(REFERENCE, REQUEST, settings(server.url))
+        call(REFERENCE, REQUEST, settings(server.url), lambda *_: None, tries=1)
     assert caught.value.code == case.code
 
 

@@ -12,6 +12,7 @@ from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import ProviderSettings, parse_reference
 from providers.errors import ProviderError
+from providers.habits import refused
 from providers.health import check_all
 from providers.oversight import breaker_of, refused_by
 from providers.registry import PROVIDERS
@@ -48,12 +49,12 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
             for health in found
         ],
     )
-    _breakers(words, terminal, list(uses), settings)
+    _found_out(words, terminal, list(uses), settings)
 
 
-def _breakers(words: Words, terminal: Terminal, models: list[str], settings: ProviderSettings) -> None:
-    """The models that unattended runs leave out, for how long, and how to end it."""
-    lines = []
+def _found_out(words: Words, terminal: Terminal, models: list[str], settings: ProviderSettings) -> None:
+    """What earlier calls found out: models that unattended runs leave out, parameters that models refuse."""
+    breakers, habits = [], []
     for model in models:
         assert settings.logs is not None
         try:
@@ -63,9 +64,14 @@ def _breakers(words: Words, terminal: Terminal, models: list[str], settings: Pro
         state = breaker_of(settings.logs, reference, settings)
         if state.is_open:
             told = words.told(refused_by(state, model))
-            lines.append((False, told, words("command.doctor.reset", model=model)))
-    if lines:
-        terminal.checks(words("command.doctor.breakers"), lines)
+            breakers.append((False, told, words("command.doctor.reset", model=model)))
+        if without := refused(reference, settings):
+            told = words("command.doctor.without", model=model, parameters=", ".join(sorted(without)))
+            habits.append((True, told, words("command.doctor.forget", model=model)))
+    if breakers:
+        terminal.checks(words("command.doctor.breakers"), breakers)
+    if habits:
+        terminal.checks(words("command.doctor.habits"), habits)
 
 
 def _plugin(words: Words, plugin: Plugin) -> tuple[bool, str, str]:

@@ -1,0 +1,52 @@
+"""Failures that will not pass during a run: met once, then told again without asking.
+
+A model that does not fit into memory would otherwise be tried by every role of every iteration.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from providers.errors import ProviderError
+from providers.reference import Reference
+from providers.registry import provider_of
+from providers.settings import ProviderSettings
+
+PERMANENT = frozenset(
+    (
+        *("out_of_memory", "model_not_pulled", "unknown_remote_model", "not_installed"),
+        *("unauthorized", "payment_required", "limit_notice", "missing_key", "foreign_key"),
+    )
+)
+"""Codes of failures that a person has to mend, or that last for hours."""
+
+_MOST = 1000
+_Key = tuple[str, str, str]
+_met: OrderedDict[_Key, ProviderError] = OrderedDict()
+_table = threading.Lock()
+
+
+def known(reference: Reference, settings: ProviderSettings) -> ProviderError | None:
+    """The failure that this run has met with this model, marked as repeated; None where it has met none."""
+    with _table:
+        met = _met.get(_key(reference, settings)) if settings.run else None
+    if met is None:
+        return None
+    again = type(met)(met.code, **met.fields)
+    again.repeated = True
+    return again
+
+
+def meet(reference: Reference, settings: ProviderSettings, error: ProviderError) -> None:
+    """Remember a failure for the rest of its run, if it is one that lasts."""
+    if not settings.run or error.code not in PERMANENT:
+        return
+    with _table:
+        _met[_key(reference, settings)] = error
+        while len(_met) > _MOST:
+            _met.popitem(last=False)
+
+
+def _key(reference: Reference, settings: ProviderSettings) -> _Key:
+    return settings.run, str(reference), provider_of(reference).address(settings)
