@@ -147,7 +147,9 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
         if error.code != "bad_request":
             raise
         said = str(error.fields.get("detail", ""))
-        parameter = habits.refused_parameter(said, opened.droppable - settings.without)
+        parameter = habits.refused_parameter(
+            said, opened.droppable - settings.without, guesses=opened.guesses
+        )
         if parameter is None:
             raise
         raise RefusedError(

@@ -33,6 +33,7 @@ class OpenedModel:
         model: LangChain's client.
         show_schema: whether the prompt must show the schema.
         droppable: parameters that were sent and can be left out if the server refuses them.
+        guesses: also where the server does not say what it minds, one after the other.
         system_role: whether the first message has a role of its own.
         total_seconds: deadline of one call.
         idle_seconds: longest time without a token.
@@ -44,6 +45,7 @@ class OpenedModel:
     model: BaseChatModel
     show_schema: bool = True
     droppable: frozenset[Parameter] = frozenset()
+    guesses: bool = False
     system_role: bool = True
     total_seconds: float = 900.0
     idle_seconds: float = 900.0

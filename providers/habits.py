@@ -56,15 +56,16 @@ class _File(RootModel[dict[str, Annotated[_Refused, Field()]]]):
     """Refused parameters by model and server."""
 
 
-def refused_parameter(detail: str, sent: Collection[Parameter]) -> Parameter | None:
+def refused_parameter(detail: str, sent: Collection[Parameter], *, guesses: bool) -> Parameter | None:
     """The parameter to leave out of the next try, after a server's refusal; None where none is left.
 
     Args:
         detail: what the server said.
         sent: parameters that could be left out still.
+        guesses: also where the server names none of them.
     """
     named = [name for name, words in _NAMED if words.search(detail)]
-    return next((name for name in (*named, *_IN_ORDER) if name in sent), None)
+    return next((name for name in (*named, *(_IN_ORDER if guesses else ())) if name in sent), None)
 
 
 def refused(reference: Reference, settings: ProviderSettings) -> frozenset[Parameter]:

@@ -437,7 +437,8 @@ class Progress:
         """What went wrong, with the words of the server where it said any."""
         what = self.words(f"failure.{attempt['code']}")
         detail = attempt.get("fields", {}).get("detail")
-        return self.words("report.failed_said", what=what, said=detail) if detail else what
+        said = isinstance(detail, str) and detail  # else a reason of ours about an answer
+        return self.words("report.failed_said", what=what, said=detail) if said else what
 
     def _line(self, event: Event) -> str | None:
         words = self.words

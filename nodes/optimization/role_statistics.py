@@ -35,8 +35,9 @@ def brains(events: Iterable[Event]) -> dict[str, Brain]:
             elif attempt["outcome"] != "answered" and not attempt.get("repeated"):
                 key = f"{attempt['model']}: {attempt['code']}"
                 brain["failures"][key] = brain["failures"].get(key, 0) + 1
-                if detail := attempt.get("fields", {}).get("detail"):
-                    brain.setdefault("said", {})[key] = str(detail)
+                detail = attempt.get("fields", {}).get("detail")
+                if isinstance(detail, str) and detail:  # else a reason of ours about an answer
+                    brain.setdefault("said", {})[key] = detail
     return {role: told[role] for role in ROLES if role in told}
 
 

@@ -116,6 +116,7 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         model=model,
         show_schema=SHOW_SCHEMA,
         droppable=frozenset(get_args(Parameter)),
+        guesses=True,
         system_role="system" not in settings.without,
         total_seconds=settings.hosted_seconds,
         idle_seconds=settings.hosted_seconds,

@@ -124,7 +124,7 @@ FAULTS = {
     "answer cut at the limit": Case(Scripted(text='{"a": 1}', done_reason="length"), "answer_truncated"),
     "prompt fills the window": Case(Scripted(text=ANSWER, prompt_eval_count=8192), "prompt_truncated"),
     "prompt longer than the model can read": Case(
-        Scripted(context_length=512), "prompt_too_long", {"context": 512}
+        Scripted(context_length=256), "prompt_too_long", {"context": 256}
     ),
     "empty answer": Case(Scripted(text=""), "empty_answer"),
     "only thoughts": Case(Scripted(text="<think>and so on"), "empty_answer"),
