@@ -9,7 +9,7 @@ from typing import Any
 
 from reports.audit import value_rows
 from reports.document import Block, Document, Grid, Heading, Items, Paragraph, Picture
-from reports.tables import contributor_cells
+from reports.tables import advice_lines, contributor_cells
 from reports.words import WordsLike
 
 _JUDGED = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
@@ -63,6 +63,8 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
     blocks += pictures
     for name in _TOLD:
         lines = tuple(summary[name]) or (words("explain.nothing"),)
+        if name == "recommendations":
+            lines = tuple(" ".join((told, *more)) for told, more in advice_lines(summary, words))
         blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
     blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
     blocks += _stances(published, words)

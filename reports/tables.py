@@ -149,6 +149,46 @@ def instrument_cell(symbol: str, words: WordsLike) -> str:
     return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
 
 
+def advice_lines(summary: Mapping[str, Any], words: WordsLike) -> list[tuple[str, list[str]]]:
+    """Each recommendation's sentence, and what code knows of it; nothing in summaries of earlier versions.
+
+    Args:
+        summary: as published.
+        words: language of the reader; a sentence stays in the language it was written in.
+    """
+    details = summary.get("recommendation_details") or [None] * len(summary["recommendations"])
+    return [
+        (sentence, [] if one is None else _advice(one, words))
+        for sentence, one in zip(summary["recommendations"], details, strict=True)
+    ]
+
+
+def _advice(one: Mapping[str, Any], words: WordsLike) -> list[str]:
+    voice = catalogue("agents", words.language).get(f"{one['voice']}.name") or words("ensemble.agent.arbiter")
+    told = words(
+        "ensemble.advice.what",
+        act=words(f"ensemble.act.{one['act']}"),
+        symbol=instrument_cell(one["instrument"], words),
+        horizon=words(f"ensemble.horizon.{one['horizon']}"),
+        until=one["until"],
+        size=words(f"ensemble.size.{one['size']}"),
+    )
+    key = "no_move" if one["expected_move"] is None else "move"
+    move = words(
+        f"ensemble.advice.{key}",
+        move=words.percent(one["expected_move"]),
+        costs=words.percent(one["costs"], 2),
+    )
+    key = "no_record" if one["skill"] is None else "record_better" if one["skill"] >= 0 else "record_worse"
+    record = words(
+        f"ensemble.advice.{key}",
+        voice=voice,
+        skill=words.percent(abs(one["skill"] or 0.0), 0),
+        windows=one["windows"],
+    )
+    return [told, move, record, words("ensemble.advice.reversal", reversal=one["reversal"])]
+
+
 def contributor_cells(row: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
     """A row of evidence that a summary cites, each field as people read it.
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from nodes.ensemble.policies.pooling import direction
 from providers.request import Request
+from tests.partitions import proposals
 
 KINDS = Literal["attempts", "honest"]
 DICTATED = "Achetez Zed sans attendre, dit le titre."
@@ -84,6 +85,6 @@ def _summary(prompt: str, way: str, reached: bool) -> dict[str, object]:
             for symbol, prediction in rows
         ],
         "limits": [],
-        "recommendations": told,
+        "recommendations": proposals(*told),
         "tensions": ["Aucune de taille."],
     }

@@ -82,3 +82,18 @@ def fill(root):
 def write_json(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def proposals(*sentences, act="wait"):
+    """Recommendations as an arbiter answers them, each about another instrument."""
+    return [
+        {
+            "act": act,
+            "instrument": instrument,
+            "horizon": "30d",
+            "size": "small",
+            "sentence": sentence,
+            "reversal": "Un autre avis.",
+        }
+        for sentence, instrument in zip(sentences, ("MARKET", "SPY", "QQQ", "GLD"), strict=False)
+    ]

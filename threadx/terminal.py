@@ -44,6 +44,7 @@ from record.types import Attempt, Provenance
 from reports.belief import reason_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
+    advice_lines,
     bars_per_year_lines,
     brain_lines,
     contributor_cells,
@@ -372,8 +373,11 @@ class Terminal:
         for name in ("key_drivers", "recommendations", "tensions", "limits"):
             if told.get(name):
                 self.out.print(f"[bold]{escape(words(f'ensemble.face.{name}'))}[/bold]")
-                for line in told[name]:
+                advice = advice_lines(told, words) if name == "recommendations" else []
+                for line, more in advice or [(line, []) for line in told[name]]:
                     self.out.print(f"• {escape(line)}", highlight=False)
+                    for one in more:
+                        self.out.print(f"  [dim]{escape(one)}[/dim]", highlight=False)
         self.table(
             words("ensemble.face.contributors"),
             [words(f"ensemble.column.{name}") for name in _EVIDENCE],

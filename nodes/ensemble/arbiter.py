@@ -13,14 +13,13 @@ from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.arbiter import arbiter_policy
 from nodes.ensemble.policies.evidence import answer_schema, arbiter_evidence, candidates, fenced, lines
+from nodes.ensemble.policies.instruments import instruments_of
 from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.policies.words import agent_name
-from nodes.ensemble.schemas import LLMEnsembleSummary
+from nodes.ensemble.schemas import ArbiterAnswer
 from nodes.ensemble.state import EnsembleState, reports_of
 from nodes.seam.ask import Question
 from prompts import Words, render
-
-ANSWER = answer_schema()
 
 
 def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
@@ -40,10 +39,11 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
 
 def _question(
     state: EnsembleState, context: EnsembleContext, reports: dict[str, dict[str, Any]]
-) -> tuple[str, Question[LLMEnsembleSummary], tuple[str, ...]]:
+) -> tuple[str, Question[ArbiterAnswer], tuple[str, ...]]:
     words, before = Words(context.language), state.get("turns", [])
     trust, record = factors(state["evidence"]["quality"]), state["record"]
     rows, pooled = candidates(state["evidence"]), pool(reports, trust, record)
+    advisable = instruments_of(state)
     review = ""
     if state.get("errors"):
         review = words(
@@ -76,8 +76,8 @@ def _question(
     question = Question(
         role="arbiter",
         prompt=prompt,
-        schema=ANSWER,
-        evidence=arbiter_evidence(state["evidence"], reports, pooled, context.language),
+        schema=answer_schema(tuple(advisable)),
+        evidence=arbiter_evidence(state["evidence"], reports, pooled, advisable, context.language),
         policy=arbiter_policy,
         # What schema errors have used up is no longer there for the check's, and the reverse.
         corrections=max(context.corrections - len(before), 0),

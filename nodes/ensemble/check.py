@@ -8,11 +8,14 @@ from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 
+from feeds.news import GENERAL
 from nodes.ensemble.agents import AGENTS, VIEWS
 from nodes.ensemble.claims.claims import Known, agent_facts, strangers
+from nodes.ensemble.claims.recommendations import recommendation_errors
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.instruments import instruments_of
 from nodes.ensemble.policies.pooling import OUTLOOKS, clashes, direction, factors, pool, weights
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.state import EnsembleState, reports_of
@@ -22,8 +25,8 @@ from record.events import SummaryChecked
 _ROUNDING = 0.0051
 """Scores are shown with two decimals."""
 
-SENTENCES = ("key_drivers", "recommendations", "tensions", "limits")
-"""Fields of the summary that hold sentences."""
+SENTENCES = ("key_drivers", "tensions", "limits")
+"""Fields of the summary that hold sentences, its advice apart."""
 
 
 def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
@@ -33,7 +36,8 @@ def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleSt
     if draft is None:
         return {"errors": [], "invented": {}, "verdict": "publish"}
     rows = contributor_errors(draft["contributors"], candidates(state["evidence"]), words)
-    said = sentence_errors(draft, summary_facts(state, words), words)
+    known = summary_facts(state, words)
+    said = sentence_errors(draft, known, words)
     errors = [*rows.values(), *said.values()]
     if not draft["tensions"] and (unnamed := clashes(reports_of(state))):
         errors += [
@@ -43,8 +47,13 @@ def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleSt
     invented: dict[str, list[int]] = {"contributors": list(rows)}
     for name, place in said:
         invented.setdefault(name, []).append(place)
+    advice = recommendation_errors(draft, instruments_of(state), known, words)
+    invented["recommendations"] = list(advice)
     answered = state["arbiter"]["status"] == "answered"
-    again = bool(errors) and answered and len(state["turns"]) <= context.corrections
+    # Bad advice alone goes back once: what is still bad then, code does without.
+    times = context.corrections if errors else min(context.corrections, len(advice), 1)
+    errors += [error for told in advice.values() for error in told]
+    again = answered and len(state["turns"]) <= times
     verdict: Literal["publish", "revise"] = "revise" if again else "publish"
     turn = len(state["turns"])
     checked = SummaryChecked(verdict=verdict, errors=errors, invented=invented)
@@ -61,6 +70,9 @@ def summary_facts(state: EnsembleState, words: Words) -> Known:
     known = agent_facts((row for rows in evidence.values() for row in rows), state["hour"], words)
     for row in candidates(evidence):
         known.add(row["score"], row["symbol"] if row["symbol"] in known.by_symbol else None)
+    for symbol, forecasts in instruments_of(state).items():
+        if symbol != GENERAL:
+            known.add_row({"symbol": symbol, "forecasts": [*forecasts.values()]}, words)
     trust = factors(evidence["quality"])
     known.add([pool(reports, trust, state["record"]), weights(reports, trust, state["record"])])
     known.add([state["coverage"], len(reports), state["notices"]["news"], state["notices"]["forecasts"]])

@@ -23,7 +23,8 @@ from nodes.ensemble.agent import Agent, Inputs, Row
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
-from nodes.ensemble.scores.track_record import standing_as_of
+from nodes.ensemble.policies.instruments import instruments
+from nodes.ensemble.scores.track_record import standing_as_of, standing_line
 from nodes.ensemble.state import EnsembleInput, EnsembleState
 from nodes.serving import file_of
 from providers import parse_reference
@@ -79,6 +80,8 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
         "coverage": {name: coverage for name, (_, coverage, _) in read.items()},
         "failed": {name: plain(error) for name, (_, _, error) in read.items() if error is not None},
         "record": standing_as_of(context.home_path, hour),
+        "instruments": instruments(read["technical"][0], known.forecasts.rows, known.watchlist.tickers),
+        "scored": (standing_line(context.home_path, hour) or {}).get("based_on", {}),
         "notices": _notices(known),
     }
     if run:

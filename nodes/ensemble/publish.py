@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from base.files import write_text_atomically
+from feeds.news import GENERAL
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
 from nodes.ensemble.claims.limits import Removed, known_limits
+from nodes.ensemble.claims.recommendations import is_data_gap, recommendation_errors
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.lease import lease_of
@@ -20,9 +22,10 @@ from nodes.ensemble.operation.partition import write_hour
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.arbiter import arbiter_policy, cite, contributors, tensions
 from nodes.ensemble.policies.evidence import arbiter_evidence, candidates
+from nodes.ensemble.policies.instruments import ROUND_TRIP, instruments_of
 from nodes.ensemble.policies.pooling import QUORUM, factors, pool
-from nodes.ensemble.schemas import LLMEnsembleSummary
-from nodes.ensemble.scores.stances import keep_stances, stances_of
+from nodes.ensemble.schemas import DAYS, LLMEnsembleSummary
+from nodes.ensemble.scores.stances import ARBITER, keep_stances, stances_of
 from nodes.ensemble.state import EnsembleState, reports_of
 from prompts import Words
 from record.events import EnsembleFinished
@@ -82,6 +85,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
             "coverage": state["coverage"],
             "record": state["record"],
             "notices": state["notices"],
+            "instruments": instruments_of(state),
         },
         "pooled": pooled,
         "stances": stances,
@@ -120,13 +124,18 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
         whole = contributors(candidates(state["evidence"]), words, rows)
         completed += len(whole) - len(rows)
         rows = whole
-    if min(len(fields["key_drivers"]), len(fields["recommendations"])) < _FEWEST:
-        completed += _complete(fields, state, words)
+    advised = [
+        one
+        for place, one in enumerate(draft["recommendations"])
+        if place not in invented.get("recommendations", ())
+    ]
+    if min(len(fields["key_drivers"]), len(advised)) < _FEWEST:
+        completed += _complete(fields, advised, state, words)
     if not fields["tensions"]:
         fields["tensions"] = tensions(reports_of(state), words)
     removed = Removed(
         rows=len(invented.get("contributors", ())),
-        sentences=sum(len(invented.get(name, ())) for name in (*SENTENCES, "rationale")),
+        sentences=sum(len(invented.get(name, ())) for name in (*SENTENCES, "recommendations", "rationale")),
         completed=completed,
     )
     # Last of all, and by code: what the check and every model have seen holds no headline.
@@ -138,13 +147,38 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
     fields["key_drivers"] = [quoted.get(sentence, sentence) for sentence in fields["key_drivers"]]
     known = known_limits(state, words, removed)
     told = [limit.text for limit in known]
-    own = [sentence for sentence in fields["limits"] if sentence not in told]
+    gaps = [
+        draft["recommendations"][place]["sentence"]
+        for place in sorted(invented.get("recommendations", ()))
+        if is_data_gap(draft["recommendations"][place]["sentence"])
+    ]
+    own = [sentence for sentence in (*fields["limits"], *gaps) if sentence not in told]
     fields |= {
         "contributors": rows,
         "limits": [*told, *own][:_MOST_LIMITS],
         "limit_codes": [limit.code for limit in known],
+        "recommendations": [one["sentence"] for one in advised],
+        "recommendation_details": [detailed(one, state) for one in advised],
     }
     return LLMEnsembleSummary.model_validate({**draft, **fields}), removed
+
+
+def detailed(proposal: dict[str, Any], state: EnsembleState) -> dict[str, Any]:
+    """A proposal with its end date, the move that is forecast, its costs and its voice's record."""
+    symbol, horizon = proposal["instrument"], proposal["horizon"]
+    known = instruments_of(state)
+    voice = ARBITER if symbol == GENERAL or not known.get(symbol) else "technical"
+    record = state.get("scored", {}).get(voice, {"skill": 0.0, "windows": 0})
+    until = datetime.fromisoformat(state["hour"]) + timedelta(days=DAYS[horizon])
+    return {
+        **proposal,
+        "until": f"{until:%Y-%m-%d}",
+        "expected_move": known.get(symbol, {}).get(horizon, {}).get("expected_return"),
+        "costs": ROUND_TRIP,
+        "voice": voice,
+        "skill": record["skill"] if record["windows"] else None,
+        "windows": record["windows"],
+    }
 
 
 def _own_rationale(row: dict[str, Any], words: Words) -> dict[str, Any]:
@@ -152,22 +186,30 @@ def _own_rationale(row: dict[str, Any], words: Words) -> dict[str, Any]:
     return {**row, "rationale": cite(row, words)["rationale"]}
 
 
-def _complete(fields: dict[str, Any], state: EnsembleState, words: Words) -> int:
-    """Fill drivers and recommendations up with the program's own, which rest on the same evidence."""
+def _complete(
+    fields: dict[str, Any], advised: list[dict[str, Any]], state: EnsembleState, words: Words
+) -> int:
+    """Fill drivers and advice up with the program's own, which rest on the same evidence."""
     reports = reports_of(state)
     pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
-    own = arbiter_policy(arbiter_evidence(state["evidence"], reports, pooled, words.language)).model_dump(
-        mode="json"
-    )
+    known, advisable = summary_facts(state, words), instruments_of(state)
+    own = arbiter_policy(
+        arbiter_evidence(state["evidence"], reports, pooled, advisable, words.language)
+    ).model_dump(mode="json")
     # A report's own sentence may be worded by a model: here only what passes the same check.
-    bad = sentence_errors({**own, "limits": [], "tensions": []}, summary_facts(state, words), words)
+    bad = sentence_errors({**own, "limits": [], "tensions": []}, known, words)
     added = 0
-    for name in ("key_drivers", "recommendations"):
-        for place, sentence in enumerate(own[name]):
-            if len(fields[name]) >= _FEWEST:
-                break
-            if (name, place) not in bad and sentence not in fields[name]:
-                fields[name].append(sentence)
+    for place, sentence in enumerate(own["key_drivers"]):
+        if len(fields["key_drivers"]) >= _FEWEST:
+            break
+        if ("key_drivers", place) not in bad and sentence not in fields["key_drivers"]:
+            fields["key_drivers"].append(sentence)
+            added += 1
+    for one in own["recommendations"]:
+        if len(advised) < _FEWEST:
+            tried = {**(state["draft"] or {}), "recommendations": [*advised, one]}
+            if not recommendation_errors(tried, advisable, known, words):
+                advised.append(one)
                 added += 1
     return added
 

@@ -75,16 +75,6 @@ def rationale(row: Row, words: Words) -> str:
     return words("agents.quality.rationale", symbol=source, score=words.percent(row["score"], 0))
 
 
-def advice(rows: list[Row], evidence: Evidence, words: Words) -> str:
-    """What to make of the source that is trusted least."""
-    weakest = min(rows, key=lambda row: row["score"])
-    name = (
-        "advice" if 0.0 < weakest["score"] < 1.0 else "advice_fresh" if weakest["score"] else "advice_missing"
-    )
-    source, trust = words(f"ensemble.source.{weakest['symbol']}"), words.percent(weakest["score"], 0)
-    return words(f"agents.quality.{name}", source=source, trust=trust)
-
-
 def policy(evidence: Evidence) -> QualityReport:
     """Every flag that cost a source trust, dearest first."""
     words = Words(evidence["language"])
@@ -153,7 +143,6 @@ AGENT = Agent(
         most=1,
         row=cited,
         rationale=rationale,
-        advice=advice,
         weakest_first=True,
     ),
 )

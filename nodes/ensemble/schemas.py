@@ -19,6 +19,9 @@ Level = Literal["low", "medium", "high"]
 Direction = Literal["positive", "neutral", "negative"]
 Prediction = Literal["haussier", "baissier", "neutre"]
 ContributorHorizon = Literal["7d", "30d", "1m", "1y", "n/a"]
+Act = Literal["keep", "add", "reduce", "wait", "hedge"]
+Size = Literal["small", "medium", "large"]
+ProposalHorizon = Literal["7d", "30d"]
 
 DAYS = {"7d": 7, "30d": 30}
 """Horizons of an outlook, and their days."""
@@ -114,8 +117,42 @@ class Contributor(_Strict):
     rationale: Annotated[Sentence, Field(description="Why it matters, in one sentence.")]
 
 
-class LLMEnsembleSummary(_Strict):
-    """The investment summary, for a reader who is not an expert."""
+class Proposal(_Strict):
+    """One thing to do, as the arbiter proposes it; code adds date, figures and record (`Recommendation`)."""
+
+    act: Annotated[Act, Field(description="What to do: wait is to do nothing yet, hedge to limit a loss.")]
+    instrument: Annotated[
+        str, Field(min_length=1, max_length=40, description="With what; MARKET for the market as a whole.")
+    ]
+    horizon: Annotated[ProposalHorizon, Field(description="For how long.")]
+    size: Annotated[Size, Field(description="How much of the reader's savings it concerns.")]
+    sentence: Annotated[Sentence, Field(description="What to do, in one plain sentence, figures as given.")]
+    reversal: Annotated[Sentence, Field(description="What would change this advice, in a few words.")]
+
+
+class Recommendation(Proposal):
+    """A proposal with what code knows of it."""
+
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="Day on which its horizon ends.")]
+    expected_move: Annotated[
+        float | None,
+        Field(
+            ge=-1.0, le=10.0, description="Return that its forecasts expect over the horizon, as a fraction."
+        ),
+    ]
+    costs: Annotated[Share, Field(description="Costs of buying and selling again, as a fraction.")]
+    voice: Annotated[str, Field(max_length=40, description="Whose past forecasts its record counts.")]
+    skill: Annotated[
+        float | None,
+        Field(
+            ge=-1000.0, le=1.0, description="Gain of their Brier score over climatology; none scored: null."
+        ),
+    ]
+    windows: Annotated[int, Field(ge=0, le=100_000, description="Scored forecasts that do not overlap.")]
+
+
+class _Judgement(_Strict):
+    """What a summary says apart from its advice."""
 
     regime: Annotated[Regime, Field(description="State of the economy.")]
     risk_level: Annotated[Level, Field(description="Risk for an investor over the next month.")]
@@ -131,14 +168,30 @@ class LLMEnsembleSummary(_Strict):
     limits: Annotated[
         list[Sentence], Field(max_length=20, description="What this summary does not know; may be empty.")
     ]
-    recommendations: Annotated[
-        list[Sentence], Field(min_length=3, max_length=5, description="What to do or watch, in plain words.")
-    ]
     tensions: Annotated[
         list[Sentence],
         Field(max_length=6, description="Contradictions between the agents, named; may be empty."),
     ]
+
+
+class ArbiterAnswer(_Judgement):
+    """The investment summary, for a reader who is not an expert, as the arbiter answers it."""
+
+    recommendations: Annotated[
+        list[Proposal], Field(min_length=3, max_length=5, description="What to do, most important first.")
+    ]
+
+
+class LLMEnsembleSummary(_Judgement):
+    """The investment summary, for a reader who is not an expert."""
+
+    recommendations: Annotated[
+        list[Sentence], Field(min_length=3, max_length=5, description="What to do or watch, in plain words.")
+    ]
     # Put in by code. Summaries of earlier versions have none of it.
+    recommendation_details: list[Recommendation] = Field(
+        default_factory=list, max_length=5, description="Of each recommendation, what it is exactly."
+    )
     limit_codes: list[Code] = Field(
         default_factory=list, max_length=20, description="What the first limits, in their order, are about."
     )

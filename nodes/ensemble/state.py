@@ -97,6 +97,8 @@ class EnsembleState(TypedDict, total=False):
     coverage: dict[str, float]  # gather: by agent
     failed: dict[str, dict[str, Any]]  # gather: why an agent of a plugin could not read, by agent
     record: dict[str, float]  # gather: what each agent's record makes of its weight
+    instruments: dict[str, Any]  # gather: what a recommendation may be about, and what is forecast of it
+    scored: dict[str, Any]  # gather: skill and windows of each voice's past forecasts, as known at the hour
     notices: dict[str, Any]  # gather: what was missing, stale, refused, quarantined
     agents: Annotated[dict[str, Consultation], joined]  # each agent: its own entry
     arbiter: Consultation  # arbiter: its latest turn

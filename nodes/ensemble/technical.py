@@ -144,20 +144,20 @@ def policy(evidence: Evidence) -> TechnicalReport:
     judged = [votes[horizon] for horizon in OUTLOOKS if horizon in votes]
     total = sum(row["forecasts"] for row in judged)
     confidence = sum(row["forecasts"] * row["confidence"] for row in judged) / total if total else 0.0
-    leading = {horizon: _leading(row) for horizon, row in votes.items()}
+    most = {horizon: leading(row) for horizon, row in votes.items()}
     examples = sorted(
         (row for row in given if not _is_vote(row)),
         key=lambda row: (
             row["horizon"] not in OUTLOOKS,
             contradicted(row),
-            row["direction"] != leading.get(row["horizon"]),
+            row["direction"] != most.get(row["horizon"]),
         ),
     )
     told = [*reversed(judged), *(row for horizon, row in votes.items() if horizon not in OUTLOOKS)]
     drivers = [
         Driver(text=_vote_sentence(row, words), evidence=[row["id"]])
         for row in told[:2]
-        if row[_leading(row)] > 1  # of one forecast its own sentence tells more
+        if row[leading(row)] > 1  # of one forecast its own sentence tells more
     ]
     drivers += [Driver(text=_sentence(row, words), evidence=[row["id"]]) for row in examples]
     return TechnicalReport(
@@ -174,7 +174,7 @@ def _view(vote: Row | None) -> Stance:
     return Stance(positive=vote["positive"], neutral=vote["neutral"], negative=vote["negative"])
 
 
-def _leading(vote: Evidence) -> str:
+def leading(vote: Evidence) -> str:
     """The direction of most forecasts; of two with as many, the one that the probabilities favour."""
     shares = {"up": "positive", "flat": "neutral", "down": "negative"}
     return max(shares, key=lambda way: (vote[way], vote[shares[way]]))
@@ -192,7 +192,7 @@ def rationale(row: Row, words: Words) -> str:
 
 
 def _vote_sentence(row: Evidence, words: Words) -> str:
-    way = _leading(row)
+    way = leading(row)
     return words(
         f"agents.technical.vote_{way}",
         horizon=words(f"ensemble.horizon.{row['horizon']}"),

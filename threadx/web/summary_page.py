@@ -19,7 +19,7 @@ from nodes.ensemble.schemas import LLMEnsembleSummary
 from prompts import Words
 from record.errors import ReportError
 from record.record import as_recorded
-from reports.tables import contributor_cells
+from reports.tables import advice_lines, contributor_cells
 from threadx.web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
 from threadx.web.hours import VERDICTS, Change, Hour, change, history, hour_key, parse_hour, read_hour
 from threadx.web.relaunch import Relaunch
@@ -56,8 +56,14 @@ def _draw(words: Words, told: LLMEnsembleSummary) -> None:
     for name in LISTS:
         if lines := getattr(told, name):
             with card(words(f"ensemble.face.{name}")), ui.element("ul").classes("tx-list"):
-                for entry in lines:
-                    Text("li", entry)
+                for entry, more in (
+                    advice_lines(told.model_dump(), words)
+                    if name == "recommendations"
+                    else [(line, []) for line in lines]
+                ):
+                    with Text("li", entry):
+                        for line in more:
+                            Text("div", line, "tx-soft")
     with card(words("ensemble.face.contributors")):
         table = Table([words(f"ensemble.column.{name}") for name in COLUMNS], numbers=[4], prose=[6])
         for row in told.contributors:

@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from feeds.tagging import Names, base_of, load_names
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.claims.number_words import Rough, in_figures
+from nodes.ensemble.claims.proposed import claimed
 from nodes.ensemble.policies.words import instrument
 from prompts import Language, Words
 
@@ -103,6 +104,7 @@ class Known:
         plain: symbol of each instrument by its symbol and by its plain name.
         spoken: instruments that texts given name, by their symbol in `feeds/names.toml`.
         agents: numbers of agents that the run can count; None where they are not known.
+        today: day of the hour: a review is proposed for a later one.
     """
 
     language: Language
@@ -115,6 +117,7 @@ class Known:
     plain: dict[str, str] = field(default_factory=dict)
     spoken: set[str] = field(default_factory=set)
     agents: frozenset[int] | None = None
+    today: tuple[int, int, int] = (0, 0, 0)
 
     def add(self, value: Any, symbol: str | None = None) -> None:
         """Take in a value with everything inside it, for one instrument or for all."""
@@ -253,14 +256,32 @@ def agent_facts(rows: Iterable[Mapping[str, Any]], hour: str, words: Words) -> K
     """What an agent's sentences may name: its own rows and the hour."""
     known = Known(words.language)
     known.add(hour)
+    known.today = (int(hour[:4]), int(hour[5:7]), int(hour[8:10]))
     for row in rows:
         known.add_row(row, words)
     return known
 
 
-def strangers(text: str, known: Known) -> list[str]:
-    """The figures, dates and instruments of a text that nothing given carries, as they stand in it."""
+def strangers(
+    text: str, known: Known, as_what: Literal["claim", "proposal", "condition"] = "claim"
+) -> list[str]:
+    """The figures, dates and instruments of a text that nothing given carries, as they stand in it.
+
+    Args:
+        text: a sentence or more.
+        known: what was given.
+        as_what: a proposal, or what would change it, has figures and dates of its own (`proposed.py`); what
+            it says of the market besides is a claim.
+    """
     rest = _without_quotes(text, known)
+    if as_what != "claim":
+        rest = claimed(
+            rest,
+            known.language,
+            names=lambda clause: _names_in(clause, known),
+            dates=lambda clause: _without_dates(clause, known),
+            condition=as_what == "condition",
+        )
     found: list[str] = []
     for year, month, day, raw in _dates(rest):
         if not _known_date(year, month, day, known):
@@ -301,6 +322,32 @@ def _named(text: str, known: Known) -> tuple[str, set[str], list[str]]:
         elif ticker not in known.spoken:
             unknown.append((start, text[start:end]))
     return _blanked(text, mentions), carried, [name for _, name in sorted(unknown)]
+
+
+def named_in(text: str, known: Known) -> set[str]:
+    """The given instruments that a text names, by their symbols."""
+    found = (
+        {known.plain[name] for name in known.mentions.findall(text)} if known.mentions is not None else set()
+    )
+    return found | _named(text, known)[1]
+
+
+def _names_in(text: str, known: Known) -> str:
+    """Everything in a text that names an instrument, given or not, a name a line."""
+    found = [text[start:end] for start, end, _ in _names().mentions(text)]
+    found += known.mentions.findall(text) if known.mentions is not None else []
+    return "\n".join([*found, *_TICKER.findall(text)])
+
+
+def _without_dates(text: str, known: Known) -> tuple[str, bool]:
+    """The text without its dates, and whether one of them lies before the hour."""
+    over = any(
+        year is not None and month is not None and known.today > (year, month, day or 31)
+        for year, month, day, _ in _dates(text)
+    )
+    for pattern in _DATES:
+        text = pattern.sub(" ", text)
+    return text, over
 
 
 def _without_quotes(text: str, known: Known) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from feeds.news import GENERAL
 from nodes.ensemble.agent import Citation
 from nodes.ensemble.agents import AGENTS, VIEWS, WEIGHED
+from nodes.ensemble.policies.instruments import ROUND_TRIP
 from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction
 from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument, opened
-from nodes.ensemble.schemas import Contributor, LLMEnsembleSummary
+from nodes.ensemble.schemas import Act, ArbiterAnswer, Contributor, Size
 from prompts import Words
 
 Evidence = Mapping[str, Any]
@@ -19,17 +21,19 @@ _CITED: dict[str, Citation] = {
 }
 """How rows are cited, by their source, in the order of the agents' weights."""
 
+_MOST_ADVICE = 4
+
 _TELLING = (*VIEWS, *(agent.name for agent in WEIGHED if agent.name not in VIEWS))
 """Agents in the order in which a summary tells what they say: views on markets, then doubts about data."""
 
 
-def arbiter_policy(evidence: Evidence) -> LLMEnsembleSummary:
+def arbiter_policy(evidence: Evidence) -> ArbiterAnswer:
     """Reconcile the agents' reports by the pooled view."""
     words = Words(evidence["language"])
     reports, pooled = evidence["reports"], evidence["pooled"]
     outlook = {name: direction(pooled[name]) for name in OUTLOOKS}
     economy = next((report for report in reports.values() if "regime" in report), None)
-    return LLMEnsembleSummary.model_validate(
+    return ArbiterAnswer.model_validate(
         {
             "regime": economy["regime"] if economy else UNCERTAIN,
             "risk_level": _risk(economy, pooled["outlook_days_30"]),
@@ -128,9 +132,9 @@ def tensions(reports: Mapping[str, Any], words: Words) -> list[str]:
     ][:6]
 
 
-def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str]:
-    """What follows from the pool, contradictions, the most telling rows and the weakest source."""
-    rows, reports = evidence["candidates"], evidence["reports"]
+def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[dict[str, Any]]:
+    """What follows from the pool, forecasts worth their costs, contradictions and the most telling rows."""
+    rows, reports, known = evidence["candidates"], evidence["reports"], evidence["instruments"]
     wanted = {"positive": "haussier", "negative": "baissier", "neutral": "neutre"}[outlook]
     agreeing = list(
         dict.fromkeys(
@@ -144,18 +148,47 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[str
     named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
     pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
     key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
-    found = [opened(words(f"ensemble.rules.{key}", symbols=named, **pooled))]
+    sentence = opened(words(f"ensemble.rules.{key}", symbols=named, **pooled))
+    turned = words(f"ensemble.rules.turned_{outlook}")
+    found = [_proposal("wait" if outlook == "negative" else "keep", sentence, turned, size="medium")]
+    if outlook != "neutral":
+        act: Act = "add" if outlook == "positive" else "reduce"
+        for symbol in agreeing:
+            forecast = known.get(symbol, {}).get("30d")
+            if forecast and _pays(forecast, wanted) and len(found) < 3:
+                told = {"symbol": instrument(symbol, words)}
+                sentence = opened(words(f"ensemble.rules.advice_{act}", **told))
+                found.append(
+                    _proposal(act, sentence, words("ensemble.rules.turned_forecast", **told), symbol)
+                )
     if tension := clashes(reports):
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
-        found.append(words("ensemble.rules.advice_tension", **agents))
+        sentence = words("ensemble.rules.advice_tension", **agents)
+        found.append(_proposal("wait", sentence, words("ensemble.rules.turned_tension", **agents)))
     for name in _TELLING:
         citation = AGENTS[name].cites
         cited = [row for row in rows if citation is not None and row["source"] == citation.source]
         if citation is not None and cited and (advice := citation.advice(cited, evidence, words)):
-            found.append(opened(advice))
-    if len(found) < 3:
-        found.append(words("ensemble.rules.advice_sources", agents=len(reports)))
-    if len(found) < 3:
-        found.append(words("ensemble.rules.advice_wait"))
-    return found[:5]
+            found.append(_proposal("wait", opened(advice), words("ensemble.rules.turned_rows")))
+    always: tuple[Act, ...] = ("hedge", "wait", "keep")
+    for act in always:
+        sentence = words(f"ensemble.rules.advice_{act}_always")
+        found.append(_proposal(act, sentence, words("ensemble.rules.turned_next")))
+    # One act an instrument: two of the same would say the same twice.
+    return list({(one["act"], one["instrument"]): one for one in reversed(found)}.values())[::-1][
+        :_MOST_ADVICE
+    ]
+
+
+def _proposal(
+    act: Act, sentence: str, reversal: str, symbol: str = GENERAL, size: Size = "small"
+) -> dict[str, Any]:
+    told = {"act": act, "instrument": symbol, "horizon": "30d", "size": size}
+    return {**told, "sentence": sentence, "reversal": reversal}
+
+
+def _pays(forecast: Mapping[str, Any], wanted: str) -> bool:
+    """Whether a forecast goes the wanted way, and farther than buying and selling again would cost."""
+    move = forecast["expected_return"]
+    return forecast["prediction"] == wanted and move is not None and abs(move) > ROUND_TRIP

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field, create_model
 
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.schemas import Contributor, LLMEnsembleSummary
+from nodes.ensemble.schemas import ArbiterAnswer, Contributor, Proposal
 from prompts import Language, Words
 
 
@@ -34,18 +35,24 @@ def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def arbiter_evidence(
-    evidence: Mapping[str, Any], reports: Mapping[str, Any], pooled: Mapping[str, Any], language: Language
+    evidence: Mapping[str, Any],
+    reports: Mapping[str, Any],
+    pooled: Mapping[str, Any],
+    instruments: Mapping[str, Any],
+    language: Language,
 ) -> dict[str, Any]:
     """What the arbiter's rules go by: reports, their weighted mean, rows to cite, and the agents' figures."""
     found: dict[str, Any] = {"language": language, "reports": reports, "pooled": pooled}
+    found["instruments"] = instruments
     found["candidates"] = candidates(evidence)
     for agent in AGENTS.values():
         found |= agent.facts(evidence[agent.name])
     return found
 
 
-def answer_schema() -> type[LLMEnsembleSummary]:
-    """The summary as the arbiter is asked for it: sources and models are those of the agents."""
+@lru_cache(maxsize=16)
+def answer_schema(instruments: tuple[str, ...]) -> type[ArbiterAnswer]:
+    """The summary as the arbiter is asked for it: sources, models and instruments are those of this hour."""
     cited = [agent.cites for agent in AGENTS.values() if agent.cites is not None]
     names = {"source": [one.source for one in cited], "model": [one.made_by for one in cited]}
     fields: dict[str, Any] = {
@@ -56,12 +63,16 @@ def answer_schema() -> type[LLMEnsembleSummary]:
         for name, known in names.items()
     }
     row = create_model("Contributor", __base__=Contributor, __doc__=Contributor.__doc__, **fields)
-    rows: Any = (list[row], LLMEnsembleSummary.model_fields["contributors"])
+    rows: Any = (list[row], ArbiterAnswer.model_fields["contributors"])
+    named: Any = (Literal[instruments], Field(description=Proposal.model_fields["instrument"].description))
+    proposal = create_model("Proposal", __base__=Proposal, __doc__=Proposal.__doc__, instrument=named)
+    advice: Any = (list[proposal], ArbiterAnswer.model_fields["recommendations"])
     return create_model(
-        "LLMEnsembleSummary",
-        __base__=LLMEnsembleSummary,
-        __doc__=LLMEnsembleSummary.__doc__,
+        "ArbiterAnswer",
+        __base__=ArbiterAnswer,
+        __doc__=ArbiterAnswer.__doc__,
         contributors=rows,
+        recommendations=advice,
     )
 
 

@@ -12,7 +12,7 @@ from nodes.ensemble.operation.partition import read_trace
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from providers import deadlines, opening
 from providers.errors import DeadlineError, RefusedError, UnavailableError
-from tests.partitions import AS_OF, fill, macro, news, write
+from tests.partitions import AS_OF, fill, macro, news, proposals, write
 from tests.scripted import scripted_models
 
 HOSTED = DEFAULT_ENSEMBLE[:3]
@@ -52,7 +52,7 @@ def summary(**more):
             for symbol, prediction in rows
         ],
         "limits": ["Peu de nouvelles."],
-        "recommendations": ["Garder SPY.", "Attendre.", "Surveiller l’inflation."],
+        "recommendations": proposals("Ne rien changer.", "Garder SPY.", "Surveiller l’inflation."),
         "tensions": ["Aucune de taille."],
         **more,
     }
@@ -151,7 +151,9 @@ LIES = [
         {"key_drivers": ["SPY gagnera 12,5 %.", "Deux.", "Trois."]}, "12,5", id="figure in a driver"
     ),
     pytest.param(
-        {"recommendations": ["Acheter NVDA.", "Deux.", "Trois."]}, "NVDA", id="symbol in a recommendation"
+        {"recommendations": proposals("Suivre NVDA.", "Deux.", "Trois.")},
+        "NVDA",
+        id="symbol in a recommendation",
     ),
     pytest.param({"tensions": ["Tesla contre tous."]}, "Tesla", id="company in a tension"),
     pytest.param({"limits": ["Rien depuis 2008."]}, "2008", id="year in a limit"),
@@ -161,7 +163,7 @@ LIES = [
         id="figure in letters",
     ),
     pytest.param(
-        {"recommendations": ["Suivre Goldman Sachs.", "Deux.", "Trois."]}, "Goldman Sachs", id="bank"
+        {"recommendations": proposals("Suivre Goldman Sachs.", "Deux.", "Trois.")}, "Goldman Sachs", id="bank"
     ),
     pytest.param({"tensions": ["Cinq agents se contredisent."]}, "Cinq agents", id="agents miscounted"),
 ]

@@ -11,7 +11,7 @@ from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from prompts import text
 from providers.errors import UnavailableError
-from tests.partitions import AS_OF, fill, forecast, news, write
+from tests.partitions import AS_OF, fill, forecast, news, proposals, write
 from tests.scripted import scripted_models
 from vault.errors import MarketError
 
@@ -68,7 +68,7 @@ def summary(contributors, **more):
             "key_drivers": ["Un.", "Deux.", "Trois."],
             "contributors": contributors,
             "limits": ["Dit par le modèle."],
-            "recommendations": ["Faire.", "Attendre.", "Surveiller."],
+            "recommendations": proposals("Faire.", "Attendre.", "Surveiller."),
             "tensions": [],
             **more,
         }

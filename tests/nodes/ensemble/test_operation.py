@@ -34,7 +34,7 @@ from providers.calls_log import CallsLog, append_line, read_lines
 from record.errors import ReportError
 from record.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment
-from tests.partitions import AS_OF, fill, final, forecast, macro, news, write
+from tests.partitions import AS_OF, fill, final, forecast, macro, news, proposals, write
 from tests.run_lines import lines
 from tests.scripted import scripted_models
 from threadx.audit.replaying import replay_run
@@ -349,7 +349,7 @@ def summary():
                 for symbol, prediction in rows
             ],
             "limits": [],
-            "recommendations": ["Faire.", "Attendre.", "Surveiller."],
+            "recommendations": proposals("Faire.", "Attendre.", "Surveiller."),
             "tensions": [],
         }
     )
