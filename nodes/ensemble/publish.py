@@ -22,7 +22,7 @@ from nodes.ensemble.operation.partition import write_hour
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.arbiter import arbiter_policy, cite, contributors, tensions
 from nodes.ensemble.policies.evidence import arbiter_evidence, candidates
-from nodes.ensemble.policies.instruments import ROUND_TRIP, instruments_of
+from nodes.ensemble.policies.instruments import ROUND_TRIP, TRADES, instruments_of
 from nodes.ensemble.policies.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import DAYS, LLMEnsembleSummary
 from nodes.ensemble.scores.stances import ARBITER, keep_stances, stances_of
@@ -174,7 +174,7 @@ def detailed(proposal: dict[str, Any], state: EnsembleState) -> dict[str, Any]:
         **proposal,
         "until": f"{until:%Y-%m-%d}",
         "expected_move": known.get(symbol, {}).get(horizon, {}).get("expected_return"),
-        "costs": ROUND_TRIP,
+        "costs": ROUND_TRIP if proposal["act"] in TRADES else 0.0,
         "voice": voice,
         "skill": record["skill"] if record["windows"] else None,
         "windows": record["windows"],

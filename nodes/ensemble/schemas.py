@@ -133,14 +133,20 @@ class Proposal(_Strict):
 class Recommendation(Proposal):
     """A proposal with what code knows of it."""
 
-    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="Day on which its horizon ends.")]
+    until: Annotated[
+        str,
+        Field(max_length=10, pattern=r"^\d{4}-\d{2}-\d{2}$", description="Day on which its horizon ends."),
+    ]
     expected_move: Annotated[
         float | None,
         Field(
             ge=-1.0, le=10.0, description="Return that its forecasts expect over the horizon, as a fraction."
         ),
     ]
-    costs: Annotated[Share, Field(description="Costs of buying and selling again, as a fraction.")]
+    costs: Annotated[
+        Share,
+        Field(description="Buying and selling again, as a fraction; 0 if nothing is traded."),
+    ]
     voice: Annotated[str, Field(max_length=40, description="Whose past forecasts its record counts.")]
     skill: Annotated[
         float | None,

@@ -175,10 +175,10 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[dic
     for act in always:
         sentence = words(f"ensemble.rules.advice_{act}_always")
         found.append(_proposal(act, sentence, words("ensemble.rules.turned_next")))
-    # One act an instrument: two of the same would say the same twice.
-    return list({(one["act"], one["instrument"]): one for one in reversed(found)}.values())[::-1][
-        :_MOST_ADVICE
-    ]
+    once: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in found:  # a second of the same act and instrument would say the same twice
+        once.setdefault((one["act"], one["instrument"]), one)
+    return list(once.values())[:_MOST_ADVICE]
 
 
 def _proposal(

@@ -16,6 +16,9 @@ Forecasted = dict[str, dict[str, dict[str, Any]]]
 
 MOST_WATCHED = 50
 
+TRADES = ("add", "reduce", "hedge")
+"""Acts that buy or sell something."""
+
 ROUND_TRIP = 2 * (10.0 + 2.0) / 10_000.0
 """Fee and slippage of a purchase and a sale: the defaults of a backtest, 10 and 2 basis points each way."""
 

@@ -10,11 +10,13 @@ from nodes.ensemble import macro, sentiment, technical
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.check import sentence_errors, summary_facts
 from nodes.ensemble.claims.claims import agent_facts
+from nodes.ensemble.claims.recommendations import recommendation_errors
 from nodes.ensemble.consult import report_errors
 from nodes.ensemble.policies.arbiter import arbiter_policy
 from nodes.ensemble.policies.evidence import candidates
+from nodes.ensemble.policies.instruments import instruments
 from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction, factors, pool
-from nodes.ensemble.schemas import LLMEnsembleSummary, Stance
+from nodes.ensemble.schemas import ArbiterAnswer, LLMEnsembleSummary, Stance
 from prompts import Words
 
 SHARES = st.floats(0.0, 1.0, allow_nan=False)
@@ -149,12 +151,13 @@ def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
             "reports": reports,
             "pooled": pooled,
             "candidates": rows,
+            "instruments": instruments(evidence["technical"], [], []),
             "recession_prob": next((row["recession_prob"] for row in evidence["macro"]), None),
         }
     )
     keys = {(row["source"], row["symbol"], row["horizon"], row["score"]) for row in rows}
     assert {(row.source, row.symbol, row.horizon, row.score) for row in summary.contributors} <= keys
-    assert LLMEnsembleSummary.model_validate_json(summary.model_dump_json()) == summary
+    assert ArbiterAnswer.model_validate_json(summary.model_dump_json()) == summary
     # What rules say passes the check that a model's sentences must pass.
     state = {
         "evidence": {name: evidence[name] for name in AGENTS},
@@ -164,7 +167,10 @@ def test_rules_answer_any_evidence_within_their_schemas_and_checks(evidence):
         "notices": {"news": 3, "forecasts": 3, "quarantined": 0},
         "agents": {name: {"report": reports.get(name), "degraded": False} for name in AGENTS},
     }
-    assert sentence_errors(summary.model_dump(mode="json"), summary_facts(state, words), words) == {}
+    told = summary.model_dump(mode="json")
+    assert sentence_errors(told, summary_facts(state, words), words) == {}
+    known = instruments(evidence["technical"], [], [])
+    assert recommendation_errors(told, known, summary_facts(state, words), words) == {}
 
 
 @pytest.mark.parametrize(
@@ -306,6 +312,7 @@ def test_every_schema_is_bounded_for_grammars():
 
     for model in (
         LLMEnsembleSummary,
+        ArbiterAnswer,
         *(agent.schema for agent in AGENTS.values()),
     ):
         walk(model.model_json_schema())
@@ -315,7 +322,7 @@ def test_summary_schema_is_the_agreed_one():
     whole = LLMEnsembleSummary.model_json_schema()
     schema = whole["properties"]
     # What other programs read; what has been added since may be missing.
-    assert whole["required"] == [
+    assert set(whole["required"]) == {
         "regime",
         "risk_level",
         "outlook_days_7",
@@ -325,7 +332,7 @@ def test_summary_schema_is_the_agreed_one():
         "limits",
         "recommendations",
         "tensions",
-    ]
+    }
     assert schema["regime"]["enum"] == ["expansion_modérée", "désinflation", "contraction", "incertain"]
     assert schema["risk_level"]["enum"] == ["low", "medium", "high"]
     assert schema["outlook_days_7"]["enum"] == ["positive", "neutral", "negative"]
