@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import altair as alt
 import numpy as np
@@ -94,6 +94,20 @@ _FRENCH_TIMES = {
 }  # fmt: skip
 
 
+class _Rows:
+    """Rows that Altair writes as they are; by itself it would look at every value."""
+
+    _schema: ClassVar[dict[str, Any]] = {"type": "array"}
+    """By this Altair knows what tells itself."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def to_dict(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        """The rows."""
+        return self.rows
+
+
 class Tables:
     """The rows of a chart, by name, kept apart until it is finished.
 
@@ -166,10 +180,11 @@ def finished(
     }
     if words.language == "fr":
         config["locale"] = {"number": _FRENCH_NUMBERS, "time": _FRENCH_TIMES}
-    told = alt.TitleParams(text=title, subtitle=[line for line in lines if line], offset=12)
-    shown = chart.properties(title=told, config=alt.Config.from_dict(config))
-    shown.datasets = tables.rows
-    return shown
+    # `properties` would copy every part of the chart, and check what all charts share: a third of the time.
+    chart.title = alt.TitleParams(text=title, subtitle=[line for line in lines if line], offset=12)
+    chart.config = config
+    chart.datasets = {name: _Rows(rows) for name, rows in tables.rows.items()}
+    return chart
 
 
 def layered(*charts: alt.Chart) -> alt.LayerChart:

@@ -17,7 +17,7 @@ from backtest import Costs, run_backtest
 from backtest.kernels.simulation import EXIT_REASONS
 from tests.backtest_reference import Bar, Terms, figures, trade
 from tests.backtest_scripts import PLACES, frame, scripted, shown
-from tests.laws import cases
+from tests.laws import cases, some
 
 Options = Mapping[str, tuple[float, ...]]
 
@@ -272,25 +272,25 @@ def situations(scene: str) -> st.SearchStrategy[Situation]:
         lost=0.15, risk={"break_even_pct": 0.5, "cooldown_bars": 1, "max_bars": 1}, sizing={}, costs={},
     )
 )  # fmt: skip
-@settings(max_examples=cases(100), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(situations("levels"))
 def test_levels(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(100), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(situations("accounts that can be lost"))
 def test_accounts_that_can_be_lost(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(100), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(situations("holding"))
 def test_positions_held_at_a_cost(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(100), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(situations("sizes"))
 def test_sizes(case: Situation) -> None:
     agree(case)
@@ -335,9 +335,17 @@ EVERY_RULE = {
 }  # fmt: skip
 
 
+RARE = {
+    "levels": (250, 241, 494, 68, 111),
+    "accounts that can be lost": (320, 175, 254),
+    "sizes": (30, 257, 129, 35, 198, 523),
+}
+"""Seeds of the soak's 530 that meet what few do: together with the first thirty, every rule."""
+
+
 def test_every_rule_is_met_and_agreed_on() -> None:
     met: Counter[str] = Counter()
     for scene in SCENES:
-        for seed in range(530):
+        for seed in some(range(530), [*range(30), *RARE.get(scene, ())]):
             met += agree(picked(scene, seed))
     assert EVERY_RULE - set(met) == set()

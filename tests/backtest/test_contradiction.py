@@ -112,7 +112,7 @@ def test_presets_are_possible(name: str) -> None:
     StrategySpec.preset(name)
 
 
-@settings(max_examples=cases(150), deadline=None)
+@settings(max_examples=cases(45), deadline=None)
 @given(condition_trees(2), st.lists(st.integers(-3, 3), min_size=30, max_size=30))
 def test_what_is_refused_is_true_on_no_bar(node: Node, moves: list[int]) -> None:
     close = 100.0 + np.cumsum(moves)

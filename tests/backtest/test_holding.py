@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from backtest import Costs, PriceError, StrategySpec, run_backtest, sweep, validate_prices, with_funding
 from backtest.validation.walk_forward import walk_forward
+from tests.laws import cases
 from tests.prices import made_up_prices
 from threadx.command import main
 from vault.datasets import content_hash, load_development, register
@@ -162,7 +163,7 @@ def test_rates_go_from_a_file_through_the_vault(tmp_path) -> None:
     assert content_hash(read) != content_hash(read.assign(funding_rate=0.0))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(
     moments=st.lists(st.integers(-600, 12_000), max_size=40),
     step=st.sampled_from([60, 480, 1_440]),

@@ -159,7 +159,7 @@ def test_phrases_mean_words_of_the_language() -> None:
     assert not {*PHRASES} & {*SERIES, *FUNCTIONS}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(condition_trees(2))
 def test_what_is_canonical_stays_as_it_is(node: Node) -> None:
     assert show(parse(show(node))) == show(node)
@@ -199,7 +199,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=cases(150), deadline=None)
+@settings(max_examples=cases(45), deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=14), st.booleans())
 def test_any_words_are_read_or_refused_at_a_position(words: list[str], entry: bool) -> None:
     written = " ".join(words)

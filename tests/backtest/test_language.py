@@ -31,6 +31,7 @@ from backtest.language.tree import (
     bind,
     show,
 )
+from tests.laws import cases
 
 CANONICAL = {
     "RSI<30": "rsi(close, 14) < 30",
@@ -192,7 +193,7 @@ def condition_trees(depth: int) -> st.SearchStrategy[Node]:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(90), deadline=None)
 @given(condition_trees(2))
 def test_printing_and_parsing_are_inverse(node: Node) -> None:
     assert parse(show(node)) == node
@@ -277,7 +278,7 @@ class Slow:
         raise AssertionError(node)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=cases(75), deadline=None)
 @given(condition_trees(2), st.lists(st.integers(-3, 3), min_size=25, max_size=25))
 def test_truth_bar_by_bar(node: Node, moves: list[int]) -> None:
     # Prices are small whole numbers: sums are exact, so equality means the same in both readings.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backtest import Costs, Metrics, StrategySpec, run_backtest
 from backtest.kernels.simulation import BARS, ENTRY_PRICE, FIGURES, PROFIT, SIZE, TRADE_COLUMNS, measure
+from tests.laws import cases
 
 with warnings.catch_warnings():
     # Its imports of optional parts warn on some versions of pandas.
@@ -124,7 +125,7 @@ def test_pathological_backtests_agree_with_empyrical(name: str) -> None:
         assert result.trades["exit_reason"].tolist() == ["liquidation"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(st.lists(st.integers(50, 200), min_size=3, max_size=60).filter(lambda one: len(set(one)) > 2))
 def test_agrees_with_empyrical(values: list[int]) -> None:
     compare(np.array(values, dtype=float), 100.0)

@@ -12,6 +12,7 @@ from backtest.engine.bank import IndicatorBank
 from backtest.language.mirror import mirror
 from backtest.language.parser import parse
 from backtest.language.tree import bind, show
+from tests.laws import cases
 from tests.prices import made_up_prices
 
 # What the fields of technical analysis agree on, written down by hand.
@@ -177,7 +178,7 @@ WARM = 70
 """Bars after which averages have forgotten how they began."""
 
 
-@settings(max_examples=300, deadline=None)  # the first call of a kernel compiles it
+@settings(max_examples=cases(90), deadline=None)  # the first call of a kernel compiles it
 @given(condition=CONDITIONS)
 def test_on_prices_upside_down_the_image_says_what_the_condition_says(condition):
     node = bind(parse(condition), {})

@@ -19,6 +19,7 @@ from backtest.statistics.overfitting import (
     probability_of_backtest_overfitting,
     sharpe_standard_error,
 )
+from tests.laws import cases
 
 MONTHLY = {"skew": -2.448, "kurtosis": 10.164}
 HEDGE_FUND = 0.036 / 0.079
@@ -73,7 +74,7 @@ def test_the_expected_maximum_is_near_the_exact_integral(n_trials):
     assert expected_maximum_sharpe(n_trials) == pytest.approx(exact, rel=0.03)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(
     sharpe=st.floats(0.01, 0.5),
     benchmark=st.floats(-0.2, 0.0),

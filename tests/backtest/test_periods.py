@@ -16,7 +16,7 @@ from backtest.data.clock import Clock
 from tests.backtest.test_higher import frame, values
 from tests.backtest.test_year import CALENDARS as MARKETS
 from tests.backtest.test_year import Calendar, kept
-from tests.laws import some
+from tests.laws import cases, some
 
 ALL = (0, 1, 2, 3, 4, 5, 6)
 CALENDARS = {
@@ -65,7 +65,7 @@ def on_prefix(df: pd.DataFrame, name: str, stop: int) -> Any:
         return None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(
     market=st.sampled_from(sorted(CALENDARS)),
     how=st.sampled_from(["zone", "naive", "offset text"]),
@@ -100,7 +100,7 @@ def test_nothing_that_follows_changes_what_was_seen(
             assert np.isnan(whole[:rows]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(20), deadline=None)
 @given(
     market=st.sampled_from(sorted(CALENDARS)),
     how=st.sampled_from(["zone", "naive"]),

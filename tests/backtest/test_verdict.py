@@ -13,6 +13,7 @@ from backtest.statistics.returns import Moments, moments
 from backtest.validation.stress import Finding, StressCase, stress_tests
 from backtest.validation.verdict import VALUES, Search, decide, evidence_of_opening, luck_of_search
 from prompts.texts import catalogue
+from tests.laws import cases
 from tests.prices import made_up_prices
 
 DEVELOPMENT, HOLDOUT = 1_000, 250
@@ -76,7 +77,7 @@ def test_the_table(given_, value):
     assert verdict(**given_).value == value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(45), deadline=None)
 @given(
     inside=st.floats(-2.0, 6.0),
     outside=st.floats(-2.0, 4.0),
@@ -94,7 +95,7 @@ def test_searching_or_looking_more_never_helps(inside, outside, p, trials, openi
             assert first.value in ("real", "promising")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(
     inside=st.floats(-3, 12),
     outside=st.floats(-3, 12),

@@ -12,6 +12,7 @@ from backtest import Costs, RequestError, StrategySpec, run_backtest, sweep
 from backtest.statistics.returns import bar_returns
 from backtest.validation.folds import combinatorial_splits, make_folds
 from backtest.validation.walk_forward import combinatorial_cross_validation, walk_forward
+from tests.laws import cases
 from tests.prices import made_up_prices
 
 SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20)
@@ -20,7 +21,7 @@ COSTS = Costs(fee_bps=5, slippage_bps=1)
 PRICES = made_up_prices(rows=900, cycle=0.05)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(45), deadline=None)
 @given(
     bars=st.integers(300, 5000),
     folds=st.integers(1, 12),
@@ -43,7 +44,7 @@ def test_tests_follow_each_other_and_training_ends_an_embargo_before(bars, folds
         assert max(lengths) - min(lengths) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(20), deadline=None)
 @given(bars=st.integers(300, 3000), groups=st.integers(2, 7), embargo=st.integers(0, 15), data=st.data())
 def test_no_training_bar_lies_within_the_embargo_of_a_test(bars, groups, embargo, data):
     tested = data.draw(st.integers(1, groups - 1))

@@ -19,6 +19,7 @@ from feeds.news import read_news
 from feeds.partitions import parse_moment
 from feeds.snapshot import read_snapshot
 from feeds.watchlist import read_watchlist
+from tests.laws import cases
 from tests.partitions import AS_OF, fill, final, forecast, macro, news, write, write_json
 
 
@@ -148,7 +149,7 @@ HEALTHY = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(20), deadline=None)
 @given(data=st.data())
 def test_cells_of_any_kind_are_refused_never_raised(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("odd")

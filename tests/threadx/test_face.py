@@ -12,7 +12,7 @@ from tests.scripted import scripted_models
 from threadx import Analyst, OptimizationOrchestrator, Strategist, Validator
 from threadx.settings import chain
 
-RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 2}
+RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
 
 
@@ -28,7 +28,7 @@ def test_the_orchestrator_runs_the_shape_that_notebooks_use(tmp_path, monkeypatc
         strategist=Strategist(model="gpt-oss:20b"),
         validator=Validator(model="gemma3:27b"),
         config={
-            "max_iterations": 10,
+            "max_iterations": 3,
             "convergence_threshold": 0.02,
             "target_score": 8.0,
             "home": str(tmp_path),
@@ -41,7 +41,7 @@ def test_the_orchestrator_runs_the_shape_that_notebooks_use(tmp_path, monkeypatc
         symbol="BTCUSDT",
         timeframe="30m",
     )
-    assert 1 <= result.iterations <= 10
+    assert 1 <= result.iterations <= 3
     assert 0.0 <= result.initial_score <= result.final_score <= 10.0
     assert isinstance(result.metrics["sharpe_ratio"], float)
     assert result.metrics != result.holdout_metrics

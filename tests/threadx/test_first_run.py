@@ -10,6 +10,7 @@ import pytest
 
 import threadx
 from prompts import Words
+from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
@@ -46,7 +47,7 @@ def test_a_run_from_python_tells_how_it_goes_where_it_is_asked_to(tmp_path, caps
     assert watched, "whoever watches sees every event all the same"
 
 
-@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("asked", some([True, False], [True]))
 def test_the_orchestrator_and_a_review_tell_how_they_go_where_they_are_asked_to(tmp_path, capsys, asked):
     cycle = threadx.OptimizationOrchestrator(config={"max_iterations": 1, "home": tmp_path, "models": RULES})
     result = cycle.optimize("ma_crossover", {}, made_up_prices(400), progress=asked)

@@ -25,7 +25,7 @@ LOCALES: dict[str, dict[str, str]] = {
 }
 
 
-FEW = ("unknown", "C, and Python does not help", "ASCII alone, and strict", "of Windows")
+FEW = ("C, and Python does not help", "ASCII alone, and strict")
 
 COMMAND = [sys.executable, "-m", "threadx", "runs", "show", "r\u00e9sum\u00e9"]
 

@@ -229,7 +229,10 @@ def worked(prices: Path, home: Path) -> str:
         ("optimize", prices, *RULES, "--max-iterations", 1, "--run", "one", *place),
         ("runs", "list", *place),
         ("runs", "check", "one", *place),
-        *(("runs", "report", "one", "--format", form, *place) for form in ("pdf", "html", "md")),
+        *(
+            ("runs", "report", "one", "--format", form, *place)
+            for form in some(("pdf", "html", "md"), ("pdf", "md"))
+        ),
         ("sweep", prices, "--symbol", "BTC/USDT:USDT", "--grid", "fast_period=3:6", *place),
         summary,
         summary,  # the hour stands
@@ -412,7 +415,7 @@ def calls(prices: Path, worked: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     ("encoding", "language"),
-    some([*product(CODE_PAGES, LANGUAGES)], [("cp1252", "fr"), ("cp850", "en"), ("ascii", "fr")]),
+    some([*product(CODE_PAGES, LANGUAGES)], [("cp1252", "fr"), ("ascii", "en")]),
 )
 def test_a_file_gets_utf8_from_every_command(
     said: Any, calls: list[tuple[Any, ...]], home: Path, encoding: str, language: str
@@ -432,7 +435,7 @@ def test_a_file_gets_utf8_from_every_command(
 
 @pytest.mark.parametrize(
     ("encoding", "language"),
-    some([*product(("cp1252", "cp850"), LANGUAGES)], [("cp1252", "en"), ("cp850", "fr")]),
+    some([*product(("cp1252", "cp850"), LANGUAGES)], [("cp850", "fr")]),
 )
 def test_an_old_terminal_can_show_every_command(
     said: Any, calls: list[tuple[Any, ...]], home: Path, encoding: str, language: str

@@ -203,7 +203,7 @@ def attempt(path):
 
 
 @settings(
-    max_examples=cases(60),
+    max_examples=cases(20),
     deadline=None,
     derandomize=True,
     suppress_health_check=[

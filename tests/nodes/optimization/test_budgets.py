@@ -10,6 +10,7 @@ from providers.errors import RetryableError
 from providers.request import estimate_tokens
 from record.record import RunRecord
 from tests.answers import analysis, by_role, proposals, turn, verdicts
+from tests.laws import some
 from tests.optimization_runs import run_graph
 from tests.run_lines import lines
 from tests.scripted import scripted_models
@@ -33,7 +34,7 @@ def whole(home, state):
     return result
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("limit", some([1, 2, 3, 4, 5, 9], [1, 4, 9]))
 def test_no_call_more_than_allowed(tmp_path, monkeypatch, limit):
     script = scripted_models(monkeypatch, {"ollama:m": [by_role] * 200})
     state, _ = run_graph(tmp_path, **TEAM, max_model_calls=limit, max_iterations=9)
@@ -92,7 +93,7 @@ def test_a_prompt_that_does_not_fit_into_what_is_left_is_not_sent(tmp_path, monk
     assert result["spent"]["tokens"] <= 6_000
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 20, 50])
+@pytest.mark.parametrize("limit", some([1, 2, 3, 20, 50], [1, 3, 20]))
 def test_no_backtest_more_than_allowed(tmp_path, limit):
     state, _ = run_graph(tmp_path, max_backtests=limit, max_iterations=9, patience=9, use_debate=False)
     result = whole(tmp_path, state)

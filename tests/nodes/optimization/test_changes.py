@@ -20,6 +20,7 @@ from nodes.optimization.changes import (
 )
 from nodes.optimization.trials.proposing import Lead, lead
 from prompts.texts import catalogue
+from tests.laws import cases
 
 START = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_loss_pct=2.0)
 FILTERED = START.with_filter("adx(14) > 25")
@@ -487,7 +488,7 @@ def led(before, made):
 STARTS = st.sampled_from([START, FILTERED, *(StrategySpec.preset(name) for name in PRESETS)])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(90), deadline=None)
 @given(before=STARTS, given=ANY_CHANGE)
 def test_any_change_gives_a_valid_strategy_or_a_typed_refusal(before, given):
     made = CHANGE.validate_python(given)

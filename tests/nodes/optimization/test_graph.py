@@ -37,36 +37,50 @@ def improving_run(home, **settings):
     )
 
 
+@pytest.fixture(scope="module")
+def improved(tmp_path_factory):
+    """(data folder, final state, events) of a run that finds something; nobody changes it."""
+    home = tmp_path_factory.mktemp("improved")
+    return home, *improving_run(home, max_iterations=5, language="en")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The same of a run of which nothing special is asked."""
+    home = tmp_path_factory.mktemp("plain")
+    return home, *run_graph(home)
+
+
 # --- whole runs with rules ----------------------------------------------------------------------
 
 
-def test_a_whole_run_finds_something_better_and_tells_it(tmp_path):
-    state, events = improving_run(tmp_path, language="en")
+def test_a_whole_run_finds_something_better_and_tells_it(improved):
+    home, state, events = improved
     result = state["result"]
     assert result["status"] == "finished"
     assert result["final_score"] > result["initial_score"]
     assert not result["degraded"], "rules were asked for, and labelled as what they are"
     assert set(result["brains"]["strategist"]["answers"]) == {"rules"}
     assert all(change["description"] and change["reason"] for change in result["applied_changes"])
-    folder = tmp_path / "runs" / state["run_id"]
+    folder = home / "runs" / state["run_id"]
     written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     history = written.pop("history")
     assert written == result
     assert len(history) == result["iterations"]
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert result["applied_changes"][0]["description"] in report
-    logged = lines(RunRecord(tmp_path, state["run_id"]))
+    logged = lines(RunRecord(home, state["run_id"]))
     assert {event["id"] for event in logged} == {event["id"] for event in events}
     assert len(logged) == len({event["id"] for event in logged})
     known = {event["id"] for event in logged}
     assert all(cited in known for event in logged for cited in event["cites"])
 
 
-def test_every_figure_of_the_result_is_the_engines_own(tmp_path):
-    state, _ = improving_run(tmp_path)
+def test_every_figure_of_the_result_is_the_engines_own(improved):
+    home, state, _ = improved
     result, dataset = state["result"], Dataset.model_validate(state["dataset"])
     spec = StrategySpec.model_validate(result["champion"]["strategy"])
-    prices, costs = load_development(dataset, tmp_path), Costs(fee_bps=10, slippage_bps=2)
+    prices, costs = load_development(dataset, home), Costs(fee_bps=10, slippage_bps=2)
     again = run_backtest(prices, spec, costs=costs)
     for name, value in again.metrics.to_dict().items():
         assert result["metrics"][name] == pytest.approx(value, rel=1e-9)
@@ -77,25 +91,17 @@ def test_every_figure_of_the_result_is_the_engines_own(tmp_path):
     assert result["final_score"] == score_walk_forward(walk, again).value
 
 
-def test_applied_changes_lead_from_the_initial_strategy_to_the_champion(tmp_path):
-    state, _ = improving_run(tmp_path, max_iterations=5)
-    result = state["result"]
+def test_applied_changes_lead_from_the_initial_strategy_to_the_champion(improved):
+    result = improved[1]["result"]
     assert [change["score_before"] for change in result["applied_changes"]][1:] == [
         change["score_after"] for change in result["applied_changes"]
     ][:-1]
     assert result["applied_changes"][-1]["score_after"] == result["final_score"]
 
 
-def test_no_variant_is_tested_twice(tmp_path):
-    state, events = run_graph(tmp_path, max_iterations=8, patience=8, use_debate=False)
-    hashes = [event["data"]["hash"] for event in of_kind(events, "proposal")]
-    assert len(hashes) == len(set(hashes)) > 15
-    assert state["baseline"]["hash"] not in hashes
-
-
-def test_two_runs_differ_in_times_and_ids_alone(tmp_path):
-    first, events_1 = run_graph(tmp_path / "a")
-    second, events_2 = run_graph(tmp_path / "b")
+def test_two_runs_differ_in_times_and_ids_alone(plain, tmp_path):
+    _, first, events_1 = plain
+    second, events_2 = run_graph(tmp_path)
     assert {**first["result"], "run": None} == {**second["result"], "run": None}
 
     def told(events):
@@ -105,15 +111,13 @@ def test_two_runs_differ_in_times_and_ids_alone(tmp_path):
     assert told(events_1) == told(events_2)
 
 
-def test_holdout_prices_reach_nothing_before_the_judgement(tmp_path):
-    prices = made_up_prices(cycle=0.05)
-    other = prices.copy()
-    start = Dataset.model_validate(run_graph(tmp_path / "a", prices=prices)[0]["dataset"]).development_rows
+def test_holdout_prices_reach_nothing_before_the_judgement(plain, tmp_path):
+    other = made_up_prices(cycle=0.05)
+    start = Dataset.model_validate(plain[1]["dataset"]).development_rows
     columns = ["open", "high", "low", "close"]
     other.iloc[start:, [other.columns.get_loc(name) for name in columns]] *= 3.0
     told = []
-    for home, frame in ((tmp_path / "b", prices), (tmp_path / "c", other)):
-        state, events = run_graph(home, prices=frame)
+    for state, events in (plain[1:], run_graph(tmp_path, prices=other)):
         before = [event for event in events if event["kind"] not in ("holdout", "finished")]
         words = sorted(json.dumps(comparable(event), sort_keys=True) for event in before)
         # The vault's own hash is all that may tell the two files apart.
@@ -123,11 +127,9 @@ def test_holdout_prices_reach_nothing_before_the_judgement(tmp_path):
     assert told[1] == told[3]
 
 
-def test_the_holdout_is_opened_once_and_last(tmp_path):
-    _, events = run_graph(tmp_path)
-    assert (
-        len((tmp_path / "datasets" / "holdout_openings.jsonl").read_text(encoding="utf-8").splitlines()) == 1
-    )
+def test_the_holdout_is_opened_once_and_last(plain):
+    home, _, events = plain
+    assert len((home / "datasets" / "holdout_openings.jsonl").read_text(encoding="utf-8").splitlines()) == 1
     kinds = [event["kind"] for event in events]
     assert kinds[kinds.index("holdout") + 1 :] == ["ledger", "finished"]  # what stands in the books, no more
 
@@ -142,7 +144,7 @@ def test_state_is_plain_and_small_json(tmp_path):
     [({"use_validator": False}, "validator"), ({"use_debate": False}, "consensus")],
 )
 def test_validator_and_debate_can_be_left_out(tmp_path, settings, absent):
-    _, events = run_graph(tmp_path, **settings)
+    _, events = run_graph(tmp_path, **settings, max_iterations=1)
     assert absent not in {event["node"] for event in events}
 
 

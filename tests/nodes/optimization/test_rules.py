@@ -18,14 +18,15 @@ def of_kind(events, kind):
 
 
 def test_every_iteration_brings_different_kinds_and_nothing_twice(tmp_path):
-    _, events = run_graph(tmp_path, max_iterations=8, patience=20, use_debate=False)
-    seen = set()
+    state, events = run_graph(tmp_path, max_iterations=8, patience=20, use_debate=False)
+    seen = {state["baseline"]["hash"]}
     for iteration in range(1, 9):
         made = [e["data"] for e in of_kind(events, "proposal") if e["iteration"] == iteration]
         assert len(made) >= 3
         assert len({proposal["change"]["kind"] for proposal in made}) >= 3
         assert all(proposal["hypothesis"] for proposal in made), "each answers a hypothesis"
         hashes = {proposal["hash"] for proposal in made}
+        assert len(hashes) == len(made)
         assert not hashes & seen
         seen |= hashes
     assert not [refused for e in of_kind(events, "answer") for refused in e["data"].get("refused", [])]

@@ -15,7 +15,7 @@ from backtest import StrategySpec
 from backtest.types import RISK_BOUNDS
 from prompts import Words
 from record.record import RunRecord
-from tests.browser import PATIENCE, opened_browser, served_pages, watch
+from tests.browser import PATIENCE, VIEWS, opened_browser, served_pages, watch
 from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
@@ -88,7 +88,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
+    context = browser.new_context(**VIEWS["wide-light"], has_touch=True)
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
