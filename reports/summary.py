@@ -9,7 +9,7 @@ from typing import Any
 
 from reports.audit import value_rows
 from reports.document import Block, Document, Grid, Heading, Items, Paragraph, Picture
-from reports.tables import advice_lines, contributor_cells
+from reports.tables import advice_lines, change_head, change_lines, contributor_cells
 from reports.words import WordsLike
 
 _JUDGED = ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
@@ -46,7 +46,7 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
     """
     summary, run = published.summary, published.trace.get("run", {})
     hour = f"{published.hour:%Y-%m-%d %H:%M} UTC"
-    blocks: list[Block] = [Heading(text=words("explain.heading.judgement"))]
+    blocks = [*_changes(summary, words), Heading(text=words("explain.heading.judgement"))]
     blocks.append(
         Grid(
             head=(words("report.table.item"), words("report.table.value")),
@@ -77,6 +77,16 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
         made=published.hour,
         blocks=tuple(blocks),
     )
+
+
+def _changes(summary: Mapping[str, Any], words: WordsLike) -> list[Block]:
+    """What has changed, before anything else; nothing in the first hour and of earlier versions."""
+    if not summary.get("since"):
+        return []
+    head = change_head(summary["since"], summary["changes"], words)
+    if not summary["changes"]:
+        return [Paragraph(text=head)]
+    return [Heading(text=head), Items(items=tuple(change_lines(summary["changes"], words)))]
 
 
 def _contributors(summary: Mapping[str, Any], words: WordsLike) -> Grid:

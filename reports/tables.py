@@ -149,6 +149,28 @@ def instrument_cell(symbol: str, words: WordsLike) -> str:
     return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
 
 
+def change_lines(changes: Sequence[Mapping[str, Any]], words: WordsLike) -> list[str]:
+    """One line a change of a summary, as published."""
+    return [_change(one, words) for one in changes]
+
+
+def change_head(since: str, changes: Sequence[Any], words: WordsLike) -> str:
+    """The first line of a summary: since when something has changed, or that nothing has."""
+    key = "since" if changes else "same"
+    return words(f"ensemble.change.{key}", hour=f"{since[:16].replace('T', ' ')} UTC")
+
+
+def _change(one: Mapping[str, Any], words: WordsLike) -> str:
+    kind, before, now = one["kind"], one["before"], one["now"]
+    if before is not None and now is not None:
+        values = {"before": words(f"ensemble.value.{before}"), "now": words(f"ensemble.value.{now}")}
+        return words("ensemble.change.turned", name=words(f"ensemble.face.{kind}"), **values)
+    text = before if now is None else now
+    if kind == "alert":
+        text = words(f"ensemble.alert_name.{text}")
+    return words(f"ensemble.change.{'old' if now is None else 'new'}_{kind}", text=text)
+
+
 def advice_lines(summary: Mapping[str, Any], words: WordsLike) -> list[tuple[str, list[str]]]:
     """Each recommendation's sentence, and what code knows of it; nothing in summaries of earlier versions.
 

@@ -47,6 +47,8 @@ from reports.tables import (
     advice_lines,
     bars_per_year_lines,
     brain_lines,
+    change_head,
+    change_lines,
     contributor_cells,
     failure_lines,
     figures_table,
@@ -358,6 +360,11 @@ class Terminal:
     def summary(self, result: SummaryResult) -> None:
         """The ensemble's summary in plain words."""
         words, told = self.words, result.summary or {}
+        if since := told.get("since"):
+            head = change_head(since, told["changes"], words)
+            self.out.print(f"[bold]{escape(head)}[/bold]", highlight=False)
+            for line in change_lines(told["changes"], words):
+                self.out.print(f"• {escape(line)}", highlight=False)
         heads = {
             name: words(f"ensemble.face.{name}")
             for name in ("regime", "risk_level", "outlook_days_7", "outlook_days_30")

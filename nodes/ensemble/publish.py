@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 from base.files import write_text_atomically
 from feeds.news import GENERAL
 from nodes.ensemble.agents import AGENTS
+from nodes.ensemble.changes import changes_between, last_published
 from nodes.ensemble.check import SENTENCES, sentence_errors, summary_facts
 from nodes.ensemble.claims.limits import Removed, known_limits
 from nodes.ensemble.claims.recommendations import is_data_gap, recommendation_errors
@@ -59,6 +60,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
         _close(state, context, found)
         return found
     summary, removed = finished(state, draft, Words(context.language))
+    summary = _compared(summary, state, context)
     degraded = any(turn["degraded"] for turn in (*turns, state["arbiter"]))
     speaking = sum(turn["status"] == "answered" for turn in turns)
     status: Literal["degraded", "finished"] = "degraded" if degraded or speaking < QUORUM else "finished"
@@ -161,6 +163,20 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
         "recommendation_details": [detailed(one, state) for one in advised],
     }
     return LLMEnsembleSummary.model_validate({**draft, **fields}), removed
+
+
+def _compared(
+    summary: LLMEnsembleSummary, state: EnsembleState, context: EnsembleContext
+) -> LLMEnsembleSummary:
+    """The summary with the alerts of now and what has changed since the one published before."""
+    home, hour = context.home_path, datetime.fromisoformat(state["hour"])
+    alerts = () if context.back_run else run_log.statistics(home).alerts
+    told = summary.model_copy(update={"alerts": [alert.code for alert in alerts]})
+    if (last := last_published(home, hour, sample=state["sample"])) is None:
+        return told
+    before, earlier = last
+    found = {"since": before.isoformat(), "changes": changes_between(earlier, told)}
+    return LLMEnsembleSummary.model_validate({**told.model_dump(), **found})
 
 
 def detailed(proposal: dict[str, Any], state: EnsembleState) -> dict[str, Any]:

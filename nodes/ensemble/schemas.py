@@ -8,7 +8,7 @@ for each outcome would be an opinion that nobody holds. Its say is arithmetic on
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -19,6 +19,12 @@ Level = Literal["low", "medium", "high"]
 Direction = Literal["positive", "neutral", "negative"]
 Prediction = Literal["haussier", "baissier", "neutre"]
 ContributorHorizon = Literal["7d", "30d", "1m", "1y", "n/a"]
+Verdict = Literal["regime", "risk_level", "outlook_days_7", "outlook_days_30"]
+ChangeKind = Verdict | Literal["recommendation", "alert", "limit"]
+AlertCode = Literal["success", "failures", "latency"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""Fields of a summary that hold its judgement."""
+
 Act = Literal["keep", "add", "reduce", "wait", "hedge"]
 Size = Literal["small", "medium", "large"]
 ProposalHorizon = Literal["7d", "30d"]
@@ -157,6 +163,18 @@ class Recommendation(Proposal):
     windows: Annotated[int, Field(ge=0, le=100_000, description="Scored forecasts that do not overlap.")]
 
 
+class Change(_Strict):
+    """What a summary says otherwise than the one published before it."""
+
+    kind: Annotated[ChangeKind, Field(description="What has changed.")]
+    before: Annotated[
+        str | None, Field(max_length=320, description="What was said, or null where it is new.")
+    ] = None
+    now: Annotated[
+        str | None, Field(max_length=320, description="What is said, or null where it has ended.")
+    ] = None
+
+
 class _Judgement(_Strict):
     """What a summary says apart from its advice."""
 
@@ -197,6 +215,15 @@ class LLMEnsembleSummary(_Judgement):
     # Put in by code. Summaries of earlier versions have none of it.
     recommendation_details: list[Recommendation] = Field(
         default_factory=list, max_length=5, description="Of each recommendation, what it is exactly."
+    )
+    since: str | None = Field(
+        default=None, max_length=40, description="Hour of the summary before it, ISO; null without one."
+    )
+    changes: list[Change] = Field(
+        default_factory=list, max_length=60, description="What has changed since then, by code."
+    )
+    alerts: list[AlertCode] = Field(
+        default_factory=list, max_length=3, description="Alerts of the operation raised at the time."
     )
     limit_codes: list[Code] = Field(
         default_factory=list, max_length=20, description="What the first limits, in their order, are about."

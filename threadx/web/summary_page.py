@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +16,13 @@ from nodes.ensemble.operation.partition import summaries_folder
 from nodes.ensemble.operation.run_log import statistics
 from nodes.ensemble.operation.status import alert_lines, old_line
 from nodes.ensemble.policies.words import agent_name, opened
-from nodes.ensemble.schemas import LLMEnsembleSummary
+from nodes.ensemble.schemas import VERDICTS, Change, LLMEnsembleSummary
 from prompts import Words
 from record.errors import ReportError
 from record.record import as_recorded
-from reports.tables import advice_lines, contributor_cells
+from reports.tables import advice_lines, change_head, change_lines, contributor_cells
 from threadx.web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
-from threadx.web.hours import VERDICTS, Change, Hour, change, history, hour_key, parse_hour, read_hour
+from threadx.web.hours import Hour, history, hour_key, parse_hour, read_hour
 from threadx.web.relaunch import Relaunch
 
 LISTS = ("key_drivers", "recommendations", "tensions", "limits")
@@ -33,34 +34,37 @@ def hour_in_words(words: Words, hour: datetime) -> str:
     return words("web.moment", date=f"{hour:%Y-%m-%d}", hour=f"{hour:%H:%M}")
 
 
-def change_in_words(words: Words, found: Change) -> str:
-    """What an hour says otherwise than the one before."""
-    told = [
-        words(
-            "web.summary.turned",
-            name=words(f"ensemble.face.{name}"),
-            before=words(f"ensemble.value.{before}"),
-            now=words(f"ensemble.value.{now}"),
-        )
-        for name, before, now in found.turned
-    ]
-    if found.new_drivers:
-        told.append(words("web.summary.new_drivers", count=found.new_drivers))
-    return "; ".join(told) or words("web.summary.same")
+def change_in_words(words: Words, found: Sequence[Change]) -> str:
+    """What an hour says otherwise than the one before, in one line: judgements whole, the rest counted."""
+    turned = change_lines([one.model_dump() for one in found if one.kind in VERDICTS], words)
+    counts = Counter(one.kind for one in found if one.kind not in VERDICTS)
+    told = [words(f"ensemble.change.count_{kind}", count=count) for kind, count in counts.items()]
+    return "; ".join([*turned, *told]) or words("ensemble.change.none")
+
+
+def _changes(words: Words, found: Hour) -> None:
+    """What has changed, first of all; or that nothing has."""
+    if found.since is None:
+        return
+    head = change_head(found.since, found.changes, words)
+    if not found.changes:
+        Text("p", head, "tx-good")
+        return
+    with card(head), ui.element("ul").classes("tx-list"):
+        for line in change_lines([one.model_dump() for one in found.changes], words):
+            Text("li", line)
 
 
 def _draw(words: Words, told: LLMEnsembleSummary) -> None:
     with ui.element("div").classes("tx-facts"):
-        for name in VERDICTS:
-            fact(words(f"ensemble.face.{name}"), words(f"ensemble.value.{getattr(told, name)}"))
+        for verdict in VERDICTS:
+            fact(words(f"ensemble.face.{verdict}"), words(f"ensemble.value.{getattr(told, verdict)}"))
+    advice = advice_lines(told.model_dump(), words)
     for name in LISTS:
-        if lines := getattr(told, name):
+        lines = advice if name == "recommendations" else [(line, []) for line in getattr(told, name)]
+        if lines:
             with card(words(f"ensemble.face.{name}")), ui.element("ul").classes("tx-list"):
-                for entry, more in (
-                    advice_lines(told.model_dump(), words)
-                    if name == "recommendations"
-                    else [(line, []) for line in lines]
-                ):
+                for entry, more in lines:
                     with Text("li", entry):
                         for line in more:
                             Text("div", line, "tx-soft")
@@ -145,7 +149,7 @@ def _history(words: Words, found: list[Any], shown: datetime | None) -> None:
         table = Table([*head, words("web.summary.differences")], prose=[5])
         for hour, summary, turned in found:
             told = [words(f"ensemble.value.{getattr(summary, name)}") if summary else "–" for name in names]
-            difference = change_in_words(words, turned) if turned else "–"
+            difference = change_in_words(words, turned) if turned is not None else "–"
             link = f"{SUMMARY_PATH}?hour={hour_key(hour)}"
             row = table.row([hour_in_words(words, hour), *told, difference], links=[link])
             if hour == shown:
@@ -162,16 +166,12 @@ def _page(site: Site, found: Hour | None) -> None:
         Text("p", words("web.summary.unreadable", moment=moment), "tx-warn")
         return
     Text("p", words("web.summary.hour", moment=moment), "tx-soft")
+    _changes(words, found)
     run = found.trace.get("run", {})
     if run.get("sample"):
         Text("p", words("explain.sample"), "tx-warn")
     if run.get("degraded"):
         Text("p", words("ensemble.face.degraded"), "tx-warn")
-    if found.before is not None:
-        Text(
-            "p",
-            words("web.summary.since", change=change_in_words(words, change(found.before, found.summary))),
-        )
     _draw(words, found.summary)
     _freshness(words, found.trace)
     _answers(words, found.trace)

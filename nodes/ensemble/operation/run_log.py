@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from base.errors import TypedError
 from base.reasons import plain
+from nodes.ensemble.schemas import AlertCode
 from nodes.ensemble.state import EnsembleState
 from providers.calls_log import append_line, read_lines
 
@@ -45,7 +46,7 @@ class Alert:
         runs: how many runs it rests on.
     """
 
-    code: str
+    code: AlertCode
     value: float
     limit: float
     runs: int

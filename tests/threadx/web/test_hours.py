@@ -11,9 +11,10 @@ import pytest
 
 from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.run_log import append_run
+from nodes.ensemble.schemas import Change
 from prompts import Words
 from providers.calls_log import CallsLog
-from threadx.web.hours import change, history, hour_key, parse_hour, read_hour
+from threadx.web.hours import history, hour_key, parse_hour, read_hour
 from threadx.web.summary_page import change_in_words
 from threadx.web.watching import watched
 
@@ -57,7 +58,7 @@ def test_the_newest_hour_is_shown_unless_another_is_asked_for(tmp_path: Path) ->
     assert hour_key(newest.hour) == "2026112110"
     earlier = read_hour(tmp_path, datetime(2026, 11, 21, 9, tzinfo=UTC))
     assert earlier is not None
-    assert (hour_key(earlier.hour), earlier.before) == ("2026112109", None)
+    assert (hour_key(earlier.hour), earlier.since) == ("2026112109", None)
     assert read_hour(tmp_path, datetime(2026, 11, 21, 8, tzinfo=UTC)) is None
 
 
@@ -80,16 +81,22 @@ def test_damaged_hour_hides_neither_itself_nor_its_neighbours(tmp_path: Path) ->
 
 def test_differences_from_the_hour_before_are_told(tmp_path: Path) -> None:
     publish(tmp_path, "2026112109", summary())
-    publish(tmp_path, "2026112111", summary(risk_level="high", key_drivers=["a", "d", "e"]))
+    publish(tmp_path, "2026112111", summary(risk_level="high", recommendations=["w", "y", "z"]))
     (_, now, turned), (_, before, none) = history(tmp_path)
     assert now is not None
     assert before is not None
     assert none is None
-    assert turned == change(before, now)
-    assert turned is not None
-    assert (turned.turned, turned.new_drivers) == ((("risk_level", "low", "high"),), 2)
-    assert change_in_words(Words("en"), turned) == "Risk level: low → high; new key drivers: 2"
-    assert change_in_words(Words("en"), change(now, now)) == "no change"
+    assert turned == [Change(kind="risk_level", before="low", now="high"), *turned[1:]]
+    assert [(one.kind, one.before, one.now) for one in turned[1:]] == [
+        ("recommendation", None, "w"),
+        ("recommendation", "x", None),
+    ]
+    assert change_in_words(Words("en"), turned) == "Risk level: low → high; recommendations: 2"
+    assert change_in_words(Words("en"), []) == "no change"
+    # A summary of an earlier version compares nothing itself: the page does.
+    shown = read_hour(tmp_path)
+    assert shown is not None
+    assert (shown.since, shown.changes) == ("2026-11-21T09:00:00+00:00", tuple(turned))
 
 
 def test_an_empty_data_folder_has_nothing_to_show(tmp_path: Path) -> None:
