@@ -44,7 +44,7 @@ from base.json_files import parse_json
 from nodes.given import read_input
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationInput
-from providers.extraction import extract_json, split_thinking
+from providers.extraction import objects_in, split_thinking
 from threadx.work.sweep import grid_values
 from vault.readers.prices import read_prices, read_table
 
@@ -293,7 +293,7 @@ def answer(dice: random.Random) -> str:
 def try_answer(dice: random.Random) -> None:
     """Thoughts off, the object out, and against a schema."""
     _, rest = split_thinking(answer(dice))
-    found = extract_json(rest)
+    found = objects_in(rest)[-1].value
     try:
         Analysis.model_validate_json(json.dumps(found))
     except ValidationError:

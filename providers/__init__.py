@@ -3,7 +3,7 @@
 from providers.cache import recall, remember
 from providers.calling import call
 from providers.errors import ProviderError
-from providers.extraction import extract_json
+from providers.extraction import objects_in
 from providers.health import Health, check, check_all
 from providers.oversight import Oversight
 from providers.reference import Reference
@@ -23,7 +23,7 @@ __all__ = [
     "call",
     "check",
     "check_all",
-    "extract_json",
+    "objects_in",
     "parse_reference",
     "recall",
     "remember",

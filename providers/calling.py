@@ -18,6 +18,7 @@ from providers.chat_model import OpenedModel
 from providers.deadlines import watched
 from providers.errors import (
     LONGEST_WAIT,
+    AnswerError,
     DeadlineError,
     ProviderError,
     RefusedError,
@@ -25,7 +26,7 @@ from providers.errors import (
     short,
     whole_letters,
 )
-from providers.extraction import split_thinking
+from providers.extraction import objects_in, split_thinking
 from providers.notices import notice
 from providers.reference import Reference
 from providers.registry import provider_of
@@ -158,16 +159,20 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     finally:
         opened.close()
     metadata = message.response_metadata
-    if (metadata.get("done_reason") or metadata.get("finish_reason")) == "length":
+    ended = (metadata.get("done_reason") or metadata.get("finish_reason")) != "length"
+    # Inside a grammar a model that has said everything may go on with blanks until its room ends.
+    if not ended and not (re.search(r"}\s+\Z", str(message.text)) and _holds_an_object(str(message.text))):
         raise RefusedError("answer_truncated", model=str(reference))
     opened.verify(message)
     thoughts, text = split_thinking(masked_text(whole_letters(str(message.text))))
     kept_apart = masked_text(whole_letters(str(message.additional_kwargs.get("reasoning_content") or "")))
-    _refuse_pages_and_notices(text, reference, request)
+    thinking = "\n\n".join(part for part in (kept_apart.strip(), thoughts) if part)
+    if text or not _holds_an_object(thinking):
+        _refuse_pages_and_notices(text, reference, request)
     usage = message.usage_metadata
     return Reply(
-        text=text,
-        thinking="\n\n".join(part for part in (kept_apart.strip(), thoughts) if part),
+        text=text if ended else f"{text}\n",
+        thinking=thinking,
         prompt_tokens=usage["input_tokens"] if usage else None,
         answer_tokens=usage["output_tokens"] if usage else None,
         latency_seconds=time.perf_counter() - begun,
@@ -217,6 +222,13 @@ def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AI
 def _letters(chunk: AIMessageChunk | AIMessage) -> int:
     """Letters of a piece of an answer, its thoughts with it."""
     return len(str(chunk.text)) + len(str(chunk.additional_kwargs.get("reasoning_content") or ""))
+
+
+def _holds_an_object(text: str) -> bool:
+    try:
+        return bool(objects_in(text))
+    except AnswerError:
+        return False
 
 
 def _refuse_pages_and_notices(text: str, reference: Reference, request: Request) -> None:

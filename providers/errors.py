@@ -11,8 +11,8 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 │                        out_of_memory, parameter_refused (asked again without it),
 │                        limit_notice, prompt_too_long, prompt_truncated, answer_truncated,
 │                        answer_too_large, unknown_packing
-├── AnswerError          not one JSON object: no_json, no_object, too_deep, truncated_json, duplicate_key,
-│                        not_finite
+├── AnswerError          not one JSON object: no_json, not_json, too_deep, truncated_json, duplicate_key,
+│                        not_finite, two_answers
 └── CacheError           the answer cache cannot be used: cache_failed
 
 Only RetryableError is tried again; every other one moves on to the next model of the chain.

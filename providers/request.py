@@ -62,7 +62,8 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        text: the answer without thoughts; not yet JSON.
+        text: the answer without thoughts, not yet JSON; it ends in a blank where blanks filled its room, and
+            is empty where the answer stands in `thinking`.
         thinking: what a reasoning model thought first.
         prompt_tokens: as the server counted them, or None.
         answer_tokens: thoughts included, as the server counted them, or None.

@@ -103,6 +103,7 @@ class Provenance(TypedDict):
     answer_tokens: NotRequired[int | None]
     cached: NotRequired[bool]
     unsaid: NotRequired[list[str]]
+    repairs: NotRequired[list[str]]
 
 
 @with_config(_OPEN)
@@ -367,13 +368,14 @@ class Judgement(TypedDict):
 
 @with_config(_OPEN)
 class Brain(TypedDict):
-    """Which models did a role: answers by model, abstentions (`refused`: by a budget), failures by kind.
+    """Which models did a role: answers by model, those `repaired`, abstentions (`refused`: by a budget), failures.
 
     `said` has the last words of the server about each kind of failure, where it said any.
     """
 
     calls: int
     answers: dict[str, int]
+    repaired: NotRequired[int]
     degraded: int
     abstentions: int
     refused: int

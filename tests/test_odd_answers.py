@@ -10,7 +10,7 @@ import pytest
 from providers import ProviderSettings, Request, parse_reference
 from providers.calling import call_once
 from providers.errors import ProviderError
-from providers.extraction import extract_json
+from providers.extraction import objects_in
 from tests import ollama_emulator, openai_server
 from tests.providers.test_extraction import REFUSED
 
@@ -38,5 +38,5 @@ def served(way: str, text: str) -> Iterator[tuple[str, ProviderSettings]]:
 def test_an_odd_answer_is_the_same_refusal_by_every_way(name: str, way: str) -> None:
     text, code = REFUSED[name]
     with served(way, text) as (reference, settings), pytest.raises(ProviderError) as caught:
-        extract_json(call_once(parse_reference(reference), REQUEST, settings).text)
+        objects_in(call_once(parse_reference(reference), REQUEST, settings).text)
     assert caught.value.code in (EMPTY.get(name, code), "answer_too_large")

@@ -21,13 +21,22 @@ def brains(events: Iterable[Event]) -> dict[str, Brain]:
             continue
         brain = told.setdefault(
             event.node,
-            {"calls": 0, "answers": {}, "degraded": 0, "abstentions": 0, "refused": 0, "failures": {}},
+            {
+                "calls": 0,
+                "answers": {},
+                "repaired": 0,
+                "degraded": 0,
+                "abstentions": 0,
+                "refused": 0,
+                "failures": {},
+            },
         )
         brain["calls"] += 1
         if provenance["model"]:
             brain["answers"][provenance["model"]] = brain["answers"].get(provenance["model"], 0) + 1
         else:
             brain["abstentions"] += 1
+        brain["repaired"] += bool(provenance.get("repairs"))
         brain["degraded"] += bool(provenance["degraded"])
         for attempt in provenance["attempts"]:
             if attempt["code"] in MODEL_BUDGETS:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +21,7 @@ from nodes.seam.calls import Calls
 from nodes.seam.free_text import Listener, Unsaid, said
 from nodes.seam.journal import Journal
 from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID, Attempt, Provenance
+from nodes.seam.reading import read
 from prompts import Prompt, text
 from providers.errors import AnswerError, short
 
@@ -191,6 +192,7 @@ class _Asking(Generic[T]):
         self.thinking = ""
         self.corrections = 0
         self.unsaid: list[Unsaid] = []
+        self.repairs: frozenset[str] = frozenset()
         self.said: list[Mapping[str, str]] = []
 
     def rules(self) -> T:
@@ -227,12 +229,12 @@ class _Asking(Generic[T]):
         request = self._request()
         begun = time.perf_counter()
         if (kept := self.calls.recalled(reference, request, fresh=question.fresh)) is not None:
-            value = self._validated(kept.text)
+            value = self._heard(kept)
             if not isinstance(value, _Invalid):  # else the checks have changed since: it is asked again
                 value = self._without_unsaid(value)
             if not isinstance(value, _Invalid):
                 self.cached = True
-                self.said.append({"model": str(reference), "text": kept.text})
+                self.said.append({"model": str(reference), "text": kept.text or kept.thinking})
                 self._count(kept)
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
@@ -241,9 +243,9 @@ class _Asking(Generic[T]):
             reply = self.calls.made(reference, request)
             if reply is None:
                 break  # every try is on record, the last one too
-            self.said.append({"model": str(reference), "text": reply.text})
+            self.said.append({"model": str(reference), "text": reply.text or reply.thinking})
             self._count(reply)
-            value = self._validated(reply.text)
+            value = self._heard(reply)
             if not isinstance(value, _Invalid):
                 if left and (doubts := self._doubts(value)):
                     doubted, value = value, _Invalid(code=DOUBTED, errors=doubts, fields={})
@@ -256,7 +258,7 @@ class _Asking(Generic[T]):
             self._tried(str(reference), reply.latency_seconds, value)
             if left:
                 self.corrections += 1
-                correction = (reply.text[:LONGEST_ECHO], self._sent_back(value.errors))
+                correction = ((reply.text or reply.thinking)[:LONGEST_ECHO], self._sent_back(value.errors))
                 request = self._request(correction=correction)
         if doubted is None:
             return None
@@ -301,6 +303,7 @@ class _Asking(Generic[T]):
             thinking=self.thinking if model else "",
             corrections=self.corrections,
             unsaid=[one.words for one in self.unsaid],
+            repairs=sorted(self.repairs),
         )
 
     def _request(self, correction: tuple[str, str] | None = None) -> providers.Request:
@@ -317,21 +320,42 @@ class _Asking(Generic[T]):
 
     def _validated(self, answer: str) -> T | _Invalid:
         """The value in a text, or every error."""
+        language = self.question.prompt.language
         try:
-            found = providers.extract_json(answer)
+            found = providers.objects_in(answer)
         except AnswerError as error:
-            language = self.question.prompt.language
-            said = text(f"providers.error.{error.code}", language, **error.fields)
-            return _Invalid(code=error.code, errors=[said], fields=error.fields)
-        try:
-            # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
-            value = self.question.schema.model_validate_json(json.dumps(found))
-        except ValidationError as error:
-            language = self.question.prompt.language
-            wrong = [_schema_error(dict(item), language) for item in error.errors()]
+            return self._unread(error)
+        valid: dict[str, tuple[T, frozenset[str]]] = {}
+        wrong: list[str] = []
+        for one in found:
+            meant, repairs = read(one.value, _json_schema(self.question.schema))
+            try:
+                # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
+                value = self.question.schema.model_validate_json(json.dumps(meant))
+            except ValidationError as error:
+                wrong = [_schema_error(dict(item), language) for item in error.errors()]
+            else:
+                valid[value.model_dump_json()] = value, one.repairs | repairs
+        if not valid:
             return _Invalid(code=INVALID_SCHEMA, errors=wrong, fields={})
+        if len(valid) > 1:
+            return self._unread(AnswerError("two_answers", count=len(valid)))
+        ((value, repairs),) = valid.values()
         if errors := self.question.check(value):
             return _Invalid(code=FAILED_CHECK, errors=errors, fields={})
+        # A blank at the end is left of an answer that was complete when its room ended.
+        self.repairs = repairs | ({"blanks"} if answer != answer.rstrip() else frozenset())
+        return value
+
+    def _unread(self, error: AnswerError) -> _Invalid:
+        said = text(f"providers.error.{error.code}", self.question.prompt.language, **error.fields)
+        return _Invalid(code=error.code, errors=[said], fields=error.fields)
+
+    def _heard(self, reply: providers.Reply) -> T | _Invalid:
+        """The value of a reply; some servers put the whole answer where thoughts belong."""
+        value = self._validated(reply.text or reply.thinking)
+        if not reply.text:
+            self.repairs |= {"thinking"}
         return value
 
     def _sent_back(self, errors: list[str]) -> str:
@@ -360,9 +384,9 @@ class _Asking(Generic[T]):
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
 
 
-@cache
+@lru_cache(maxsize=64)
 def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """Made once: it takes milliseconds, and every call shows it."""
+    """Made once a class: it takes milliseconds, and every call shows it."""
     return schema.model_json_schema()
 
 

@@ -66,6 +66,8 @@ class Provenance(BaseModel):
         thinking: what the model thought before the answer that counts.
         corrections: how often an answer was sent back.
         unsaid: free texts that said nothing and were left out of the answer (`nodes.seam.free_text`).
+        repairs: what was read leniently in the answer that counts (`providers.extraction`,
+            `nodes.seam.reading`, `thinking`, `blanks`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,6 +85,7 @@ class Provenance(BaseModel):
     thinking: str
     corrections: int
     unsaid: list[str] = []
+    repairs: list[str] = []
 
     def plain(self) -> Recorded:
         """Plain JSON, as events carry it."""

@@ -95,8 +95,8 @@ def test_provenance_says_who_answered_and_how(monkeypatch: pytest.MonkeyPatch, c
                 "model": BIG,
                 "outcome": "invalid",
                 "code": "no_json",
-                "detail": "The answer holds no JSON object (there is none).",
-                "fields": {"detail": {"room": "providers", "code": "no_object", "fields": {}}},
+                "detail": "The answer holds no JSON object, only this: “no”.",
+                "fields": {"said": "no"},
                 "repeated": False,
             },
             {
@@ -116,6 +116,7 @@ def test_provenance_says_who_answered_and_how(monkeypatch: pytest.MonkeyPatch, c
         "thinking": "let me see",
         "corrections": 1,
         "unsaid": [],
+        "repairs": [],
     }
     assert provenance.latency_seconds >= sum(tried.latency_seconds for tried in provenance.attempts) > 0
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from providers import ProviderSettings, Request, check, extract_json, parse_reference
+from providers import ProviderSettings, Request, check, objects_in, parse_reference
 from providers.calling import call_once
 from providers.errors import ProviderError
 from providers.schemas import LIST_LENGTH, STRING_LENGTH, bounded
@@ -126,7 +126,7 @@ def test_every_answer_satisfies_the_whole_schema(schema: type[Proposal], seed: i
     pytest.importorskip("xllamacpp", reason="the embedded extra is not installed")
     asked = request(schema=schema.model_json_schema())
     reply = call_once(EMBEDDED, asked, ProviderSettings(seed=seed, temperature=0.9))
-    schema.model_validate(extract_json(reply.text))
+    schema.model_validate(objects_in(reply.text)[-1].value)
     assert reply.prompt_tokens
     assert reply.answer_tokens
 

@@ -9,33 +9,69 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base.errors import TypedError
-from base.reasons import because
-from providers import ProviderError, extract_json, extraction
-from providers.extraction import split_thinking
+from providers import ProviderError, objects_in
+from providers.extraction import Found, split_thinking
 
-READ: dict[str, tuple[str, dict[str, Any]]] = {
-    "bare": ('{"a": 1}', {"a": 1}),
-    "fenced": ('```json\n{"a": 1}\n```', {"a": 1}),
-    "fence without a name": ('```\n{"a": 1}\n```', {"a": 1}),
-    "in prose": ('Here it is:\n{"a": {"b": [1, 2]}}\nHope it helps {smile}.', {"a": {"b": [1, 2]}}),
-    "braces in prose before": ('Use {braces} and [brackets] so: {"a": 1}', {"a": 1}),
-    "two objects: the last counts": ('First {"a": 1}, or better {"a": 2}', {"a": 2}),
-    "line break inside a string": ('{"a": "x\ny"}', {"a": "x\ny"}),
-    "braces inside a string": ('{"a": "} {"}', {"a": "} {"}),
-    "list of sources before": ('[1] says so. {"a": 1}', {"a": 1}),
+READ: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "bare": ('{"a": 1}', {"a": 1}, set()),
+    "line break inside a string": ('{"a": "x\ny"}', {"a": "x\ny"}, set()),
+    "braces inside a string": ('{"a": "} {"}', {"a": "} {"}, set()),
+    "fenced": ('```json\n{"a": 1}\n```', {"a": 1}, {"surroundings"}),
+    "fence without a name": ('```\n{"a": 1}\n```', {"a": 1}, {"surroundings"}),
+    "in prose": (
+        'Here it is:\n{"a": {"b": [1, 2]}}\nHope it helps {smile}.',
+        {"a": {"b": [1, 2]}},
+        {"surroundings"},
+    ),
+    "braces in prose before": ('Use {braces} and [brackets] so: {"a": 1}', {"a": 1}, {"surroundings"}),
+    "list of sources before": ('[1] says so. {"a": 1}', {"a": 1}, {"surroundings"}),
+    "text after the object": ('{"a": 1} It\'s what "I" think: {a', {"a": 1}, {"surroundings"}),
+    "alone in a list": ('[{"a": 1}]', {"a": 1}, {"list"}),
+    "trailing commas": ('{"a": [1, 2,],}', {"a": [1, 2]}, {"syntax"}),
+    "comments": (
+        '{"a": 1, // it\'s "one"\n /* b: {2} */ "c": "# no // comment" # {three\n}',
+        {"a": 1, "c": "# no // comment"},
+        {"syntax"},
+    ),
+    "single quotes": ("{'a': 'x', 'b': 'it\\'s \"so\"'}", {"a": "x", "b": 'it\'s "so"'}, {"syntax"}),
+    "Python's constants": (
+        '{"a": True, "b": False, "c": None, "d": "None is True"}',
+        {"a": True, "b": False, "c": None, "d": "None is True"},
+        {"syntax"},
+    ),
+    "no-break spaces": (
+        '{\u00a0"a":\u202f1,\u00a0"b":\u00a0"x\u00a0y"}',
+        {"a": 1, "b": "x\u00a0y"},
+        {"syntax"},
+    ),
+    "a ratio and a share": (
+        '{"a": 6.5/10, "b": 45 %, "c": "1/2"}',
+        {"a": "6.5/10", "b": "45 %", "c": "1/2"},
+        {"syntax"},
+    ),
 }
 
 REFUSED: dict[str, tuple[str, str]] = {
     "nothing": ("", "no_json"),
     "prose": ("I would hold.", "no_json"),
-    "list": ('[{"a": 1}, {"a": 2}]', "no_json"),
     "broken off in a string": ('{"a": {"b": 1}, "c": "tr', "truncated_json"),
     "broken off after a comma": ('{"a": {"b": 1}, ', "truncated_json"),
     "broken off before the last brace": ('{"a": {"b": 1}', "truncated_json"),
-    "faulty outside, whole inside": ('{"a" {"b": 1}}', "no_json"),
-    "missing comma": ('{"a": {"b": 1} "c": 2}', "no_json"),
+    "faulty outside, whole inside": ('{"a" {"b": 1}}', "not_json"),
+    "missing comma": ('{"a": {"b": 1} "c": 2}', "not_json"),
+    "missing colon": ('{"a" 1}', "not_json"),
+    "missing value": ('{"a": , "b": 2}', "not_json"),
+    "words without quotation marks": ('{"a": hold the position}', "not_json"),
+    "quotation marks inside a string": ('{"a": "he said "buy" now"}', "not_json"),
+    "thousands": ('{"a": 1,000}', "not_json"),
+    "a sum": ('{"a": 1+2}', "not_json"),
+    "an ellipsis": ('{"a": [1, ...]}', "not_json"),
+    "another bracket": ('{"a": [1, 2}', "truncated_json"),
+    "single quotes, broken off": ("{'a': 'x", "truncated_json"),
     "not a number": ('{"a": NaN}', "not_finite"),
+    "not a number, in lenient JSON": ("{'a': NaN}", "not_finite"),
+    "overflow, in lenient JSON": ("{'a': 1e999}", "not_finite"),
+    "key twice, in lenient JSON": ("{'a': 1, 'a': 2}", "duplicate_key"),
     "infinity": ('{"a": -Infinity}', "not_finite"),
     "overflow": ('{"a": 1e999}', "not_finite"),
     "key twice": ('{"a": 1, "a": 2}', "duplicate_key"),
@@ -46,21 +82,29 @@ REFUSED: dict[str, tuple[str, str]] = {
     "more digits than Python reads": ('{"a": ' + "9" * 5_000 + "}", "not_finite"),
     "a whole number beyond any float": ('{"a": ' + "9" * 310 + "}", "not_finite"),
     "a long decimal": ('{"a": 0.' + "9" * 1_000_000 + "}", "not_finite"),
-    "faulty objects without number": ('{"a" 1}' * 40_000, "no_json"),
+    "faulty objects without number": ('{"a" 1}' * 40_000, "not_json"),
+    "a comment that never ends": ('{"a": 1 /* ' + "* " * 100_000, "truncated_json"),
+    "lenient without end": ("{'a': 1, " + "'b': [1,], " * 40_000 + "}", "not_json"),
     "quotes that never end": ('{"' + '\\"' * 100_000, "truncated_json"),
-    "faulty inside a list": ('[{"a": 1}, {"b" 2}]', "no_json"),
+    "faulty inside a list": ('[{"a": 1}, {"b" 2}]', "not_json"),
 }
 
 
-@pytest.mark.parametrize(("text", "value"), READ.values(), ids=READ.keys())
-def test_what_is_read(text: str, value: dict[str, Any]) -> None:
-    assert extract_json(text) == value
+@pytest.mark.parametrize(("text", "value", "repairs"), READ.values(), ids=READ.keys())
+def test_what_is_read(text: str, value: dict[str, Any], repairs: set[str]) -> None:
+    (found,) = objects_in(text)
+    assert found == Found(value, frozenset(repairs))
+
+
+def test_objects_come_in_order() -> None:
+    for text in ('First {"a": 1}, or better {"a": 2}', '[{"a": 1}, {"a": 2}]'):
+        assert [found.value for found in objects_in(text)] == [{"a": 1}, {"a": 2}]
 
 
 @pytest.mark.parametrize(("text", "code"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_refused(text: str, code: str) -> None:
     with pytest.raises(ProviderError) as caught:
-        extract_json(text)
+        objects_in(text)
     assert caught.value.code == code
 
 
@@ -74,7 +118,7 @@ _OBJECTS = st.dictionaries(st.text(max_size=5), _VALUES, max_size=4)
 
 @given(_OBJECTS, st.sampled_from(["", "Answer:\n", "```json\n"]), st.sampled_from(["", "\n```", "\nDone."]))
 def test_any_object_survives_its_wrapping(value: dict[str, Any], before: str, after: str) -> None:
-    assert extract_json(before + json.dumps(value) + after) == value
+    assert [found.value for found in objects_in(before + json.dumps(value) + after)] == [value]
 
 
 @given(_OBJECTS.filter(bool), st.data())
@@ -82,7 +126,7 @@ def test_no_beginning_of_an_object_is_ever_taken_for_an_answer(value: dict[str, 
     text = json.dumps(value)
     cut = data.draw(st.integers(0, len(text) - 1))
     with pytest.raises(ProviderError):
-        extract_json(text[:cut])
+        objects_in(text[:cut])
 
 
 @pytest.mark.parametrize(
@@ -118,34 +162,30 @@ def test_whatever_a_model_writes_is_read_or_refused_with_a_code(pieces: list[str
     assert "<think>" not in rest
     refused = ""
     try:
-        json.dumps(extract_json(rest))
+        json.dumps([found.value for found in objects_in(rest)])
     except ProviderError as error:
         refused = str(error)
     assert len(refused) < 1_000
 
 
-def test_why_there_is_no_object_is_told_in_the_readers_words() -> None:
-    for text, french, english in (
-        ("I would hold.", "il n’y en a aucun", "there is none"),
-        ('{"a" 1}', "ce n’est pas du JSON, ligne 1, colonne 6", "line 1, column 6"),
-    ):
-        with pytest.raises(ProviderError) as caught:
-            extract_json(text)
-        assert french in caught.value.sentence("fr")
-        assert english in caught.value.sentence("en")
-        json.dumps(caught.value.fields)  # a record keeps them
+FAULTS = {
+    "prose": ("I would hold.", "mais seulement ceci", "only this: “I would hold.”"),
+    "a colon": ('{"a" 1}', "ligne 1, colonne 6", "line 1, column 6: “1” cannot stand there"),
+    "a comma": ('Here:\n{"a": 1,\n "b": 2 "c": 3}', "ligne 3, colonne 9", "line 3, column 9"),
+    "after a comment": ('{"a": None, # none\n "b": }', "ligne 2", "line 2, column 7: “}”"),
+}
 
 
-def test_what_is_wrong_is_told_once_whatever_the_number_of_faulty_objects(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told: list[Exception] = []
+@pytest.mark.parametrize(("text", "french", "english"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_complaint_names_line_and_reason_in_the_readers_words(text: str, french: str, english: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        objects_in(text)
+    assert french in caught.value.sentence("fr")
+    assert english in caught.value.sentence("en")
+    json.dumps(caught.value.fields)  # a record keeps them
 
-    def counted(error: Exception) -> TypedError:
-        told.append(error)
-        return because(error)
 
-    monkeypatch.setattr(extraction, "because", counted)
-    with pytest.raises(ProviderError):
-        extract_json(']{"":' * 1_000 + "x")
-    assert len(told) <= 1
+def test_what_is_wrong_is_told_once_whatever_the_number_of_faulty_objects() -> None:
+    with pytest.raises(ProviderError) as caught:
+        objects_in(']{"a" 1}' * 1_000 + "x")
+    assert caught.value.fields == {"line": 1, "column": 7, "found": "1"}

@@ -44,6 +44,7 @@ def test_rules_can_be_the_single_agent(tmp_path):
         "single": {
             "calls": 2,
             "answers": {"rules": 2},
+            "repaired": 0,
             "degraded": 0,
             "abstentions": 0,
             "refused": 0,
