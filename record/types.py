@@ -368,9 +368,9 @@ class Judgement(TypedDict):
 
 @with_config(_OPEN)
 class Brain(TypedDict):
-    """Which models did a role: answers by model, those `repaired`, abstentions (`refused`: by a budget), failures.
+    """Which models did a role: answers by model, those `repaired`, abstentions (`refused`: by a budget).
 
-    `said` has the last words of the server about each kind of failure, where it said any.
+    `failures` counts by kind; `said` has the last words of the server about each, where it said any.
     """
 
     calls: int
