@@ -21,6 +21,7 @@ from vault.home import default_home, home_folder
 RULES = "rules"
 VARIABLES = frozenset(
     {
+        "THREADX_DEADLINES",
         "THREADX_G4F_BASE_URL",
         "THREADX_HOME",
         "THREADX_LANGUAGE",
@@ -46,6 +47,13 @@ def _chain(value: Any) -> Any:
 
 
 Chain = Annotated[tuple[str, ...], BeforeValidator(_chain), Field(min_length=1)]
+
+
+DEADLINES = ("hosted", "local", "first", "idle", "loading")
+"""Limits of a call that can be set, each `<name>_seconds` of `providers.ProviderSettings`."""
+
+_ONE = rf"\s*(?:{'|'.join(DEADLINES)})\s*=\s*(?:[1-9]\d{{0,5}}(?:\.\d+)?|0?\.0*[1-9]\d*)\s*"
+_DEADLINES = rf"^(?:{_ONE}(?:,{_ONE})*)?$"
 
 
 def _environment(name: str, default: Any) -> Any:
@@ -82,6 +90,16 @@ class Context(Numeric):
             description="Base URL of an OpenAI-compatible server (OpenRouter, vLLM, llama.cpp).",
         ),
     ] = _environment("OPENAI_BASE_URL", "https://openrouter.ai/api/v1")
+    deadlines: Annotated[
+        str,
+        Field(
+            title="Deadlines (s)",
+            pattern=_DEADLINES,
+            description="Seconds a call may take, as in hosted=30, local=900, first=600, idle=120, "
+            "loading=300: of a hosted service; of one's own server in all, until its first token, between "
+            "two tokens, and for loading a model. What is left out keeps its default.",
+        ),
+    ] = _environment("THREADX_DEADLINES", "")
     temperature: Annotated[
         float, Field(title="Temperature", ge=0.0, le=2.0, description="0 is the most repeatable.")
     ] = 0.2
@@ -102,6 +120,12 @@ class Context(Numeric):
     def of(cls, context: Self | None) -> Self:
         """The run's settings; a graph called without any runs on the environment and the defaults."""
         return context if context is not None else cls()
+
+    @property
+    def seconds(self) -> dict[str, Any]:
+        """The deadlines that are set, by their names in `providers.ProviderSettings`."""
+        told = (part.partition("=") for part in self.deadlines.split(",") if part.strip())
+        return {f"{name.strip()}_seconds": float(value) for name, _, value in told}
 
     @property
     def home_path(self) -> Path:

@@ -32,6 +32,7 @@ from providers.reference import Reference
 from providers.registry import provider_of
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
+from providers.turns import turn
 
 RETRY_SECONDS = (2.0, 4.0)
 """Waits before the second and the third try of a retryable error."""
@@ -69,14 +70,15 @@ def call(
     Raises:
         ProviderError: the last try's error.
     """
-    if (met := faults.known(reference, settings)) is not None:
-        failed(met, 0.0)
-        raise met
-    try:
-        return _tried(reference, request, settings, failed, tries)
-    except ProviderError as error:
-        faults.meet(reference, settings, error)
-        raise
+    with turn(reference, settings):
+        if (met := faults.known(reference, settings)) is not None:
+            failed(met, 0.0)
+            raise met
+        try:
+            return _tried(reference, request, settings, failed, tries)
+        except ProviderError as error:
+            faults.meet(reference, settings, error)
+            raise
 
 
 def _tried(
@@ -198,6 +200,7 @@ def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AI
             model=str(reference),
             total_seconds=opened.total_seconds,
             idle_seconds=opened.idle_seconds,
+            first_seconds=opened.first_seconds,
         ):
             letters += _letters(chunk)
             if letters > LONGEST_ANSWER:

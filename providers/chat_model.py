@@ -36,7 +36,8 @@ class OpenedModel:
         guesses: also where the server does not say what it minds, one after the other.
         system_role: whether the first message has a role of its own.
         total_seconds: deadline of one call.
-        idle_seconds: longest time without a token.
+        idle_seconds: longest time between two tokens.
+        first_seconds: longest time until the first one; None for `idle_seconds`.
         verify: raises a ProviderError for an answer that looks right but is not.
         translate: the typed error for what the client raises, or None if it is none of its own.
         close: hangs up, also in the midst of an answer that came too late.
@@ -49,6 +50,7 @@ class OpenedModel:
     system_role: bool = True
     total_seconds: float = 900.0
     idle_seconds: float = 900.0
+    first_seconds: float | None = None
     verify: Callable[[AIMessage], None] = _no_verification
     translate: Callable[[Exception], ProviderError | None] = _no_translation
     close: Callable[[], None] = _nothing_to_close

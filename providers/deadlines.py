@@ -22,7 +22,12 @@ class _End:
 
 
 def watched(
-    start: Callable[[], Iterator[T]], *, model: str, total_seconds: float, idle_seconds: float
+    start: Callable[[], Iterator[T]],
+    *,
+    model: str,
+    total_seconds: float,
+    idle_seconds: float,
+    first_seconds: float | None = None,
 ) -> Iterator[T]:
     """Pass on a stream's items as they come, and give up when it takes too long.
 
@@ -34,7 +39,8 @@ def watched(
         start: makes the stream; called in the thread.
         model: named in errors.
         total_seconds: limit of all of it.
-        idle_seconds: limit between two items, and before the first.
+        idle_seconds: limit between two items.
+        first_seconds: limit before the first; None for `idle_seconds`.
 
     Raises:
         DeadlineError: `time_out` or `stalled`.
@@ -57,15 +63,17 @@ def watched(
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(drain,), name=f"model {model}", daemon=True).start()
     end = time.monotonic() + total_seconds
+    silence = idle_seconds if first_seconds is None else first_seconds
     try:
         while True:
             left = end - time.monotonic()
             try:
-                item = items.get(timeout=max(0.0, min(left, idle_seconds)))
+                item = items.get(timeout=max(0.0, min(left, silence)))
             except queue.Empty:
-                if left <= idle_seconds:
+                if left <= silence:
                     raise DeadlineError("time_out", model=model, seconds=total_seconds) from None
-                raise DeadlineError("stalled", model=model, seconds=idle_seconds) from None
+                raise DeadlineError("stalled", model=model, seconds=silence) from None
+            silence = idle_seconds
             if isinstance(item, _End):
                 return
             if isinstance(item, BaseException):

@@ -32,6 +32,7 @@ _NAMED: tuple[tuple[Parameter, re.Pattern[str]], ...] = (
             r"response_format|json.?schema|structured output|guided|grammar|\bformat\b", re.IGNORECASE
         ),
     ),
+    ("stream_options", re.compile(r"stream_options|include_usage", re.IGNORECASE)),
     ("temperature", re.compile(r"temperature", re.IGNORECASE)),
     ("seed", re.compile(r"\bseed\b", re.IGNORECASE)),
     (

@@ -20,11 +20,13 @@ class OllamaModel:
         context_length: tokens the model was trained for, or None when it does not say.
         thinks: whether it can keep its thoughts apart; asking others to is an error there.
         version: the server's; empty when it does not say.
+        loaded: tokens of the window with which it is in memory now; None where it is not, or nothing is said.
     """
 
     context_length: int | None
     thinks: bool
     version: tuple[int, ...] = ()
+    loaded: int | None = None
 
 
 def probe_ollama(reference: Reference, settings: ProviderSettings) -> OllamaModel:
@@ -55,7 +57,25 @@ def probe_ollama(reference: Reference, settings: ProviderSettings) -> OllamaMode
         context_length=length if isinstance(length, int) else None,
         thinks="thinking" in (shown.get("capabilities") or ()),
         version=_ollama_version(reference, settings),
+        loaded=loaded_windows(reference, settings).get(reference.model),
     )
+
+
+def loaded_windows(reference: Reference, settings: ProviderSettings) -> dict[str, int]:
+    """The models in the server's memory now, with their windows; 0 where an old server names none.
+
+    Raises:
+        UnavailableError: `unreachable`.
+    """
+    try:
+        said = ask_json(
+            "GET", f"{settings.ollama_url}/api/ps", model=str(reference), seconds=settings.probe_seconds
+        )
+    except (RefusedError, RetryableError):
+        return {}
+    found = said.get("models")
+    entries = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return {str(one.get("name")): int(one.get("context_length") or 0) for one in entries}
 
 
 def _ollama_version(reference: Reference, settings: ProviderSettings) -> tuple[int, ...]:

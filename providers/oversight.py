@@ -20,7 +20,7 @@ from providers import calls_log, deadlines
 from providers.calls_log import CallsLog, Outcome
 from providers.errors import LONGEST_WAIT, DeadlineError, ProviderError, UnavailableError
 from providers.reference import Reference
-from providers.registry import provider_of
+from providers.registry import is_hosted, provider_of
 from providers.settings import ProviderSettings
 
 RECORD_SECONDS = 7 * 86_400.0
@@ -157,10 +157,11 @@ class Oversight:
         self.left = hosted_seconds
         self.log = None if logs is None else CallsLog(logs)
         self.begun = 0.0
+        self.timed = False
 
     def refusal(self, reference: Reference, settings: ProviderSettings) -> ProviderError | None:
         """Why a model is not to be asked now, or None."""
-        if provider_of(reference).hosted and self.left is not None and self.left <= 0.0:
+        if is_hosted(reference, settings) and self.left is not None and self.left <= 0.0:
             return DeadlineError("no_time_left", model=str(reference))
         if self.log is None or not self.unattended:
             return None
@@ -177,7 +178,8 @@ class Oversight:
     def bounded(self, settings: ProviderSettings, reference: Reference) -> ProviderSettings:
         """The settings with the time that is left, for a model that is asked now."""
         self.begun = deadlines.clock()
-        if not provider_of(reference).hosted or self.left is None:
+        self.timed = is_hosted(reference, settings)
+        if not self.timed or self.left is None:
             return replace(settings, until=None)
         return replace(settings, until=self.begun + self.left)
 
@@ -190,7 +192,7 @@ class Oversight:
         tokens: tuple[int | None, int | None],
     ) -> None:
         """Count the time and log the tries; tokens are those of the model's whole turn, on its last line."""
-        if provider_of(reference).hosted and self.left is not None:
+        if self.timed and self.left is not None:
             self.left -= deadlines.clock() - self.begun
         if self.log is None:
             return

@@ -9,6 +9,7 @@ from providers import embedded, g4f, ollama, openai, rules
 from providers.entry import Provider, collected
 from providers.errors import UnknownModelError
 from providers.reference import Reference
+from providers.settings import ProviderSettings
 
 _OWN = (ollama.PROVIDER, openai.PROVIDER, g4f.PROVIDER, embedded.PROVIDER, rules.PROVIDER)
 
@@ -22,6 +23,12 @@ ALMOST = 0.8
 def provider_of(reference: Reference) -> Provider:
     """The provider of a reference that was read by `parse_reference`."""
     return PROVIDERS[reference.provider]
+
+
+def is_hosted(reference: Reference, settings: ProviderSettings) -> bool:
+    """Whether others answer: their calls are short, and share the time of a chain."""
+    provider = provider_of(reference)
+    return provider.hosted and not provider.local(settings)
 
 
 def parse_reference(text: str) -> Reference:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from providers.errors import UnknownModelError
 
-Parameter = Literal["response_format", "temperature", "seed", "system"]
+Parameter = Literal["response_format", "stream_options", "temperature", "seed", "system"]
 """What a model may refuse, and can do without; `system` is the role of the first message."""
 
 
@@ -26,10 +26,11 @@ class ProviderSettings:
         seed: given to the providers that take one.
         cache_path: SQLite file of cached answers; None turns the cache off.
         cache_seconds: time to live of a cached answer; 0 turns the cache off.
-        hosted_seconds: deadline of one call to g4f or an OpenAI-compatible server.
-        local_seconds: deadline of one call to Ollama or the embedded model.
-        idle_seconds: longest time without a token from Ollama.
-        loading_seconds: how long a server that loads a model is waited for, beside all other deadlines.
+        hosted_seconds: deadline of one call to a service that others run.
+        local_seconds: deadline of one call to a server of one's own or the embedded model.
+        first_seconds: longest time until such a server's first token: it reads the prompt before.
+        idle_seconds: longest time between two tokens from it.
+        loading_seconds: how long it may take beside all that to load the model.
         probe_seconds: longest time to find out whether anybody answers.
         answer_tokens: room for the answer.
         thinking_tokens: further room where the model thinks first.
@@ -49,6 +50,7 @@ class ProviderSettings:
     cache_seconds: float = 0.0
     hosted_seconds: float = 30.0
     local_seconds: float = 900.0
+    first_seconds: float = 600.0
     idle_seconds: float = 120.0
     loading_seconds: float = 300.0
     probe_seconds: float = 2.0

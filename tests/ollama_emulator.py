@@ -35,11 +35,13 @@ class Scripted:
         window: tokens that it holds, whatever is asked for; None for what is asked for.
         cached: share of the prompt that it had in its cache.
         stall: send one piece, then nothing.
+        stall_first: read the prompt for ever.
         cut: hang up before the last line.
         rubbish: send a line that is no JSON.
         error_in_stream: send an error line after the first piece.
         embedded: let the embedded model answer.
         answer: makes the text out of the request's body.
+        size: bytes in memory.
     """
 
     text: str = "{}"
@@ -55,11 +57,13 @@ class Scripted:
     window: int | None = None
     cached: float = 0.0
     stall: bool = False
+    stall_first: bool = False
     cut: bool = False
     rubbish: bool = False
     error_in_stream: bool = False
     embedded: bool = False
     answer: Callable[[dict[str, Any]], str] | None = None
+    size: int = 1
 
 
 EMBEDDED = Scripted(embedded=True, context_length=8192)
@@ -75,6 +79,9 @@ class Emulator:
         version: what it says it is, and behaves like; None for a server without that answer.
         chats: bodies of `/api/chat` requests, in order.
         keys: Authorization headers of all requests with a body.
+        memory: bytes for models; one that does not fit in pushes others out.
+        loaded: window by model in memory, the least recently used first.
+        loads: the model of each load, with its window.
     """
 
     url: str
@@ -82,7 +89,18 @@ class Emulator:
     version: str | None = None
     chats: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    memory: int = 1
+    loaded: dict[str, int] = field(default_factory=dict)
+    loads: list[tuple[str, int]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, model: str, window: int) -> None:
+        """A call needs a model in memory: it is loaded unless it is there with this very window."""
+        if self.loaded.pop(model, None) != window:
+            self.loads.append((model, window))
+        self.loaded[model] = window
+        while sum(self.models[name].size for name in self.loaded) > self.memory and len(self.loaded) > 1:
+            del self.loaded[next(iter(self.loaded))]
 
 
 def _tokens_of(messages: list[dict[str, Any]]) -> int:
@@ -156,6 +174,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/api/tags":
             self._json(200, {"models": [{"name": name, "model": name} for name in self.emulator.models]})
+        elif self.path == "/api/ps":
+            running = [
+                {
+                    "name": name,
+                    "model": name,
+                    "size": self.emulator.models[name].size,
+                    "size_vram": self.emulator.models[name].size,
+                    "context_length": window,
+                }
+                for name, window in self.emulator.loaded.items()
+            ]
+            self._json(200, {"models": running})
         elif self.path == "/api/version" and self.emulator.version is not None:
             self._json(200, {"version": self.emulator.version})
         else:
@@ -198,6 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(read, str):
             self._json(400, {"error": read})
             return
+        self.emulator.take(body["model"], body["options"]["num_ctx"])
         text, counted, done_reason = model.text, model.prompt_eval_count, model.done_reason
         if model.answer is not None:
             text = model.answer(body)
@@ -207,6 +238,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        if model.stall_first:
+            self.emulator.released.wait()
+            self.close_connection = True
+            return
         if body.get("think") and model.thinking:
             self._line(body, {"role": "assistant", "content": "", "thinking": model.thinking})
         half = len(text) // 2

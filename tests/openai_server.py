@@ -147,17 +147,26 @@ class _Handler(BaseHTTPRequestHandler):
             deltas.append({"reasoning_content": answer.reasoning})
         half = len(answer.text) // 2
         deltas += [{"content": answer.text[:half]}, {"content": answer.text[half:]}]
+        deltas += [{"content": " " * answer.letters}] if answer.letters else []
         events: list[dict[str, Any]] = [
-            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+            {
+                "choices": None
+                if answer.null_choices
+                else [{"index": 0, "delta": delta, "finish_reason": None}]
+            }
+            for delta in deltas
         ]
         events.append(
             {
-                "choices": [{"index": 0, "delta": {}, "finish_reason": answer.finish_reason}],
+                "choices": None
+                if answer.null_choices
+                else [{"index": 0, "delta": {}, "finish_reason": answer.finish_reason}],
                 "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
             }
         )
         lines = [f"data: {json.dumps({'model': 'small', **event})}\n\n" for event in events]
-        self._bytes(200, "text/event-stream", "".join([*lines, "data: [DONE]\n\n"]).encode())
+        whole = "".join([*lines, "data: [DONE]\n\n"]).encode()
+        self._bytes(200, "text/event-stream", whole, answer.packing)
 
     def _send(
         self, status: int, value: Any, packing: str = "", headers: Mapping[str, str] | None = None

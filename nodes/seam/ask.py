@@ -150,7 +150,7 @@ def ask(
 
 def provider_settings(context: Context, *, cache: bool = True) -> providers.ProviderSettings:
     """What the providers need of a context; `threadx doctor` uses the same."""
-    return providers.ProviderSettings(
+    told = providers.ProviderSettings(
         ollama_base_url=context.ollama_base_url,
         openai_base_url=context.openai_base_url,
         g4f_base_url=os.environ.get("THREADX_G4F_BASE_URL", ""),
@@ -160,6 +160,7 @@ def provider_settings(context: Context, *, cache: bool = True) -> providers.Prov
         cache_seconds=context.cache_hours * 3600.0,
         logs=context.home_path / "logs",
     )
+    return replace(told, **context.seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

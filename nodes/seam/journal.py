@@ -158,7 +158,9 @@ class Journal:
                 settings,
                 hosted_seconds=min(settings.hosted_seconds, left),
                 local_seconds=min(settings.local_seconds, left),
+                first_seconds=min(settings.first_seconds, left),
                 idle_seconds=min(settings.idle_seconds, left),
+                loading_seconds=min(settings.loading_seconds, left),
             )
         if context.max_tokens is not None:
             room = max(1, context.max_tokens - self.log.log.counted()["tokens"] - _prompt_tokens(request))

@@ -69,6 +69,8 @@ def open_model(
     if certain + needed > context:
         raise RefusedError("prompt_too_long", model=str(reference), tokens=prompt, context=context)
     bounds = hooks(str(reference))
+    # A model that is not in memory with this window is loaded first, and that time is its own.
+    loading = 0.0 if facts.loaded == context else settings.loading_seconds
     model = ChatOllama(
         model=reference.model,
         base_url=settings.ollama_url,
@@ -81,7 +83,8 @@ def open_model(
         reasoning=True if facts.thinks else None,
         keep_alive=settings.keep_alive,
         client_kwargs={
-            "timeout": httpx.Timeout(settings.idle_seconds, connect=settings.probe_seconds),
+            # The deadlines are watched outside; this one only frees the thread of a call given up.
+            "timeout": httpx.Timeout(settings.local_seconds + loading, connect=settings.probe_seconds),
             "trust_env": not is_local(settings.ollama_url),
         },
         sync_client_kwargs={
@@ -96,8 +99,9 @@ def open_model(
         show_schema=SHOW_SCHEMA,
         droppable=frozenset({"response_format", "system"}),
         system_role="system" not in settings.without,
-        total_seconds=settings.local_seconds,
+        total_seconds=settings.local_seconds + loading,
         idle_seconds=settings.idle_seconds,
+        first_seconds=settings.first_seconds + loading,
         verify=lambda message: verify(message, window),
         translate=lambda error: translate(error, window, settings),
         close=model._client.close,  # ChatOllama has no method for it

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 import httpx
 import openai
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -25,48 +24,43 @@ from providers.errors import (
     short,
 )
 from providers.notices import said_error
+from providers.openai import PROVIDER
 from providers.reference import Reference
 from providers.request import Request
-from providers.settings import Parameter, ProviderSettings, is_local
+from providers.settings import Parameter, ProviderSettings
 
 SHOW_SCHEMA = True
 """Most servers enforce `response_format` without showing it to the model; some ignore or refuse it."""
 
 
 class CompatibleChat(ChatOpenAI):
-    """ChatOpenAI for servers that know a part of OpenAI's protocol.
-
-    Attributes:
-        answer_schema: JSON Schema asked for by `response_format`; None where the server refuses that, for the
-            prompt holds the schema too.
-    """
-
-    answer_schema: dict[str, Any] | None
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        if self.answer_schema is not None:
-            wanted = {"name": "answer", "schema": self.answer_schema}
-            kwargs["response_format"] = {"type": "json_schema", "json_schema": wanted}
-        return super()._generate(messages, stop, run_manager, **kwargs)
+    """ChatOpenAI that keeps the thoughts, which servers send beside the content under one of two names."""
 
     def _create_chat_result(
         self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
     ) -> ChatResult:
         result = super()._create_chat_result(response, generation_info)
-        # ChatOpenAI drops the thoughts, which servers send beside the content under one of two names.
         raw = response if isinstance(response, dict) else response.model_dump(warnings=False)
         for generation, choice in zip(result.generations, raw["choices"], strict=True):
-            said = choice["message"]
-            thoughts = said.get("reasoning_content") or said.get("reasoning")
-            if isinstance(thoughts, str) and isinstance(generation.message, AIMessage):
-                generation.message.additional_kwargs["reasoning_content"] = thoughts
+            _keep_thoughts(generation.message, choice["message"])
         return result
+
+    def _convert_chunk_to_generation_chunk(
+        self,
+        chunk: dict[str, Any],
+        default_chunk_class: type,
+        base_generation_info: dict[str, Any] | None,
+    ) -> ChatGenerationChunk | None:
+        made = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        if made is not None and chunk.get("choices"):
+            _keep_thoughts(made.message, chunk["choices"][0].get("delta") or {})
+        return made
+
+
+def _keep_thoughts(message: BaseMessage, said: Mapping[str, Any]) -> None:
+    thoughts = said.get("reasoning_content") or said.get("reasoning")
+    if isinstance(thoughts, str):
+        message.additional_kwargs["reasoning_content"] = thoughts
 
 
 def read_error(model: str) -> Callable[[httpx.Response], None]:
@@ -91,12 +85,18 @@ def read_error(model: str) -> Callable[[httpx.Response], None]:
 
 
 def open_model(reference: Reference, key: str, request: Request, settings: ProviderSettings) -> OpenedModel:
-    """A client for the configured server."""
-    local = is_local(settings.openai_url)
+    """A client for the configured server.
+
+    One's own server streams its answer, so that reading, silence and work have limits of their own. It does
+    not say whether it has to load the model first, so the first token gets that time too.
+    """
+    local = PROVIDER.local(settings)
+    seconds = settings.local_seconds + settings.loading_seconds if local else settings.hosted_seconds
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(request.schema)}}
     bounds = hooks(str(reference))
     connection = httpx.Client(
         trust_env=not local,
-        timeout=settings.hosted_seconds,
+        timeout=seconds,
         event_hooks={**bounds, "response": [*bounds["response"], read_error(str(reference))]},
     )
     model = CompatibleChat(
@@ -105,12 +105,13 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         api_key=SecretStr(key or "none"),  # the client insists on one; a local server reads none
         temperature=None if "temperature" in settings.without else settings.temperature,
         seed=None if "seed" in settings.without else settings.seed,
-        timeout=settings.hosted_seconds,
+        timeout=seconds,
         max_retries=0,  # retries are ours, and counted
-        disable_streaming=True,
+        disable_streaming=not local,
+        stream_usage=local and "stream_options" not in settings.without,
         use_responses_api=False,
         http_client=connection,
-        answer_schema=None if "response_format" in settings.without else dict(request.schema),
+        extra_body=None if "response_format" in settings.without else {"response_format": wanted},
     )
     return OpenedModel(
         model=model,
@@ -118,11 +119,23 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         droppable=frozenset(get_args(Parameter)),
         guesses=True,
         system_role="system" not in settings.without,
-        total_seconds=settings.hosted_seconds,
-        idle_seconds=settings.hosted_seconds,
+        total_seconds=seconds,
+        idle_seconds=settings.idle_seconds if local else seconds,
+        first_seconds=settings.first_seconds + settings.loading_seconds if local else seconds,
+        verify=lambda message: verify(message, reference),
         translate=lambda error: translate(error, reference, settings),
         close=connection.close,
     )
+
+
+def verify(message: AIMessage, reference: Reference) -> None:
+    """Refuse a stream that stopped without its last piece.
+
+    Raises:
+        RetryableError: `malformed_answer`.
+    """
+    if not message.response_metadata.get("finish_reason"):
+        raise RetryableError("malformed_answer", model=str(reference), detail="the stream has no last piece")
 
 
 def translate(error: Exception, reference: Reference, settings: ProviderSettings) -> ProviderError | None:
@@ -136,6 +149,8 @@ def translate(error: Exception, reference: Reference, settings: ProviderSettings
         return UnavailableError("unreachable", model=model, address=settings.openai_url)
     if isinstance(error, openai.APIStatusError):
         return error_of_status(error.status_code, model=model, detail=error.message)
+    if isinstance(error, openai.APIError) and error.body:  # in the midst of a stream
+        return said_error(error.body, model=model)
     if isinstance(error, openai.LengthFinishReasonError):
         return RefusedError("answer_truncated", model=model)
     if isinstance(error, openai.OpenAIError):

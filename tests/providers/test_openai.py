@@ -91,7 +91,7 @@ def test_a_packed_answer_is_unpacked(packing: str) -> None:
 
 def test_a_slow_server_meets_the_deadline() -> None:
     with openai_server(Scripted(stall=True)) as server, pytest.raises(ProviderError) as caught:
-        call_once(REFERENCE, REQUEST, settings(server.url, hosted_seconds=0.2))
+        call_once(REFERENCE, REQUEST, settings(server.url, local_seconds=0.2, loading_seconds=0.0))
     assert caught.value.code == "time_out"
 
 

@@ -263,7 +263,9 @@ def test_no_retry_that_would_come_too_late(tmp_path, monkeypatch, clock):
 @pytest.mark.model
 def test_a_server_that_stalls_ends_with_the_chains_time(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setattr("providers.openai.is_local", lambda url: False)  # a hosted service, on this machine
     with openai_server(Scripted(stall=True)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         context = EnsembleContext(home=str(tmp_path), openai_base_url=server.url)
         answer = ask(question(hosted_seconds=0.3), chain=("openai:a", "openai:b"), context=context)
     assert codes(answer) == [("openai:a", "time_out"), ("openai:b", "no_time_left")]

@@ -25,6 +25,7 @@ def _run(words: Words) -> click.Command:
     @click.option("--as-of", metavar="ISO", help=words("command.option.as_of"))
     @click.option("--data", metavar="DIR", help=words("command.option.partitions"))
     @click.option("--models", metavar="MODEL[,MODEL…]", help=words("command.option.ensemble_models"))
+    @options.deadlines(words)
     @click.option("--reuse", is_flag=True, help=words("ensemble.option.reuse"))
     @options.json_option(words)
     @options.common(words)
@@ -40,6 +41,7 @@ def _schedule(words: Words) -> click.Command:
     @click.option("--wait", is_flag=True, help=words("ensemble.option.wait"))
     @click.option("--data", metavar="DIR", help=words("command.option.partitions"))
     @click.option("--models", metavar="MODEL[,MODEL…]", help=words("command.option.ensemble_models"))
+    @options.deadlines(words)
     @options.common(words)
     def schedule(**given: Any) -> Any:
         return work("ensemble", "schedule", words, given)

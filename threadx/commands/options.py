@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "debate_rounds",
         "approve",
         "cache_hours",
+        "deadlines",
     ),
     "budgets": (
         "max_iterations",
@@ -231,6 +232,11 @@ def strategy(words: Words) -> Callable[[Function], Function]:
     return decorate
 
 
+def deadlines(words: Words) -> Callable[[Function], Function]:
+    """Decorator: how long a call of a model may take."""
+    return click.option("--deadlines", metavar="NAME=S[,NAME=S…]", help=words("command.option.deadlines"))
+
+
 def roles(words: Words) -> Callable[[Function], Function]:
     """Decorator: who answers, and which of the roles take part."""
 
@@ -245,6 +251,7 @@ def roles(words: Words) -> Callable[[Function], Function]:
         ]
         for option in (
             click.option("--cache-hours", type=float, help=words("command.option.cache_hours")),
+            deadlines(words),
             click.option("--max-seconds", type=float, help=words("command.option.max_seconds")),
             click.option("--max-tokens", type=int, help=words("command.option.max_tokens")),
             click.option("--max-model-calls", type=int, help=words("command.option.max_model_calls")),

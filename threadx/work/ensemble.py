@@ -40,6 +40,7 @@ def run(
     as_of: str | None,
     data: str | None,
     models: str | None,
+    deadlines: str | None,
     reuse: bool,
     json_path: str | None,
     home: str | None,
@@ -63,6 +64,7 @@ def run(
             home=home,
             language=language,
             models=models,
+            deadlines=deadlines,
             fresh=not reuse,
         )
     if result.summary is None:
@@ -80,12 +82,15 @@ def schedule(
     wait: bool,
     data: str | None,
     models: str | None,
+    deadlines: str | None,
     home: str | None,
     language: str,
     debug: bool,
 ) -> None:
     """A summary every hour, until the process is told to stop."""
-    context = make_ensemble_context(home=home, language=language, models=models, unattended=True)
+    context = make_ensemble_context(
+        home=home, language=language, models=models, deadlines=deadlines, unattended=True
+    )
     writable(context.home_path)
     zone = time_zone(timezone or tzlocal.get_localzone_name())
     told = Terminal(words).line
