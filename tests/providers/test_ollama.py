@@ -155,7 +155,8 @@ def test_both_deadlines_end_a_call(total: float, idle: float, code: str) -> None
         ollama_emulator({"m:1b": Scripted(text=ANSWER, stall=True)}) as emulator,
         pytest.raises(ProviderError) as caught,
     ):
-        call_once(REFERENCE, REQUEST, settings(emulator.url, local_seconds=total, idle_seconds=idle))
+        told = settings(emulator.url, local_seconds=total, idle_seconds=idle, loading_seconds=0.0)
+        call_once(REFERENCE, REQUEST, told)
     assert caught.value.code == code
     assert caught.value.fields["seconds"] == 0.2
 
