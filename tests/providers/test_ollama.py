@@ -151,12 +151,12 @@ def test_every_fault_has_its_code(case: Case) -> None:
     ("total", "idle", "code"), [(60.0, 0.2, "stalled"), (0.2, 60.0, "time_out")], ids=["idle", "total"]
 )
 def test_both_deadlines_end_a_call(total: float, idle: float, code: str) -> None:
+    told = {"local_seconds": total, "idle_seconds": idle, "loading_seconds": 0.0}
     with (
         ollama_emulator({"m:1b": Scripted(text=ANSWER, stall=True)}) as emulator,
         pytest.raises(ProviderError) as caught,
     ):
-        told = settings(emulator.url, local_seconds=total, idle_seconds=idle, loading_seconds=0.0)
-        call_once(REFERENCE, REQUEST, told)
+        call_once(REFERENCE, REQUEST, settings(emulator.url, **told))
     assert caught.value.code == code
     assert caught.value.fields["seconds"] == 0.2
 
