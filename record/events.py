@@ -501,6 +501,7 @@ class SearchMeasured(EventData):
     minimum_backtest_years: float | None = None
     sharpe_variance: float | None = None
     familywise_p: float | None = None
+    independent_trials: float | None = None
     cluster_variance: float | None = None
     pbo: float | None = None
     pbo_splits: int | None = None

@@ -97,6 +97,7 @@ class RunResult(Frame):
     verdict: NotRequired[Judged]
     overfitting: NotRequired[Judged]
     missing_evidence: NotRequired[list[dict[str, Any]]]
+    sight: NotRequired[Judged]
     stress: NotRequired[list[dict[str, Any]]]
     holdout: NotRequired[Judged]
     walk_forward: NotRequired[dict[str, Any]]

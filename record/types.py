@@ -360,6 +360,7 @@ class Judgement(TypedDict):
     holdout: NotRequired[dict[str, Any]]
     verdict: NotRequired[dict[str, Any]]
     overfitting: NotRequired[dict[str, Any]]
+    sight: NotRequired[dict[str, Any]]
     holdout_hash: NotRequired[str]
     stress: NotRequired[list[dict[str, Any]]]
     cross_validation: NotRequired[dict[str, Any]]

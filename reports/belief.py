@@ -33,6 +33,26 @@ def verdict_line(result: RunResult, words: WordsLike) -> str:
     return words(f"verdict.value.{result['verdict']['value']}")
 
 
+def sight_lines(result: RunResult, words: WordsLike) -> list[str]:
+    """What to expect of the champion and what this judgement could have seen; nothing of earlier versions."""
+    if not (sight := result.get("sight")):
+        return []
+    edge = {
+        name: words.percent(value) if name == "positive" else words.number(value, 1)
+        for name, value in sight["edge"].items()
+    }
+    chances = {"one": words.percent(sight["power"]["1"], 0), "two": words.percent(sight["power"]["2"], 0)}
+    needed = sight["years_needed"]
+    lines = [words("verdict.sight.edge", **edge), words("verdict.sight.power", **chances)]
+    if needed is None:
+        lines[-1] += " " + words("verdict.sight.out_of_reach")
+    else:
+        lines[-1] += " " + words("verdict.sight.years", years=words.number(math.ceil(needed)))
+    if result["verdict"]["value"] == "unproven":
+        lines.append(words(f"verdict.sight.{sight['outcome']}"))
+    return lines
+
+
 def reason_lines(result: RunResult, words: WordsLike) -> list[str]:
     """What the verdict rests on: evidence missing, a line a condition, one where the boundary moved."""
     lines = missing_lines(result, words)

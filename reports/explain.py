@@ -21,6 +21,7 @@ from reports.belief import (
     fold_rows,
     interval_rows,
     reason_lines,
+    sight_lines,
     statistic_rows,
     verdict_line,
 )
@@ -102,6 +103,7 @@ def _verdict(result: RunResult, words: WordsLike) -> list[Block]:
     if result.get("verdict"):
         tone = VERDICT_TONES[result["verdict"]["value"]]
         blocks.append(Paragraph(text=verdict_line(result, words), tone=tone))
+        blocks += [Paragraph(text=line) for line in sight_lines(result, words)]
         blocks.append(Items(items=tuple(reason_lines(result, words))))
     else:
         key = "no_verdict" if result["champion"]["holdout"] else "untested"

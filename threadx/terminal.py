@@ -42,6 +42,8 @@ from record.events import (
 from record.events import Waiting as WaitingEvent
 from record.types import Attempt, Provenance
 from reports.belief import reason_lines, verdict_line
+from record.types import Provenance
+from reports.belief import reason_lines, sight_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
     advice_lines,
@@ -215,6 +217,7 @@ class Terminal:
             judged = "\n".join(
                 [
                     f"[bold]{escape(verdict_line(details, words))}[/bold]",
+                    *(escape(line) for line in sight_lines(details, words)),
                     *(escape(line) for line in reason_lines(details, words)),
                 ]
             )

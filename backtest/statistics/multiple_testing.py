@@ -13,7 +13,7 @@ import numpy.typing as npt
 from backtest.errors import RequestError
 from backtest.kernels.compile import kernel
 from backtest.statistics.bootstrap import block_lengths
-from backtest.statistics.sharpe import finite
+from backtest.statistics.sharpe import NORMAL, finite
 
 HaircutMethod = Literal["bonferroni", "holm", "bhy"]
 HAIRCUT_METHODS: tuple[HaircutMethod, ...] = get_args(HaircutMethod)
@@ -154,6 +154,7 @@ def familywise_p_value(
     generator: np.random.Generator,
     *,
     unseen: Sequence[Unseen] = (),
+    reached: float | None = None,
     replications: int = 4_000,
 ) -> float:
     """Probability that the best of trials without an edge does as well as the chosen one.
@@ -179,6 +180,7 @@ def familywise_p_value(
         chosen: column of the chosen trial.
         generator: source of randomness.
         unseen: trials beside those of the table, by the search they are from.
+        reached: t-statistic that is to be reached; the chosen one's own by default.
         replications: of the bootstrap.
 
     Returns:
@@ -200,7 +202,8 @@ def familywise_p_value(
     moved = errors > 1e-12 * np.abs(table).max(axis=0, initial=0.0)
     if not moved[chosen]:
         return 1.0
-    reached = float(table[:, chosen].mean() / errors[chosen])
+    if reached is None:
+        reached = float(table[:, chosen].mean() / errors[chosen])
     centred = (table - table.mean(axis=0))[:, moved] / errors[moved]
     places = np.cumsum(moved) - 1
     weights, does = _resampled_beyond(centred, reached, generator, replications)
@@ -214,6 +217,34 @@ def familywise_p_value(
         else:
             found += one.count * float((weights * does[:, places[chosen]]).mean())
     return min(1.0, found) if found > 0.0 else 1.0 / (1 + replications)
+
+
+def independent_trials(
+    returns: npt.ArrayLike,
+    chosen: int,
+    generator: np.random.Generator,
+    *,
+    unseen: Sequence[Unseen] = (),
+    t_statistic: float = 3.0,
+) -> float:
+    """How many independent trials would as likely hold one of this t-statistic without an edge.
+
+    `log(1 − p) / log(1 − P(Z ≥ t))`, p by `familywise_p_value`; arguments and errors are its own.
+
+    Args:
+        returns: T×N.
+        chosen: column that stands for trials of which nothing was drawn.
+        generator: source of randomness.
+        unseen: trials beside those of the table.
+        t_statistic: how high.
+
+    Returns:
+        At least 1.
+    """
+    found = familywise_p_value(
+        returns, chosen, generator, unseen=unseen, reached=t_statistic, replications=1_000
+    )
+    return max(1.0, math.log1p(-min(found, 1.0 - 1e-12)) / math.log1p(-NORMAL.cdf(-t_statistic)))
 
 
 def _resampled_beyond(

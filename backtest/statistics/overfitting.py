@@ -27,6 +27,7 @@ from backtest.statistics.multiple_testing import (
     data_snooping,
     familywise_p_value,
     haircut_sharpe_ratio,
+    independent_trials,
 )
 from backtest.statistics.sharpe import (
     autocorrelation_adjusted_sharpe,
@@ -50,6 +51,7 @@ __all__ = [
     "expected_maximum_sharpe",
     "familywise_p_value",
     "haircut_sharpe_ratio",
+    "independent_trials",
     "minimum_backtest_length",
     "minimum_track_record_length",
     "probabilistic_sharpe_ratio",

@@ -251,6 +251,11 @@ def decide(
     )
 
 
+def share_of_error(opening: int) -> int:
+    """By what the p-value of the n-th opening is multiplied: n (n + 1)."""
+    return max(1, opening) * (max(1, opening) + 1)
+
+
 def evidence_of_opening(opening: int, sharpe: float, n_observations: int) -> tuple[float, float]:
     """What the n-th look into a holdout is worth: (p-value, share of a first look's weight).
 
@@ -258,8 +263,7 @@ def evidence_of_opening(opening: int, sharpe: float, n_observations: int) -> tup
     chance of error α that all looks together may have: Σ 1 / (n (n + 1)) = 1. That holds while the answers
     of earlier looks hardly shape later strategies; after `MOST_OPENINGS` a look proves nothing.
     """
-    looks = max(1, opening)
-    if looks > MOST_OPENINGS:
+    if opening > MOST_OPENINGS:
         return 1.0, 0.0
     single = NORMAL.cdf(-sharpe * math.sqrt(n_observations))
-    return min(1.0, looks * (looks + 1) * single), 2.0 / (looks * (looks + 1))
+    return min(1.0, share_of_error(opening) * single), share_of_error(1) / share_of_error(opening)

@@ -162,7 +162,8 @@ def test_all_that_judges_a_strategy_takes_a_lost_account(
         holdout_prices=prices,
         search={
             "trials": 5, "sharpe_variance": 0.01, "pbo": None, "familywise_p": None, "compared": 0,
-            "effective_trials": 2, "cluster_variance": 0.01, "data_snooping": None,
+            "independent_trials": None, "effective_trials": 2, "cluster_variance": 0.01,
+            "data_snooping": None,
         },
         trial_sharpes=[0.1, 0.2],
         opening=1,

@@ -38,7 +38,7 @@ CLOSE_ENOUGH = 1e-6
 """Relative difference up to which two figures are the same one: another processor adds in another order."""
 
 # Parts of `result.json` that are figures of the last judgement.
-_JUDGED = ("verdict", "overfitting", "stress", "holdout")
+_JUDGED = ("verdict", "overfitting", "sight", "stress", "holdout")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +141,8 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
         for who in ("initial", "champion"):
             rows += _compared(f"{who}.holdout", told[who]["holdout"], found[who])
         for name in _JUDGED:
+            if name not in told:  # a run of an earlier version
+                continue
             part = told[name]
             if name == "stress":  # by the name of the test, not by its place
                 rows += _compared(name, _by_name(part), _by_name(found[name]))

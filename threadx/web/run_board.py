@@ -10,7 +10,14 @@ from nicegui import ui
 from prompts import Words
 from record.results import RunResult
 from record.run_view import RunView
-from reports.belief import finding_rows, interval_rows, reason_lines, statistic_rows, verdict_line
+from reports.belief import (
+    finding_rows,
+    interval_rows,
+    reason_lines,
+    sight_lines,
+    statistic_rows,
+    verdict_line,
+)
 from reports.tables import bars_per_year_lines, figures_table, lost_lines
 from threadx.web.frame import Table, Text, attribute, card, fact
 from threadx.web.listing import Outcome
@@ -153,6 +160,8 @@ class RunBoard:
                 Text(
                     "p", verdict_line(result, words), f"tx-verdict tx-{VERDICTS[result['verdict']['value']]}"
                 )
+                for line in sight_lines(result, words):
+                    Text("p", line)
                 with ui.element("ul").classes("tx-list"):
                     for reason in reason_lines(result, words):
                         Text("li", reason)

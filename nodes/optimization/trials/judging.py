@@ -21,6 +21,7 @@ from backtest.statistics.overfitting import (
     probabilistic_sharpe_ratio,
 )
 from backtest.statistics.returns import Moments, bar_returns, moments
+from backtest.validation.power import Evidence, Sight, sight
 from backtest.validation.stress import Finding
 from backtest.validation.trials import average_exposure, excess_returns
 from backtest.validation.verdict import (
@@ -173,6 +174,28 @@ def bar_by_bar(
     return pd.concat(parts)
 
 
+def _sight(
+    development: BacktestResult,
+    holdout: BacktestResult,
+    excess: Moments,
+    outside: Moments,
+    search: Mapping[str, Any],
+    opening: int,
+) -> Sight:
+    """What the judgement could have seen; where trials were not compared, each counts in full."""
+    roots = math.sqrt(development.periods_per_year), math.sqrt(holdout.periods_per_year)
+    return sight(
+        excess.sharpe * roots[0],
+        outside.sharpe * roots[1],
+        Evidence(
+            development_years=excess.n_observations / development.periods_per_year,
+            holdout_years=outside.n_observations / holdout.periods_per_year,
+            opening=opening,
+            independent=search["independent_trials"] or max(1, search["trials"]),
+        ),
+    )
+
+
 def judged(
     *,
     development: BacktestResult,
@@ -208,6 +231,7 @@ def judged(
             **overfitting_figures(development, excess, verdict, search, trial_sharpes),
             "intervals": interval_figures(development, generator),
         },
+        "sight": _sight(development, holdout, excess, outside, search, opening).to_dict(),
         "stress": [finding.to_dict() for finding in findings],
         "holdout": {
             "opening": opening,

@@ -17,6 +17,7 @@ from backtest.statistics.overfitting import (
     data_snooping,
     effective_trials,
     familywise_p_value,
+    independent_trials,
     minimum_backtest_length,
     probability_of_backtest_overfitting,
 )
@@ -208,9 +209,9 @@ def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: i
 
     Returns:
         `trials` and `trials_by_origin`; `sharpe_variance` of all, per bar; `familywise_p` of the champion
-        among all of them; `compared`, trials whose returns by blocks could be compared, and of them
-        `effective_trials`, their
-        `cluster_variance`, `pbo` with its `pbo_splits`, and `data_snooping` p-values; None where there is too
+        among all of them, and the `independent_trials` that they amount to; `compared`, trials whose returns
+        by blocks could be compared, and of them `effective_trials`, their `cluster_variance`, `pbo` with its
+        `pbo_splits`, and `data_snooping` p-values; None where there is too
         little to compare.
     """
     found = Evidence.of(table)
@@ -221,6 +222,7 @@ def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: i
         "sharpe_variance": _rounded(found.sharpe_variance),
         "compared": found.blocks.shape[1],
         "familywise_p": None,
+        "independent_trials": None,
         "effective_trials": None,
         "cluster_variance": None,
         "pbo": None,
@@ -228,9 +230,12 @@ def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: i
         "data_snooping": None,
     }
     if champion in found.hashes and len(found.blocks) >= _LEAST_BLOCKS:
+        own = found.hashes.index(champion)
         told["familywise_p"] = familywise_p_value(
-            found.blocks, found.hashes.index(champion), np.random.default_rng(seed), unseen=found.unseen
+            found.blocks, own, np.random.default_rng(seed), unseen=found.unseen
         )
+        alike = independent_trials(found.blocks, own, np.random.default_rng(seed), unseen=found.unseen)
+        told["independent_trials"] = _rounded(min(alike, float(found.trials)))
     if found.blocks.shape[1] < 2 or found.blocks.shape[0] < 2 * _BLOCKS:
         return told
     clusters = effective_trials(found.blocks, of=found.trials)

@@ -19,12 +19,13 @@ from backtest.statistics.overfitting import (
     unseen_clusters,
 )
 from backtest.statistics.returns import moments
+from backtest.validation.power import Evidence, sight
 from backtest.validation.trials import excess_returns
 from graphs.optimization import builder
 from nodes.context import OptimizationContext
 from prompts import Words
 from record.record import comparable
-from reports.belief import reason_lines, verdict_line
+from reports.belief import reason_lines, sight_lines, verdict_line
 from tests.optimization_runs import ALL_RULES, dataset_reference, run_graph
 from tests.prices import made_up_prices
 from threadx.audit.replaying import replay_run
@@ -86,9 +87,35 @@ def test_the_report_opens_with_the_verdict_in_its_language(told):
     assert headings[1] == "## Verdict"
     words = Words("fr")
     assert report[report.index(headings[1]) + 2] == f"> {verdict_line(state['result'], words)}"
+    assert all(line in report for line in sight_lines(state["result"], words))
     assert all(f"- {line}" in report for line in reason_lines(state["result"], words))
     assert any(line.startswith("| Biais d’anticipation (look-ahead) | réussi |") for line in report)
     assert verdict_line(state["result"], Words("en")).startswith("Verdict: ")
+
+
+def test_what_the_judgement_could_have_seen_is_told_with_it(told):
+    _, state, _ = told
+    result = state["result"]
+    found, search, held = result["sight"], result["overfitting"], result["holdout"]
+    assert 1 <= search["independent_trials"] <= search["trials"]
+    per_year = (search["excess_sharpe_annual"] / search["excess_sharpe"]) ** 2
+    years = search["observations"] / per_year, held["observations"] / per_year
+    seen = sight(
+        search["excess_sharpe_annual"],
+        held["excess_sharpe_annual"],
+        Evidence(
+            development_years=years[0],
+            holdout_years=years[1],
+            opening=1,
+            independent=search["independent_trials"],
+        ),
+    )
+    assert found["edge"]["expected"] == pytest.approx(seen.edge.expected, abs=0.02)
+    assert found["power"] == pytest.approx(seen.to_dict()["power"], rel=0.02)
+    lines = sight_lines(result, Words("en"))
+    assert len(lines) == (3 if result["verdict"]["value"] == "unproven" else 2)
+    # What earlier versions wrote has none of it.
+    assert sight_lines({**result, "sight": None}, Words("en")) == []
 
 
 def test_every_configuration_that_was_compared_is_counted_once(told):
