@@ -41,8 +41,6 @@ from record.events import (
 )
 from record.events import Waiting as WaitingEvent
 from record.types import Attempt, Provenance
-from reports.belief import reason_lines, verdict_line
-from record.types import Provenance
 from reports.belief import reason_lines, sight_lines, verdict_line
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (

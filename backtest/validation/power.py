@@ -8,8 +8,8 @@ Power: the chance that `p ≤ 2 %` and `p_h ≤ 50 %`, the bounds of `promising`
 offers. Edge: before anything is seen, one of the m trials has an edge, `θ ~ N(0, SLAB²)`, as likely as not,
 and all others have none; then the best is chosen, and seen once more on the holdout. A result that the best
 of m would reach without an edge speaks for none: multiplicity is paid in the odds, not in the size of the
-edge (Scott & Berger 2010, Annals of Statistics 38(5)). Refuted: a useful edge lies above the 95 % bound of both
-parts together, the selection not even counted, which could only have raised it.
+edge (Scott & Berger 2010, Annals of Statistics 38(5)). Refuted: a useful edge lies above the 95 % bound of
+both parts together, the selection not even counted, which could only have raised it.
 """
 
 from __future__ import annotations
