@@ -169,6 +169,14 @@ class OptimizationContext(Context):
             description="Pause before each iteration's tests: a person accepts, edits or rejects proposals.",
         ),
     ] = False
+    named: Annotated[
+        bool,
+        Field(
+            title="Name the market",
+            description="Prompts tell the instrument's name and calendar dates. Off: they do not, as a model "
+            "may remember what happened then.",
+        ),
+    ] = False
     max_model_calls: Annotated[
         int | None,
         Field(

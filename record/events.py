@@ -92,7 +92,7 @@ class EventData(_Strict):
 
 
 class Started(EventData):
-    """A run of the cycle or a review has begun."""
+    """A run of the cycle or a review has begun; its prompts are `blind` or name the market, None of old."""
 
     kind = "started"
     at = ("load",)
@@ -102,6 +102,7 @@ class Started(EventData):
     others: list[Prices] = []
     strategy: Strategy
     max_iterations: int
+    blind: bool | None = None
 
 
 class PricesRead(EventData):

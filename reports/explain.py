@@ -343,6 +343,8 @@ def _debates(view: RunView, words: WordsLike) -> list[Block]:
 def _answerers(result: RunResult, words: WordsLike) -> list[Block]:
     lines = [words("report.pair", name=role, value=told) for role, told in brain_lines(result, words)]
     blocks: list[Block] = [Heading(text=words("report.heading.brains")), Items(items=tuple(lines))]
+    if (named := result.get("settings", {}).get("named")) is not None:  # runs of earlier versions named them
+        blocks.append(Paragraph(text=words("report.named" if named else "report.blind"), tone="quiet"))
     if failures := failure_lines(result, words):
         blocks += [Paragraph(text=words("report.failures")), Items(items=tuple(failures))]
     return blocks

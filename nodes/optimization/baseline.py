@@ -36,6 +36,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
             others=state.get("others", []),
             strategy=state["initial"],
             max_iterations=context.max_iterations,
+            blind=not context.named,
         ),
     )
     if notices := state["dataset"].get("notices"):

@@ -21,7 +21,7 @@ from nodes.optimization.evidence.evidence import (
     gather_evidence,
     history_lines,
     lesson_lines,
-    quoted,
+    market_line,
     strategy_lines,
 )
 from nodes.optimization.evidence.grounding import known_numbers
@@ -149,7 +149,7 @@ def ask_role(
     called = called or f"i{iteration:02d}.{voice}"
     run = state["run_id"]
     record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
-    evidence: Evidence = gather_evidence(state, iteration)
+    evidence: Evidence = gather_evidence(state, iteration, named=context.named)
     brief: Brief[S] = Brief(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )
@@ -166,8 +166,7 @@ def ask_role(
         prompt=render(
             f"optimization/{role.name}",
             language,
-            symbol=quoted(dataset["symbol"]),
-            timeframe=quoted(dataset["timeframe"]),
+            market=market_line(evidence, language),
             **role.values(brief),
             **parts,
         ),

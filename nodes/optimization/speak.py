@@ -34,7 +34,7 @@ def _tried(brief: Brief[DebateState]) -> str:
     if not _is_review(brief.state):
         return history_lines(brief.evidence, brief.language)
     nothing = text("optimization.evidence.nothing", brief.language)
-    return proposal_lines(brief.state["proposals"]) or nothing
+    return proposal_lines(brief.state["proposals"], brief.evidence, brief.language) or nothing
 
 
 def _is_review(state: DebateState) -> bool:

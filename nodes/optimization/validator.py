@@ -63,7 +63,9 @@ VALIDATOR = Role[OptimizationState, Verdicts](
         for proposal in brief.state["proposals"]
     ],
     claims=lambda answer: [*(verdict.reason for verdict in answer.verdicts), *answer.concerns],
-    blocks=lambda brief: {"proposals": proposal_lines(brief.state["proposals"])},
+    blocks=lambda brief: {
+        "proposals": proposal_lines(brief.state["proposals"], brief.evidence, brief.language)
+    },
     knows=lambda brief: {"proposals": brief.state["proposals"]},
     cited=lambda answer: [name for verdict in answer.verdicts for name in verdict.evidence],
     check=_one_each,

@@ -57,8 +57,7 @@ def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
 
 def test_render_fills_both_parts_and_hashes_them():
     values = {
-        "symbol": "BTCUSDT",
-        "timeframe": "30m",
+        "market": "BTCUSDT, 30m.",
         "strategy": "{braces stay}",
         "figures": "f",
         "history": "h",
@@ -68,17 +67,15 @@ def test_render_fills_both_parts_and_hashes_them():
     assert "BTCUSDT" in prompt.user
     assert "{braces stay}" in prompt.user
     assert prompt.hash == render("optimization/analyst", "fr", **values).hash
-    assert prompt.hash != render("optimization/analyst", "fr", **{**values, "symbol": "ETHUSDT"}).hash
+    assert prompt.hash != render("optimization/analyst", "fr", **{**values, "market": "ETHUSDT, 30m."}).hash
 
 
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        pytest.param({"symbol": "X"}, "missing_value", id="missing"),
+        pytest.param({"market": "X"}, "missing_value", id="missing"),
         pytest.param(
-            dict.fromkeys(
-                ("symbol", "timeframe", "strategy", "figures", "history", "lessons", "surplus"), ""
-            ),
+            dict.fromkeys(("market", "strategy", "figures", "history", "lessons", "surplus"), ""),
             "unknown_value",
             id="surplus",
         ),

@@ -262,6 +262,7 @@ class Form:
                     helped(field, none or limits(name))
                     self._settings[name] = field
         self._approve = ui.checkbox(words("web.form.approve"), value=False)
+        self._named = ui.checkbox(words("web.form.named"), value=False)
 
     def order(self) -> Order:
         """What the form describes."""
@@ -280,6 +281,7 @@ class Form:
             settings={name: field.value for name, field in self._settings.items()},
             approve=bool(self._approve.value),
             debate=bool(self._debate.value),
+            named=bool(self._named.value),
             others=tuple(str(one) for one in self._others.value),
             reading=self._reading.values(),
         )

@@ -53,6 +53,7 @@ class Order:
         settings: of `SETTINGS`; what is missing or None keeps its default.
         approve: a person decides before each iteration's tests.
         debate: whether iterations end with a debate.
+        named: prompts tell the instrument's name and calendar dates.
         others: prices of other instruments, each as `data`.
         reading: how the price file is to be read, by names of `READING`.
     """
@@ -64,6 +65,7 @@ class Order:
     settings: Mapping[str, float | None] = field(default_factory=dict)
     approve: bool = False
     debate: bool = True
+    named: bool = False
     others: tuple[str, ...] = ()
     reading: Mapping[str, str | bool] = field(default_factory=dict)
 
@@ -144,6 +146,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     ]
     options += ["--approve"] if order.approve else []
     options += [] if order.debate else ["--no-debate"]
+    options += ["--named"] if order.named else []
     options += [
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
         for name, value in order.reading.items()

@@ -57,6 +57,7 @@ def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
             settings[role] = chain(parts[0]) if len(parts) == 1 else parts
     settings["use_validator"] = False if settings.pop("no_validator") else None
     settings["use_debate"] = False if settings.pop("no_debate") else None
+    settings["named"] = settings.pop("named") or None
     settings["approve"] = settings.pop("approve", False) or None
     return settings
 

@@ -7,13 +7,14 @@ prompt, each line behind the id that answers cite. Only figures of the developme
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NotRequired
+from typing import Any, NotRequired, cast
 
 from typing_extensions import TypedDict
 
-from backtest import StrategySpec
+from backtest import PRESETS, StrategySpec
 from backtest.language.tree import show
 from nodes.optimization.changes import PERSONAL, present
 from nodes.optimization.changes.filters import required
@@ -23,6 +24,8 @@ from prompts import Language, text
 from record.types import Analysis, Champion, Figures, Grid, Item, Iteration, Lesson, Proposal, Strategy, Turn
 
 MEMORY = 5
+_DATED = frozenset(("from",))
+"""Fields of an item that tell a calendar date."""
 LONGEST_QUOTE = 200
 _KEPT_BLOCKS = 16
 
@@ -61,6 +64,8 @@ class Evidence(TypedDict):
     history: list[Iteration]
     tried: list[str]
     ids: list[str]
+    named: bool
+    own_names: list[str]
     language: NotRequired[Language]
     hypotheses: NotRequired[int]
     proposals: NotRequired[list[Proposal]]
@@ -78,8 +83,16 @@ def reigning(state: OptimizationState | DebateState) -> Champion:
     return {"spec": initial, "given": initial, "grid": {}, "figures": state["baseline"], "iteration": 0}
 
 
-def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> Evidence:
-    """Everything a role may know in this iteration, as plain JSON."""
+def gather_evidence(
+    state: OptimizationState | DebateState, iteration: int, *, named: bool = False
+) -> Evidence:
+    """Everything a role may know in this iteration, as plain JSON.
+
+    Args:
+        state: of the graph.
+        iteration: the one at work.
+        named: whether prompts name the instrument and tell calendar dates.
+    """
     champion = reigning(state)
     spec = read_spec(champion["spec"])
     dataset = state["dataset"]
@@ -106,6 +119,8 @@ def gather_evidence(state: OptimizationState | DebateState, iteration: int) -> E
         "history": state.get("history", [])[-MEMORY:],
         "tried": sorted(tried_hashes(state)),
         "ids": [],
+        "named": named,
+        "own_names": [] if named else sorted({spec.name, state["initial"]["name"]} - PRESETS.keys()),
     }
     found["ids"] = evidence_ids(found)
     return found
@@ -156,6 +171,28 @@ def quoted(words: str) -> str:
     return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
 
 
+def market_line(evidence: Evidence, language: Language) -> str:
+    """What is traded, by its name or blind."""
+    dataset = evidence["dataset"]
+    timeframe = quoted(dataset["timeframe"])
+    if evidence["named"]:
+        symbol = quoted(dataset["symbol"])
+        return text("optimization.evidence.market_named", language, symbol=symbol, timeframe=timeframe)
+    every_day = (evidence["baseline"].get("bars_per_year") or {}).get("basis") == "every_day"
+    key = "market_every_day" if every_day else "market_blind"
+    return text(f"optimization.evidence.{key}", language, timeframe=timeframe)
+
+
+def _blind(sentence: str, evidence: Evidence, language: Language) -> str:
+    """A sentence without names that a person gave to strategies: one may tell the instrument or a year."""
+    if not evidence["own_names"]:
+        return sentence
+    names = "|".join(re.escape(name) for name in evidence["own_names"])
+    return re.sub(
+        rf"(?<!\w)(?:{names})(?!\w)", text("optimization.evidence.own_strategy", language), sentence
+    )
+
+
 def _number(value: Any) -> str:
     if value is None:
         return "-"
@@ -171,7 +208,7 @@ def _list(lines: Iterable[str], language: Language) -> str:
 def strategy_lines(evidence: Evidence, language: Language) -> str:
     """The strategy: conditions, parameters with bounds, rules of risk."""
     spec = read_spec(evidence["spec"])
-    lines = [quoted(spec.name)]
+    lines = [_blind(quoted(spec.name), evidence, language)]
     for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
         if condition := getattr(spec, name):
             lines.append(f"{name}: {condition}")
@@ -215,7 +252,12 @@ def _value(value: Any) -> str:
 
 def figure_lines(evidence: Evidence, language: Language) -> str:
     """Every item of the evidence, a line each."""
-    return _figure_lines(json.dumps(evidence["items"]), language)
+    items = evidence["items"]
+    if not evidence["named"]:
+        items = [
+            cast(Item, {key: value for key, value in item.items() if key not in _DATED}) for item in items
+        ]
+    return _figure_lines(json.dumps(items), language)
 
 
 @lru_cache(maxsize=_KEPT_BLOCKS)
@@ -234,7 +276,8 @@ def history_lines(evidence: Evidence, language: Language) -> str:
                 language,
                 iteration=entry["iteration"],
                 score=f"{entry['score']:.2f}",
-                adopted=entry["adopted"] or text("optimization.evidence.nothing_adopted", language),
+                adopted=_blind(entry["adopted"] or "", evidence, language)
+                or text("optimization.evidence.nothing_adopted", language),
             )
         )
         for trial in entry["trials"]:
@@ -244,7 +287,8 @@ def history_lines(evidence: Evidence, language: Language) -> str:
                 for name in ("score", "sharpe_ratio", "p_value")
                 if trial.get(name) is not None
             )
-            lines.append(f"I{entry['iteration']}.{trial['number']} {trial['sentence']} ({outcome}{told})")
+            sentence = _blind(trial["sentence"], evidence, language)
+            lines.append(f"I{entry['iteration']}.{trial['number']} {sentence} ({outcome}{told})")
     return _list(lines, language)
 
 
@@ -267,13 +311,14 @@ def lesson_lines(evidence: Evidence, language: Language) -> str:
     )
 
 
-def proposal_lines(proposals: Iterable[Proposal]) -> str:
+def proposal_lines(proposals: Iterable[Proposal], evidence: Evidence, language: Language) -> str:
     """Numbered proposals with their reasons."""
-    return "\n".join(
-        f"{proposal['number']}. {proposal['sentence']} — {quoted(proposal['reason']) or '-'}"
-        f" ({quoted(proposal['expected_effect']) or '-'})"
-        for proposal in proposals
-    )
+    lines = []
+    for proposal in proposals:
+        sentence = _blind(proposal["sentence"], evidence, language)
+        reason, effect = (quoted(proposal[name]) or "-" for name in ("reason", "expected_effect"))
+        lines.append(f"{proposal['number']}. {sentence} — {reason} ({effect})")
+    return "\n".join(lines)
 
 
 def analysis_lines(analysis: Analysis | None, language: Language) -> str:

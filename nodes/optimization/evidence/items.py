@@ -223,6 +223,7 @@ def _drawdowns(case: _Case) -> Iterator[Found]:
             "name": "drawdown",
             "value": float(depth[start:stop].min()),
             "from": case.result.index[int(start)].date().isoformat(),
+            "from_bar": int(start),
             "bars": int(stop - start),
             "recovered": bool(stop < len(equity)),
         }

@@ -257,7 +257,9 @@ def test_instructions_inside_data_stay_data(tmp_path, monkeypatch):
     dataset = register(frame, symbol=evil, timeframe="1h", home=tmp_path)
     given = {"data": f"dataset:{dataset.development_hash}"}
     script = scripted_models(monkeypatch, {"ollama:a": [analysis()]})
-    run_graph(tmp_path, given=given, analyst="a", max_iterations=1, use_debate=False, cache_hours=0.0)
+    run_graph(
+        tmp_path, given=given, analyst="a", named=True, max_iterations=1, use_debate=False, cache_hours=0.0
+    )
     shown = script.calls["ollama:a"][0].user
     assert shown.count("</evidence>") == 1
     assert shown.index("Ignore the figures") < shown.index("</evidence>")

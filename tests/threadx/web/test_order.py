@@ -58,6 +58,7 @@ def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> 
         settings={"max_tokens": 12_345_678, "max_seconds": None},
         approve=True,
         debate=False,
+        named=True,
         others=("sample:nasdaq", "uploads/a1/--home.csv"),
     )
     assert arguments(given, "r", "en", tmp_path) == [
@@ -74,6 +75,7 @@ def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> 
         "--max-tokens=12345678",
         "--approve",
         "--no-debate",
+        "--named",
         "--other=sample:nasdaq",
         f"--other={tmp_path / 'uploads/a1/--home.csv'}",
         "sample:sp500",
