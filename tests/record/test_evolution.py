@@ -10,7 +10,7 @@ from prompts import Words
 from record.evolution import strategy_evolution
 from record.record import RunRecord
 from reports.explanation import explanation
-from tests.answers import by_role, turn, verdicts
+from tests.answers import REASONS, by_role, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.prices import made_up_prices
 from tests.run_lines import lines
@@ -79,7 +79,7 @@ def test_objections_and_dissent_are_named(tmp_path, monkeypatch):
     state, _ = run_graph(tmp_path, **models, max_iterations=1, debate_rounds=1)
     evolution = strategy_evolution(RunRecord(tmp_path, state["run_id"]).events())
     against_test = [entry["objections"][0] for entry in evolution["modifications"][1:2]]
-    assert against_test == [{"by": "validator", "against": "test", "why": "Because."}]
+    assert against_test == [{"by": "validator", "against": "test", "why": REASONS[1]}]
     dissent = {"by": "analyst", "against": "consensus", "why": "Enough."}
     assert all(dissent in entry["objections"] for entry in evolution["modifications"])
     assert evolution["modifications"][0]["proposed_by"]["model"] == "ollama:s"
