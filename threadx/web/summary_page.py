@@ -166,7 +166,6 @@ def _page(site: Site, found: Hour | None) -> None:
         Text("p", words("web.summary.unreadable", moment=moment), "tx-warn")
         return
     Text("p", words("web.summary.hour", moment=moment), "tx-soft")
-    _changes(words, found)
     run = found.trace.get("run", {})
     if run.get("sample"):
         Text("p", words("explain.sample"), "tx-warn")
@@ -189,6 +188,8 @@ def register(site: Site) -> None:
         record = await threads.io_bound(statistics, site.home)
         old = await threads.io_bound(old_line, site.home, words)
         with frame(site, words("web.summary.title"), SUMMARY_PATH):
+            if found is not None:
+                _changes(words, found)
             for line in alert_lines(record.alerts, words) if record else ():
                 Text("p", line, "tx-warn")
             if old is not None:

@@ -20,16 +20,17 @@ _CUT = {
     "fr": r"[;:!?()–—]|(?<!\d)[.,]|[.,](?!\d)|\b(?=(?:car|parce qu[e’']|puisqu[e’']|comme|étant donné"
     r"|compte tenu"
     r"|vu qu[e’']|en raison|grâce|malgré|alors qu[e’']|tandis qu[e’']|qui|dont|où|si|sauf si|à moins qu[e’']"
-    r"|en cas|lorsqu[e’']|quand|dès qu[e’']|tant qu[e’']|seulement après)\b)",
+    r"|en cas|lorsqu[e’']|quand|dès qu[e’']|tant qu[e’']|seulement après|avant qu[e’'])\b)",
     "en": r"[;:!?()–—]|(?<!\d)[.,]|[.,](?!\d)|\b(?=(?:because|since|given|due to|thanks to|despite|while"
     r"|whereas"
     r"|which|that|who|as(?! soon| long)|if|unless|should|in case|when|once|as soon as|as long as"
-    r"|only after)\b)",
+    r"|only after|before (?:it|they|that|prices?|markets?|shares?|stocks?)\b)\b)",
 }
 _CONDITION = {
-    "fr": r"(?:si|sauf si|à moins qu[e’']|en cas|lorsqu[e’']|quand|dès qu[e’']|tant qu[e’']"
-    r"|seulement après)(?!\w)",
-    "en": r"(?:if|unless|should|in case|when|once|as soon as|as long as|only after)\b",
+    "fr": r"(?:si|sauf si|à moins qu(?:e|[’'])|en cas|lorsqu(?:e|[’'])|quand|dès qu(?:e|[’'])|seulement après"
+    r"|tant qu(?:e|[’'])(?=.*\b(?:dépass|rest|sous|au-d|en d)))",
+    "en": r"(?:if|unless|should|in case|when|once|as soon as|only after"
+    r"|as long as(?=.*\b(?:exceed|stay|remain|below|above|under|over)))\b",
 }
 _WAITED = {
     "fr": r"attend(?:re|ez)\b.*\bavant\b",
@@ -56,31 +57,35 @@ _ACTS = {
     " suiv prévoi prévo"
     " couvr vend céd report suspend diversif rééquilibr transfér vers épargn commenc ajout augment"
     " diminu ramen porter"
-    " portez fix programm décid avanc prend partag sépar laiss vérifi évit dépass chang",
+    " portez fix programm décid avanc prend partag sépar laiss vérifi évit dépass chang engag pass",
     "en": "buy keep hold maintain stay limit cap reduc trim add spread stagger split divid invest plac"
     " put set reserv"
     " review revisit reassess re-read wait watch follow hedg cover sell postpon delay suspend diversif"
     " rebalanc move"
-    " shift start begin increas raise lower bring schedul decid cut take taking leav check allocat avoid"
+    " shift start begin increas raise lower bring schedul decid cut take taking use using leav check"
+    " allocat avoid"
     " purchas phase build",
 }
 _AIMS = {"fr": "vis cibl", "en": "target aim"}
 """Verbs that aim at something: an amount of the reader's own money, or a return that nobody can promise."""
 
 _MARKET = {
-    "fr": r"hausses?|baisses?|gains?|rendements?|performances?|progress\w+|reculs?|chutes?|rebonds?|potentiel"
+    "fr": r"hausses?|baisses?|gains?|rendements?|performances?|progress(?!iv)\w+|reculs?|chutes?"
+    r"|rebonds?|potentiel"
     r"|probabilités?|chances?|confiance|inflation|chômage|croissance|récession|cours|prix|cotations?"
     r"|valorisations?"
     r"|dividendes?|bénéfices?|taux|prévisions?|prévue?s?|attendue?s?|anticip\w+|gagn\w+|perd\w*|pertes?"
     r"|mont\w+"
-    r"|plus-values?|volatilité|repli|va|vont|ont|est|sont|sera|seront|vaut|valent|score|objectif",
+    r"|plus-values?|volatilité|repli|va|vont|ont|est|sont|sera|seront|vaut|valent|score|objectif"
+    r"|rémunér\w+|intérêts?|coupons?|(?:sur|sous-?)évalu\w+",
     "en": r"rises?|rising|rose|falls?|falling|fell|gains?|gained|losses|loss|lost|returns?|yields?|up"
     r"|down|climbs?"
     r"|climbed|drops?|dropped|rall\w+|upside|downside|expected|forecasts?|probabilit\w+|odds|chances?"
     r"|confidence"
     r"|inflation|unemployment|growth|recession|prices?|valuations?|dividends?|profits?|earnings"
     r"|volatility|will|would"
-    r"|has|have|is|are|was|were|score|jumps?|jumped|surges?",
+    r"|has|have|is|are|was|were|score|jumps?|jumped|surges?|rates?|pay(?:s|ing)|interest|coupons?"
+    r"|(?:over|under)valued",
 }
 _HARMLESS = {
     "fr": r"(?:limite[rz]|plafonne[rz]|fixer?)\b(?: \w+){0,2} pertes?|pertes? (?:maximales?|tolérées?)"
@@ -118,10 +123,11 @@ _ENOUGH = {
     r"|should) stay)\b",
 }
 _GOES_ON = {
-    "fr": r"(?:et |ou |puis |soit |dont |sur |pendant |en |d[’']ici |avant |après |jusqu[’']|dans |par "
+    "fr": r"(?:et |ou |puis |soit |dont |sur |pendant |en |d[’']ici |avant (?!qu)|après |jusqu[’']|dans |par "
     r"|à |au |le |tous"
     r" |toutes |chaque |moitié|un tiers|le reste|par exemple|de préférence|au plus|\d)",
-    "en": r"(?:and |or |then |that is |i\.e|over |during |in |within |by |before |after |until |every "
+    "en": r"(?:and |or |then |that is |i\.e|over |during |in |within |by |before (?!it |they )|after "
+    r"|until |every "
     r"|each |on |at"
     r" |half|a third|the rest|for example|preferably|from |no |not |say |about |with |\d)",
 }
@@ -139,7 +145,8 @@ _MONEY = re.compile(
     r"\s*(?:€|\$|£|euros?|dollars?)\s*(?:par|chaque|a|per|each|every)\s*(?:mois|semaine|an|month|week|year)",
     re.IGNORECASE,
 )
-_PRICED = re.compile(r"(?:[+−-]|\bpour |\bfor (?:a |an )?)\s*$", re.IGNORECASE)
+_SIGNED = re.compile(r"[+−-]\s*$")
+_EARNED = re.compile(r"(?:\bpour |\bfor (?:a |an )?)\s*$", re.IGNORECASE)
 
 Kept = Callable[[str], str]
 Dates = Callable[[str], tuple[str, bool]]
@@ -150,7 +157,9 @@ def _stems(words: str) -> str:
 
 
 _HEADS = {
-    language: re.compile(rf"\s*{_LEAD[language]}(?:{_stems(_ACTS[language])})\w*", re.IGNORECASE)
+    language: re.compile(
+        rf"\s*{_LEAD[language]}(?:fai(?:re|tes) le point|(?:{_stems(_ACTS[language])})\w*)", re.IGNORECASE
+    )
     for language in _ACTS
 }
 _AIMING = {
@@ -240,7 +249,7 @@ def _has_bare_amount(text: str, *, earned: bool) -> bool:
     """Whether a figure has no unit of an adviser's (it may be a price), or is signed or `earned`."""
     for one in _AMOUNT.finditer(text):
         after, ahead = text[one.end() :], text[: one.start()]
-        if earned and _PRICED.search(ahead):
+        if earned and (_SIGNED.search(ahead) or ("%" in after[:3] and _EARNED.search(ahead))):
             return True
         if not (re.match(_UNIT, after, re.IGNORECASE) or _MONEY.match(after)):
             return True

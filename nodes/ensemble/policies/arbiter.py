@@ -170,7 +170,9 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[dic
         citation = AGENTS[name].cites
         cited = [row for row in rows if citation is not None and row["source"] == citation.source]
         if citation is not None and cited and (advice := citation.advice(cited, evidence, words)):
-            found.append(_proposal("wait", opened(advice), words("ensemble.rules.turned_rows")))
+            about = (row["symbol"] for row in cited if instrument(row["symbol"], words) in advice)
+            symbol = next((one for one in about if one in known), GENERAL)
+            found.append(_proposal("wait", opened(advice), words("ensemble.rules.turned_rows"), symbol))
     always: tuple[Act, ...] = ("hedge", "wait", "keep")
     for act in always:
         sentence = words(f"ensemble.rules.advice_{act}_always")

@@ -345,6 +345,27 @@ def test_markup_that_a_model_wrote_is_shown_as_it_is(page: Page, url: str, home:
     assert page.evaluate("window.stolen") is None
 
 
+def test_what_has_changed_stands_first(url: str, home: Path) -> None:
+    (newest,) = sorted((home / "llm_summary").glob("dt=*"))[-1:]
+    told = json.loads((newest / "summary.json").read_text(encoding="utf-8"))
+    later = home / "llm_summary/dt=2099010100"
+    later.mkdir()
+    file = later / "summary.json"
+    try:
+        change = {"kind": "risk_level", "before": "low", "now": "high"}
+        for changes, line in (
+            ([], "Rien n’a changé depuis"),
+            ([change], "Niveau de risque\u00a0: faible → élevé"),
+        ):
+            file.write_text(json.dumps({**told, "since": "2098-12-31T23:00:00+00:00", "changes": changes}))
+            page = get(f"{url}/llm_summary").text
+            assert 0 < page.index(line) < page.index("Facteurs clés")
+            assert "depuis la synthèse du 2098-12-31 23:00 UTC" in page
+    finally:
+        file.unlink()
+        later.rmdir()
+
+
 def test_alerts_of_the_ensemble_stand_above_its_summary(url: str, home: Path) -> None:
     assert "Alerte" not in get(f"{url}/llm_summary").text
     for _ in range(2):
