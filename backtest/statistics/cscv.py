@@ -63,18 +63,14 @@ def probability_of_backtest_overfitting(
     halves = np.array(list(combinations(range(n_blocks), n_blocks // 2)))
     chosen = np.zeros((len(halves), n_blocks))
     chosen[np.arange(len(halves))[:, None], halves] = 1.0
-
-    def sharpes(members: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        count = (members @ counts)[:, None]
-        mean = members @ sums / count
-        variance = (members @ squares - count * mean**2) / (count - 1.0)
-        # Below a rounding error of its own size, a variance is none.
-        moved = variance > 1e-14 * np.maximum((mean + centres) ** 2, 1e-300)
-        deviation = np.sqrt(np.where(moved, variance, 1.0))
-        ratio: npt.NDArray[np.float64] = np.where(moved, (mean + centres) / deviation, 0.0)
-        return ratio
-
-    inside, outside = sharpes(chosen), sharpes(1.0 - chosen)
+    count = (chosen @ counts)[:, None]
+    mean = chosen @ sums / count
+    variance = (chosen @ squares - count * mean**2) / (count - 1.0)
+    # Below a rounding error of its own size, a variance is none.
+    moved = variance > 1e-14 * np.maximum((mean + centres) ** 2, 1e-300)
+    deviation = np.sqrt(np.where(moved, variance, 1.0))
+    inside = np.where(moved, (mean + centres) / deviation, 0.0)
+    outside = inside[::-1]  # in this order the last half is what the first one leaves, and so on inwards
     best = inside.argmax(axis=1)
     reached = outside[np.arange(len(halves)), best][:, None]
     below = (outside < reached).sum(axis=1)
