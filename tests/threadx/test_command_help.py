@@ -162,6 +162,27 @@ def test_no_command_waits_for_libraries_of_which_it_needs_a_formula():
     assert not set(done.stdout.split()) & {"arch", "scipy.stats", "scipy.optimize", "statsmodels"}
 
 
+GRAPHS = {"langgraph", "langchain_core", "langsmith"}
+DRAWING = {"altair", "IPython"}
+ENGINE = {"numpy", "pandas", "pyarrow", "numba", "scipy"}
+
+
+def test_a_list_waits_for_no_engine_and_a_backtest_for_no_graph(tmp_path):
+    """What each command imports beyond the commands before it, in one process."""
+    home = ["--home", str(tmp_path)]
+    found = in_one_process(
+        {
+            "list": (["runs", "list", *home], {}),
+            "show": (["runs", "show", "nobody", *home], {}),
+            "backtest": (["backtest", "sample:sp500", *home], {}),
+            "sweep": (["sweep", "sample:sp500", "--grid", "fast_period=3:5", *home], {}),
+        }
+    )
+    assert not set(found["heavy"]["list"]) & (GRAPHS | DRAWING | ENGINE)
+    for name in ("show", "backtest", "sweep"):
+        assert not set(found["heavy"][name]) & (GRAPHS | DRAWING), name
+
+
 @pytest.mark.parametrize("package", ["threadx", "backtest"])
 def test_every_public_name_is_there(package):
     # In a child: submodules that other tests imported must not stand in for names.

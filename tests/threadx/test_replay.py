@@ -41,6 +41,26 @@ def run(tmp_path, prices, **settings):
     return start_run(make_input(data=str(prices), run="r"), context), tmp_path / "home"
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a price file and the data folder of a finished run by rules."""
+    folder = tmp_path_factory.mktemp("finished")
+    made_up_prices(700, cycle=0.05).to_csv(folder / "TEST_1h.csv")
+    run(folder, folder / "TEST_1h.csv", max_iterations=1)
+    return folder
+
+
+@pytest.fixture
+def done(finished, tmp_path):
+    """(data folder, price file): a copy of it for one test, the run's record naming the copy's price file."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    about = tmp_path / "home" / "runs" / "r" / "run.json"
+    about.write_text(
+        about.read_text(encoding="utf-8").replace(str(finished), str(tmp_path)), encoding="utf-8"
+    )
+    return tmp_path / "home", tmp_path / "TEST_1h.csv"
+
+
 def thinking(words):
     return AIMessage(words, additional_kwargs={"reasoning_content": "First I look at the drawdown."})
 
@@ -136,8 +156,8 @@ def test_an_answer_from_the_cache_is_replayed_as_one(tmp_path, prices, monkeypat
     assert replay_run("r", tmp_path / "home").same
 
 
-def test_a_forged_result_does_not_repeat(tmp_path, prices):
-    _, home = run(tmp_path, prices)
+def test_a_forged_result_does_not_repeat(done):
+    home, _ = done
     path = home / "runs" / "r" / "result.json"
     result = json.loads(path.read_text(encoding="utf-8"))
     result["final_score"] += 0.5
@@ -200,8 +220,8 @@ def grown(frame):
         pytest.param(lambda frame: frame.iloc[:0], "price_file_unreadable", id="emptied"),
     ],
 )
-def test_a_changed_price_file_is_named_and_the_registered_copy_used(tmp_path, prices, change, code):
-    _, home = run(tmp_path, prices, max_iterations=1)
+def test_a_changed_price_file_is_named_and_the_registered_copy_used(done, change, code):
+    home, prices = done
     frame = pd.read_csv(prices, index_col=0, parse_dates=True)
     change(frame).to_csv(prices)
     repeated = replay_run("r", home)
@@ -209,8 +229,8 @@ def test_a_changed_price_file_is_named_and_the_registered_copy_used(tmp_path, pr
     assert [notice.code for notice in repeated.notices] == ([code] if code else [])
 
 
-def test_another_version_is_named(tmp_path, prices, monkeypatch, capsys):
-    _, home = run(tmp_path, prices, max_iterations=1)
+def test_another_version_is_named(done, monkeypatch, capsys):
+    home, _ = done
     now = versions.versions()
     other = {**now, "numpy": "9.9.9", "source": "ffffffffffff"}
     monkeypatch.setattr(versions, "versions", lambda: other)
@@ -238,8 +258,8 @@ def test_a_run_that_goes_on_with_other_prices_or_versions_has_that_on_record(tmp
     assert replay_run("r", home).same, "the run itself went on with what it had registered"
 
 
-def test_prices_that_are_gone_are_read_again_or_named(tmp_path, prices, capsys):
-    _, home = run(tmp_path, prices, max_iterations=1)
+def test_prices_that_are_gone_are_read_again_or_named(done, capsys):
+    home, prices = done
     shutil.rmtree(home / "datasets")
     assert replay_run("r", home).same, "the file that the run was given still holds them"
     assert not (home / "datasets").exists()
@@ -253,7 +273,7 @@ def test_prices_that_are_gone_are_read_again_or_named(tmp_path, prices, capsys):
 
 @pytest.mark.parametrize(("name", "code"), [("nobody", "unknown_run"), ("open", "no_result")])
 def test_what_cannot_be_replayed_is_named(tmp_path, prices, name, code):
-    _, home = run(tmp_path, prices, approve=True)
+    _, home = run(tmp_path, prices, approve=True, max_iterations=1)
     (home / "runs" / "r").rename(home / "runs" / "open")
     with pytest.raises(ReportError) as caught:
         replay_run(name, home)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import threadx
 from prompts import Words
 from reports.belief import reason_lines
+from tests.laws import cases
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
@@ -159,7 +160,7 @@ HISTORY = made_up_prices(900, seed=11)
 
 
 @example(steps=[("advance to", 441, 120, 0), ("register", 0, 201, 0)])  # refused after it had moved
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(

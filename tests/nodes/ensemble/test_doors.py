@@ -18,6 +18,7 @@ from nodes.ensemble.operation.partition import hour_folder, published_hours
 from nodes.ensemble.operation.run_log import read_runs
 from nodes.errors import SettingError
 from prompts import Words
+from tests import commands
 from tests.langgraph_server import PROJECT, clean_environment
 from tests.partitions import AS_OF, fill
 from tests.scripted import scripted_models
@@ -100,13 +101,10 @@ def test_of_two_starts_at_once_one_runs_whatever_the_doors(tmp_path, holder):
         with pytest.raises(BusyError) as caught:
             door(tmp_path)
         assert caught.value.fields["pid"] == holder.pid
-    command = [sys.executable, "-m", "threadx", "ensemble", "run", "--models=rules", f"--home={tmp_path}"]
-    refused = subprocess.run(
-        command, cwd=PROJECT, env=clean_environment(), capture_output=True, text=True, encoding="utf-8"
-    )
-    assert refused.returncode == 2
-    assert len(refused.stderr.strip().splitlines()) == 1
-    assert str(holder.pid) in refused.stderr
+    code, _, refused = commands.threadx("ensemble", "run", "--models=rules", f"--home={tmp_path}")
+    assert code == 2
+    assert len(refused.strip().splitlines()) == 1
+    assert str(holder.pid) in refused
     relaunch.start(tmp_path, Words("fr"), sample=False, models="rules")
     jobs._children[-1].wait()
     (said,) = [line for line in jobs.said(relaunch.log_path(tmp_path)) if line.strip()]
