@@ -119,3 +119,12 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_the_work(tmp_path, cap
     error = capsys.readouterr().err
     assert len(error.strip().splitlines()) == 1
     assert ".svg" in error
+
+
+@pytest.mark.parametrize(("language", "told"), [("fr", "Aucune série à essayer"), ("en", "No series to try")])
+def test_no_series_at_all_is_refused(capsys, tmp_path, language, told):
+    asked = ["calibrate", "--null", "0", "--planted", "0", "--language", language, "--home", str(tmp_path)]
+    with pytest.raises(SystemExit) as left:
+        main(asked)
+    assert left.value.code == 2
+    assert told in capsys.readouterr().err
