@@ -38,7 +38,6 @@ class ProviderSettings:
         until: when the last answer is of use, on the clock of `providers.deadlines`; None for any time.
         run: name of the run, within which a failure for good is met once; empty for none.
         without: parameters that the model is known to refuse.
-        keep_alive: how long Ollama keeps the model in memory; a run comes back to it.
     """
 
     ollama_base_url: str = "http://127.0.0.1:11434"
@@ -60,7 +59,6 @@ class ProviderSettings:
     until: float | None = None
     run: str = ""
     without: frozenset[Parameter] = frozenset()
-    keep_alive: str = "30m"
 
     @property
     def ollama_url(self) -> str:

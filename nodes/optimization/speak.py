@@ -22,6 +22,20 @@ def voices(context: OptimizationContext) -> tuple[str, ...]:
     return ("analyst", "strategist", "validator") if context.use_validator else ("analyst", "strategist")
 
 
+def speaker(context: OptimizationContext, spoken: int) -> str:
+    """Whose turn it is: rounds go to and fro (C B A, A B C), so that neighbours share a model.
+
+    On one card each change of the model is a load. The first round begins with who spoke last in the cycle.
+
+    Args:
+        context: who debates.
+        spoken: turns so far.
+    """
+    order = voices(context)
+    turn, place = divmod(spoken, len(order))
+    return (order if turn % 2 else order[::-1])[place]
+
+
 def _cited(evidence: Evidence, iteration: int) -> list[str]:
     """What the rules argue from: the score, and the iteration's trials."""
     scored = figure(evidence, "score")
@@ -107,13 +121,13 @@ SPEAK = Role[DebateState, Turn](
 def speak(state: DebateState, runtime: Runtime[OptimizationContext]) -> DebateState:
     """Ask the voice whose turn it is whether to go on; a voice that cannot answer abstains by name."""
     context = OptimizationContext.of(runtime.context)
-    iteration, spoken, order = state["iteration"], len(state.get("turns", [])), voices(context)
+    iteration, spoken = state["iteration"], len(state.get("turns", []))
     return ask_role(
         SPEAK,
         state,
         context,
         iteration,
-        voice=order[spoken % len(order)],
+        voice=speaker(context, spoken),
         called=f"i{iteration:02d}.debate.{spoken + 1}",
         announced=RoleCalled(debate=True),
     )

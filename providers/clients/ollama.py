@@ -40,6 +40,10 @@ from providers.schemas import answer_room
 from providers.settings import ProviderSettings, is_local
 
 SMALLEST_CONTEXT = 4096
+SHORTEST_KEPT = 1800
+
+_windows: dict[tuple[str, str], int] = {}
+"""Tokens of the window last asked for, by server and model: older servers do not say what they hold."""
 
 OLLAMA_KEY = "OLLAMA_API_KEY"
 OLLAMA = "https://ollama.com"
@@ -50,20 +54,26 @@ def open_model(
 ) -> OpenedModel:
     """A client whose context window holds the prompt and the answer.
 
-    The window is a power of two: Ollama loads a model anew whenever the window changes. A model with a short
-    window gets as much room for the answer as the prompt leaves, if a full answer of this role fits in.
+    Ollama loads a model anew whenever the window changes: it is a power of two, and one that is in memory
+    keeps the window that it has there. A model with a short window gets as much room for the answer as the
+    prompt leaves, if a full answer of this role fits in.
 
     Raises:
         RefusedError: `prompt_too_long` for the model.
     """
     prompt = prompt_tokens(request)
     answer = settings.answer_tokens + (settings.thinking_tokens if facts.thinks else 0)
-    context = SMALLEST_CONTEXT
-    while context < prompt + answer:
-        context *= 2
-    context = min(context, facts.context_length or context)
-    window = Window.of(reference, facts, request, context)
     needed = min(answer_room(request.schema), settings.answer_tokens)
+    thoughts = settings.thinking_tokens // 2 if facts.thinks else 0
+    place = (settings.ollama_url, reference.model)
+    context = facts.loaded or _windows.get(place, 0)
+    if context < prompt + needed + thoughts:
+        context = SMALLEST_CONTEXT
+        while context < prompt + answer:
+            context *= 2
+        context = min(context, facts.context_length or context)
+    _windows[place] = context
+    window = Window.of(reference, facts, request, context)
     # A server that refuses what does not fit is let decide: an estimate errs on the side of too many.
     certain = window.least if facts.version >= KNOWS_TRUNCATE else prompt
     if certain + needed > context:
@@ -81,7 +91,7 @@ def open_model(
         format=None if "response_format" in settings.without else dict(request.schema),
         # Asking a model that cannot think to do so is an error; None leaves the parameter out.
         reasoning=True if facts.thinks else None,
-        keep_alive=settings.keep_alive,
+        keep_alive=_kept(settings),
         client_kwargs={
             # The deadlines are watched outside; this one only frees the thread of a call given up.
             "timeout": httpx.Timeout(settings.local_seconds + loading, connect=settings.probe_seconds),
@@ -106,6 +116,11 @@ def open_model(
         translate=lambda error: translate(error, window, settings),
         close=model._client.close,  # ChatOllama has no method for it
     )
+
+
+def _kept(settings: ProviderSettings) -> str:
+    """How long the model stays in memory: as long as others of a run may take between two of its turns."""
+    return f"{max(SHORTEST_KEPT, round(2 * (settings.local_seconds + settings.loading_seconds)))}s"
 
 
 def keep_ollama_key(settings: ProviderSettings) -> Callable[[httpx.Request], None]:

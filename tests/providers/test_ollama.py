@@ -68,7 +68,7 @@ def test_what_the_server_is_told() -> None:
         [body] = emulator.chats
     assert body["think"] is True
     assert body["stream"] is True
-    assert body["keep_alive"] == "30m"
+    assert body["keep_alive"] == "2400s"
     assert body["format"] == Verdict.model_json_schema()
     assert body["options"]["seed"] == 5
     assert (body["truncate"], body["shift"]) == (False, False)

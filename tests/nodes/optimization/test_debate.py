@@ -30,12 +30,12 @@ def debate(tmp_path, monkeypatch, turns, **settings):
 
 
 def test_a_turn_is_data_and_shown_as_text(tmp_path, monkeypatch):
-    said = {"a": [turn("stop", ["M1", "M2"], "It loses.", 0.9)], "s": [turn("stop")], "v": [turn("stop")]}
+    said = {"v": [turn("stop", ["M1", "M2"], "It loses.", 0.9)], "s": [turn("stop")], "a": [turn("stop")]}
     state, turns, script, _ = debate(tmp_path, monkeypatch, said)
     first = turns[0]["data"]
     assert first["claims"] == [{"statement": "It loses.", "evidence": ["M1", "M2"]}]
     assert (first["voice"], first["stance"], first["confidence"], first["round"]) == (
-        "analyst",
+        "validator",
         "stop",
         0.9,
         1,
@@ -43,7 +43,7 @@ def test_a_turn_is_data_and_shown_as_text(tmp_path, monkeypatch):
     assert first["statement"] == "It loses."
     heard = [request.user for request in script.calls["ollama:s"]][-1]
     assert "It loses." in heard
-    assert "analyst (stop, 0.90)" in heard
+    assert "validator (stop, 0.90)" in heard
     assert state["debate"]["decision"] == "stop"
 
 
@@ -81,14 +81,14 @@ def test_a_claim_on_evidence_that_is_not_there_goes_back(tmp_path, monkeypatch):
     sent_back = script.calls["ollama:a"][-1].correction[1]
     assert "Z99" in sent_back
     assert "M1" in sent_back
-    assert turns[0]["data"]["provenance"]["corrections"] == 1
+    assert turns[2]["data"]["provenance"]["corrections"] == 1
 
 
 def test_a_voice_that_cannot_answer_is_silent_by_name(tmp_path, monkeypatch):
     said = {"a": ["no"] * 2, "s": [turn("stop")], "v": [turn("stop")]}
     state, turns, _, events = debate(tmp_path, monkeypatch, said)
-    assert turns[0]["data"]["stance"] is None
-    assert turns[0]["data"]["claims"] == []
+    assert turns[2]["data"]["stance"] is None
+    assert turns[2]["data"]["claims"] == []
     (counted,) = [event for event in events if event["kind"] == "consensus"]
     assert counted["data"]["silent"] == ["analyst"]
     assert state["debate"]["decision"] == "stop", "two of three"
@@ -97,7 +97,7 @@ def test_a_voice_that_cannot_answer_is_silent_by_name(tmp_path, monkeypatch):
 def test_two_voices_debate_without_the_validator(tmp_path, monkeypatch):
     said = {"a": [turn("stop")] * 2, "s": [turn("continue")] * 2, "v": []}
     state, turns, script, _ = debate(tmp_path, monkeypatch, said, use_validator=False)
-    assert [event["data"]["voice"] for event in turns] == ["analyst", "strategist"] * 2
+    assert [event["data"]["voice"] for event in turns] == ["strategist", "analyst", "analyst", "strategist"]
     assert state["debate"]["decision"] == "continue", "a tie goes on"
     assert "ollama:v" not in script.order
 
