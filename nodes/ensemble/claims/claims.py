@@ -141,6 +141,7 @@ class Known:
             self.add(_told(row))
             return
         self.plain[str(symbol)] = str(symbol)
+        self._figures(str(symbol))  # it may be named even where no figure is known of it
         self.plain[instrument(str(symbol), words)] = str(symbol)
         self.add(_told(row), str(symbol))
 

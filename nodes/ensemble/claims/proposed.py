@@ -17,11 +17,11 @@ from nodes.ensemble.claims.number_words import in_figures
 from prompts import Language
 
 _CUT = {
-    "fr": r"[;:!?()–—]|(?<!\d)[.,]|[.,](?!\d)|\b(?=(?:car|parce qu[e’']|puisqu[e’']|comme|étant donné"
+    "fr": r"[;:!?()–—]|[.,](?!\w)|\b(?=(?:car|parce qu[e’']|puisqu[e’']|comme|étant donné"
     r"|compte tenu"
     r"|vu qu[e’']|en raison|grâce|malgré|alors qu[e’']|tandis qu[e’']|qui|dont|où|si|sauf si|à moins qu[e’']"
     r"|en cas|lorsqu[e’']|quand|dès qu[e’']|tant qu[e’']|seulement après|avant qu[e’'])\b)",
-    "en": r"[;:!?()–—]|(?<!\d)[.,]|[.,](?!\d)|\b(?=(?:because|since|given|due to|thanks to|despite|while"
+    "en": r"[;:!?()–—]|[.,](?!\w)|\b(?=(?:because|since|given|due to|thanks to|despite|while"
     r"|whereas"
     r"|which|that|who|as(?! soon| long)|if|unless|should|in case|when|once|as soon as|as long as"
     r"|only after|before (?:it|they|that|prices?|markets?|shares?|stocks?)\b)\b)",
@@ -213,6 +213,8 @@ def _judged(
 ) -> tuple[bool, str]:
     """(whether the clause proposes, what of it must be given); `beside`: whether its neighbour proposes."""
     bare = clause.strip().replace("\u00a0", " ")
+    if not re.search(r"\w", _without(names(clause), clause)):
+        return beside, clause  # "LVMH (MC.PA)": a symbol between brackets ends nothing
     rest, over = dates(bare)
     told = in_figures(rest, language)
     limits = condition or any(

@@ -18,6 +18,7 @@ ROWS = [
         "expected_return": 0.01,
     },
     {"id": "T2", "symbol": "GC=F", "horizon": "30d", "direction": "down", "confidence": 0.6},
+    {"id": "T3", "symbol": "MC.PA", "horizon": "30d", "direction": "up"},
     {"id": "M1", "horizon": "1m", "recession_prob": 0.2},
 ]
 
@@ -25,6 +26,7 @@ ROWS = [
 FAIR = {
     "fr": [
         "Garder 20 % en liquidités.",
+        "Étaler les achats de LVMH (MC.PA) sur trois semaines.",
         "Conserver environ 20 % de liquidités jusqu’à la prochaine synthèse.",
         "Étaler les achats sur trois semaines.",
         "Échelonner les achats en quatre tranches égales.",
@@ -64,6 +66,7 @@ FAIR = {
     ],
     "en": [
         "Keep 20% in cash.",
+        "Spread purchases of LVMH (MC.PA) over three weeks.",
         "Hold about 20% of the portfolio in cash until the next summary.",
         "Spread purchases over three weeks.",
         "Buy SPY in five equal instalments.",

@@ -105,6 +105,15 @@ def test_instruments_are_those_of_the_hour(tmp_path, monkeypatch):
     assert answer_schema(("MARKET",)) is answer_schema(("MARKET",))
 
 
+def test_an_instrument_of_the_watchlist_alone_has_no_move(tmp_path, monkeypatch):
+    root = fill(tmp_path)
+    (root / "watchlist.json").write_text('["MC.PA"]', encoding="utf-8")
+    watched = one("wait", "MC.PA", sentence="Wait two weeks before buying LVMH (MC.PA).")
+    scripted_models(monkeypatch, {"ollama:m": [answer(*GOOD[:2], watched)]})
+    found = summed_up(root)["recommendation_details"][2]
+    assert (found["instrument"], found["expected_move"], found["voice"]) == ("MC.PA", None, "arbiter")
+
+
 BAD = {
     "duplicate": (one("keep", sentence="Stay as you are."), "repeats"),
     "same words": (one("keep", "QQQ", sentence="Stay invested, with care!"), "repeats"),
