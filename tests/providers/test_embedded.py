@@ -54,9 +54,22 @@ class Proposal(BaseModel):
     note: str | None = None
 
 
+class ShortAdjust(Adjust):
+    """The same in few words."""
+
+    title: str = Field(max_length=40)
+
+
+class ShortFilter(Filter):
+    """The same in few words."""
+
+    expression: str = Field(max_length=60)
+
+
 class ShortProposal(Proposal):
     """The same in few words: a model on a processor takes half a minute for the longest that it may say."""
 
+    change: Annotated[ShortAdjust | ShortFilter, Field(discriminator="kind")]
     reasons: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=2)
     note: Annotated[str, Field(max_length=40)] | None = None
 
