@@ -10,11 +10,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
 from base.numbers import Numeric
+from nodes.chosen import fill
 from prompts import Language
 from vault.home import default_home, home_folder
 
@@ -115,6 +116,16 @@ class Context(Numeric):
             description="Identical calls within this time are answered from the cache; 0 turns it off.",
         ),
     ] = 24.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chosen(cls, given: Any) -> Any:
+        """What a person has chosen once stands in a file of the data folder."""
+        if not isinstance(given, dict):
+            return given
+        home = given.get("home")
+        folder = home_folder(home) if isinstance(home, str) and home else home_folder(default_home())
+        return fill(given, folder, cls.model_fields)
 
     @classmethod
     def of(cls, context: Self | None) -> Self:

@@ -42,6 +42,7 @@ class Scripted:
         embedded: let the embedded model answer.
         answer: makes the text out of the request's body.
         size: bytes in memory.
+        quantisation: of its weights.
     """
 
     text: str = "{}"
@@ -64,6 +65,7 @@ class Scripted:
     embedded: bool = False
     answer: Callable[[dict[str, Any]], str] | None = None
     size: int = 1
+    quantisation: str = "Q4_K_M"
 
 
 EMBEDDED = Scripted(embedded=True, context_length=8192)
@@ -173,7 +175,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/api/tags":
-            self._json(200, {"models": [{"name": name, "model": name} for name in self.emulator.models]})
+            listed = [
+                {
+                    "name": name,
+                    "model": name,
+                    "size": model.size,
+                    "details": {"quantization_level": model.quantisation},
+                }
+                for name, model in self.emulator.models.items()
+            ]
+            self._json(200, {"models": listed})
         elif self.path == "/api/ps":
             running = [
                 {

@@ -1,4 +1,4 @@
-"""`threadx models`: circuit breakers closed by hand."""
+"""`threadx models`: what is there, what fits, what is chosen; circuit breakers closed by hand."""
 
 from __future__ import annotations
 
@@ -15,11 +15,40 @@ def command(words: Words) -> click.Group:
     """Build the group."""
     group = LocalGroup("models", help=words("command.help.models"), words=words, no_args_is_help=True)
 
+    @options.local_command("list", words, room="models")
+    @options.json_option(words)
+    @options.common(words)
+    def listing(**given: Any) -> Any:
+        return work("models", "listing", words, given)
+
+    @options.local_command("suggest", words, room="models")
+    @options.json_option(words)
+    @options.common(words)
+    def suggest(**given: Any) -> Any:
+        return work("models", "suggest", words, given)
+
+    @options.local_command("use", words, room="models")
+    @click.argument("models", metavar="[MODEL[,MODEL…]]", required=False)
+    @click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        type=click.Choice(["analyst", "strategist", "validator", "models"]),
+        help=words("models.option.role"),
+    )
+    @click.option("--forget", is_flag=True, help=words("models.option.forget"))
+    @options.common(words)
+    def use(**given: Any) -> Any:
+        if given["models"] is None and not given["forget"]:
+            raise click.MissingParameter(param_type="argument", param_hint="MODEL")
+        return work("models", "use", words, given)
+
     @options.local_command("reset", words, room="models")
     @click.argument("models", metavar="[MODEL…]", nargs=-1)
     @options.common(words)
     def reset(**given: Any) -> Any:
         return work("models", "reset", words, given)
 
-    group.add_command(reset)
+    for one in (listing, suggest, use, reset):
+        group.add_command(one)
     return group

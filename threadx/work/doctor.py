@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from base.aside import taken
@@ -14,12 +15,18 @@ from providers import ProviderSettings, parse_reference
 from providers.errors import ProviderError
 from providers.habits import refused
 from providers.health import check_all
+from providers.installed import installed
+from providers.memory import model_bytes
+from providers.ollama import PROVIDER as OLLAMA_PROVIDER
 from providers.oversight import breaker_of, refused_by
 from providers.registry import PROVIDERS
 from threadx.repairing import examine
 from threadx.settings import make_context
 from threadx.terminal import Terminal
+from threadx.work.models import gib
 from threadx.writable import writable
+
+CYCLE = ("analyst", "strategist", "validator")
 
 
 def doctor(words: Words, repair: bool, home: str | None, language: str, debug: bool) -> None:
@@ -32,7 +39,7 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
     if plugins():
         terminal.checks(words("command.doctor.plugins"), [_plugin(words, one) for one in plugins()])
     uses: dict[str, list[str]] = {}
-    chains = {role: getattr(cycle, role) for role in ("analyst", "strategist", "validator")}
+    chains = {role: getattr(cycle, role) for role in CYCLE}
     chains |= {role: ensemble.chain(role) for role in (*AGENTS, "arbiter")}
     for role, chain in chains.items():
         for reference in chain:
@@ -49,7 +56,34 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
             for health in found
         ],
     )
+    _memory(words, terminal, {one.reference for one in found if one.ok}, chains, settings)
     _found_out(words, terminal, list(uses), settings)
+
+
+def _memory(
+    words: Words,
+    terminal: Terminal,
+    ready: set[str],
+    chains: Mapping[str, Sequence[str]],
+    settings: ProviderSettings,
+) -> None:
+    """Whether the local models of the cycle fit into memory together, and what it costs where they do not."""
+    asked = {next((one for one in chains[role] if one in ready), "") for role in CYCLE}
+    if not any(one.startswith(f"{OLLAMA_PROVIDER.name}:") for one in asked):
+        return
+    sizes = {one.reference: one.memory for one in installed(settings)[0] if one.reference in asked}
+    needed = [size for size in sizes.values() if size]
+    if not needed:
+        return
+    memory, _ = model_bytes()
+    told = {"count": len(needed), "needed": gib(sum(needed), words), "memory": gib(memory, words)}
+    if max(needed) > memory:
+        line = (False, words("command.doctor.too_large", **told), "threadx models suggest")
+    elif sum(needed) > memory:
+        line = (False, words("command.doctor.in_turn", **told), "threadx models suggest")
+    else:
+        line = (True, words("command.doctor.fits", **told), "")
+    terminal.checks(words("command.doctor.memory"), [line])
 
 
 def _found_out(words: Words, terminal: Terminal, models: list[str], settings: ProviderSettings) -> None:

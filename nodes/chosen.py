@@ -1,0 +1,86 @@
+"""`<home>/settings.json`: what a person has chosen once for every run, by command, page or Studio alike.
+
+Precedence of a setting: given explicitly, then the environment, then this file, then the default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from base.files import write_text_atomically
+from base.json_files import LARGEST, parse_json
+from base.reasons import ReasonError, because
+from nodes.errors import SettingError
+
+FILE = "settings.json"
+VARIABLES = {
+    "ollama_base_url": "OLLAMA_HOST",
+    "openai_base_url": "OPENAI_BASE_URL",
+    "deadlines": "THREADX_DEADLINES",
+}
+"""The environment's name of each setting that has one."""
+
+SETTINGS = frozenset(
+    (
+        *("analyst", "strategist", "validator", "models", "arbiter"),
+        *("technical", "macro", "sentiment", "quality"),
+        *VARIABLES,
+    )
+)
+"""What may stand in the file: who answers, where, and for how long."""
+
+
+def chosen(home: Path) -> dict[str, Any]:
+    """The settings of a data folder's file; none where there is no file.
+
+    Raises:
+        SettingError: `bad_settings_file`: no JSON object, or a setting that cannot stand there.
+    """
+    path = home / FILE
+    if not path.is_file():
+        return {}
+    try:
+        with path.open("rb") as stream:
+            found = parse_json(stream.read(LARGEST + 1).decode())
+        if not isinstance(found, dict):
+            raise ReasonError("other_shape")
+    except (ValueError, OSError, ReasonError) as error:
+        raise SettingError("bad_settings_file", path=str(path), reason=because(error)) from None
+    if unknown := sorted(found.keys() - SETTINGS):
+        known = ", ".join(sorted(SETTINGS))
+        raise SettingError("unknown_in_settings_file", path=str(path), name=unknown[0], known=known)
+    return found
+
+
+def fill(given: Mapping[str, Any], home: Path, known: Collection[str]) -> dict[str, Any]:
+    """What was given, with what the file has for the rest.
+
+    Args:
+        given: explicit settings.
+        home: the data folder.
+        known: settings that the graph has.
+    """
+    from_file = {
+        name: value
+        for name, value in chosen(home).items()
+        if name in known and not os.environ.get(VARIABLES.get(name, ""))
+    }
+    return {**from_file, **given}
+
+
+def choose(home: Path, settings: Mapping[str, Any]) -> Path:
+    """Write some settings into the file, the others as they were; None takes one out.
+
+    Raises:
+        SettingError: as `chosen`.
+        OSError: the folder cannot be written.
+    """
+    merged = {**chosen(home), **settings}
+    kept = {name: value for name, value in sorted(merged.items()) if value is not None}
+    path = home / FILE
+    write_text_atomically(path, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    return path

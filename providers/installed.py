@@ -1,0 +1,126 @@
+"""Which models are there: those of the Ollama server, of an OpenAI-compatible one, and the embedded file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from providers import embedded, ollama, openai
+from providers.errors import ProviderError
+from providers.reach import ask_json
+from providers.reference import Reference
+from providers.settings import ProviderSettings
+
+OVERHEAD = 1.2
+"""Bytes in memory for each of the file: the window of a run and the buffers come with the weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """One model that is there.
+
+    Attributes:
+        reference: as it is written in a chain.
+        size: bytes of its file; None where the server does not say.
+        quantisation: of its weights; empty where nothing is said.
+        window: tokens it was trained for; None where nothing is said.
+        thinks: whether it can keep its thoughts apart.
+        loaded: it is in memory now.
+    """
+
+    reference: str
+    size: int | None = None
+    quantisation: str = ""
+    window: int | None = None
+    thinks: bool = False
+    loaded: bool = False
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes in memory, about; None where its size is not known."""
+        return None if self.size is None else int(self.size * OVERHEAD)
+
+
+def installed(settings: ProviderSettings) -> tuple[list[Installed], list[ProviderError]]:
+    """Every model that could be asked now, and why a place has none."""
+    found: list[Installed] = []
+    silent: list[ProviderError] = []
+    for look in (_ollama, _openai, _embedded):
+        try:
+            found += look(settings)
+        except ProviderError as error:
+            silent.append(error)
+    return found, silent
+
+
+def _ollama(settings: ProviderSettings) -> list[Installed]:
+    asked = Reference(ollama.PROVIDER.name, "")
+    tags = ask_json(
+        "GET", f"{settings.ollama_url}/api/tags", model=asked.provider, seconds=settings.probe_seconds
+    )
+    found = []
+    for one in _objects(tags.get("models")):
+        name = str(one.get("name"))
+        facts = ollama.probe_ollama(Reference(asked.provider, name), settings)
+        details = one.get("details") if isinstance(one.get("details"), dict) else {}
+        size = one.get("size")
+        found.append(
+            Installed(
+                reference=f"{asked.provider}:{name}",
+                size=size if isinstance(size, int) else None,
+                quantisation=str(details.get("quantization_level") or "")
+                if isinstance(details, dict)
+                else "",
+                window=facts.context_length,
+                thinks=facts.thinks,
+                loaded=facts.loaded is not None,
+            )
+        )
+    return found
+
+
+def _openai(settings: ProviderSettings) -> list[Installed]:
+    """Only of one's own server: a hosted one lists hundreds."""
+    if not openai.PROVIDER.local(settings):
+        return []
+    name = openai.PROVIDER.name
+    key = openai.openai_key(Reference(name, ""), settings)
+    said = ask_json(
+        "GET", f"{settings.openai_url}/models", model=name, seconds=settings.probe_seconds, key=key
+    )
+    return [Installed(reference=f"{name}:{one['id']}") for one in _objects(said.get("data")) if one.get("id")]
+
+
+def _embedded(settings: ProviderSettings) -> list[Installed]:
+    file = embedded.probe_embedded(Reference("embedded", "smollm2"), settings)
+    return [Installed(reference=embedded.PROVIDER.sample, size=file.stat().st_size)]
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def suggestion(models: list[Installed], memory: int) -> dict[str, Installed]:
+    """A model for each role of the cycle: two where both fit into the memory together, else one for all.
+
+    The largest that fits speaks for most; the analyst's thinks, where one does. With one model for all
+    nothing is loaded anew within a run. Models of unknown size, and the embedded one, whose words are worth
+    nothing, are suggested for no role.
+
+    Args:
+        models: what is there.
+        memory: bytes for them.
+    """
+    fitting = [
+        one
+        for one in models
+        if one.memory is not None and one.memory <= memory and one.reference != embedded.PROVIDER.sample
+    ]
+    if not fitting:
+        return {}
+    by_size = sorted(fitting, key=lambda one: (one.memory or 0, one.reference))
+    largest = by_size[-1]
+    analyst = next((one for one in reversed(by_size) if one.thinks), largest)
+    if sum(one.memory or 0 for one in {analyst, largest}) > memory:
+        analyst = largest
+    return {"analyst": analyst, "strategist": largest, "validator": largest}

@@ -1,0 +1,159 @@
+"""`threadx models`: what is there, what fits, and a choice that every run reads."""
+
+import json
+
+import pytest
+
+from nodes.context import OptimizationContext
+from nodes.ensemble.context import EnsembleContext
+from nodes.errors import SettingError
+from providers import Health, memory
+from providers.installed import Installed, suggestion
+from tests.ollama_emulator import Scripted, ollama_emulator
+from threadx.command import main
+from threadx.work import doctor
+
+GIB = 1024**3
+MODELS = {
+    "deepseek-r1:8b": Scripted(size=5 * GIB, thinks=True, context_length=131072),
+    "gemma3:12b": Scripted(size=8 * GIB, context_length=131072, quantisation="Q8_0"),
+    "llama3.3:70b": Scripted(size=42 * GIB, context_length=131072),
+}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with ollama_emulator(dict(MODELS)) as emulator:
+        monkeypatch.setenv("OLLAMA_HOST", emulator.url)
+        yield emulator
+
+
+@pytest.fixture
+def threadx(tmp_path, capsys):
+    def call(*arguments, code=0):
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, "--home", str(tmp_path), "--language", "en"])
+        told = capsys.readouterr()
+        assert left.value.code == code, told.err
+        return " ".join((told.out if code == 0 else told.err).split())
+
+    return call
+
+
+@pytest.mark.model
+def test_list_tells_size_quantisation_window_thoughts_and_what_is_in_memory(server, threadx):
+    server.take("gemma3:12b", 8192)
+    told = threadx("models", "list")
+    assert "ollama:deepseek-r1:8b: 5.0 GiB, Q4_K_M, window of 131,072 tokens, thinks" in told
+    assert "ollama:gemma3:12b: 8.0 GiB, Q8_0, window of 131,072 tokens, in memory" in told
+    assert "embedded:smollm2" in told
+    listed = json.loads(threadx("models", "list", "--json", "-"))["models"]
+    assert [one["reference"] for one in listed if one["loaded"]] == ["ollama:gemma3:12b"]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("card", "analyst", "others"),
+    [
+        ("24576\n", "ollama:deepseek-r1:8b", "ollama:gemma3:12b"),  # both fit together
+        ("12288\n", "ollama:gemma3:12b", "ollama:gemma3:12b"),  # one does: no change of model
+        ("8192\n", "ollama:deepseek-r1:8b", "ollama:deepseek-r1:8b"),
+        ("24576\n40960\n", "ollama:deepseek-r1:8b", "ollama:llama3.3:70b"),
+    ],
+    ids=["24 GiB", "12 GiB", "8 GiB", "two cards"],
+)
+def test_suggest_follows_the_memory(server, threadx, monkeypatch, card, analyst, others):
+    monkeypatch.setattr(memory, "cards", lambda: card)
+    roles = json.loads(threadx("models", "suggest", "--json", "-"))["roles"]
+    assert roles == {"analyst": analyst, "strategist": others, "validator": others}
+    assert f"threadx models use {others}" in threadx("models", "suggest")
+
+
+@pytest.mark.model
+def test_nothing_is_suggested_where_nothing_fits(server, threadx, monkeypatch):
+    monkeypatch.setattr(memory, "cards", lambda: "4096")
+    assert "No installed model fits" in threadx("models", "suggest")
+
+
+def test_a_machine_without_a_card_has_most_of_its_own_memory(monkeypatch):
+    monkeypatch.setattr(memory, "cards", lambda: "")
+    size, is_card = memory.model_bytes()
+    assert size > 0
+    assert not is_card
+    monkeypatch.setattr(memory, "cards", lambda: "[N/A]\n")
+    assert memory.model_bytes() == (size, False)
+
+
+def test_what_has_no_size_or_no_worth_is_suggested_for_nothing():
+    embedded = Installed(reference="embedded:smollm2", size=1)
+    assert suggestion([embedded, Installed(reference="openai:x")], GIB) == {}
+
+
+def test_a_choice_is_read_by_every_run_until_it_is_forgotten(threadx, tmp_path, monkeypatch):
+    home = str(tmp_path)
+    threadx("models", "use", "ollama:gemma3:12b", "--role", "strategist")
+    threadx("models", "use", "ollama:a,ollama:b", "--role", "models", "--role", "analyst")
+    cycle, ensemble = OptimizationContext(home=home), EnsembleContext(home=home)
+    assert cycle.strategist == ("ollama:gemma3:12b", "rules")
+    assert cycle.analyst == ensemble.models == ("ollama:a", "ollama:b")
+    assert cycle.validator == OptimizationContext(home=str(tmp_path / "other")).validator
+    assert OptimizationContext(home=home, strategist="rules").strategist == ("rules",)
+    monkeypatch.setenv("THREADX_HOME", home)
+    assert OptimizationContext().strategist == cycle.strategist
+    threadx("models", "use", "--forget", "--role", "strategist")
+    assert OptimizationContext().strategist == OptimizationContext(home=str(tmp_path / "other")).strategist
+    assert OptimizationContext().analyst == cycle.analyst
+
+
+def test_the_environment_comes_before_the_file(tmp_path, monkeypatch):
+    (tmp_path / "settings.json").write_text(
+        '{"deadlines": "local=1200", "ollama_base_url": "http://gpu.lan"}'
+    )
+    found = OptimizationContext(home=str(tmp_path))
+    assert (found.seconds, found.ollama_base_url) == ({"local_seconds": 1200.0}, "http://gpu.lan")
+    monkeypatch.setenv("THREADX_DEADLINES", "local=60")
+    assert OptimizationContext(home=str(tmp_path)).seconds == {"local_seconds": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[1]", "settings.json"),
+        ("{", "settings.json"),
+        ('{"analist": ["x"]}', "analist"),
+        ("\udcff", "settings"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, threadx, content, told):
+    (tmp_path / "settings.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(SettingError):
+        OptimizationContext(home=str(tmp_path))
+    assert told in threadx("models", "use", "rules", code=2)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ("24576", "15.6 GiB of 24.0 GiB for 2 model(s): each is loaded once."),
+        ("12288", "The 2 models need 15.6 GiB together, 12.0 GiB are there: each change of model is a load"),
+        ("8192", "A model does not fit"),
+    ],
+    ids=["both fit", "in turn", "too large"],
+)
+def test_doctor_judges_the_models_that_were_chosen(server, threadx, monkeypatch, card, told):
+    monkeypatch.setattr(memory, "cards", lambda: card)
+    ready = [
+        Health(name, True, "ready", server.url, {"model": name, "detail": server.url})
+        for name in ("ollama:deepseek-r1:8b", "ollama:gemma3:12b")
+    ]
+    monkeypatch.setattr(doctor, "check_all", lambda references, settings: ready)  # hosted ones need a network
+    threadx("models", "use", "ollama:gemma3:12b")
+    threadx("models", "use", "ollama:deepseek-r1:8b", "--role", "analyst")
+    assert told in threadx("doctor")
+
+
+def test_what_names_no_model_is_not_kept(tmp_path, threadx):
+    assert "ollama" in threadx("models", "use", "olama:x", code=2)
+    assert not (tmp_path / "settings.json").exists()
+    threadx("models", "use", code=2)
