@@ -21,6 +21,8 @@ def told(fields: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
     for name, value in fields.items():
         if name == "test":
             found[name] = catalogue("stress", words.language).get(f"name.{value}", value)
+        elif isinstance(value, str):
+            found[name] = value
         elif name.endswith("_percent"):
             found[name] = words.percent(value, P_DIGITS if value is not None and abs(value) < 0.01 else 1)
         else:

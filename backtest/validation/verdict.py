@@ -22,7 +22,8 @@ real       p ≤ 0.2 %, p_h ≤ 5 %, 30 trades or more, and no essential stress 
 promising  p ≤ 2 %, p_h ≤ 50 %, 10 trades or more
 unproven   everything else
 
-A strategy that loses its account on either part is neither real nor promising, whatever its mean return.
+A strategy that loses its account on either part is neither real nor promising, whatever its mean return. One
+that was proposed by a model which was told the market and may remember the holdout is promising at best.
 A `real` or `promising` result is never `overfit`, except with look-ahead bias. `threadx calibrate` measures
 the false positive rate and the power of this procedure.
 """
@@ -159,6 +160,7 @@ def decide(
     trades: int,
     findings: Sequence[Finding],
     lost: Sequence[Part] = (),
+    remembering: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on one result, by the table in this file's text.
 
@@ -170,6 +172,7 @@ def decide(
         trades: closed on both parts.
         findings: of the stress tests on the development part.
         lost: parts on which the account was lost.
+        remembering: models that took part and may have known what happened on the holdout.
 
     Raises:
         RequestError: `impossible_moments`, `too_few_trials`.
@@ -197,6 +200,7 @@ def decide(
         and trades >= REAL_TRADES
         and not essential
         and not lost
+        and not remembering
     ):
         value = "real"
     elif (
@@ -232,6 +236,8 @@ def decide(
     if search.pbo is not None:
         reasons.append(Reason(code="pbo", speaks_for=search.pbo < 0.5, fields={"pbo_percent": search.pbo}))
     reasons += [Reason(code=f"account_lost_{part}", speaks_for=False, fields={}) for part in lost]
+    if remembering:
+        reasons.append(Reason(code="memory", speaks_for=False, fields={"models": ", ".join(remembering)}))
     reasons += [Reason(code="fatal", speaks_for=False, fields={"test": name}) for name in fatal]
     reasons += [Reason(code="essential", speaks_for=False, fields={"test": name}) for name in essential]
     if not fatal and not essential:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, cast
 
 import numpy as np
@@ -15,12 +16,14 @@ from backtest.validation.walk_forward import combinatorial_cross_validation
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.figures import figures
+from nodes.optimization.role_statistics import brains
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.judging import bar_by_bar, judged, rounded
 from nodes.optimization.trials.ledger import begin_count, check_evidence, close_count, search_evidence
 from nodes.optimization.trials.trial import tried
 from nodes.run_events import record
-from record.events import Judged
+from providers.training import may_remember
+from record.events import Event, Judged
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS, read_table, write_table
 from record.types import Judgement, Searched
@@ -54,6 +57,7 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> Op
         search=search,
         trials=read_table(folder, TRIALS),
         opening=1 + begin_count(context, run, dataset).openings,
+        remembering=remembering(context, dataset, RunRecord(context.home_path, run).events()),
         reader=run,
     )
     if missing:
@@ -72,6 +76,15 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> Op
     return {"judgement": judgement}
 
 
+def remembering(context: OptimizationContext, dataset: Dataset, events: Iterable[Event]) -> list[str]:
+    """Models that answered in a run, were told its market, and may remember its holdout; none if blind."""
+    if not context.named:
+        return []
+    answered = {model for brain in brains(events).values() for model in brain["answers"]}
+    start = date.fromisoformat(dataset.boundary[:10])
+    return sorted(model for model in answered if may_remember(model, start))
+
+
 def meet_holdout(
     context: OptimizationContext,
     dataset: Dataset,
@@ -82,6 +95,7 @@ def meet_holdout(
     search: Mapping[str, Any],
     trials: pd.DataFrame,
     opening: int,
+    remembering: Sequence[str],
     reader: str,
 ) -> tuple[Judgement, pd.DataFrame]:
     """The last judgement, from nothing but prices and what is on record: the same each time.
@@ -95,6 +109,7 @@ def meet_holdout(
         search: as `counting.search_evidence` gives it.
         trials: the table that it was computed from.
         opening: which opening of the holdout this is.
+        remembering: models that may have known what happened there.
         reader: who opens it.
 
     Returns:
@@ -138,6 +153,7 @@ def meet_holdout(
             trial_sharpes=Evidence.of(trials).sharpes.tolist(),
             opening=opening,
             findings=findings,
+            remembering=remembering,
             seed=context.seed,
         ),
         "cross_validation": rounded({"paths": len(crossed.sharpes), "sharpe_ratios": list(crossed.sharpes)}),

@@ -168,6 +168,7 @@ def test_all_that_judges_a_strategy_takes_a_lost_account(
         trial_sharpes=[0.1, 0.2],
         opening=1,
         findings=stress_tests(case),
+        remembering=(),
         seed=0,
     )  # fmt: skip
     json.dumps([told, found], allow_nan=False)

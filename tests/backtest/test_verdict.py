@@ -32,7 +32,17 @@ def finding(name, outcome):
 
 
 def verdict(
-    inside=4.0, outside=2.5, *, p=None, trials=1, opening=1, trades=100, findings=(), pbo=None, lost=()
+    inside=4.0,
+    outside=2.5,
+    *,
+    p=None,
+    trials=1,
+    opening=1,
+    trades=100,
+    findings=(),
+    pbo=None,
+    lost=(),
+    remembering=(),
 ):
     search = Search(trials=trials, sharpe_variance=1.0, pbo=pbo, familywise_p=p)
     return decide(
@@ -43,6 +53,7 @@ def verdict(
         trades=trades,
         findings=findings,
         lost=lost,
+        remembering=remembering,
     )
 
 
@@ -58,6 +69,7 @@ def verdict(
         pytest.param({"findings": [finding("look_ahead", "failed")]}, "overfit", id="looks ahead"),
         pytest.param({"findings": [finding("foresight", "failed")]}, "overfit", id="knows the next bar"),
         pytest.param({"trades": 20}, "promising", id="few trades"),
+        pytest.param({"remembering": ["ollama:m"]}, "promising", id="a model may remember the holdout"),
         pytest.param({"trades": 5}, "unproven", id="hardly a trade"),
         pytest.param({"outside": 1.0}, "promising", id="holdout weak"),
         pytest.param({"outside": 0.3}, "unproven", id="holdout next to nothing"),
@@ -135,13 +147,13 @@ def test_every_reason_and_value_has_its_words():
             verdict(pbo=0.3),
             verdict(findings=[finding("costs", "failed"), finding("look_ahead", "failed")]),
             verdict(lost=["development", "holdout"]),
-            verdict(opening=11),
+            verdict(opening=11, remembering=["ollama:m"]),
         )
         for reason in one.reasons
     }
     assert codes == {
-        "development", "holdout", "holdout_spent", "combined", "trades", "pbo", "fatal", "essential",
-        "stress", "account_lost_development", "account_lost_holdout",
+        "development", "holdout", "holdout_spent", "combined", "memory", "trades", "pbo", "fatal",
+        "essential", "stress", "account_lost_development", "account_lost_holdout",
     }  # fmt: skip
     for language in ("fr", "en"):
         texts = catalogue("verdict", language)

@@ -20,7 +20,7 @@ import pandas as pd
 
 from backtest.validation.score import folds_held
 from nodes.context import OptimizationContext
-from nodes.optimization.judge import meet_holdout
+from nodes.optimization.judge import meet_holdout, remembering
 from nodes.optimization.trials.ledger import search_figures
 from nodes.optimization.trials.trial import Tried, p_value, tried
 from record.errors import ReportError
@@ -133,6 +133,7 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
             search=counted,
             trials=trials,
             opening=told["holdout"]["opening"],
+            remembering=remembering(context, dataset, record.events()),
             reader=run,
         )
         found: Mapping[str, Any] = judgement

@@ -206,6 +206,7 @@ def judged(
     trial_sharpes: Sequence[float],
     opening: int,
     findings: tuple[Finding, ...],
+    remembering: Sequence[str],
     seed: int,
 ) -> dict[str, Any]:
     """Verdict and everything it rests on, as plain JSON: what the result's keys of the same names hold."""
@@ -221,6 +222,7 @@ def judged(
         opening=opening,
         trades=development.metrics.n_trades + holdout.metrics.n_trades,
         findings=findings,
+        remembering=remembering,
         lost=[name for name, result in parts.items() if result.account_lost is not None],
     )
     p_value, weight = evidence_of_opening(opening, outside.sharpe, outside.n_observations)

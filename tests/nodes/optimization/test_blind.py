@@ -93,6 +93,7 @@ def test_no_prompt_of_a_run_holds_a_name_or_a_year(tmp_path):
     assert state["result"]["settings"]["named"] is False
     assert state["result"]["dataset"]["symbol"] == "BTCUSDT", "people read its name"
     folder = tmp_path / "runs" / state["run_id"]
+    assert not [one for one in state["result"]["verdict"]["reasons"] if one["code"] == "memory"]
     assert "neither the instrument" in (folder / "report.md").read_text(encoding="utf-8")
 
 
@@ -104,6 +105,9 @@ def test_named_tells_both_and_the_run_says_so(tmp_path):
     assert next(event for event in events if event["kind"] == "started")["data"]["blind"] is False
     report = (tmp_path / "runs" / state["run_id"] / "report.md").read_text(encoding="utf-8")
     assert "may have remembered" in report
+    (memory,) = [one for one in state["result"]["verdict"]["reasons"] if one["code"] == "memory"]
+    assert memory["fields"]["models"] == "ollama:m:1b"
+    assert "ollama:m:1b: told the instrument" in report
 
 
 def test_a_review_is_blind_too(tmp_path):

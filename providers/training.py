@@ -1,0 +1,38 @@
+"""Until when a model may remember what markets did: the end of its training data."""
+
+from __future__ import annotations
+
+from datetime import date
+
+CUT_OFFS = {
+    "gemma3": date(2024, 8, 31),
+    "gpt-oss": date(2024, 6, 30),
+    "llama3.1": date(2023, 12, 31),
+    "llama3.2": date(2023, 12, 31),
+    "llama3.3": date(2023, 12, 31),
+    "phi4": date(2024, 6, 30),
+}
+"""Last day of the training data by family, as the makers' model cards say; what stands nowhere is unknown."""
+
+
+def cut_off(model: str) -> date | None:
+    """The last day that a model's training data may hold; None where nobody has told.
+
+    Args:
+        model: `provider:model`, as records name it; a tag after a colon is not looked at.
+    """
+    name = model.partition(":")[2].rpartition("/")[2].partition(":")[0].lower()
+    return CUT_OFFS.get(name)
+
+
+def may_remember(model: str, start: date) -> bool:
+    """Whether a model may have seen what happened from a day on; one without a known cut-off may have.
+
+    Args:
+        model: as of `cut_off`; `rules` remembers nothing.
+        start: the day.
+    """
+    if model.partition(":")[0] == "rules":
+        return False
+    known = cut_off(model)
+    return known is None or known >= start
