@@ -150,7 +150,7 @@ SINGLE = Role[OptimizationState, Work](
             kinds=kinds_told(brief.language),
         )
     },
-    knows=lambda brief: {"target_score": brief.context.target_score},
+    knows=lambda brief: {"target_score": brief.context.target_score, "patience": brief.context.patience},
     check=lambda brief, work: none_usable(brief.evidence, work.proposals, brief.language),
     doubts=_doubts,
 )

@@ -112,6 +112,7 @@ SPEAK = Role[DebateState, Turn](
         "turns": brief.state.get("turns", []),
         "cited": _cited(brief.evidence, brief.iteration),
         "target_score": brief.context.target_score,
+        "patience": brief.context.patience,
     },
     check=_unknown,
     answer="turn",

@@ -70,6 +70,7 @@ class Evidence(TypedDict):
     hypotheses: NotRequired[int]
     proposals: NotRequired[list[Proposal]]
     target_score: NotRequired[float]
+    patience: NotRequired[int]
     voice: NotRequired[str]
     turns: NotRequired[list[Turn]]
     cited: NotRequired[list[str]]

@@ -10,8 +10,8 @@ from prompts import Words, text
 from record.types import Iteration, Stance
 from record.types import Turn as Spoken
 
-PATIENCE = {"validator": 2, "analyst": 3, "strategist": 4, "single": 3}
-"""Idle iterations after which each voice wants to stop: the validator first, the strategist last."""
+LONGER = {"validator": -1, "analyst": 0, "strategist": 1, "single": 0}
+"""Idle iterations beside the run's patience after which each voice wants to stop: the validator first."""
 
 
 def idle_iterations(history: list[Iteration]) -> int:
@@ -31,7 +31,7 @@ def speak(evidence: Evidence) -> Turn:
     """
     voice, score = evidence["voice"], evidence["champion"]["score"]
     idle = idle_iterations(evidence["history"])
-    limit = PATIENCE[voice]
+    limit = max(1, evidence["patience"] + LONGER[voice])
     reached = score >= evidence["target_score"]
     stance: Stance = "stop" if reached or idle >= limit else "continue"
     confidence = round(min(1.0, 0.5 + 0.15 * abs(idle - limit + 0.5)), 2)

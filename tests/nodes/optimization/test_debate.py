@@ -105,7 +105,7 @@ def test_two_voices_debate_without_the_validator(tmp_path, monkeypatch):
 # --- the rules' voices --------------------------------------------------------------------------
 
 
-def evidence(voice, idle, turns=(), score=3.0):
+def evidence(voice, idle, turns=(), score=3.0, patience=3):
     history = [{"adopted": None}] * idle
     return {
         "voice": voice,
@@ -114,6 +114,7 @@ def evidence(voice, idle, turns=(), score=3.0):
         "turns": list(turns),
         "cited": ["M1"],
         "target_score": 8.0,
+        "patience": patience,
         "language": "en",
     }
 
@@ -131,6 +132,25 @@ def evidence(voice, idle, turns=(), score=3.0):
 )
 def test_each_voice_has_its_own_patience(voice, idle, stance):
     assert speak(evidence(voice, idle)).stance == stance
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5, 20])
+def test_the_voices_are_as_patient_as_the_run(patience):
+    ends = {
+        voice: next(
+            idle for idle in range(50) if speak(evidence(voice, idle, patience=patience)).stance == "stop"
+        )
+        for voice in ("validator", "analyst", "strategist")
+    }
+    assert ends == {"validator": max(1, patience - 1), "analyst": patience, "strategist": patience + 1}
+
+
+def test_a_patient_run_is_not_ended_by_its_debate(tmp_path):
+    # Nothing to be found: rules in every role go on as long as they are told to.
+    settings = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 9}
+    state, _ = run_graph(tmp_path, patience=9, convergence_threshold=0.0, **settings)
+    assert state["result"]["iterations"] == 9
+    assert state["result"]["stop_reason"] in ("max_iterations", "no_gain")
 
 
 def test_a_reached_target_is_enough_for_everybody():
