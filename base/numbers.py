@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
@@ -45,7 +45,7 @@ def _spelled(value: Any, depth: int = _DEPTH) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-@cache
+@lru_cache(maxsize=512)  # schemas are made for every case, and are not to be kept for ever
 def _numbers(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields that hold numbers and no truth values."""
     kinds = {name: set(_leaves(field.annotation)) for name, field in model.model_fields.items()}

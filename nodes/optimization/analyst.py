@@ -7,6 +7,7 @@ from typing import cast
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
+from nodes.optimization.case import analysis_of
 from nodes.optimization.evidence.claims import cited_by, claims_of, unknown_ids
 from nodes.optimization.policies import roles
 from nodes.optimization.role import Brief, Made, Role, ask_role
@@ -32,6 +33,7 @@ def _made(
 ANALYST = Role[OptimizationState, Analysis](
     name="analyst",
     schema=Analysis,
+    case=lambda brief: analysis_of(brief.evidence, Analysis),
     policy=roles.analyst,
     chain=lambda brief: brief.context.analyst,
     shown=("strategy", "figures", "history", "lessons"),

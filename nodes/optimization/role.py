@@ -86,6 +86,7 @@ class Role(Generic[S, T]):
     Attributes:
         name: of its prompt.
         schema: what it answers.
+        case: the same for this very case (`nodes.optimization.case`).
         policy: its answer without a model.
         chain: its models, tried in order.
         shown: blocks of its prompt out of `BLOCKS`.
@@ -106,6 +107,7 @@ class Role(Generic[S, T]):
 
     name: str
     schema: type[T]
+    case: Callable[[Brief[S]], type[T]]
     policy: Callable[[Evidence], T]
     chain: Callable[[Brief[S]], Sequence[str]]
     shown: tuple[str, ...]
@@ -171,6 +173,7 @@ def ask_role(
             **parts,
         ),
         schema=role.schema,
+        case=role.case(brief),
         evidence={**evidence, **role.knows(brief), "language": language},
         policy=role.policy,
         check=lambda answer: role.check(brief, answer),

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from backtest.language.functions import reference
 from nodes.context import OptimizationContext
+from nodes.optimization.case import analysis_of, ids_of, proposal_of
 from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import cited_by, claims_of
 from nodes.optimization.evidence.evidence import Evidence
@@ -22,6 +23,7 @@ from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Grounds, Proposal, Remark
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.proposing import complaints, none_usable, sorted_by
+from nodes.seam.narrowing import narrowed
 from prompts import system_text
 from record.events import Abstained, SingleAnswer
 from record.types import Analysis as Analysed
@@ -47,6 +49,12 @@ class Work(Analysis):
     stance: Literal["continue", "stop"] = Field(
         description="continue the search after these tests, or stop with the champion they leave."
     )
+
+
+def _case(brief: Brief[OptimizationState]) -> type[Work]:
+    judged = narrowed(JudgedProposal, against=ids_of(brief.evidence))
+    work = narrowed(Work, proposals=list[proposal_of(brief.evidence, None, judged)])  # type: ignore[misc]
+    return analysis_of(brief.evidence, work)
 
 
 def policy(evidence: Evidence) -> Work:
@@ -124,6 +132,7 @@ def _made(
 SINGLE = Role[OptimizationState, Work](
     name="single",
     schema=Work,
+    case=_case,
     policy=policy,
     chain=lambda brief: brief.context.strategist,
     shown=("strategy", "figures", "history", "lessons"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
+from nodes.optimization.case import turn_of
 from nodes.optimization.debate_schemas import MOST_CITED, Turn
 from nodes.optimization.evidence.claims import unknown_evidence
 from nodes.optimization.evidence.evidence import Evidence, figure, history_lines, proposal_lines, turn_lines
@@ -89,6 +90,7 @@ def _unknown(brief: Brief[DebateState], answer: Turn) -> list[str]:
 SPEAK = Role[DebateState, Turn](
     name="speak",
     schema=Turn,
+    case=lambda brief: turn_of(brief.evidence),
     policy=debate.speak,
     chain=lambda brief: getattr(brief.context, brief.voice),
     shown=("strategy", "figures"),

@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 
 from backtest.language.functions import reference
 from nodes.context import OptimizationContext
+from nodes.optimization.case import proposals_of
 from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.evidence import analysis_lines
 from nodes.optimization.policies import roles
@@ -59,6 +60,7 @@ def _made(
 STRATEGIST = Role[OptimizationState, Proposals](
     name="strategist",
     schema=Proposals,
+    case=lambda brief: proposals_of(brief.evidence, _hypotheses(brief)),
     policy=roles.strategist,
     chain=lambda brief: brief.context.strategist,
     shown=("strategy", "figures", "history", "lessons"),

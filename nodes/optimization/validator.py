@@ -7,6 +7,7 @@ from typing import cast
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
+from nodes.optimization.case import verdicts_of
 from nodes.optimization.evidence.evidence import proposal_lines
 from nodes.optimization.evidence.vetoes import veto_complaints, weighed
 from nodes.optimization.policies import roles
@@ -50,6 +51,7 @@ def _made(
 VALIDATOR = Role[OptimizationState, Verdicts](
     name="validator",
     schema=Verdicts,
+    case=lambda brief: verdicts_of(brief.evidence, len(brief.state["proposals"])),
     policy=roles.validator,
     chain=lambda brief: brief.context.validator,
     shown=("strategy", "figures", "history", "lessons"),

@@ -44,6 +44,8 @@ class Question(Generic[T]):
         role: who asks, for example `analyst`.
         prompt: what a model reads.
         schema: what the answer must be; its descriptions and bounds are the output instruction.
+        case: the same for this very case, a subclass: it is what a model is shown and held to. An answer that
+            fits `schema` alone is a doubt.
         evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
         policy: the role's deterministic policy.
         check: semantic checks: all errors at once, in the prompt's language.
@@ -65,6 +67,7 @@ class Question(Generic[T]):
     schema: type[T]
     evidence: Mapping[str, Any]
     policy: Callable[[Any], T]
+    case: type[T] | None = None
     check: Callable[[T], list[str]] = _no_checks
     doubts: Callable[[T], list[str]] = _no_checks
     corrections: int = 1
@@ -194,6 +197,8 @@ class _Asking(Generic[T]):
         self.corrections = 0
         self.unsaid: list[Unsaid] = []
         self.repairs: frozenset[str] = frozenset()
+        self.shown = question.case or question.schema
+        self.outside: list[str] = []
         self.said: list[Mapping[str, str]] = []
 
     def rules(self) -> T:
@@ -273,7 +278,7 @@ class _Asking(Generic[T]):
         """Why an answer goes back although it is valid."""
         listener = Listener(self.question.prompt)
         said(value, listener)
-        return [*self.question.doubts(value), *self._told(listener.unsaid)]
+        return [*self.outside, *self.question.doubts(value), *self._told(listener.unsaid)]
 
     def _without_unsaid(self, value: T) -> T | _Invalid:
         """What counts of an answer that is not sent back again."""
@@ -313,7 +318,7 @@ class _Asking(Generic[T]):
             role=self.question.role,
             system=prompt.system,
             user=prompt.user,
-            schema=_json_schema(self.question.schema),
+            schema=_json_schema(self.shown),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,
             prompt_hash=prompt.hash,
@@ -329,14 +334,14 @@ class _Asking(Generic[T]):
         valid: dict[str, tuple[T, frozenset[str]]] = {}
         wrong: list[str] = []
         for one in found:
-            meant, repairs = read(one.value, _json_schema(self.question.schema))
-            try:
-                # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
-                value = self.question.schema.model_validate_json(json.dumps(meant))
-            except ValidationError as error:
-                wrong = [_schema_error(dict(item), language) for item in error.errors()]
-            else:
+            meant, repairs = read(one.value, _json_schema(self.shown))
+            value, complaints = _fitting(meant, self.shown)
+            if value is None and self.shown is not self.question.schema:
+                value, _ = _fitting(meant, self.question.schema)
+            wrong = [_schema_error(item, language) for item in complaints]
+            if value is not None:
                 valid[value.model_dump_json()] = value, one.repairs | repairs
+                self.outside = wrong
         if not valid:
             return _Invalid(code=INVALID_SCHEMA, errors=wrong, fields={})
         if len(valid) > 1:
@@ -383,6 +388,15 @@ class _Asking(Generic[T]):
             self.prompt_tokens = (self.prompt_tokens or 0) + reply.prompt_tokens
         if reply.answer_tokens is not None:
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
+
+
+def _fitting(meant: Any, schema: type[T]) -> tuple[T | None, list[dict[str, Any]]]:
+    """The value that a schema makes of plain JSON, or what it complains of."""
+    try:
+        # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
+        return schema.model_validate_json(json.dumps(meant)), []
+    except ValidationError as error:
+        return None, [dict(item) for item in error.errors()]
 
 
 @lru_cache(maxsize=64)

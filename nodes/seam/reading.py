@@ -80,14 +80,14 @@ class _Reader:
     def _variant(self, value: Any, variants: Sequence[Schema]) -> Schema:
         """The shape that a value has; of several objects, the one whose fixed words it has most of."""
         kind = {dict: "object", list: "array", type(None): "null"}.get(type(value))
+        inside = [one for one in variants if "oneOf" in one or "anyOf" in one]
         fitting = [one for one in variants if one.get("type") == kind] if kind else []
         if not fitting and isinstance(value, str):
             fitting = [one for one in variants if "enum" in one or "const" in one]
             fitting += [one for one in variants if one.get("type") == "string"]
         if not fitting and kind is None:
             fitting = [one for one in variants if one.get("type") in ("number", "integer")]
-        # Unions inside unions: the first word decides, then the next.
-        fitting = fitting or [one for one in variants if "oneOf" in one or "anyOf" in one] or list(variants)
+        fitting = [*fitting, *inside] or list(variants)
         return max(fitting, key=lambda one: self._agreement(value, one))
 
     def _agreement(self, value: Any, schema: Schema) -> int:

@@ -6,7 +6,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -18,6 +18,7 @@ from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
 from base.numbers import Numeric
 from base.reasons import told_known
 from nodes.errors import ChangeError
+from nodes.seam.narrowing import narrowed, one_of
 from prompts import Words
 
 Grid = dict[str, tuple[float, ...]]
@@ -83,10 +84,17 @@ class Kind(Strict, ABC):
 
     Attributes:
         degrees: how much freedom to fit noise it adds to a strategy; `rules` test first what adds none.
+        apart: the field by which the `cases` of one strategy are told apart.
     """
 
     degrees: ClassVar[int]
+    apart: ClassVar[str] = ""
     kind: str
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """Its shapes with the names and bounds of a strategy; none where it can change nothing of it."""
+        return (cls,)
 
     @abstractmethod
     def apply(self, spec: StrategySpec) -> StrategySpec:
@@ -111,6 +119,46 @@ class Kind(Strict, ABC):
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move: nothing, where the change fixes everything."""
         return {}
+
+
+def cases_by_bounds(
+    kind: type[Kind], names: Iterable[str], spec: StrategySpec, *, removable: bool = False
+) -> tuple[type[Kind], ...]:
+    """A case for all names that have the same unit and bounds, so that each value is within its own.
+
+    Args:
+        kind: its field `apart` holds the name, `value` a number or a range.
+        names: parameters, rules of risk or methods of sizing.
+        spec: whose bounds hold.
+        removable: None is a value too.
+    """
+    bounds = spec.bounds()
+    alike: dict[tuple[float, float, bool, str], list[str]] = {}
+    for name in names:
+        bound = bounds[name]
+        alike.setdefault((bound.low, bound.high, bound.integer, _unit(name)), []).append(name)
+    found = []
+    for (low, high, integer, unit), members in alike.items():
+        number: Any = Annotated[int if integer else float, Field(ge=plain(low), le=plain(high))]
+        value = number | narrowed(SearchRange, low=number, high=number)
+        told = f"From {low:g} to {high:g}{unit}."
+        found.append(
+            narrowed(
+                kind,
+                told=told,
+                **{kind.apart: one_of(members), "value": value | None if removable else value},
+            )
+        )
+    return tuple(found)
+
+
+def _unit(name: str) -> str:
+    """The unit of a value, by its name; empty where it has none."""
+    if name.endswith("_pct"):
+        return " percent"
+    if name.endswith("_atr"):
+        return " multiples of the ATR"
+    return " bars" if name.endswith(("_period", "_bars")) else ""
 
 
 def functions_of(condition: str) -> str:

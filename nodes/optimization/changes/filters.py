@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from backtest.language.parser import parse
 from backtest.language.tree import And, Node, meaning, show
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Condition, Kind, Side, functions_of, listed, same_words
+from nodes.seam.narrowing import narrowed, one_of
 from prompts import Words
 
 
@@ -33,6 +34,12 @@ class AddFilter(Kind):
         description="A condition in the strategy language, "
         "for example adx(14) > 25 or close > sma(close, 100)."
     )
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """For the sides that have an entry."""
+        sides = [side for side in get_args(Side) if required(spec, side)]
+        return (narrowed(cls, side=one_of(sides)),) if sides else ()
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy that enters only where the condition holds as well.
@@ -63,9 +70,19 @@ class RemoveFilter(Kind):
     """Drop one of the conditions that an entry needs."""
 
     degrees = 0
+    apart = "side"
     kind: Literal["remove_filter"]
     side: Side = Field(description="Which entries.")
     condition: Condition = Field(description="The condition to drop, copied as it stands in the entry.")
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """One a side, with the conditions of its entry; the only condition of a side cannot go."""
+        return tuple(
+            narrowed(cls, side=one_of([side]), condition=one_of(map(show, parts)))
+            for side in get_args(Side)
+            if len(parts := required(spec, side)) > 1
+        )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy without the condition; a parameter that nothing uses any more goes with it.

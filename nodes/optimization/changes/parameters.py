@@ -13,6 +13,7 @@ from nodes.optimization.changes.base import (
     Grid,
     Kind,
     SearchRange,
+    cases_by_bounds,
     present,
     proposed_words,
     searched,
@@ -27,6 +28,7 @@ class ParamAdjustment(Kind):
     """Set one of the strategy's own parameters to a value, or let the engine search it in a range."""
 
     degrees = 0
+    apart = "parameter"
     kind: Literal["param_adjustment"]
     parameter: Annotated[str, Field(min_length=1, max_length=60)] = Field(
         description="Name of the strategy's parameter, as listed under 'param'."
@@ -35,6 +37,11 @@ class ParamAdjustment(Kind):
         description="A number within the listed bounds; or, better, a range {low, high} in the direction you "
         "believe in: the engine searches the value there."
     )
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """One for the parameters of the strategy with the same bounds."""
+        return cases_by_bounds(cls, spec.params, spec)
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with the value set; of a range, the value nearest to the present one.

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from backtest import PRESETS, StrategySpec
 from nodes.optimization.changes.base import Grid, Kind, SearchRange
+from nodes.seam.narrowing import narrowed, one_of
 from prompts import Words
 
 MOST_AXES = 2
@@ -31,6 +32,11 @@ class SwitchPreset(Kind):
         default=False,
         description="true: it also sells short, on the mirror image of its conditions.",
     )
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """For the built-in strategies."""
+        return (narrowed(cls, preset=one_of(PRESETS)),)
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The built-in strategy with its usual values: filters go, present rules of risk and sizing stay.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from nodes.optimization.changes.base import (
     Grid,
     Kind,
     SearchRange,
+    cases_by_bounds,
     present,
     proposed_words,
     searched,
@@ -38,6 +39,7 @@ class RiskManagement(Kind):
     """Set, search or remove one risk rule."""
 
     degrees = 1
+    apart = "parameter"
     kind: Literal["risk_management"]
     parameter: RiskRule = Field(
         description="Which rule: percent rules in percent (2.0 is 2 %), ATR rules in multiples of the ATR, "
@@ -47,6 +49,11 @@ class RiskManagement(Kind):
         description="A value in the rule's unit; or a range {low, high} that the engine searches; or null to "
         "remove the rule."
     )
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """One for the rules with the same bounds."""
+        return cases_by_bounds(cls, get_args(RiskRule), spec, removable=True)
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with the rule set; of a range, the value nearest to the present one.

@@ -12,6 +12,7 @@ from nodes.optimization.changes.base import (
     Grid,
     Kind,
     SearchRange,
+    cases_by_bounds,
     present,
     proposed_words,
     settled,
@@ -27,6 +28,7 @@ class Sizing(Kind):
     """Set, search or remove the method of sizing; leverage is none of its business."""
 
     degrees = 1
+    apart = "method"
     kind: Literal["sizing"]
     method: Method = Field(
         description="equity_pct: percent of the account; fixed_amount: an amount of money; "
@@ -37,6 +39,11 @@ class Sizing(Kind):
         description="A value in the method's unit; or a range {low, high} that the engine searches; "
         "or null to trade the whole account again."
     )
+
+    @classmethod
+    def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
+        """One for the methods with the same bounds."""
+        return cases_by_bounds(cls, METHODS, spec, removable=True)
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with this method alone; of a range, the value nearest to the present one.

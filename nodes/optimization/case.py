@@ -1,0 +1,86 @@
+"""What the roles may answer in this very case: ids, hypotheses, proposals and changes that exist.
+
+A grammar that enforces these schemas lets nothing meaningless through. Where a server enforces none, an
+answer that fits the general schema alone goes back once with what is wrong in this case; what is still
+meaningless then is dropped or marked, part by part.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from nodes.optimization.changes import KINDS
+from nodes.optimization.debate_schemas import Claim, Turn
+from nodes.optimization.evidence.evidence import Evidence
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.schemas import Analysis, Hypothesis, Proposal, Proposals, Verdict, Verdicts
+from nodes.seam.narrowing import narrowed, one_of
+
+A = TypeVar("A", bound=Analysis)
+P = TypeVar("P", bound=Proposal)
+
+
+def ids_of(evidence: Evidence) -> Any:
+    """The type of a list of evidence ids."""
+    return list[one_of(evidence["ids"])] if evidence["ids"] else list[str]  # type: ignore[misc]
+
+
+def analysis_of(evidence: Evidence, base: type[A]) -> type[A]:
+    """An analysis that cites evidence of the case."""
+    hypothesis = narrowed(Hypothesis, evidence=ids_of(evidence))
+    return narrowed(base, hypotheses=list[hypothesis])  # type: ignore[valid-type]
+
+
+def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> type[P]:
+    """A change that this strategy can have, for a hypothesis that was made.
+
+    Args:
+        evidence: of the case.
+        hypotheses: how many were made; None where the same answer makes them.
+        base: what a proposal has besides.
+    """
+    kinds: dict[str, Any] = {"change": _changes(json.dumps(evidence["spec"], sort_keys=True))}
+    if hypotheses is not None:
+        kinds["hypothesis"] = one_of(range(1, hypotheses + 1) if hypotheses else [0])
+    return narrowed(base, **kinds)
+
+
+def proposals_of(evidence: Evidence, hypotheses: int) -> type[Proposals]:
+    """Changes that this strategy can have."""
+    proposal = proposal_of(evidence, hypotheses, Proposal)
+    return narrowed(Proposals, proposals=list[proposal])  # type: ignore[valid-type]
+
+
+def verdicts_of(evidence: Evidence, proposals: int) -> type[Verdicts]:
+    """One verdict on each of the proposals, on evidence of the case."""
+    numbers = one_of(range(1, proposals + 1))
+    verdict = narrowed(Verdict, proposal=numbers, priority=numbers, evidence=ids_of(evidence))
+    exactly = Field(min_length=proposals, max_length=proposals)
+    return narrowed(Verdicts, verdicts=Annotated[list[verdict], exactly])  # type: ignore[valid-type]
+
+
+def turn_of(evidence: Evidence) -> type[Turn]:
+    """A turn of the debate that cites evidence of the case."""
+    claim = narrowed(Claim, evidence=ids_of(evidence))
+    return narrowed(Turn, claims=list[claim])  # type: ignore[valid-type]
+
+
+@lru_cache(maxsize=16)
+def _changes(spec: str) -> Any:
+    """Every change that a strategy can have, as one type: first by its kind, then by what it is about."""
+    strategy = read_spec(json.loads(spec))
+    found: list[Any] = []
+    for kind in KINDS.values():
+        cases = kind.cases(strategy)
+        if len(cases) == 1:
+            found.append(cases[0])
+        elif cases:
+            found.append(Annotated[reduce(or_, cases), Field(discriminator=kind.apart)])
+    if len(found) == 1:
+        return found[0]
+    return Annotated[reduce(or_, found), Field(discriminator="kind")]
