@@ -18,7 +18,7 @@ from nodes.optimization.trials.approval import read_approval
 from nodes.optimization.trials.proposing import sort_proposals
 from record.errors import ReportError
 from record.record import RunRecord
-from tests.answers import adjust, by_role, proposals, risk
+from tests.answers import adjust, by_role, proposals, risk, verdicts
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.run_lines import lines
@@ -299,14 +299,7 @@ def test_without_a_person_python_says_that_the_run_waits(tmp_path, prices):
 
 
 def test_a_person_may_test_what_the_validator_vetoed(tmp_path, prices, monkeypatch):
-    vetoes = json.dumps(
-        {
-            "verdicts": [
-                {"proposal": n, "decision": "rejected", "priority": n, "reason": "No."} for n in (1, 2, 3)
-            ],
-            "confidence": 2,
-        }
-    )
+    vetoes = verdicts(*["rejected"] * 3, confidence=2)
     scripted_models(monkeypatch, {"ollama:m": [lambda request: by_role(request, verdicts=vetoes)] * 20})
     team = {"analyst": "m", "strategist": "m", "validator": "m", "use_debate": False, "cache_hours": 0.0}
     waiting, home = start(tmp_path, prices, **team)
