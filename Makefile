@@ -142,7 +142,7 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	  tests/nodes/test_forks.py tests/providers/test_embedded.py tests/threadx/test_first_run.py \
 	  tests/reports/test_charts.py tests/threadx/test_command_help.py \
 	  tests/threadx/test_disk_full.py tests/threadx/test_odd_locale.py \
-	  tests/threadx/test_seed.py tests/threadx/test_windows.py tests/threadx/web/test_accessibility.py \
+	  tests/threadx/test_seed.py tests/threadx/test_sent_files.py tests/threadx/test_windows.py tests/threadx/web/test_accessibility.py \
 	  tests/threadx/web/test_controls.py tests/threadx/web/test_pages.py tests/vault/test_home.py \
 	  tests/vault/test_price_walk.py
 
