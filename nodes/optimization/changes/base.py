@@ -138,17 +138,14 @@ def cases_by_bounds(
         bound = bounds[name]
         alike.setdefault((bound.low, bound.high, bound.integer, _unit(name)), []).append(name)
     found = []
-    for (low, high, integer, unit), members in alike.items():
+    # Short names of their own: a server without grammars has the schema in its prompt.
+    for place, ((low, high, integer, unit), members) in enumerate(alike.items(), start=1):
         number: Any = Annotated[int if integer else float, Field(ge=plain(low), le=plain(high))]
-        value = number | narrowed(SearchRange, low=number, high=number)
+        span = narrowed(SearchRange, name=f"{kind.__name__}Range{place}", told=None, low=number, high=number)
+        value = number | span
+        kinds = {kind.apart: one_of(members), "value": value | None if removable else value}
         told = f"From {low:g} to {high:g}{unit}."
-        found.append(
-            narrowed(
-                kind,
-                told=told,
-                **{kind.apart: one_of(members), "value": value | None if removable else value},
-            )
-        )
+        found.append(narrowed(kind, name=f"{kind.__name__}{place}", told=told, **kinds))
     return tuple(found)
 
 
