@@ -151,7 +151,7 @@ def test_validator_and_debate_can_be_left_out(tmp_path, settings, absent):
 
 def test_without_the_validator_two_voices_debate(tmp_path):
     _, events = run_graph(tmp_path, use_validator=False, max_iterations=1)
-    assert [event["node"] for event in of_kind(events, "debate_turn")] == ["analyst", "strategist"]
+    assert [event["node"] for event in of_kind(events, "debate_turn")] == ["strategist", "analyst"]
 
 
 # --- what models can and cannot do --------------------------------------------------------------
