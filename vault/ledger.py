@@ -49,7 +49,7 @@ them may be drawn from large searches, for which they stand."""
 EVIDENCE_COLUMNS = {
     "hash": "str",
     "origin": "str",
-    "source": "str",
+    "search": "str",
     "own": "bool",
     "configurations": "int64",
     "excess_sharpe": "float64",
@@ -138,10 +138,10 @@ class Evidence:
     """What the ledger knows about a family.
 
     Attributes:
-        table: what all the rest is computed from, one row a trial or large search: `hash`, `origin`, `source`
-            (which run, search or sweep; the trials drawn from a large search have its own), `own` (looked at
-            by the one who asks), `configurations` (1, or how many a large search compared),
-            `excess_sharpe` per bar (of a large search the mean), `sharpe_variance` within a large search,
+        table: what all the rest is computed from, one row a trial or large search: `hash`, `origin`, `search`
+            (of a large search and of the trials drawn from it whose it is, else empty), `own` (looked at by
+            the one who asks), `configurations` (1, or how many a large search compared), `excess_sharpe` per
+            bar (of a large search the mean), `sharpe_variance` within a large search,
             and `blocks`, sums of the excess returns over blocks of time, None where they are not compared.
             Others' trials in the order in which they were written, then one's own in the order of their
             hashes, then large searches.
@@ -387,8 +387,12 @@ class Ledger:
         # Parallel branches write in any order: one's own trials count in the order of their hashes.
         rows.sort(key=lambda row: row[0] if row[5] else "")
         comparable = [place for place, row in enumerate(rows) if row[3] == development_hash and row[4]]
-        large = [(*search[:3], bool(search[3]), *search[4:], None) for search in searches]
-        drawn_from = {search[2] for search in large}
+        # What is lost is nobody's: nothing was drawn from it.
+        large = [
+            (name, origin, "" if origin == "lost" else made, bool(own), *moments, None)
+            for name, origin, made, own, *moments in searches
+        ]
+        drawn_from = {search[2] for search in large} - {""}
         drawn = [place for place in comparable if rows[place][6] in drawn_from]
         others = [place for place in comparable if rows[place][6] not in drawn_from]
         # The newest of both kinds; each may take the room that the other leaves.
@@ -401,7 +405,7 @@ class Ledger:
             (
                 name,
                 origin,
-                made,
+                made if made in drawn_from else "",
                 bool(own),
                 1,
                 ratio,
@@ -483,10 +487,10 @@ def _unseen(searches: pd.DataFrame, left_out: int, compared: pd.DataFrame) -> tu
     """Trials without a column: what large searches counted, and single ones left out of the comparison.
 
     A large search is represented by the trials drawn from it, single trials by all that are compared. Tables
-    of earlier versions do not tell sources: there whatever came from sweeps represents them.
+    of earlier versions do not tell searches: there whatever came from sweeps represents them.
     """
-    told = "source" if "source" in compared.columns else "origin"
-    whence = compared[told].to_numpy()
+    told = "search" if "search" in compared.columns else "origin"
+    whence = compared[told].replace("", None).to_numpy()
     found = [
         Unseen(count=int(count), columns=tuple(np.flatnonzero(whence == name).tolist()))
         for name, count in searches.groupby(told)["configurations"].sum().items()

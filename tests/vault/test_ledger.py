@@ -134,13 +134,18 @@ def test_large_searches_are_represented_by_what_was_drawn_of_them(tmp_path):
         )  # fmt: skip
     names = [f"single {place:04d}" for place in range(MOST_COLUMNS + 10)]
     put(tmp_path, names)
+    # What a run witnesses and nobody holds any more is represented by nothing, its own trials neither.
+    put(tmp_path, [], source="run 1")
+    ledger.count_lost("family", present=1, witnessed=8, sharpe_variance=0.01, source="run 1")
     found = ledger.evidence(ledger.snapshot("family"), development_hash="rows", source="")
+    assert "run 1" not in set(found.table["search"])
     # Half of the columns are the newest drawn from a search, half the newest others.
     half = MOST_COLUMNS // 2
     assert found.hashes == (*(f"drawn {place:03d}" for place in range(300 - half, 300)), *names[-half:])
     assert {(one.count, tuple(one.columns)) for one in found.unseen} == {
         (1_000_000, tuple(range(half))),
         (5_000, ()),
+        (7, ()),
         (300 - half + len(names) - half, tuple(range(MOST_COLUMNS))),
     }
     assert sum(one.count for one in found.unseen) + MOST_COLUMNS == found.trials

@@ -20,7 +20,6 @@ from vault.errors import MarketError
 
 pytestmark = pytest.mark.long
 
-NAMED = {"run": "r"}
 DIVERSE = proposals(adjust(8), adjust(30, "slow_period"), risk(3.0))
 
 
@@ -47,9 +46,9 @@ def improved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """The same of a run of which nothing special is asked; tables of trials name it."""
+    """The same of a run of which nothing special is asked."""
     home = tmp_path_factory.mktemp("plain")
-    return home, *run_graph(home, given=NAMED)
+    return home, *run_graph(home)
 
 
 # --- whole runs with rules ----------------------------------------------------------------------
@@ -102,7 +101,7 @@ def test_applied_changes_lead_from_the_initial_strategy_to_the_champion(improved
 
 def test_two_runs_differ_in_times_and_ids_alone(plain, tmp_path):
     _, first, events_1 = plain
-    second, events_2 = run_graph(tmp_path, given=NAMED)
+    second, events_2 = run_graph(tmp_path)
     assert {**first["result"], "run": None} == {**second["result"], "run": None}
 
     def told(events):
@@ -118,7 +117,7 @@ def test_holdout_prices_reach_nothing_before_the_judgement(plain, tmp_path):
     columns = ["open", "high", "low", "close"]
     other.iloc[start:, [other.columns.get_loc(name) for name in columns]] *= 3.0
     told = []
-    for state, events in (plain[1:], run_graph(tmp_path, prices=other, given=NAMED)):
+    for state, events in (plain[1:], run_graph(tmp_path, prices=other)):
         before = [event for event in events if event["kind"] not in ("holdout", "finished")]
         words = sorted(json.dumps(comparable(event), sort_keys=True) for event in before)
         # The vault's own hash is all that may tell the two files apart.
