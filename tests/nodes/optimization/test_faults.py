@@ -26,7 +26,7 @@ from tests.scripted import scripted_models
 
 pytestmark = pytest.mark.long
 
-SEEDS = int(os.environ.pop("SOAK_SEEDS", "16"))
+SEEDS = int(os.environ.pop("SOAK_SEEDS", "22"))
 PRICES = made_up_prices(400, cycle=0.05)
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
 MOST_BACKTESTS = 12
@@ -146,7 +146,7 @@ def stands_in(name, recorded, said):
         )
     wanted = ("change", "reason", "hypothesis")
     return all(
-        any(all(part_of(mine[w], one.get(w)) for w in wanted) for one in said[name]) for mine in recorded
+        any(all(part_of(mine[w], one.get(w, "")) for w in wanted) for one in said[name]) for mine in recorded
     )
 
 
@@ -188,7 +188,7 @@ def assert_nothing_is_made_up(called, events, backed):
         assert said == NAME
         assert not provenance["degraded"]
         calls = [e["data"] for e in events if e["id"].startswith(f"{called['id']}.call.")]
-        answers = [one for call in calls for one in objects_in(call["answer"] or "")]
+        answers = [one for call in calls for one in objects_in(call["answer"] or call["thinking"] or "")]
         told = opinions_of(end, events)
         assert any(all(stands_in(name, recorded, one) for name, recorded in told) for one in answers)
 
