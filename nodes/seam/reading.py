@@ -78,7 +78,7 @@ class _Reader:
         return {key: self.read(part, known.get(key, {})) for key, part in value.items()}
 
     def _variant(self, value: Any, variants: Sequence[Schema]) -> Schema:
-        """The shape that a value has; of several objects, the one whose fixed words it has most of."""
+        """The shape that a value has; of several objects, the one whose fixed words fit it best."""
         kind = {dict: "object", list: "array", type(None): "null"}.get(type(value))
         inside = [one for one in variants if "oneOf" in one or "anyOf" in one]
         fitting = [one for one in variants if one.get("type") == kind] if kind else []
@@ -99,9 +99,9 @@ class _Reader:
         properties = schema.get("properties", {})
         fixed = [(value.get(key), self._resolved(part)) for key, part in properties.items()]
         return sum(
-            given is not None and _chosen(given, part.get("enum") or [part["const"]]) is not None
+            1 if _chosen(given, part.get("enum") or [part["const"]]) is not None else -1
             for given, part in fixed
-            if "enum" in part or "const" in part
+            if given is not None and ("enum" in part or "const" in part)
         )
 
     def _choice(self, value: Any, allowed: Sequence[Any]) -> Any:

@@ -12,6 +12,7 @@ from nodes.optimization.case import analysis_of, proposals_of, turn_of, verdicts
 from nodes.optimization.changes import KINDS
 from nodes.optimization.changes.risk import RiskRule
 from nodes.optimization.schemas import Analysis
+from nodes.seam.reading import read
 from tests.answers import DIVERSE, adjust, analysis, proposal, proposals, risk, turn, verdicts
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
@@ -181,3 +182,19 @@ def test_what_means_nothing_here_goes_back_once_and_the_rest_is_used(tmp_path, m
     assert "proposals.0.change" in complaint
     assert "proposals.0.hypothesis" in complaint
     assert [one["change"]["kind"] for one in state["proposals"]] == ["risk_management", "add_filter"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_of_any_kind_keeps_what_it_says_in_the_schema_of_a_case(kind):
+    said = {
+        "param_adjustment": {"parameter": "fast_period", "value": 8},
+        "add_filter": {"side": "long", "condition": "adx(14) > 25"},
+        "remove_filter": {"side": "long", "condition": "adx(14) > 25"},
+        "replace_condition": {"side": "long", "entry": "close > open", "exit": "close < open"},
+        "risk_management": {"parameter": "max_bars", "value": 5},
+        "sizing": {"method": "equity_pct", "value": 50.0},
+        "switch_preset": {"preset": "donchian_breakout"},
+    }[kind]
+    answer = {"proposals": [proposal({"kind": kind, **said})]}
+    schema = proposals_of(evidence(FILTERED), 1).model_json_schema()
+    assert read(answer, schema) == (answer, frozenset())
