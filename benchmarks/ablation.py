@@ -36,26 +36,16 @@ import optuna
 from backtest import BacktestError, StrategySpec, run_backtest
 from backtest.validation.score import score
 from nodes.context import OptimizationContext
-from nodes.errors import ChangeError
-from nodes.optimization.changes import (
-    AddFilter,
-    Change,
-    ParamAdjustment,
-    RiskManagement,
-    SwitchPreset,
-    apply_change,
-)
 from nodes.optimization.policies import roles
 from nodes.optimization.schemas import Proposal, Proposals
 from nodes.optimization.trials.trial import tried
 from threadx.results import OptimizationResult
 from threadx.runner import make_input, start_run
+from threadx.scorecard.dice import RISKS, thrown, within
 from vault.datasets import Dataset, open_holdout, register
 from vault.readers.prices import read_prices
 
 INITIAL = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
-RISKS = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct")
-FILTERS = ("close > sma(close, {n})", "adx(14) > {m}", "rsi(close, 14) > {m}", "change(close, {n}) > 0")
 STEADY = {"max_iterations": 200, "patience": 50, "convergence_threshold": 0.0, "target_score": 10.0}
 
 
@@ -108,33 +98,14 @@ def by_cycle(case: Case, seed: int, **settings: Any) -> Outcome:
 def dice(draw: random.Random) -> Callable[[Any], Proposals]:
     """A strategist that knows what may be changed, and nothing else."""
 
-    def change(spec: StrategySpec) -> Change:
-        bounds = spec.bounds()
-        kind = draw.choice(["parameter", "risk", "filter", "preset"])
-        if kind == "parameter":
-            name = draw.choice(sorted(spec.params))
-            return ParamAdjustment(kind="param_adjustment", parameter=name, value=_value(draw, bounds[name]))
-        if kind == "risk":
-            name = draw.choice(RISKS)
-            return RiskManagement(kind="risk_management", parameter=name, value=_value(draw, bounds[name]))
-        if kind == "filter":
-            words = draw.choice(FILTERS).format(n=draw.randint(5, 200), m=draw.randint(15, 60))
-            return AddFilter(kind="add_filter", side="long", condition=words)
-        return SwitchPreset(kind="switch_preset", preset=draw.choice(StrategySpec.preset_names()))
-
     def propose(evidence: Any) -> Proposals:
-        spec, taken = StrategySpec.model_validate(evidence["spec"]), set(evidence["tried"])
-        found: list[Proposal] = []
-        while len(found) < 3:
-            drawn = change(spec)
-            try:
-                leads = apply_change(spec, drawn).hash
-            except (BacktestError, ChangeError):
-                continue
-            if leads not in taken:
-                taken.add(leads)
-                found.append(Proposal(hypothesis=0, change=drawn, reason="Dice.", expected_effect="Dice."))
-        return Proposals(proposals=found)
+        spec = StrategySpec.model_validate(evidence["spec"])
+        changes = thrown(spec, draw, evidence["tried"])
+        return Proposals(
+            proposals=[
+                Proposal(hypothesis=0, change=one, reason="Dice.", expected_effect="Dice.") for one in changes
+            ]
+        )
 
     return propose
 
@@ -143,11 +114,6 @@ def by_dice(case: Case, seed: int) -> Outcome:
     """The full cycle with dice for a strategist."""
     with patch.object(roles, "strategist", dice(random.Random(seed))):
         return by_cycle(case, seed)
-
-
-def _value(draw: random.Random, bounds: Any) -> float:
-    steps = int((bounds.high - bounds.low) / bounds.step)
-    return float(round(bounds.low + draw.randint(0, steps) * bounds.step, 10))
 
 
 def _try(case: Case, spec: StrategySpec) -> float:
@@ -176,8 +142,8 @@ def by_random_search(case: Case, seed: int) -> Outcome:
     while len(specs) < case.backtests:
         name = draw.choice(StrategySpec.preset_names())
         bounds = StrategySpec.preset(name).bounds()
-        values = {p: _value(draw, bounds[p]) for p in sorted(StrategySpec.preset(name).params)}
-        risks = {rule: _value(draw, bounds[rule]) if draw.random() < 0.5 else None for rule in RISKS}
+        values = {p: within(draw, bounds[p]) for p in sorted(StrategySpec.preset(name).params)}
+        risks = {rule: within(draw, bounds[rule]) if draw.random() < 0.5 else None for rule in RISKS}
         try:
             spec = StrategySpec.preset(name, **values, **risks)
         except BacktestError:

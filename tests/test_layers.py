@@ -39,7 +39,7 @@ INSIDE = {
     "nodes": ("ensemble", "optimization", "seam"),
     "nodes/optimization": ("policies", "trials", "evidence", "changes"),
     "nodes/ensemble": ("scores", "claims", "operation", "policies"),
-    "threadx": ("work", "jobs", "audit", "web"),
+    "threadx": ("work", "scorecard", "jobs", "audit", "web"),
 }
 FILES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 

@@ -27,6 +27,16 @@ def command(words: Words) -> click.Group:
     def suggest(**given: Any) -> Any:
         return work("models", "suggest", words, given)
 
+    @options.local_command("test", words, room="models")
+    @click.argument("models", metavar="MODEL…", nargs=-1, required=True)
+    @click.option(
+        "--minutes", type=click.FloatRange(min=0.0, min_open=True), help=words("models.option.minutes")
+    )
+    @options.json_option(words)
+    @options.common(words)
+    def test(**given: Any) -> Any:
+        return work("models_test", "test", words, given)
+
     @options.local_command("use", words, room="models")
     @click.argument("models", metavar="[MODEL[,MODEL…]]", required=False)
     @click.option(
@@ -49,6 +59,6 @@ def command(words: Words) -> click.Group:
     def reset(**given: Any) -> Any:
         return work("models", "reset", words, given)
 
-    for one in (listing, suggest, use, reset):
+    for one in (listing, suggest, test, use, reset):
         group.add_command(one)
     return group
