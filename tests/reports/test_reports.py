@@ -14,7 +14,7 @@ from backtest.validation.verdict import VALUES
 from prompts import Words
 from record.record import RunRecord
 from reports.audit import value_rows
-from reports.belief import FOLD_COLUMNS
+from reports.belief import FOLD_COLUMNS, sight_lines
 from reports.charts.holdout import holdout_chart
 from reports.document import Code, Document, Grid, Heading, Items, Paragraph, Picture
 from reports.explain import explain
@@ -65,10 +65,14 @@ def sayings(document):
 def test_the_verdict_comes_first_with_its_reasons(run, value, words):
     _, result, _ = run
     told = explain({**result, "verdict": {**result["verdict"], "value": value}}, words)
-    first, second, third = told.blocks[:3]
+    first, second, *others = told.blocks
     assert first == Heading(text=words("explain.heading.verdict"))
     assert second.text == words(f"verdict.value.{value}")
-    assert len(third.items) == len(result["verdict"]["reasons"])
+    # What is to be expected, what could have been seen, and which kind of unproven.
+    expected = sight_lines({**result, "verdict": {**result["verdict"], "value": value}}, words)
+    assert len(expected) == (3 if value == "unproven" else 2)
+    assert [block.text for block in others[: len(expected)]] == expected
+    assert len(others[len(expected)].items) == len(result["verdict"]["reasons"])
 
 
 def test_a_record_without_a_verdict_says_so(run):

@@ -68,10 +68,19 @@ def start(home: Path, order: Order, words: Words) -> str:
 
 
 class Form:
-    """The form; what it describes is an `Order`."""
+    """The form; what it describes is an `Order`.
 
-    def __init__(self, site: Site, datasets: list[Dataset], kept: list[str]) -> None:
-        self.site = site
+    Args:
+        site: the pages.
+        datasets: registered prices.
+        kept: files that were uploaded.
+        defaults: what a run gets of which nothing is asked; made in a thread, as it reads the data folder.
+    """
+
+    def __init__(
+        self, site: Site, datasets: list[Dataset], kept: list[str], defaults: OptimizationContext
+    ) -> None:
+        self.site, self._defaults = site, defaults
         self.words = site.words
         self._choices = self._prices(datasets, kept)
         self._strategy = "ma_crossover"
@@ -218,7 +227,7 @@ class Form:
         words = self.words
         examples = ", ".join(provider.sample for provider in providers.PROVIDERS.values())
         Text("p", words("web.form.models_help", examples=examples), "tx-soft")
-        defaults = OptimizationContext()
+        defaults = self._defaults
         with ui.element("div").classes("tx-form"):
             for role in ROLES:
                 with ui.element("div"):
@@ -232,7 +241,7 @@ class Form:
 
     async def _probe(self) -> None:
         """Ask the servers who answers. A chain stays as it is: the run is to know who did not answer."""
-        words, context = self.words, OptimizationContext(home=str(self.site.home))
+        words, context = self.words, self._defaults
 
         # In a thread as a whole: the settings look at the data folder.
         def health_of(chain: list[str]) -> list[providers.Health]:
@@ -249,7 +258,7 @@ class Form:
                 self._health[role].set_text(words("web.form.nobody", models=asked))
 
     def _draw_settings(self) -> None:
-        words, defaults = self.words, OptimizationContext()
+        words, defaults = self.words, self._defaults
         groups = {"": BUDGETS, "stopping": STOPPING, "costs": COSTS}
         for group, names in groups.items():
             if group:
@@ -310,10 +319,13 @@ def register(site: Site) -> None:
         datasets = await threads.io_bound(registered, site.home)
         kept = await threads.io_bound(uploads, site.home)
         busy = await threads.io_bound(jobs.at_work, site.home, "optimization")
+        defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
+        if defaults is None:  # the server is ending
+            return
         with frame(site, words("web.form.title"), NEW_PATH):
             Text("p", words("web.form.intro"), "tx-soft")
             if busy is not None:
                 with ui.element("p").classes("tx-warn"):
                     Text("span", words("web.error.busy", name=busy.name) + " ")
                     anchor(words("web.form.see"), run_path(busy.name))
-            Form(site, datasets or [], kept or [])
+            Form(site, datasets or [], kept or [], defaults)

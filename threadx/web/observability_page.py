@@ -162,11 +162,11 @@ class Health:
 
     async def _ask(self) -> None:
         home = str(self.site.home)
-        ensemble, cycle = EnsembleContext(home=home), OptimizationContext(home=home)
-        chains = [ensemble.chain(role) for role in (*AGENTS, "arbiter")]
-        chains += [cycle.analyst, cycle.strategist, cycle.validator]
 
-        def asked() -> list[providers.Health]:  # in a thread: settings look at the data folder
+        def asked() -> list[providers.Health]:  # in a thread: contexts and settings look at the data folder
+            ensemble, cycle = EnsembleContext(home=home), OptimizationContext(home=home)
+            chains = [ensemble.chain(role) for role in (*AGENTS, "arbiter")]
+            chains += [cycle.analyst, cycle.strategist, cycle.validator]
             return providers.check_all(chains, provider_settings(ensemble))
 
         found = await threads.io_bound(asked)
