@@ -176,6 +176,13 @@ def test_the_table_has_a_column_a_model_and_a_row_a_fault_in_both_languages(serv
     assert "Stop trop serré" in threadx("rules", language="fr")
 
 
+def test_progress_counts_the_reviews_of_every_model(server, few, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["models", "test", "expert", "--home", str(tmp_path), "--language", "en"])
+    told = [line for line in capsys.readouterr().err.splitlines() if line.endswith("reviews.")]
+    assert told == [f"{done} of 4 reviews." for done in range(1, 5)]
+
+
 def test_what_names_no_model_is_refused_before_anything_is_done(threadx, tmp_path):
     threadx("olama:x", code=2)
     assert not (tmp_path / "scorecard").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from nodes.context import RULES, OptimizationContext
@@ -53,12 +54,17 @@ def test(
     over = False
     asked = [RULES, *(model for model in named if model != RULES)]
     with bar(terminal, "models.test.working", "models.test.progress") as progress:
+        steps = count(1)
+
+        def step() -> None:
+            progress(next(steps), len(asked) * len(CASES))
+
         for model in asked:
             if not (health := check(model, provider_settings(context))).ok:
                 failures[model] = words(health.text_key, **health.fields)
                 continue
             try:
-                failed = _asked(cards, model, context, until, progress)
+                failed = _asked(cards, model, context, until, step)
             except _OutOfTime:
                 over = True
                 break
@@ -78,7 +84,7 @@ def _asked(
     model: str,
     context: OptimizationContext,
     until: float | None,
-    progress: Callable[[int, int], None],
+    step: Callable[[], None],
 ) -> Attempt | None:
     """Put a model's reviews on its card; beside those of `rules` the dice are thrown.
 
@@ -93,7 +99,7 @@ def _asked(
         if until is not None and time.monotonic() >= until:
             raise _OutOfTime
 
-    for count, case in enumerate(CASES, start=1):
+    for case in CASES:
         reviewed = review(case, model, context, watch)
         if reviewed.failure is not None:
             return reviewed.failure
@@ -101,7 +107,7 @@ def _asked(
         mark(cards.setdefault(model, Card()), reviewed, setting, items, context.language)
         if model == RULES:
             throw(cards.setdefault(DICE, Card()), setting, items, context.seed)
-        progress(count, len(CASES))
+        step()
     return None
 
 
