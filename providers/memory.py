@@ -21,7 +21,9 @@ def _asked() -> str:
         return ""
     question = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(question, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        told = subprocess.run(
+            question, capture_output=True, encoding="utf-8", errors="replace", timeout=_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return told.stdout if told.returncode == 0 else ""
