@@ -107,7 +107,7 @@ def test_a_choice_is_read_by_every_run_until_it_is_forgotten(threadx, tmp_path, 
 
 def test_the_environment_comes_before_the_file(tmp_path, monkeypatch):
     (tmp_path / "settings.json").write_text(
-        '{"deadlines": "local=1200", "ollama_base_url": "http://gpu.lan"}'
+        '{"deadlines": "local=1200", "ollama_base_url": "http://gpu.lan"}', encoding="utf-8"
     )
     found = OptimizationContext(home=str(tmp_path))
     assert (found.seconds, found.ollama_base_url) == ({"local_seconds": 1200.0}, "http://gpu.lan")

@@ -357,7 +357,10 @@ def test_what_has_changed_stands_first(url: str, home: Path) -> None:
             ([], "Rien n’a changé depuis"),
             ([change], "Niveau de risque\u00a0: faible → élevé"),
         ):
-            file.write_text(json.dumps({**told, "since": "2098-12-31T23:00:00+00:00", "changes": changes}))
+            file.write_text(
+                json.dumps({**told, "since": "2098-12-31T23:00:00+00:00", "changes": changes}),
+                encoding="utf-8",
+            )
             page = get(f"{url}/llm_summary").text
             assert 0 < page.index(line) < page.index("Facteurs clés")
             assert "depuis la synthèse du 2098-12-31 23:00 UTC" in page
