@@ -39,7 +39,7 @@ _FOREIGN = re.compile(
 _CONSTANTS = {"True": "true", "False": "false", "None": "null"}
 _COMPLAINT = re.compile(r":(\d+) Unexpected (.*) at column (\d+)", re.DOTALL)
 
-LONGEST_LENIENT = 20_000
+LONGEST_LENIENT = 8_000
 """Letters of an answer that are read leniently, all in all: it takes up to 90 microseconds a letter."""
 
 DEEPEST = 100

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers import ProviderError, objects_in
@@ -116,11 +116,13 @@ _VALUES = st.recursive(
 _OBJECTS = st.dictionaries(st.text(max_size=5), _VALUES, max_size=4)
 
 
+@settings(deadline=None)
 @given(_OBJECTS, st.sampled_from(["", "Answer:\n", "```json\n"]), st.sampled_from(["", "\n```", "\nDone."]))
 def test_any_object_survives_its_wrapping(value: dict[str, Any], before: str, after: str) -> None:
     assert [found.value for found in objects_in(before + json.dumps(value) + after)] == [value]
 
 
+@settings(deadline=None)
 @given(_OBJECTS.filter(bool), st.data())
 def test_no_beginning_of_an_object_is_ever_taken_for_an_answer(value: dict[str, Any], data: Any) -> None:
     text = json.dumps(value)
@@ -156,6 +158,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_PIECES, max_size=60), st.integers(1, 300))
 def test_whatever_a_model_writes_is_read_or_refused_with_a_code(pieces: list[str], times: int) -> None:
     _, rest = split_thinking("".join(pieces) * times)

@@ -145,6 +145,7 @@ def test_doctor_lists_it_and_says_what_answers(
     for name in PROVIDERS.keys() - {"abacus"}:  # they would ask the network
         others = replace(PROVIDERS[name], health=lambda reference, settings: "another")
         monkeypatch.setitem(PROVIDERS, name, others)
+    monkeypatch.setattr("threadx.work.doctor.installed", lambda settings: ([], []))  # and so would this
     ready = threadx("doctor", "--home", str(tmp_path), "--language", "en")[1]
     assert "abacus:small would answer (10 beads)." in " ".join(ready.split())
     abacus.up = False
