@@ -22,7 +22,6 @@ from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
-from threadx.errors import ThreadxError
 from vault.datasets import register
 from vault.synthetic import EDGES, NULLS, Edge, Null, null_prices, planted_prices
 
@@ -191,12 +190,7 @@ def calibrate(
     Returns:
         Plain JSON: `false_rate` (`real` or `promising` without an edge), `power` by strength, and under
         `null` and `planted` counts with exact 95 % intervals, in all and by kind; `cases`, one entry each.
-
-    Raises:
-        ThreadxError: `nothing_to_calibrate`.
     """
-    if nulls + planted == 0:
-        raise ThreadxError("nothing_to_calibrate")
     found = run_pieces(
         run_case,
         cases(nulls, planted, seed, bars=bars, iterations=iterations),

@@ -10,6 +10,7 @@ import altair as alt
 from prompts import Words
 from reports.charts.calibration import power_chart
 from reports.pictures import picture_suffix
+from threadx.errors import ThreadxError
 from threadx.jobs.calibration import FALSE_LIMIT, STRENGTHS, calibrate
 from threadx.plain import say
 from threadx.terminal import Terminal
@@ -60,6 +61,8 @@ def run(
     debug: bool,
 ) -> None:
     """How often each kind of series was believed in: a table, a picture, JSON."""
+    if nulls + planted == 0:
+        raise ThreadxError("nothing_to_calibrate")
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
     terminal = Terminal(words)
