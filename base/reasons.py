@@ -153,6 +153,7 @@ _FORMS = {
     "string_type": "words",
     "string_unicode": "words",
     "control_character": "visible",
+    "deadlines": "deadlines",
     "list_type": "list",
     "tuple_type": "list",
     "dict_type": "mapping",

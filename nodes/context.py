@@ -7,10 +7,12 @@ Precedence: a value given explicitly, then the environment, then the default.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
@@ -54,7 +56,15 @@ DEADLINES = ("hosted", "local", "first", "idle", "loading")
 """Limits of a call that can be set, each `<name>_seconds` of `providers.ProviderSettings`."""
 
 _ONE = rf"\s*(?:{'|'.join(DEADLINES)})\s*=\s*(?:[1-9]\d{{0,5}}(?:\.\d+)?|0?\.0*[1-9]\d*)\s*"
-_DEADLINES = rf"^(?:{_ONE}(?:,{_ONE})*)?$"
+_DEADLINES = re.compile(rf"(?:{_ONE}(?:,{_ONE})*)?")
+
+
+def _deadlines(told: str) -> str:
+    """Refuse what is not NAME=SECONDS, or names one twice: a pattern would be told as it is."""
+    names = [part.partition("=")[0].strip() for part in told.split(",")]
+    if not _DEADLINES.fullmatch(told) or len(names) > len(set(names)):
+        raise PydanticCustomError("deadlines", "deadlines")
+    return told
 
 
 def _environment(name: str, default: Any) -> Any:
@@ -93,9 +103,9 @@ class Context(Numeric):
     ] = _environment("OPENAI_BASE_URL", "https://openrouter.ai/api/v1")
     deadlines: Annotated[
         str,
+        AfterValidator(_deadlines),
         Field(
             title="Deadlines (s)",
-            pattern=_DEADLINES,
             description="Seconds a call may take, as in hosted=30, local=900, first=600, idle=120, "
             "loading=300: of a hosted service; of one's own server in all, until its first token, between "
             "two tokens, and for loading a model. What is left out keeps its default.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from base.errors import catalogue
 from record.results import RunResult
+from reports.tables import notice_lines
 from reports.words import WordsLike
 
 P_DIGITS = 2
@@ -37,7 +38,7 @@ def verdict_line(result: RunResult, words: WordsLike) -> str:
 
 def sight_lines(result: RunResult, words: WordsLike) -> list[str]:
     """What to expect of the champion and what this judgement could have seen; nothing of earlier versions."""
-    if not (sight := result.get("sight")):
+    if not (sight := result.get("sight")) or not result["holdout"]["weight"]:  # spent: its reason says so
         return []
     edge = {
         name: words.percent(value) if name == "positive" else words.number(value, 1)
@@ -45,7 +46,9 @@ def sight_lines(result: RunResult, words: WordsLike) -> list[str]:
     }
     chances = {"one": words.percent(sight["power"]["1"], 0), "two": words.percent(sight["power"]["2"], 0)}
     needed = sight["years_needed"]
-    lines = [words("verdict.sight.edge", **edge), words("verdict.sight.power", **chances)]
+    # All of the interval is the case that there is no edge: a reader is told that, not "0 to 0".
+    told = "no_edge" if sight["edge"]["low"] == sight["edge"]["high"] == 0.0 else "edge"
+    lines = [words(f"verdict.sight.{told}", **edge), words("verdict.sight.power", **chances)]
     if needed is None:
         lines[-1] += " " + words("verdict.sight.out_of_reach")
     else:
@@ -56,8 +59,10 @@ def sight_lines(result: RunResult, words: WordsLike) -> list[str]:
 
 
 def reason_lines(result: RunResult, words: WordsLike) -> list[str]:
-    """What the verdict rests on: evidence missing, a line a condition, one where the boundary moved."""
+    """What the verdict rests on: evidence missing, wrong prices, a line a condition, a moved boundary."""
     lines = missing_lines(result, words)
+    suspect = [one for one in result["dataset"].get("notices", ()) if one["code"] == "suspect_prices"]
+    lines += notice_lines(suspect, words)
     for reason in result["verdict"]["reasons"]:
         sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
         sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))

@@ -226,9 +226,15 @@ def decide(
             },
         ),
         Reason(
-            code="holdout_spent" if opening > MOST_OPENINGS else "holdout",
+            code="holdout_spent" if opening > MOST_OPENINGS else "holdout_opened",
             speaks_for=holdout_p <= REAL_HOLDOUT_P,
-            fields={"p_percent": holdout_p, "opening": max(1, opening), "openings": MOST_OPENINGS},
+            fields={
+                "p_percent": holdout_p,
+                "single_percent": NORMAL.cdf(-holdout.sharpe * math.sqrt(holdout.n_observations)),
+                "times": share_of_error(opening),
+                "opening": max(1, opening),
+                "openings": MOST_OPENINGS,
+            },
         ),
         Reason(code="combined", speaks_for=combined_p <= PROMISING_P, fields={"p_percent": combined_p}),
         Reason(code="trades", speaks_for=trades >= REAL_TRADES, fields={"trades": trades}),

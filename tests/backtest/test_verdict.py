@@ -152,7 +152,7 @@ def test_every_reason_and_value_has_its_words():
         for reason in one.reasons
     }
     assert codes == {
-        "development", "holdout", "holdout_spent", "combined", "memory", "trades", "pbo", "fatal",
+        "development", "holdout_opened", "holdout_spent", "combined", "memory", "trades", "pbo", "fatal",
         "essential", "stress", "account_lost_development", "account_lost_holdout",
     }  # fmt: skip
     for language in ("fr", "en"):

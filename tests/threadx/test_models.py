@@ -157,3 +157,17 @@ def test_what_names_no_model_is_not_kept(tmp_path, threadx):
     assert "ollama" in threadx("models", "use", "olama:x", code=2)
     assert not (tmp_path / "settings.json").exists()
     threadx("models", "use", code=2)
+
+
+@pytest.mark.parametrize(
+    "told", ["local=abc", "local", "local=0", "local=-1", "foo=3", "local=3,local=4", "local=1,5"]
+)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_deadline_that_is_none_is_refused_with_an_example(tmp_path, capsys, told, language):
+    asked = ["optimize", "sample:sp500", "--deadlines", told, "--home", str(tmp_path), "--language", language]
+    with pytest.raises(SystemExit) as left:
+        main(asked)
+    assert left.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "local=900,first=600" in line
+    assert "(?:" not in line

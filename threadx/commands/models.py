@@ -50,7 +50,9 @@ def command(words: Words) -> click.Group:
     @options.common(words)
     def use(**given: Any) -> Any:
         if given["models"] is None and not given["forget"]:
-            raise click.MissingParameter(param_type="argument", param_hint="MODEL")
+            raise click.MissingParameter(
+                param=click.Argument(["models"], metavar="MODEL"), ctx=click.get_current_context()
+            )
         return work("models", "use", words, given)
 
     @options.local_command("reset", words, room="models")
