@@ -33,7 +33,9 @@ from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
+from nodes.seam.ask import provider_settings
 from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_operators_own
+from providers import forget_failures
 from record.errors import ReportError
 from record.record import RunRecord
 from record.versions import check_plugins, source_digest
@@ -300,6 +302,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             return given, config, settings
         run = self._run_at(stood)
         record = RunRecord(settings.home_path, run) if run else None
+        if run and not _is_nested(config):
+            forget_failures(provider_settings(settings), run)  # a person may have mended what was wrong
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings
         check_plugins(record.run, record.about().get("versions") or {})

@@ -4,6 +4,7 @@ from providers.cache import recall, remember
 from providers.calling import call
 from providers.errors import ProviderError
 from providers.extraction import objects_in
+from providers.faults import forget_failures
 from providers.health import Health, check, check_all
 from providers.oversight import Oversight
 from providers.reference import Reference
@@ -23,6 +24,7 @@ __all__ = [
     "call",
     "check",
     "check_all",
+    "forget_failures",
     "objects_in",
     "parse_reference",
     "recall",

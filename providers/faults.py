@@ -1,5 +1,7 @@
 """Failures that will not pass during a run: met once, then told again without asking.
 
+A run is its name and its data folder: another folder may have one of the same name.
+
 A model that does not fit into memory would otherwise be tried by every role of every iteration.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 from providers.errors import ProviderError
 from providers.reference import Reference
@@ -22,7 +25,7 @@ PERMANENT = frozenset(
 """Codes of failures that a person has to mend, or that last for hours."""
 
 _MOST = 1000
-_Key = tuple[str, str, str]
+_Key = tuple[Path | None, str, str, str]
 _met: OrderedDict[_Key, ProviderError] = OrderedDict()
 _table = threading.Lock()
 
@@ -48,5 +51,12 @@ def meet(reference: Reference, settings: ProviderSettings, error: ProviderError)
             _met.popitem(last=False)
 
 
+def forget_failures(settings: ProviderSettings, run: str) -> None:
+    """Let a run that is taken up again ask once more: a person may have mended what was wrong."""
+    with _table:
+        for key in [key for key in _met if key[:2] == (settings.logs, run)]:
+            del _met[key]
+
+
 def _key(reference: Reference, settings: ProviderSettings) -> _Key:
-    return settings.run, str(reference), provider_of(reference).address(settings)
+    return settings.logs, settings.run, str(reference), provider_of(reference).address(settings)

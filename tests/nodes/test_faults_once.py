@@ -6,9 +6,14 @@ from pydantic import BaseModel
 from nodes.context import OptimizationContext
 from nodes.seam.ask import Question, ask
 from prompts import Prompt
+from tests.answers import analysis
 from tests.ollama_emulator import Scripted, ollama_emulator
 from tests.optimization_runs import run_graph
+from tests.prices import made_up_prices
 from threadx.command import main
+from threadx.results import Waiting
+from threadx.runner import make_input, resume_run, start_run
+from threadx.settings import make_context
 
 SAID = "model requires more system memory (40.6 GiB) than is available (7.1 GiB)"
 MODEL = "ollama:big"
@@ -43,6 +48,32 @@ def test_once_a_run_and_again_in_the_next(tmp_path, model, code, chats):
         [(code, repeated)] for repeated in (False, True, True, False, False, False)
     ]
     assert asked == 4 * (1 + chats)
+
+
+@pytest.mark.model
+def test_a_run_of_the_same_name_in_another_folder_asks_for_itself(tmp_path):
+    with ollama_emulator({"big": Scripted(status=500, error=SAID)}) as emulator:
+        for folder in ("one", "two"):
+            context = OptimizationContext(home=str(tmp_path / folder), ollama_base_url=emulator.url)
+            (attempt,) = ask(question(run="r"), chain=(MODEL,), context=context).provenance.attempts
+            assert not attempt.repeated
+        assert len(emulator.chats) == 2
+
+
+@pytest.mark.model
+def test_what_a_person_mended_while_the_run_waited_is_asked_again(tmp_path):
+    with ollama_emulator({}) as emulator:
+        roles = {"analyst": (MODEL, "rules"), "strategist": "rules", "validator": "rules"}
+        more = {"home": str(tmp_path / "h"), "ollama_base_url": emulator.url, "language": "en"}
+        context = make_context(**roles, **more, approve=True, max_iterations=2)
+        prices = tmp_path / "TEST_1h.csv"
+        made_up_prices(600).to_csv(prices)
+        waiting = start_run(make_input(data=str(prices), run="r"), context)
+        assert isinstance(waiting, Waiting)
+        assert not emulator.chats
+        emulator.models["big"] = Scripted(text=analysis())
+        resume_run("r", tmp_path / "h", word={"accept": "all"})
+        assert emulator.chats
 
 
 @pytest.mark.model
