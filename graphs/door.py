@@ -4,7 +4,8 @@
 `astream`, and so does the LangGraph server. At the entry point, in this order:
 
 - an unknown key of the input or of the settings is refused, and the nearest one named;
-- a request to the LangGraph server cannot set an address or a data folder (`nodes.serving`);
+- a request to the LangGraph server cannot set an address, a data folder or a model file (`nodes.serving`);
+- a model file that cannot be used is refused before anything is begun;
 - a resumed run keeps its initial settings;
 - a run resumed from an earlier checkpoint, or from a state changed by hand, becomes a new run;
 - every error is reported in the language of the run.
@@ -34,8 +35,9 @@ from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.optimization.past import past
 from nodes.seam.ask import provider_settings
-from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_operators_own
+from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_model_files, refuse_operators_own
 from providers import forget_failures
+from providers.embedded import check_file
 from record.errors import ReportError
 from record.record import RunRecord
 from record.versions import check_plugins, source_digest
@@ -287,14 +289,21 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         """Input, configuration and settings as the graph gets them."""
         schema = cast("type[Context]", self.context_schema)
         settings = settings_given(schema, context)
+        nested = _is_nested(config)
+        if not nested and (config or {}).get("configurable", {}).get(SERVED):
+            refuse_model_files(settings.references, settings.home_path)
         if _is_command(given):
             _check_word(given)
         if stood is None:
-            if not _is_command(given) and not (given is None and _is_nested(config)):
+            if not _is_command(given) and not (given is None and nested):
                 asked = read_input(cast("type[BaseModel]", self.builder.input_schema), given or {})
                 _refuse_taken(getattr(asked, "run", None), settings)
                 if getattr(settings, "approve", False) and not (self._keeps(config) or _is_replayed(config)):
                     raise SettingError("approve_without_checkpoints")
+                # A timer's run goes on with the rest of its chain, a repeated one asks no model.
+                if not (getattr(settings, "unattended", False) or _is_replayed(config)):
+                    for reference in settings.references:
+                        check_file(reference)
                 given = asked if given is None else given
                 if "thread_id" in (config or {}).get("configurable", {}):
                     # What an earlier input on the same thread said is no part of this one.
@@ -302,7 +311,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             return given, config, settings
         run = self._run_at(stood)
         record = RunRecord(settings.home_path, run) if run else None
-        if run and not _is_nested(config):
+        if run and not nested:
             forget_failures(provider_settings(settings), run)  # a person may have mended what was wrong
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings

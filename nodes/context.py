@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
 from base.numbers import Numeric
+from base.references import listed, placed
 from nodes.chosen import fill
 from prompts import Language
 from vault.home import default_home, home_folder
@@ -45,7 +46,9 @@ DEFAULT_VALIDATOR = ("ollama:gemma3:27b", RULES)
 def _chain(value: Any) -> Any:
     """One reference is a chain of one; commas separate several (forms and environments give text)."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        value = listed(value)
+    if isinstance(value, list | tuple):
+        return tuple(placed(one) if isinstance(one, str) else one for one in value)
     return value
 
 
@@ -147,6 +150,12 @@ class Context(Numeric):
         """The deadlines that are set, by their names in `providers.ProviderSettings`."""
         told = (part.partition("=") for part in self.deadlines.split(",") if part.strip())
         return {f"{name.strip()}_seconds": float(value) for name, _, value in told}
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Every model that any chain names, in the order of the fields."""
+        chains = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(dict.fromkeys(one for chain in chains if isinstance(chain, tuple) for one in chain))
 
     @property
     def home_path(self) -> Path:

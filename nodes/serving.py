@@ -13,6 +13,8 @@ from pathlib import Path
 
 from langgraph.config import get_config
 
+from base.references import file_of_reference, listed, placed
+from nodes.chosen import chosen
 from nodes.errors import SettingError
 from vault.datasets import DATASET_PREFIX
 from vault.readers.prices import SAMPLE_PREFIX
@@ -22,6 +24,9 @@ OUR_MARK = "__threadx_"
 
 SERVED = f"{OUR_MARK}served"
 """Under this key the configuration tells the steps of a run that a request began it."""
+
+MODELS = "models"
+"""Folder in the data folder; model files that lie there anybody may name."""
 
 OPERATORS_OWN = {
     "home": "THREADX_HOME",
@@ -40,6 +45,37 @@ def refuse_operators_own(names: Iterable[str]) -> None:
     for name in names:
         if name in OPERATORS_OWN:
             raise SettingError("not_from_a_request", name=name, variable=OPERATORS_OWN[name])
+
+
+def refuse_model_files(references: Iterable[str], home: Path) -> None:
+    """Refuse a model file that is neither in the data folder's `models` nor chosen in its settings file.
+
+    Args:
+        references: of the models that a request names, or that its settings come to.
+        home: the data folder.
+
+    Raises:
+        SettingError: `model_file_of_request`.
+    """
+    folder = home / MODELS
+    for reference in references:
+        path = file_of_reference(placed(reference))
+        if path is None or placed(reference) in _chosen_references(home):
+            continue
+        try:
+            if not os.path.isabs(path):  # a drive, where there are none
+                raise SettingError("outside_home", data=path, home=str(home))
+            inside(path, folder)
+        except SettingError:
+            raise SettingError("model_file_of_request", path=path, folder=str(folder)) from None
+
+
+def _chosen_references(home: Path) -> set[str]:
+    found: set[str] = set()
+    for value in chosen(home).values():
+        chain = listed(value) if isinstance(value, str) else value if isinstance(value, list) else ()
+        found |= {placed(one) for one in chain if isinstance(one, str)}
+    return found
 
 
 def is_served() -> bool:

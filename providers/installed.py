@@ -1,12 +1,15 @@
-"""Which models are there: those of the Ollama server, of an OpenAI-compatible one, and the embedded file."""
+"""Which models are there: those of the Ollama server, of an OpenAI-compatible one, and model files."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from providers import embedded, ollama, openai
+from base.references import OLLAMAS
+from providers import embedded, ollama, ollama_store, openai
 from providers.errors import ProviderError
+from providers.gguf import is_later_part
 from providers.reach import ask_json
 from providers.reference import Reference
 from providers.settings import ProviderSettings
@@ -45,7 +48,7 @@ def installed(settings: ProviderSettings) -> tuple[list[Installed], list[Provide
     """Every model that could be asked now, and why a place has none."""
     found: list[Installed] = []
     silent: list[ProviderError] = []
-    for look in (_ollama, _openai, _embedded):
+    for look in (_ollama, _openai, _packaged, model_files):
         try:
             found += look(settings)
         except ProviderError as error:
@@ -91,9 +94,32 @@ def _openai(settings: ProviderSettings) -> list[Installed]:
     return [Installed(reference=f"{name}:{one['id']}") for one in _objects(said.get("data")) if one.get("id")]
 
 
-def _embedded(settings: ProviderSettings) -> list[Installed]:
-    file = embedded.probe_embedded(Reference("embedded", "smollm2"), settings)
-    return [Installed(reference=embedded.PROVIDER.sample, size=file.stat().st_size)]
+def _packaged(settings: ProviderSettings) -> list[Installed]:
+    small = Reference(embedded.PROVIDER.name, embedded.SMALL)
+    embedded.probe_embedded(small, settings)
+    return [_file(small)]
+
+
+def model_files(settings: ProviderSettings) -> list[Installed]:
+    """Those of the data folder and of Ollama's; what is no language model is none of them."""
+    folder = settings.model_files
+    paths = sorted(folder.glob("**/*.[gG][gG][uU][fF]")) if folder is not None else []
+    found = []
+    whole = (str(path) for path in paths if not is_later_part(path))
+    for name in (*whole, *(f"{OLLAMAS}{name}" for name in ollama_store.names())):
+        with suppress(ProviderError):
+            found.append(_file(Reference(embedded.PROVIDER.name, name)))
+    return found
+
+
+def _file(reference: Reference) -> Installed:
+    header = embedded.read_header(reference, embedded.path_of(reference))
+    return Installed(
+        reference=str(reference),
+        size=header.size,
+        quantisation=header.quantisation,
+        window=header.window,
+    )
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

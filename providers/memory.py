@@ -33,9 +33,14 @@ cards: Callable[[], str] = _asked
 """Tests put a card of their own here."""
 
 
+def machine_bytes() -> int:
+    """Bytes that models can have of the machine's own memory."""
+    return int(psutil.virtual_memory().total * SHARE)
+
+
 def model_bytes() -> tuple[int, bool]:
     """(bytes that models can have, whether they are a card's)."""
     mebibytes = [int(line) for line in cards().split() if line.isdecimal()]
     if mebibytes:
         return sum(mebibytes) * 1024**2, True
-    return int(psutil.virtual_memory().total * SHARE), False
+    return machine_bytes(), False

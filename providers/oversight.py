@@ -33,7 +33,12 @@ RUN_GAP_SECONDS, RUN_SECONDS = 1200.0, 3600.0
 LIMIT_CODES = frozenset({"limit_notice", "payment_required"})
 """Answers that say that nothing more will come for a while."""
 
-ABSENT_CODES = frozenset({"unreachable", "not_installed", "model_not_pulled", "missing_key"})
+ABSENT_CODES = frozenset(
+    (
+        *("unreachable", "not_installed", "model_not_pulled", "missing_key", "not_in_store"),
+        *("no_model_file", "no_gguf_file", "broken_gguf", "no_model_in_file", "too_large_for_memory"),
+    )
+)
 """On a machine of one's own these are mended by hand and found out at no cost: they trip no breaker there."""
 
 RESET = "reset"

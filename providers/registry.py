@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from fnmatch import fnmatchcase
 
 from base.plugins import with_plugins
 from providers import embedded, g4f, ollama, openai, rules
@@ -54,10 +55,14 @@ def parse_reference(text: str) -> Reference:
         if meant := _meant(head.strip().lower()):
             raise UnknownModelError("misspelt_provider", reference=words, provider=head, nearest=meant)
         return Reference(ollama.PROVIDER.name, words)
-    if provider.models is not None and model not in provider.models:
+    if provider.models is not None and not any(_names(one, model) for one in provider.models):
         known = ", ".join(provider.models) or provider.name
         raise UnknownModelError("unknown_model", reference=words, known=known)
     return Reference(provider.name, model)
+
+
+def _names(known: str, model: str) -> bool:
+    return fnmatchcase(model.lower(), known) if "*" in known else model == known
 
 
 def _meant(head: str) -> str | None:

@@ -35,6 +35,7 @@ class ProviderSettings:
         answer_tokens: room for the answer.
         thinking_tokens: further room where the model thinks first.
         logs: folder of the calls' log; None keeps none.
+        model_files: folder whose GGUF files are listed; None for none.
         until: when the last answer is of use, on the clock of `providers.deadlines`; None for any time.
         run: name of the run, within which a failure for good is met once; empty for none.
         without: parameters that the model is known to refuse.
@@ -56,6 +57,7 @@ class ProviderSettings:
     answer_tokens: int = 4096
     thinking_tokens: int = 8192
     logs: Path | None = None
+    model_files: Path | None = None
     until: float | None = None
     run: str = ""
     without: frozenset[Parameter] = frozenset()

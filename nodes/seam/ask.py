@@ -22,6 +22,7 @@ from nodes.seam.free_text import Listener, Unsaid, said
 from nodes.seam.journal import Journal
 from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID, Attempt, Provenance
 from nodes.seam.reading import read
+from nodes.serving import MODELS
 from prompts import Prompt, text
 from providers.errors import AnswerError, short
 
@@ -162,6 +163,7 @@ def provider_settings(context: Context, *, cache: bool = True) -> providers.Prov
         cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
         cache_seconds=context.cache_hours * 3600.0,
         logs=context.home_path / "logs",
+        model_files=context.home_path / MODELS,
     )
     return replace(told, **context.seconds)
 

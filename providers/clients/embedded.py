@@ -1,25 +1,27 @@
-"""A small model inside the process: no server, no network.
-
-SmolLM2-135M proves that everything around a model works; what it says is worth nothing.
-"""
+"""Models inside the process, by llama.cpp: no server, no network."""
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import threading
-from functools import cache
-from pathlib import Path
+from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict
 
+from providers import memory
 from providers.chat_model import OpenedModel
-from providers.errors import ProviderError, RefusedError, RetryableError, error_of_status
+from providers.embedded import ModelFile
+from providers.errors import ProviderError, RefusedError, RetryableError, UnavailableError, error_of_status
 from providers.reference import Reference
 from providers.request import Request
 from providers.schemas import bounded
@@ -30,28 +32,38 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import xllamacpp
 
-SHOW_SCHEMA = False
-"""The grammar holds the whole schema, and a long prompt costs this model seconds."""
+SMALLS_ANSWER = 1536
+"""Tokens of the packaged model's answer: what it says longer is worth no more."""
 
-CONTEXT = 8192
-ANSWER_TOKENS = 1536
+_NOT_LOADED = "Failed to init server"
+"""So begins what the library says of a file that it cannot load, whatever the reason."""
 
 _NAMES = {"human": "user", "ai": "assistant", "system": "system"}
 _loading = threading.Lock()
+_loaded: OrderedDict[ModelFile, Any] = OrderedDict()
 
 
-def load(file: Path) -> Any:
-    """The server object of a model file, loaded once a process."""
+def load(file: ModelFile) -> Any:
+    """The server object of a model file, kept in memory beside others while there is room.
+
+    Raises:
+        RuntimeError: the library cannot load it.
+    """
     with _loading:
-        return _loaded(file)
+        if file not in _loaded:
+            while _loaded and sum(one.needed for one in (*_loaded, file)) > memory.machine_bytes():
+                _loaded.popitem(last=False)
+            _loaded[file] = _server(file)
+        _loaded.move_to_end(file)
+        return _loaded[file]
 
 
-@cache
-def _loaded(file: Path) -> Any:
+def _server(file: ModelFile) -> Any:
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(file)
-    parameters.n_ctx = CONTEXT
+    parameters.model.path = str(file.path)
+    parameters.n_ctx = file.window
     parameters.n_parallel = 1
+    parameters.cache_ram_mib = 0  # else up to 8 GiB of earlier prompts, beside the one in the window
     parameters.verbosity = -1
     parameters.warmup = False
     parameters.cpuparams.n_threads = max(1, min(4, os.cpu_count() or 1))
@@ -68,21 +80,27 @@ def grammar(schema: dict[str, Any]) -> str:
 
 
 class EmbeddedChat(BaseChatModel):
-    """The embedded model behind LangChain's interface.
+    """A model of this process behind LangChain's interface.
 
     Attributes:
         reference: for errors.
-        file: GGUF file.
+        file: what is loaded.
         answer_schema: bounded JSON Schema of the answer.
+        answer_tokens: room for the answer.
         temperature: sampling.
         seed: sampling.
+        given_up: set by whoever waits no longer; the model stops at its next token.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     reference: str
-    file: Path
+    file: ModelFile
     answer_schema: dict[str, Any]
+    answer_tokens: int
     temperature: float
     seed: int
+    given_up: threading.Event
 
     @property
     def _llm_type(self) -> str:
@@ -95,16 +113,61 @@ class EmbeddedChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        answer = load(self.file).handle_chat_completions(
-            {
-                "messages": [{"role": _NAMES[m.type], "content": str(m.content)} for m in messages],
-                "temperature": self.temperature,
-                "seed": self.seed,
-                "max_tokens": ANSWER_TOKENS,
-                "grammar": grammar(self.answer_schema),
-            }
-        )
-        if error := answer.get("error"):
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        asked = {
+            "messages": [{"role": _NAMES[m.type], "content": str(m.content)} for m in messages],
+            "temperature": self.temperature,
+            "seed": self.seed,
+            "max_tokens": self.answer_tokens,
+            "grammar": grammar(self.answer_schema),
+            # Inside a grammar nothing can be thought first: templates that know the word leave it out.
+            "chat_template_kwargs": {"enable_thinking": False},
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        for piece in self._pieces(asked):
+            if (chunk := self._chunk(piece)) is not None:
+                yield ChatGenerationChunk(message=chunk)
+
+    def _pieces(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What the library hands over, as it comes: it calls back, and returns at the end of the answer."""
+        pieces: queue.SimpleQueue[dict[str, Any] | BaseException | None] = queue.SimpleQueue()
+
+        def take(piece: dict[str, Any]) -> bool:
+            pieces.put(piece)
+            return self.given_up.is_set()
+
+        def answer() -> None:
+            try:
+                load(self.file).handle_chat_completions(asked, take)
+            # Whatever the library raises belongs to the caller's thread, where it is raised again.
+            except BaseException as error:
+                pieces.put(error)
+            else:
+                pieces.put(None)
+
+        threading.Thread(target=answer, name=self.reference, daemon=True).start()
+        while (piece := pieces.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+
+    def _chunk(self, piece: dict[str, Any]) -> AIMessageChunk | None:
+        """A piece of the answer; None where it holds nothing of it.
+
+        Raises:
+            RefusedError: `prompt_too_long`.
+            ProviderError: as `error_of_status`.
+        """
+        if error := piece.get("error"):
             if error.get("type") == "exceed_context_size_error":
                 raise RefusedError(
                     "prompt_too_long",
@@ -115,40 +178,55 @@ class EmbeddedChat(BaseChatModel):
             raise error_of_status(
                 int(error.get("code", 500)), model=self.reference, detail=error.get("message", "")
             )
-        choice = answer["choices"][0]
-        counts = answer["usage"]
-        message = AIMessage(
-            choice["message"].get("content") or "",
-            response_metadata={"finish_reason": choice["finish_reason"]},
-            usage_metadata=UsageMetadata(
+        if counts := piece.get("usage"):
+            used = UsageMetadata(
                 input_tokens=counts["prompt_tokens"],
                 output_tokens=counts["completion_tokens"],
                 total_tokens=counts["total_tokens"],
-            ),
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
+            )
+            return AIMessageChunk(content="", usage_metadata=used)
+        (choice,) = piece["choices"]
+        told = choice["delta"]
+        if ended := choice["finish_reason"]:
+            return AIMessageChunk(content="", response_metadata={"finish_reason": ended})
+        if not (said := told.get("content")) and not told.get("reasoning_content"):
+            return None
+        thoughts = {"reasoning_content": told["reasoning_content"]} if "reasoning_content" in told else {}
+        return AIMessageChunk(content=said or "", additional_kwargs=thoughts)
 
 
-def open_model(reference: Reference, file: Path, request: Request, settings: ProviderSettings) -> OpenedModel:
-    """The embedded model with the grammar of the request."""
+def open_model(
+    reference: Reference, file: ModelFile, request: Request, settings: ProviderSettings
+) -> OpenedModel:
+    """The model of a file with the grammar of the request."""
+    given_up = threading.Event()
     model = EmbeddedChat(
         reference=str(reference),
         file=file,
         answer_schema=bounded(request.schema),
+        answer_tokens=SMALLS_ANSWER if file.is_small else settings.answer_tokens,
         temperature=settings.temperature,
         seed=settings.seed,
+        given_up=given_up,
     )
+    # A model that is not in memory is loaded first, and that time is its own.
+    loading = 0.0 if file in _loaded else settings.loading_seconds
     return OpenedModel(
         model=model,
-        show_schema=SHOW_SCHEMA,
-        total_seconds=settings.local_seconds,
-        idle_seconds=settings.local_seconds,
-        translate=lambda error: translate(error, reference),
+        # The grammar shows the model no word of the schema.
+        show_schema=not file.is_small,
+        total_seconds=settings.local_seconds + loading,
+        idle_seconds=settings.idle_seconds,
+        first_seconds=settings.first_seconds + loading,
+        translate=lambda error: translate(error, reference, file),
+        close=given_up.set,
     )
 
 
-def translate(error: Exception, reference: Reference) -> ProviderError | None:
+def translate(error: Exception, reference: Reference, file: ModelFile) -> ProviderError | None:
     """The typed error for what the library raises; None if it is none of its own."""
-    if isinstance(error, RuntimeError) and not isinstance(error, ProviderError):
-        return RetryableError("server_error", model=str(reference), status=0, detail=str(error)[:300])
-    return None
+    if not isinstance(error, RuntimeError):
+        return None
+    if str(error).startswith(_NOT_LOADED):
+        return UnavailableError("broken_gguf", model=str(reference), path=str(file.path))
+    return RetryableError("server_error", model=str(reference), status=0, detail=str(error)[:300])

@@ -26,7 +26,9 @@ from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN
 from nodes.serving import SERVED
 from prompts import Words
+from providers import ProviderError
 from tests import damage
+from tests.gguf_files import gguf
 from tests.langgraph_server import PROJECT
 from tests.prices import made_up_prices
 from vault.datasets import register
@@ -108,6 +110,53 @@ def test_no_request_says_where(name: str, field: str, way: str, language: Any, h
     assert not home.exists()
     assert not (home.parent / "elsewhere").exists()
     assert field not in [*graph.get_context_jsonschema()["properties"]] or way == "another langgraph.json"
+
+
+CHAINS = {"optimization": ["analyst", "strategist", "validator"], "review": ["analyst"]}
+CHAINS["ensemble"] = ["models", "technical", "arbiter"]
+
+
+@pytest.mark.parametrize("way", ["context", "configurable", "another langgraph.json"])
+@pytest.mark.parametrize(("name", "field"), [(name, field) for name in GRAPHS for field in CHAINS[name]])
+def test_no_request_names_a_model_file_of_its_choice(name: str, field: str, way: str, home: Path) -> None:
+    """One that exists and one that does not are refused alike, in the data folder too."""
+    gguf(home.parent / "mine.gguf")
+    gguf(home / "uploads" / "mine.gguf")
+    tries = [
+        str(home.parent / "mine.gguf"),
+        str(home.parent / "none.gguf"),
+        str(home / "uploads" / "mine.gguf"),
+    ]
+    tries += ["mine.gguf", "~/x.gguf", str(home / "models" / ".." / "x.gguf"), "\\\\host\\share\\x.gguf"]
+    tries += ["C:\\x.gguf", f"{home}-twin/models/x.gguf"]
+    for path in tries:
+        graph, config, context = GRAPHS[name], {}, {field: ["rules", f"Embedded: {path}"]}
+        if way == "configurable":
+            config, context = {"configurable": {field: f'"embedded:{path}", rules'}}, {}
+        if way == "another langgraph.json":
+            graph, config = OF_OTHERS[name], MARK
+        asked = settings(name) | context
+        if way == "configurable":
+            asked.pop(field, None)
+        with pytest.raises(SettingError) as caught:
+            asyncio.run(graph.ainvoke({"data": sample(name)}, config, context=asked))
+        assert caught.value.code == "model_file_of_request", path
+    assert not (home / "runs").exists()
+
+
+def test_a_request_may_name_the_files_that_the_operator_chose(home: Path) -> None:
+    """They are refused for what they are: a broken file in the folder of models, and a chosen one."""
+    chosen, laid = home.parent / "mine, too.gguf", home / "models" / "x.gguf"
+    for path in (chosen, laid):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"GGUF")
+    (home / "settings.json").write_text(
+        json.dumps({"models": [f"embedded:{chosen}", "rules"]}), encoding="utf-8"
+    )
+    for path in (chosen, laid):
+        with pytest.raises(ProviderError) as caught:
+            ask("review", {"data": "sample:sp500"}, analyst=[f"embedded:{path}"])
+        assert caught.value.code == "broken_gguf"
 
 
 @pytest.mark.parametrize("key", [RUN, REPLAYED, "__threadx_of_tomorrow"])

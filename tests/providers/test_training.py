@@ -17,6 +17,8 @@ from providers.training import CUT_OFFS, may_remember
         ("ollama:Gemma3:27b", date(2024, 8, 1), True),
         ("ollama:deepseek-r1:70b", date(2030, 1, 1), True),  # nobody has told
         ("g4f", date(2030, 1, 1), True),
+        ("embedded:ollama/gemma3:27b", date(2024, 9, 1), False),
+        ("embedded:/m/gemma3.gguf", date(2030, 1, 1), True),  # a file may be named as it likes
         ("openai:gpt-oss-of-somebody", date(2030, 1, 1), True),
     ],
 )

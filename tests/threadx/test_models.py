@@ -7,10 +7,14 @@ import pytest
 from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
 from nodes.errors import SettingError
+from prompts import Words
 from providers import Health, memory
 from providers.installed import Installed, suggestion
+from tests.gguf_files import gguf
 from tests.ollama_emulator import Scripted, ollama_emulator
 from threadx.command import main
+from threadx.web import relaunch
+from threadx.web.order import Order, arguments, check
 from threadx.work import doctor
 
 GIB = 1024**3
@@ -171,3 +175,61 @@ def test_a_deadline_that_is_none_is_refused_with_an_example(tmp_path, capsys, to
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "local=900,first=600" in line
     assert "(?:" not in line
+
+
+COMMANDS = {
+    "optimize": ["optimize", "sample:sp500", "--strategist"],
+    "review": ["review", "sample:sp500", "--analyst"],
+    "ensemble": ["ensemble", "run", "--data", "sample", "--models"],
+    "use": ["models", "use"],
+    "test": ["models", "test"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_model_file_that_cannot_be_used_ends_the_command_before_anything_is_begun(
+    command, tmp_path, threadx
+):
+    (tmp_path / "of mine, 1.gguf").write_bytes(b"PK")
+    path = str(tmp_path / "of mine, 1.gguf")
+    named = f"embedded:{path}" if command == "test" else f'"embedded:{path}",rules'
+    assert threadx(*COMMANDS[command], named, code=2) == f"embedded:{path}: {path} is not a GGUF file."
+    assert not [*(tmp_path / "runs").glob("*/*")]
+    assert not (tmp_path / "settings.json").exists()
+
+
+@pytest.mark.model
+def test_a_file_chosen_by_a_relative_path_is_kept_by_its_whole_path(server, tmp_path, threadx, monkeypatch):
+    gguf(tmp_path / "m" / "mine.gguf")
+    monkeypatch.chdir(tmp_path / "m")
+    threadx("models", "use", "embedded:mine.gguf", "--role", "analyst")
+    monkeypatch.chdir(tmp_path)
+    assert OptimizationContext(home=str(tmp_path)).analyst == (
+        f"embedded:{tmp_path / 'm' / 'mine.gguf'}",
+        "rules",
+    )
+    (tmp_path / "m" / "mine.gguf").write_bytes(b"GGUF")  # the copy broke since
+    told = threadx("doctor")
+    assert f"{tmp_path / 'm' / 'mine.gguf'} cannot be loaded: it is damaged" in told
+
+
+def test_a_page_names_no_file_of_its_own_choice(tmp_path):
+    gguf(tmp_path / "models" / "laid.gguf")
+    gguf(tmp_path / "other" / "mine.gguf")
+
+    def order(path):
+        named = {"analyst": f'"embedded:{path}", rules', "strategist": "rules", "validator": "rules"}
+        return Order(data="sample:sp500", strategy="ma_crossover", models=named)
+
+    check(order(tmp_path / "models" / "laid.gguf"), "en", tmp_path)
+    told = arguments(order(tmp_path / "models" / "a, b.gguf"), "r", "en", tmp_path)
+    assert f'--analyst="embedded:{tmp_path / "models" / "a, b.gguf"}", rules' in told
+    for path in (tmp_path / "other" / "mine.gguf", "models/laid.gguf"):
+        with pytest.raises(SettingError) as caught:
+            check(order(path), "en", tmp_path)
+        assert caught.value.code == "model_file_of_request"
+    with pytest.raises(SettingError):
+        relaunch.start(
+            tmp_path, Words("en"), sample=True, models=f"embedded:{tmp_path / 'other' / 'mine.gguf'}"
+        )
+    assert not (tmp_path / "jobs").exists()

@@ -11,6 +11,7 @@ import providers
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS, Bounds
 from base.reasons import ENDINGS
+from base.references import joined, listed
 from nodes.context import RULES, OptimizationContext
 from nodes.optimization.load import new_run_name
 from nodes.seam.ask import provider_settings
@@ -231,7 +232,7 @@ class Form:
         with ui.element("div").classes("tx-form"):
             for role in ROLES:
                 with ui.element("div"):
-                    chain = ", ".join(getattr(defaults, role))
+                    chain = joined(getattr(defaults, role))
                     self._models[role] = text_field(words(f"report.role.{role}"), chain)
                     self._health[role] = attribute(
                         Text("p", words("web.form.asking"), "tx-soft"), "aria-live", "polite"
@@ -244,16 +245,16 @@ class Form:
         words, context = self.words, self._defaults
 
         # In a thread as a whole: the settings look at the data folder.
-        def health_of(chain: list[str]) -> list[providers.Health]:
+        def health_of(chain: tuple[str, ...]) -> list[providers.Health]:
             return providers.check_all([chain], provider_settings(context))
 
         for role, field in self._models.items():
-            chain = [part.strip() for part in str(field.value).split(",") if part.strip()]
+            chain = listed(str(field.value))
             health = await threads.io_bound(health_of, chain)
             answering = [one.reference for one in health or [] if one.ok and one.reference != RULES]
             if answering:
                 self._health[role].set_text(words("web.form.answers", models=", ".join(answering)))
-            elif ", ".join(chain) == str(field.value):  # nobody has typed meanwhile
+            elif joined(chain) == str(field.value):  # nobody has typed meanwhile
                 asked = ", ".join(one for one in chain if one != RULES)
                 self._health[role].set_text(words("web.form.nobody", models=asked))
 

@@ -13,10 +13,12 @@ from pydantic.fields import FieldInfo
 from backtest import StrategySpec
 from base.plain_files import read_plain
 from base.reasons import nearest
+from base.references import joined, listed
 from nodes.context import OptimizationContext
 from nodes.errors import SettingError
 from nodes.given import read_input
 from nodes.optimization.state import StrategyInput
+from nodes.serving import refuse_model_files
 from prompts import Language, Words
 from providers import parse_reference
 from threadx.web.errors import WebError
@@ -76,7 +78,7 @@ def check(order: Order, language: Language, home: Path) -> None:
     Raises:
         BacktestError: the strategy cannot be.
         ProviderError: a model cannot be meant.
-        SettingError: a name that no field has.
+        SettingError: a name that no field has; a model file that nobody chose for the pages.
         WebError: `no_models`, `bad_value`, `empty_field`.
         MarketError: the prices cannot be read in this way; `reading_of_registered`.
     """
@@ -87,11 +89,12 @@ def check(order: Order, language: Language, home: Path) -> None:
             if name not in known:
                 raise SettingError("unknown_setting", name=name, nearest=nearest(name, known))
     for role in ROLES:
-        named = _references(order.models.get(role, ""))
+        named = listed(order.models.get(role, ""))
         if not named:
             raise WebError("no_models", role=role)
         for reference in named:
             parse_reference(reference)
+        refuse_model_files(named, home)
     for name in SETTINGS:
         if name in order.settings and order.settings[name] is None and name not in OPTIONAL:
             label = words(f"web.setting.{name}")
@@ -138,7 +141,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     options += [
         f"--param={name}={'none' if value is None else _plain(value)}" for name, value in order.params.items()
     ]
-    options += [f"--{role}={','.join(_references(order.models[role]))}" for role in ROLES]
+    options += [f"--{role}={joined(listed(order.models[role]))}" for role in ROLES]
     options += [
         f"--{name.replace('_', '-')}={_plain(value)}"
         for name, value in order.settings.items()
@@ -162,10 +165,6 @@ def _source(data: str, home: Path) -> str:
 
 def _plain(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def _references(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def registered(home: Path) -> list[Dataset]:

@@ -8,7 +8,9 @@ from nicegui import run as threads
 from nicegui import ui
 
 from base.reasons import ENDINGS
+from base.references import listed
 from nodes.ensemble.operation.partition import published_hours
+from nodes.serving import refuse_model_files
 from prompts import Words
 from threadx.web import jobs
 from threadx.web.fields import text_field
@@ -40,7 +42,9 @@ def start(home: Path, words: Words, *, sample: bool, models: str) -> None:
 
     Raises:
         WebError: `busy`.
+        SettingError: `model_file_of_request`.
     """
+    refuse_model_files(listed(models), home)
     arguments = ["ensemble", "run", f"--language={words.language}"]
     arguments += [f"--data={SAMPLE}"] if sample else []
     arguments += [f"--models={models.strip()}"] if models.strip() else []

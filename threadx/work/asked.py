@@ -11,6 +11,7 @@ from backtest import GapPolicy, Risk, Sizing, StrategySpec
 from backtest.types import CONDITIONS, COST_NAMES
 from base.json_files import read_json
 from base.reasons import ReasonError, because
+from base.references import listed
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from reports.tables import notice_lines
@@ -51,7 +52,7 @@ def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
     for role in ("analyst", "strategist", "validator"):
         named = settings.pop(role)
         if named is not None:
-            parts = tuple(part.strip() for part in named.split(",") if part.strip())
+            parts = listed(named)
             if not parts:
                 raise ThreadxError("no_model", role=role)
             settings[role] = chain(parts[0]) if len(parts) == 1 else parts

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from base.references import listed, placed
 from nodes.chosen import choose
 from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import habits, oversight, parse_reference
 from providers.calls_log import CallsLog
+from providers.embedded import check_file
 from providers.installed import Installed, installed, suggestion
 from providers.memory import model_bytes
 from record.record import canonical_json
@@ -74,10 +76,12 @@ def use(
 ) -> None:
     """Choose the models of some roles for every run: command, pages and Studio read the same file."""
     folder = writable(make_context(home=home, language=language).home_path)
-    named = [] if forget or models is None else [part.strip() for part in models.split(",")]
+    named = [] if forget or models is None else list(listed(models))
     taken = list(chain(named[0] if len(named) == 1 else named))
+    taken = [placed(one) for one in taken]
     for reference in taken:
         parse_reference(reference)
+        check_file(reference)
     path = choose(folder, dict.fromkeys(roles or ROLES, taken or None))
     told = ", ".join(taken) or words("models.use.forgotten")
     Terminal(words).lines(

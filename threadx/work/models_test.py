@@ -7,10 +7,12 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from base.references import placed
 from nodes.context import RULES, OptimizationContext
 from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import check, parse_reference
+from providers.embedded import check_file
 from record.record import canonical_json
 from record.types import Attempt
 from threadx.scorecard.asking import ROLES, review
@@ -46,7 +48,9 @@ def test(
     """Have each model review every case, and show how it did; 1 where a model could not be asked."""
     context = make_context(home=home, language=language)
     writable(context.home_path)
-    named = list(dict.fromkeys(str(parse_reference(model)) for model in models))
+    named = list(dict.fromkeys(str(parse_reference(placed(model))) for model in models))
+    for model in named:
+        check_file(model)
     terminal = Terminal(words)
     until = None if minutes is None else time.monotonic() + 60.0 * minutes
     cards: dict[str, Card] = {}
