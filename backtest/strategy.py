@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import fields
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -354,11 +354,11 @@ class StrategySpec(Strict):
     def __str__(self) -> str:
         return self.describe()
 
-    def describe(self) -> str:
-        """The whole strategy in one line."""
+    def describe(self, *, without: Container[str] = ()) -> str:
+        """The whole strategy in one line, but for the values of settings that others vary."""
         settings = {**self.params, **self.risk.active(), **self.sizing.active()}
         parts = [f"{place}: {show(tree)}" for place, tree in self.trees.items()]
-        parts += [f"{name}={value}" for name, value in settings.items()]
+        parts += [f"{name}={value}" for name, value in settings.items() if name not in without]
         return f"{self.name} | {' | '.join(parts)}"
 
 

@@ -14,6 +14,7 @@ hides the message of whatever is no built-in error from its clients.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,13 @@ _FACE: ContextVar[Face] = ContextVar("face", default="python")
 CATALOGUES = "prompts.texts"
 """The package whose data the catalogues are."""
 
+
+MOMENTS = frozenset(("after", "before", "boundary", "date", "first", "last", "since", "time", "until"))
+"""Names of values that are moments: data keep ISO 8601, a reader sees a day, or a day and its hour."""
+
+_MOMENT = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)T(?P<hour>\d\d:\d\d)(?P<seconds>:\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"
+)
 
 LONGEST_QUOTED = 2_000
 """Letters of a field that a sentence quotes; the longest lists of known names are shorter."""
@@ -192,7 +200,7 @@ def text(key: str, language: Language, /, **values: Any) -> str:
 
     A placeholder `{--time-zone}`, `{--gaps=fill}` or `{--all|whole=True}` (where Python has another name) is
     an option, as it is called where the text is read (`shown_at`); `{--@option}` is the one that the value
-    `option` names.
+    `option` names. `{count?row|rows}` is the form that goes with the number `count`.
 
     Raises:
         PromptError: no such text, or a placeholder without a value.
@@ -203,22 +211,26 @@ def text(key: str, language: Language, /, **values: Any) -> str:
     except KeyError:
         raise PromptError("missing_text", key=key, language=language) from None
     try:
-        told = {name: _told(value, language) for name, value in values.items()}
+        told = {name: _told(name, value, language) for name, value in values.items()}
         return template.format_map(_Filling(told, language))
     except (KeyError, IndexError) as missing:
         raise PromptError("missing_value", key=key, language=language, value=str(missing)) from None
 
 
 class _Filling(dict[str, Any]):
-    """What fills a template; options need no value."""
+    """What fills a template; options need no value, and plurals choose by one."""
 
     def __init__(self, values: dict[str, Any], language: Language) -> None:
         super().__init__(values)
         self.language = language
 
     def __missing__(self, name: str) -> str:
+        counted, plural, forms = name.partition("?")
+        if plural and counted in self:
+            one, _, many = forms.partition("|")
+            return one if _is_singular(self[counted], self.language) else many
         if not name.startswith("--"):
-            raise KeyError(name)
+            raise KeyError(counted)
         if name.startswith("--@"):
             name = f"--{self[name.removeprefix('--@')]}"
         option, _, argument = name.partition("|")
@@ -239,7 +251,16 @@ def _option(option: str, argument: str, language: Language) -> str:
     return f"{quoted} = {value}" if value else quoted
 
 
-def _told(value: Any, language: Language) -> Any:
+def _is_singular(count: Any, language: Language) -> bool:
+    """Whether a number, or one as a reader sees it, takes the singular: below 2 in French, 1 in English."""
+    try:
+        number = abs(float(str(count).replace(",", ".")))
+    except ValueError:  # thousands, apart from each other
+        return False
+    return number < 2.0 if language == "fr" else number == 1.0
+
+
+def _told(name: str, value: Any, language: Language) -> Any:
     match value:
         case TypedError():
             return value.sentence(language)
@@ -248,6 +269,9 @@ def _told(value: Any, language: Language) -> Any:
         case float():
             # A figure as it is written, with the reader's decimal mark; templates that shape it do so alone.
             return _Figure(value, language)
+        case str() if name in MOMENTS and (moment := _MOMENT.fullmatch(value)):
+            hour = moment["hour"] + (moment["seconds"] or "").removesuffix(":00")
+            return moment["day"] if hour == "00:00" else f"{moment['day']} {hour}"
         case _:
             return value
 
@@ -264,4 +288,6 @@ class _Figure(float):
 
     def __format__(self, form: str) -> str:
         told = float.__format__(self, form or ".12g")
+        if form:  # a figure of ours; one that is quoted stands as it was typed
+            told = told.replace("-", "\u2212")
         return told.replace(".", self.mark)

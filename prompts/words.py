@@ -41,23 +41,23 @@ class Words:
     def _shown(self) -> AbstractContextManager[None]:
         return nullcontext() if self.face is None else shown_at(self.face)
 
-    def number(self, value: float | int | None, digits: int = 2) -> str:
+    def number(self, value: float | int | None, digits: int = 2, *, signed: bool = False) -> str:
         """A figure with fixed decimals, thousands separated, a zero unsigned; a dash where there is none."""
         if value is None:
             return "–"
         words = f"{value:,d}" if isinstance(value, int) else f"{value:z,.{digits}f}"
-        return self._localised(words)
+        return self._localised(words, signed=signed)
 
     def short(self, value: float | int | None) -> str:
         """A figure with no more digits than it needs (six at most)."""
         return "–" if value is None else self._localised(f"{float(value):zg}")
 
-    def percent(self, fraction: float | None, digits: int = 1) -> str:
-        """A fraction as a percentage: 0.125 is 12.5%, or 12,5 % in French."""
+    def percent(self, fraction: float | None, digits: int = 1, *, signed: bool = False) -> str:
+        """A fraction as a percentage: 0.125 is 12.5%, or 12,5 % in French; a gain may show its sign too."""
         if fraction is None:
             return "–"
         space = NO_BREAK_SPACE if self.language == "fr" else ""
-        return f"{self._localised(f'{100 * fraction:z,.{digits}f}')}{space}%"
+        return f"{self._localised(f'{100 * fraction:z,.{digits}f}', signed=signed)}{space}%"
 
     def join(self, parts: Sequence[str]) -> str:
         """An enumeration: a, b and c."""
@@ -66,7 +66,9 @@ class Words:
         last = "et" if self.language == "fr" else "and"
         return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
-    def _localised(self, words: str) -> str:
+    def _localised(self, words: str, *, signed: bool = False) -> str:
+        if signed and words[0] != "-" and words.strip("0."):
+            words = f"+{words}"
         words = words.replace("-", MINUS)
         if self.language == "en":
             return words

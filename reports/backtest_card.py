@@ -10,7 +10,7 @@ import pandas as pd
 
 from backtest.engine.card import Card, UnderWater
 from reports.tables import bars_per_year_lines, lost_fields
-from reports.words import WordsLike, figure
+from reports.words import WordsLike, figure, moment
 
 COMPARED = (
     *("total_return", "cagr", "volatility", "sharpe_ratio", "sortino_ratio", "calmar_ratio"),
@@ -131,20 +131,10 @@ def card_html(told: Told) -> str:
     )
 
 
-def moment(time: pd.Timestamp) -> str:
-    """A bar's time: the day, with the hour where bars are shorter than days."""
-    return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"
-
-
 def _not_taken(card: Card, words: WordsLike) -> list[str]:
     result = card.result
     told = {"below_one_unit": result.entries_below_one_unit, "unaffordable": result.entries_unaffordable}
     return [words(f"card.{name}", count=words.number(count)) for name, count in told.items() if count]
-
-
-def _signed(words: WordsLike, value: float) -> str:
-    told = words.number(value)
-    return f"+{told}" if value > 0.0 else told
 
 
 def _setting(card: Card, words: WordsLike) -> list[tuple[str, str]]:
@@ -178,7 +168,7 @@ def _setting(card: Card, words: WordsLike) -> list[tuple[str, str]]:
                 "card.capital_value",
                 before=words.number(result.initial_capital),
                 after=words.number(final),
-                profit=_signed(words, final - result.initial_capital),
+                profit=words.number(final - result.initial_capital, signed=True),
             ),
         ),
         (words("card.costs"), f"{paid}{further}"),

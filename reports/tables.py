@@ -196,7 +196,7 @@ def _advice(one: Mapping[str, Any], words: WordsLike) -> list[str]:
         size=words(f"ensemble.size.{one['size']}"),
     )
     key = "no_move" if one["expected_move"] is None else "move"
-    move = words(f"ensemble.advice.{key}", move=words.percent(one["expected_move"]))
+    move = words(f"ensemble.advice.{key}", move=words.percent(one["expected_move"], signed=True))
     if one["costs"]:
         move += " " + words("ensemble.advice.costs", costs=words.percent(one["costs"], 2))
     key = "no_record" if one["skill"] is None else "record_better" if one["skill"] >= 0 else "record_worse"

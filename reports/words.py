@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FRACTIONS = frozenset(
     {
@@ -30,16 +33,21 @@ class WordsLike(Protocol):
     def __call__(self, key: str, /, **values: Any) -> str:
         """The text of a key."""
 
-    def number(self, value: float | int | None, digits: int = 2) -> str:
-        """A figure."""
+    def number(self, value: float | int | None, digits: int = 2, *, signed: bool = False) -> str:
+        """A figure, a positive one with its sign where asked."""
 
     def short(self, value: float | int | None) -> str:
         """A figure with no more digits than it needs."""
 
-    def percent(self, fraction: float | None, digits: int = 1) -> str:
+    def percent(self, fraction: float | None, digits: int = 1, *, signed: bool = False) -> str:
         """A fraction as a percentage."""
 
 
 def figure(words: WordsLike, name: str, value: float | int | None) -> str:
     """A metric's value as people read it: a percentage or a number, a dash where it is undefined."""
     return words.percent(value) if name in FRACTIONS else words.number(value)
+
+
+def moment(time: pd.Timestamp) -> str:
+    """A bar's time: the day, with the hour where bars are shorter than days."""
+    return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"

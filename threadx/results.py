@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,6 +238,7 @@ class SummaryResult:
     Attributes:
         status: `finished`, `degraded` or `failed`.
         degraded: whether rules answered in place of a model, or an agent abstained.
+        hour: as of which (UTC).
         summary: the published summary, valid by its schema; None if there is none.
         path: where it was published.
         failure: why there is no summary: `no_data`, or the arbiter's error code.
@@ -244,6 +246,7 @@ class SummaryResult:
 
     status: str
     degraded: bool
+    hour: datetime
     summary: dict[str, Any] | None
     path: Path | None
     failure: str | None = None
@@ -255,6 +258,7 @@ class SummaryResult:
         return cls(
             status=details["status"],
             degraded=details["degraded"],
+            hour=datetime.fromisoformat(details["hour"]),
             summary=details.get("summary"),
             path=Path(path) if path else None,
             failure=details.get("failure"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape as without_markup
 from rich.panel import Panel
@@ -86,21 +87,13 @@ class Terminal:
         head: Sequence[str],
         rows: Sequence[Sequence[str]],
         caption: str | None = None,
-        words_columns: Sequence[int] = (0,),
+        words_columns: Container[int] = (0,),
     ) -> None:
         """A table on standard output; columns not named in `words_columns` are figures, set to the right."""
-        drawn = Table(title=escape(title), caption=escape(caption) if caption else None, title_justify="left")
-        for position, name in enumerate(head):
-            # Names stay whole; figures fold before they are cut.
-            drawn.add_column(
-                escape(name),
-                justify="left" if position in words_columns else "right",
-                no_wrap=not position,
-                overflow="fold",
-            )
-        for row in rows:
-            drawn.add_row(*(escape(cell) for cell in row))
-        self.out.print(drawn)
+        self.out.print(f"[bold]{escape(title)}[/bold]", highlight=False)
+        self.columns(head, rows, words_columns)
+        if caption:
+            self.out.print(escape(caption), style="dim", highlight=False)
 
     def card(self, told: Told) -> None:
         """The card of a backtest on standard output."""
@@ -122,16 +115,23 @@ class Terminal:
         for name, value in facts:
             drawn.add_row(f"[bold]{escape(name)}[/bold]", escape(value))
         self.out.print(drawn, highlight=False)
+        self.out.print()
 
     def columns(
         self, head: Sequence[str], rows: Sequence[Sequence[str]], words_columns: Container[int] = (0,)
     ) -> None:
         """Rows under a head, with one line between; columns not named in `words_columns` are figures."""
-        drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+        drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+        cells = [max((cell_len(row[place]) for row in rows), default=0) for place in range(len(head))]
+        least = [max([wide, *map(cell_len, name.split())]) for wide, name in zip(cells, head, strict=True)]
+        whole = [max(wide, cell_len(name)) for wide, name in zip(cells, head, strict=True)]
+        room = self.out.width - 2 * (len(head) - 1)
+        folded = sum(least) <= room < sum(whole)
         for position, name in enumerate(head):
-            # Names stay whole, to be copied.
+            # Names stay whole, to be copied, and so do figures and the words of a head where they fit.
             drawn.add_column(
                 escape(name),
+                width=least[position] if folded and position not in words_columns else None,
                 justify="left" if position in words_columns else "right",
                 no_wrap=not position,
                 overflow="fold",
@@ -139,6 +139,7 @@ class Terminal:
         for row in rows:
             drawn.add_row(*(escape(cell) for cell in row))
         self.out.print(drawn, highlight=False)
+        self.out.print()
 
     def checks(self, title: str, lines: Sequence[tuple[bool, str, str]]) -> None:
         """One line a check: whether it holds, what there is to say, and what it is for."""
@@ -371,7 +372,7 @@ class Terminal:
             for name in ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
         }
         self.table(
-            words("command.summary_title"),
+            words("explain.summary_title", hour=f"{result.hour:%Y-%m-%d %H:%M} UTC"),
             [words("report.table.item"), words("report.table.value")],
             [[head, words(f"ensemble.value.{told[name]}")] for name, head in heads.items()],
             words_columns=(0, 1),

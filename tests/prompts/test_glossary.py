@@ -72,13 +72,14 @@ FORBIDDEN = {
 """Other names that a notion of the glossary had, or might get; as regular expressions, cases alike."""
 
 PLACEHOLDER = re.compile(r"{[\w.:]+}")
+PLURAL = re.compile(r"{\w+\?([^|}]*)\|([^}]*)}")
 
 
 def said(language):
     """Name and words of every text and prompt, and of the documentation, which is in English."""
     for room in ROOMS:
         for key, words in catalogue(room, language).items():
-            yield f"{room}.{key}", PLACEHOLDER.sub("…", words)
+            yield f"{room}.{key}", PLACEHOLDER.sub("…", PLURAL.sub(r"\1 / \2", words))
     pages = sorted((ROOT / "prompts").glob(f"*/*.{language}.md"))
     if language == "en":
         pages += [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

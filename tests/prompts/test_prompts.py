@@ -23,7 +23,8 @@ DOUBLE_PUNCTUATION = (" :", " ;", " !", " ?", " »", "« ", " %")
 
 def wanted(template):
     """Names of a template's placeholders; `{--start}` is an option, which every face names itself."""
-    return {name for _, name, _, _ in Formatter().parse(template) if name and not name.startswith("--")}
+    names = {name.partition("?")[0] for _, name, _, _ in Formatter().parse(template) if name}
+    return {name for name in names if not name.startswith("--")}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -87,6 +88,108 @@ def test_render_is_strict(values, code):
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("language", "singular", "plural"),
+    [
+        ("fr", [0, 1, 1.5, "0", "1", "1,5"], [2, 2.0, 21, "2", "2,0", "1\u202f001", "–"]),
+        ("en", [1, 1.0, "1"], [0, 0.5, 1.5, 2, 21, "0", "1.5", "1,001", "–"]),
+    ],
+)
+def test_a_number_chooses_the_form_of_its_noun(language, singular, plural):
+    """The cardinal rules of Unicode's locale data (CLDR 48): fr `i = 0,1`, en `i = 1 and v = 0`."""
+    one, many = {"fr": (" barre)", " barres)"), "en": (" bar)", " bars)")}[language]
+    for numbers, ending in ((singular, one), (plural, many)):
+        for bars in numbers:
+            told = text("card.period_value", language, first="a", last="b", bars=bars)
+            assert told.endswith(ending), bars
+
+
+NO_NOUNS = {
+    "fr": set(
+        [
+            "dans",
+            "depuis",
+            "des",
+            "deux",
+            "fois",
+            "hors",
+            "les",
+            "moins",
+            "plus",
+            "plusieurs",
+            "sans",
+            "ses",
+            "sous",
+            "toutes",
+        ]
+    ),
+    "en": set(
+        [
+            "abstains",
+            "appears",
+            "as",
+            "belongs",
+            "bps",
+            "changes",
+            "does",
+            "ends",
+            "exists",
+            "expects",
+            "fails",
+            "follows",
+            "has",
+            "holds",
+            "is",
+            "its",
+            "kurtosis",
+            "lacks",
+            "looks",
+            "moves",
+            "names",
+            "needs",
+            "news",
+            "reaches",
+            "refuses",
+            "remains",
+            "repeats",
+            "requires",
+            "series",
+            "shows",
+            "speaks",
+            "stands",
+            "was",
+        ]
+    ),
+}
+ONLY_MANY = {
+    *("backtest.error.missing_volume bars", "base.error.plugin_wrong_values bars", "chart.last_bars count"),
+    *("verdict.sight.power one", "agents.macro.rationale_calm score", "web.error.weak_token kinds"),
+    *("command.doctor.too_large memory", "command.doctor.in_turn memory", "command.doctor.in_turn count"),
+    *("verdict.opening_note opening", "ensemble.alert.success value", "ensemble.alert.failures value"),
+    *("command.check.outliers_title_cut shown", "chart.trades_largest shown", "chart.trades_largest count"),
+    *("command.check.gaps_title_cut shown", "market.notice.chosen_instrument count", "web.runs.shown shown"),
+    *("market.error.too_many_values values", "nodes.error.too_many_conditions limit"),
+    *("stress.look_ahead cuts", "stress.spread spread_bps", "backtest.error.gaps_too_wide bars"),
+    *("models.test.faults_read throws", "stress.best_trades best", "web.event.unfounded by"),
+    *("agents.macro.curve slope", "agents.macro.curve_inverted slope", "market.built.news quarantined"),
+}
+"""Counts that are never one, and values that count nothing although a noun follows."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_counted_with_the_wrong_form(language):
+    """“1 bars”, “3 row(s)”: a noun in the plural behind a value says how it reads behind one."""
+    counted = re.compile(r"{([a-z_]+)}\s(?:\w+\s)?(\w+[sx])\b")
+    texts = {f"{room}.{key}": words for room in ROOMS for key, words in catalogue(room, language).items()}
+    assert not [
+        found[0]
+        for key, words in texts.items()
+        for found in counted.finditer(words)
+        if found[2] not in NO_NOUNS[language] and f"{key} {found[1]}" not in ONLY_MANY
+    ]
+    assert not [key for key, words in texts.items() if "(s)" in words]
+
+
 def test_a_missing_text_or_placeholder_is_an_error():
     with pytest.raises(PromptError):
         text("command.no.such.text", "fr")
@@ -110,6 +213,35 @@ def test_figures_follow_the_language(language, number, percent):
         words.percent(0.0),
         "0",
     ], "what rounds to zero has no sign"
+
+
+@pytest.mark.parametrize(
+    ("time", "seen"),
+    [
+        ("2021-02-04T00:00:00", "2021-02-04"),
+        ("2021-02-04T00:00:00+00:00", "2021-02-04"),
+        ("2021-02-04T09:30:00", "2021-02-04 09:30"),
+        ("2021-02-04T09:30:05Z", "2021-02-04 09:30:05"),
+        ("2021-02-04T00:00:00.250000", "2021-02-04 00:00:00.250000"),
+        ("2021-02-04T09:30:00-05:00", "2021-02-04T09:30:00-05:00"),
+        ("4 Feb", "4 Feb"),
+    ],
+)
+def test_a_moment_and_a_fall_are_told_as_people_write_them(time, seen):
+    told = text("market.notice.suspect_prices", "fr", count=1, change=-66.7, time=time)
+    assert f"sur 1 barre ; le plus fort : \u221267 % le {seen}. " in told.replace("\u00a0", " ").replace(
+        "\u202f", " "
+    )
+    assert "out of proportion in 1 bar; the largest: \u221267% on " in text(
+        "market.notice.suspect_prices", "en", count=1, change=-66.7, time=time
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0.002, "+0.2%"), (0.0, "0.0%"), (0.0004, "0.0%"), (-0.01, "\u22121.0%")]
+)
+def test_a_gain_may_show_its_sign(value, told):
+    assert Words("en").percent(value, signed=True) == told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

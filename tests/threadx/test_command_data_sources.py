@@ -58,7 +58,7 @@ def test_three_commands_fill_a_folder_that_can_be_read(threadx, files):
     assert (code, "0.80" in out) == (0, True)
     code, out, err = threadx("data", "news", files / "headlines.csv", *shared)
     assert code == 0
-    assert "1 headlines in 1 file(s)" in out
+    assert "1 headline in 1 file under" in out
     assert "1 outside the period, 1 refused, 1 with instructions for a model" in out
     known = read_snapshot(DataFolder(files / "data"), parse_hour(HOUR))
     assert known.problems == []

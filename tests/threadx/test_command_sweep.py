@@ -57,6 +57,38 @@ def test_a_table_a_file_and_json(threadx, prices, tmp_path):
     assert best[0] == pytest.approx(rows["sharpe_ratio"].max())
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_at_80_columns_no_word_of_the_table_is_cut(prices, tmp_path, capsys, monkeypatch, language):
+    monkeypatch.setenv("COLUMNS", "80")
+    grids = ("--grid", "fast_period=5:8", "--grid", "slow_period=30:33")
+    with pytest.raises(SystemExit):
+        main(["sweep", str(prices), *grids, "--home", str(tmp_path / "data"), "--language", language])
+    lines = capsys.readouterr().out.splitlines()
+    rule = next(place for place, line in enumerate(lines) if "──" in line)
+    head = " ".join(" ".join(lines[1:rule]).split())
+    wanted = {"en": ["Trades", "Maximum", "drawdown"], "fr": ["Transactions", "Rendement", "Drawdown"]}
+    for word in ["fast_period", "slow_period", *wanted[language]]:
+        assert word in head.split()
+    assert all(len(line) <= 80 for line in lines[: rule + 10])
+    strategy = " ".join(lines[rule + 10 : rule + 14])
+    assert "sma(close, fast_period)" in strategy
+    assert "fast_period=" not in strategy, "a value that the table varies is none of the strategy's"
+
+
+def test_what_was_odd_about_the_prices_is_told_before_the_figures(tmp_path, capsys):
+    frame = made_up_prices(900, cycle=0.05)
+    frame.iloc[400, :4] = frame.iloc[400, :4] * 3.0
+    frame.index = pd.date_range("2020-01-01", periods=len(frame), freq="D", tz="UTC", name=frame.index.name)
+    frame.to_csv(tmp_path / "ODD_1d.csv")
+    for command in (["backtest"], ["sweep", "--grid", "fast_period=5:8"]):
+        with pytest.raises(SystemExit):
+            main([*command, str(tmp_path / "ODD_1d.csv"), "--home", str(tmp_path / "d"), "--language", "en"])
+        first, *others = capsys.readouterr().out.splitlines()
+        assert first.startswith("Prices out of proportion in 2 bars; the largest: +2")
+        assert " on 2021-02-04. A split," in first
+        assert not any("proportion" in line for line in others)
+
+
 def test_a_row_is_what_backtest_finds(threadx, prices):
     _, told, _ = threadx("sweep", prices, "--grid", "fast_period=7", "--json", "-")
     row = json.loads(told)["top"][0]

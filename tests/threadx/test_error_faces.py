@@ -86,7 +86,7 @@ def made(code: str, kind: type[TypedError]) -> TypedError:
         for _, name, form, _ in Formatter().parse(catalogue(kind.room, language)[f"error.{code}"]):
             if name and name.startswith("--@"):
                 fields[name.removeprefix("--@")] = NAMED
-            elif name and not name.startswith("--"):
+            elif name and not name.startswith("--") and "?" not in name:  # the number stands beside it
                 fields[name.partition(".")[0]] = 7 if form else VALUE
     return kind(code, **fields)
 

@@ -77,9 +77,9 @@ def backtest(
     count_backtest(folder, dataset, engine, prices, whole=whole)
     result = Backtest.of(engine, prices, symbol=dataset.symbol, timeframe=dataset.timeframe, whole=whole)
     if json_path != "-":
-        terminal.card(result.told(words))
-        for line in asked.price_notes(source, words):
+        for line in asked.price_notes(source, words):  # first: they change how the card is read
             say(line)
+        terminal.card(result.told(words))
     if picture_path is not None:
         write_drawing(result.chart(words), picture_path)
         if json_path != "-":

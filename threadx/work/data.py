@@ -9,6 +9,7 @@ from backtest import GapPolicy
 from backtest.data.quality import QualityReport, quality_report
 from prompts import Words
 from reports.tables import notice_lines
+from reports.words import moment
 from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.settings import make_context
@@ -39,8 +40,8 @@ def _lines(report: QualityReport, words: Words) -> list[list[str]]:
 
     rows = [
         ("rows", count(report.rows)),
-        ("first", report.first.isoformat()),
-        ("last", report.last.isoformat()),
+        ("first", moment(report.first)),
+        ("last", moment(report.last)),
         ("timeframe", report.timeframe or none),
         ("time_zone", report.time_zone or words("command.check.no_zone")),
         ("hours", words(f"command.check.{'sessions' if report.sessions else 'continuous'}")),
@@ -150,7 +151,7 @@ def check(
                 _title("gaps_title", len(widest), len(report.gaps), words),
                 [words(f"command.check.{name}") for name in ("after", "before", "missing")],
                 [
-                    [gap.after.isoformat(), gap.before.isoformat(), words.number(gap.missing, 0)]
+                    [moment(gap.after), moment(gap.before), words.number(gap.missing, 0)]
                     for gap in sorted(widest, key=lambda gap: gap.after)
                 ],
                 words_columns=(0, 1),
@@ -162,10 +163,10 @@ def check(
                 [words(f"command.check.{name}") for name in ("time", "price", "row", "change", "deviations")],
                 [
                     [
-                        one.time.isoformat(),
+                        moment(one.time),
                         words(f"command.check.{one.column}"),
                         words.number(one.row),
-                        words.percent(one.change),
+                        words.percent(one.change, signed=True),
                         words.number(one.deviations, 1),
                     ]
                     for one in sorted(largest, key=lambda one: one.row)

@@ -198,10 +198,10 @@ def sweep(
     part = words("command.part.all" if whole else "command.part.development")
     title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
     if json_path != "-":
-        _show(words, found, list(grid), title, spec.describe())
-        for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
+        for line in asked.price_notes(source, words):  # first: they change how the figures are read
             say(line)
-        for line in asked.price_notes(source, words):
+        _show(words, found, list(grid), title, spec.describe(without=grid))
+        for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
             say(line)
     if picture_path is not None:
         from reports.charts.sweep import sweep_cells, sweep_chart  # noqa: PLC0415

@@ -270,4 +270,4 @@ def test_a_headline_that_gives_orders_leaves_every_prompt_as_it_was(tmp_path, he
     limits = json.loads((attacked / "llm_summary/dt=2024031415/summary.json").read_text(encoding="utf-8"))[
         "limits"
     ]
-    assert any("écarté(s)" in limit for limit in limits)
+    assert any("écarté" in limit for limit in limits)

@@ -194,7 +194,7 @@ def test_a_doubtful_headline_counts_no_tone_and_is_quoted_by_nobody(tmp_path, mo
     summary = json.dumps(state["summary"], ensure_ascii=False)
     assert title not in summary
     assert "«\u00a0Strong growth\u00a0»" in summary
-    assert any("1 titre(s) contiennent peut-être" in limit for limit in state["summary"]["limits"])
+    assert any("1 titre contient peut-être" in limit for limit in state["summary"]["limits"])
 
 
 def test_the_mark_around_rows_is_that_of_the_rows_and_the_hour():
