@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from base import private
-from base.aside import set_aside
+from base.aside import BESIDE, set_aside
 from base.plain_files import refuse_link
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -64,9 +64,11 @@ def put_aside_if_damaged(path: Path, lock: FileLock) -> Path | None:
         Where it is kept; None where it is sound, or not there.
 
     Raises:
-        sqlite3.Error, OSError: it cannot be told, or cannot be renamed; a link stands there.
+        sqlite3.Error, OSError: it cannot be told, or cannot be renamed; a link stands there, or beside it
+            where SQLite writes too.
     """
-    refuse_link(path)
+    for ending in ("", *BESIDE):
+        refuse_link(path.with_name(path.name + ending))
     if not path.exists() or _known(path):
         return None
     with lock:

@@ -53,7 +53,12 @@ SERVERS_OWN = frozenset(
 )
 """Keys that the LangGraph server puts beside the settings where a client gives `configurable`."""
 
-PLACE: tuple[str, ...] = ("thread_id", "__pregel_checkpointer")
+CHECKPOINTER, READ, RUNTIME = "__pregel_checkpointer", "__pregel_read", "__pregel_runtime"
+"""What LangGraph itself puts beside a caller's `configurable`: who keeps checkpoints, how a step reads the
+state of the graph around it, and the runtime with the settings. It has no public way to ask for the first two
+or to give the third to routers that `update_state` calls, and its own names for the keys are private."""
+
+PLACE: tuple[str, ...] = ("thread_id", CHECKPOINTER)
 
 OWN_PREFIXES = ("__", "langgraph_", "x-")
 
@@ -211,7 +216,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
 
     def _keeps(self, config: RunnableConfig | None) -> bool:
         """Whether checkpoints are kept, so that a run can wait for somebody."""
-        return bool(self.checkpointer or (config or {}).get("configurable", {}).get("__pregel_checkpointer"))
+        return bool(self.checkpointer or (config or {}).get("configurable", {}).get(CHECKPOINTER))
 
     def _stand(self, config: RunnableConfig | None) -> Standing | None:
         looked = _standing(config or {})
@@ -280,7 +285,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         record = RunRecord(settings.home_path, run) if run else None
         if record is not None and record.exists():
             settings = settings_of(record, None, schema)
-        place = {**config.get("configurable", {}), "__pregel_runtime": Runtime(context=settings)}
+        place = {**config.get("configurable", {}), RUNTIME: Runtime(context=settings)}
         return cast("RunnableConfig", {**config, "configurable": place})
 
     def _enter(
@@ -382,7 +387,7 @@ def language_of(context: Any) -> Language:
 
 def _is_nested(config: RunnableConfig | None) -> bool:
     """Whether another graph runs this one as one of its steps."""
-    return "__pregel_read" in (config or {}).get("configurable", {})
+    return READ in (config or {}).get("configurable", {})
 
 
 def _is_replayed(config: RunnableConfig | None) -> bool:

@@ -1,18 +1,20 @@
 """A home that somebody sent: what ThreadX writes there goes through no link, and what it reads there ends."""
 
 import os
+import subprocess
 import sys
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from base.aside import taken
+from base.aside import BESIDE, taken
 from base.errors import text
+from record.record import RunRecord
 from tests import damage
 from tests.laws import some
 from threadx.command import main
-from threadx.web import jobs
+from threadx.web import jobs, report_file
 
 pytestmark = [
     pytest.mark.long,
@@ -84,6 +86,49 @@ def test_no_command_writes_through_a_link_of_a_home(home, tmp_path, room):
     problems = {writer: damage.answer(home, writer) for writer in WRITERS[room]}
     assert contents(victims) == before
     assert not any(problems.values()), problems
+
+
+@pytest.mark.parametrize(
+    ("database", "arguments"),
+    [
+        ("ledger.sqlite", ["backtest", "sample:sp500"]),
+        ("checkpoints.sqlite", ["runs", "resume", "waiting", "--reject", "all"]),
+    ],
+)
+def test_a_link_in_the_place_of_what_sqlite_writes_beside_a_database_is_refused_by_name(
+    home, tmp_path, capsys, database, arguments
+):
+    victims = tmp_path / "victims"
+    victims.mkdir()
+    for ending in BESIDE:
+        path = home / f"{database}{ending}"
+        linked(path, victims)
+        before = contents(victims)
+        code, said = left_with(arguments, home, capsys)
+        assert (code, "this is a link" in said, path.name in said) == (2, True, True), said
+        assert contents(victims) == before
+        path.unlink()
+
+
+def test_a_report_of_a_page_is_not_written_through_a_link_that_comes_meanwhile(home, tmp_path, monkeypatch):
+    victims = tmp_path / "victims"
+    victims.mkdir()
+    record = RunRecord(home, "one")
+    path = record.folder / "report.en.pdf"
+
+    def made(command, **_):
+        linked(path, victims)
+        (told,) = (part.removeprefix("--out=") for part in command if part.startswith("--out="))
+        Path(told).write_bytes(b"%PDF-1.7")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", made)
+    with pytest.raises(OSError, match="link"):
+        report_file.pdf(home, record, "en")
+    assert set(contents(victims).values()) == {b"the user's own\n"}
+    monkeypatch.setattr(report_file, "_made", lambda *_: b"%PDF-1.7")
+    assert report_file.pdf(home, record, "en") == path.read_bytes() == b"%PDF-1.7"
+    assert not path.is_symlink()
 
 
 def test_a_run_that_holds_a_link_is_refused_in_one_sentence_and_nothing_changes(home, tmp_path, capsys):

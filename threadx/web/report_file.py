@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from base import children
+from base.files import write_atomically
+from base.plain_files import open_plain
 from base.reasons import ENDINGS, because
 from prompts import Language
 from record.errors import ReportError
@@ -19,17 +23,29 @@ from threadx.web.frame import Site, run_path
 LONGEST_SECONDS = 300.0
 
 
-def pdf(home: Path, record: RunRecord, language: Language) -> Path:
-    """The file; a finished run's report never changes, so it is made once.
+def pdf(home: Path, record: RunRecord, language: Language) -> bytes:
+    """The file's content; a finished run's report never changes, so it is made once.
 
     Raises:
         WebError: `no_report`, with what the command said.
+        OSError: it cannot be kept; a link came into its place meanwhile.
     """
     path = record.folder / f"report.{language}.pdf"
     if path.is_symlink():  # a data folder that somebody sent may point anywhere
         path.unlink()
-    if path.is_file():
-        return path
+    try:
+        with os.fdopen(open_plain(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as kept:
+            return kept.read()
+    except FileNotFoundError:
+        pass
+    # The command writes where it is told to, links or no links: in a folder that nobody else can write.
+    with tempfile.TemporaryDirectory() as folder:
+        content = _made(Path(folder) / path.name, home, record, language)
+    write_atomically(path, lambda stream: stream.write(content))
+    return content
+
+
+def _made(path: Path, home: Path, record: RunRecord, language: Language) -> bytes:
     command = children.command("threadx", "runs", "report", record.run, "--format=pdf")
     try:
         made = subprocess.run(
@@ -44,7 +60,7 @@ def pdf(home: Path, record: RunRecord, language: Language) -> Path:
     if made.returncode != 0 or not path.is_file():
         said = made.stderr.decode(errors="replace").strip().splitlines() or ["?"]
         raise WebError("no_report", reason=said[-1])
-    return path
+    return path.read_bytes()
 
 
 def report_path(run: str) -> str:
@@ -57,9 +73,10 @@ def answer(site: Site, request: Request) -> Response:
     try:
         record = RunRecord(site.home, request.path_params["run"])
         record.result()
-        path = pdf(site.home, record, site.words.language)
+        content = pdf(site.home, record, site.words.language)
     except ReportError:
         return PlainTextResponse(site.words("web.not_found.run"), 404)
     except ENDINGS as error:
         return PlainTextResponse(site.words.told(error), 500)
-    return FileResponse(path, media_type="application/pdf", filename=f"{record.run}.pdf")
+    kept_as = {"content-disposition": f'attachment; filename="{record.run}.pdf"'}
+    return Response(content, media_type="application/pdf", headers=kept_as)
