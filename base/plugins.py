@@ -133,10 +133,11 @@ class Plugin:
 @cache
 def plugins() -> tuple[Plugin, ...]:
     """Every plugin there is, none of them run yet; by kind and name."""
+    packaged = metadata.entry_points()  # each call reads those of every package there is
     found = [
         _packaged(entry, kind)
         for kind in NAMES.values()
-        for entry in metadata.entry_points(group=f"threadx.{kind}")
+        for entry in packaged.select(group=f"threadx.{kind}")
     ]
     named = dict.fromkeys(_files(NAMED))
     found += [_single(path, "option") for path in named]

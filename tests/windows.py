@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.as_windows.missing_on_windows import GONE, HIDDEN, OURS
@@ -24,6 +25,12 @@ def windows(**settings: str) -> dict[str, str]:
     path = os.pathsep.join((str(PLAYED), str(PROJECT)))
     played = {"PYTHONPATH": path, "PYTHONIOENCODING": "cp1252", "LANGSMITH_TRACING": "false"}
     return clean_environment(**{**played, **settings})
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a file, read once for all who look at it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def sources(*folders: str) -> list[Path]:
@@ -91,4 +98,4 @@ def posix_only(tree: ast.AST) -> Iterator[str]:
         yield from (f"{getattr(node, 'lineno', 0)}: {name}" for name in found)
 
 
-__all__ = ["OURS", "PORTABLE", "posix_only", "sources", "unencoded", "windows"]
+__all__ = ["OURS", "PORTABLE", "parsed", "posix_only", "sources", "unencoded", "windows"]

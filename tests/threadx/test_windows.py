@@ -35,7 +35,7 @@ from tests.langgraph_server import PROJECT, langgraph_server
 from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
-from tests.windows import OURS, PORTABLE, posix_only, sources, unencoded, windows
+from tests.windows import OURS, PORTABLE, parsed, posix_only, sources, unencoded, windows
 from threadx import command as face
 from threadx.web.uploads import kept_name
 
@@ -62,35 +62,39 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # What is written
 
 
-@pytest.mark.parametrize(
-    "path", sources(*OURS, "docs", "examples", "tests", "notebooks"), ids=lambda path: str(path)
-)
-def test_text_is_read_and_written_as_utf8(path: Path) -> None:
-    assert list(unencoded(ast.parse(path.read_text(encoding="utf-8")))) == []
+def found_in(files: list[Path], look: Callable[[Path], list[Any]]) -> dict[str, list[Any]]:
+    """What a look at each file finds, by its name; there must be files."""
+    assert files
+    return {path.relative_to(PROJECT).as_posix(): found for path in files if (found := look(path))}
 
 
-@pytest.mark.parametrize("path", sources(*OURS), ids=lambda path: str(path))
-def test_no_source_names_what_windows_does_not_have(path: Path) -> None:
-    if path.relative_to(PROJECT).as_posix() in PORTABLE:
-        return
-    text = path.read_text(encoding="utf-8")
-    assert list(posix_only(ast.parse(text))) == []
-    assert "sys.platform" not in text
+@pytest.mark.parametrize("room", [*OURS, "docs", "examples", "tests", "notebooks"])
+def test_text_is_read_and_written_as_utf8(room: str) -> None:
+    assert found_in(sources(room), lambda path: list(unencoded(parsed(path)))) == {}
+
+
+@pytest.mark.parametrize("room", OURS)
+def test_no_source_names_what_windows_does_not_have(room: str) -> None:
+    def look(path: Path) -> list[str]:
+        asked = ["sys.platform"] if "sys.platform" in path.read_text(encoding="utf-8") else []
+        return [*posix_only(parsed(path)), *asked]
+
+    files = [path for path in sources(room) if path.relative_to(PROJECT).as_posix() not in PORTABLE]
+    assert found_in(files, look) == {}
 
 
 IMPORTS = (ast.Import, ast.ImportFrom)
-COLLECTED = [
-    path
-    for path in sources("tests", "examples")
-    if path.name.startswith("test_") or path.parent.name == "examples"
-]
 
 
-@pytest.mark.parametrize("path", COLLECTED, ids=lambda path: str(path))
-def test_no_test_needs_for_its_collection_what_windows_does_not_have(path: Path) -> None:
+def test_no_test_needs_for_its_collection_what_windows_does_not_have() -> None:
     """A marker skips a test there; an import at the top of its file fails before the marker is read."""
-    imports = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, IMPORTS)]
-    assert list(posix_only(ast.Module(imports, []))) == []
+
+    def look(path: Path) -> list[str]:
+        imports = [node for node in parsed(path).body if isinstance(node, IMPORTS)]
+        return list(posix_only(ast.Module(imports, [])))
+
+    files = [path for path in sources("tests") if path.name.startswith("test_")]
+    assert found_in([*files, *sources("examples")], look) == {}
 
 
 @pytest.mark.parametrize(
