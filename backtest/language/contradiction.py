@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from backtest.errors import ExpressionError
 from backtest.language.functions import FUNCTIONS
@@ -225,8 +226,9 @@ def _moved(one: Comparison, move: Callable[[Node], Node]) -> Comparison:
     return Comparison(one.operator, *sides)
 
 
+@lru_cache(maxsize=1024)
 def check_possible(node: Node) -> None:
-    """Refuse a bound condition that no bar can satisfy.
+    """Refuse a bound condition that no bar can satisfy; one that passed passes at once the next time.
 
     Raises:
         ExpressionError: `never_true`, with the circle of comparisons that cannot hold together.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from backtest.statistics.overfitting import Unseen, familywise_p_value
-from tests.laws import cases
+from tests.laws import cases, combined, pairs
 
 BLOCKS = 256
 NEAR = 0.25
@@ -43,9 +43,9 @@ def theory(trials, correlation, t):
     return integrate.quad(beyond, -10, 12, points=[0.0, t], limit=400)[0]
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.99])
-@pytest.mark.parametrize("t", [1.0, 2.5, 4.0, 6.0])
-@pytest.mark.parametrize("trials", [1, 20, 150])
+@pytest.mark.parametrize(
+    ("trials", "t", "correlation"), pairs((1, 20, 150), (1.0, 2.5, 4.0, 6.0), (0.0, 0.5, 0.9, 0.99))
+)
 def test_it_is_that_of_theory_however_small(trials, t, correlation):
     # Normal returns over 256 blocks are resampled with nearly normal means, their tails a little thinner.
     expected = theory(trials, correlation, t)
@@ -84,8 +84,7 @@ def test_unrelated_trials_cost_what_theory_says(seed, trials, more, t):
     )
 
 
-@pytest.mark.parametrize("count", [1_000, 1_320_000])
-@pytest.mark.parametrize("t", [3.5, 6.0, 8.0])
+@pytest.mark.parametrize(("t", "count"), combined((3.5, 6.0, 8.0), (1_000, 1_320_000)))
 def test_what_was_not_compared_costs_as_much_as_what_was_drawn_of_it(t, count):
     unrelated, copies = related(200, 0.0, 5), related(200, 0.9999, 5)
     drawn = Unseen(count=count, columns=range(200))

@@ -16,6 +16,7 @@ from backtest.language.parser import parse
 from backtest.language.timeframes import timeframe, timeframe_of
 from backtest.language.tree import bind
 from prompts import text
+from tests.laws import combined
 
 
 def frame(index: pd.DatetimeIndex, seed: int = 5) -> pd.DataFrame:
@@ -106,8 +107,10 @@ def slow_value(rows: pd.DataFrame, column: str) -> float:
     )
 
 
-@pytest.mark.parametrize("name", ["1h", "4h", "1d", "1w", "1mo"])
-@pytest.mark.parametrize("clock", [name for name in CLOCKS if name != "sessions"])
+@pytest.mark.parametrize(
+    ("clock", "name"),
+    combined([name for name in CLOCKS if name != "sessions"], ("1h", "4h", "1d", "1w", "1mo"), times=2),
+)
 def test_the_last_complete_bar_is_seen(clock: str, name: str) -> None:
     df = frame(CLOCKS[clock])
     bars = slow_bars(df, name)
@@ -132,8 +135,7 @@ def test_the_last_complete_bar_is_seen(clock: str, name: str) -> None:
         np.testing.assert_allclose(found[2:], wanted[2:], rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["1h", "4h", "1d", "1w"])
-@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize(("clock", "name"), combined([*CLOCKS], ("1h", "4h", "1d", "1w"), times=2))
 def test_no_look_ahead_at_any_cut(clock: str, name: str) -> None:
     """What is known at a bar is the same when the data ends there, and whatever comes after it."""
     df = frame(CLOCKS[clock])

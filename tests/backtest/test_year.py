@@ -14,6 +14,7 @@ from backtest import BacktestError, StrategySpec, bars_per_year, run_backtest, s
 from backtest.validation.walk_forward import combinatorial_cross_validation, walk_forward
 from prompts import Words
 from reports.tables import bars_per_year_lines
+from tests.laws import pairs
 
 MON_FRI, SUN_THU, ALL = (0, 1, 2, 3, 4), (6, 0, 1, 2, 3), (0, 1, 2, 3, 4, 5, 6)
 # How people keep times: in the exchange's zone, without one, or as text with an offset, which is read as UTC.
@@ -127,9 +128,7 @@ def prices(index: pd.DatetimeIndex) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("how", KEPT)
-@pytest.mark.parametrize("weeks", [3, 9, 30])
-@pytest.mark.parametrize("name", CALENDARS)
+@pytest.mark.parametrize(("name", "how", "weeks"), pairs([*CALENDARS], [*KEPT], (3, 9, 30)))
 def test_what_is_traded_is_counted_and_standards_stay(name: str, weeks: int, how: str) -> None:
     calendar = CALENDARS[name]
     found = bars_per_year(kept(calendar.times(weeks), how))

@@ -8,6 +8,7 @@ import pytest
 
 from backtest import BacktestError, PriceError, StrategySpec, run_backtest, validate_prices
 from prompts import text
+from tests.laws import combined, pairs
 from tests.price_writers import DAILY, HOURLY, WITHIN_THE_DAY, yahoo_frame
 from tests.prices import made_up_prices
 from vault.datasets import register
@@ -238,8 +239,9 @@ def test_a_frame_of_yfinance_is_backtested():
     assert run_backtest(frame, StrategySpec(name="x", entry_long="close > open")).metrics.n_trades > 0
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-@pytest.mark.parametrize("column", ["Symbol", "ticker", "Name"])
+@pytest.mark.parametrize(
+    ("order", "column"), combined([*itertools.permutations(range(3))], ("Symbol", "ticker", "Name"))
+)
 def test_instruments_one_below_the_other_are_told_apart_whatever_their_times(tmp_path, column, order):
     """Each has years of its own: no time stands twice, and only the order of rows gives them away."""
     parts = []
@@ -269,10 +271,12 @@ OWN_TIMES = {
 }
 
 
-@pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("own", OWN_TIMES)
-@pytest.mark.parametrize("levels", [(1.0, 40.0, 900.0), (1.0, 0.002, 30.0), (1.0, 1.0, 1.0)], ids=str)
+OWN_LEVELS = ((1.0, 40.0, 900.0), (1.0, 0.002, 30.0), (1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("own", "levels", "count", "newest_first"), pairs([*OWN_TIMES], OWN_LEVELS, (2, 3), (False, True))
+)
 def test_instruments_without_a_name_and_without_a_common_time(tmp_path, own, count, levels, newest_first):
     """Where prices show that they are several it is said; where they may be one, both are."""
     parts = []
@@ -306,10 +310,13 @@ SHARED = {
 }
 
 
-@pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("frequency", ["D", "h"])
-@pytest.mark.parametrize("shared", SHARED)
-@pytest.mark.parametrize("levels", [(1.0, 40.0), (1.0, 0.002, 30.0), (1.0, 3.0), (1.0, 1.0)], ids=str)
+SHARED_LEVELS = ((1.0, 40.0), (1.0, 0.002, 30.0), (1.0, 3.0), (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("levels", "shared", "frequency", "newest_first"),
+    pairs(SHARED_LEVELS, [*SHARED], ("D", "h"), (False, True)),
+)
 def test_instruments_without_a_name_in_order_of_time(tmp_path, levels, shared, frequency, newest_first):
     rows, first, later = SHARED[shared]
     parts = []

@@ -8,6 +8,7 @@ import pytest
 
 from backtest import BacktestError, validate_prices
 from prompts import text
+from tests.laws import combined, pairs
 from tests.prices import made_up_prices
 from vault.readers.options import Reading
 from vault.readers.prices import read_frame, read_prices
@@ -41,9 +42,10 @@ def held(frame, kind, folder):
     return lambda: read_prices(str(folder / f"a.{kind}"), folder)[0]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("start", ["1950-03-01", "1970-01-05", "1999-12-20", "2024-01-02"])
+STARTS = ("1950-03-01", "1970-01-05", "1999-12-20", "2024-01-02")
+
+
+@pytest.mark.parametrize(("kind", "form", "start"), pairs(KINDS, FORMS, STARTS))
 def test_dates_as_whole_numbers_are_dates(tmp_path, kind, form, start):
     freq = {"%Y%m%d": "B", "%Y%m%d%H": "h"}.get(form, "15min")
     index = pd.date_range(start, periods=ROWS, freq=freq)
@@ -76,8 +78,7 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize(("kind", "name"), combined(KINDS, [*LOOKS], times=2))
 def test_other_numbers_are_no_times(tmp_path, kind, name):
     numbers, code = LOOKS[name]
     with pytest.raises(BacktestError) as caught:
@@ -90,9 +91,10 @@ def test_other_numbers_are_no_times(tmp_path, kind, name):
         assert text(f"backtest.error.{code}", language, **caught.value.fields)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-@pytest.mark.parametrize("start", ["1928-01-03", "1969-11-03", "1990-01-01", "2024-01-01"])
+BEGINNINGS = ("1928-01-03", "1969-11-03", "1990-01-01", "2024-01-01")
+
+
+@pytest.mark.parametrize(("kind", "unit", "start"), pairs(KINDS, ("s", "ms", "us", "ns"), BEGINNINGS))
 def test_epochs_that_reach_our_days_are_read(tmp_path, kind, unit, start):
     """Daily histories may begin long before 1970, with negative epochs, and reach our days."""
     index = pd.date_range(start, "2024-06-28", freq="W-FRI", tz="UTC").as_unit(unit)

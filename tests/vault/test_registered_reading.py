@@ -16,6 +16,7 @@ from graphs.optimization import graph as optimization
 from graphs.review import graph as review
 from prompts import Words
 from record.record import RunRecord
+from tests.laws import combined
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.prompts.test_language_leaks import every_command
@@ -100,8 +101,7 @@ LOOKING = ("backtest", "sweep", "read_prices", "check")
 """Faces at which a window looks at a part of the rows."""
 
 
-@pytest.mark.parametrize("name", GIVEN)
-@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize(("face", "name"), combined([*FACES], [*GIVEN], times=2))
 def test_a_setting_that_cannot_count_is_refused_by_name(data, tmp_path, face, name):
     if face in LOOKING and name in WINDOW:
         return  # counts: below
@@ -115,8 +115,7 @@ def test_a_setting_that_cannot_count_is_refused_by_name(data, tmp_path, face, na
     assert not (tmp_path / "runs").exists() or not [*(tmp_path / "runs").glob("*/run.json")]
 
 
-@pytest.mark.parametrize("name", GIVEN)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "name"), combined([*COMMANDS], [*GIVEN], times=2))
 def test_the_command_says_so_in_its_own_words(data, tmp_path, capsys, command, name):
     if command.split()[-1] in LOOKING and name in WINDOW:
         return
