@@ -1,6 +1,7 @@
 """Runs of the optimisation cycle that are killed (SIGKILL) at one place after the other, and taken up again.
 
-    python -m tests.killing FOLDER PRICES        prints one JSON object: see `main`
+    python -m tests.killing FOLDER PRICES                 prints one JSON object: see `main`
+    python -m tests.killing FOLDER PRICES ROUNDS SEED     the same: see `at_instants`
 
 Everything is imported once; each run is a forked child, so that a kill is a real one and costs little.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable
@@ -37,6 +39,9 @@ SETTINGS: dict[str, Any] = {
     "max_iterations": 1,
     "approve": True,
 }
+KILLS = 3
+"""A round's, one after the other, before its run may end."""
+
 LAST_WORDS = ("baseline", "approve", "select", "judge", "report")
 """Nodes whose event is on disk before the state knows of it."""
 
@@ -101,6 +106,11 @@ def killed_at_checkpoint(number: int) -> None:
         put(saver, *arguments, **named)
 
     SqliteSaver.put_writes = dying  # type: ignore[method-assign]
+
+
+def killed_at_instant(seconds: float) -> None:
+    """This process dies once it has used a processor for so long, wherever it is: in native code too."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody handles the signal, so the system ends us
 
 
 def begin(home: Path, prices: str) -> None:
@@ -192,6 +202,37 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
     return {"whole": undisturbed, "cases": cases}
 
 
+def at_instants(folder: Path, prices: str, rounds: int, seed: int) -> dict[str, Any]:
+    """Kill at instants that a seed draws, each resumption too, and compare.
+
+    Returns:
+        As `main`; "killed" is how many of a round's processes were, for some have ended by then.
+    """
+    warm(prices)
+    before = os.times()
+    undisturbed = whole(folder / "whole", prices)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    generator = random.Random(seed)
+    cases = {}
+    for number in range(rounds):
+        home = folder / f"round{number}"
+        instants = [generator.uniform(0.0, used) for _ in range(KILLS)]
+        killed = 0
+        for instant in instants:
+
+            def doomed(instant: float = instant, home: Path = home) -> None:
+                killed_at_instant(instant)
+                go_on(home)
+
+            killed += os.WIFSIGNALED(forked(doomed))
+        ended = forked(lambda home=home: go_on(home))
+        cases[f"after {instants} s"] = {"killed": killed, "left": None if ended else left(home)}
+    return {"whole": undisturbed, "cases": cases}
+
+
 if __name__ == "__main__":
     PRICES = sys.argv[2]
-    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), PRICES)))
+    asked = [int(number) for number in sys.argv[3:]]
+    told = at_instants(Path(sys.argv[1]), PRICES, *asked) if asked else main(Path(sys.argv[1]), PRICES)
+    sys.stdout.write(json.dumps(told))

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.langgraph_server import PROJECT, clean_environment
+from tests.laws import some
+from tests.prices import made_up_prices
 
 TOLD = (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8")
 CODES = {
@@ -204,17 +206,27 @@ def test_the_command_ends_with_the_sentence(files: Path, tmp_path: Path) -> None
     assert "THREADX_PLUGINS" not in line
 
 
-@pytest.mark.parametrize("name", ["missing.py", "broken.py", "defines_nothing.py", "import.py"])
+UNUSABLE = ("missing.py", "broken.py", "defines_nothing.py", "import.py")
+
+
+@pytest.mark.parametrize("name", some(UNUSABLE, UNUSABLE[::3]))
 def test_one_that_the_command_names_and_cannot_use_ends_it(files: Path, tmp_path: Path, name: str) -> None:
-    working = ("backtest", "sample:sp500", "--home", tmp_path, "--json", tmp_path / "result.json")
-    asked = _threadx("--plugin", files / name, *working)
+    told = tmp_path / "result.json"
+    asked = _threadx("--plugin", files / name, "backtest", "sample:sp500", "--home", tmp_path, "--json", told)
     assert asked.returncode == 2
     assert asked.stderr.count(f"The plugin {name} is not used") == 1
     assert "THREADX_PLUGINS" not in asked.stderr
-    assert not (tmp_path / "result.json").exists()
-    found = _threadx(*working, THREADX_PLUGINS=str(files / name))
+    assert not told.exists()
+
+
+def test_those_that_the_variable_names_and_nobody_can_use_are_told_once_and_end_nothing(
+    files: Path, tmp_path: Path
+) -> None:
+    given = os.pathsep.join(str(files / name) for name in UNUSABLE)
+    found = _threadx("backtest", "sample:sp500", "--home", tmp_path, THREADX_PLUGINS=given)
     assert found.returncode == 0, found.stderr
-    assert found.stderr.count(f"The plugin {name} is not used") == 1
+    for name in UNUSABLE:
+        assert found.stderr.count(f"The plugin {name} is not used") == 1
 
 
 def test_a_run_goes_on_with_the_plugins_that_it_was_made_with_alone(files: Path, tmp_path: Path) -> None:
@@ -227,7 +239,10 @@ def test_a_run_goes_on_with_the_plugins_that_it_was_made_with_alone(files: Path,
     plugin.write_text(text, encoding="utf-8")
     home = ("--home", tmp_path / "home")
     rules = [part for role in ("analyst", "strategist", "validator") for part in (f"--{role}", "rules")]
-    begun = _threadx("--plugin", plugin, "optimize", "sample:sp500", *rules, "--max-iterations", "1", *home)
+    prices = tmp_path / "TEST_1d.csv"
+    made_up_prices(400, frequency="1D", cycle=0.05).to_csv(prices)
+    short = ("--max-iterations", "1", "--no-debate")
+    begun = _threadx("--plugin", plugin, "optimize", prices, *rules, *short, *home)
     assert begun.returncode == 2
     assert "KeyError" in begun.stderr
     assert "Traceback" not in begun.stderr
@@ -250,9 +265,6 @@ def test_a_run_goes_on_with_the_plugins_that_it_was_made_with_alone(files: Path,
     assert resumed.returncode == 0, resumed.stderr
     assert "halves" in (folder / "result.json").read_text(encoding="utf-8")
 
-    replay = ("runs", "replay", folder.name, *home)
-    same = _threadx("--plugin", plugin, *replay)
-    assert "is reproduced byte for byte." in " ".join(same.stdout.split())
     plugin.write_text(text + "\n", encoding="utf-8")
-    other = _threadx("--plugin", plugin, *replay)
+    other = _threadx("--plugin", plugin, "runs", "replay", folder.name, *home)
     assert re.search(r"reproduced byte for byte, although .*halves\.py", " ".join(other.stdout.split()))

@@ -59,27 +59,27 @@ main([*arguments(order, "paged", "en", home), f"--home={{home}}"])
 }
 """Programs that open the holdout of the file that is their argument, each by another door."""
 
+ALL_DOORS = """
+import json, os, sys
+for code, folder, path in json.loads(sys.stdin.read()):
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
+    sys.argv[1:] = [path]
+    try:
+        exec(code, {})
+    except SystemExit as left:
+        assert left.code == 0, code
+"""
+"""One door after the other in one process, each from another folder."""
 
-def environment(tmp_path, **more):
+
+def environment(tmp_path):
     """That of a user who has set nothing: the platform's own folders lie under `tmp_path`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("THREADX")}
     user = tmp_path / "user"
     user.mkdir(exist_ok=True)
     own = {name: str(user) for name in ("XDG_DATA_HOME", "LOCALAPPDATA", "APPDATA")}
-    return {**kept, "HOME": str(user), **own, "PYTHONPATH": str(PROJECT), **more}
-
-
-def run(code, folder, tmp_path, *arguments, **more):
-    folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=folder,
-        env=environment(tmp_path, **more),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    return {**kept, "HOME": str(user), **own, "PYTHONPATH": str(PROJECT)}
 
 
 def test_one_file_has_one_ledger_and_one_vault_by_every_door_from_every_folder(tmp_path):
@@ -95,9 +95,17 @@ def test_one_file_has_one_ledger_and_one_vault_by_every_door_from_every_folder(t
         "page": (tmp_path / "d", "../folder/BTC_1h.csv"),
     }
     assert ways.keys() == DOORS.keys()
-    for door, (folder, path) in ways.items():
-        done = run(DOORS[door], folder, tmp_path, path)
-        assert done.returncode == 0, (door, done.stderr)
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_DOORS],
+        input=json.dumps([(DOORS[door], str(folder), path) for door, (folder, path) in ways.items()]),
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     ledgers, vaults = ([*tmp_path.rglob(name)] for name in ("ledger.sqlite", "holdout_openings.jsonl"))
     assert len(ledgers) == len(vaults) == 1, "no door keeps books of its own"
     lines = [json.loads(line) for line in vaults[0].read_text(encoding="utf-8").splitlines()]

@@ -1,6 +1,7 @@
 """SIGKILL at every node: the run that is taken up ends as if nothing had happened."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,16 +22,17 @@ from threadx.settings import make_context
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[3]
+INSTANTS = 20
+"""Rounds of kills at instants that a seed draws (SOAK_SEED): another seed, other instants."""
+SEED = int(os.environ.get("SOAK_SEED", "0"))
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """What the killed runs left; see `tests.killing`."""
-    folder = tmp_path_factory.mktemp("killed")
+def killing(folder, *asked):
+    """What killed runs left; see `tests.killing`."""
     prices = folder / "TEST_1h.csv"
     made_up_prices(500, cycle=0.05).to_csv(prices)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killing", str(folder), str(prices)],
+        [sys.executable, "-m", "tests.killing", str(folder), str(prices), *map(str, asked)],
         cwd=ROOT,
         env=clean_environment(NUMBA_NUM_THREADS="1", LANGSMITH_TRACING="false"),
         capture_output=True,
@@ -42,6 +44,11 @@ def told(tmp_path_factory):
     return json.loads(done.stdout)
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    return killing(tmp_path_factory.mktemp("killed"))
+
+
 @pytest.mark.posix
 def test_every_node_is_killed_and_every_run_ends_the_same(told):
     whole = {name: value for name, value in told["whole"].items() if name != "stored"}
@@ -50,6 +57,16 @@ def test_every_node_is_killed_and_every_run_ends_the_same(told):
     )
     different = [name for name, case in told["cases"].items() if case["left"] != whole]
     assert different == []
+
+
+@pytest.mark.soak
+@pytest.mark.posix
+def test_whatever_the_instants_of_three_kills_every_run_ends_the_same(tmp_path):
+    told = killing(tmp_path, INSTANTS, SEED)
+    whole = {name: value for name, value in told["whole"].items() if name != "stored"}
+    assert [name for name, case in told["cases"].items() if case["left"] != whole] == []
+    killed = [case["killed"] for case in told["cases"].values()]
+    assert sum(killed) > INSTANTS, "most were killed before their end"
 
 
 @pytest.mark.soak
