@@ -20,10 +20,13 @@ def typed_path(told: str | Path) -> Path:
         told: as it was written.
 
     Raises:
-        PathError: `unknown_user`, or `no_path` for what no file can be called.
+        PathError: `unknown_user`, `no_path` for what no file can be called, or `path_no_text` for bytes
+            that are no text: records and tables could not name the file.
     """
     if "\0" in str(told):
         raise PathError("no_path", path=str(told))
+    if (shown := str(told).encode(errors="replace").decode()) != str(told):
+        raise PathError("path_no_text", path=shown)
     try:
         return Path(told).expanduser()
     except RuntimeError:  # pathlib's word for a user that the system does not know

@@ -65,6 +65,9 @@ COMMANDS: dict[str, list[str]] = {
 """A call of each command; PRICES, HOME and BASE stand for the case's own."""
 
 WRITERS = ("backtest", "sweep", "optimize", "review", "forecast", "summary", "backfill")
+SHORT_PLACES = ("a file", "locked", "very long", "with NUL", "surrogate", "a link to itself")
+"""Where a home lies that the short walk tries."""
+
 FAST = ("backtest", "check", "list", "summary")
 
 
@@ -268,7 +271,7 @@ def _homes(large: bool) -> Iterator[Case]:
         ("deep", "BASE/" + "x/" * 3000, None, "x/x"),
         ("of nobody known", "~no-such-user/x", None, "no-such-user"),
         ("with NUL", "BASE/a\0b", None, "a"),
-        ("surrogate", "BASE/a\udcff", None, "place"),
+        ("surrogate", "BASE/a\udcff", None, "a?"),
         ("a device", "/dev/null", None, "/dev/null"),
         ("a link to itself", "BASE/place", placed(lambda path: path.symlink_to(path)), "place"),
         ("a broken link", "BASE/place", placed(lambda path: path.symlink_to("/nonexistent/x")), "place"),
@@ -277,14 +280,12 @@ def _homes(large: bool) -> Iterator[Case]:
     names = [name for name in COMMANDS if name not in ("help", "version", "check")]
     for name in names if large else ("backtest", "list"):
         for label, home, before, told in places:
-            if not large and label not in ("a file", "locked", "very long", "with NUL", "a link to itself"):
+            if not large and label not in SHORT_PLACES:
                 continue
-            if label in ("surrogate",):  # a name like any other on this system
-                codes: tuple[int, ...] = (0, 2)
-                line = None
-            elif name in WRITERS or label not in ("locked", "under locked", "a broken link"):
-                codes, line = (2,), told
-            else:  # a home that is not there yet is empty for those who only read
+            codes: tuple[int, ...] = (2,)
+            line: str | None = told
+            if name not in WRITERS and label in ("locked", "under locked", "a broken link"):
+                # A home that is not there yet is empty for those who only read.
                 codes, line = (0, 1, 2), None
             yield Case(
                 f"{name}: home {label}",
