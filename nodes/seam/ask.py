@@ -211,7 +211,7 @@ class _Asking(Generic[T]):
         """
         begun = time.perf_counter()
         given = self.question.policy(self.question.evidence)
-        value = self._validated(given.model_dump_json())
+        value = self._validated(given.model_dump_json(), loosely=False)
         if isinstance(value, _Invalid):
             errors = "; ".join(value.errors)
             raise PolicyError("invalid_policy_answer", role=self.question.role, errors=errors)
@@ -326,8 +326,8 @@ class _Asking(Generic[T]):
             prompt_hash=prompt.hash,
         )
 
-    def _validated(self, answer: str) -> T | _Invalid:
-        """The value in a text, or every error."""
+    def _validated(self, answer: str, *, loosely: bool = True) -> T | _Invalid:
+        """The value in a text, or every error; loosely: with what a careful reader would mend in it."""
         language = self.question.prompt.language
         try:
             found = providers.objects_in(answer)
@@ -336,7 +336,9 @@ class _Asking(Generic[T]):
         valid: dict[str, tuple[T, frozenset[str]]] = {}
         wrong: list[str] = []
         for one in found:
-            meant, repairs = read(one.value, _json_schema(self.shown))
+            meant, repairs = one.value, frozenset[str]()
+            if loosely:
+                meant, repairs = read(one.value, _json_schema(self.shown))
             value, complaints = _fitting(meant, self.shown)
             if value is None and self.shown is not self.question.schema:
                 value, _ = _fitting(meant, self.question.schema)
