@@ -19,8 +19,8 @@ def cut_off(model: str) -> date | None:
     """The last day that a model's training data may hold; None where nobody has told.
 
     Args:
-        model: `provider:model`, as records name it; a tag after a colon is not looked at. Nothing is known of a
-            file by its path.
+        model: `provider:model`, as records name it; a tag after a colon is not looked at. Nothing is known
+            of a file by its path.
     """
     name = model.partition(":")[2].rpartition("/")[2].partition(":")[0].lower()
     return CUT_OFFS.get(name)
