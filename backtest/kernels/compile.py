@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from numba import njit
+from numba.core import event
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
@@ -35,3 +37,29 @@ def borrowing(function: Kernel) -> Kernel:
 def step(function: Kernel) -> Kernel:
     """A part of a `borrowing` kernel, `inlined`."""
     return cast(Kernel, njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function))
+
+
+@contextmanager
+def compilation_told(tell: Callable[[], None]) -> Iterator[None]:
+    """Call a function once if a kernel has to be compiled, which takes half a minute for all of them.
+
+    Args:
+        tell: called before the first one, in whichever thread needs it.
+    """
+    with event.install_listener("numba:compile", _First(tell)):
+        yield
+
+
+class _First(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Hears of compilations; what came from the cache is none, and a plugin's own are a plugin's matter."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.tell: Callable[[], None] | None = tell
+
+    def on_start(self, event: event.Event) -> None:
+        if event.data["dispatcher"].py_func.__module__.startswith("backtest.") and self.tell is not None:
+            tell, self.tell = self.tell, None
+            tell()
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing is told of the end."""

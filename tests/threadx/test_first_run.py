@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from numba import njit
 
 import threadx
 from prompts import Words
@@ -117,3 +118,17 @@ def test_the_demo_adopts_something_and_judges_it(tmp_path, capsys):
     assert result["final_score"] > result["initial_score"]
     assert result["applied_changes"]
     assert result["verdict"]["value"] in ("real", "promising", "unproven", "overfit")
+
+
+@pytest.mark.parametrize(("module", "told"), [("backtest.kernels.made_up", 1), ("somebodys_plugin", 0)])
+def test_a_first_compilation_is_told_once_and_a_plugins_is_not(monkeypatch, capsys, module, told):
+    def computed(words, **given):
+        for step in (1, 2):
+            name = {"__name__": module}
+            exec(f"def added(value):\n    return value + {step}", name)  # a function that no cache can know
+            assert njit(name["added"])(1) == 1 + step
+
+    monkeypatch.setattr("threadx.work.backtest.backtest", computed)
+    with pytest.raises(SystemExit):
+        main(["backtest", "sample:sp500", "--language", "fr"])
+    assert capsys.readouterr().err.count("Compilation du moteur de calcul, une seule fois") == told

@@ -49,7 +49,11 @@ def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any
         What the function returns: an exit code, or None for 0.
     """
     _start_children(given)
-    return getattr(import_module(f"threadx.work.{module}"), function)(words, **given)
+    called = getattr(import_module(f"threadx.work.{module}"), function)
+    if (kernels := sys.modules.get("backtest.kernels.compile")) is None:
+        return called(words, **given)
+    with kernels.compilation_told(lambda: say(words("command.compiling"), err=True)):
+        return called(words, **given)
 
 
 def _start_children(given: dict[str, Any]) -> None:
