@@ -37,6 +37,8 @@ from providers.turns import turn
 RETRY_SECONDS = (2.0, 4.0)
 """Waits before the second and the third try of a retryable error."""
 
+_NO_PIECE = ("No data received", "No generation chunks")
+
 REFUSED = "parameter_refused"
 LOADING = "model_loading"
 LOADING_PAUSE = 5.0
@@ -212,6 +214,9 @@ def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AI
     except ProviderError:
         raise
     except Exception as error:
+        # LangChain's own words for a stream without a piece, whichever client it came by.
+        if isinstance(error, ValueError) and str(error).startswith(_NO_PIECE):
+            raise RetryableError("empty_answer", model=str(reference)) from error
         # Clients raise what their transports raise; the provider knows its own, the rest is a bug.
         known = opened.translate(error)
         if known is None:

@@ -30,6 +30,7 @@ class Scripted:
         html: send a page instead.
         null_choices: send `choices: null`, as some servers do when they fail.
         stall: accept, then nothing.
+        mute: a stream that ends without a piece.
         echo: makes status and body of the answer out of the Authorization header, in place of all else.
         packing: `Content-Encoding` of the answer: gzip, deflate, or one whose name alone is sent.
         letters: blanks after the text, made while they are sent.
@@ -46,6 +47,7 @@ class Scripted:
     html: bool = False
     null_choices: bool = False
     stall: bool = False
+    mute: bool = False
     echo: Callable[[str], tuple[int, bytes]] | None = None
     packing: str = ""
     letters: int = 0
@@ -164,6 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
             }
         )
+        events = [] if answer.mute else events
         lines = [f"data: {json.dumps({'model': 'small', **event})}\n\n" for event in events]
         whole = "".join([*lines, "data: [DONE]\n\n"]).encode()
         self._bytes(200, "text/event-stream", whole, answer.packing)

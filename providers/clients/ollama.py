@@ -171,6 +171,4 @@ def translate(error: Exception, window: Window, settings: ProviderSettings) -> P
         return error_of_status(status, model=model, detail=error.error)
     if isinstance(error, json.JSONDecodeError | pydantic.ValidationError):
         return RetryableError("malformed_answer", model=model, detail=short(error))
-    if isinstance(error, ValueError) and str(error).startswith(("No data received", "No generation chunks")):
-        return RetryableError("empty_answer", model=model)
     return None

@@ -65,6 +65,7 @@ FAULTS = {
     "page": Case(Scripted(html=True), "malformed_answer"),
     "no choices": Case(Scripted(null_choices=True), "malformed_answer"),
     "empty": Case(Scripted(text=""), "empty_answer"),
+    "a stream without a piece": Case(Scripted(mute=True), "empty_answer"),
     "cut at the limit": Case(Scripted(text='{"a', finish_reason="length"), "answer_truncated"),
     "too large": Case(Scripted(letters=40_000_000), "answer_too_large"),
     "too large once unpacked": Case(Scripted(letters=40_000_000, packing="gzip"), "answer_too_large"),
