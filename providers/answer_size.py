@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from providers.errors import RefusedError, error_of_status
+from providers.errors import RefusedError, RetryableError, error_of_status
 
 LARGEST_RESPONSE = 32 * 1024 * 1024
 """Bytes of one response, unpacked; a token of a stream travels in about 150."""
@@ -28,7 +28,7 @@ def hooks(model: str) -> dict[str, list[Any]]:
 
     Args:
         model: its reference, for the error. What reads a response then raises RefusedError:
-            `answer_too_large`, or RetryableError or RefusedError for status 429 and 503.
+            `answer_too_large`, or RetryableError or RefusedError for status 429 and 503 and for a page.
     """
 
     def ask(request: httpx.Request) -> None:
@@ -46,6 +46,9 @@ def hooks(model: str) -> dict[str, list[Any]]:
             raise error_of_status(
                 response.status_code, model=model, detail=response.text, headers=response.headers
             )
+        kind = response.headers.get("Content-Type", "")
+        if kind.startswith("text/html") and response.status_code < 400:  # a portal's, or another program's
+            raise RetryableError("malformed_answer", model=model, detail=kind)
 
     return {"request": [ask], "response": [bound]}
 
