@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, threadx, content, 
 @pytest.mark.parametrize(
     ("card", "told"),
     [
-        ("24576", "15.6 GiB of 24.0 GiB for 2 model(s): each is loaded once."),
+        ("24576", "15.6 GiB of 24.0 GiB for 2 models, each loaded once."),
         ("12288", "The 2 models need 15.6 GiB together, 12.0 GiB are there: each change of model is a load"),
         ("8192", "A model does not fit"),
     ],

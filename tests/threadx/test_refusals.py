@@ -41,7 +41,19 @@ PRICES = ("backtest", "FOLDER/prices.csv")
         pytest.param(("data", "check", "FOLDER"), "est un dossier", "is a folder", id="folder"),
         pytest.param(("data", "check", "FOLDER/empty.csv"), "est vide", "is empty", id="empty"),
         pytest.param(("data", "check", "FOLDER/white.csv"), "est vide", "is empty", id="white"),
-        pytest.param(("data", "news", "x", "--days", "0"), "plus de 0", "more than 0", id="open bound"),
+        pytest.param(("data", "news", "x", "--days", "0"), "supérieur à 0", "more than 0", id="open bound"),
+        pytest.param(
+            ("data", "news", "x", "--days", "nan"), "un nombre fini", "a finite number", id="no number"
+        ),
+        pytest.param(
+            ("models", "test", "rules", "--minutes", "inf"), "un nombre fini", "a finite number", id="endless"
+        ),
+        pytest.param(
+            ("models", "test", "rules", "--minutes", "nan"), "--minutes", "--minutes", id="no minutes"
+        ),
+        pytest.param(
+            ("models", "test", "rules", "--minutes=-1"), "supérieur à 0", "more than 0", id="minutes"
+        ),
         pytest.param(("ensemble", "score"), "Pas de prix", "No prices", id="nothing to score with"),
     ],
 )

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from record.scorecards import kept_cards
 from tests.ollama_emulator import Scripted, ollama_emulator
 from threadx.command import main
 from threadx.scorecard import marking
@@ -181,6 +182,46 @@ def test_progress_counts_the_reviews_of_every_model(server, few, tmp_path, capsy
         main(["models", "test", "expert", "--home", str(tmp_path), "--language", "en"])
     told = [line for line in capsys.readouterr().err.splitlines() if line.endswith("reviews.")]
     assert told == [f"{done} of 4 reviews." for done in range(1, 5)]
+
+
+def test_who_does_not_answer_is_told_before_anybody_is_asked(server, few, tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["models", "test", "expert", "missing", "--home", str(tmp_path), "--language", "en"])
+    told = capsys.readouterr()
+    lines = [line for line in told.err.splitlines() if line]
+    assert left.value.code == 1
+    assert lines[0].startswith("ollama:missing could not be tested to the end")
+    assert "reviews" in lines[1]
+    assert "ollama:missing could not be tested" in told.out
+
+
+def test_where_nobody_answers_nothing_is_played(server, threadx, few, tmp_path):
+    told = json.loads(threadx("missing", "--json", "-", code=1))
+    assert told["models"] == {}
+    assert list(told["failures"]) == ["ollama:missing"]
+    assert not (tmp_path / "scorecard").exists()
+
+
+def test_each_model_has_its_share_of_the_minutes_and_its_column(server, threadx, few, monkeypatch):
+    """A minute a call: of nine minutes each of two models and rules has three."""
+    monkeypatch.setattr(models_test, "time", SimpleNamespace(monotonic=lambda: 60.0 * len(server.chats)))
+    server.models["second"] = Scripted(answer=expert)
+    told = json.loads(threadx("expert", "second", "--minutes", "9", "--json", "-"))
+    asked = [chat["model"] for chat in server.chats]
+    assert 3 <= asked.count("expert") <= 4
+    assert 3 <= asked.count("second") <= 5
+    assert told["out_of_time"]
+    assert list(told["models"]) == ["dice", "ollama:expert", "ollama:second", "rules"]
+
+
+def test_what_was_tested_is_kept_for_the_page(server, threadx, few, tmp_path):
+    threadx("expert")
+    kept = {one.model: one for one in kept_cards(tmp_path, "en")}
+    assert list(kept) == ["dice", "ollama:expert", "rules"]
+    told = json.loads(threadx("expert", "--json", "-"))["models"]
+    assert {model: one.card().plain() for model, one in kept.items()} == told
+    assert len(kept["rules"].faults) == 2
+    assert kept_cards(tmp_path, "fr") == []
 
 
 def test_what_names_no_model_is_refused_before_anything_is_done(threadx, tmp_path):

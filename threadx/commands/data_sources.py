@@ -103,7 +103,7 @@ def _news(words: Words) -> click.Command:
     @click.option("--gauge-tickers", metavar="TICKER[,TICKER…]", help=words("market.option.gauge_tickers"))
     @click.option(
         "--days",
-        type=click.FloatRange(min=0, min_open=True),
+        type=options.POSITIVE,
         default=7.0,
         show_default=True,
         help=words("market.option.days"),

@@ -29,9 +29,7 @@ def command(words: Words) -> click.Group:
 
     @options.local_command("test", words, room="models")
     @click.argument("models", metavar="MODEL…", nargs=-1, required=True)
-    @click.option(
-        "--minutes", type=click.FloatRange(min=0.0, min_open=True), help=words("models.option.minutes")
-    )
+    @click.option("--minutes", type=options.POSITIVE, help=words("models.option.minutes"))
     @options.json_option(words)
     @options.common(words)
     def test(**given: Any) -> Any:

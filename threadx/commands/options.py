@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
@@ -20,6 +21,19 @@ from vault.home import default_home, platform_home
 from vault.readers.options import Decimal, Reading
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Positive(click.FloatRange):
+    """A number of more than 0, and one that can be counted to: `nan` and `inf` pass a plain range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(str(value), param, ctx)
+        return number
+
+
+POSITIVE = _Positive(min=0, min_open=True)
 
 
 SECTIONS: dict[str, tuple[str, ...]] = {

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 from backtest import BacktestError
 from nodes.context import OptimizationContext
@@ -17,6 +15,7 @@ from nodes.optimization.trials.proposing import lead
 from nodes.optimization.trials.trial import tried
 from prompts import Language
 from record.events import BaselineTested, EvidenceListed, Proposed, StrategistAnswer, ValidatorAnswer
+from record.scorecards import Card, Marks
 from record.types import Figures, Grid, Item, Proposal, Provenance, Strategy
 from threadx.scorecard.asking import ROLES, Reviewed
 from threadx.scorecard.cases import Case, Outcome
@@ -28,78 +27,6 @@ THROWS = 5
 
 CITED = 6
 """Ids that they cite in one."""
-
-
-@dataclass
-class Marks:
-    """Of one role over all cases.
-
-    Attributes:
-        hits: by mark, how often it was earned.
-        of: by mark, how often it could have been.
-        prompt_tokens, answer_tokens: read and written; None where no server counted.
-        seconds: of all calls.
-    """
-
-    hits: Counter[str] = field(default_factory=Counter)
-    of: Counter[str] = field(default_factory=Counter)
-    prompt_tokens: int | None = None
-    answer_tokens: int | None = None
-    seconds: float = 0.0
-
-    def add(self, mark: str, hits: int, of: int = 1) -> None:
-        """Count."""
-        self.hits[mark] += hits
-        self.of[mark] += of
-
-    def read(self, prompt_tokens: int | None, answer_tokens: int | None, seconds: float) -> None:
-        """Add what an answer cost."""
-        if prompt_tokens is not None:
-            self.prompt_tokens = (self.prompt_tokens or 0) + prompt_tokens
-        if answer_tokens is not None:
-            self.answer_tokens = (self.answer_tokens or 0) + answer_tokens
-        self.seconds += seconds
-
-    def share(self, mark: str) -> float | None:
-        """0 to 1; None where the mark could not be earned."""
-        return self.hits[mark] / self.of[mark] if self.of[mark] else None
-
-    def plain(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "marks": {
-                mark: {"hits": self.hits[mark], "of": of} for mark, of in sorted(self.of.items()) if of
-            },
-            "prompt_tokens": self.prompt_tokens,
-            "answer_tokens": self.answer_tokens,
-            "seconds": round(self.seconds, 3),
-        }
-
-
-@dataclass
-class Card:
-    """Of one model.
-
-    Attributes:
-        roles: marks by role.
-        faults: by case, how often the fault was `named`, its kind of change proposed (`aimed`) and a change
-            that fits proposed (`fitting`), of so many `answers`.
-    """
-
-    roles: dict[str, Marks] = field(default_factory=lambda: {role: Marks() for role in ROLES})
-    faults: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def fault(self, case: Case, **found: bool) -> None:
-        """Count what one answer made of a fault."""
-        known = self.faults.setdefault(case.name, dict.fromkeys(("answers", "named", "aimed", "fitting"), 0))
-        known["answers"] += 1
-        for name, hit in found.items():
-            known[name] += hit
-            self.roles["analyst" if name == "named" else "strategist"].add(name, hit)
-
-    def plain(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {"roles": {name: marks.plain() for name, marks in self.roles.items()}, "faults": self.faults}
 
 
 class Bench:
@@ -224,7 +151,7 @@ def _strategist(card: Card, case: Case, proposed: Sequence[Outcome | None], name
     role.add("diverse", len(aims), len(tested))
     role.add("better", sum(map(_better, proposed)), len(proposed))
     card.fault(
-        case,
+        case.name,
         named=named,
         aimed=any(case.aims(one) for one in tested),
         fitting=any(case.fits(one) for one in tested),

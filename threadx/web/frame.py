@@ -20,12 +20,14 @@ RUNS_PATH = "/threadx"
 SUMMARY_PATH = "/llm_summary"
 OBSERVABILITY_PATH = "/observability"
 NEW_PATH = f"{RUNS_PATH}/new"
+MODELS_PATH = f"{RUNS_PATH}/models"
 OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 """Every page, script and websocket of ours stands under one of these."""
 
 NAVIGATION = (
     ("runs", RUNS_PATH),
     ("new", NEW_PATH),
+    ("models", MODELS_PATH),
     ("summary", SUMMARY_PATH),
     ("observability", OBSERVABILITY_PATH),
 )
@@ -172,7 +174,7 @@ def quiet_button(text: str, icon: str) -> ui.button:
 
 def command(line: str) -> None:
     """A command to type, as it is."""
-    with ui.element("pre"):
+    with attribute(ui.element("pre"), "tabindex", "0"):  # it scrolls on a phone
         Text("code", line)
 
 

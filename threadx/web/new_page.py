@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from nicegui import events, ui
 from nicegui import run as threads
@@ -32,6 +34,7 @@ from threadx.web.frame import (
     run_path,
 )
 from threadx.web.guard import LARGEST_UPLOAD
+from threadx.web.models_page import models_there
 from threadx.web.order import (
     BUDGETS,
     COSTS,
@@ -68,6 +71,16 @@ def start(home: Path, order: Order, words: Words) -> str:
     return run
 
 
+def _into(field: ui.input) -> Callable[[events.ValueChangeEventArguments[Any]], None]:
+    """What puts the model that was chosen in a list into a role's field, followed by `rules`."""
+
+    def put(chosen: events.ValueChangeEventArguments[Any]) -> None:
+        if chosen.value:
+            field.set_value(joined((str(chosen.value), RULES)))
+
+    return put
+
+
 class Form:
     """The form; what it describes is an `Order`.
 
@@ -88,6 +101,7 @@ class Form:
         self._params: dict[str, ui.number] = {}
         self._risks: dict[str, ui.number] = {}
         self._models: dict[str, ui.input] = {}
+        self._offers: list[ui.select] = []
         self._health: dict[str, Text] = {}
         self._settings: dict[str, ui.number] = {}
         with card(self.words("web.form.data")):
@@ -232,13 +246,27 @@ class Form:
         with ui.element("div").classes("tx-form"):
             for role in ROLES:
                 with ui.element("div"):
-                    chain = joined(getattr(defaults, role))
-                    self._models[role] = text_field(words(f"report.role.{role}"), chain)
+                    usual = joined(getattr(defaults, role))
+                    field = self._models[role] = text_field(words(f"report.role.{role}"), usual)
+                    offer = ui.select(
+                        [],
+                        label=words("web.form.installed", role=words(f"report.role.{role}")),
+                        on_change=_into(field),
+                    )
+                    offer.props("outlined dense options-dense").classes("tx-field")
+                    self._offers.append(offer)
                     self._health[role] = attribute(
                         Text("p", words("web.form.asking"), "tx-soft"), "aria-live", "polite"
                     )
         self._debate = ui.checkbox(words("web.form.debate"), value=True)
+        ui.timer(0.1, self._offer, once=True)
         ui.timer(0.1, self._probe, once=True)
+
+    async def _offer(self) -> None:
+        """Offer the models that are there; what is typed counts all the same."""
+        found = await threads.io_bound(models_there, str(self.site.home))
+        for offer in self._offers:
+            offer.set_options([one.reference for one in found[0]] if found else [])
 
     async def _probe(self) -> None:
         """Ask the servers who answers. A chain stays as it is: the run is to know who did not answer."""
@@ -249,13 +277,13 @@ class Form:
             return providers.check_all([chain], provider_settings(context))
 
         for role, field in self._models.items():
-            chain = listed(str(field.value))
-            health = await threads.io_bound(health_of, chain)
+            named = listed(str(field.value))
+            health = await threads.io_bound(health_of, named)
             answering = [one.reference for one in health or [] if one.ok and one.reference != RULES]
             if answering:
                 self._health[role].set_text(words("web.form.answers", models=", ".join(answering)))
-            elif joined(chain) == str(field.value):  # nobody has typed meanwhile
-                asked = ", ".join(one for one in chain if one != RULES)
+            elif joined(named) == str(field.value):  # nobody has typed meanwhile
+                asked = ", ".join(one for one in named if one != RULES)
                 self._health[role].set_text(words("web.form.nobody", models=asked))
 
     def _draw_settings(self) -> None:

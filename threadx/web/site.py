@@ -21,16 +21,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nodes.ensemble.operation.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
-from threadx.web import new_page, observability_page, pictures, report_file, run_page, runs_page, summary_page
+from threadx.web import (
+    models_page,
+    new_page,
+    observability_page,
+    pictures,
+    report_file,
+    run_page,
+    runs_page,
+    summary_page,
+)
 from threadx.web.frame import OBSERVABILITY_PATH, RUNS_PATH, SUMMARY_PATH, Site, not_found
 from threadx.web.guard import Guard
 
 ROOMS = (
+    "agents",
     "backtest",
     "chart",
     "command",
     "ensemble",
     "market",
+    "models",
     "optimization",
     "providers",
     "report",
@@ -129,7 +140,7 @@ def build_site(
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/report.pdf", report, methods=["GET"], include_in_schema=False)
     )
-    for module in (runs_page, new_page, run_page, summary_page, observability_page):
+    for module in (runs_page, new_page, models_page, run_page, summary_page, observability_page):
         module.register(site)
 
     @ui.page("/{path:path}")

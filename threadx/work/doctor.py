@@ -9,6 +9,7 @@ from base.aside import taken
 from base.plugins import Plugin, plugins
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
+from nodes.model_words import gib
 from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import ProviderSettings, parse_reference
@@ -23,7 +24,6 @@ from providers.registry import PROVIDERS
 from threadx.repairing import examine
 from threadx.settings import make_context
 from threadx.terminal import Terminal
-from threadx.work.models import gib
 from threadx.writable import writable
 
 CYCLE = ("analyst", "strategist", "validator")

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from base.references import listed, placed
 from nodes.chosen import choose
+from nodes.model_words import gib, traits
 from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import habits, oversight, parse_reference
@@ -20,7 +21,6 @@ from threadx.work.written import write_json
 from threadx.writable import writable
 
 ROLES = ("analyst", "strategist", "validator")
-_GIB = 1024.0**3
 
 
 def listing(words: Words, json_path: str | None, home: str | None, language: str, debug: bool) -> None:
@@ -111,18 +111,5 @@ def _role(role: str, words: Words) -> str:
 
 
 def _line(one: Installed, words: Words) -> str:
-    told = [
-        gib(one.size, words) if one.size is not None else "",
-        one.quantisation,
-        words("models.list.window", tokens=words.number(one.window)) if one.window else "",
-        words("models.list.thinks") if one.thinks else "",
-        words("models.list.loaded") if one.loaded else "",
-    ]
-    return words(
-        "models.list.line", model=one.reference, told=", ".join(part for part in told if part) or "–"
-    )
-
-
-def gib(size: int | None, words: Words) -> str:
-    """Bytes as people read them."""
-    return words("models.list.size", size=words.number(None if size is None else size / _GIB, 1))
+    size = [gib(one.size, words)] if one.size is not None else []
+    return words("models.list.line", model=one.reference, told=", ".join([*size, *traits(one, words)]) or "–")

@@ -36,6 +36,7 @@ RULES: dict[str, Any] = {
 PAGES = {
     "runs": "/threadx",
     "new": "/threadx/new",
+    "models": "/threadx/models",
     "finished run": "/threadx/runs/finished",
     "waiting run": "/threadx/runs/waiting",
     "review": "/threadx/runs/reviewed",

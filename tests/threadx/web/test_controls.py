@@ -231,6 +231,18 @@ def test_a_file_is_read_as_the_form_says(page: Page, url: str, tmp_path: Path) -
     page.get_by_text("SHEET, 1d").first.wait_for(timeout=EFFECT_MILLISECONDS)
 
 
+@pytest.mark.model
+def test_a_model_is_chosen_from_those_that_are_there(page: Page, url: str) -> None:
+    pytest.importorskip("xllamacpp", reason="the embedded extra is not installed")
+    _, complaints = watch(page)
+    opened(page, f"{url}/threadx/new")
+    role = WORDS("report.role.strategist")
+    page.get_by_label(WORDS("web.form.installed", role=role), exact=True).click()
+    page.get_by_role("option", name="embedded:smollm2", exact=True).click(timeout=EFFECT_MILLISECONDS)
+    expect(page.get_by_label(role, exact=True)).to_have_value("embedded:smollm2, rules")
+    assert complaints == []
+
+
 def choose(page: Page, way: str) -> None:
     work(page, page.get_by_role("button", name=WORDS("web.form.choose_file")), way)
 

@@ -21,6 +21,7 @@ from nodes.ensemble.operation.run_log import append_failure
 from prompts import Words
 from record.events import RoleCalled
 from record.record import RunRecord
+from record.scorecards import Card, keep
 from tests.browser import VIEWS, opened_browser, opened_page, watch, wider_than_the_screen
 from tests.damage import changed_pages
 from tests.langgraph_server import clean_environment, free_port, started
@@ -86,6 +87,7 @@ def get(url: str) -> httpx.Response:
         ("/threadx", "Lancer une exécution"),
         ("/threadx/new", "Stratégie de départ"),
         ("/threadx/runs/finished", "Variantes essayées"),
+        ("/threadx/models", "ollama:deepseek-r1:70b"),
         ("/llm_summary", "Facteurs clés"),
         ("/observability", "Dix dernières exécutions"),
     ],
@@ -94,6 +96,24 @@ def test_every_page_is_served(url: str, path: str, says: str) -> None:
     page = get(f"{url}{path}")
     assert (page.status_code, says in page.text) == (200, True)
     assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_the_page_of_models_shows_the_cards_that_tests_have_left(url: str, home: Path) -> None:
+    empty = get(f"{url}/threadx/models").text
+    assert "Aucun modèle n’a été testé" in empty
+    card = Card(faults={"costs": {"answers": 4, "named": 3, "aimed": 1, "fitting": 0}})
+    card.roles["analyst"].add("first", 3, 4)
+    keep(home, "ollama:mine", card, "fr", 6)
+    keep(home, "ollama:of others", card, "en", 6)
+    (home / "scorecard" / "cards" / "broken.json").write_text('{"model": 5}', encoding="utf-8")
+    told = (
+        html.unescape(get(f"{url}/threadx/models").text).replace(NO_BREAK_SPACE, " ").replace("\u202f", " ")
+    )
+    assert "75 % (3/4)" in told
+    assert "75 % · 25 % · 0 %" in told
+    assert "1 cas sur 6" in told
+    assert "ollama:mine" in told
+    assert "ollama:of others" not in told
 
 
 def test_list_leads_to_every_run(url: str) -> None:
