@@ -56,13 +56,20 @@ def sweep(folder: Path) -> list[Path]:
 
 def _is_left(path: Path) -> bool:
     match = _NAME.fullmatch(path.name)
-    if match is not None and match[1] == _host() and not psutil.pid_exists(int(match[2])):
+    if match is not None and match[1] == _host() and not _is_alive(int(match[2])):
         return True
     if match is None and not _FORMER.fullmatch(path.name):
         return False
     try:
         return time.time() - path.stat().st_mtime > _OLD_SECONDS
     except FileNotFoundError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:  # no system counts that far
         return False
 
 

@@ -12,6 +12,7 @@ from providers.calling import call_once
 from providers.errors import ProviderError
 from providers.extraction import objects_in
 from tests import ollama_emulator, openai_server
+from tests.laws import combined
 from tests.providers.test_extraction import REFUSED
 
 pytestmark = pytest.mark.model
@@ -33,8 +34,7 @@ def served(way: str, text: str) -> Iterator[tuple[str, ProviderSettings]]:
             yield "ollama:small", ProviderSettings(ollama_base_url=streaming.url)
 
 
-@pytest.mark.parametrize("way", ["whole", "streamed"])
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(("name", "way"), combined([*REFUSED], ("whole", "streamed")))
 def test_an_odd_answer_is_the_same_refusal_by_every_way(name: str, way: str) -> None:
     text, code = REFUSED[name]
     with served(way, text) as (reference, settings), pytest.raises(ProviderError) as caught:

@@ -27,7 +27,7 @@ from nodes.errors import SettingError
 from nodes.optimization import judge
 from record.errors import ReportError
 from record.record import RunRecord
-from tests.laws import some
+from tests.laws import combined, some
 from tests.optimization_runs import ALL_RULES, dataset_reference
 from tests.partitions import AS_OF, fill
 from tests.prices import made_up_prices
@@ -107,14 +107,15 @@ def goes_on(graph: Any, thread: Any, how: str) -> Any:
     return graph.invoke(None, thread) if how == "invoke" else asyncio.run(graph.ainvoke(None, thread))
 
 
-@pytest.mark.parametrize("how", ["invoke", "ainvoke"])
-@pytest.mark.parametrize(
-    ("changed", "version"), [("never", "same"), ("never", "other"), ("last", "same"), ("before", "same")]
-)
+CHANGES = (("never", "same"), ("never", "other"), ("last", "same"), ("before", "same"))
+
+
+@pytest.mark.parametrize(("change", "how"), combined(CHANGES, ("invoke", "ainvoke")))
 def test_a_fault_of_our_own_is_not_laid_on_the_stored_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, version: str, how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], how: str
 ) -> None:
     """Only where somebody else has had the state in hand may it be the state that does not fit."""
+    changed, version = change
     monkeypatch.setenv("THREADX_HOME", str(tmp_path))
     graph = optimization.copy(update={"checkpointer": InMemorySaver()})
     thread: Any = {"configurable": {"thread_id": "t"}, "recursion_limit": 100}
@@ -178,7 +179,7 @@ WAYS: list[Callable[[Case, Any], Any]] = [straight_on, without_settings, asynchr
 def test_from_every_checkpoint_of_an_optimization_a_new_run_goes_on(
     tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, turn: int
 ) -> None:
-    """Every second checkpoint in one of the ways by turns, in the soak each of them in two."""
+    """Every third checkpoint in one of the ways by turns, in the soak each of them in two."""
     monkeypatch.setenv("THREADX_HOME", str(tmp_path))
     case = optimized(tmp_path, opened)
     places = case.history()
@@ -187,7 +188,7 @@ def test_from_every_checkpoint_of_an_optimization_a_new_run_goes_on(
     }
     before = case.files(PARENT)
     assert check_run(PARENT, tmp_path).agrees
-    for number, place in enumerate(some(places, places[::2]), start=turn):
+    for number, place in enumerate(some(places, places[::3]), start=turn):
         known, told, read = case.runs(), len(case.log()), len(opened)
         state = WAYS[number % len(WAYS)](case, place)
         (fork,) = case.runs() - known

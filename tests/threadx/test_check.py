@@ -27,7 +27,7 @@ from vault.errors import MarketError
 
 pytestmark = pytest.mark.long
 
-RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 2, "seed": 3}
+RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1, "seed": 3}
 
 
 @pytest.fixture(scope="module")

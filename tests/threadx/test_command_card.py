@@ -16,6 +16,7 @@ from backtest import Costs, StrategySpec, run_backtest
 from backtest.engine.card import under_water
 from prompts import Words
 from tests import commands
+from tests.laws import some
 from tests.prices import made_up_prices
 
 HEADS = {
@@ -169,7 +170,7 @@ def test_the_card_says_that_the_account_was_lost(tmp_path, language):
     assert not re.search(r"\b(nan|inf|None)\b", out)
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf", "html"])
+@pytest.mark.parametrize("suffix", some(["png", "svg", "pdf", "html"], ["pdf", "html"]))
 def test_the_picture_is_written_in_the_form_its_name_says(tmp_path, suffix):
     path, drawn = written(tmp_path), tmp_path / f"card.{suffix}"
     code, out, err = called(path, "--picture", drawn, "--home", tmp_path / "h")

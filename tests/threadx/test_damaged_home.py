@@ -1,6 +1,7 @@
 """One bad file harms itself alone: the short form of the walk that `benchmarks.damage` makes in full."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from base.aside import taken
 from base.leftovers import beginning, sweep
 from record.record import RunRecord
 from tests import damage
+from tests.laws import some
 from tests.run_lines import lines
 from threadx.command import main
 from threadx.repairing import examine
@@ -53,7 +55,8 @@ def test_a_field_that_is_missing_unknown_or_of_another_kind_harms_its_file_alone
     (path,) = home.glob(pattern)
     name, kept = path.relative_to(home).as_posix(), path.read_bytes()
     changed = list(damage.field_mutations(kept, lines=path.suffix != ".json"))
-    for number, (label, content) in enumerate(changed[:: len(changed) // 5 or 1]):
+    tried = some(changed[:: len(changed) // 5 or 1], changed[:: len(changed) // 2 or 1])
+    for number, (label, content) in enumerate(tried):
         readers = damage.FIELD_READERS[pattern]
         path.write_bytes(content)
         assert damage.answer(home, readers[number % len(readers)]) is None, (label, readers)
@@ -175,11 +178,13 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(home, monkeypatch)
     (left,) = folder.glob(".result.json.*")
     mine = folder / f"{beginning('result.json')}abc.part"
     others = folder / ".result.json.ffffff-1-abc.part"  # of another machine, just now
-    for path in (mine, others, folder / ".report.lock"):
+    beyond = folder / f"{beginning('result.json').replace(f'-{os.getpid()}-', f'-{10**12}-')}abc.part"
+    for path in (mine, others, beyond, folder / ".report.lock"):
         path.write_bytes(b"")
     whole = (folder / "result.json").read_bytes()
     assert damage.answer(home, "runs resume") is None
     assert not left.exists()
+    assert not beyond.exists(), "no process has a number like that"
     assert mine.exists()
     assert others.exists()
     assert (folder / "result.json").read_bytes() == whole

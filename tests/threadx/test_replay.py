@@ -14,6 +14,7 @@ from record import versions
 from record.errors import ReportError
 from record.record import RunRecord
 from tests.answers import analysis, by_role, proposals, risk, turn, verdicts
+from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from tests.run_lines import lines
@@ -224,9 +225,11 @@ def test_a_changed_price_file_is_named_and_the_registered_copy_used(done, change
     home, prices = done
     frame = pd.read_csv(prices, index_col=0, parse_dates=True)
     change(frame).to_csv(prices)
-    repeated = replay_run("r", home)
-    assert repeated.same
-    assert [notice.code for notice in repeated.notices] == ([code] if code else [])
+    assert [notice.code for notice in notices(RunRecord(home, "r"), home)] == ([code] if code else [])
+    if change in some((change,), (corrected,)):
+        repeated = replay_run("r", home)
+        assert repeated.same
+        assert [notice.code for notice in repeated.notices] == ([code] if code else [])
 
 
 def test_another_version_is_named(done, monkeypatch, capsys):

@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from base import children, locks, private
 from base.files import write_text_atomically
@@ -47,7 +47,7 @@ class Job:
     """
 
     name: str
-    pid: int
+    pid: Annotated[int, Field(gt=0)]
     begun: float | None
     log: str
 

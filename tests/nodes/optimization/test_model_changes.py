@@ -5,6 +5,7 @@ import pytest
 from nodes.context import OptimizationContext
 from nodes.optimization.speak import speaker
 from tests.answers import turn
+from tests.laws import some
 from tests.ollama_emulator import Scripted, ollama_emulator
 from tests.optimization_runs import run_graph
 
@@ -30,7 +31,7 @@ def model(stance):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("memory", "loads"), [(1, 14), (3, 3)], ids=["one fits", "all fit"])
+@pytest.mark.parametrize(("memory", "loads"), some([(1, 14), (3, 3)], [(1, 14)]), ids=str)
 def test_loads_of_two_iterations_with_three_models_and_two_rounds(tmp_path, memory, loads):
     models = {role: model("stop" if role == "analyst" else "continue") for role in ROLES}
     with ollama_emulator(models) as emulator:

@@ -7,6 +7,7 @@ import pytest
 from backtest import Costs, StrategySpec, run_backtest
 from nodes.context import OptimizationContext
 from nodes.optimization.trials.trial import p_value, tried
+from tests.laws import cases
 from tests.optimization_runs import ALL_RULES, run_graph
 from tests.prices import made_up_prices
 from vault.datasets import register
@@ -18,9 +19,10 @@ def of_kind(events, kind):
 
 
 def test_every_iteration_brings_different_kinds_and_nothing_twice(tmp_path):
-    state, events = run_graph(tmp_path, max_iterations=8, patience=20, use_debate=False)
+    last = cases(5)
+    state, events = run_graph(tmp_path, max_iterations=last, patience=20, use_debate=False)
     seen = {state["baseline"]["hash"]}
-    for iteration in range(1, 9):
+    for iteration in range(1, last + 1):
         made = [e["data"] for e in of_kind(events, "proposal") if e["iteration"] == iteration]
         assert len(made) >= 3
         assert len({proposal["change"]["kind"] for proposal in made}) >= 3

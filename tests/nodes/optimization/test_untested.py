@@ -51,23 +51,29 @@ WAYS: dict[str, tuple[dict[str, Any], list[Any]]] = {
 }
 
 
-@pytest.fixture(params=WAYS, ids=list(WAYS))
-def untested(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:
-    """The result of a run in which nothing is tested."""
+@pytest.fixture(scope="module", params=WAYS, ids=list(WAYS))
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a run, `r`, in which nothing is tested."""
+    folder = tmp_path_factory.mktemp("home")
     settings, steps = WAYS[request.param]
-    scripted_models(monkeypatch, {"ollama:m": steps} if steps else {})
-    state, _ = run_graph(tmp_path, given={"run": "r"}, **{**TEAM, **settings})
-    result = json.loads((tmp_path / "runs" / "r" / "result.json").read_text(encoding="utf-8"))
-    assert state["result"]["verdict"] == result["verdict"]
-    return result
+    with pytest.MonkeyPatch.context() as patch:
+        scripted_models(patch, {"ollama:m": [*steps]} if steps else {})
+        state, _ = run_graph(folder, given={"run": "r"}, **{**TEAM, **settings})
+    assert state["result"]["verdict"] == RunRecord(folder, "r").result()["verdict"]
+    return folder
 
 
-def test_the_holdout_stays_closed_and_nothing_is_judged(tmp_path: Path, untested: dict[str, Any]) -> None:
+@pytest.fixture
+def untested(home: Path) -> dict[str, Any]:
+    """Its result, as any program reads it."""
+    told: dict[str, Any] = json.loads((home / "runs" / "r" / "result.json").read_text(encoding="utf-8"))
+    return told
+
+
+def test_the_holdout_stays_closed_and_nothing_is_judged(home: Path, untested: dict[str, Any]) -> None:
     assert not [one for entry in untested["history"] for one in entry["trials"] if one["backtests"]]
-    assert not (tmp_path / "datasets" / "holdout_openings.jsonl").exists()
-    events = lines(RunRecord(tmp_path, "r"))
+    assert not (home / "datasets" / "holdout_openings.jsonl").exists()
+    events = lines(RunRecord(home, "r"))
     assert "holdout" not in {event["kind"] for event in events}
     assert {event["id"] for event in events} >= {cited for event in events for cited in event["cites"]}
     assert untested["status"] in ("untested", "failed")
@@ -78,28 +84,28 @@ def test_the_holdout_stays_closed_and_nothing_is_judged(tmp_path: Path, untested
 
 @pytest.mark.parametrize("language", some(["fr", "en"], ["fr"]))
 def test_every_face_says_so(
-    tmp_path: Path, untested: dict[str, Any], language: Language, capsys: pytest.CaptureFixture[str]
+    home: Path, untested: dict[str, Any], language: Language, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = Words(language)
     said = words("explain.untested")
-    report = run_document(tmp_path, "r", words)
+    report = run_document(home, "r", words)
     assert said in [block.text for block in report.blocks if hasattr(block, "text")]
-    (line,), _ = list_runs(tmp_path)
+    (line,), _ = list_runs(home)
     assert line.status == untested["status"]
     assert words(f"web.runs.{line.status}") != words("web.runs.finished")
     with pytest.raises(SystemExit):
-        main(["runs", "show", "r", "--home", str(tmp_path), "--language", language])
+        main(["runs", "show", "r", "--home", str(home), "--language", language])
     told = " ".join(capsys.readouterr().out.split())
     assert " ".join(said.split()[:4]) in told
     asked = Asked(run="r", what="holdout", suffix=".svg", width="wide", dark=False, version=0)
     with pytest.raises(NothingToDraw):
-        drawn(tmp_path, asked, language)
+        drawn(home, asked, language)
 
 
-def test_its_record_holds(tmp_path: Path, untested: dict[str, Any]) -> None:
-    found = check_run("r", tmp_path)
+def test_its_record_holds(home: Path) -> None:
+    found = check_run("r", home)
     assert found.agrees
-    assert not (tmp_path / "datasets" / "holdout_openings.jsonl").exists()
+    assert not (home / "datasets" / "holdout_openings.jsonl").exists()
 
 
 def test_a_person_who_rejects_everything_opens_nothing(tmp_path: Path) -> None:
