@@ -68,7 +68,7 @@ def _is_left(path: Path) -> bool:
 
 def _is_alive(pid: int) -> bool:
     try:
-        return psutil.pid_exists(pid)
+        return bool(psutil.pid_exists(pid))
     except OverflowError:  # no system counts that far
         return False
 
