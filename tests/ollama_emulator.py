@@ -7,12 +7,13 @@ Refusals follow the real server: 404 for a model that is not there, 400 for `thi
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 CREATED = "2026-01-01T00:00:00Z"
 
@@ -71,6 +72,14 @@ class Scripted:
 EMBEDDED = Scripted(embedded=True, context_length=8192)
 
 
+class Read(NamedTuple):
+    """What one call made a model read: tokens of its prompt, template included, and how many of them anew."""
+
+    model: str
+    whole: int
+    anew: int
+
+
 @dataclass
 class Emulator:
     """The running server.
@@ -84,6 +93,8 @@ class Emulator:
         memory: bytes for models; one that does not fit in pushes others out.
         loaded: window by model in memory, the least recently used first.
         loads: the model of each load, with its window.
+        slots: what each model in memory has read and written last: its prefix cache.
+        reads: of each answered call, in order.
     """
 
     url: str
@@ -94,15 +105,27 @@ class Emulator:
     memory: int = 1
     loaded: dict[str, int] = field(default_factory=dict)
     loads: list[tuple[str, int]] = field(default_factory=list)
+    slots: dict[str, str] = field(default_factory=dict)
+    reads: list[Read] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
     def take(self, model: str, window: int) -> None:
         """A call needs a model in memory: it is loaded unless it is there with this very window."""
         if self.loaded.pop(model, None) != window:
             self.loads.append((model, window))
+            self.slots.pop(model, None)
         self.loaded[model] = window
         while sum(self.models[name].size for name in self.loaded) > self.memory and len(self.loaded) > 1:
             del self.loaded[next(iter(self.loaded))]
+
+    def read(self, model: str, messages: list[dict[str, Any]], answer: str) -> None:
+        """A model reads what its slot does not begin with, as llama.cpp and Ollama do, and writes an answer."""
+        prompt = "".join(f"<|im_start|>{one['role']}\n{one['content']}<|im_end|>\n" for one in messages)
+        prompt += "<|im_start|>assistant\n"
+        held = self.slots.get(model, "")
+        common = len(os.path.commonprefix([held, prompt]))
+        self.reads.append(Read(model, len(prompt) // 4, (len(prompt) - common) // 4))
+        self.slots[model] = f"{prompt}{answer}<|im_end|>\n"
 
 
 def _tokens_of(messages: list[dict[str, Any]]) -> int:
@@ -245,6 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             text = model.answer(body)
         if model.embedded:
             text, counted, done_reason = _embedded_answer(body)
+        self.emulator.read(body["model"], body["messages"], text)
         self.send_response(200)
         self.send_header("Content-Type", "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
