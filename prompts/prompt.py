@@ -1,8 +1,9 @@
-"""Role prompts: one Markdown file a role and language, with a `[system]` and a `[user]` part."""
+"""Role prompts: one Markdown file a role and language, in parts: `[system]`, `[user]` and `[closing]`."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -10,6 +11,9 @@ from string import Formatter
 
 from prompts.errors import PromptError
 from prompts.texts import Language
+
+PARTS = ("system", "user", "closing")
+_HEADING = re.compile(r"^\[(\w+)\]\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,34 +25,53 @@ class Prompt:
         language: `fr` or `en`.
         system: who the model is and how it must answer.
         user: the evidence and the question.
+        closing: what follows the shape of the answer: what changes from call to call.
+        begins: the file whose parts stand before its own, the same for several roles; or empty.
     """
 
     name: str
     language: Language
     system: str
     user: str
+    closing: str = ""
+    begins: str = ""
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of both parts, 16 hexadecimal digits: equal prompts have equal hashes."""
-        return hashlib.sha256(f"{self.system}\x00{self.user}".encode()).hexdigest()[:16]
+        """SHA-256 of all parts, 16 hexadecimal digits: equal prompts have equal hashes."""
+        return _hash(self.system, self.user, self.closing)
 
     @property
     def version(self) -> str:
-        """The same of the file as it stands, before anything is filled in: it changes with an edit."""
-        system, user = _parts(self.name, self.language)
-        return hashlib.sha256(f"{system}\x00{user}".encode()).hexdigest()[:16]
+        """The same of the files as they stand, before anything is filled in: it changes with an edit."""
+        return _hash(*_joined(self.name, self.begins, self.language).values())
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\x00".join(part for part in parts if part).encode()).hexdigest()[:16]
 
 
 @cache
-def _parts(name: str, language: Language) -> tuple[str, str]:
+def _parts(name: str, language: Language) -> dict[str, str]:
+    """The parts of a file by their names."""
     source = files("prompts").joinpath(f"{name}.{language}.md")
     if not source.is_file():
         raise PromptError("missing_text", key=name, language=language)
-    head, mark, user = source.read_text(encoding="utf-8").partition("\n[user]\n")
-    if not mark or not head.startswith("[system]\n"):
+    before, *found = _HEADING.split(source.read_text(encoding="utf-8"))
+    parts = dict(zip(found[::2], map(str.strip, found[1::2]), strict=True))
+    if before or "user" not in parts or not parts.keys() <= set(PARTS):
         raise PromptError("bad_template", key=name, language=language)
-    return head.removeprefix("[system]\n").strip(), user.strip()
+    return parts
+
+
+@cache
+def _joined(name: str, begins: str, language: Language) -> dict[str, str]:
+    """Every part of a role's prompt: what it shares with others, then its own."""
+    sources = [_parts(one, language) for one in (begins, name) if one]
+    joined = {part: "\n\n".join(one[part] for one in sources if part in one) for part in PARTS}
+    if not joined["system"]:
+        raise PromptError("bad_template", key=name, language=language)
+    return joined
 
 
 def placeholders(template: str) -> set[str]:
@@ -56,17 +79,16 @@ def placeholders(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-def system_text(name: str, language: Language, **values: str) -> str:
-    """The system part of a role's prompt, filled, for a prompt that builds on it.
+def part_of(name: str, part: str, language: Language) -> str:
+    """One part of a role's prompt, which asks for no values, for a prompt that builds on it.
 
     Raises:
-        PromptError: no such prompt, or values and placeholders differ.
+        PromptError: no such prompt.
     """
-    system, _ = _parts(name, language)
-    return _filled(name, language, values, system)[0]
+    return _parts(name, language)[part]
 
 
-def render(name: str, language: Language, **values: str) -> Prompt:
+def render(name: str, language: Language, *, begins: str = "", **values: str) -> Prompt:
     """Fill the prompt of a role.
 
     Strict on purpose: a value that no placeholder uses is as much a mistake as a placeholder without a value.
@@ -74,20 +96,18 @@ def render(name: str, language: Language, **values: str) -> Prompt:
     Args:
         name: path under `prompts/` without language and suffix, for example `optimization/analyst`.
         language: `fr` or `en`.
+        begins: the prompt that stands before it, the same for several roles, so that a server that keeps what
+            it has read reads it once.
         **values: one text a placeholder; braces inside them are left alone.
 
     Raises:
         PromptError: no such prompt, or values and placeholders differ.
     """
-    system, user = _filled(name, language, values, *_parts(name, language))
-    return Prompt(name=name, language=language, system=system, user=user)
-
-
-def _filled(name: str, language: Language, values: dict[str, str], *templates: str) -> list[str]:
-    """Templates with the values they ask for, no more and no less."""
-    wanted = set().union(*map(placeholders, templates))
+    parts = _joined(name, begins, language)
+    wanted = set().union(*map(placeholders, parts.values()))
     if missing := wanted - values.keys():
         raise PromptError("missing_value", key=name, language=language, value=", ".join(sorted(missing)))
     if unknown := values.keys() - wanted:
         raise PromptError("unknown_value", key=name, language=language, value=", ".join(sorted(unknown)))
-    return [template.format(**values) for template in templates]
+    filled = {part: template.format(**values) for part, template in parts.items()}
+    return Prompt(name=name, language=language, begins=begins, **filled)

@@ -50,7 +50,9 @@ def remember(reference: Reference, request: Request, reply: Reply, settings: Pro
 
 def key(reference: Reference, request: Request, settings: ProviderSettings) -> tuple[str, str]:
     """What must be equal for two calls to be the same: (hash of the question, the model and its settings)."""
-    question = json.dumps([request.system, request.user, request.schema], sort_keys=True, ensure_ascii=False)
+    question = json.dumps(
+        [request.system, request.user, request.closing, request.schema], sort_keys=True, ensure_ascii=False
+    )
     model = {
         "model": str(reference),
         "address": masked_text(provider_of(reference).address(settings)),

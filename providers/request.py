@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from providers.shapes import shape
 
 # Digits and punctuation cost a token each in several tokenisers (Gemma, Qwen), Latin words about one for
 # three letters where the tokeniser was made for another language, other scripts one a letter.
@@ -25,6 +26,7 @@ class Request:
         user: the evidence and the question.
         schema: JSON Schema (an object) of the answer.
         schema_words: sentence, in the prompt's language, that announces the schema where it is shown.
+        closing: what comes after the schema: it changes from call to call.
         correction: empty, or (the invalid answer, what is wrong with it): the model answers once more.
         prompt_hash: for traces.
     """
@@ -34,23 +36,25 @@ class Request:
     user: str
     schema: Mapping[str, Any]
     schema_words: str
+    closing: str = ""
     correction: tuple[str, str] | None = None
     prompt_hash: str = ""
 
     def messages(self, *, show_schema: bool, system_role: bool = True) -> list[BaseMessage]:
         """The conversation.
 
+        What differs least from call to call stands first: servers keep what they have read of a prompt as
+        long as the next one begins with the same words.
+
         Args:
-            show_schema: the schema's text ends the system part, once.
+            show_schema: the question is followed by the schema's shape.
             system_role: the system part is a message of its own; else it begins the first question.
         """
-        system = self.system
-        if show_schema:
-            schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
-            system = f"{system}\n\n{self.schema_words}\n{schema}"
-        conversation: list[BaseMessage] = [SystemMessage(system), HumanMessage(self.user)]
+        shown = f"{self.schema_words}\n{shape(self.schema)}" if show_schema else ""
+        question = "\n\n".join(part for part in (self.user, shown, self.closing) if part)
+        conversation: list[BaseMessage] = [SystemMessage(self.system), HumanMessage(question)]
         if not system_role:
-            conversation = [HumanMessage(f"{system}\n\n{self.user}")]
+            conversation = [HumanMessage(f"{self.system}\n\n{question}")]
         if self.correction is not None:
             answer, errors = self.correction
             conversation += [AIMessage(answer), HumanMessage(errors)]

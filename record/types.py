@@ -64,10 +64,11 @@ class Item(TypedDict):
 
 @with_config(_OPEN)
 class Dossier(TypedDict):
-    """Every figure about one strategy, by the strategy's hash."""
+    """Every figure about one strategy, by the strategy's hash, and that strategy as the champion it was."""
 
     hash: str
     items: list[Item]
+    champion: NotRequired[Champion]
 
 
 @with_config(_OPEN)

@@ -7,7 +7,6 @@ Refusals follow the real server: 404 for a model that is not there, 400 for `thi
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,11 +118,12 @@ class Emulator:
             del self.loaded[next(iter(self.loaded))]
 
     def read(self, model: str, messages: list[dict[str, Any]], answer: str) -> None:
-        """A model reads what its slot does not begin with, as llama.cpp and Ollama do, and writes an answer."""
+        """A model reads what its slot does not begin with, as llama.cpp does, and writes an answer."""
         prompt = "".join(f"<|im_start|>{one['role']}\n{one['content']}<|im_end|>\n" for one in messages)
         prompt += "<|im_start|>assistant\n"
         held = self.slots.get(model, "")
-        common = len(os.path.commonprefix([held, prompt]))
+        pairs = enumerate(zip(held, prompt, strict=False))
+        common = next((place for place, (one, other) in pairs if one != other), min(len(held), len(prompt)))
         self.reads.append(Read(model, len(prompt) // 4, (len(prompt) - common) // 4))
         self.slots[model] = f"{prompt}{answer}<|im_end|>\n"
 

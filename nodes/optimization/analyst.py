@@ -36,7 +36,6 @@ ANALYST = Role[OptimizationState, Analysis](
     case=lambda brief: analysis_of(brief.evidence, Analysis),
     policy=roles.analyst,
     chain=lambda brief: brief.context.analyst,
-    shown=("strategy", "figures", "history", "lessons"),
     made=_made,
     abstained=lambda brief, provenance: Abstained(answer=None, provenance=provenance),
     silent=lambda brief: {"iteration": brief.iteration, "analysis": None},

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from backtest.validation.score import relative_gain
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.history import backtests_done
+from nodes.optimization.evidence.preparing import prepare_dossier
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
 from nodes.seam.journal import run_budget
@@ -45,7 +46,10 @@ def stop_reason(
 
 
 def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
-    """Compare the scores of the last iterations, and what was spent, with the limits of the run."""
+    """Compare the scores of the last iterations, and what was spent, with the limits of the run.
+
+    Where the cycle goes round again, the next iteration's evidence is prepared.
+    """
     context = OptimizationContext.of(runtime.context)
     iteration = state["iteration"]
     scores = [state["baseline"]["score"], *(entry["score"] for entry in state["history"])]
@@ -71,4 +75,6 @@ def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         iteration=iteration,
         cites=[f"i{iteration:02d}.select"],
     )
-    return {"decision": decision}
+    if decision["stop"]:
+        return {"decision": decision}
+    return {"decision": decision, "dossier": prepare_dossier(state, context, iteration)}

@@ -12,8 +12,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
+from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
+from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import doubts, unfounded_claims
 from nodes.optimization.evidence.evidence import (
     Evidence,
@@ -22,6 +24,7 @@ from nodes.optimization.evidence.evidence import (
     history_lines,
     lesson_lines,
     market_line,
+    price_lines,
     strategy_lines,
 )
 from nodes.optimization.evidence.grounding import known_numbers
@@ -36,13 +39,17 @@ from record.types import Doubt, Proposal, Provenance
 S = TypeVar("S", OptimizationState, DebateState)
 T = TypeVar("T", bound=BaseModel)
 
+SHARED = "optimization/shared"
+"""The prompt that every role's own stands behind: a server that keeps what it has read reads it once."""
+
 BLOCKS: dict[str, Callable[[Evidence, Language], str]] = {
+    "prices": price_lines,
+    "lessons": lesson_lines,
     "strategy": strategy_lines,
     "figures": figure_lines,
     "history": history_lines,
-    "lessons": lesson_lines,
 }
-"""Blocks of a prompt that several roles are shown."""
+"""Blocks of evidence that every role is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +96,6 @@ class Role(Generic[S, T]):
         case: the same for this very case (`nodes.optimization.case`).
         policy: its answer without a model.
         chain: its models, tried in order.
-        shown: blocks of its prompt out of `BLOCKS`.
         made: what an answer comes to, its unfounded claims and its provenance given.
         abstained: the event of a role that could not answer.
         silent: the part of the state that a role without an answer leaves.
@@ -97,7 +103,7 @@ class Role(Generic[S, T]):
         claims: what an answer states as fact: its numbers must be in what was shown.
         cited: ids of evidence that an answer cites; one that does not exist goes back once.
         own: what an answer adds to what its claims may cite.
-        blocks: blocks of its prompt that it alone is shown.
+        blocks: what it alone is shown besides.
         values: what else its prompt asks for; no claim may cite it.
         knows: what `rules` read besides the evidence.
         check: what makes an answer invalid.
@@ -110,7 +116,6 @@ class Role(Generic[S, T]):
     case: Callable[[Brief[S]], type[T]]
     policy: Callable[[Evidence], T]
     chain: Callable[[Brief[S]], Sequence[str]]
-    shown: tuple[str, ...]
     made: Callable[[Brief[S], T, list[Doubt], Provenance], Made[S]]
     abstained: Callable[[Brief[S], Provenance], EventData]
     silent: Callable[[Brief[S]], S]
@@ -157,7 +162,7 @@ def ask_role(
     )
     language: Language = context.language
     dataset = evidence["dataset"]
-    parts = {name: BLOCKS[name](evidence, language) for name in role.shown} | role.blocks(brief)
+    parts = {name: block(evidence, language) for name, block in BLOCKS.items()} | role.blocks(brief)
     told = f"{called}.{role.answer}"
 
     def claims_and_numbers(answer: T) -> tuple[list[str], list[float]]:
@@ -168,7 +173,10 @@ def ask_role(
         prompt=render(
             f"optimization/{role.name}",
             language,
+            begins=SHARED,
             market=market_line(evidence, language),
+            kinds=kinds_told(language),
+            functions=reference(language),
             **role.values(brief),
             **parts,
         ),

@@ -9,7 +9,6 @@ from nodes.context import OptimizationContext
 from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import shortened
-from nodes.optimization.evidence.preparing import prepare_dossier
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
@@ -148,13 +147,4 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         iteration=iteration,
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
     )
-    closed: OptimizationState = {
-        **state,
-        "champion": best,
-        "history": [*shortened(state["history"]), entry],
-    }
-    return {
-        "champion": best,
-        "history": closed["history"],
-        "dossier": prepare_dossier(closed, context, iteration),
-    }
+    return {"champion": best, "history": [*shortened(state["history"]), entry]}

@@ -11,10 +11,8 @@ from typing import Annotated, Any, Literal, cast
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.optimization.case import analysis_of, ids_of, proposal_of
-from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.claims import cited_by, claims_of
 from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.evidence.vetoes import veto_complaints, weighed
@@ -24,7 +22,7 @@ from nodes.optimization.schemas import MOST_PROPOSALS, Analysis, Grounds, Propos
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.proposing import complaints, none_usable, sorted_by
 from nodes.seam.narrowing import narrowed
-from prompts import system_text
+from prompts import part_of
 from record.events import Abstained, SingleAnswer
 from record.types import Analysis as Analysed
 from record.types import Doubt, Provenance, Verdict
@@ -135,7 +133,6 @@ SINGLE = Role[OptimizationState, Work](
     case=_case,
     policy=policy,
     chain=lambda brief: brief.context.strategist,
-    shown=("strategy", "figures", "history", "lessons"),
     made=_made,
     abstained=lambda brief, provenance: Abstained(provenance=provenance),
     silent=lambda brief: {
@@ -151,14 +148,7 @@ SINGLE = Role[OptimizationState, Work](
     ],
     cited=lambda work: [*cited_by(work), *(name for one in work.proposals for name in one.against)],
     own=lambda work: [one.change.model_dump_json() for one in work.proposals],
-    values=lambda brief: {
-        "strategist": system_text(
-            "optimization/strategist",
-            brief.language,
-            functions=reference(brief.language),
-            kinds=kinds_told(brief.language),
-        )
-    },
+    values=lambda brief: {"strategist": part_of("optimization/strategist", "user", brief.language)},
     knows=lambda brief: {"target_score": brief.context.target_score, "patience": brief.context.patience},
     check=lambda brief, work: none_usable(brief.evidence, work.proposals, brief.language),
     doubts=_doubts,

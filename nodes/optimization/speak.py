@@ -8,7 +8,7 @@ from nodes.context import OptimizationContext
 from nodes.optimization.case import turn_of
 from nodes.optimization.debate_schemas import MOST_CITED, Turn
 from nodes.optimization.evidence.claims import unknown_evidence
-from nodes.optimization.evidence.evidence import Evidence, figure, history_lines, proposal_lines, turn_lines
+from nodes.optimization.evidence.evidence import Evidence, figure, proposal_lines, result_lines, turn_lines
 from nodes.optimization.policies import debate
 from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.state import DebateState
@@ -38,16 +38,16 @@ def speaker(context: OptimizationContext, spoken: int) -> str:
 
 
 def _cited(evidence: Evidence, iteration: int) -> list[str]:
-    """What the rules argue from: the score, and the iteration's trials."""
-    scored = figure(evidence, "score")
+    """What the rules argue from: the score, while it is still the champion's, and the iteration's trials."""
+    scored = figure(evidence, "score") if evidence["now"]["hash"] == evidence["champion"]["hash"] else None
     trials = [name for name in evidence["ids"] if name.startswith(f"I{iteration}.")]
     return [*([scored["id"]] if scored else []), *trials][:MOST_CITED] or evidence["ids"][:1]
 
 
 def _tried(brief: Brief[DebateState]) -> str:
-    """What is debated: the iterations so far, or in a review the proposals."""
+    """What is debated: what came of the iteration's proposals, or in a review the proposals."""
     if not _is_review(brief.state):
-        return history_lines(brief.evidence, brief.language)
+        return result_lines(brief.evidence, brief.language)
     nothing = text("optimization.evidence.nothing", brief.language)
     return proposal_lines(brief.state["proposals"], brief.evidence, brief.language) or nothing
 
@@ -93,7 +93,6 @@ SPEAK = Role[DebateState, Turn](
     case=lambda brief: turn_of(brief.evidence),
     policy=debate.speak,
     chain=lambda brief: getattr(brief.context, brief.voice),
-    shown=("strategy", "figures"),
     made=_made,
     abstained=lambda brief, provenance: _turn(brief, _silence(brief), provenance),
     silent=lambda brief: {"turns": [*brief.state.get("turns", []), _silence(brief)]},

@@ -146,7 +146,7 @@ class OptimizationState(TypedDict, total=False):
     others: list[Prices]  # load: datasets of other instruments, for the last judgement
     initial: Strategy  # load: to start from
     baseline: Figures  # baseline: of the initial strategy
-    dossier: Dossier  # baseline, then select: the champion's figures with their ids
+    dossier: Dossier  # baseline, then converge: figures of an iteration's first champion, with ids
     lessons: list[Lesson]  # baseline: what finished runs on this market taught
     iteration: int  # analyst, or single in its place
     analysis: Analysis | None  # analyst, or single: None when it abstained

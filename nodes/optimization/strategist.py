@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.optimization.case import proposals_of
-from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.evidence import analysis_lines
 from nodes.optimization.policies import roles
 from nodes.optimization.role import Brief, Made, Role, ask_role
@@ -63,7 +61,6 @@ STRATEGIST = Role[OptimizationState, Proposals](
     case=lambda brief: proposals_of(brief.evidence, _hypotheses(brief)),
     policy=roles.strategist,
     chain=lambda brief: brief.context.strategist,
-    shown=("strategy", "figures", "history", "lessons"),
     made=_made,
     abstained=lambda brief, provenance: Abstained(refused=[], unfounded=[], provenance=provenance),
     silent=lambda brief: {"proposals": []},
@@ -71,10 +68,6 @@ STRATEGIST = Role[OptimizationState, Proposals](
     claims=lambda answer: [words for one in answer.proposals for words in (one.reason, one.expected_effect)],
     own=lambda answer: [one.change.model_dump_json() for one in answer.proposals],
     blocks=lambda brief: {"analysis": analysis_lines(brief.state["analysis"], brief.language)},
-    values=lambda brief: {
-        "functions": reference(brief.language),
-        "kinds": kinds_told(brief.language),
-    },
     knows=lambda brief: {"hypotheses": _hypotheses(brief)},
     check=lambda brief, answer: none_usable(brief.evidence, answer.proposals, brief.language),
     doubts=_doubts,

@@ -54,7 +54,6 @@ VALIDATOR = Role[OptimizationState, Verdicts](
     case=lambda brief: verdicts_of(brief.evidence, len(brief.state["proposals"])),
     policy=roles.validator,
     chain=lambda brief: brief.context.validator,
-    shown=("strategy", "figures", "history", "lessons"),
     made=_made,
     abstained=lambda brief, provenance: Abstained(
         verdicts=None, concerns=[], confidence=None, unfounded=[], provenance=provenance

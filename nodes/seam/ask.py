@@ -320,6 +320,7 @@ class _Asking(Generic[T]):
             role=self.question.role,
             system=prompt.system,
             user=prompt.user,
+            closing=prompt.closing,
             schema=_json_schema(self.shown),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,

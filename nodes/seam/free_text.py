@@ -49,7 +49,7 @@ _LONG = 150
 """Letters from which a text without a mark at its end was cut off: grammars end texts at 160."""
 
 _WORD = re.compile(r"[^\W_]+")
-_EVIDENCE = re.compile(r"<evidence>.*</evidence>", re.DOTALL)
+_EVIDENCE = re.compile(r"<evidence>.*?</evidence>", re.DOTALL)
 _ENDS = re.compile(r"[.!?…][\"'»”’)\]\s]*$")
 _OPEN = re.compile(
     r"(?:[,;:(\[«“–—-]|\b(?:a|an|the|of|and|or|to|in|with|because|that|which|than|by|for|is|are|but|if"
@@ -75,8 +75,8 @@ class Listener:
     """
 
     def __init__(self, prompt: Prompt) -> None:
-        instructions = f"{prompt.system}\n{_EVIDENCE.sub(' ', prompt.user)}"
-        self._instructions = frozenset(_runs(words_of(instructions)))
+        asked = _EVIDENCE.sub(" ", f"{prompt.user}\n{prompt.closing}")
+        self._instructions = frozenset(_runs(words_of(f"{prompt.system}\n{asked}")))
         self._heard: set[tuple[str, ...]] = set()
         self.unsaid: list[Unsaid] = []
 

@@ -205,7 +205,7 @@ class Journal:
             Called(
                 model=str(reference),
                 request=_digest(request),
-                prompt={"system": request.system, "user": request.user} if first else None,
+                prompt=_told(request) if first else None,
                 correction=list(request.correction) if request.correction else None,
                 failures=failures,
                 answer=reply.text if reply else None,
@@ -237,12 +237,18 @@ def _went_out(failure: Mapping[str, Any]) -> bool:
 
 
 def _prompt_tokens(request: Request) -> int:
-    return estimate_tokens(request.system) + estimate_tokens(request.user)
+    return sum(estimate_tokens(part) for part in (request.system, request.user, request.closing))
+
+
+def _told(request: Request) -> dict[str, str]:
+    """The parts of a prompt that it has."""
+    parts = {"system": request.system, "user": request.user, "closing": request.closing}
+    return {name: words for name, words in parts.items() if words}
 
 
 def _digest(request: Request) -> str:
     """What must be equal for two questions to be the same."""
     words = json.dumps(
-        [request.system, request.user, request.schema, request.correction], ensure_ascii=False, sort_keys=True
+        [*_told(request).values(), request.schema, request.correction], ensure_ascii=False, sort_keys=True
     )
     return hashlib.sha256(words.encode()).hexdigest()[:16]

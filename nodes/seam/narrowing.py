@@ -16,27 +16,23 @@ def one_of(words: Iterable[str | int]) -> Any:
     return Literal[tuple(words)]
 
 
-def narrowed(base: type[T], *, name: str = "", told: str | None = "", **kinds: Any) -> type[T]:
+def narrowed(base: type[T], *, name: str = "", described: bool = True, **kinds: Any) -> type[T]:
     """A subclass whose fields of these names have narrower types, described and bounded as before.
 
     Args:
         base: what every case has.
         name: its own, where a schema holds several of one base; else that of the base.
-        told: added to the description of the last of them; None leaves descriptions out, where the field that
-            holds it says enough.
+        described: False where the field that holds it says enough.
         **kinds: a type a field.
     """
     fields: dict[str, Any] = {name: (kind, copy(base.model_fields[name])) for name, kind in kinds.items()}
-    if told is None:
+    if not described:
         for _, field in fields.values():
             field.description = None
-    elif told:
-        _, last = fields[list(fields)[-1]]
-        last.description = f"{last.description} {told}"
     return create_model(
         name or base.__name__,
         __base__=base,
         __module__=base.__module__,
-        __doc__=base.__doc__ if told is not None else "",
+        __doc__=base.__doc__ if described else "",
         **fields,
     )

@@ -69,8 +69,8 @@ def test_the_debate_of_a_review_hears_the_proposals(tmp_path, df, monkeypatch):
     assert result.details["debate"]["decision"] == "stop"
     spoken = [request for request in script.calls["ollama:m"] if "claims" in request.schema["properties"]]
     assert len(spoken) == 3
-    assert "deserves further research" in spoken[0].system
-    assert result.proposals[0]["sentence"] in spoken[0].user
+    assert "deserves further research" in spoken[0].user
+    assert result.proposals[0]["sentence"] in spoken[0].closing
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import pytest
 from pydantic import BaseModel, Field
 
 from nodes.context import Context
+from nodes.optimization.role import SHARED
 from nodes.optimization.schemas import Remark, Sentence
 from nodes.seam.ask import Abstention, Answer, Question, ask
 from nodes.seam.free_text import Listener
 from prompts import Prompt
-from prompts.prompt import _parts
+from prompts.prompt import _joined
 from prompts.texts import LANGUAGES, catalogue, text
 from tests.scripted import scripted_models
 
@@ -21,17 +22,19 @@ SYSTEM = "Weigh the folds before any single figure, and name lines that contradi
 
 
 def prompt(name, language):
-    system, user = _parts(f"optimization/{name}", language)
-    return Prompt(name=f"optimization/{name}", language=language, system=system, user=user)
+    return Prompt(
+        name=f"optimization/{name}", language=language, **_joined(f"optimization/{name}", SHARED, language)
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ROLES)
 def test_every_sentence_of_an_instruction_is_known_again(name, language):
     asked = prompt(name, language)
-    sentences = [" ".join(one.split()) for one in SENTENCE.findall(asked.system)]
+    told = f"{asked.system}\n{re.sub('<evidence>.*?</evidence>', '', asked.user, flags=re.DOTALL)}"
+    sentences = [" ".join(one.split()) for one in SENTENCE.findall(told)]
     long = [one for one in sentences if len(re.findall(r"[^\W_]+", one)) >= 8]
-    assert long or name == "single"
+    assert long
     missed = [one for one in long if not Listener(asked).says_nothing(one)]
     assert not missed
     reworded = [f"I think: {one.upper()}" for one in long if len(one) > 80]

@@ -8,6 +8,7 @@ import pytest
 
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS
+from nodes.optimization.role import BLOCKS, SHARED
 from prompts import PromptError, Words, render, text
 from prompts.prompt import _parts, placeholders
 from prompts.texts import LANGUAGES, catalogue
@@ -51,24 +52,27 @@ def test_french_keeps_its_punctuation_on_the_line(room):
 def test_both_languages_of_a_prompt_ask_for_the_same_values(name):
     values = []
     for language in ("fr", "en"):
-        system, user = _parts(name, language)
-        values.append(placeholders(system) | placeholders(user))
+        values.append({part: placeholders(words) for part, words in _parts(name, language).items()})
     assert values[0] == values[1]
 
 
 def test_render_fills_both_parts_and_hashes_them():
     values = {
+        "kinds": "k",
+        "functions": "f",
+        "prices": "p",
         "market": "BTCUSDT, 30m.",
         "strategy": "{braces stay}",
         "figures": "f",
         "history": "h",
         "lessons": "l",
     }
-    prompt = render("optimization/analyst", "fr", **values)
+    prompt = render("optimization/analyst", "fr", begins=SHARED, **values)
     assert "BTCUSDT" in prompt.user
     assert "{braces stay}" in prompt.user
-    assert prompt.hash == render("optimization/analyst", "fr", **values).hash
-    assert prompt.hash != render("optimization/analyst", "fr", **{**values, "market": "ETHUSDT, 30m."}).hash
+    assert prompt.hash == render("optimization/analyst", "fr", begins=SHARED, **values).hash
+    other = render("optimization/analyst", "fr", begins=SHARED, **{**values, "market": "ETHUSDT, 30m."})
+    assert prompt.hash != other.hash
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,7 @@ def test_render_fills_both_parts_and_hashes_them():
     [
         pytest.param({"market": "X"}, "missing_value", id="missing"),
         pytest.param(
-            dict.fromkeys(("market", "strategy", "figures", "history", "lessons", "surplus"), ""),
+            dict.fromkeys((*BLOCKS, "market", "kinds", "functions", "surplus"), ""),
             "unknown_value",
             id="surplus",
         ),
@@ -84,7 +88,7 @@ def test_render_fills_both_parts_and_hashes_them():
 )
 def test_render_is_strict(values, code):
     with pytest.raises(PromptError) as caught:
-        render("optimization/analyst", "en", **values)
+        render("optimization/analyst", "en", begins=SHARED, **values)
     assert caught.value.code == code
 
 

@@ -33,7 +33,7 @@ def test_an_answer_comes_with_thoughts_and_tokens() -> None:
     assert (reply.prompt_tokens, reply.answer_tokens) == (11, 7)
     assert (body["model"], body["temperature"]) == ("deepseek-r1", 0.5)
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
-    assert body["messages"][0]["content"].startswith("S\n\nAnswer with JSON:\n{")
+    assert body["messages"][1]["content"].startswith("U\n\nAnswer with JSON:\n{")
 
 
 @pytest.mark.model

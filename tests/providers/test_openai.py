@@ -37,7 +37,7 @@ def test_the_schema_goes_along_as_format_and_as_text() -> None:
         call_once(REFERENCE, REQUEST, settings(server.url, temperature=0.5, seed=3))
         [body] = server.requests
     assert body["response_format"]["json_schema"]["schema"] == SCHEMA
-    assert body["messages"][0]["content"].startswith("S\n\nAnswer with JSON:\n{")
+    assert body["messages"][1]["content"].startswith("U\n\nAnswer with JSON:\n{")
     assert (body["model"], body["temperature"], body["seed"]) == ("small", 0.5, 3)
 
 

@@ -54,7 +54,7 @@ def test_what_is_refused_is_left_out_and_remembered(refuses: dict[str, str], tmp
     [body] = second.requests
     kept = {*body, *(message["role"] for message in body["messages"])} & ALL.keys()
     assert kept == ALL.keys() - refuses.keys()
-    assert "".join(message["content"] for message in body["messages"]).startswith("S\n\nAnswer with JSON:\n{")
+    assert body["messages"][-1]["content"].endswith("U\n\nAnswer with JSON:\n{value: integer}")
 
 
 @pytest.mark.model

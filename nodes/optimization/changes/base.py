@@ -124,7 +124,7 @@ class Kind(Strict, ABC):
 def cases_by_bounds(
     kind: type[Kind], names: Iterable[str], spec: StrategySpec, *, removable: bool = False
 ) -> tuple[type[Kind], ...]:
-    """A case for all names that have the same unit and bounds, so that each value is within its own.
+    """A case for all names that have the same bounds, so that each value is within its own.
 
     Args:
         kind: its field `apart` holds the name, `value` a number or a range.
@@ -133,29 +133,20 @@ def cases_by_bounds(
         removable: None is a value too.
     """
     bounds = spec.bounds()
-    alike: dict[tuple[float, float, bool, str], list[str]] = {}
+    alike: dict[tuple[float, float, bool], list[str]] = {}
     for name in names:
         bound = bounds[name]
-        alike.setdefault((bound.low, bound.high, bound.integer, _unit(name)), []).append(name)
+        alike.setdefault((bound.low, bound.high, bound.integer), []).append(name)
     found = []
-    # Short names of their own: a server without grammars has the schema in its prompt.
-    for place, ((low, high, integer, unit), members) in enumerate(alike.items(), start=1):
+    for place, ((low, high, integer), members) in enumerate(alike.items(), start=1):
         number: Any = Annotated[int if integer else float, Field(ge=plain(low), le=plain(high))]
-        span = narrowed(SearchRange, name=f"{kind.__name__}Range{place}", told=None, low=number, high=number)
+        span = narrowed(
+            SearchRange, name=f"{kind.__name__}Range{place}", described=False, low=number, high=number
+        )
         value = number | span
         kinds = {kind.apart: one_of(members), "value": value | None if removable else value}
-        told = f"From {low:g} to {high:g}{unit}."
-        found.append(narrowed(kind, name=f"{kind.__name__}{place}", told=told, **kinds))
+        found.append(narrowed(kind, name=f"{kind.__name__}{place}", **kinds))
     return tuple(found)
-
-
-def _unit(name: str) -> str:
-    """The unit of a value, by its name; empty where it has none."""
-    if name.endswith("_pct"):
-        return " percent"
-    if name.endswith("_atr"):
-        return " multiples of the ATR"
-    return " bars" if name.endswith(("_period", "_bars")) else ""
 
 
 def functions_of(condition: str) -> str:

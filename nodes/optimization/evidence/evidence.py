@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NotRequired, cast
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -21,9 +21,24 @@ from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
-from record.types import Analysis, Champion, Figures, Grid, Item, Iteration, Lesson, Proposal, Strategy, Turn
+from record.types import (
+    Analysis,
+    Champion,
+    Dossier,
+    Figures,
+    Grid,
+    Item,
+    Iteration,
+    Lesson,
+    Proposal,
+    Strategy,
+    Turn,
+)
 
 MEMORY = 5
+MARKET = "K"
+"""Letter of the items about the prices themselves."""
+_NEW_CHAMPION = ("total_return", "max_drawdown", "profit_factor", "n_trades")
 _DATED = frozenset(("from",))
 """Fields of an item that tell a calendar date."""
 LONGEST_QUOTE = 200
@@ -50,7 +65,11 @@ class Bound(TypedDict):
 
 
 class Evidence(TypedDict):
-    """Everything a role may know in an iteration; what only some roles are told is `NotRequired`."""
+    """Everything a role may know in an iteration; what only some roles are told is `NotRequired`.
+
+    `spec`, `grid`, `champion` and `items` are of the champion that the iteration began with, `now` of the one
+    that its tests have left: the debate goes on from what the others were shown.
+    """
 
     iteration: int
     dataset: Market
@@ -58,6 +77,7 @@ class Evidence(TypedDict):
     grid: Grid
     bounds: dict[str, Bound]
     champion: Figures
+    now: Figures
     baseline: Figures
     items: list[Item]
     lessons: list[Lesson]
@@ -94,9 +114,12 @@ def gather_evidence(
         iteration: the one at work.
         named: whether prompts name the instrument and tell calendar dates.
     """
-    champion = reigning(state)
+    dossier = state.get("dossier") or Dossier(hash="", items=[])
+    champion = dossier.get("champion") or reigning(state)
     spec = read_spec(champion["spec"])
     dataset = state["dataset"]
+    entries = state.get("history", [])
+    before = [entry for entry in entries if entry["iteration"] < iteration]
     found: Evidence = {
         "iteration": iteration,
         "dataset": {
@@ -114,10 +137,11 @@ def gather_evidence(
             if name in spec.params or name not in _idle(spec)
         },
         "champion": champion["figures"],
+        "now": reigning(state)["figures"],
         "baseline": state["baseline"],
-        "items": (state.get("dossier") or {"items": []})["items"],
+        "items": dossier["items"],
         "lessons": state.get("lessons") or [],
-        "history": state.get("history", [])[-MEMORY:],
+        "history": [*before[-MEMORY:], *entries[len(before) :]],
         "tried": sorted(tried_hashes(state)),
         "ids": [],
         "named": named,
@@ -195,11 +219,14 @@ def _blind(sentence: str, evidence: Evidence, language: Language) -> str:
 
 
 def _number(value: Any) -> str:
+    """A figure with three significant digits, what is above 1,000 without decimals: more says no more."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000.0 else f"{value:.0f}"
+    return str(value)
 
 
 def _list(lines: Iterable[str], language: Language) -> str:
@@ -217,15 +244,19 @@ def strategy_lines(evidence: Evidence, language: Language) -> str:
         parts = required(spec, side)
         if len(parts) > 1:
             lines += [f"entry_{side} filter {number}: {show(part)}" for number, part in enumerate(parts, 1)]
-    searched = evidence["grid"]
+    searched, off = evidence["grid"], []
     # The strategy's own parameters first: what is adjusted most often stands on top.
     for name, bound in sorted(evidence["bounds"].items(), key=lambda item: item[0] not in spec.params):
         kind, value = place(spec, name)
+        if value is None:
+            off.append(name)
+            continue
         refitted = f", {text('optimization.evidence.refitted', language)}" if name in searched else ""
-        lines.append(
-            f"{kind} {name} = {_number(value)}  [{_number(bound['low'])} … {_number(bound['high'])},"
-            f" {text('optimization.evidence.step', language)} {_number(bound['step'])}{refitted}]"
-        )
+        step = f"{text('optimization.evidence.step', language)} {bound['step']:g}"
+        span = f"{bound['low']:g} … {bound['high']:g}"
+        lines.append(f"{kind} {name} = {value:g} [{span}, {step}{refitted}]")
+    if off:
+        lines.append(text("optimization.evidence.off", language, names=", ".join(off)))
     return "\n".join(lines)
 
 
@@ -238,12 +269,14 @@ def place(spec: StrategySpec, name: str) -> tuple[str, float | None]:
 
 
 def item_line(item: Item) -> str:
-    """One item of the evidence: `M1 sharpe_ratio = -3.49 (low = -5.6, high = -1.3)`."""
-    rest = {name: value for name, value in item.items() if name not in ("id", "name", "value")}
-    head = f"{item['id']} {item['name']}"
-    if "value" in item:
-        head += f" = {_value(item['value'])}"
-    more = ", ".join(f"{name} = {_value(value)}" for name, value in rest.items())
+    """One item: `M1 sharpe_ratio = -3.49 [-5.6, -1.3]`, `S1 side long (n 12, profit -0.2)`."""
+    told = dict(item)
+    head = f"{told.pop('id')} {told.pop('name')}"
+    if "value" in told:
+        head += f" = {_value(told.pop('value'))}"
+    if "low" in told and "high" in told:
+        head += f" [{_value(told.pop('low'))}, {_value(told.pop('high'))}]"
+    more = ", ".join(f"{name} {_value(value)}" for name, value in told.items())
     return f"{head} ({more})" if more else head
 
 
@@ -251,14 +284,23 @@ def _value(value: Any) -> str:
     return "/".join(_number(part) for part in value) if isinstance(value, list) else _number(value)
 
 
+def price_lines(evidence: Evidence, language: Language) -> str:
+    """The items about the market itself, a line each: they stay the same in a run."""
+    return _figure_lines(json.dumps(_shown(evidence, of_market=True)), language)
+
+
 def figure_lines(evidence: Evidence, language: Language) -> str:
-    """Every item of the evidence, a line each."""
-    items = evidence["items"]
-    if not evidence["named"]:
-        items = [
-            cast(Item, {key: value for key, value in item.items() if key not in _DATED}) for item in items
-        ]
-    return _figure_lines(json.dumps(items), language)
+    """The items about the strategy, a line each."""
+    return _figure_lines(json.dumps(_shown(evidence, of_market=False)), language)
+
+
+def _shown(evidence: Evidence, *, of_market: bool) -> list[dict[str, Any]]:
+    hidden = frozenset() if evidence["named"] else _DATED
+    return [
+        {key: value for key, value in item.items() if key not in hidden}
+        for item in evidence["items"]
+        if item["id"].startswith(MARKET) == of_market
+    ]
 
 
 @lru_cache(maxsize=_KEPT_BLOCKS)
@@ -268,29 +310,41 @@ def _figure_lines(items: str, language: Language) -> str:
 
 
 def history_lines(evidence: Evidence, language: Language) -> str:
-    """The last iterations: what was proposed and what came of it."""
-    lines = []
-    for entry in evidence["history"]:
-        lines.append(
-            text(
-                "optimization.evidence.iteration",
-                language,
-                iteration=entry["iteration"],
-                score=f"{entry['score']:.2f}",
-                adopted=_blind(entry["adopted"] or "", evidence, language)
-                or text("optimization.evidence.nothing_adopted", language),
-            )
-        )
-        for trial in entry["trials"]:
-            outcome = text(f"optimization.outcome.{trial['outcome']}", language)
-            told = "".join(
-                f", {name} = {_number(trial[name])}"
-                for name in ("score", "sharpe_ratio", "p_value")
-                if trial.get(name) is not None
-            )
-            sentence = _blind(trial["sentence"], evidence, language)
-            lines.append(f"I{entry['iteration']}.{trial['number']} {sentence} ({outcome}{told})")
+    """The iterations before this one: what was proposed and what came of it."""
+    before = (entry for entry in evidence["history"] if entry["iteration"] < evidence["iteration"])
+    return _list((line for entry in before for line in _iteration(entry, evidence, language)), language)
+
+
+def result_lines(evidence: Evidence, language: Language) -> str:
+    """What came of this iteration's proposals, and the walk-forward tests of a new champion."""
+    ended = [entry for entry in evidence["history"] if entry["iteration"] == evidence["iteration"]]
+    lines = [line for entry in ended for line in _iteration(entry, evidence, language)]
+    if any(entry["adopted"] for entry in ended):
+        walked = evidence["now"]["walk_forward"]["metrics"]
+        told = ", ".join(f"{name} {_number(walked[name])}" for name in _NEW_CHAMPION)
+        lines.append(text("optimization.evidence.new_champion", language, figures=told))
     return _list(lines, language)
+
+
+def _iteration(entry: Iteration, evidence: Evidence, language: Language) -> Iterator[str]:
+    """One iteration, then its trials, a line each."""
+    yield text(
+        "optimization.evidence.iteration",
+        language,
+        iteration=entry["iteration"],
+        score=f"{entry['score']:.2f}",
+        adopted=_blind(entry["adopted"] or "", evidence, language)
+        or text("optimization.evidence.nothing_adopted", language),
+    )
+    for trial in entry["trials"]:
+        outcome = text(f"optimization.outcome.{trial['outcome']}", language)
+        told = "".join(
+            f", {name} {_number(trial[name])}"
+            for name in ("score", "sharpe_ratio", "p_value")
+            if trial.get(name) is not None
+        )
+        sentence = _blind(trial["sentence"], evidence, language)
+        yield f"I{entry['iteration']}.{trial['number']} {sentence} ({outcome}{told})"
 
 
 def lesson_lines(evidence: Evidence, language: Language) -> str:

@@ -17,7 +17,7 @@ _KEPT_OF_TRIAL = ("number", "hash", "settled", "outcome", "backtests", "score")
 
 def shortened(history: Sequence[Iteration]) -> list[Iteration]:
     """The entries with those too old for any prompt in short: what was tested and what it came to."""
-    recent = max(0, len(history) + 1 - MEMORY)
+    recent = max(0, len(history) - MEMORY)
     return [*map(_in_short, history[:recent]), *history[recent:]]
 
 

@@ -19,7 +19,10 @@ from vault.datasets import Dataset
 
 
 def prepare_dossier(state: OptimizationState, context: OptimizationContext, iteration: int) -> Dossier:
-    """The champion's figures after an iteration, put on record: every id that is cited stands there."""
+    """The champion's figures after an iteration, put on record: every id that is cited stands there.
+
+    They are those of the next iteration, its debate too: what has been read of them is not read again.
+    """
     champion = reigning(state)
     dossier = build_dossier(
         read_spec(champion["spec"]),
@@ -37,7 +40,7 @@ def prepare_dossier(state: OptimizationState, context: OptimizationContext, iter
         iteration=iteration,
         cites=[f"i{iteration:02d}.{'select' if iteration else 'baseline'}"],
     )
-    return dossier
+    return {**dossier, "champion": champion}
 
 
 def prepare_lessons(

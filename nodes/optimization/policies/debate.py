@@ -29,7 +29,7 @@ def speak(evidence: Evidence) -> Turn:
 
     In a later round a voice that stands alone against surer ones gives way.
     """
-    voice, score = evidence["voice"], evidence["champion"]["score"]
+    voice, score = evidence["voice"], evidence["now"]["score"]
     idle = idle_iterations(evidence["history"])
     limit = max(1, evidence["patience"] + LONGER[voice])
     reached = score >= evidence["target_score"]

@@ -86,7 +86,10 @@ def test_tokens_are_those_the_server_counts(tmp_path, monkeypatch):
 def test_a_prompt_that_does_not_fit_into_what_is_left_is_not_sent(tmp_path, monkeypatch):
     script = scripted_models(monkeypatch, {"ollama:m": [by_role] * 50})
     state, _ = run_graph(tmp_path, **TEAM, max_tokens=6_000, max_iterations=9)
-    sent = sum(estimate_tokens(request.system + request.user) for request in script.calls["ollama:m"])
+    sent = sum(
+        estimate_tokens(request.system + request.user + request.closing)
+        for request in script.calls["ollama:m"]
+    )
     assert 0 < sent <= 6_000
     result = whole(tmp_path, state)
     assert result["stop_reason"] == "budget_tokens"

@@ -41,7 +41,7 @@ def test_a_turn_is_data_and_shown_as_text(tmp_path, monkeypatch):
         1,
     )
     assert first["statement"] == "It loses."
-    heard = [request.user for request in script.calls["ollama:s"]][-1]
+    heard = [request.closing for request in script.calls["ollama:s"]][-1]
     assert "It loses." in heard
     assert "validator (stop, 0.90)" in heard
     assert state["debate"]["decision"] == "stop"
@@ -110,7 +110,7 @@ def evidence(voice, idle, turns=(), score=3.0, patience=3):
     return {
         "voice": voice,
         "history": history if idle else [{"adopted": "x"}],
-        "champion": {"score": score},
+        "now": {"score": score},
         "turns": list(turns),
         "cited": ["M1"],
         "target_score": 8.0,

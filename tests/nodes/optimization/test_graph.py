@@ -190,7 +190,7 @@ def test_models_words_go_in_and_typed_changes_come_out(tmp_path, monkeypatch):
     ] == [1, 3]
     assert state["history"][0]["analyst_score"] == 4.5
     assert state["debate"]["dissent"] == ["validator"]
-    assert "Costs eat the wins." in script.calls["ollama:s"][0].user
+    assert "Costs eat the wins." in script.calls["ollama:s"][0].closing
 
 
 def test_a_model_that_is_away_hands_over_to_rules_and_the_run_says_so(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.answers import adjust, analysis, by_role, proposals, risk, verdicts
+from tests.answers import REASONS, adjust, analysis, by_role, proposals, risk, verdicts
 from tests.ollama_emulator import Scripted, ollama_emulator
 from tests.optimization_runs import run_graph
 
@@ -12,6 +12,11 @@ ONE = {"analyst": "m:1b", "strategist": "m:1b", "validator": "m:1b"}
 LONGEST_RATIO = 1.4
 ADOPTED = (adjust(8), adjust(30, "slow_period"), risk(3.0), risk(10.0, "take_profit_pct"))
 NOT_ADOPTED = (adjust(12), adjust(40, "slow_period"), risk(4.0), risk(20, "max_bars"))
+
+
+def asked(body):
+    """The fields that a request asks for."""
+    return body["format"]["properties"]
 
 
 class Asked:
@@ -26,9 +31,11 @@ def team(*iterations):
     told = iter(iterations)
 
     def answer(body):
-        fields = body["format"]["properties"]
-        if "proposals" in fields and "stance" not in fields:
-            return proposals(*next(told), reason="The neighbours agree.", expected_effect="Fewer trades.")
+        if "proposals" in asked(body):
+            said = json.loads(proposals(*next(told)))
+            for one, why in zip(said["proposals"], REASONS, strict=False):
+                one["reason"] = why
+            return json.dumps(said)
         return by_role(Asked(body), verdicts=verdicts(*["validated"] * 4), analysis=analysis())
 
     return Scripted(answer=answer)
@@ -47,9 +54,10 @@ def two_iterations(home, language):
             target_score=10.0,
             **ONE,
         )
-    calls = len(emulator.reads) // 2
+    (first, second) = (place for place, chat in enumerate(emulator.chats) if "quality_score" in asked(chat))
+    assert first == 0
     adopted = [entry["adopted"] is not None for entry in state["history"]]
-    return [emulator.reads[:calls], emulator.reads[calls:]], emulator.chats, adopted
+    return [emulator.reads[:second], emulator.reads[second:]], emulator.chats, adopted
 
 
 @pytest.mark.model

@@ -7,7 +7,8 @@ import pytest
 
 from graphs.review import graph
 from nodes.context import OptimizationContext
-from prompts.prompt import _parts
+from nodes.optimization.role import SHARED
+from prompts.prompt import _joined
 from tests.answers import REASONS, analysis, by_role, proposals, turn, verdicts
 from tests.ollama_emulator import Scripted, ollama_emulator
 from tests.optimization_runs import dataset_reference, run_graph
@@ -17,9 +18,10 @@ TEAM = {"analyst": "m:1b", "strategist": "m:1b", "validator": "m:1b"}
 ASKED = {**TEAM, "language": "en", "cache_hours": 0.0, "max_iterations": 1}
 
 
-def sentence_of(system):
-    """The first instruction of a prompt."""
-    return re.match(r"[^.]+\.", " ".join(system.split())).group(0)
+def sentence_of(messages):
+    """The first instruction of a role's own: what stands after the evidence."""
+    asked = messages[1]["content"].partition("</evidence>")[2]
+    return re.match(r"[^.]+\.[^.]+\.", " ".join(asked.split())).group(0)
 
 
 def kind_of(fields):
@@ -28,8 +30,8 @@ def kind_of(fields):
 
 
 def parrot(body):
-    """Fills every text with a sentence of the system prompt, as a small model did."""
-    words = sentence_of(body["messages"][0]["content"])
+    """Fills every text with an instruction of the prompt, as a small model did."""
+    words = sentence_of(body["messages"])
     hypothesis = {"statement": words, "test": words, "evidence": ["M1"]}
     return {
         "analysis": analysis(
@@ -45,7 +47,7 @@ def parrot(body):
 def test_a_model_that_copies_its_instructions_says_nothing_and_vetoes_nothing(tmp_path):
     with ollama_emulator({"m:1b": Scripted(answer=parrot)}) as emulator:
         state, events = run_graph(tmp_path, ollama_base_url=emulator.url, **ASKED)
-    copied = {sentence_of(body["messages"][0]["content"]) for body in emulator.chats}
+    copied = {sentence_of(body["messages"]) for body in emulator.chats}
     told = json.dumps(
         [{**event["data"], "provenance": None} for event in events if event["kind"] != "call"],
         ensure_ascii=False,
@@ -129,11 +131,11 @@ class _Asked:
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("name", ["analyst", "strategist", "validator", "speak"])
 def test_prompts_order_and_judge_nothing(name, language):
-    system, _ = _parts(f"optimization/{name}", language)
-    assert "the the" not in system.format_map(_Voices())
-    assert "weak evidence" not in system
-    assert "preuve faible" not in system
-    assert ("imaginary" if language == "en" else "imaginaire") in system
+    words = "\n".join(_joined(f"optimization/{name}", SHARED, language).values())
+    assert "the the" not in words.format_map(_Voices())
+    assert "weak evidence" not in words
+    assert "preuve faible" not in words
+    assert ("imaginary" if language == "en" else "imaginaire") in words
 
 
 class _Voices(dict):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nodes.optimization.analyst import ANALYST
-from nodes.optimization.role import BLOCKS
+from nodes.optimization.role import BLOCKS, SHARED
 from nodes.optimization.single import SINGLE
 from nodes.optimization.speak import SPEAK
 from nodes.optimization.strategist import STRATEGIST
@@ -21,8 +21,10 @@ CYCLE = Path(__file__).resolve().parents[3] / "nodes" / "optimization"
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_a_role_is_its_prompt_and_asks_for_nothing_that_it_is_not_shown(role):
     for language in LANGUAGES:
-        asked = set().union(*map(placeholders, _parts(f"optimization/{role.name}", language)))
-        assert set(role.shown) <= asked & BLOCKS.keys()
+        own = set().union(*map(placeholders, _parts(f"optimization/{role.name}", language).values()))
+        shared = set().union(*map(placeholders, _parts(SHARED, language).values()))
+        assert BLOCKS.keys() <= shared
+        assert not own & shared, "what all are shown stands before what a role is asked"
     assert (CYCLE / f"{role.name}.py").is_file()
 
 
