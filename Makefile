@@ -132,22 +132,25 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.damage
-	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py \
-	  tests/backtest/test_contradiction.py tests/backtest/test_familywise.py tests/backtest/test_fused.py \
-	  tests/backtest/test_higher.py tests/backtest/test_holding.py tests/backtest/test_informal.py tests/backtest/test_language.py tests/backtest/test_law.py \
-	  tests/backtest/test_metrics.py tests/backtest/test_mirror.py tests/backtest/test_multiple_testing.py \
-	  tests/backtest/test_overfitting.py tests/backtest/test_periods.py tests/backtest/test_verdict.py \
-	  tests/backtest/test_walk_forward.py tests/backtest/test_year.py tests/feeds/test_folder.py \
-	  tests/graphs/test_server_langgraph.py tests/base/test_plugins_at_run_time.py \
-	  tests/nodes/optimization/test_budgets.py tests/nodes/optimization/test_changes.py \
-	  tests/nodes/optimization/test_untested.py \
-	  tests/nodes/test_forks.py tests/providers/test_embedded.py tests/threadx/test_first_run.py tests/threadx/test_command.py \
-	  tests/reports/test_charts.py tests/threadx/test_command_help.py \
-	  tests/threadx/test_disk_full.py tests/threadx/test_error_faces.py tests/threadx/test_odd_locale.py \
-	  tests/threadx/test_seed.py tests/threadx/test_sent_files.py tests/threadx/test_windows.py tests/threadx/web/test_accessibility.py \
-	  tests/threadx/web/test_controls.py tests/threadx/web/test_pages.py tests/vault/test_home.py \
-	  tests/vault/test_price_programs.py tests/vault/test_price_times.py tests/vault/test_price_walk.py \
-	  tests/vault/test_registered_reading.py
+	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py tests/backtest/test_contradiction.py \
+	  tests/backtest/test_familywise.py tests/backtest/test_fused.py tests/backtest/test_higher.py \
+	  tests/backtest/test_holding.py tests/backtest/test_informal.py tests/backtest/test_language.py \
+	  tests/backtest/test_law.py tests/backtest/test_metrics.py tests/backtest/test_mirror.py \
+	  tests/backtest/test_multiple_testing.py tests/backtest/test_overfitting.py tests/backtest/test_periods.py \
+	  tests/backtest/test_verdict.py tests/backtest/test_walk_forward.py tests/backtest/test_year.py \
+	  tests/base/test_plugins_at_run_time.py tests/feeds/test_folder.py tests/graphs/test_server_langgraph.py \
+	  tests/nodes/ensemble/test_bounds.py tests/nodes/optimization/test_budgets.py \
+	  tests/nodes/optimization/test_changes.py tests/nodes/optimization/test_evidence.py \
+	  tests/nodes/optimization/test_model_changes.py tests/nodes/optimization/test_rules.py \
+	  tests/nodes/optimization/test_untested.py tests/nodes/test_forks.py tests/providers/test_embedded.py \
+	  tests/providers/test_service_failures.py tests/reports/test_charts.py tests/test_odd_answers.py \
+	  tests/threadx/test_command.py tests/threadx/test_command_card.py tests/threadx/test_command_help.py \
+	  tests/threadx/test_damaged_home.py tests/threadx/test_disk_full.py tests/threadx/test_error_faces.py \
+	  tests/threadx/test_first_run.py tests/threadx/test_odd_locale.py tests/threadx/test_replay.py \
+	  tests/threadx/test_seed.py tests/threadx/test_sent_files.py tests/threadx/test_windows.py \
+	  tests/threadx/web/test_accessibility.py tests/threadx/web/test_controls.py tests/threadx/web/test_pages.py \
+	  tests/vault/test_home.py tests/vault/test_price_programs.py tests/vault/test_price_times.py \
+	  tests/vault/test_price_walk.py tests/vault/test_registered_reading.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
 	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python

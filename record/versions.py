@@ -44,11 +44,17 @@ def source_digest() -> str:
     return digest.hexdigest()[:12]
 
 
+@cache
+def _library_versions() -> dict[str, str]:
+    """Each takes a parse of its package's description, and none changes while it is in use."""
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
 def versions() -> dict[str, str]:
     """Versions by name: Python, libraries, `source`, the digest of our own code and prompts, and plugins."""
     return {
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in LIBRARIES},
+        **_library_versions(),
         "source": source_digest(),
         **in_use(),
     }

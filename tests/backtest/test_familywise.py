@@ -52,7 +52,7 @@ def test_it_is_that_of_theory_however_small(trials, t, correlation):
     assert p_of(related(trials, correlation, 3), t) == pytest.approx(expected, rel=0.6 if t > 5 else NEAR)
 
 
-@settings(max_examples=cases(8), deadline=None)
+@settings(max_examples=cases(4), deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     trials=st.integers(2, 30),
@@ -72,7 +72,7 @@ def test_copies_and_noise_variants_of_what_was_tried_cost_next_to_nothing(seed, 
     assert after >= before * (1.0 - NEAR)
 
 
-@settings(max_examples=cases(8), deadline=None)
+@settings(max_examples=cases(4), deadline=None)
 @given(
     seed=st.integers(0, 10_000), trials=st.integers(1, 60), more=st.integers(1, 150), t=st.floats(2.0, 7.0)
 )
@@ -113,7 +113,7 @@ def test_a_million_near_copies_do_not_end_all_belief():
     assert p_of(table, 0.5 * math.sqrt(5), unseen=[sweep]) > 0.5
 
 
-@settings(max_examples=cases(8), deadline=None)
+@settings(max_examples=cases(4), deadline=None)
 @given(seed=st.integers(0, 10_000), t=st.floats(-3.0, 9.0), count=st.integers(0, 10_000_000))
 def test_it_is_a_chance_and_more_trials_never_help(seed, t, count):
     table = related(40, 0.3, seed)

@@ -37,7 +37,7 @@ def test_the_sharpe_ratio_over_a_benchmark():
     assert sharpe_ratio(returns, 0.05) == pytest.approx(0.834364, abs=1e-5)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(12), deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30), st.sampled_from(sorted(THEIR_NAMES)))
 def test_adjusted_p_values_are_those_of_statsmodels(p_values, method):
     expected = multipletests(p_values, method=THEIR_NAMES[method])[1]
@@ -61,7 +61,7 @@ def test_a_haircut_takes_off_what_the_other_tests_cost():
     assert alone.haircut == pytest.approx(0.0, abs=1e-9)
 
 
-@settings(max_examples=cases(15), deadline=None)
+@settings(max_examples=cases(6), deadline=None)
 @given(
     st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8),
     st.integers(0, 40),

@@ -25,7 +25,7 @@ from record.errors import ReportError
 from record.record import RunRecord
 from tests.browser import opened_browser, opened_page, watch
 from tests.langgraph_server import Server, langgraph_server
-from tests.laws import some
+from tests.laws import combined, some
 from tests.prices import made_up_prices
 from tests.run_lines import lines
 from threadx.results import OptimizationResult, Waiting
@@ -579,8 +579,9 @@ def test_an_unknown_key_is_refused_with_the_sentence(
     assert (sorted((server.home / "runs").iterdir()) if known else []) == known
 
 
-@pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
-@pytest.mark.parametrize("kept", ["context", "config"])
+@pytest.mark.parametrize(
+    ("graph", "kept"), combined(("optimization", "review", "ensemble"), ("context", "config"))
+)
 def test_a_stored_assistant_is_held_to_its_settings(
     server: Server, client: SyncLangGraphClient, graph: str, kept: str
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from providers import ProviderSettings, Request, call, calling, parse_reference
 from providers.errors import ProviderError
+from tests.laws import combined
 from tests.ollama_emulator import Scripted as OllamaScripted
 from tests.ollama_emulator import ollama_emulator
 from tests.openai_server import Scripted, openai_server
@@ -69,9 +70,9 @@ NOTICES = {
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("by", [OPENAI, G4F], ids=str)
-@pytest.mark.parametrize(("notice", "code"), NOTICES.values(), ids=NOTICES.keys())
-def test_a_notice_is_the_services_failure(notice: str, code: str, by: Any, pauses: list[float]) -> None:
+@pytest.mark.parametrize(("name", "by"), combined([*NOTICES], (OPENAI, G4F)), ids=str)
+def test_a_notice_is_the_services_failure(name: str, by: Any, pauses: list[float]) -> None:
+    notice, code = NOTICES[name]
     asked = Asked(Scripted(text=notice), by=by)
     assert asked.text == ""
     assert set(asked.codes) == {code}

@@ -168,7 +168,7 @@ HISTORY = made_up_prices(900, seed=11)
 
 
 @example(steps=[("advance to", 441, 120, 0), ("register", 0, 201, 0)])  # refused after it had moved
-@settings(max_examples=cases(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(

@@ -21,6 +21,7 @@ from nodes.ensemble.sentiment import AGENT, MOST_NAMED, rows
 from prompts import Words
 from prompts.texts import text
 from tests.injection import DICTATED, headlines, obedient
+from tests.laws import combined
 from tests.partitions import AS_OF, fill, news, write
 from tests.scripted import scripted_models
 
@@ -142,8 +143,7 @@ UNSEEN = [title for _, title in headlines("attempts", kept=False) if title.isasc
 ]
 
 
-@pytest.mark.parametrize("way", ["positive", "negative"])
-@pytest.mark.parametrize("title", UNSEEN)
+@pytest.mark.parametrize(("title", "way"), combined(UNSEEN, ("positive", "negative")))
 def test_an_order_that_no_pattern_knows_is_obeyed_to_no_effect(tmp_path, monkeypatch, title, way):
     for judge in ("addresses_model", "seems_dictated"):
         monkeypatch.setattr(news_reader, judge, lambda text: False)

@@ -62,12 +62,13 @@ STILL = """() => [...document.querySelectorAll('.q-expansion-item__content')].ev
 
 COLOURS = """selector => {
     const element = document.querySelector(selector);
+    if (!element) return null;
     let behind = element;
     while (behind.parentElement && getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)')
         behind = behind.parentElement;
     return [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor];
 }"""
-"""Ink and ground of an element, the ground from the first of its ancestors that has one."""
+"""Ink and ground of an element, the ground from the first of its ancestors that has one; null: gone."""
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,9 @@ def wrong(page: Page, **chosen: Any) -> list[str]:
     for rule in result["incomplete"]:
         if rule["id"] == "color-contrast":
             for node in rule["nodes"]:
-                ink, ground = page.evaluate(COLOURS, node["target"][0])
+                if (colours := page.evaluate(COLOURS, node["target"][0])) is None:
+                    return wrong(page, **chosen)  # the page has drawn a part of itself anew meanwhile
+                ink, ground = colours
                 if contrast(blended(ink, ground), blended(ground, ground)) < TEXT_AT_LEAST:
                     found.append(f"contrast: {node['target']} {ink} on {ground} {node['html'][:160]}")
     return found
@@ -150,7 +153,7 @@ def test_axe_finds_nothing(browser: Browser, url: str, name: str, view: str) -> 
         assert wrong(page) == []
 
 
-@pytest.mark.parametrize("view", ["wide-light", "phone-dark"])
+@pytest.mark.parametrize("view", some(["wide-light", "phone-dark"], ["phone-dark"]))
 def test_choices_of_a_list_can_be_read(browser: Browser, url: str, view: str) -> None:
     with opened_page(browser, view) as page:
         page.goto(f"{url}/threadx/new")

@@ -171,6 +171,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     assert complaints == []
 
 
+@pytest.mark.soak  # tests/graphs/test_server_attacks.py uploads the same and more to the other server
 def test_a_file_made_to_crash_the_reader_is_refused_and_the_pages_stay(
     page: Page, url: str, home: Path, tmp_path: Path
 ) -> None:

@@ -247,7 +247,7 @@ def choose(page: Page, way: str) -> None:
     work(page, page.get_by_role("button", name=WORDS("web.form.choose_file")), way)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", some(WAYS, ("keyboard",)))
 def test_a_file_is_chosen(page: Page, url: str, prices: Path, way: str) -> None:
     _, complaints = watch(page)
     opened(page, f"{url}/threadx/new")
