@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -169,6 +171,26 @@ def test_whatever_a_model_writes_is_read_or_refused_with_a_code(pieces: list[str
     except ProviderError as error:
         refused = str(error)
     assert len(refused) < 1_000
+
+
+REPEATED = ("<think>", "<think>a</think>", '{"a" 1}', '{"a": 1}', '{"a":', "// ", "```json\n")
+
+
+def processor_seconds(text: str) -> float:
+    """The least of three readings."""
+    took = []
+    for _ in range(3):
+        begun = time.process_time()
+        with contextlib.suppress(ProviderError):
+            objects_in(split_thinking(text)[1])
+        took.append(time.process_time() - begun)
+    return max(min(took), 1e-3)
+
+
+@pytest.mark.parametrize("piece", REPEATED)
+def test_eight_times_as_much_takes_no_more_than_some_times_as_long(piece: str) -> None:
+    """Where time grows with the square of a text it is 64 times; an allowance of 3 is for noise."""
+    assert processor_seconds(piece * 32_000) < 3 * 8 * processor_seconds(piece * 4_000)
 
 
 FAULTS = {
