@@ -2,7 +2,8 @@
 
 `read_prices` reads any price file, `backtest` tries one strategy, `sweep` every combination of a grid,
 `optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check`
-recomputes its figures, and `export_strategy_evolution` explains each change of its strategy;
+recomputes its figures, `follow` seals its champion and judges it on bars to come, and
+`export_strategy_evolution` explains each change of its strategy;
 `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
 own package (`backtest`, `graphs`, `vault`, ...).
 
@@ -13,11 +14,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from threadx.api import check, export_strategy_evolution, optimize, read_prices, replay, review, summarize
+    from threadx.api import (
+        check,
+        export_strategy_evolution,
+        follow,
+        optimize,
+        read_prices,
+        replay,
+        review,
+        summarize,
+    )
     from threadx.audit.checking import Check
     from threadx.audit.replaying import Replay
     from threadx.counted import backtest, sweep
     from threadx.errors import ThreadxError
+    from threadx.following import Following
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.results import AppliedChange, OptimizationResult, ReviewResult, SummaryResult, Waiting
 
@@ -25,6 +36,7 @@ __all__ = [
     "Analyst",
     "AppliedChange",
     "Check",
+    "Following",
     "OptimizationOrchestrator",
     "OptimizationResult",
     "Replay",
@@ -37,6 +49,7 @@ __all__ = [
     "backtest",
     "check",
     "export_strategy_evolution",
+    "follow",
     "optimize",
     "read_prices",
     "replay",
@@ -47,11 +60,13 @@ __all__ = [
 
 _HOMES = {
     "threadx.api": (
-        *("check", "export_strategy_evolution", "optimize", "read_prices", "replay", "review", "summarize"),
+        *("check", "export_strategy_evolution", "follow", "optimize", "read_prices", "replay", "review"),
+        "summarize",
     ),
     "threadx.audit.checking": ("Check",),
     "threadx.counted": ("sweep",),
     "threadx.errors": ("ThreadxError",),
+    "threadx.following": ("Following",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
     "threadx.audit.replaying": ("Replay",),
     "threadx.results": ("AppliedChange", "OptimizationResult", "ReviewResult", "SummaryResult", "Waiting"),

@@ -21,6 +21,7 @@ from record.record import RunRecord
 from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
+from threadx.following import Following, follow_seal, seal_run
 from threadx.home import chosen_home
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
@@ -269,6 +270,27 @@ def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Pat
         files: price files to use if the run's prices are no longer registered.
     """
     return check_run(run, _home(home), [str(one) for one in files])
+
+
+@checked()
+def follow(
+    run: str, *, data: pd.DataFrame | str | Path | None = None, home: str | Path | None = None
+) -> Following:
+    """Seal the champion of a finished run, or judge a sealed one on the bars that opened since.
+
+    Args:
+        run: its name.
+        data: prices that reach further than the run's; default: where the run's came from.
+        home: the data folder; default: the usual one.
+
+    Raises:
+        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
+        ThreadxError: `not_an_optimization`, `nothing_to_follow`.
+        MarketError: the prices cannot be read, or are not those of the run; `damaged_seal`.
+    """
+    folder = _home(home)
+    seal = seal_run(run, folder)
+    return follow_seal(seal, folder, data if data is None or isinstance(data, pd.DataFrame) else str(data))
 
 
 @checked()

@@ -37,6 +37,7 @@ COMMANDS = (
     "ensemble",
     "data",
     "runs",
+    "follow",
     "calibrate",
     "models",
     "doctor",

@@ -281,7 +281,7 @@ class Terminal:
                 self.out.print(f"  {escape(failure)}", highlight=False, style="dim")
         self.out.print(f"\n{escape(words('command.written', folder=str(result.folder)))}", soft_wrap=True)
         self.out.print(f"\n[bold]{escape(words('command.next.title'))}[/bold]")
-        steps = ["page", "report", *(["model"] if result.degraded else [])]
+        steps = ["page", "report", "follow", *(["model"] if result.degraded else [])]
         steps += [] if result.applied_changes else ["start"]
         for step in steps:
             told = words(f"command.next.{step}", run=result.run)

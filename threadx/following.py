@@ -1,0 +1,208 @@
+"""A run's champion on bars that did not exist when it was sealed: the evidence that no search can spoil."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest import BacktestResult, StrategySpec, run_backtest
+from backtest.statistics.returns import Returns, bar_returns
+from backtest.validation.forward import Forward, Plan, judge_forward
+from backtest.validation.trials import average_exposure, excess_returns
+from nodes.context import OptimizationContext
+from nodes.forking import recorded_settings
+from record.errors import ReportError
+from record.events import Started
+from record.record import RunRecord, as_recorded
+from threadx.errors import ThreadxError
+from vault import seals
+from vault.datasets import Dataset, find_dataset, load_development
+from vault.errors import MarketError
+from vault.readers.options import Reading
+from vault.registered import read_any
+from vault.seals import Seal, keep_seal, read_seal
+from vault.splits import ENOUGH_TO_COMPARE
+
+_DIFFERENT_MOVES = 0.01
+"""Share of common bars whose moves may differ before prices are another instrument's."""
+_SAME_MOVE = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """What became of a sealed strategy.
+
+    Attributes:
+        seal: what was fixed.
+        forward: what the new bars say.
+        first, last: ISO times of the first and last new bar that is over; None without any.
+        left_out: bars after the run's last that opened before the seal: they existed, and prove nothing.
+        total_return: of the strategy on the new bars, net of costs.
+        holding_return: of holding with the sealed exposure.
+        account: value after each new bar of an account that had 1 before, by time.
+    """
+
+    seal: Seal
+    forward: Forward
+    first: str | None
+    last: str | None
+    left_out: int
+    total_return: float
+    holding_return: float
+    account: pd.Series
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "seal": self.seal.model_dump(mode="json"),
+            "fingerprint": self.seal.fingerprint,
+            **self.forward.to_dict(),
+            "first": self.first,
+            "last": self.last,
+            "left_out": self.left_out,
+            "total_return": self.total_return,
+            "holding_return": self.holding_return,
+        }
+
+
+def plan_of(seal: Seal) -> Plan:
+    """How the bars will be judged, as it was sealed."""
+    return Plan(exposure=seal.exposure, deviation=seal.deviation, bars_per_year=seal.bars_per_year)
+
+
+def seal_run(run: str, home: Path) -> Seal:
+    """Seal the champion of a finished run; the one that is there where it is sealed.
+
+    The holdout is not read: exposure and deviation are those of the development part.
+
+    Raises:
+        ReportError: `unknown_run`, `no_result`, `unreadable_record`.
+        ThreadxError: `not_an_optimization`; `nothing_to_follow`: the champion never trades.
+        MarketError: the run's prices are no longer registered; `damaged_seal`.
+        OSError: the data folder cannot be written.
+    """
+    if (known := read_seal(run, home)) is not None:
+        return known
+    record = RunRecord(home, run)
+    about = record.about()
+    if about["graph"] != "optimization":
+        raise ThreadxError("not_an_optimization", run=run)
+    told = record.run_result()
+    begun = record.log.told("i00.load", Started)
+    if begun is None:
+        raise ReportError("no_result", run=run)
+    with as_recorded(record.folder):
+        dataset = Dataset.model_validate(begun.dataset)
+        spec = StrategySpec.model_validate(told["champion"]["strategy"])
+        edge = (told.get("sight") or {}).get("edge")
+        asked = about["input"]
+    context = recorded_settings(record, OptimizationContext)
+    prices = load_development(find_dataset(dataset.development_hash, home), home)
+    result = run_backtest(prices, spec, costs=context.costs, fill=context.fill)
+    deviation = float(excess_returns(result, prices["close"]).std(ddof=1))
+    if not deviation > 0.0:
+        raise ThreadxError("nothing_to_follow", run=run)
+    seal = Seal(
+        run=run,
+        symbol=dataset.symbol,
+        timeframe=dataset.timeframe,
+        development_hash=dataset.development_hash,
+        source=about.get("source", asked["data"]),
+        gaps=asked.get("gaps", "accept"),
+        reading=Reading.model_validate(asked.get("reading", {})).whole,
+        last=dataset.last,
+        sealed_at=seals.now().isoformat(timespec="seconds"),
+        strategy=spec.model_dump(mode="json"),
+        strategy_hash=spec.hash,
+        costs=context.costs,
+        fill=context.fill,
+        exposure=average_exposure(result),
+        deviation=deviation,
+        bars_per_year=result.bars_per_year.value,
+        expected=None if edge is None else (edge["expected"], edge["low"], edge["high"]),
+    )
+    keep_seal(seal, home)
+    return seal
+
+
+def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) -> Following:
+    """Judge a sealed strategy on the bars that opened after the seal.
+
+    Args:
+        seal: what was fixed.
+        home: the data folder.
+        data: prices that reach further than the run's; default: where the run's came from.
+
+    Raises:
+        MarketError: the prices cannot be read; `other_prices`: they are not those of the seal, grown.
+        BacktestError: as `backtest.run_backtest`.
+    """
+    source = seal.source if data is None else data
+    frame, _ = read_any(source, home, gaps=seal.gaps, symbol=seal.symbol, reading=seal.reading)
+    index = pd.DatetimeIndex(frame.index)
+    _require_same(frame["close"], seal, home)
+    sealed_at = pd.Timestamp(seal.sealed_at)
+    sealed_at = sealed_at.tz_localize(None) if index.tz is None else sealed_at.tz_convert(index.tz)
+    last = pd.Timestamp(seal.last)
+    known = last if index.tz is None else last.tz_convert(index.tz)
+    # The last bar counts when the next is there: it may still grow, and what is open is closed on it.
+    new = index[index >= sealed_at][:-1]
+    left_out = int(((index > known) & (index < sealed_at)).sum())
+    if not len(new):
+        nothing = pd.Series(dtype=np.float64, index=new)
+        return _following(seal, np.empty(0), nothing, nothing, left_out)
+    result = run_backtest(
+        frame,
+        StrategySpec.model_validate(seal.strategy),
+        costs=seal.costs,
+        fill=seal.fill,
+        periods_per_year=seal.bars_per_year,
+        trade_from=new[0].isoformat(),
+    )
+    own, market = (one[:-1] for one in _moves(result, frame["close"]))
+    held = seal.exposure * market
+    account = pd.Series(np.cumprod(1.0 + own), index=new)
+    return _following(seal, own - held, account, pd.Series(np.cumprod(1.0 + held), index=new), left_out)
+
+
+def _following(
+    seal: Seal, excess: Returns, account: pd.Series, holding: pd.Series, left_out: int
+) -> Following:
+    index = pd.DatetimeIndex(account.index)
+    return Following(
+        seal=seal,
+        forward=judge_forward(excess, plan_of(seal)),
+        first=index[0].isoformat() if len(index) else None,
+        last=index[-1].isoformat() if len(index) else None,
+        left_out=left_out,
+        total_return=float(account.iloc[-1]) - 1.0 if len(index) else 0.0,
+        holding_return=float(holding.iloc[-1]) - 1.0 if len(index) else 0.0,
+        account=account,
+    )
+
+
+def _moves(result: BacktestResult, closes: pd.Series) -> tuple[Returns, Returns]:
+    """Returns of account and market on the bars that were traded; the first cannot be traded, and is 0."""
+    own = bar_returns(result.equity_values, result.initial_capital)
+    held = np.asarray(closes, dtype=np.float64)[-len(own) :]
+    market = np.zeros(held.size)
+    market[1:] = held[1:] / held[:-1] - 1.0
+    return own, market
+
+
+def _require_same(closes: pd.Series, seal: Seal, home: Path) -> None:
+    """Refuse prices that moved otherwise than those the strategy was found on, where both have bars.
+
+    Moves and not prices: a dividend or a split scales all prices before it.
+    """
+    seen = load_development(find_dataset(seal.development_hash, home), home)["close"]
+    alike = (pd.DatetimeIndex(seen.index).tz is None) == (pd.DatetimeIndex(closes.index).tz is None)
+    common = seen.index.intersection(closes.index) if alike else seen.index[:0]
+    moves = [one.loc[common].pct_change().to_numpy()[1:] for one in (seen, closes)]
+    differing = int((np.abs(moves[0] - moves[1]) > _SAME_MOVE).sum())
+    if len(common) < ENOUGH_TO_COMPARE or differing > _DIFFERENT_MOVES * len(common):
+        raise MarketError("other_prices", run=seal.run, symbol=seal.symbol)

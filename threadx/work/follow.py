@@ -1,0 +1,131 @@
+"""`threadx follow`: a champion sealed, and judged on bars that did not exist then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from base.errors import TypedError
+from prompts import Words
+from record.record import canonical_json
+from reports.words import figure
+from threadx.following import Following, follow_seal, plan_of, seal_run
+from threadx.settings import make_context
+from threadx.terminal import Terminal
+from threadx.work.written import write_json
+from threadx.writable import writable
+from vault.seals import Seal, read_seal, sealed_runs
+
+_ASKED = 1.0
+"""Yearly Sharpe ratio for which the years are told where less is expected."""
+
+
+def follow(
+    words: Words,
+    run: str | None,
+    data: str | None,
+    json_path: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+) -> int:
+    """One sealed strategy, or all of them; the first call for a run seals it."""
+    folder = make_context(home=home).home_path
+    terminal = Terminal(words)
+    if run is None:
+        return _every(terminal, folder, json_path)
+    fresh = read_seal(run, folder) is None
+    if fresh:
+        writable(folder)
+    seal = seal_run(run, folder)
+    found = follow_seal(seal, folder, data)
+    if json_path != "-":
+        _tell(terminal, found, fresh=fresh)
+    write_json(canonical_json(found.to_dict()), json_path)
+    return 0
+
+
+def _every(terminal: Terminal, folder: Path, json_path: str | None) -> int:
+    """All of them, each from where its run's prices came from; exit code 1 where one cannot be judged."""
+    words, rows, told, failed = terminal.words, [], [], 0
+    for run in sealed_runs(folder):
+        try:
+            seal = read_seal(run, folder)
+            assert seal is not None
+            found = follow_seal(seal, folder)
+        except TypedError as error:
+            failed, why = 1, words.told(error)
+            rows.append([run, "", "", "", "", "", why])
+            told.append({"run": run, "problem": why})
+            continue
+        told.append({"run": run, **found.to_dict()})
+        forward = found.forward
+        rows.append(
+            [
+                run,
+                f"{seal.symbol} {seal.timeframe}",
+                words.number(forward.bars),
+                words.percent(found.total_return, signed=True),
+                words.percent(found.holding_return, signed=True),
+                words.percent(forward.p_value),
+                words(f"follow.outcome.{forward.outcome}"),
+            ]
+        )
+    if json_path != "-":
+        if rows:
+            head = [
+                words(f"follow.head.{name}")
+                for name in ("run", "instrument", "bars", "own", "held", "p", "state")
+            ]
+            terminal.table(words("follow.title_all"), head, rows, words_columns=(0, 1, 6))
+        else:
+            terminal.line(words("follow.none"))
+    write_json(canonical_json(told), json_path)
+    return failed
+
+
+def _tell(terminal: Terminal, found: Following, *, fresh: bool) -> None:
+    words, seal, forward = terminal.words, found.seal, found.forward
+    if fresh:
+        terminal.line(words("follow.sealed", run=seal.run, fingerprint=seal.fingerprint))
+    rows = [
+        (words("follow.head.sealed_at"), f"{seal.sealed_at[:16].replace('T', ' ')} UTC"),
+        (words("follow.head.fingerprint"), seal.fingerprint),
+        (words("follow.head.expected"), _expected(seal, words)),
+        (words("follow.head.bars"), _bars(found, words)),
+    ]
+    if forward.bars:
+        now, highest = (words.number(one) for one in (forward.capital, forward.highest))
+        rows += [
+            (words("follow.head.own"), words.percent(found.total_return, signed=True)),
+            (words("follow.head.held"), words.percent(found.holding_return, signed=True)),
+            (words("follow.head.excess_sharpe"), figure(words, "sharpe_ratio", forward.excess_sharpe)),
+            (words("follow.head.capital"), words("follow.capital", now=now, highest=highest)),
+            (words("follow.head.p"), words.percent(forward.p_value)),
+        ]
+    terminal.table(
+        words("follow.title", run=seal.run, symbol=seal.symbol, timeframe=seal.timeframe),
+        [words("report.table.item"), words("report.table.value")],
+        rows,
+        words_columns=(0, 1),
+    )
+    if found.left_out:
+        terminal.line(words("follow.left_out", count=found.left_out))
+    terminal.line(words(f"follow.told.{forward.outcome if forward.bars else 'empty'}"))
+    if forward.outcome == "open":
+        ratio = max(_ASKED, (seal.expected or (0.0,))[0])
+        years = plan_of(seal).years_needed(ratio)
+        assert years is not None  # a ratio of 1 or more is confirmed some day
+        terminal.line(words("follow.patience", ratio=words.number(ratio, 1), years=words.number(years, 1)))
+
+
+def _expected(seal: Seal, words: Words) -> str:
+    if seal.expected is None:
+        return "–"
+    expected, low, high = (words.number(one) for one in seal.expected)
+    return words("follow.expected", expected=expected, low=low, high=high)
+
+
+def _bars(found: Following, words: Words) -> str:
+    if found.first is None or found.last is None:
+        return words.number(0)
+    return words("follow.bars", count=found.forward.bars, first=found.first, last=found.last)
