@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 
 from nodes.ensemble.agents import AGENTS
+from nodes.optimization.role import SHARED
 from prompts import Prompt
 from record.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment, free_port
@@ -305,7 +306,7 @@ def test_model_calls_say_who_asked_whom_about_what(
         assert metadata["dataset"] == recorded["dataset"]["development_hash"]
         assert (
             metadata["prompt_version"]
-            == Prompt(name=metadata["prompt"], language="en", system="", user="").version
+            == Prompt(name=metadata["prompt"], language="en", system="", user="", begins=SHARED).version
         )
         assert metadata["prompt_hash"]
         parents = []
