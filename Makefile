@@ -144,6 +144,7 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	  tests/nodes/optimization/test_model_changes.py tests/nodes/optimization/test_rules.py \
 	  tests/nodes/optimization/test_untested.py tests/nodes/test_forks.py tests/providers/test_embedded.py \
 	  tests/providers/test_service_failures.py tests/reports/test_charts.py tests/test_odd_answers.py \
+	  tests/test_packaging.py \
 	  tests/threadx/test_command.py tests/threadx/test_command_card.py tests/threadx/test_command_help.py \
 	  tests/threadx/test_damaged_home.py tests/threadx/test_disk_full.py tests/threadx/test_error_faces.py \
 	  tests/threadx/test_first_run.py tests/threadx/test_odd_locale.py tests/threadx/test_replay.py \

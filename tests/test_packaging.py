@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 from prompts import Words
 from tests import langgraph_server
 from tests.langgraph_server import PROJECT
+from tests.laws import some
 from tests.windows import OURS, sources
 
 LIBRARIES = {"LANGSMITH_TRACING", "LANGSMITH_API_KEY", "LANGSMITH_PROJECT", "LANGSMITH_ENDPOINT"}
@@ -169,8 +170,12 @@ def made(folder: Path, target: str) -> str:
     ).stdout
 
 
+SETTINGS = [("THREADX_LANGUAGE=en\n", "en"), (None, "fr")]
+"""Of a server, and the language it then speaks; without any it starts for every other test of the server."""
+
+
 @pytest.mark.server
-@pytest.mark.parametrize(("env", "language"), [(None, "fr"), ("THREADX_LANGUAGE=en\n", "en")])
+@pytest.mark.parametrize(("env", "language"), some(SETTINGS, SETTINGS[:1]))
 def test_the_server_starts_with_and_without_settings(tmp_path: Path, env: str | None, language: str) -> None:
     if env is not None:
         (tmp_path / "server").mkdir()
