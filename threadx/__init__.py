@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nodes.following import Following
     from threadx.api import (
         check,
         export_strategy_evolution,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from threadx.audit.replaying import Replay
     from threadx.counted import backtest, sweep
     from threadx.errors import ThreadxError
-    from threadx.following import Following
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.results import AppliedChange, OptimizationResult, ReviewResult, SummaryResult, Waiting
 
@@ -66,7 +66,7 @@ _HOMES = {
     "threadx.audit.checking": ("Check",),
     "threadx.counted": ("sweep",),
     "threadx.errors": ("ThreadxError",),
-    "threadx.following": ("Following",),
+    "nodes.following": ("Following",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
     "threadx.audit.replaying": ("Replay",),
     "threadx.results": ("AppliedChange", "OptimizationResult", "ReviewResult", "SummaryResult", "Waiting"),

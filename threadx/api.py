@@ -14,6 +14,7 @@ from backtest.data.prices import check_volume
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
+from nodes.following import Following, follow_seal, seal_run
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from record.evolution import strategy_evolution
@@ -21,7 +22,6 @@ from record.record import RunRecord
 from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
-from threadx.following import Following, follow_seal, seal_run
 from threadx.home import chosen_home
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
@@ -284,8 +284,7 @@ def follow(
         home: the data folder; default: the usual one.
 
     Raises:
-        ReportError: `unknown_run`, `no_result` or `unreadable_record`.
-        ThreadxError: `not_an_optimization`, `nothing_to_follow`.
+        ReportError: `unknown_run`, `no_result`, `nothing_to_follow` or `unreadable_record`.
         MarketError: the prices cannot be read, or are not those of the run; `damaged_seal`.
     """
     folder = _home(home)

@@ -63,10 +63,10 @@ def equity_chart(
     tables = Tables()
     equity, capital = result.equity, result.initial_capital
     account, holding = words("chart.account"), words("chart.holding")
-    lines = [_line(equity, account)]
+    lines = [line(equity, account)]
     if closes is not None:
         held = closes.reindex(equity.index)
-        lines.append(_line(held / held.iloc[0] * capital, holding))
+        lines.append(line(held / held.iloc[0] * capital, holding))
     x = time_axis(equity.index)
     value = alt.Y("value:Q", title=words("chart.equity_axis"), scale=alt.Scale(zero=False))
     colour = alt.Color(
@@ -74,7 +74,7 @@ def equity_chart(
         scale=alt.Scale(domain=[account, holding], range=[BLUE, GREY]),
         legend=alt.Legend(title=None, orient="top") if closes is not None else None,
     )
-    upper = alt.Chart(tables.add([point for line in lines for point in line])).mark_line(strokeWidth=1.5)
+    upper = alt.Chart(tables.add([point for line in lines for point in line])).markline(strokeWidth=1.5)
     shown = largest_trades(result.trades)
     at = equity.to_numpy()[equity.index.get_indexer(pd.DatetimeIndex(shown["exit_time"]))]
     won = shown["pnl"].to_numpy() > 0.0
@@ -118,7 +118,7 @@ def equity_chart(
     ends = [] if result.account_lost is None else _end(result.account_lost, tables, words, x)
     fall = drawdown(equity, capital)
     lower = (
-        alt.Chart(tables.add(_line(fall, "")))
+        alt.Chart(tables.add(line(fall, "")))
         .mark_area(color=RED, opacity=0.55, line={"color": RED, "strokeWidth": 1})
         .encode(
             x=x,
@@ -153,7 +153,8 @@ def _end(lost: AccountLost, tables: Tables, words: WordsLike, x: alt.X) -> list[
     ]
 
 
-def _line(series: pd.Series, name: str) -> list[dict[str, object]]:
+def line(series: pd.Series, name: str) -> list[dict[str, object]]:
+    """Rows of a line, `time`, `value` and `what` it is; of long ones the extremes of each stretch."""
     values = series.to_numpy(dtype=float)
     places = min_max_places(values)
     times = clock_times(pd.DatetimeIndex(series.index[places]))

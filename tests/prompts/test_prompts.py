@@ -109,60 +109,10 @@ def test_a_number_chooses_the_form_of_its_noun(language, singular, plural):
 
 
 NO_NOUNS = {
-    "fr": set(
-        [
-            "dans",
-            "depuis",
-            "des",
-            "deux",
-            "fois",
-            "hors",
-            "les",
-            "moins",
-            "plus",
-            "plusieurs",
-            "sans",
-            "ses",
-            "sous",
-            "toutes",
-        ]
-    ),
-    "en": set(
-        [
-            "abstains",
-            "appears",
-            "as",
-            "belongs",
-            "bps",
-            "changes",
-            "does",
-            "ends",
-            "exists",
-            "expects",
-            "fails",
-            "follows",
-            "has",
-            "holds",
-            "is",
-            "its",
-            "kurtosis",
-            "lacks",
-            "looks",
-            "moves",
-            "names",
-            "needs",
-            "news",
-            "reaches",
-            "refuses",
-            "remains",
-            "repeats",
-            "requires",
-            "series",
-            "shows",
-            "speaks",
-            "stands",
-            "was",
-        ]
+    "fr": "cas|dans|depuis|des|deux|fois|hors|les|moins|plus|plusieurs|sans|ses|sous|toutes",
+    "en": (
+        "abstains|appears|as|belongs|bps|changes|does|ends|exists|expects|fails|follows|has|holds|is|its|kurtosis|"
+        "lacks|looks|moves|names|needs|news|reaches|refuses|remains|repeats|requires|series|shows|speaks|stands|was"
     ),
 }
 ONLY_MANY = {
@@ -189,7 +139,7 @@ def test_nothing_is_counted_with_the_wrong_form(language):
         found[0]
         for key, words in texts.items()
         for found in counted.finditer(words)
-        if found[2] not in NO_NOUNS[language] and f"{key} {found[1]}" not in ONLY_MANY
+        if not re.fullmatch(NO_NOUNS[language], found[2]) and f"{key} {found[1]}" not in ONLY_MANY
     ]
     assert not [key for key, words in texts.items() if "(s)" in words]
 

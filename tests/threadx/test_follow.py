@@ -153,8 +153,22 @@ def test_other_prices_and_other_runs_are_refused(home, ended, all_prices, capsys
     split[["open", "high", "low", "close"]] /= 2.0
     split.to_csv(ended / "split.csv")
     assert command(capsys, home, "r", "--data", ended / "split.csv")[0] == 0, "a split scales every price"
+    threadx.review(str(ended / "TEST_1h.csv"), run="reviewed", home=str(home), use_debate=False, **ALL_RULES)
+    code, _, err = command(capsys, home, "reviewed")
+    assert (code, "there is nothing to follow" in err) == (2, True)
     code, _, err = command(capsys, home, "nobody")
     assert (code, "nobody" in err) == (2, True)
+
+
+def test_the_account_and_the_evidence_are_drawn(home, ended, all_prices, capsys):
+    picture = ended / "since.html"
+    data = grown(ended, all_prices, BARS + 300)
+    code, _, err = command(capsys, home, "r", "--data", data, "--picture", ended / "since.txt", language="fr")
+    assert (code, "since.txt" in err, (home / "forward/r.json").exists()) == (2, True, False)
+    code, out, _ = command(capsys, home, "r", "--data", data, "--picture", picture, language="fr")
+    assert (code, "since.html" in out) == (0, True)
+    drawn = picture.read_text(encoding="utf-8")
+    assert "Capital de qui parie" in drawn
 
 
 def test_an_edge_that_goes_on_is_confirmed(home, ended, capsys):

@@ -9,6 +9,7 @@ import click
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work
+from threadx.commands.output_path import OutputPath
 
 
 def command(words: Words) -> click.Command:
@@ -17,6 +18,9 @@ def command(words: Words) -> click.Command:
     @options.local_command("follow", words)
     @click.argument("run", required=False)
     @click.option("--data", metavar="PATH", help=words("follow.option.data"))
+    @click.option(
+        "--picture", "picture_path", type=OutputPath(), metavar="PATH", help=words("follow.option.picture")
+    )
     @options.json_option(words)
     @options.common(words)
     def follow_command(**given: Any) -> Any:

@@ -21,12 +21,14 @@ SUMMARY_PATH = "/llm_summary"
 OBSERVABILITY_PATH = "/observability"
 NEW_PATH = f"{RUNS_PATH}/new"
 MODELS_PATH = f"{RUNS_PATH}/models"
+FOLLOW_PATH = f"{RUNS_PATH}/follow"
 OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 """Every page, script and websocket of ours stands under one of these."""
 
 NAVIGATION = (
     ("runs", RUNS_PATH),
     ("new", NEW_PATH),
+    ("follow", FOLLOW_PATH),
     ("models", MODELS_PATH),
     ("summary", SUMMARY_PATH),
     ("observability", OBSERVABILITY_PATH),

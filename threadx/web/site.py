@@ -22,6 +22,7 @@ from nodes.ensemble.operation.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
 from threadx.web import (
+    follow_page,
     models_page,
     new_page,
     observability_page,
@@ -140,7 +141,7 @@ def build_site(
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/report.pdf", report, methods=["GET"], include_in_schema=False)
     )
-    for module in (runs_page, new_page, models_page, run_page, summary_page, observability_page):
+    for module in (runs_page, new_page, follow_page, models_page, run_page, summary_page, observability_page):
         module.register(site)
 
     @ui.page("/{path:path}")

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from base.errors import TypedError
+import pandas as pd
+
+from backtest.validation.forward import DECISIVE
+from nodes.following import Following, cells, follow_all, follow_seal, plan_of, seal_run
 from prompts import Words
 from record.record import canonical_json
+from reports.pictures import picture_suffix
 from reports.words import figure
-from threadx.following import Following, follow_seal, plan_of, seal_run
 from threadx.settings import make_context
 from threadx.terminal import Terminal
-from threadx.work.written import write_json
+from threadx.work.written import write_drawing, write_json
 from threadx.writable import writable
-from vault.seals import Seal, read_seal, sealed_runs
+from vault.seals import Seal, read_seal
+
+if TYPE_CHECKING:
+    import altair as alt
 
 _ASKED = 1.0
 """Yearly Sharpe ratio for which the years are told where less is expected."""
@@ -23,6 +30,7 @@ def follow(
     words: Words,
     run: str | None,
     data: str | None,
+    picture_path: str | None,
     json_path: str | None,
     home: str | None,
     language: str,
@@ -30,6 +38,8 @@ def follow(
 ) -> int:
     """One sealed strategy, or all of them; the first call for a run seals it."""
     folder = make_context(home=home).home_path
+    if picture_path is not None:  # what cannot be drawn is said before the work, not after
+        picture_suffix(picture_path)
     terminal = Terminal(words)
     if run is None:
         return _every(terminal, folder, json_path)
@@ -40,6 +50,10 @@ def follow(
     found = follow_seal(seal, folder, data)
     if json_path != "-":
         _tell(terminal, found, fresh=fresh)
+    if picture_path is not None and found.forward.bars > 1:
+        write_drawing(drawn(found, words), picture_path)
+        if json_path != "-":
+            terminal.line(words("command.written", folder=picture_path))
     write_json(canonical_json(found.to_dict()), json_path)
     return 0
 
@@ -47,29 +61,13 @@ def follow(
 def _every(terminal: Terminal, folder: Path, json_path: str | None) -> int:
     """All of them, each from where its run's prices came from; exit code 1 where one cannot be judged."""
     words, rows, told, failed = terminal.words, [], [], 0
-    for run in sealed_runs(folder):
-        try:
-            seal = read_seal(run, folder)
-            assert seal is not None
-            found = follow_seal(seal, folder)
-        except TypedError as error:
-            failed, why = 1, words.told(error)
-            rows.append([run, "", "", "", "", "", why])
-            told.append({"run": run, "problem": why})
-            continue
-        told.append({"run": run, **found.to_dict()})
-        forward = found.forward
-        rows.append(
-            [
-                run,
-                f"{seal.symbol} {seal.timeframe}",
-                words.number(forward.bars),
-                words.percent(found.total_return, signed=True),
-                words.percent(found.holding_return, signed=True),
-                words.percent(forward.p_value),
-                words(f"follow.outcome.{forward.outcome}"),
-            ]
-        )
+    for run, found in follow_all(folder):
+        rows.append([run, *cells(found, words)])
+        if isinstance(found, Following):
+            told.append({"run": run, **found.to_dict()})
+        else:
+            told.append({"run": run, "problem": words.told(found)})
+            failed = 1
     if json_path != "-":
         if rows:
             head = [
@@ -81,6 +79,15 @@ def _every(terminal: Terminal, folder: Path, json_path: str | None) -> int:
             terminal.line(words("follow.none"))
     write_json(canonical_json(told), json_path)
     return failed
+
+
+def drawn(found: Following, words: Words) -> alt.VConcatChart:
+    """The account beside holding, over the evidence."""
+    from reports.charts.forward import forward_chart  # noqa: PLC0415
+
+    seal, capital = found.seal, pd.Series(found.forward.path, index=found.account.index)
+    about = words("follow.title", run=seal.run, symbol=seal.symbol, timeframe=seal.timeframe)
+    return forward_chart(found.account, found.holding, capital, words, decisive=DECISIVE, about=about)
 
 
 def _tell(terminal: Terminal, found: Following, *, fresh: bool) -> None:

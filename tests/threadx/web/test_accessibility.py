@@ -37,6 +37,7 @@ PAGES = {
     "runs": "/threadx",
     "new": "/threadx/new",
     "models": "/threadx/models",
+    "follow": "/threadx/follow",
     "finished run": "/threadx/runs/finished",
     "waiting run": "/threadx/runs/waiting",
     "review": "/threadx/runs/reviewed",

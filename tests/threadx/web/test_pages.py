@@ -88,6 +88,7 @@ def get(url: str) -> httpx.Response:
         ("/threadx/new", "Stratégie de départ"),
         ("/threadx/runs/finished", "Variantes essayées"),
         ("/threadx/models", "ollama:deepseek-r1:70b"),
+        ("/threadx/follow", "Rien n’est encore scellé"),
         ("/llm_summary", "Facteurs clés"),
         ("/observability", "Dix dernières exécutions"),
     ],
@@ -96,6 +97,16 @@ def test_every_page_is_served(url: str, path: str, says: str) -> None:
     page = get(f"{url}{path}")
     assert (page.status_code, says in page.text) == (200, True)
     assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_the_page_of_what_is_followed_lists_each_seal_and_one_that_is_damaged(url: str, home: Path) -> None:
+    threadx.follow("finished", home=home)
+    (home / "forward" / "broken.json").write_text("{}", encoding="utf-8")
+    told = html.unescape(get(f"{url}/threadx/follow").text)
+    assert "GSPC" in told
+    assert "ouvert" in told
+    assert "/threadx/runs/finished" in told
+    assert "n’est pas celui qui a été écrit" in told
 
 
 def test_the_page_of_models_shows_the_cards_that_tests_have_left(url: str, home: Path) -> None:

@@ -13,19 +13,23 @@ from backtest import BacktestResult, StrategySpec, run_backtest
 from backtest.statistics.returns import Returns, bar_returns
 from backtest.validation.forward import Forward, Plan, judge_forward
 from backtest.validation.trials import average_exposure, excess_returns
+from base.errors import TypedError
 from nodes.context import OptimizationContext
 from nodes.forking import recorded_settings
+from prompts import Words
 from record.errors import ReportError
 from record.events import Started
 from record.record import RunRecord, as_recorded
-from threadx.errors import ThreadxError
 from vault import seals
 from vault.datasets import Dataset, find_dataset, load_development
 from vault.errors import MarketError
 from vault.readers.options import Reading
 from vault.registered import read_any
-from vault.seals import Seal, keep_seal, read_seal
+from vault.seals import Seal, keep_seal, read_seal, sealed_runs
 from vault.splits import ENOUGH_TO_COMPARE
+
+COLUMNS = ("instrument", "bars", "own", "held", "p", "state")
+"""What is told of a strategy in a list."""
 
 _DIFFERENT_MOVES = 0.01
 """Share of common bars whose moves may differ before prices are another instrument's."""
@@ -44,6 +48,7 @@ class Following:
         total_return: of the strategy on the new bars, net of costs.
         holding_return: of holding with the sealed exposure.
         account: value after each new bar of an account that had 1 before, by time.
+        holding: the same of holding with the sealed exposure.
     """
 
     seal: Seal
@@ -54,6 +59,7 @@ class Following:
     total_return: float
     holding_return: float
     account: pd.Series
+    holding: pd.Series
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -80,8 +86,8 @@ def seal_run(run: str, home: Path) -> Seal:
     The holdout is not read: exposure and deviation are those of the development part.
 
     Raises:
-        ReportError: `unknown_run`, `no_result`, `unreadable_record`.
-        ThreadxError: `not_an_optimization`; `nothing_to_follow`: the champion never trades.
+        ReportError: `unknown_run`, `no_result`, `unreadable_record`; `nothing_to_follow`: the run is no
+            optimisation, or its champion never trades.
         MarketError: the run's prices are no longer registered; `damaged_seal`.
         OSError: the data folder cannot be written.
     """
@@ -90,7 +96,7 @@ def seal_run(run: str, home: Path) -> Seal:
     record = RunRecord(home, run)
     about = record.about()
     if about["graph"] != "optimization":
-        raise ThreadxError("not_an_optimization", run=run)
+        raise ReportError("nothing_to_follow", run=run)
     told = record.run_result()
     begun = record.log.told("i00.load", Started)
     if begun is None:
@@ -105,7 +111,7 @@ def seal_run(run: str, home: Path) -> Seal:
     result = run_backtest(prices, spec, costs=context.costs, fill=context.fill)
     deviation = float(excess_returns(result, prices["close"]).std(ddof=1))
     if not deviation > 0.0:
-        raise ThreadxError("nothing_to_follow", run=run)
+        raise ReportError("nothing_to_follow", run=run)
     seal = Seal(
         run=run,
         symbol=dataset.symbol,
@@ -169,6 +175,17 @@ def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) 
     return _following(seal, own - held, account, pd.Series(np.cumprod(1.0 + held), index=new), left_out)
 
 
+def follow_all(home: Path) -> list[tuple[str, Following | TypedError]]:
+    """Every sealed strategy by its run's name, on the prices where that run's came from; or why not."""
+    found: list[tuple[str, Following | TypedError]] = []
+    for run in sealed_runs(home):
+        try:
+            found.append((run, follow_seal(seal_run(run, home), home)))
+        except TypedError as error:
+            found.append((run, error))
+    return found
+
+
 def _following(
     seal: Seal, excess: Returns, account: pd.Series, holding: pd.Series, left_out: int
 ) -> Following:
@@ -182,6 +199,7 @@ def _following(
         total_return=float(account.iloc[-1]) - 1.0 if len(index) else 0.0,
         holding_return=float(holding.iloc[-1]) - 1.0 if len(index) else 0.0,
         account=account,
+        holding=holding,
     )
 
 
@@ -206,3 +224,18 @@ def _require_same(closes: pd.Series, seal: Seal, home: Path) -> None:
     differing = int((np.abs(moves[0] - moves[1]) > _SAME_MOVE).sum())
     if len(common) < ENOUGH_TO_COMPARE or differing > _DIFFERENT_MOVES * len(common):
         raise MarketError("other_prices", run=seal.run, symbol=seal.symbol)
+
+
+def cells(found: Following | TypedError, words: Words) -> list[str]:
+    """A row of `COLUMNS`, as people read it; of what cannot be judged only why."""
+    if isinstance(found, TypedError):
+        return [*[""] * (len(COLUMNS) - 1), words.told(found)]
+    forward = found.forward
+    return [
+        f"{found.seal.symbol} {found.seal.timeframe}",
+        words.number(forward.bars),
+        words.percent(found.total_return, signed=True),
+        words.percent(found.holding_return, signed=True),
+        words.percent(forward.p_value),
+        words(f"follow.outcome.{forward.outcome}"),
+    ]
