@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import signal
@@ -14,6 +15,23 @@ STOPS: list[signal.Signals] = [signal.SIGINT, signal.SIGTERM]
 """Signals by which people and services ask a process to end."""
 if sys.platform == "win32":
     STOPS.append(signal.SIGBREAK)
+
+
+READABLE = "threadx_readable"
+"""How a letter is written that an encoding does not have."""
+
+
+def _readable(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    one = error.start
+    if error.object[one].isspace():  # in every large number of ours
+        return " ", one + 1
+    alone = UnicodeEncodeError(error.encoding, error.object, one, one + 1, error.reason)
+    return codecs.backslashreplace_errors(alone)
+
+
+codecs.register_error(READABLE, _readable)
 
 
 class NobodyReadsError(Exception):
@@ -41,14 +59,14 @@ def prepare() -> None:
     """Speak UTF-8 to files and pipes, never fail on a letter, and hear Ctrl-Break as Ctrl-C.
 
     A file or pipe under Windows would take the machine's old code page, which lacks most of what we say. A
-    terminal keeps its own encoding: letters it does not have appear as their code.
+    terminal keeps its own encoding: letters it does not have appear as their code, spaces as plain ones.
     """
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             if not stream.isatty():
                 stream.reconfigure(encoding="utf-8")
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=READABLE)
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, signal.default_int_handler)  # by it a page stops a run
 

@@ -449,7 +449,8 @@ def test_an_old_terminal_can_show_every_command(
         code, told = said(encoding, True, *call, *extra, "--language", language)
         assert code in (0, 2), told
         if call[:2] == ("runs", "check"):
-            assert re.search(r"^(\x1b\[\d+m)?\+", told, re.MULTILINE)
+            assert re.search(r"^(\x1b\[\d+m)?-+\+-", told, re.MULTILINE)
+            assert re.search(r"^\d \d{3} chiffres", told, re.MULTILINE), "a space is one in any code page"
 
 
 def test_prices_saved_on_windows_are_read(tmp_path: Path, said: Any) -> None:
