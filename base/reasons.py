@@ -154,6 +154,7 @@ _FORMS = {
     "string_unicode": "words",
     "control_character": "visible",
     "deadlines": "deadlines",
+    "deadlines_in_all": "deadlines_in_all",
     "list_type": "list",
     "tuple_type": "list",
     "dict_type": "mapping",

@@ -33,8 +33,8 @@ from nodes.context import Context
 from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
+from nodes.model_settings import provider_settings
 from nodes.optimization.past import past
-from nodes.seam.ask import provider_settings
 from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_model_files, refuse_operators_own
 from providers import forget_failures
 from providers.embedded import check_file

@@ -41,7 +41,7 @@ def chosen(home: Path) -> dict[str, Any]:
         SettingError: `bad_settings_file`: no JSON object, or a setting that cannot stand there.
     """
     path = home / FILE
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
         with path.open("rb") as stream:

@@ -6,6 +6,7 @@ Precedence: a value given explicitly, then the environment, then the default.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -63,10 +64,17 @@ _DEADLINES = re.compile(rf"(?:{_ONE}(?:,{_ONE})*)?")
 
 
 def _deadlines(told: str) -> str:
-    """Refuse what is not NAME=SECONDS, or names one twice: a pattern would be told as it is."""
+    """Refuse what is not NAME=SECONDS, names one twice, or lets a part of a call take longer than all of it.
+
+    A pattern of pydantic's would be told as it is.
+    """
     names = [part.partition("=")[0].strip() for part in told.split(",")]
     if not _DEADLINES.fullmatch(told) or len(names) > len(set(names)):
         raise PydanticCustomError("deadlines", "deadlines")
+    given = (part.partition("=") for part in told.split(",") if part)
+    seconds = {name.strip(): float(value) for name, _, value in given}
+    if any(seconds.get(part, 0.0) > seconds.get("local", math.inf) for part in ("first", "idle")):
+        raise PydanticCustomError("deadlines_in_all", "deadlines_in_all")
     return told
 
 

@@ -16,6 +16,7 @@ from langgraph.config import get_config
 from base.references import file_of_reference, listed, placed
 from nodes.chosen import chosen
 from nodes.errors import SettingError
+from nodes.model_settings import MODELS
 from vault.datasets import DATASET_PREFIX
 from vault.readers.prices import SAMPLE_PREFIX
 
@@ -24,9 +25,6 @@ OUR_MARK = "__threadx_"
 
 SERVED = f"{OUR_MARK}served"
 """Under this key the configuration tells the steps of a run that a request began it."""
-
-MODELS = "models"
-"""Folder in the data folder; model files that lie there anybody may name."""
 
 OPERATORS_OWN = {
     "home": "THREADX_HOME",

@@ -1,7 +1,9 @@
 """Chat models: references, calls with deadlines and retries, the answer cache, health."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from providers.cache import recall, remember
-from providers.calling import call
 from providers.errors import ProviderError
 from providers.extraction import objects_in
 from providers.faults import forget_failures
@@ -11,6 +13,9 @@ from providers.reference import Reference
 from providers.registry import PROVIDERS, parse_reference
 from providers.request import Reply, Request
 from providers.settings import ProviderSettings
+
+if TYPE_CHECKING:
+    from providers.calling import call
 
 __all__ = [
     "PROVIDERS",
@@ -30,3 +35,10 @@ __all__ = [
     "recall",
     "remember",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`call`, whose libraries take a second to import, for whoever calls a model."""
+    if name != "call":
+        raise AttributeError(name)
+    return import_module("providers.calling").call

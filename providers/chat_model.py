@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from typing import TYPE_CHECKING
 
 from providers.errors import ProviderError
 from providers.settings import Parameter
+
+if TYPE_CHECKING:  # a second that a list of models does not have
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
 
 
 def _no_verification(message: AIMessage) -> None:

@@ -56,13 +56,25 @@ def installed(settings: ProviderSettings) -> tuple[list[Installed], list[Provide
     return found, silent
 
 
+def ollama_names(settings: ProviderSettings) -> list[str]:
+    """The models that the Ollama server has.
+
+    Raises:
+        ProviderError: it does not answer.
+    """
+    return [str(one.get("name")) for one in _tags(settings)]
+
+
+def _tags(settings: ProviderSettings) -> list[dict[str, Any]]:
+    url = f"{settings.ollama_url}/api/tags"
+    said = ask_json("GET", url, model=ollama.PROVIDER.name, seconds=settings.probe_seconds)
+    return _objects(said.get("models"))
+
+
 def _ollama(settings: ProviderSettings) -> list[Installed]:
     asked = Reference(ollama.PROVIDER.name, "")
-    tags = ask_json(
-        "GET", f"{settings.ollama_url}/api/tags", model=asked.provider, seconds=settings.probe_seconds
-    )
     found = []
-    for one in _objects(tags.get("models")):
+    for one in _tags(settings):
         name = str(one.get("name"))
         facts = ollama.probe_ollama(Reference(asked.provider, name), settings)
         details = one.get("details") if isinstance(one.get("details"), dict) else {}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+if TYPE_CHECKING:  # a second that a list of models does not have
+    from langchain_core.messages import BaseMessage
 
 from providers.shapes import shape
 
@@ -52,12 +54,13 @@ class Request:
         """
         shown = f"{self.schema_words}\n{shape(self.schema)}" if show_schema else ""
         question = "\n\n".join(part for part in (self.user, shown, self.closing) if part)
-        conversation: list[BaseMessage] = [SystemMessage(self.system), HumanMessage(question)]
+        kinds = import_module("langchain_core.messages")
+        conversation: list[BaseMessage] = [kinds.SystemMessage(self.system), kinds.HumanMessage(question)]
         if not system_role:
-            conversation = [HumanMessage(f"{self.system}\n\n{question}")]
+            conversation = [kinds.HumanMessage(f"{self.system}\n\n{question}")]
         if self.correction is not None:
             answer, errors = self.correction
-            conversation += [AIMessage(answer), HumanMessage(errors)]
+            conversation += [kinds.AIMessage(answer), kinds.HumanMessage(errors)]
         return conversation
 
 

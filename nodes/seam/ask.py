@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +16,12 @@ from base.errors import Language
 from base.reasons import complaint
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
+from nodes.model_settings import provider_settings
 from nodes.seam.calls import Calls
 from nodes.seam.free_text import Listener, Unsaid, said
 from nodes.seam.journal import Journal
 from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID, Attempt, Provenance
 from nodes.seam.reading import read
-from nodes.serving import MODELS
 from prompts import Prompt, text
 from providers.errors import AnswerError, short
 
@@ -150,22 +149,6 @@ def ask(
     code = asking.calls.attempts[-1].code if asking.calls.attempts else "empty_chain"
     said = tuple(asking.said)
     return Abstention(role=question.role, code=code, provenance=asking.provenance(""), said=said)
-
-
-def provider_settings(context: Context, *, cache: bool = True) -> providers.ProviderSettings:
-    """What the providers need of a context; `threadx doctor` uses the same."""
-    told = providers.ProviderSettings(
-        ollama_base_url=context.ollama_base_url,
-        openai_base_url=context.openai_base_url,
-        g4f_base_url=os.environ.get("THREADX_G4F_BASE_URL", ""),
-        temperature=context.temperature,
-        seed=context.seed,
-        cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
-        cache_seconds=context.cache_hours * 3600.0,
-        logs=context.home_path / "logs",
-        model_files=context.home_path / MODELS,
-    )
-    return replace(told, **context.seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from base.errors import TypedError
 from graphs.ensemble import graph
 from nodes.ensemble.context import EnsembleContext
 from nodes.optimization.changes import CHANGE, describe_change, apply_change
-from nodes.seam.ask import provider_settings
+from nodes.model_settings import provider_settings
 from nodes.context import Context
 from providers.health import check
 from providers.opening import open_model

@@ -11,7 +11,7 @@ from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
 from nodes.errors import SettingError
 from nodes.given import read_context
-from nodes.seam.ask import provider_settings
+from nodes.model_settings import provider_settings
 from providers import ProviderSettings, Request, call, calling, parse_reference
 from providers.errors import ProviderError
 from providers.opening import open_model

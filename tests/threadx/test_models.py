@@ -1,6 +1,8 @@
 """`threadx models`: what is there, what fits, and a choice that every run reads."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -93,7 +95,8 @@ def test_what_has_no_size_or_no_worth_is_suggested_for_nothing():
     assert suggestion([embedded, Installed(reference="openai:x")], GIB) == {}
 
 
-def test_a_choice_is_read_by_every_run_until_it_is_forgotten(threadx, tmp_path, monkeypatch):
+@pytest.mark.model
+def test_a_choice_is_read_by_every_run_until_it_is_forgotten(server, threadx, tmp_path, monkeypatch):
     home = str(tmp_path)
     threadx("models", "use", "ollama:gemma3:12b", "--role", "strategist")
     threadx("models", "use", "ollama:a,ollama:b", "--role", "models", "--role", "analyst")
@@ -164,7 +167,17 @@ def test_what_names_no_model_is_not_kept(tmp_path, threadx):
 
 
 @pytest.mark.parametrize(
-    "told", ["local=abc", "local", "local=0", "local=-1", "foo=3", "local=3,local=4", "local=1,5"]
+    "told",
+    [
+        "local=10,first=1200",
+        "local=abc",
+        "local",
+        "local=0",
+        "local=-1",
+        "foo=3",
+        "local=3,local=4",
+        "local=1,5",
+    ],
 )
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_deadline_that_is_none_is_refused_with_an_example(tmp_path, capsys, told, language):
@@ -233,3 +246,45 @@ def test_a_page_names_no_file_of_its_own_choice(tmp_path):
             tmp_path, Words("en"), sample=True, models=f"embedded:{tmp_path / 'other' / 'mine.gguf'}"
         )
     assert not (tmp_path / "jobs").exists()
+
+
+@pytest.mark.model
+def test_a_name_that_nobody_knows_is_not_kept_and_an_absent_model_is_told(server, tmp_path, threadx):
+    told = threadx("models", "use", "gema3:12b", code=2)
+    assert "the nearest first: gemma3:12b" in told
+    assert "write ollama:gema3:12b" in told
+    assert not (tmp_path / "settings.json").exists()
+    assert "ollama pull gema3:12b" in threadx("models", "use", "ollama:gema3:12b", "--role", "analyst")
+    threadx("models", "use", "gemma3:12b, RULES", "--role", "strategist")
+    chosen = OptimizationContext(home=str(tmp_path))
+    assert chosen.analyst == ("ollama:gema3:12b", "rules")
+    assert chosen.strategist == ("ollama:gemma3:12b", "rules")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("use", "rules,RULES"), "rules stands twice in the chain"),
+        (("use", "rules", "--forget"), "--forget returns to the default and takes no model"),
+        (("use", ","), "No model is named"),
+        (("use", ""), "it is empty"),
+        (("test", ""), "it is empty"),
+        (("reset", "nosuch"), "ollama:nosuch has not been asked in the last seven days"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(threadx, tmp_path, arguments, says):
+    assert says in threadx("models", *arguments, code=2)
+    assert not (tmp_path / "settings.json").exists()
+
+
+def test_a_settings_file_that_is_a_folder_is_named(threadx, tmp_path):
+    (tmp_path / "settings.json").mkdir()
+    told = threadx("models", "use", "rules", code=2)
+    assert f"{tmp_path / 'settings.json'} cannot be used: this is a folder" in told
+
+
+def test_choosing_a_model_waits_for_no_engine_and_no_client():
+    heavy = "{'numba', 'pandas', 'langgraph', 'langchain_core'}"
+    code = f"import sys, threadx.work.models; print(sorted({heavy} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

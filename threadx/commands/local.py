@@ -120,9 +120,14 @@ class LocalCommand(_Local):
 
         Raises:
             SettingError: `unknown_variable`.
+            BadParameter: an option or argument was given without anything in it.
             ThreadxError: `numba_configured`.
             PluginError: one that was asked for by `--plugin` cannot be used.
         """
+        for one in self.params:
+            given = ctx.params.get(str(one.name))
+            if any(isinstance(part, str) and not part.strip() for part in _each(given)):
+                raise click.BadParameter(self.words("command.usage.empty"), ctx, one)
         if Path(_NUMBA_SETTINGS).is_file():
             raise ThreadxError("numba_configured", name=_NUMBA_SETTINGS, folder=str(Path.cwd()))
         if sys.stderr.isatty() and not any(compiled_engine().glob("*.nbi")):
@@ -136,6 +141,10 @@ class LocalCommand(_Local):
             if plugin.error is not None:
                 say(plugin.error.sentence(self.words.language), err=True)
         return super().invoke(ctx)
+
+
+def _each(given: Any) -> Sequence[Any]:
+    return given if isinstance(given, tuple) else (given,)
 
 
 class LocalGroup(_Local, click.Group):

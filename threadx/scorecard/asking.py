@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nodes.context import OptimizationContext
-from nodes.seam.ask import provider_settings
+from nodes.model_settings import provider_settings
 from providers import parse_reference
 from providers.registry import provider_of
 from record.events import Event

@@ -12,9 +12,9 @@ from base.references import joined
 from nodes.context import RULES, OptimizationContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
+from nodes.model_settings import provider_settings
 from nodes.model_words import gib, traits
 from nodes.scorecard_tables import DICE, tables
-from nodes.seam.ask import provider_settings
 from providers.errors import ProviderError
 from providers.installed import Installed, installed
 from record.scorecards import Kept, kept_cards

@@ -15,8 +15,8 @@ from backtest.types import RISK_BOUNDS, Bounds
 from base.reasons import ENDINGS
 from base.references import joined, listed
 from nodes.context import RULES, OptimizationContext
+from nodes.model_settings import provider_settings
 from nodes.optimization.load import new_run_name
-from nodes.seam.ask import provider_settings
 from prompts import Words
 from record.record import run_folder
 from threadx.web import jobs

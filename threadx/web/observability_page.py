@@ -16,7 +16,7 @@ from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.status import alert_lines, failure_name, failure_reason
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.scores.stances import POOL
-from nodes.seam.ask import provider_settings
+from nodes.model_settings import provider_settings
 from prompts import Words
 from threadx.web.frame import (
     OBSERVABILITY_PATH,

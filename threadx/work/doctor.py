@@ -9,8 +9,8 @@ from base.aside import taken
 from base.plugins import Plugin, plugins
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
+from nodes.model_settings import provider_settings
 from nodes.model_words import gib
-from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import ProviderSettings, parse_reference
 from providers.errors import ProviderError

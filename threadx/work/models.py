@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from base.references import listed, placed
+from base.reasons import told_known
+from base.references import joined, listed, placed
 from nodes.chosen import choose
+from nodes.model_settings import provider_settings
 from nodes.model_words import gib, traits
-from nodes.seam.ask import provider_settings
 from prompts import Words
-from providers import habits, oversight, parse_reference
+from providers import Health, ProviderSettings, check_all, habits, oversight, parse_reference
 from providers.calls_log import CallsLog
 from providers.embedded import check_file
-from providers.installed import Installed, installed, suggestion
+from providers.installed import Installed, installed, ollama_names, suggestion
 from providers.memory import model_bytes
+from providers.ollama import PROVIDER as OLLAMA
 from record.record import canonical_json
+from threadx.errors import ThreadxError
 from threadx.settings import chain, make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
@@ -75,21 +79,48 @@ def use(
     debug: bool,
 ) -> None:
     """Choose the models of some roles for every run: command, pages and Studio read the same file."""
-    folder = writable(make_context(home=home, language=language).home_path)
-    named = [] if forget or models is None else list(listed(models))
-    taken = list(chain(named[0] if len(named) == 1 else named))
-    taken = [placed(one) for one in taken]
-    for reference in taken:
-        parse_reference(reference)
-        check_file(reference)
-    path = choose(folder, dict.fromkeys(roles or ROLES, taken or None))
-    told = ", ".join(taken) or words("models.use.forgotten")
+    if forget and models is not None:
+        raise ThreadxError("forget_with_models", models=models)
+    context = make_context(home=home, language=language)
+    taken, absent = _meant(listed(models or ""), provider_settings(context)) if not forget else ([], [])
+    if not (forget or taken):
+        raise ThreadxError("no_models")
+    path = choose(writable(context.home_path), dict.fromkeys(roles or ROLES, taken or None))
+    told = joined(taken) or words("models.use.forgotten")
     Terminal(words).lines(
         [
             *(words("models.use.role", role=_role(role, words), models=told) for role in roles or ROLES),
             words("models.use.kept", path=str(path)),
+            *(words("models.use.absent", why=words(one.text_key, **one.fields)) for one in absent),
         ]
     )
+
+
+def _meant(named: Sequence[str], settings: ProviderSettings) -> tuple[list[str], list[Health]]:
+    """A chain of models by their full names, and those of them that would not answer now.
+
+    Raises:
+        ProviderError: a name names nothing, or a file that cannot be used.
+        ThreadxError: `twice_in_chain`; `known_to_nobody`: without a provider, and Ollama lacks it.
+    """
+    full = [str(parse_reference(placed(one))) for one in named]
+    for reference in full:
+        check_file(reference)
+        if full.count(reference) > 1:
+            raise ThreadxError("twice_in_chain", model=reference)
+    absent = [one for one in check_all([full], settings) if not one.ok]
+    for given, reference in zip(named, full, strict=True):
+        lacks = any(one.reference == reference and one.code == "model_not_pulled" for one in absent)
+        if lacks and not given.lower().startswith(f"{OLLAMA.name}:"):
+            there = ollama_names(settings)
+            raise ThreadxError(
+                "known_to_nobody",
+                model=given,
+                full=reference,
+                address=settings.ollama_url,
+                there=told_known(given, there),
+            )
+    return list(chain(full[0] if len(full) == 1 else full)), absent
 
 
 def reset(words: Words, models: tuple[str, ...], home: str | None, language: str, debug: bool) -> None:
@@ -97,7 +128,11 @@ def reset(words: Words, models: tuple[str, ...], home: str | None, language: str
     context = make_context(home=home, language=language)
     settings = provider_settings(context)
     logs = writable(context.home_path) / "logs"
-    named = [parse_reference(model) for model in models or CallsLog(logs).models(oversight.RECORD_SECONDS)]
+    asked = CallsLog(logs).models(oversight.RECORD_SECONDS)
+    named = [parse_reference(placed(model)) for model in models or asked]
+    for one in named:
+        if str(one) not in asked and not habits.refused(one, settings):
+            raise ThreadxError("never_asked", model=str(one), asked=told_known(str(one), asked))
     closed = [one for one in named if models or oversight.breaker_of(logs, one, settings).is_open]
     for reference in closed:
         oversight.reset(logs, str(reference))

@@ -9,8 +9,8 @@ from typing import Any
 
 from base.references import placed
 from nodes.context import RULES, OptimizationContext
+from nodes.model_settings import provider_settings
 from nodes.scorecard_tables import DICE, tables
-from nodes.seam.ask import provider_settings
 from prompts import Words
 from providers import check_all, parse_reference
 from providers.embedded import check_file
