@@ -1,7 +1,7 @@
 """The optimisation cycle: read a backtest, propose, validate, test in parallel, select, debate, repeat.
 
-load → baseline → analyst → strategist → validator → [approve] → backtest_variant ×n → select → debate
-→ converge → analyst again, or judge (holdout) → report. One agent (`single`) may replace the three roles.
+load → baseline → [survey] → analyst → strategist → validator → [approve] → backtest_variant ×n → select
+→ debate → converge → analyst again, or judge (holdout) → report. One agent (`single`) may replace the roles.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nodes.optimization.select import select
 from nodes.optimization.single import single
 from nodes.optimization.state import OptimizationInput, OptimizationState, VariantTask
 from nodes.optimization.strategist import strategist
+from nodes.optimization.survey import survey
 from nodes.optimization.validator import validator
 from nodes.run_lock import invocations
 
@@ -84,6 +85,14 @@ def route_roles(
 ) -> Literal["analyst", "single"]:
     """To the team, or to the one agent in its place."""
     return _opening(OptimizationContext.of(runtime.context))
+
+
+def route_search(
+    state: OptimizationState, runtime: Runtime[OptimizationContext]
+) -> Literal["survey", "analyst", "single"]:
+    """To the survey that begins a population, or straight to the roles."""
+    context = OptimizationContext.of(runtime.context)
+    return "survey" if context.search == "population" else _opening(context)
 
 
 def route_proposals(
@@ -144,6 +153,7 @@ builder = RunGraph(
 )
 builder.add_node("load", load)
 builder.add_node("baseline", baseline)
+builder.add_node("survey", survey)
 builder.add_node("analyst", analyst)
 builder.add_node("strategist", strategist)
 builder.add_node("validator", validator)
@@ -159,7 +169,8 @@ builder.add_node("report", report)
 TESTS = ["backtest_variant", "select"]
 builder.add_edge(START, "load")
 builder.add_edge("load", "baseline")
-builder.add_conditional_edges("baseline", route_roles)
+builder.add_conditional_edges("baseline", route_search)
+builder.add_conditional_edges("survey", route_roles)
 builder.add_edge("analyst", "strategist")
 builder.add_conditional_edges("strategist", route_proposals, ["validator", "approve", *TESTS])
 builder.add_conditional_edges("validator", route_verdicts, ["approve", *TESTS])

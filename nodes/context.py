@@ -191,6 +191,14 @@ class OptimizationContext(Context):
             "strategist's models does all of their work, without a debate.",
         ),
     ] = "team"
+    search: Annotated[
+        Literal["population", "single"],
+        Field(
+            title="Search",
+            description="population: an archive of diverse candidates, begun by a survey of known strategies "
+            "and events, ranked by excess t; single: the given strategy alone is changed, step by step.",
+        ),
+    ] = "population"
     use_validator: Annotated[
         bool, Field(title="Use the validator", description="Off: proposals go straight to the backtest.")
     ] = True

@@ -15,12 +15,14 @@ from base.reasons import ReasonError, complaint
 from record.types import (
     Analysis,
     Budget,
+    Champion,
     Decision,
     Doubt,
     Figures,
     Item,
     Judgement,
     Lesson,
+    Member,
     Prices,
     Proposal,
     Provenance,
@@ -264,6 +266,16 @@ class BaselineTested(EventData):
     at = ("baseline",)
 
     figures: Figures
+
+
+class Surveyed(EventData):
+    """Every configuration of the seeds was tested once: the archive, and the champion it begins with."""
+
+    kind = "survey"
+
+    configurations: int
+    champion: Champion
+    archive: list[Member]
 
 
 class VariantEvent(EventData):

@@ -20,6 +20,7 @@ from record.events import (
     Proposed,
     Selected,
     Started,
+    Surveyed,
     VariantEvent,
 )
 from record.types import (
@@ -67,6 +68,8 @@ def strategy_evolution(events: Iterable[Event]) -> Evolution:
                 found["start"]["strategy"] = strategy
             case BaselineTested(figures=figures):
                 before = found["start"]["figures"] = _figures(figures)
+            case Surveyed(champion=champion):
+                before = _figures(champion["figures"])
             case Selected(selection=selection):
                 kept = before
                 for trial in selection["trials"]:
@@ -123,6 +126,7 @@ def _modification(
         "decided_by": {
             "champion_score": selection["score_before"],
             "score": trial["score"],
+            "champion_excess_t": selection.get("excess_t_before"),
             **{name: value for name, value in trial.items() if name not in _TOLD},
         },
         "events": [name for name in ids if name in by_id],

@@ -162,7 +162,11 @@ class RunRecord:
         Raises:
             ReportError: `unknown_run` or `unreadable_record`.
         """
-        return self._read("run.json", "unknown_run", _About)
+        found = self._read("run.json", "unknown_run", _About)
+        # Runs of earlier versions had one champion, and are repeated as they were.
+        if found["graph"] == "optimization":
+            found["context"].setdefault("search", "single")
+        return found
 
     def result(self) -> dict[str, Any]:
         """The finished result.

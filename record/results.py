@@ -13,6 +13,7 @@ from record.types import (
     Figures,
     Iteration,
     Lesson,
+    Member,
     Metrics,
     Prices,
     Strategy,
@@ -102,6 +103,8 @@ class RunResult(Frame):
     holdout: NotRequired[Judged]
     walk_forward: NotRequired[dict[str, Any]]
     trials: NotRequired[int]
+    surveyed: NotRequired[int]
+    archive: NotRequired[list[Member]]
     unfounded: NotRequired[list[UnfoundedClaim]]
     lessons: NotRequired[list[Lesson]]
 

@@ -26,6 +26,7 @@ from record.events import (
     Selected,
     SingleAnswer,
     Started,
+    Surveyed,
     ValidatorAnswer,
     VariantEvent,
     Waiting,
@@ -143,6 +144,7 @@ class RunView:
         initial: the strategy the run began with.
         initial_figures: its figures on development data.
         champion: hash of the champion so far.
+        surveyed: what the survey found, in a run that began with one.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -165,6 +167,7 @@ class RunView:
     initial: Strategy | None = None
     initial_figures: Figures | None = None
     champion: str = ""
+    surveyed: Surveyed | None = None
     _tested: dict[str, tuple[Strategy | None, Figures]] = field(default_factory=dict)
     _foregone: dict[int, Verdict] = field(default_factory=dict)
 
@@ -236,6 +239,10 @@ class RunView:
                 self.score, self.champion = figures["score"], figures.get("hash", "")
                 self._tested[self.champion] = self.initial, figures
                 self.at_work = "analyst"
+            case Surveyed(champion=first) as surveyed:
+                self.surveyed = surveyed
+                self.score, self.champion = first["figures"]["score"], first["figures"].get("hash", "")
+                self._tested[self.champion] = first["spec"], first["figures"]
             case Proposed(proposal=proposal):
                 self.trials[iteration, proposal["number"]] = Trial(
                     iteration,
@@ -300,7 +307,8 @@ class RunView:
         trial.p_value = variant.get("p_value")
         if figures:
             trial.score, trial.metrics = figures["score"], figures.get("metrics", {})
-            self._tested[figures.get("hash", "")] = variant.get("spec"), figures
+            # A search may settle on the champion itself: its own figures stay until a variant is adopted.
+            self._tested.setdefault(figures.get("hash", ""), (variant.get("spec"), figures))
 
     def _select(self, iteration: int, selection: Selection) -> None:
         self.at_work = "debate"
@@ -313,3 +321,7 @@ class RunView:
         for told in selection["trials"]:
             trial = self.trials[iteration, told["number"]]
             trial.state, trial.sentence = told["outcome"], told["sentence"]
+            if told["outcome"] == "adopted":
+                variant = self.tested[iteration][told["number"]]
+                if figures := variant["figures"]:
+                    self._tested[self.champion] = variant.get("spec"), figures

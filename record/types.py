@@ -181,7 +181,8 @@ class Proposal(TypedDict):
     """One typed change, the reason for it and what it leads to.
 
     `number` counts from 1 in its iteration; `spec`, `grid` and `hash` are what is tested; `conditions` how
-    many it adds; a person may have `declined` it, or edited it: `proposed` is then the proposal before.
+    many it adds; `base` the candidate that it changes, 0 for the champion; a person may have `declined` it,
+    or edited it: `proposed` is then the proposal before.
     """
 
     number: int
@@ -200,6 +201,7 @@ class Proposal(TypedDict):
     against: NotRequired[list[str]]
     declined: NotRequired[bool]
     proposed: NotRequired[dict[str, Any]]
+    base: NotRequired[int]
 
 
 @with_config(_OPEN)
@@ -235,11 +237,12 @@ class Trial(TypedDict):
     p_value: NotRequired[float | None]
     folds_held: NotRequired[int | None]
     allowed: NotRequired[float | None]
+    excess_t: NotRequired[float | None]
 
 
 @with_config(_OPEN)
 class Iteration(TypedDict):
-    """One iteration as `select` closes it; scores are the champion's, 0–10."""
+    """One iteration as `select` closes it; scores are the champion's, 0–10, and so are the t-statistics."""
 
     iteration: int
     trials: list[Trial]
@@ -248,6 +251,8 @@ class Iteration(TypedDict):
     score: float
     analyst_score: NotRequired[float | None]
     confidence: NotRequired[float | None]
+    excess_t_before: NotRequired[float]
+    excess_t: NotRequired[float]
 
 
 @with_config(_OPEN)
@@ -276,6 +281,8 @@ class Variant(TypedDict):
     spec: NotRequired[Strategy]
     grid: NotRequired[Grid]
     p_value: NotRequired[float | None]
+    excess_t: NotRequired[float]
+    bars_held: NotRequired[float]
 
 
 @with_config(_OPEN)
@@ -302,6 +309,27 @@ class Champion(Searched):
 
     figures: Figures
     iteration: int
+    excess_t: NotRequired[float]
+
+
+@with_config(_OPEN)
+class Member(Searched):
+    """A candidate of the population, in the order of `number` from 1.
+
+    `excess_t` is the t-statistic of its excess over holding on the development part, `bars_held` how long it
+    is in a trade on average, `iteration` when it was found (0: by the survey), `given_first` whether it is
+    the strategy that the run began with.
+    """
+
+    number: int
+    hash: str
+    family: str
+    side: Literal["long", "short", "both"]
+    bars_held: float
+    trades: int
+    excess_t: float
+    iteration: int
+    given_first: bool
 
 
 @with_config(_OPEN)

@@ -26,6 +26,7 @@ from reports.belief import (
     verdict_line,
 )
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
+from reports.population import candidate_table, no_change_line, population_lines
 from reports.tables import (
     bars_per_year_lines,
     brain_lines,
@@ -71,6 +72,7 @@ def explain(
     blocks: list[Block] = [
         *_verdict(result, words),
         *_champion(result, words),
+        *_candidates(result, words),
         *_kept(result, view, words),
         *_pictures(shown, "search"),
         *_figures(result, words),
@@ -129,11 +131,23 @@ def _champion(result: RunResult, words: WordsLike) -> list[Block]:
     ]
 
 
+def _candidates(result: RunResult, words: WordsLike) -> list[Block]:
+    """Your strategy beside the best found, and the archive; nothing for a search with a single champion."""
+    if not result.get("archive"):
+        return []
+    head, rows = candidate_table(result["archive"], words)
+    return [
+        *(Paragraph(text=line) for line in population_lines(result, words)),
+        Heading(text=words("report.heading.candidates")),
+        Grid(head=tuple(head), rows=tuple(map(tuple, rows)), words=3),
+    ]
+
+
 def _kept(result: RunResult, view: RunView, words: WordsLike) -> list[Block]:
     """Each modification that was kept: why, whose, against whom, and what it brought."""
     blocks: list[Block] = [Heading(text=words("report.heading.changes"))]
     if not result["applied_changes"]:
-        return [*blocks, Paragraph(text=words("report.no_change"))]
+        return [*blocks, Paragraph(text=no_change_line(result, words))]
     told = {
         entry["iteration"]: entry
         for entry in strategy_evolution(view.events)["modifications"]

@@ -65,15 +65,24 @@ def _reasons(entry: Modification, words: WordsLike) -> list[str]:
     if decided["score"] is not None:
         lines.append(
             words(
-                f"report.explain.decided_{entry['outcome']}",
+                f"report.explain.{_decision(entry)}",
                 score=words.number(decided["score"]),
                 champion=words.number(decided["champion_score"]),
+                t=words.number(decided.get("excess_t")),
+                champion_t=words.number(decided.get("champion_excess_t")),
                 p=words.short(decided.get("p_value")),
                 allowed=words.short(decided.get("allowed")),
                 **(lost_fields(words, lost) if (lost := decided.get("account_lost")) else {}),
             )
         )
     return lines
+
+
+def _decision(entry: Modification) -> str:
+    """A population adopts by its rank, a single champion by its score and significance."""
+    ranked = entry["decided_by"].get("champion_excess_t") is not None
+    told = "_population" if ranked and entry["outcome"] in ("adopted", "kept_out") else ""
+    return f"decided_{entry['outcome']}{told}"
 
 
 def _figures(figures: Mapping[str, Any], words: WordsLike) -> str:

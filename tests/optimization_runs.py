@@ -15,8 +15,9 @@ def dataset_reference(home, prices=None, symbol="TEST", timeframe="1h"):
 
 
 def run_graph(home, *, prices=None, given=None, **settings):
-    """(final state, events) of a whole run with `rules` in every role unless told otherwise."""
-    context = OptimizationContext(home=str(home), **{**ALL_RULES, "max_iterations": 3, **settings})
+    """(final state, events) of a run: `rules` in every role, one champion, unless told otherwise."""
+    usual = {**ALL_RULES, "search": "single", "max_iterations": 3}
+    context = OptimizationContext(home=str(home), **{**usual, **settings})
     asked = {
         "data": dataset_reference(home, prices),
         "params": {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},

@@ -262,6 +262,7 @@ def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: Opti
     evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
     spec = StrategySpec.model_validate(evidence["spec"])
     tried = set(evidence["tried"])
-    _, problems = read_approval(word, state["proposals"], spec, tried, context.language, evidence["grid"])
+    about = (context.language, evidence["grid"], evidence["archive"])
+    _, problems = read_approval(word, state["proposals"], spec, tried, *about)
     if problems:
         raise ThreadxError("bad_word", problems="; ".join(problems))

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from base.paths import typed_path
+from nodes.optimization.trials.archive import LEAST_LEAD
 from prompts import Words
 from record.events import (
     Abstained,
@@ -38,11 +39,13 @@ from record.events import (
     RoleCalled,
     Selected,
     Started,
+    Surveyed,
     VariantTested,
 )
 from record.events import Waiting as WaitingEvent
 from record.types import Attempt, Provenance
 from reports.belief import reason_lines, sight_lines, verdict_line
+from reports.population import no_change_line, population_lines
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
     advice_lines,
@@ -252,6 +255,8 @@ class Terminal:
             self.out.print(escape(line), highlight=False)
         self.out.print(f"[bold]{escape(words('report.heading.champion'))}[/bold]")
         self.out.print(escape(details["champion"]["description"]), highlight=False)
+        for line in population_lines(details, words):
+            self.out.print(escape(line), highlight=False)
         self.out.print(f"\n[bold]{escape(words('report.heading.changes'))}[/bold]")
         for change in result.applied_changes:
             told = words(
@@ -264,13 +269,16 @@ class Terminal:
             )
             self.out.print(f"• {escape(told)}", highlight=False)
         if not result.applied_changes:
-            self.out.print(escape(words("report.no_change")))
+            self.out.print(escape(no_change_line(details, words)))
             trials = [trial for entry in details["history"] for trial in entry["trials"]]
             became = Counter(trial["outcome"] for trial in trials if trial["backtests"])
             for outcome, times in became.most_common():
                 told = words("command.became", outcome=words(f"optimization.outcome.{outcome}"), times=times)
                 self.out.print(f"• {escape(told)}", highlight=False)
-            self.out.print(escape(words("command.bar_to_clear")))
+            bar = words("command.bar_to_clear")
+            if details.get("archive"):
+                bar = words("command.bar_of_population", lead=words.number(LEAST_LEAD))
+            self.out.print(escape(bar))
         self.out.print(f"\n[bold]{escape(words('report.heading.brains'))}[/bold]")
         for role, told in brain_lines(details, words):
             self.out.print(f"• {escape(words('report.pair', name=role, value=told))}", highlight=False)
@@ -481,6 +489,15 @@ class Progress:
                 self.score = figures["score"]
                 told = words("command.progress.baseline", score=words.number(self.score))
                 return "\n  ".join([told, *filter(None, [lost_line(words, figures)])])
+            case Surveyed(configurations=configurations, champion=champion, archive=archive):
+                self.score = champion["figures"]["score"]
+                return words(
+                    "command.progress.survey",
+                    configurations=words.number(configurations),
+                    candidates=len(archive),
+                    family=archive[0]["family"],
+                    excess_t=words.number(archive[0]["excess_t"]),
+                )
             case VariantTested() as tested:
                 told = words(
                     "command.progress.tested",

@@ -7,7 +7,7 @@ whole history this is the covariance of position and return, less costs: what th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from backtest.engine.bank import IndicatorBank
 from backtest.engine.batch import Batch, trades
-from backtest.engine.run import BacktestResult, open_market, run_signals
+from backtest.engine.run import BacktestResult, Market, open_market, run_signals
 from backtest.engine.sweep import grid_axes
 from backtest.errors import RequestError
 from backtest.kernels.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE, Floats
@@ -137,6 +137,64 @@ def _trial(spec_hash: str, own: Returns, excess: Returns) -> Trial:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One configuration of a grid, as a trial and as a candidate.
+
+    Attributes:
+        values: of the grid's axes, `side` among them where it is one.
+        trial: what it adds to the evidence.
+        trades: how many it made.
+        bars_held: average bars from entry to exit; 0 without trades.
+        alive: whether the account was left with something.
+    """
+
+    values: dict[str, Any]
+    trial: Trial
+    trades: int
+    bars_held: float
+    alive: bool
+
+
+def grid_looks(
+    market: Market, spec: StrategySpec, grid: Mapping[str, Iterable[Any]], workers: int | None = None
+) -> Iterator[Look]:
+    """Every configuration of a grid that makes sense; strategies on the same market share its indicators.
+
+    Args:
+        market: prices and terms of trading.
+        spec: the strategy; its own values hold where the grid says nothing.
+        grid: values by name, as for `sweep`.
+        workers: configurations at a time; by default one a core.
+
+    Raises:
+        BacktestError: as `sweep`.
+    """
+    axes = grid_axes(spec, grid)
+    batch = Batch(market, spec, axes, workers)
+    closes = market.bank.prices.close
+    for start in range(0, batch.count, batch.chunk_size):
+        chosen = batch.run(start, min(batch.count, start + batch.chunk_size)).chosen
+        for at in range(len(next(iter(chosen.values()), ()))):
+            values = {name: axes[name][int(places[at])] for name, places in chosen.items()}
+            params = {name: values.get(name, value) for name, value in spec.params.items()}
+            side = values.get(SIDE_AXIS, "both")
+            bound = {place: bind(tree, params) for place, tree in spec.trees.items() if trades(side, place)}
+            risk, sizing = Risk(**_settings(spec.risk, values)), Sizing(**_settings(spec.sizing, values))
+            signals = market.bank.signals(bound)
+            equity, rows = market.buffers(signals)
+            count = market.simulate(signals, risk, sizing, equity, rows)
+            own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
+            yield Look(
+                values=values,
+                trial=_trial(meaning_hash(bound, risk, sizing), own, excess),
+                trades=int(count),
+                bars_held=float(rows[:count, BARS].mean()) if count else 0.0,
+                alive=bool(equity[-1] > 0.0),
+            )
+            _within_bounds(market.bank)
+
+
 def grid_trials(
     df: pd.DataFrame,
     spec: StrategySpec,
@@ -160,26 +218,8 @@ def grid_trials(
     Raises:
         BacktestError: as `sweep`.
     """
-    axes = grid_axes(spec, grid)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, None)
-    batch = Batch(market, spec, axes)
-    closes = market.bank.prices.close
-    found = []
-    for start in range(0, batch.count, batch.chunk_size):
-        chosen = batch.run(start, min(batch.count, start + batch.chunk_size)).chosen
-        for at in range(len(next(iter(chosen.values()), ()))):
-            values = {name: axes[name][int(places[at])] for name, places in chosen.items()}
-            params = {name: values.get(name, value) for name, value in spec.params.items()}
-            side = values.get(SIDE_AXIS, "both")
-            bound = {place: bind(tree, params) for place, tree in spec.trees.items() if trades(side, place)}
-            risk, sizing = Risk(**_settings(spec.risk, values)), Sizing(**_settings(spec.sizing, values))
-            signals = market.bank.signals(bound)
-            equity, rows = market.buffers(signals)
-            count = market.simulate(signals, risk, sizing, equity, rows)
-            own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
-            found.append(_trial(meaning_hash(bound, risk, sizing), own, excess))
-            _within_bounds(market.bank)
-    return found
+    return [look.trial for look in grid_looks(market, spec, grid)]
 
 
 def configuration_trials(

@@ -65,12 +65,12 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         )
     given = said.given if said else interrupt(question)
     proposals, problems = read_approval(
-        given, state["proposals"], spec, tried, context.language, evidence["grid"]
+        given, state["proposals"], spec, tried, context.language, evidence["grid"], evidence["archive"]
     )
     while problems:
         given = interrupt({**question, "problems": problems})
         proposals, problems = read_approval(
-            given, state["proposals"], spec, tried, context.language, evidence["grid"]
+            given, state["proposals"], spec, tried, context.language, evidence["grid"], evidence["archive"]
         )
     accepted = [proposal["number"] for proposal in proposals if not proposal.get("declined")]
     record(

@@ -34,7 +34,12 @@ def _test(task: VariantTask, grid: dict[str, list[float]]) -> Tried:
 
 
 def _luck(found: Tried, task: VariantTask, context: OptimizationContext) -> float | None:
-    """p-value of the lead over the champion; None where there is no lead to be tested."""
+    """p-value of the lead over the champion; None where there is no lead to be tested.
+
+    A population ranks and leaves significance to the verdict.
+    """
+    if context.search == "population":
+        return None
     champion = task["champion"]
     leads = found.figures["score"] > champion["figures"]["score"]
     held = folds_held(found.figures["blocks"], champion["figures"]["blocks"])
@@ -63,6 +68,8 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
             "spec": found.spec.model_dump(mode="json"),
             "grid": grid,
             "p_value": _luck(found, state, context),
+            "excess_t": found.excess_t,
+            "bars_held": found.bars_held,
             "backtests": found.figures["walk_forward"]["configurations"],
         }
     except BacktestError as error:

@@ -52,8 +52,8 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         cites=["i00.load"],
     )
     begun: OptimizationState = {**state, "baseline": found}
-    return {
-        "baseline": found,
-        "dossier": prepare_dossier(begun, context, 0),
-        "lessons": prepare_lessons(begun, runtime.store, context),
-    }
+    update: OptimizationState = {"baseline": found}
+    if context.search == "single" or state.get("graph") == "review":  # else the survey prepares it
+        update["dossier"] = prepare_dossier(begun, context, 0, after="baseline")
+    update["lessons"] = prepare_lessons(begun, runtime.store, context)
+    return update

@@ -44,7 +44,11 @@ def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> ty
         hypotheses: how many were made; None where the same answer makes them.
         base: what a proposal has besides.
     """
-    kinds: dict[str, Any] = {"change": _changes(json.dumps(evidence["spec"], sort_keys=True))}
+    archive = evidence["archive"]
+    kinds: dict[str, Any] = {
+        "base": one_of(range(len(archive) + 1)),
+        "change": _changes(json.dumps(evidence["spec"], sort_keys=True), bool(archive)),
+    }
     if hypotheses is not None:
         kinds["hypothesis"] = one_of(range(1, hypotheses + 1) if hypotheses else [0])
     return narrowed(base, **kinds)
@@ -71,12 +75,15 @@ def turn_of(evidence: Evidence) -> type[Turn]:
 
 
 @lru_cache(maxsize=16)
-def _changes(spec: str) -> Any:
-    """Every change that a strategy can have, as one type: first by its kind, then by what it is about."""
+def _changes(spec: str, several: bool) -> Any:
+    """Every change that a strategy can have, as one type: first by its kind, then by what it is about.
+
+    Where a change may be to one of several strategies, names and conditions of one of them bind nothing.
+    """
     strategy = read_spec(json.loads(spec))
     found: list[Any] = []
     for kind in KINDS.values():
-        cases = kind.cases(strategy)
+        cases = (kind,) if several and kind.of_strategy else kind.cases(strategy)
         if len(cases) == 1:
             found.append(cases[0])
         elif cases:

@@ -20,7 +20,11 @@ Reason = Literal["target_score", "no_gain", "max_iterations", "debate", "going_o
 
 
 def stop_reason(
-    scores: list[float], stopped_by_debate: bool, budget: Budget | None, context: OptimizationContext
+    scores: list[float],
+    stopped_by_debate: bool,
+    budget: Budget | None,
+    context: OptimizationContext,
+    ranks: list[float] | None = None,
 ) -> Reason:
     """Why the cycle stops, or `going_on`.
 
@@ -29,7 +33,9 @@ def stop_reason(
         stopped_by_debate: the debate's consensus of this iteration.
         budget: the limit that is used up, if one is.
         context: thresholds.
+        ranks: of a population its champion's excess t, likewise: it is what the search raises.
     """
+    raised = scores if ranks is None else ranks
     iterations = len(scores) - 1
     if scores[-1] >= context.target_score:
         return "target_score"
@@ -37,7 +43,7 @@ def stop_reason(
         return budget
     if (
         iterations >= context.patience
-        and relative_gain(scores[-1], scores[-1 - context.patience]) < context.convergence_threshold
+        and relative_gain(raised[-1], raised[-1 - context.patience]) < context.convergence_threshold
     ):
         return "no_gain"
     if iterations >= context.max_iterations:
@@ -59,12 +65,16 @@ def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     budget: Budget | None = run_budget(context, state["run_id"], decided, "converge", iteration)
     if context.max_backtests is not None and backtests_done(state) >= context.max_backtests:
         budget = budget or "budget_backtests"
-    reason = stop_reason(scores, stopped, budget, context)
+    ranks = None
+    if context.search == "population":
+        ranks = [state["history"][0]["excess_t_before"], *(one["excess_t"] for one in state["history"])]
+    reason = stop_reason(scores, stopped, budget, context, ranks)
+    raised = scores if ranks is None else ranks
     decision: Decision = {
         "stop": reason != "going_on",
         "reason": reason,
         "score": scores[-1],
-        "gain": round(relative_gain(scores[-1], scores[-2]), 6),
+        "gain": round(relative_gain(raised[-1], raised[-2]), 6),
     }
     record(
         context,
@@ -77,4 +87,4 @@ def converge(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     )
     if decision["stop"]:
         return {"decision": decision}
-    return {"decision": decision, "dossier": prepare_dossier(state, context, iteration)}
+    return {"decision": decision, "dossier": prepare_dossier(state, context, iteration, after="select")}

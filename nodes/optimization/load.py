@@ -25,7 +25,7 @@ from vault.readers.prices import read_prices
 from vault.registered import find_registered
 
 _LEFT = (
-    *("champion", "analysis", "verdicts", "confidence", "approval"),
+    *("champion", "archive", "surveyed", "analysis", "verdicts", "confidence", "approval"),
     *("debate", "decision", "judgement", "variants", "result"),
 )
 """Keys of the state that are asked for before this run has written them."""

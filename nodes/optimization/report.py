@@ -15,8 +15,10 @@ from nodes.optimization.finishing import finish, result_frame
 from nodes.optimization.role_statistics import unfounded_answers
 from nodes.optimization.state import OptimizationState
 from prompts import Words
+from record.events import Surveyed
 from record.record import RunRecord
 from record.results import KeptChange, RunResult
+from record.run_view import RunView
 from record.types import Iteration
 from reports.markdown import optimization_report
 
@@ -41,6 +43,31 @@ def applied_changes(history: Sequence[Iteration]) -> list[KeptChange]:
     return changes
 
 
+def survey_change(state: OptimizationState, surveyed: Surveyed | None, words: Words) -> list[KeptChange]:
+    """The survey's champion in place of the given strategy as the first change; none where that stayed."""
+    if surveyed is None or surveyed.champion["given"] == state["initial"]:
+        return []
+    champion, before = surveyed.champion, state["baseline"]["score"]
+    own = next(one for one in surveyed.archive if one["given_first"])
+    spec = StrategySpec.model_validate(champion["spec"])
+    return [
+        {
+            "iteration": 0,
+            "description": words("optimization.change.surveyed", old=state["initial"]["name"], new=spec.name),
+            "kind": "survey",
+            "change": {"kind": "survey", "strategy": champion["spec"]},
+            "reason": words(
+                "optimization.change.surveyed_reason",
+                count=words.number(surveyed.configurations),
+                t=words.number(champion["excess_t"]),
+                before=words.number(own["excess_t"]),
+            ),
+            "score_before": before,
+            "score_after": champion["figures"]["score"],
+        }
+    ]
+
+
 def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
     """Write `result.json` and `report.md`; times and ids stand under `run` alone, the rest repeats.
 
@@ -50,7 +77,8 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
     context = OptimizationContext.of(runtime.context)
     log = RunRecord(context.home_path, state["run_id"])
     champion, judgement = reigning(state), state.get("judgement")
-    history = whole_history(log)
+    history, words = whole_history(log), Words(context.language)
+    kept = [*survey_change(state, RunView.of(log.events()).surveyed, words), *applied_changes(history)]
     spec = StrategySpec.model_validate(champion["spec"])
     frame = result_frame(state, context)
     if judgement is None and frame["status"] == "finished":
@@ -69,7 +97,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         "initial_score": state["baseline"]["score"],
         "metrics": champion["figures"]["metrics"],
         "holdout_metrics": judgement["champion"]["metrics"] if judgement else None,
-        "applied_changes": applied_changes(history),
+        "applied_changes": kept,
         "champion": {
             "strategy": champion["spec"],
             "description": spec.describe(),
@@ -97,6 +125,8 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         "unfounded": unfounded_answers(log.events()),
         "lessons": remember(runtime.store, state, history),
     }
+    if context.search == "population":
+        result["surveyed"], result["archive"] = state["surveyed"], state["archive"]
     if judgement and "missing_evidence" in judgement:
         result["missing_evidence"] = judgement["missing_evidence"]
     finish(
@@ -104,7 +134,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         context,
         "report",
         result=result,
-        report=optimization_report(result, Words(context.language)),
+        report=optimization_report(result, words),
         champion=spec.hash,
         cites=["judge"] if judgement else [f"i{state['iteration']:02d}.converge"],
     )

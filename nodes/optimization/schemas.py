@@ -10,6 +10,9 @@ from nodes.optimization.changes import Change
 from nodes.optimization.changes.base import Strict
 from nodes.seam.free_text import FREE_TEXT
 
+MOST_MEMBERS = 12
+"""Candidates of a population that are kept at most: what a prompt has room for."""
+
 MOST_PROPOSALS = 6
 MOST_HYPOTHESES = 4
 
@@ -63,6 +66,12 @@ class Proposal(Strict):
         ge=0,
         le=MOST_HYPOTHESES,
         description="Number of the analyst's hypothesis that it tests; 0 if there is none.",
+    )
+    base: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_MEMBERS,
+        description="Number of the candidate (C) that it changes; 0 is the champion.",
     )
     change: Change = Field(description="The change itself.")
     reason: Remark = Field(default="", description="Why this change, citing the evidence.")

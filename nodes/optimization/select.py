@@ -11,10 +11,11 @@ from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import shortened
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trials.archive import LEAST_TRADES, archived, leads, member
 from nodes.run_events import record
 from prompts import Language, Words
 from record.events import Selected
-from record.types import Champion, Figures, Iteration, Proposal, Trial, Variant, Verdict
+from record.types import Champion, Figures, Iteration, Member, Proposal, Trial, Variant, Verdict
 from reports.tables import account_lost
 
 _OUTCOMES = {
@@ -23,6 +24,8 @@ _OUTCOMES = {
     "lower_score": "kept_out",
     "uneven": "uneven",
     "luck": "luck",
+    "few_trades": "few_trades",
+    "noise": "noise",
 }
 
 
@@ -68,6 +71,7 @@ def _trial(
         "p_value": variant.get("p_value") if variant else None,
         "folds_held": None,
         "allowed": None,
+        "excess_t": variant.get("excess_t") if variant else None,
     }
 
 
@@ -86,6 +90,38 @@ def _judged(
     )
 
 
+def _ranked(champion: Champion, figures: Figures, excess_t: float, more_conditions: int) -> str:
+    """What a population makes of a variant: `better`, or what keeps it from leading; no significance test."""
+    if account_lost(figures) is not None:
+        return "account_lost"
+    if (figures["metrics"]["n_trades"] or 0) < LEAST_TRADES:
+        return "few_trades"
+    if excess_t <= champion["excess_t"]:
+        return "lower_score"
+    return "better" if leads(excess_t, champion["excess_t"], more_conditions) else "noise"
+
+
+def _members(state: OptimizationState, champion: Champion) -> list[Member]:
+    """The archive with the iteration's variants."""
+    found = list(state["archive"])
+    for proposal in state["proposals"]:
+        variant = state.get("variants", {}).get(proposal["hash"])
+        if variant is None or (figures := variant["figures"]) is None or account_lost(figures) is not None:
+            continue
+        found.append(
+            member(
+                spec=variant["spec"],
+                given=proposal["spec"],
+                grid=variant["grid"],
+                excess_t=variant["excess_t"],
+                trades=int(figures["metrics"]["n_trades"] or 0),
+                bars_held=variant["bars_held"],
+                iteration=state["iteration"],
+            )
+        )
+    return archived(found, champion["figures"]["hash"])
+
+
 def _untested(proposal: Proposal, verdict: Verdict | None) -> str:
     """Why a proposal was not tested: a person's word comes before the validator's."""
     if proposal.get("declined"):
@@ -94,9 +130,13 @@ def _untested(proposal: Proposal, verdict: Verdict | None) -> str:
 
 
 def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
-    """Adopt the best of the variants that the rules of acceptance let in; a tie keeps the champion."""
+    """Adopt the best of the variants that the rules of acceptance let in; a tie keeps the champion.
+
+    A population ranks by excess t, and keeps what is not adopted among its candidates.
+    """
     context = OptimizationContext.of(runtime.context)
     iteration, champion = state["iteration"], reigning(state)
+    population = context.search == "population"
     # A verdict list of an earlier iteration is not this one's: without proposals the validator was not asked.
     asked = context.use_validator and bool(state["proposals"])
     verdicts = {verdict["proposal"]: verdict for verdict in (state.get("verdicts") if asked else None) or []}
@@ -111,13 +151,16 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         variant = variants.get(trial["hash"])
         if variant is None or (figures := variant["figures"]) is None:
             continue
-        decided = _judged(champion, proposal, figures, variant["p_value"], tested)
-        trial |= {
-            "outcome": _OUTCOMES[decided.reason],
-            "folds_held": decided.folds_held,
-            "allowed": round(decided.allowed, 6),
-        }
-        if decided.accepted and figures["score"] > best["figures"]["score"]:
+        if population:
+            reason = _ranked(champion, figures, variant["excess_t"], proposal["conditions"])
+            accepted = reason == "better" and variant["excess_t"] > best["excess_t"]
+        else:
+            decided = _judged(champion, proposal, figures, variant["p_value"], tested)
+            reason = decided.reason
+            trial |= {"folds_held": decided.folds_held, "allowed": round(decided.allowed, 6)}
+            accepted = decided.accepted and figures["score"] > best["figures"]["score"]
+        trial["outcome"] = _OUTCOMES[reason]
+        if accepted:
             best = {
                 "spec": variant["spec"],
                 "given": proposal["spec"],
@@ -125,6 +168,8 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
                 "figures": figures,
                 "iteration": iteration,
             }
+            if population:
+                best["excess_t"] = variant["excess_t"]
             adopted = trial
     if adopted is not None:
         adopted["outcome"] = "adopted"
@@ -138,6 +183,8 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         "score_before": champion["figures"]["score"],
         "score": best["figures"]["score"],
     }
+    if population:
+        entry |= {"excess_t_before": champion["excess_t"], "excess_t": best["excess_t"]}
     record(
         context,
         state["run_id"],
@@ -147,4 +194,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         iteration=iteration,
         cites=[f"i{iteration:02d}.backtest.{t['number']}" for t in trials if t["backtests"]],
     )
-    return {"champion": best, "history": [*shortened(state["history"]), entry]}
+    update: OptimizationState = {"champion": best, "history": [*shortened(state["history"]), entry]}
+    if population:
+        update["archive"] = _members({**state, **update}, best)
+    return update

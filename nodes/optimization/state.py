@@ -26,6 +26,7 @@ from record.types import (
     Iteration,
     Judgement,
     Lesson,
+    Member,
     Prices,
     Proposal,
     Strategy,
@@ -146,7 +147,7 @@ class OptimizationState(TypedDict, total=False):
     others: list[Prices]  # load: datasets of other instruments, for the last judgement
     initial: Strategy  # load: to start from
     baseline: Figures  # baseline: of the initial strategy
-    dossier: Dossier  # baseline, then converge: figures of an iteration's first champion, with ids
+    dossier: Dossier  # baseline, survey, then converge: figures of an iteration's first champion, with ids
     lessons: list[Lesson]  # baseline: what finished runs on this market taught
     iteration: int  # analyst, or single in its place
     analysis: Analysis | None  # analyst, or single: None when it abstained
@@ -155,7 +156,9 @@ class OptimizationState(TypedDict, total=False):
     confidence: float | None  # validator, or single: 0 to 10, its trust in the iteration's evidence
     approval: Approval  # approve
     variants: Annotated[dict[str, Variant], latest]  # backtest_variant: by hash, of this iteration
-    champion: Champion  # select
+    champion: Champion  # survey, then select
+    archive: list[Member]  # survey, then select: the population's candidates, best first
+    surveyed: int  # survey: configurations that it tested
     history: list[Iteration]  # select: one entry an iteration, older ones in short
     debate: Debate  # debate, or single
     decision: Decision  # converge
@@ -185,6 +188,7 @@ class DebateState(TypedDict, total=False):
     initial: Strategy
     baseline: Figures
     champion: Champion
+    archive: list[Member]
     dossier: Dossier
     lessons: list[Lesson]
     history: list[Iteration]

@@ -16,7 +16,7 @@ def one_of(words: Iterable[str | int]) -> Any:
     return Literal[tuple(words)]
 
 
-def narrowed(base: type[T], *, name: str = "", described: bool = True, **kinds: Any) -> type[T]:
+def narrowed(base: type[T], /, *, name: str = "", described: bool = True, **kinds: Any) -> type[T]:
     """A subclass whose fields of these names have narrower types, described and bounded as before.
 
     Args:

@@ -38,7 +38,9 @@ def prices(tmp_path):
 
 
 def run(tmp_path, prices, **settings):
-    context = make_context(**{"home": str(tmp_path / "home"), **ALL_RULES, "max_iterations": 2, **settings})
+    # Scripted answers change the given strategy, whatever a survey would find.
+    usual = {"home": str(tmp_path / "home"), **ALL_RULES, "search": "single", "max_iterations": 2}
+    context = make_context(**{**usual, **settings})
     return start_run(make_input(data=str(prices), run="r"), context), tmp_path / "home"
 
 
@@ -86,6 +88,15 @@ def files(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
+
+
+def test_a_population_repeats_with_its_survey(tmp_path, prices):
+    _, home = run(tmp_path, prices, search="population", max_iterations=1)
+    again = replay_run("r", home)
+    assert again.same, again.differences
+    told = [event for event in RunRecord(home, "r").events() if event.kind == "survey"]
+    assert len(told) == 1
+    assert again.result["surveyed"] == told[0].data.configurations
 
 
 def test_a_run_with_models_repeats_without_them(tmp_path, prices, monkeypatch):
@@ -147,7 +158,7 @@ def test_time_decides_the_same_again_whatever_the_clock_says(tmp_path, prices, m
 def test_an_answer_from_the_cache_is_replayed_as_one(tmp_path, prices, monkeypatch):
     scripted_models(monkeypatch, {"ollama:m": [by_role] * 30})
     team = {"analyst": "m", "strategist": "m", "validator": "m", "max_iterations": 1}
-    context = make_context(home=str(tmp_path / "home"), **team)
+    context = make_context(home=str(tmp_path / "home"), search="single", **team)
     start_run(ReviewInput(data=str(prices), run="first"), context, graph="review")
     start_run(make_input(data=str(prices), run="r"), context)
     calls = [e for e in lines(RunRecord(tmp_path / "home", "r")) if e["kind"] == "call"]

@@ -21,14 +21,15 @@ import pandas as pd
 from backtest.validation.score import folds_held
 from nodes.context import OptimizationContext
 from nodes.optimization.judge import meet_holdout, remembering
+from nodes.optimization.survey import ranked, surveyed
 from nodes.optimization.trials.ledger import search_figures
 from nodes.optimization.trials.trial import Tried, p_value, tried
 from record.errors import ReportError
-from record.events import TrialsFixed
+from record.events import Surveyed, TrialsFixed
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, TRIALS, read_table, table_hash
 from record.run_view import RunView
-from record.types import Searched, TestedVariant
+from record.types import Champion, Searched, TestedVariant
 from threadx.audit.drift import Notice, notices
 from threadx.audit.restoring import restore_prices
 from threadx.errors import ThreadxError
@@ -178,6 +179,8 @@ class _Search:
         view = self.view
         found = self.tried_again(self.champion)
         yield from _compared("initial.development", view.initial_figures, found.figures)
+        if view.surveyed is not None:
+            yield from self._survey(view.surveyed, found)
         for iteration, variants in view.tested.items():
             for number, variant in variants.items():
                 yield from self._variant(f"i{iteration:02d}.backtest.{number}", variant)
@@ -190,12 +193,34 @@ class _Search:
                         "grid": adopted["grid"],
                     }
 
+    def _survey(self, told: Surveyed, initial: Tried) -> Iterator[Row]:
+        """The seeds tested again: how many, the candidates, and the champion that they leave."""
+        looks = surveyed(self.dataset, self.context, told.configurations)
+        self.looked_at |= {look.trial.spec_hash: look.trial.excess_sharpe for _, look in looks}
+        first: Champion = {
+            "spec": self.champion["spec"],
+            "given": self.champion["given"],
+            "grid": {},
+            "figures": initial.figures,
+            "iteration": 0,
+        }
+        champion, archive = ranked(first, initial.excess_t, initial.bars_held, looks)
+        if champion["given"] != first["given"]:
+            champion["figures"] = self.tried_again(champion).figures
+        yield Row(name="survey.configurations", told=told.configurations, found=len(looks))
+        yield from _compared("survey.archive", told.archive, archive)
+        yield from _compared("survey.champion", told.champion, champion)
+        self.champion = champion
+
     def _variant(self, name: str, variant: TestedVariant) -> Iterator[Row]:
         found, champion = self.tried_again(variant), self.tried_again(self.champion)
         yield from _compared(name, variant["figures"], found.figures)
         blocks, reigning = found.figures["blocks"], champion.figures["blocks"]
         leads = found.figures["score"] > champion.figures["score"]
         compared = leads and 2 * folds_held(blocks, reigning) > len(blocks)
+        if self.context.search == "population":  # it ranks, and leaves significance to the verdict
+            compared = False
+            yield Row(name=f"{name}.excess_t", told=variant["excess_t"], found=found.excess_t)
         luck = p_value(found, champion, self.context.seed) if compared else None
         yield Row(name=f"{name}.p_value", told=variant["p_value"], found=luck)
 

@@ -19,6 +19,9 @@ def command(words: Words) -> click.Command:
     @options.strategy(words)
     @options.roles(words)
     @click.option("--roles", type=click.Choice(["team", "single"]), help=words("command.option.roles"))
+    @click.option(
+        "--search", type=click.Choice(["population", "single"]), help=words("command.option.search")
+    )
     @click.option("--approve", is_flag=True, help=words("command.option.approve"))
     @click.option("--max-iterations", type=int, help=words("command.option.max_iterations"))
     @click.option("--max-backtests", type=int, help=words("command.option.max_backtests"))

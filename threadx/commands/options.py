@@ -54,6 +54,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "deadlines",
     ),
     "budgets": (
+        "search",
         "max_iterations",
         "convergence_threshold",
         "patience",

@@ -33,6 +33,7 @@ from record.events import (
     Selected,
     Started,
     StrategistAnswer,
+    Surveyed,
     TrialsFixed,
     ValidatorAnswer,
     VariantFailed,
@@ -151,6 +152,13 @@ def line(event: Event, words: Words) -> Line | None:
         case BaselineTested(figures=figures):
             score = words.number(figures["score"])
             return Line(words("web.event.baseline", score=score), lost_line(words, figures), "flag")
+        case Surveyed(configurations=configurations, archive=archive):
+            title = words(
+                "web.event.survey", configurations=words.number(configurations), candidates=len(archive)
+            )
+            best = words.number(archive[0]["excess_t"])
+            body = words("web.event.survey_body", family=archive[0]["family"], excess_t=best)
+            return Line(title, body, "travel_explore")
         case AnalystAnswer() as answer:
             return _analysis(answer, words)
         case ValidatorAnswer() as answer:

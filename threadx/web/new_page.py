@@ -258,6 +258,7 @@ class Form:
                     self._health[role] = attribute(
                         Text("p", words("web.form.asking"), "tx-soft"), "aria-live", "polite"
                     )
+        self._population = ui.checkbox(words("web.form.population"), value=True)
         self._debate = ui.checkbox(words("web.form.debate"), value=True)
         ui.timer(0.1, self._offer, once=True)
         ui.timer(0.1, self._probe, once=True)
@@ -318,6 +319,7 @@ class Form:
             models={role: str(field.value or "") for role, field in self._models.items()},
             settings={name: field.value for name, field in self._settings.items()},
             approve=bool(self._approve.value),
+            population=bool(self._population.value),
             debate=bool(self._debate.value),
             named=bool(self._named.value),
             others=tuple(str(one) for one in self._others.value),

@@ -54,6 +54,7 @@ class Order:
         models: of each role, separated by commas, tried in order.
         settings: of `SETTINGS`; what is missing or None keeps its default.
         approve: a person decides before each iteration's tests.
+        population: other strategies compete with the given one; off, it alone is changed.
         debate: whether iterations end with a debate.
         named: prompts tell the instrument's name and calendar dates.
         others: prices of other instruments, each as `data`.
@@ -66,6 +67,7 @@ class Order:
     models: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | None] = field(default_factory=dict)
     approve: bool = False
+    population: bool = True
     debate: bool = True
     named: bool = False
     others: tuple[str, ...] = ()
@@ -148,6 +150,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
         if value is not None
     ]
     options += ["--approve"] if order.approve else []
+    options += [] if order.population else ["--search", "single"]
     options += [] if order.debate else ["--no-debate"]
     options += ["--named"] if order.named else []
     options += [

@@ -11,7 +11,7 @@ from nicegui.element import Element
 from prompts import Words
 from threadx.web.frame import Text, attribute
 
-BEFORE = ("load", "baseline")
+BEFORE = ("load", "baseline", "survey")
 CYCLE = ("analyst", "strategist", "validator", "approve", "backtest_variant", "select", "debate", "converge")
 AFTER = ("judge", "report")
 REVIEW = ("load", "analyst", "strategist", "validator", "debate", "report")
@@ -34,7 +34,7 @@ class Shape:
 
 def shape(graph: str, context: dict[str, object]) -> Shape:
     """The nodes of a run, from what `run.json` says of it."""
-    left_out = set()
+    left_out = set() if context.get("search") == "population" else {"survey"}
     if not context.get("approve"):
         left_out.add("approve")
     if context.get("use_validator") is False:
@@ -48,7 +48,8 @@ def shape(graph: str, context: dict[str, object]) -> Shape:
         cycle = CYCLE
     if graph == "review":
         return Shape((), tuple(node for node in REVIEW if node not in left_out), ())
-    return Shape(BEFORE, tuple(node for node in cycle if node not in left_out), AFTER)
+    before = tuple(node for node in BEFORE if node not in left_out)
+    return Shape(before, tuple(node for node in cycle if node not in left_out), AFTER)
 
 
 class RunGraph:

@@ -84,10 +84,12 @@ class Kind(Strict, ABC):
 
     Attributes:
         degrees: how much freedom to fit noise it adds to a strategy; `rules` test first what adds none.
+        of_strategy: whether its `cases` depend on names or conditions that only one strategy has.
         apart: the field by which the `cases` of one strategy are told apart.
     """
 
     degrees: ClassVar[int]
+    of_strategy: ClassVar[bool] = False
     apart: ClassVar[str] = ""
     kind: str
 

@@ -28,6 +28,7 @@ class AddFilter(Kind):
     """Require one more condition for an entry."""
 
     degrees = 3
+    of_strategy = True
     kind: Literal["add_filter"]
     side: Side = Field(description="Which entries are filtered.")
     condition: Condition = Field(
@@ -70,6 +71,7 @@ class RemoveFilter(Kind):
     """Drop one of the conditions that an entry needs."""
 
     degrees = 0
+    of_strategy = True
     apart = "side"
     kind: Literal["remove_filter"]
     side: Side = Field(description="Which entries.")

@@ -28,6 +28,7 @@ class ParamAdjustment(Kind):
     """Set one of the strategy's own parameters to a value, or let the engine search it in a range."""
 
     degrees = 0
+    of_strategy = True
     apart = "parameter"
     kind: Literal["param_adjustment"]
     parameter: Annotated[str, Field(min_length=1, max_length=60)] = Field(

@@ -30,6 +30,7 @@ from record.types import (
     Item,
     Iteration,
     Lesson,
+    Member,
     Proposal,
     Strategy,
     Turn,
@@ -82,6 +83,7 @@ class Evidence(TypedDict):
     items: list[Item]
     lessons: list[Lesson]
     history: list[Iteration]
+    archive: list[Member]
     tried: list[str]
     ids: list[str]
     named: bool
@@ -131,17 +133,14 @@ def gather_evidence(
         },
         "spec": champion["spec"],
         "grid": champion["grid"],
-        "bounds": {
-            name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
-            for name, bound in sorted(spec.bounds().items())
-            if name in spec.params or name not in _idle(spec)
-        },
+        "bounds": _bounds(spec),
         "champion": champion["figures"],
         "now": reigning(state)["figures"],
         "baseline": state["baseline"],
         "items": dossier["items"],
         "lessons": state.get("lessons") or [],
         "history": [*before[-MEMORY:], *entries[len(before) :]],
+        "archive": state.get("archive") or [],
         "tried": sorted(tried_hashes(state)),
         "ids": [],
         "named": named,
@@ -149,6 +148,21 @@ def gather_evidence(
     }
     found["ids"] = evidence_ids(found)
     return found
+
+
+def on_candidate(evidence: Evidence, number: int) -> Evidence:
+    """The evidence with a candidate of the archive in the champion's place; figures stay the champion's."""
+    found = next(one for one in evidence["archive"] if one["number"] == number)
+    bounds = _bounds(read_spec(found["spec"]))
+    return {**evidence, "spec": found["spec"], "grid": found["grid"], "bounds": bounds}
+
+
+def _bounds(spec: StrategySpec) -> dict[str, Bound]:
+    return {
+        name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
+        for name, bound in sorted(spec.bounds().items())
+        if name in spec.params or name not in _idle(spec)
+    }
 
 
 def _idle(spec: StrategySpec) -> set[str]:
@@ -163,7 +177,7 @@ def _idle(spec: StrategySpec) -> set[str]:
 
 def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
     """Hashes of every strategy and search tried in this run, and of what searches settled on."""
-    found = {state["baseline"]["hash"]}
+    found = {state["baseline"]["hash"], *(one["hash"] for one in state.get("archive") or [])}
     for entry in state.get("history", []):
         for trial in entry["trials"]:
             if trial["backtests"]:

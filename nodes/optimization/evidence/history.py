@@ -11,7 +11,7 @@ from record.record import RunRecord
 from record.run_view import RunView
 from record.types import Iteration
 
-_KEPT = ("iteration", "analyst_score", "adopted", "score_before", "score")
+_KEPT = ("iteration", "analyst_score", "adopted", "score_before", "score", "excess_t_before", "excess_t")
 _KEPT_OF_TRIAL = ("number", "hash", "settled", "outcome", "backtests", "score")
 
 
@@ -43,5 +43,9 @@ def anything_tested(state: OptimizationState) -> bool:
 
 
 def backtests_done(state: OptimizationState) -> int:
-    """Strategies tested on development data so far, the initial one included."""
-    return 1 + sum(int(trial["backtests"]) for entry in state["history"] for trial in entry["trials"])
+    """Strategies tested on development data so far, the initial one and those of the survey included."""
+    return (
+        1
+        + (state.get("surveyed") or 0)
+        + sum(int(trial["backtests"]) for entry in state["history"] for trial in entry["trials"])
+    )

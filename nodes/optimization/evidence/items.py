@@ -1,7 +1,8 @@
 """The figures that roles argue from, computed once a champion: each item has an id that answers cite.
 
 M metrics with 95 % intervals, W walk-forward, X exits, S sides, T time of entry, G regime at entry,
-D drawdowns, P what a step of each parameter does, K the market itself, O overfitting. Development data only.
+D drawdowns, P what a step of each parameter does, K the market itself, O overfitting; C candidates of the
+population, by their t-statistic of the excess over holding. Development data only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import BacktestError, BacktestResult, Costs, StrategySpec, run_backtest, sweep
+from backtest.language.tree import show
 from backtest.statistics.bootstrap import Interval, return_intervals, trade_intervals
 from backtest.statistics.overfitting import (
     expected_maximum_sharpe,
@@ -25,7 +27,8 @@ from backtest.statistics.overfitting import (
 from backtest.statistics.returns import Moments, Returns, bar_returns, moments
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
-from record.types import Dossier, Figures, Item
+from nodes.optimization.evidence.specs import read_spec
+from record.types import Dossier, Figures, Item, Member
 from vault.datasets import Dataset, load_development
 
 Found = dict[str, Any]
@@ -110,6 +113,27 @@ def build_dossier(
             told = {"id": f"{letter}{number}", **{name: _short(value) for name, value in item.items()}}
             items.append(cast(Item, told))
     return {"hash": spec.hash, "items": items}
+
+
+def candidate_item(member: Member) -> Item:
+    """A candidate of the population as an item: its excess t, and what it trades."""
+    spec = read_spec(member["spec"])
+    conditions = {place: show(tree) for place, tree in spec.bound_trees.items()}
+    if member["side"] == "both":  # the short side of most is the mirror image: a prompt is short
+        conditions = {place: told for place, told in conditions.items() if place.endswith("_long")}
+    found: Found = {
+        "id": f"C{member['number']}",
+        "name": "candidate",
+        "value": _short(member["excess_t"]),
+        "family": member["family"],
+        "side": member["side"],
+        "bars_held": member["bars_held"],
+        "n": member["trades"],
+        **conditions,
+        **spec.params,
+        **spec.risk.active(),
+    }
+    return cast(Item, found)
 
 
 def _short(value: Any) -> Any:

@@ -7,7 +7,7 @@ from langgraph.store.base import BaseStore
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import backtests_done
-from nodes.optimization.evidence.items import build_dossier
+from nodes.optimization.evidence.items import build_dossier, candidate_item
 from nodes.optimization.evidence.lessons import recall
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
@@ -18,10 +18,18 @@ from record.types import Dossier, Lesson
 from vault.datasets import Dataset
 
 
-def prepare_dossier(state: OptimizationState, context: OptimizationContext, iteration: int) -> Dossier:
-    """The champion's figures after an iteration, put on record: every id that is cited stands there.
+def prepare_dossier(
+    state: OptimizationState, context: OptimizationContext, iteration: int, after: str
+) -> Dossier:
+    """The champion's figures and the candidates, put on record: every id that is cited stands there.
 
     They are those of the next iteration, its debate too: what has been read of them is not read again.
+
+    Args:
+        state: with the champion and the archive, if there is one.
+        context: the run's settings.
+        iteration: 0 before the first.
+        after: the node that leaves them; what the survey leaves replaces what the baseline did.
     """
     champion = reigning(state)
     dossier = build_dossier(
@@ -31,6 +39,7 @@ def prepare_dossier(state: OptimizationState, context: OptimizationContext, iter
         Dataset.model_validate(state["dataset"]),
         context,
     )
+    dossier["items"] += [candidate_item(one) for one in state.get("archive") or []]
     record(
         context,
         state["run_id"],
@@ -38,7 +47,7 @@ def prepare_dossier(state: OptimizationState, context: OptimizationContext, iter
         "evidence",
         EvidenceListed(items=dossier["items"]),
         iteration=iteration,
-        cites=[f"i{iteration:02d}.{'select' if iteration else 'baseline'}"],
+        cites=[f"i{iteration:02d}.{after}"],
     )
     return {**dossier, "champion": champion}
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError, NodeError
 from nodes.optimization.changes import KINDS, Change
-from nodes.optimization.evidence.evidence import Evidence, figure
+from nodes.optimization.evidence.evidence import Evidence, figure, on_candidate
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.policies.changes import (
     FEW_TRADES,
@@ -54,6 +54,8 @@ _SOURCES: dict[str, Callable[[StrategySpec, Evidence], Source]] = {
 # What is asked first, turn by turn. A strategy that loses needs another idea before it needs tuning.
 _LOSING = ("presets", "parameters", "conditions", "risk", "filters")
 _WINNING = ("parameters", "risk", "filters", "presets", "conditions")
+# The survey of a population has tried presets and conditions: what is left is tuning, the candidates in turn.
+_OF_POPULATION = ("parameters", "candidates", "risk", "filters")
 
 
 def _say(evidence: Evidence, key: str, **values: Any) -> str:
@@ -157,9 +159,9 @@ def strategist(evidence: Evidence) -> Proposals:
         trial["change"] for entry in evidence["history"] for trial in entry["trials"] if "change" in trial
     ]
 
-    def leads_on(change: Change) -> bool:
+    def leads_on(change: Change, base: Evidence) -> bool:
         try:
-            found = lead(spec, evidence["grid"], change).hash
+            found = lead(read_spec(base["spec"]), base["grid"], change).hash
         except (BacktestError, ChangeError):
             return False  # out of this strategy's bounds or order: the source's next may fit
         if found in tried:
@@ -167,20 +169,37 @@ def strategist(evidence: Evidence) -> Proposals:
         tried.add(found)
         return True
 
-    def fresh(source: Source) -> Iterator[tuple[Change, Theme]]:
+    def fresh(source: Source) -> Iterator[tuple[Change, Theme, int]]:
         again = []
         for change, theme in source:
             if change.model_dump(mode="json") in remembered:
                 again.append((change, theme))
-            elif leads_on(change):
-                yield change, theme
-        yield from ((change, theme) for change, theme in again if leads_on(change))
+            elif leads_on(change, evidence):
+                yield change, theme, 0
+        yield from ((change, theme, 0) for change, theme in again if leads_on(change, evidence))
 
-    order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
+    def of_candidates() -> Iterator[tuple[Change, Theme, int]]:
+        """The parameters of the other candidates, each iteration beginning with the next of them."""
+        others = [one["number"] for one in evidence["archive"] if one["hash"] != spec.hash]
+        first = (evidence["iteration"] - 1) % max(1, len(others))
+        for number in (*others[first:], *others[:first]):
+            base = on_candidate(evidence, number)
+            for change, theme in parameter_changes(read_spec(base["spec"]), base):
+                if leads_on(change, base):
+                    yield change, theme, number
+                    break
+
+    if evidence["archive"]:
+        order: tuple[str, ...] = _OF_POPULATION
+    else:
+        order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
     # The first source always has its turn; the others take theirs in rotation.
     first, rest = order[0], order[1:]
     turn = (evidence["iteration"] - 1) % len(rest)
-    queue = [fresh(_SOURCES[name](spec, evidence)) for name in (first, *rest[turn:], *rest[:turn])]
+    queue = [
+        of_candidates() if name == "candidates" else fresh(_SOURCES[name](spec, evidence))
+        for name in (first, *rest[turn:], *rest[:turn])
+    ]
     chosen: list[Proposal] = []
     while queue and len(chosen) < PROPOSALS:
         source = queue.pop(0)
@@ -188,11 +207,12 @@ def strategist(evidence: Evidence) -> Proposals:
         if found is None:
             continue
         queue.append(source)
-        change, theme = found
+        change, theme, base = found
         told = theme if theme in themes else themes[0]
         chosen.append(
             Proposal(
                 hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
+                base=base,
                 change=change,
                 reason=_say(evidence, f"hypothesis_{told}"),
                 expected_effect=text(f"changes.{change.kind}.expected", evidence["language"]),

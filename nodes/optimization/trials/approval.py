@@ -15,6 +15,7 @@ from nodes.optimization.changes import KINDS, Change, SearchRange
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
 from prompts import Language, text
+from record.types import Member
 from record.types import Proposal as Proposed
 
 MOST = 100
@@ -59,6 +60,7 @@ def read_approval(
     tried: set[str],
     language: Language,
     grid: Mapping[str, Sequence[float]] | None = None,
+    archive: Sequence[Member] = (),
 ) -> tuple[list[Proposed], list[str]]:
     """Apply a person's word to the proposals.
 
@@ -69,6 +71,7 @@ def read_approval(
         tried: hashes of the strategies tested already.
         language: of the problems.
         grid: what the champion's values are searched among.
+        archive: candidates that a proposal may change in the champion's place.
 
     Returns:
         (proposals, problems). Declined proposals are marked `declined`; edited ones lead to their new
@@ -97,7 +100,7 @@ def read_approval(
     for proposal in proposals:
         number = proposal["number"]
         if number in edits and not problems:
-            changed, problem = _edited(proposal, edits[number], spec, taken, language, grid or {})
+            changed, problem = _edited(proposal, edits[number], spec, taken, language, grid or {}, archive)
             problems += [problem] if problem else []
             taken.add(changed["hash"])
             left.append(changed)
@@ -163,15 +166,17 @@ def _edited(
     tried: set[str],
     language: Language,
     grid: Mapping[str, Sequence[float]],
+    archive: Sequence[Member],
 ) -> tuple[Proposed, str]:
     """(the proposal with another change, empty), or (the proposal, why it cannot be tested)."""
     other = Proposal(
         hypothesis=proposal["hypothesis"],
+        base=proposal.get("base", 0),
         change=change,
         reason=proposal["reason"],
         expected_effect=proposal["expected_effect"],
     )
-    usable, refused = sort_proposals([other], spec, tried, language, grid)
+    usable, refused = sort_proposals([other], spec, tried, language, grid, archive)
     if refused:
         words = text(
             "optimization.approval.refused",

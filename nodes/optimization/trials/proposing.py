@@ -22,7 +22,7 @@ from nodes.optimization.changes import (
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
-from record.types import Grid, Refused
+from record.types import Grid, Member, Refused
 from record.types import Proposal as Proposed
 
 
@@ -81,7 +81,7 @@ def sorted_by(
 ) -> tuple[list[Proposed], list[Refused]]:
     """`sort_proposals` by what a role was given: the champion, its grid and what was tried."""
     spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
-    return sort_proposals(proposals, spec, tried, language, evidence["grid"])
+    return sort_proposals(proposals, spec, tried, language, evidence["grid"], evidence["archive"])
 
 
 def none_usable(evidence: Mapping[str, Any], proposals: Sequence[Proposal], language: Language) -> list[str]:
@@ -90,12 +90,18 @@ def none_usable(evidence: Mapping[str, Any], proposals: Sequence[Proposal], lang
     return [] if usable else complaints(refused)
 
 
+def candidate_words(candidate: Member) -> str:
+    """A candidate by its id and family: `C3 donchian_breakout`."""
+    return f"C{candidate['number']} {candidate['family']}"
+
+
 def sort_proposals(
     proposals: Sequence[Proposal],
     spec: StrategySpec,
     tried: set[str],
     language: Language,
     grid: Mapping[str, Sequence[float]] | None = None,
+    archive: Sequence[Member] = (),
 ) -> tuple[list[Proposed], list[Refused]]:
     """Split proposals into (usable, refused), each proposal as plain JSON with its sentence.
 
@@ -108,18 +114,35 @@ def sort_proposals(
         tried: hashes of what was tested before.
         language: of sentences and reasons.
         grid: what the champion's values are searched among.
+        archive: candidates that a proposal may change in the champion's place.
     """
+    bases = {one["number"]: one for one in archive}
     usable: list[Proposed] = []
     refused: list[Refused] = []
     seen = set(tried)
     for proposal in proposals:
+        base, searched = spec, grid or {}
+        if candidate := bases.get(proposal.base):
+            base, searched = read_spec(candidate["spec"]), candidate["grid"]
+        told = describe_change(proposal.change, base, language)
+        if candidate:
+            told = text(
+                "optimization.change.of_candidate",
+                language,
+                candidate=candidate_words(candidate),
+                change=told,
+            )
         entry = {
             **proposal.model_dump(mode="json"),
             "change_hash": change_hash(proposal.change),
-            "sentence": describe_change(proposal.change, spec, language),
+            "sentence": told,
         }
+        if proposal.base and not candidate:
+            why = text("optimization.refusal.base", language, number=proposal.base, count=len(bases))
+            refused.append(cast(Refused, {**entry, "reason_refused": why}))
+            continue
         try:
-            leads = lead(spec, grid or {}, proposal.change)
+            leads = lead(base, searched, proposal.change)
         except (BacktestError, ChangeError) as error:
             why = text(f"{error.room}.error.{error.code}", language, **error.fields)
             refused.append(cast(Refused, {**entry, "reason_refused": why}))

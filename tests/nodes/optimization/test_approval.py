@@ -302,7 +302,7 @@ def test_a_person_may_test_what_the_validator_vetoed(tmp_path, prices, monkeypat
     vetoes = verdicts(*["rejected"] * 3, confidence=2)
     scripted_models(monkeypatch, {"ollama:m": [lambda request: by_role(request, verdicts=vetoes)] * 20})
     team = {"analyst": "m", "strategist": "m", "validator": "m", "use_debate": False, "cache_hours": 0.0}
-    waiting, home = start(tmp_path, prices, **team)
+    waiting, home = start(tmp_path, prices, search="single", **team)
     assert {p["verdict"]["decision"] for p in waiting.question["proposals"]} == {"rejected"}
     result = resume_run("r", home, word={"accept": [1], "reject": [2, 3]})
     trials = result.details["history"][0]["trials"]

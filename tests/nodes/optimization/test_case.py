@@ -22,7 +22,7 @@ FILTERED = SPEC.with_filter("adx(14) > 25", side="long")
 
 
 def evidence(spec=SPEC, ids=("M1", "W2", "I1.3")):
-    return {"spec": spec.model_dump(mode="json"), "ids": list(ids)}
+    return {"spec": spec.model_dump(mode="json"), "ids": list(ids), "archive": []}
 
 
 def takes(schema, *changes):

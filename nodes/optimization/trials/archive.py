@@ -1,0 +1,106 @@
+"""The population: candidates kept diverse by family, holding time and side, ranked by their excess t.
+
+Nothing here asks for significance: the verdict does, once, and charges every configuration that was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from backtest import StrategySpec
+from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.schemas import MOST_MEMBERS
+from nodes.optimization.trials.seeds import FAMILIES
+from record.types import Grid, Member, Strategy
+
+LEAST_TRADES = 10
+"""Trades below which a t-statistic is no ground for a rank; the verdict asks for as many."""
+
+LEAST_LEAD = 0.25
+"""Standard errors by which a candidate must lead the champion, once more for each condition more that it has:
+what is less is the noise of the ranking."""
+
+_HOLDING = (2.0, 5.0, 20.0)
+"""Bars held on average that part one holding time from the next."""
+
+
+def member(
+    *,
+    spec: Strategy,
+    given: Strategy,
+    grid: Grid,
+    excess_t: float,
+    trades: int,
+    bars_held: float,
+    iteration: int,
+    given_first: bool = False,
+) -> Member:
+    """A candidate, before it has a place in the archive."""
+    strategy = read_spec(spec)
+    return {
+        "number": 0,
+        "hash": strategy.hash,
+        "family": family(strategy),
+        "side": side(strategy),
+        "bars_held": round(bars_held, 1),
+        "trades": trades,
+        "excess_t": excess_t,
+        "iteration": iteration,
+        "given_first": given_first,
+        "spec": spec,
+        "given": given,
+        "grid": grid,
+    }
+
+
+def family(spec: StrategySpec) -> str:
+    """A preset's name or a seed's; `own` for any other: a person's own names stay out of prompts."""
+    return spec.family or (spec.name if spec.name in FAMILIES else "own")
+
+
+def side(spec: StrategySpec) -> Literal["long", "short", "both"]:
+    """Which sides it trades."""
+    if spec.entry_short is None:
+        return "long"
+    return "both" if spec.entry_long is not None else "short"
+
+
+def holding(bars: float) -> int:
+    """The class of a holding time, 0 for the shortest."""
+    return sum(bars > limit for limit in _HOLDING)
+
+
+def archived(members: Iterable[Member], champion: str) -> list[Member]:
+    """The best of every family, holding time and side, best first, at most `MOST_MEMBERS`.
+
+    Args:
+        members: candidates, those of the archive before included.
+        champion: hash of the champion, which stays whatever its rank, as does the strategy that the run began
+            with.
+    """
+    ranked = sorted(members, key=lambda one: (-one["excess_t"], not one["given_first"], one["hash"]))
+    known: set[str] = set()
+    taken: set[tuple[str, int, str]] = set()
+    always: list[Member] = []
+    best: list[Member] = []
+    for one in ranked:
+        if one["hash"] in known:
+            continue
+        known.add(one["hash"])
+        cell = (one["family"], holding(one["bars_held"]), one["side"])
+        if one["given_first"] or one["hash"] == champion:
+            always.append(one)
+        elif one["trades"] >= LEAST_TRADES and cell not in taken:
+            best.append(one)
+        else:
+            continue
+        taken.add(cell)
+    kept = [*always, *best[: MOST_MEMBERS - len(always)]]
+    kept.sort(key=lambda one: (-one["excess_t"], one["hash"]))
+    return [{**one, "number": number} for number, one in enumerate(kept, start=1)]
+
+
+def leads(challenger: float, champion: float, more_conditions: int = 0) -> bool:
+    """Whether one excess t is above another by more than the noise of the ranking."""
+    return challenger - champion > LEAST_LEAD * (1 + max(0, more_conditions))

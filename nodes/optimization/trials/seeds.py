@@ -1,0 +1,160 @@
+"""Where a population begins: presets over coarse grids, plain conditions, events held for some bars.
+
+Each is one family with a few values a parameter; the survey tests every combination once. Adding a family is
+adding an entry to `_FAMILIES`: everything else is taken from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from backtest import Bounds, StrategySpec
+from backtest.strategy import SIDE_AXIS
+
+Values = dict[str, list[float]]
+_LONG, _BOTH = ["long"], ["long", "both"]
+_HELD: list[float] = [1, 3, 5, 10]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """One family.
+
+    Attributes:
+        family: its name: a preset's, or what it trades.
+        spec: the strategy, both sides where it has a mirror image.
+        grid: values by name to test, and the sides.
+    """
+
+    family: str
+    spec: StrategySpec
+    grid: dict[str, list[float] | list[str]]
+
+
+_BARS = Bounds(low=1, high=250, step=1, integer=True)
+_MULTIPLES = Bounds(low=0.1, high=5.0, step=0.05, integer=False)
+_BOUNDS = {
+    "n": _BARS,
+    "k": _BARS,
+    "m": _MULTIPLES,
+    "d": Bounds(low=0, high=4, step=1, integer=True),
+    "a": Bounds(low=0, high=23, step=1, integer=True),
+    "b": Bounds(low=0, high=23, step=1, integer=True),
+}
+"""Of the seeds' own parameters: bars n and k, multiples m of the ATR, a day d, hours a and b."""
+
+_PRESETS: dict[str, Values] = {
+    "ma_crossover": {"fast_period": [5, 20], "slow_period": [20, 50, 100, 200]},
+    "ema_crossover": {"fast_period": [5, 12], "slow_period": [25, 60, 120]},
+    "rsi_reversion": {"rsi_period": [3, 7, 14], "oversold": [20, 35], "overbought": [50, 70]},
+    "bollinger_reversion": {"period": [10, 20, 40], "deviations": [0.5, 1.0, 1.5, 2.0]},
+    "donchian_breakout": {"entry_period": [10, 20, 55], "exit_period": [5, 10, 20]},
+    "macd_trend": {"fast_period": [5, 12], "slow_period": [26, 35]},
+    "bollinger_atr": {"period": [10, 20], "deviations": [1.0, 2.0]},
+    "supertrend": {"multiplier": [1.5, 2.0, 3.0, 4.0]},
+    "keltner_breakout": {"period": [10, 20, 50], "multiplier": [1.0, 2.0]},
+    "stochastic_reversion": {"period": [5, 14], "oversold": [20, 30]},
+    "adx_trend": {"period": [7, 14, 28], "threshold": [20, 25]},
+}
+"""Every preset that trades, its first parameters over a coarse grid."""
+
+_FAMILIES: dict[str, tuple[str, str | None, Values]] = {
+    "trend": ("close > sma(close, n)", "close < sma(close, n)", {"n": [10, 15, 20, 30, 40, 60, 100, 200]}),
+    "momentum": ("change(close, n) > 0", "change(close, n) < 0", {"n": [1, 3, 5, 10, 20, 60, 120]}),
+    "reversal": ("change(close, n) < 0", "change(close, n) > 0", {"n": [1, 2, 3, 5, 10]}),
+    "breakout": ("close > highest(high, n)[1]", None, {"n": [5, 20, 55], "max_bars": _HELD}),
+    "false_breakout": ("close < lowest(low, n)[1]", None, {"n": [5, 20, 55], "max_bars": _HELD}),
+    "range_expansion": (
+        "high - low > m * atr(14)[1] and close > (high + low) / 2",
+        None,
+        {"m": [1.5, 2.0], "max_bars": _HELD},
+    ),
+    "range_exhaustion": (
+        "high - low > m * atr(14)[1] and close < (high + low) / 2",
+        None,
+        {"m": [1.5, 2.0], "max_bars": _HELD},
+    ),
+    "pullback": (
+        "close > sma(close, n) and close < lowest(low, k)[1]",
+        "close > sma(close, 5)",
+        {"n": [50, 100, 200], "k": [3, 5]},
+    ),
+    "gap_continuation": (
+        "open - close[1] > m * atr(14)[1]",
+        None,
+        {"m": [0.25, 0.5, 1.0], "max_bars": [1, 3, 5]},
+    ),
+    "gap_reversal": (
+        "close[1] - open > m * atr(14)[1]",
+        None,
+        {"m": [0.25, 0.5, 1.0], "max_bars": [1, 3, 5]},
+    ),
+}
+"""What is held while a condition lasts, and events that are held for some bars: entry, exit, values."""
+
+
+_HOURS = tuple((first, first + 4) for first in range(0, 24, 4))
+FAMILIES = frozenset(
+    (*_PRESETS, *_FAMILIES, "weekday", "night", *(f"hours_{first}_{last}" for first, last in _HOURS))
+)
+"""Names of all families."""
+
+
+@cache
+def seeds(*, intraday: bool) -> tuple[Seed, ...]:
+    """Every family, long alone and with its mirror image.
+
+    Args:
+        intraday: whether bars are shorter than a day: hours then stand in for weekdays.
+    """
+    found = []
+    for name, grid in _PRESETS.items():
+        spec = StrategySpec.preset(name)
+        found.append(_seed(name, spec if spec.entry_short else spec.both_sides(), grid))
+    for name, (entry, leave, grid) in _FAMILIES.items():
+        params = {axis: values[0] for axis, values in grid.items() if axis != "max_bars"}
+        risk = {"max_bars": grid["max_bars"][0]} if "max_bars" in grid else {}
+        spec = StrategySpec(
+            name=name,
+            params=params,
+            param_bounds={axis: _BOUNDS[axis] for axis in params},
+            entry_long=entry,
+            exit_long=leave,
+            risk=risk,
+        )
+        found.append(_seed(name, spec.both_sides(), grid))
+    return (*found, *(_hours() if intraday else _weekdays()))
+
+
+def _seed(family: str, spec: StrategySpec, grid: Values) -> Seed:
+    return Seed(family=family, spec=spec, grid={**grid, SIDE_AXIS: _BOTH})
+
+
+def _window(family: str, inside: str, outside: str, values: Values) -> Seed:
+    """Long inside a window of the calendar, short outside it, or both; a window has no mirror image."""
+    spec = StrategySpec(
+        name=family,
+        params={name: given[0] for name, given in values.items()},
+        param_bounds={name: _BOUNDS[name] for name in values},
+        entry_long=inside,
+        exit_long=outside,
+        entry_short=outside,
+        exit_short=inside,
+    )
+    return Seed(family=family, spec=spec, grid={**values, SIDE_AXIS: ["long", "short", "both"]})
+
+
+def _weekdays() -> list[Seed]:
+    """Each day of the week: a signal at the close of one day is filled at the open of the next."""
+    return [_window("weekday", "weekday == d", "weekday != d", {"d": [0, 1, 2, 3, 4]})]
+
+
+def _hours() -> list[Seed]:
+    """Windows of the day, some of them over midnight: the night where an exchange closes."""
+    windows = [
+        _window(f"hours_{a}_{b}", f"hour >= {a} and hour < {b}", f"hour < {a} or hour >= {b}", {})
+        for a, b in _HOURS
+    ]
+    night: Values = {"a": [15, 20], "b": [4, 10]}
+    return [*windows, _window("night", "hour >= a or hour < b", "hour < a and hour >= b", night)]
