@@ -23,7 +23,6 @@ from rich.table import Table
 from rich.text import Text
 
 from base.paths import typed_path
-from nodes.optimization.trials.archive import LEAST_LEAD
 from prompts import Words
 from record.events import (
     Abstained,
@@ -277,6 +276,8 @@ class Terminal:
                 self.out.print(f"• {escape(told)}", highlight=False)
             bar = words("command.bar_to_clear")
             if details.get("archive"):
+                from nodes.optimization.trials.archive import LEAST_LEAD  # noqa: PLC0415
+
                 bar = words("command.bar_of_population", lead=words.number(LEAST_LEAD))
             self.out.print(escape(bar))
         self.out.print(f"\n[bold]{escape(words('report.heading.brains'))}[/bold]")

@@ -6,9 +6,10 @@ from base import private
 from base.files import copy_file
 from nodes.context import Context, OptimizationContext
 from nodes.forking import Events
+from nodes.optimization.survey import surveyed
 from nodes.optimization.trials.ledger import JUDGED_BY, begun_with, count
 from nodes.optimization.trials.trial import tried
-from record.events import BaselineTested, LedgerBegun, Started, VariantTested
+from record.events import BaselineTested, LedgerBegun, Started, Surveyed, VariantTested
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS
 from vault.datasets import Dataset
@@ -44,6 +45,9 @@ def past(copied: Events, parent: RunRecord, record: RunRecord, context: Context)
                 event = event.model_copy(update={"data": begun_with(context, record.run, dataset)})
             case BaselineTested() if dataset is not None:
                 count(context, record.run, dataset, tried(initial, {}, dataset, context).looked_at)
+            case Surveyed() as data if dataset is not None:
+                looks = surveyed(dataset, context, data.configurations)
+                count(context, record.run, dataset, [look.trial for _, look in looks])
             case VariantTested(variant={"given": given, "grid": grid}) if dataset is not None:
                 count(context, record.run, dataset, tried(given, grid, dataset, context).looked_at)
         told.append(event)

@@ -74,7 +74,7 @@ def equity_chart(
         scale=alt.Scale(domain=[account, holding], range=[BLUE, GREY]),
         legend=alt.Legend(title=None, orient="top") if closes is not None else None,
     )
-    upper = alt.Chart(tables.add([point for line in lines for point in line])).markline(strokeWidth=1.5)
+    upper = alt.Chart(tables.add([point for line in lines for point in line])).mark_line(strokeWidth=1.5)
     shown = largest_trades(result.trades)
     at = equity.to_numpy()[equity.index.get_indexer(pd.DatetimeIndex(shown["exit_time"]))]
     won = shown["pnl"].to_numpy() > 0.0

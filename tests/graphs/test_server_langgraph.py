@@ -100,8 +100,9 @@ def test_drawing_of_the_optimisation_shows_its_decisions(client: SyncLangGraphCl
     assert drawing(client, "optimization") == {
         ("__start__", "load", False),
         ("load", "baseline", False),
-        ("baseline", "analyst", True),
-        ("baseline", "single", True),
+        ("baseline", "survey", True),
+        *((node, "analyst", True) for node in ("baseline", "survey")),
+        *((node, "single", True) for node in ("baseline", "survey")),
         ("analyst", "strategist", False),
         ("strategist", "validator", True),
         *((role, "approve", True) for role in ("strategist", "validator", "single")),
@@ -224,8 +225,8 @@ def test_optimisation_streams_every_node_to_its_end(server: Server, client: Sync
         elif mode == "custom":
             kinds.append(part.data["kind"])
     cycle = {"analyst", "strategist", "validator", "backtest_variant", "select", "debate", "converge"}
-    assert set(nodes) == {"load", "baseline", *cycle, "speak", "consensus", "judge", "report"}
-    assert nodes[:2] == ["load", "baseline"]
+    assert set(nodes) == {"load", "baseline", "survey", *cycle, "speak", "consensus", "judge", "report"}
+    assert nodes[:3] == ["load", "baseline", "survey"]
     assert nodes[-2:] == ["judge", "report"]
     record = RunRecord(server.home, "streamed")
     assert kinds == [event["kind"] for event in lines(record)]
@@ -486,7 +487,7 @@ def test_every_page_of_ours_is_alive_in_the_server(server: Server, finished: Fin
                 hosts, complaints = watch(page)
                 page.goto(f"{server.url}{path}")
                 if path == "/threadx/new":
-                    expect(page.get_by_label(words("report.role.analyst"))).to_have_value(says)
+                    expect(page.get_by_label(words("report.role.analyst"), exact=True)).to_have_value(says)
                 else:
                     page.get_by_text(says, exact=True).first.wait_for()
                 assert set(hosts) == {"127.0.0.1"}
