@@ -286,5 +286,7 @@ def test_a_settings_file_that_is_a_folder_is_named(threadx, tmp_path):
 def test_choosing_a_model_waits_for_no_engine_and_no_client():
     heavy = "{'numba', 'pandas', 'langgraph', 'langchain_core'}"
     code = f"import sys, threadx.work.models; print(sorted({heavy} & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert told.stdout.strip() == "[]"
