@@ -86,8 +86,9 @@ def read_header(reference: Reference, path: Path) -> Gguf:
     except (OSError, ValueError):  # ValueError: a null byte in the path
         raise UnavailableError("no_model_file", model=model, path=told) from None
     except GgufError as error:
-        code = "broken_gguf" if error.known else "no_gguf_file"
-        raise UnavailableError(code, model=model, path=told) from None
+        if error.known:
+            raise UnavailableError("broken_gguf", model=model, path=told) from None
+        raise UnavailableError("no_gguf_file", model=model, path=told) from None
     if header.kind != "model":
         raise UnavailableError("no_model_in_file", model=model, path=told, kind=header.kind)
     return header

@@ -20,7 +20,7 @@ from backtest.validation.stress.resampling import (
     trade_bootstrap,
     trade_order,
 )
-from prompts.texts import catalogue
+from prompts.texts import catalogue, text
 from tests.prices import made_up_prices
 
 SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20)
@@ -54,7 +54,7 @@ def test_every_test_has_its_sentence_and_fields_in_both_languages():
         texts = catalogue("stress", language)
         for one in findings:
             assert one.outcome != "skipped"
-            assert texts[one.name].format(**one.fields)
+            assert text(f"stress.{one.name}", language, **one.fields)
             assert texts[f"name.{one.name}"]
             assert texts[f"outcome.{one.outcome}"]
 

@@ -258,7 +258,7 @@ def test_inventions_that_stay_are_removed_and_counted(tmp_path, monkeypatch, wro
     state = run(fill(tmp_path), arbiter="ollama:m")
     assert len(script.calls["ollama:m"]) == 3  # once, and twice sent back
     assert len(state["summary"]["contributors"]) == 3
-    assert any("retirées" in limit and limit.startswith("1") for limit in state["summary"]["limits"])
+    assert any("retirée" in limit and limit.startswith("1") for limit in state["summary"]["limits"])
 
 
 def test_too_few_real_rows_are_completed_from_the_evidence(tmp_path, monkeypatch):
