@@ -15,7 +15,7 @@ from typing import IO
 
 from base import private
 from base.leftovers import ENDING, beginning
-from base.plain_files import refuse_link
+from base.plain_files import opened_plain, refuse_link
 from base.secrets import masked_text
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
@@ -134,7 +134,7 @@ def copy_file(source: Path, target: Path) -> None:
     Raises:
         OSError: it cannot be read, or the target cannot be written.
     """
-    with open(source, "rb") as given:
+    with opened_plain(source) as given:
         write_atomically(target, lambda stream: shutil.copyfileobj(given, stream))
 
 

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 LARGEST = 64 * 1024**2
 """Bytes of a small file: JSON, or a text."""
@@ -62,6 +63,22 @@ def require_plain(path: Path) -> None:
     _require(path.stat(), path)
 
 
+def opened_plain(path: Path) -> BinaryIO:
+    """A plain file, open for reading from its beginning, for what is not read whole.
+
+    Raises:
+        OSError: as `require_plain`.
+    """
+    require_plain(path)  # some devices do something as soon as they are opened
+    stream = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE | _AS_IT_IS), "rb")
+    try:
+        _require(os.fstat(stream.fileno()), path)
+    except OSError:
+        stream.close()
+        raise
+    return stream
+
+
 def read_plain(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of a plain file.
 
@@ -72,12 +89,10 @@ def read_plain(path: Path, most: int = LARGEST) -> bytes:
     Raises:
         OSError: as `require_plain`; `EFBIG`: it is larger.
     """
-    require_plain(path)  # some devices do something as soon as they are opened
-    with os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE | _AS_IT_IS), "rb") as stream:
-        found = os.fstat(stream.fileno())
-        _require(found, path)
-        content = b"" if found.st_size > most else stream.read(most + 1)
-        if max(found.st_size, len(content)) > most:
+    with opened_plain(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        content = b"" if size > most else stream.read(most + 1)
+        if max(size, len(content)) > most:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return content
 

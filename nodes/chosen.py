@@ -13,6 +13,7 @@ from typing import Any
 
 from base.files import write_text_atomically
 from base.json_files import LARGEST, parse_json
+from base.plain_files import read_plain
 from base.reasons import ReasonError, because
 from nodes.errors import SettingError
 
@@ -44,8 +45,7 @@ def chosen(home: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        with path.open("rb") as stream:
-            found = parse_json(stream.read(LARGEST + 1).decode())
+        found = parse_json(read_plain(path, LARGEST).decode())
         if not isinstance(found, dict):
             raise ReasonError("other_shape")
     except (ValueError, OSError, ReasonError) as error:

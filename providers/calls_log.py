@@ -20,7 +20,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from base import private
 from base.aside import set_aside
-from base.plain_files import LARGEST, LARGEST_LOG
+from base.plain_files import LARGEST, LARGEST_LOG, opened_plain
 from base.secrets import masked
 
 now: Callable[[], float] = time.time
@@ -176,7 +176,7 @@ def read_lines(path: Path, least: type[BaseModel] = AnyLine) -> Iterator[dict[st
     """
     if not path.is_file():
         return
-    with path.open("rb") as stream:
+    with opened_plain(path) as stream:
         for line in iter(partial(stream.readline, LARGEST), b""):  # a file without lines ends too
             if (found := _parsed(line, least)) is not None:
                 yield found
@@ -198,7 +198,7 @@ def _read_on(path: Path, known: _Read) -> None:
         known.offset, known.outcomes = 0, {}
     if size == known.offset:
         return
-    with path.open("rb") as stream:
+    with opened_plain(path) as stream:
         stream.seek(known.offset)
         written = stream.read(min(size - known.offset, LARGEST_LOG))
     whole = written.rfind(b"\n") + 1

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from base.plain_files import opened_plain
+
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _MOST_KEYS = 100_000
@@ -144,7 +146,7 @@ def _header(path: Path) -> dict[str, Any]:
     Raises:
         GgufError: as `read_gguf`.
     """
-    with path.open("rb") as stream:
+    with opened_plain(path) as stream:
         if stream.read(len(_MAGIC)) != _MAGIC:
             raise GgufError(known=False)
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

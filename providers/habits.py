@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel, ValidationError
 
 from base import locks, private
 from base.files import write_text_atomically
+from base.plain_files import read_plain
 from base.secrets import masked_text
 from providers import calls_log
 from providers.reference import Reference
@@ -116,7 +117,7 @@ def _read(folder: Path | None) -> dict[str, _Refused]:
     if path is None or not path.is_file():
         return {}
     try:
-        found = _File.model_validate_json(path.read_bytes()).root
+        found = _File.model_validate_json(read_plain(path)).root
     except (ValidationError, OSError):
         return {}
     oldest = datetime.fromtimestamp(calls_log.now(), UTC) - KEPT

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from base.json_files import LARGEST, parse_json
+from base.plain_files import read_plain
 from base.reasons import ReasonError
 from providers.errors import UnavailableError
 
@@ -75,8 +76,7 @@ def _manifest(name: str) -> Path | None:
 def _digest(manifest: Path) -> str | None:
     """The hash of the weights; None where no manifest of that form is there."""
     try:
-        with manifest.open("rb") as stream:
-            told: Any = parse_json(stream.read(LARGEST + 1).decode())
+        told: Any = parse_json(read_plain(manifest, LARGEST).decode())
         digests = [one["digest"] for one in told["layers"] if one.get("mediaType") == _WEIGHTS]
         read = _DIGEST.fullmatch(digests[0])
     except (OSError, ValueError, ReasonError, LookupError, TypeError, AttributeError):

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from base import private
 from base.aside import cut_tail
-from base.plain_files import LARGEST_LOG, read_plain
+from base.plain_files import LARGEST_LOG, opened_plain, read_plain
 from base.reasons import ReasonError, because
 from base.secrets import masked
 from record.errors import ReportError
@@ -170,7 +170,7 @@ class EventLog:
         return known
 
     def _line_at(self, place: int) -> Event:
-        with open(self.path, "rb") as stream:
+        with opened_plain(self.path) as stream:
             stream.seek(place)
             return self._parsed(stream.readline(), 0)
 

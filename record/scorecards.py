@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from base import private
 from base.files import write_text_atomically
 from base.json_files import LARGEST
+from base.plain_files import read_plain
 
 ROLES = ("analyst", "strategist", "validator")
 
@@ -165,8 +166,7 @@ def kept_cards(home: Path, language: str) -> list[Kept]:
     found = []
     for path in sorted(_folder(home).glob("*.json")):
         try:
-            with path.open("rb") as stream:
-                found.append(Kept.model_validate_json(stream.read(LARGEST)))
+            found.append(Kept.model_validate_json(read_plain(path, LARGEST)))
         except (OSError, ValidationError):
             continue
     return sorted((one for one in found if one.language == language), key=lambda one: one.model)

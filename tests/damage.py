@@ -21,14 +21,21 @@ from unittest import mock
 import httpx
 import pandas as pd
 
+from nodes.context import OptimizationContext
+from nodes.errors import SettingError
+from nodes.model_settings import provider_settings
 from prompts import Words
+from providers.installed import model_files
 from record.errors import ReportError
 from record.record import RunRecord
+from record.scorecards import Card, keep, kept_cards
+from tests.gguf_files import gguf
 from tests.optimization_runs import ALL_RULES
 from tests.partitions import AS_OF, fill
 from tests.prices import made_up_prices
 from threadx.command import main
 from threadx.web.listing import read_outcome
+from threadx.web.models_page import choice
 
 RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
 HOUR = f"{AS_OF:%Y%m%d%H}"
@@ -71,6 +78,7 @@ COMMANDS: dict[str, list[str]] = {
     "ensemble history": ["ensemble", "history"],
     "ensemble score": ["ensemble", "score"],
     "ensemble report": ["ensemble", "report", HOUR, "--format", "md"],
+    "models use": ["models", "use", "rules"],
     "doctor": ["doctor"],
 }
 
@@ -80,11 +88,20 @@ FACES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "page of history": ("threadx.web.hours", "history", ()),
     "page of a new run": ("threadx.web.order", "registered", ()),
     "page of work": ("threadx.web.jobs", "at_work", ("optimization",)),
+    "page of models": ("tests.damage", "page_of_models", ()),
     "run page": ("tests.damage", "page_of_a_run", ("one",)),
 }
 """What pages read, by module and function."""
 
 READERS = (*COMMANDS, *FACES)
+
+
+def page_of_models(home: Path) -> None:
+    """What the page of models reads of a home, and so the list; its settings may be refused in a sentence."""
+    kept_cards(home, "en")
+    with contextlib.suppress(SettingError):
+        choice(str(home))
+        model_files(provider_settings(OptimizationContext(home=str(home))))
 
 
 def page_of_a_run(home: Path, run: str) -> None:
@@ -163,6 +180,7 @@ def build(folder: Path) -> Path:
         COMMANDS["sweep"],
         COMMANDS["backtest"],
         COMMANDS["ensemble run"],
+        COMMANDS["models use"],
     ):
         problem = _called(home, arguments)
         assert problem is None, problem
@@ -170,6 +188,10 @@ def build(folder: Path) -> Path:
     (home / "jobs").mkdir()
     job = {"name": "one", "pid": 1, "begun": None, "log": "x"}
     (home / "jobs" / "optimization.json").write_text(json.dumps(job) + "\n", encoding="utf-8")
+    card = Card()
+    card.roles["analyst"].add("first", 1)
+    keep(home, "rules", card, "en", 6)
+    gguf(home / "models" / "x.gguf")
     (home / "watchlist.json").write_text('["SPY"]', encoding="utf-8")
     for path in home.rglob(".*"):
         if path.is_file():

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nodes.context import RULES, Context, OptimizationContext
+from nodes.context import RULES, OptimizationContext
 from nodes.given import read_context, read_input
+from vault import home as homes
 from vault.readers.options import Reading
 
 Models = str | Sequence[str]
@@ -45,5 +46,5 @@ def chain(model: Models) -> tuple[str, ...]:
 
 
 def home_folder(home: str | None) -> Path:
-    """The data folder that a command reads: the one given, or the environment's."""
-    return (Context() if home is None else Context(home=home)).home_path
+    """The data folder that a command looks into: the one given, or the environment's."""
+    return homes.home_folder(homes.default_home() if home is None else home)

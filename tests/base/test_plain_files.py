@@ -1,5 +1,6 @@
 """What a data folder holds is a plain file of bounded size, and no link is written through."""
 
+import ast
 import errno
 import os
 import sys
@@ -9,8 +10,57 @@ import pytest
 from base import private
 from base.files import write_atomically
 from base.plain_files import read_plain, read_plain_text
+from tests.windows import PROJECT, parsed, sources
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need a right, and pipes are none")
+
+
+OTHERS = {
+    "base/bounded_child.py": "what the system says of the process",
+    "base/errors.py": "texts of the package",
+    "base/files.py": "a device that the user named for writing",
+    "base/json_files.py": "a file that the user named",
+    "base/own_tables.py": "looked at before",
+    "base/plugins.py": "files of plugins that the user named",
+    "feeds/builders/headlines.py": "a file that the user named",
+    "feeds/builders/sample.py": "data of the package",
+    "feeds/lexicon.py": "data of the package",
+    "feeds/quarantine.py": "data of the package",
+    "feeds/tagging.py": "data of the package, or a file that the user named",
+    "prompts/prompt.py": "texts of the package",
+    "record/versions.py": "sources of the package",
+    "reports/pdf.py": "data of the package",
+    "threadx/web/frame.py": "data of the package",
+    "threadx/web/report_file.py": "a file that was made just now",
+    "vault/readers/price_files.py": "a file of prices, looked at before",
+    "vault/readers/prices.py": "a file of prices, looked at before",
+}
+"""Who reads files without the rule of plain files, and which."""
+
+
+def reads(node):
+    """Whether a call opens a file for reading by Python's own means."""
+    if not isinstance(node, ast.Call):
+        return False
+    match node.func:
+        case ast.Attribute(attr="read_text" | "read_bytes"):
+            return True
+        case ast.Attribute(attr="open", value=place):
+            modules = isinstance(place, ast.Name) and place.id in ("os", "webbrowser", "gzip", "StressCase")
+            return not modules and all(isinstance(one, ast.Constant) for one in node.args)
+        case ast.Name(id="open"):
+            return all(one.arg != "opener" for one in node.keywords)
+    return False
+
+
+def test_whoever_reads_a_file_of_a_data_folder_reads_a_plain_file():
+    rooms = ("base", "feeds", "nodes", "prompts", "providers", "record", "reports", "threadx", "vault")
+    found = {
+        path.relative_to(PROJECT).as_posix()
+        for path in sources(*rooms)
+        if any(reads(node) for node in ast.walk(parsed(path)))
+    }
+    assert found == OTHERS.keys()
 
 
 def refused(act):

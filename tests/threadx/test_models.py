@@ -1,6 +1,7 @@
 """`threadx models`: what is there, what fits, and a choice that every run reads."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from nodes.errors import SettingError
 from prompts import Words
 from providers import Health, memory
 from providers.installed import Installed, suggestion
+from record.scorecards import kept_cards
 from tests.gguf_files import gguf
 from tests.ollama_emulator import Scripted, ollama_emulator
 from threadx.command import main
@@ -281,6 +283,33 @@ def test_a_settings_file_that_is_a_folder_is_named(threadx, tmp_path):
     (tmp_path / "settings.json").mkdir()
     told = threadx("models", "use", "rules", code=2)
     assert f"{tmp_path / 'settings.json'} cannot be used: this is a folder" in told
+
+
+@pytest.mark.posix
+def test_a_pipe_in_the_place_of_the_settings_is_one_sentence(threadx, tmp_path):
+    os.mkfifo(tmp_path / "settings.json")
+    for command in (["models", "use", "rules"], ["models", "list"], ["optimize", "sample:sp500"]):
+        assert f"{tmp_path / 'settings.json'} cannot be used: this is a device or a pipe" in threadx(
+            *command, code=2
+        )
+    threadx("runs", "list")  # who only looks needs no settings
+
+
+@pytest.mark.model
+@pytest.mark.posix
+def test_a_pipe_in_the_place_of_a_model_or_card_is_none(server, threadx, tmp_path, monkeypatch):
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
+    (tmp_path / "ollama" / "manifests" / "h" / "o" / "n").mkdir(parents=True)
+    (tmp_path / "scorecard" / "cards").mkdir(parents=True)
+    gguf(tmp_path / "models" / "whole.gguf")
+    pipe = tmp_path / "models" / "pipe.gguf"
+    for path in (pipe, tmp_path / "ollama/manifests/h/o/n/t", tmp_path / "scorecard/cards/y.json"):
+        os.mkfifo(path)
+    told = threadx("models", "list")
+    assert "whole.gguf" in told
+    assert "pipe.gguf" not in told
+    assert f"there is no readable file {pipe}" in threadx("models", "use", f"embedded:{pipe}", code=2)
+    assert kept_cards(tmp_path, "en") == []
 
 
 def test_choosing_a_model_waits_for_no_engine_and_no_client():

@@ -28,7 +28,7 @@ WRITERS = {
     "ensemble": ("ensemble run", "ensemble score"),
     "logs": ("ensemble run", "ensemble score"),
     "llm_summary": ("ensemble run",),
-    ".": ("backtest", "runs resume waiting", "ensemble run"),
+    ".": ("backtest", "runs resume waiting", "ensemble run", "models use"),
 }
 """Who writes below which folder of a home."""
 
@@ -179,7 +179,7 @@ def test_work_of_a_page_writes_through_no_link(home, tmp_path, monkeypatch, name
 
 def test_what_never_ends_harms_its_own_item_alone(home):
     ways = cycle(SPECIAL)
-    quick = ("ensemble history", "runs show", *damage.FACES)
+    quick = ("ensemble history", "runs show", "models use", *damage.FACES)
     for name in damage.files(home):
         path, kept, way = home / name, (home / name).read_bytes(), next(ways)
         path.unlink()

@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from base import children, locks, private
 from base.files import write_text_atomically
-from base.plain_files import read_plain
+from base.plain_files import opened_plain, read_plain
 from threadx.web import processes
 from threadx.web.errors import WebError
 
@@ -126,6 +126,6 @@ def said(log: Path) -> list[str]:
     """The last lines of a job's log; none where it has not begun."""
     if not log.is_file():
         return []
-    with log.open("rb") as stream:
+    with opened_plain(log) as stream:
         stream.seek(max(0, log.stat().st_size - _LONGEST_TAIL))
         return stream.read().decode(errors="replace").splitlines()

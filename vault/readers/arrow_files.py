@@ -11,7 +11,7 @@ import pyarrow as pa
 from base import bounded
 from base.bounded import Limits
 from base.own_tables import CHILD
-from base.plain_files import require_plain
+from base.plain_files import opened_plain, require_plain
 from vault.errors import MarketError
 from vault.readers.sizes import check_columns, check_size
 
@@ -60,7 +60,7 @@ def _refuse_old(path: Path, content: bytes | None, called: Path) -> None:
         MarketError: `old_feather`.
     """
     if content is None:
-        with path.open("rb") as stream:
+        with opened_plain(path) as stream:
             head = stream.read(len(_FEATHER_1))
     else:
         head = content[: len(_FEATHER_1)]
