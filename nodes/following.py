@@ -19,13 +19,13 @@ from nodes.forking import recorded_settings
 from prompts import Words
 from record.errors import ReportError
 from record.events import Started
-from record.record import RunRecord, as_recorded
+from record.record import RunRecord, as_recorded, run_folder
 from vault import seals
 from vault.datasets import Dataset, find_dataset, load_development
 from vault.errors import MarketError
 from vault.readers.options import Reading
 from vault.registered import read_any
-from vault.seals import Seal, keep_seal, read_seal, sealed_runs
+from vault.seals import FURTHEST_ZONE, Seal, keep_seal, read_seal, sealed_runs
 from vault.splits import ENOUGH_TO_COMPARE
 
 COLUMNS = ("instrument", "bars", "own", "held", "p", "state")
@@ -44,6 +44,8 @@ class Following:
         seal: what was fixed.
         forward: what the new bars say.
         first, last: ISO times of the first and last new bar that is over; None without any.
+        reaches: ISO time of the last bar of the prices.
+        shorter: they end before the run's did.
         left_out: bars after the run's last that opened before the seal: they existed, and prove nothing.
         total_return: of the strategy on the new bars, net of costs.
         holding_return: of holding with the sealed exposure.
@@ -55,6 +57,8 @@ class Following:
     forward: Forward
     first: str | None
     last: str | None
+    reaches: str
+    shorter: bool
     left_out: int
     total_return: float
     holding_return: float
@@ -69,6 +73,7 @@ class Following:
             **self.forward.to_dict(),
             "first": self.first,
             "last": self.last,
+            "reaches": self.reaches,
             "left_out": self.left_out,
             "total_return": self.total_return,
             "holding_return": self.holding_return,
@@ -86,11 +91,12 @@ def seal_run(run: str, home: Path) -> Seal:
     The holdout is not read: exposure and deviation are those of the development part.
 
     Raises:
-        ReportError: `unknown_run`, `no_result`, `unreadable_record`; `nothing_to_follow`: the run is no
-            optimisation, or its champion never trades.
+        ReportError: `bad_run_name`, `unknown_run`, `no_result`, `unreadable_record`; `nothing_to_follow`: it
+            is no optimisation, or its champion never trades.
         MarketError: the run's prices are no longer registered; `damaged_seal`.
         OSError: the data folder cannot be written.
     """
+    run_folder(home, run)  # first: it refuses what is no run's name
     if (known := read_seal(run, home)) is not None:
         return known
     record = RunRecord(home, run)
@@ -131,8 +137,7 @@ def seal_run(run: str, home: Path) -> Seal:
         bars_per_year=result.bars_per_year.value,
         expected=None if edge is None else (edge["expected"], edge["low"], edge["high"]),
     )
-    keep_seal(seal, home)
-    return seal
+    return keep_seal(seal, home)
 
 
 def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) -> Following:
@@ -144,23 +149,30 @@ def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) 
         data: prices that reach further than the run's; default: where the run's came from.
 
     Raises:
-        MarketError: the prices cannot be read; `other_prices`: they are not those of the seal, grown.
+        MarketError: the prices cannot be read; `other_prices`: they are not those of the seal, grown;
+            `future_bars`: they hold bars that cannot exist yet; `remote_source`.
         BacktestError: as `backtest.run_backtest`.
     """
+    if data is None and seal.source.startswith(("\\\\", "//")):
+        # A mere look at such a path tells its host who asks, and who sent the data folder wrote the path.
+        raise MarketError("remote_source", run=seal.run, path=seal.source)
     source = seal.source if data is None else data
     frame, _ = read_any(source, home, gaps=seal.gaps, symbol=seal.symbol, reading=seal.reading)
     index = pd.DatetimeIndex(frame.index)
     _require_same(frame["close"], seal, home)
-    sealed_at = pd.Timestamp(seal.sealed_at)
-    sealed_at = sealed_at.tz_localize(None) if index.tz is None else sealed_at.tz_convert(index.tz)
-    last = pd.Timestamp(seal.last)
-    known = last if index.tz is None else last.tz_convert(index.tz)
+    # Of times without a zone only those count that are after the seal, and before now, on every clock.
+    margin = FURTHEST_ZONE if index.tz is None else pd.Timedelta(0)
+    sealed_at, today = (_on_clock(pd.Timestamp(one), index) for one in (seal.sealed_at, seals.now()))
+    if (later := index[index > today + margin]).size:
+        raise MarketError("future_bars", symbol=seal.symbol, first=later[0].isoformat(), count=later.size)
+    known = _on_clock(pd.Timestamp(seal.last), index)
     # The last bar counts when the next is there: it may still grow, and what is open is closed on it.
-    new = index[index >= sealed_at][:-1]
-    left_out = int(((index > known) & (index < sealed_at)).sum())
+    new = index[(index >= sealed_at + margin) & (index > known)][:-1]
+    left_out = int(((index > known) & (index < sealed_at + margin)).sum())
+    file = {"reaches": index[-1].isoformat(), "shorter": bool(index[-1] < known), "left_out": left_out}
     if not len(new):
         nothing = pd.Series(dtype=np.float64, index=new)
-        return _following(seal, np.empty(0), nothing, nothing, left_out)
+        return _following(seal, np.empty(0), nothing, nothing, **file)
     result = run_backtest(
         frame,
         StrategySpec.model_validate(seal.strategy),
@@ -172,7 +184,7 @@ def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) 
     own, market = (one[:-1] for one in _moves(result, frame["close"]))
     held = seal.exposure * market
     account = pd.Series(np.cumprod(1.0 + own), index=new)
-    return _following(seal, own - held, account, pd.Series(np.cumprod(1.0 + held), index=new), left_out)
+    return _following(seal, own - held, account, pd.Series(np.cumprod(1.0 + held), index=new), **file)
 
 
 def follow_all(home: Path) -> list[tuple[str, Following | TypedError]]:
@@ -186,20 +198,29 @@ def follow_all(home: Path) -> list[tuple[str, Following | TypedError]]:
     return found
 
 
-def _following(
-    seal: Seal, excess: Returns, account: pd.Series, holding: pd.Series, left_out: int
-) -> Following:
+def _following(seal: Seal, excess: Returns, account: pd.Series, holding: pd.Series, **file: Any) -> Following:
     index = pd.DatetimeIndex(account.index)
     return Following(
         seal=seal,
         forward=judge_forward(excess, plan_of(seal)),
         first=index[0].isoformat() if len(index) else None,
         last=index[-1].isoformat() if len(index) else None,
-        left_out=left_out,
+        **file,
         total_return=float(account.iloc[-1]) - 1.0 if len(index) else 0.0,
         holding_return=float(holding.iloc[-1]) - 1.0 if len(index) else 0.0,
         account=account,
         holding=holding,
+    )
+
+
+def _on_clock(moment: pd.Timestamp, index: pd.DatetimeIndex) -> pd.Timestamp:
+    """A moment as the prices tell times; UTC where one of the two has no zone."""
+    if index.tz is None:
+        return moment if moment.tzinfo is None else moment.tz_convert("UTC").tz_localize(None)
+    return (
+        moment.tz_localize("UTC").tz_convert(index.tz)
+        if moment.tzinfo is None
+        else moment.tz_convert(index.tz)
     )
 
 
@@ -236,6 +257,12 @@ def cells(found: Following | TypedError, words: Words) -> list[str]:
         words.number(forward.bars),
         words.percent(found.total_return, signed=True),
         words.percent(found.holding_return, signed=True),
-        words.percent(forward.p_value),
+        p_value(found, words),
         words(f"follow.outcome.{forward.outcome}"),
     ]
+
+
+def p_value(found: Following, words: Words) -> str:
+    """The p-value; never "0.0 %"."""
+    value = found.forward.p_value
+    return words.percent(value) if value >= 0.001 else f"< {words.percent(0.001)}"

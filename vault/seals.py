@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backtest import Costs, GapPolicy
+from backtest import Costs, GapPolicy, StrategySpec
+from backtest.errors import BacktestError
 from backtest.types import Fill
 from base import locks, private
 from base.files import file_name, write_text_atomically
@@ -21,6 +23,12 @@ from vault.errors import MarketError
 from vault.readers.options import Reading
 
 _FOLDER = "forward"
+
+FURTHEST_ZONE = pd.Timedelta(hours=14)
+"""Times without a zone may be those of a clock that is so far ahead of UTC."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0.0, le=1e9)]
 
 
 class Seal(BaseModel):
@@ -60,10 +68,20 @@ class Seal(BaseModel):
     strategy_hash: str
     costs: Costs
     fill: Fill
-    exposure: float
-    deviation: float
-    bars_per_year: float
-    expected: tuple[float, float, float] | None
+    exposure: Finite
+    deviation: Positive
+    bars_per_year: Positive
+    expected: tuple[Finite, Finite, Finite] | None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        """Times are times, no bar that it knows is younger, and the strategy is that of the hash."""
+        sealed_at, last = pd.Timestamp(self.sealed_at), pd.Timestamp(self.last)
+        if sealed_at.tzinfo is None or sealed_at + FURTHEST_ZONE < _in_utc(last):
+            raise ValueError("sealed before the last bar")
+        if StrategySpec.model_validate(self.strategy).hash != self.strategy_hash:
+            raise ValueError("another strategy")
+        return self
 
     @property
     def fingerprint(self) -> str:
@@ -71,25 +89,30 @@ class Seal(BaseModel):
         return digest(json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
 
 
+def _in_utc(moment: pd.Timestamp) -> pd.Timestamp:
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+
+
 def now() -> datetime:
-    """The time that a seal is given."""
+    """The time that a seal is given, and after which no bar can have opened."""
     return datetime.now(UTC)
 
 
-def keep_seal(seal: Seal, home: Path) -> None:
-    """Write a seal, once and for all.
+def keep_seal(seal: Seal, home: Path) -> Seal:
+    """Write a seal, once and for all; the one that somebody else wrote meanwhile stays.
 
     Raises:
-        MarketError: `sealed_already`.
+        MarketError: `damaged_seal`.
         OSError: the data folder cannot be written.
     """
     path = _path(seal.run, home)
     private.make_folder(path.parent)
     with locks.lock(path.parent / ".lock"):
-        if path.exists():
-            raise MarketError("sealed_already", run=seal.run)
+        if (known := read_seal(seal.run, home)) is not None:
+            return known
         content = {"seal": seal.model_dump(mode="json"), "fingerprint": seal.fingerprint}
         write_text_atomically(path, json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2) + "\n")
+    return seal
 
 
 def read_seal(run: str, home: Path) -> Seal | None:
@@ -104,7 +127,7 @@ def read_seal(run: str, home: Path) -> Seal | None:
     try:
         content = parse_json(read_plain(path).decode())
         seal = Seal.model_validate(content["seal"])
-    except (OSError, ValueError, KeyError, TypeError, ReasonError, ValidationError) as reason:
+    except (OSError, ValueError, KeyError, TypeError, ReasonError, BacktestError) as reason:
         raise MarketError("damaged_seal", run=run, path=str(path)) from reason
     if seal.run != run or content.get("fingerprint") != seal.fingerprint:
         raise MarketError("damaged_seal", run=run, path=str(path))

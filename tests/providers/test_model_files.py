@@ -305,8 +305,8 @@ def test_a_file_answers_in_its_own_window_by_its_own_template_within_the_schema(
     # Both were told the same in other words: each mark of the changed template takes more tokens.
     counts = [answer.prompt_tokens or 0 for answer in answers.values()]
     assert counts[0] > counts[1]
-    # A file is shown the schema, whose words are most of this prompt.
-    assert counts[1] > 50
+    # A file is shown the shape of its answer, which is most of this prompt.
+    assert counts[1] > 40
 
 
 @pytest.mark.model

@@ -72,9 +72,12 @@ def test_what_the_server_is_told() -> None:
     assert body["format"] == Verdict.model_json_schema()
     assert body["options"]["seed"] == 5
     assert (body["truncate"], body["shift"]) == (False, False)
-    system = body["messages"][0]["content"]
-    assert system.count('"stance"') == 2  # properties and required: the schema's text stands there once
-    assert system.startswith("You are an analyst.\n\nAnswer with one JSON object for this schema:\n{")
+    system, user = (message["content"] for message in body["messages"])
+    assert system == "You are an analyst."
+    question, shape = user.split("\n\nAnswer with one JSON object for this schema:\n")
+    assert question.startswith("Sharpe 1.2")
+    assert shape.startswith("{stance: ")  # last: what differs from role to role is read last
+    assert all(name in shape for name in Verdict.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_shape_tells_fields_bounds_and_choices_and_each_description_once():
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_the_strategists_shape_is_a_quarter_of_its_schema_and_lacks_no_change(preset):
     spec = StrategySpec.preset(preset).model_dump(mode="json")
-    evidence: Evidence = {"spec": spec, "ids": ["M1"]}  # type: ignore[typeddict-item]
+    evidence: Evidence = {"spec": spec, "ids": ["M1"], "archive": []}  # type: ignore[typeddict-item]
     schema = proposals_of(evidence, 2).model_json_schema()
     told = shape(schema)
     assert len(told) < len(json.dumps(schema)) / 4

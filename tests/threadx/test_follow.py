@@ -1,5 +1,6 @@
 """`threadx follow`: a champion sealed before the bars that judge it exist."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -17,9 +18,13 @@ from vault import seals
 BARS = 900
 
 
+def in_utc(prices):
+    return prices.set_axis(prices.index.tz_localize("UTC").rename("time"))
+
+
 @pytest.fixture(scope="module")
 def all_prices():
-    return made_up_prices(2 * BARS, cycle=0.05)
+    return in_utc(made_up_prices(2 * BARS, cycle=0.05))
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +45,16 @@ def ended(tmp_path_factory, all_prices):
 
 @pytest.fixture
 def home(ended, monkeypatch, all_prices):
-    """The same, sealed three bars after the run's last; afterwards nothing is sealed."""
-    monkeypatch.setattr(seals, "now", lambda: sealed_at(all_prices))
+    """The same, to be sealed three bars after the run's last, and long ago; afterwards nothing is sealed."""
+    times = iter([sealed_at(all_prices)])
+    monkeypatch.setattr(seals, "now", lambda: next(times, datetime(2200, 1, 1, tzinfo=UTC)))
     yield ended / "h"
     for path in (ended / "h" / "forward").glob("*"):
         path.unlink()
 
 
 def sealed_at(prices):
-    moment = prices.index[BARS + 3]
-    return (moment if moment.tzinfo else moment.tz_localize("UTC")).to_pydatetime().astimezone(UTC)
+    return prices.index[BARS + 3].to_pydatetime().astimezone(UTC)
 
 
 def grown(ended, prices, bars):
@@ -79,7 +84,7 @@ def test_the_first_call_seals_and_nothing_after_it_changes_the_seal(
     assert code == 0
     assert f"sealed (fingerprint {fingerprint})" in out
     assert "No new bars yet" in out
-    monkeypatch.setattr(seals, "now", lambda: datetime(2999, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(seals, "now", lambda: datetime(2200, 1, 1, tzinfo=UTC))
     code, out, _ = command(capsys, home, "r", "--data", grown(ended, all_prices, 2 * BARS), language="fr")
     assert code == 0
     assert "est scellé" not in out
@@ -128,6 +133,65 @@ def test_the_list_tells_each_and_one_that_cannot_be_judged_hides_no_other(home, 
     assert (code, json.loads(out)["outcome"], json.loads(out)["bars"]) == (0, "open", 0)
 
 
+def test_bars_that_cannot_exist_yet_are_refused(home, ended, all_prices, capsys, monkeypatch):
+    threadx.follow("r", home=home)
+    last = all_prices.index[BARS + 100]
+    monkeypatch.setattr(seals, "now", lambda: (last - pd.Timedelta(minutes=1)).to_pydatetime())
+    code, _, err = command(capsys, home, "r", "--data", grown(ended, all_prices, BARS + 101))
+    assert (code, "1 bar that cannot exist yet" in " ".join(err.split())) == (2, True)
+    monkeypatch.setattr(seals, "now", lambda: (last + pd.Timedelta(minutes=1)).to_pydatetime())
+    assert command(capsys, home, "r", "--data", grown(ended, all_prices, BARS + 101))[0] == 0
+
+
+def test_of_times_without_a_zone_those_count_that_are_new_on_every_clock(tmp_path, all_prices, monkeypatch):
+    naive = all_prices.set_axis(all_prices.index.tz_localize(None))
+    naive.iloc[:BARS].to_csv(tmp_path / "TEST_1h.csv")
+    asked = {"run": "n", "home": str(tmp_path / "h"), "max_iterations": 1, "use_debate": False, **ALL_RULES}
+    threadx.optimize(str(tmp_path / "TEST_1h.csv"), search="single", **asked)
+    times = iter([sealed_at(all_prices)])
+    monkeypatch.setattr(seals, "now", lambda: next(times, datetime(2200, 1, 1, tzinfo=UTC)))
+    threadx.follow("n", home=tmp_path / "h")
+    found = threadx.follow("n", home=tmp_path / "h", data=naive)
+    assert found.first == naive.index[BARS + 3 + 14].isoformat()
+    assert found.left_out == 3 + 14
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("bars_per_year", 0.0), ("bars_per_year", -5.0), ("deviation", 0.0), ("deviation", -1.0)),
+        *(("exposure", 1e300), ("expected", [1e308, 0.0, 0.0]), ("sealed_at", "pomme"), ("last", "zz")),
+        *(("sealed_at", "99999-01-01T00:00:00+00:00"), ("sealed_at", "1999-01-01T00:00:00+00:00")),
+        *(("sealed_at", "2024-03-01T00:00:00"), ("strategy", {}), ("strategy_hash", "0" * 16)),
+    ],
+)
+def test_a_seal_that_was_made_by_hand_hides_no_other(home, capsys, field, value):
+    threadx.follow("r", home=home)
+    content = json.loads((home / "forward/r.json").read_text(encoding="utf-8"))["seal"]
+    content |= {"run": "made", field: value}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    made = {"seal": content, "fingerprint": hashlib.sha256(text.encode()).hexdigest()[:32]}
+    (home / "forward/made.json").write_text(json.dumps(made), encoding="utf-8")
+    code, out, _ = command(capsys, home)
+    assert code == 1
+    assert "The seal of made" in " ".join(out.split())
+    assert "TEST 1h" in out
+
+
+def test_options_that_need_a_run_and_names_that_are_none_are_refused(home, ended, all_prices, capsys):
+    for option, value in (("--data", "x.csv"), ("--picture", "x.png")):
+        code, _, err = command(capsys, home, option, value)
+        assert (code, option in err) == (2, True)
+    threadx.follow("r", home=home)
+    for name in ("r.", "r ", "../r", ""):
+        code, _, err = command(capsys, home, name)
+        assert (code, "is not a run" in err or "run" in err) == (2, True), name
+    path = ended / "short.csv"
+    all_prices.iloc[: BARS // 2].to_csv(path)
+    code, out, _ = command(capsys, home, "r", "--data", path)
+    assert (code, "before the last bar of the run" in " ".join(out.split())) == (0, True)
+
+
 @pytest.mark.parametrize("change", ["figure", "hash", "cut", "empty"])
 def test_a_seal_that_was_changed_is_refused(home, capsys, change):
     threadx.follow("r", home=home)
@@ -143,8 +207,7 @@ def test_a_seal_that_was_changed_is_refused(home, capsys, change):
 
 def test_other_prices_and_other_runs_are_refused(home, ended, all_prices, capsys):
     threadx.follow("r", home=home)
-    other = made_up_prices(2 * BARS, seed=99)
-    other.index = all_prices.index
+    other = in_utc(made_up_prices(2 * BARS, seed=99))
     other.to_csv(ended / "other.csv")
     for data in (ended / "other.csv", "sample:sp500"):
         code, _, err = command(capsys, home, "r", "--data", data)
@@ -173,7 +236,7 @@ def test_the_account_and_the_evidence_are_drawn(home, ended, all_prices, capsys)
 
 def test_an_edge_that_goes_on_is_confirmed(home, ended, capsys):
     """The prices swing with a known period: the champion's timing goes on to pay, twenty times as long."""
-    whole = made_up_prices(20 * BARS, cycle=0.05)
+    whole = in_utc(made_up_prices(20 * BARS, cycle=0.05))
     threadx.follow("r", home=home)
     found = threadx.follow("r", home=home, data=whole)
     assert found.forward.excess_sharpe > 1.0

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from backtest.validation.forward import DECISIVE
-from nodes.following import Following, cells, follow_all, follow_seal, plan_of, seal_run
+from nodes.following import Following, cells, follow_all, follow_seal, p_value, plan_of, seal_run
 from prompts import Words
-from record.record import canonical_json
+from record.record import canonical_json, run_folder
 from reports.pictures import picture_suffix
-from reports.words import figure
+from reports.words import figure, moment
+from threadx.errors import ThreadxError
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_drawing, write_json
@@ -21,6 +22,10 @@ from vault.seals import Seal, read_seal
 
 if TYPE_CHECKING:
     import altair as alt
+
+_MOST_TOLD = 1e6
+_NOTHING = 0.05
+"""Yearly Sharpe ratio that rounds to none."""
 
 _ASKED = 1.0
 """Yearly Sharpe ratio for which the years are told where less is expected."""
@@ -42,7 +47,11 @@ def follow(
         picture_suffix(picture_path)
     terminal = Terminal(words)
     if run is None:
+        for name, value in (("--data", data), ("--picture", picture_path)):
+            if value is not None:
+                raise ThreadxError("follow_without_run", option=name)
         return _every(terminal, folder, json_path)
+    run_folder(folder, run)  # refuses what is no run's name
     fresh = read_seal(run, folder) is None
     if fresh:
         writable(folder)
@@ -50,10 +59,13 @@ def follow(
     found = follow_seal(seal, folder, data)
     if json_path != "-":
         _tell(terminal, found, fresh=fresh)
-    if picture_path is not None and found.forward.bars > 1:
-        write_drawing(drawn(found, words), picture_path)
+    if picture_path is not None:
+        enough = found.forward.bars > 1
+        if enough:
+            write_drawing(drawn(found, words), picture_path)
         if json_path != "-":
-            terminal.line(words("command.written", folder=picture_path))
+            told = words("command.written", folder=picture_path) if enough else words("follow.no_picture")
+            terminal.line(told)
     write_json(canonical_json(found.to_dict()), json_path)
     return 0
 
@@ -101,14 +113,18 @@ def _tell(terminal: Terminal, found: Following, *, fresh: bool) -> None:
         (words("follow.head.bars"), _bars(found, words)),
     ]
     if forward.bars:
-        now, highest = (words.number(one) for one in (forward.capital, forward.highest))
+        now, highest = (_capital(one, words) for one in (forward.capital, forward.highest))
         rows += [
             (words("follow.head.own"), words.percent(found.total_return, signed=True)),
             (words("follow.head.held"), words.percent(found.holding_return, signed=True)),
             (words("follow.head.excess_sharpe"), figure(words, "sharpe_ratio", forward.excess_sharpe)),
             (words("follow.head.capital"), words("follow.capital", now=now, highest=highest)),
-            (words("follow.head.p"), words.percent(forward.p_value)),
+            (words("follow.head.p"), p_value(found, words)),
         ]
+    if forward.decided_at is not None:
+        decided = moment(found.account.index[forward.decided_at - 1])
+        state = words(f"follow.outcome.{forward.outcome}")
+        rows.append((words("follow.head.decided"), words("follow.decided", state=state, time=decided)))
     terminal.table(
         words("follow.title", run=seal.run, symbol=seal.symbol, timeframe=seal.timeframe),
         [words("report.table.item"), words("report.table.value")],
@@ -117,7 +133,10 @@ def _tell(terminal: Terminal, found: Following, *, fresh: bool) -> None:
     )
     if found.left_out:
         terminal.line(words("follow.left_out", count=found.left_out))
-    terminal.line(words(f"follow.told.{forward.outcome if forward.bars else 'empty'}"))
+    if found.shorter:
+        terminal.line(words("follow.told.shorter", time=found.reaches))
+    else:
+        terminal.line(words(f"follow.told.{forward.outcome if forward.bars else 'empty'}"))
     if forward.outcome == "open":
         ratio = max(_ASKED, (seal.expected or (0.0,))[0])
         years = plan_of(seal).years_needed(ratio)
@@ -125,9 +144,15 @@ def _tell(terminal: Terminal, found: Following, *, fresh: bool) -> None:
         terminal.line(words("follow.patience", ratio=words.number(ratio, 1), years=words.number(years, 1)))
 
 
+def _capital(value: float, words: Words) -> str:
+    return words.number(value) if value < _MOST_TOLD else f"> {words.number(_MOST_TOLD, 0)}"
+
+
 def _expected(seal: Seal, words: Words) -> str:
     if seal.expected is None:
         return "–"
+    if max(map(abs, seal.expected)) < _NOTHING:
+        return words("follow.nothing_expected")
     expected, low, high = (words.number(one) for one in seal.expected)
     return words("follow.expected", expected=expected, low=low, high=high)
 

@@ -69,7 +69,7 @@ def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> 
         "--param=fast_period=5",
         "--param=stop_loss_pct=2.5",
         "--param=take_profit_pct=none",
-        "--analyst=--home=elsewhere,rules",
+        "--analyst=--home=elsewhere, rules",
         "--strategist=rules",
         "--validator=rules",
         "--max-tokens=12345678",
