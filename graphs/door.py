@@ -29,13 +29,14 @@ from pydantic import BaseModel, ValidationError
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from base.json_files import check_json
 from base.reasons import ReasonError, misshapen
+from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context
 from nodes.errors import SettingError
 from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.model_settings import provider_settings
 from nodes.optimization.past import past
-from nodes.serving import OPERATORS_OWN, OUR_MARK, SERVED, refuse_model_files, refuse_operators_own
+from nodes.serving import OUR_MARK, SERVED, refuse_model_files, refuse_operators_own
 from providers import forget_failures
 from providers.embedded import check_file
 from record.errors import ReportError

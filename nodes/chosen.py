@@ -1,5 +1,7 @@
 """`<home>/settings.json`: what a person has chosen once for every run, by command, page or Studio alike.
 
+The folder may be somebody else's: where prompts and keys go is not chosen there.
+
 Precedence of a setting: given explicitly, then the environment, then this file, then the default.
 """
 
@@ -18,12 +20,29 @@ from base.reasons import ReasonError, because
 from nodes.errors import SettingError
 
 FILE = "settings.json"
-VARIABLES = {
+VARIABLES = {"deadlines": "THREADX_DEADLINES"}
+"""The environment's name of each setting that has one."""
+
+OPERATORS_OWN = {
+    "home": "THREADX_HOME",
     "ollama_base_url": "OLLAMA_HOST",
     "openai_base_url": "OPENAI_BASE_URL",
-    "deadlines": "THREADX_DEADLINES",
 }
-"""The environment's name of each setting that has one."""
+"""Settings of whoever runs the program, with their variables: no request and no data folder has them."""
+
+_ENVIRONMENTS = {
+    **{
+        variable.lower(): variable
+        for variable in (
+            *OPERATORS_OWN.values(),
+            *("OLLAMA_MODELS", "OLLAMA_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY"),
+            "THREADX_G4F_BASE_URL",
+        )
+    },
+    **OPERATORS_OWN,
+    "g4f_base_url": "THREADX_G4F_BASE_URL",
+}
+"""What somebody may look for in the file, and find in the environment alone."""
 
 SETTINGS = frozenset(
     (
@@ -32,14 +51,15 @@ SETTINGS = frozenset(
         *VARIABLES,
     )
 )
-"""What may stand in the file: who answers, where, and for how long."""
+"""What may stand in the file: who answers, and for how long."""
 
 
 def chosen(home: Path) -> dict[str, Any]:
     """The settings of a data folder's file; none where there is no file.
 
     Raises:
-        SettingError: `bad_settings_file`: no JSON object, or a setting that cannot stand there.
+        SettingError: `bad_settings_file`: no JSON object; `unknown_in_settings_file`;
+            `environments_in_settings_file`: an address, a folder or a key.
     """
     path = home / FILE
     if not path.exists():
@@ -51,6 +71,11 @@ def chosen(home: Path) -> dict[str, Any]:
     except (ValueError, OSError, ReasonError) as error:
         raise SettingError("bad_settings_file", path=str(path), reason=because(error)) from None
     if unknown := sorted(found.keys() - SETTINGS):
+        for name in unknown:
+            if variable := _ENVIRONMENTS.get(name.lower()):
+                raise SettingError(
+                    "environments_in_settings_file", path=str(path), name=name, variable=variable
+                )
         known = ", ".join(sorted(SETTINGS))
         raise SettingError("unknown_in_settings_file", path=str(path), name=unknown[0], known=known)
     return found

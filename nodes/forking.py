@@ -16,9 +16,10 @@ from langgraph.config import get_config
 from backtest.types import COST_NAMES
 from base.files import write_text_atomically
 from base.secrets import MASK, masked_text
+from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
-from nodes.serving import OPERATORS_OWN, OUR_MARK
+from nodes.serving import OUR_MARK
 from record.events import Event, Started, Waiting
 from record.record import RunRecord, as_recorded, runs_folder
 

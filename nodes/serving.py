@@ -14,7 +14,7 @@ from pathlib import Path
 from langgraph.config import get_config
 
 from base.references import file_of_reference, listed, placed
-from nodes.chosen import chosen
+from nodes.chosen import OPERATORS_OWN, chosen
 from nodes.errors import SettingError
 from nodes.model_settings import MODELS
 from vault.datasets import DATASET_PREFIX
@@ -25,13 +25,6 @@ OUR_MARK = "__threadx_"
 
 SERVED = f"{OUR_MARK}served"
 """Under this key the configuration tells the steps of a run that a request began it."""
-
-OPERATORS_OWN = {
-    "home": "THREADX_HOME",
-    "ollama_base_url": "OLLAMA_HOST",
-    "openai_base_url": "OPENAI_BASE_URL",
-}
-"""Settings that a request cannot have, and the variable that has each."""
 
 
 def refuse_operators_own(names: Iterable[str]) -> None:

@@ -115,13 +115,37 @@ def test_a_choice_is_read_by_every_run_until_it_is_forgotten(server, threadx, tm
 
 
 def test_the_environment_comes_before_the_file(tmp_path, monkeypatch):
-    (tmp_path / "settings.json").write_text(
-        '{"deadlines": "local=1200", "ollama_base_url": "http://gpu.lan"}', encoding="utf-8"
-    )
-    found = OptimizationContext(home=str(tmp_path))
-    assert (found.seconds, found.ollama_base_url) == ({"local_seconds": 1200.0}, "http://gpu.lan")
+    (tmp_path / "settings.json").write_text('{"deadlines": "local=1200"}', encoding="utf-8")
+    assert OptimizationContext(home=str(tmp_path)).seconds == {"local_seconds": 1200.0}
     monkeypatch.setenv("THREADX_DEADLINES", "local=60")
     assert OptimizationContext(home=str(tmp_path)).seconds == {"local_seconds": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("ollama_base_url", "OLLAMA_HOST"),
+        ("OLLAMA_HOST", "OLLAMA_HOST"),
+        ("openai_base_url", "OPENAI_BASE_URL"),
+        ("g4f_base_url", "THREADX_G4F_BASE_URL"),
+        ("home", "THREADX_HOME"),
+        ("openai_api_key", "OPENAI_API_KEY"),
+    ],
+)
+@pytest.mark.model
+def test_a_data_folder_chooses_no_address_folder_or_key(
+    server, tmp_path, threadx, monkeypatch, name, variable
+):
+    """The emulator stands for the server of whoever sent the folder: nothing is asked of it."""
+    monkeypatch.delenv("OLLAMA_HOST")
+    said = json.dumps({"analyst": ["ollama:gemma3:12b"], name: server.url})
+    (tmp_path / "settings.json").write_text(said, encoding="utf-8")
+    for command in (["models", "list"], ["models", "use", "rules"], ["doctor"], ["review", "sample:sp500"]):
+        told = threadx(*command, code=2)
+        assert f"has {name}, which the environment alone may set" in told
+        assert f"the environment variable {variable}" in told
+    assert server.keys == []
+    assert (tmp_path / "settings.json").read_text(encoding="utf-8") == said
 
 
 @pytest.mark.parametrize(
