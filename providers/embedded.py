@@ -65,7 +65,7 @@ def path_of(reference: Reference) -> Path:
     """Where the model of a reference is, or should be.
 
     Raises:
-        UnavailableError: `not_installed`, `not_in_store`.
+        UnavailableError: `not_installed`, `no_model_name`, `not_in_store`.
     """
     if reference.model == SMALL:
         return _packaged(reference)
@@ -78,7 +78,8 @@ def read_header(reference: Reference, path: Path) -> Gguf:
     """What a model file says of itself.
 
     Raises:
-        UnavailableError: `no_model_file`, `no_gguf_file`, `broken_gguf`, `no_model_in_file`.
+        UnavailableError: `no_model_file`, `no_gguf_file`, `broken_gguf`, `no_model_in_file`,
+            `no_weights_in_file`.
     """
     model, told = str(reference), str(path)
     try:
@@ -91,6 +92,8 @@ def read_header(reference: Reference, path: Path) -> Gguf:
         raise UnavailableError("no_gguf_file", model=model, path=told) from None
     if header.kind != "model":
         raise UnavailableError("no_model_in_file", model=model, path=told, kind=header.kind)
+    if not header.tensors:
+        raise UnavailableError("no_weights_in_file", model=model, path=told)
     return header
 
 
@@ -112,8 +115,8 @@ def model_file(reference: Reference) -> ModelFile:
         raise UnavailableError(
             "too_large_for_memory",
             model=str(reference),
-            needed=f"{needed / 1024**3:.1f}",
-            memory=f"{there / 1024**3:.1f}",
+            needed=needed / 1024**3,
+            memory=there / 1024**3,
         )
     return ModelFile(
         path=path,
@@ -131,13 +134,17 @@ def _needed(header: Gguf, window: int) -> int:
 def check_file(reference: str) -> None:
     """Refuse a reference to a file that cannot be used, before anything is begun.
 
-    The models of the package and of Ollama's folder are left to the chain: they are named, not pointed at.
+    The models of the package and of Ollama's folder are left to the chain, which may lack them: they are
+    named, not pointed at. What no model can be called is refused all the same.
 
     Raises:
-        UnavailableError: as `model_file`.
+        UnavailableError: as `model_file`; `no_model_name`.
     """
+    provider, _, name = reference.partition(":")
     if (path := file_of_reference(reference)) is not None:
         model_file(Reference(PROVIDER.name, path))
+    elif provider.strip().lower() == PROVIDER.name and name.strip().startswith(OLLAMAS):
+        ollama_store.check_name(name.strip().removeprefix(OLLAMAS), model=reference)
 
 
 def probe_embedded(reference: Reference, _: ProviderSettings) -> ModelFile:

@@ -5,8 +5,8 @@ ProviderError (base.errors.TypedError)   a call to a model gave no usable answer
 │                        bad_address
 ├── UnavailableError     nobody answers there: unreachable, not_installed, model_not_pulled, missing_key,
 │                        foreign_key; no_model_file, no_gguf_file, broken_gguf, no_model_in_file,
-│                        too_large_for_memory, not_in_store; or is left out for what it did
-│                        before: breaker_open
+│                        no_weights_in_file, too_large_for_memory, not_in_store, no_model_name; or is
+│                        left out for what it did before: breaker_open
 ├── DeadlineError        too slow: time_out (in all), stalled (no token), no_time_left (for the chain)
 ├── RetryableError       may pass: rate_limited, server_error, model_loading, empty_answer, malformed_answer
 ├── RefusedError         will not pass: unauthorized, payment_required, bad_request, unknown_remote_model,

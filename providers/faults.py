@@ -20,7 +20,8 @@ PERMANENT = frozenset(
     (
         *("out_of_memory", "model_not_pulled", "unknown_remote_model", "not_installed"),
         *("no_model_file", "no_gguf_file", "broken_gguf", "no_model_in_file", "too_large_for_memory"),
-        *("not_in_store", "unauthorized", "payment_required", "limit_notice", "missing_key", "foreign_key"),
+        *("not_in_store", "no_model_name", "no_weights_in_file"),
+        *("unauthorized", "payment_required", "limit_notice", "missing_key", "foreign_key"),
     )
 )
 """Codes of failures that a person has to mend, or that last for hours."""

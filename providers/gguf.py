@@ -60,6 +60,7 @@ class Gguf:
         window: tokens it was trained for; None where it does not say.
         token_bytes: memory that one token of the window takes.
         quantisation: of its weights; empty for one not known here.
+        tensors: of all parts; a vocabulary alone has none.
     """
 
     size: int
@@ -67,6 +68,7 @@ class Gguf:
     window: int | None
     token_bytes: int
     quantisation: str
+    tensors: int
 
 
 def read_gguf(path: Path) -> Gguf:
@@ -84,8 +86,10 @@ def read_gguf(path: Path) -> Gguf:
 def _read(path: Path, size: int, modified: int) -> Gguf:
     parts = _parts(path)
     said: dict[str, Any] = {}
+    tensors = 0
     for number, part in enumerate(parts):
-        header = _header(part)
+        header, count = _header(part)
+        tensors += count
         said = said or header
         if number and not header:
             raise GgufError(known=True)
@@ -97,6 +101,7 @@ def _read(path: Path, size: int, modified: int) -> Gguf:
         window=window,
         token_bytes=_token_bytes(said, str(name)),
         quantisation=_FILE_TYPES.get(_whole(said.get("general.file_type"), none=-1), ""),
+        tensors=tensors,
     )
 
 
@@ -140,8 +145,8 @@ def _token_bytes(said: Mapping[str, Any], name: str) -> int:
     return 2 * in_all * (key + value)
 
 
-def _header(path: Path) -> dict[str, Any]:
-    """The keys and short values at the beginning of a file whose weights are all there.
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The keys and short values of a file whose weights are all there, and the number of its tensors.
 
     Raises:
         GgufError: as `read_gguf`.
@@ -164,8 +169,8 @@ class _Reader:
         self.place = len(_MAGIC)
         self.words = 0
 
-    def header(self) -> dict[str, Any]:
-        """Every key with its value, where that is short.
+    def header(self) -> tuple[dict[str, Any], int]:
+        """Every key with its value, where that is short; and the number of tensors.
 
         Raises:
             ValueError, struct.error: the file ends too early, or says what cannot be.
@@ -181,7 +186,7 @@ class _Reader:
         alignment = _whole(said.get("general.alignment", 32))
         if not alignment or self.place + last > len(self.data):
             raise ValueError
-        return said
+        return said, tensors
 
     def _numbers(self, form: str) -> tuple[Any, ...]:
         found = struct.unpack_from(f"<{form}", self.data, self.place)

@@ -41,14 +41,29 @@ def weights(name: str, *, model: str) -> Path:
         model: the reference, for the error.
 
     Raises:
-        UnavailableError: `not_in_store`.
+        UnavailableError: `no_model_name`, `not_in_store`.
     """
-    manifest = _manifest(name)
-    digest = _digest(manifest) if manifest is not None else None
+    digest = _digest(check_name(name, model=model))
     blob = store() / "blobs" / f"sha256-{digest}"
     if digest is None or not blob.is_file():
         raise UnavailableError("not_in_store", model=model, name=name, folder=str(store()))
     return blob
+
+
+def check_name(name: str, *, model: str) -> Path:
+    """Where the manifest of a model would be.
+
+    Args:
+        name: as for `weights`.
+        model: the reference, for the error.
+
+    Raises:
+        UnavailableError: `no_model_name`: no model can be called that.
+    """
+    manifest = _manifest(name)
+    if manifest is None:
+        raise UnavailableError("no_model_name", model=model, name=name)
+    return manifest
 
 
 def names() -> list[str]:

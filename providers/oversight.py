@@ -35,8 +35,9 @@ LIMIT_CODES = frozenset({"limit_notice", "payment_required"})
 
 ABSENT_CODES = frozenset(
     (
-        *("unreachable", "not_installed", "model_not_pulled", "missing_key", "not_in_store"),
-        *("no_model_file", "no_gguf_file", "broken_gguf", "no_model_in_file", "too_large_for_memory"),
+        *("unreachable", "not_installed", "model_not_pulled", "missing_key", "not_in_store", "no_model_name"),
+        *("no_model_file", "no_gguf_file", "broken_gguf", "no_model_in_file", "no_weights_in_file"),
+        "too_large_for_memory",
     )
 )
 """On a machine of one's own these are mended by hand and found out at no cost: they trip no breaker there."""

@@ -121,6 +121,8 @@ def test_what_memory_does_not_hold_is_refused(tmp_path: Path, monkeypatch: pytes
     assert error.code == "too_large_for_memory"
     assert "0.3 GiB" in Words("en").told(error)
     assert "0.1 GiB" in Words("en").told(error)
+    assert "0,3 Gio" in Words("fr").told(error)
+    assert "0,1 Gio" in Words("fr").told(error)
 
 
 def test_a_file_that_is_none_is_one_clear_sentence(tmp_path: Path) -> None:
@@ -161,6 +163,14 @@ def test_a_download_that_broke_off_is_known_by_its_size(tmp_path: Path) -> None:
 def test_what_is_no_language_model_says_what_it_is(said: dict[str, Any], kind: str, tmp_path: Path) -> None:
     error = refused(gguf(tmp_path / "x.gguf", SMALL | said))
     assert (error.code, error.fields["kind"]) == ("no_model_in_file", kind)
+
+
+def test_a_file_without_weights_holds_no_model(tmp_path: Path) -> None:
+    assert refused(gguf(tmp_path / "vocabulary.gguf", tensors=())).code == "no_weights_in_file"
+    assert model_files(ProviderSettings(model_files=tmp_path)) == []
+    gguf(tmp_path / "y-00001-of-00002.gguf", tensors=())  # the first part may hold the header alone
+    gguf(tmp_path / "y-00002-of-00002.gguf", {"split.no": 2})
+    assert model_file(reference(tmp_path / "y-00001-of-00002.gguf")).window == 32_768
 
 
 def test_a_split_model_is_its_parts(tmp_path: Path) -> None:
@@ -216,31 +226,20 @@ def test_a_model_of_ollama_is_found_by_its_name(ollamas: Path, tmp_path: Path) -
     ]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            "qwen2.5:14b",
-            "../secret",
-            "a/../../b",
-            "/etc/passwd",
-            "..:x",
-            "a:..",
-            "C:x:y",
-            "a\\b",
-            "",
-            ":",
-            "a/",
-        ),
-        *("a/b/c/d/e", "a\0b", "x:" + "y" * 5000, "../../x.gguf"),
-    ],
+NO_NAMES = (
+    *("../secret", "a/../../b", "/etc/passwd", "..:x", "a:..", "C:x:y", "a\\b", "", ":", "a/"),
+    *("a/b/c/d/e", "a\0b", "../../x.gguf", "../../../etc/passwd"),
 )
+"""What no model of Ollama's can be called; most would be ways out of its folder."""
+
+
+@pytest.mark.parametrize("name", ["qwen2.5:14b", "x:" + "y" * 5000, *NO_NAMES])
 def test_what_ollama_does_not_have_is_not_looked_for_elsewhere(name: str, ollamas: Path) -> None:
     put_into_ollama(ollamas, "registry.ollama.ai/library/qwen2.5/7b", b"")
     (ollamas.parent / "secret").write_text("{}", encoding="utf-8")
     with pytest.raises(ProviderError) as caught:
         model_file(parse_reference(f"embedded:ollama/{name}"))
-    assert caught.value.code == "not_in_store"
+    assert caught.value.code == ("no_model_name" if name in NO_NAMES else "not_in_store")
 
 
 @pytest.mark.parametrize(

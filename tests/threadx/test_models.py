@@ -237,6 +237,23 @@ def test_a_model_file_that_cannot_be_used_ends_the_command_before_anything_is_be
     assert not (tmp_path / "settings.json").exists()
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_no_model_of_ollamas_can_be_called_is_refused_as_that(command, tmp_path, threadx):
+    told = threadx(*COMMANDS[command], "embedded:ollama/../../../etc/passwd", code=2)
+    assert "no model of Ollama's can be called ../../../etc/passwd" in told
+    assert not [*(tmp_path / "runs").glob("*/*")]
+    assert not (tmp_path / "settings.json").exists()
+
+
+@pytest.mark.model
+def test_a_file_without_weights_is_neither_chosen_nor_suggested(server, tmp_path, threadx, monkeypatch):
+    monkeypatch.setattr(memory, "cards", lambda: "4096")  # too little for the others
+    path = gguf(tmp_path / "models" / "vocabulary.gguf", tensors=())
+    assert f"{path} holds no model" in threadx("models", "use", f"embedded:{path}", code=2)
+    assert "vocabulary" not in threadx("models", "list")
+    assert "No installed model fits" in threadx("models", "suggest")
+
+
 @pytest.mark.model
 def test_a_file_chosen_by_a_relative_path_is_kept_by_its_whole_path(server, tmp_path, threadx, monkeypatch):
     gguf(tmp_path / "m" / "mine.gguf")

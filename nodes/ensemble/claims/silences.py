@@ -13,7 +13,7 @@ NEVER_REACHED = frozenset(
         *("empty_reference", "misspelt_provider", "unknown_model", "bad_address", "unreachable"),
         *("not_installed", "model_not_pulled", "missing_key", "foreign_key", "breaker_open", "no_time_left"),
         *("no_model_file", "no_gguf_file", "no_model_in_file", "broken_gguf", "too_large_for_memory"),
-        *("not_in_store", "prompt_too_long", "cache_failed"),
+        *("not_in_store", "no_model_name", "no_weights_in_file", "prompt_too_long", "cache_failed"),
         *("budget_model_calls", "budget_tokens", "budget_seconds"),
     )
 )
