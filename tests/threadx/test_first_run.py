@@ -4,6 +4,7 @@ import io
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,9 @@ def test_a_first_compilation_is_told_once_and_a_plugins_is_not(monkeypatch, caps
             assert njit(name["added"])(1) == 1 + step
 
     monkeypatch.setattr("threadx.work.backtest.backtest", computed)
-    with pytest.raises(SystemExit):
-        main(["backtest", "sample:sp500", "--language", "fr"])
-    assert capsys.readouterr().err.count("Compilation du moteur de calcul, une seule fois") == told
+    for at_a_terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda at_a_terminal=at_a_terminal: at_a_terminal)
+        with pytest.raises(SystemExit):
+            main(["backtest", "sample:sp500", "--language", "fr"])
+        told_now = capsys.readouterr().err.count("Compilation du moteur de calcul, une seule fois")
+        assert told_now == (told if at_a_terminal else 0)

@@ -50,7 +50,10 @@ def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any
     """
     _start_children(given)
     called = getattr(import_module(f"threadx.work.{module}"), function)
-    if (kernels := sys.modules.get("backtest.kernels.compile")) is None:
+    kernels = sys.modules.get("backtest.kernels.compile")
+    if (
+        kernels is None or not sys.stderr.isatty()
+    ):  # who waits at a terminal wonders; a file of errors does not
         return called(words, **given)
     with kernels.compilation_told(lambda: say(words("command.compiling"), err=True)):
         return called(words, **given)
