@@ -183,13 +183,25 @@ def test_options_that_need_a_run_and_names_that_are_none_are_refused(home, ended
         code, _, err = command(capsys, home, option, value)
         assert (code, option in err) == (2, True)
     threadx.follow("r", home=home)
-    for name in ("r.", "r ", "../r", ""):
+    for name in ("r.", "r ", "../r"):
         code, _, err = command(capsys, home, name)
-        assert (code, "is not a run" in err or "run" in err) == (2, True), name
+        assert (code, "is not a run's name" in err) == (2, True), name
+    code, _, err = command(capsys, home, "")
+    assert (code, "it is empty" in err) == (2, True)
     path = ended / "short.csv"
     all_prices.iloc[: BARS // 2].to_csv(path)
     code, out, _ = command(capsys, home, "r", "--data", path)
     assert (code, "before the last bar of the run" in " ".join(out.split())) == (0, True)
+
+
+def test_where_bars_are_too_many_for_any_edge_no_years_are_told(home, capsys):
+    threadx.follow("r", home=home)
+    seal = json.loads((home / "forward/r.json").read_text(encoding="utf-8"))["seal"] | {"bars_per_year": 3e7}
+    text = json.dumps(seal, sort_keys=True, separators=(",", ":"))
+    made = {"seal": seal, "fingerprint": hashlib.sha256(text.encode()).hexdigest()[:32]}
+    (home / "forward/r.json").write_text(json.dumps(made), encoding="utf-8")
+    code, out, _ = command(capsys, home, "r")
+    assert (code, "No new bars yet" in out, "years of new bars" in out) == (0, True, False)
 
 
 @pytest.mark.parametrize("change", ["figure", "hash", "cut", "empty"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from backtest.validation.forward import DECISIVE
-from nodes.following import Following, cells, follow_all, follow_seal, p_value, plan_of, seal_run
+from nodes.following import COLUMNS, Following, cells, follow_all, follow_seal, p_value, plan_of, seal_run
 from prompts import Words
 from record.record import canonical_json, run_folder
 from reports.pictures import picture_suffix
@@ -82,10 +82,7 @@ def _every(terminal: Terminal, folder: Path, json_path: str | None) -> int:
             failed = 1
     if json_path != "-":
         if rows:
-            head = [
-                words(f"follow.head.{name}")
-                for name in ("run", "instrument", "bars", "own", "held", "p", "state")
-            ]
+            head = [words(f"follow.head.{name}") for name in ("run", *COLUMNS)]
             terminal.table(words("follow.title_all"), head, rows, words_columns=(0, 1, 6))
         else:
             terminal.line(words("follow.none"))
@@ -139,9 +136,11 @@ def _tell(terminal: Terminal, found: Following, *, fresh: bool) -> None:
         terminal.line(words(f"follow.told.{forward.outcome if forward.bars else 'empty'}"))
     if forward.outcome == "open":
         ratio = max(_ASKED, (seal.expected or (0.0,))[0])
-        years = plan_of(seal).years_needed(ratio)
-        assert years is not None  # a ratio of 1 or more is confirmed some day
-        terminal.line(words("follow.patience", ratio=words.number(ratio, 1), years=words.number(years, 1)))
+        # On bars of a second the fee of each bar is more than the edge: then there is no such time.
+        if (years := plan_of(seal).years_needed(ratio)) is not None:
+            terminal.line(
+                words("follow.patience", ratio=words.number(ratio, 1), years=words.number(years, 1))
+            )
 
 
 def _capital(value: float, words: Words) -> str:
