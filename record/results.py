@@ -99,6 +99,7 @@ class RunResult(Frame):
     overfitting: NotRequired[Judged]
     missing_evidence: NotRequired[list[dict[str, Any]]]
     sight: NotRequired[Judged]
+    attribution: NotRequired[Judged]
     stress: NotRequired[list[dict[str, Any]]]
     holdout: NotRequired[Judged]
     walk_forward: NotRequired[dict[str, Any]]

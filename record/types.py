@@ -390,6 +390,7 @@ class Judgement(TypedDict):
     verdict: NotRequired[dict[str, Any]]
     overfitting: NotRequired[dict[str, Any]]
     sight: NotRequired[dict[str, Any]]
+    attribution: NotRequired[dict[str, Any]]
     holdout_hash: NotRequired[str]
     stress: NotRequired[list[dict[str, Any]]]
     cross_validation: NotRequired[dict[str, Any]]

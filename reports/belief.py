@@ -37,7 +37,39 @@ def verdict_line(result: RunResult, words: WordsLike) -> str:
 
 
 def sight_lines(result: RunResult, words: WordsLike) -> list[str]:
-    """What to expect of the champion and what this judgement could have seen; nothing of earlier versions."""
+    """What to expect of the champion, what this judgement could have seen, and what the timing earned.
+
+    Earlier versions wrote nothing of it, or not all.
+    """
+    return [*_expected_lines(result, words), *_attribution_lines(result, words)]
+
+
+def _attribution_lines(result: RunResult, words: WordsLike) -> list[str]:
+    """What holding earned and what the timing added, the holdout first: nobody chose by it."""
+    parts = result.get("attribution") or {}
+    lines = []
+    for name in ("holdout", "development"):
+        if (part := parts.get(name)) is None:
+            continue
+        added = "added" if part["timing"] >= 0.0 else "cost"
+        timing = words(f"verdict.attribution.{added}", value=words.percent(abs(part["timing"])))
+        if part["low"] is not None:
+            ends = {end: words.percent(part[end], signed=True) for end in ("low", "high")}
+            timing = words("verdict.attribution.within", timing=timing, **ends)
+        line = words(
+            "verdict.attribution.told",
+            part=words(f"verdict.attribution.{name}"),
+            exposure=words.percent(part["exposure"]),
+            holding=words.percent(part["holding"]),
+            timing=timing,
+        )
+        if name == "development" and result["overfitting"]["trials"] > 1:
+            line += " " + words("verdict.attribution.chosen")
+        lines.append(line)
+    return lines
+
+
+def _expected_lines(result: RunResult, words: WordsLike) -> list[str]:
     if not (sight := result.get("sight")) or not result["holdout"]["weight"]:  # spent: its reason says so
         return []
     edge = {

@@ -18,6 +18,7 @@ from record.results import ReviewedProposal, ReviewRecord, RunResult
 from record.run_tables import RETURNS, table_or_none
 from record.types import Analysis
 from reports.backtest_card import html_table
+from reports.belief import sight_lines
 from reports.tables import figures_table
 
 if TYPE_CHECKING:
@@ -115,6 +116,15 @@ class OptimizationResult:
         judged = self.details.get("verdict")
         return judged["value"] if judged else None
 
+    @property
+    def attribution(self) -> dict[str, Any] | None:
+        """What holding earned and what the timing added, a year, on `development` and `holdout`.
+
+        Of each `exposure`, `holding`, `timing` and the 95 % interval of the timing, `low` and `high`, as
+        fractions. None if nothing was judged, or by an earlier version.
+        """
+        return self.details.get("attribution")
+
     def plot(self, path: str | Path | None = None) -> alt.VConcatChart:
         """Initial strategy, champion and buy and hold on the holdout, and the change of each metric.
 
@@ -143,7 +153,9 @@ class OptimizationResult:
         words = Words(Context().language)
         head, rows, note = figures_table(self.details, words)
         figures = f"{html_table(head, rows)}<div><small>{escape(note)}</small></div>"
-        return f"<div><div><b>{escape(self._line())}</b></div>{figures}</div>"
+        seen = sight_lines(self.details, words) if self.verdict else []
+        told = "".join(f"<div>{escape(line)}</div>" for line in seen)
+        return f"<div><div><b>{escape(self._line())}</b></div>{told}{figures}</div>"
 
     def _line(self) -> str:
         """The result in one line."""

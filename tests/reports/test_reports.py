@@ -68,9 +68,9 @@ def test_the_verdict_comes_first_with_its_reasons(run, value, words):
     first, second, *others = told.blocks
     assert first == Heading(text=words("explain.heading.verdict"))
     assert second.text == words(f"verdict.value.{value}")
-    # What is to be expected, what could have been seen, and which kind of unproven.
+    # What is to be expected, what could have been seen, which kind of unproven, what either part earned.
     expected = sight_lines({**result, "verdict": {**result["verdict"], "value": value}}, words)
-    assert len(expected) == (3 if value == "unproven" else 2)
+    assert len(expected) == 2 + (3 if value == "unproven" else 2)
     assert [block.text for block in others[: len(expected)]] == expected
     assert len(others[len(expected)].items) == len(result["verdict"]["reasons"])
 

@@ -39,7 +39,7 @@ CLOSE_ENOUGH = 1e-6
 """Relative difference up to which two figures are the same one: another processor adds in another order."""
 
 # Parts of `result.json` that are figures of the last judgement.
-_JUDGED = ("verdict", "overfitting", "sight", "stress", "holdout")
+_JUDGED = ("verdict", "overfitting", "sight", "attribution", "stress", "holdout")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ from backtest.statistics.overfitting import (
     probabilistic_sharpe_ratio,
 )
 from backtest.statistics.returns import Moments, bar_returns, moments
+from backtest.validation.attribution import attribution
 from backtest.validation.power import Evidence, Sight, sight
 from backtest.validation.stress import Finding
 from backtest.validation.trials import average_exposure, excess_returns
@@ -227,6 +228,15 @@ def judged(
     )
     p_value, weight = evidence_of_opening(opening, outside.sharpe, outside.n_observations)
     generator = np.random.default_rng(seed)
+    # Draws of its own: the intervals of earlier versions come again.
+    drawn = np.random.default_rng(seed)
+    earned = {
+        name: attribution(result, prices["close"], drawn).to_dict()
+        for name, result, prices in (
+            ("development", development, development_prices),
+            ("holdout", holdout, holdout_prices),
+        )
+    }
     found: dict[str, Any] = {
         "verdict": verdict.to_dict(),
         "overfitting": {
@@ -234,6 +244,7 @@ def judged(
             "intervals": interval_figures(development, generator),
         },
         "sight": _sight(development, holdout, excess, outside, search, opening).to_dict(),
+        "attribution": earned,
         "stress": [finding.to_dict() for finding in findings],
         "holdout": {
             "opening": opening,

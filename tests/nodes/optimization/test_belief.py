@@ -113,9 +113,31 @@ def test_what_the_judgement_could_have_seen_is_told_with_it(told):
     assert found["edge"]["expected"] == pytest.approx(seen.edge.expected, abs=0.02)
     assert found["power"] == pytest.approx(seen.to_dict()["power"], rel=0.02)
     lines = sight_lines(result, Words("en"))
-    assert len(lines) == (3 if result["verdict"]["value"] == "unproven" else 2)
+    assert len(lines) == 2 + (3 if result["verdict"]["value"] == "unproven" else 2)
     # What earlier versions wrote has none of it.
-    assert sight_lines({**result, "sight": None}, Words("en")) == []
+    assert sight_lines({**result, "sight": None, "attribution": None}, Words("en")) == []
+
+
+def test_holding_and_timing_add_up_to_what_was_earned_on_either_part(told):
+    home, state, _ = told
+    result = state["result"]
+    bars = pd.read_parquet(home / "runs" / state["run_id"] / "returns.parquet")
+    for part, exposure in (
+        ("development", result["overfitting"]["average_exposure"]),
+        ("holdout", result["holdout"]["average_exposure"]),
+    ):
+        found, rows = result["attribution"][part], bars[bars["part"] == part]
+        year = result["champion"][part]["bars_per_year"]["value"]
+        assert found["exposure"] == pytest.approx(exposure)
+        assert found["holding"] == pytest.approx(exposure * rows["market"].mean() * year, rel=1e-6, abs=1e-9)
+        assert found["holding"] + found["timing"] == pytest.approx(rows["champion"].mean() * year, rel=1e-6)
+        # An outside bound: the interval is that of a mean, blocks of made-up bars being hardly dependent.
+        error = stats.sem(rows["champion_excess"]) * year
+        assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * error, rel=0.25)
+    holdout, development = sight_lines(result, Words("en"))[-2:]
+    assert holdout.startswith("On the holdout, per year: holding at the same exposure (")
+    assert "your timing " in holdout
+    assert development.endswith("all that was tried: expect less.")
 
 
 def test_every_configuration_that_was_compared_is_counted_once(told):
