@@ -46,13 +46,25 @@ class Prices(TypedDict):
     notices: NotRequired[list[dict[str, Any]]]
 
 
-@with_config(_OPEN)
-class Item(TypedDict):
-    """One figure of the evidence, with the id that claims cite; its interval where it has one."""
+_Dated = TypedDict("_Dated", {"from": NotRequired[Any]})
+"""Apart, because `from` is a word of the language."""
 
-    id: str
+
+@with_config(_OPEN)
+class Finding(_Dated):
+    """One figure of the evidence before it has an id; its interval where it has one.
+
+    A candidate's parameters stand beside these keys under names of their own, so most types are open.
+    """
+
     name: str
     value: NotRequired[Any]
+    of: NotRequired[Any]
+    values: NotRequired[Any]
+    sharpe: NotRequired[Any]
+    from_bar: NotRequired[Any]
+    bars: NotRequired[Any]
+    recovered: NotRequired[Any]
     standard_errors: NotRequired[Any]
     n: NotRequired[Any]
     average_return: NotRequired[Any]
@@ -60,6 +72,13 @@ class Item(TypedDict):
     profit: NotRequired[Any]
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+
+
+@with_config(_OPEN)
+class Item(Finding):
+    """The same with the id that claims cite."""
+
+    id: str
 
 
 @with_config(_OPEN)

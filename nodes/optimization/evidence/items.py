@@ -28,11 +28,8 @@ from backtest.statistics.returns import Moments, Returns, bar_returns, moments
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
 from nodes.optimization.evidence.specs import read_spec
-from record.types import Dossier, Figures, Item, Member
+from record.types import Dossier, Figures, Finding, Item, Member
 from vault.datasets import Dataset, load_development
-
-Found = dict[str, Any]
-"""An item before its id, figures as they were computed."""
 
 HEADLINE = (
     "sharpe_ratio",
@@ -121,7 +118,7 @@ def candidate_item(member: Member) -> Item:
     conditions = {place: show(tree) for place, tree in spec.bound_trees.items()}
     if member["side"] == "both":  # the short side of most is the mirror image: a prompt is short
         conditions = {place: told for place, told in conditions.items() if place.endswith("_long")}
-    found: Found = {
+    found = {
         "id": f"C{member['number']}",
         "name": "candidate",
         "value": _short(member["excess_t"]),
@@ -145,7 +142,7 @@ def _short(value: Any) -> Any:
     return value
 
 
-def _metrics(case: _Case) -> Iterator[Found]:
+def _metrics(case: _Case) -> Iterator[Finding]:
     generator = np.random.default_rng(case.context.seed)
     intervals: dict[str, Interval | None] = {}
     if len(case.returns) >= 10:
@@ -155,13 +152,13 @@ def _metrics(case: _Case) -> Iterator[Found]:
     trades = case.result.trades
     intervals |= trade_intervals(trades["pnl"], trades["return"], generator, replications=REPLICATIONS)
     for name in HEADLINE:
-        item: Found = {"name": name, "value": case.figures["metrics"][name]}
+        item: Finding = {"name": name, "value": case.figures["metrics"][name]}
         if (found := intervals.get(name)) is not None:
             item |= {"low": found.low, "high": found.high}
         yield item
 
 
-def _walk(case: _Case) -> Iterator[Found]:
+def _walk(case: _Case) -> Iterator[Finding]:
     walk = case.figures["walk_forward"]
     yield {"name": "score", "value": case.figures["score"]}
     for name in ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades"):
@@ -174,7 +171,7 @@ def _walk(case: _Case) -> Iterator[Found]:
         yield {"name": "walk_forward_efficiency", "value": walk["efficiency"]}
 
 
-def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Found:
+def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Finding:
     """A group of trades: how many, average return, share of wins, profit over the sum of all |profits|."""
     return {
         "name": name,
@@ -185,21 +182,21 @@ def _group(name: str, part: pd.DataFrame, all_trades: pd.DataFrame) -> Found:
     }
 
 
-def _groups(prefix: str, keys: pd.Series, case: _Case) -> Iterator[Found]:
+def _groups(prefix: str, keys: pd.Series, case: _Case) -> Iterator[Finding]:
     trades = case.result.trades
     for key, part in sorted(trades.groupby(keys.to_numpy()), key=lambda group: str(group[0])):
         yield _group(f"{prefix} {key}", part, trades)
 
 
-def _exits(case: _Case) -> Iterator[Found]:
+def _exits(case: _Case) -> Iterator[Finding]:
     return _groups("exit", case.result.trades["exit_reason"], case)
 
 
-def _sides(case: _Case) -> Iterator[Found]:
+def _sides(case: _Case) -> Iterator[Finding]:
     return _groups("side", case.result.trades["side"], case)
 
 
-def _times(case: _Case) -> Iterator[Found]:
+def _times(case: _Case) -> Iterator[Finding]:
     """Parts of the day where bars are shorter than a day, else weekdays."""
     times = pd.DatetimeIndex(case.result.trades["entry_time"])
     if is_intraday(case.prices.index):
@@ -216,7 +213,7 @@ def is_intraday(index: pd.Index) -> bool:
     return bool(len(steps)) and pd.Timedelta(int(np.median(steps)) * unit) < pd.Timedelta(days=1)
 
 
-def _regimes(case: _Case) -> Iterator[Found]:
+def _regimes(case: _Case) -> Iterator[Finding]:
     """Trend and volatility at the bar before the entry, which the signal could know."""
     close = case.prices["close"]
     up = close > close.rolling(TREND_BARS).mean()
@@ -231,7 +228,7 @@ def _regimes(case: _Case) -> Iterator[Found]:
     return _groups("regime", pd.Series(labels, dtype=object), case)
 
 
-def _drawdowns(case: _Case) -> Iterator[Found]:
+def _drawdowns(case: _Case) -> Iterator[Finding]:
     """The deepest drawdowns, none overlapping another."""
     equity = case.result.equity_values
     peaks = np.maximum.accumulate(np.concatenate([[case.result.initial_capital], equity]))[1:]
@@ -253,7 +250,7 @@ def _drawdowns(case: _Case) -> Iterator[Found]:
         }
 
 
-def _sensitivities(case: _Case) -> Iterator[Found]:
+def _sensitivities(case: _Case) -> Iterator[Finding]:
     """Sharpe ratio on the whole development part with one value a step or two away, all else equal."""
     bounds = case.spec.bounds()
     settings = {**case.spec.risk.active(), **case.spec.sizing.active()}
@@ -277,7 +274,7 @@ def _sensitivities(case: _Case) -> Iterator[Found]:
         }
 
 
-def _market(case: _Case) -> Iterator[Found]:
+def _market(case: _Case) -> Iterator[Finding]:
     """What the prices do by themselves: drift, volatility, memory from bar to bar, hours and weekdays."""
     close = case.prices["close"].to_numpy(float)
     returns = close[1:] / close[:-1] - 1.0
@@ -299,7 +296,7 @@ def _market(case: _Case) -> Iterator[Found]:
         yield from _seasons(name, np.asarray(keys), returns)
 
 
-def _seasons(name: str, keys: np.ndarray[Any, np.dtype[Any]], returns: Returns) -> Iterator[Found]:
+def _seasons(name: str, keys: np.ndarray[Any, np.dtype[Any]], returns: Returns) -> Iterator[Finding]:
     """The best and the worst hour or weekday, with how many standard errors it stands off the rest."""
     scores = []
     for key in np.unique(keys):
@@ -331,7 +328,7 @@ def variance_ratio(returns: Returns, bars: int) -> float:
     return float(sums.var() / (bars * returns.var()))
 
 
-def _overfitting(case: _Case) -> Iterator[Found]:
+def _overfitting(case: _Case) -> Iterator[Finding]:
     found: Moments = moments(case.returns)
     year = math.sqrt(case.result.periods_per_year)
     yield {"name": "configurations_compared_so_far", "value": case.configurations}
@@ -363,7 +360,7 @@ def _overfitting(case: _Case) -> Iterator[Found]:
         yield {"name": "sharpe_ratio_whole_minus_walk_forward", "value": whole - walked}
 
 
-_SOURCES: dict[str, Callable[[_Case], Iterator[Found]]] = {
+_SOURCES: dict[str, Callable[[_Case], Iterator[Finding]]] = {
     "M": _metrics,
     "W": _walk,
     "X": _exits,
