@@ -14,7 +14,6 @@ from langgraph.graph import StateGraph
 from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 
-from backtest import StrategySpec
 from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
@@ -260,9 +259,7 @@ def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: Opti
         ThreadxError: `bad_word`, with every problem.
     """
     evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
-    spec = StrategySpec.model_validate(evidence["spec"])
-    tried = set(evidence["tried"])
-    about = (context.language, evidence["grid"], evidence["archive"])
-    _, problems = read_approval(word, state["proposals"], spec, tried, *about)
+    about = (context.language, evidence.grid, evidence.archive)
+    _, problems = read_approval(word, state["proposals"], evidence.spec, set(evidence.tried), *about)
     if problems:
         raise ThreadxError("bad_word", problems="; ".join(problems))

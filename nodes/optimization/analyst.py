@@ -24,7 +24,7 @@ def _made(
     analysis: Analysed = {
         **cast(Analysed, answer.model_dump(mode="json")),
         "unfounded": unfounded,
-        "unknown_evidence": unknown_ids(cited_by(answer), brief.evidence["ids"]),
+        "unknown_evidence": unknown_ids(cited_by(answer), brief.evidence.ids),
     }
     update: OptimizationState = {"iteration": brief.iteration, "analysis": analysis}
     return Made(AnalystAnswer(answer=analysis, provenance=provenance), update)

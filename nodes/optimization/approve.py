@@ -9,7 +9,6 @@ from langgraph.types import interrupt
 
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import gather_evidence
-from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.approval import read_approval
 from nodes.run_events import record
@@ -51,7 +50,7 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     cites = [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in state["proposals"]]
     log = RunRecord(context.home_path, state["run_id"])
     evidence = gather_evidence(state, iteration)
-    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
+    tried = set(evidence.tried)
     said = log.log.told(f"{asked}.said", Approved) or log.answers.told(f"{asked}.said", Approved)
     if not log.log.find(asked):
         record(
@@ -65,12 +64,12 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
         )
     given = said.given if said else interrupt(question)
     proposals, problems = read_approval(
-        given, state["proposals"], spec, tried, context.language, evidence["grid"], evidence["archive"]
+        given, state["proposals"], evidence.spec, tried, context.language, evidence.grid, evidence.archive
     )
     while problems:
         given = interrupt({**question, "problems": problems})
         proposals, problems = read_approval(
-            given, state["proposals"], spec, tried, context.language, evidence["grid"], evidence["archive"]
+            given, state["proposals"], evidence.spec, tried, context.language, evidence.grid, evidence.archive
         )
     accepted = [proposal["number"] for proposal in proposals if not proposal.get("declined")]
     record(

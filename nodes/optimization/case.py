@@ -7,17 +7,16 @@ meaningless then is dropped or marked, part by part.
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
+from backtest import StrategySpec
 from nodes.optimization.changes import KINDS
 from nodes.optimization.debate_schemas import Claim, Turn
 from nodes.optimization.evidence.evidence import Evidence
-from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import Analysis, Hypothesis, Proposal, Proposals, Verdict, Verdicts
 from nodes.seam.narrowing import narrowed, one_of
 
@@ -27,7 +26,7 @@ P = TypeVar("P", bound=Proposal)
 
 def ids_of(evidence: Evidence) -> Any:
     """The type of a list of evidence ids."""
-    return list[one_of(evidence["ids"])] if evidence["ids"] else list[str]  # type: ignore[misc]
+    return list[one_of(evidence.ids)] if evidence.ids else list[str]  # type: ignore[misc]
 
 
 def analysis_of(evidence: Evidence, base: type[A]) -> type[A]:
@@ -44,14 +43,15 @@ def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> ty
         hypotheses: how many were made; None where the same answer makes them.
         base: what a proposal has besides.
     """
-    archive = evidence["archive"]
-    kinds: dict[str, Any] = {
-        "base": one_of(range(len(archive) + 1)),
-        "change": _changes(json.dumps(evidence["spec"], sort_keys=True), bool(archive)),
-    }
-    if hypotheses is not None:
-        kinds["hypothesis"] = one_of(range(1, hypotheses + 1) if hypotheses else [0])
-    return narrowed(base, **kinds)
+    archive = evidence.archive
+    found = narrowed(
+        base,
+        base=one_of(range(len(archive) + 1)),
+        change=_changes(evidence.spec.model_dump_json(), bool(archive)),
+    )
+    if hypotheses is None:
+        return found
+    return narrowed(found, hypothesis=one_of(range(1, hypotheses + 1) if hypotheses else [0]))
 
 
 def proposals_of(evidence: Evidence, hypotheses: int) -> type[Proposals]:
@@ -80,7 +80,7 @@ def _changes(spec: str, several: bool) -> Any:
 
     Where a change may be to one of several strategies, names and conditions of one of them bind nothing.
     """
-    strategy = read_spec(json.loads(spec))
+    strategy = StrategySpec.model_validate_json(spec)
     found: list[Any] = []
     for kind in KINDS.values():
         cases = (kind,) if several and kind.of_strategy else kind.cases(strategy)

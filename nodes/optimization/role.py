@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -62,7 +62,7 @@ class Brief(Generic[S]):
         iteration: the one at work.
         voice: who asks, as the record names it.
         called: id of the event that announces the role.
-        evidence: everything it may know, plain JSON.
+        evidence: everything it may know.
     """
 
     context: OptimizationContext
@@ -105,7 +105,7 @@ class Role(Generic[S, T]):
         own: what an answer adds to what its claims may cite.
         blocks: what it alone is shown besides.
         values: what else its prompt asks for; no claim may cite it.
-        knows: what `rules` read besides the evidence.
+        knows: the evidence with what `rules` alone are told besides.
         check: what makes an answer invalid.
         doubts: what sends an answer back once, beside unfounded numbers.
         answer: the last part of its answer's event id.
@@ -125,7 +125,7 @@ class Role(Generic[S, T]):
     own: Callable[[T], list[str]] = lambda answer: []
     blocks: Callable[[Brief[S]], dict[str, str]] = lambda brief: {}
     values: Callable[[Brief[S]], dict[str, str]] = lambda brief: {}
-    knows: Callable[[Brief[S]], dict[str, Any]] = lambda brief: {}
+    knows: Callable[[Brief[S]], Evidence] = lambda brief: brief.evidence
     check: Callable[[Brief[S], T], list[str]] = lambda brief, answer: []
     doubts: Callable[[Brief[S], T], list[str]] = lambda brief, answer: []
     answer: str = "answer"
@@ -156,17 +156,17 @@ def ask_role(
     called = called or f"i{iteration:02d}.{voice}"
     run = state["run_id"]
     record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
-    evidence: Evidence = gather_evidence(state, iteration, named=context.named)
+    language: Language = context.language
+    evidence: Evidence = gather_evidence(state, iteration, named=context.named, language=language)
     brief: Brief[S] = Brief(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )
-    language: Language = context.language
-    dataset = evidence["dataset"]
+    prices, known = evidence.prices, role.knows(brief)
     parts = {name: block(evidence, language) for name, block in BLOCKS.items()} | role.blocks(brief)
     told = f"{called}.{role.answer}"
 
     def claims_and_numbers(answer: T) -> tuple[list[str], list[float]]:
-        return role.claims(answer), known_numbers(*parts.values(), dataset["timeframe"], *role.own(answer))
+        return role.claims(answer), known_numbers(*parts.values(), prices["timeframe"], *role.own(answer))
 
     question = Question(
         role=voice,
@@ -182,12 +182,12 @@ def ask_role(
         ),
         schema=role.schema,
         case=role.case(brief),
-        evidence={**evidence, **role.knows(brief), "language": language},
-        policy=role.policy,
+        evidence={"dataset": {"symbol": prices["symbol"], "hash": prices["development_hash"]}},
+        policy=lambda _: role.policy(known),
         check=lambda answer: role.check(brief, answer),
         doubts=lambda answer: [
             *role.doubts(brief, answer),
-            *doubts(*claims_and_numbers(answer), language, cited=role.cited(answer), known=evidence["ids"]),
+            *doubts(*claims_and_numbers(answer), language, cited=role.cited(answer), known=evidence.ids),
         ],
     )
     journal = Journal(context, run, called, voice, iteration)

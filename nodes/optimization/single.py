@@ -6,6 +6,7 @@ of the changes, the same tests and the same arithmetic after it; no second voice
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, cast
 
 from langgraph.runtime import Runtime
@@ -62,13 +63,13 @@ def policy(evidence: Evidence) -> Work:
         NodeError: `nothing_left`, as the strategist's.
     """
     reading = roles.analyst(evidence)
-    proposed = roles.strategist({**evidence, "hypotheses": len(reading.hypotheses)}).proposals
+    proposed = roles.strategist(replace(evidence, hypotheses=len(reading.hypotheses))).proposals
     numbered: list[Any] = [
         {**proposal.model_dump(mode="json"), "number": number, "conditions": 0}
         for number, proposal in enumerate(proposed, start=1)
     ]
-    verdicts = {v.proposal: v for v in roles.validator({**evidence, "proposals": numbered}).verdicts}
-    told = debate.speak({**evidence, "voice": "single", "turns": [], "cited": evidence["ids"][:1]})
+    verdicts = {v.proposal: v for v in roles.validator(replace(evidence, proposals=numbered)).verdicts}
+    told = debate.speak(replace(evidence, voice="single", turns=[], cited=evidence.ids[:1]))
     return Work(
         **reading.model_dump(),
         proposals=[
@@ -91,7 +92,7 @@ def _doubts(brief: Brief[OptimizationState], work: Work) -> list[str]:
     ]
     return [
         *complaints(sorted_by(brief.evidence, work.proposals, brief.language)[1]),
-        *veto_complaints(judged, brief.evidence["ids"], brief.language),
+        *veto_complaints(judged, brief.evidence.ids, brief.language),
     ]
 
 
@@ -113,7 +114,7 @@ def _made(
         }
         for entry in usable
     ]
-    verdicts = weighed(verdicts, brief.evidence["ids"], provenance)
+    verdicts = weighed(verdicts, brief.evidence.ids, provenance)
     data = SingleAnswer(
         answer=analysis, refused=refused, verdicts=verdicts, stance=work.stance, provenance=provenance
     )
@@ -149,7 +150,9 @@ SINGLE = Role[OptimizationState, Work](
     cited=lambda work: [*cited_by(work), *(name for one in work.proposals for name in one.against)],
     own=lambda work: [one.change.model_dump_json() for one in work.proposals],
     values=lambda brief: {"strategist": part_of("optimization/strategist", "user", brief.language)},
-    knows=lambda brief: {"target_score": brief.context.target_score, "patience": brief.context.patience},
+    knows=lambda brief: replace(
+        brief.evidence, target_score=brief.context.target_score, patience=brief.context.patience
+    ),
     check=lambda brief, work: none_usable(brief.evidence, work.proposals, brief.language),
     doubts=_doubts,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
 from nodes.optimization.case import turn_of
 from nodes.optimization.debate_schemas import MOST_CITED, Turn
 from nodes.optimization.evidence.claims import unknown_evidence
-from nodes.optimization.evidence.evidence import Evidence, figure, proposal_lines, result_lines, turn_lines
+from nodes.optimization.evidence.evidence import Evidence, proposal_lines, result_lines, turn_lines
 from nodes.optimization.policies import debate
 from nodes.optimization.role import Brief, Made, Role, ask_role
 from nodes.optimization.state import DebateState
@@ -39,9 +41,9 @@ def speaker(context: OptimizationContext, spoken: int) -> str:
 
 def _cited(evidence: Evidence, iteration: int) -> list[str]:
     """What the rules argue from: the score, while it is still the champion's, and the iteration's trials."""
-    scored = figure(evidence, "score") if evidence["now"]["hash"] == evidence["champion"]["hash"] else None
-    trials = [name for name in evidence["ids"] if name.startswith(f"I{iteration}.")]
-    return [*([scored["id"]] if scored else []), *trials][:MOST_CITED] or evidence["ids"][:1]
+    scored = evidence.figure("score") if evidence.now["hash"] == evidence.champion["hash"] else None
+    trials = [name for name in evidence.ids if name.startswith(f"I{iteration}.")]
+    return [*([scored["id"]] if scored else []), *trials][:MOST_CITED] or evidence.ids[:1]
 
 
 def _tried(brief: Brief[DebateState]) -> str:
@@ -84,7 +86,7 @@ def _made(
 
 def _unknown(brief: Brief[DebateState], answer: Turn) -> list[str]:
     cited = (name for claim in answer.claims for name in claim.evidence)
-    return unknown_evidence(cited, brief.evidence["ids"], brief.language)
+    return unknown_evidence(cited, brief.evidence.ids, brief.language)
 
 
 SPEAK = Role[DebateState, Turn](
@@ -108,13 +110,14 @@ SPEAK = Role[DebateState, Turn](
             f"optimization.debate.{'review' if _is_review(brief.state) else 'question'}", brief.language
         ),
     },
-    knows=lambda brief: {
-        "voice": brief.voice,
-        "turns": brief.state.get("turns", []),
-        "cited": _cited(brief.evidence, brief.iteration),
-        "target_score": brief.context.target_score,
-        "patience": brief.context.patience,
-    },
+    knows=lambda brief: replace(
+        brief.evidence,
+        voice=brief.voice,
+        turns=brief.state.get("turns", []),
+        cited=_cited(brief.evidence, brief.iteration),
+        target_score=brief.context.target_score,
+        patience=brief.context.patience,
+    ),
     check=_unknown,
     answer="turn",
 )

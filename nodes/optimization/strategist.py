@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from nodes.context import OptimizationContext
@@ -68,7 +70,7 @@ STRATEGIST = Role[OptimizationState, Proposals](
     claims=lambda answer: [words for one in answer.proposals for words in (one.reason, one.expected_effect)],
     own=lambda answer: [one.change.model_dump_json() for one in answer.proposals],
     blocks=lambda brief: {"analysis": analysis_lines(brief.state["analysis"], brief.language)},
-    knows=lambda brief: {"hypotheses": _hypotheses(brief)},
+    knows=lambda brief: replace(brief.evidence, hypotheses=_hypotheses(brief)),
     check=lambda brief, answer: none_usable(brief.evidence, answer.proposals, brief.language),
     doubts=_doubts,
 )

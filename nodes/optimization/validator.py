@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from langgraph.runtime import Runtime
@@ -37,7 +38,7 @@ def _verdicts(answer: Verdicts) -> list[Judged]:
 def _made(
     brief: Brief[OptimizationState], answer: Verdicts, unfounded: list[Doubt], provenance: Provenance
 ) -> Made[OptimizationState]:
-    verdicts = weighed(_verdicts(answer), brief.evidence["ids"], provenance)
+    verdicts = weighed(_verdicts(answer), brief.evidence.ids, provenance)
     data = ValidatorAnswer(
         verdicts=verdicts,
         concerns=list(answer.concerns),
@@ -67,10 +68,10 @@ VALIDATOR = Role[OptimizationState, Verdicts](
     blocks=lambda brief: {
         "proposals": proposal_lines(brief.state["proposals"], brief.evidence, brief.language)
     },
-    knows=lambda brief: {"proposals": brief.state["proposals"]},
+    knows=lambda brief: replace(brief.evidence, proposals=brief.state["proposals"]),
     cited=lambda answer: [name for verdict in answer.verdicts for name in verdict.evidence],
     check=_one_each,
-    doubts=lambda brief, answer: veto_complaints(_verdicts(answer), brief.evidence["ids"], brief.language),
+    doubts=lambda brief, answer: veto_complaints(_verdicts(answer), brief.evidence.ids, brief.language),
 )
 
 

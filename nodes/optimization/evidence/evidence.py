@@ -1,21 +1,22 @@
 """The evidence a role is given: built by code, the same for a model's prompt and for the rules.
 
-`gather_evidence` is plain JSON (what `rules` reads); `*_lines` render parts of it as the compact text of a
+`gather_evidence` gathers what `rules` read; `*_lines` render parts of it as the compact text of a
 prompt, each line behind the id that answers cite. Only figures of the development part enter.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import Any, NotRequired
-
-from typing_extensions import TypedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
 
 from backtest import PRESETS, StrategySpec
 from backtest.language.tree import show
+from backtest.types import Bounds
 from nodes.optimization.changes import PERSONAL, present
 from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.specs import read_spec
@@ -31,8 +32,8 @@ from record.types import (
     Iteration,
     Lesson,
     Member,
+    Prices,
     Proposal,
-    Strategy,
     Turn,
 )
 
@@ -46,56 +47,78 @@ LONGEST_QUOTE = 200
 _KEPT_BLOCKS = 16
 
 
-class Market(TypedDict):
-    """The prices as a role is told of them."""
-
-    symbol: str
-    timeframe: str
-    hash: str
-    rows: int
-    first: str
-
-
-class Bound(TypedDict):
-    """Least and greatest value of a setting, and the step between two values."""
-
-    low: float
-    high: float
-    step: float
-    integer: bool
-
-
-class Evidence(TypedDict):
-    """Everything a role may know in an iteration; what only some roles are told is `NotRequired`.
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything a role may know in an iteration.
 
     `spec`, `grid`, `champion` and `items` are of the champion that the iteration began with, `now` of the one
     that its tests have left: the debate goes on from what the others were shown.
+
+    Attributes:
+        iteration: the one at work.
+        prices: what is traded.
+        spec: the champion.
+        grid: what its values are searched among.
+        bounds: of its settings that a change may touch and that do something as things stand.
+        champion, now, baseline: figures; see above, and of the strategy the run began with.
+        items: every figure, with the id that claims cite.
+        lessons: of finished runs.
+        history: the last iterations, and what there is of this one.
+        archive: candidates of a population.
+        tried: hashes of every strategy and search tried in this run.
+        own_names: names a person gave to strategies, which a blind prompt leaves out.
+        named: whether prompts name the instrument and tell calendar dates.
+        language: of what rules say.
+        hypotheses: how many the analyst has made; the strategist alone is told.
+        proposals: to be judged by the validator.
+        target_score, patience: when the debate is to end the search.
+        voice: whose turn it is in the debate.
+        turns: what was said in it.
+        cited: what the rules argue from in it.
     """
 
     iteration: int
-    dataset: Market
-    spec: Strategy
+    prices: Prices
+    spec: StrategySpec
     grid: Grid
-    bounds: dict[str, Bound]
+    bounds: dict[str, Bounds]
     champion: Figures
     now: Figures
     baseline: Figures
-    items: list[Item]
-    lessons: list[Lesson]
-    history: list[Iteration]
-    archive: list[Member]
-    tried: list[str]
-    ids: list[str]
+    items: Sequence[Item]
+    lessons: Sequence[Lesson]
+    history: Sequence[Iteration]
+    archive: Sequence[Member]
+    tried: frozenset[str]
+    own_names: Sequence[str]
     named: bool
-    own_names: list[str]
-    language: NotRequired[Language]
-    hypotheses: NotRequired[int]
-    proposals: NotRequired[list[Proposal]]
-    target_score: NotRequired[float]
-    patience: NotRequired[int]
-    voice: NotRequired[str]
-    turns: NotRequired[list[Turn]]
-    cited: NotRequired[list[str]]
+    language: Language
+    hypotheses: int = 0
+    proposals: Sequence[Proposal] = ()
+    target_score: float = math.inf
+    patience: int = 0
+    voice: str = ""
+    turns: Sequence[Turn] = ()
+    cited: Sequence[str] = ()
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Ids that an answer may cite: figures, earlier trials (`I2.1`), lessons of other runs (`L1`)."""
+        trials = [
+            f"I{entry['iteration']}.{trial['number']}" for entry in self.history for trial in entry["trials"]
+        ]
+        lessons = [f"L{number}" for number, _ in enumerate(self.lessons, start=1)]
+        return [item["id"] for item in self.items] + trials + lessons
+
+    def figure(self, name: str) -> Item | None:
+        """The item of a name, if there is one."""
+        return next((item for item in self.items if item["name"] == name), None)
+
+    def on_candidate(self, number: int) -> Evidence:
+        """The same with a candidate of the archive in the champion's place; figures stay the champion's."""
+        candidate = next(one for one in self.archive if one["number"] == number)
+        spec = read_spec(candidate["spec"])
+        return replace(self, spec=spec, grid=candidate["grid"], bounds=_bounds(spec))
 
 
 def reigning(state: OptimizationState | DebateState) -> Champion:
@@ -107,59 +130,48 @@ def reigning(state: OptimizationState | DebateState) -> Champion:
 
 
 def gather_evidence(
-    state: OptimizationState | DebateState, iteration: int, *, named: bool = False
+    state: OptimizationState | DebateState,
+    iteration: int,
+    *,
+    named: bool = False,
+    language: Language = "en",
 ) -> Evidence:
-    """Everything a role may know in this iteration, as plain JSON.
+    """Everything a role may know in this iteration.
 
     Args:
         state: of the graph.
         iteration: the one at work.
         named: whether prompts name the instrument and tell calendar dates.
+        language: of what rules say; of no use to who asks none.
     """
     dossier = state.get("dossier") or Dossier(hash="", items=[])
     champion = dossier.get("champion") or reigning(state)
     spec = read_spec(champion["spec"])
-    dataset = state["dataset"]
     entries = state.get("history", [])
     before = [entry for entry in entries if entry["iteration"] < iteration]
-    found: Evidence = {
-        "iteration": iteration,
-        "dataset": {
-            "symbol": dataset["symbol"],
-            "timeframe": dataset["timeframe"],
-            "hash": dataset["development_hash"],
-            "rows": dataset["development_rows"],
-            "first": dataset["first"],
-        },
-        "spec": champion["spec"],
-        "grid": champion["grid"],
-        "bounds": _bounds(spec),
-        "champion": champion["figures"],
-        "now": reigning(state)["figures"],
-        "baseline": state["baseline"],
-        "items": dossier["items"],
-        "lessons": state.get("lessons") or [],
-        "history": [*before[-MEMORY:], *entries[len(before) :]],
-        "archive": state.get("archive") or [],
-        "tried": sorted(tried_hashes(state)),
-        "ids": [],
-        "named": named,
-        "own_names": [] if named else sorted({spec.name, state["initial"]["name"]} - PRESETS.keys()),
-    }
-    found["ids"] = evidence_ids(found)
-    return found
+    return Evidence(
+        iteration=iteration,
+        prices=state["dataset"],
+        spec=spec,
+        grid=champion["grid"],
+        bounds=_bounds(spec),
+        champion=champion["figures"],
+        now=reigning(state)["figures"],
+        baseline=state["baseline"],
+        items=dossier["items"],
+        lessons=state.get("lessons") or [],
+        history=[*before[-MEMORY:], *entries[len(before) :]],
+        archive=state.get("archive") or [],
+        tried=frozenset(tried_hashes(state)),
+        own_names=[] if named else sorted({spec.name, state["initial"]["name"]} - PRESETS.keys()),
+        named=named,
+        language=language,
+    )
 
 
-def on_candidate(evidence: Evidence, number: int) -> Evidence:
-    """The evidence with a candidate of the archive in the champion's place; figures stay the champion's."""
-    found = next(one for one in evidence["archive"] if one["number"] == number)
-    bounds = _bounds(read_spec(found["spec"]))
-    return {**evidence, "spec": found["spec"], "grid": found["grid"], "bounds": bounds}
-
-
-def _bounds(spec: StrategySpec) -> dict[str, Bound]:
+def _bounds(spec: StrategySpec) -> dict[str, Bounds]:
     return {
-        name: {"low": bound.low, "high": bound.high, "step": bound.step, "integer": bound.integer}
+        name: bound
         for name, bound in sorted(spec.bounds().items())
         if name in spec.params or name not in _idle(spec)
     }
@@ -185,22 +197,6 @@ def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
     return found
 
 
-def evidence_ids(evidence: Evidence) -> list[str]:
-    """The ids that an answer may cite: figures, earlier trials (`I2.1`), lessons of other runs (`L1`)."""
-    trials = [
-        f"I{entry['iteration']}.{trial['number']}"
-        for entry in evidence["history"]
-        for trial in entry["trials"]
-    ]
-    lessons = [f"L{number}" for number, _ in enumerate(evidence["lessons"], start=1)]
-    return [item["id"] for item in evidence["items"]] + trials + lessons
-
-
-def figure(evidence: Evidence, name: str) -> Item | None:
-    """The item of a name, if there is one."""
-    return next((item for item in evidence["items"] if item["name"] == name), None)
-
-
 def quoted(words: str) -> str:
     """Text of others for a prompt: one line, no marks that could end the block it stands in, not too long."""
     if not words.isprintable():
@@ -212,21 +208,21 @@ def quoted(words: str) -> str:
 
 def market_line(evidence: Evidence, language: Language) -> str:
     """What is traded, by its name or blind."""
-    dataset = evidence["dataset"]
-    timeframe = quoted(dataset["timeframe"])
-    if evidence["named"]:
-        symbol = quoted(dataset["symbol"])
+    prices = evidence.prices
+    timeframe = quoted(prices["timeframe"])
+    if evidence.named:
+        symbol = quoted(prices["symbol"])
         return text("optimization.evidence.market_named", language, symbol=symbol, timeframe=timeframe)
-    every_day = (evidence["baseline"].get("bars_per_year") or {}).get("basis") == "every_day"
+    every_day = (evidence.baseline.get("bars_per_year") or {}).get("basis") == "every_day"
     key = "market_every_day" if every_day else "market_blind"
     return text(f"optimization.evidence.{key}", language, timeframe=timeframe)
 
 
 def _blind(sentence: str, evidence: Evidence, language: Language) -> str:
     """A sentence without names that a person gave to strategies: one may tell the instrument or a year."""
-    if not evidence["own_names"]:
+    if not evidence.own_names:
         return sentence
-    names = "|".join(re.escape(name) for name in evidence["own_names"])
+    names = "|".join(re.escape(name) for name in evidence.own_names)
     return re.sub(
         rf"(?<!\w)(?:{names})(?!\w)", text("optimization.evidence.own_strategy", language), sentence
     )
@@ -249,7 +245,7 @@ def _list(lines: Iterable[str], language: Language) -> str:
 
 def strategy_lines(evidence: Evidence, language: Language) -> str:
     """The strategy: conditions, parameters with bounds, rules of risk."""
-    spec = read_spec(evidence["spec"])
+    spec = evidence.spec
     lines = [_blind(quoted(spec.name), evidence, language)]
     for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
         if condition := getattr(spec, name):
@@ -258,16 +254,16 @@ def strategy_lines(evidence: Evidence, language: Language) -> str:
         parts = required(spec, side)
         if len(parts) > 1:
             lines += [f"entry_{side} filter {number}: {show(part)}" for number, part in enumerate(parts, 1)]
-    searched, off = evidence["grid"], []
+    searched, off = evidence.grid, []
     # The strategy's own parameters first: what is adjusted most often stands on top.
-    for name, bound in sorted(evidence["bounds"].items(), key=lambda item: item[0] not in spec.params):
+    for name, bound in sorted(evidence.bounds.items(), key=lambda item: item[0] not in spec.params):
         kind, value = place(spec, name)
         if value is None:
             off.append(name)
             continue
         refitted = f", {text('optimization.evidence.refitted', language)}" if name in searched else ""
-        step = f"{text('optimization.evidence.step', language)} {bound['step']:g}"
-        span = f"{bound['low']:g} … {bound['high']:g}"
+        step = f"{text('optimization.evidence.step', language)} {bound.step:g}"
+        span = f"{bound.low:g} … {bound.high:g}"
         lines.append(f"{kind} {name} = {value:g} [{span}, {step}{refitted}]")
     if off:
         lines.append(text("optimization.evidence.off", language, names=", ".join(off)))
@@ -300,21 +296,22 @@ def _value(value: Any) -> str:
 
 def price_lines(evidence: Evidence, language: Language) -> str:
     """The items about the market itself, a line each: they stay the same in a run."""
-    return _figure_lines(json.dumps(_shown(evidence, of_market=True)), language)
+    return _shown(evidence, language, of_market=True)
 
 
 def figure_lines(evidence: Evidence, language: Language) -> str:
     """The items about the strategy, a line each."""
-    return _figure_lines(json.dumps(_shown(evidence, of_market=False)), language)
+    return _shown(evidence, language, of_market=False)
 
 
-def _shown(evidence: Evidence, *, of_market: bool) -> list[dict[str, Any]]:
-    hidden = frozenset() if evidence["named"] else _DATED
-    return [
+def _shown(evidence: Evidence, language: Language, *, of_market: bool) -> str:
+    hidden = frozenset() if evidence.named else _DATED
+    items = [
         {key: value for key, value in item.items() if key not in hidden}
-        for item in evidence["items"]
+        for item in evidence.items
         if item["id"].startswith(MARKET) == of_market
     ]
+    return _figure_lines(json.dumps(items), language)
 
 
 @lru_cache(maxsize=_KEPT_BLOCKS)
@@ -325,16 +322,16 @@ def _figure_lines(items: str, language: Language) -> str:
 
 def history_lines(evidence: Evidence, language: Language) -> str:
     """The iterations before this one: what was proposed and what came of it."""
-    before = (entry for entry in evidence["history"] if entry["iteration"] < evidence["iteration"])
+    before = (entry for entry in evidence.history if entry["iteration"] < evidence.iteration)
     return _list((line for entry in before for line in _iteration(entry, evidence, language)), language)
 
 
 def result_lines(evidence: Evidence, language: Language) -> str:
     """What came of this iteration's proposals, and the walk-forward tests of a new champion."""
-    ended = [entry for entry in evidence["history"] if entry["iteration"] == evidence["iteration"]]
+    ended = [entry for entry in evidence.history if entry["iteration"] == evidence.iteration]
     lines = [line for entry in ended for line in _iteration(entry, evidence, language)]
     if any(entry["adopted"] for entry in ended):
-        walked = evidence["now"]["walk_forward"]["metrics"]
+        walked = evidence.now["walk_forward"]["metrics"]
         told = ", ".join(f"{name} {_number(walked[name])}" for name in _NEW_CHAMPION)
         lines.append(text("optimization.evidence.new_champion", language, figures=told))
     return _list(lines, language)
@@ -374,7 +371,7 @@ def lesson_lines(evidence: Evidence, language: Language) -> str:
                 tested=lesson["tested"],
                 market=quoted(lesson["market"]),
             )
-            for number, lesson in enumerate(evidence["lessons"], start=1)
+            for number, lesson in enumerate(evidence.lessons, start=1)
         ),
         language,
     )

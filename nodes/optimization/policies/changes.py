@@ -13,6 +13,7 @@ from backtest import PRESETS, StrategySpec
 from backtest.language.mirror import mirror
 from backtest.language.parser import parse
 from backtest.language.tree import show
+from backtest.types import Bounds
 from nodes.optimization.changes import (
     AddFilter,
     Change,
@@ -27,7 +28,7 @@ from nodes.optimization.changes import (
 )
 from nodes.optimization.changes.filters import required
 from nodes.optimization.changes.sizing import Method
-from nodes.optimization.evidence.evidence import Bound, Evidence, figure
+from nodes.optimization.evidence.evidence import Evidence
 
 Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style"]
 Source = Iterator[tuple[Change, Theme]]
@@ -85,7 +86,7 @@ RISK_BEFORE_SIZING = 3
 
 def value_of(evidence: Evidence, name: str, key: str = "value", absent: float = 0.0) -> float:
     """A figure of the evidence; `absent` where there is none."""
-    found: Mapping[str, Any] | None = figure(evidence, name)
+    found: Mapping[str, Any] | None = evidence.figure(name)
     value = None if found is None else found.get(key)
     return absent if value is None else float(value)
 
@@ -97,10 +98,10 @@ def trends(evidence: Evidence) -> bool:
 
 def parameter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Every parameter searched over its bounds, then around its value; then single values near and far."""
-    bounds = evidence["bounds"]
+    bounds = evidence.bounds
     for name in sorted(spec.params):
         bound = bounds[name]
-        whole = SearchRange(low=bound["low"], high=bound["high"])
+        whole = SearchRange(low=bound.low, high=bound.high)
         yield ParamAdjustment(kind="param_adjustment", parameter=name, value=whole), "noise"
     for name in sorted(spec.params):
         now = abs(float(spec.params[name]))
@@ -114,9 +115,9 @@ def parameter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
             yield ParamAdjustment(kind="param_adjustment", parameter=name, value=value), theme
 
 
-def _stepped(value: float, bound: Bound) -> float:
-    steps = round((value - bound["low"]) / bound["step"])
-    return round(min(max(bound["low"] + steps * bound["step"], bound["low"]), bound["high"]), 10)
+def _stepped(value: float, bound: Bounds) -> float:
+    steps = round((value - bound.low) / bound.step)
+    return round(min(max(bound.low + steps * bound.step, bound.low), bound.high), 10)
 
 
 def risk_changes(spec: StrategySpec, evidence: Evidence) -> Source:
@@ -163,7 +164,7 @@ def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
 def _suggested(evidence: Evidence) -> list[str]:
     """Filters that keep out the part of the day, or the weekday, with the worst trades."""
     found = []
-    timed = [item for item in evidence["items"] if item["name"].startswith("entry ") and item["n"] >= 10]
+    timed = [item for item in evidence.items if item["name"].startswith("entry ") and item["n"] >= 10]
     for item in sorted(timed, key=lambda one: (one["average_return"], one["name"]))[:2]:
         if item["average_return"] >= 0:
             continue
@@ -180,7 +181,7 @@ def _suggested(evidence: Evidence) -> list[str]:
 def _usual(evidence: Evidence) -> list[str]:
     """The usual filters, those first that the regimes of the trades speak for."""
     groups: dict[str, list[float]] = {"up": [], "down": [], "high": [], "low": []}
-    for item in evidence["items"]:
+    for item in evidence.items:
         if item["name"].startswith("regime "):
             for word in groups:
                 if word in item["name"]:
@@ -268,7 +269,7 @@ def _turns(momentum: bool) -> list[tuple[str, str]]:
 def _seasonal(evidence: Evidence) -> Source:
     """In before the hour or weekday that stands out, out when it is over."""
     for field, length in (("hour", 24), ("weekday", 7)):
-        item = figure(evidence, f"market_best_{field}")
+        item = evidence.figure(f"market_best_{field}")
         if item is None or item["standard_errors"] < 2.0:
             continue
         best = int(item["value"])

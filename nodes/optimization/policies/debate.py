@@ -14,7 +14,7 @@ LONGER = {"validator": -1, "analyst": 0, "strategist": 1, "single": 0}
 """Idle iterations beside the run's patience after which each voice wants to stop: the validator first."""
 
 
-def idle_iterations(history: list[Iteration]) -> int:
+def idle_iterations(history: Sequence[Iteration]) -> int:
     """Iterations since something was last adopted."""
     idle = 0
     for entry in reversed(history):
@@ -29,20 +29,20 @@ def speak(evidence: Evidence) -> Turn:
 
     In a later round a voice that stands alone against surer ones gives way.
     """
-    voice, score = evidence["voice"], evidence["now"]["score"]
-    idle = idle_iterations(evidence["history"])
-    limit = max(1, evidence["patience"] + LONGER[voice])
-    reached = score >= evidence["target_score"]
+    voice, score = evidence.voice, evidence.now["score"]
+    idle = idle_iterations(evidence.history)
+    limit = max(1, evidence.patience + LONGER[voice])
+    reached = score >= evidence.target_score
     stance: Stance = "stop" if reached or idle >= limit else "continue"
     confidence = round(min(1.0, 0.5 + 0.15 * abs(idle - limit + 0.5)), 2)
     key = "speak_reached" if reached else f"speak_{stance}"
-    if not reached and _stands_alone(voice, stance, confidence, evidence["turns"]):
+    if not reached and _stands_alone(voice, stance, confidence, evidence.turns):
         stance = "continue" if stance == "stop" else "stop"
         key = "speak_yields"
-    language = evidence["language"]
+    language = evidence.language
     told = text(f"optimization.rules.{key}", language, score=Words(language).number(score), idle=idle)
     return Turn(
-        claims=[Claim(statement=told, evidence=evidence["cited"])],
+        claims=[Claim(statement=told, evidence=[*evidence.cited])],
         stance=stance,
         confidence=confidence,
     )

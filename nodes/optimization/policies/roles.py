@@ -12,8 +12,7 @@ from typing import Any, cast
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError, NodeError
 from nodes.optimization.changes import KINDS, Change
-from nodes.optimization.evidence.evidence import Evidence, figure, on_candidate
-from nodes.optimization.evidence.specs import read_spec
+from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.policies.changes import (
     FEW_TRADES,
     MOST_FILTERS,
@@ -59,12 +58,12 @@ _OF_POPULATION = ("parameters", "candidates", "risk", "filters")
 
 
 def _say(evidence: Evidence, key: str, **values: Any) -> str:
-    return text(f"optimization.rules.{key}", evidence["language"], **values)
+    return text(f"optimization.rules.{key}", evidence.language, **values)
 
 
 def diagnose(evidence: Evidence) -> list[Theme]:
     """What ails a strategy, gravest first, from its figures alone."""
-    figures = evidence["champion"]
+    figures = evidence.champion
     metrics, grave = figures["metrics"], []
     trades = metrics["n_trades"] or 0
     if trades < FEW_TRADES:
@@ -104,17 +103,17 @@ def _support(evidence: Evidence, theme: Theme) -> list[str]:
 
 def _ids(evidence: Evidence, names: tuple[str, ...]) -> list[str]:
     """Ids of the figures of these names, or of the first one where the case has none of them."""
-    found = [item["id"] for name in names if (item := figure(evidence, name)) is not None]
-    return found or evidence["ids"][:1]
+    found = [item["id"] for name in names if (item := evidence.figure(name)) is not None]
+    return found or evidence.ids[:1]
 
 
 def analyst(evidence: Evidence) -> Analysis:
     """Strengths and weaknesses by fixed thresholds; one hypothesis a diagnosis."""
-    words = Words(evidence["language"])
+    words = Words(evidence.language)
     told: dict[bool, list[str]] = {True: [], False: []}
     anomalies: list[str] = []
     for name, good in (("sharpe_ratio", 1.0), ("profit_factor", PROFITABLE)):
-        item = figure(evidence, name)
+        item = evidence.figure(name)
         if item is not None and item["value"] is not None:
             key = "sharpe" if name == "sharpe_ratio" else name
             told[item["value"] >= good].append(_say(evidence, key, value=words.number(float(item["value"]))))
@@ -123,13 +122,13 @@ def analyst(evidence: Evidence) -> Analysis:
     trades = int(value_of(evidence, "n_trades"))
     told[trades >= FEW_TRADES].append(_say(evidence, "trades", value=words.number(trades)))
     losing = int(value_of(evidence, "losing_folds"))
-    folds = len(evidence["champion"]["blocks"])
+    folds = len(evidence.champion["blocks"])
     told[losing < 2].append(_say(evidence, "blocks", losing=losing, blocks=folds))
-    gap = figure(evidence, "sharpe_ratio_whole_minus_walk_forward")
+    gap = evidence.figure("sharpe_ratio_whole_minus_walk_forward")
     if gap is not None and (gap["value"] or 0.0) > LARGE_GAP:
         anomalies.append(_say(evidence, "anomaly_gap", value=words.number(float(gap["value"]))))
     return Analysis(
-        quality_score=evidence["champion"]["score"],
+        quality_score=evidence.champion["score"],
         strengths=told[True] or [_say(evidence, "no_strength")],
         weaknesses=told[False] or [_say(evidence, "no_weakness")],
         anomalies=anomalies,
@@ -150,18 +149,18 @@ def strategist(evidence: Evidence) -> Proposals:
     Raises:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
-    spec = read_spec(evidence["spec"])
+    spec = evidence.spec
     # Another analyst may have made fewer hypotheses; each proposal answers one that exists.
-    themes = diagnose(evidence)[: evidence["hypotheses"] or None]
-    tried = set(evidence["tried"])
+    themes = diagnose(evidence)[: evidence.hypotheses or None]
+    tried = set(evidence.tried)
     # What failed on an earlier champion comes last, not never.
     remembered = [
-        trial["change"] for entry in evidence["history"] for trial in entry["trials"] if "change" in trial
+        trial["change"] for entry in evidence.history for trial in entry["trials"] if "change" in trial
     ]
 
     def leads_on(change: Change, base: Evidence) -> bool:
         try:
-            found = lead(read_spec(base["spec"]), base["grid"], change).hash
+            found = lead(base.spec, base.grid, change).hash
         except (BacktestError, ChangeError):
             return False  # out of this strategy's bounds or order: the source's next may fit
         if found in tried:
@@ -180,22 +179,22 @@ def strategist(evidence: Evidence) -> Proposals:
 
     def of_candidates() -> Iterator[tuple[Change, Theme, int]]:
         """The parameters of the other candidates, each iteration beginning with the next of them."""
-        others = [one["number"] for one in evidence["archive"] if one["hash"] != spec.hash]
-        first = (evidence["iteration"] - 1) % max(1, len(others))
+        others = [one["number"] for one in evidence.archive if one["hash"] != spec.hash]
+        first = (evidence.iteration - 1) % max(1, len(others))
         for number in (*others[first:], *others[:first]):
-            base = on_candidate(evidence, number)
-            for change, theme in parameter_changes(read_spec(base["spec"]), base):
+            base = evidence.on_candidate(number)
+            for change, theme in parameter_changes(base.spec, base):
                 if leads_on(change, base):
                     yield change, theme, number
                     break
 
-    if evidence["archive"]:
+    if evidence.archive:
         order: tuple[str, ...] = _OF_POPULATION
     else:
         order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
     # The first source always has its turn; the others take theirs in rotation.
     first, rest = order[0], order[1:]
-    turn = (evidence["iteration"] - 1) % len(rest)
+    turn = (evidence.iteration - 1) % len(rest)
     queue = [
         of_candidates() if name == "candidates" else fresh(_SOURCES[name](spec, evidence))
         for name in (first, *rest[turn:], *rest[:turn])
@@ -211,15 +210,15 @@ def strategist(evidence: Evidence) -> Proposals:
         told = theme if theme in themes else themes[0]
         chosen.append(
             Proposal(
-                hypothesis=themes.index(told) + 1 if evidence["hypotheses"] else 0,
+                hypothesis=themes.index(told) + 1 if evidence.hypotheses else 0,
                 base=base,
                 change=change,
                 reason=_say(evidence, f"hypothesis_{told}"),
-                expected_effect=text(f"changes.{change.kind}.expected", evidence["language"]),
+                expected_effect=text(f"changes.{change.kind}.expected", evidence.language),
             )
         )
     if len(chosen) < 3:
-        raise NodeError("nothing_left", strategy=spec.name, tried=len(evidence["tried"]))
+        raise NodeError("nothing_left", strategy=spec.name, tried=len(evidence.tried))
     return Proposals(proposals=chosen)
 
 
@@ -240,16 +239,16 @@ def _veto(evidence: Evidence, spec: StrategySpec, proposal: Proposed) -> tuple[s
 
 def validator(evidence: Evidence) -> Verdicts:
     """Veto what the figures speak against; trust as far as luck alone does not explain the figures."""
-    spec = read_spec(evidence["spec"])
+    spec = evidence.spec
     ranked: list[tuple[int, int, str]] = []
     rejected: list[tuple[int, str, str]] = []
-    for proposal in evidence["proposals"]:
+    for proposal in evidence.proposals:
         number, kind = proposal["number"], proposal["change"]["kind"]
         why = _veto(evidence, spec, proposal)
         if why is not None:
             rejected.append((number, *why))
         else:
-            told = text(f"changes.{kind}.validated", evidence["language"])
+            told = text(f"changes.{kind}.validated", evidence.language)
             ranked.append((KINDS[kind].degrees, number, told))
     ordered = sorted(ranked)
     verdicts = [
@@ -274,11 +273,11 @@ def validator(evidence: Evidence) -> Verdicts:
 
 def _concerns(evidence: Evidence) -> list[str]:
     """Signs of overfitting in the figures."""
-    words, found = Words(evidence["language"]), []
-    likely = figure(evidence, "probability_that_sharpe_exceeds_luck")
+    words, found = Words(evidence.language), []
+    likely = evidence.figure("probability_that_sharpe_exceeds_luck")
     if likely is not None and likely["value"] < 0.5:
         found.append(_say(evidence, "concern_luck", value=words.percent(likely["value"])))
-    gap = figure(evidence, "sharpe_ratio_whole_minus_walk_forward")
+    gap = evidence.figure("sharpe_ratio_whole_minus_walk_forward")
     if gap is not None and (gap["value"] or 0.0) > LARGE_GAP:
         found.append(_say(evidence, "concern_gap", value=words.number(float(gap["value"]))))
     if value_of(evidence, "n_trades") < FEW_TRADES:

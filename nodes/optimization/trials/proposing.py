@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from backtest import BacktestError, StrategySpec
 from nodes.errors import ChangeError
@@ -19,6 +19,7 @@ from nodes.optimization.changes import (
     present,
     search_grid,
 )
+from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
@@ -77,14 +78,14 @@ def complaints(refused: Sequence[Refused]) -> list[str]:
 
 
 def sorted_by(
-    evidence: Mapping[str, Any], proposals: Sequence[Proposal], language: Language
+    evidence: Evidence, proposals: Sequence[Proposal], language: Language
 ) -> tuple[list[Proposed], list[Refused]]:
     """`sort_proposals` by what a role was given: the champion, its grid and what was tried."""
-    spec, tried = read_spec(evidence["spec"]), set(evidence["tried"])
-    return sort_proposals(proposals, spec, tried, language, evidence["grid"], evidence["archive"])
+    tried = set(evidence.tried)
+    return sort_proposals(proposals, evidence.spec, tried, language, evidence.grid, evidence.archive)
 
 
-def none_usable(evidence: Mapping[str, Any], proposals: Sequence[Proposal], language: Language) -> list[str]:
+def none_usable(evidence: Evidence, proposals: Sequence[Proposal], language: Language) -> list[str]:
     """Nothing to complain of while one proposal can be tested; else every reason at once."""
     usable, refused = sorted_by(evidence, proposals, language)
     return [] if usable else complaints(refused)

@@ -14,6 +14,7 @@ from nodes.optimization.changes.risk import RiskRule
 from nodes.optimization.schemas import Analysis
 from nodes.seam.reading import read
 from tests.answers import DIVERSE, adjust, analysis, proposal, proposals, risk, turn, verdicts
+from tests.evidence import evidence as made_evidence
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
 
@@ -21,8 +22,9 @@ SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_l
 FILTERED = SPEC.with_filter("adx(14) > 25", side="long")
 
 
-def evidence(spec=SPEC, ids=("M1", "W2", "I1.3")):
-    return {"spec": spec.model_dump(mode="json"), "ids": list(ids), "archive": []}
+def evidence(spec=SPEC):
+    figures = [{"id": name, "name": name} for name in ("M1", "W2")]
+    return made_evidence(spec, items=figures, history=[{"iteration": 1, "trials": [{"number": 3}]}])
 
 
 def takes(schema, *changes):

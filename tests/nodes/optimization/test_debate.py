@@ -2,9 +2,11 @@
 
 import pytest
 
+from backtest import StrategySpec
 from nodes.optimization.debate_schemas import Turn
 from nodes.optimization.policies.debate import speak
 from tests.answers import by_role, turn
+from tests.evidence import evidence as made_evidence
 from tests.optimization_runs import run_graph
 from tests.scripted import scripted_models
 
@@ -107,16 +109,16 @@ def test_two_voices_debate_without_the_validator(tmp_path, monkeypatch):
 
 def evidence(voice, idle, turns=(), score=3.0, patience=3):
     history = [{"adopted": None}] * idle
-    return {
-        "voice": voice,
-        "history": history if idle else [{"adopted": "x"}],
-        "now": {"score": score},
-        "turns": list(turns),
-        "cited": ["M1"],
-        "target_score": 8.0,
-        "patience": patience,
-        "language": "en",
-    }
+    return made_evidence(
+        StrategySpec.preset("ma_crossover"),
+        voice=voice,
+        history=history if idle else [{"adopted": "x"}],
+        now={"score": score},
+        turns=list(turns),
+        cited=["M1"],
+        target_score=8.0,
+        patience=patience,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A population: what is surveyed, which candidates are kept, when one leads, and what people are told."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def adjust(base, parameter="d"):
 def test_a_proposal_may_change_any_candidate(run):
     _, state, _ = run
     evidence = gather_evidence(state, 3)
-    fast = next(entry for entry in evidence["archive"] if "fast_period" in entry["spec"]["params"])
+    fast = next(entry for entry in evidence.archive if "fast_period" in entry["spec"]["params"])
     usable, refused = sorted_by(evidence, [adjust(fast["number"], "fast_period")], "en")
     assert not refused
     (found,) = usable
@@ -181,7 +182,7 @@ def test_a_proposal_may_change_any_candidate(run):
 def test_a_candidate_that_does_not_exist_is_refused(run, language, said):
     _, state, _ = run
     evidence = gather_evidence(state, 3)
-    evidence["archive"] = evidence["archive"][:3]
+    evidence = replace(evidence, archive=evidence.archive[:3])
     _, refused = sorted_by(evidence, [adjust(12)], language)
     assert said in refused[0]["reason_refused"]
 
@@ -196,9 +197,9 @@ def test_rules_propose_changes_of_several_candidates(run):
 def test_roles_are_shown_the_candidates_and_may_cite_them(run):
     _, state, _ = run
     evidence = gather_evidence(state, 3)
-    named = [item for item in evidence["items"] if item["name"] == "candidate"]
+    named = [item for item in evidence.items if item["name"] == "candidate"]
     assert [item["id"] for item in named] == [f"C{entry['number']}" for entry in state["archive"]]
-    assert {item["id"] for item in named} <= set(evidence["ids"])
+    assert {item["id"] for item in named} <= set(evidence.ids)
 
 
 def test_no_significance_is_asked_for_inside_the_search(run):

@@ -12,6 +12,7 @@ from nodes.errors import ChangeError
 from nodes.optimization.changes import CHANGE, describe_change
 from nodes.optimization.changes.base import SearchRange
 from nodes.optimization.policies.changes import parameter_changes, risk_changes
+from tests.evidence import evidence
 
 NUMBER = re.compile(r"(?<![\w.,])[-−]?\d+(?:[.,]\d+)?")
 LANGUAGES = ("fr", "en")
@@ -38,14 +39,8 @@ def told_numbers(change, spec, language):
 
 def searched(spec):
     """(change, name) of every range that rules propose, and of ranges as models write them."""
-    evidence = {
-        "bounds": {
-            name: {"low": one.low, "high": one.high, "step": one.step, "integer": one.integer}
-            for name, one in spec.bounds().items()
-        },
-        "items": [],
-    }
-    for changes in (parameter_changes(spec, evidence), risk_changes(spec, evidence)):
+    known = evidence(spec)
+    for changes in (parameter_changes(spec, known), risk_changes(spec, known)):
         for change, _ in islice(changes, 200):
             if isinstance(getattr(change, "value", None), SearchRange):
                 yield change
