@@ -23,12 +23,14 @@ from record.types import (
     Judgement,
     Lesson,
     Member,
+    MissingEvidence,
     Prices,
     Proposal,
     Provenance,
     RecordedTurn,
     Refused,
     Selection,
+    Snooping,
     Stance,
     Strategy,
     TestedVariant,
@@ -468,7 +470,7 @@ class LedgerBegun(LedgerEvent):
 
     snapshot: dict[str, Any]
     openings: int
-    missing: list[dict[str, Any]] = []
+    missing: list[MissingEvidence] = []
     heads: dict[str, Any] | None = None
 
 
@@ -498,7 +500,7 @@ class EvidenceMissing(LedgerClosed):
 
     at = ("judge.evidence",)
 
-    missing: list[dict[str, Any]]
+    missing: list[MissingEvidence]
 
 
 class SearchMeasured(EventData):
@@ -518,7 +520,7 @@ class SearchMeasured(EventData):
     cluster_variance: float | None = None
     pbo: float | None = None
     pbo_splits: int | None = None
-    data_snooping: dict[str, Any] | None = None
+    data_snooping: Snooping | None = None
 
 
 class EarlySearch(SearchMeasured):

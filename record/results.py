@@ -15,8 +15,10 @@ from record.types import (
     Lesson,
     Member,
     Metrics,
+    MissingEvidence,
     Prices,
     Strategy,
+    StressFinding,
     Verdict,
 )
 
@@ -97,10 +99,10 @@ class RunResult(Frame):
     history: list[Iteration]
     verdict: NotRequired[Judged]
     overfitting: NotRequired[Judged]
-    missing_evidence: NotRequired[list[dict[str, Any]]]
+    missing_evidence: NotRequired[list[MissingEvidence]]
     sight: NotRequired[Judged]
     attribution: NotRequired[Judged]
-    stress: NotRequired[list[dict[str, Any]]]
+    stress: NotRequired[list[StressFinding]]
     holdout: NotRequired[Judged]
     walk_forward: NotRequired[dict[str, Any]]
     trials: NotRequired[int]

@@ -400,20 +400,194 @@ class Decision(TypedDict):
 
 
 @with_config(_OPEN)
-class Judgement(TypedDict):
+class Interval(TypedDict):
+    """95 % interval of a metric; None where it is not finite."""
+
+    low: float | None
+    high: float | None
+
+
+@with_config(_OPEN)
+class Snooping(TypedDict, total=False):
+    """p-values of White's reality check and of Hansen's test of superior predictive ability."""
+
+    reality_check: float | None
+    spa_lower: float | None
+    spa_consistent: float | None
+    spa_upper: float | None
+
+
+@with_config(_OPEN)
+class SearchFigures(TypedDict):
+    """Statistics of a search; see `nodes.optimization.trials.ledger.search_figures`."""
+
+    trials: int
+    compared: int
+    effective_trials: int | None
+    trials_before: NotRequired[int]
+    trials_by_origin: NotRequired[dict[str, int]]
+    minimum_backtest_years: NotRequired[float | None]
+    sharpe_variance: NotRequired[float]
+    familywise_p: NotRequired[float | None]
+    independent_trials: NotRequired[float | None]
+    cluster_variance: NotRequired[float | None]
+    pbo: NotRequired[float | None]
+    pbo_splits: NotRequired[int | None]
+    data_snooping: NotRequired[Snooping | None]
+
+
+@with_config(_OPEN)
+class Haircut(TypedDict):
+    """A Sharpe ratio after one correction for multiple tests."""
+
+    adjusted_p_value: float | None
+    sharpe_annual: float | None
+    haircut: float | None
+
+
+@with_config(_OPEN)
+class Overfitting(SearchFigures):
+    """Every statistic of the development result; see `nodes.optimization.trials.judging`."""
+
+    observations: NotRequired[int]
+    excess_sharpe: NotRequired[float | None]
+    excess_sharpe_annual: NotRequired[float | None]
+    skew: NotRequired[float | None]
+    kurtosis: NotRequired[float | None]
+    average_exposure: NotRequired[float | None]
+    luck_sharpe: NotRequired[float | None]
+    luck_sharpe_annual: NotRequired[float | None]
+    probabilistic_sharpe: NotRequired[float | None]
+    probabilistic_sharpe_2025: NotRequired[float | None]
+    deflated_sharpe: NotRequired[float | None]
+    deflated_sharpe_clusters: NotRequired[float | None]
+    minimum_track_record_bars: NotRequired[float | None]
+    haircuts: NotRequired[dict[str, Haircut]]
+    autocorrelation_adjusted_sharpe_annual: NotRequired[float | None]
+    intervals: NotRequired[dict[str, Interval | None]]
+
+
+@with_config(_OPEN)
+class HoldoutFigures(TypedDict):
+    """What the holdout says of the champion: which opening it was, what that weighs, and its excess."""
+
+    opening: int
+    weight: NotRequired[float | None]
+    p_value: NotRequired[float | None]
+    observations: NotRequired[int]
+    excess_sharpe: NotRequired[float | None]
+    excess_sharpe_annual: NotRequired[float | None]
+    average_exposure: NotRequired[float | None]
+    intervals: NotRequired[dict[str, Interval | None]]
+
+
+@with_config(_OPEN)
+class CrossValidation(TypedDict):
+    """Sharpe ratios of the paths of a combinatorial cross-validation."""
+
+    paths: int
+    sharpe_ratios: list[float | None]
+
+
+@with_config(_OPEN)
+class MissingEvidence(TypedDict):
+    """What of the evidence is missing: its text is `verdict.missing.<code>`.
+
+    `present` and `witnessed` are counts of today and of the records, `runs` those that witness it, `count`
+    how many lines or links.
+    """
+
+    code: str
+    present: NotRequired[int]
+    witnessed: NotRequired[int]
+    count: NotRequired[int]
+    runs: NotRequired[list[str]]
+
+
+@with_config(_OPEN)
+class Reason(TypedDict):
+    """One condition of the verdict; its sentence is `verdict.reason.<code>`, which tells `fields`."""
+
+    code: str
+    speaks_for: bool
+    fields: dict[str, Any]
+
+
+@with_config(_OPEN)
+class JudgedVerdict(TypedDict):
+    """A `backtest.validation.verdict.Verdict` as JSON."""
+
+    value: str
+    reasons: NotRequired[list[Reason]]
+    development_p: NotRequired[float | None]
+    naive_p: NotRequired[float | None]
+    holdout_p: NotRequired[float | None]
+    combined_p: NotRequired[float | None]
+    luck_sharpe: NotRequired[float | None]
+
+
+@with_config(_OPEN)
+class Edge(TypedDict):
+    """The true yearly excess Sharpe ratio after everything that was seen: mean and 90 % interval."""
+
+    expected: float
+    low: float
+    high: float
+    positive: NotRequired[float]
+
+
+@with_config(_OPEN)
+class Sight(TypedDict):
+    """A `backtest.validation.power.Sight` as JSON."""
+
+    edge: NotRequired[Edge]
+    power: NotRequired[dict[str, float | None]]
+    years_needed: NotRequired[float | None]
+    outcome: NotRequired[str]
+
+
+@with_config(_OPEN)
+class Attribution(TypedDict):
+    """A `backtest.validation.attribution.Attribution` as JSON."""
+
+    exposure: float | None
+    holding: float | None
+    timing: float | None
+    low: float | None
+    high: float | None
+
+
+@with_config(_OPEN)
+class StressFinding(TypedDict):
+    """A `backtest.validation.stress.Finding` as JSON."""
+
+    name: str
+    outcome: str
+    figure: NotRequired[float | None]
+    fields: NotRequired[dict[str, Any]]
+
+
+@with_config(_OPEN)
+class Belief(TypedDict):
+    """What may be believed of a champion, and everything that rests on."""
+
+    verdict: NotRequired[JudgedVerdict]
+    overfitting: NotRequired[Overfitting]
+    sight: NotRequired[Sight]
+    attribution: NotRequired[dict[str, Attribution]]
+    stress: NotRequired[list[StressFinding]]
+    holdout: NotRequired[HoldoutFigures]
+
+
+@with_config(_OPEN)
+class Judgement(Belief):
     """What the last judgement says of champion and initial strategy on the holdout."""
 
     champion: Figures
     initial: Figures
-    holdout: NotRequired[dict[str, Any]]
-    verdict: NotRequired[dict[str, Any]]
-    overfitting: NotRequired[dict[str, Any]]
-    sight: NotRequired[dict[str, Any]]
-    attribution: NotRequired[dict[str, Any]]
     holdout_hash: NotRequired[str]
-    stress: NotRequired[list[dict[str, Any]]]
-    cross_validation: NotRequired[dict[str, Any]]
-    missing_evidence: NotRequired[list[dict[str, Any]]]
+    cross_validation: NotRequired[CrossValidation]
+    missing_evidence: NotRequired[list[MissingEvidence]]
 
 
 @with_config(_OPEN)

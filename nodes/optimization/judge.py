@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ from providers.training import may_remember
 from record.events import Event, Judged
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS, read_table, write_table
-from record.types import Judgement, Searched
+from record.types import Judgement, Searched, SearchFigures, Strategy
 from vault.datasets import Dataset, load_development, open_holdout
 from vault.ledger import Evidence
 
@@ -91,8 +90,8 @@ def meet_holdout(
     *,
     others: Sequence[Dataset],
     champion: Searched,
-    initial: Mapping[str, Any],
-    search: Mapping[str, Any],
+    initial: Strategy,
+    search: SearchFigures,
     trials: pd.DataFrame,
     opening: int,
     remembering: Sequence[str],
@@ -140,23 +139,32 @@ def meet_holdout(
         )
 
     held, held_initial = held_out(spec), held_out(first)
-    judgement = {
+    belief = judged(
+        development=case.result,
+        development_prices=prices,
+        holdout=held,
+        holdout_prices=frame,
+        search=search,
+        trial_sharpes=Evidence.of(trials).sharpes.tolist(),
+        opening=opening,
+        findings=findings,
+        remembering=remembering,
+        seed=context.seed,
+    )
+    judgement: Judgement = {
         "holdout_hash": dataset.holdout_hash,
         "champion": figures(spec, held),
         "initial": figures(first, held_initial),
-        **judged(
-            development=case.result,
-            development_prices=prices,
-            holdout=held,
-            holdout_prices=frame,
-            search=search,
-            trial_sharpes=Evidence.of(trials).sharpes.tolist(),
-            opening=opening,
-            findings=findings,
-            remembering=remembering,
-            seed=context.seed,
-        ),
-        "cross_validation": rounded({"paths": len(crossed.sharpes), "sharpe_ratios": list(crossed.sharpes)}),
+        "verdict": belief["verdict"],
+        "overfitting": belief["overfitting"],
+        "sight": belief["sight"],
+        "attribution": belief["attribution"],
+        "stress": belief["stress"],
+        "holdout": belief["holdout"],
+        "cross_validation": {
+            "paths": len(crossed.sharpes),
+            "sharpe_ratios": rounded(list(crossed.sharpes)),
+        },
     }
     returns = bar_by_bar(
         development=case.result,
@@ -166,4 +174,4 @@ def meet_holdout(
         tests=tests,
         initial=(before, held_initial),
     )
-    return cast(Judgement, judgement), returns
+    return judgement, returns

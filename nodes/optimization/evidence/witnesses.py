@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,6 +29,7 @@ from record.events import (
     TrialsFixed,
 )
 from record.record import runs_folder
+from record.types import MissingEvidence
 from vault.chain import Head
 from vault.datasets import Dataset, lost_openings, opening_log
 from vault.ledger import Ledger
@@ -116,25 +116,24 @@ def _witness(path: Path) -> Witness | None:
 
 def _more(told: Witness, event: EventData) -> Witness:
     """What an event adds."""
-    more: dict[str, Any] = {}
+    trials, openings = told.trials, told.openings
     match event:
-        case LedgerBegun(snapshot=snapshot, openings=openings):
-            more = {"trials": snapshot["trials"], "openings": openings}
-        case TrialsFixed(trials=trials):
-            more = {"trials": trials}
-        case SearchMeasured(sharpe_variance=variance):
-            more = {"sharpe_variance": variance}
-        case Judged(judgement=judgement):
-            more = {"opening": judgement["holdout"]["opening"]}
-        case LedgerClosed(trials=trials, openings=openings):
-            more = {"trials": trials, "openings": openings}
-            more |= {"closed": not isinstance(event, EvidenceMissing)}
-    for name in ("trials", "openings"):
-        if name in more:
-            more[name] = max(getattr(told, name), more[name])
+        case LedgerBegun():
+            trials, openings = event.snapshot["trials"], event.openings
+        case TrialsFixed():
+            trials = event.trials
+        case SearchMeasured():
+            told = told.model_copy(update={"sharpe_variance": event.sharpe_variance})
+        case Judged():
+            told = told.model_copy(update={"opening": event.judgement["holdout"]["opening"]})
+        case LedgerClosed():
+            trials, openings = event.trials, event.openings
+            told = told.model_copy(update={"closed": not isinstance(event, EvidenceMissing)})
+    heads = told.heads
     if isinstance(event, LedgerBegun | LedgerClosed) and event.heads is not None:
-        more["heads"] = [*told.heads, Heads.model_validate(event.heads)]
-    return Witness.model_validate({**dict(told), **more})
+        heads = [*heads, Heads.model_validate(event.heads)]
+    most = {"trials": max(told.trials, trials), "openings": max(told.openings, openings), "heads": heads}
+    return Witness.model_validate({**dict(told), **most})
 
 
 def _events(path: Path) -> Iterator[EventData]:
@@ -149,7 +148,7 @@ def _events(path: Path) -> Iterator[EventData]:
                 continue
 
 
-def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[dict[str, Any]]:
+def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[MissingEvidence]:
     """Compare, make up for what is missing, and say what that is.
 
     What a run has seen and the ledger no longer holds is counted in one row of origin `lost`; openings are
@@ -172,7 +171,7 @@ def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[dict[str, A
         return [*_ledger(home, dataset, run, known), *_openings(home, dataset, run, known)]
 
 
-def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[dict[str, Any]]:
+def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     ledger = Ledger(home)
     chain, present = ledger.chain(dataset.family), ledger.snapshot(dataset.family).trials
     strangers = [one.run for one in known if not all(chain.holds(heads.ledger) for heads in one.heads)]
@@ -194,7 +193,7 @@ def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) ->
         yield {"code": "broken"}
 
 
-def _openings(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[dict[str, Any]]:
+def _openings(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     log, boundary = opening_log(home), in_utc(dataset.boundary)
     present = len(log.readers(dataset.family, dataset.boundary))
     strangers = [one.run for one in known if not all(log.holds(heads.openings) for heads in one.heads)]

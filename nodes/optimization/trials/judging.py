@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from backtest import BacktestResult
 from backtest.kernels.simulation import ENTRY_PRICE, PROFIT, SIZE
-from backtest.statistics.bootstrap import Interval, return_intervals, trade_intervals
+from backtest.statistics.bootstrap import Interval as Estimated
+from backtest.statistics.bootstrap import return_intervals, trade_intervals
 from backtest.statistics.multiple_testing import HAIRCUT_METHODS
 from backtest.statistics.overfitting import (
     autocorrelation_adjusted_sharpe,
@@ -22,7 +23,8 @@ from backtest.statistics.overfitting import (
 )
 from backtest.statistics.returns import Moments, bar_returns, moments
 from backtest.validation.attribution import attribution
-from backtest.validation.power import Evidence, Sight, sight
+from backtest.validation.power import Evidence, sight
+from backtest.validation.power import Sight as Seen
 from backtest.validation.stress import Finding
 from backtest.validation.trials import average_exposure, excess_returns
 from backtest.validation.verdict import (
@@ -32,6 +34,17 @@ from backtest.validation.verdict import (
     decide,
     evidence_of_opening,
     variance_of_luck,
+)
+from record.types import (
+    Attribution,
+    Belief,
+    Haircut,
+    Interval,
+    JudgedVerdict,
+    Overfitting,
+    SearchFigures,
+    Sight,
+    StressFinding,
 )
 
 LEAST_FOR_INTERVALS = 20
@@ -53,11 +66,11 @@ def excess_moments(result: BacktestResult, prices: pd.DataFrame) -> Moments:
     return moments(excess_returns(result, prices["close"]))
 
 
-def interval_figures(result: BacktestResult, generator: np.random.Generator) -> dict[str, Any]:
+def interval_figures(result: BacktestResult, generator: np.random.Generator) -> dict[str, Interval | None]:
     """95 % intervals of every headline metric, {"low", "high"} each; None where a metric has none."""
     rows = result.trade_values
     returns = bar_returns(result.equity_values, result.initial_capital)
-    found: dict[str, Interval | None] = {}
+    found: dict[str, Estimated | None] = {}
     if len(returns) >= LEAST_FOR_INTERVALS:
         found |= return_intervals(returns, result.periods_per_year, generator)
     found |= trade_intervals(
@@ -73,9 +86,10 @@ def overfitting_figures(
     development: BacktestResult,
     excess: Moments,
     verdict: Verdict,
-    search: Mapping[str, Any],
+    search: SearchFigures,
     trial_sharpes: Sequence[float],
-) -> dict[str, Any]:
+    intervals: dict[str, Interval | None],
+) -> Overfitting:
     """Every statistic of the development result, beside what the ledger says of the search.
 
     Ratios are per bar unless their name says `annual`. Of the deflated Sharpe ratio both conventions stand
@@ -86,7 +100,7 @@ def overfitting_figures(
     shape = (excess.sharpe, excess.n_observations, excess.skew, excess.kurtosis)
     clustered = search["effective_trials"]
     ratios = _with(trial_sharpes, excess.sharpe)
-    haircuts = {}
+    haircuts: dict[str, Haircut] = {}
     if excess.sharpe > 0.0:
         for method in HAIRCUT_METHODS:
             cut = haircut_sharpe_ratio(
@@ -114,10 +128,8 @@ def overfitting_figures(
             *shape, search["trials"], variance_of_luck(search["sharpe_variance"], excess.n_observations)
         ),
         "deflated_sharpe_clusters": (
-            deflated_sharpe_ratio(
-                *shape, clustered, variance_of_luck(search["cluster_variance"], excess.n_observations)
-            )
-            if clustered
+            deflated_sharpe_ratio(*shape, clustered, variance_of_luck(variance, excess.n_observations))
+            if clustered and (variance := search["cluster_variance"]) is not None
             else None
         ),
         "minimum_track_record_bars": minimum_track_record_length(*shape[:1], *shape[2:]),
@@ -125,6 +137,7 @@ def overfitting_figures(
         "autocorrelation_adjusted_sharpe_annual": autocorrelation_adjusted_sharpe(
             own, development.periods_per_year
         ),
+        "intervals": intervals,
     }
 
 
@@ -180,9 +193,9 @@ def _sight(
     holdout: BacktestResult,
     excess: Moments,
     outside: Moments,
-    search: Mapping[str, Any],
+    search: SearchFigures,
     opening: int,
-) -> Sight:
+) -> Seen:
     """What the judgement could have seen; where trials were not compared, each counts in full."""
     roots = math.sqrt(development.periods_per_year), math.sqrt(holdout.periods_per_year)
     return sight(
@@ -203,13 +216,13 @@ def judged(
     development_prices: pd.DataFrame,
     holdout: BacktestResult,
     holdout_prices: pd.DataFrame,
-    search: Mapping[str, Any],
+    search: SearchFigures,
     trial_sharpes: Sequence[float],
     opening: int,
     findings: tuple[Finding, ...],
     remembering: Sequence[str],
     seed: int,
-) -> dict[str, Any]:
+) -> Belief:
     """Verdict and everything it rests on, as plain JSON: what the result's keys of the same names hold."""
     parts: dict[Part, BacktestResult] = {"development": development, "holdout": holdout}
     excess = excess_moments(development, development_prices)
@@ -218,7 +231,10 @@ def judged(
         development=excess,
         holdout=outside,
         search=Search(
-            **{name: search[name] for name in ("trials", "sharpe_variance", "pbo", "familywise_p")}
+            trials=search["trials"],
+            sharpe_variance=search["sharpe_variance"],
+            pbo=search["pbo"],
+            familywise_p=search["familywise_p"],
         ),
         opening=opening,
         trades=development.metrics.n_trades + holdout.metrics.n_trades,
@@ -231,21 +247,21 @@ def judged(
     # Draws of its own: the intervals of earlier versions come again.
     drawn = np.random.default_rng(seed)
     earned = {
-        name: attribution(result, prices["close"], drawn).to_dict()
+        name: cast(Attribution, attribution(result, prices["close"], drawn).to_dict())
         for name, result, prices in (
             ("development", development, development_prices),
             ("holdout", holdout, holdout_prices),
         )
     }
-    found: dict[str, Any] = {
-        "verdict": verdict.to_dict(),
-        "overfitting": {
-            **overfitting_figures(development, excess, verdict, search, trial_sharpes),
-            "intervals": interval_figures(development, generator),
-        },
-        "sight": _sight(development, holdout, excess, outside, search, opening).to_dict(),
+    seen = _sight(development, holdout, excess, outside, search, opening)
+    found: Belief = {
+        "verdict": cast(JudgedVerdict, verdict.to_dict()),
+        "overfitting": overfitting_figures(
+            development, excess, verdict, search, trial_sharpes, interval_figures(development, generator)
+        ),
+        "sight": cast(Sight, seen.to_dict()),
         "attribution": earned,
-        "stress": [finding.to_dict() for finding in findings],
+        "stress": [cast(StressFinding, finding.to_dict()) for finding in findings],
         "holdout": {
             "opening": opening,
             "weight": weight,
@@ -257,5 +273,4 @@ def judged(
             "intervals": interval_figures(holdout, generator),
         },
     }
-    told: dict[str, Any] = rounded(found)
-    return told
+    return cast(Belief, rounded(found))

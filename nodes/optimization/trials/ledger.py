@@ -7,7 +7,7 @@ resumed run or a replay takes it from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from record.errors import ReportError
 from record.events import EvidenceMissing, LedgerBegun, LedgerClosed, LedgerEvent, SearchMeasured, TrialsFixed
 from record.record import RunRecord
 from record.run_tables import TRIALS, read_table, table_hash, write_table
+from record.types import MissingEvidence, SearchFigures
 from vault.datasets import Dataset, openings
 from vault.ledger import Evidence, Ledger, Snapshot
 
@@ -87,7 +88,7 @@ def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> Ledg
 
 def check_evidence(
     context: OptimizationContext, run: str, dataset: Dataset, iteration: int
-) -> list[dict[str, Any]]:
+) -> list[MissingEvidence]:
     """What of the evidence is missing at the start of a judgement, since before the run began or since then.
 
     Returns:
@@ -103,7 +104,10 @@ def check_evidence(
         for figure, weaker in (("trials", "ledger"), ("linked", "ledger"), ("openings", "log")):
             if figure in found:
                 found.pop(weaker, None)
-        return EvidenceMissing(missing=list(found.values()), **_standing(context, dataset))
+        now = _standing(context, dataset)
+        return EvidenceMissing(
+            missing=list(found.values()), trials=now.trials, openings=now.openings, heads=now.heads
+        )
 
     return _once(
         context, run, EVIDENCE, iteration, f"i{iteration:02d}.converge", EvidenceMissing, read
@@ -123,17 +127,17 @@ def close_count(context: OptimizationContext, run: str, dataset: Dataset, iterat
         iteration,
         "judge",
         LedgerClosed,
-        lambda: LedgerClosed(**_standing(context, dataset)),
+        lambda: _standing(context, dataset),
     )
 
 
-def _standing(context: OptimizationContext, dataset: Dataset) -> dict[str, Any]:
+def _standing(context: OptimizationContext, dataset: Dataset) -> LedgerClosed:
     """Configurations and readers as they are counted now, and where both chains end."""
-    return {
-        "trials": Ledger(context.home_path).snapshot(dataset.family).trials,
-        "openings": openings(dataset.family, context.home_path, since=dataset.boundary),
-        "heads": heads(context.home_path).model_dump(),
-    }
+    return LedgerClosed(
+        trials=Ledger(context.home_path).snapshot(dataset.family).trials,
+        openings=openings(dataset.family, context.home_path, since=dataset.boundary),
+        heads=heads(context.home_path).model_dump(),
+    )
 
 
 def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequence[Trial]) -> None:
@@ -150,7 +154,7 @@ def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequ
 
 def search_evidence(
     context: OptimizationContext, run: str, dataset: Dataset, iteration: int, champion: str
-) -> dict[str, Any]:
+) -> SearchFigures:
     """What the ledger says of everything that was looked at, the run's own trials included; put on record.
 
     Returns:
@@ -164,7 +168,7 @@ def search_evidence(
     table = _trials(context, run, dataset, iteration, champion)
     found = search_figures(table, dataset, champion, context.seed)
     begun = begin_count(context, run, dataset)
-    told = {"trials_before": begun.snapshot["trials"], **found}
+    told: SearchFigures = {"trials_before": begun.snapshot["trials"], **found}
     measured = SearchMeasured(**told)
     record(context, run, "judge.ledger", LEDGER, measured, iteration=iteration, cites=[JUDGED_BY])
     return told
@@ -198,7 +202,7 @@ def _trials(
     return table
 
 
-def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: int) -> dict[str, Any]:
+def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: int) -> SearchFigures:
     """Statistics of a search, from its table of trials alone.
 
     Args:
@@ -215,7 +219,7 @@ def search_figures(table: pd.DataFrame, dataset: Dataset, champion: str, seed: i
         little to compare.
     """
     found = Evidence.of(table)
-    told: dict[str, Any] = {
+    told: SearchFigures = {
         "trials": found.trials,
         "trials_by_origin": found.by_origin,
         "minimum_backtest_years": _rounded(minimum_backtest_length(max(1, found.trials))),
