@@ -32,7 +32,7 @@ from base.reasons import ReasonError, misshapen
 from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context
 from nodes.errors import SettingError
-from nodes.forking import REPLAYED, RUN, Events, fork, settings_of
+from nodes.forking import REPLAYED, RUN, Events, fork, recorded_settings, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.model_settings import provider_settings
 from nodes.optimization.past import past
@@ -285,7 +285,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         run = known.values.get(self.run_key) if isinstance(known.values, Mapping) else None
         record = RunRecord(settings.home_path, run) if run else None
         if record is not None and record.exists():
-            settings = settings_of(record, None, schema)
+            settings = recorded_settings(record, schema)
         place = {**config.get("configurable", {}), RUNTIME: Runtime(context=settings)}
         return cast("RunnableConfig", {**config, "configurable": place})
 

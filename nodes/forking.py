@@ -8,6 +8,7 @@ own predecessor is not the fork's past.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,11 +16,13 @@ from langgraph.config import get_config
 
 from backtest.types import COST_NAMES
 from base.files import write_text_atomically
-from base.secrets import MASK, masked_text
+from base.secrets import masked_text
 from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context, OptimizationContext
 from nodes.errors import SettingError
+from nodes.model_settings import provider_settings
 from nodes.serving import OUR_MARK
+from providers.registry import parse_reference, provider_of
 from record.events import Event, Started, Waiting
 from record.record import RunRecord, as_recorded, runs_folder
 
@@ -57,11 +60,11 @@ def settings_of(record: RunRecord, given: Context | None, schema: type[Context])
     """The settings with which a run goes on: those it began with, unless others are given that fit.
 
     Raises:
-        SettingError: `settings_changed`.
+        SettingError: `settings_changed`, or `server_elsewhere`.
     """
-    then = recorded_settings(record, schema)
     if given is None:
-        return then
+        return settings_to_go_on(record, schema)
+    then = recorded_settings(record, schema)
     for name in FROZEN if isinstance(given, OptimizationContext) else ():
         before, now = getattr(then, name), getattr(given, name)
         if before != now:
@@ -70,21 +73,43 @@ def settings_of(record: RunRecord, given: Context | None, schema: type[Context])
 
 
 def recorded_settings(record: RunRecord, schema: type[C]) -> C:
-    """The settings a run began with; an address that has a password gets it from today's environment.
+    """The settings a run began with, but for addresses: a folder may be somebody else's, so they are today's.
 
     Raises:
-        SettingError: `masked_address`: the environment has another address now.
         ReportError: `unreadable_record`.
     """
-    kept = {**record.about()["context"], "home": str(record.folder.parents[1])}
+    today = {name: getattr(schema(), name) for name in ADDRESSES}
+    kept = {**record.about()["context"], **today, "home": str(record.folder.parents[1])}
     with as_recorded(record.folder / "run.json"):
-        for name in ADDRESSES:
-            if MASK in (address := kept.get(name, "")):
-                kept[name] = getattr(schema(), name)
-                if masked_text(kept[name]) != address:
-                    variable = OPERATORS_OWN[name]
-                    raise SettingError("masked_address", run=record.run, address=address, variable=variable)
         return schema.model_validate(kept)
+
+
+def settings_to_go_on(record: RunRecord, schema: type[C]) -> C:
+    """The settings a run began with, for whoever asks models again.
+
+    Raises:
+        SettingError: `server_elsewhere`: it asked a server of which nothing is set here; the one that is the
+            default might not have its models, and would spoil the run.
+        ReportError: `unreadable_record`.
+    """
+    settings = recorded_settings(record, schema)
+    for variable, then, _ in moved_servers(record, settings):
+        if not os.environ.get(variable):
+            raise SettingError("server_elsewhere", run=record.run, address=then, variable=variable)
+    return settings
+
+
+def moved_servers(record: RunRecord, settings: Context) -> list[tuple[str, str, str]]:
+    """Servers that a run asked elsewhere: (variable that names one, address then, address now), masked."""
+    now, found = provider_settings(settings), []
+    asked = [provider_of(parse_reference(one)) for one in settings.references]
+    for name in ADDRESSES:
+        here = masked_text(getattr(settings, name))
+        then = str(record.about()["context"].get(name, here))
+        before = provider_settings(settings.model_copy(update={name: then}))
+        if then != here and any(one.address(before) != one.address(now) for one in asked):
+            found.append((OPERATORS_OWN[name], then, here))
+    return found
 
 
 def nothing_more(past: Events, parent: RunRecord, record: RunRecord, context: Context) -> Events:

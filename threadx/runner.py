@@ -18,7 +18,7 @@ from base.reasons import because
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from nodes.context import OptimizationContext
-from nodes.forking import recorded_settings
+from nodes.forking import settings_to_go_on
 from nodes.given import read_input
 from nodes.optimization.evidence.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
@@ -29,7 +29,7 @@ from record.events import Noticed
 from record.record import RunRecord, as_recorded
 from record.run_view import RunView
 from record.versions import check_plugins
-from threadx.audit.drift import Notice, notices
+from threadx.audit.drift import Notice, notices, server_notices
 from threadx.checkpoints import checkpoints, database
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
@@ -138,6 +138,7 @@ def resume_run(
     Raises:
         ReportError: `unknown_run`, `run_busy`, `not_resumable`, `record_differs`, `plugins_differ` or
             `unreadable_record`.
+        SettingError: `server_elsewhere`.
         ThreadxError: `run_stopped`, `bad_word`, or `nothing_waits` for a decision that is not awaited.
     """
     record = RunRecord(home, run)
@@ -146,7 +147,7 @@ def resume_run(
     thread = about.get("thread", run)
     if thread is None:
         raise ReportError("not_resumable", run=run)
-    context = recorded_settings(record, OptimizationContext)
+    context = settings_to_go_on(record, OptimizationContext)
     with as_recorded(record.folder / "run.json"):
         given = INPUTS[about["graph"]].model_validate(about["input"])
     with _held(record, thread), as_recorded(record.events_path):
@@ -156,7 +157,7 @@ def resume_run(
                 raise ThreadxError("nothing_waits", run=run)
             return read_result(record)
         check_plugins(run, about.get("versions", {}))
-        for notice in notices(record, home):
+        for notice in [*notices(record, home), *server_notices(record, context)]:
             _tell(record, notice, watch)
         return _run(record, about["graph"], thread, given, context, watch, word=word)
 

@@ -26,7 +26,7 @@ from graphs.ensemble import graph as ensemble
 from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
 from nodes.errors import SettingError
-from nodes.forking import recorded_settings
+from nodes.forking import settings_of
 from nodes.optimization.state import OptimizationInput
 from prompts import Words
 from providers import calling
@@ -195,13 +195,13 @@ def test_a_run_goes_on_with_its_password_from_the_environment(
     address = kept.replace("***", f"someone:{quote(PASSWORD, safe='')}")
     assert "***@" in kept
     monkeypatch.setenv("OLLAMA_HOST", address)
-    assert recorded_settings(record, OptimizationContext).ollama_base_url == address
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    assert settings_of(record, None, OptimizationContext).ollama_base_url == address
+    monkeypatch.delenv("OLLAMA_HOST")
     for language in LANGUAGES:
         with pytest.raises(SettingError) as caught:
-            recorded_settings(record, OptimizationContext)
+            settings_of(record, None, OptimizationContext)
         assert caught.value.sentence(language) == Words(language)(
-            "nodes.error.masked_address", run="echoed", address=kept, variable="OLLAMA_HOST"
+            "nodes.error.server_elsewhere", run="echoed", address=kept, variable="OLLAMA_HOST"
         )
 
 

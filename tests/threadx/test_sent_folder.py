@@ -12,11 +12,17 @@ import pytest
 
 from base import bounded
 from base.reasons import ReasonError
-from prompts import Language, Words
+from nodes.context import OptimizationContext
+from nodes.optimization.state import OptimizationInput
+from prompts import Language, Words, text
+from record.events import Noticed
 from record.record import RunRecord
 from tests.graphs.test_doors import commands, good
 from tests.langgraph_server import PROJECT, clean_environment
+from tests.openai_server import openai_server
+from tests.prices import made_up_prices
 from threadx.command import build, main
+from threadx.runner import start_run
 from threadx.web import jobs, report_file
 from threadx.web.errors import WebError
 
@@ -116,3 +122,36 @@ def test_the_folder_is_refused_before_numba_reads_it(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "False\n")
+
+
+@pytest.mark.model
+def test_a_run_in_a_folder_that_somebody_sent_asks_no_server_that_only_its_record_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices, home = tmp_path / "prices.csv", tmp_path / "home"
+    made_up_prices().to_csv(prices)
+    settings = {"home": str(home), "analyst": "rules", "strategist": "rules", "max_iterations": 1}
+    with openai_server() as own, openai_server() as senders:
+        monkeypatch.setenv("OPENAI_BASE_URL", senders.url)
+        context = OptimizationContext(validator="openai:m,rules", approve=True, **settings)
+        start_run(OptimizationInput(data=str(prices), run="r"), context)
+        asked = len(senders.requests)
+        assert asked
+        resume = ["runs", "resume", "r", "--accept", "all", "--home", str(home), "--language", "en"]
+        monkeypatch.delenv("OPENAI_BASE_URL")
+        with pytest.raises(SystemExit) as left:
+            main(resume)
+        assert left.value.code == 2
+        assert text(
+            "nodes.error.server_elsewhere", "en", run="r", address=senders.url, variable="OPENAI_BASE_URL"
+        ) in " ".join(capsys.readouterr().err.split())
+        monkeypatch.setenv("OPENAI_BASE_URL", own.url)
+        with pytest.raises(SystemExit) as left:
+            main(resume)
+        assert left.value.code in (0, None)
+        assert len(own.requests) > 0
+        assert len(senders.requests) == asked
+    noticed = [event.data for event in RunRecord(home, "r").events() if isinstance(event.data, Noticed)]
+    assert [(one.code, one.then, one.now) for one in noticed] == [("server", senders.url, own.url)]
+    told = text("command.noticed.server", "en", name="OPENAI_BASE_URL", then=senders.url, now=own.url)
+    assert told in " ".join(capsys.readouterr().err.split())

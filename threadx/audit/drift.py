@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from backtest import BacktestError
+from nodes.context import Context
+from nodes.forking import moved_servers
 from record.events import Started
 from record.record import RunRecord
 from record.versions import changed_versions
@@ -23,8 +25,9 @@ class Notice:
     """One thing that is not what it was.
 
     Attributes:
-        code: `version`, `price_file_missing`, `price_file_unreadable`, `prices_changed` or `prices_grown`.
-        name: of the library or the file.
+        code: `version`, `server`, `price_file_missing`, `price_file_unreadable`,
+            `prices_changed` or `prices_grown`.
+        name: of the library, the file, or the variable that says where a server is.
         then: what it was.
         now: what it is.
     """
@@ -57,6 +60,14 @@ def notices(record: RunRecord, home: Path) -> list[Notice]:
         source = about.get("source", asked["data"])
         found += _price_notices(source, asked, dataset, home)
     return found
+
+
+def server_notices(record: RunRecord, settings: Context) -> list[Notice]:
+    """Servers of models that are asked elsewhere than the run asked them so far."""
+    return [
+        Notice(code="server", name=variable, then=then, now=now)
+        for variable, then, now in moved_servers(record, settings)
+    ]
 
 
 def _price_notices(source: str, asked: dict[str, Any], dataset: Dataset, home: Path) -> list[Notice]:
