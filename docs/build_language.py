@@ -32,7 +32,8 @@ FACTS: dict[str, Any] = tomllib.loads((HERE / "language.toml").read_text(encodin
 
 STATIC = (
     *("unknown_name", "wrong_arguments", "expression_syntax", "expression_type", "expression_too_long"),
-    *("negative_lag", "bad_period", "parameter_order", "constant_division_by_zero", "unknown_timeframe"),
+    *("window_meant", "negative_lag", "bad_period", "bad_number", "parameter_order"),
+    *("constant_division_by_zero", "unknown_timeframe"),
     *("nested_timeframe", "timeframe_not_higher", "never_true", "not_enough_bars", "not_enough_higher_bars"),
     "missing_volume",
 )
@@ -62,6 +63,9 @@ def functions() -> str:
         for entry in group.entries:
             reads = f"; reads {', '.join(entry.inputs)}" if entry.inputs else ""
             lowest = [f"{one.name} ≥ {one.low}" for one in entry.arguments if one.kind == "period"]
+            lowest += [
+                f"{one.low} ≤ {one.name} ≤ {one.high}" for one in entry.arguments if one.high is not None
+            ]
             rows.append(
                 (
                     f"`{usage(entry.name)}`",

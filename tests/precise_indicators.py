@@ -144,6 +144,39 @@ def volume_price(typical: Precise, volume: Precise, period: int) -> Precise:
     return out
 
 
+def moments(x: Precise, y: Precise, period: int) -> tuple[Precise, Precise, Precise]:
+    """Covariance and variances of the last `period` values, times `period`, unknown where one of them is."""
+    found = unknown(x.size), unknown(x.size), unknown(x.size)
+    for t in range(period - 1, x.size):
+        a, b = x[t - period + 1 : t + 1], y[t - period + 1 : t + 1]
+        a, b = (a - a[0]) - (a - a[0]).sum() / period, (b - b[0]) - (b - b[0]).sum() / period
+        for out, value in zip(found, ((a * b).sum(), (a * a).sum(), (b * b).sum()), strict=True):
+            out[t] = value
+    return found
+
+
+def percentile(values: Precise, period: int, percent: int) -> Precise:
+    """Type 7 of Hyndman and Fan: a straight line between the two values around rank (n − 1) p."""
+
+    def at(part: Precise) -> Any:
+        ordered, rank = np.sort(part), L(percent) * (period - 1) / 100
+        below = int(rank)
+        above = min(below + 1, period - 1)
+        return ordered[below] + (rank - below) * (ordered[above] - ordered[below])
+
+    return windows(values, period, at)
+
+
+def weighted(values: Precise, period: int) -> Precise:
+    weights = np.arange(1, period + 1).astype(L)
+    return windows(values, period, lambda part: part[0] + ((part - part[0]) * weights).sum() / weights.sum())
+
+
+def age(values: Precise, window: int) -> Precise:
+    """Bars since the largest of a window, of equal ones the last."""
+    return windows(values, window, lambda part: L(np.argmax(part[::-1])))
+
+
 def place(value: Precise, high: Precise, low: Precise) -> Precise:
     return quotient(100 * (value - low), high - low, 0.0)
 
@@ -173,7 +206,33 @@ def precise(prices: PriceArrays) -> dict[str, Precise]:
     scatter = windows(typical, 20, lambda part: abs(part - part[0] - (part - part[0]).sum() / 20).sum() / 20)
     conversion = (windows(high, 9, max) + windows(low, 9, min)) / 2
     base = (windows(high, 26, max) + windows(low, 26, min)) / 2
+    moved = exponential(exponential(exponential(close - close[0], 5), 5), 5)
+    up = 100 * (25 - age(high, 26)) / 25
+    down = 100 * (25 - age(-low, 26)) / 25
+    reach = windows(ranges, 14, sum)
+    width = high - low
+    money = volume * quotient((close - low) - (high - close), width, 0.0)
+    covariance, of_close, of_open = moments(close, prices.open.astype(L), 30)
+    returns = [np.append(L("nan"), np.diff(one) / one[:-1]) for one in (close, prices.open.astype(L))]
+    together, _, of_other = moments(*returns, 20)
     return {
+        "hma(close, 20)": weighted(2 * weighted(close, 10) - weighted(close, 20), 4),
+        "trix(close, 5)": 100 * (moved - before(moved, 1)) / (before(moved, 1) + close[0]),
+        "aroon_up(25)": up,
+        "aroon_down(25)": down,
+        "aroon_oscillator(25)": up - down,
+        "vortex_plus(14)": quotient(windows(abs(high - before(low, 1)), 14, sum), reach, np.nan),
+        "vortex_minus(14)": quotient(windows(abs(low - before(high, 1)), 14, sum), reach, np.nan),
+        "heikin_ashi_close()": (prices.open.astype(L) + high + low + close) / 4,
+        "cmf(20)": quotient(windows(money, 20, sum), windows(volume, 20, sum), np.nan),
+        "sum(close, 7)": windows(close, 7, sum),
+        "abs(close - open)": abs(close - prices.open.astype(L)),
+        "log(close)": np.log(close),
+        "max(close, close[1])": np.where(close > before(close, 1), close, before(close, 1)),
+        "min(close, close[1])": np.where(close < before(close, 1), close, before(close, 1)),
+        "quantile(close, 30, 80)": percentile(close, 30, 80),
+        "correlation(close, open, 30)": quotient(covariance, np.sqrt(of_close * of_open), np.nan),
+        "beta(close, open, 20)": quotient(together, of_other, np.nan),
         "sma(close, 20)": mean(close, 20),
         "ema(close, 20)": exponential(close, 20),
         "stddev(close, 20)": deviation(close, 20),

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -49,12 +50,13 @@ def test_every_refusal_told_has_a_text() -> None:
         assert BUILDER.text_of(code)
 
 
-def test_the_example_runs() -> None:
-    example = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert example is not None
-    found: dict[str, object] = {"df": made_up_prices(3_000, drift=0.001)}
-    exec(example[1], found)
-    assert found["result"].metrics.n_trades > 0  # type: ignore[attr-defined]
+def test_the_examples_run() -> None:
+    found: dict[str, Any] = {"df": made_up_prices(3_000, drift=0.001)}
+    for snippet in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(snippet, found)
+    assert found["result"].metrics.n_trades > 0
+    assert found["table"]["n_trades"].gt(0).all()
+    assert found["calm"].metrics.n_trades > 0
 
 
 def test_every_kind_of_change_has_an_example() -> None:

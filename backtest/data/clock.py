@@ -62,11 +62,21 @@ class Clock:
         return days
 
     def field(self, name: str) -> Floats:
-        """`hour` (0 to 23) or `weekday` (0 is Monday) of each bar, in the data's own time zone."""
-        if name == "hour":
-            return (self._wall // (3_600 * _NANO) % 24).astype(np.float64)
-        # 1970 began on a Thursday.
-        return ((self._wall // (_DAY * _NANO) + 3) % 7).astype(np.float64)
+        """A part of each bar's time, in the data's own time zone (`backtest.language.functions.CLOCK`)."""
+        days = self._wall // (_DAY * _NANO)
+        match name:
+            case "minute":
+                found = self._wall // (60 * _NANO) % 60
+            case "hour":
+                found = self._wall // (3_600 * _NANO) % 24
+            case "weekday":
+                found = (days + 3) % 7  # 1970 began on a Thursday
+            case _:
+                dates = days.astype("datetime64[D]")
+                months = dates.astype("datetime64[M]")
+                found = (dates - months).astype(np.int64) if name == "day" else months.astype(np.int64) % 12
+                found = found + 1
+        return found.astype(np.float64)
 
     def higher(self, name: str) -> HigherBars:
         """Group the bars into those of a higher timeframe.

@@ -17,7 +17,7 @@ from backtest.engine.derived import compute
 from backtest.errors import RequestError
 from backtest.kernels.indicators import unbroken_trend
 from backtest.kernels.simulation import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Floats, Signals
-from backtest.language.functions import lag_bars, periods, reads_volume, warm_up
+from backtest.language.functions import CLOCK, lag_bars, periods, reads_volume, warm_up
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -113,7 +113,7 @@ class IndicatorBank:
             if key not in self._known:
                 self._known[key] = (self.prices.high + self.prices.low + self.prices.close) / 3.0
             return self._known[key]
-        if name in ("hour", "weekday"):
+        if name in CLOCK:
             return self.clock_at_hand().field(name)
         values: Floats = getattr(self.prices, name)
         if name == "volume":

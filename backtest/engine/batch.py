@@ -53,7 +53,7 @@ _COMBINED = (
     "never_true",
 )
 # and what it may where several parameters make one value together: `sma(close, slow - fast)`.
-_TOGETHER = ("bad_period", "negative_lag", "constant_division_by_zero")
+_TOGETHER = ("bad_period", "bad_number", "negative_lag", "constant_division_by_zero")
 DROPPED = (*_COMBINED, *_TOGETHER)
 # Of several faults a strategy by itself tells the one that it meets first.
 _UNBOUND, _UNREADABLE, _UNCOVERED = range(3)

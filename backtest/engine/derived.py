@@ -6,14 +6,23 @@ share them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.kernels.averages import adaptive_average, weighted_fit
-from backtest.kernels.channels import rolling_price, session_price, trailing_bands
+from backtest.kernels.channels import (
+    half_way_opens,
+    parabolic_stop,
+    rolling_price,
+    session_deviation,
+    session_price,
+    trailing_bands,
+)
 from backtest.kernels.indicators import (
     Floats,
     average_true_range,
@@ -21,8 +30,11 @@ from backtest.kernels.indicators import (
     directional_movement,
     distance_from_mean,
     exponential_average,
+    extreme_age,
+    moving_comoments,
     moving_mean,
     moving_moments,
+    moving_sum,
     relative_strength,
     window_extreme,
 )
@@ -284,6 +296,171 @@ def _bars_since(bank: Bank, node: Call) -> Parts:
     return {node: bars_since_true(bank.truth(node.arguments[0]))}
 
 
+def _hma(bank: Bank, node: Call, period: int) -> Parts:
+    source = node.arguments[0]
+    half, whole = (bank.call(Call("wma", (source, _whole(length)))) for length in (period // 2, period))
+    return {node: weighted_fit(half + (half - whole), math.isqrt(period))[0]}
+
+
+def _trix(bank: Bank, node: Call, period: int) -> Parts:
+    values = bank.varying(node.arguments[0])
+    known = np.flatnonzero(~np.isnan(values))
+    # As distances from the first value: a change of averages has no more digits than they have.
+    anchor = values[known[0]] if known.size else 0.0
+    thrice = values - anchor
+    for _ in range(3):
+        thrice = exponential_average(thrice, period)
+    before = _before(thrice, 1)
+    return {node: 100.0 * _quotient(thrice - before, anchor + before)}
+
+
+def _psar(bank: Bank, node: Call) -> Parts:
+    step, limit = (_constant(one) for one in node.arguments)
+    return {node: parabolic_stop(bank.column("high"), bank.column("low"), step, limit)}
+
+
+def _aroon(bank: Bank, node: Call, period: int) -> Parts:
+    up, down = (
+        100.0 * (period - extreme_age(bank.column(name), sign, period + 1)) / period
+        for name, sign in (("high", 1.0), ("low", -1.0))
+    )
+    lines = {"aroon_up": up, "aroon_down": down, "aroon_oscillator": up - down}
+    return {Call(name, node.arguments): line for name, line in lines.items()}
+
+
+def _vortex(bank: Bank, node: Call, period: int) -> Parts:
+    high, low, close = _high_low_close(bank)
+    before = _before(close, 1)
+    reach = np.maximum(high - low, np.maximum(np.abs(high - before), np.abs(low - before)))
+    reach = moving_sum(reach, period)
+    ways = {"vortex_plus": high - _before(low, 1), "vortex_minus": low - _before(high, 1)}
+    return {
+        Call(name, node.arguments): _quotient(moving_sum(np.abs(way), period), reach)
+        for name, way in ways.items()
+    }
+
+
+def _heikin_ashi(bank: Bank, node: Call) -> Parts:
+    first, (high, low, last) = bank.column("open"), _high_low_close(bank)
+    mean = (first + high + low + last) / 4.0
+    begin = half_way_opens((first[0] + last[0]) / 2.0, mean)
+    bars = {
+        "open": begin,
+        "high": np.maximum(high, np.maximum(begin, mean)),
+        "low": np.minimum(low, np.minimum(begin, mean)),
+        "close": mean,
+    }
+    return {Call(f"heikin_ashi_{name}", ()): values for name, values in bars.items()}
+
+
+def _cmf(bank: Bank, node: Call, period: int) -> Parts:
+    high, low, close = _high_low_close(bank)
+    width = high - low
+    place = np.zeros(width.size)
+    np.divide((close - low) - (high - close), width, out=place, where=width > 0.0)
+    return {node: rolling_price(place, bank.column("volume"), period)}
+
+
+def _vwap_bands(bank: Bank, node: Call) -> Parts:
+    deviation = session_deviation(bank.column("typical"), bank.column("volume"), bank.days())
+    sign = 1.0 if node.function == "vwap_upper" else -1.0
+    return {node: bank.call(Call("vwap", ())) + sign * _constant(node.arguments[0]) * deviation}
+
+
+def _sessions(bank: Bank) -> NDArray[np.int64]:
+    """The first bar of each bar's session."""
+    days = bank.days()
+    begins = np.diff(days, prepend=days[0] - 1) != 0
+    first: NDArray[np.int64] = np.maximum.accumulate(np.where(begins, np.arange(days.size), 0))
+    return first
+
+
+def _session_open(bank: Bank, node: Call) -> Parts:
+    return {node: bank.column("open")[_sessions(bank)]}
+
+
+def _opening_range(bank: Bank, node: Call, period: int) -> Parts:
+    name, sign = ("high", 1.0) if node.function == "opening_range_high" else ("low", -1.0)
+    ends = _sessions(bank) + period - 1
+    complete = ends <= np.arange(ends.size)
+    extremes = window_extreme(bank.column(name), sign, period)
+    return {node: np.where(complete, extremes[np.where(complete, ends, 0)], np.nan)}
+
+
+def _absolute(bank: Bank, node: Call) -> Parts:
+    return {node: np.abs(bank.varying(node.arguments[0]))}
+
+
+def _logarithm(bank: Bank, node: Call) -> Parts:
+    values = bank.varying(node.arguments[0])
+    found = np.full(values.size, np.nan)
+    return {node: np.log(values, out=found, where=values > 0.0)}
+
+
+def _of_two(bank: Bank, node: Call) -> Parts:
+    choose = np.maximum if node.function == "max" else np.minimum
+    return {node: choose(*(bank.varying(one) for one in node.arguments))}
+
+
+def _either(bank: Bank, node: Call) -> Parts:
+    condition, first, second = node.arguments
+    other = np.where(bank.truth(condition, contrary=True), bank.varying(second), np.nan)
+    return {node: np.where(bank.truth(condition), bank.varying(first), other)}
+
+
+def _sum(bank: Bank, node: Call, period: int) -> Parts:
+    return {node: moving_sum(bank.varying(node.arguments[0]), period)}
+
+
+def _count(bank: Bank, node: Call, period: int) -> Parts:
+    held, known = bank.truth(node.arguments[0]), bank.truth(node.arguments[0], contrary=True)
+    return {node: moving_sum(np.where(held | known, held.astype(np.float64), np.nan), period)}
+
+
+def _kept(values: Floats, seen: NDArray[np.bool_], back: int) -> Floats:
+    """The values of the last bars that were seen, or of those `back` of them earlier; else not a number."""
+    at = np.flatnonzero(seen)
+    if at.size <= back:
+        return np.full(values.size, np.nan)
+    which = np.cumsum(seen) - 1 - back
+    return np.where(which >= 0, values[at[np.maximum(which, 0)]], np.nan)
+
+
+def _value_when(bank: Bank, node: Call, occurrence: int) -> Parts:
+    condition, series, _ = node.arguments
+    return {node: _kept(bank.varying(series), bank.truth(condition), occurrence)}
+
+
+def _quantile(bank: Bank, node: Call, period: int) -> Parts:
+    share = _constant(node.arguments[2]) / 100.0
+    window = pd.Series(bank.varying(node.arguments[0])).rolling(period)
+    return {node: window.quantile(share, interpolation="linear").to_numpy()}
+
+
+def _correlation(bank: Bank, node: Call, period: int) -> Parts:
+    series, other = (bank.varying(one) for one in node.arguments[:2])
+    covariance, first, second = moving_comoments(series, other, period)
+    return {node: np.clip(_quotient(covariance, np.sqrt(first) * np.sqrt(second)), -1.0, 1.0)}
+
+
+def _beta(bank: Bank, node: Call, period: int) -> Parts:
+    first, second = (
+        _quotient(values - _before(values, 1), _before(values, 1))
+        for values in (bank.varying(one) for one in node.arguments[:2])
+    )
+    covariance, _, variance = moving_comoments(first, second, period)
+    return {node: _quotient(covariance, variance)}
+
+
+def _pivot(bank: Bank, node: Call, left: int, right: int) -> Parts:
+    name, sign = ("high", 1.0) if node.function == "pivot_high" else ("low", -1.0)
+    values = bank.column(name)
+    swing = _before(values, right)
+    before = _before(window_extreme(values, sign, left), right + 1)
+    whole = window_extreme(values, sign, left + right + 1)
+    return {node: _kept(swing, (swing == whole) & (sign * swing > sign * before), 0)}
+
+
 _RULES: dict[str, Callable[..., Parts]] = {
     "sma": _sma,
     "stddev": _stddev,
@@ -335,6 +512,34 @@ _RULES: dict[str, Callable[..., Parts]] = {
     "zscore": _zscore,
     "percentile_rank": _percentile_rank,
     "bars_since": _bars_since,
+    "hma": _hma,
+    "trix": _trix,
+    "psar": _psar,
+    "aroon_up": _aroon,
+    "aroon_down": _aroon,
+    "aroon_oscillator": _aroon,
+    "vortex_plus": _vortex,
+    "vortex_minus": _vortex,
+    **{f"heikin_ashi_{name}": _heikin_ashi for name in ("open", "high", "low", "close")},
+    "cmf": _cmf,
+    "vwap_upper": _vwap_bands,
+    "vwap_lower": _vwap_bands,
+    "session_open": _session_open,
+    "opening_range_high": _opening_range,
+    "opening_range_low": _opening_range,
+    "abs": _absolute,
+    "log": _logarithm,
+    "max": _of_two,
+    "min": _of_two,
+    "if": _either,
+    "sum": _sum,
+    "count": _count,
+    "value_when": _value_when,
+    "quantile": _quantile,
+    "correlation": _correlation,
+    "beta": _beta,
+    "pivot_high": _pivot,
+    "pivot_low": _pivot,
 }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from backtest.errors import ExpressionError
 from backtest.language.contradiction import bounds, check_possible
-from backtest.language.functions import FUNCTIONS
+from backtest.language.functions import CLOCK, FUNCTIONS
 from backtest.language.tree import (
     Arithmetic,
     Call,
@@ -34,7 +34,7 @@ from backtest.language.tree import (
 # Ends of what values cannot leave, those of hours and days too; 0 also tells signs.
 _RANGES = [entry.bounds for entry in FUNCTIONS.values()]
 _FINITE = {end for held in _RANGES for end in (held.low, held.high) if math.isfinite(end)}
-_ENDS = sorted(_FINITE | {0.0, 6.0, 23.0})
+_ENDS = sorted({0.0, *_FINITE, *(end for ends in CLOCK.values() for end in ends)})
 
 Place = tuple[int, ...]
 Order = tuple[tuple[int, ...], ...]

@@ -79,6 +79,98 @@ def session_price(typical: Floats, volume: Floats, days: NDArray[np.int64]) -> F
 
 
 @kernel
+def session_deviation(typical: Floats, volume: Floats, days: NDArray[np.int64]) -> Floats:
+    """Volume-weighted population standard deviation of typical prices since the day began.
+
+    Squares grow by the distances from the old and the new average (West, 1979): no digits are lost to the
+    level of the prices. Arguments and what is unknown: `session_price`.
+    """
+    size = typical.size
+    out = np.full(size, np.nan)
+    mean = 0.0
+    squares = 0.0
+    units = 0.0
+    for t in range(size):
+        if t == 0 or days[t] != days[t - 1]:
+            mean = typical[t]
+            squares = 0.0
+            units = 0.0
+        if volume[t] > 0.0:
+            units += volume[t]
+            before = typical[t] - mean
+            mean += before * (volume[t] / units)
+            squares += volume[t] * before * (typical[t] - mean)
+        if units > 0.0:
+            out[t] = np.sqrt(squares / units)
+    return out
+
+
+@kernel
+def parabolic_stop(high: Floats, low: Floats, step: float, limit: float) -> Floats:
+    """Wilder's parabolic stop and reverse, from the second bar on, as TA-Lib's SAR has it.
+
+    The stop of a bar is known at the close of the one before, but where the bar reaches it: then it is the
+    extreme of the position that has ended. The first position is a long unless the second bar moved down by
+    more than it moved up.
+    """
+    size = high.size
+    out = np.full(size, np.nan)
+    if size < 2:
+        return out
+    step = min(step, limit)
+    fall = low[0] - low[1]
+    # A short is a long of prices upside down: one rule serves both.
+    sign = -1.0 if fall > 0.0 and high[1] - high[0] < fall else 1.0
+    stop = low[0] if sign > 0.0 else high[0]
+    extreme = high[1] if sign > 0.0 else low[1]
+    pace = step
+    for t in range(1, size):
+        # The side that the stop guards, of this bar and of the one before; the first bar has none before it.
+        last = t - 1 if t > 1 else 1
+        if sign > 0.0:
+            near, near_before, far = low[t], low[last], high[t]
+        else:
+            near, near_before, far = high[t], high[last], low[t]
+        if near * sign <= stop * sign:
+            other, other_before = far, high[last] if sign > 0.0 else low[last]
+            sign = -sign
+            stop = extreme
+            if (other_before - stop) * sign < 0.0:
+                stop = other_before
+            if (other - stop) * sign < 0.0:
+                stop = other
+            out[t] = stop
+            pace = step
+            extreme = near
+            near, near_before = other, other_before
+        else:
+            out[t] = stop
+            if (far - extreme) * sign > 0.0:
+                extreme = far
+                pace = min(pace + step, limit)
+        stop += pace * (extreme - stop)
+        if (stop - near_before) * sign > 0.0:
+            stop = near_before
+        if (stop - near) * sign > 0.0:
+            stop = near
+    return out
+
+
+@kernel
+def half_way_opens(first: float, means: Floats) -> Floats:
+    """Heikin-Ashi opens: each half-way between the last one and the last bar's mean price.
+
+    Args:
+        first: the first of them.
+        means: mean of open, high, low and close of each bar.
+    """
+    out = np.empty(means.size)
+    for t in range(means.size):
+        out[t] = first if t == 0 else (out[t - 1] + means[t - 1]) / 2.0
+    return out
+
+
+@kernel
 def rolling_price(typical: Floats, volume: Floats, period: int) -> Floats:
     """Volume-weighted average price of the last `period` bars; NaN where nothing was traded in them."""
     size = typical.size

@@ -96,9 +96,74 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
     return mean, deviation
 
 
+@kernel
+def moving_comoments(first: Floats, second: Floats, period: int) -> tuple[Floats, Floats, Floats]:
+    """Population covariance of two series and variance of each, of the last `period` bars, O(bars).
+
+    Running sums from anchors that are renewed each period; where a spike has just left the window, or an
+    anchor lies far from what is in it, the window is summed anew. A gap in either series ends what came
+    before.
+    """
+    size = first.size
+    covariance = np.full(size, np.nan)
+    variance = np.full(size, np.nan)
+    other = np.full(size, np.nan)
+    anchor, origin = 0.0, 0.0
+    x, y, xx, yy, xy = 0.0, 0.0, 0.0, 0.0, 0.0
+    most_x, most_y = 0.0, 0.0
+    count = 0
+    since = 0
+    for t in range(size):
+        if np.isnan(first[t]) or np.isnan(second[t]):
+            count = 0
+            continue
+        count += 1
+        if count < period:
+            continue
+        since += 1
+        fresh = count == period or since >= period
+        if not fresh:
+            a, b = first[t] - anchor, second[t] - origin
+            c, d = first[t - period] - anchor, second[t - period] - origin
+            x += a - c
+            y += b - d
+            xx += a * a - c * c
+            yy += b * b - d * d
+            xy += a * b - c * d
+            most_x, most_y = max(most_x, xx), max(most_y, yy)
+            fresh = xx - x * x / period < _LOST_DIGITS * most_x or yy - y * y / period < _LOST_DIGITS * most_y
+        if fresh:
+            # From the means of the window: their squares take no digits.
+            begin = t - period + 1
+            anchor, origin = first[t], second[t]
+            x, y = 0.0, 0.0
+            for back in range(begin, t + 1):
+                x += first[back] - anchor
+                y += second[back] - origin
+            anchor += x / period
+            origin += y / period
+            x, y, xx, yy, xy = 0.0, 0.0, 0.0, 0.0, 0.0
+            for back in range(begin, t + 1):
+                a, b = first[back] - anchor, second[back] - origin
+                x += a
+                y += b
+                xx += a * a
+                yy += b * b
+                xy += a * b
+            most_x, most_y = xx, yy
+            since = 0
+        covariance[t] = (xy - x * y / period) / period
+        variance[t] = (xx - x * x / period) / period
+        other[t] = (yy - y * y / period) / period
+    return covariance, variance, other
+
+
+_MEAN, _DISTANCE, _SUM = range(3)
+
+
 @inlined
-def _anchored_mean(values: Floats, period: int, distance: bool) -> Floats:
-    """The mean of the last `period` bars, or by how much a value lies above it."""
+def _anchored(values: Floats, period: int, asked: int) -> Floats:
+    """The mean of the last `period` bars, by how much a value lies above it, or their sum."""
     size = values.size
     out = np.full(size, np.nan)
     anchor = 0.0
@@ -127,20 +192,29 @@ def _anchored_mean(values: Floats, period: int, distance: bool) -> Floats:
                 since = 0
                 for back in range(t - period + 1, t + 1):
                     total += values[back] - anchor
-            out[t] = value - anchor - total / period if distance else anchor + total / period
+            if asked == _SUM:
+                out[t] = anchor * period + total
+            else:
+                out[t] = value - anchor - total / period if asked == _DISTANCE else anchor + total / period
     return out
 
 
 @kernel
 def moving_mean(values: Floats, period: int) -> Floats:
     """The first part of `moving_moments`, the same to the last bit, in a third of the time."""
-    return _anchored_mean(values, period, False)
+    return _anchored(values, period, _MEAN)
 
 
 @kernel
 def distance_from_mean(values: Floats, period: int) -> Floats:
     """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
-    return _anchored_mean(values, period, True)
+    return _anchored(values, period, _DISTANCE)
+
+
+@kernel
+def moving_sum(values: Floats, period: int) -> Floats:
+    """Sum of the last `period` values; of whole numbers it is exact."""
+    return _anchored(values, period, _SUM)
 
 
 @kernel
@@ -355,6 +429,30 @@ def window_extreme(values: Floats, sign: float, period: int) -> Floats:
             head += 1
         if count >= period:
             out[t] = values[queue[head]]
+    return out
+
+
+@kernel
+def extreme_age(values: Floats, sign: float, window: int) -> Floats:
+    """Bars since the highest (sign 1) or lowest (sign -1) of the last `window` values, the later of equals.
+
+    Found as `window_extreme` finds it.
+    """
+    size = values.size
+    out = np.full(size, np.nan)
+    queue = np.empty(size, dtype=np.int64)
+    head = 0
+    tail = 0
+    for t in range(size):
+        value = values[t] * sign
+        while tail > head and values[queue[tail - 1]] * sign <= value:
+            tail -= 1
+        queue[tail] = t
+        tail += 1
+        if queue[head] <= t - window:
+            head += 1
+        if t >= window - 1:
+            out[t] = t - queue[head]
     return out
 
 

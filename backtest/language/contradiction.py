@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from backtest.errors import ExpressionError
-from backtest.language.functions import FUNCTIONS
+from backtest.language.functions import CLOCK, FUNCTIONS
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -46,10 +46,8 @@ def bounds(node: Node) -> tuple[float, float]:
     match node:
         case Number(value=value):
             return value, value
-        case Series(name="hour"):
-            return 0.0, 23.0
-        case Series(name="weekday"):
-            return 0.0, 6.0
+        case Series(name=name) if name in CLOCK:
+            return CLOCK[name]
         case Series():
             return 0.0, math.inf
         case Lag(operand=operand) | At(operand=operand):

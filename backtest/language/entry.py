@@ -16,7 +16,20 @@ from backtest.language.tree import Node, Number, Series
 from base.entries import EntryError
 
 ArgumentKind = Literal["series", "operand", "period", "number", "condition"]
-ImageKind = Literal["price", "move", "share", "size", "alike", "inside", "condition", "none"]
+ImageKind = Literal[
+    "price",
+    "move",
+    "share",
+    "size",
+    "alike",
+    "sum",
+    "magnitude",
+    "joint",
+    "product",
+    "inside",
+    "condition",
+    "none",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +49,17 @@ class Argument:
         kind: `series` varies from bar to bar, `operand` may also be constant, `period` is a whole constant
             number of bars, `number` is any constant, `condition` is true or false.
         default: used when the argument is left out; None when it must be given.
-        low: the smallest period.
+        low: the smallest period, or the smallest number where there is a largest.
+        high: the largest number.
+        turns: in the mirror a number becomes this less itself.
     """
 
     name: str
     kind: ArgumentKind
     default: Node | None = None
     low: int = 1
+    high: int | None = None
+    turns: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,10 @@ class Image:
 
     Attributes:
         kind: `price` is reflected as prices are, `move` changes its sign, `share` becomes `total` less
-            itself, `size` stays as it is, `alike` becomes what its series becomes; `inside` stays, its
-            condition mirrored; `condition` is true or false; `none` has no mirror image.
+            itself, `size` stays as it is, `alike` becomes what its series becomes, `sum` so many of it;
+            `magnitude` stays where its series only changes its sign; `joint` becomes what its operands
+            become, brought to one form; `product` changes its sign with each of its series; `inside` stays,
+            its condition mirrored; `condition` is true or false; `none` has no mirror image.
         total: of a share, the sum of a value and its image.
         opposite: the function that takes its place, where that is another one.
     """
@@ -97,6 +116,7 @@ class Entry:
         arguments: in order.
         inputs: columns it reads beside its arguments.
         condition: whether it is true or false at each bar, instead of a number.
+        window: the function of a series and a period that is called so elsewhere (TA-Lib's MAX).
         ordered: pairs of periods of which the first must be below the second.
         warm_up: bars after the first complete input that have no value yet: an expression over the periods.
         image: what it becomes in the mirror.
@@ -118,6 +138,7 @@ class Entry:
     arguments: tuple[Argument, ...] = ()
     inputs: tuple[str, ...] = ()
     condition: bool = False
+    window: str = ""
     ordered: tuple[tuple[str, str], ...] = ()
     warm_up: str = ""
     image: Image | None = None
@@ -143,7 +164,7 @@ class Entry:
         if missing:
             raise EntryError(f"{self.name}: {', '.join(missing)} not said")
         of_series = bool(self.arguments) and self.arguments[0].kind in ("series", "condition")
-        if self.mirrored.kind in ("alike", "inside") and not of_series:
+        if self.mirrored.kind in ("alike", "sum", "magnitude", "inside") and not of_series:
             raise EntryError(f"{self.name}: image {self.mirrored.kind!r} needs a series in front")
         if self.bounds.within and not of_series:
             raise EntryError(f"{self.name}: range `within` needs a series in front")
@@ -165,6 +186,11 @@ class Entry:
         return self.range
 
     @property
+    def operands(self) -> tuple[int, ...]:
+        """Places of the arguments that are series, or may be."""
+        return tuple(at for at, one in enumerate(self.arguments) if one.kind in ("series", "operand"))
+
+    @property
     def drawn_with(self) -> str:
         """The chart's panel it belongs to."""
         return self.family or self.name.partition("_")[0]
@@ -182,7 +208,9 @@ class Entry:
 @cache
 def _compiled(names: str, expression: str) -> Callable[..., Any]:
     """An entry's expression as a function: it comes from code, never from a user."""
-    compiled: Callable[..., Any] = eval(f"lambda {names}: {expression}", {"__builtins__": {}, "max": max})
+    compiled: Callable[..., Any] = eval(
+        f"lambda {names}: {expression}", {"__builtins__": {}, "max": max, "isqrt": math.isqrt}
+    )
     return compiled
 
 

@@ -12,7 +12,17 @@ from itertools import groupby
 from typing import Literal
 
 from backtest.errors import ExpressionError
-from backtest.language.entries import averages, bands, conditions, momentum, trend, volume, windows
+from backtest.language.entries import (
+    arithmetic,
+    averages,
+    bands,
+    conditions,
+    momentum,
+    sessions,
+    trend,
+    volume,
+    windows,
+)
 from backtest.language.entry import Entry, Group, collected
 from backtest.language.tree import (
     And,
@@ -28,12 +38,21 @@ from backtest.language.tree import (
     Or,
     Parameter,
     Series,
+    show,
     walk,
 )
 from base.entries import EntryError
 from base.plugins import offered
 
-SERIES = ("open", "high", "low", "close", "volume", "typical", "hour", "weekday")
+CLOCK = {
+    "minute": (0.0, 59.0),
+    "hour": (0.0, 23.0),
+    "weekday": (0.0, 6.0),
+    "day": (1.0, 31.0),
+    "month": (1.0, 12.0),
+}
+"""What a bar's time is made of, and between which numbers it lies."""
+SERIES = ("open", "high", "low", "close", "volume", "typical", *CLOCK)
 KEYWORDS = ("and", "or", "not", "at")
 LONGEST_PERIOD = 100_000
 
@@ -43,7 +62,9 @@ _OWN = (
     trend.GROUP,
     bands.GROUP,
     volume.GROUP,
+    sessions.GROUP,
     windows.GROUP,
+    arithmetic.GROUP,
     conditions.GROUP,
 )
 
@@ -81,14 +102,15 @@ def usage(name: str) -> str:
     """How a function is called, for example `rsi(series=close, period=14)`."""
     parts = []
     for argument in FUNCTIONS[name].arguments:
-        match argument.default:
-            case Number(value=value):
-                parts.append(f"{argument.name}={value:g}")
-            case Series(name=series):
-                parts.append(f"{argument.name}={series}")
-            case _:
-                parts.append(argument.name)
+        default = "" if argument.default is None else f"={show(argument.default)}"
+        parts.append(f"{argument.name}{default}")
     return f"{name}({', '.join(parts)})"
+
+
+def _called(entry: Entry) -> str:
+    """The arguments of a call, those with a default as it is written in full: `(close, 14)`."""
+    parts = [one.name if one.default is None else show(one.default) for one in entry.arguments]
+    return f"({', '.join(parts)})"
 
 
 def reference(language: Literal["fr", "en"]) -> str:
@@ -96,8 +118,8 @@ def reference(language: Literal["fr", "en"]) -> str:
     lines = []
     for group in GROUPS:
         calls = []
-        for called, entries in groupby(group.entries, key=lambda entry: usage(entry.name).partition("(")[2]):
-            calls.append(f"{' | '.join(entry.name for entry in entries)}({called}")
+        for called, entries in groupby(group.entries, key=_called):
+            calls.append(f"{' | '.join(entry.name for entry in entries)}{called}")
         title = f"{group.title.fr.lower()}\u00a0:" if language == "fr" else f"{group.title.en.lower()}:"
         lines.append(f"- {title} {', '.join(calls)}")
     return "\n".join(lines)
@@ -107,15 +129,26 @@ def periods(call: Call) -> list[int]:
     """The periods of a bound call, checked.
 
     Raises:
-        ExpressionError: `bad_period` (not whole, too small or too large), `parameter_order` (MACD's fast not
-            below slow).
+        ExpressionError: `bad_period` (not whole, too small or too large), `bad_number` (a constant outside
+            its range), `parameter_order` (MACD's fast not below slow).
     """
     found = []
     for argument, node in zip(FUNCTIONS[call.function].arguments, call.arguments, strict=True):
-        if argument.kind != "period":
+        if argument.kind not in ("period", "number"):
             continue
         assert isinstance(node, Number), "the call is bound"
         value = node.value
+        if argument.kind == "number":
+            if argument.high is not None and not argument.low <= value <= argument.high:
+                raise ExpressionError(
+                    "bad_number",
+                    function=call.function,
+                    argument=argument.name,
+                    value=value,
+                    low=argument.low,
+                    high=argument.high,
+                )
+            continue
         if value != int(value) or not argument.low <= value <= LONGEST_PERIOD:
             raise ExpressionError(
                 "bad_period",

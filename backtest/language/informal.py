@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from backtest.language.functions import CLOCK
 from backtest.language.phrases import LONGEST, SPOKEN, Token
 from backtest.language.rewriting import COMPARING, JUDGED, Rewriter
 
@@ -63,7 +64,7 @@ def _without_filler(tokens: list[Token], names: Collection[str], entry: bool) ->
         free = token.kind == "name" and token.words not in names
         if free and token.words in ("is", "are"):
             judged = after.words in (*COMPARING, *JUDGED, "rising", "falling")
-            if not judged and after.kind == "number" and found and found[-1].words in ("weekday", "hour"):
+            if not judged and after.kind == "number" and found and found[-1].words in CLOCK:
                 found.append(Token("sign", "==", token.position))
             elif not judged and not _percent(tokens, place + 1):
                 found.append(token)
@@ -71,7 +72,7 @@ def _without_filler(tokens: list[Token], names: Collection[str], entry: bool) ->
         elif free and token.words == "the":
             place += 1
         elif (
-            (free and token.words in ("ta", "talib") and after.words == ".")
+            (free and token.words in ("ta", "talib", "math", "np") and after.words == ".")
             or (entry and free and token.words in ("at", "on") and after.words == "entry")
             or (free and token.words == "from" and _crossing(found) == after.words)
         ):

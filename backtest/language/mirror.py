@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backtest.errors import ExpressionError
-from backtest.language.functions import FUNCTIONS
+from backtest.language.functions import CLOCK, FUNCTIONS
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -102,7 +102,7 @@ def _value(node: Node) -> _Value:
         case Number() | Parameter():
             return _Value(node)
         case Series(name=name):
-            if name in ("volume", "hour", "weekday"):
+            if name == "volume" or name in CLOCK:
                 return _Value(node)
             return _Value(Series(_OTHER.get(name, name)), odd=True, weight=1.0)
         case Lag(operand=operand, bars=bars):
@@ -160,22 +160,42 @@ def _product(node: Node, operator: str, first: _Value, second: _Value) -> _Value
 
 
 def _call(node: Call) -> _Value:
-    name, entry = node.function, FUNCTIONS[node.function]
-    image, arguments = entry.mirrored, node.arguments
-    if image.kind == "inside":
-        return _Value(Call(name, tuple(mirror(argument) for argument in arguments)))
-    of = _Value(node)
-    if entry.arguments and entry.arguments[0].kind == "series":
-        of = _value(arguments[0])
-        if not of.odd:
-            return _Value(node)
-        arguments = (of.node, *arguments[1:])
-    turned = Call(_OTHER.get(name, name), arguments)
+    entry = FUNCTIONS[node.function]
+    image, operands = entry.mirrored, [_value(node.arguments[at]) for at in entry.operands]
+    inside = [operand.node for operand in operands]
+    odd = [operand for operand in operands if operand.odd]
+    of = _Value(node)  # what it takes its form from, if it is of a series
+    weight = total = 0.0
+    if image.kind == "joint" and odd:
+        weight, total = odd[0].weight, odd[0].total
+        if any(abs(one.weight - weight) > 1e-9 for one in operands):
+            raise ExpressionError("no_mirror", expression=show(node))
+        inside = [
+            _plus(one.node, total - one.total) if one.odd else _less(total, one.node) for one in operands
+        ]
+    elif operands:
+        of = operands[0]
+    if operands and not odd:
+        return _Value(_with(node, inside))
+    turned = _with(node, inside, turned=True)
     match image.kind:
+        case "inside":
+            return _Value(turned)
         case "price":
             return _Value(turned, odd=True, weight=1.0)
         case "alike":
             return _Value(turned, True, of.weight, of.total)
+        case "joint":
+            return _Value(turned, True, weight, total)
+        case "product":
+            return _Value(turned, odd=len(odd) % 2 == 1)
+        case "sum" if of.move:
+            return _Value(turned, odd=True)
+        case "sum":
+            if isinstance(count := node.arguments[-1], Number):
+                return _Value(turned, True, of.weight * count.value, of.total * count.value)
+        case "magnitude" if of.move:
+            return _Value(turned)
         case "move":
             return _Value(turned, odd=True)
         case "share":
@@ -183,6 +203,22 @@ def _call(node: Call) -> _Value:
         case "size":
             return _Value(turned)
     raise ExpressionError("no_mirror", expression=show(node))
+
+
+def _with(node: Call, inside: list[Node], *, turned: bool = False) -> Call:
+    """The call of other series, conditions mirrored; `turned`, as the opposite function with its numbers."""
+    series = dict(zip(FUNCTIONS[node.function].operands, inside, strict=True))
+    found: list[Node] = []
+    for at, (wanted, given) in enumerate(
+        zip(FUNCTIONS[node.function].arguments, node.arguments, strict=True)
+    ):
+        if wanted.kind == "condition":
+            found.append(mirror(given))
+        elif wanted.turns is not None and turned:
+            found.append(_less(wanted.turns, given))
+        else:
+            found.append(series.get(at, given))
+    return Call(_OTHER.get(node.function, node.function) if turned else node.function, tuple(found))
 
 
 def _less(total: float, node: Node) -> Node:

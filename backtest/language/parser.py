@@ -30,7 +30,7 @@ from typing import Literal, NoReturn
 
 from backtest.errors import ExpressionError
 from backtest.language.entry import Argument
-from backtest.language.functions import FUNCTIONS, KEYWORDS, SERIES, usage
+from backtest.language.functions import CLOCK, FUNCTIONS, KEYWORDS, SERIES, usage
 from backtest.language.informal import formal
 from backtest.language.phrases import HINTS, KEYWORDS_ELSEWHERE, Token
 from backtest.language.timeframes import timeframe
@@ -388,6 +388,7 @@ class _Parser:
             given = [_Typed(leading.default, "series", token.position), *given]
         if len(given) > len(wanted) or any(one.name in named for one in wanted[: len(given)]):
             self.error("wrong_arguments", token.position, function=name, usage=usage(name))
+        every = [*given, *named.values()]
         nodes: list[Node] = []
         for place, argument in enumerate(wanted):
             if place < len(given):
@@ -401,12 +402,20 @@ class _Parser:
         if (
             wanted
             and all(argument.kind == "operand" for argument in wanted)
-            and all(part.kind == "number" for part in given)
+            and all(part.kind == "number" for part in every)
         ):
-            self.error("expression_type", given[0].position, found="number", expected="series")
+            self.error("expression_type", every[0].position, found="number", expected="series")
+        if function.window and every[-1].kind == "number" and self.column(nodes[0]):
+            meant = show(Call(function.window, tuple(nodes)))
+            self.error("window_meant", token.position, written=show(Call(name, tuple(nodes))), meant=meant)
         return _Typed(
             Call(name, tuple(nodes)), "condition" if function.condition else "series", token.position
         )
+
+    @staticmethod
+    def column(node: Node) -> bool:
+        """Whether a value is a column of the prices: nobody compares one with a whole number of its own."""
+        return isinstance(node, Series) and node.name not in CLOCK
 
     def argument(self, wanted: Argument, given: _Typed) -> Node:
         if wanted.kind in ("series", "condition"):

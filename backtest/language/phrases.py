@@ -26,6 +26,9 @@ PHRASES: dict[str, str] = {
     "closing price": "close",
     "typical price": "typical",
     "day of week": "weekday",
+    "day of month": "day",
+    "dayofweek": "weekday",
+    "dayofmonth": "day",
     **{phrase: name for name, entry in FUNCTIONS.items() for phrase in entry.phrases},
 }
 SIGNS: dict[str, str] = {
@@ -58,6 +61,10 @@ SIGNS: dict[str, str] = {
     "−": "-",
 }
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september", "october"),
+    *("november", "december"),
+)
 # 200d SMA is an average of 200 days, and 1M, its capital gone, could be a minute or a month: not these.
 TIMEFRAMES = {
     **{f"{count}{unit}": f"{count}m" for count in (3, 5, 10, 15, 30, 45) for unit in ("m", "min")},
@@ -100,5 +107,6 @@ SPOKEN: dict[tuple[str, ...], Token] = {
     ("||",): Token("name", "or", 0),
     ("|",): Token("name", "or", 0),
     **{(day,): Token("number", str(number), 0) for number, day in enumerate(WEEKDAYS)},
+    **{(month,): Token("number", str(number), 0) for number, month in enumerate(MONTHS, 1)},
 }
 LONGEST = max(len(phrase) for phrase in SPOKEN)

@@ -86,8 +86,9 @@ def _is_price(node: Node) -> bool:
         case At(operand=operand):
             return _is_price(operand)
         case Call(function=function, arguments=arguments):
-            kind = FUNCTIONS[function].mirrored.kind
-            return kind == "price" or (kind == "alike" and _is_price(arguments[0]))
+            kind, operands = FUNCTIONS[function].mirrored.kind, FUNCTIONS[function].operands
+            follows = kind in ("alike", "joint") and all(_is_price(arguments[at]) for at in operands)
+            return kind == "price" or follows
         case _:
             return False
 

@@ -35,13 +35,33 @@ CASES = [
     ('at("4h", rsi(close, 14)) > 50', 'at("4h", rsi(close, 14)) < 50'),
     ("sma(rsi(close, 14), 3) > 60", "sma(rsi(close, 14), 3) < 40"),
     ("highest(rsi(close, 14), 5) > 80", "lowest(rsi(close, 14), 5) < 20"),
+    ("close > max(open, close[1])", "close < min(open, close[1])"),
+    ("max(change(close, 1), 2) > 3", "min(change(close, 1), -2) < -3"),
+    ("max(rsi(close, 14), 60) > 70", "min(rsi(close, 14), 40) < 30"),
+    ("close > if(adx(14) > 25, high[1], open)", "close < if(adx(14) > 25, low[1], open)"),
+    ("close > if(close > open, high[1], open)", "close < if(close < open, low[1], open)"),
+    ("abs(close - open) > atr(14)", "abs(close - open) > atr(14)"),
+    ("sum(close, 4) > 4 * open", "sum(close, 4) < 4 * open"),
+    ("count(close > open, 10) >= 7", "count(close < open, 10) >= 7"),
+    ("close > value_when(close > high[1], high, 0)", "close < value_when(close < low[1], low, 0)"),
+    ("close > quantile(high, 50, 90)", "close < quantile(low, 50, 10)"),
+    ("close > quantile(high, 50, n)", "close < quantile(low, 50, 100 - n)"),
+    ("volume > quantile(volume, 50, 90)", "volume > quantile(volume, 50, 90)"),
+    ("correlation(close, volume, 20) > 0.5", "correlation(close, volume, 20) < -0.5"),
+    ("correlation(close, high, 20) > 0.5", "correlation(close, low, 20) > 0.5"),
+    ("log(volume) > 3 and log(volume / volume[1]) > 0", "log(volume) > 3 and log(volume / volume[1]) > 0"),
+    (
+        "aroon_up(25) > 70 and month == 5 and minute < 30",
+        "aroon_down(25) > 70 and month == 5 and minute < 30",
+    ),
+    ("sma((high - low) * (close - open), 5) > 1", "sma((low - high) * (close - open), 5) > 1"),
     ("rsi(close, 14) < rsi(close, 14)[1]", "rsi(close, 14) > rsi(close, 14)[1]"),
 ]
 
 
 @pytest.mark.parametrize(("condition", "image"), [pytest.param(*case, id=case[0]) for case in CASES])
 def test_the_mirror_image_is_the_one_that_traders_use(condition, image):
-    assert show(mirror(parse(condition))) == show(parse(image))
+    assert show(mirror(parse(condition, {"n"}))) == show(parse(image, {"n"}))
 
 
 def test_thresholds_that_are_parameters_are_mirrored_too():
@@ -59,6 +79,10 @@ def test_thresholds_that_are_parameters_are_mirrored_too():
         "close > sma(close, 20) * 1.02",
         "close * volume > 5",
         "open > atr(14)",
+        "abs(close) > 100",
+        "log(close) > 3",
+        "max(close, volume) > open",
+        "max(open, rsi(close, 14)) > close",
     ],
 )
 def test_what_compares_prices_with_anything_else_has_no_mirror_image(condition):
@@ -93,6 +117,25 @@ LEVELS = st.one_of(
     st.just("0.25 * open + 0.75 * close"),
     st.just("vwap()"),
     st.just("rolling_vwap(5)"),
+    *(_calls(name) for name in ("hma",)),
+    st.tuples(PRICES, WINDOWS).map(lambda given: f"quantile({given[0]}, {given[1]}, 80)"),
+    st.tuples(PRICES, PRICES).map(lambda given: f"max({given[0]}[1], {given[1]})"),
+    st.tuples(PRICES, PRICES).map(lambda given: f"if({given[0]} > close[2], {given[1]}, high[1])"),
+    PRICES.map("value_when(close[1] > open, {}, 1)".format),
+    PRICES.map("sum({}, 4) / 4".format),
+    st.sampled_from(
+        [
+            "session_open()",
+            "opening_range_high(3)",
+            "opening_range_low(2)",
+            "vwap_upper(1.5)",
+            "psar(0.02, 0.2)",
+            "pivot_high(2, 2)",
+            "pivot_low(3, 1)",
+            "heikin_ashi_open()",
+            "heikin_ashi_high()",
+        ]
+    ),
 )
 SHIFTED = st.tuples(LEVELS, st.sampled_from(["", "[1]", "[3]"])).map(lambda given: f"({given[0]}){given[1]}")
 MOVES = st.one_of(
@@ -102,6 +145,10 @@ MOVES = st.one_of(
         ["macd(close, 3, 7, 4)", "macd_signal(close, 3, 7, 4)", "macd_histogram(close, 3, 7, 4)"]
     ),
     WINDOWS.map("cci({})".format),
+    WINDOWS.map("cmf({})".format),
+    WINDOWS.map("aroon_oscillator({})".format),
+    WINDOWS.map("sum(close - open, {})".format),
+    WINDOWS.map("max(change(close, {}), 0.13)".format),
     st.just("supertrend_direction(5, 2)"),
 )
 # Compared with thresholds only: 100 less a share is rounded, so two of them may tie on one side alone.
@@ -116,6 +163,11 @@ SIZES = st.one_of(
     WINDOWS.map("atr({})".format),
     _calls("stddev"),
     WINDOWS.map("plus_di({})".format),
+    WINDOWS.map("vortex_plus({})".format),
+    WINDOWS.map("aroon_up({})".format),
+    PRICES.map("abs(close - {}[2])".format),
+    PRICES.map("correlation({}, close, 9)".format),
+    PRICES.map("count({} > close[1], 6)".format),
 )
 SIGNS = st.sampled_from(["<", "<=", ">", ">="])
 
@@ -132,6 +184,7 @@ COMPARISONS = st.one_of(
     _compared(MOVES, st.sampled_from(["0.37", "-1.21", "0.4 * atr(5)"])),
     _compared(SHARES, st.sampled_from(["31.7", "50.3", "71.9"])),
     _compared(SIZES, SIZES),
+    _compared(st.just("correlation(close, volume, 9)"), st.sampled_from(["0.17", "-0.33"])),
     _compared(st.just("obv()"), st.just("sma(obv(), 5)")),
     _compared(st.just("williams_r(7)"), st.sampled_from(["-19.3", "-77.7"])),
     _compared(st.just("(50 - rsi(close, 5))"), st.sampled_from(["11.3", "-7.1"])),

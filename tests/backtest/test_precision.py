@@ -24,8 +24,12 @@ LEVELS = {
     "constant 1e-6": lambda: constant(1e-6),
     "constant 1e8": lambda: constant(1e8),
 }
-# These follow rules with a memory, or need times; their references are loops in test_backtest_extended.
-ELSEWHERE = {"supertrend", "supertrend_direction", "vwap", "bars_since"}
+# These have a memory or need times: loops in test_extended and test_sessions are their references.
+ELSEWHERE = {
+    *("supertrend", "supertrend_direction", "vwap", "bars_since", "psar", "pivot_high", "pivot_low"),
+    *("heikin_ashi_open", "heikin_ashi_high", "heikin_ashi_low", "vwap_upper", "vwap_lower", "session_open"),
+    *("opening_range_high", "opening_range_low", "count", "value_when", "if"),
+}
 
 
 @functools.cache

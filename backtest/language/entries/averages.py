@@ -67,6 +67,18 @@ GROUP = Group(
             source="Mulloy (1994); TA-Lib TEMA",
         ),
         Entry(
+            name="hma",
+            label=Label("Hull moving average", "moyenne mobile de Hull"),
+            arguments=(SOURCE, period(low=2)),
+            warm_up="period + isqrt(period) - 2",
+            image=Image("alike"),
+            range=UNBOUNDED,
+            phrases=("hull moving average", "hull"),
+            formula="wma of 2 wma(series, ⌊period / 2⌋) − wma(series, period), over ⌊√period⌋ bars",
+            example="hma(close, 20) > hma(close, 20)[1]",
+            source="Hull (2005), both lengths rounded down; Pine ta.hma",
+        ),
+        Entry(
             name="kama",
             label=Label("Kaufman's adaptive moving average", "moyenne mobile adaptative de Kaufman"),
             arguments=(SOURCE, period(10, low=2)),

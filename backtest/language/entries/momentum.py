@@ -179,5 +179,17 @@ GROUP = Group(
             example="williams_r(14) < -80",
             source="TA-Lib WILLR",
         ),
+        Entry(
+            name="trix",
+            label=Label("TRIX", "TRIX"),
+            arguments=(SOURCE, period(15)),
+            warm_up="3 * period - 2",
+            image=Image("move"),
+            range=UNBOUNDED,
+            formula="change in percent, over one bar, of ema(ema(ema(series, period), period), period)",
+            special="unknown where that average is 0",
+            example="trix(close, 15) > 0",
+            source="Hutson (1983); TA-Lib TRIX",
+        ),
     ),
 )

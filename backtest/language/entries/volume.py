@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from backtest.language.entry import PERCENT, PRICE_RANGE, UNBOUNDED, Entry, Group, Image, Label, period
+from backtest.language.entry import (
+    PERCENT,
+    PRICE_RANGE,
+    UNBOUNDED,
+    Entry,
+    Group,
+    Image,
+    Label,
+    Range,
+    period,
+)
 
 GROUP = Group(
     title=Label("Volume", "Volume"),
@@ -64,6 +74,23 @@ GROUP = Group(
             special="unknown where nothing was traded in the window",
             example="close > rolling_vwap(20)",
             source="moving VWAP; Lean's takes (open + high + low + close) / 4 instead of the typical price",
+        ),
+        Entry(
+            name="cmf",
+            label=Label("Chaikin money flow (CMF)", "flux monétaire de Chaikin (CMF)"),
+            arguments=(period(20),),
+            inputs=("high", "low", "close", "volume"),
+            warm_up="period - 1",
+            image=Image("move"),
+            range=Range(-1, 1),
+            phrases=("chaikin money flow",),
+            hints=("chaikin",),
+            formula=(
+                "Σ volume × ((close − low) − (high − close)) / (high − low) / Σ volume, of `period` bars"
+            ),
+            special="a bar without range counts as 0; unknown where nothing was traded in the window",
+            example="cmf(20) > 0.1",
+            source="Chaikin; talipp ChaikinMoneyFlow",
         ),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from backtest.language.entry import (
     NOT_NEGATIVE,
     PERCENT,
+    PRICE_RANGE,
     SERIES_REQUIRED,
     SOURCE,
     UNBOUNDED,
@@ -14,8 +15,14 @@ from backtest.language.entry import (
     Group,
     Image,
     Label,
+    Range,
     period,
 )
+from backtest.language.tree import Number
+
+_CONDITION = Argument("condition", "condition")
+_SWING = (period(5, name="left"), period(5, name="right"))
+_OTHER = (SERIES_REQUIRED, Argument("other", "series"), period(60, low=2))
 
 GROUP = Group(
     title=Label("Windows and statistics", "Fenêtres et statistiques"),
@@ -43,6 +50,17 @@ GROUP = Group(
             formula="lowest of the last `period` values, this bar's included",
             example="close < lowest(low, 10)[1]",
             source="TA-Lib MIN",
+        ),
+        Entry(
+            name="sum",
+            label=Label("sum", "somme"),
+            arguments=(SERIES_REQUIRED, period()),
+            warm_up="period - 1",
+            image=Image("sum"),
+            range=UNBOUNDED,
+            formula="sum of the last `period` values",
+            example="sum(change(close, 1), 10) > 0",
+            source="TA-Lib SUM",
         ),
         Entry(
             name="change",
@@ -95,14 +113,117 @@ GROUP = Group(
         Entry(
             name="bars_since",
             label=Label("bars since a condition held", "barres depuis qu’une condition était vraie"),
-            arguments=(Argument("condition", "condition"),),
+            arguments=(_CONDITION,),
             warm_up="0",
             image=Image("inside"),
             range=NOT_NEGATIVE,
+            phrases=("since", "bars since", "barssince"),
             formula="bars since the condition last held, 0 where it holds",
             special="unknown before it ever held",
             example="bars_since(rsi(close, 14) < 30) < 5",
             source="Pine ta.barssince",
+        ),
+        Entry(
+            name="count",
+            label=Label("bars on which a condition held", "nombre de barres où une condition est vraie"),
+            arguments=(_CONDITION, period()),
+            warm_up="period - 1",
+            image=Image("inside"),
+            range=NOT_NEGATIVE,
+            formula="how many of the last `period` bars the condition held on, this one included",
+            special="unknown where it is unknown whether it held on one of them",
+            example="count(close > open, 10) >= 7",
+            source="Pine math.sum of 1 and 0",
+        ),
+        Entry(
+            name="value_when",
+            label=Label("value when a condition held", "valeur quand une condition était vraie"),
+            arguments=(_CONDITION, SERIES_REQUIRED, period(0, low=0, name="occurrence")),
+            warm_up="0",
+            image=Image("alike"),
+            range=UNBOUNDED,
+            phrases=("valuewhen",),
+            formula="the series where the condition last held; `occurrence` 1 is the time before",
+            special="unknown before it ever held",
+            example="close > value_when(crosses_above(close, sma(close, 50)), high)",
+            source="Pine ta.valuewhen",
+        ),
+        Entry(
+            name="quantile",
+            label=Label("quantile", "quantile"),
+            arguments=(SOURCE, period(100), Argument("percent", "number", Number(50), 0, 100, turns=100.0)),
+            warm_up="period - 1",
+            image=Image("alike"),
+            range=WITHIN,
+            hints=("percentile", "median"),
+            formula=(
+                "the value below which `percent` of 100 of the last `period` values lie, this one included, "
+                "in a straight line between neighbours; 50 is the median"
+            ),
+            example="atr(14) > quantile(atr(14), 100, 80)",
+            source="Hyndman and Fan (1996), type 7; numpy percentile",
+        ),
+        Entry(
+            name="correlation",
+            label=Label("correlation", "corrélation"),
+            arguments=_OTHER,
+            warm_up="period - 1",
+            image=Image("product"),
+            range=Range(-1, 1),
+            phrases=("correl", "corr"),
+            formula="Pearson's, of the last `period` values of two series as they are given",
+            special="unknown where one of them does not move",
+            example="correlation(close, volume, 60) < 0",
+            source="TA-Lib CORREL",
+        ),
+        Entry(
+            name="beta",
+            label=Label("beta", "bêta"),
+            arguments=_OTHER,
+            warm_up="period",
+            image=Image("product"),
+            range=UNBOUNDED,
+            formula=(
+                "covariance of the one-bar returns of the series and the other / variance of the other's, of "
+                "`period` returns: give prices, not returns"
+            ),
+            special="unknown where the other does not move, or a value is 0",
+            example="beta(close, open, 60) > 1",
+            source="Sharpe (1964); TA-Lib BETA with the other series first",
+        ),
+        Entry(
+            name="pivot_high",
+            label=Label("last swing high", "dernier sommet"),
+            arguments=_SWING,
+            inputs=("high",),
+            warm_up="left + right",
+            image=Image("price", opposite="pivot_low"),
+            range=PRICE_RANGE,
+            family="pivot",
+            phrases=("pivothigh", "swing high", "swing_high"),
+            hints=("pivot", "fractal"),
+            formula=(
+                "the last high above the `left` highs before it and not below the `right` after it, seen "
+                "from the bar on which the last of these closes"
+            ),
+            special="unknown before the first",
+            example="crosses_above(close, pivot_high(5, 5))",
+            source="Pine ta.pivothigh, kept until the next",
+        ),
+        Entry(
+            name="pivot_low",
+            label=Label("last swing low", "dernier creux"),
+            arguments=_SWING,
+            inputs=("low",),
+            warm_up="left + right",
+            image=Image("price", opposite="pivot_high"),
+            range=PRICE_RANGE,
+            family="pivot",
+            phrases=("pivotlow", "swing low", "swing_low"),
+            formula="the last low below the `left` lows before it and not above the `right` after it",
+            special="unknown before the first",
+            example="crosses_below(close, pivot_low(5, 5))",
+            source="Pine ta.pivotlow, kept until the next",
         ),
     ),
 )
