@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypedDict
 
 from base.errors import PromptError, TypedError
 
@@ -328,7 +329,15 @@ def _limit(limit: Any) -> float | str:
     return limit if isinstance(limit, int | float) else str(limit).replace(" or ", ", ")
 
 
-def plain(error: TypedError) -> dict[str, Any]:
+class PlainError(TypedDict):
+    """An error as JSON; a field may be an error itself."""
+
+    room: str
+    code: str
+    fields: dict[str, Any]
+
+
+def plain(error: TypedError) -> PlainError:
     """An error as JSON, for a state or a record; `base.errors.text` tells it as the error itself."""
     fields = {
         name: plain(value) if isinstance(value, TypedError) else value for name, value in error.fields.items()

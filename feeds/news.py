@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from base.numbers import Numeric
-from base.reasons import ReasonError, plain
+from base.reasons import PlainError, ReasonError, plain
 from feeds.folder import DataFolder
 from feeds.lexicon import lexicon_score
 from feeds.partitions import Partition, Problem, parse_moment, validation_reason
@@ -253,7 +253,7 @@ def _parse_row(row: dict[str, Any], file: str, number: int, written: datetime | 
     return _Row(item, ts, known, frozenset(keys))
 
 
-def _refusal(file: str, number: int, reason: str | dict[str, Any]) -> Problem:
+def _refusal(file: str, number: int, reason: str | PlainError) -> Problem:
     return Problem(code="refused_row", file=file, row=number, reason=reason)
 
 

@@ -7,12 +7,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from base.reasons import because, plain
+from base.reasons import PlainError, because, plain
 from vault.errors import MarketError
 
 _NAME = re.compile(r"dt=(\d{4})-?(\d{2})-?(\d{2})(\d{2})?")
@@ -39,7 +38,7 @@ class Problem(BaseModel):
     code: str
     file: str
     row: int | None = None
-    reason: str | dict[str, Any]
+    reason: str | PlainError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +160,6 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def validation_reason(error: ValidationError) -> dict[str, Any]:
+def validation_reason(error: ValidationError) -> PlainError:
     """The first of pydantic's complaints: a field and what is wrong with it."""
     return plain(because(error))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -23,11 +23,13 @@ from feeds.macro import Macro
 from feeds.news import News
 from nodes.context import Context
 from nodes.ensemble.schemas import AgentReport, ContributorHorizon, Prediction
+from nodes.ensemble.types import Candidate, CitedRow, Row, Sourced
 from prompts import Words
 
-Row = dict[str, Any]
 Evidence = Mapping[str, Any]
+"""Rows by agent, beside the language: of every agent, a plugin's too, so their kinds are not known here."""
 
+R = TypeVar("R", bound=Row)
 
 RESERVED = frozenset(
     (
@@ -72,7 +74,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Citation:
+class Citation(Generic[R]):
     """How a summary cites the rows of an agent.
 
     Attributes:
@@ -90,9 +92,9 @@ class Citation:
     source: str
     made_by: str
     most: int
-    row: Callable[[Row], Row | None]
-    rationale: Callable[[Row, Words], str]
-    advice: Callable[[list[Row], Evidence, Words], str | None] = lambda rows, evidence, words: None
+    row: Callable[[R], CitedRow | None]
+    rationale: Callable[[Sourced, Words], str]
+    advice: Callable[[list[Candidate], Evidence, Words], str | None] = lambda rows, evidence, words: None
     weakest_first: bool = False
     instruments: bool = False
 
@@ -102,7 +104,7 @@ _SAID = ("name", "short", "task", "given", "ask")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agent:
+class Agent(Generic[R]):
     """One agent of the ensemble.
 
     Attributes:
@@ -124,15 +126,15 @@ class Agent:
 
     name: str = _NOT_SAID
     schema: type[BaseModel] = _NOT_SAID
-    rows: Callable[[Inputs], list[Row]] = _NOT_SAID
+    rows: Callable[[Inputs], list[R]] = _NOT_SAID
     coverage: Callable[[Inputs], float] = _NOT_SAID
     policy: Callable[[Evidence], BaseModel] = _NOT_SAID
     weight: float = _NOT_SAID
     reads: Literal["forecast", "macro", "news"] | None = _NOT_SAID
-    cites: Citation | None = _NOT_SAID
+    cites: Citation[R] | None = _NOT_SAID
     bounded: Callable[[Any, Evidence], BaseModel] | None = None
     quoted: Callable[[Evidence], dict[str, str]] = lambda evidence: {}
-    facts: Callable[[list[Row]], Row] = lambda rows: {}
+    facts: Callable[[list[R]], Mapping[str, float | None]] = lambda rows: {}
 
     def __post_init__(self) -> None:
         """Refuse an entry that leaves something unsaid or contradicts itself.
@@ -152,13 +154,13 @@ class Agent:
             )
 
 
-def collected(entries: tuple[Agent, ...]) -> dict[str, Agent]:
+def collected(entries: tuple[Agent[Any], ...]) -> dict[str, Agent[Any]]:
     """Every entry by its name, in order.
 
     Raises:
         EntryError: two entries of a name or of a source, a name that is taken, or a text that is missing.
     """
-    by_name: dict[str, Agent] = {}
+    by_name: dict[str, Agent[Any]] = {}
     sources: set[str] = set()
     for entry in entries:
         wanted = [f"{entry.name}.{key}" for key in _SAID]
@@ -183,7 +185,7 @@ def collected(entries: tuple[Agent, ...]) -> dict[str, Agent]:
 
 def candidate(
     row: Row, *, horizon: ContributorHorizon, symbol: str, score: float, prediction: Prediction
-) -> Row:
+) -> CitedRow:
     """A row of evidence in the form in which a summary cites it; scores are shown with two decimals."""
     return {
         "id": row["id"],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 from base.plugins import with_plugins
 from nodes.ensemble.agent import Agent, collected
 
 # By name, so that a line is all it takes; the order is that of reports, limits and prompts.
-_OWN: tuple[Agent, ...] = tuple(
+_OWN: tuple[Agent[Any], ...] = tuple(
     import_module(f"nodes.ensemble.{name}").AGENT
     for name in (
         "technical",
@@ -18,10 +19,10 @@ _OWN: tuple[Agent, ...] = tuple(
     )
 )
 
-AGENTS: dict[str, Agent] = collected(with_plugins("agents", _OWN, collected, texts="agents"))
+AGENTS: dict[str, Agent[Any]] = collected(with_plugins("agents", _OWN, collected, texts="agents"))
 """Every agent by its name."""
 
-WEIGHED: tuple[Agent, ...] = tuple(sorted(AGENTS.values(), key=lambda agent: -agent.weight))
+WEIGHED: tuple[Agent[Any], ...] = tuple(sorted(AGENTS.values(), key=lambda agent: -agent.weight))
 """Every agent, the one that counts most first."""
 
 VIEWS: dict[str, str] = {agent.name: agent.reads for agent in WEIGHED if agent.reads is not None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from langgraph.runtime import Runtime
 
@@ -18,6 +17,7 @@ from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.schemas import ArbiterAnswer
 from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.types import Report
 from nodes.seam.ask import Question
 from prompts import Words, render
 
@@ -38,7 +38,7 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
 
 
 def _question(
-    state: EnsembleState, context: EnsembleContext, reports: dict[str, dict[str, Any]]
+    state: EnsembleState, context: EnsembleContext, reports: dict[str, Report]
 ) -> tuple[str, Question[ArbiterAnswer], tuple[str, ...]]:
     words, before = Words(context.language), state.get("turns", [])
     trust, record = factors(state["evidence"]["quality"]), state["record"]

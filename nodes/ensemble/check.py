@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from langgraph.runtime import Runtime
 
@@ -19,14 +19,19 @@ from nodes.ensemble.policies.instruments import instruments_of
 from nodes.ensemble.policies.pooling import OUTLOOKS, clashes, direction, factors, pool, weights
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.types import Candidate, Contributor, Draft, Report
 from prompts import Words
 from record.events import SummaryChecked
 
 _ROUNDING = 0.0051
 """Scores are shown with two decimals."""
 
-SENTENCES = ("key_drivers", "tensions", "limits")
+SENTENCES: tuple[Literal["key_drivers", "tensions", "limits"], ...] = ("key_drivers", "tensions", "limits")
 """Fields of the summary that hold sentences, its advice apart."""
+
+
+_COPIED: tuple[Literal["model", "score", "prediction"], ...] = ("model", "score", "prediction")
+"""Fields of a contributor that must be those of its row."""
 
 
 def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
@@ -83,7 +88,7 @@ def summary_facts(state: EnsembleState, words: Words) -> Known:
     return known
 
 
-def _agent_counts(state: EnsembleState, reports: Mapping[str, Mapping[str, Any]]) -> frozenset[int]:
+def _agent_counts(state: EnsembleState, reports: Mapping[str, Report]) -> frozenset[int]:
     """Every number of agents that a sentence may state: all, heard, silent, degraded, of one mind."""
     views = [agent for agent in VIEWS if agent in reports]
     ways = Counter((outlook, direction(reports[agent][outlook])) for outlook in OUTLOOKS for agent in views)
@@ -92,12 +97,14 @@ def _agent_counts(state: EnsembleState, reports: Mapping[str, Mapping[str, Any]]
     return frozenset({len(AGENTS), spoke, len(AGENTS) - spoke, len(views), degraded, *ways.values()})
 
 
-def sentence_errors(draft: Mapping[str, Any], known: Known, words: Words) -> dict[tuple[str, int], str]:
+def sentence_errors(draft: Draft, known: Known, words: Words) -> dict[tuple[str, int], str]:
     """What is wrong with each sentence that names something nobody gave, by (field, place).
 
     The rationale of a contributor counts as a sentence of the field `rationale`.
     """
-    sentences = [(name, place, text) for name in SENTENCES for place, text in enumerate(draft[name])]
+    sentences: list[tuple[str, int, str]] = [
+        (name, place, text) for name in SENTENCES for place, text in enumerate(draft[name])
+    ]
     sentences += [("rationale", place, row["rationale"]) for place, row in enumerate(draft["contributors"])]
     return {
         (name, place): words(
@@ -109,18 +116,18 @@ def sentence_errors(draft: Mapping[str, Any], known: Known, words: Words) -> dic
 
 
 def contributor_errors(
-    contributors: list[dict[str, Any]], rows: list[dict[str, Any]], words: Words
+    contributors: Sequence[Contributor], rows: Sequence[Candidate], words: Words
 ) -> dict[int, str]:
     """What is wrong with each contributor that no row of evidence carries, by its place."""
     by_key = {(row["source"], row["symbol"], row["horizon"]): row for row in rows}
-    found = {}
+    found: dict[int, str] = {}
     seen = set()
     for place, given in enumerate(contributors):
         key = (given["source"], given["symbol"], given["horizon"])
         named = {"place": place + 1, "symbol": given["symbol"], "source": given["source"]}
         row = by_key.get(key)
         if row is None:
-            horizons = _others(key, by_key)
+            horizons = _others(key, [*by_key])
             found[place] = words("ensemble.check.invented", horizon=given["horizon"], known=horizons, **named)
         elif key in seen:
             found[place] = words("ensemble.check.repeated", horizon=given["horizon"], **named)
@@ -128,8 +135,12 @@ def contributor_errors(
             seen.add(key)
             differing = [
                 name
-                for name in ("model", "score", "prediction")
-                if (abs(given[name] - row[name]) > _ROUNDING if name == "score" else given[name] != row[name])
+                for name in _COPIED
+                if (
+                    abs(given["score"] - row["score"]) > _ROUNDING
+                    if name == "score"
+                    else given[name] != row[name]
+                )
             ]
             if differing:
                 figures = ", ".join(f"{name}={row[name]}" for name in differing)
@@ -137,7 +148,7 @@ def contributor_errors(
     return found
 
 
-def _others(key: tuple[str, str, str], rows: Mapping[tuple[str, str, str], Any]) -> str:
+def _others(key: tuple[str, str, str], rows: Sequence[tuple[str, str, str]]) -> str:
     """What the source does hold, to choose from: the symbol's horizons, else its symbols."""
     source, symbol, _ = key
     horizons = [row[2] for row in rows if row[:2] == (source, symbol)]

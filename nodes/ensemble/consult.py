@@ -9,8 +9,8 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
 from base.plugins import PluginError
-from base.reasons import plain
-from nodes.ensemble.agent import Agent, Row
+from base.reasons import PlainError, plain
+from nodes.ensemble.agent import Agent
 from nodes.ensemble.claims.claims import Known, agent_facts, strangers
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
@@ -18,6 +18,7 @@ from nodes.ensemble.policies.evidence import fenced
 from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.schemas import AgentReport, QualityReport
 from nodes.ensemble.state import Consultation, EnsembleState
+from nodes.ensemble.types import Row
 from nodes.seam.ask import Abstention, Question, ask
 from prompts import Prompt, Words, render
 from record.events import AgentAbstained, AgentAnswer
@@ -32,7 +33,7 @@ class Node(Protocol):
         """Do the node's work."""
 
 
-def agent_node(agent: Agent) -> Node:
+def agent_node(agent: Agent[Any]) -> Node:
     """The graph's node of an agent: it asks, and an agent that cannot answer abstains; the others go on."""
 
     def node(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleState:
@@ -46,7 +47,7 @@ def agent_node(agent: Agent) -> Node:
     return node
 
 
-def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Consultation:
+def consult(agent: Agent[Any], state: EnsembleState, context: EnsembleContext) -> Consultation:
     """Let an agent read its rows; without rows, or without an answer, it abstains by name.
 
     Args:
@@ -66,7 +67,7 @@ def consult(agent: Agent, state: EnsembleState, context: EnsembleContext) -> Con
 
 
 def _heard(
-    agent: Agent, rows: list[Row], coverage: float, state: EnsembleState, context: EnsembleContext
+    agent: Agent[Any], rows: Sequence[Row], coverage: float, state: EnsembleState, context: EnsembleContext
 ) -> Consultation:
     """What an agent says of its rows.
 
@@ -161,7 +162,7 @@ def no_data(role: str, coverage: float | None = None) -> Consultation:
     }
 
 
-def failed(role: str, coverage: float, failure: dict[str, Any]) -> Consultation:
+def failed(role: str, coverage: float, failure: PlainError) -> Consultation:
     """The turn of an agent whose plugin failed: it abstains, the others go on."""
     silent = no_data(role, coverage)
     return {**silent, "status": "abstained", "code": failure["code"], "failure": failure}
@@ -181,7 +182,7 @@ def told(turn: Consultation) -> AgentAnswer:
     )
 
 
-def report_errors(report: BaseModel, rows: list[Row], known: Known, words: Words) -> list[str]:
+def report_errors(report: BaseModel, rows: Sequence[Row], known: Known, words: Words) -> list[str]:
     """What a schema cannot say: probabilities add up, reasons rest on rows and say only their figures."""
     errors = []
     reasons: list[Any] = []

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from langgraph.runtime import Runtime
@@ -19,13 +19,14 @@ from feeds.folder import open_folder
 from feeds.partitions import parse_hour
 from feeds.sectors import SECTORS
 from feeds.snapshot import Snapshot, read_snapshot
-from nodes.ensemble.agent import Agent, Inputs, Row
+from nodes.ensemble.agent import Agent, Inputs
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.instruments import instruments
 from nodes.ensemble.scores.track_record import standing_as_of, standing_line
 from nodes.ensemble.state import EnsembleInput, EnsembleState
+from nodes.ensemble.types import Notices, Problem
 from nodes.serving import file_of
 from providers import parse_reference
 from record.events import EnsembleStarted
@@ -71,6 +72,7 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
     )
     run = "" if context.back_run else f"{ENSEMBLE_PREFIX}{hour:%Y%m%d%H}-{uuid4().hex[:6]}"
     read = {name: _read(agent, inputs) for name, agent in AGENTS.items()}
+    standing = standing_line(context.home_path, hour)
     found: EnsembleState = {
         "run": run,
         "began": began,
@@ -81,7 +83,7 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
         "failed": {name: plain(error) for name, (_, _, error) in read.items() if error is not None},
         "record": standing_as_of(context.home_path, hour),
         "instruments": instruments(read["technical"][0], known.forecasts.rows, known.watchlist.tickers),
-        "scored": (standing_line(context.home_path, hour) or {}).get("based_on", {}),
+        "scored": {} if standing is None else standing["based_on"],
         "notices": _notices(known),
     }
     if run:
@@ -94,14 +96,14 @@ def gather(state: EnsembleInput, runtime: Runtime[EnsembleContext]) -> EnsembleS
             sample=sample,
             coverage=found["coverage"],
             record=found["record"],
-            notices=found["notices"],
+            notices={**found["notices"]},
             rows=rows,
         )
         note(found, context, "started", "gather", begun)
     return {**found}
 
 
-def _read(agent: Agent, inputs: Inputs) -> tuple[list[Row], float, PluginError | None]:
+def _read(agent: Agent[Any], inputs: Inputs) -> tuple[list[Any], float, PluginError | None]:
     """What an agent reads and how much of it is there; of a plugin that fails at it nothing, and why."""
     try:
         rows, coverage = agent.rows(inputs), round(agent.coverage(inputs), 4)
@@ -114,13 +116,13 @@ def _read(agent: Agent, inputs: Inputs) -> tuple[list[Row], float, PluginError |
     return rows, coverage, None
 
 
-def _notices(known: Snapshot) -> dict[str, Any]:
+def _notices(known: Snapshot) -> Notices:
     problems = known.problems
     sectors = Counter(item.sector for item in known.news.items if item.sector is not None)
     told = sectors.total()
     few = {name: sectors[name] for name in SECTORS if sectors[name] < told * _FEW / len(SECTORS)}
     return {
-        "problems": [problem.model_dump(mode="json") for problem in problems[:_PROBLEMS_TOLD]],
+        "problems": [cast(Problem, problem.model_dump(mode="json")) for problem in problems[:_PROBLEMS_TOLD]],
         "more_problems": max(len(problems) - _PROBLEMS_TOLD, 0),
         "missing_files": known.forecasts.missing if known.forecasts.rows or known.forecasts.refused else [],
         "absent_figures": known.macro.absent if known.macro.rows else [],

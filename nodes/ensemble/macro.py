@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, NotRequired, cast
 
 from feeds.macro import FEATURES, FIGURES
-from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.words import (
     CONTRACTION,
     DISINFLATION,
@@ -14,10 +15,10 @@ from nodes.ensemble.policies.words import (
     LOW,
     MEDIUM,
     UNCERTAIN,
-    first,
     stance,
 )
 from nodes.ensemble.schemas import ContributorHorizon, Driver, Level, MacroReport, Prediction, Regime, Stance
+from nodes.ensemble.types import Candidate, CitedRow, Row, Sourced
 from prompts import Words
 
 SYMBOL = "US"
@@ -35,22 +36,42 @@ _ROUGH = 0.9
 _FALLING_INFLATION = 0.002  # 0.2 points between the nearest horizon and the farthest
 
 
-def rows(inputs: Inputs) -> list[Row]:
+class MacroRow(Row):
+    """A horizon's figures; the first row also tells the present."""
+
+    horizon: str
+    inflation_yoy: float | None
+    yield_curve_slope: float | None
+    unemployment: float | None
+    recession_prob: float | None
+    growth_yoy: NotRequired[float | None]
+    growth_change: NotRequired[float | None]
+    inflation_change: NotRequired[float | None]
+    credit_spread: NotRequired[float | None]
+    credit_spread_rank: NotRequired[float | None]
+    volatility: NotRequired[float | None]
+    volatility_rank: NotRequired[float | None]
+    row: str
+    origins: dict[str, Any]
+
+
+Figure = Literal["inflation_yoy", "yield_curve_slope", "unemployment", "recession_prob"]
+_KNOWN: tuple[Figure, ...] = ("inflation_yoy", "yield_curve_slope", "unemployment")
+
+
+def rows(inputs: Inputs) -> list[MacroRow]:
     """One row a horizon; the first also tells the present, and each figure's origins stand beside it."""
-    found: list[Row] = []
+    found: list[MacroRow] = []
     for number, row in enumerate(inputs.macro.rows, start=1):
         figures = (*FIGURES, *(() if found else FEATURES))
-        found.append(
-            {
-                "id": f"M{number}",
-                "horizon": row.horizon,
-                **{name: getattr(row, name) for name in figures},
-                "row": f"{row.file}#{row.row}",
-                "origins": {
-                    name: inputs.macro.origins[name] for name in figures if name in inputs.macro.origins
-                },
-            }
-        )
+        told = {
+            "id": f"M{number}",
+            "horizon": row.horizon,
+            **{name: getattr(row, name) for name in figures},
+            "row": f"{row.file}#{row.row}",
+            "origins": {name: inputs.macro.origins[name] for name in figures if name in inputs.macro.origins},
+        }
+        found.append(cast(MacroRow, told))
     return found
 
 
@@ -60,7 +81,7 @@ def coverage(inputs: Inputs) -> float:
     return known / (_HORIZONS * len(FIGURES))
 
 
-def cited(row: Row) -> Row | None:
+def cited(row: MacroRow) -> CitedRow | None:
     """The odds of a recession, scored by the larger of recession or no recession."""
     odds = row["recession_prob"]
     if odds is None or row["horizon"] not in CITED_HORIZONS:
@@ -75,7 +96,7 @@ def cited(row: Row) -> Row | None:
     )
 
 
-def rationale(row: Row, words: Words) -> str:
+def rationale(row: Sourced, words: Words) -> str:
     """The odds of a recession, or of none."""
     return words(
         f"agents.macro.rationale_{'risk' if row['prediction'] == 'baissier' else 'calm'}",
@@ -84,12 +105,17 @@ def rationale(row: Row, words: Words) -> str:
     )
 
 
-def facts(rows: list[Row]) -> Row:
+def first(rows: Iterable[MacroRow], name: Figure) -> float | None:
+    """The first known value of a figure."""
+    return next((row[name] for row in rows if row[name] is not None), None)
+
+
+def facts(rows: list[MacroRow]) -> dict[str, float | None]:
     """The farthest odds of a recession that are known."""
     return {"recession_prob": first(reversed(rows), "recession_prob")}
 
 
-def advice(rows: list[Row], evidence: Evidence, words: Words) -> str:
+def advice(rows: list[Candidate], evidence: Evidence, words: Words) -> str:
     """Watch the odds of a recession at the farthest horizon cited."""
     row = rows[-1]
     odds = row["score"] if row["prediction"] == "baissier" else evidence["recession_prob"]
@@ -99,7 +125,8 @@ def advice(rows: list[Row], evidence: Evidence, words: Words) -> str:
 
 def policy(evidence: Evidence) -> MacroReport:
     """Recession odds lean the outlook; inflation and curve name the regime."""
-    words, given = Words(evidence["language"]), evidence["macro"]
+    words = Words(evidence["language"])
+    given: list[MacroRow] = evidence["macro"]
     near, far = given[0], given[-1]
     odds = first(given, "recession_prob")
     furthest_odds = first(reversed(given), "recession_prob")
@@ -108,9 +135,7 @@ def policy(evidence: Evidence) -> MacroReport:
         Driver(text=words(f"agents.macro.{name}", **figures), evidence=[row["id"]])
         for name, row, figures in _facts(near, far, words)
     ]
-    known = sum(
-        first(given, name) is not None for name in ("inflation_yoy", "yield_curve_slope", "unemployment")
-    )
+    known = sum(first(given, name) is not None for name in _KNOWN)
     return MacroReport(
         outlook_days_7=_leaning(0.6, lead / 2),
         outlook_days_30=_leaning(0.3, lead),
@@ -126,7 +151,7 @@ def _leaning(neutral: float, lead: float) -> Stance:
     return stance((1.0 - neutral + lead) / 2, neutral, (1.0 - neutral - lead) / 2)
 
 
-def regime(given: list[Row]) -> Regime:
+def regime(given: list[MacroRow]) -> Regime:
     """The state of the economy by fixed thresholds; `incertain` without recession odds."""
     odds = first(given, "recession_prob")
     slope = first(given, "yield_curve_slope")
@@ -150,30 +175,40 @@ def risk(odds: float | None, volatility_rank: float | None = None) -> Level:
     return HIGH if odds >= 0.5 else MEDIUM if odds >= 0.2 or rough else LOW
 
 
-def _facts(near: Row, far: Row, words: Words) -> list[tuple[str, Row, dict[str, Any]]]:
+class _Fact(NamedTuple):
+    """What is told of a row: its text is `agents.macro.<name>`, which shows `figures`."""
+
+    name: str
+    row: MacroRow
+    figures: dict[str, str]
+
+
+def _facts(near: MacroRow, far: MacroRow, words: Words) -> list[_Fact]:
     """What is known, the figure that matters most first."""
-    facts: list[tuple[str, Row, dict[str, Any]]] = []
+    facts: list[_Fact] = []
     for row in (far, near) if far is not near else (near,):
         if row["recession_prob"] is not None:
             horizon = words(f"ensemble.horizon.{row['horizon']}")
             odds = words.percent(row["recession_prob"], 0)
-            facts.append(("recession", row, {"odds": odds, "horizon": horizon}))
+            facts.append(_Fact("recession", row, {"odds": odds, "horizon": horizon}))
     if near["inflation_yoy"] is not None:
         later = far["inflation_yoy"] if far["inflation_yoy"] is not None else near["inflation_yoy"]
         figures = {"now": words.percent(near["inflation_yoy"]), "later": words.percent(later)}
-        facts.append(("inflation", near, {**figures, "horizon": words(f"ensemble.horizon.{far['horizon']}")}))
+        facts.append(
+            _Fact("inflation", near, {**figures, "horizon": words(f"ensemble.horizon.{far['horizon']}")})
+        )
     if (growth := near.get("growth_yoy")) is not None:
         name = "growth" if growth >= 0.0 else "shrinking"
-        facts.append((name, near, {"growth": words.percent(abs(growth))}))
+        facts.append(_Fact(name, near, {"growth": words.percent(abs(growth))}))
     if near["yield_curve_slope"] is not None:
         name = "curve_inverted" if near["yield_curve_slope"] < 0 else "curve"
-        facts.append((name, near, {"slope": words.number(near["yield_curve_slope"])}))
+        facts.append(_Fact(name, near, {"slope": words.number(near["yield_curve_slope"])}))
     if near["unemployment"] is not None:
-        facts.append(("unemployment", near, {"rate": words.percent(near["unemployment"] / 100)}))
-    if near.get("volatility") is not None and (near.get("volatility_rank") or 0.0) >= _ROUGH:
-        facts.append(("volatility", near, {"volatility": words.percent(near["volatility"] / 100, 0)}))
+        facts.append(_Fact("unemployment", near, {"rate": words.percent(near["unemployment"] / 100)}))
+    if (volatility := near.get("volatility")) is not None and (near.get("volatility_rank") or 0.0) >= _ROUGH:
+        facts.append(_Fact("volatility", near, {"volatility": words.percent(volatility / 100, 0)}))
     if not facts:
-        facts.append(("far_only", far, {"horizon": words(f"ensemble.horizon.{far['horizon']}")}))
+        facts.append(_Fact("far_only", far, {"horizon": words(f"ensemble.horizon.{far['horizon']}")}))
     return facts
 
 

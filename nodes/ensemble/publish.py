@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal, TypeVar, cast
 
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
@@ -27,10 +28,13 @@ from nodes.ensemble.policies.instruments import ROUND_TRIP, TRADES, instruments_
 from nodes.ensemble.policies.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import DAYS, LLMEnsembleSummary
 from nodes.ensemble.scores.stances import ARBITER, keep_stances, stances_of
-from nodes.ensemble.state import EnsembleState, reports_of
+from nodes.ensemble.state import Answer, Consultation, EnsembleState, Message, reports_of
+from nodes.ensemble.types import Contributor, Draft, Proposal, Recommendation, Trace, TraceRun
 from prompts import Words
 from record.events import EnsembleFinished
 from record.record import RunRecord, canonical_json
+
+T = TypeVar("T")
 
 _MOST_LIMITS = 20
 _FEWEST = 3
@@ -68,7 +72,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
     hour = datetime.fromisoformat(state["hour"])
     pooled = pool(reports_of(state), factors(state["evidence"]["quality"]), state["record"])
     stances = stances_of(state, pooled, made=datetime.now(UTC), back_run=context.back_run)
-    trace = {
+    trace: Trace = {
         "run": {
             "run": state["run"],
             **_parent(state, context),
@@ -109,32 +113,30 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
     return found
 
 
-def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple[LLMEnsembleSummary, Removed]:
+def finished(state: EnsembleState, draft: Draft, words: Words) -> tuple[LLMEnsembleSummary, Removed]:
     """The draft without inventions, completed from the evidence where too little is left."""
     invented = {name: set(places) for name, places in state["invented"].items()}
-    rows = [
-        _own_rationale(row, words) if place in invented.get("rationale", ()) else row
-        for place, row in enumerate(draft["contributors"])
-        if place not in invented.get("contributors", ())
-    ]
-    fields: dict[str, Any] = {
-        name: [text for place, text in enumerate(draft[name]) if place not in invented.get(name, ())]
-        for name in SENTENCES
-    }
+
+    def kept(field: str, given: Sequence[T]) -> list[T]:
+        return [one for place, one in enumerate(given) if place not in invented.get(field, ())]
+
+    named = invented.get("rationale", ())
+    rows = kept(
+        "contributors",
+        [
+            _own_rationale(row, words) if place in named else row
+            for place, row in enumerate(draft["contributors"])
+        ],
+    )
+    drivers = kept("key_drivers", draft["key_drivers"])
+    advised = kept("recommendations", draft["recommendations"])
     completed = 0
     if len(rows) < _FEWEST:
         whole = contributors(candidates(state["evidence"]), words, rows)
         completed += len(whole) - len(rows)
         rows = whole
-    advised = [
-        one
-        for place, one in enumerate(draft["recommendations"])
-        if place not in invented.get("recommendations", ())
-    ]
-    if min(len(fields["key_drivers"]), len(advised)) < _FEWEST:
-        completed += _complete(fields, advised, state, words)
-    if not fields["tensions"]:
-        fields["tensions"] = tensions(reports_of(state), words)
+    if min(len(drivers), len(advised)) < _FEWEST:
+        completed += _complete(drivers, advised, draft, state, words)
     removed = Removed(
         rows=len(invented.get("contributors", ())),
         sentences=sum(len(invented.get(name, ())) for name in (*SENTENCES, "recommendations", "rationale")),
@@ -146,16 +148,14 @@ def finished(state: EnsembleState, draft: dict[str, Any], words: Words) -> tuple
         for agent in AGENTS.values()
         for bare, full in agent.quoted({**state["evidence"], "language": words.language}).items()
     }
-    fields["key_drivers"] = [quoted.get(sentence, sentence) for sentence in fields["key_drivers"]]
     known = known_limits(state, words, removed)
     told = [limit.text for limit in known]
-    gaps = [
-        draft["recommendations"][place]["sentence"]
-        for place in sorted(invented.get("recommendations", ()))
-        if is_data_gap(draft["recommendations"][place]["sentence"])
-    ]
-    own = [sentence for sentence in (*fields["limits"], *gaps) if sentence not in told]
-    fields |= {
+    refused = [draft["recommendations"][place] for place in sorted(invented.get("recommendations", ()))]
+    gaps = [one["sentence"] for one in refused if is_data_gap(one["sentence"])]
+    own = [sentence for sentence in (*kept("limits", draft["limits"]), *gaps) if sentence not in told]
+    fields = {
+        "key_drivers": [quoted.get(sentence, sentence) for sentence in drivers],
+        "tensions": kept("tensions", draft["tensions"]) or tensions(reports_of(state), words),
         "contributors": rows,
         "limits": [*told, *own][:_MOST_LIMITS],
         "limit_codes": [limit.code for limit in known],
@@ -179,58 +179,58 @@ def _compared(
     return LLMEnsembleSummary.model_validate({**told.model_dump(), **found})
 
 
-def detailed(proposal: dict[str, Any], state: EnsembleState) -> dict[str, Any]:
+def detailed(proposal: Proposal, state: EnsembleState) -> Recommendation:
     """A proposal with its end date, the move that is forecast, its costs and its voice's record."""
     symbol, horizon = proposal["instrument"], proposal["horizon"]
     known = instruments_of(state)
     voice = ARBITER if symbol == GENERAL or not known.get(symbol) else "technical"
-    record = state.get("scored", {}).get(voice, {"skill": 0.0, "windows": 0})
+    record = state["scored"].get(voice) if "scored" in state else None
     until = datetime.fromisoformat(state["hour"]) + timedelta(days=DAYS[horizon])
+    expected = known.get(symbol, {}).get(horizon)
     return {
         **proposal,
         "until": f"{until:%Y-%m-%d}",
-        "expected_move": known.get(symbol, {}).get(horizon, {}).get("expected_return"),
+        "expected_move": None if expected is None else expected["expected_return"],
         "costs": ROUND_TRIP if proposal["act"] in TRADES else 0.0,
         "voice": voice,
-        "skill": record["skill"] if record["windows"] else None,
-        "windows": record["windows"],
+        "skill": record["skill"] if record and record["windows"] else None,
+        "windows": record["windows"] if record else 0,
     }
 
 
-def _own_rationale(row: dict[str, Any], words: Words) -> dict[str, Any]:
+def _own_rationale(row: Contributor, words: Words) -> Contributor:
     """A contributor whose reason named something nobody gave keeps its row, with the program's reason."""
     return {**row, "rationale": cite(row, words)["rationale"]}
 
 
 def _complete(
-    fields: dict[str, Any], advised: list[dict[str, Any]], state: EnsembleState, words: Words
+    drivers: list[str], advised: list[Proposal], draft: Draft, state: EnsembleState, words: Words
 ) -> int:
     """Fill drivers and advice up with the program's own, which rest on the same evidence."""
     reports = reports_of(state)
     pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
     known, advisable = summary_facts(state, words), instruments_of(state)
-    own = arbiter_policy(
-        arbiter_evidence(state["evidence"], reports, pooled, advisable, words.language)
-    ).model_dump(mode="json")
+    policy = arbiter_policy(arbiter_evidence(state["evidence"], reports, pooled, advisable, words.language))
+    own = cast(Draft, policy.model_dump(mode="json"))
     # A report's own sentence may be worded by a model: here only what passes the same check.
     bad = sentence_errors({**own, "limits": [], "tensions": []}, known, words)
     added = 0
     for place, sentence in enumerate(own["key_drivers"]):
-        if len(fields["key_drivers"]) >= _FEWEST:
+        if len(drivers) >= _FEWEST:
             break
-        if ("key_drivers", place) not in bad and sentence not in fields["key_drivers"]:
-            fields["key_drivers"].append(sentence)
+        if ("key_drivers", place) not in bad and sentence not in drivers:
+            drivers.append(sentence)
             added += 1
     for one in own["recommendations"]:
         if len(advised) < _FEWEST:
-            tried = {**(state["draft"] or {}), "recommendations": [*advised, one]}
+            tried: Draft = {**draft, "recommendations": [*advised, one]}
             if not recommendation_errors(tried, advisable, known, words):
                 advised.append(one)
                 added += 1
     return added
 
 
-def _parent(state: EnsembleState, context: EnsembleContext) -> dict[str, Any]:
+def _parent(state: EnsembleState, context: EnsembleContext) -> TraceRun:
     """Where a fork comes from."""
     parent = RunRecord(context.home_path, state["run"]).about().get("parent") if state["run"] else None
     return {"parent": parent} if parent else {}
@@ -266,20 +266,19 @@ def _close(state: EnsembleState, context: EnsembleContext, found: EnsembleState)
     )
 
 
-def _message(turn: Any) -> dict[str, Any]:
+def _message(turn: Consultation) -> Message:
     return {"role": turn["role"], "status": turn["status"], "prompt": turn["prompt"]}
 
 
-def _raw(turn: Any) -> dict[str, Any]:
-    fields = (
-        "role",
-        "status",
-        "code",
-        "degraded",
-        "coverage",
-        "report",
-        "brought_back",
-        "said",
-        "provenance",
-    )
-    return {name: turn[name] for name in fields}
+def _raw(turn: Consultation) -> Answer:
+    return {
+        "role": turn["role"],
+        "status": turn["status"],
+        "code": turn["code"],
+        "degraded": turn["degraded"],
+        "coverage": turn["coverage"],
+        "report": turn["report"],
+        "brought_back": turn["brought_back"],
+        "said": turn["said"],
+        "provenance": turn["provenance"],
+    }

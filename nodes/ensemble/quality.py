@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing_extensions import TypeIs
+
 from feeds.forecasts import Forecast
 from feeds.news import GENERAL, NewsItem
-from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM
 from nodes.ensemble.schemas import Concern, QualityReport
+from nodes.ensemble.types import CitedRow, Row, Sourced
 from prompts import Words
 
 MOST_ISSUES = 20
@@ -17,13 +20,35 @@ _DISPUTED = 0.25
 """Share of rows against themselves from which a source is contradictory."""
 
 
-def rows(inputs: Inputs) -> list[Row]:
+class SourceRow(Row):
+    """How far a source can be trusted, and what costs it trust."""
+
+    symbol: str
+    latest: str | None
+    age_hours: float | None
+    allowed_hours: float
+    rows: int
+    refused: int
+    contradictory_share: float
+    flags: list[str]
+    factor: float
+
+
+class IssueRow(Row):
+    """A line of an optional report."""
+
+    symbol: str
+    severity: str
+    message: str
+
+
+def rows(inputs: Inputs) -> list[SourceRow | IssueRow]:
     """One row a source, what contradicts itself included, then one a line of the optional reports."""
     disputed = {
         "forecast": _disputed_forecasts(inputs.forecasts.rows),
         "news": _disputed_news(inputs.news.items),
     }
-    sources = []
+    sources: list[SourceRow] = []
     for number, source in enumerate(inputs.quality.sources, start=1):
         flags, factor = list(source.flags), source.factor
         share = disputed.get(source.source, 0.0)
@@ -44,7 +69,7 @@ def rows(inputs: Inputs) -> list[Row]:
                 "factor": factor,
             }
         )
-    issues = [
+    issues: list[IssueRow] = [
         {"id": f"Q{number}", "symbol": issue.section, "severity": issue.severity, "message": issue.message}
         for number, issue in enumerate(inputs.quality.issues[:MOST_ISSUES], start=len(sources) + 1)
     ]
@@ -56,9 +81,14 @@ def coverage(inputs: Inputs) -> float:
     return sum(source.rows > 0 for source in inputs.quality.sources) / len(inputs.quality.sources)
 
 
-def cited(row: Row) -> Row | None:
+def is_source(row: SourceRow | IssueRow) -> TypeIs[SourceRow]:
+    """Whether a row is about a source, and no line of a report."""
+    return "factor" in row
+
+
+def cited(row: SourceRow | IssueRow) -> CitedRow | None:
     """A source's factor of trust; a line of a report is not cited."""
-    if "factor" not in row:
+    if not is_source(row):
         return None
     return candidate(
         row,
@@ -69,7 +99,7 @@ def cited(row: Row) -> Row | None:
     )
 
 
-def rationale(row: Row, words: Words) -> str:
+def rationale(row: Sourced, words: Words) -> str:
     """How far a source is trusted."""
     source = words(f"ensemble.source.{row['symbol']}")
     return words("agents.quality.rationale", symbol=source, score=words.percent(row["score"], 0))
@@ -78,7 +108,8 @@ def rationale(row: Row, words: Words) -> str:
 def policy(evidence: Evidence) -> QualityReport:
     """Every flag that cost a source trust, dearest first."""
     words = Words(evidence["language"])
-    sources = [row for row in evidence["quality"] if "factor" in row]
+    given: list[SourceRow | IssueRow] = evidence["quality"]
+    sources = [row for row in given if is_source(row)]
     concerns = [
         Concern(
             text=words(

@@ -29,7 +29,7 @@ Act = Literal["keep", "add", "reduce", "wait", "hedge"]
 Size = Literal["small", "medium", "large"]
 ProposalHorizon = Literal["7d", "30d"]
 
-DAYS = {"7d": 7, "30d": 30}
+DAYS: dict[ProposalHorizon, int] = {"7d": 7, "30d": 30}
 """Horizons of an outlook, and their days."""
 
 Sentence = Annotated[str, Field(min_length=1, max_length=320)]

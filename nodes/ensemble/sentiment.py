@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+from typing_extensions import TypedDict
+
 from feeds.lexicon import lexicon_score
 from feeds.news import GENERAL, WINDOW_DAYS, NewsItem
-from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.bounds import FREEDOM, near, near_confidence
 from nodes.ensemble.policies.words import instrument, opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, SentimentReport, Stance
+from nodes.ensemble.types import Candidate, CitedRow, Row, Sourced
 from prompts import Words
 
 TOP_TICKERS = 20
@@ -24,7 +27,28 @@ _THIN = 10
 _QUIET_TONE = 0.1
 
 
-def rows(inputs: Inputs) -> list[Row]:
+class Title(TypedDict):
+    """A headline; `doubtful` where it may be dictating its own tone."""
+
+    date: str
+    source: str
+    title: str
+    tone: float
+    doubtful: bool | None
+    row: str
+    origin: str | None
+
+
+class NewsRow(Row):
+    """The news about an instrument: how many, their mean tone, the most telling of them."""
+
+    symbol: str
+    items: int
+    tone: float
+    titles: list[Title]
+
+
+def rows(inputs: Inputs) -> list[NewsRow]:
     """News by instrument: how many, their mean tone, the most telling headlines; most talked about first."""
     by_ticker: dict[str, list[NewsItem]] = {}
     for item in inputs.news.items:
@@ -64,7 +88,7 @@ def coverage(inputs: Inputs) -> float:
     return min(len({item.ts.date() for item in inputs.news.items}) / WINDOW_DAYS, 1.0)
 
 
-def cited(row: Row) -> Row | None:
+def cited(row: NewsRow) -> CitedRow:
     """An instrument's mean tone, scored by one half plus half its size, less where few headlines tell it."""
     tone = row["tone"]
     prediction: Prediction = "neutre" if abs(tone) < _QUIET_TONE else "haussier" if tone > 0 else "baissier"
@@ -77,7 +101,7 @@ def cited(row: Row) -> Row | None:
     )
 
 
-def rationale(row: Row, words: Words) -> str:
+def rationale(row: Sourced, words: Words) -> str:
     """The tone of an instrument's news."""
     return words(
         "agents.sentiment.rationale",
@@ -87,7 +111,7 @@ def rationale(row: Row, words: Words) -> str:
     )
 
 
-def advice(rows: list[Row], evidence: Evidence, words: Words) -> str | None:
+def advice(rows: list[Candidate], evidence: Evidence, words: Words) -> str | None:
     """Follow the news whose tone is the most pronounced; nothing where every tone is quiet."""
     tones = [row for row in rows if row["prediction"] != "neutre"]
     if not tones:
@@ -97,9 +121,14 @@ def advice(rows: list[Row], evidence: Evidence, words: Words) -> str | None:
     return words("agents.sentiment.advice", symbol=instrument(strongest["symbol"], words), tone=tone)
 
 
+def _given(evidence: Evidence) -> list[NewsRow]:
+    rows: list[NewsRow] = evidence["sentiment"]
+    return rows
+
+
 def policy(evidence: Evidence) -> SentimentReport:
     """Mean tone of the news, each instrument by its number of items; at 30 days half of it is left."""
-    words, given = Words(evidence["language"]), evidence["sentiment"]
+    words, given = Words(evidence["language"]), _given(evidence)
     items = sum(row["items"] for row in given)
     mean = sum(row["tone"] * row["items"] for row in given) / items
 
@@ -119,9 +148,9 @@ def policy(evidence: Evidence) -> SentimentReport:
 def bounded(report: SentimentReport, evidence: Evidence) -> SentimentReport:
     """A model's view held near the policy's; of its reasons the rows alone, worded by the program."""
     words, own = Words(evidence["language"]), policy(evidence)
-    rows = {row["id"]: row for row in evidence["sentiment"]}
+    rows = {row["id"]: row for row in _given(evidence)}
     cited = dict.fromkeys(row for driver in report.drivers for row in driver.evidence)
-    freedom = FREEDOM * _breadth({"items": sum(row["items"] for row in rows.values())})
+    freedom = FREEDOM * _breadth(sum(row["items"] for row in rows.values()))
     return SentimentReport(
         outlook_days_7=near(report.outlook_days_7, own.outlook_days_7, freedom),
         outlook_days_30=near(report.outlook_days_30, own.outlook_days_30, freedom),
@@ -138,23 +167,23 @@ def quoted(evidence: Evidence) -> dict[str, str]:
     """
     words = Words(evidence["language"])
     found = {}
-    for row in evidence["sentiment"]:
+    for row in _given(evidence):
         title = next((title["title"] for title in row["titles"] if _quotable(title)), None)
         if title is not None:
             found[_sentence(row, words)] = _sentence(row, words, title)
     return found
 
 
-def _quotable(title: Evidence) -> bool:
+def _quotable(title: Title) -> bool:
     return not title.get("doubtful") and lexicon_score(title["title"]) * title["tone"] > 0.0
 
 
-def _breadth(row: Evidence) -> float:
+def _breadth(items: int) -> float:
     """How far a mean of n headlines counts: one says little, ten nearly all."""
-    return float(row["items"] / (row["items"] + 2))
+    return items / (items + 2)
 
 
-def _sentence(row: Evidence, words: Words, title: str | None = None) -> str:
+def _sentence(row: NewsRow, words: Words, title: str | None = None) -> str:
     tone = f"{'+' if row['tone'] > 0 else '−' if row['tone'] < 0 else ''}{words.number(abs(row['tone']))}"
     name = "tone" if row["items"] > 1 else "tone_single"
     head = words(

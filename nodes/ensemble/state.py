@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from base.reasons import PlainError
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.schemas import LLMEnsembleSummary
+from nodes.ensemble.types import Draft, Forecasted, Notices, Report, Skill, Stances
 from record.types import Provenance
 
 
@@ -63,19 +65,33 @@ class EnsembleOutput(BaseModel):
     ] = None
 
 
-class Consultation(TypedDict):
-    """One agent's turn."""
-
+class _Turn(TypedDict):
     role: str
     status: Literal["answered", "abstained", "no_data"]
+
+
+class Message(_Turn):
+    """What one agent was asked, as the trace keeps it."""
+
+    prompt: dict[str, str] | None
+
+
+class Answer(_Turn):
+    """What one agent answered, as the trace keeps it."""
+
     code: str  # why it abstained; empty otherwise
-    failure: dict[str, Any] | None  # of an agent of a plugin that failed: its error (`base.reasons.plain`)
-    report: dict[str, Any] | None
+    report: Any  # an agent's `types.Report`, or the arbiter's `types.Draft`
     coverage: float | None  # how much of what it should read was there, by code; None for the arbiter
     degraded: bool
     brought_back: bool  # code moved the view, which lay too far from what its rows count
     said: list[dict[str, str]]  # every text a model gave, refused ones too: {model, text}
     provenance: Provenance | None
+
+
+class Consultation(Answer):
+    """One agent's turn."""
+
+    failure: PlainError | None  # of an agent of a plugin that failed: its error (`base.reasons.plain`)
     prompt: dict[str, str] | None
 
 
@@ -93,16 +109,16 @@ class EnsembleState(TypedDict, total=False):
     began: float  # gather: seconds since 1970
     hour: str  # gather: ISO hour, UTC
     sample: bool  # gather: the inputs are the packaged sample
-    evidence: dict[str, Any]  # gather: rows by agent
+    evidence: dict[str, list[Any]]  # gather: rows by agent
     coverage: dict[str, float]  # gather: by agent
-    failed: dict[str, dict[str, Any]]  # gather: why an agent of a plugin could not read, by agent
+    failed: dict[str, PlainError]  # gather: why an agent of a plugin could not read, by agent
     record: dict[str, float]  # gather: what each agent's record makes of its weight
-    instruments: dict[str, Any]  # gather: what a recommendation may be about, and what is forecast of it
-    scored: dict[str, Any]  # gather: skill and windows of each voice's past forecasts, as known at the hour
-    notices: dict[str, Any]  # gather: what was missing, stale, refused, quarantined
+    instruments: Forecasted  # gather: what a recommendation may be about, and what is forecast of it
+    scored: dict[str, Skill]  # gather: skill and windows of each voice's past forecasts, as known at the hour
+    notices: Notices  # gather: what was missing, stale, refused, quarantined
     agents: Annotated[dict[str, Consultation], joined]  # each agent: its own entry
     arbiter: Consultation  # arbiter: its latest turn
-    draft: dict[str, Any] | None  # arbiter: the latest summary it gave
+    draft: Draft | None  # arbiter: the latest summary it gave
     turns: list[Consultation]  # arbiter: every turn, for the trace
     errors: list[str]  # check: what is wrong with the draft
     verdict: Literal["publish", "revise"]  # check
@@ -110,12 +126,12 @@ class EnsembleState(TypedDict, total=False):
     status: Literal["finished", "degraded", "failed"]  # publish
     degraded: bool  # publish
     failure: str  # publish: why nothing could be said; empty otherwise
-    summary: dict[str, Any] | None  # publish
+    summary: Any  # publish: a `schemas.LLMEnsembleSummary` as JSON, or None
     summary_path: str | None  # publish
-    stances: dict[str, Any] | None  # publish: what each voice said, to be scored later
+    stances: Stances | None  # publish: what each voice said, to be scored later
 
 
-def reports_of(state: EnsembleState) -> dict[str, dict[str, Any]]:
+def reports_of(state: EnsembleState) -> dict[str, Report]:
     """The reports of the agents that answered, in the registry's order."""
     reports = ((name, state["agents"][name]["report"]) for name in AGENTS)
     return {name: report for name, report in reports if report is not None}

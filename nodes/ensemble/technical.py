@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, median
-from typing import Any
+from typing import Literal
+
+from typing_extensions import TypeIs
 
 from feeds.forecasts import Forecast
-from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, Row, candidate
+from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.words import instrument, opened, stance
-from nodes.ensemble.schemas import Driver, Prediction, Stance, TechnicalReport
+from nodes.ensemble.schemas import ContributorHorizon, Driver, Prediction, Stance, TechnicalReport
+from nodes.ensemble.types import CitedRow, Row, Sourced
 from prompts import Words
 
+Way = Literal["up", "flat", "down"]
+
 MOST_EXAMPLES = 50
-HORIZONS = {"1w": "7d", "1m": "30d", "1y": "1y"}
+HORIZONS: dict[str, ContributorHorizon] = {"1w": "7d", "1m": "30d", "1y": "1y"}
 OUTLOOKS = ("7d", "30d")
-PREDICTIONS: dict[str, Prediction] = {"up": "haussier", "flat": "neutre", "down": "baissier"}
-SIGNS = {"up": 1.0, "flat": 0.0, "down": -1.0}
+PREDICTIONS: dict[Way, Prediction] = {"up": "haussier", "flat": "neutre", "down": "baissier"}
+SIGNS: dict[Way, float] = {"up": 1.0, "flat": 0.0, "down": -1.0}
 _FULL_BREADTH = 6
 
 
-def rows(inputs: Inputs) -> list[Row]:
+class VoteRow(Row):
+    """All forecasts of a horizon: how many point each way, and the mean of the probabilities they give."""
+
+    horizon: ContributorHorizon
+    forecasts: int
+    up: int
+    flat: int
+    down: int
+    positive: float
+    neutral: float
+    negative: float
+    confidence: float
+    median_return: float | None
+
+
+class ForecastRow(Row):
+    """One forecast, shown as an example."""
+
+    symbol: str
+    horizon: ContributorHorizon
+    direction: Way
+    confidence: float
+    expected_return: float | None
+    row: str
+    origin: str | None
+
+
+def rows(inputs: Inputs) -> list[VoteRow | ForecastRow]:
     """What is laid out of the forecasts known at the hour."""
     return laid_out(inputs.forecasts.rows)
 
 
-def laid_out(found: Sequence[Forecast]) -> list[Row]:
+def laid_out(found: Sequence[Forecast]) -> list[VoteRow | ForecastRow]:
     """The vote of all forecasts over each horizon, then examples of them."""
     votes = [
         _vote(horizon, [row for row in found if row.horizon == name])
         for name, horizon in HORIZONS.items()
         if any(row.horizon == name for row in found)
     ]
-    return votes + [
+    examples: list[ForecastRow] = [
         {
             "id": f"T{number}",
             "symbol": row.ticker,
@@ -45,9 +77,10 @@ def laid_out(found: Sequence[Forecast]) -> list[Row]:
         }
         for number, row in enumerate(_examples(found), start=1)
     ]
+    return [*votes, *examples]
 
 
-def _vote(horizon: str, voters: Sequence[Forecast]) -> Row:
+def _vote(horizon: ContributorHorizon, voters: Sequence[Forecast]) -> VoteRow:
     """All forecasts of a horizon: how many point each way, and the mean of the probabilities they give.
 
     What a forecast leaves open is shared by the two other outcomes; one that is at odds with its own expected
@@ -65,8 +98,12 @@ def _vote(horizon: str, voters: Sequence[Forecast]) -> Row:
         "id": f"V{horizon}",
         "horizon": horizon,
         "forecasts": len(voters),
-        **{way: sum(row.direction == way for row in voters) for way in SIGNS},
-        **found.model_dump(),
+        "up": sum(row.direction == "up" for row in voters),
+        "flat": sum(row.direction == "flat" for row in voters),
+        "down": sum(row.direction == "down" for row in voters),
+        "positive": found.positive,
+        "neutral": found.neutral,
+        "negative": found.negative,
         "confidence": round(fmean(row.confidence for row in voters), 4),
         "median_return": round(median(expected), 6) if expected else None,
     }
@@ -110,9 +147,9 @@ def coverage(inputs: Inputs) -> float:
     return len(known) / (2 * len(tickers)) if tickers else 0.0
 
 
-def cited(row: Row) -> Row | None:
+def cited(row: VoteRow | ForecastRow) -> CitedRow | None:
     """A forecast, scored by its confidence; a vote is no forecast."""
-    if _is_vote(row):
+    if is_vote(row):
         return None
     return candidate(
         row,
@@ -123,30 +160,32 @@ def cited(row: Row) -> Row | None:
     )
 
 
-def _is_vote(row: Mapping[str, Any]) -> bool:
+def is_vote(row: VoteRow | ForecastRow) -> TypeIs[VoteRow]:
+    """Whether a row is the vote of a horizon, and no forecast."""
     return "forecasts" in row
 
 
-def _at_odds(direction: str, expected: float | None) -> bool:
+def _at_odds(direction: Way, expected: float | None) -> bool:
     """Whether the expected return has the other sign than the direction."""
     return expected is not None and SIGNS[direction] * expected < 0.0
 
 
-def contradicted(row: Mapping[str, Any]) -> bool:
+def contradicted(row: ForecastRow) -> bool:
     """Whether a forecast contradicts itself."""
     return _at_odds(row["direction"], row["expected_return"])
 
 
 def policy(evidence: Evidence) -> TechnicalReport:
     """The votes over 7 and 30 days; a horizon that nobody forecasts is not judged by another."""
-    words, given = Words(evidence["language"]), evidence["technical"]
-    votes = {row["horizon"]: row for row in given if _is_vote(row)}
+    words = Words(evidence["language"])
+    given: list[VoteRow | ForecastRow] = evidence["technical"]
+    votes = {row["horizon"]: row for row in given if is_vote(row)}
     judged = [votes[horizon] for horizon in OUTLOOKS if horizon in votes]
     total = sum(row["forecasts"] for row in judged)
     confidence = sum(row["forecasts"] * row["confidence"] for row in judged) / total if total else 0.0
     most = {horizon: leading(row) for horizon, row in votes.items()}
     examples = sorted(
-        (row for row in given if not _is_vote(row)),
+        (row for row in given if not is_vote(row)),
         key=lambda row: (
             row["horizon"] not in OUTLOOKS,
             contradicted(row),
@@ -168,19 +207,23 @@ def policy(evidence: Evidence) -> TechnicalReport:
     )
 
 
-def _view(vote: Row | None) -> Stance:
+def _view(vote: VoteRow | None) -> Stance:
     if vote is None:
         return stance(1.0, 1.0, 1.0)
     return Stance(positive=vote["positive"], neutral=vote["neutral"], negative=vote["negative"])
 
 
-def leading(vote: Evidence) -> str:
+def leading(vote: VoteRow) -> Way:
     """The direction of most forecasts; of two with as many, the one that the probabilities favour."""
-    shares = {"up": "positive", "flat": "neutral", "down": "negative"}
-    return max(shares, key=lambda way: (vote[way], vote[shares[way]]))
+    shares: dict[Way, tuple[int, float]] = {
+        "up": (vote["up"], vote["positive"]),
+        "flat": (vote["flat"], vote["neutral"]),
+        "down": (vote["down"], vote["negative"]),
+    }
+    return max(shares, key=lambda way: shares[way])
 
 
-def rationale(row: Row, words: Words) -> str:
+def rationale(row: Sourced, words: Words) -> str:
     """What the forecast says, and how sure it is."""
     return words(
         "agents.technical.rationale",
@@ -191,7 +234,7 @@ def rationale(row: Row, words: Words) -> str:
     )
 
 
-def _vote_sentence(row: Evidence, words: Words) -> str:
+def _vote_sentence(row: VoteRow, words: Words) -> str:
     way = leading(row)
     return words(
         f"agents.technical.vote_{way}",
@@ -202,7 +245,7 @@ def _vote_sentence(row: Evidence, words: Words) -> str:
     )
 
 
-def _sentence(row: Evidence, words: Words) -> str:
+def _sentence(row: ForecastRow, words: Words) -> str:
     expected = row["expected_return"]
     name = (
         "forecast_bare" if expected is None else "forecast_contradicted" if contradicted(row) else "forecast"

@@ -15,6 +15,7 @@ from nodes.ensemble.scores.scoring import Scorer
 from nodes.ensemble.scores.stances import hour_of, missing_stances, read_stances
 from nodes.ensemble.scores.track_record import is_due, keep_standing
 from nodes.ensemble.state import EnsembleInput
+from nodes.ensemble.types import Stances
 from threadx.errors import ThreadxError
 from threadx.summaries import data_root
 from threadx.writable import writable
@@ -107,7 +108,7 @@ def backfill(
 
 def _run(
     context: EnsembleContext, hour: datetime, data: str | None, counts: dict[str, int], lease: Lease
-) -> dict[str, object] | None:
+) -> Stances | None:
     given = EnsembleInput(as_of=hour.isoformat(), data=data)
     try:
         state = graph.invoke(given, {"configurable": {LEASE: lease}}, context=context)
@@ -120,5 +121,5 @@ def _run(
         counts["silent"] += 1
         return None
     counts["published"] += 1
-    said: dict[str, object] = state["stances"]
+    said: Stances = state["stances"]
     return said

@@ -10,6 +10,7 @@ from typing import Any
 
 from nodes.ensemble.operation.run_log import Statistics, quantile, read_runs, statistics
 from nodes.ensemble.scores.track_record import standing_line
+from nodes.ensemble.types import Standing
 from providers.calls_log import CallsLog
 from providers.oversight import RECORD_SECONDS, Breaker, breaker
 
@@ -56,7 +57,7 @@ class Watched:
     runs: tuple[dict[str, Any], ...]
     week: Statistics
     models: tuple[ModelRecord, ...]
-    standing: dict[str, Any] | None
+    standing: Standing | None
 
     @property
     def success(self) -> float | None:
@@ -86,7 +87,7 @@ def watched(home: Path) -> Watched:
     )
 
 
-def _standing(home: Path) -> dict[str, Any] | None:
+def _standing(home: Path) -> Standing | None:
     newest = standing_line(home, datetime.now(UTC))
     scored = newest is not None and any(one["windows"] for one in newest["based_on"].values())
     return newest if scored else None

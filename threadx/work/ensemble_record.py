@@ -16,6 +16,7 @@ from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.schemas import DAYS
 from nodes.ensemble.scores.records import record_at
+from nodes.ensemble.scores.scoring import ScoreRow
 from nodes.ensemble.scores.stances import ARBITER, POOL
 from prompts import Words
 from record.record import canonical_json
@@ -73,7 +74,7 @@ def _show_history(rows: list[dict[str, Any]], words: Words, terminal: Terminal) 
     )
 
 
-def _calibration(rows: Sequence[dict[str, Any]], horizon: str, words: Words, path: str) -> Any:
+def _calibration(rows: Sequence[ScoreRow], horizon: str, words: Words, path: str) -> Any:
     """What was said at its hour, else what rules, else what models said of the past; never mixed."""
     of_horizon = [row for row in rows if row["horizon"] == horizon]
     kind = next((kind for kind in KINDS if any(row["kind"] == kind for row in of_horizon)), None)
@@ -99,7 +100,7 @@ def _title(kind: str, horizon: str, words: Words) -> str:
 
 
 def _show_scores(
-    rows: list[dict[str, Any]], hours: int, standing: dict[str, float], words: Words, terminal: Terminal
+    rows: list[ScoreRow], hours: int, standing: dict[str, float], words: Words, terminal: Terminal
 ) -> None:
     if not rows:
         terminal.line(words("ensemble.score.nothing", hours=hours))
@@ -124,7 +125,7 @@ def _voice_name(voice: str, words: Words) -> str:
     return words("ensemble.score.pool") if voice == POOL else agent_name(voice, words)
 
 
-def _voice(row: dict[str, Any], words: Words) -> list[str]:
+def _voice(row: ScoreRow, words: Words) -> list[str]:
     return [
         _voice_name(row["voice"], words),
         f"{words.number(row['n'])} ({words.number(row['windows'])})",
@@ -135,19 +136,22 @@ def _voice(row: dict[str, Any], words: Words) -> list[str]:
     ]
 
 
-def _baselines(rows: list[dict[str, Any]], words: Words) -> list[list[str]]:
+def _baselines(rows: list[ScoreRow], words: Words) -> list[list[str]]:
     """What climatology and 'no change' would have got, over the hours of the arbiter."""
     row = next((row for row in rows if row["voice"] == ARBITER), rows[-1])
     return [
         [
             words(f"ensemble.score.{name}"),
             words.number(row["n"]),
-            words.number(row[f"brier_{name}"], 3),
+            words.number(brier, 3),
             "",
-            words.percent(row[f"hit_rate_{name}"]),
+            words.percent(hits),
             "",
         ]
-        for name in ("climatology", "no_change")
+        for name, brier, hits in (
+            ("climatology", row["brier_climatology"], row["hit_rate_climatology"]),
+            ("no_change", row["brier_no_change"], row["hit_rate_no_change"]),
+        )
     ]
 
 

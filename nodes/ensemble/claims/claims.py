@@ -248,7 +248,7 @@ def _instruments(plain: str) -> frozenset[str]:
     return frozenset({*_names().tickers(plain), *same, *also})
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _told(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row without what only the audit reads."""
     return {name: value for name, value in row.items() if name not in ("id", *TRACE)}
 

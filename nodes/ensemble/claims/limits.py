@@ -11,6 +11,7 @@ from nodes.ensemble.claims.silences import reasons_of, was_asked
 from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, knows, pool
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.state import Consultation, EnsembleState, reports_of
+from nodes.ensemble.types import Notices
 from prompts import Words
 
 MOST = 15
@@ -174,7 +175,7 @@ def _departures(state: EnsembleState, words: Words) -> list[Limit]:
     return found
 
 
-def _readings(notices: dict[str, Any], words: Words) -> list[Limit]:
+def _readings(notices: Notices, words: Words) -> list[Limit]:
     found: list[Limit] = []
 
     def tell(code: str, about: str = "", **fields: Any) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from feeds.news import GENERAL
 from nodes.ensemble.claims.claims import Known, named_in, strangers
 from nodes.ensemble.claims.languages import is_in
 from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.policies.words import instrument
+from nodes.ensemble.types import Draft, Forecasted, Proposal
 from prompts import Language, Words
 
 _AGREE = (
@@ -92,7 +92,7 @@ _SELLS = re.compile(r"(?:vend|allég|rédui|céde[rz]|liquid|sell|reduc|trim|exi
 
 
 def recommendation_errors(
-    draft: Mapping[str, Any], instruments: Mapping[str, Any], known: Known, words: Words
+    draft: Draft, instruments: Forecasted, known: Known, words: Words
 ) -> dict[int, list[str]]:
     """What is wrong with each recommendation, by its place.
 
@@ -103,7 +103,7 @@ def recommendation_errors(
         words: language that was asked for.
     """
     found: dict[int, list[str]] = {}
-    before: list[Mapping[str, Any]] = []
+    before: list[Proposal] = []
     for place, one in enumerate(draft["recommendations"]):
         errors = [
             words(f"ensemble.check.{code}", **fields)
@@ -126,10 +126,11 @@ def is_data_gap(sentence: str) -> bool:
     return _GAP.search(sentence) is not None
 
 
-_Found = list[tuple[str, dict[str, Any]]]
+_Found = list[tuple[str, dict[str, str]]]
+"""What is wrong, and what its text `ensemble.check.<code>` shows."""
 
 
-def _against_others(one: Mapping[str, Any], before: Sequence[Mapping[str, Any]], words: Words) -> _Found:
+def _against_others(one: Proposal, before: Sequence[Proposal], words: Words) -> _Found:
     found: _Found = []
     for other in before:
         if _bare(other["sentence"]) == _bare(one["sentence"]):
@@ -146,9 +147,7 @@ def _against_others(one: Mapping[str, Any], before: Sequence[Mapping[str, Any]],
     return found[:1]
 
 
-def _against_views(
-    one: Mapping[str, Any], draft: Mapping[str, Any], instruments: Mapping[str, Any], words: Words
-) -> _Found:
+def _against_views(one: Proposal, draft: Draft, instruments: Forecasted, words: Words) -> _Found:
     """An act against the instrument's own forecast over its horizon, or, where it has none, the outlook."""
     outlook, forecast = _AGAINST.get(one["act"], ("", ""))
     own = instruments.get(one["instrument"], {}).get(one["horizon"])
@@ -166,7 +165,7 @@ def _against_views(
     return [("against_outlook", {"act": act, "horizon": over, "outlook": words(f"ensemble.value.{outlook}")})]
 
 
-def _in_words(one: Mapping[str, Any], known: Known, words: Words) -> _Found:
+def _in_words(one: Proposal, known: Known, words: Words) -> _Found:
     """What the sentences say that they must not."""
     found: _Found = []
     sentence, whole = one["sentence"], f"{one['sentence']} {one['reversal']}"

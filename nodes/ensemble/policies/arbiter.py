@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feeds.news import GENERAL
@@ -11,12 +11,12 @@ from nodes.ensemble.agents import AGENTS, VIEWS, WEIGHED
 from nodes.ensemble.policies.instruments import ROUND_TRIP
 from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction
 from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument, opened
-from nodes.ensemble.schemas import Act, ArbiterAnswer, Contributor, Size
+from nodes.ensemble.schemas import Act, ArbiterAnswer, Size
+from nodes.ensemble.types import ArbiterEvidence, Candidate, Expected, Outlook, Proposal, Report, Sourced
+from nodes.ensemble.types import Contributor as Cited
 from prompts import Words
 
-Evidence = Mapping[str, Any]
-
-_CITED: dict[str, Citation] = {
+_CITED: dict[str, Citation[Any]] = {
     agent.cites.source: agent.cites for agent in WEIGHED if agent.cites is not None
 }
 """How rows are cited, by their source, in the order of the agents' weights."""
@@ -27,7 +27,7 @@ _TELLING = (*VIEWS, *(agent.name for agent in WEIGHED if agent.name not in VIEWS
 """Agents in the order in which a summary tells what they say: views on markets, then doubts about data."""
 
 
-def arbiter_policy(evidence: Evidence) -> ArbiterAnswer:
+def arbiter_policy(evidence: ArbiterEvidence) -> ArbiterAnswer:
     """Reconcile the agents' reports by the pooled view."""
     words = Words(evidence["language"])
     reports, pooled = evidence["reports"], evidence["pooled"]
@@ -47,9 +47,7 @@ def arbiter_policy(evidence: Evidence) -> ArbiterAnswer:
     )
 
 
-def contributors(
-    rows: list[dict[str, Any]], words: Words, known: list[dict[str, Any]] | None = None
-) -> list[dict[str, Any]]:
+def contributors(rows: list[Candidate], words: Words, known: list[Cited] | None = None) -> list[Cited]:
     """Rows of evidence worth citing, the strongest of each source, beside those already cited."""
     cited = {(row["source"], row["symbol"], row["horizon"]) for row in known or []}
     found = list(known or [])
@@ -68,13 +66,20 @@ def contributors(
     return found[:12]
 
 
-def cite(row: dict[str, Any], words: Words) -> dict[str, Any]:
-    """A candidate as a contributor, with a rationale in the catalogue's words."""
-    fields = {name: row[name] for name in Contributor.model_fields if name != "rationale"}
-    return {**fields, "rationale": opened(_CITED[row["source"]].rationale(row, words))}
+def cite(row: Sourced, words: Words) -> Cited:
+    """A row as a contributor, with a rationale in the catalogue's words."""
+    return {
+        "source": row["source"],
+        "model": row["model"],
+        "horizon": row["horizon"],
+        "symbol": row["symbol"],
+        "score": row["score"],
+        "prediction": row["prediction"],
+        "rationale": opened(_CITED[row["source"]].rationale(row, words)),
+    }
 
 
-def _risk(economy: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str:
+def _risk(economy: Report | None, stance: Mapping[str, float]) -> str:
     """The economy's risk, one step higher where the pool is clearly negative."""
     level = economy["risk_level"] if economy else MEDIUM
     if direction(stance) != "negative":
@@ -82,12 +87,12 @@ def _risk(economy: Mapping[str, Any] | None, stance: Mapping[str, float]) -> str
     return MEDIUM if level == LOW else HIGH
 
 
-def _drivers(evidence: Evidence, words: Words) -> list[str]:
+def _drivers(evidence: ArbiterEvidence, words: Words) -> list[str]:
     """Where agents agree, each one's first reasons in the order of weights, what quality doubts."""
     reports = evidence["reports"]
     found = _agreement(reports, words)[:1]
     for place, agent in enumerate(_TELLING):
-        report = reports.get(agent, {})
+        report: Report = reports.get(agent, {})
         reasons = report.get("drivers") or report.get("concerns") or []
         found += [reason["text"] for reason in reasons[: 1 if place else 2 - len(found)]]
     spare = [driver["text"] for report in reports.values() for driver in report.get("drivers", [])]
@@ -100,9 +105,9 @@ def _drivers(evidence: Evidence, words: Words) -> list[str]:
     return found[:5]
 
 
-def _agreement(reports: Mapping[str, Any], words: Words) -> list[str]:
+def _agreement(reports: Mapping[str, Report], words: Words) -> list[str]:
     """One sentence for each direction that two or more agents see, horizons taken together."""
-    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    together: dict[tuple[str, tuple[str, ...]], list[Outlook]] = {}
     for outlook, way, agents in agreements(reports):
         together.setdefault((way, tuple(agents)), []).append(outlook)
     return [
@@ -115,11 +120,11 @@ def _agreement(reports: Mapping[str, Any], words: Words) -> list[str]:
     ]
 
 
-def _horizons(outlooks: list[str], words: Words) -> str:
+def _horizons(outlooks: Sequence[Outlook], words: Words) -> str:
     return words.join([words(f"ensemble.horizon.{OUTLOOKS[outlook]}") for outlook in outlooks])
 
 
-def tensions(reports: Mapping[str, Any], words: Words) -> list[str]:
+def tensions(reports: Mapping[str, Report], words: Words) -> list[str]:
     """One sentence a pair of agents that contradict each other."""
     return [
         words(
@@ -132,7 +137,7 @@ def tensions(reports: Mapping[str, Any], words: Words) -> list[str]:
     ][:6]
 
 
-def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[dict[str, Any]]:
+def _recommendations(evidence: ArbiterEvidence, outlook: str, words: Words) -> list[Proposal]:
     """What follows from the pool, forecasts worth their costs, contradictions and the most telling rows."""
     rows, reports, known = evidence["candidates"], evidence["reports"], evidence["instruments"]
     wanted = {"positive": "haussier", "negative": "baissier", "neutral": "neutre"}[outlook]
@@ -177,7 +182,7 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[dic
     for act in always:
         sentence = words(f"ensemble.rules.advice_{act}_always")
         found.append(_proposal(act, sentence, words("ensemble.rules.turned_next")))
-    once: dict[tuple[str, str], dict[str, Any]] = {}
+    once: dict[tuple[str, str], Proposal] = {}
     for one in found:  # a second of the same act and instrument would say the same twice
         once.setdefault((one["act"], one["instrument"]), one)
     return list(once.values())[:_MOST_ADVICE]
@@ -185,12 +190,18 @@ def _recommendations(evidence: Evidence, outlook: str, words: Words) -> list[dic
 
 def _proposal(
     act: Act, sentence: str, reversal: str, symbol: str = GENERAL, size: Size = "small"
-) -> dict[str, Any]:
-    told = {"act": act, "instrument": symbol, "horizon": "30d", "size": size}
-    return {**told, "sentence": sentence, "reversal": reversal}
+) -> Proposal:
+    return {
+        "act": act,
+        "instrument": symbol,
+        "horizon": "30d",
+        "size": size,
+        "sentence": sentence,
+        "reversal": reversal,
+    }
 
 
-def _pays(forecast: Mapping[str, Any], wanted: str) -> bool:
+def _pays(forecast: Expected, wanted: str) -> bool:
     """Whether a forecast goes the wanted way, and farther than buying and selling again would cost."""
     move = forecast["expected_return"]
     return forecast["prediction"] == wanted and move is not None and abs(move) > ROUND_TRIP

@@ -9,24 +9,29 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, create_model
 
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.schemas import ArbiterAnswer, Contributor, Proposal
+from nodes.ensemble.types import ArbiterEvidence, Candidate, Forecasted, Outlook, Report, Shares
 from prompts import Language, Words
 
 
-def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
+def candidates(evidence: Mapping[str, Any]) -> list[Candidate]:
     """Every row a summary may cite as contributor, its score and prediction computed by its agent's code.
 
     The score says how strongly the row speaks, 0–1: a forecast's confidence; the larger of recession or no
     recession; one half plus half the tone of news, the less the fewer there are; a source's factor of trust.
     """
     return [
-        {"id": found["id"], "source": agent.cites.source, "model": agent.cites.made_by, **found}
+        # What a plugin's row has besides is its own rationale's to tell.
+        cast(
+            Candidate,
+            {"id": found["id"], "source": agent.cites.source, "model": agent.cites.made_by, **found},
+        )
         for agent in AGENTS.values()
         if agent.cites is not None
         for row in evidence[agent.name]
@@ -36,18 +41,21 @@ def candidates(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def arbiter_evidence(
     evidence: Mapping[str, Any],
-    reports: Mapping[str, Any],
-    pooled: Mapping[str, Any],
-    instruments: Mapping[str, Any],
+    reports: dict[str, Report],
+    pooled: dict[Outlook, Shares],
+    instruments: Forecasted,
     language: Language,
-) -> dict[str, Any]:
+) -> ArbiterEvidence:
     """What the arbiter's rules go by: reports, their weighted mean, rows to cite, and the agents' figures."""
-    found: dict[str, Any] = {"language": language, "reports": reports, "pooled": pooled}
-    found["instruments"] = instruments
-    found["candidates"] = candidates(evidence)
-    for agent in AGENTS.values():
-        found |= agent.facts(evidence[agent.name])
-    return found
+    found: ArbiterEvidence = {
+        "language": language,
+        "reports": reports,
+        "pooled": pooled,
+        "instruments": instruments,
+        "candidates": candidates(evidence),
+    }
+    facts = {name: fact for one in AGENTS.values() for name, fact in one.facts(evidence[one.name]).items()}
+    return cast(ArbiterEvidence, {**found, **facts})
 
 
 @lru_cache(maxsize=16)
@@ -55,7 +63,7 @@ def answer_schema(instruments: tuple[str, ...]) -> type[ArbiterAnswer]:
     """The summary as the arbiter is asked for it: sources, models and instruments are those of this hour."""
     cited = [agent.cites for agent in AGENTS.values() if agent.cites is not None]
     names = {"source": [one.source for one in cited], "model": [one.made_by for one in cited]}
-    fields: dict[str, Any] = {
+    fields: Any = {
         name: (
             Literal[tuple(dict.fromkeys(known))],
             Field(description=Contributor.model_fields[name].description),
@@ -76,7 +84,7 @@ def answer_schema(instruments: tuple[str, ...]) -> type[ArbiterAnswer]:
     )
 
 
-def lines(rows: Iterable[Mapping[str, Any]]) -> str:
+def lines(rows: Iterable[object]) -> str:
     """Rows as a prompt shows them: one JSON object a line, without the trace back to the file."""
     return "\n".join(
         json.dumps(_shown(row), ensure_ascii=False, separators=(", ", ": "), allow_nan=False) for row in rows

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from feeds.forecasts import Forecast
 from feeds.news import GENERAL
-from nodes.ensemble.agent import Row
 from nodes.ensemble.state import EnsembleState
-from nodes.ensemble.technical import HORIZONS, OUTLOOKS, PREDICTIONS, leading
-
-Forecasted = dict[str, dict[str, dict[str, Any]]]
-"""By instrument and horizon (`7d`, `30d`): `prediction`, and `expected_return` as a fraction or None."""
+from nodes.ensemble.technical import HORIZONS, OUTLOOKS, PREDICTIONS, ForecastRow, VoteRow, is_vote, leading
+from nodes.ensemble.types import Forecasted
 
 MOST_WATCHED = 50
 
@@ -23,7 +19,9 @@ ROUND_TRIP = 2 * (10.0 + 2.0) / 10_000.0
 """Fee and slippage of a purchase and a sale: the defaults of a backtest, 10 and 2 basis points each way."""
 
 
-def instruments(rows: Iterable[Row], forecasts: Sequence[Forecast], watched: Iterable[str]) -> Forecasted:
+def instruments(
+    rows: Iterable[VoteRow | ForecastRow], forecasts: Sequence[Forecast], watched: Iterable[str]
+) -> Forecasted:
     """The market, the instruments whose forecasts are shown, and those that the user follows.
 
     Args:
@@ -33,22 +31,27 @@ def instruments(rows: Iterable[Row], forecasts: Sequence[Forecast], watched: Ite
     """
     found: Forecasted = {GENERAL: {}}
     for row in rows:
-        if "symbol" in row:
+        if not is_vote(row):
             found.setdefault(row["symbol"], {})
         elif row["horizon"] in OUTLOOKS:
             prediction = PREDICTIONS[leading(row)]
-            told = {"prediction": prediction, "expected_return": row["median_return"]}
-            found[GENERAL][row["horizon"]] = told
+            found[GENERAL][row["horizon"]] = {
+                "prediction": prediction,
+                "expected_return": row["median_return"],
+            }
     for symbol in [*watched][:MOST_WATCHED]:
         found.setdefault(symbol, {})
     for one in forecasts:
         horizon = HORIZONS[one.horizon]
         if one.ticker in found and one.ticker != GENERAL and horizon in OUTLOOKS:
-            told = {"prediction": PREDICTIONS[one.direction], "expected_return": one.expected_return}
-            found[one.ticker][horizon] = told
+            found[one.ticker][horizon] = {
+                "prediction": PREDICTIONS[one.direction],
+                "expected_return": one.expected_return,
+            }
     return found
 
 
-def instruments_of(state: EnsembleState) -> Mapping[str, Any]:
+def instruments_of(state: EnsembleState) -> Forecasted:
     """Those of a run; a state of an earlier version names the market alone."""
-    return state.get("instruments", {GENERAL: {}})
+    alone: Forecasted = {GENERAL: {}}
+    return state.get("instruments", alone)

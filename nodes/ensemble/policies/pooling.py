@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from nodes.ensemble.agents import AGENTS, VIEWS
+from nodes.ensemble.quality import IssueRow, SourceRow, is_source
+from nodes.ensemble.schemas import Direction, ProposalHorizon
+from nodes.ensemble.types import Draft, Outlook, Report, Shares
 
 QUORUM = 2
-OUTLOOKS = {"outlook_days_7": "7d", "outlook_days_30": "30d"}
+OUTLOOKS: dict[Outlook, ProposalHorizon] = {"outlook_days_7": "7d", "outlook_days_30": "30d"}
 """Fields of a report, and their horizon in the words of `ensemble.horizon`."""
 
 _MARGIN = 0.1
@@ -16,12 +18,12 @@ _EQUAL = 0.001
 REACH = 0.1
 """Of the lead of rise over fall in the weighted mean, how much the arbiter may see otherwise."""
 
-Reports = Mapping[str, Mapping[str, Any]]
+Reports = Mapping[str, Report]
 
 
-def factors(quality_rows: list[dict[str, Any]]) -> dict[str, float]:
+def factors(quality_rows: Iterable[SourceRow | IssueRow]) -> dict[str, float]:
     """Factor of trust by source."""
-    return {row["symbol"]: row["factor"] for row in quality_rows if "factor" in row}
+    return {row["symbol"]: row["factor"] for row in quality_rows if is_source(row)}
 
 
 def weights(reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]) -> dict[str, float]:
@@ -47,12 +49,10 @@ def weights(reports: Reports, trust: Mapping[str, float], record: Mapping[str, f
     return {**found, "quality": round(AGENTS["quality"].weight * lacking, 6)}
 
 
-def pool(
-    reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]
-) -> dict[str, dict[str, float]]:
+def pool(reports: Reports, trust: Mapping[str, float], record: Mapping[str, float]) -> dict[Outlook, Shares]:
     """The weighted mean of the agents' probabilities, by outlook; who knows nothing of it does not vote."""
     counted = weights(reports, trust, record)
-    pooled = {}
+    pooled: dict[Outlook, Shares] = {}
     for outlook in OUTLOOKS:
         masses = dict.fromkeys(("positive", "neutral", "negative"), counted["quality"] / 3)
         for agent in VIEWS:
@@ -71,15 +71,15 @@ def knows(stance: Mapping[str, float]) -> bool:
     return max(stance.values()) - min(stance.values()) > _EQUAL
 
 
-def direction(stance: Mapping[str, float]) -> str:
+def direction(stance: Mapping[str, float]) -> Direction:
     """`positive` or `negative` where one leads the other by ten points, else `neutral`."""
     lead = stance["positive"] - stance["negative"]
     return "positive" if lead > _MARGIN else "negative" if lead < -_MARGIN else "neutral"
 
 
-def within_reach(draft: Mapping[str, Any], pooled: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+def within_reach(draft: Draft, pooled: Mapping[Outlook, Shares]) -> Draft:
     """The arbiter's summary, with the weighted mean's direction wherever it names one out of reach."""
-    kept = dict(draft)
+    kept = draft.copy()
     for name in OUTLOOKS:
         lead = pooled[name]["positive"] - pooled[name]["negative"]
         leads = (lead - REACH, lead, lead + REACH)
@@ -88,13 +88,13 @@ def within_reach(draft: Mapping[str, Any], pooled: Mapping[str, Mapping[str, flo
     return kept
 
 
-def clashes(reports: Reports) -> dict[tuple[str, str], list[str]]:
+def clashes(reports: Reports) -> dict[tuple[str, str], list[Outlook]]:
     """Every contradiction: the outlooks over which one agent is positive and the other negative.
 
     Returns:
         Outlooks by (agent that is positive, agent that is negative).
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], list[Outlook]] = {}
     for outlook in OUTLOOKS:
         views = {agent: direction(reports[agent][outlook]) for agent in VIEWS if agent in reports}
         for bull, up in views.items():
@@ -104,12 +104,13 @@ def clashes(reports: Reports) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def agreements(reports: Reports) -> list[tuple[str, str, list[str]]]:
+def agreements(reports: Reports) -> list[tuple[Outlook, Direction, list[str]]]:
     """(outlook, direction, agents) wherever two or more agents with a view see the same clear direction."""
-    found = []
+    found: list[tuple[Outlook, Direction, list[str]]] = []
+    ways: tuple[Direction, ...] = ("positive", "negative")
     for outlook in OUTLOOKS:
         views = {agent: direction(reports[agent][outlook]) for agent in VIEWS if agent in reports}
-        for way in ("positive", "negative"):
+        for way in ways:
             agents = [agent for agent, view in views.items() if view == way]
             if len(agents) > 1:
                 found.append((outlook, way, agents))

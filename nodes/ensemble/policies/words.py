@@ -7,9 +7,6 @@ catalogue, so that both languages tell the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from nodes.ensemble.schemas import Level, Regime, Stance
 from prompts import Words
 from prompts.texts import catalogue
@@ -28,11 +25,6 @@ def stance(positive: float, neutral: float, negative: float) -> Stance:
     total = positive + neutral + negative
     up, down = round(positive / total, 4), round(negative / total, 4)
     return Stance(positive=up, neutral=round(max(1.0 - up - down, 0.0), 4), negative=down)
-
-
-def first(rows: Iterable[Any], name: str) -> Any:
-    """The first known value of a figure."""
-    return next((row[name] for row in rows if row[name] is not None), None)
 
 
 def instrument(symbol: str, words: Words) -> str:

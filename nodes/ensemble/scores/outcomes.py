@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nodes.ensemble.schemas import DAYS
+from nodes.ensemble.schemas import DAYS, ProposalHorizon
 from vault.readers.prices import read_prices
 
 POSITIVE, NEUTRAL, NEGATIVE = range(3)
@@ -56,7 +56,7 @@ class MarketHistory:
     def __init__(self, days: NDArray[np.datetime64], levels: NDArray[np.float64]) -> None:
         self.days = days
         self.levels = levels
-        self._cases: dict[tuple[int, str], tuple[float, tuple[float, float, float]] | None] = {}
+        self._cases: dict[tuple[int, ProposalHorizon], tuple[float, tuple[float, float, float]] | None] = {}
         self._ends: dict[str, NDArray[np.int64]] = {}
         self._moves: dict[str, NDArray[np.float64]] = {}
         for horizon, length in DAYS.items():
@@ -74,7 +74,7 @@ class MarketHistory:
             return None
         return place
 
-    def outcome(self, hour: datetime, horizon: str, as_of: datetime) -> Outcome | None:
+    def outcome(self, hour: datetime, horizon: ProposalHorizon, as_of: datetime) -> Outcome | None:
         """What came after `hour`, if it was known at `as_of`; None while it is not, or without prices."""
         end = hour + timedelta(days=DAYS[horizon])
         if end > as_of:
@@ -89,7 +89,7 @@ class MarketHistory:
         outcome = POSITIVE if move > threshold else NEGATIVE if move < -threshold else NEUTRAL
         return Outcome(move=move, threshold=threshold, outcome=outcome, climatology=climatology)
 
-    def _case(self, begin: int, horizon: str) -> tuple[float, tuple[float, float, float]] | None:
+    def _case(self, begin: int, horizon: ProposalHorizon) -> tuple[float, tuple[float, float, float]] | None:
         """Threshold and climatology as known on day `begin`: from moves that had ended by then."""
         key = (begin, horizon)
         if key not in self._cases:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from nodes.ensemble.scores.outcomes import read_history
-from nodes.ensemble.scores.scoring import Scorer
+from nodes.ensemble.scores.scoring import Scorer, ScoreRow
 from nodes.ensemble.scores.stances import hour_of, missing_stances, read_stances
 from nodes.ensemble.scores.track_record import is_due, keep_standing, standing_as_of
 
@@ -24,7 +23,7 @@ class Record:
     """
 
     hours: int
-    rows: list[dict[str, Any]]
+    rows: list[ScoreRow]
     standing: dict[str, float]
 
 

@@ -9,20 +9,50 @@ Skill is 1 − Brier / Brier of climatology. Hourly forecasts of one week share 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from nodes.ensemble.schemas import DAYS
+from typing_extensions import TypedDict
+
+from nodes.ensemble.schemas import DAYS, ProposalHorizon
 from nodes.ensemble.scores.outcomes import NEUTRAL, MarketHistory, Outcome
 from nodes.ensemble.scores.stances import hour_of
+from nodes.ensemble.types import Stances, Voice
 
 Kind = Literal["live", "back_rules", "back_models"]
 """Said at its hour; by rules in a back-run; by a model in a back-run, which may remember what came."""
 
 BINS = 10
 _NO_CHANGE = (0.0, 1.0, 0.0)
+
+
+class Calibration(TypedDict):
+    """A tenth of probability: what was said there on average, how often it happened, and of how many."""
+
+    said: float
+    happened: float
+    n: int
+
+
+class ScoreRow(TypedDict):
+    """Means of one voice, horizon and kind."""
+
+    voice: str
+    horizon: ProposalHorizon
+    kind: Kind
+    n: int
+    windows: int
+    brier: float
+    brier_climatology: float
+    brier_no_change: float
+    skill: float
+    hit_rate: float
+    hit_rate_climatology: float
+    hit_rate_no_change: float
+    calibration_error: float
+    calibration: list[Calibration]
 
 
 @dataclass
@@ -79,10 +109,13 @@ class Tally:
         total = sum(one[2] for one in self.bins)
         return sum(abs(one[0] - one[1]) for one in self.bins) / total if total else 0.0
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self, voice: str, horizon: ProposalHorizon, kind: Kind) -> ScoreRow:
         """The means as plain JSON."""
         n = self.n
         return {
+            "voice": voice,
+            "horizon": horizon,
+            "kind": kind,
             "n": n,
             "windows": self.windows,
             "brier": round(self.brier / n, 4),
@@ -120,10 +153,10 @@ class Scorer:
 
     def __init__(self, market: MarketHistory) -> None:
         self.market = market
-        self.tallies: dict[tuple[str, str, Kind], Tally] = {}
-        self._waiting: dict[str, deque[Mapping[str, Any]]] = {horizon: deque() for horizon in DAYS}
+        self.tallies: dict[tuple[str, ProposalHorizon, Kind], Tally] = {}
+        self._waiting: dict[ProposalHorizon, deque[Stances]] = {horizon: deque() for horizon in DAYS}
 
-    def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def add(self, lines: Iterable[Stances]) -> None:
         """Take in hours to be scored later."""
         for line in lines:
             for queue in self._waiting.values():
@@ -142,15 +175,12 @@ class Scorer:
                     tally = self.tallies.setdefault((voice, horizon, kind_of(line, said)), Tally())
                     tally.add(said[horizon], found, hour, hour + length)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[ScoreRow]:
         """One row a voice, horizon and kind."""
-        return [
-            {"voice": voice, "horizon": horizon, "kind": kind, **tally.as_row()}
-            for (voice, horizon, kind), tally in self.tallies.items()
-        ]
+        return [tally.as_row(*key) for key, tally in self.tallies.items()]
 
 
-def kind_of(line: Mapping[str, Any], said: Mapping[str, Any]) -> Kind:
+def kind_of(line: Stances, said: Voice) -> Kind:
     """When, and by whom, something was said."""
     if line["live"]:
         return "live"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
@@ -17,6 +17,7 @@ from nodes.ensemble.agents import VIEWS
 from nodes.ensemble.operation.partition import published_hours, read_trace
 from nodes.ensemble.policies.pooling import OUTLOOKS, direction
 from nodes.ensemble.state import Consultation, EnsembleState, reports_of
+from nodes.ensemble.types import Outlook, Shares, Stances, Voice
 from providers.calls_log import append_line, read_lines
 
 POOL, ARBITER = "pool", "arbiter"
@@ -29,15 +30,15 @@ NAMES = ("positive", "neutral", "negative")
 HOUR = "%Y%m%d%H"
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Shares = tuple[_Share, _Share, _Share]
+_Shares = tuple[_Share, _Share, _Share]
 
 
 class _Voice(BaseModel):
     """The model that spoke, and its probabilities of each horizon."""
 
     model: str
-    days_7: Annotated[Shares, Field(alias="7d")]
-    days_30: Annotated[Shares, Field(alias="30d")]
+    days_7: Annotated[_Shares, Field(alias="7d")]
+    days_30: Annotated[_Shares, Field(alias="30d")]
 
 
 def _is_hour(text: str) -> str:
@@ -70,22 +71,23 @@ def stances_path(home: Path) -> Path:
 
 
 def stances_of(
-    state: EnsembleState, pooled: Mapping[str, Mapping[str, float]], *, made: datetime, back_run: bool
-) -> dict[str, Any]:
+    state: EnsembleState, pooled: Mapping[Outlook, Shares], *, made: datetime, back_run: bool
+) -> Stances:
     """One hour's line: the probabilities of each voice, at 7 and 30 days, and which model spoke.
 
     The arbiter names a direction without probabilities: it is given the pool's, with the largest share moved
     to the direction it names where the two differ.
     """
     hour = datetime.fromisoformat(state["hour"])
-    voices: dict[str, Any] = {}
+    voices: dict[str, Voice] = {}
     for agent, report in reports_of(state).items():
         if agent in VIEWS:
-            voices[agent] = _voice(report, _model(state["agents"][agent]))
+            views = {outlook: report[outlook] for outlook in OUTLOOKS}
+            voices[agent] = _voice(views, _model(state["agents"][agent]))
     voices[POOL] = _voice(pooled, "rules")
-    draft = state["draft"] or {}
-    moved = {outlook: _towards(pooled[outlook], draft[outlook]) for outlook in OUTLOOKS}
-    voices[ARBITER] = _voice(moved, _model(state["arbiter"]))
+    if (draft := state["draft"]) is not None:
+        moved = {outlook: _towards(pooled[outlook], draft[outlook]) for outlook in OUTLOOKS}
+        voices[ARBITER] = _voice(moved, _model(state["arbiter"]))
     return {
         "hour": f"{hour:%Y%m%d%H}",
         "made": made.isoformat(timespec="seconds"),
@@ -94,7 +96,7 @@ def stances_of(
     }
 
 
-def keep_stances(home: Path, line: Mapping[str, Any]) -> None:
+def keep_stances(home: Path, line: Stances) -> None:
     """Append one hour's line.
 
     Raises:
@@ -103,10 +105,10 @@ def keep_stances(home: Path, line: Mapping[str, Any]) -> None:
     append_line(stances_path(home), dict(line))
 
 
-def read_stances(home: Path) -> list[dict[str, Any]]:
+def read_stances(home: Path) -> list[Stances]:
     """The last line of each hour, earliest hour first."""
     by_hour = {line["hour"]: line for line in read_lines(stances_path(home), _Stances)}
-    return [by_hour[hour] for hour in sorted(by_hour)]
+    return [cast(Stances, by_hour[hour]) for hour in sorted(by_hour)]
 
 
 def missing_stances(home: Path) -> int:
@@ -127,7 +129,7 @@ def missing_stances(home: Path) -> int:
     return added
 
 
-def hour_of(line: Mapping[str, Any]) -> datetime:
+def hour_of(line: Stances) -> datetime:
     """The hour of a line."""
     return datetime.strptime(line["hour"], HOUR).replace(tzinfo=UTC)
 
@@ -137,11 +139,9 @@ def _model(turn: Consultation) -> str:
     return turn["provenance"]["model"] if turn["provenance"] else ""
 
 
-def _voice(report: Mapping[str, Any], model: str) -> dict[str, Any]:
-    shares = {
-        OUTLOOKS[outlook]: [round(float(report[outlook][name]), 4) for name in NAMES] for outlook in OUTLOOKS
-    }
-    return {"model": model, **shares}
+def _voice(views: Mapping[Outlook, Shares], model: str) -> Voice:
+    days_7, days_30 = ([round(float(views[outlook][name]), 4) for name in NAMES] for outlook in OUTLOOKS)
+    return {"model": model, "7d": days_7, "30d": days_30}
 
 
 def _towards(pooled: Mapping[str, float], named: str) -> dict[str, float]:

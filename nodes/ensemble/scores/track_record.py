@@ -12,13 +12,15 @@ import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from pydantic import AwareDatetime, BaseModel
 
 from nodes.ensemble.agents import VIEWS
-from nodes.ensemble.scores.scoring import Scorer, Tally
+from nodes.ensemble.schemas import ProposalHorizon
+from nodes.ensemble.scores.scoring import Kind, Scorer, Tally
 from nodes.ensemble.scores.stances import ARBITER, POOL
+from nodes.ensemble.types import Standing
 from providers.calls_log import append_line, read_lines
 
 GAIN = 5.0
@@ -26,7 +28,7 @@ SHRINK = 30.0
 LIMITS = (0.25, 4.0)
 RENEWED_HOURS = 24
 
-_read: dict[Path, tuple[tuple[int, int], list[tuple[datetime, dict[str, Any]]]]] = {}
+_read: dict[Path, tuple[tuple[int, int], list[tuple[datetime, Standing]]]] = {}
 
 
 def standing_path(home: Path) -> Path:
@@ -43,7 +45,7 @@ def standing_as_of(home: Path, hour: datetime) -> dict[str, float]:
     return {**known, **{agent: one for agent, one in newest[1]["factors"].items() if agent in known}}
 
 
-def standing_line(home: Path, hour: datetime) -> dict[str, Any] | None:
+def standing_line(home: Path, hour: datetime) -> Standing | None:
     """The line that counts at an hour: `as_of`, `factors`, `based_on` (skill and windows of each voice)."""
     newest = _newest(home, hour)
     return None if newest is None else newest[1]
@@ -63,12 +65,12 @@ def keep_standing(home: Path, hour: datetime, scorer: Scorer) -> dict[str, float
     """
     based_on = {voice: _record(voice, scorer.tallies) for voice in (*VIEWS, POOL, ARBITER)}
     found = {agent: factor(*based_on[agent]) for agent in VIEWS}
-    line = {
+    line: Standing = {
         "as_of": hour.isoformat(),
         "factors": found,
         "based_on": {a: {"skill": round(s, 4), "windows": w} for a, (s, w) in based_on.items()},
     }
-    append_line(standing_path(home), line)
+    append_line(standing_path(home), {**line})
     return found
 
 
@@ -83,14 +85,14 @@ def factor(skill: float, windows: int) -> float:
     return round(min(max(math.exp(GAIN * skill * windows / (windows + SHRINK)), low), high), 4)
 
 
-def _record(voice: str, tallies: Mapping[tuple[str, str, Any], Tally]) -> tuple[float, int]:
+def _record(voice: str, tallies: Mapping[tuple[str, ProposalHorizon, Kind], Tally]) -> tuple[float, int]:
     """Skill over all that counts, and its windows."""
     counted = [tally for (one, _, kind), tally in tallies.items() if one == voice and kind != "back_models"]
     said, climate = sum(t.brier for t in counted), sum(t.brier_climatology for t in counted)
     return (1.0 - said / climate if climate else 0.0), sum(t.windows for t in counted)
 
 
-def _newest(home: Path, hour: datetime) -> tuple[datetime, dict[str, Any]] | None:
+def _newest(home: Path, hour: datetime) -> tuple[datetime, Standing] | None:
     return max(
         (line for line in _lines(standing_path(home)) if line[0] <= hour),
         key=lambda line: line[0],
@@ -111,13 +113,16 @@ class _Standing(BaseModel):
     based_on: dict[str, _Based]
 
 
-def _lines(path: Path) -> list[tuple[datetime, dict[str, Any]]]:
+def _lines(path: Path) -> list[tuple[datetime, Standing]]:
     """Every line, read again only when the file has changed."""
     if not path.is_file():
         return []
     state = path.stat()
     stamp = (state.st_size, state.st_mtime_ns)
     if path not in _read or _read[path][0] != stamp:
-        lines = [(datetime.fromisoformat(line["as_of"]), line) for line in read_lines(path, _Standing)]
+        lines = [
+            (datetime.fromisoformat(line["as_of"]), cast(Standing, line))
+            for line in read_lines(path, _Standing)
+        ]
         _read[path] = (stamp, lines)
     return _read[path][1]
