@@ -132,7 +132,9 @@ def _outcome(case: Case, scores: dict[str, float], specs: dict[str, StrategySpec
     result = run_backtest(
         frame, specs[best], costs=context.costs, fill=context.fill, trade_from=frame.index[start]
     )
-    return Outcome(development=scores[best], holdout=score(result).value, backtests=len(scores))
+    return Outcome(
+        development=scores[best], holdout=score(result, frame["close"]).value, backtests=len(scores)
+    )
 
 
 def by_random_search(case: Case, seed: int) -> Outcome:

@@ -165,6 +165,11 @@ class Figures(TypedDict):
     walk_forward: NotRequired[WalkForward]
 
 
+def earlier_score(figures: Figures) -> bool:
+    """Whether a score is of an earlier version: Sharpe, Calmar, profit and consistency, not skill."""
+    return "skill" not in figures.get("parts", {})
+
+
 @with_config(_OPEN)
 class Hypothesis(TypedDict):
     """Something that may explain a weakness and can be tested."""

@@ -15,12 +15,13 @@ from reports.tables import (
     lost_line,
     metric,
     reading_lines,
+    score_note,
 )
 from reports.words import WordsLike
 
 
 def review_figures(result: ReviewRecord, words: WordsLike) -> list[list[str]]:
-    """The backtest's figures, a row each; `report.score_note` belongs under them."""
+    """The backtest's figures, a row each; `score_note` belongs under them."""
     development = result["development"]
     rows = [[words("report.metric.score_of_tests"), words.number(development["score"])]]
     for name, kind in METRIC_ROWS:
@@ -86,7 +87,7 @@ def review_document(result: ReviewRecord, words: WordsLike) -> Document:
     if result["degraded"]:
         blocks.append(Paragraph(text=words("report.degraded"), tone="doubtful"))
     blocks += [Code(text=result["strategy"]["description"]), Grid(head=head, rows=rows)]
-    blocks.append(Paragraph(text=words("report.score_note"), tone="quiet"))
+    blocks.append(Paragraph(text=score_note(result["development"], words), tone="quiet"))
     if lost := lost_line(words, result["development"]):
         blocks.append(Paragraph(text=lost, tone="bad"))
     annualised = bars_per_year_lines(result["development"].get("bars_per_year"), words)

@@ -7,7 +7,7 @@ from typing import Any
 
 from base.errors import catalogue, shown_at
 from record.results import Frame, RunResult
-from record.types import Figures
+from record.types import Figures, earlier_score
 from reports.words import WordsLike
 
 METRIC_ROWS: tuple[tuple[str, str], ...] = (
@@ -258,4 +258,16 @@ def figures_table(result: RunResult, words: WordsLike) -> tuple[list[str], list[
     ]
     rows.insert(0, [words("report.metric.score_of_tests"), *(words.number(part["score"]) for part in parts)])
     opened = result["champion"]["holdout"] is not None
-    return head, rows, words("report.score_note_holdout" if opened else "report.score_note")
+    return head, rows, score_note(result["initial"]["development"], words, opened=opened)
+
+
+def score_note(figures: Figures, words: WordsLike, *, opened: bool = False) -> str:
+    """Which bars the score and the other metrics are of, and what the score measures.
+
+    Args:
+        figures: of one strategy on development data: they show by which formula a run scored.
+        words: language.
+        opened: the holdout's metrics stand beside them.
+    """
+    note = words("report.score_note_holdout" if opened else "report.score_note")
+    return f"{note} {words('report.score_earlier' if earlier_score(figures) else 'report.score_skill')}"

@@ -51,7 +51,7 @@ class Backtest(BacktestResult):
     @cached_property
     def score(self) -> float:
         """0–10, from the excess over buy and hold at the same exposure."""
-        return score(self).value
+        return score(self, self.prices["close"]).value
 
     @property
     def verdict(self) -> None:

@@ -58,6 +58,7 @@ from reports.tables import (
     lost_line,
     lost_lines,
     notice_lines,
+    score_note,
 )
 from threadx.plain import plain
 
@@ -307,7 +308,7 @@ class Terminal:
             review_figures(details, words),
             caption=details["strategy"]["description"],
         )
-        self.out.print(escape(words("report.score_note")), style="dim", highlight=False)
+        self.out.print(escape(score_note(details["development"], words)), style="dim", highlight=False)
         if lost := lost_line(words, details["development"]):
             self.out.print(escape(lost), style="red", highlight=False)
         for line in bars_per_year_lines(details["development"].get("bars_per_year"), words):

@@ -161,7 +161,7 @@ def backtest_tool(
             sentence = Words(language or whole(error).language or readers_language()).told(error)
             raise ToolException(json.dumps({"error": sentence}, ensure_ascii=False)) from error
         dataset = found.dataset
-        told = figures(spec, result)
+        told = figures(spec, result, found.prices["close"])
         return json.dumps(
             {
                 "strategy": spec.describe(),

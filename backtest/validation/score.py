@@ -13,20 +13,28 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from backtest.engine.run import BacktestResult
-from backtest.statistics.overfitting import sharpe_standard_error
-from backtest.statistics.returns import bar_returns
-from backtest.types import Metrics
+from backtest.statistics.returns import Returns, bar_returns, moments
+from backtest.types import Costs
+from backtest.validation.power import SLAB
+from backtest.validation.trials import average_exposure, market_returns, turnover
 from backtest.validation.walk_forward import WalkForward
 
 BLOCKS = 5
-FULL_SHARPE = 2.0
-FULL_CALMAR = 2.0
-FULL_PROFIT_FACTOR = 2.0
-ENOUGH_TRADES = 30
-LOSING = 0.1
-"""Share of a part that what stands still gets; what loses gets less, the more it loses."""
+ENOUGH_TRADES = 10
+"""Trades below which a figure is hardly worth reading; the verdict asks for as many."""
+
+NO_SKILL = 1.0
+"""Score of what neither adds to holding nor takes from it."""
+PER_SKILL = 3.5
+"""Points for each unit of skill above zero: a skill of 2 scores 8."""
+
+COSTS_IN_DOUBT = 0.5
+LEAST_IN_DOUBT = 1e-4
+"""Costs are estimates: half as much again is charged on what is traded, a basis point at least. So of two
+strategies with the same excess the one that trades more scores less."""
 
 ERROR_ALLOWED = 0.2
 """Chance of adopting, in one iteration, something that is no better than the champion."""
@@ -40,17 +48,17 @@ class Score:
 
     Attributes:
         value: 0 to 10, rounded to four decimals so that records compare byte for byte.
-        sharpe, calmar, profit, consistency: parts, each 0 to 1.
+        excess_sharpe: annualised Sharpe ratio of the excess over holding with the same exposure, costs in
+            doubt charged.
+        skill: the same, shrunk by its error.
         evidence: 0 to 1, the share of the trades needed before a figure is worth reading.
         block_sharpes: annualised Sharpe ratio of each fold (or equal block of time), 0 where nothing moved;
             None from the one on in which the account was lost.
     """
 
     value: float
-    sharpe: float
-    calmar: float
-    profit: float
-    consistency: float
+    excess_sharpe: float
+    skill: float
     evidence: float
     block_sharpes: tuple[float | None, ...]
 
@@ -102,85 +110,89 @@ def block_sharpes(
     return tuple(figures)
 
 
-def _part(value: float | None, full: float) -> float:
-    """0 to 1: `LOSING` where the figure is 0, 1 from `full` on, and ever less below 0; 0 where undefined."""
-    if value is None:
-        return 0.0
-    if value < 0.0:
-        return LOSING * math.exp(value / full)
-    return LOSING + (1.0 - LOSING) * min(1.0, value / full)
+def skill(excess_sharpe: float, years: float) -> float:
+    """A yearly excess Sharpe ratio shrunk by its error: the mean of what it leaves likely.
 
-
-def sharpe_less_error(sharpe: float | None, bars: int, periods_per_year: float) -> float | None:
-    """An annualised Sharpe ratio less its standard error (Lo 2002, independent normal returns).
+    Before anything is seen true ratios are normal around 0 with a deviation of `SLAB`; what is seen of one
+    has an error of 1/√years. Whatever the length, chance alone then has a deviation of half of `SLAB` at
+    most.
 
     Args:
-        sharpe: annualised.
-        bars: returns behind it.
-        periods_per_year: bars a year.
+        excess_sharpe: as measured.
+        years: of the bars behind it.
     """
-    if sharpe is None:
-        return None
-    year = math.sqrt(periods_per_year)
-    return sharpe - sharpe_standard_error(sharpe / year, bars) * year
+    return excess_sharpe * years / (years + SLAB**-2)
+
+
+def points(skilled: float) -> float:
+    """The score of a skill, 0 to 10: straight from 1 at 0 up, and below 0 ever less with the same slope."""
+    rising = PER_SKILL * skilled
+    return min(10.0, NO_SKILL + rising) if rising >= 0.0 else NO_SKILL * math.exp(rising / NO_SKILL)
+
+
+def _in_doubt(costs: Costs) -> float:
+    """What is charged once more on each unit that is traded."""
+    paid = (costs.fee_bps + costs.slippage_bps + 0.5 * costs.spread_bps) / 1e4
+    return max(LEAST_IN_DOUBT, COSTS_IN_DOUBT * paid)
 
 
 def _score(
-    metrics: Metrics,
+    own: Returns,
+    parts: Sequence[BacktestResult],
+    closes: ArrayLike,
     blocks: Sequence[float | None],
     trades: int,
-    bars: int,
-    periods_per_year: float,
     lost: bool,
 ) -> Score:
-    if metrics.profit_factor is not None:
-        profit = _part(metrics.profit_factor - 1.0, FULL_PROFIT_FACTOR - 1.0)
-    else:
-        profit = 1.0 if metrics.n_trades and metrics.total_return > 0.0 else 0.0
-    sharpe = _part(sharpe_less_error(metrics.sharpe_ratio, bars, periods_per_year), FULL_SHARPE)
-    calmar = _part(metrics.calmar_ratio, FULL_CALMAR)
-    consistency = sum(figure is not None and figure > 0 for figure in blocks) / len(blocks)
+    """Of consecutive stretches as one account with the returns `own`: one exposure for all of it."""
+    prices = np.asarray(closes, dtype=np.float64)
+    market = np.concatenate([market_returns(part, prices[: len(part.all_times)]) for part in parts])
+    # The first bar of a stretch cannot be traded: exposure and turnover are those of the others.
+    bars = [len(part.index) - 1 for part in parts]
+    exposure = float(np.average([average_exposure(part) for part in parts], weights=bars))
+    traded = float(np.average([turnover(part) for part in parts], weights=bars))
+    about = moments(own - exposure * market - _in_doubt(parts[0].costs) * traded)
+    year = parts[0].periods_per_year
+    excess_sharpe = about.sharpe * math.sqrt(year)
+    skilled = skill(excess_sharpe, len(own) / year)
     evidence = min(1.0, trades / ENOUGH_TRADES)
-    value = 10.0 * evidence * (0.4 * sharpe + 0.2 * calmar + 0.2 * profit + 0.2 * consistency)
-    if lost:
-        value = 0.0
     return Score(
-        value=round(value, 4),
-        sharpe=round(sharpe, 6),
-        calmar=round(calmar, 6),
-        profit=round(profit, 6),
-        consistency=round(consistency, 6),
+        value=0.0 if lost else round(evidence * points(skilled), 4),
+        excess_sharpe=round(excess_sharpe, 6),
+        skill=round(skilled, 6),
         evidence=round(evidence, 6),
         block_sharpes=tuple(None if figure is None else round(figure, 6) for figure in blocks),
     )
 
 
-def score(result: BacktestResult) -> Score:
+def score(result: BacktestResult, closes: ArrayLike) -> Score:
     """Score one backtest from 0 (worthless) to 10, over five equal blocks of time.
 
-    `10 · evidence · (0.4 · sharpe + 0.2 · calmar + 0.2 · profit + 0.2 · consistency)` where
+    `evidence · (1 + 3.5 · skill)`, and `evidence · exp(3.5 · skill)` where the skill is negative;
+    skill is the annualised Sharpe ratio of the excess over holding with the same exposure, half of the costs
+    charged once more, times years / (years + 1); evidence is the number of trades over 10, at most 1.
 
-    - sharpe, calmar and profit are 0.1 + 0.9 · x, with x the Sharpe ratio less its standard error over 2, the
-      Calmar ratio over 2 and the profit factor − 1, each at most 1; below zero they are 0.1 · exp(x), so that
-      a smaller loss always scores more; without a losing trade profit is 1 where something was won;
-    - consistency is the share of the blocks with a positive Sharpe ratio;
-    - evidence is the number of trades over 30, at most 1.
+    What does nothing or loses its account scores 0, holding 0.1, chance 1 in the middle. 8 is a skill of 2:
+    without an edge a strategy reaches it once in 30,000 at whatever length.
 
-    What does nothing or loses its account scores 0, what loses in every block less than 0.8, and 8 needs a
-    Sharpe ratio that is near 2 even one standard error lower: a short history cannot score high.
+    Args:
+        result: a backtest, n bars from `trade_from` on.
+        closes: closes of all its bars, those of the warm-up included.
+
+    Raises:
+        RequestError: `too_few_observations` where the closes are not those of the backtest.
     """
-    blocks = block_sharpes(result.equity, result.periods_per_year)
     return _score(
-        result.metrics,
-        blocks,
+        bar_returns(result.equity_values, result.initial_capital),
+        [result],
+        closes,
+        block_sharpes(result.equity, result.periods_per_year),
         result.metrics.n_trades,
-        len(result.index),
-        result.periods_per_year,
         result.account_lost is not None,
     )
 
 
-def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
+def score_walk_forward(walk: WalkForward, whole: BacktestResult, closes: ArrayLike) -> Score:
     """The same formula on walk-forward evidence: the tests as one account, the folds as blocks.
 
     Args:
@@ -188,14 +200,23 @@ def score_walk_forward(walk: WalkForward, whole: BacktestResult) -> Score:
         whole: what would be traded, on the whole development part: its trades count as evidence where they
             are fewer, so that a search that ends at a strategy which hardly trades earns nothing. Where
             either loses its account, the score is 0.
+        closes: of the development part.
+
+    Raises:
+        RequestError: `too_few_observations` where the closes are not those of the tests.
     """
     blocks: list[float | None] = []
     for fold in walk.folds:
         gone = fold.test.account_lost is not None or None in blocks
         blocks.append(None if gone else fold.test.metrics.sharpe_ratio or 0.0)
-    trades = min(walk.metrics.n_trades, whole.metrics.n_trades)
-    lost = walk.account_lost is not None or whole.account_lost is not None
-    return _score(walk.metrics, blocks, trades, len(walk.returns), walk.periods_per_year, lost)
+    return _score(
+        walk.returns.to_numpy(float),
+        [fold.test for fold in walk.folds],
+        closes,
+        blocks,
+        min(walk.metrics.n_trades, whole.metrics.n_trades),
+        walk.account_lost is not None or whole.account_lost is not None,
+    )
 
 
 def folds_held(challenger: Sequence[float | None], champion: Sequence[float | None]) -> int:

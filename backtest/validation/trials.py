@@ -31,25 +31,48 @@ ROOM_FOR_SERIES = 512 * 1024 * 1024
 """Bytes of indicators kept from one configuration to the next."""
 
 
+def _shares(equity: Floats, rows: Floats, capital: float, first: int) -> Floats:
+    """Value of each trade at its entry as a share of the account."""
+    before = np.concatenate([[capital], equity])
+    account = before[np.maximum(0, rows[:, ENTRY_BAR].astype(np.int64) - first)]
+    return np.where(account > 0.0, rows[:, SIZE] * rows[:, ENTRY_PRICE] / np.maximum(account, 1e-300), 0.0)
+
+
 def _exposure(equity: Floats, rows: Floats, capital: float, first: int) -> float:
     if len(rows) == 0:
         return 0.0
-    before = np.concatenate([[capital], equity])
-    account = before[np.maximum(0, rows[:, ENTRY_BAR].astype(np.int64) - first)]
-    share = np.where(account > 0.0, rows[:, SIZE] * rows[:, ENTRY_PRICE] / np.maximum(account, 1e-300), 0.0)
+    share = _shares(equity, rows, capital, first)
     return float((rows[:, SIDE] * share * rows[:, BARS]).sum() / max(1, len(equity) - 1))
+
+
+def _market(closes: Floats, bars: int) -> Returns:
+    """The market's return at each of the last bars; the first cannot be traded, and is 0."""
+    held = closes[-bars:]
+    found = np.zeros(held.size)
+    found[1:] = held[1:] / held[:-1] - 1.0
+    return found
 
 
 def _excess(equity: Floats, rows: Floats, capital: float, closes: Floats) -> tuple[Returns, Returns]:
     """Returns, and their excess over holding with the same exposure; `closes` reach back into the warm-up."""
-    held = closes[-len(equity) :]
-    market = np.zeros(held.size)
-    market[1:] = held[1:] / held[:-1] - 1.0
     own = bar_returns(equity, capital)
-    found: Returns = own - _exposure(equity, rows, capital, len(closes) - len(equity)) * market
+    exposure = _exposure(equity, rows, capital, len(closes) - len(equity))
+    found: Returns = own - exposure * _market(closes, len(equity))
     # What holding would have earned to the last digit is no excess: rounding has no Sharpe ratio.
     found[np.abs(found) < 1e-13] = 0.0
     return own, found
+
+
+def market_returns(result: BacktestResult, closes: ArrayLike) -> Returns:
+    """The market's return at each bar of a backtest; the first is 0. Arguments, errors: `excess_returns`."""
+    return _market(_closes(result, closes), len(result.index))
+
+
+def turnover(result: BacktestResult) -> float:
+    """Value bought and sold each bar, as a share of the account; a trade counts at its entry, twice."""
+    first = len(result.all_times) - len(result.index)
+    shares = _shares(result.equity_values, result.trade_values, result.initial_capital, first)
+    return 2.0 * float(shares.sum()) / max(1, len(result.index) - 1)
 
 
 def average_exposure(result: BacktestResult) -> float:
@@ -71,10 +94,16 @@ def excess_returns(result: BacktestResult, closes: ArrayLike) -> Returns:
     Raises:
         RequestError: `too_few_observations` where the closes are not those of the backtest.
     """
+    prices = _closes(result, closes)
+    return _excess(result.equity_values, result.trade_values, result.initial_capital, prices)[1]
+
+
+def _closes(result: BacktestResult, closes: ArrayLike) -> Floats:
+    """The closes of a backtest's bars, once they are known to be those."""
     prices = np.asarray(closes, dtype=np.float64)
     if prices.shape != (len(result.all_times),):
         raise RequestError("too_few_observations", needed=len(result.all_times), found=prices.size)
-    return _excess(result.equity_values, result.trade_values, result.initial_capital, prices)[1]
+    return prices
 
 
 def block_sums(returns: ArrayLike, blocks: int = TRIAL_BLOCKS) -> Floats:

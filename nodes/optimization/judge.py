@@ -153,8 +153,8 @@ def meet_holdout(
     )
     judgement: Judgement = {
         "holdout_hash": dataset.holdout_hash,
-        "champion": figures(spec, held),
-        "initial": figures(first, held_initial),
+        "champion": figures(spec, held, frame["close"]),
+        "initial": figures(first, held_initial, frame["close"]),
         "verdict": belief["verdict"],
         "overfitting": belief["overfitting"],
         "sight": belief["sight"],

@@ -155,7 +155,7 @@ def test_a_row_of_a_sweep_tells_what_a_backtest_tells(case: Violent) -> None:
             assert last["exit_reason"] == "liquidation"
             assert (result.equity[lost.time :] == 0.0).all()
             assert (result.equity[: lost.time].iloc[:-1] > 0.0).all()
-            assert score(result).value == 0.0
+            assert score(result, case.prices["close"]).value == 0.0
 
 
 @few
@@ -207,7 +207,7 @@ def test_a_walk_forward_ends_where_its_account_is_lost(
                 assert not survived[rank_by].notna().any()
     _one_account(found, case)
     whole = run_backtest(case.prices, found.spec, **case.terms)
-    scored = score_walk_forward(found, whole)
+    scored = score_walk_forward(found, whole, case.prices["close"])
     if found.account_lost or whole.account_lost:
         assert scored.value == 0.0
 

@@ -154,7 +154,7 @@ def test_all_that_judges_a_strategy_takes_a_lost_account(
     prices = prices.assign(volume=1.0)
     case = StressCase.open(prices, spec, costs, generator=np.random.default_rng(0))
     tried = try_strategy(prices, spec, {"n": [3, 5, 9]}, costs, "next_open")
-    told = trial_figures(tried.spec, tried.walk, tried.whole)
+    told = trial_figures(tried.spec, tried.walk, tried.whole, prices["close"])
     found = judged(
         development=tried.whole,
         development_prices=prices,

@@ -11,6 +11,7 @@ from backtest import Costs, StrategySpec, sweep
 from prompts import Words
 from reports.markdown import optimization_report
 from reports.review_markdown import review_report
+from reports.tables import figures_table
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
@@ -108,6 +109,24 @@ def test_a_score_beside_other_measures_says_which_bars_it_is_of(home, called, mo
         assert "Score (0–10)*" in plain, face
         note = plain[plain.index("* ", plain.index("Score (0–10)*") + len("Score (0–10)*")) :]
         assert walked in note, face
+
+
+def test_a_score_of_an_earlier_version_is_shown_as_what_it_was(home):
+    """Before 2026-11-28 `parts` held sharpe, calmar, profit and consistency."""
+    judged, words = result_of(home, "judged"), Words("en")
+    assert "It measures skill" in figures_table(judged, words)[2]
+    for strategy in ("initial", "champion"):
+        for part in ("development", "holdout"):
+            judged[strategy][part]["parts"] = {
+                "sharpe": 0.4,
+                "calmar": 0.2,
+                "profit": 0.3,
+                "consistency": 0.5,
+            }
+            judged[strategy][part]["score"] = 6.9
+    _, rows, note = figures_table(judged, words)
+    assert "an earlier version" in note
+    assert rows[0][1:] == ["6.90"] * 4
 
 
 def test_an_optimisation_shows_itself_short_with_its_verdict_and_its_picture(home, tmp_path, monkeypatch):

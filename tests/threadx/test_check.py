@@ -1,6 +1,7 @@
 """A run's figures computed again: by the tool, and by hand from the files in its folder alone."""
 
 import json
+import re
 import shutil
 from itertools import combinations, pairwise
 
@@ -103,6 +104,15 @@ def test_a_folder_and_a_price_file_are_enough(made, alone):
     tested = [e for e in lines(RunRecord(alone, "second")) if e["id"].startswith("i01.backtest")]
     assert len(tested) >= 3
     assert {f"{event['id']}.p_value" for event in tested} <= names
+
+
+def test_a_score_of_an_earlier_formula_is_left_as_it_is(made, alone):
+    _, prices, other = made
+    for path in (alone / "runs" / "second").glob("*.json*"):
+        text = path.read_text(encoding="utf-8").replace('"skill":', '"sharpe":')
+        path.write_text(re.sub(r'("score": ?)(\d)', r"\g<1>1\2", text), encoding="utf-8")
+    found = check_run("second", alone, [str(prices), str(other)])
+    assert found.agrees, [row for row in found.rows if not row.agrees][:5]
 
 
 def change_result(folder, place, value):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from record.events import Surveyed, TrialsFixed
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, TRIALS, read_table, table_hash
 from record.run_view import RunView
-from record.types import Champion, Searched, TestedVariant
+from record.types import Champion, Figures, Searched, TestedVariant, earlier_score
 from threadx.audit.drift import Notice, notices
 from threadx.audit.restoring import restore_prices
 from threadx.errors import ThreadxError
@@ -167,6 +167,7 @@ class _Search:
         self.dataset = dataset
         self.context = context
         self.looked_at: dict[str, float] = {}
+        self.score = self.view.initial_score or 0.0
 
     def tried_again(self, variant: Searched | TestedVariant) -> Tried:
         """The same test; what it compared is what it looked at."""
@@ -192,6 +193,7 @@ class _Search:
                         "given": adopted["given"],
                         "grid": adopted["grid"],
                     }
+                    self.score = trial["score"] or 0.0
 
     def _survey(self, told: Surveyed, initial: Tried) -> Iterator[Row]:
         """The seeds tested again: how many, the candidates, and the champion that they leave."""
@@ -211,12 +213,13 @@ class _Search:
         yield from _compared("survey.archive", told.archive, archive)
         yield from _compared("survey.champion", told.champion, champion)
         self.champion = champion
+        self.score = told.champion["figures"]["score"]
 
     def _variant(self, name: str, variant: TestedVariant) -> Iterator[Row]:
         found, champion = self.tried_again(variant), self.tried_again(self.champion)
         yield from _compared(name, variant["figures"], found.figures)
         blocks, reigning = found.figures["blocks"], champion.figures["blocks"]
-        leads = found.figures["score"] > champion.figures["score"]
+        leads = (variant["figures"] or found.figures)["score"] > self.score
         compared = leads and 2 * folds_held(blocks, reigning) > len(blocks)
         if self.context.search == "population":  # it ranks, and leaves significance to the verdict
             compared = False
@@ -230,8 +233,13 @@ def _by_name(findings: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, An
 
 
 def _compared(name: str, told: Any, found: Any) -> Iterator[Row]:
-    """A row for every leaf of two JSON values of the same form."""
+    """A row for every leaf of two JSON values of the same form.
+
+    A score of an earlier version, which has another formula, is not computed again.
+    """
     if isinstance(told, Mapping) and isinstance(found, Mapping):
+        if "score" in told and "parts" in found and earlier_score(cast(Figures, told)):
+            found = {**found, **{key: told[key] for key in ("score", "parts") if key in told}}
         for key in [*told, *(key for key in found if key not in told)]:
             yield from _compared(f"{name}.{key}", told.get(key), found.get(key))
     elif isinstance(told, list) and isinstance(found, list) and len(told) == len(found):

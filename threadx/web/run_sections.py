@@ -11,6 +11,7 @@ from nicegui.element import Element
 from prompts import Words
 from record.run_view import ON_ITS_WAY, Debate, RunView, Step, Trial
 from record.types import Metrics
+from reports.tables import score_note
 from threadx.web.frame import Table, Text, attribute, card
 from threadx.web.narration import clock, line
 
@@ -49,7 +50,7 @@ class Board:
             head = [words(f"web.trials.{name}") for name in (*names, "p_value", "outcome")]
             self._table = Table(head, numbers=range(2, 9), title=1, prose=[9])
             self._table.scroll.set_visibility(False)
-            self._note = Text("p", words("report.score_note"), "tx-soft")
+            self._note = Text("p", "", "tx-soft")
             self._note.set_visibility(False)
 
     def draw(self, view: RunView) -> None:
@@ -61,6 +62,8 @@ class Board:
             self._note.set_visibility(True)
             cells = ["0", words("web.trials.start"), words.number(view.initial_score), "–"]
             initial = view.initial_figures
+            if initial is not None:
+                self._note.set_text(score_note(initial, words))
             figures = self._figures(initial["metrics"] if initial and "metrics" in initial else {})
             self._rows[0, 0] = self._table.row([*cells, *figures, "–", words("web.outcome.reference")])
         for key, trial in view.trials.items():

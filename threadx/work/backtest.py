@@ -94,4 +94,4 @@ def backtest(
             "strategy": spec.model_dump(mode="json"),
             "settings": {**context.costs.model_dump(), "fill": context.fill, "initial_capital": capital},
         }
-        write_json(whole_result(result, figures(spec, result), about), json_path)
+        write_json(whole_result(result, figures(spec, result, prices["close"]), about), json_path)

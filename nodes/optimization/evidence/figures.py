@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from backtest import BacktestResult, StrategySpec
 from backtest.types import AccountLost, Metrics
@@ -16,8 +17,8 @@ from record.types import Figures
 from record.types import Metrics as RecordedMetrics
 
 
-def figures(spec: StrategySpec, result: BacktestResult) -> Figures:
-    """Score, metrics and exits of a backtest.
+def figures(spec: StrategySpec, result: BacktestResult, closes: ArrayLike) -> Figures:
+    """Score, metrics and exits of a backtest; `closes` are those of all its bars.
 
     Returns:
         `hash` of the strategy; `score` 0–10; `parts` of the score; `blocks`, the Sharpe ratio of each block
@@ -26,10 +27,10 @@ def figures(spec: StrategySpec, result: BacktestResult) -> Figures:
         by reason, each {"trades", "average_return"} (a fraction); `bars_per_year`, as `BarsPerYear.to_dict`
         gives it.
     """
-    return _figures(spec, result, score(result))
+    return _figures(spec, result, score(result, closes))
 
 
-def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) -> Figures:
+def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult, closes: ArrayLike) -> Figures:
     """The same of a strategy tried on development data: the score and its blocks are those of the folds.
 
     Returns:
@@ -42,7 +43,7 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult) 
         {name: value for name, value in _values(fold.spec).items() if _values(walk.spec).get(name) != value}
         for fold in walk.folds
     ]
-    found = _figures(spec, whole, score_walk_forward(walk, whole))
+    found = _figures(spec, whole, score_walk_forward(walk, whole, closes))
     found["walk_forward"] = {
         "folds": len(walk.folds),
         "configurations": walk.configurations,

@@ -127,7 +127,7 @@ def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill
     held = found.whole.trade_values[:, BARS]
     return Tried(
         spec=found.spec,
-        figures=trial_figures(found.spec, found.walk, found.whole),
+        figures=trial_figures(found.spec, found.walk, found.whole, prices["close"]),
         returns=found.walk.returns,
         periods_per_year=found.walk.periods_per_year,
         looked_at=(trial(found.whole, prices["close"]), *compared),

@@ -88,7 +88,7 @@ def test_every_figure_of_the_result_is_the_engines_own(improved):
         prices, spec, state["champion"]["grid"], costs=costs, plateau=True, least_trades=10, settle=True
     )
     assert walk.spec.hash == spec.hash
-    assert result["final_score"] == score_walk_forward(walk, again).value
+    assert result["final_score"] == score_walk_forward(walk, again, prices["close"]).value
 
 
 def test_applied_changes_lead_from_the_initial_strategy_to_the_champion(improved):
