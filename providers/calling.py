@@ -37,6 +37,9 @@ from providers.turns import turn
 RETRY_SECONDS = (2.0, 4.0)
 """Waits before the second and the third try of a retryable error."""
 
+_NEARLY = 2
+"""Tokens that may be missing in a window that is full."""
+
 _NO_PIECE = ("No data received", "No generation chunks")
 
 REFUSED = "parameter_refused"
@@ -166,7 +169,7 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
     ended = (metadata.get("done_reason") or metadata.get("finish_reason")) != "length"
     # Inside a grammar a model that has said everything may go on with blanks until its room ends.
     if not ended and not (re.search(r"}\s+\Z", str(message.text)) and _holds_an_object(str(message.text))):
-        raise RefusedError("answer_truncated", model=str(reference))
+        raise _cut_off(message, opened, reference)
     opened.verify(message)
     thoughts, text = split_thinking(masked_text(whole_letters(str(message.text))))
     kept_apart = masked_text(whole_letters(str(message.additional_kwargs.get("reasoning_content") or "")))
@@ -181,6 +184,16 @@ def call_once(reference: Reference, request: Request, settings: ProviderSettings
         answer_tokens=usage["output_tokens"] if usage else None,
         latency_seconds=time.perf_counter() - begun,
     )
+
+
+def _cut_off(message: AIMessage, opened: OpenedModel, reference: Reference) -> RefusedError:
+    """The error of an answer without its end: too long, or without room beside its prompt."""
+    usage, window = message.usage_metadata, opened.window
+    if usage and window is not None and usage["total_tokens"] >= window - _NEARLY:
+        return RefusedError(
+            "prompt_too_long", model=str(reference), tokens=usage["input_tokens"], context=window
+        )
+    return RefusedError("answer_truncated", model=str(reference))
 
 
 def _complete(opened: OpenedModel, reference: Reference, request: Request) -> AIMessage:

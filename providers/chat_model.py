@@ -37,6 +37,7 @@ class OpenedModel:
         droppable: parameters that were sent and can be left out if the server refuses them.
         guesses: also where the server does not say what it minds, one after the other.
         system_role: whether the first message has a role of its own.
+        window: tokens of prompt and answer together; None where it is not known.
         total_seconds: deadline of one call.
         idle_seconds: longest time between two tokens.
         first_seconds: longest time until the first one; None for `idle_seconds`.
@@ -50,6 +51,7 @@ class OpenedModel:
     droppable: frozenset[Parameter] = frozenset()
     guesses: bool = False
     system_role: bool = True
+    window: int | None = None
     total_seconds: float = 900.0
     idle_seconds: float = 900.0
     first_seconds: float | None = None

@@ -170,5 +170,6 @@ PROVIDER = Provider(
     open=lazily("providers.clients.embedded"),
     health=lambda reference, settings: probe_embedded(reference, settings).path.name,
     address=lambda _: "",
+    window=lambda file: file.window,
     local=lambda _: True,
 )

@@ -122,5 +122,6 @@ PROVIDER = Provider(
     open=lazily("providers.clients.ollama"),
     health=health,
     address=lambda settings: settings.ollama_base_url,
+    window=lambda facts: facts.context_length,
     local=lambda settings: is_local(settings.ollama_url),
 )

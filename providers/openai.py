@@ -86,5 +86,6 @@ PROVIDER = Provider(
     open=lazily("providers.clients.openai"),
     health=health,
     address=lambda settings: settings.openai_base_url,
+    window=None,
     local=lambda settings: is_local(settings.openai_url),
 )

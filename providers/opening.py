@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from providers.chat_model import OpenedModel
+from providers.errors import ProviderError
 from providers.reference import Reference
 from providers.registry import provider_of
 from providers.request import Request
@@ -23,3 +24,12 @@ def open_model(reference: Reference, request: Request, settings: ProviderSetting
     """
     provider = provider_of(reference)
     return provider.open(reference, provider.probe(reference, settings), request, settings)
+
+
+def window_of(reference: Reference, settings: ProviderSettings) -> int | None:
+    """Tokens of a model's largest window, prompt and answer together; None where nobody knows, or answers."""
+    provider = provider_of(reference)
+    try:
+        return provider.window(provider.probe(reference, settings)) if provider.window is not None else None
+    except ProviderError:
+        return None  # whoever asks the model meets the reason

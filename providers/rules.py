@@ -24,5 +24,6 @@ PROVIDER = Provider(
     open=_no_model,
     health=lambda reference, _: str(reference),
     address=lambda _: "",
+    window=None,
     local=lambda _: True,
 )

@@ -126,7 +126,10 @@ class RoleCalled(EventData):
 
 
 class Called(EventData):
-    """A model was called: what was sent, every try that failed, and the answer as it came."""
+    """A model was called: what was sent, every try that failed, and the answer as it came.
+
+    `evidence_tokens` is the budget of the evidence that all roles share, `left_out` what it had no room for.
+    """
 
     kind = "call"
 
@@ -141,6 +144,8 @@ class Called(EventData):
     answer_tokens: int | None
     cached: bool
     latency_seconds: float | None
+    evidence_tokens: int | None = None
+    left_out: list[str] = []
 
 
 class Answered(EventData):

@@ -21,6 +21,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from nodes.seam import room
 from providers import calling, opening
 from providers.chat_model import OpenedModel
 from providers.errors import UnavailableError
@@ -89,5 +90,6 @@ def scripted_models(monkeypatch: pytest.MonkeyPatch, steps: Mapping[str, Sequenc
         return OpenedModel(model=ScriptedChat(give=give))
 
     monkeypatch.setattr(opening, "open_model", open_model)
+    monkeypatch.setattr(room, "window_of", lambda reference, settings: None)
     monkeypatch.setattr(calling, "pause", script.pauses.append)
     return script

@@ -46,7 +46,7 @@ def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> ty
     archive = evidence.archive
     found = narrowed(
         base,
-        base=one_of(range(len(archive) + 1)),
+        base=one_of([0, *(one["number"] for one in archive if f"C{one['number']}" in evidence.ids)]),
         change=_changes(evidence.spec.model_dump_json(), bool(archive)),
     )
     if hypotheses is None:

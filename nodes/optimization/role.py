@@ -7,7 +7,7 @@ frame that runs them, so that a call, an abstention and the end of the rules mea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -16,40 +16,21 @@ from backtest.language.functions import reference
 from nodes.context import OptimizationContext
 from nodes.errors import NodeError
 from nodes.optimization.changes import kinds_told
+from nodes.optimization.evidence.block import SHARED, Block, evidence_block
 from nodes.optimization.evidence.claims import doubts, unfounded_claims
-from nodes.optimization.evidence.evidence import (
-    Evidence,
-    figure_lines,
-    gather_evidence,
-    history_lines,
-    lesson_lines,
-    market_line,
-    price_lines,
-    strategy_lines,
-)
+from nodes.optimization.evidence.evidence import Evidence, gather_evidence
 from nodes.optimization.evidence.grounding import known_numbers
 from nodes.optimization.state import DebateState, OptimizationState
 from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
-from prompts import Language, render
+from nodes.seam.room import MOST_EVIDENCE
+from prompts import Language, Prompt, render
 from record.events import EventData, Exhausted, Proposed, RoleCalled
 from record.types import Doubt, Proposal, Provenance
 
 S = TypeVar("S", OptimizationState, DebateState)
 T = TypeVar("T", bound=BaseModel)
-
-SHARED = "optimization/shared"
-"""The prompt that every role's own stands behind: a server that keeps what it has read reads it once."""
-
-BLOCKS: dict[str, Callable[[Evidence, Language], str]] = {
-    "prices": price_lines,
-    "lessons": lesson_lines,
-    "strategy": strategy_lines,
-    "figures": figure_lines,
-    "history": history_lines,
-}
-"""Blocks of evidence that every role is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,37 +143,52 @@ def ask_role(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )
     prices, known = evidence.prices, role.knows(brief)
-    parts = {name: block(evidence, language) for name, block in BLOCKS.items()} | role.blocks(brief)
+    own_blocks = role.blocks(brief)
+    shown: dict[str, dict[str, str]] = {}
     told = f"{called}.{role.answer}"
 
-    def claims_and_numbers(answer: T) -> tuple[list[str], list[float]]:
-        return role.claims(answer), known_numbers(*parts.values(), prices["timeframe"], *role.own(answer))
+    def claims_and_numbers(answer: T, prompt: str) -> tuple[list[str], list[float]]:
+        parts = shown[prompt].values()
+        return role.claims(answer), known_numbers(*parts, prices["timeframe"], *role.own(answer))
 
-    question = Question(
-        role=voice,
-        prompt=render(
+    def question(tokens: int) -> Question[T]:
+        block: Block = evidence_block(evidence, language, tokens)
+        parts = block.parts | own_blocks
+        prompt: Prompt = render(
             f"optimization/{role.name}",
             language,
             begins=SHARED,
-            market=market_line(evidence, language),
+            left_out=block.note,
             kinds=kinds_told(language),
             functions=reference(language),
             **role.values(brief),
             **parts,
-        ),
-        schema=role.schema,
-        case=role.case(brief),
-        evidence={"dataset": {"symbol": prices["symbol"], "hash": prices["development_hash"]}},
-        policy=lambda _: role.policy(known),
-        check=lambda answer: role.check(brief, answer),
-        doubts=lambda answer: [
-            *role.doubts(brief, answer),
-            *doubts(*claims_and_numbers(answer), language, cited=role.cited(answer), known=evidence.ids),
-        ],
-    )
+        )
+        shown[prompt.hash] = parts
+        return Question(
+            role=voice,
+            prompt=prompt,
+            schema=role.schema,
+            case=role.case(replace(brief, evidence=replace(evidence, offered=block.ids))),
+            evidence={"dataset": {"symbol": prices["symbol"], "hash": prices["development_hash"]}},
+            policy=lambda _: role.policy(known),
+            check=lambda answer: role.check(brief, answer),
+            doubts=lambda answer: [
+                *role.doubts(brief, answer),
+                *doubts(
+                    *claims_and_numbers(answer, prompt.hash),
+                    language,
+                    cited=role.cited(answer),
+                    known=block.ids,
+                ),
+            ],
+            shorter=question,
+            left_out=tuple(block.left_out),
+        )
+
     journal = Journal(context, run, called, voice, iteration)
     try:
-        answer = ask(question, chain=role.chain(brief), context=context, journal=journal)
+        answer = ask(question(MOST_EVIDENCE), chain=role.chain(brief), context=context, journal=journal)
     except NodeError as error:
         if error.code != "nothing_left":
             raise
@@ -200,10 +196,11 @@ def ask_role(
         record(context, run, told, voice, Exhausted(), iteration=iteration, cites=[called])
         return role.silent(brief)
     provenance = answer.provenance.plain()
+    asked = answer.provenance.prompt_hash
     if isinstance(answer, Abstention):
         made = Made(role.abstained(brief, provenance), role.silent(brief))
     else:
-        unfounded = unfounded_claims(*claims_and_numbers(answer.value), language)
+        unfounded = unfounded_claims(*claims_and_numbers(answer.value, asked), language)
         made = role.made(brief, answer.value, unfounded, provenance)
     cites = [called, *role.follows(brief)]
     record(context, run, told, voice, made.data, iteration=iteration, cites=cites)

@@ -57,6 +57,9 @@ class Question(Generic[T]):
         fresh: the same, but the new answer is kept for later calls.
         hosted_seconds: time that all hosted models of the chain may take together; None for no limit.
         watched: calls are logged (`providers.oversight`).
+        shorter: the same question with at most so many tokens of evidence, for a small window; None where all
+            of it is needed.
+        left_out: ids of the evidence that it leaves out.
         run: name of the run where there is no journal: a failure for good is met once in it.
         unattended: with that, models with an open circuit breaker are skipped: no person is there who wants
             them tried.
@@ -76,6 +79,8 @@ class Question(Generic[T]):
     hosted_seconds: float | None = None
     watched: bool = False
     unattended: bool = False
+    shorter: Callable[[int], Question[T]] | None = None
+    left_out: tuple[str, ...] = ()
     run: str = ""
 
 
@@ -166,7 +171,7 @@ class _Asking(Generic[T]):
     def __init__(
         self, question: Question[T], settings: providers.ProviderSettings, journal: Journal | None
     ) -> None:
-        self.question = question
+        self.question = self.whole = question
         dataset = question.evidence.get("dataset") or {}
         settings = replace(settings, run=journal.run if journal is not None else question.run)
         self.calls = Calls(question.role, question.prompt, dataset, settings, journal)
@@ -193,6 +198,7 @@ class _Asking(Generic[T]):
             PolicyError: it breaks the schema or the checks.
         """
         begun = time.perf_counter()
+        self._tell(None)
         given = self.question.policy(self.question.evidence)
         value = self._validated(given.model_dump_json(), loosely=False)
         if isinstance(value, _Invalid):
@@ -208,6 +214,8 @@ class _Asking(Generic[T]):
             return None
         before, counted = len(self.calls.attempts), (self.prompt_tokens, self.answer_tokens)
         self.calls.settings = self.oversight.bounded(self.calls.settings, reference)
+        if self.whole.shorter is not None:
+            self._tell(self.calls.evidence_room(reference))
         try:
             return self._asked(reference)
         finally:
@@ -230,8 +238,15 @@ class _Asking(Generic[T]):
                 self._tried(str(reference), time.perf_counter() - begun)
                 return value
         doubted: T | None = None
+        shortened: int | None = None
         for left in range(question.corrections, -1, -1):
             reply = self.calls.made(reference, request)
+            if reply is None and shortened is None and self.whole.shorter is not None:
+                shortened = self.calls.less_evidence(reference, request)
+                if shortened is not None:
+                    self._tell(shortened)
+                    request = self._request(correction=request.correction)
+                    reply = self.calls.made(reference, request)
             if reply is None:
                 break  # every try is on record, the last one too
             self.said.append({"model": str(reference), "text": reply.text or reply.thinking})
@@ -258,6 +273,16 @@ class _Asking(Generic[T]):
             self._tried(str(reference), 0.0, value)
             return None
         return value
+
+    def _tell(self, tokens: int | None) -> None:
+        """Put the question with so many tokens of evidence; None: as it was given."""
+        shorter = self.whole.shorter
+        if tokens is None or shorter is None:
+            self.question, self.calls.evidence_tokens = self.whole, None
+        else:
+            self.question, self.calls.evidence_tokens = shorter(tokens), tokens
+        self.calls.left_out, self.calls.prompt = self.question.left_out, self.question.prompt
+        self.shown = self.question.case or self.question.schema
 
     def _doubts(self, value: T) -> list[str]:
         """Why an answer goes back although it is valid."""

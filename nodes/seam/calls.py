@@ -12,6 +12,7 @@ from langsmith.utils import tracing_is_enabled
 import providers
 from nodes.seam.journal import Journal
 from nodes.seam.provenance import Attempt
+from nodes.seam.room import TOO_LONG, evidence_room, less_evidence
 from prompts import Prompt
 from providers.errors import CacheError, ProviderError, short
 from record.events import Called
@@ -22,6 +23,9 @@ class Calls:
 
     Attributes:
         settings: of the providers; whoever asks may bound them between two models.
+        prompt: what is sent.
+        evidence_tokens: of the evidence in it at most; None where no limit is set.
+        left_out: ids of the evidence that it leaves out.
         attempts: every try so far, in order.
         refused: a limit of the run has ended the asking.
     """
@@ -39,8 +43,26 @@ class Calls:
         self.dataset = dataset
         self.settings = settings
         self.journal = journal
+        self.evidence_tokens: int | None = None
+        self.left_out: tuple[str, ...] = ()
         self.attempts: list[Attempt] = []
         self.refused = False
+
+    def evidence_room(self, reference: providers.Reference) -> int | None:
+        """Tokens of evidence to be shown: as the record has it, or as the model's window has room."""
+        if self.journal is not None and (known := self.journal.next_told()) is not None:
+            return known.evidence_tokens
+        return evidence_room(reference, self.settings)
+
+    def less_evidence(self, reference: providers.Reference, request: providers.Request) -> int | None:
+        """Tokens of evidence for a model that had no room for more; None: it is not asked again."""
+        refused = self.attempts[-1]
+        if refused.code not in TOO_LONG or self.evidence_tokens is None:
+            return None
+        # On record the next call is the same model's, or there was none.
+        if self.journal is not None and (known := self.journal.next_told()) is not None:
+            return known.evidence_tokens if known.model == str(reference) else None
+        return less_evidence(reference, self.settings, request, self.evidence_tokens, refused)
 
     def recalled(
         self, reference: providers.Reference, request: providers.Request, *, fresh: bool
@@ -172,5 +194,13 @@ class Calls:
         """A call, or a failure of the cache, into the journal; `before` counts the attempts before it."""
         if self.journal is not None:
             failures = [attempt.model_dump(mode="json") for attempt in self.attempts[before:]]
-            self.journal.write(reference, request, failures, reply, cached=cached)
+            self.journal.write(
+                reference,
+                request,
+                failures,
+                reply,
+                cached=cached,
+                evidence_tokens=self.evidence_tokens,
+                left_out=self.left_out,
+            )
             self.journal.took()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -100,6 +100,7 @@ class Journal:
         self.node = node
         self.iteration = iteration
         self.calls = 0
+        self.told_prompt = ""
         self.log = RunRecord(context.home_path, run)
 
     def next_call(self, request: Request, reference: Reference) -> Called | None:
@@ -109,7 +110,7 @@ class Journal:
             ReportError: `record_differs`: the record holds a call with other words or another model.
                 `not_on_record`: a replay wants a call that its run did not make.
         """
-        event_id = f"{self.asked}.call.{self.calls + 1}"
+        event_id = self._next_id()
         call = self.log.log.told(event_id, Called)
         if call is None and (answer := self.log.answers.find(event_id)) is not None:
             call = self.log.answers.told(event_id, Called)
@@ -120,6 +121,14 @@ class Journal:
         if (call.model, call.request) != (str(reference), _digest(request)):
             raise ReportError("record_differs", run=self.run, event=event_id)
         return call
+
+    def next_told(self) -> Called | None:
+        """The next call on record, whatever it asks: how much evidence it told is found there."""
+        event_id = self._next_id()
+        return self.log.log.told(event_id, Called) or self.log.answers.told(event_id, Called)
+
+    def _next_id(self) -> str:
+        return f"{self.asked}.call.{self.calls + 1}"
 
     def took(self) -> None:
         """The call that `next_call` gave has been used."""
@@ -143,7 +152,7 @@ class Journal:
             more_tokens=_prompt_tokens(request),
         )
         if found is None and self.log.is_replay:
-            raise ReportError("not_on_record", run=self.run, event=f"{self.asked}.call.{self.calls + 1}")
+            raise ReportError("not_on_record", run=self.run, event=self._next_id())
         return found
 
     def bounded(self, settings: ProviderSettings, request: Request) -> ProviderSettings:
@@ -183,8 +192,12 @@ class Journal:
         reply: Reply | None,
         *,
         cached: bool = False,
+        evidence_tokens: int | None = None,
+        left_out: Sequence[str] = (),
     ) -> None:
         """Put one call on record: what was sent, every failed try, and the answer as it came.
+
+        The prompt is put down once, and again where less of the evidence stands in it.
 
         Args:
             reference: the model.
@@ -192,6 +205,8 @@ class Journal:
             failures: `nodes.seam.provenance.Attempt` as JSON, one a try that failed.
             reply: None where every try failed.
             cached: the answer is an earlier call's.
+            evidence_tokens: of the evidence in the prompt at most.
+            left_out: ids of the evidence that it leaves out.
         """
         tried = 0 if cached else sum(_went_out(failure) for failure in failures)
         tokens = 0
@@ -200,12 +215,13 @@ class Journal:
             answered = estimate_tokens(reply.text) + estimate_tokens(reply.thinking)
             tokens += reply.prompt_tokens if reply.prompt_tokens is not None else _prompt_tokens(request)
             tokens += reply.answer_tokens if reply.answer_tokens is not None else answered
-        first = self.calls == 0
+        fresh = self.calls == 0 or self.told_prompt not in ("", request.prompt_hash)
+        self.told_prompt = request.prompt_hash
         self._write(
             Called(
                 model=str(reference),
                 request=_digest(request),
-                prompt=_told(request) if first else None,
+                prompt=_told(request) if fresh else None,
                 correction=list(request.correction) if request.correction else None,
                 failures=failures,
                 answer=reply.text if reply else None,
@@ -214,6 +230,8 @@ class Journal:
                 answer_tokens=reply.answer_tokens if reply else None,
                 cached=cached,
                 latency_seconds=reply.latency_seconds if reply else None,
+                evidence_tokens=evidence_tokens,
+                left_out=list(left_out),
             ),
             {"model_calls": tried, "tokens": tokens},
         )
@@ -222,7 +240,7 @@ class Journal:
         record(
             self.context,
             self.run,
-            f"{self.asked}.call.{self.calls + 1}",
+            self._next_id(),
             self.node,
             call,
             iteration=self.iteration,

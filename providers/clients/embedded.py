@@ -215,6 +215,7 @@ def open_model(
         model=model,
         # The grammar shows the model no word of the schema.
         show_schema=not file.is_small,
+        window=file.window,
         total_seconds=settings.local_seconds + loading,
         idle_seconds=settings.idle_seconds,
         first_seconds=settings.first_seconds + loading,

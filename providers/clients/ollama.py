@@ -109,6 +109,7 @@ def open_model(
         show_schema=SHOW_SCHEMA,
         droppable=frozenset({"response_format", "system"}),
         system_role="system" not in settings.without,
+        window=context,
         total_seconds=settings.local_seconds + loading,
         idle_seconds=settings.idle_seconds,
         first_seconds=settings.first_seconds + loading,

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from nodes.context import Context
-from nodes.optimization.role import SHARED
+from nodes.optimization.evidence.block import SHARED
 from nodes.optimization.schemas import Remark, Sentence
 from nodes.seam.ask import Abstention, Answer, Question, ask
 from nodes.seam.free_text import Listener

@@ -8,7 +8,7 @@ import pytest
 
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS
-from nodes.optimization.role import BLOCKS, SHARED
+from nodes.optimization.evidence.block import SHARED
 from prompts import PromptError, Words, render, text
 from prompts.prompt import _parts, placeholders
 from prompts.texts import LANGUAGES, catalogue
@@ -18,6 +18,7 @@ ROOMS = sorted({path.name.split(".")[0] for path in (ROOT / "prompts/texts").glo
 PROMPTS = sorted(
     {f"{path.parent.name}/{path.name.split('.')[0]}" for path in (ROOT / "prompts").glob("*/*.md")}
 )
+SHARED_VALUES = {name for words in _parts(SHARED, "en").values() for name in placeholders(words)}
 DATE_FORMAT = re.compile(r"%[A-Za-z]")  # is typed as it stands
 DOUBLE_PUNCTUATION = (" :", " ;", " !", " ?", " »", "« ", " %")
 
@@ -66,6 +67,7 @@ def test_render_fills_both_parts_and_hashes_them():
         "figures": "f",
         "history": "h",
         "lessons": "l",
+        "left_out": "o",
     }
     prompt = render("optimization/analyst", "fr", begins=SHARED, **values)
     assert "BTCUSDT" in prompt.user
@@ -80,7 +82,7 @@ def test_render_fills_both_parts_and_hashes_them():
     [
         pytest.param({"market": "X"}, "missing_value", id="missing"),
         pytest.param(
-            dict.fromkeys((*BLOCKS, "market", "kinds", "functions", "surplus"), ""),
+            dict.fromkeys((*SHARED_VALUES, "surplus"), ""),
             "unknown_value",
             id="surplus",
         ),

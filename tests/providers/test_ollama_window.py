@@ -109,3 +109,12 @@ def test_figures_and_prose_of_one_model_are_both_whole() -> None:
     with ollama_emulator({"m:1b": Scripted(text=ANSWER)}, "0.9.0") as emulator:
         for request in (REQUEST, table, REQUEST, table):
             assert ask(emulator.url, request).text == ANSWER
+
+
+@pytest.mark.parametrize(("counted", "code"), [(8190, "prompt_too_long"), (3000, "answer_truncated")])
+def test_an_answer_cut_off_by_a_full_window_is_the_prompts_fault(counted: int, code: str) -> None:
+    half = Scripted(text='{"stance": ', done_reason="length", prompt_eval_count=counted)
+    with ollama_emulator({"m:1b": half}) as emulator, pytest.raises(ProviderError) as caught:
+        ask(emulator.url)
+    assert caught.value.code == code
+    assert code == "answer_truncated" or caught.value.fields["context"] == 8192

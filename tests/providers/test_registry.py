@@ -63,6 +63,7 @@ class Abacus:
             "open": self.open,
             "health": self.health,
             "address": lambda settings: self.address,
+            "window": None,
             "local": lambda settings: False,
         }
 

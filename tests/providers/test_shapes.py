@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from backtest import PRESETS, StrategySpec
 from nodes.optimization.case import proposals_of
-from nodes.optimization.evidence.evidence import Evidence
 from providers.shapes import shape
+from tests.evidence import evidence
 
 Ids = Literal[tuple(f"M{number}" for number in range(1, 40))]  # type: ignore[valid-type]
 
@@ -57,9 +57,8 @@ def test_a_shape_tells_fields_bounds_and_choices_and_each_description_once():
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_the_strategists_shape_is_a_quarter_of_its_schema_and_lacks_no_change(preset):
-    spec = StrategySpec.preset(preset).model_dump(mode="json")
-    evidence: Evidence = {"spec": spec, "ids": ["M1"], "archive": []}  # type: ignore[typeddict-item]
-    schema = proposals_of(evidence, 2).model_json_schema()
+    given = evidence(StrategySpec.preset(preset), items=[{"id": "M1", "name": "sharpe_ratio"}])
+    schema = proposals_of(given, 2).model_json_schema()
     told = shape(schema)
     assert len(told) < len(json.dumps(schema)) / 4
     kinds = {

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 
 from nodes.ensemble.agents import AGENTS
-from nodes.optimization.role import SHARED
+from nodes.optimization.evidence.block import SHARED
 from prompts import Prompt
 from record.record import RunRecord
 from tests.langgraph_server import PROJECT, clean_environment, free_port

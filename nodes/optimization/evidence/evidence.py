@@ -1,24 +1,23 @@
 """The evidence a role is given: built by code, the same for a model's prompt and for the rules.
 
 `gather_evidence` gathers what `rules` read; `*_lines` render parts of it as the compact text of a
-prompt, each line behind the id that answers cite. Only figures of the development part enter.
+prompt, each line behind the id that answers cite; the block that all roles are shown is `evidence.block`'s.
+Only figures of the development part enter.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from backtest import PRESETS, StrategySpec
-from backtest.language.tree import show
 from backtest.types import Bounds
 from nodes.optimization.changes import PERSONAL, present
-from nodes.optimization.changes.filters import required
+from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
@@ -34,17 +33,26 @@ from record.types import (
     Member,
     Prices,
     Proposal,
+    Trial,
     Turn,
 )
 
 MEMORY = 5
-MARKET = "K"
-"""Letter of the items about the prices themselves."""
+"""Iterations that `rules` know whole."""
+WHOLE = 2
+"""Iterations that a prompt tells whole; older ones are folded."""
 _NEW_CHAMPION = ("total_return", "max_drawdown", "profit_factor", "n_trades")
-_DATED = frozenset(("from",))
-"""Fields of an item that tell a calendar date."""
 LONGEST_QUOTE = 200
-_KEPT_BLOCKS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folded:
+    """What one subject of changes came to in older iterations; the best score is as a prompt tells it."""
+
+    change: str
+    tested: int
+    helped: int
+    best: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +72,8 @@ class Evidence:
         items: every figure, with the id that claims cite.
         lessons: of finished runs.
         history: the last iterations, and what there is of this one.
+        folded: those that no prompt tells whole, by what was changed.
+        offered: ids that the block of a prompt has room for; None for all.
         archive: candidates of a population.
         tried: hashes of every strategy and search tried in this run.
         own_names: names a person gave to strategies, which a blind prompt leaves out.
@@ -100,10 +110,14 @@ class Evidence:
     voice: str = ""
     turns: Sequence[Turn] = ()
     cited: Sequence[str] = ()
+    folded: Sequence[Folded] = ()
+    offered: Sequence[str] | None = None
 
     @cached_property
     def ids(self) -> list[str]:
         """Ids that an answer may cite: figures, earlier trials (`I2.1`), lessons of other runs (`L1`)."""
+        if self.offered is not None:
+            return [*self.offered]
         trials = [
             f"I{entry['iteration']}.{trial['number']}" for entry in self.history for trial in entry["trials"]
         ]
@@ -161,12 +175,31 @@ def gather_evidence(
         items=dossier["items"],
         lessons=state.get("lessons") or [],
         history=[*before[-MEMORY:], *entries[len(before) :]],
+        folded=_folded(before[:-WHOLE]),
         archive=state.get("archive") or [],
         tried=frozenset(tried_hashes(state)),
         own_names=[] if named else sorted({spec.name, state["initial"]["name"]} - PRESETS.keys()),
         named=named,
         language=language,
     )
+
+
+def _folded(entries: Sequence[Iteration]) -> list[Folded]:
+    """The tests of some iterations by what was changed, the most tested first."""
+    found: dict[str, list[Trial]] = {}
+    for entry in entries:
+        for trial in entry["trials"]:
+            if trial.get("backtests") and "change" in trial:
+                found.setdefault(kind_of_change(trial["change"]), []).append(trial)
+    return [
+        Folded(
+            change=change,
+            tested=len(trials),
+            helped=sum(trial["outcome"] == "adopted" for trial in trials),
+            best=_number(max((one["score"] for one in trials if one["score"] is not None), default=None)),
+        )
+        for change, trials in sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+    ]
 
 
 def _bounds(spec: StrategySpec) -> dict[str, Bounds]:
@@ -206,19 +239,7 @@ def quoted(words: str) -> str:
     return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
 
 
-def market_line(evidence: Evidence, language: Language) -> str:
-    """What is traded, by its name or blind."""
-    prices = evidence.prices
-    timeframe = quoted(prices["timeframe"])
-    if evidence.named:
-        symbol = quoted(prices["symbol"])
-        return text("optimization.evidence.market_named", language, symbol=symbol, timeframe=timeframe)
-    every_day = (evidence.baseline.get("bars_per_year") or {}).get("basis") == "every_day"
-    key = "market_every_day" if every_day else "market_blind"
-    return text(f"optimization.evidence.{key}", language, timeframe=timeframe)
-
-
-def _blind(sentence: str, evidence: Evidence, language: Language) -> str:
+def blind(sentence: str, evidence: Evidence, language: Language) -> str:
     """A sentence without names that a person gave to strategies: one may tell the instrument or a year."""
     if not evidence.own_names:
         return sentence
@@ -239,35 +260,8 @@ def _number(value: Any) -> str:
     return str(value)
 
 
-def _list(lines: Iterable[str], language: Language) -> str:
+def _listed(lines: Iterable[str], language: Language) -> str:
     return "\n".join(lines) or text("optimization.evidence.nothing", language)
-
-
-def strategy_lines(evidence: Evidence, language: Language) -> str:
-    """The strategy: conditions, parameters with bounds, rules of risk."""
-    spec = evidence.spec
-    lines = [_blind(quoted(spec.name), evidence, language)]
-    for name in ("entry_long", "exit_long", "entry_short", "exit_short"):
-        if condition := getattr(spec, name):
-            lines.append(f"{name}: {condition}")
-    for side in ("long", "short"):
-        parts = required(spec, side)
-        if len(parts) > 1:
-            lines += [f"entry_{side} filter {number}: {show(part)}" for number, part in enumerate(parts, 1)]
-    searched, off = evidence.grid, []
-    # The strategy's own parameters first: what is adjusted most often stands on top.
-    for name, bound in sorted(evidence.bounds.items(), key=lambda item: item[0] not in spec.params):
-        kind, value = place(spec, name)
-        if value is None:
-            off.append(name)
-            continue
-        refitted = f", {text('optimization.evidence.refitted', language)}" if name in searched else ""
-        step = f"{text('optimization.evidence.step', language)} {bound.step:g}"
-        span = f"{bound.low:g} … {bound.high:g}"
-        lines.append(f"{kind} {name} = {value:g} [{span}, {step}{refitted}]")
-    if off:
-        lines.append(text("optimization.evidence.off", language, names=", ".join(off)))
-    return "\n".join(lines)
 
 
 def place(spec: StrategySpec, name: str) -> tuple[str, float | None]:
@@ -278,7 +272,7 @@ def place(spec: StrategySpec, name: str) -> tuple[str, float | None]:
     return kind, present(spec, name)
 
 
-def item_line(item: Item) -> str:
+def item_line(item: Item | Mapping[str, Any]) -> str:
     """One item: `M1 sharpe_ratio = -3.49 [-5.6, -1.3]`, `S1 side long (n 12, profit -0.2)`."""
     told = dict(item)
     head = f"{told.pop('id')} {told.pop('name')}"
@@ -294,57 +288,25 @@ def _value(value: Any) -> str:
     return "/".join(_number(part) for part in value) if isinstance(value, list) else _number(value)
 
 
-def price_lines(evidence: Evidence, language: Language) -> str:
-    """The items about the market itself, a line each: they stay the same in a run."""
-    return _shown(evidence, language, of_market=True)
-
-
-def figure_lines(evidence: Evidence, language: Language) -> str:
-    """The items about the strategy, a line each."""
-    return _shown(evidence, language, of_market=False)
-
-
-def _shown(evidence: Evidence, language: Language, *, of_market: bool) -> str:
-    hidden = frozenset() if evidence.named else _DATED
-    items = [
-        {key: value for key, value in item.items() if key not in hidden}
-        for item in evidence.items
-        if item["id"].startswith(MARKET) == of_market
-    ]
-    return _figure_lines(json.dumps(items), language)
-
-
-@lru_cache(maxsize=_KEPT_BLOCKS)
-def _figure_lines(items: str, language: Language) -> str:
-    """Written once: every role of an iteration, and every turn of its debate, is shown the same figures."""
-    return _list((item_line(item) for item in json.loads(items)), language)
-
-
-def history_lines(evidence: Evidence, language: Language) -> str:
-    """The iterations before this one: what was proposed and what came of it."""
-    before = (entry for entry in evidence.history if entry["iteration"] < evidence.iteration)
-    return _list((line for entry in before for line in _iteration(entry, evidence, language)), language)
-
-
 def result_lines(evidence: Evidence, language: Language) -> str:
     """What came of this iteration's proposals, and the walk-forward tests of a new champion."""
     ended = [entry for entry in evidence.history if entry["iteration"] == evidence.iteration]
-    lines = [line for entry in ended for line in _iteration(entry, evidence, language)]
+    lines = [line for entry in ended for line in iteration_lines(entry, evidence, language)]
     if any(entry["adopted"] for entry in ended):
         walked = evidence.now["walk_forward"]["metrics"]
         told = ", ".join(f"{name} {_number(walked[name])}" for name in _NEW_CHAMPION)
         lines.append(text("optimization.evidence.new_champion", language, figures=told))
-    return _list(lines, language)
+    return _listed(lines, language)
 
 
-def _iteration(entry: Iteration, evidence: Evidence, language: Language) -> Iterator[str]:
+def iteration_lines(entry: Iteration, evidence: Evidence, language: Language) -> Iterator[str]:
     """One iteration, then its trials, a line each."""
     yield text(
         "optimization.evidence.iteration",
         language,
         iteration=entry["iteration"],
         score=f"{entry['score']:.2f}",
-        adopted=_blind(entry["adopted"] or "", evidence, language)
+        adopted=blind(entry["adopted"] or "", evidence, language)
         or text("optimization.evidence.nothing_adopted", language),
     )
     for trial in entry["trials"]:
@@ -354,34 +316,15 @@ def _iteration(entry: Iteration, evidence: Evidence, language: Language) -> Iter
             for name in ("score", "sharpe_ratio", "p_value")
             if trial.get(name) is not None
         )
-        sentence = _blind(trial["sentence"], evidence, language)
+        sentence = blind(trial["sentence"], evidence, language)
         yield f"I{entry['iteration']}.{trial['number']} {sentence} ({outcome}{told})"
-
-
-def lesson_lines(evidence: Evidence, language: Language) -> str:
-    """What earlier runs on such a market taught."""
-    return _list(
-        (
-            f"L{number} "
-            + text(
-                "optimization.evidence.lesson",
-                language,
-                change=quoted(lesson["change"]),
-                helped=lesson["helped"],
-                tested=lesson["tested"],
-                market=quoted(lesson["market"]),
-            )
-            for number, lesson in enumerate(evidence.lessons, start=1)
-        ),
-        language,
-    )
 
 
 def proposal_lines(proposals: Iterable[Proposal], evidence: Evidence, language: Language) -> str:
     """Numbered proposals with their reasons."""
     lines = []
     for proposal in proposals:
-        sentence = _blind(proposal["sentence"], evidence, language)
+        sentence = blind(proposal["sentence"], evidence, language)
         reason, effect = (quoted(proposal[name]) or "-" for name in ("reason", "expected_effect"))
         lines.append(f"{proposal['number']}. {sentence} — {reason} ({effect})")
     return "\n".join(lines)
@@ -407,7 +350,7 @@ def analysis_lines(analysis: Analysis | None, language: Language) -> str:
 
 def turn_lines(turns: Iterable[Turn], language: Language) -> str:
     """What has been said in the debate so far."""
-    return _list(
+    return _listed(
         (
             f"{turn['voice']} ({turn['stance']}, {turn['confidence']:.2f}): {quoted(turn['statement'] or '')}"
             for turn in turns

@@ -12,11 +12,11 @@ from record.run_view import RunView
 from record.types import Iteration
 
 _KEPT = ("iteration", "analyst_score", "adopted", "score_before", "score", "excess_t_before", "excess_t")
-_KEPT_OF_TRIAL = ("number", "hash", "settled", "outcome", "backtests", "score")
+_KEPT_OF_TRIAL = ("number", "hash", "settled", "outcome", "backtests", "score", "change")
 
 
 def shortened(history: Sequence[Iteration]) -> list[Iteration]:
-    """The entries with those too old for any prompt in short: what was tested and what it came to."""
+    """The entries with those too old to be told whole in short: what was tested and what it came to."""
     recent = max(0, len(history) - MEMORY)
     return [*map(_in_short, history[:recent]), *history[recent:]]
 

@@ -115,7 +115,7 @@ def build_dossier(
 def candidate_item(member: Member) -> Item:
     """A candidate of the population as an item: its excess t, and what it trades."""
     spec = read_spec(member["spec"])
-    conditions = {place: show(tree) for place, tree in spec.bound_trees.items()}
+    conditions = {place: show(tree) for place, tree in spec.trees.items()}
     if member["side"] == "both":  # the short side of most is the mirror image: a prompt is short
         conditions = {place: told for place, told in conditions.items() if place.endswith("_long")}
     found = {
@@ -125,7 +125,7 @@ def candidate_item(member: Member) -> Item:
         "family": member["family"],
         "side": member["side"],
         "bars_held": member["bars_held"],
-        "n": member["trades"],
+        "trades": member["trades"],
         **conditions,
         **spec.params,
         **spec.risk.active(),

@@ -7,7 +7,7 @@ import pytest
 
 from graphs.review import graph
 from nodes.context import OptimizationContext
-from nodes.optimization.role import SHARED
+from nodes.optimization.evidence.block import SHARED
 from prompts.prompt import _joined
 from tests.answers import REASONS, analysis, by_role, proposals, turn, verdicts
 from tests.ollama_emulator import Scripted, ollama_emulator
