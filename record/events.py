@@ -18,6 +18,7 @@ from record.types import (
     Champion,
     Decision,
     Doubt,
+    EarlierOpenings,
     Figures,
     Item,
     Judgement,
@@ -476,6 +477,7 @@ class LedgerBegun(LedgerEvent):
     snapshot: dict[str, Any]
     openings: int
     missing: list[MissingEvidence] = []
+    opened: list[EarlierOpenings] = []
     heads: dict[str, Any] | None = None
 
 

@@ -10,6 +10,7 @@ from record.types import (
     Analysis,
     Brain,
     Debate,
+    EarlierOpenings,
     Figures,
     Iteration,
     Lesson,
@@ -100,6 +101,7 @@ class RunResult(Frame):
     verdict: NotRequired[Judged]
     overfitting: NotRequired[Judged]
     missing_evidence: NotRequired[list[MissingEvidence]]
+    earlier_openings: NotRequired[list[EarlierOpenings]]
     sight: NotRequired[Judged]
     attribution: NotRequired[Judged]
     stress: NotRequired[list[StressFinding]]

@@ -495,6 +495,17 @@ class CrossValidation(TypedDict):
 
 
 @with_config(_OPEN)
+class EarlierOpenings(TypedDict):
+    """Openings of a holdout that count, of one name of its market; see `vault.datasets.Earlier`."""
+
+    symbol: str
+    timeframe: str
+    readers: int
+    correlation: float | None
+    like: str
+
+
+@with_config(_OPEN)
 class MissingEvidence(TypedDict):
     """What of the evidence is missing: its text is `verdict.missing.<code>`.
 
@@ -593,6 +604,7 @@ class Judgement(Belief):
     holdout_hash: NotRequired[str]
     cross_validation: NotRequired[CrossValidation]
     missing_evidence: NotRequired[list[MissingEvidence]]
+    earlier_openings: NotRequired[list[EarlierOpenings]]
 
 
 @with_config(_OPEN)

@@ -99,12 +99,26 @@ def reason_lines(result: RunResult, words: WordsLike) -> list[str]:
         sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
         sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
         lines.append(words("verdict.pair", sign=sign, reason=sentence))
+    lines += _earlier_lines(result, words)
     if moves := result["dataset"].get("advances"):
         last = moves[-1]
         days = {name: last[name][:10] for name in ("before", "after")}
         told_moves = {"count": len(moves), "date": last["time"][:10], "openings": last["openings"]}
         lines.append(words("verdict.advanced", **told_moves, **days))
     return lines
+
+
+def _earlier_lines(result: RunResult, words: WordsLike) -> list[str]:
+    """Which earlier openings of the holdout count, and why: the same prices, or the same market."""
+    told = []
+    for one in result.get("earlier_openings", []):
+        name = f"{one['symbol']} {one['timeframe']}".strip() or words("verdict.opened.unnamed")
+        why = words("verdict.opened.same")
+        if one["correlation"] is not None:
+            alike = words.number(one["correlation"], 3)
+            why = words("verdict.opened.alike", correlation=alike, like=one["like"])
+        told.append(words("verdict.opened.one", name=name, readers=words.number(one["readers"]), why=why))
+    return [words("verdict.opened.told", openings="; ".join(told))] if told else []
 
 
 def missing_lines(result: RunResult, words: WordsLike) -> list[str]:

@@ -70,9 +70,10 @@ def advance(
         end = max(0, start - embargo_rows(len(frame)))
     folder = home / "datasets"
     with locked_splits(folder) as splits:
-        split = find_split(splits, frame, symbol=symbol, timeframe=timeframe, folder=folder)
-        if split is None:
+        found = find_split(splits, frame, symbol=symbol, timeframe=timeframe, folder=folder)
+        if found is None:
             raise MarketError("nothing_to_advance", symbol=symbol)
+        split = found.split
         before, after = split.boundary, int(times[start])
         if after <= before or int(times[end]) <= split.development_end:
             raise MarketError("not_forward", symbol=symbol, before=_iso(before), after=_iso(after))

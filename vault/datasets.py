@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,7 +36,18 @@ from vault.fingerprints import Marks, bar_length, nanoseconds
 from vault.openings import Openings, add_opening, in_utc, read_openings
 from vault.readers.options import Notice
 from vault.readers.prices import infer_timeframe
-from vault.splits import Advance, find_split, locked_splits, marks_path, new_split, read_marks
+from vault.splits import (
+    Advance,
+    Names,
+    Split,
+    find_split,
+    locked_splits,
+    marks_path,
+    new_split,
+    note_alike,
+    read_marks,
+    read_splits,
+)
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 """What every dataset stores; and `MADE_UP` where bars were made up."""
@@ -133,8 +145,8 @@ def register(
     """Store prices and split them; the same prices always meet the same boundary, whatever their name.
 
     The first registration fixes the boundary (`vault.splits.new_split`). A later one that overlaps it in
-    time with the same prices keeps it: new rows after the boundary lengthen the holdout, and no row from the
-    embargo on ever becomes development.
+    time with the same prices, or with prices of the same market (`vault.kinship`), keeps it: new rows after
+    the boundary lengthen the holdout, and no row from the embargo on ever becomes development.
 
     Args:
         frame: canonical prices (`vault.readers.prices.read_prices`, `backtest.validate_prices`), n rows.
@@ -152,8 +164,11 @@ def register(
     folder = _folder(home)
     times = nanoseconds(frame.index)
     with locked_splits(folder) as splits:
-        known = find_split(splits, frame, symbol=symbol, timeframe=timeframe, folder=folder)
-        split = known or new_split(frame, symbol=symbol, timeframe=timeframe, identify=content_hash)
+        names: Names = {"symbol": symbol, "timeframe": timeframe}
+        known = find_split(splits, frame, **names, folder=folder)
+        split = known.split if known else new_split(frame, **names, identify=content_hash)
+        if known:
+            note_alike(splits, known, frame, names, folder)
         development_rows = int(np.searchsorted(times, split.development_end))
         # Longer bars than those the cut was made on may begin before it and end behind the boundary.
         closed = int(np.searchsorted(times + bar_length(times), split.boundary, side="right"))
@@ -255,10 +270,11 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
         "holdout_hash": dataset.holdout_hash,
         "development_hash": dataset.development_hash,
         "symbol": dataset.symbol,
+        "timeframe": dataset.timeframe,
         "reader": reader,
         "seen_to": in_utc(dataset.last),
     }
-    readers = add_opening(folder, line).readers(dataset.family, dataset.boundary)
+    readers = add_opening(folder, line).readers(_one_market(dataset.family, home), dataset.boundary)
     number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
     return _whole(development, dataset, home), dataset.development_rows + dataset.embargo_rows, number
 
@@ -291,7 +307,68 @@ def openings(family: str, home: Path, since: str | None = None) -> int:
         since: ISO time of today's boundary: who saw only rows before it, because it was moved, has seen
             nothing of today's holdout. None: everybody.
     """
-    return len(opening_log(home).readers(family, since))
+    return len(opening_log(home).readers(_one_market(family, home), since))
+
+
+class Earlier(BaseModel):
+    """Openings that count against whoever opens a holdout next, of one name of its market.
+
+    Attributes:
+        symbol: of the prices with which it was opened; empty where the log no longer says.
+        timeframe: of them, likewise; lines of earlier versions have none.
+        readers: how many looked.
+        correlation: of their returns with those of this holdout; None where they are the same prices.
+        like: the name that they correlate with; empty where they are the same prices.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    symbol: str
+    timeframe: str
+    readers: int
+    correlation: float | None
+    like: str
+
+
+def earlier_openings(dataset: Dataset, home: Path) -> list[Earlier]:
+    """Which earlier openings count and why, the first look first; their readers sum to `openings`.
+
+    Raises:
+        OSError: the folder cannot be written.
+        MarketError: `damaged_splits`.
+    """
+    split = _split(dataset.family, home)
+    looks = opening_log(home).looks(_one_market(dataset.family, home), dataset.boundary)
+    counted = Counter((one.family, one.symbol, one.timeframe) for one in looks)
+    others = {(one.family, one.symbol): one for one in split.alike} if split else {}
+    own = others.get((dataset.family, dataset.symbol))
+    found = []
+    for (family, symbol, timeframe), readers in counted.items():
+        other, like = others.get((family, symbol)), split.symbol if split else ""
+        if symbol == dataset.symbol or not family:
+            other = None
+        elif other is None and own is not None:  # these prices are those of the market that came later
+            other, like = own, dataset.symbol
+        found.append(
+            Earlier(
+                symbol=symbol,
+                timeframe=timeframe,
+                readers=readers,
+                correlation=other.correlation if other else None,
+                like=like if other else "",
+            )
+        )
+    return found
+
+
+def _split(family: str, home: Path) -> Split | None:
+    return next((one for one in read_splits(_folder(home)) if one.family == family), None)
+
+
+def _one_market(family: str, home: Path) -> frozenset[str]:
+    """The families whose openings saw this one's holdout."""
+    split = _split(family, home)
+    return split.families if split else frozenset({family})
 
 
 def opening_log(home: Path) -> Openings:

@@ -21,6 +21,8 @@ from base.files import write_atomically
 from base.plain_files import require_plain
 
 Times = NDArray[np.int64]
+Agreement = tuple[tuple[int, int], tuple[int, int]]
+"""Bars in common and bars that agree, up to a time and behind it."""
 
 NO_MARKS = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error)
 """What reading a damaged file of marks raises."""
@@ -109,8 +111,13 @@ class Marks:
         write_atomically(path, save)
 
     def joined(self, other: Marks) -> Marks:
-        """These marks, and those of `other` at times that have none here."""
-        fresh = ~np.isin(other.closing, self.closing)
+        """These marks, and those bars of `other` that are not here as they are there.
+
+        A time may have several: of files of one market whose closes differ. None are added beyond `LARGEST`.
+        """
+        fresh = ~(np.isin(other.closing, self.closing) & np.isin(other.levels, self.levels))
+        if 24 * (self.closing.size + int(fresh.sum())) > LARGEST:
+            return self
         closing = np.concatenate([self.closing, other.closing[fresh]])
         order = np.argsort(closing, kind="stable")
         return Marks(
@@ -119,18 +126,20 @@ class Marks:
             changes=np.concatenate([self.changes, other.changes[fresh]])[order],
         )
 
-    def agreement(self, other: Marks, before: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    def agreement(self, other: Marks, before: int) -> Agreement:
         """(bars in common, bars that agree) up to the closing time `before`, and the same behind it.
 
         Bars agree by level or by change, whichever agrees more often: prices adjusted for splits, or quoted
-        in another unit, move alike.
+        in another unit, move alike. A mark holds its time: `other` may have several a bar.
         """
-        common, mine, theirs = np.intersect1d(self.closing, other.closing, return_indices=True)
-        level = self.levels[mine] == other.levels[theirs]
-        known = (self.changes[mine] != 0) & (other.changes[theirs] != 0)
-        change = known & (self.changes[mine] == other.changes[theirs])
+        common = np.isin(self.closing, other.closing)
+        closing = self.closing[common]
+        level = np.isin(self.levels[common], other.levels)
+        moving = np.isin(closing, other.closing[other.changes != 0])
+        known = (self.changes[common] != 0) & moving
+        change = known & np.isin(self.changes[common], other.changes)
         found = []
-        for part in (common <= before, common > before):
+        for part in (closing <= before, closing > before):
             bars, moved = int(part.sum()), int((known & part).sum())
             # Few of the common bars move: they then tell nothing about changes.
             by_change = round((change & part).sum() / moved * bars) if 2 * moved > bars else 0

@@ -2,9 +2,10 @@
 
 `<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, and append-only: triggers refuse
 every change and deletion, and each row has its link in a chain of hashes (`vault.ledger_chain`). A trial is
-(dataset family, strategy hash), once however often it is run; who looked at it is written beside it; very
-large sweeps are one row with a count. Readers take a `Snapshot` first, so that what others write meanwhile
-changes nothing.
+(dataset family, strategy hash), once however often it is run and on whichever of the family's files; who
+looked at it is written beside it, and its returns on other rows than the first, so that it can be
+compared there; very large sweeps are one row with a count. Readers take a `Snapshot` first, so that what
+others write meanwhile changes nothing.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ EVIDENCE_COLUMNS = {
 }
 """Columns of `Evidence.table` and their kinds."""
 
-_VERSION = 2
-"""Of the file: 1 had no chain; it gets one, from there on."""
+_VERSION = 3
+"""Of the file: 1 had no chain; it gets one, from there on. 2 kept returns on the rows of one file alone."""
 _WAIT_SECONDS = 60.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -85,6 +86,14 @@ CREATE TABLE IF NOT EXISTS looks (
     origin TEXT NOT NULL,
     PRIMARY KEY (family, spec_hash, source)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS elsewhere (
+    family TEXT NOT NULL,
+    spec_hash TEXT NOT NULL,
+    development_hash TEXT NOT NULL,
+    excess_sharpe REAL NOT NULL,
+    blocks BLOB,
+    PRIMARY KEY (family, spec_hash, development_hash)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS searches (
     id INTEGER PRIMARY KEY,
     family TEXT NOT NULL,
@@ -104,6 +113,10 @@ CREATE TRIGGER IF NOT EXISTS trials_remain BEFORE DELETE ON trials
 CREATE TRIGGER IF NOT EXISTS looks_stay BEFORE UPDATE ON looks
     BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS looks_remain BEFORE DELETE ON looks
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS elsewhere_stays BEFORE UPDATE ON elsewhere
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS elsewhere_remains BEFORE DELETE ON elsewhere
     BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS searches_stay BEFORE UPDATE ON searches
     BEGIN SELECT RAISE(ABORT, 'append-only'); END;
@@ -251,6 +264,12 @@ class Ledger:
                 rows,
             )
             new = connection.total_changes - before
+            connection.executemany(
+                "INSERT OR IGNORE INTO elsewhere (family, spec_hash, development_hash, excess_sharpe, blocks)"
+                " SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM trials"
+                " WHERE family = ? AND spec_hash = ? AND development_hash = ?)",
+                [(*row[:2], row[5], row[8], row[11], *row[:2], row[5]) for row in rows],
+            )
             ledger_chain.link(connection, looks)
             return new
 
@@ -371,12 +390,17 @@ class Ledger:
         """
         with self._open() as connection:
             rows = connection.execute(
-                "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin), excess_sharpe,"
-                " development_hash, blocks, looks.source IS NOT NULL, trials.source"
+                "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin),"
+                " COALESCE(elsewhere.excess_sharpe, trials.excess_sharpe),"
+                " COALESCE(elsewhere.development_hash, trials.development_hash),"
+                " CASE WHEN elsewhere.family IS NULL THEN trials.blocks ELSE elsewhere.blocks END,"
+                " looks.source IS NOT NULL, trials.source"
                 " FROM trials LEFT JOIN looks ON looks.family = trials.family"
                 " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
+                " LEFT JOIN elsewhere ON elsewhere.family = trials.family"
+                " AND elsewhere.spec_hash = trials.spec_hash AND elsewhere.development_hash = ?"
                 " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
-                (source, snapshot.family, snapshot.last_trial),
+                (source, development_hash, snapshot.family, snapshot.last_trial),
             ).fetchall()
             searches = connection.execute(
                 "SELECT search_hash, origin, source, source = ?, configurations, sharpe_mean, sharpe_variance"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,16 @@ from base.plain_files import LARGEST_LOG, read_plain
 from vault.chain import Head, linked
 
 LOG = "holdout_openings.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A reader's first look: under which family and names; empty where the log does not say."""
+
+    reader: str
+    family: str
+    symbol: str
+    timeframe: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +64,25 @@ class Openings:
             head.number <= len(self.hashes) and self.hashes[head.number - 1] == head.hash
         )
 
-    def readers(self, family: str, since: str | None = None) -> list[str]:
-        """Who saw a row of a family's holdout from a time on, in the order of their first look.
+    def looks(self, families: Collection[str], since: str | None = None) -> list[Look]:
+        """The first look of everybody who saw a row of a holdout of these families from a time on.
 
         Lines of earlier versions do not say how far their readers saw: they count.
         """
         begin = "" if since is None else in_utc(since)
-        found = []
+        found: dict[str, Look] = {}
         for number, line in enumerate(self.lines, start=1):
             if line is None:
-                found.append(f"unreadable line {number}")
-            elif line["family"] == family and line.get("seen_to", begin) >= begin:
-                found.append(line["reader"])
-        return list(dict.fromkeys(found))
+                reader = f"unreadable line {number}"
+                found[reader] = Look(reader=reader, family="", symbol="", timeframe="")
+            elif line["family"] in families and line.get("seen_to", begin) >= begin:
+                told = {name: str(line.get(name, "")) for name in ("family", "symbol", "timeframe")}
+                found.setdefault(line["reader"], Look(reader=line["reader"], **told))
+        return list(found.values())
+
+    def readers(self, families: Collection[str], since: str | None = None) -> list[str]:
+        """Their names, in the order of their first look; arguments as `looks`."""
+        return [one.reader for one in self.looks(families, since)]
 
 
 def in_utc(moment: str) -> str:

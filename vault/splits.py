@@ -1,8 +1,9 @@
 """Where a dataset is cut into development and holdout: decided once, moved by a person's own word alone.
 
-The cut belongs to prices, not to a file or a name: the same prices registered again, with more rows or fewer,
-under another symbol or as longer bars, meet the same boundary. Times are kept as UTC nanoseconds, so zones
-and resolutions cannot blur them.
+The cut belongs to a market, not to a file or a name: the same prices registered again, with more rows or
+fewer, under another symbol or as longer bars, meet the same boundary, and so do other prices whose returns
+are those of the same market (`vault.kinship`): another ticker of the index, another vendor, a quote turned
+round. Times are kept as UTC nanoseconds, so zones and resolutions cannot blur them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, TypedDict
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -23,7 +25,8 @@ from base.own_tables import read_own_table
 from base.plain_files import read_plain
 from base.reasons import ReasonError
 from vault.errors import MarketError
-from vault.fingerprints import NO_MARKS, Marks, nanoseconds
+from vault.fingerprints import NO_MARKS, Agreement, Marks, nanoseconds
+from vault.kinship import Course, correlation
 
 HOLDOUT_SHARE = 0.2
 EMBARGO_SHARE = 0.01
@@ -54,6 +57,24 @@ class Advance(BaseModel):
     openings: int
 
 
+class Alike(BaseModel):
+    """Other prices of the same market.
+
+    Attributes:
+        family: of the cut under which they stand.
+        symbol: instrument, as registered.
+        timeframe: length of a bar, as registered.
+        correlation: of their returns with those of the cut.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    symbol: str
+    timeframe: str
+    correlation: float
+
+
 class Split(BaseModel):
     """One cut.
 
@@ -67,6 +88,9 @@ class Split(BaseModel):
         first: earliest time registered under this cut (UTC ns).
         last: latest time registered under this cut (UTC ns).
         advances: when and how far its boundary was moved, in order.
+        alike: prices of the same market that are not the same prices: under this cut, or under another one
+            that was made before anybody compared them.
+        compared: whether it has been compared with the other cuts.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,6 +103,20 @@ class Split(BaseModel):
     first: int
     last: int
     advances: list[Advance] = []
+    alike: list[Alike] = []
+    compared: bool = False
+
+    @property
+    def families(self) -> frozenset[str]:
+        """Families whose openings saw this holdout: its own, and other cuts of the same market."""
+        return frozenset({self.family, *(one.family for one in self.alike)})
+
+
+class Names(TypedDict):
+    """Under which names prices are registered."""
+
+    symbol: str
+    timeframe: str
 
 
 _SPLITS = TypeAdapter(list[Split])
@@ -136,35 +174,99 @@ def marks_path(folder: Path, family: str) -> Path:
     return folder / f"{family}.marks.npz"
 
 
+class Found(NamedTuple):
+    """The cut of some prices.
+
+    Attributes:
+        split: the cut.
+        same: its prices are the same ones, and not only of the same market.
+    """
+
+    split: Split
+    same: bool
+
+
 def find_split(
     splits: list[Split], frame: pd.DataFrame, *, symbol: str, timeframe: str, folder: Path
-) -> Split | None:
-    """The cut under which these prices already stand, or None.
+) -> Found | None:
+    """The cut under which these prices stand, or None.
 
-    Prices are the same when 95 % of the closes on common closing times agree (`vault.fingerprints`), before
-    the boundary or behind it: a vendor's correction of a bar makes no new dataset, and neither does another
-    symbol, another timeframe or another unit. Under the same symbol and timeframe, where there is nothing
-    common to compare, overlap in time is enough: the doubt goes to the holdout. Of several cuts the earliest
-    counts.
+    First that of the same prices: 95 % of the closes on common closing times agree (`vault.fingerprints`),
+    before the boundary or behind it: a vendor's correction of a bar makes no new dataset, and neither does
+    another symbol, another timeframe or another unit. Under the same symbol and timeframe, where there is
+    nothing common to compare, overlap in time is enough: the doubt goes to the holdout. Else that of the same
+    market, whose returns correlate (`alike`). Of several cuts the earliest counts.
 
     Raises:
         MarketError: `damaged_splits`: marks that cannot be read.
     """
     fresh = Marks.of(frame)
-    times = nanoseconds(frame.index)
     matching = [
         split
-        for split in splits
-        if times[0] <= split.last
-        and times[-1] >= split.first
-        and _same_prices(
+        for split in _overlapping(splits, frame)
+        if _same_prices(
             split,
             fresh,
             named_alike=(split.symbol.upper(), split.timeframe) == (symbol.upper(), timeframe),
             folder=folder,
         )
     ]
-    return min(matching, key=lambda split: split.boundary, default=None)
+    same = bool(matching)
+    matching = matching or [split for split, _ in alike(splits, frame, folder)]
+    if not matching:
+        return None
+    return Found(min(matching, key=lambda split: split.boundary), same)
+
+
+def alike(splits: list[Split], frame: pd.DataFrame, folder: Path) -> list[tuple[Split, float]]:
+    """Cuts of the same market by the correlation of returns over the same time, and that correlation."""
+    near = _overlapping(splits, frame)
+    if not near:
+        return []
+    course, known, found = Course.of(frame), _registered(folder), []
+    for split in near:
+        rows = max(known.get(split.family, []), default=None)
+        prices = None if rows is None else _prices(folder, rows)
+        if prices is not None and (value := correlation(course, Course.of(prices))) is not None:
+            found.append((split, value))
+    return found
+
+
+def note_alike(splits: list[Split], found: Found, frame: pd.DataFrame, names: Names, folder: Path) -> None:
+    """Write down, once for each cut and each new file of its market, which others are of that market.
+
+    Args:
+        splits: all cuts.
+        found: under which these prices stand.
+        frame: the prices, before they are stored.
+        names: their symbol and timeframe.
+        folder: of the datasets.
+    """
+    split = found.split
+    if found.same and split.compared:
+        return
+    for other, value in alike(splits, frame, folder):
+        if other is not split:
+            _add(split, Alike(family=other.family, **_names(other), correlation=round(value, 4)))
+            _add(other, Alike(family=split.family, **_names(split), correlation=round(value, 4)))
+        elif not found.same:
+            _add(split, Alike(family=split.family, **names, correlation=round(value, 4)))
+    split.compared = True
+
+
+def _names(split: Split) -> Names:
+    return {"symbol": split.symbol, "timeframe": split.timeframe}
+
+
+def _add(split: Split, other: Alike) -> None:
+    same = (other.family, other.symbol, other.timeframe)
+    if same not in {(one.family, one.symbol, one.timeframe) for one in split.alike}:
+        split.alike.append(other)
+
+
+def _overlapping(splits: list[Split], frame: pd.DataFrame) -> list[Split]:
+    times = nanoseconds(frame.index)
+    return [split for split in splits if times[0] <= split.last and times[-1] >= split.first]
 
 
 def read_marks(folder: Path, family: str) -> Marks | None:
@@ -190,20 +292,37 @@ def read_marks(folder: Path, family: str) -> Marks | None:
 def _marks_again(folder: Path, family: str) -> Marks | None:
     """Marks of all prices registered under a cut that can be read."""
     found: Marks | None = None
+    for rows in _registered(folder).get(family, []):
+        if (prices := _prices(folder, rows)) is not None:
+            marks = Marks.of(prices)
+            found = marks if found is None else found.joined(marks)
+    return found
+
+
+Rows = tuple[int, str, str]
+"""How many rows a dataset has, and the hashes of its two parts."""
+
+
+def _registered(folder: Path) -> dict[str, list[Rows]]:
+    """Everything registered, by family, in the order of the names of its files."""
+    found: dict[str, list[Rows]] = {}
     for path in sorted(folder.glob("*.json")):
         try:
             told = json.loads(read_plain(path))
-            if not isinstance(told, dict) or told.get("family") != family:
-                continue
-            names = [told["development_hash"], told["holdout_hash"]]
-        except (OSError, ValueError, KeyError):
+            if isinstance(told, dict):
+                count = sum(int(told[f"{part}_rows"]) for part in ("development", "embargo", "holdout"))
+                parts = (str(told["development_hash"]), str(told["holdout_hash"]))
+                found.setdefault(str(told["family"]), []).append((count, *parts))
+        except (OSError, ValueError, KeyError, TypeError):
             continue
-        paths = [folder / f"{file_name(str(name))}.parquet" for name in names]
-        parts = [part for path in paths if (part := _closes(path)) is not None]
-        if parts:
-            marks = Marks.of(pd.concat(parts))
-            found = marks if found is None else found.joined(marks)
     return found
+
+
+def _prices(folder: Path, rows: Rows) -> pd.DataFrame | None:
+    """The closes of a dataset; None where they cannot be read."""
+    paths = [folder / f"{file_name(name)}.parquet" for name in rows[1:]]
+    parts = [part for path in paths if (part := _closes(path)) is not None]
+    return pd.concat(parts) if parts else None
 
 
 def _closes(path: Path) -> pd.DataFrame | None:
@@ -214,12 +333,15 @@ def _closes(path: Path) -> pd.DataFrame | None:
         return None
 
 
+def _agrees(parts: Agreement, least: int) -> bool:
+    return any(bars >= least and agreeing >= _SAME_SHARE * bars for bars, agreeing in parts)
+
+
 def _same_prices(split: Split, fresh: Marks, *, named_alike: bool, folder: Path) -> bool:
     known = read_marks(folder, split.family)
     parts = ((0, 0), (0, 0)) if known is None else fresh.agreement(known, split.development_end)
     # Under another name a few equal closes may be chance.
-    least = 1 if named_alike else ENOUGH_TO_COMPARE
-    if any(bars >= least and agreeing >= _SAME_SHARE * bars for bars, agreeing in parts):
+    if _agrees(parts, 1 if named_alike else ENOUGH_TO_COMPARE):
         return True
     return named_alike and parts[0][0] == 0 and parts[1][0] == 0
 
@@ -265,4 +387,5 @@ def new_split(
         boundary=int(times[start]),
         first=int(times[0]),
         last=int(times[-1]),
+        compared=True,
     )

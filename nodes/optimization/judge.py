@@ -61,6 +61,8 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> Op
     )
     if missing:
         judgement["missing_evidence"] = missing
+    if opened := begin_count(context, run, dataset).opened:
+        judgement["earlier_openings"] = opened
     write_table(returns, folder / RETURNS)
     record(
         context,

@@ -128,6 +128,8 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
     }
     if context.search == "population":
         result["surveyed"], result["archive"] = state["surveyed"], state["archive"]
+    if judgement and "earlier_openings" in judgement:
+        result["earlier_openings"] = judgement["earlier_openings"]
     if judgement and "missing_evidence" in judgement:
         result["missing_evidence"] = judgement["missing_evidence"]
     finish(

@@ -149,7 +149,7 @@ def test_an_opening_cannot_be_taken_out_or_changed_unseen(tmp_path):
     for name in ("a", "b"):
         open_holdout(dataset, tmp_path, reader=name)
     log = read_openings(folder)
-    assert (log.readers(dataset.family), log.broken) == (["old", "a", "b"], 0)
+    assert (log.readers({dataset.family}), log.broken) == (["old", "a", "b"], 0)
     lines = (folder / LOG).read_text(encoding="utf-8").splitlines(keepends=True)
     for changed in ([*lines[1:]], [lines[0].replace("old", "new"), *lines[1:]], [lines[0], lines[2]]):
         (folder / LOG).write_text("".join(changed), encoding="utf-8", newline="")
@@ -170,7 +170,7 @@ def test_a_torn_last_line_is_cut_off_and_kept(tmp_path):
     for size in range(len(whole), len(both) + 1):
         (tmp_path / LOG).write_bytes(both[:size])
         readers = ["a", "b"] if size >= len(both) - 1 else ["a"]
-        assert read_openings(tmp_path).readers("f") == readers
+        assert read_openings(tmp_path).readers({"f"}) == readers
         kept = sorted(tmp_path.glob(f"{LOG}.torn-*"))
         assert [one.read_bytes() for one in kept] == [both[len(whole) : size]][: len(kept)]
         assert bool(kept) == (len(whole) < size < len(both) - 1)

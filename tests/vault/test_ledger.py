@@ -222,6 +222,27 @@ def test_shorts_and_leverage_count_in_the_exposure():
     assert average_exposure(run_backtest(prices, half)) == pytest.approx(-0.5, abs=0.02)
 
 
+def test_a_trial_counts_once_for_a_market_and_is_compared_on_either_of_its_files(tmp_path):
+    """An index and a fund on it: one search on both is one, and each run has returns of its own rows."""
+    ledger, spec = Ledger(tmp_path), StrategySpec.preset("ma_crossover")
+    looks = [
+        grid_trials(made_up_prices(rows=700, seed=seed), spec, {"fast_period": [5, 8]}) for seed in (1, 2)
+    ]
+    for name, found in zip(("index", "fund"), looks, strict=True):
+        ledger.count("f", found, development_hash=name, origin="run", source=f"run on {name}")
+    snapshot = ledger.snapshot("f")
+    assert snapshot.trials == 2
+    for name, found in zip(("index", "fund"), looks, strict=True):
+        known = ledger.evidence(snapshot, development_hash=name, source=f"run on {name}")
+        assert known.trials == 2
+        assert not known.unseen
+        blocks = {one.spec_hash: one.blocks for one in found}
+        for column, strategy in enumerate(known.hashes):
+            assert known.blocks[:, column] == pytest.approx(blocks[strategy])
+        ratios = {one.spec_hash: one.excess_sharpe for one in found}
+        assert dict(zip(known.table["hash"], known.sharpes, strict=True)) == pytest.approx(ratios)
+
+
 def test_a_trial_is_told_by_its_excess(tmp_path):
     prices = made_up_prices(rows=700)
     result = run_backtest(prices, StrategySpec.preset("ma_crossover"), Costs(fee_bps=5))

@@ -31,7 +31,7 @@ from record.events import (
 from record.record import runs_folder
 from record.types import MissingEvidence
 from vault.chain import Head
-from vault.datasets import Dataset, lost_openings, opening_log
+from vault.datasets import Dataset, lost_openings, opening_log, openings
 from vault.ledger import Ledger
 from vault.openings import in_utc
 
@@ -195,7 +195,7 @@ def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) ->
 
 def _openings(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     log, boundary = opening_log(home), in_utc(dataset.boundary)
-    present = len(log.readers(dataset.family, dataset.boundary))
+    present = openings(dataset.family, home, since=dataset.boundary)
     strangers = [one.run for one in known if not all(log.holds(heads.openings) for heads in one.heads)]
     # Whoever saw only rows before today's boundary has seen nothing of today's holdout.
     most = max((one for one in known if one.boundary == boundary), key=lambda one: one.openings, default=None)

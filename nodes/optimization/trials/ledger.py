@@ -7,7 +7,7 @@ resumed run or a replay takes it from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -29,8 +29,8 @@ from record.errors import ReportError
 from record.events import EvidenceMissing, LedgerBegun, LedgerClosed, LedgerEvent, SearchMeasured, TrialsFixed
 from record.record import RunRecord
 from record.run_tables import TRIALS, read_table, table_hash, write_table
-from record.types import MissingEvidence, SearchFigures
-from vault.datasets import Dataset, openings
+from record.types import EarlierOpenings, MissingEvidence, SearchFigures
+from vault.datasets import Dataset, earlier_openings, openings
 from vault.ledger import Evidence, Ledger, Snapshot
 
 LEDGER = "ledger"
@@ -82,6 +82,7 @@ def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> Ledg
         missing=missing_evidence(home, dataset, run),
         snapshot=Ledger(home).snapshot(dataset.family).to_dict(),
         openings=openings(dataset.family, home, since=dataset.boundary),
+        opened=[cast(EarlierOpenings, one.model_dump()) for one in earlier_openings(dataset, home)],
         heads=heads(home).model_dump(),
     )
 
