@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
+
+Knowledge = Literal["after", "within", "unknown"]
 
 CUT_OFFS = {
     "gemma3": date(2024, 8, 31),
@@ -26,6 +29,21 @@ def cut_off(model: str) -> date | None:
     return CUT_OFFS.get(name)
 
 
+def knowledge(model: str, day: date) -> Knowledge | None:
+    """Whether a day lies within a model's training data, after them, or nobody knows; None for `rules`.
+
+    Args:
+        model: as of `cut_off`.
+        day: the day.
+    """
+    if model.partition(":")[0] == "rules":
+        return None
+    known = cut_off(model)
+    if known is None:
+        return "unknown"
+    return "within" if known >= day else "after"
+
+
 def may_remember(model: str, start: date) -> bool:
     """Whether a model may have seen what happened from a day on; one without a known cut-off may have.
 
@@ -33,7 +51,4 @@ def may_remember(model: str, start: date) -> bool:
         model: as of `cut_off`; `rules` remembers nothing.
         start: the day.
     """
-    if model.partition(":")[0] == "rules":
-        return False
-    known = cut_off(model)
-    return known is None or known >= start
+    return knowledge(model, start) in ("within", "unknown")

@@ -27,9 +27,10 @@ from nodes.ensemble.policies.evidence import arbiter_evidence, candidates
 from nodes.ensemble.policies.instruments import ROUND_TRIP, TRADES, instruments_of
 from nodes.ensemble.policies.pooling import QUORUM, factors, pool
 from nodes.ensemble.schemas import DAYS, LLMEnsembleSummary
+from nodes.ensemble.scores.memory import memories
 from nodes.ensemble.scores.stances import ARBITER, keep_stances, stances_of
 from nodes.ensemble.state import Answer, Consultation, EnsembleState, Message, reports_of
-from nodes.ensemble.types import Contributor, Draft, Proposal, Recommendation, Trace, TraceRun
+from nodes.ensemble.types import Contributor, Draft, Memory, Proposal, Recommendation, Trace, TraceRun
 from prompts import Words
 from record.events import EnsembleFinished
 from record.record import RunRecord, canonical_json
@@ -63,15 +64,16 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
         }
         _close(state, context, found)
         return found
-    summary, removed = finished(state, draft, Words(context.language))
+    pooled = pool(reports_of(state), factors(state["evidence"]["quality"]), state["record"])
+    stances = stances_of(state, pooled, made=datetime.now(UTC), back_run=context.back_run)
+    memory = memories(stances)
+    summary, removed = finished(state, draft, Words(context.language), memory)
     summary = _compared(summary, state, context)
     degraded = any(turn["degraded"] for turn in (*turns, state["arbiter"]))
     speaking = sum(turn["status"] == "answered" for turn in turns)
     status: Literal["degraded", "finished"] = "degraded" if degraded or speaking < QUORUM else "finished"
     content = summary.model_dump(mode="json")
     hour = datetime.fromisoformat(state["hour"])
-    pooled = pool(reports_of(state), factors(state["evidence"]["quality"]), state["record"])
-    stances = stances_of(state, pooled, made=datetime.now(UTC), back_run=context.back_run)
     trace: Trace = {
         "run": {
             "run": state["run"],
@@ -79,6 +81,7 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
             "hour": state["hour"],
             "language": context.language,
             "sample": state["sample"],
+            "memory": memory,
             "status": status,
             "degraded": degraded,
             "speaking": speaking,
@@ -113,8 +116,17 @@ def publish(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
     return found
 
 
-def finished(state: EnsembleState, draft: Draft, words: Words) -> tuple[LLMEnsembleSummary, Removed]:
-    """The draft without inventions, completed from the evidence where too little is left."""
+def finished(
+    state: EnsembleState, draft: Draft, words: Words, memory: Memory | None
+) -> tuple[LLMEnsembleSummary, Removed]:
+    """The draft without inventions, completed from the evidence where too little is left.
+
+    Args:
+        state: of the graph.
+        draft: the arbiter's.
+        words: of the reader.
+        memory: what the models of the hour may remember (`scores.memory.memories`).
+    """
     invented = {name: set(places) for name, places in state["invented"].items()}
 
     def kept(field: str, given: Sequence[T]) -> list[T]:
@@ -148,7 +160,7 @@ def finished(state: EnsembleState, draft: Draft, words: Words) -> tuple[LLMEnsem
         for agent in AGENTS.values()
         for bare, full in agent.quoted({**state["evidence"], "language": words.language}).items()
     }
-    known = known_limits(state, words, removed)
+    known = known_limits(state, words, removed, memory)
     told = [limit.text for limit in known]
     refused = [draft["recommendations"][place] for place in sorted(invented.get("recommendations", ()))]
     gaps = [one["sentence"] for one in refused if is_data_gap(one["sentence"])]

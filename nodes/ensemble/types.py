@@ -23,6 +23,7 @@ from nodes.ensemble.schemas import (
     Size,
 )
 from prompts import Language
+from providers.training import Knowledge
 
 Outlook = Literal["outlook_days_7", "outlook_days_30"]
 Shares = dict[str, float]
@@ -219,6 +220,20 @@ class RunLine(TypedDict):
     cached: NotRequired[int]
 
 
+class ModelMemory(TypedDict):
+    """Whether an hour lies in a model's training data, and the ISO day on which they end, if known."""
+
+    label: Knowledge
+    until: str | None
+
+
+class Memory(TypedDict):
+    """The gravest label of an hour that was made later, and that of each of its models."""
+
+    label: Knowledge
+    models: dict[str, ModelMemory]
+
+
 class TraceRun(TypedDict, total=False):
     """What a trace tells of its run; `parent` is where a fork comes from."""
 
@@ -227,6 +242,7 @@ class TraceRun(TypedDict, total=False):
     hour: str
     language: str
     sample: bool
+    memory: Memory | None
     status: str
     degraded: bool
     speaking: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from base.errors import PromptError
 from feeds.partitions import parse_hour
@@ -15,10 +15,12 @@ from nodes.ensemble.operation.status import alert_lines, failure_reason, old_lin
 from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.schemas import DAYS
+from nodes.ensemble.scores.memory import memory_of
 from nodes.ensemble.scores.records import record_at
-from nodes.ensemble.scores.scoring import ScoreRow
-from nodes.ensemble.scores.stances import ARBITER, POOL
+from nodes.ensemble.scores.scoring import Kind, ScoreRow
+from nodes.ensemble.scores.stances import ARBITER, POOL, read_stances
 from prompts import Words
+from providers.training import Knowledge
 from record.record import canonical_json
 from reports.charts.outlook import calibration_chart, outlook_chart
 from reports.pictures import picture_suffix
@@ -28,19 +30,20 @@ from threadx.summaries import data_root, make_ensemble_context
 from threadx.terminal import Terminal
 from threadx.work.written import write_drawing, write_json
 
-KINDS = ("live", "back_rules", "back_models")
+KINDS = get_args(Kind)
 COLUMNS = ("voice", "n", "brier", "skill", "hit_rate", "calibration_error")
 VERDICTS = ("regime", *OUTLOOKS, "risk_level")
 
 
-def _line(home: Path, hour: datetime) -> dict[str, Any]:
-    """One published hour; what its trace does not tell is None."""
+def _line(home: Path, hour: datetime, memory: Mapping[str, Knowledge | None]) -> dict[str, Any]:
+    """One published hour; what its trace does not tell is None. `memory` is told by hour."""
     trace = read_trace(home, hour) or {}
     run, summary = trace.get("run", {}), trace.get("summary", {})
     return {
         "hour": hour.isoformat(),
         "status": run.get("status"),
         "speaking": run.get("speaking"),
+        "memory": memory.get(f"{hour:%Y%m%d%H}"),
         "versions": 1 + len(list(hour_folder(home, hour).glob("summary.*.json"))),
         **{name: summary.get(name) for name in VERDICTS},
     }
@@ -57,7 +60,7 @@ def _show_history(rows: list[dict[str, Any]], words: Words, terminal: Terminal) 
         except PromptError:  # another program's word
             return "–"
 
-    columns = ("hour", "status", "regime", "days_7", "days_30", "agents", "versions")
+    columns = ("hour", "status", "regime", "days_7", "days_30", "agents", "versions", "memory")
     terminal.table(
         words("ensemble.history.title"),
         [words(f"ensemble.history.{name}") for name in columns],
@@ -67,11 +70,14 @@ def _show_history(rows: list[dict[str, Any]], words: Words, terminal: Terminal) 
                 *(value(row, name) for name in ("status", "regime", *OUTLOOKS)),
                 words.number(row["speaking"]),
                 words.number(row["versions"]),
+                words(f"ensemble.history.memory_{row['memory']}") if row["memory"] else "–",
             ]
             for row in rows
         ],
-        words_columns=(0, 1, 2, 3, 4),
+        words_columns=(0, 1, 2, 3, 4, 7),
     )
+    if any(row["memory"] for row in rows):
+        terminal.line(words("ensemble.history.memory_explain"))
 
 
 def _calibration(rows: Sequence[ScoreRow], horizon: str, words: Words, path: str) -> Any:
@@ -169,7 +175,8 @@ def history(
         picture_suffix(picture)
     folder = make_ensemble_context(home=home).home_path
     found, terminal = statistics(folder), Terminal(words)
-    rows = [_line(folder, hour) for hour in reversed(published_hours(folder)[-count:])]
+    memory = {line["hour"]: memory_of(line) for line in read_stances(folder)}
+    rows = [_line(folder, hour, memory) for hour in reversed(published_hours(folder)[-count:])]
     if json_path != "-":
         _show_history(rows, words, terminal)
         week = {

@@ -11,7 +11,7 @@ from nodes.ensemble.claims.silences import reasons_of, was_asked
 from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, knows, pool
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.state import Consultation, EnsembleState, reports_of
-from nodes.ensemble.types import Notices
+from nodes.ensemble.types import Memory, Notices
 from prompts import Words
 
 MOST = 15
@@ -46,8 +46,15 @@ class Limit(NamedTuple):
     text: str
 
 
-def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[Limit]:
-    """The limits that code knows, gravest first; `MOST` at most, then how many more."""
+def known_limits(state: EnsembleState, words: Words, removed: Removed, memory: Memory | None) -> list[Limit]:
+    """The limits that code knows, gravest first; `MOST` at most, then how many more.
+
+    Args:
+        state: of the graph.
+        words: of the reader.
+        removed: what the check cost.
+        memory: what the models of the hour may remember; None where there is nothing to tell.
+    """
     found: list[Limit] = []
 
     def tell(code: str, about: str = "", **fields: Any) -> None:
@@ -59,6 +66,13 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed) -> list[L
         tell("quorum", speaking=len(speaking), agents=len(AGENTS))
     if state["sample"]:
         tell("sample", date=state["hour"][:10])
+    if memory is not None and (label := memory["label"]) != "after":
+        told = [
+            f"{model} ({one['until']})" if one["until"] else model
+            for model, one in memory["models"].items()
+            if one["label"] == label
+        ]
+        tell(f"memory_{label}", models=words.join(told))
     for agent in AGENTS:
         name = opened(agent_name(agent, words))
         if failure := turns[agent].get("failure"):

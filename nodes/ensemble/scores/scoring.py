@@ -17,12 +17,16 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from nodes.ensemble.schemas import DAYS, ProposalHorizon
+from nodes.ensemble.scores.memory import memory_of
 from nodes.ensemble.scores.outcomes import NEUTRAL, MarketHistory, Outcome
 from nodes.ensemble.scores.stances import hour_of
-from nodes.ensemble.types import Stances, Voice
+from nodes.ensemble.types import Stances
 
-Kind = Literal["live", "back_rules", "back_models"]
-"""Said at its hour; by rules in a back-run; by a model in a back-run, which may remember what came."""
+Kind = Literal["live", "back_rules", "back_after", "back_unknown", "back_within"]
+"""Said at its hour; later, by rules; later, by models whose training data end before the hour, end nobody
+knows when, or reach beyond it, so that they may remember what came."""
+REMEMBERED: frozenset[Kind] = frozenset(("back_unknown", "back_within"))
+"""Kinds that prove no skill."""
 
 BINS = 10
 _NO_CHANGE = (0.0, 1.0, 0.0)
@@ -172,7 +176,7 @@ class Scorer:
                 if (found := self.market.outcome(hour, horizon, as_of)) is None:
                     continue
                 for voice, said in line["voices"].items():
-                    tally = self.tallies.setdefault((voice, horizon, kind_of(line, said)), Tally())
+                    tally = self.tallies.setdefault((voice, horizon, kind_of(line, voice)), Tally())
                     tally.add(said[horizon], found, hour, hour + length)
 
     def rows(self) -> list[ScoreRow]:
@@ -180,8 +184,15 @@ class Scorer:
         return [tally.as_row(*key) for key, tally in self.tallies.items()]
 
 
-def kind_of(line: Stances, said: Voice) -> Kind:
+def kind_of(line: Stances, voice: str) -> Kind:
     """When, and by whom, something was said."""
     if line["live"]:
         return "live"
-    return "back_rules" if said["model"] == "rules" else "back_models"
+    match memory_of(line, voice):
+        case "after":
+            return "back_after"
+        case "unknown":
+            return "back_unknown"
+        case "within":
+            return "back_within"
+    return "back_rules"

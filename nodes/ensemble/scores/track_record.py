@@ -2,8 +2,8 @@
 
 A factor is exp(gain × skill × w / (w + shrink)) of the agent's skill over its `w` windows, within a quarter
 and four times: an agent without a record keeps its weight, thirty windows let half of its skill count. What a
-model says of the past in a back-run is left out, since it may have read what came. A line holds only outcomes
-known at its hour, and a run reads the last line at or before its own.
+model says later of an hour that its training data may hold is left out, since it may have read what came. A
+line holds only outcomes known at its hour, and a run reads the last line at or before its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from nodes.ensemble.agents import VIEWS
 from nodes.ensemble.schemas import ProposalHorizon
-from nodes.ensemble.scores.scoring import Kind, Scorer, Tally
+from nodes.ensemble.scores.scoring import REMEMBERED, Kind, Scorer, Tally
 from nodes.ensemble.scores.stances import ARBITER, POOL
 from nodes.ensemble.types import Standing
 from providers.calls_log import append_line, read_lines
@@ -87,7 +87,7 @@ def factor(skill: float, windows: int) -> float:
 
 def _record(voice: str, tallies: Mapping[tuple[str, ProposalHorizon, Kind], Tally]) -> tuple[float, int]:
     """Skill over all that counts, and its windows."""
-    counted = [tally for (one, _, kind), tally in tallies.items() if one == voice and kind != "back_models"]
+    counted = [tally for (one, _, kind), tally in tallies.items() if one == voice and kind not in REMEMBERED]
     said, climate = sum(t.brier for t in counted), sum(t.brier_climatology for t in counted)
     return (1.0 - said / climate if climate else 0.0), sum(t.windows for t in counted)
 
