@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from backtest.language.parser import canonical_expression
     from backtest.presets import PRESETS
     from backtest.strategy import StrategySpec
-    from backtest.types import GAP_POLICIES, AccountLost, Bounds, Costs, GapPolicy, Metrics, Risk, Sizing
+    from backtest.types import (
+        GAP_POLICIES,
+        AccountLost,
+        Bounds,
+        Costs,
+        GapPolicy,
+        Input,
+        Metrics,
+        Risk,
+        Sizing,
+    )
     from backtest.validation.walk_forward import FoldResult, WalkForward, walk_forward
 
 __all__ = [
@@ -38,6 +48,7 @@ __all__ = [
     "ExpressionError",
     "FoldResult",
     "GapPolicy",
+    "Input",
     "Metrics",
     "PriceError",
     "QualityReport",
@@ -78,6 +89,7 @@ _HOMES = {
         "Bounds",
         "Costs",
         "GapPolicy",
+        "Input",
         "Metrics",
         "Risk",
         "Sizing",

@@ -12,7 +12,13 @@ from dataclasses import fields
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.errors import StrategyError
@@ -30,6 +36,7 @@ from backtest.language.tree import (
     bind,
     children,
     meaning,
+    own_series,
     parameters,
     show,
     walk,
@@ -42,6 +49,7 @@ from backtest.types import (
     STOPS,
     Bounds,
     Costs,
+    Input,
     Metrics,
     Risk,
     Sizing,
@@ -92,6 +100,8 @@ class StrategySpec(Strict):
         sizing: how much a position is worth.
         family: the preset it came from, if any: source of bounds and of the order of parameters.
         param_bounds: bounds of parameters that no preset knows; inferred from their use where absent.
+        inputs: further series that the conditions read, by name: a column of the prices (`sentiment`), or a
+            column of another table (`btc.close`). What is declared is part of the meaning.
     """
 
     name: Label
@@ -104,6 +114,15 @@ class StrategySpec(Strict):
     sizing: Sizing = Field(default_factory=Sizing)
     family: str | None = None
     param_bounds: dict[str, Bounds] = Field(default_factory=dict)
+    inputs: dict[str, Input] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain fields; of no further series nothing is said, as before there were any."""
+        found: dict[str, Any] = handler(self)
+        if not self.inputs:
+            found.pop("inputs", None)
+        return found
 
     @model_validator(mode="before")
     @classmethod
@@ -139,6 +158,24 @@ class StrategySpec(Strict):
             found[lowered] = plain(float(number))
         return found
 
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _named_inputs(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        found: dict[str, Any] = {}
+        for name, declared in value.items():
+            lowered = str(name).lower()[: LONGEST_NAME + 1]
+            parts = lowered.split(".")
+            if len(parts) > 2 or not all(part.isidentifier() and part.isascii() for part in parts):
+                raise StrategyError("input_name", name=lowered)
+            if parts[0] in RESERVED or len(lowered) > LONGEST_NAME:
+                raise StrategyError("reserved_input", name=lowered)
+            if lowered in found:
+                raise StrategyError("repeated_name", name=lowered)
+            found[lowered] = declared
+        return found
+
     @field_validator("family")
     @classmethod
     def _known_family(cls, value: str | None) -> str | None:
@@ -159,6 +196,11 @@ class StrategySpec(Strict):
         for name in self.params:
             if name not in used:
                 raise StrategyError("unknown_parameter", name=name, known=told_known(name, used))
+        for name in self.inputs:
+            if name in self.params or name.partition(".")[0] in self.params:
+                raise StrategyError("input_is_parameter", name=name)
+            if not any(name in own_series(tree) for tree in self.trees.values()):
+                raise StrategyError("unused_input", name=name)
         for name in self.param_bounds:
             if name not in self.params:
                 raise StrategyError("unknown_parameter", name=name, known=told_known(name, self.params))
@@ -174,10 +216,14 @@ class StrategySpec(Strict):
     def trees(self) -> dict[str, Node]:
         """The conditions that exist, parsed, parameters unbound."""
         return {
-            place: parse(text, self.params, entry=place.startswith("entry"))
+            place: parse(text, self.params, entry=place.startswith("entry"), own=self._kinds)
             for place in CONDITIONS
             if (text := getattr(self, place))
         }
+
+    @property
+    def _kinds(self) -> dict[str, str]:
+        return {name: declared.kind for name, declared in self.inputs.items()}
 
     @cached_property
     def bound_trees(self) -> dict[str, Node]:
@@ -252,14 +298,19 @@ class StrategySpec(Strict):
                 own[name] = kind(**{**own[name].model_dump(), **settings})
         own.update(changes)
         names = {*self.params, *given}
+        declared = {name: Input.model_validate(one) for name, one in own["inputs"].items()}
+        kinds = {name.lower(): one.kind for name, one in declared.items()}
         trees = [
-            parse(text, names, entry=place.startswith("entry"))
+            parse(text, names, entry=place.startswith("entry"), own=kinds)
             for place in CONDITIONS
             if (text := own.get(place))
         ]
         used = set().union(*(parameters(tree) for tree in trees))
         kept = {name: value for name, value in self.params.items() if name in used}
         own["params"] = {**kept, **given}
+        if "inputs" not in changes:
+            read = set().union(*(own_series(tree) for tree in trees))
+            own["inputs"] = {name: one for name, one in declared.items() if name in read}
         if "param_bounds" not in changes:
             own["param_bounds"] = {
                 name: value for name, value in self.param_bounds.items() if name in own["params"]
@@ -284,7 +335,7 @@ class StrategySpec(Strict):
         places = [place for place in places if place in self.trees]
         if not places:
             raise StrategyError("no_entry", name=self.name)
-        added = parse(condition, {*self.params, *(name.lower() for name in new)})
+        added = parse(condition, {*self.params, *(name.lower() for name in new)}, own=self._kinds)
         more = added.operands if isinstance(added, And) else (added,)
         changes: dict[str, Any] = {}
         for place in places:
@@ -329,7 +380,7 @@ class StrategySpec(Strict):
         Names of the strategy and of its parameters, the order of conditions and settings without effect leave
         it alone.
         """
-        return meaning_hash(self.bound_trees, self.risk, self.sizing)
+        return meaning_hash(self.bound_trees, self.risk, self.sizing, self.inputs)
 
     def lookback(self) -> int:
         """Bars needed before every condition and level has a value: a strategy needs at least so many."""
@@ -362,14 +413,22 @@ class StrategySpec(Strict):
         return f"{self.name} | {' | '.join(parts)}"
 
 
-def meaning_hash(bound_trees: Mapping[str, Node], risk: Risk, sizing: Sizing) -> str:
-    """`StrategySpec.hash` of conditions whose parameters are bound, for whoever has no whole strategy."""
+def meaning_hash(
+    bound_trees: Mapping[str, Node], risk: Risk, sizing: Sizing, inputs: Mapping[str, Input]
+) -> str:
+    """`StrategySpec.hash` of conditions whose parameters are bound, for whoever has no whole strategy.
+
+    Of the series that are declared those count which these conditions read.
+    """
     content: dict[str, Any] = {
         "conditions": {place: meaning(tree) for place, tree in bound_trees.items()},
         "risk": risk.active(),
     }
     if active := sizing.active():
         content["sizing"] = active
+    read = set().union(*(own_series(tree) for tree in bound_trees.values()))
+    if declared := {name: one.model_dump() for name, one in inputs.items() if name in read}:
+        content["inputs"] = declared
     words = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(words.encode()).hexdigest()[:16]
 

@@ -119,6 +119,28 @@ class Strict(Numeric):
             ) from None
 
 
+InputKind = Literal["price", "move", "share", "size", "none"]
+Known = Literal["next_day", "close", "stamp"]
+
+
+class Input(Strict):
+    """A further series of a strategy, as it declares it.
+
+    Attributes:
+        kind: what becomes of it where prices are turned upside down: a `price` is reflected as they are, a
+            `move` (a signal, a funding rate) changes its sign, a `share` (of 0 to 100) becomes 100 less
+            itself, a `size` (a volume, an open interest) stays; `none` has no mirror image.
+        unit: what it is measured in, for people.
+        known: from when on a value is known. Of rows that lie a day or more apart: `next_day`, from the first
+            bar that begins when its day (week, month) is over; `close`, on the bar that closes with it. Of
+            any rows: `stamp`, at their very times, where these tell when something was published.
+    """
+
+    kind: InputKind = "none"
+    unit: Annotated[str, Field(max_length=40)] = ""
+    known: Known = "next_day"
+
+
 COST_BOUNDS: dict[str, Bounds] = {
     "fee_bps": Bounds(low=0.0, high=1_000.0, step=1.0, integer=False, default=0.0),
     "fee_fixed": Bounds(low=0.0, high=1e9, step=1.0, integer=False, default=0.0),

@@ -35,7 +35,16 @@ STATIC = (
     *("window_meant", "negative_lag", "bad_period", "bad_number", "parameter_order"),
     *("constant_division_by_zero", "unknown_timeframe"),
     *("nested_timeframe", "timeframe_not_higher", "never_true", "not_enough_bars", "not_enough_higher_bars"),
-    "missing_volume",
+    *(
+        "undeclared_input",
+        "input_name",
+        "reserved_input",
+        "input_is_parameter",
+        "unused_input",
+        "missing_input",
+    ),
+    *("unused_table", "input_column", "input_clash", "input_refused", "input_time_zone", "input_not_aligned"),
+    *("share_out_of_range", "missing_volume"),
 )
 
 

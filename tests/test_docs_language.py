@@ -51,12 +51,14 @@ def test_every_refusal_told_has_a_text() -> None:
 
 
 def test_the_examples_run() -> None:
-    found: dict[str, Any] = {"df": made_up_prices(3_000, drift=0.001)}
+    found: dict[str, Any] = {"df": made_up_prices(3_000, drift=0.001), "btc": made_up_prices(3_000, seed=9)}
+    found["sentiment"] = found["btc"]["close"].rank(pct=True) * 100.0
     for snippet in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(snippet, found)
     assert found["result"].metrics.n_trades > 0
     assert found["table"]["n_trades"].gt(0).all()
     assert found["calm"].metrics.n_trades > 0
+    assert found["followed"].metrics.n_trades > 0
 
 
 def test_every_kind_of_change_has_an_example() -> None:

@@ -15,7 +15,7 @@ from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
 from nodes.following import Following, follow_seal, seal_run
-from nodes.optimization.evidence.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy, without_inputs
 from prompts import Words
 from record.evolution import strategy_evolution
 from record.record import RunRecord
@@ -208,7 +208,7 @@ def begin(
     home = chosen_home(settings.pop("home", None), settings.get("language"))
     reading, context = make_reading(**known), make_context(home=home, **settings)
     with in_language(context.language):
-        start = chosen_strategy(strategy, params)
+        start = without_inputs(chosen_strategy(strategy, params))
         own = strategy if isinstance(strategy, StrategySpec) else None
         if isinstance(data, pd.DataFrame):
             frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)

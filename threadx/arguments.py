@@ -26,6 +26,7 @@ _KINDS: dict[str, tuple[ThreadxError, tuple[Any, ...]]] = {
     "strategy": (ThreadxError("wanted_strategy"), (str, StrategySpec)),
     "params": (ThreadxError("wanted_values"), (Mapping,)),
     "grid": (ThreadxError("wanted_grid"), (Mapping,)),
+    "inputs": (ThreadxError("wanted_tables"), (Mapping,)),
     "costs": (ThreadxError("wanted_costs"), (Costs,)),
     "symbol": (ThreadxError("wanted_words"), (str,)),
     "timeframe": (ThreadxError("wanted_words"), (str,)),

@@ -23,7 +23,8 @@ from backtest import (
     run_backtest,
     sweep_to_parquet,
 )
-from backtest.data.prices import check_volume
+from backtest.data.inputs import Tables, with_inputs
+from backtest.data.prices import check_volume, read_further
 from backtest.engine.sweep import grid_axes
 from backtest.types import Fill
 from base.files import file_name
@@ -121,6 +122,7 @@ def tried(
     fill: Fill = "next_open",
     initial_capital: float = 10_000.0,
     whole: bool = False,
+    inputs: Tables | None = None,
     home: Path,
     reading: Reading = AS_FOUND,
 ) -> tuple[BacktestResult, Registered]:
@@ -137,6 +139,7 @@ def tried(
         reader=f"backtest {spec.hash}" if whole else None,
         reading=reading,
     )
+    found = found._replace(prices=with_inputs(found.prices, inputs, spec))
     result = run_backtest(
         found.prices, spec, costs=costs or context.costs, fill=fill, initial_capital=initial_capital
     )
@@ -147,6 +150,7 @@ def tried(
 def sweep_path(
     home: Path,
     dataset: Dataset,
+    prices: pd.DataFrame,
     spec: StrategySpec,
     grid: Mapping[str, Sequence[Any]],
     costs: Costs,
@@ -154,11 +158,14 @@ def sweep_path(
     *,
     whole: bool,
 ) -> Path:
-    """Where the table of a sweep stays: another grid, other costs or other prices are another file."""
-    asked = [
+    """Where the table of a sweep stays: another grid, other costs, prices or series are another file."""
+    asked: list[Any] = [
         {name: list(values) for name, values in grid.items()},
         costs.model_dump(mode="json"),
         [fill, dataset.development_hash, dataset.holdout_hash if whole else ""],
+    ]
+    asked += [
+        hashlib.sha256(read_further(prices, name).tobytes()).hexdigest() for name in sorted(spec.inputs)
     ]
     mark = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:8]
     path = home / "sweeps" / file_name(f"{dataset.symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
@@ -179,6 +186,7 @@ def sweep(
     costs: Costs | None = None,
     fill: Fill = "next_open",
     whole: bool = False,
+    inputs: Tables | None = None,
     home: str | Path | None = None,
     **reading: Any,
 ) -> pd.DataFrame:
@@ -195,6 +203,7 @@ def sweep(
         costs: trading costs; default: as for `threadx.optimize`.
         fill: where orders are filled.
         whole: open the holdout too; the opening is logged and counted.
+        inputs: other tables by name, whose columns the strategy declares, as in `backtest.run_backtest`.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
             end).
@@ -223,9 +232,10 @@ def sweep(
     )
     if not axes:
         raise RequestError("empty_grid", name="-")
-    path = sweep_path(folder, found.dataset, spec, axes, paid, fill, whole=whole)
-    swept = sweep_to_parquet(found.prices, spec, axes, path, paid, fill)
-    count_sweep(folder, found.dataset, found.prices, spec, axes, paid, fill, swept, whole=whole)
+    prices = with_inputs(found.prices, inputs, spec)
+    path = sweep_path(folder, found.dataset, prices, spec, axes, paid, fill, whole=whole)
+    swept = sweep_to_parquet(prices, spec, axes, path, paid, fill)
+    count_sweep(folder, found.dataset, prices, spec, axes, paid, fill, swept, whole=whole)
     table = read_own_table(swept.path)
     table.attrs["dropped"] = sum(swept.dropped_by.values())
     table.attrs["dropped_by"] = dict(swept.dropped_by)
@@ -246,6 +256,7 @@ def backtest(
     fill: Fill = "next_open",
     initial_capital: float = 10_000.0,
     whole: bool = False,
+    inputs: Tables | None = None,
     home: str | Path | None = None,
     **reading: Any,
 ) -> Backtest:
@@ -262,6 +273,7 @@ def backtest(
         fill: where orders are filled.
         initial_capital: initial cash.
         whole: open the holdout too; the opening is logged and counted.
+        inputs: other tables by name, whose columns the strategy declares, as in `backtest.run_backtest`.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
             end).
@@ -280,6 +292,7 @@ def backtest(
         fill=fill,
         initial_capital=initial_capital,
         whole=whole,
+        inputs=inputs,
         home=Path(chosen_home(home)),
         reading=read_input(Reading, reading),
     )

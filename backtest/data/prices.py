@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import numpy as np
@@ -41,7 +42,13 @@ _LOOKED_AT, _MOST_LEVELS = 5_000, 4
 """First bars in which they are looked for, and how many instruments."""
 
 
-def _time_index(df: pd.DataFrame, names: list[str]) -> pd.DatetimeIndex:
+def time_index(df: pd.DataFrame) -> pd.DatetimeIndex:
+    """The times of a table: its index, or its column of times.
+
+    Raises:
+        PriceError: `missing_time`, or as `backtest.data.times.read_times`.
+    """
+    names = [plain_name(name) for name in df.columns]
     if isinstance(df.index, pd.DatetimeIndex):
         return df.index
     for wanted in TIME_NAMES:
@@ -166,7 +173,12 @@ def _middle(values: NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_])
     return float(np.median(known)) if len(known) else 0.0
 
 
-def _number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
+def number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
+    """A column as numbers, NaN where it is empty.
+
+    Raises:
+        PriceError: `not_a_number`.
+    """
     column = df.iloc[:, place]
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -269,9 +281,9 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
                 "missing_column", column=name, known=", ".join(str(column) for column in df.columns)[:200]
             )
     _refuse_repeated_header(df.iloc[:, names.index("open")])
-    index = _time_index(df, names)
+    index = time_index(df)
     _check_order(index, df, names)
-    columns = {name: _number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
+    columns = {name: number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
     columns.setdefault("volume", np.full(len(df), np.nan))
     _check_values(columns, index)
     return PriceArrays(**columns), index
@@ -289,12 +301,33 @@ def read_funding(df: pd.DataFrame) -> Floats:
         return np.empty(0)
     if names.count(FUNDING) > 1:
         raise PriceError("repeated_column", column=FUNDING)
-    index = _time_index(df, names)
-    rates = _number_column(df, names.index(FUNDING), FUNDING, index)
+    index = time_index(df)
+    rates = number_column(df, names.index(FUNDING), FUNDING, index)
     rates = np.where(np.isnan(rates), 0.0, rates)
     if (row := _first(np.abs(rates) >= 1.0)) is not None:
         refuse("bad_funding", row, index, value=float(rates[row]))
     return rates
+
+
+def column_name(column: object) -> str:
+    """A further column as strategies name it: in lower case."""
+    return str(column).strip().lower()
+
+
+def read_further(df: pd.DataFrame, name: str) -> Floats:
+    """A further column of prices that `read_prices` has taken; what is empty or infinite is unknown.
+
+    Raises:
+        RequestError: `missing_input`.
+        PriceError: `repeated_column`, `not_a_number`.
+    """
+    places = [place for place, column in enumerate(df.columns) if column_name(column) == name]
+    if not places:
+        raise RequestError("missing_input", name=name)
+    if len(places) > 1:
+        raise PriceError("repeated_column", column=name)
+    values = number_column(df, places[0], name, time_index(df))
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def made_up_bars(df: pd.DataFrame) -> NDArray[np.bool_]:
@@ -319,7 +352,11 @@ def made_up_bars(df: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def validate_prices(
-    df: pd.DataFrame, *, gaps: GapPolicy = "accept", timeframe: str | None = None
+    df: pd.DataFrame,
+    *,
+    gaps: GapPolicy = "accept",
+    timeframe: str | None = None,
+    keep: Iterable[str] = (),
 ) -> pd.DataFrame:
     """Price data in canonical form.
 
@@ -336,11 +373,13 @@ def validate_prices(
             position, and no order is filled on them; `refuse` refuses the history.
         timeframe: the length of a bar as the caller knows it (`30m`, `4h`, `1d`): refused where the usual
             distance between bars is another.
+        keep: further columns that a strategy reads (`StrategySpec.inputs`), in lower case; of bars that are
+            filled in they are unknown.
 
     Returns:
-        A new table of float64 columns open, high, low, close, volume, and funding_rate where it was there,
-        on a sorted, unique DatetimeIndex; and a boolean column `made_up` where there are such bars.
-        Volume is NaN where it is not known; a strategy that needs it is then refused.
+        A new table of float64 columns open, high, low, close, volume, funding_rate where it was there, and
+        those to keep, on a sorted, unique DatetimeIndex; and a boolean column `made_up` where there are such
+        bars. Volume is NaN where it is not known; a strategy that needs it is then refused.
 
     Raises:
         PriceError: `not_a_table`, `no_rows`, `missing_column`, `repeated_column`, `missing_time`, `bad_time`,
@@ -351,7 +390,7 @@ def validate_prices(
             `non_positive_price`, `high_below_low`, `price_outside_range`, `bad_volume`, `bad_funding`,
             `not_a_mark`,
             `no_timeframe`, `timeframe_contradicts`, `gaps_refused` or `gaps_too_wide`.
-        RequestError: `unknown_gap_policy`.
+        RequestError: `unknown_gap_policy`, `missing_input`.
     """
     if gaps not in GAP_POLICIES:
         raise RequestError("unknown_gap_policy", name=str(gaps), known=", ".join(GAP_POLICIES))
@@ -362,6 +401,8 @@ def validate_prices(
     if gaps == "refuse":
         check_gaps(beat)
     found = pd.DataFrame(prices._asdict(), index=index.rename("time"))
+    for name in keep:
+        found[name] = read_further(df, name)
     if (rates := read_funding(df)).size:
         found[FUNDING] = rates
     if (marks := made_up_bars(df)).any():

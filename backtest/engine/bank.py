@@ -6,7 +6,7 @@ is false, and so is its contrary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,13 @@ from backtest.language.tree import (
     Not,
     Number,
     Or,
+    Own,
     Series,
     walk,
 )
 
 Truth = NDArray[np.bool_]
+Further = Callable[[str], Floats]
 
 CODES = {
     "entry_long": ENTER_LONG,
@@ -56,12 +58,20 @@ _CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 class IndicatorBank:
     """Indicators of one price history, each computed once however many conditions and configurations use it.
 
+    Args:
+        prices: the history.
+        clock: its times.
+        further: columns that it has besides, by name.
+
     Threads may share a bank: at worst two of them compute the same array.
     """
 
-    def __init__(self, prices: PriceArrays, clock: Clock | None = None) -> None:
+    def __init__(
+        self, prices: PriceArrays, clock: Clock | None = None, further: Further | None = None
+    ) -> None:
         self.prices = prices
         self.clock = clock
+        self.further = further
         self._higher: dict[str, tuple[IndicatorBank, NDArray[np.int64]]] = {}
         self.size = prices.close.size
         self._known: dict[Node, Floats] = {}
@@ -84,6 +94,8 @@ class IndicatorBank:
                 return value
             case Call():
                 return self.call(node)
+            case Own(name=name, kind=kind):
+                return self.own(name, kind)
             case Series(name=name):
                 return self.column(name)
             case Lag(operand=operand):
@@ -120,14 +132,36 @@ class IndicatorBank:
             known_volume(values)
         return values
 
-    def check_volume(self, trees: Iterable[Node]) -> None:
-        """Refuse conditions on volume where a bar has none, before anything is computed.
+    def own(self, name: str, kind: str) -> Floats:
+        """A further series that a strategy declares.
+
+        Raises:
+            RequestError: `missing_input`, the data has no such column; `share_out_of_range`.
+        """
+        key = Own(name, kind)
+        if key not in self._known:
+            if self.further is None:
+                raise RequestError("missing_input", name=name)
+            values = self.further(name)
+            outside = (values < 0.0) | (values > 100.0)
+            if kind == "share" and outside.any():
+                row = int(outside.argmax())
+                raise RequestError("share_out_of_range", name=name, row=row + 1, value=float(values[row]))
+            self._known[key] = values
+        return self._known[key]
+
+    def check_columns(self, trees: Iterable[Node]) -> None:
+        """Refuse conditions on volume where a bar has none, or on what the data has not, before computing.
 
         Raises:
             PriceError: `missing_volume`.
+            RequestError: as `own`.
         """
+        trees = list(trees)
         if any(reads_volume(tree) for tree in trees):
             known_volume(self.prices.volume)
+        for part in (part for tree in trees for part in walk(tree) if isinstance(part, Own)):
+            self.own(part.name, part.kind)
 
     def clock_at_hand(self) -> Clock:
         """The bars' times, which conditions on hours, days and higher timeframes need."""
@@ -156,7 +190,8 @@ class IndicatorBank:
                 prices.close[last],
                 np.add.reduceat(prices.volume, first) if first.size else prices.volume[:0],
             )
-            self._higher[node.timeframe] = IndicatorBank(bars, Clock(times)), visible
+            above = IndicatorBank(bars, Clock(times), self._last_known(last))
+            self._higher[node.timeframe] = above, visible
         bank, visible = self._higher[node.timeframe]
         needed, complete = 1 + warm_up(node.operand), int(visible[-1]) + 1
         if complete < needed:
@@ -164,6 +199,11 @@ class IndicatorBank:
                 "not_enough_higher_bars", timeframe=node.timeframe, needed=needed, bars=complete
             )
         return bank, visible
+
+    def _last_known(self, last: NDArray[np.int64]) -> Further | None:
+        """Further columns of a higher timeframe: of each bar the value that its last one has."""
+        further = self.further
+        return None if further is None else lambda name: further(name)[last]
 
     def check_higher(self, node: Node) -> None:
         """Refuse a bound tree that needs more bars of a higher timeframe than there are.
@@ -267,7 +307,7 @@ class IndicatorBank:
         Raises:
             PriceError: `missing_volume`, before anything is computed.
         """
-        self.check_volume(conditions.values())
+        self.check_columns(conditions.values())
         codes = np.zeros(self.size, dtype=np.uint8)
         for place, tree in conditions.items():
             codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])

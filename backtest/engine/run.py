@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Real
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from backtest.data.arrays import PriceArrays
 from backtest.data.clock import Clock
-from backtest.data.prices import made_up_bars, read_funding, read_prices
+from backtest.data.inputs import Tables, with_inputs
+from backtest.data.prices import made_up_bars, read_funding, read_further, read_prices
 from backtest.data.year import BarsPerYear, bars_per_year
 from backtest.engine.bank import CODES, IndicatorBank
 from backtest.errors import RequestError
@@ -228,7 +229,12 @@ class Market:
         Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
         blocks of the layout may reach beyond the end; they are only bounds.
         """
-        bank = IndicatorBank(PriceArrays(*(column[:stop] for column in self.bank.prices)), self.bank.clock)
+        further = self.bank.further
+        bank = IndicatorBank(
+            PriceArrays(*(column[:stop] for column in self.bank.prices)),
+            self.bank.clock,
+            None if further is None else lambda name: further(name)[:stop],
+        )
         layout = self.layout
         return replace(
             self,
@@ -269,7 +275,7 @@ def open_market(
     if per_year is not None and not (math.isfinite(per_year) and per_year > 0.0):
         raise RequestError("bad_request", name="periods_per_year", value=f"{per_year:g}")
     counted = bars_per_year(index, per_year)
-    bank = IndicatorBank(arrays, Clock(index))
+    bank = IndicatorBank(arrays, Clock(index), partial(read_further, df))
     impact = _NOTHING
     if costs.slippage_atr:
         impact = bank.call(Call("atr", (Number(SLIPPAGE_ATR_PERIOD),))) * costs.slippage_atr
@@ -429,6 +435,8 @@ def run_backtest(
     periods_per_year: float | None = None,
     initial_capital: float = 10_000.0,
     trade_from: datetime | str | None = None,
+    *,
+    inputs: Tables | None = None,
 ) -> BacktestResult:
     """Trade a strategy on one price history. The rules are those of `backtest.kernels.simulation.simulate`.
 
@@ -441,13 +449,16 @@ def run_backtest(
         initial_capital: cash at the start, in the currency of the prices.
         trade_from: the bars before this time only warm up the indicators: no signal of theirs trades, and
             equity, trades and metrics begin here. A naive time is read in the time zone of the data.
+        inputs: other tables by name, whose columns the strategy declares (`btc.close` of `btc`), joined as
+            `backtest.data.inputs.with_inputs` does. A further column of `df` needs no table.
 
     Raises:
         PriceError: the prices are refused, or volume is missing where a condition needs it.
-        RequestError: `not_enough_bars`, `unknown_fill`, `bad_request`, `bad_time_limit`,
-            `unknown_periodicity`.
+        RequestError: `missing_input`, `input_refused` …, `not_enough_bars`, `unknown_fill`, `bad_request`,
+            `bad_time_limit`, `unknown_periodicity`.
     """
     costs = costs or Costs()
+    df = with_inputs(df, inputs, spec)
     market = open_market(df, costs, fill, periods_per_year, initial_capital, trade_from)
     market.need(spec.lookback())
     return run_signals(market, spec, market.bank.signals(spec.bound_trees), costs, fill)

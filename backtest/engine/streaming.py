@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from backtest.data.inputs import Tables, with_inputs
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Batch
 from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE, best_first
@@ -83,6 +84,7 @@ def sweep_to_parquet(
     top: int = 20,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
+    inputs: Tables | None = None,
 ) -> SweepFile:
     """`sweep` in bounded memory, its rows written as they come.
 
@@ -105,6 +107,7 @@ def sweep_to_parquet(
         top: how many best rows are kept in memory.
         progress: called in this thread with the combinations done and their number.
         workers: pieces at a time.
+        inputs: other tables by name, as in `run_backtest`.
 
     Raises:
         BacktestError: as `sweep`; `unknown_metric`.
@@ -114,8 +117,9 @@ def sweep_to_parquet(
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
     path = Path(path)
     axes = grid_axes(spec, grid)
+    df = with_inputs(df, inputs, spec)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
-    market.bank.check_volume(heard(spec, axes))
+    market.bank.check_columns(heard(spec, axes))
     batch = Batch(market, spec, axes, workers)
     folder = path.with_name(f"{path.name}.parts")
     done = continued_from = _take_up(folder, _about(market, spec, axes))
@@ -147,6 +151,8 @@ def _about(market: Market, spec: StrategySpec, axes: Mapping[str, list[Any]]) ->
     for column in market.bank.prices:
         digest.update(column.tobytes())
     digest.update(market.index.asi8.tobytes())
+    for name, declared in sorted(spec.inputs.items()):
+        digest.update(market.bank.own(name, declared.kind).tobytes())
     return json.dumps(
         {
             "prices": digest.hexdigest(),

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtest.data.inputs import Tables, with_inputs
 from backtest.engine.batch import Batch, Chunk, trades
 from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE
 from backtest.engine.run import open_market
@@ -136,6 +137,7 @@ def sweep(
     trade_from: datetime | str | None = None,
     *,
     workers: int | None = None,
+    inputs: Tables | None = None,
 ) -> pd.DataFrame:
     """Backtest every combination of a grid of parameters and settings of risk and sizing.
 
@@ -153,6 +155,7 @@ def sweep(
         initial_capital: cash at the start.
         trade_from: start of trading.
         workers: configurations at a time; by default one a core.
+        inputs: other tables by name, as in `run_backtest`.
 
     Returns:
         One row a configuration, in the order of the grid (the last name varies fastest): its values, then
@@ -170,8 +173,9 @@ def sweep(
             combination is left, `grid_too_large`.
     """
     axes = grid_axes(spec, grid)
+    df = with_inputs(df, inputs, spec)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
-    market.bank.check_volume(heard(spec, axes))
+    market.bank.check_columns(heard(spec, axes))
     batch = Batch(market, spec, axes, workers)
     size = batch.chunk_size
     chunks = [batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)]

@@ -26,6 +26,7 @@ from backtest.language.tree import (
     Not,
     Number,
     Or,
+    Own,
     Series,
     bind,
     show,
@@ -48,6 +49,8 @@ def bounds(node: Node) -> tuple[float, float]:
             return value, value
         case Series(name=name) if name in CLOCK:
             return CLOCK[name]
+        case Own(kind=kind):
+            return (0.0, 100.0) if kind == "share" else (-math.inf, math.inf)
         case Series():
             return 0.0, math.inf
         case Lag(operand=operand) | At(operand=operand):

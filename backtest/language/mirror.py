@@ -27,6 +27,7 @@ from backtest.language.tree import (
     Not,
     Number,
     Or,
+    Own,
     Parameter,
     Series,
     show,
@@ -101,6 +102,11 @@ def _value(node: Node) -> _Value:
     match node:
         case Number() | Parameter():
             return _Value(node)
+        case Own(kind=kind):
+            if kind == "none":
+                raise ExpressionError("no_mirror", expression=show(node))
+            share, price = kind == "share", kind == "price"
+            return _Value(node, kind != "size", 1.0 if price else 0.0, 100.0 if share else 0.0)
         case Series(name=name):
             if name == "volume" or name in CLOCK:
                 return _Value(node)

@@ -46,6 +46,7 @@ from backtest.language.tree import (
     Not,
     Number,
     Or,
+    Own,
     Parameter,
     Series,
     depth,
@@ -108,6 +109,19 @@ def _tokens(expression: str) -> list[Token]:
     return found
 
 
+def _joined(tokens: list[Token], own: Collection[str]) -> list[Token]:
+    """`btc . close` as one name, where it is one."""
+    found: list[Token] = []
+    for token in tokens:
+        if len(found) > 1 and found[-1].words == "." and token.kind == found[-2].kind == "name":
+            whole = f"{found[-2].words}.{token.words}"
+            if whole in own:
+                found[-2:] = [Token("name", whole, found[-2].position)]
+                continue
+        found.append(token)
+    return found
+
+
 def _before(found: str) -> ReasonError:
     return ReasonError("before", found=found)
 
@@ -115,10 +129,11 @@ def _before(found: str) -> ReasonError:
 class _Parser:
     """Recursive descent over one expression; each method reads one rule of the grammar above."""
 
-    def __init__(self, expression: str, names: frozenset[str], entry: bool) -> None:
+    def __init__(self, expression: str, names: frozenset[str], entry: bool, own: Mapping[str, str]) -> None:
         self.expression = expression
         self.names = names
-        self.tokens = formal(_tokens(expression), self.names, entry)
+        self.own = own
+        self.tokens = formal(_joined(_tokens(expression), own), self.names | own.keys(), entry)
         self.place = 0
         self.depth = 0
 
@@ -330,11 +345,16 @@ class _Parser:
             return self.call(token, *self.arguments(token))
         if name in self.names:
             return _Typed(Parameter(name), "number", token.position)
+        if name in self.own:
+            return _Typed(Own(name, self.own[name]), "series", token.position)
+        if self.token.words == "." and self.tokens[self.place + 1].kind == "name":
+            whole = f"{name}.{self.tokens[self.place + 1].words}"
+            self.error("undeclared_input", token.position, name=whole)
         if name in SERIES:
             return _Typed(Series(name), "series", token.position)
         if name in FUNCTIONS:
             return self.call(token, [], {})
-        self.unknown(token, (*SERIES, *FUNCTIONS, *self.names))
+        self.unknown(token, (*SERIES, *FUNCTIONS, *self.names, *self.own))
 
     def arguments(self, token: Token) -> tuple[list[_Typed], dict[str, _Typed]]:
         """Arguments by place, then by name, the opening parenthesis read."""
@@ -425,20 +445,27 @@ class _Parser:
         return self.need(given, "number")
 
 
-def parse(expression: str, names: Collection[str] = (), *, entry: bool = True) -> Node:
+def parse(
+    expression: str,
+    names: Collection[str] = (),
+    *,
+    entry: bool = True,
+    own: Mapping[str, str] | None = None,
+) -> Node:
     """Read a condition.
 
     Args:
         expression: its text.
         names: the parameters it may use, lower case.
         entry: whether it decides an entry: only there does `at entry` say nothing more.
+        own: kinds of further series by name, lower case.
 
     Returns:
         A checked tree; values of periods and lags that depend on parameters are checked when these are bound.
 
     Raises:
         ExpressionError: `expression_syntax`, `expression_type`, `unknown_name`, `wrong_arguments`,
-            `negative_lag` or `expression_too_long`, each with the position counted from 1.
+            `undeclared_input`, `negative_lag` or `expression_too_long`, each with the position from 1.
     """
     if len(expression) > LONGEST_EXPRESSION:
         raise ExpressionError(
@@ -447,13 +474,13 @@ def parse(expression: str, names: Collection[str] = (), *, entry: bool = True) -
             position=LONGEST_EXPRESSION,
             limit=LONGEST_EXPRESSION,
         )
-    return _parsed(expression, frozenset(names), entry)
+    return _parsed(expression, frozenset(names), entry, tuple(sorted((own or {}).items())))
 
 
 @lru_cache(maxsize=_KEPT_TREES)
-def _parsed(expression: str, names: frozenset[str], entry: bool) -> Node:
+def _parsed(expression: str, names: frozenset[str], entry: bool, own: tuple[tuple[str, str], ...]) -> Node:
     """The frozen tree: a strategy is built anew with every change, and few of its conditions differ."""
-    parser = _Parser(expression, names, entry)
+    parser = _Parser(expression, names, entry, dict(own))
     part = parser.whole()
     return parser.need(part, "condition")
 

@@ -34,6 +34,17 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Own(Series):
+    """A further series that the strategy declares: a column of the data, or of another table (`btc.close`).
+
+    Attributes:
+        kind: what it is in the mirror (`backtest.types.Input`).
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A function of the language with every argument present, defaults filled in."""
 
@@ -197,6 +208,11 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def own_series(node: Node) -> set[str]:
+    """Names of the further series that a tree reads."""
+    return {part.name for part in walk(node) if isinstance(part, Own)}
 
 
 def parameters(node: Node) -> set[str]:

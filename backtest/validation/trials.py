@@ -216,7 +216,7 @@ def grid_looks(
             own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
             yield Look(
                 values=values,
-                trial=_trial(meaning_hash(bound, risk, sizing), own, excess),
+                trial=_trial(meaning_hash(bound, risk, sizing, spec.inputs), own, excess),
                 trades=int(count),
                 bars_held=float(rows[:count, BARS].mean()) if count else 0.0,
                 alive=bool(equity[-1] > 0.0),

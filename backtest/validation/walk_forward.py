@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtest.data.inputs import Tables, with_inputs
 from backtest.data.prices import validate_prices
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Batch
@@ -161,7 +162,7 @@ class _Searched:
         self.count = math.prod(self.shape)
         self.costs = costs or Costs()
         self.fill: Fill = fill
-        self.market = open_market(self.prices, self.costs, fill, periods_per_year, initial_capital, None)
+        self.market = open_market(df, self.costs, fill, periods_per_year, initial_capital, None)
         self.per_year = self.market.terms.periods_per_year
         self.capital = initial_capital
         self.workers = workers
@@ -272,6 +273,7 @@ def walk_forward(
     least_trades: int = 0,
     settle: bool = False,
     workers: int | None = None,
+    inputs: Tables | None = None,
 ) -> WalkForward:
     """Refit the searched parameters on each training stretch, and test each choice on the segment behind it.
 
@@ -292,12 +294,14 @@ def walk_forward(
         least_trades: configurations with fewer trades in training are not ranked: their figures are luck.
         settle: choose on the whole history as well (`WalkForward.spec`).
         workers: configurations at a time; by default one a core.
+        inputs: other tables by name, as in `run_backtest`.
 
     Raises:
         BacktestError: as `sweep`; `unknown_metric`, `not_enough_bars` where the folds are too short.
     """
     if rank_by not in METRICS:
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
+    df = with_inputs(df, inputs, spec)
     searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
     cuts = make_folds(len(searched.prices), folds, scheme, embargo=embargo)
     stretches = [(fold.train_start, fold.train_stop) for fold in cuts]

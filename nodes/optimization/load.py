@@ -12,7 +12,7 @@ from backtest import BacktestError, StrategySpec
 from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork
-from nodes.optimization.evidence.specs import chosen_strategy
+from nodes.optimization.evidence.specs import chosen_strategy, without_inputs
 from nodes.optimization.state import OptimizationInput, OptimizationState, StrategyInput
 from nodes.serving import prices_of
 from providers import parse_reference
@@ -59,7 +59,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
     """
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
-    spec = initial_strategy(given)
+    spec = without_inputs(initial_strategy(given))
     if given.data.startswith(DATASET_PREFIX):
         # Where files of other instruments are read, it is they of which some settings tell.
         files = any(not one.startswith(DATASET_PREFIX) for one in getattr(given, "other_data", ()))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from backtest.data.clock import Clock
-from backtest.data.prices import read_prices
+from backtest.data.prices import read_further, read_prices
 from backtest.engine.bank import IndicatorBank
 from backtest.language.functions import FUNCTIONS
 from backtest.language.tree import At, Call, Comparison, Node, Not, Series, children, show
@@ -41,7 +42,7 @@ def strategy_indicators(prices: pd.DataFrame, spec: StrategySpec) -> list[Indica
         PriceError: the prices are refused.
     """
     arrays, index = read_prices(prices)
-    bank = IndicatorBank(arrays, Clock(index))
+    bank = IndicatorBank(arrays, Clock(index), partial(read_further, prices))
     found: dict[Node, None] = {}
     for tree in spec.bound_trees.values():
         found.update(dict.fromkeys(_indicators(tree)))

@@ -18,6 +18,7 @@ def command(words: Words) -> click.Command:
     @options.sectioned_command("backtest", words)
     @options.price_file(words)
     @options.strategy(words)
+    @options.further(words)
     @click.option(
         "--capital",
         type=float,

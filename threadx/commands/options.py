@@ -38,7 +38,7 @@ POSITIVE = _Positive(min=0, min_open=True)
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others"),
-    "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "grids"),
+    "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "tables", "declared", "grids"),
     "costs": (*COST_NAMES, "fill", "capital"),
     "roles": (
         "analyst",
@@ -240,6 +240,28 @@ def strategy(words: Words) -> Callable[[Function], Function]:
                 default="ma_crossover",
                 show_default=True,
                 help=words("command.option.strategy", presets=presets),
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def further(words: Words) -> Callable[[Function], Function]:
+    """Decorator: tables beside the prices, and what their series are."""
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option(
+                "--input",
+                "declared",
+                multiple=True,
+                metavar="NAME=KIND[,UNIT][,KNOWN]",
+                help=words("command.option.input"),
+            ),
+            click.option(
+                "--with", "tables", multiple=True, metavar="NAME=FILE", help=words("command.option.with")
             ),
         ):
             function = option(function)

@@ -19,6 +19,7 @@ def command(words: Words) -> click.Command:
     @options.sectioned_command("sweep", words)
     @options.price_file(words)
     @options.strategy(words)
+    @options.further(words)
     @click.option(
         "--grid",
         "-g",

@@ -18,6 +18,7 @@ from reports.tables import notice_lines
 from threadx.counted import registered
 from threadx.errors import ThreadxError
 from threadx.settings import chain, make_reading
+from threadx.work.further import Further
 from vault.datasets import Dataset
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource
@@ -87,10 +88,14 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
     return found
 
 
-def take_strategy(given: dict[str, Any]) -> StrategySpec:
+def take_strategy(given: dict[str, Any], further: Further | None = None) -> StrategySpec:
     """The strategy that the options describe, taken out of what a command was given.
 
     That is a file, conditions of one's own, or a preset.
+
+    Args:
+        given: the options.
+        further: tables whose columns conditions of one's own may read.
 
     Raises:
         BacktestError: not a valid strategy.
@@ -117,7 +122,8 @@ def take_strategy(given: dict[str, Any]) -> StrategySpec:
                 groups["risk" if key in Risk.model_fields else "sizing"][key] = value
             elif value is not None:
                 groups["params"][key] = value
-        return StrategySpec(name="own", **groups, **conditions)
+        inputs = further.read_by(conditions.values()) if further else {}
+        return StrategySpec(name="own", **groups, **conditions, inputs=inputs)
     return StrategySpec.preset(name, **values)
 
 

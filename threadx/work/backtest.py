@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backtest import GapPolicy, run_backtest
+from backtest.data.inputs import with_inputs
 from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from reports.pictures import picture_suffix
@@ -15,6 +16,7 @@ from threadx.plain import say
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
+from threadx.work.further import take_further
 from threadx.work.written import plain_rows, write_drawing, write_json
 from threadx.writable import writable
 from vault.counted import count_backtest
@@ -58,7 +60,8 @@ def backtest(
 ) -> None:
     """A card; a picture, and the whole result as JSON, for those who ask."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
-    spec, reading = asked.take_strategy(given), asked.take_reading(given)
+    further = take_further(given, context.home_path)
+    spec, reading = asked.take_strategy(given, further), asked.take_reading(given)
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
     folder = writable(context.home_path)
@@ -71,6 +74,7 @@ def backtest(
         reading=reading,
         reader=f"backtest {spec.hash}" if whole else None,
     )
+    prices = with_inputs(prices, further.tables, spec)
     engine = run_backtest(prices, spec, costs=context.costs, fill=context.fill, initial_capital=capital)
     terminal = Terminal(words)
     terminal.home(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
+from backtest.data.inputs import with_inputs
 from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
@@ -22,6 +23,7 @@ from threadx.plain import say
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
+from threadx.work.further import take_further
 from threadx.work.progress import bar
 from threadx.work.written import plain_rows, write_drawing, write_json
 from threadx.writable import writable
@@ -145,7 +147,8 @@ def sweep(
 ) -> None:
     """The best configurations as a table, all of them in a Parquet file."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
-    spec, reading = asked.take_strategy(given), asked.take_reading(given)
+    further = take_further(given, context.home_path)
+    spec, reading = asked.take_strategy(given, further), asked.take_reading(given)
     grid = grid_axes(spec, all_values(grids))
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
@@ -163,10 +166,11 @@ def sweep(
         reading=reading,
         reader=f"sweep {spec.hash}" if whole else None,
     )
+    prices = with_inputs(prices, further.tables, spec)
     path = (
         Path(out)
         if out
-        else sweep_path(folder, dataset, spec, grid, context.costs, context.fill, whole=whole)
+        else sweep_path(folder, dataset, prices, spec, grid, context.costs, context.fill, whole=whole)
     )
     terminal = Terminal(words)
     unsaid = [folder]  # told with the first step, so that bad input gets one line alone

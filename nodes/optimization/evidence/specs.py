@@ -27,6 +27,17 @@ def read_spec(strategy: Mapping[str, Any]) -> StrategySpec:
     return _read(json.dumps(strategy, sort_keys=True))
 
 
+def without_inputs(spec: StrategySpec) -> StrategySpec:
+    """The strategy, where it reads nothing but prices: vault, roles and judgement know no further series.
+
+    Raises:
+        SettingError: `inputs_not_read`.
+    """
+    if spec.inputs:
+        raise SettingError("inputs_not_read", names=", ".join(spec.inputs))
+    return spec
+
+
 def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, Any] | None) -> StrategySpec:
     """A preset with parameters, or a whole strategy as it is.
 

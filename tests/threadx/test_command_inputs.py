@@ -1,0 +1,147 @@
+"""`--with` and `--input` as a person uses them, and `inputs=` of the Python face."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import threadx
+from backtest import Costs, StrategySpec, run_backtest, sweep
+from nodes.errors import SettingError
+from reports.charts.indicators import strategy_indicators
+from tests.prices import made_up_prices
+from threadx.command import main
+from vault.datasets import Dataset, load_development
+
+SOL = made_up_prices(1_500, seed=3, cycle=0.05)
+BTC = made_up_prices(1_500, seed=4, cycle=0.03)
+BTC = BTC.set_axis(SOL.index).assign(mood=range(1_500))
+ENTRY = "crosses_above(close, sma(close, 20)) and btc.close > sma(btc.close, 50)"
+EXIT = "close < sma(close, 20)"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    sol, btc = tmp_path / "SOL_1h.csv", tmp_path / "BTC.csv"
+    SOL.to_csv(sol)
+    BTC.to_csv(btc)
+    return sol, btc
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: object, language: str = "en") -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, arguments), "--home", str(tmp_path / "data"), "--language", language])
+        told = capsys.readouterr()
+        return left.value.code, told.out, told.err
+
+    return call
+
+
+def test_a_backtest_and_a_sweep_read_another_file(
+    command: Any, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    sol, btc = files
+    asked = (
+        "--entry-long",
+        ENTRY,
+        "--exit-long",
+        EXIT,
+        "--with",
+        f"btc={btc}",
+        "--input",
+        "btc.close=price,USDT",
+    )
+    whole = tmp_path / "whole.json"
+    code, _, err = command("backtest", sol, *asked, "--json", whole)
+    assert (code, err) == (0, err)
+    found = json.loads(whole.read_text(encoding="utf-8"))
+    declared = {"btc.close": {"kind": "price", "unit": "USDT", "known": "next_day"}}
+    assert found["strategy"]["inputs"] == declared
+    # The development part alone is seen, whatever the other file goes on to hold.
+    prices = load_development(Dataset.model_validate(found["dataset"]), tmp_path / "data")
+    own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs=declared)
+    costs = Costs(**{key: found["settings"][key] for key in Costs.model_fields})
+    wanted = run_backtest(prices, own, costs, inputs={"btc": BTC})
+    assert len(found["trades"]) == wanted.metrics.n_trades > 0
+    assert found["equity"]["value"][-1] == wanted.equity_values[-1]
+    searched = ENTRY.replace("50", "n")
+    table = ("--entry-long", searched, "--exit-long", EXIT, "-p", "n=50", "--grid", "n=20,50")
+    code, _, _ = command("sweep", sol, *table, "--with", f"btc={btc}", "--json", whole)
+    assert code == 0
+    rows = sweep(
+        prices, own.evolve(params={"n": 50}, entry_long=searched), {"n": [20, 50]}, costs, inputs={"btc": BTC}
+    )
+    best = json.loads(whole.read_text(encoding="utf-8"))["top"][0]
+    assert best["sharpe_ratio"] == pytest.approx(rows["sharpe_ratio"].max())
+
+
+def test_python_does_the_same(tmp_path: Path) -> None:
+    own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs={"btc.close": {"kind": "price"}})
+    result = threadx.backtest(SOL, own, inputs={"btc": BTC}, home=tmp_path)
+    assert result.metrics.n_trades > 0
+    assert "btc.close > sma(btc.close, 50)" in result.spec.entry_long
+    one, other = (
+        threadx.sweep(SOL, own, {"stop_loss_pct": [2, 3]}, inputs={"btc": table}, home=tmp_path)
+        for table in (BTC, BTC.assign(close=BTC["close"][::-1].to_numpy()))
+    )
+    assert not one["total_return"].equals(other["total_return"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--with", "btc"), "btc is not NAME=FILE"),
+        (("--with", "btc=nothing.csv"), "nothing.csv"),
+        (("--with", "btc=BTC", "--with", "BTC=BTC"), "Two tables are called"),
+        (("--input", "btc.close"), "btc.close is not NAME=KIND"),
+        (("--input", "btc.close=nice"), "nice"),
+        ((), "btc.close is not declared"),
+        (("--with", "eth=BTC"), "btc.close is not declared"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(
+    command: Any, files: tuple[Path, Path], arguments: tuple[str, ...], told: str
+) -> None:
+    sol, btc = files
+    asked = [one.replace("=BTC", f"={btc}") for one in arguments]
+    code, out, err = command("backtest", sol, "--entry-long", ENTRY, *asked)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_table_that_nothing_reads_is_refused(command: Any, files: tuple[Path, Path]) -> None:
+    sol, btc = files
+    code, _, err = command("backtest", sol, "--with", f"btc={btc}", language="fr")
+    assert code == 2
+    assert "La stratégie ne lit rien de la table btc" in err
+
+
+@pytest.mark.parametrize("work", [threadx.optimize, threadx.review])
+def test_what_does_not_read_further_series_says_so(work: Any, tmp_path: Path) -> None:
+    own = StrategySpec(name="own", entry_long="mood > 3", exit_long=EXIT, inputs={"mood": {"kind": "size"}})
+    with pytest.raises(SettingError, match="inputs_not_read"):
+        work(
+            SOL.assign(mood=1.0),
+            own,
+            home=str(tmp_path),
+            analyst="rules",
+            strategist="rules",
+            validator="rules",
+        )
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_chart_draws_the_other_series(tmp_path: Path) -> None:
+    own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs={"btc.close": {"kind": "price"}})
+    result = threadx.backtest(SOL, own, inputs={"btc": BTC}, home=tmp_path)
+    drawn = {one.label: one for one in strategy_indicators(result.prices, own)}
+    assert not drawn["sma(btc.close, 50)"].on_price
+    assert drawn["sma(btc.close, 50)"].values.notna().any()
+    assert isinstance(drawn["sma(btc.close, 50)"].values, pd.Series)
