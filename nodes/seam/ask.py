@@ -23,6 +23,7 @@ from nodes.seam.journal import Journal
 from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID, Attempt, Provenance
 from nodes.seam.reading import read
 from prompts import Prompt, text
+from prompts.fields import in_language
 from providers.errors import AnswerError, short
 
 T = TypeVar("T", bound=BaseModel)
@@ -329,7 +330,7 @@ class _Asking(Generic[T]):
             system=prompt.system,
             user=prompt.user,
             closing=prompt.closing,
-            schema=_json_schema(self.shown),
+            schema=_json_schema(self.shown, prompt.language),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,
             prompt_hash=prompt.hash,
@@ -347,7 +348,7 @@ class _Asking(Generic[T]):
         for one in found:
             meant, repairs = one.value, frozenset[str]()
             if loosely:
-                meant, repairs = read(one.value, _json_schema(self.shown))
+                meant, repairs = read(one.value, _json_schema(self.shown, language))
             value, complaints = _fitting(meant, self.shown)
             if value is None and self.shown is not self.question.schema:
                 value, _ = _fitting(meant, self.question.schema)
@@ -413,9 +414,9 @@ def _fitting(meant: Any, schema: type[T]) -> tuple[T | None, list[dict[str, Any]
 
 
 @lru_cache(maxsize=64)
-def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+def _json_schema(schema: type[BaseModel], language: Language) -> dict[str, Any]:
     """Made once a class: it takes milliseconds, and every call shows it."""
-    return schema.model_json_schema()
+    return in_language(schema.model_json_schema(), language)
 
 
 def _since(before: int | None, after: int | None) -> int | None:

@@ -91,7 +91,7 @@ def build_dossier(
         context: costs, fill, seed.
 
     Returns:
-        Its items in order of their ids, figures rounded to four digits.
+        Its items in order of their ids, figures with ten digits.
     """
     prices = load_development(dataset, context.home_path)
     costs = context.costs
@@ -107,7 +107,7 @@ def build_dossier(
     items: list[Item] = []
     for letter, source in _SOURCES.items():
         for number, item in enumerate(source(case), start=1):
-            told = {"id": f"{letter}{number}", **{name: _short(value) for name, value in item.items()}}
+            told = {"id": f"{letter}{number}", **{name: _exact(value) for name, value in item.items()}}
             items.append(cast(Item, told))
     return {"hash": spec.hash, "items": items}
 
@@ -121,7 +121,7 @@ def candidate_item(member: Member) -> Item:
     found = {
         "id": f"C{member['number']}",
         "name": "candidate",
-        "value": _short(member["excess_t"]),
+        "value": _exact(member["excess_t"]),
         "family": member["family"],
         "side": member["side"],
         "bars_held": member["bars_held"],
@@ -133,12 +133,12 @@ def candidate_item(member: Member) -> Item:
     return cast(Item, found)
 
 
-def _short(value: Any) -> Any:
-    """Four significant digits: what a reader can use, and what a prompt has room for."""
+def _exact(value: Any) -> Any:
+    """Ten significant digits, as figures have them: who shows one rounds it, and nobody rounds it twice."""
     if isinstance(value, list):
-        return [_short(part) for part in value]
+        return [_exact(part) for part in value]
     if isinstance(value, float):
-        return None if not math.isfinite(value) else float(f"{value:.4g}")
+        return None if not math.isfinite(value) else float(f"{value:.10g}")
     return value
 
 

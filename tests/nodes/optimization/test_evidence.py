@@ -9,7 +9,7 @@ import pytest
 from backtest import Costs, StrategySpec, run_backtest
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import item_line, quoted
-from nodes.optimization.evidence.items import build_dossier, variance_ratio
+from nodes.optimization.evidence.items import _exact, build_dossier, variance_ratio
 from nodes.optimization.trials.trial import thinned, tried
 from record.record import RunRecord
 from tests.answers import adjust, analysis, proposals, risk, verdicts
@@ -59,6 +59,19 @@ def test_figures_are_the_engines_with_intervals_around_them(built):
     sharpe = named(items, "sharpe_ratio")
     # A year has 8,766 hours: the standard error of a Sharpe ratio is about one over the root of the years.
     assert 0.5 < (sharpe["high"] - sharpe["low"]) / 3.92 * (1200 / 8766) ** 0.5 < 2.0
+
+
+def test_a_number_in_a_prompt_is_rounded_once(built):
+    """Whatever is rounded on its way shows: 1.6747 reads 1.67, by way of 1.675 it would read 1.68."""
+    for ten_thousandths in range(10_000, 20_000):
+        value = ten_thousandths / 10_000
+        item = {"id": "M1", "name": "x", "value": _exact(value)}
+        assert item_line(item) == f"M1 x = {value:.3g}"
+    items, result, _ = built
+    told = result.metrics.to_dict()
+    for item in items:
+        if item["id"].startswith("M") and isinstance(told[item["name"]], float):
+            assert item_line(item).split()[3] == f"{told[item['name']]:.3g}", item["name"]
 
 
 @pytest.mark.parametrize(
