@@ -478,7 +478,16 @@ class LedgerBegun(LedgerEvent):
     openings: int
     missing: list[MissingEvidence] = []
     opened: list[EarlierOpenings] = []
+    declared: dict[str, Any] | None = None
     heads: dict[str, Any] | None = None
+
+
+class HypothesisTaken(LedgerEvent):
+    """Whether the run judges the hypothesis that was declared for its market."""
+
+    at = ("judge.declared",)
+
+    taken: bool
 
 
 class TrialsFixed(LedgerEvent):

@@ -10,6 +10,7 @@ from record.types import (
     Analysis,
     Brain,
     Debate,
+    DeclaredHypothesis,
     EarlierOpenings,
     Figures,
     Iteration,
@@ -102,6 +103,7 @@ class RunResult(Frame):
     overfitting: NotRequired[Judged]
     missing_evidence: NotRequired[list[MissingEvidence]]
     earlier_openings: NotRequired[list[EarlierOpenings]]
+    declared: NotRequired[DeclaredHypothesis]
     sight: NotRequired[Judged]
     attribution: NotRequired[Judged]
     stress: NotRequired[list[StressFinding]]

@@ -506,6 +506,21 @@ class EarlierOpenings(TypedDict):
 
 
 @with_config(_OPEN)
+class DeclaredHypothesis(TypedDict):
+    """A hypothesis that was declared before anybody looked, and its verdict; see `vault.declared`."""
+
+    text: str
+    direction: Literal["above", "below"]
+    strategy: Strategy
+    description: str
+    declared_by: str
+    declared_at: str
+    fingerprint: str
+    verdict: dict[str, Any]
+    attribution: dict[str, Any]
+
+
+@with_config(_OPEN)
 class MissingEvidence(TypedDict):
     """What of the evidence is missing: its text is `verdict.missing.<code>`.
 
@@ -605,6 +620,7 @@ class Judgement(Belief):
     cross_validation: NotRequired[CrossValidation]
     missing_evidence: NotRequired[list[MissingEvidence]]
     earlier_openings: NotRequired[list[EarlierOpenings]]
+    declared: NotRequired[DeclaredHypothesis]
 
 
 @with_config(_OPEN)

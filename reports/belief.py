@@ -41,7 +41,30 @@ def sight_lines(result: RunResult, words: WordsLike) -> list[str]:
 
     Earlier versions wrote nothing of it, or not all.
     """
-    return [*_expected_lines(result, words), *_attribution_lines(result, words)]
+    return [
+        *_expected_lines(result, words),
+        *_attribution_lines(result, words),
+        *_declared_lines(result, words),
+    ]
+
+
+def _declared_lines(result: RunResult, words: WordsLike) -> list[str]:
+    """The hypothesis that was declared before anybody looked, and its own verdict."""
+    if (declared := result.get("declared")) is None:
+        return []
+    author = declared["declared_by"]
+    return [
+        words(
+            "verdict.declared.told",
+            date=declared["declared_at"][:10],
+            author=words("verdict.declared.person") if author == "person" else author,
+            text=declared["text"],
+            description=declared["description"],
+            direction=words(f"verdict.declared.{declared['direction']}"),
+            verdict=words(f"verdict.short.{declared['verdict']['value']}"),
+            **told({"p_percent": declared["verdict"]["combined_p"]}, words),
+        )
+    ]
 
 
 def _attribution_lines(result: RunResult, words: WordsLike) -> list[str]:

@@ -2,7 +2,8 @@
 
 `read_prices` reads any price file, `backtest` tries one strategy, `sweep` every combination of a grid,
 `optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check`
-recomputes its figures, `follow` seals its champion and judges it on bars to come, and
+recomputes its figures, `declare` seals a hypothesis before anybody looks, `follow` seals a run's champion and
+judges it on bars to come, and
 `export_strategy_evolution` explains each change of its strategy;
 `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
 own package (`backtest`, `graphs`, `vault`, ...).
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nodes.following import Following
     from threadx.api import (
         check,
+        declare,
         export_strategy_evolution,
         follow,
         optimize,
@@ -48,6 +50,7 @@ __all__ = [
     "Waiting",
     "backtest",
     "check",
+    "declare",
     "export_strategy_evolution",
     "follow",
     "optimize",
@@ -60,7 +63,16 @@ __all__ = [
 
 _HOMES = {
     "threadx.api": (
-        *("check", "export_strategy_evolution", "follow", "optimize", "read_prices", "replay", "review"),
+        *(
+            "check",
+            "declare",
+            "export_strategy_evolution",
+            "follow",
+            "optimize",
+            "read_prices",
+            "replay",
+            "review",
+        ),
         "summarize",
     ),
     "threadx.audit.checking": ("Check",),

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import GapPolicy, StrategySpec
+from backtest import Costs, GapPolicy, StrategySpec
 from backtest.data.prices import check_volume
+from backtest.types import Fill
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
 from nodes.ensemble.context import EnsembleContext
@@ -22,6 +23,7 @@ from record.record import RunRecord
 from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
+from threadx.counted import registered
 from threadx.home import chosen_home
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
@@ -30,6 +32,8 @@ from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
 from threadx.writable import writable
 from vault.datasets import DATASET_PREFIX, register
+from vault.declared import Declaration, Direction
+from vault.declared import declare as declare_hypothesis
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_frame
 from vault.registered import read_any
@@ -290,6 +294,63 @@ def follow(
     folder = _home(home)
     seal = seal_run(run, folder)
     return follow_seal(seal, folder, data if data is None or isinstance(data, pd.DataFrame) else str(data))
+
+
+@checked(Reading.model_fields)
+def declare(
+    data: pd.DataFrame | str | Path,
+    strategy: str | StrategySpec,
+    params: Mapping[str, float | None] | None = None,
+    *,
+    text: str,
+    direction: Direction = "above",
+    declared_by: str = "person",
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    gaps: GapPolicy = "accept",
+    home: str | Path | None = None,
+    **reading: Any,
+) -> Declaration:
+    """Declare one hypothesis about a market before anybody looks at it; nothing is tested.
+
+    The first `optimize` on this market judges it once, as a single trial, beside its own champion.
+
+    Args:
+        data: OHLCV table, a file, or `sample:NAME`.
+        strategy: name of a preset, or a strategy.
+        params: values that differ from the preset's.
+        text: the hypothesis, 500 characters at most.
+        direction: whether the strategy is to earn more (`above`) or less (`below`) than holding with the same
+            exposure.
+        declared_by: `person`, or the reference of the model whose idea it is: what it may remember counts.
+        costs: of trading; default: as for `optimize`.
+        fill: where orders are filled.
+        symbol: the instrument.
+        timeframe: length of a bar.
+        gaps: treatment of missing bars.
+        home: the data folder; default: the usual one.
+        **reading: fields of `vault.readers.options.Reading`.
+
+    Raises:
+        MarketError: `declared_late`: the market has been looked at; `declared_before`: it has a hypothesis.
+        BacktestError, ThreadxError: bad input.
+    """
+    folder = _home(home)
+    found = registered(
+        data, symbol=symbol, timeframe=timeframe, gaps=gaps, home=folder, reading=Reading(**reading)
+    )
+    return declare_hypothesis(
+        found.dataset,
+        folder,
+        text=text,
+        strategy=chosen_strategy(strategy, params),
+        direction=direction,
+        costs=costs or OptimizationContext().costs,
+        fill=fill,
+        declared_by=declared_by,
+    )
 
 
 @checked()

@@ -37,6 +37,7 @@ COMMANDS = (
     "ensemble",
     "data",
     "runs",
+    "declare",
     "follow",
     "calibrate",
     "models",

@@ -274,7 +274,7 @@ def open_holdout(dataset: Dataset, home: Path, *, reader: str) -> tuple[pd.DataF
         "reader": reader,
         "seen_to": in_utc(dataset.last),
     }
-    readers = add_opening(folder, line).readers(_one_market(dataset.family, home), dataset.boundary)
+    readers = add_opening(folder, line).readers(one_market(dataset.family, home), dataset.boundary)
     number = readers.index(reader) + 1 if reader in readers else len(readers) + 1
     return _whole(development, dataset, home), dataset.development_rows + dataset.embargo_rows, number
 
@@ -307,7 +307,7 @@ def openings(family: str, home: Path, since: str | None = None) -> int:
         since: ISO time of today's boundary: who saw only rows before it, because it was moved, has seen
             nothing of today's holdout. None: everybody.
     """
-    return len(opening_log(home).readers(_one_market(family, home), since))
+    return len(opening_log(home).readers(one_market(family, home), since))
 
 
 class Earlier(BaseModel):
@@ -338,7 +338,7 @@ def earlier_openings(dataset: Dataset, home: Path) -> list[Earlier]:
         MarketError: `damaged_splits`.
     """
     split = _split(dataset.family, home)
-    looks = opening_log(home).looks(_one_market(dataset.family, home), dataset.boundary)
+    looks = opening_log(home).looks(one_market(dataset.family, home), dataset.boundary)
     counted = Counter((one.family, one.symbol, one.timeframe) for one in looks)
     others = {(one.family, one.symbol): one for one in split.alike} if split else {}
     own = others.get((dataset.family, dataset.symbol))
@@ -365,7 +365,7 @@ def _split(family: str, home: Path) -> Split | None:
     return next((one for one in read_splits(_folder(home)) if one.family == family), None)
 
 
-def _one_market(family: str, home: Path) -> frozenset[str]:
+def one_market(family: str, home: Path) -> frozenset[str]:
     """The families whose openings saw this one's holdout."""
     split = _split(family, home)
     return split.families if split else frozenset({family})

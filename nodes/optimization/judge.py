@@ -17,6 +17,7 @@ from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.figures import figures
 from nodes.optimization.role_statistics import brains
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trials.declared import judge_declared, taken
 from nodes.optimization.trials.judging import bar_by_bar, judged, rounded
 from nodes.optimization.trials.ledger import begin_count, check_evidence, close_count, search_evidence
 from nodes.optimization.trials.trial import tried
@@ -27,6 +28,7 @@ from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS, read_table, write_table
 from record.types import Judgement, Searched, SearchFigures, Strategy
 from vault.datasets import Dataset, load_development, open_holdout
+from vault.declared import Declaration
 from vault.ledger import Evidence
 
 
@@ -47,6 +49,7 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> Op
     missing = check_evidence(context, run, dataset, iteration)
     search = search_evidence(context, run, dataset, iteration, champion["figures"]["hash"])
     folder = RunRecord(context.home_path, run).folder
+    begun = begin_count(context, run, dataset)
     judgement, returns = meet_holdout(
         context,
         dataset,
@@ -55,14 +58,15 @@ def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> Op
         initial=state["initial"],
         search=search,
         trials=read_table(folder, TRIALS),
-        opening=1 + begin_count(context, run, dataset).openings,
+        opening=1 + begun.openings,
+        declared=taken(context, run, begun, iteration),
         remembering=remembering(context, dataset, RunRecord(context.home_path, run).events()),
         reader=run,
     )
     if missing:
         judgement["missing_evidence"] = missing
-    if opened := begin_count(context, run, dataset).opened:
-        judgement["earlier_openings"] = opened
+    if begun.opened:
+        judgement["earlier_openings"] = begun.opened
     write_table(returns, folder / RETURNS)
     record(
         context,
@@ -98,6 +102,7 @@ def meet_holdout(
     opening: int,
     remembering: Sequence[str],
     reader: str,
+    declared: Declaration | None = None,
 ) -> tuple[Judgement, pd.DataFrame]:
     """The last judgement, from nothing but prices and what is on record: the same each time.
 
@@ -112,6 +117,7 @@ def meet_holdout(
         opening: which opening of the holdout this is.
         remembering: models that may have known what happened there.
         reader: who opens it.
+        declared: the market's hypothesis, where this run is the one that judges it.
 
     Returns:
         What the judgement says, as plain JSON, and `judging.bar_by_bar`.
@@ -168,6 +174,8 @@ def meet_holdout(
             "sharpe_ratios": rounded(list(crossed.sharpes)),
         },
     }
+    if declared is not None:
+        judgement["declared"] = judge_declared(declared, dataset, prices, frame, start, context.seed)
     returns = bar_by_bar(
         development=case.result,
         development_prices=prices,

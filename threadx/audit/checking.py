@@ -22,10 +22,10 @@ from backtest.validation.score import folds_held
 from nodes.context import OptimizationContext
 from nodes.optimization.judge import meet_holdout, remembering
 from nodes.optimization.survey import ranked, surveyed
-from nodes.optimization.trials.ledger import search_figures
+from nodes.optimization.trials.ledger import BEGUN, search_figures
 from nodes.optimization.trials.trial import Tried, p_value, tried
 from record.errors import ReportError
-from record.events import Surveyed, TrialsFixed
+from record.events import LedgerBegun, Surveyed, TrialsFixed
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, TRIALS, read_table, table_hash
 from record.run_view import RunView
@@ -34,12 +34,13 @@ from threadx.audit.drift import Notice, notices
 from threadx.audit.restoring import restore_prices
 from threadx.errors import ThreadxError
 from vault.datasets import Dataset
+from vault.declared import Declaration
 
 CLOSE_ENOUGH = 1e-6
 """Relative difference up to which two figures are the same one: another processor adds in another order."""
 
 # Parts of `result.json` that are figures of the last judgement.
-_JUDGED = ("verdict", "overfitting", "sight", "attribution", "stress", "holdout")
+_JUDGED = ("verdict", "overfitting", "sight", "attribution", "stress", "holdout", "declared")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +126,7 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
         trials, returns = read_table(record.folder, TRIALS), read_table(record.folder, RETURNS)
         counted = search_figures(trials, dataset, tested.spec.hash, context.seed)
         counted["trials_before"] = told["overfitting"]["trials_before"]
+        begun = record.log.told(BEGUN, LedgerBegun)
         judgement, earned = meet_holdout(
             context,
             dataset,
@@ -136,6 +138,7 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
             opening=told["holdout"]["opening"],
             remembering=remembering(context, dataset, record.events()),
             reader=run,
+            declared=Declaration.model_validate(begun.declared) if begun and "declared" in told else None,
         )
         found: Mapping[str, Any] = judgement
         walked = {**tested.figures["walk_forward"], "cross_validation": judgement["cross_validation"]}

@@ -31,6 +31,7 @@ from record.record import RunRecord
 from record.run_tables import TRIALS, read_table, table_hash, write_table
 from record.types import EarlierOpenings, MissingEvidence, SearchFigures
 from vault.datasets import Dataset, earlier_openings, openings
+from vault.declared import read_declaration
 from vault.ledger import Evidence, Ledger, Snapshot
 
 LEDGER = "ledger"
@@ -54,7 +55,7 @@ _LEAST_BLOCKS = 20
 L = TypeVar("L", bound=LedgerEvent)
 
 
-def _once(
+def once(
     context: OptimizationContext,
     run: str,
     event_id: str,
@@ -72,16 +73,18 @@ def _once(
 
 def begin_count(context: OptimizationContext, run: str, dataset: Dataset) -> LedgerBegun:
     """The ledger's snapshot and the number of openings with which the run begins."""
-    return _once(context, run, BEGUN, 0, "i00.load", LedgerBegun, lambda: begun_with(context, run, dataset))
+    return once(context, run, BEGUN, 0, "i00.load", LedgerBegun, lambda: begun_with(context, run, dataset))
 
 
 def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> LedgerBegun:
     """What a run that begins now finds, once what is missing is made up for; see `begin_count`."""
     home = context.home_path
+    declared = read_declaration(dataset.family, home)
     return LedgerBegun(
         missing=missing_evidence(home, dataset, run),
         snapshot=Ledger(home).snapshot(dataset.family).to_dict(),
         openings=openings(dataset.family, home, since=dataset.boundary),
+        declared=None if declared is None else declared.model_dump(mode="json"),
         opened=[cast(EarlierOpenings, one.model_dump()) for one in earlier_openings(dataset, home)],
         heads=heads(home).model_dump(),
     )
@@ -110,7 +113,7 @@ def check_evidence(
             missing=list(found.values()), trials=now.trials, openings=now.openings, heads=now.heads
         )
 
-    return _once(
+    return once(
         context, run, EVIDENCE, iteration, f"i{iteration:02d}.converge", EvidenceMissing, read
     ).missing
 
@@ -121,7 +124,7 @@ def close_count(context: OptimizationContext, run: str, dataset: Dataset, iterat
     if log.is_replay and log.answers.find(CLOSED) is None:
         return
 
-    _once(
+    once(
         context,
         run,
         CLOSED,
@@ -197,7 +200,7 @@ def _trials(
         hash=table_hash(table),
     )
     decided = f"i{iteration:02d}.converge"
-    known = _once(context, run, JUDGED_BY, iteration, decided, TrialsFixed, lambda: found)
+    known = once(context, run, JUDGED_BY, iteration, decided, TrialsFixed, lambda: found)
     if known != found:
         raise ReportError("table_differs", run=run, table=TRIALS)
     return table
