@@ -10,6 +10,9 @@ from typing import Any
 
 from base.reasons import ReasonError
 
+Json = dict[str, Any]
+"""An object that is nobody's yet: a model's raw answer, a JSON Schema, a file before it is checked."""
+
 LARGEST = 4 * 1024 * 1024
 """Bytes of a file of settings, a strategy or an answer."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from base.files import write_text_atomically
-from base.json_files import LARGEST, parse_json
+from base.json_files import LARGEST, Json, parse_json
 from base.plain_files import read_plain
 from base.reasons import ReasonError, because
 from nodes.errors import SettingError
@@ -54,7 +54,7 @@ SETTINGS = frozenset(
 """What may stand in the file: who answers, and for how long."""
 
 
-def chosen(home: Path) -> dict[str, Any]:
+def chosen(home: Path) -> Json:
     """The settings of a data folder's file; none where there is no file.
 
     Raises:
@@ -81,7 +81,7 @@ def chosen(home: Path) -> dict[str, Any]:
     return found
 
 
-def fill(given: Mapping[str, Any], home: Path, known: Collection[str]) -> dict[str, Any]:
+def fill(given: Mapping[str, Any], home: Path, known: Collection[str]) -> Json:
     """What was given, with what the file has for the rest.
 
     Args:

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypedDict, cast
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -58,6 +58,17 @@ Chain = Annotated[tuple[str, ...], BeforeValidator(_chain), Field(min_length=1)]
 
 DEADLINES = ("hosted", "local", "first", "idle", "loading")
 """Limits of a call that can be set, each `<name>_seconds` of `providers.ProviderSettings`."""
+
+
+class Seconds(TypedDict, total=False):
+    """The same limits by their whole names."""
+
+    hosted_seconds: float
+    local_seconds: float
+    first_seconds: float
+    idle_seconds: float
+    loading_seconds: float
+
 
 _ONE = rf"\s*(?:{'|'.join(DEADLINES)})\s*=\s*(?:[1-9]\d{{0,5}}(?:\.\d+)?|0?\.0*[1-9]\d*)\s*"
 _DEADLINES = re.compile(rf"(?:{_ONE}(?:,{_ONE})*)?")
@@ -154,10 +165,10 @@ class Context(Numeric):
         return context if context is not None else cls()
 
     @property
-    def seconds(self) -> dict[str, Any]:
+    def seconds(self) -> Seconds:
         """The deadlines that are set, by their names in `providers.ProviderSettings`."""
         told = (part.partition("=") for part in self.deadlines.split(",") if part.strip())
-        return {f"{name.strip()}_seconds": float(value) for name, _, value in told}
+        return cast(Seconds, {f"{name.strip()}_seconds": float(value) for name, _, value in told})
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest import BacktestResult, StrategySpec, run_backtest
+from backtest import StrategySpec, run_backtest
 from backtest.statistics.returns import Returns, bar_returns
 from backtest.validation.forward import Forward, Plan, judge_forward
-from backtest.validation.trials import average_exposure, excess_returns
+from backtest.validation.trials import average_exposure, excess_returns, market_returns
 from base.errors import TypedError
 from nodes.context import OptimizationContext
 from nodes.forking import recorded_settings
@@ -181,8 +181,8 @@ def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) 
         periods_per_year=seal.bars_per_year,
         trade_from=new[0].isoformat(),
     )
-    own, market = (one[:-1] for one in _moves(result, frame["close"]))
-    held = seal.exposure * market
+    own = bar_returns(result.equity_values, result.initial_capital)[:-1]
+    held = seal.exposure * market_returns(result, frame["close"])[:-1]
     account = pd.Series(np.cumprod(1.0 + own), index=new)
     return _following(seal, own - held, account, pd.Series(np.cumprod(1.0 + held), index=new), **file)
 
@@ -222,15 +222,6 @@ def _on_clock(moment: pd.Timestamp, index: pd.DatetimeIndex) -> pd.Timestamp:
         if moment.tzinfo is None
         else moment.tz_convert(index.tz)
     )
-
-
-def _moves(result: BacktestResult, closes: pd.Series) -> tuple[Returns, Returns]:
-    """Returns of account and market on the bars that were traded; the first cannot be traded, and is 0."""
-    own = bar_returns(result.equity_values, result.initial_capital)
-    held = np.asarray(closes, dtype=np.float64)[-len(own) :]
-    market = np.zeros(held.size)
-    market[1:] = held[1:] / held[:-1] - 1.0
-    return own, market
 
 
 def _require_same(closes: pd.Series, seal: Seal, home: Path) -> None:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from base.reasons import ReasonError, complaint
 from record.types import (
     Analysis,
+    AskedProposal,
+    Attempt,
     Budget,
     Champion,
     Decision,
@@ -138,7 +140,7 @@ class Called(EventData):
     request: str
     prompt: dict[str, Any] | None
     correction: list[str] | None
-    failures: list[dict[str, Any]]
+    failures: list[Attempt]
     answer: str | None
     thinking: str
     prompt_tokens: int | None
@@ -383,7 +385,7 @@ class Waiting(EventData):
     run: str
     iteration: int
     help: str
-    proposals: list[dict[str, Any]]
+    proposals: list[AskedProposal]
 
 
 class Approved(EventData):

@@ -135,6 +135,34 @@ class Doubt(TypedDict):
 
 
 @with_config(_OPEN)
+class LostAccount(TypedDict):
+    """The exit that took all an account was worth: its bar, ISO time and price."""
+
+    bar: int
+    time: str
+    price: float | None
+
+
+@with_config(_OPEN)
+class Fold(TypedDict):
+    """One walk-forward test; see `nodes.optimization.evidence.figures`."""
+
+    train_start: NotRequired[str]
+    train_end: NotRequired[str]
+    train_bars: NotRequired[int]
+    test_start: NotRequired[str]
+    test_end: NotRequired[str]
+    test_bars: NotRequired[int]
+    fitted: NotRequired[bool]
+    values: NotRequired[dict[str, float | None]]
+    train_sharpe_ratio: NotRequired[float | None]
+    sharpe_ratio: NotRequired[float | None]
+    total_return: NotRequired[float | None]
+    n_trades: NotRequired[int]
+    account_lost: NotRequired[LostAccount | None]
+
+
+@with_config(_OPEN)
 class WalkForward(TypedDict):
     """The walk-forward test of a strategy; see `nodes.optimization.evidence.figures.trial_figures`."""
 
@@ -142,9 +170,9 @@ class WalkForward(TypedDict):
     metrics: Metrics
     folds: NotRequired[int]
     efficiency: NotRequired[float | None]
-    account_lost: NotRequired[dict[str, Any] | None]
+    account_lost: NotRequired[LostAccount | None]
     other_values: NotRequired[list[dict[str, float]]]
-    per_fold: NotRequired[list[dict[str, Any]]]
+    per_fold: NotRequired[list[Fold]]
 
 
 @with_config(_OPEN)
@@ -158,7 +186,7 @@ class Figures(TypedDict):
     hash: NotRequired[str]
     blocks: NotRequired[list[float | None]]
     metrics: NotRequired[Metrics]
-    account_lost: NotRequired[dict[str, Any] | None]
+    account_lost: NotRequired[LostAccount | None]
     parts: NotRequired[dict[str, Any]]
     exits: NotRequired[dict[str, Any]]
     bars_per_year: NotRequired[dict[str, Any]]
@@ -284,6 +312,18 @@ class Selection(Iteration):
     """The same with the hash of the champion that it leaves."""
 
     champion: NotRequired[str]
+
+
+@with_config(_OPEN)
+class AskedProposal(TypedDict):
+    """A proposal as a person is asked about it."""
+
+    number: int
+    sentence: str
+    reason: str
+    expected_effect: str
+    change: dict[str, Any]
+    verdict: Verdict | None
 
 
 @with_config(_OPEN)

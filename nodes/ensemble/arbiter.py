@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from langgraph.runtime import Runtime
 
@@ -17,7 +18,7 @@ from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.schemas import ArbiterAnswer
 from nodes.ensemble.state import EnsembleState, reports_of
-from nodes.ensemble.types import Report
+from nodes.ensemble.types import Draft, Report
 from nodes.seam.ask import Question
 from prompts import Words, render
 
@@ -33,7 +34,7 @@ def arbiter(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> Ensemble
     draft = state.get("draft")
     if turn["report"] is not None:
         pooled = pool(reports, factors(state["evidence"]["quality"]), state["record"])
-        draft = within_reach(turn["report"], pooled)
+        draft = within_reach(cast(Draft, turn["report"]), pooled)
     return {"arbiter": turn, "turns": [*before, turn], "draft": draft}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
+from base.json_files import Json
 from base.plugins import PluginError
 from base.reasons import PlainError, plain
 from nodes.ensemble.agent import Agent
@@ -18,7 +19,7 @@ from nodes.ensemble.policies.evidence import fenced
 from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.schemas import AgentReport, QualityReport
 from nodes.ensemble.state import Consultation, EnsembleState
-from nodes.ensemble.types import Row
+from nodes.ensemble.types import Report, Row
 from nodes.seam.ask import Abstention, Question, ask
 from prompts import Prompt, Words, render
 from record.events import AgentAbstained, AgentAnswer
@@ -100,9 +101,11 @@ def _heard(
     turn = consultation(agent.name, question, context.chain(agent.name), context, coverage)
     if agent.bounded is None or turn["report"] is None:
         return turn
-    report = agent.bounded(agent.schema.model_validate(turn["report"]), question.evidence)
-    kept = report.model_dump(mode="json")
-    brought_back = any(kept[name] != turn["report"][name] for name in (*OUTLOOKS, "confidence"))
+    given = cast(Report, turn["report"])
+    report = agent.bounded(agent.schema.model_validate(given), question.evidence)
+    kept = cast(Report, report.model_dump(mode="json"))
+    moved = any(kept[name] != given[name] for name in OUTLOOKS)
+    brought_back = moved or kept["confidence"] != given["confidence"]
     return {**turn, "report": kept, "brought_back": brought_back}
 
 
@@ -174,7 +177,7 @@ def told(turn: Consultation) -> AgentAnswer:
     return kind(
         status=turn["status"],
         code=turn["code"],
-        report=turn["report"],
+        report=cast(Json | None, turn["report"]),
         coverage=turn["coverage"],
         degraded=turn["degraded"],
         brought_back=turn["brought_back"],

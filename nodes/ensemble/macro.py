@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, NotRequired, cast
+from typing import Literal, NamedTuple, NotRequired, cast
 
 from feeds.macro import FEATURES, FIGURES
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
@@ -52,7 +52,7 @@ class MacroRow(Row):
     volatility: NotRequired[float | None]
     volatility_rank: NotRequired[float | None]
     row: str
-    origins: dict[str, Any]
+    origins: dict[str, list[str]]
 
 
 Figure = Literal["inflation_yoy", "yield_curve_slope", "unemployment", "recession_prob"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from base.json_files import Json
 from base.reasons import PlainError
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.schemas import LLMEnsembleSummary
@@ -80,7 +81,7 @@ class Answer(_Turn):
     """What one agent answered, as the trace keeps it."""
 
     code: str  # why it abstained; empty otherwise
-    report: Any  # an agent's `types.Report`, or the arbiter's `types.Draft`
+    report: Report | Draft | None  # an agent's, or the arbiter's
     coverage: float | None  # how much of what it should read was there, by code; None for the arbiter
     degraded: bool
     brought_back: bool  # code moved the view, which lay too far from what its rows count
@@ -126,7 +127,7 @@ class EnsembleState(TypedDict, total=False):
     status: Literal["finished", "degraded", "failed"]  # publish
     degraded: bool  # publish
     failure: str  # publish: why nothing could be said; empty otherwise
-    summary: Any  # publish: a `schemas.LLMEnsembleSummary` as JSON, or None
+    summary: Json | None  # publish: a `schemas.LLMEnsembleSummary`
     summary_path: str | None  # publish
     stances: Stances | None  # publish: what each voice said, to be scored later
 
@@ -134,4 +135,4 @@ class EnsembleState(TypedDict, total=False):
 def reports_of(state: EnsembleState) -> dict[str, Report]:
     """The reports of the agents that answered, in the registry's order."""
     reports = ((name, state["agents"][name]["report"]) for name in AGENTS)
-    return {name: report for name, report in reports if report is not None}
+    return {name: cast(Report, report) for name, report in reports if report is not None}

@@ -201,17 +201,22 @@ class Stances(TypedDict):
     voices: dict[str, Voice]
 
 
-class RunLine(TypedDict):
+class RunEnd(TypedDict):
+    """How a run ended: `failure` is a code, `reason` the error that stopped it."""
+
+    status: Literal["finished", "degraded", "failed"]
+    failure: str | None
+    reason: NotRequired[PlainError | None]
+
+
+class RunLine(RunEnd):
     """A run's line in the log of runs; those of earlier versions hold less."""
 
     run: str
     hour: str | None
-    status: Literal["finished", "degraded", "failed"]
-    failure: str | None
     seconds: float
     time: NotRequired[str]
     kind: NotRequired[Literal["run"]]
-    reason: NotRequired[PlainError | None]
     roles: NotRequired[dict[str, str]]
     models: NotRequired[dict[str, str]]
     attempts: NotRequired[int]
@@ -261,6 +266,15 @@ class TraceInputs(TypedDict, total=False):
     instruments: Forecasted
 
 
+class Said(TypedDict, total=False):
+    """The verdicts of a `schemas.LLMEnsembleSummary` as JSON; the rest of it stands beside them."""
+
+    regime: str
+    risk_level: str
+    outlook_days_7: str
+    outlook_days_30: str
+
+
 class Trace(TypedDict, total=False):
     """An hour's trace for the audit, whichever version wrote it."""
 
@@ -268,6 +282,6 @@ class Trace(TypedDict, total=False):
     inputs: TraceInputs
     pooled: dict[Outlook, Shares]
     stances: Stances
-    messages: list[Any]
-    raw: list[Any]
-    summary: Any
+    messages: Sequence[object]
+    raw: Sequence[object]
+    summary: Said

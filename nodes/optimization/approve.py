@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
@@ -17,14 +15,14 @@ from record.events import Approved, Waiting
 from record.record import RunRecord
 
 
-def _question(state: OptimizationState, context: OptimizationContext) -> dict[str, Any]:
+def _question(state: OptimizationState, context: OptimizationContext) -> Waiting:
     """What the person is shown, in the graph's interrupt and in the record."""
     verdicts = {verdict["proposal"]: verdict for verdict in state.get("verdicts") or []}
-    return {
-        "run": state["run_id"],
-        "iteration": state["iteration"],
-        "help": text("optimization.approval.help", context.language),
-        "proposals": [
+    return Waiting(
+        run=state["run_id"],
+        iteration=state["iteration"],
+        help=text("optimization.approval.help", context.language),
+        proposals=[
             {
                 "number": proposal["number"],
                 "sentence": proposal["sentence"],
@@ -35,7 +33,7 @@ def _question(state: OptimizationState, context: OptimizationContext) -> dict[st
             }
             for proposal in state["proposals"]
         ],
-    }
+    )
 
 
 def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
@@ -58,16 +56,16 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
             state["run_id"],
             asked,
             "approve",
-            Waiting(**question),
+            question,
             iteration=iteration,
             cites=cites,
         )
-    given = said.given if said else interrupt(question)
+    given = said.given if said else interrupt(question.plain())
     proposals, problems = read_approval(
         given, state["proposals"], evidence.spec, tried, context.language, evidence.grid, evidence.archive
     )
     while problems:
-        given = interrupt({**question, "problems": problems})
+        given = interrupt({**question.plain(), "problems": problems})
         proposals, problems = read_approval(
             given, state["proposals"], evidence.spec, tried, context.language, evidence.grid, evidence.archive
         )

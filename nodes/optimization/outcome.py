@@ -6,12 +6,14 @@ keys, and stands in `result.json`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from backtest.validation.verdict import Value
 from nodes.optimization.converge import Reason
+from record.results import ReviewedProposal
+from record.types import Analysis, Debate, Strategy
 
 Score = Annotated[float, Field(ge=0.0, le=10.0)]
 Metrics = dict[str, float | None]
@@ -37,7 +39,7 @@ class NamedStrategy(BaseModel):
     """A strategy, for machines and in a sentence."""
 
     strategy: Annotated[
-        dict[str, Any],
+        Strategy,
         Field(title="Strategy", description="Whole, as JSON: it can be given as an input's spec."),
     ]
     description: Annotated[str, Field(title="Description", description="In the run's language.")]
@@ -118,20 +120,20 @@ class ReviewResult(BaseModel):
     final_score: Annotated[Score, Field(title="Score", description="0 to 10, on development data.")]
     strategy: Annotated[NamedStrategy, Field(title="Strategy", description="What was reviewed.")]
     analysis: Annotated[
-        dict[str, Any] | None,
+        Analysis | None,
         Field(
             title="Analysis",
             description="Strengths, weaknesses, hypotheses; null where the analyst abstained.",
         ),
     ]
     proposals: Annotated[
-        list[dict[str, Any]],
+        list[ReviewedProposal],
         Field(
             title="Proposals", description="Typed changes, each with its reason and the validator's verdict."
         ),
     ]
     debate: Annotated[
-        dict[str, Any] | None,
+        Debate | None,
         Field(title="Debate", description="Its decision and turns; null where it is off."),
     ]
 

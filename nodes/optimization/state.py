@@ -72,7 +72,7 @@ class StrategyInput(Numeric):
         ),
     ] = Field({})
     spec: Annotated[
-        dict[str, Any] | None,
+        Strategy | None,
         Field(title="Strategy of your own", description="A complete strategy as JSON, in place of a preset."),
     ] = None
     symbol: Annotated[

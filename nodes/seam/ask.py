@@ -10,9 +10,11 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 import providers
 from base.errors import Language
+from base.json_files import Json
 from base.reasons import complaint
 from nodes.context import RULES, Context
 from nodes.errors import PolicyError
@@ -20,7 +22,15 @@ from nodes.model_settings import provider_settings
 from nodes.seam.calls import Calls
 from nodes.seam.free_text import Listener, Unsaid, said
 from nodes.seam.journal import Journal
-from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID, Attempt, Provenance
+from nodes.seam.provenance import (
+    DOUBTED,
+    FAILED_CHECK,
+    INVALID_SCHEMA,
+    NOTHING_SAID,
+    Attempt,
+    Fields,
+    Provenance,
+)
 from nodes.seam.reading import read
 from prompts import Prompt, text
 from prompts.fields import in_language
@@ -163,7 +173,7 @@ class _Invalid:
 
     code: str
     errors: list[str]
-    fields: dict[str, str | int | float | dict[str, Any]]
+    fields: Fields
 
 
 class _Asking(Generic[T]):
@@ -404,17 +414,17 @@ class _Asking(Generic[T]):
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
 
 
-def _fitting(meant: Any, schema: type[T]) -> tuple[T | None, list[dict[str, Any]]]:
+def _fitting(meant: Any, schema: type[T]) -> tuple[T | None, list[ErrorDetails]]:
     """The value that a schema makes of plain JSON, or what it complains of."""
     try:
         # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
         return schema.model_validate_json(json.dumps(meant)), []
     except ValidationError as error:
-        return None, [dict(item) for item in error.errors()]
+        return None, error.errors()
 
 
 @lru_cache(maxsize=64)
-def _json_schema(schema: type[BaseModel], language: Language) -> dict[str, Any]:
+def _json_schema(schema: type[BaseModel], language: Language) -> Json:
     """Made once a class: it takes milliseconds, and every call shows it."""
     return in_language(schema.model_json_schema(), language)
 
@@ -423,6 +433,6 @@ def _since(before: int | None, after: int | None) -> int | None:
     return None if after is None else after - (before or 0)
 
 
-def _schema_error(item: Mapping[str, Any], language: Language) -> str:
+def _schema_error(item: ErrorDetails, language: Language) -> str:
     told = complaint({**item, "loc": item["loc"] or ("$",)}).sentence(language)
     return f"{told} ({short(repr(item['input']))[:80]})"

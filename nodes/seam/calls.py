@@ -193,7 +193,7 @@ class Calls:
     ) -> None:
         """A call, or a failure of the cache, into the journal; `before` counts the attempts before it."""
         if self.journal is not None:
-            failures = [attempt.model_dump(mode="json") for attempt in self.attempts[before:]]
+            failures = [attempt.plain() for attempt in self.attempts[before:]]
             self.journal.write(
                 reference,
                 request,

@@ -109,26 +109,26 @@ def said(value: T, listener: Listener) -> T | None:
         The answer itself if it says everything; None if too little of it is left to be an answer.
     """
     before = len(listener.unsaid)
-    changed: dict[str, Any] = {}
+    left = dict(value)
     for name, field in type(value).model_fields.items():
         given = getattr(value, name)
         if isinstance(given, str) and FREE_TEXT in field.metadata:
             if given and listener.says_nothing(given):
                 if field.is_required():
                     return None
-                changed[name] = field.default
+                left[name] = field.default
         elif isinstance(given, list):
             keep = _keeper(field.annotation, listener)
-            changed[name] = [left for item in given if (left := keep(item)) is not None]
+            left[name] = [part for item in given if (part := keep(item)) is not None]
         elif isinstance(given, BaseModel):
             if (kept := said(given, listener)) is None:
                 return None
-            changed[name] = kept
+            left[name] = kept
     if len(listener.unsaid) == before:
         return value
     try:
         # Validated by itself: a list may have become too short.
-        return type(value).model_validate({**dict(value), **changed})
+        return type(value).model_validate(left)
     except ValidationError:
         return None
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from nodes.context import Context, OptimizationContext
 from nodes.run_events import record
@@ -20,7 +19,7 @@ from providers.request import estimate_tokens
 from record.errors import ReportError
 from record.events import BudgetMet, Called
 from record.record import RunRecord
-from record.types import Budget
+from record.types import Attempt, Budget
 
 BUDGET = "budget"
 """Id and kind of the event that says which limit was met first."""
@@ -188,7 +187,7 @@ class Journal:
         self,
         reference: Reference,
         request: Request,
-        failures: list[dict[str, Any]],
+        failures: list[Attempt],
         reply: Reply | None,
         *,
         cached: bool = False,
@@ -249,7 +248,7 @@ class Journal:
         )
 
 
-def _went_out(failure: Mapping[str, Any]) -> bool:
+def _went_out(failure: Attempt) -> bool:
     """Whether a failed try counts as a call of a model."""
     return failure["code"] not in ("cache_failed", "parameter_refused") and not failure.get("repeated")
 

@@ -7,12 +7,17 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict
 
 from nodes.seam.journal import MODEL_BUDGETS
+from record.types import Attempt as RecordedAttempt
 from record.types import Provenance as Recorded
 
 INVALID_SCHEMA = "invalid_schema"
 FAILED_CHECK = "failed_check"
 DOUBTED = "doubted"
 NOTHING_SAID = "nothing_said"
+
+
+Fields = dict[str, str | int | float | dict[str, Any]]
+"""Placeholders of an error's text by name; an error among them as `base.reasons.plain` gives it."""
 
 
 class Attempt(BaseModel):
@@ -35,9 +40,13 @@ class Attempt(BaseModel):
     outcome: Literal["answered", "invalid", "error"]
     code: str = ""
     detail: str = ""
-    fields: dict[str, str | int | float | dict[str, Any]] = {}
+    fields: Fields = {}
     latency_seconds: float = 0.0
     repeated: bool = False
+
+    def plain(self) -> RecordedAttempt:
+        """Plain JSON, as events carry it."""
+        return cast(RecordedAttempt, self.model_dump(mode="json"))
 
     @property
     def text_key(self) -> str:
@@ -91,8 +100,11 @@ class Provenance(BaseModel):
         """Plain JSON, as events carry it."""
         return cast(Recorded, self.model_dump(mode="json"))
 
-    def without_timings(self) -> dict[str, Any]:
+    def without_timings(self) -> Recorded:
         """Plain JSON without latencies: equal for equal runs."""
-        return self.model_dump(
-            mode="json", exclude={"latency_seconds": True, "attempts": {"__all__": {"latency_seconds"}}}
+        return cast(
+            Recorded,
+            self.model_dump(
+                mode="json", exclude={"latency_seconds": True, "attempts": {"__all__": {"latency_seconds"}}}
+            ),
         )

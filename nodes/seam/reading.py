@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from base.json_files import Json
 from prompts.texts import LANGUAGES, catalogue
 
 Schema = Mapping[str, Any]
@@ -70,7 +71,7 @@ class _Reader:
             schema = self.definitions[schema["$ref"].rpartition("/")[2]]
         return schema
 
-    def _object(self, value: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    def _object(self, value: Json, schema: Schema) -> Json:
         known = schema.get("properties", {})
         if known and schema.get("additionalProperties") is not True and not value.keys() <= known.keys():
             self.repairs.add("extra_key")

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from nodes.ensemble.operation.run_log import Statistics, quantile, read_runs, statistics
 from nodes.ensemble.scores.track_record import standing_line
-from nodes.ensemble.types import Standing
+from nodes.ensemble.types import RunLine, Standing
 from providers.calls_log import CallsLog
 from providers.oversight import RECORD_SECONDS, Breaker, breaker
 
@@ -54,7 +53,7 @@ class Watched:
         standing: the newest line of what the voices' forecasts have been worth; None while none is scored.
     """
 
-    runs: tuple[dict[str, Any], ...]
+    runs: tuple[RunLine, ...]
     week: Statistics
     models: tuple[ModelRecord, ...]
     standing: Standing | None

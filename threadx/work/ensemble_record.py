@@ -19,6 +19,7 @@ from nodes.ensemble.scores.memory import memory_of
 from nodes.ensemble.scores.records import record_at
 from nodes.ensemble.scores.scoring import Kind, ScoreRow
 from nodes.ensemble.scores.stances import ARBITER, POOL, read_stances
+from nodes.ensemble.types import Said, TraceRun
 from prompts import Words
 from providers.training import Knowledge
 from record.record import canonical_json
@@ -38,7 +39,7 @@ VERDICTS = ("regime", *OUTLOOKS, "risk_level")
 def _line(home: Path, hour: datetime, memory: Mapping[str, Knowledge | None]) -> dict[str, Any]:
     """One published hour; what its trace does not tell is None. `memory` is told by hour."""
     trace = read_trace(home, hour) or {}
-    run, summary = trace.get("run", {}), trace.get("summary", {})
+    run, summary = trace.get("run", TraceRun()), trace.get("summary", Said())
     return {
         "hour": hour.isoformat(),
         "status": run.get("status"),

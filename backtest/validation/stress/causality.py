@@ -8,6 +8,7 @@ from backtest.errors import RequestError
 from backtest.kernels.simulation import BARS, ENTRY_BAR, SIDE
 from backtest.validation.stress.case import Finding, StressCase, skipped
 from backtest.validation.stress.entry import StressTest
+from backtest.validation.trials import market_returns
 
 CUTS = 12
 CUTS_BEHIND_SIGNALS = 24
@@ -75,8 +76,7 @@ def foresight(case: StressCase) -> Finding:
     next bar. No honest edge comes near: a column that leaks the future does.
     """
     rows = case.result.trade_values
-    change = np.zeros(len(case.closes))
-    change[1:] = case.closes[1:] / case.closes[:-1] - 1.0
+    change = market_returns(case.result, case.closes)
     first = rows[:, ENTRY_BAR].astype(np.int64) + (0 if case.market.terms.next_open else 1)
     gained = moved = 0.0
     held = 0

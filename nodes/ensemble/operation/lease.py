@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
@@ -52,7 +51,7 @@ class Lease:
             PublishError: `lease_lost`.
         """
         self.require()
-        _write(self.folder, {"generation": self.generation, "pid": os.getpid(), "since": now()})
+        _write(self.folder, _Holder(generation=self.generation, pid=os.getpid(), since=now()))
 
     def require(self) -> None:
         """Make sure that the lease is still one's own.
@@ -60,7 +59,7 @@ class Lease:
         Raises:
             PublishError: `lease_lost`.
         """
-        if _holder(self.folder)["generation"] != self.generation:
+        if _holder(self.folder).generation != self.generation:
             raise PublishError("lease_lost", pid=os.getpid())
 
 
@@ -90,21 +89,22 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
     private.make_folder(folder)
     with locks.lock(folder / ".door.lock"):  # whoever looks, looks alone
         holder = _holder(folder)
-        lock = _try(folder, holder["generation"])
+        generation = holder.generation
+        lock = _try(folder, generation)
         if lock is None:
-            since = holder["since"]
+            since = holder.since
             if since > now():  # the clock went back: from now on an hour counts again
                 since = now()
-                _write(folder, {**holder, "since": since})
+                _write(folder, holder.model_copy(update={"since": since}))
             if now() - since < HUNG_SECONDS:
                 begun = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
-                raise BusyError("busy", pid=holder["pid"], since=begun)
-            holder = {**holder, "generation": holder["generation"] + 1}
-            lock = _try(folder, holder["generation"])
+                raise BusyError("busy", pid=holder.pid, since=begun)
+            generation += 1
+            lock = _try(folder, generation)
             if lock is None:
-                raise BusyError("busy", pid=holder["pid"], since="?")
-        lease = Lease(folder, holder["generation"])
-        _write(folder, {"generation": lease.generation, "pid": os.getpid(), "since": now()})
+                raise BusyError("busy", pid=holder.pid, since="?")
+        lease = Lease(folder, generation)
+        _write(folder, _Holder(generation=generation, pid=os.getpid(), since=now()))
     try:
         yield lease
     finally:
@@ -129,17 +129,17 @@ class _Holder(BaseModel):
     since: float = 0.0
 
 
-def _holder(folder: Path) -> dict[str, Any]:
+def _holder(folder: Path) -> _Holder:
     path = folder / "holder.json"
     if path.is_dir():
         set_aside(path)
     try:
-        return _Holder.model_validate_json(read_plain(path)).model_dump()
+        return _Holder.model_validate_json(read_plain(path))
     except (OSError, ValidationError):
         # The newest lock is the one that somebody may hold.
         locks = (re.fullmatch(r"\.run\.(\d+)\.lock", one.name) for one in folder.glob(".run.*.lock"))
-        return _Holder(generation=max((int(one[1]) for one in locks if one), default=0)).model_dump()
+        return _Holder(generation=max((int(one[1]) for one in locks if one), default=0))
 
 
-def _write(folder: Path, holder: dict[str, Any]) -> None:
-    write_text_atomically(folder / "holder.json", json.dumps(holder) + "\n")
+def _write(folder: Path, holder: _Holder) -> None:
+    write_text_atomically(folder / "holder.json", json.dumps(holder.model_dump()) + "\n")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +26,7 @@ from base.leftovers import sweep
 from base.plain_files import read_plain, read_plain_text
 from base.reasons import because
 from nodes.ensemble.errors import PublishError
+from nodes.ensemble.types import Trace
 
 SUMMARY, TRACE = "summary.json", "trace_raw.json"
 _HOUR = re.compile(r"dt=(\d{10})")
@@ -71,21 +72,21 @@ def published_hours(home: Path) -> list[datetime]:
     return sorted(found)
 
 
-def read_trace(home: Path, hour: datetime) -> dict[str, Any] | None:
+def read_trace(home: Path, hour: datetime) -> Trace | None:
     """An hour's trace; None where it is missing or damaged."""
     found = _read(hour_folder(home, hour) / TRACE)
     try:
         _Trace.model_validate(found)
     except ValidationError:
         return None
-    return found
+    return cast(Trace, found)
 
 
 def write_hour(
     home: Path,
     hour: datetime,
     summary: Mapping[str, Any],
-    trace: Mapping[str, Any],
+    trace: Trace,
     *,
     compact: bool = False,
 ) -> Path:
@@ -137,7 +138,7 @@ def settle(folder: Path) -> None:
         write_text_atomically(path, summary)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Mapping[str, Any] | None:
     try:
         found = json.loads(read_plain_text(path))
     except (OSError, ValueError, RecursionError):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from pydantic import AwareDatetime, BaseModel
 
 from base.errors import TypedError
-from base.reasons import plain
+from base.reasons import PlainError, plain
 from nodes.ensemble.schemas import AlertCode
 from nodes.ensemble.state import EnsembleState
+from nodes.ensemble.types import RunLine
 from providers.calls_log import append_line, read_lines
 
 now: Callable[[], float] = time.time
@@ -74,12 +75,6 @@ class Statistics:
     alerts: tuple[Alert, ...]
 
 
-class _Reason(BaseModel):
-    room: str
-    code: str
-    fields: dict[str, Any]
-
-
 class _Run(BaseModel):
     """What a run's line holds at least, whichever version wrote it."""
 
@@ -89,7 +84,7 @@ class _Run(BaseModel):
     seconds: float
     hour: str | None = None
     failure: str | None = None
-    reason: _Reason | None = None
+    reason: PlainError | None = None
 
 
 def log_path(home: Path) -> Path:
@@ -97,7 +92,7 @@ def log_path(home: Path) -> Path:
     return home / "logs" / "ensemble.log"
 
 
-def run_line(state: EnsembleState, found: EnsembleState, *, seconds: float) -> dict[str, Any]:
+def run_line(state: EnsembleState, found: EnsembleState, *, seconds: float) -> RunLine:
     """One run's line."""
     turns = [*state["agents"].values(), *state["turns"]]
     provenances = [turn["provenance"] for turn in turns if turn["provenance"]]
@@ -116,7 +111,7 @@ def run_line(state: EnsembleState, found: EnsembleState, *, seconds: float) -> d
     }
 
 
-def append_run(home: Path, line: Mapping[str, Any]) -> None:
+def append_run(home: Path, line: RunLine) -> None:
     """Add a run's line, and a line for each alert that it raises or ends."""
     moment = datetime.fromtimestamp(now(), UTC).isoformat(timespec="milliseconds")
     before = {alert.code for alert in statistics(home).alerts}
@@ -150,14 +145,11 @@ def append_failure(
     )
 
 
-def read_runs(home: Path, seconds: float = _WEEK) -> list[dict[str, Any]]:
+def read_runs(home: Path, seconds: float = _WEEK) -> list[RunLine]:
     """The runs' lines of the last `seconds`, oldest first; lines of the future do not count."""
     end = now()
-    found = []
-    for line in read_lines(log_path(home), _Run):
-        if end - seconds < _moment(line) <= end + 1.0:
-            found.append(line)
-    return found
+    lines = (cast(RunLine, line) for line in read_lines(log_path(home), _Run))
+    return [line for line in lines if end - seconds < _moment(line) <= end + 1.0]
 
 
 def statistics(home: Path) -> Statistics:
@@ -194,5 +186,5 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
 
 
-def _moment(line: Mapping[str, Any]) -> float:
+def _moment(line: RunLine) -> float:
     return datetime.fromisoformat(line["time"]).timestamp()

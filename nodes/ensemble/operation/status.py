@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from base.errors import catalogue
 from base.reasons import ReasonError
 from nodes.ensemble.operation.partition import published_hours
 from nodes.ensemble.operation.run_log import Alert, read_runs
+from nodes.ensemble.types import RunEnd
 from prompts import Words
 
 
-def failure_reason(line: Mapping[str, Any], words: Words) -> str:
-    """Why a run of the log failed, in words; empty for one that did not.
+def failure_reason(line: RunEnd, words: Words) -> str:
+    """Why a run failed, in words; empty for one that did not.
 
     Args:
-        line: as `read_runs` gives it; lines of earlier versions hold the code alone.
+        line: of the log of runs; lines of earlier versions hold the code alone.
         words: of the reader.
     """
     if line["status"] != "failed":

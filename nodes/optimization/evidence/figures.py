@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -13,7 +12,7 @@ from backtest import BacktestResult, StrategySpec
 from backtest.types import AccountLost, Metrics
 from backtest.validation.score import Score, score, score_walk_forward
 from backtest.validation.walk_forward import FoldResult, WalkForward
-from record.types import Figures
+from record.types import Figures, Fold, LostAccount
 from record.types import Metrics as RecordedMetrics
 
 
@@ -56,7 +55,7 @@ def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult, 
     return found
 
 
-def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -> dict[str, Any]:
+def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -> Fold:
     """One walk-forward test.
 
     Returns:
@@ -110,10 +109,10 @@ def _metrics(metrics: Metrics) -> RecordedMetrics:
     return {name: _rounded(value) for name, value in metrics.to_dict().items()}
 
 
-def _end(lost: AccountLost | None) -> dict[str, Any] | None:
+def _end(lost: AccountLost | None) -> LostAccount | None:
     if lost is None:
         return None
-    return {**lost.to_dict(), "price": _rounded(lost.price)}
+    return {"bar": lost.bar, "time": lost.time.isoformat(), "price": _rounded(lost.price)}
 
 
 def _rounded(value: float | int | None) -> float | int | None:

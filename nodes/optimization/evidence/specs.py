@@ -9,6 +9,7 @@ from typing import Any
 
 from backtest import StrategySpec
 from nodes.errors import SettingError
+from record.types import Strategy
 
 _KEPT = 256
 
@@ -18,7 +19,7 @@ def _read(words: str) -> StrategySpec:
     return StrategySpec.model_validate_json(words)
 
 
-def read_spec(strategy: Mapping[str, Any]) -> StrategySpec:
+def read_spec(strategy: Strategy) -> StrategySpec:
     """The strategy that a StrategySpec in JSON tells; equal ones are one object, which nobody changes.
 
     Raises:

@@ -6,8 +6,8 @@ tried before is the strategist's to see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 from backtest import PRESETS, StrategySpec
 from backtest.language.mirror import mirror
@@ -84,9 +84,14 @@ SIZING_RANGES: dict[Method, tuple[float, float]] = {
 RISK_BEFORE_SIZING = 3
 
 
-def value_of(evidence: Evidence, name: str, key: str = "value", absent: float = 0.0) -> float:
+def value_of(
+    evidence: Evidence,
+    name: str,
+    key: Literal["value", "n", "standard_errors"] = "value",
+    absent: float = 0.0,
+) -> float:
     """A figure of the evidence; `absent` where there is none."""
-    found: Mapping[str, Any] | None = evidence.figure(name)
+    found = evidence.figure(name)
     value = None if found is None else found.get(key)
     return absent if value is None else float(value)
 

@@ -6,7 +6,7 @@ It sees development data only: the holdout cannot be reached from here.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from langchain_core.tools import tool
 from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
@@ -14,13 +14,14 @@ from pydantic import Field
 
 from nodes.context import OptimizationContext
 from nodes.optimization.trials.trial import Tried, tried
+from record.types import Prices, Strategy
 from vault.datasets import Dataset
 
 
 @tool(response_format="content_and_artifact")
 def backtest_strategy(
-    strategy: Annotated[dict[str, Any], Field(description="The whole strategy as JSON.")],
-    dataset: Annotated[dict[str, Any], InjectedState("dataset")],
+    strategy: Annotated[Strategy, Field(description="The whole strategy as JSON.")],
+    dataset: Annotated[Prices, InjectedState("dataset")],
     runtime: ToolRuntime[OptimizationContext],
     grid: Annotated[
         dict[str, list[float]],

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from backtest.validation.trials import grid_trials, trial
 from backtest.validation.walk_forward import WalkForward, walk_forward
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.figures import trial_figures
-from record.types import Figures
+from record.types import Figures, Strategy
 from vault.datasets import Dataset, load_development
 
 MOST_CONFIGURATIONS = 96
@@ -135,9 +135,7 @@ def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill
     )
 
 
-def tried(
-    strategy: Mapping[str, Any], grid: GridLike, dataset: Dataset, context: OptimizationContext
-) -> Tried:
+def tried(strategy: Strategy, grid: GridLike, dataset: Dataset, context: OptimizationContext) -> Tried:
     """Try a strategy on the development part of a dataset, with the run's costs and fill.
 
     What was tried a moment ago (the champion, above all) is not computed again.
