@@ -99,14 +99,12 @@ class Beat:
         """When bars begin, in nanoseconds: days by the wall's clock, for one lasts 23 hours in spring."""
         return self._wall if self.step >= _DAY and self.index.tz is not None else self._stamps
 
-    def _skips(self) -> list[int]:
-        """Rows behind which a bar or more would fit."""
-        found: list[int] = np.flatnonzero(np.diff(self._moments) >= 2 * self.step).tolist()
-        return found
-
-    def _between(self, place: int) -> int:
-        """Bars that would fit behind the one at `place`, at any hour."""
-        return int((self._moments[place + 1] - self._moments[place]) // self.step) - 1
+    @cached_property
+    def _skips(self) -> tuple[Integers, Integers]:
+        """Rows behind which a bar or more would fit, and how many would, at any hour."""
+        steps = np.diff(self._moments)
+        rows = np.flatnonzero(steps >= 2 * self.step)
+        return rows, steps[rows] // self.step - 1
 
     @cached_property
     def _usual(self) -> NDArray[np.bool_] | None:
@@ -128,54 +126,45 @@ class Beat:
         """Where bars are missing, in order of time."""
         if not self._slots:
             return ()
-        found = []
-        for place in self._skips():
-            missing = self._missing(place)
-            if missing > 0:
-                found.append(Gap(after=self.index[place], before=self.index[place + 1], missing=missing))
-        return tuple(found)
+        rows, missing = self._skips
+        if self._usual is not None:
+            # Without laying out whole weeks: a gap may last for centuries.
+            weeks, rest = np.divmod(missing, self._slots)
+            found, _ = self._at_usual_times(rows, rest)
+            missing = weeks * self._usual.sum() + np.bincount(found, minlength=len(self.index))[rows]
+        kept = missing > 0
+        ends = zip(self.index[rows[kept]], self.index[rows[kept] + 1], missing[kept].tolist(), strict=True)
+        return tuple(Gap(after=after, before=before, missing=count) for after, before, count in ends)
 
-    def _missing(self, place: int) -> int:
-        """Bars missing behind the bar at `place`, without laying them out: a gap may last for centuries."""
-        between = self._between(place)
+    def _at_usual_times(self, rows: Integers, counts: Integers) -> tuple[Integers, pd.DatetimeIndex]:
+        """The next bars behind each row, as many as its count says: rows and times."""
+        behind = np.repeat(rows, counts)
+        before = np.repeat(np.cumsum(counts) - counts, counts)
+        times = self._times(self._moments[behind] + self.step * (np.arange(1, behind.size + 1) - before))
         if self._usual is None:
-            return between
-        weeks, rest = divmod(between, self._slots)
-        return weeks * int(self._usual.sum()) + int(self._at_usual_times(place, rest).size)
+            return behind, times
+        usual = self._usual[self._slot(times.tz_localize(None).as_unit("ns").asi8)]
+        return behind[usual], times[usual]
 
-    def _times(self, place: int, count: int) -> pd.DatetimeIndex:
-        """Where the next `count` bars behind the one at `place` would stand."""
-        steps = self.step * np.arange(1, count + 1)
+    def _times(self, moments: Integers) -> pd.DatetimeIndex:
+        """Bars' beginnings as times."""
         zone = self.index.tz
-        times = pd.DatetimeIndex((self._moments[place] + steps).astype("datetime64[ns]"))
+        times = pd.DatetimeIndex(moments.astype("datetime64[ns]"))
         if zone is None:
             return times
         if self._moments is self._stamps:
             return times.tz_localize("UTC").tz_convert(zone)
-        first = np.ones(count, dtype=bool)
+        first = np.ones(moments.size, dtype=bool)
         return times.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-
-    def _at_usual_times(self, place: int, count: int) -> pd.DatetimeIndex:
-        times = self._times(place, count)
-        if self._usual is None:
-            return times
-        return times[self._usual[self._slot(times.tz_localize(None).as_unit("ns").asi8)]]
 
     def missing_times(self) -> tuple[Integers, pd.DatetimeIndex]:
         """Each missing bar's time, and the row of the bar before its gap.
 
         Lays them out: ask `gaps` first how many there are.
         """
-        rows: list[Integers] = []
-        times: list[pd.DatetimeIndex] = []
-        for place in self._skips():
-            found = self._at_usual_times(place, self._between(place))
-            found = found[found < self.index[place + 1]]
-            rows.append(np.full(len(found), place, dtype=np.int64))
-            times.append(found.as_unit(self.index.unit))
-        if not rows:
-            return np.empty(0, dtype=np.int64), self.index[:0]
-        return np.concatenate(rows), pd.DatetimeIndex(times[0].append(times[1:]))
+        rows, times = self._at_usual_times(*self._skips)
+        inside = times < self.index[rows + 1]
+        return rows[inside], times[inside].as_unit(self.index.unit)
 
 
 def check_timeframe(beat: Beat, told: str) -> None:

@@ -159,6 +159,17 @@ class Chunk:
     dropped: Counter[str]
 
 
+class _Possible(NamedTuple):
+    """Combinations that make sense, with what their backtests need; what was dropped, by code."""
+
+    chosen: dict[str, Whole]
+    keys: list[Whole]
+    table: Floats
+    atr_periods: Floats
+    windows: Floats
+    dropped: Counter[str]
+
+
 class Batch:
     """Runs any stretch of a grid, given the grid's values, each of them checked by itself.
 
@@ -219,6 +230,19 @@ class Batch:
 
         Indicators and conditions are those of the whole history: computed once, whatever the stretch.
         """
+        kept = self._possible(start, stop)
+        traded = self._trade(markets, kept)
+        return [Chunk(chosen=kept.chosen, metrics=metrics, dropped=kept.dropped) for metrics in traded]
+
+    def possible(self, start: int, stop: int) -> dict[str, Whole]:
+        """Which of these combinations make sense, as a `Chunk` tells it, without trading them.
+
+        Raises:
+            BacktestError: as `run`.
+        """
+        return self._possible(start, stop).chosen
+
+    def _possible(self, start: int, stop: int) -> _Possible:
         places = np.unravel_index(np.arange(start, stop), tuple(self.shape.values())) if self.axes else ()
         chosen = {name: np.asarray(place) for name, place in zip(self.axes, places, strict=True)}
         dropped: Counter[str] = Counter()
@@ -262,11 +286,14 @@ class Batch:
         short = alive & (needed > len(self.market.index))
         dropped["not_enough_bars"] += int(short.sum())
         alive = self._without(faulty.get(_UNCOVERED, []), alive & ~short, dropped)
-        chosen = {name: place[alive] for name, place in chosen.items()}
-        traded = self._trade(
-            markets, chosen, [key[alive] for key in keys], table[alive], atr_periods[alive], windows[alive]
+        return _Possible(
+            chosen={name: place[alive] for name, place in chosen.items()},
+            keys=[key[alive] for key in keys],
+            table=table[alive],
+            atr_periods=atr_periods[alive],
+            windows=windows[alive],
+            dropped=+dropped,
         )
-        return [Chunk(chosen=chosen, metrics=metrics, dropped=+dropped) for metrics in traded]
 
     @staticmethod
     def _without(
@@ -373,23 +400,15 @@ class Batch:
             self._bound[name] = found
         return found
 
-    def _trade(
-        self,
-        markets: Sequence[Market],
-        chosen: dict[str, Whole],
-        keys: list[Whole],
-        table: Floats,
-        atr_periods: Floats,
-        windows: Floats,
-    ) -> Floats:
+    def _trade(self, markets: Sequence[Market], kept: _Possible) -> Floats:
         """The metrics of configurations that make sense, markets × configurations × metrics."""
-        count = table.shape[0]
+        count = len(kept.table)
         found = np.empty((len(markets), count, FIGURES))
         if count == 0:
             return found
-        rows = self._words_of(chosen, keys)
-        atr, atr_rows = self._series_rows(atr_periods, self.market.atr)
-        volatility, volatility_rows = self._series_rows(windows, self.market.volatility)
+        rows = self._words_of(kept.chosen, kept.keys)
+        atr, atr_rows = self._series_rows(kept.atr_periods, self.market.atr)
+        volatility, volatility_rows = self._series_rows(kept.windows, self.market.volatility)
         settled = np.empty((len(markets), count), dtype=np.bool_)
 
         def trade(task: tuple[int, slice]) -> None:
@@ -398,7 +417,7 @@ class Batch:
                 self._words,
                 rows[piece],
                 EstimateTable(atr, atr_rows[piece], volatility, volatility_rows[piece]),
-                table[piece],
+                kept.table[piece],
                 found[number, piece],
                 settled[number, piece],
             )
@@ -406,7 +425,7 @@ class Batch:
         tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
         run_pieces(trade, tasks, workers=self.workers)
         for number, at in np.argwhere(~settled):
-            self._measure(markets[number], chosen, int(at), found[number, at])
+            self._measure(markets[number], kept.chosen, int(at), found[number, at])
         if sum(series.nbytes for series in self.market.bank.known()) > _ROOM_KEPT:
             self.market.bank.forget()
         if len(self._bound) > MOST_CHUNK:

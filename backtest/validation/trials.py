@@ -53,11 +53,16 @@ def _market(closes: Floats, bars: int) -> Returns:
     return found
 
 
-def _excess(equity: Floats, rows: Floats, capital: float, closes: Floats) -> tuple[Returns, Returns]:
-    """Returns, and their excess over holding with the same exposure; `closes` reach back into the warm-up."""
+def _excess(
+    equity: Floats, rows: Floats, capital: float, held: Returns, first: int
+) -> tuple[Returns, Returns]:
+    """Returns, and their excess over holding with the same exposure.
+
+    `held` are the market's returns at the same bars, `first` is the bar of the history at which they begin.
+    """
     own = bar_returns(equity, capital)
-    exposure = _exposure(equity, rows, capital, len(closes) - len(equity))
-    found: Returns = own - exposure * _market(closes, len(equity))
+    exposure = _exposure(equity, rows, capital, first)
+    found: Returns = own - exposure * held
     # What holding would have earned to the last digit is no excess: rounding has no Sharpe ratio.
     found[np.abs(found) < 1e-13] = 0.0
     return own, found
@@ -94,8 +99,14 @@ def excess_returns(result: BacktestResult, closes: ArrayLike) -> Returns:
     Raises:
         RequestError: `too_few_observations` where the closes are not those of the backtest.
     """
-    prices = _closes(result, closes)
-    return _excess(result.equity_values, result.trade_values, result.initial_capital, prices)[1]
+    return _excess_of(result, closes)[1]
+
+
+def _excess_of(result: BacktestResult, closes: ArrayLike) -> tuple[Returns, Returns]:
+    """Returns of a backtest, and their excess."""
+    held = market_returns(result, closes)
+    first = len(result.all_times) - len(result.index)
+    return _excess(result.equity_values, result.trade_values, result.initial_capital, held, first)
 
 
 def _closes(result: BacktestResult, closes: ArrayLike) -> Floats:
@@ -148,8 +159,7 @@ def trial(result: BacktestResult, closes: ArrayLike) -> Trial:
     Raises:
         RequestError: `too_few_observations`.
     """
-    prices = np.asarray(closes, dtype=np.float64)
-    own, excess = _excess(result.equity_values, result.trade_values, result.initial_capital, prices)
+    own, excess = _excess_of(result, closes)
     return _trial(result.spec.hash, own, excess)
 
 
@@ -201,19 +211,23 @@ def grid_looks(
     """
     axes = grid_axes(spec, grid)
     batch = Batch(market, spec, axes, workers)
-    closes = market.bank.prices.close
+    first, capital = market.terms.first, market.terms.capital
+    held = _market(market.bank.prices.close, len(market.index) - first)
+    settled = not axes.keys() & (Risk.model_fields.keys() | Sizing.model_fields.keys())
     for start in range(0, batch.count, batch.chunk_size):
-        chosen = batch.run(start, min(batch.count, start + batch.chunk_size)).chosen
+        chosen = batch.possible(start, min(batch.count, start + batch.chunk_size))
         for at in range(len(next(iter(chosen.values()), ()))):
             values = {name: axes[name][int(places[at])] for name, places in chosen.items()}
             params = {name: values.get(name, value) for name, value in spec.params.items()}
             side = values.get(SIDE_AXIS, "both")
             bound = {place: bind(tree, params) for place, tree in spec.trees.items() if trades(side, place)}
-            risk, sizing = Risk(**_settings(spec.risk, values)), Sizing(**_settings(spec.sizing, values))
+            risk, sizing = spec.risk, spec.sizing
+            if not settled:
+                risk, sizing = Risk(**_settings(risk, values)), Sizing(**_settings(sizing, values))
             signals = market.bank.signals(bound)
             equity, rows = market.buffers(signals)
             count = market.simulate(signals, risk, sizing, equity, rows)
-            own, excess = _excess(equity, rows[:count], market.terms.capital, closes)
+            own, excess = _excess(equity, rows[:count], capital, held, first)
             yield Look(
                 values=values,
                 trial=_trial(meaning_hash(bound, risk, sizing, spec.inputs), own, excess),
