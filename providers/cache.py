@@ -53,12 +53,15 @@ def key(reference: Reference, request: Request, settings: ProviderSettings) -> t
     question = json.dumps(
         [request.system, request.user, request.closing, request.schema], sort_keys=True, ensure_ascii=False
     )
+    provider = provider_of(reference)
     model = {
         "model": str(reference),
-        "address": masked_text(provider_of(reference).address(settings)),
+        "address": masked_text(provider.address(settings)),
         "temperature": settings.temperature,
         "seed": settings.seed,
     }
+    if provider.content is not None:
+        model["content"] = provider.content(reference)
     return hashlib.sha256(question.encode()).hexdigest(), json.dumps(model, sort_keys=True)
 
 

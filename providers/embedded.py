@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from base.plain_files import opened_plain
 from base.references import MODEL_FILE, OLLAMAS, file_of_reference
 from providers import memory, ollama_store
 from providers.entry import Provider, lazily
 from providers.errors import UnavailableError
-from providers.gguf import Gguf, GgufError, read_gguf
+from providers.gguf import Gguf, GgufError, parts_of, read_gguf
 from providers.reach import installed
 from providers.reference import Reference
 from providers.settings import ProviderSettings
@@ -25,8 +28,12 @@ _LARGEST_WINDOW = 32_768
 """Tokens; no prompt of ours with its answer takes more, and each takes memory from the beginning."""
 _SMALLEST_WINDOW = 4096
 _UNTOLD_WINDOW = 4096
-_BUFFERS = 256 * 1024**2
+BUFFERS = 256 * 1024**2
 """Bytes beside weights and window, rather too many for small models and too few for large ones."""
+
+
+_LOOKED_AT = 1024**2
+"""Bytes at either end of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +135,35 @@ def model_file(reference: Reference) -> ModelFile:
 
 
 def _needed(header: Gguf, window: int) -> int:
-    return header.size + window * header.token_bytes + _BUFFERS
+    return header.size + window * header.token_bytes + BUFFERS
+
+
+def fingerprint(reference: Reference) -> str:
+    """What tells a model file from another in its place; empty where there is none, which a call will say.
+
+    Size, time, beginning and end of each part: gigabytes are not read for an answer that is kept.
+    """
+    try:
+        path = path_of(reference)
+        told = [(part, part.stat()) for part in parts_of(path)]
+        # By the last field a file that was written anew with its old time is looked at anew.
+        return _fingerprint(
+            tuple((part, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for part, one in told)
+        )
+    except (UnavailableError, GgufError, OSError, ValueError):
+        return ""
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(parts: tuple[tuple[Path, int, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for path, size, modified, _ in parts:
+        digest.update(f"{size} {modified} ".encode())
+        with opened_plain(path) as stream:
+            digest.update(stream.read(_LOOKED_AT))
+            stream.seek(max(0, size - _LOOKED_AT))
+            digest.update(stream.read(_LOOKED_AT))
+    return digest.hexdigest()[:32]
 
 
 def check_file(reference: str) -> None:
@@ -170,6 +205,7 @@ PROVIDER = Provider(
     open=lazily("providers.clients.embedded"),
     health=lambda reference, settings: probe_embedded(reference, settings).path.name,
     address=lambda _: "",
+    content=fingerprint,
     window=lambda file: file.window,
     local=lambda _: True,
 )

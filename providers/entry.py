@@ -41,6 +41,8 @@ class Provider:
         health: like `probe`, and tells what answered: an address, a file, services. It costs no tokens.
         address: the server that its settings name, empty for none: another server's answers are not kept
             for this one.
+        content: of a reference, what tells another model in the place of the same name: its answers are not
+            kept for this one. None for a provider whose names stand for one model each.
         window: tokens of the window, of what `probe` returned, or None where it does not say; None for a
             provider that never says.
         local: whether the server is one's own, where what is absent is mended by hand.
@@ -56,6 +58,7 @@ class Provider:
     open: Opening = _NOT_SAID
     health: Callable[[Reference, ProviderSettings], str] = _NOT_SAID
     address: Callable[[ProviderSettings], str] = _NOT_SAID
+    content: Callable[[Reference], str] | None = _NOT_SAID
     window: Callable[[Any], int | None] | None = _NOT_SAID
     local: Callable[[ProviderSettings], bool] = _NOT_SAID
 

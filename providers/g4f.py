@@ -65,6 +65,7 @@ PROVIDER = Provider(
     open=lazily("providers.clients.g4f"),
     health=lambda reference, settings: ", ".join(service for service, _ in probe_g4f(reference, settings)),
     address=lambda settings: settings.g4f_base_url,
+    content=None,
     window=None,
     local=lambda settings: bool(settings.g4f_base_url) and is_local(settings.g4f_base_url),
 )

@@ -84,7 +84,7 @@ def read_gguf(path: Path) -> Gguf:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, size: int, modified: int) -> Gguf:
-    parts = _parts(path)
+    parts = parts_of(path)
     said: dict[str, Any] = {}
     tensors = 0
     for number, part in enumerate(parts):
@@ -99,7 +99,7 @@ def _read(path: Path, size: int, modified: int) -> Gguf:
         size=sum(part.stat().st_size for part in parts),
         kind="mmproj" if name == "clip" else str(said.get("general.type", "model")),
         window=window,
-        token_bytes=_token_bytes(said, str(name)),
+        token_bytes=token_bytes(said, str(name)),
         quantisation=_FILE_TYPES.get(_whole(said.get("general.file_type"), none=-1), ""),
         tensors=tensors,
     )
@@ -111,7 +111,7 @@ def is_later_part(path: Path) -> bool:
     return split is not None and int(split.group(1)) > 1
 
 
-def _parts(path: Path) -> list[Path]:
+def parts_of(path: Path) -> list[Path]:
     """Every file of a model, in order; one that is split has its number and their count in its name.
 
     Raises:
@@ -132,8 +132,15 @@ def _whole(value: Any, none: int = 0) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else none
 
 
-def _token_bytes(said: Mapping[str, Any], name: str) -> int:
-    """Keys and values in half precision, of every layer: rather too much where layers look back less far."""
+def token_bytes(said: Mapping[str, Any], name: str) -> int:
+    """Memory that a token of the window takes: keys and values in half precision, of every layer.
+
+    Rather too much where layers look back less far; 0 where it is not said.
+
+    Args:
+        said: keys of a GGUF header; Ollama's server tells the same.
+        name: of the architecture.
+    """
     layers = _whole(said.get(f"{name}.block_count"))
     heads = _whole(said.get(f"{name}.attention.head_count"))
     width = _whole(said.get(f"{name}.embedding_length"))

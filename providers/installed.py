@@ -15,7 +15,9 @@ from providers.reference import Reference
 from providers.settings import ProviderSettings
 
 OVERHEAD = 1.2
-"""Bytes in memory for each of the file: the window of a run and the buffers come with the weights."""
+"""Bytes in memory for each of a file whose window cannot be weighed: its weights are not all of it."""
+RUN_PROMPT = 6000
+"""Tokens of the longest prompt of a run, rather too many than too few."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,8 @@ class Installed:
         size: bytes of its file; None where the server does not say.
         quantisation: of its weights; empty where nothing is said.
         window: tokens it was trained for; None where nothing is said.
+        token_bytes: memory that one token of the window takes; 0 where nothing is said.
+        needs: tokens of the window that a run asks for.
         thinks: whether it can keep its thoughts apart.
         loaded: it is in memory now.
     """
@@ -35,13 +39,19 @@ class Installed:
     size: int | None = None
     quantisation: str = ""
     window: int | None = None
+    token_bytes: int = 0
+    needs: int = 0
     thinks: bool = False
     loaded: bool = False
 
     @property
     def memory(self) -> int | None:
-        """Bytes in memory, about; None where its size is not known."""
-        return None if self.size is None else int(self.size * OVERHEAD)
+        """Bytes in memory with the window of a run, about; None where its size is not known."""
+        if self.size is None:
+            return None
+        if not self.token_bytes:
+            return int(self.size * OVERHEAD)
+        return self.size + self.token_bytes * min(self.window or self.needs, self.needs) + embedded.BUFFERS
 
 
 def installed(settings: ProviderSettings) -> tuple[list[Installed], list[ProviderError]]:
@@ -87,6 +97,8 @@ def _ollama(settings: ProviderSettings) -> list[Installed]:
                 if isinstance(details, dict)
                 else "",
                 window=facts.context_length,
+                token_bytes=facts.token_bytes,
+                needs=run_window(settings, thinks=facts.thinks),
                 thinks=facts.thinks,
                 loaded=facts.loaded is not None,
             )
@@ -109,7 +121,7 @@ def _openai(settings: ProviderSettings) -> list[Installed]:
 def _packaged(settings: ProviderSettings) -> list[Installed]:
     small = Reference(embedded.PROVIDER.name, embedded.SMALL)
     embedded.probe_embedded(small, settings)
-    return [_file(small)]
+    return [_file(small, settings)]
 
 
 def model_files(settings: ProviderSettings) -> list[Installed]:
@@ -120,17 +132,25 @@ def model_files(settings: ProviderSettings) -> list[Installed]:
     whole = (str(path) for path in paths if not is_later_part(path))
     for name in (*whole, *(f"{OLLAMAS}{name}" for name in ollama_store.names())):
         with suppress(ProviderError):
-            found.append(_file(Reference(embedded.PROVIDER.name, name)))
+            found.append(_file(Reference(embedded.PROVIDER.name, name), settings))
     return found
 
 
-def _file(reference: Reference) -> Installed:
+def run_window(settings: ProviderSettings, *, thinks: bool) -> int:
+    """Tokens of the window that a run's calls take: a power of two, for a change of it is a load."""
+    needed = RUN_PROMPT + settings.answer_tokens + (settings.thinking_tokens if thinks else 0)
+    return 1 << (needed - 1).bit_length()
+
+
+def _file(reference: Reference, settings: ProviderSettings) -> Installed:
     header = embedded.read_header(reference, embedded.path_of(reference))
     return Installed(
         reference=str(reference),
         size=header.size,
         quantisation=header.quantisation,
         window=header.window,
+        token_bytes=header.token_bytes,
+        needs=run_window(settings, thinks=False),
     )
 
 

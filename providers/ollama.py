@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from providers.entry import Provider, lazily
 from providers.errors import RefusedError, RetryableError, UnavailableError
+from providers.gguf import token_bytes
 from providers.reach import ask_json
 from providers.reference import Reference
 from providers.settings import ProviderSettings, is_local
@@ -20,12 +21,14 @@ class OllamaModel:
         context_length: tokens the model was trained for, or None when it does not say.
         thinks: whether it can keep its thoughts apart; asking others to is an error there.
         version: the server's; empty when it does not say.
+        token_bytes: memory that one token of the window takes; 0 where it does not say.
         loaded: tokens of the window with which it is in memory now; None where it is not, or nothing is said.
     """
 
     context_length: int | None
     thinks: bool
     version: tuple[int, ...] = ()
+    token_bytes: int = 0
     loaded: int | None = None
 
 
@@ -57,6 +60,7 @@ def probe_ollama(reference: Reference, settings: ProviderSettings) -> OllamaMode
         context_length=length if isinstance(length, int) else None,
         thinks="thinking" in (shown.get("capabilities") or ()),
         version=_ollama_version(reference, settings),
+        token_bytes=token_bytes(facts, str(facts.get("general.architecture"))),
         loaded=loaded_windows(reference, settings).get(reference.model),
     )
 
@@ -122,6 +126,7 @@ PROVIDER = Provider(
     open=lazily("providers.clients.ollama"),
     health=health,
     address=lambda settings: settings.ollama_base_url,
+    content=None,
     window=lambda facts: facts.context_length,
     local=lambda settings: is_local(settings.ollama_url),
 )

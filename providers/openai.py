@@ -86,6 +86,7 @@ PROVIDER = Provider(
     open=lazily("providers.clients.openai"),
     health=health,
     address=lambda settings: settings.openai_base_url,
+    content=None,
     window=None,
     local=lambda settings: is_local(settings.openai_url),
 )

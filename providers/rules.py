@@ -24,6 +24,7 @@ PROVIDER = Provider(
     open=_no_model,
     health=lambda reference, _: str(reference),
     address=lambda _: "",
+    content=None,
     window=None,
     local=lambda _: True,
 )

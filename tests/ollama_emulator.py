@@ -43,6 +43,7 @@ class Scripted:
         answer: makes the text out of the request's body.
         size: bytes in memory.
         quantisation: of its weights.
+        info: further keys of what `/api/show` tells of its layers, without the architecture.
     """
 
     text: str = "{}"
@@ -66,6 +67,7 @@ class Scripted:
     answer: Callable[[dict[str, Any]], str] | None = None
     size: int = 1
     quantisation: str = "Q4_K_M"
+    info: Mapping[str, int] = field(default_factory=dict)
 
 
 EMBEDDED = Scripted(embedded=True, context_length=8192)
@@ -238,6 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "model_info": {
                         "general.architecture": "llama",
                         "llama.context_length": model.context_length,
+                        **{f"llama.{name}": value for name, value in model.info.items()},
                     },
                     "capabilities": ["completion", *(["thinking"] if model.thinks else [])],
                 },

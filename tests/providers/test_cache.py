@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from providers import ProviderSettings, Reply, Request, parse_reference, recall, remember
+from tests.gguf_files import gguf
 
 REFERENCE = parse_reference("ollama:m")
 
@@ -64,3 +66,23 @@ def test_looking_up_makes_no_file(tmp_path: Path) -> None:
     path = tmp_path / "llm_cache.sqlite"
     assert recall(REFERENCE, request(1), settings(path)) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_file_in_the_place_of_a_model_is_not_answered_for_by_the_old_one(tmp_path: Path) -> None:
+    path, kept = tmp_path / "m.gguf", settings(tmp_path / "llm_cache.sqlite")
+    model = parse_reference(f"embedded:{gguf(path)}")
+    remember(model, request(1), Reply(text="{}", thinking="", prompt_tokens=1, answer_tokens=1), kept)
+    assert recall(model, request(1), kept) is not None
+    first = path.stat()
+    whole = bytearray(path.read_bytes())
+    whole[-1] ^= 1  # another weight; size, header and time are the same
+    path.write_bytes(whole)
+    os.utime(path, ns=(first.st_atime_ns, first.st_mtime_ns))
+    assert recall(model, request(1), kept) is None
+    gguf(path, weights=8192)
+    assert recall(model, request(1), kept) is None
+    path.unlink()
+    assert recall(model, request(1), kept) is None
+    gguf(path)
+    os.utime(path, ns=(first.st_atime_ns, first.st_mtime_ns))
+    assert recall(model, request(1), kept) is not None

@@ -63,6 +63,7 @@ class Abacus:
             "open": self.open,
             "health": self.health,
             "address": lambda settings: self.address,
+            "content": None,
             "window": None,
             "local": lambda settings: False,
         }

@@ -78,6 +78,22 @@ def test_suggest_follows_the_memory(server, threadx, monkeypatch, card, analyst,
 
 
 @pytest.mark.model
+@pytest.mark.parametrize(("card", "fits"), [("8192", False), ("11264", True)], ids=["8 GiB", "11 GiB"])
+def test_the_memory_of_the_window_counts_beside_the_weights(server, threadx, monkeypatch, card, fits):
+    """80 layers of 8 heads of 128 in half precision, keys and values: 320 KiB a token, 5 GiB at 16,384."""
+    layers = {"block_count": 80, "attention.head_count": 64, "attention.head_count_kv": 8}
+    heads = {"embedding_length": 8192}
+    server.models.clear()
+    server.models["deep:5b"] = Scripted(size=5 * GIB, context_length=131072, info={**layers, **heads})
+    monkeypatch.setattr(memory, "cards", lambda: card)
+    told = threadx("models", "suggest")
+    assert ("threadx models use ollama:deep:5b" in told) is fits
+    assert fits or "No installed model fits" in told
+    if fits:
+        assert "about 10.3 GiB" in told or "about 10.2 GiB" in told
+
+
+@pytest.mark.model
 def test_nothing_is_suggested_where_nothing_fits(server, threadx, monkeypatch):
     monkeypatch.setattr(memory, "cards", lambda: "4096")
     assert "No installed model fits" in threadx("models", "suggest")
