@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backtest import universe
     from backtest.data.funding import with_funding
     from backtest.data.prices import validate_prices
     from backtest.data.quality import QualityReport, quality_report
@@ -66,6 +67,7 @@ __all__ = [
     "run_pieces",
     "sweep",
     "sweep_to_parquet",
+    "universe",
     "validate_prices",
     "walk_forward",
     "with_funding",
@@ -99,7 +101,12 @@ _HOMES = {
 }
 
 
+_MODULES = ("universe",)
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"backtest.{name}")
     for module, names in _HOMES.items():
         if name in names:
             return globals().setdefault(name, getattr(import_module(module), name))
