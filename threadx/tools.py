@@ -1,17 +1,18 @@
-"""`backtest_strategy`: the backtest as a LangChain tool for anybody's agent.
+"""Backtests and declarations as LangChain tools for anybody's agent: `backtest_strategy`, `declare_tool`.
 
     from langchain.agents import create_agent
     from threadx.tools import backtest_strategy
     agent = create_agent("ollama:gpt-oss:20b", tools=[backtest_strategy])
 
-It uses only development data and counts every strategy in the trial ledger. It answers an invalid request
-with a sentence, never with an exception, so that the agent can correct it.
+The backtest uses only development data and counts every strategy in the trial ledger. Tools answer an invalid
+request with a sentence, never with an exception, so that the agent can correct it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from base.paths import typed_path
 from base.reasons import ENDINGS, ReasonError, complaint, whole
 from nodes.optimization.evidence.figures import figures
 from prompts import Words
+from threadx.api import declare
 from threadx.counted import tried
 from threadx.home import chosen_home
+from vault.declared import MOST_TEXT, Direction
 from vault.ledger import Ledger
 from vault.readers.prices import SAMPLES
 
@@ -36,6 +39,11 @@ DESCRIPTION = (
     "Backtest one trading strategy on price history and return its score (0-10), metrics and exits as JSON. "
     "Only the development part of the prices is used; the newest fifth is held out. Every different "
     "strategy you try is counted and makes the final verdict stricter, so try few and think first."
+)
+DECLARE = (
+    "Declare one hypothesis about a market before anybody has looked at it: text, strategy and direction are "
+    "sealed, nothing is tested now, and the first optimisation on this market judges it as a single trial. "
+    "Call it before any backtest of these prices: after one it is refused, and a market has only one."
 )
 _CONDITION = (
     "Condition at the close of a bar, for example "
@@ -136,6 +144,17 @@ class BacktestForm(BaseModel):
         return value
 
 
+class DeclareForm(BacktestForm):
+    """What the tool that declares is asked."""
+
+    text: str = Field(
+        min_length=1, max_length=MOST_TEXT, description="The hypothesis in a sentence: what happens, and why."
+    )
+    direction: Direction = Field(
+        description="Whether the strategy is to earn more (above) or less (below) than holding."
+    )
+
+
 def backtest_tool(
     *,
     home: str | Path | None = None,
@@ -158,8 +177,7 @@ def backtest_tool(
             folder = typed_path(chosen_home(home, language)).absolute()
             result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
         except ENDINGS as error:
-            sentence = Words(language or whole(error).language or readers_language()).told(error)
-            raise ToolException(json.dumps({"error": sentence}, ensure_ascii=False)) from error
+            raise _refusal(error, language) from error
         dataset = found.dataset
         told = figures(spec, result, found.prices["close"])
         return json.dumps(
@@ -182,19 +200,73 @@ def backtest_tool(
             ensure_ascii=False,
         )
 
+    return _tool(backtest_strategy, DESCRIPTION, BacktestForm, language)
+
+
+def declare_tool(
+    model: str,
+    *,
+    home: str | Path | None = None,
+    costs: Costs | None = None,
+    fill: Fill = "next_open",
+    language: Language | None = None,
+) -> BaseTool:
+    """A tool with which a model declares its hypothesis; see `threadx.declare`.
+
+    Args:
+        model: reference of the model that is given it: what it may remember of the holdout counts.
+        home: the data folder; default: the usual one.
+        costs: of trading, sealed with it; default: as for `threadx.optimize`.
+        fill: where orders are filled.
+        language: of refusals; default: THREADX_LANGUAGE, or French.
+    """
+
+    def declare_hypothesis(data: str, strategy: StrategyForm, text: str, direction: Direction) -> str:
+        try:
+            spec = strategy.spec()
+            folder = typed_path(chosen_home(home, language)).absolute()
+            found = declare(
+                data,
+                spec,
+                text=text,
+                direction=direction,
+                declared_by=model,
+                costs=costs,
+                fill=fill,
+                home=folder,
+            )
+        except ENDINGS as error:
+            raise _refusal(error, language) from error
+        told = {"declared": spec.describe(), "direction": direction, "fingerprint": found.fingerprint}
+        return json.dumps(told, ensure_ascii=False)
+
+    return _tool(declare_hypothesis, DECLARE, DeclareForm, language)
+
+
+def _refusal(error: Exception, language: Language | None) -> ToolException:
+    """An error that is the asker's, as the sentence that a tool answers with."""
+    sentence = Words(language or whole(error).language or readers_language()).told(error)
+    return ToolException(json.dumps({"error": sentence}, ensure_ascii=False))
+
+
+def _tool(
+    function: Callable[..., str], description: str, form: type[BaseModel], language: Language | None
+) -> BaseTool:
+    """A tool by the name of its function, which answers what does not fit its form with a sentence."""
+
     def refused(error: ValidationError | Any) -> str:
         spoken = language or readers_language()
         items = error.errors(include_url=False)
-        problems = "; ".join(complaint(one, BacktestForm).sentence(spoken) for one in items)
+        problems = "; ".join(complaint(one, form).sentence(spoken) for one in items)
         return json.dumps(
             {"error": text("command.bad_arguments", spoken, problems=problems)}, ensure_ascii=False
         )
 
     return StructuredTool.from_function(
-        backtest_strategy,
-        name="backtest_strategy",
-        description=DESCRIPTION,
-        args_schema=BacktestForm,
+        function,
+        name=function.__name__,
+        description=description,
+        args_schema=form,
         handle_tool_error=True,  # the agent gets the sentence, as a message that says that it failed
         handle_validation_error=refused,
     )

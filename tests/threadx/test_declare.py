@@ -18,6 +18,7 @@ from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.audit.checking import check_run
 from threadx.command import main
+from threadx.tools import declare_tool
 from vault import seals
 from vault.datasets import find_dataset, load_development, open_holdout
 from vault.errors import MarketError
@@ -154,6 +155,21 @@ def test_the_command_seals_and_tells_the_fingerprint(tmp_path, capsys):
     with pytest.raises(MarketError) as caught:
         threadx.optimize(str(path), home=str(tmp_path / "h"), **QUICK)
     assert caught.value.code == "damaged_declaration"
+
+
+def test_a_model_declares_by_a_tool_and_may_remember(tmp_path, capsys):
+    path = tmp_path / "TEST_1d.csv"
+    made_up_prices(900, cycle=0.05, frequency="1D").to_csv(path)
+    tool = declare_tool("ollama:unheard-of:7b", home=tmp_path / "h", language="en")
+    asked = {"data": str(path), "strategy": {"preset": "rsi_reversion"}, "text": IDEA, "direction": "above"}
+    assert "fingerprint" in json.loads(tool.invoke(asked))
+    assert "already declared" in json.loads(tool.invoke(asked))["error"]
+    assert "direction" in json.loads(tool.invoke({**asked, "direction": "up"}))["error"]
+    told = threadx.optimize(str(path), home=str(tmp_path / "h"), **QUICK).details["declared"]
+    assert told["declared_by"] == "ollama:unheard-of:7b"
+    assert {"code": "memory", "fields": {"models": "ollama:unheard-of:7b"}, "speaks_for": False} in told[
+        "verdict"
+    ]["reasons"]
 
 
 @pytest.mark.parametrize(("ratio", "expected"), [(0.0, 0.009), (1.0, 0.38), (1.5, 0.72)])
