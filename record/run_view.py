@@ -37,6 +37,7 @@ from record.types import (
     Item,
     Metrics,
     Prices,
+    Provenance,
     RecordedTurn,
     Selection,
     Stance,
@@ -138,6 +139,8 @@ class RunView:
         stop_reason: why the search ended, once it has.
         status: `finished` or `failed` once the run is over.
         degraded: whether `rules` has stood in for a model that did not answer.
+        models: answers by model, those of `rules` where it was asked first among them.
+        stood_in: answers that `rules` gave in place of a model.
         steps: the iterations so far, by number.
         question: what a person is asked, while the run waits for a word.
         evidence: what the ids that claims cite stand for.
@@ -161,6 +164,8 @@ class RunView:
     stop_reason: str | None = None
     status: str | None = None
     degraded: bool = False
+    models: dict[str, int] = field(default_factory=dict)
+    stood_in: int = 0
     steps: dict[int, Step] = field(default_factory=dict)
     question: Waiting | None = None
     evidence: dict[str, Item] = field(default_factory=dict)
@@ -209,9 +214,16 @@ class RunView:
         for event in events:
             self.events.append(event)
             self.iteration = max(self.iteration, event.iteration)
-            answered_by = event.data.answered_by
-            self.degraded = self.degraded or bool(answered_by and answered_by["degraded"])
+            if answered_by := event.data.answered_by:
+                self._answered(answered_by)
             self._fold(event)
+
+    def _answered(self, by: Provenance) -> None:
+        if by["degraded"]:
+            self.degraded = True
+            self.stood_in += 1
+        elif by["model"]:
+            self.models[by["model"]] = self.models.get(by["model"], 0) + 1
 
     def _fold(self, event: Event) -> None:
         iteration = event.iteration

@@ -12,6 +12,8 @@ from reports.tables import notice_lines
 from reports.words import WordsLike
 
 P_DIGITS = 2
+MOST_REASONS = 3
+GOOD_VERDICTS = frozenset({"real", "promising"})
 FOLD_COLUMNS = ("number", "tested", "values", "train", "test", "initial", "return", "trades")
 """Columns of `fold_rows`; their names are `verdict.fold.<name>`."""
 
@@ -118,10 +120,7 @@ def reason_lines(result: RunResult, words: WordsLike) -> list[str]:
     lines = missing_lines(result, words)
     suspect = [one for one in result["dataset"].get("notices", ()) if one["code"] == "suspect_prices"]
     lines += notice_lines(suspect, words)
-    for reason in result["verdict"]["reasons"]:
-        sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
-        sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
-        lines.append(words("verdict.pair", sign=sign, reason=sentence))
+    lines += [_reason_line(reason, words) for reason in result["verdict"]["reasons"]]
     lines += _earlier_lines(result, words)
     if moves := result["dataset"].get("advances"):
         last = moves[-1]
@@ -142,6 +141,19 @@ def _earlier_lines(result: RunResult, words: WordsLike) -> list[str]:
             why = words("verdict.opened.alike", correlation=alike, like=one["like"])
         told.append(words("verdict.opened.one", name=name, readers=words.number(one["readers"]), why=why))
     return [words("verdict.opened.told", openings="; ".join(told))] if told else []
+
+
+def main_reason_lines(result: RunResult, words: WordsLike) -> list[str]:
+    """The reasons that a glance needs, `MOST_REASONS` at most: first those that bear the verdict out."""
+    good = result["verdict"]["value"] in GOOD_VERDICTS
+    reasons = sorted(result["verdict"]["reasons"], key=lambda one: one["speaks_for"] != good)
+    return [_reason_line(reason, words) for reason in reasons[:MOST_REASONS]]
+
+
+def _reason_line(reason: Mapping[str, Any], words: WordsLike) -> str:
+    sign = words("verdict.for" if reason["speaks_for"] else "verdict.against")
+    sentence = words(f"verdict.reason.{reason['code']}", **told(reason["fields"], words))
+    return words("verdict.pair", sign=sign, reason=sentence)
 
 
 def missing_lines(result: RunResult, words: WordsLike) -> list[str]:

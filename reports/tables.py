@@ -270,4 +270,9 @@ def score_note(figures: Figures, words: WordsLike, *, opened: bool = False) -> s
         opened: the holdout's metrics stand beside them.
     """
     note = words("report.score_note_holdout" if opened else "report.score_note")
-    return f"{note} {words('report.score_earlier' if earlier_score(figures) else 'report.score_skill')}"
+    return f"{note} {score_meaning(figures, words)}"
+
+
+def score_meaning(figures: Figures, words: WordsLike) -> str:
+    """What the score measures, by the formula that these figures of development data were scored with."""
+    return words("report.score_earlier" if earlier_score(figures) else "report.score_skill")

@@ -477,7 +477,7 @@ def test_every_page_of_ours_is_alive_in_the_server(server: Server, finished: Fin
     later = {
         "/threadx": finished.run,
         "/threadx/new": "ollama:deepseek-r1:70b, rules",  # as the settings have it
-        f"/threadx/runs/{finished.run}": words("web.section.stress"),
+        f"/threadx/runs/{finished.run}": words("web.fold.why"),
         "/llm_summary": words("web.relaunch.now"),
         "/observability": words("web.watch.answers"),
     }

@@ -112,6 +112,8 @@ def shown(page: str) -> list[str]:
         if element["tag"] != "code":
             found += [props.get(name) for name in NAMES]
             found += [option["label"] for option in props.get("options", ()) if isinstance(option, dict)]
+            found += [column["label"] for column in props.get("columns", ())]
+            found += [text for row in props.get("rows", ()) for text in row["told"].values()]
             found.append(MARKUP.sub(" ", props.get("innerHTML", "")))
     return [text for text in found if isinstance(text, str) and text]
 

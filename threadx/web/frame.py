@@ -22,6 +22,7 @@ OBSERVABILITY_PATH = "/observability"
 NEW_PATH = f"{RUNS_PATH}/new"
 MODELS_PATH = f"{RUNS_PATH}/models"
 FOLLOW_PATH = f"{RUNS_PATH}/follow"
+COMPARE_PATH = f"{RUNS_PATH}/compare"
 OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 """Every page, script and websocket of ours stands under one of these."""
 
@@ -78,8 +79,8 @@ def anchor(text: str, href: str, classes: str = "") -> Element:
 
 
 @contextmanager
-def frame(site: Site, title: str, current: str = "") -> Iterator[None]:
-    """Header and main part of a page.
+def frame(site: Site, title: str, current: str = "") -> Iterator[Text]:
+    """Header and main part of a page; gives its first heading.
 
     Args:
         site: what the page belongs to.
@@ -101,8 +102,7 @@ def frame(site: Site, title: str, current: str = "") -> Iterator[None]:
                     attribute(entry, "aria-current", "page")
     header.move(target_index=0)
     with attribute(ui.element("div").classes("tx-main"), "id", "content"):
-        Text("h1", title)
-        yield
+        yield Text("h1", title)
 
 
 @contextmanager
@@ -131,17 +131,24 @@ class Table:
         numbers: columns, from 0, whose cells are figures.
         title: the column that names a row: the first line of its card.
         prose: columns whose cells are sentences.
+        cards: on a phone rows become cards; off for few and narrow columns.
     """
 
     def __init__(
-        self, head: Sequence[str], numbers: Sequence[int] = (), *, title: int = 0, prose: Sequence[int] = ()
+        self,
+        head: Sequence[str],
+        numbers: Sequence[int] = (),
+        *,
+        title: int = 0,
+        prose: Sequence[int] = (),
+        cards: bool = True,
     ) -> None:
         self.head = head
         self.numbers = frozenset(numbers)
         self.title = title
         self.prose = frozenset(prose)
         self.scroll = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")
-        with self.scroll, ui.element("table").classes("tx-cards"):
+        with self.scroll, ui.element("table").classes("tx-cards" if cards else "tx-narrow"):
             with ui.element("thead"), ui.element("tr"):
                 for position, name in enumerate(head):
                     attribute(Text("th", name, self._class(position)), "scope", "col")

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from prompts import Words
 from record.errors import ReportError
 from record.events import Event
-from record.record import ENSEMBLE_PREFIX, RunRecord, as_recorded, runs_folder
+from record.record import RunRecord, as_recorded, runs_folder
 from record.results import RunResult
-from record.run_view import RunView
+from record.run_list import RunLine, newest_runs
+from record.run_tables import RETURNS, table_or_none
+from reports.comparison import growth
 from reports.html import to_fragment
 from reports.run_report import run_report
+from threadx.web import jobs
 
 SHOWN_RUNS = 100
 """Newest runs on the list."""
@@ -21,63 +27,45 @@ SHOWN_RUNS = 100
 _HOUR = re.compile(r"dt=(\d{10})")
 
 
-@dataclass(frozen=True)
-class RunLine:
-    """One row of the list of runs.
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A run on the list of runs.
 
     Attributes:
-        run: its name.
-        started: ISO time; empty where the record cannot be read.
-        data: the prices asked for.
-        status: `finished`, `failed`, `at_work`, `waiting` (for a person), `interrupted` or `unreadable`.
-        score: the champion's final score, 0–10.
+        line: how it stands and what it came to; a run that is only being started has no more than its name.
+        holding: what holding brought on its holdout; None where that is not known.
     """
 
-    run: str
-    started: str
-    data: str
-    status: str
-    score: float | None
+    line: RunLine
+    holding: float | None = None
 
 
-def _run_line(home: Path, run: str) -> RunLine:
-    record = RunRecord(home, run)
+@lru_cache(maxsize=4 * SHOWN_RUNS)
+def _holding(folder: Path, _written: int) -> float | None:
+    """What holding brought on a run's holdout; kept, as a finished run's table never changes."""
     try:
-        about = record.about()
-        started, data = str(about["started"]), str(about["input"].get("data") or "")
-        result = record.result()
-        with as_recorded(record.result_path):
-            score = result.get("final_score")
-            return RunLine(run, started, data, str(result["status"]), None if score is None else float(score))
-    except ReportError as error:
-        if error.code == "no_result":
-            return RunLine(run, started, data, _standing(record), None)
-        # One damaged record must not hide the others.
-        return RunLine(run, "", "", "unreadable", None)
-
-
-def _standing(record: RunRecord) -> str:
-    """How a run without a result stands."""
-    if record.is_held():
-        return "at_work"
-    try:
-        return "waiting" if RunView.of(record.events()).waits else "interrupted"
+        returns = table_or_none(folder, RETURNS)
     except ReportError:
-        return "unreadable"
+        return None
+    if returns is None:
+        return None
+    held = returns[returns["part"] == "holdout"]["market"].to_numpy(dtype=np.float64)
+    return float(growth(held)[-1] - 1.0) if held.size else None
 
 
-def list_runs(home: Path) -> tuple[list[RunLine], int]:
+def list_runs(home: Path) -> tuple[list[Listed], int]:
     """The newest optimisation runs by their start, at most `SHOWN_RUNS`, and how many there are in all."""
-    found = sorted(
-        (
-            path
-            for path in runs_folder(home).glob("*/run.json")
-            if not path.parent.name.startswith(ENSEMBLE_PREFIX)
-        ),
-        key=lambda path: (path.stat().st_mtime_ns, path.parent.name),
-        reverse=True,
-    )
-    return [_run_line(home, path.parent.name) for path in found[:SHOWN_RUNS]], len(found)
+    lines, total = newest_runs(home, SHOWN_RUNS)
+    found = []
+    for line in lines:
+        path = runs_folder(home) / line.run / RETURNS
+        written = path.stat().st_mtime_ns if line.holdout_return is not None and path.is_file() else 0
+        found.append(Listed(line=line, holding=_holding(path.parent, written) if written else None))
+    job = jobs.at_work(home, "optimization")
+    if job is not None and job.name not in {line.run for line in lines}:
+        found.insert(0, Listed(line=RunLine(run=job.name, status="starting")))
+        total += 1
+    return found, total
 
 
 class LogReader:

@@ -89,15 +89,24 @@ class Form:
         datasets: registered prices.
         kept: files that were uploaded.
         defaults: what a run gets of which nothing is asked; made in a thread, as it reads the data folder.
+        data, strategy: chosen at first, where they can be.
     """
 
     def __init__(
-        self, site: Site, datasets: list[Dataset], kept: list[str], defaults: OptimizationContext
+        self,
+        site: Site,
+        datasets: list[Dataset],
+        kept: list[str],
+        defaults: OptimizationContext,
+        *,
+        data: str = "",
+        strategy: str = "",
     ) -> None:
         self.site, self._defaults = site, defaults
         self.words = site.words
         self._choices = self._prices(datasets, kept)
-        self._strategy = "ma_crossover"
+        self._first = data if data in self._choices else next(iter(self._choices))
+        self._strategy = strategy if strategy in PRESETS else "ma_crossover"
         self._params: dict[str, ui.number] = {}
         self._risks: dict[str, ui.number] = {}
         self._models: dict[str, ui.input] = {}
@@ -135,7 +144,7 @@ class Form:
 
     def _draw_data(self) -> None:
         words = self.words
-        self._data = ui.select(self._choices, value=next(iter(self._choices)), label=words("web.form.prices"))
+        self._data = ui.select(self._choices, value=self._first, label=words("web.form.prices"))
         self._data.props("outlined dense options-dense").classes("tx-wide")
         limit = LARGEST_UPLOAD // 1024 // 1024
         Text("p", words("web.form.own_file", kinds=", ".join(PRICE_EXTENSIONS), limit=limit), "tx-soft")
@@ -346,7 +355,7 @@ def register(site: Site) -> None:
     words = site.words
 
     @ui.page("/new")
-    async def new_page() -> None:
+    async def new_page(data: str = "", strategy: str = "") -> None:
         datasets = await threads.io_bound(registered, site.home)
         kept = await threads.io_bound(uploads, site.home)
         busy = await threads.io_bound(jobs.at_work, site.home, "optimization")
@@ -359,4 +368,4 @@ def register(site: Site) -> None:
                 with ui.element("p").classes("tx-warn"):
                     Text("span", words("web.error.busy", name=busy.name) + " ")
                     anchor(words("web.form.see"), run_path(busy.name))
-            Form(site, datasets or [], kept or [], defaults)
+            Form(site, datasets or [], kept or [], defaults, data=data, strategy=strategy)

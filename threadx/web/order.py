@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from backtest import StrategySpec
+from backtest.presets import PRESETS
 from base.plain_files import read_plain
 from base.reasons import nearest
 from base.references import joined, listed
@@ -21,11 +23,12 @@ from nodes.optimization.state import StrategyInput
 from nodes.serving import refuse_model_files
 from prompts import Language, Words
 from providers import parse_reference
+from record.types import Prices, Strategy
 from threadx.web.errors import WebError
 from threadx.web.uploads import FOLDER
 from vault.datasets import DATASET_PREFIX, Dataset
 from vault.readers.options import Reading
-from vault.readers.prices import read_prices
+from vault.readers.prices import SAMPLE_PREFIX, read_prices
 from vault.registered import find_registered
 
 ROLES = ("analyst", "strategist", "validator")
@@ -159,6 +162,23 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     ]
     options += [f"--other={_source(one, home)}" for one in order.others]
     return ["optimize", *options, _source(order.data, home)]
+
+
+def form_query(data: object, dataset: Prices | None, strategy: Strategy | None) -> str:
+    """The query that has the form begin with the prices of a run, and with its strategy if it is a preset.
+
+    Args:
+        data: what the run was given.
+        dataset: what was read of it; None before it was.
+        strategy: the run's; None leaves the choice open.
+    """
+    sample = isinstance(data, str) and data.startswith(SAMPLE_PREFIX)
+    told = {} if dataset is None else {"data": f"{DATASET_PREFIX}{dataset['development_hash']}"}
+    if sample:
+        told["data"] = str(data)
+    if strategy is not None and (name := strategy.get("family") or strategy.get("name")) in PRESETS:
+        told["strategy"] = str(name)
+    return urlencode(told)
 
 
 def _source(data: str, home: Path) -> str:

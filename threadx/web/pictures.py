@@ -1,18 +1,15 @@
 """The charts of a run as pictures of this server: one for each width and theme, chosen by the browser itself.
 
 The definitions are those of the report and the notebook (`reports.charts`). Beside each picture stands the
-same chart as a page of its own, with tooltips. Prices after the boundary are never read here.
+same chart as a page of its own, with tooltips.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import altair as alt
 from nicegui import ui
@@ -20,13 +17,11 @@ from nicegui.element import Element
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from backtest.types import COST_NAMES
 from prompts import Language, Words
 from record.errors import ReportError
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
-from reports.champion import Champion, tested_champion
 from reports.charts.convergence import convergence_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
@@ -34,8 +29,7 @@ from reports.charts.holdout import holdout_chart
 from reports.charts.style import Look
 from reports.pictures import picture
 from threadx.web.frame import Site, anchor, attribute, run_path
-from vault.datasets import Dataset, load_development
-from vault.errors import MarketError
+from threadx.web.run_data import NothingToDraw, tested
 
 LIVE = ("convergence", "evolution")
 MARKET = ("equity", "price", "last")
@@ -47,10 +41,6 @@ _WIDTHS = {"wide": 900, "half": 430, "phone": 280}
 _PHONE, _DARK = "(max-width: 40rem)", "(prefers-color-scheme: dark)"
 
 _drawing = threading.Lock()
-
-
-class NothingToDraw(Exception):
-    """The run has not come so far, or its prices are gone."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +64,6 @@ class Asked:
     version: int
 
 
-@lru_cache(maxsize=4)
-def _tested(home: Path, dataset: str, spec: str, settings: str, language: Language) -> Champion:
-    """The champion on development prices; all but the home and the language as JSON, so that it is kept."""
-    known = json.loads(dataset)
-    prices = load_development(Dataset.model_validate(known), home)
-    return tested_champion(prices, json.loads(spec), json.loads(settings), known, Words(language))
-
-
-def _champion(home: Path, about: Mapping[str, Any], view: RunView, words: Words) -> Champion:
-    if view.dataset is None or view.champion_spec is None:
-        raise NothingToDraw
-    settings = {name: about["context"].get(name) for name in (*COST_NAMES, "fill")}
-    told = (json.dumps(part, sort_keys=True) for part in (view.dataset, view.champion_spec, settings))
-    try:
-        return _tested(home, *told, words.language)
-    except MarketError as error:
-        raise NothingToDraw from error
-
-
 def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
     record = RunRecord(home, asked.run)
     about, view = record.about(), RunView.of(record.events())
@@ -113,7 +84,7 @@ def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
         if not view.folds:
             raise NothingToDraw
         return folds_chart(view.folds, words, look=look)
-    champion = _champion(home, about, view, words)
+    champion = tested(home, about, view, view.champion_spec, words)
     drawings = {"equity": champion.equity, "price": champion.price, "last": champion.last}
     return drawings[asked.what](words, look)
 

@@ -14,6 +14,9 @@ from threadx.web.frame import Text, attribute
 BEFORE = ("load", "baseline", "survey")
 CYCLE = ("analyst", "strategist", "validator", "approve", "backtest_variant", "select", "debate", "converge")
 AFTER = ("judge", "report")
+OVER = ("finished", "untested", "failed")
+UNTESTED = frozenset({"backtest_variant", "judge"})
+"""Nodes that a run in which nothing was tested has not gone through."""
 REVIEW = ("load", "analyst", "strategist", "validator", "debate", "report")
 
 
@@ -76,25 +79,28 @@ class RunGraph:
             for name in names:
                 self._boxes[name] = Text("li", self.words(f"web.graph.{name}"), "tx-node")
 
-    def light(self, at_work: str | None, *, iteration: int, most: int | None, over: bool) -> None:
+    def light(self, at_work: str | None, *, iteration: int, most: int | None, state: str) -> None:
         """Show the run's place.
 
         Args:
             at_work: the node at work; None before the start and after the end.
             iteration: the one at work, from 1.
             most: iterations the run may take.
-            over: whether it has ended.
+            state: how the run stands, a key of `web.runs`; what did not happen is not marked as done.
         """
         words = self.words
         if self.nodes.after:
             told = words("web.graph.turn", iteration=iteration or "–", most=most or "–")
             self._turn.set_text(told)
+        over = state in OVER
+        left_out = UNTESTED if state in ("failed", "untested") else frozenset()
         place = self._order.index(at_work) if at_work in self._order else -1
         for position, name in enumerate(self._order):
             box = self._boxes[name]
-            lit, done = name == at_work, over or position < place
-            box.classes(add="tx-lit" if lit else "", remove="" if lit else "tx-lit")
-            box.classes(add="tx-done" if done else "", remove="" if done else "tx-done")
+            lit, done = name == at_work, (over and name not in left_out) or position < place
+            still = lit and state != "at_work"  # a run at which nobody works does not pulse
+            for mark, holds in (("tx-lit", lit), ("tx-done", done), ("tx-still", still)):
+                box.classes(add=mark if holds else "", remove="" if holds else mark)
             if lit:
                 attribute(box, "aria-current", "step")
             else:

@@ -10,11 +10,16 @@ from nicegui import ui
 
 from record.errors import ReportError
 from record.record import RunRecord, as_recorded
-from threadx.web.frame import RUNS_PATH, Site, Text, anchor, frame, not_found
-from threadx.web.listing import LogReader, read_outcome
+from record.run_tables import RETURNS, table_or_none
+from record.run_view import RunView
+from reports.comparison import comparison
+from threadx.web.frame import RUNS_PATH, Site, Text, frame, not_found
+from threadx.web.listing import LogReader, Outcome, read_outcome
 from threadx.web.run_board import RunBoard
+from threadx.web.run_data import NothingToDraw, curves
+from threadx.web.run_head import RunHead
 from threadx.web.steering import JOB_LOG
-from threadx.web.steering_panel import Panel
+from vault.seals import sealed_runs
 
 POLL_SECONDS = 1.0
 LONGEST_BUILD = 30.0
@@ -28,12 +33,14 @@ def _about(record: RunRecord) -> dict[str, Any] | None:
 class RunWatch:
     """Keeps a page in step with its run's log, until the run is over."""
 
-    def __init__(self, site: Site, record: RunRecord) -> None:
+    def __init__(self, site: Site, record: RunRecord, heading: Text) -> None:
+        self.site, self.record = site, record
         self.reader = LogReader(record)
-        self.record = record
-        self.panel = Panel(site, record)
-        self.board = RunBoard(site.words, record.run)
+        self.view = RunView()
+        self.head = RunHead(site, record, heading)
+        self.board = RunBoard(site, record)
         self.over = False
+        self._curves: object = None
 
     async def look(self) -> None:
         """Read what is new, off the server's loop, and draw it.
@@ -48,15 +55,43 @@ class RunWatch:
         about = await threads.io_bound(_about, self.record)
         events = await threads.io_bound(self.reader.new_events)
         if about is not None:
+            self.head.know(about)
             self.board.know(about)
-        self.board.view.take(events or [])
-        self.board.draw(self.reader.size)
-        await self.panel.look(self.board.view)
-        if self.board.view.status is not None:
-            outcome = await threads.io_bound(read_outcome, self.record, self.board.words)
+        view = self.view
+        view.take(events or [])
+        await self.head.panel.look(view)
+        self.head.draw(view)
+        self.board.draw(view, self.head.state(view), self.reader.size)
+        if view.status is not None:
+            outcome = await threads.io_bound(read_outcome, self.record, self.site.words)
             self.over = True
             if outcome is not None:
-                self.board.close(outcome, self.reader.size)
+                await self._close(outcome)
+        await self._show_curves()
+        await self.board.look()
+
+    async def _close(self, outcome: Outcome) -> None:
+        if self.head.reviews:
+            self.head.close_review()
+            self.board.close(outcome, None)
+            return
+        returns = await threads.io_bound(table_or_none, self.record.folder, RETURNS)
+        found = comparison(outcome.result, returns)
+        sealed = await threads.io_bound(sealed_runs, self.site.home)
+        self.head.close(outcome.result, found, self.view, sealed=self.record.run in (sealed or ()))
+        self.board.close(outcome, found)
+
+    async def _show_curves(self) -> None:
+        """Draw the accounts, anew with each champion and once judged."""
+        view = self.view
+        if view.initial_score is None or self.head.reviews or self._curves == (view.champion, view.status):
+            return
+        self._curves = view.champion, view.status
+        try:
+            found = await threads.io_bound(curves, self.site.home, self.record, view, self.site.words)
+        except NothingToDraw:
+            found = None
+        self.head.show(found)
 
 
 def _known(home: Path, name: str) -> RunRecord | None:
@@ -78,9 +113,8 @@ def register(site: Site) -> None:
         if record is None:
             not_found(site, "run")
             return
-        with frame(site, words("web.run.title", run=name), RUNS_PATH):
-            anchor(words("web.back"), RUNS_PATH)
-            watch = RunWatch(site, record)
+        with frame(site, words("web.run.title", run=name), RUNS_PATH) as heading:
+            watch = RunWatch(site, record, heading)
             try:
                 await watch.look()
             except ReportError:

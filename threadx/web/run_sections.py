@@ -1,144 +1,171 @@
-"""The parts of a run's page; each draws what is new since it was last drawn."""
+"""Tabs of a run's page that follow its course: the debate with its iteration, and the log."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
 
 from prompts import Words
-from record.run_view import ON_ITS_WAY, Debate, RunView, Step, Trial
-from record.types import Metrics
-from reports.tables import score_note
-from threadx.web.frame import Table, Text, attribute, card
+from record.run_view import Debate, RunView, Step, Trial
+from threadx.web.frame import Text, attribute, card
 from threadx.web.narration import clock, line
-
-METRICS = (
-    ("sharpe", "sharpe_ratio", "number"),
-    ("return", "total_return", "percent"),
-    ("drawdown", "max_drawdown", "percent"),
-    ("n_trades", "n_trades", "number"),
-)
+from threadx.web.run_variants import outcome_of
 
 
-def scrolled(name: str) -> tuple[Element, Element]:
-    """A box of limited height that follows its end, and what to fill; `name` is told by screen readers."""
-    box = attribute(ui.element("div").classes("tx-tall tx-live"), "tabindex", "0")
-    attribute(attribute(box, "role", "region"), "aria-label", name)
-    with box:
-        return box, ui.element("div")
+class Iterations:
+    """A choice among the iterations of a run: the newest, until a person looks back.
 
+    Args:
+        words: language.
+        chosen: called when another one is chosen.
+    """
 
-def outcome_of(trial: Trial, words: Words) -> str:
-    """Where a trial stands."""
-    room = "web" if trial.state in ON_ITS_WAY else "optimization"
-    told = words(f"{room}.outcome.{trial.state}")
-    return words("report.pair", name=told, value=trial.objection) if trial.objection else told
+    def __init__(self, words: Words, chosen: Callable[[], None]) -> None:
+        self.words, self._chosen = words, chosen
+        self._numbers: list[int] = []
+        self._follows = True
+        self._setting = False
+        with ui.element("div").classes("tx-choice-row") as self.box:
+            self._back = self._step(-1, "chevron_left", "earlier")
+            self.choice = ui.select({}, label=words("web.run.iteration"), on_change=self._picked)
+            self.choice.props("outlined dense options-dense").classes("tx-pick")
+            self._on = self._step(1, "chevron_right", "later")
+        self.box.set_visibility(False)
 
+    def _step(self, by: int, icon: str, name: str) -> ui.button:
+        button = ui.button(icon=icon, color=None, on_click=lambda: self._move(by)).props("flat dense")
+        attribute(button, "aria-label", self.words(f"web.run.{name}"))
+        return button.classes("tx-quiet")
 
-class Board:
-    """Every variant beside the strategy the run began with, its figures as they arrive."""
+    @property
+    def number(self) -> int | None:
+        """The one that is looked at."""
+        value: int | None = self.choice.value
+        return value
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self._rows: dict[tuple[int, int], list[Text]] = {}
-        with card(words("web.section.board")):
-            self._none = Text("p", words("web.trials.none"), "tx-soft")
-            names = ("iteration", "change", "score", "difference", *(name for name, _, _ in METRICS))
-            head = [words(f"web.trials.{name}") for name in (*names, "p_value", "outcome")]
-            self._table = Table(head, numbers=range(2, 9), title=1, prose=[9])
-            self._table.scroll.set_visibility(False)
-            self._note = Text("p", "", "tx-soft")
-            self._note.set_visibility(False)
+    def offer(self, numbers: list[int]) -> None:
+        """The iterations there are."""
+        if numbers == self._numbers or not numbers:
+            return
+        self._numbers = numbers
+        names = {number: self.words("web.debate.iteration", iteration=number) for number in numbers}
+        self._setting = True
+        self.choice.set_options(names, value=numbers[-1] if self._follows else self.choice.value)
+        self._setting = False
+        self.box.set_visibility(len(numbers) > 1)
 
-    def draw(self, view: RunView) -> None:
-        """Bring the rows up to date."""
-        words = self.words
-        if view.initial_score is not None and (0, 0) not in self._rows:
-            self._none.set_visibility(False)
-            self._table.scroll.set_visibility(True)
-            self._note.set_visibility(True)
-            cells = ["0", words("web.trials.start"), words.number(view.initial_score), "–"]
-            initial = view.initial_figures
-            if initial is not None:
-                self._note.set_text(score_note(initial, words))
-            figures = self._figures(initial["metrics"] if initial and "metrics" in initial else {})
-            self._rows[0, 0] = self._table.row([*cells, *figures, "–", words("web.outcome.reference")])
-        for key, trial in view.trials.items():
-            told = self._cells(trial, view.initial_score)
-            if key not in self._rows:
-                self._rows[key] = self._table.row(told)
-            for shown, text in zip(self._rows[key], told, strict=True):
-                shown.set_text(text)
-            if trial.state == "adopted":
-                self._rows[key][-1].classes("tx-good")
+    def _picked(self) -> None:
+        if self._setting:
+            return
+        self._follows = self.choice.value == self._numbers[-1]
+        self._chosen()
 
-    def _figures(self, metrics: Metrics) -> list[str]:
-        words = self.words
-        return [
-            words.percent(metrics.get(name)) if kind == "percent" else words.number(metrics.get(name))
-            for _, name, kind in METRICS
-        ]
-
-    def _cells(self, trial: Trial, initial: float | None) -> list[str]:
-        words = self.words
-        difference = None if trial.score is None or initial is None else trial.score - initial
-        sign = "+" if difference is not None and difference > 0 else ""
-        return [
-            str(trial.iteration),
-            trial.sentence,
-            words.number(trial.score),
-            f"{sign}{words.number(difference)}",
-            *self._figures(trial.metrics),
-            words.number(trial.p_value, 3),
-            outcome_of(trial, words),
-        ]
+    def _move(self, by: int) -> None:
+        place = self._numbers.index(self.choice.value) + by
+        if 0 <= place < len(self._numbers):
+            self.choice.set_value(self._numbers[place])
 
 
 class Conversation:
-    """The debates, turn by turn, with what each argument rests on."""
+    """One iteration at a time: what was found and tried, then its debate, turn by turn, with its evidence."""
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self._drawn = 0
-        with card(words("web.section.debate")):
-            self._none = Text("p", words("web.debate.none"), "tx-soft")
-            self.scroll, self._turns = scrolled(words("web.section.debate"))
+        self._view = RunView()
+        self._shown: object = None
+        self._none = Text("p", words("web.debate.none"), "tx-soft")
+        self._iterations = Iterations(words, self._draw)
+        self._box = ui.element("div")
 
     def draw(self, view: RunView) -> None:
-        """Add the turns that are new."""
-        turns = [(debate, place) for debate in view.debates.values() for place in range(len(debate.turns))]
-        for debate, place in turns[self._drawn :]:
-            self._add(debate, place, view.evidence)
-        self._drawn = len(turns)
+        """Bring the iteration that is looked at up to date."""
+        self._view = view
+        self._iterations.offer(sorted({*view.steps, *view.debates}))
+        self._draw()
 
-    def _add(self, debate: Debate, place: int, evidence: Mapping[str, Mapping[str, Any]]) -> None:
-        words, turn = self.words, debate.turns[place]
-        provenance = turn["provenance"]
+    def _draw(self) -> None:
+        view, number = self._view, self._iterations.number
+        if number is None:
+            return
+        step, debate = view.steps.get(number), view.debates.get(number)
+        trials = [trial for trial in view.trials.values() if trial.iteration == number]
+        turns = len(debate.turns) if debate else 0
+        state = (
+            number,
+            turns,
+            step and tuple(vars(step).values()),
+            [outcome_of(one, self.words) for one in trials],
+        )
+        if state == self._shown:
+            return
+        self._shown = state
         self._none.set_visibility(False)
-        with self._turns:
-            if not place:
-                Text("h3", words("web.debate.iteration", iteration=debate.iteration))
-            name = words(f"report.role.{turn['voice']}")
-            if turn["stance"] is None:
-                ui.chat_message(words("web.debate.abstained"), name=name)
-                return
-            stamp = words(
-                "web.debate.stamp_degraded" if provenance["degraded"] else "web.debate.stamp",
-                stance=words(f"web.debate.{turn['stance']}"),
-                confidence=words.percent(turn["confidence"], 0),
-                model=provenance["model"],
-            )
-            with ui.chat_message(name=name, stamp=stamp, sent=turn["voice"] == "strategist"):
-                claims = turn.get("claims", [])
-                if not claims:
-                    Text("div", turn["statement"] or "")
-                for claim in claims:
-                    Text("div", claim["statement"])
-                    if cited := ", ".join(self._cited(one, evidence) for one in claim["evidence"]):
-                        Text("div", words("web.debate.rests", evidence=cited), "tx-small")
+        self._box.clear()
+        with self._box:
+            if step is not None:
+                with card(self.words("web.section.tree")), ui.element("ul").classes("tx-tree"):
+                    self._branch(step, trials)
+            if debate is not None:
+                with card(self.words("web.section.debate")):
+                    self._debate(debate, view.evidence)
+
+    def _branch(self, step: Step, trials: list[Trial]) -> None:
+        words = self.words
+        if step.analysis:
+            Text("li", words("web.tree.weak", points=" ".join(step.analysis)))
+        for trial in trials:
+            with ui.element("li"):
+                tone = "tx-good" if trial.state == "adopted" else ""
+                told = outcome_of(trial, words)
+                Text("span", words("report.pair", name=trial.sentence, value=told), tone)
+                Text("div", trial.reason, "tx-soft")
+        if step.score is not None:
+            key = "web.tree.adopted" if step.adopted else "web.tree.kept"
+            before = words.number(step.score_before)
+            Text("li", words(key, before=before, after=words.number(step.score)))
+        if step.consensus:
+            Text("li", words(f"web.tree.consensus_{step.consensus}"))
+        if step.decision:
+            Text("li", words(f"optimization.stop.{step.decision}"))
+
+    def _debate(self, debate: Debate, evidence: Mapping[str, Mapping[str, Any]]) -> None:
+        """Each turn once: one that repeats the same voice's word for word is told by its number."""
+        said: dict[tuple[Any, ...], int] = {}
+        for turn in debate.turns:
+            claims = tuple((claim["statement"], *claim["evidence"]) for claim in turn.get("claims", []))
+            key = (turn["voice"], turn["stance"], turn["statement"], claims)
+            said[key] = said.get(key, 0) + 1
+        for turn in debate.turns:
+            claims = tuple((claim["statement"], *claim["evidence"]) for claim in turn.get("claims", []))
+            times = said.pop((turn["voice"], turn["stance"], turn["statement"], claims), 0)
+            if times:
+                self._turn(turn, evidence, times)
+
+    def _turn(self, turn: Mapping[str, Any], evidence: Mapping[str, Mapping[str, Any]], times: int) -> None:
+        words, provenance = self.words, turn["provenance"]
+        name = words(f"report.role.{turn['voice']}")
+        if turn["stance"] is None:
+            ui.chat_message(words("web.debate.abstained"), name=name)
+            return
+        stamp = words(
+            "web.debate.stamp_degraded" if provenance["degraded"] else "web.debate.stamp",
+            stance=words(f"web.debate.{turn['stance']}"),
+            confidence=words.percent(turn["confidence"], 0),
+            model=provenance["model"],
+        )
+        if times > 1:
+            stamp = words("web.debate.repeated", stamp=stamp, count=times)
+        with ui.chat_message(name=name, stamp=stamp, sent=turn["voice"] == "strategist"):
+            claims = turn.get("claims", [])
+            if not claims:
+                Text("div", turn["statement"] or "")
+            for claim in claims:
+                Text("div", claim["statement"])
+                if cited := ", ".join(self._cited(one, evidence) for one in claim["evidence"]):
+                    Text("div", words("web.debate.rests", evidence=cited), "tx-small")
 
     def _cited(self, name: str, evidence: Mapping[str, Mapping[str, Any]]) -> str:
         if (item := evidence.get(name)) is None:
@@ -148,76 +175,38 @@ class Conversation:
         return f"{item['name']} {shown} [{name}]"
 
 
-class Tree:
-    """Iteration by iteration: what was found, proposed, tried, kept, and why the search went on."""
-
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self._shown: dict[int, tuple[Any, ...]] = {}
-        self._branches: dict[int, Element] = {}
-        with card(words("web.section.tree")):
-            self._none = Text("p", words("web.trials.none"), "tx-soft")
-            self._root = ui.element("ul").classes("tx-tree")
-
-    def draw(self, view: RunView) -> None:
-        """Draw the branches that have changed."""
-        for number, step in sorted(view.steps.items()):
-            trials = [trial for trial in view.trials.values() if trial.iteration == number]
-            state = (*vars(step).values(), *(outcome_of(one, self.words) for one in trials))
-            if self._shown.get(number) == state:
-                continue
-            self._none.set_visibility(False)
-            self._shown[number] = state
-            if number not in self._branches:
-                with self._root:
-                    self._branches[number] = ui.element("li")
-            branch = self._branches[number]
-            branch.clear()
-            with branch:
-                self._branch(step, trials)
-
-    def _branch(self, step: Step, trials: list[Trial]) -> None:
-        words = self.words
-        Text("strong", words("web.debate.iteration", iteration=step.iteration))
-        with ui.element("ul"):
-            if step.analysis:
-                Text("li", words("web.tree.weak", points=" ".join(step.analysis)))
-            for trial in trials:
-                with ui.element("li"):
-                    tone = "tx-good" if trial.state == "adopted" else ""
-                    told = outcome_of(trial, words)
-                    Text("span", words("report.pair", name=trial.sentence, value=told), tone)
-                    Text("div", trial.reason, "tx-soft")
-            if step.score is not None:
-                key = "web.tree.adopted" if step.adopted else "web.tree.kept"
-                before = words.number(step.score_before)
-                Text("li", words(key, before=before, after=words.number(step.score)))
-            if step.consensus:
-                Text("li", words(f"web.tree.consensus_{step.consensus}"))
-            if step.decision:
-                Text("li", words(f"optimization.stop.{step.decision}"))
-
-
 class Course:
-    """Everything that happened, in order."""
+    """What happened in an iteration, in order; before the first one that is the start of the run."""
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self._drawn = 0
-        self._iteration = -1
+        self._view = RunView()
+        self._shown: tuple[int | None, int] = (None, 0)
         self._list: Element | None = None
+        self._iterations = Iterations(words, self._draw)
         with card(words("web.section.timeline")):
             self._none = Text("p", words("web.run.no_event"), "tx-soft")
-            self.scroll, self._inside = scrolled(words("web.section.timeline"))
+            self._inside = ui.element("div")
 
     def draw(self, view: RunView) -> None:
         """Add the events that are new."""
-        words = self.words
-        for event in view.events[self._drawn :]:
-            if (told := line(event, words)) is None:
+        self._view = view
+        self._iterations.offer(sorted({event.iteration for event in view.events}))
+        self._draw()
+
+    def _draw(self) -> None:
+        number = self._iterations.number
+        events = [event for event in self._view.events if event.iteration == number]
+        shown, count = self._shown
+        if number != shown or self._list is None:
+            self._inside.clear()
+            count = 0
+            with self._inside:
+                self._list = ui.element("ol").classes("tx-course")
+        for event in events[count:]:
+            if (told := line(event, self.words)) is None:
                 continue
-            if self._list is None or event.iteration > self._iteration:
-                self._list = self._begin(event.iteration)
+            self._none.set_visibility(False)
             with self._list, ui.element("li").classes(f"tx-step tx-{told.tone}"):
                 ui.icon(told.icon)
                 with ui.element("div"):
@@ -225,13 +214,4 @@ class Course:
                     Text("div", told.title, "tx-step-title")
                     if told.body:
                         Text("div", told.body)
-        self._drawn = len(view.events)
-
-    def _begin(self, iteration: int) -> Element:
-        """The list that an iteration's events stand in, under its heading."""
-        self._none.set_visibility(False)
-        self._iteration = iteration
-        with self._inside:
-            if iteration:
-                Text("h3", self.words("web.debate.iteration", iteration=iteration))
-            return ui.element("ol").classes("tx-course")
+        self._shown = number, len(events)

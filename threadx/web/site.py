@@ -22,6 +22,7 @@ from nodes.ensemble.operation.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
 from threadx.web import (
+    compare_page,
     follow_page,
     models_page,
     new_page,
@@ -34,6 +35,7 @@ from threadx.web import (
 )
 from threadx.web.frame import OBSERVABILITY_PATH, RUNS_PATH, SUMMARY_PATH, Site, not_found
 from threadx.web.guard import Guard
+from threadx.web.run_trades import CSV_NAME, trades_csv
 
 ROOMS = (
     "agents",
@@ -141,7 +143,23 @@ def build_site(
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/report.pdf", report, methods=["GET"], include_in_schema=False)
     )
-    for module in (runs_page, new_page, follow_page, models_page, run_page, summary_page, observability_page):
+
+    def csv(request: Request) -> Response:
+        return trades_csv(site, request)
+
+    app.router.routes.append(
+        Route(f"{RUNS_PATH}/runs/{{run}}/{CSV_NAME}", csv, methods=["GET"], include_in_schema=False)
+    )
+    for module in (
+        runs_page,
+        compare_page,
+        new_page,
+        follow_page,
+        models_page,
+        run_page,
+        summary_page,
+        observability_page,
+    ):
         module.register(site)
 
     @ui.page("/{path:path}")

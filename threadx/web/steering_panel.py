@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import run as threads
 from nicegui import ui
+from nicegui.element import Element
 from pydantic import BaseModel
 
 from base.reasons import ENDINGS
@@ -14,8 +15,8 @@ from nodes.optimization.changes import KINDS, SearchRange
 from record.events import Waiting
 from record.record import RunRecord
 from record.run_view import RunView
-from threadx.web.frame import Site, Text, anchor, attribute, card, quiet_button
-from threadx.web.report_file import report_path
+from threadx.web.frame import RUNS_PATH, Site, Text, attribute, card, quiet_button
+from threadx.web.report_file import pdf, report_path
 from threadx.web.steering import Standing, edited, leaves, standing, stop, take_up
 
 CHOICES = ("accept", "reject", "edit")
@@ -33,21 +34,20 @@ class Panel:
     Args:
         site: what the page belongs to.
         record: the run's.
+        bar: takes the buttons.
     """
 
-    def __init__(self, site: Site, record: RunRecord) -> None:
+    def __init__(self, site: Site, record: RunRecord, bar: Element) -> None:
         self.site, self.words, self.record = site, site.words, record
         self.state: Standing | None = None
         self._asked: tuple[Any, ...] | None = None
         self._decided = -1
         self.answered: Answers = {}
         self._seen = 0
-        self._line = attribute(Text("p", "", "tx-soft"), "aria-live", "polite")
-        with ui.element("div").classes("tx-buttons"):
+        self._line = attribute(Text("p", "", "tx-small"), "aria-live", "polite")
+        with bar:
             self._stop = self._button("stop", "stop", self._on_stop)
             self._resume = self._button("resume", "play_arrow", self._on_resume)
-            self._report = anchor(self.words("web.steer.report"), report_path(record.run), "tx-button")
-            self._report.set_visibility(False)
         self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
         self._problem.set_visibility(False)
         self._question = ui.element("div")
@@ -57,6 +57,11 @@ class Panel:
         button.on_click(clicked)
         button.set_visibility(False)
         return button
+
+    def report_button(self) -> None:
+        """Add the button that gives the report of a finished run."""
+        self._report = self._button("report", "picture_as_pdf", self._on_report)
+        self._report.set_visibility(True)
 
     async def look(self, view: RunView) -> None:
         """Show what can be done now."""
@@ -70,15 +75,12 @@ class Panel:
         self._stop.set_visibility(state.ours and not over)
         idle = state.begun and not state.held and not over
         self._resume.set_visibility(idle and not waits)
-        self._report.set_visibility(over)
         if over:
             line = ""
         elif state.held:
-            line = self.words("web.steer.at_work" if state.ours else "web.steer.elsewhere")
-        elif not state.begun:
-            line = self.words("web.steer.not_begun")
+            line = "" if state.ours else self.words("web.steer.elsewhere")
         else:
-            line = self.words("web.steer.waits" if waits else "web.steer.interrupted")
+            line = "" if state.begun else self.words("web.steer.not_begun")
         self._line.set_text(line)
         # A word that was refused leaves the run waiting as it was: the command has said why.
         refused = waits and self._decided == len(view.events)
@@ -97,7 +99,7 @@ class Panel:
             with self._question:
                 Question(self, view.question)
 
-    async def act(self, function: Callable[..., None], *given: Any) -> bool:
+    async def act(self, function: Callable[..., object], *given: Any) -> bool:
         """Do something that may be refused; the refusal is shown. Whether it was done."""
         try:
             await threads.io_bound(function, *given)
@@ -113,6 +115,16 @@ class Panel:
         await self.act(stop, self.site.home, self.record)
         self._stop.enable()
 
+    async def _on_report(self) -> None:
+        """Draw the report as a PDF, say so meanwhile, and hand it over."""
+        self._report.disable()
+        self._line.set_text(self.words("web.steer.drawing"))
+        home, language = self.site.home, self.words.language
+        if await self.act(pdf, home, self.record, language):
+            ui.download.from_url(report_path(self.record.run).removeprefix(RUNS_PATH))  # the mount is added
+        self._line.set_text("")
+        self._report.enable()
+
     async def _on_resume(self) -> None:
         await self.act(take_up, self.site.home, self.record, self.words.language)
 
@@ -122,6 +134,8 @@ class Panel:
         if done:
             self._decided = self._seen
             self._question.clear()
+            with self._question, card(self.words("web.steer.handed")):
+                Text("p", self.words("web.steer.handed_told"), "tx-soft")
             self._asked = None
 
     def _complain(self, line: str) -> None:

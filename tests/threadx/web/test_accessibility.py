@@ -7,6 +7,7 @@ The charts are pictures to it: `tests/reports/test_charts.py` checks theirs.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.browser import VIEWS, opened_browser, opened_page, served_pages
 from tests.contrast import TEXT_AT_LEAST, contrast
 from tests.laws import some
 from threadx import ThreadxError
+from threadx.web.run_board import TABS
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
 
@@ -35,10 +37,12 @@ RULES: dict[str, Any] = {
 }
 PAGES = {
     "runs": "/threadx",
+    "runs side by side": "/threadx/compare?run=finished&run=again",
     "new": "/threadx/new",
     "models": "/threadx/models",
     "follow": "/threadx/follow",
     "finished run": "/threadx/runs/finished",
+    **{f"finished run, {tab}": "/threadx/runs/finished" for tab in TABS[1:]},
     "waiting run": "/threadx/runs/waiting",
     "review": "/threadx/runs/reviewed",
     "summary": "/llm_summary",
@@ -78,6 +82,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     settings = {**RULES, "home": str(folder)}
     threadx.optimize("sample:sp500", run="finished", max_iterations=1, **settings)
+    shutil.copytree(folder / "runs" / "finished", folder / "runs" / "again")
     with pytest.raises(ThreadxError, match="run_waits"):
         threadx.optimize("sample:sp500", run="waiting", max_iterations=1, approve=True, **settings)
     threadx.review("sample:sp500", run="reviewed", **settings)
@@ -102,6 +107,11 @@ def ready(page: Page, name: str) -> None:
     page.get_by_role("heading", level=1).wait_for()
     if name in ("new", "observability"):
         page.get_by_text(WORDS("web.form.asking")).first.wait_for(state="hidden")
+    if tab := name.partition("finished run, ")[2]:
+        page.get_by_role("tab", name=WORDS(f"web.tab.{tab}")).click()
+        page.locator(".q-tab-panel").wait_for()
+        if tab == "trades":
+            page.get_by_role("link", name=WORDS("web.trades.csv")).wait_for()
     if name == "waiting run":
         page.get_by_text(WORDS("web.steer.edit"), exact=True).first.click()
         page.locator("fieldset input[type=text]").first.wait_for()

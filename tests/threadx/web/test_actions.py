@@ -32,6 +32,7 @@ from tests.browser import (
 from tests.run_lines import lines
 from threadx.web import processes
 from threadx.web.order import ROLES
+from threadx.web.run_board import TABS
 from threadx.web.steering_panel import CHANGE_FIELDS
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
@@ -131,7 +132,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     record = run_of(page, home)
 
     page.get_by_role("heading", name=WORDS("web.steer.question", iteration=1)).wait_for()
-    expect(page.locator("[aria-current=step]")).to_have_text(WORDS("web.graph.approve"))
+    expect(page.locator(".tx-about")).to_contain_text(WORDS("web.runs.waiting"))
     keep_picture(page, f"decide.{LANGUAGE}")
     proposals = page.locator("fieldset")
     count = proposals.count()
@@ -151,19 +152,23 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     proposals.first.get_by_text(WORDS("web.steer.accept"), exact=True).click()
     button(page, "web.steer.decide").click()
 
-    page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
+    page.locator(".tx-trust").wait_for()
     (said,) = [event for event in lines(record) if event["kind"] == "approved"]
     assert (said["data"]["accepted"], len(said["data"]["declined"])) == ([1], count - 1)
     result = record.result()
-    assert page.locator(".tx-verdict").inner_text() == WORDS(f"verdict.value.{result['verdict']['value']}")
-    assert page.locator("section", has_text=WORDS("web.section.stress")).locator("tbody tr").count() > 5
-    for what in ("convergence", "equity", "price"):
-        image = page.get_by_alt_text(WORDS(f"web.chart.{what}"))
-        image.scroll_into_view_if_needed()
-        image.evaluate("image => image.decode()")
+    verdict = result["verdict"]["value"]
+    assert page.locator(".tx-trust").inner_text() == WORDS(f"web.fold.trust_{verdict}")
+    assert page.locator(".tx-verdict").inner_text() == WORDS(f"verdict.value.{verdict}")
+    page.get_by_text(WORDS("web.section.charts"), exact=True).click()
+    image = page.get_by_alt_text(WORDS("web.chart.convergence"))
+    image.scroll_into_view_if_needed()
+    image.evaluate("image => image.decode()")
     keep_picture(page, f"run.{LANGUAGE}")
+    page.get_by_role("tab", name=WORDS("web.tab.evidence")).click()
+    stress = page.locator("section", has_text=WORDS("web.section.stress")).locator("tbody tr")
+    stress.nth(5).wait_for()
     with page.expect_download() as report:
-        page.get_by_role("link", name=WORDS("web.steer.report")).click()
+        button(page, "web.steer.report").click()
     assert Path(report.value.path()).read_bytes().startswith(b"%PDF")
     about = json.loads((record.folder / "run.json").read_text(encoding="utf-8"))
     assert Path(about["input"]["data"]).resolve().is_relative_to(home.resolve())
@@ -190,27 +195,29 @@ def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url
     record = finished_run(home, "sp500-ma-crossover")
     with opened_page(browser, "phone-dark") as page:
         page.goto(f"{url}/threadx")
-        page.get_by_role("link", name=record.run, exact=True).click()
-        page.get_by_role("heading", name=WORDS("web.section.stress")).wait_for()
-        assert page.locator(".q-message").count() > 0
-        assert page.locator(".tx-done").count() > 8
+        page.get_by_role("row", name=record.run).get_by_role("link").click()
+        page.locator(".tx-trust").wait_for()
         page.wait_for_load_state("networkidle")  # the charts have their size by then
         assert wider_than_the_screen(page) <= 0
         keep_picture(page, f"run-phone.{LANGUAGE}")
+        for tab in TABS:
+            page.get_by_role("tab", name=WORDS(f"web.tab.{tab}")).click()
+            expect(page.locator(".q-tab-panel")).not_to_be_empty()
+            assert wider_than_the_screen(page) <= 0, tab
+            assert page.evaluate("document.documentElement.scrollHeight / window.innerHeight") <= 3.0, tab
 
 
 def test_a_run_is_stopped_and_taken_up_again(page: Page, url: str, home: Path) -> None:
     form(page, url)
     button(page, "web.form.start").click()
     record = run_of(page, home)
-    page.locator("[aria-current=step]").wait_for()
     button(page, "web.steer.stop").click()
-    page.get_by_text(WORDS("web.steer.interrupted")).wait_for()
+    button(page, "web.steer.resume").wait_for()
+    expect(page.locator(".tx-about")).to_contain_text(WORDS("web.runs.interrupted"))
     before = len(lines(record))
     button(page, "web.steer.resume").click()
-    page.get_by_text(WORDS("web.steer.at_work")).wait_for()
     button(page, "web.steer.stop").click()
-    page.get_by_text(WORDS("web.steer.interrupted")).wait_for()
+    button(page, "web.steer.resume").wait_for()
     assert len(lines(record)) >= before
 
 

@@ -207,7 +207,7 @@ def test_a_cross_empties_its_field_for_good(page: Page, url: str, home: Path, wa
     page.get_by_role("button", name=WORDS("web.form.start")).click()
     page.wait_for_url("**/threadx/runs/*")
     record = RunRecord(home, page.url.rpartition("/")[2])
-    page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
+    page.locator(".tx-trust").wait_for()
     about = record.about()
     assert not any(about["context"][name] for name in OPTIONAL)
     assert about["input"]["reading"] == Reading().model_dump(mode="json")
@@ -283,7 +283,9 @@ def test_where_no_model_answers_the_run_says_that_rules_stood_in(page: Page, url
     page.get_by_role("button", name=WORDS("web.form.start")).click()
     page.wait_for_url("**/threadx/runs/*")
     run = page.url.rpartition("/")[2]
-    page.get_by_role("heading", name=WORDS("web.section.verdict"), exact=True).wait_for()
+    page.locator(".tx-trust").wait_for()
+    assert "· sans modèle" in page.locator("h1").inner_text()
+    page.get_by_role("tab", name=WORDS("web.tab.audit")).click()
     expect(page.get_by_text(WORDS("report.degraded")).first).to_be_visible()
     result = json.loads((home / "runs" / run / "result.json").read_text(encoding="utf-8"))
     assert result["degraded"] is True

@@ -143,8 +143,9 @@ def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None
         for trial in entry["trials"]:
             assert trial["sentence"] in page.text.replace("&gt;", ">").replace("&lt;", "<")
     assert "Rapport complet" in page.text
-    # Under the board of variants, under the figures, and in the report.
-    assert page.text.count("En développement, le score vient des seuls tests glissants") >= 3
+    words = Words("fr")
+    for part in ("holdout", "walk_forward", "development"):  # each figure says what it was measured on
+        assert words(f"report.part.{part}") in html.unescape(page.text)
     # The packaged sample is of an exchange: about 252 days a year, said where its figures are.
     said = html.unescape(page.text).replace(NO_BREAK_SPACE, " ")
     assert said.count("Annualisé sur 252 barres par an") == 2  # beside the figures, and in the report
@@ -156,8 +157,8 @@ def test_french_typography_reaches_the_page(url: str) -> None:
     assert 'lang="fr"' in page.text
 
 
-def test_begun_run_says_who_is_at_work(url: str) -> None:
-    assert f"Étape en cours{NO_BREAK_SPACE}: l’analyste" in get(f"{url}/threadx/runs/begun").text
+def test_a_run_at_which_nobody_works_says_so(url: str) -> None:
+    assert Words("fr")("web.live.interrupted_early") in html.unescape(get(f"{url}/threadx/runs/begun").text)
 
 
 def test_summary_is_in_words(url: str) -> None:
@@ -311,18 +312,21 @@ def background(page: Page) -> str:
 def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
     hosts, complaints = watch(page)
     page.goto(f"{url}/threadx")
-    page.get_by_role("link", name="finished", exact=True).click()
-    page.get_by_role("heading", name="Exécution finished").wait_for()
+    page.locator("a[href='/threadx/runs/finished']").click()
+    page.get_by_role("heading", level=1, name="S&P 500 (^GSPC), journalier").wait_for()
     result: dict[str, Any] = RunRecord(home, "finished").result()
     trials = [trial for entry in result["history"] for trial in entry["trials"]]
+    page.get_by_role("tab", name="Variantes").click()
     rows = page.locator("section", has_text="Variantes essayées").locator("tbody tr")
-    rows.nth(len(trials)).wait_for()
-    assert rows.count() == len(trials) + 1
-    for position, trial in enumerate(trials, start=1):
-        assert trial["sentence"] in rows.nth(position).inner_text()
-    assert page.locator(".q-message").count() == sum(
-        event["kind"] == "debate_turn" for event in lines(RunRecord(home, "finished"))
-    )
+    rows.first.wait_for()
+    told = rows.all_inner_texts()
+    assert len(told) == len(trials) + 1
+    assert all(any(trial["sentence"] in row for row in told) for trial in trials)
+    page.get_by_role("tab", name="Débat").click()
+    last = [event["data"] for event in lines(RunRecord(home, "finished")) if event["kind"] == "debate_turn"]
+    page.locator(".q-message").first.wait_for()
+    assert 0 < page.locator(".q-message").count() <= len(last)
+    page.get_by_role("tab", name="Audit").click()
     page.get_by_text("Rapport complet").click()
     page.locator(".tx-report h2").first.wait_for()
     assert wider_than_the_screen(page) <= 0
@@ -350,11 +354,12 @@ def test_open_page_follows_the_run(page: Page, url: str, home: Path, request: py
     record = RunRecord(home, name)
     record.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
     page.goto(f"{url}/threadx/runs/{name}")
-    page.get_by_text("n’a encore rien écrit").wait_for()
+    page.get_by_text(Words("fr")("web.live.interrupted_early")).wait_for()
     for event in RunRecord(home, "finished").events():
         record.append(event.id, event.node, event.data, iteration=event.iteration, cites=event.cites)
-    page.get_by_text("La recherche s’est arrêtée").wait_for()
-    assert page.locator(".tx-step").count() > 0
+    page.locator(".tx-about", has_text=Words("fr")("web.runs.finished")).wait_for()
+    page.get_by_role("tab", name="Journal").click()
+    page.locator(".tx-step").first.wait_for()
 
 
 @pytest.mark.browser
@@ -371,6 +376,7 @@ def test_markup_that_a_model_wrote_is_shown_as_it_is(page: Page, url: str, home:
     answered: list[str] = []
     page.on("response", lambda answer: answered.append(answer.url))
     page.goto(f"{url}/threadx/runs/{name}")
+    page.get_by_role("tab", name="Audit").click()
     page.get_by_text("Rapport complet").click()
     page.locator(".tx-report").get_by_text(hostile).wait_for()
     assert page.locator(".tx-report img").count() == 0
@@ -416,7 +422,11 @@ def test_a_review_begins_with_what_was_read(url: str, home: Path) -> None:
     words = Words("fr")
     threadx.review("sample:sp500", run="read", home=str(home), **RULES)
     page = get(f"{url}/threadx/runs/read").text
-    assert words("web.run.reviewed") in page
-    assert words("web.run.about_review", strategy="ma_crossover", symbol="^GSPC", timeframe="1d") in page
-    assert words("report.review.nothing_tested") in page
-    assert words("web.section.report") not in page, "the findings are not folded away"
+    told = {
+        "start": words("web.preset.ma_crossover"),
+        "instrument": "S&P 500 (^GSPC)",
+        "timeframe": "journalier",
+    }
+    title = words("web.fold.no_model", title=words("web.fold.title_review", **told))
+    assert title in html.unescape(page)
+    assert page.count(words("report.review.nothing_tested")) == 2, "findings stand open, and in the audit"

@@ -214,7 +214,7 @@ def test_list_of_runs_tells_finished_open_and_unreadable_apart(home: Path) -> No
     lines, total = list_runs(home)
     held.release()
     assert total == 5
-    assert {each.run: each.status for each in lines} == {
+    assert {each.line.run: each.line.status for each in lines} == {
         "told": "finished",
         "open": "interrupted",
         "asked": "waiting",

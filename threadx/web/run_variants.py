@@ -1,0 +1,123 @@
+"""Tab of a run's page: every variant that was proposed, ranked, and what became of the one that is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nicegui import ui
+
+from prompts import Words
+from record.run_view import ON_ITS_WAY, RunView, Trial
+from record.types import Metrics
+from reports.tables import score_note
+from threadx.web.frame import Text, attribute, card
+from threadx.web.ranked import Column, Ranked, Row
+
+METRICS = (
+    ("sharpe", "sharpe_ratio", "number"),
+    ("return", "total_return", "percent"),
+    ("drawdown", "max_drawdown", "percent"),
+    ("n_trades", "n_trades", "number"),
+)
+_NUMBERS = frozenset({"iteration", "score", "difference", "p_value", *(name for name, _, _ in METRICS)})
+_NAMES = (
+    "change",
+    "outcome",
+    "score",
+    "difference",
+    *(name for name, _, _ in METRICS),
+    "p_value",
+    "iteration",
+)
+
+
+def outcome_of(trial: Trial, words: Words) -> str:
+    """Where a trial stands."""
+    room = "web" if trial.state in ON_ITS_WAY else "optimization"
+    told = words(f"{room}.outcome.{trial.state}")
+    return words("report.pair", name=told, value=trial.objection) if trial.objection else told
+
+
+class Variants:
+    """The board of variants beside the strategy that the run began with."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self._view = RunView()
+        self._keys: list[tuple[int, int]] = []
+        with card(words("web.section.board")):
+            self._none = Text("p", words("web.trials.none"), "tx-soft")
+            self._box = ui.element("div")
+            with self._box:
+                self._ranked = Ranked(
+                    words,
+                    [
+                        Column(name=name, label=words(f"web.trials.{name}"), number=name in _NUMBERS)
+                        for name in _NAMES
+                    ],
+                    title=words("web.section.board"),
+                    order=("score", True),
+                    opened=self._open,
+                    toned="outcome",
+                )
+                self._opened = attribute(ui.element("div").classes("tx-opened"), "aria-live", "polite")
+                self._note = Text("p", "", "tx-small")
+        self._box.set_visibility(False)
+
+    def draw(self, view: RunView) -> None:
+        """Bring the rows up to date."""
+        words, self._view = self.words, view
+        if view.initial_score is None:
+            return
+        self._none.set_visibility(False)
+        self._box.set_visibility(True)
+        if view.initial_figures is not None:
+            self._note.set_text(score_note(view.initial_figures, words))
+        self._keys = [*view.trials]
+        self._ranked.show(
+            [self._start(view), *(self._row(one, view.initial_score) for one in view.trials.values())]
+        )
+
+    def _start(self, view: RunView) -> Row:
+        words, initial = self.words, view.initial_figures
+        figures: Metrics = {"iteration": 0, "score": view.initial_score, "difference": 0.0, "p_value": None}
+        told = {"change": words("web.trials.start"), "outcome": words("web.outcome.reference")}
+        return self._told(figures, initial.get("metrics", {}) if initial else {}, told)
+
+    def _row(self, trial: Trial, initial: float) -> Row:
+        figures: Metrics = {
+            "iteration": trial.iteration,
+            "score": trial.score,
+            "difference": None if trial.score is None else trial.score - initial,
+            "p_value": trial.p_value,
+        }
+        told = {"change": trial.sentence, "outcome": outcome_of(trial, self.words)}
+        return self._told(figures, trial.metrics, told, tone="good" if trial.state == "adopted" else "")
+
+    def _told(self, figures: Metrics, metrics: Metrics, told: Mapping[str, str], tone: str = "") -> Row:
+        """A row whose figures are written out."""
+        words = self.words
+        shown = {
+            "iteration": words.number(figures["iteration"]),
+            "score": words.number(figures["score"]),
+            "difference": words.number(figures["difference"], signed=True),
+            "p_value": words.number(figures["p_value"], 3),
+        }
+        for name, metric, kind in METRICS:
+            figure = metrics.get(metric)
+            figures[name] = figure
+            shown[name] = words.percent(figure) if kind == "percent" else words.number(figure)
+        return Row(values={**figures, **told}, told={**shown, **told}, tone=tone)
+
+    def _open(self, place: int) -> None:
+        """Tell the whole of a variant below the table: why it was proposed, what was expected of it."""
+        self._opened.clear()
+        if not 0 < place <= len(self._keys):
+            return
+        trial, words = self._view.trials[self._keys[place - 1]], self.words
+        with self._opened:
+            Text("h3", trial.sentence)
+            Text("p", outcome_of(trial, words), "tx-good" if trial.state == "adopted" else "")
+            Text("p", trial.reason)
+            if trial.effect:
+                Text("p", words("web.steer.effect", effect=trial.effect), "tx-soft")
