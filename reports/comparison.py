@@ -42,6 +42,38 @@ def underwater(account: Floats) -> Floats:
     return lost
 
 
+def rolling_sharpe(account: Floats, window: int, bars_per_year: float) -> Floats:
+    """Annualised Sharpe ratio of the last `window` bars at each bar; NaN before, and where nothing moved.
+
+    Args:
+        account: value after each bar of an account that had 1 before.
+        window: bars, 2 at least.
+        bars_per_year: what it is annualised with.
+    """
+    returns = pd.Series(account).pct_change().fillna(account[0] - 1.0)
+    rolled = returns.rolling(window)
+    deviation = rolled.std().to_numpy(dtype=np.float64)
+    mean = rolled.mean().to_numpy(dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: Floats = np.where(deviation > 1e-12, mean / deviation, np.nan) * np.sqrt(bars_per_year)
+    return ratio
+
+
+def monthly_returns(index: pd.DatetimeIndex, account: Floats) -> pd.DataFrame:
+    """Return of each calendar month, a row a year, and of the whole year in column 13; NaN where no bar is.
+
+    Args:
+        index: times of the bars.
+        account: value after each bar of an account that had 1 before.
+    """
+    last = pd.Series(account).groupby([np.asarray(index.year), np.asarray(index.month)]).last()
+    before = last.shift(fill_value=1.0)
+    months = (last / before - 1.0).unstack().reindex(columns=range(1, 13))
+    ends = last.groupby(level=0).last()
+    months[13] = ends / ends.shift(fill_value=1.0) - 1.0
+    return months
+
+
 def holding_figures(returns: Floats, bars_per_year: float) -> dict[str, float | int | None]:
     """The metrics of holding through bars, by the market's return of each: no costs, and one trade.
 

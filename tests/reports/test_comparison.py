@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from prompts import Words
-from reports.comparison import comparison, comparison_rows, growth, headline, holding_figures, underwater
+from reports.comparison import (
+    comparison,
+    comparison_rows,
+    growth,
+    headline,
+    holding_figures,
+    monthly_returns,
+    rolling_sharpe,
+    underwater,
+)
 
 DAYS = pd.date_range("2020-01-01", periods=8, freq="D")
 MARKET = [0.0, 0.1, -0.2, 0.05, 0.02, -0.04, 0.1, 0.0]
@@ -89,3 +98,28 @@ def test_the_sentence_tells_champion_and_holding_out_of_sample() -> None:
     assert alone == "Out of sample (2020-01-06 to 2020-01-08): +20.0%."
     closed = result(judged=False)
     assert headline(closed, comparison(closed, None), words) == ""
+
+
+def test_months_and_years_multiply_to_the_whole() -> None:
+    days = pd.date_range("2020-11-15", "2022-02-10", freq="D")
+    returns = np.random.default_rng(3).normal(0.0, 0.01, len(days))
+    account = growth(returns)
+    found = monthly_returns(days, account)
+    assert list(found.index) == [2020, 2021, 2022]
+    inside = [one for one, day in zip(returns, days, strict=True) if (day.year, day.month) == (2021, 3)]
+    assert math.isclose(found.loc[2021, 3], math.prod(1.0 + one for one in inside) - 1.0)
+    assert math.isnan(found.loc[2020, 10])
+    months = [one for one in found.loc[:, 1:12].to_numpy().ravel() if not math.isnan(one)]
+    assert math.isclose(math.prod(1.0 + one for one in months), account[-1])
+    assert math.isclose(math.prod(1.0 + one for one in found[13]), account[-1])
+
+
+def test_a_rolling_sharpe_ratio_is_that_of_each_window() -> None:
+    returns = np.array([*MARKET, 0.0, 0.0, 0.0])
+    found = rolling_sharpe(growth(returns), 3, 252.0)
+    assert np.isnan(found[:2]).all()
+    for place in range(2, len(MARKET)):
+        window = [float(one) for one in returns[place - 2 : place + 1]]
+        expected = statistics.fmean(window) / statistics.stdev(window) * math.sqrt(252.0)
+        assert math.isclose(found[place], expected, rel_tol=1e-9)
+    assert math.isnan(found[-1]), "where nothing moves there is no ratio"

@@ -13,6 +13,7 @@ from reports.comparison import Comparison
 from threadx.web.frame import Site, attribute, card
 from threadx.web.listing import Outcome
 from threadx.web.run_audit import Audit, whole_report
+from threadx.web.run_data import Curves
 from threadx.web.run_evidence import Evidence
 from threadx.web.run_graph import RunGraph, shape
 from threadx.web.run_overview import Overview
@@ -88,6 +89,11 @@ class RunBoard:
         for part in (self._trades, self._variants, self._conversation, self._course):
             part.draw(view)
         self._evidence.draw(view, size)
+
+    def show(self, found: Curves, view: RunView) -> None:
+        """Draw what the accounts of start, champion and holding did over time."""
+        year = view.initial_figures.get("bars_per_year") if view.initial_figures else None
+        self._overview.returns.show(found, year["value"] if year else None)
 
     async def look(self) -> None:
         """Draw what is drawn only where it is looked at."""

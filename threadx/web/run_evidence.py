@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from nicegui import ui
 
 from prompts import Words
@@ -21,7 +24,7 @@ class Evidence:
         self.words = words
         self._none = Text("p", words("web.evidence.none"), "tx-soft")
         self._verdict = ui.element("div")
-        with card(words("verdict.heading.folds")) as self._tests:
+        with ui.expansion(words("verdict.heading.folds"), icon="view_timeline") as self._tests:
             self._folds = Shown(words, run, "folds")
         self._tests.set_visibility(False)
 
@@ -45,14 +48,7 @@ class Evidence:
                         Text("li", reason)
                 for line in sight_lines(result, words):
                     Text("p", line)
-            with card(words("web.section.stress")):
-                Text("p", words("verdict.stress_note"), "tx-small")
-                table = Table(
-                    [words(f"web.stress.{name}") for name in ("test", "outcome", "told")], prose=[2]
-                )
-                table.scroll.classes("tx-brief")
-                for finding, row in zip(result["stress"], finding_rows(result, words), strict=True):
-                    table.row(row)[1].classes(f"tx-{STRESSES[finding['outcome']]}")
+            self._stress(result)
             with ui.expansion(words("web.stress.statistics"), icon="functions").classes("tx-wide"):
                 figures = Table([words("report.table.item"), words("report.table.value")], numbers=[1])
                 for row in statistic_rows(result, words):
@@ -61,3 +57,24 @@ class Evidence:
                 intervals = Table(head, numbers=[1, 2])
                 for row in interval_rows(result, words):
                     intervals.row(row)
+
+    def _stress(self, result: RunResult) -> None:
+        """What the champion did not stand first; what it stood is folded away."""
+        words = self.words
+        told = [*zip(result["stress"], finding_rows(result, words), strict=True)]
+        hurt = [one for one in told if one[0]["outcome"] in ("failed", "weak")]
+        stood = [one for one in told if one not in hurt]
+        with card(words("web.section.stress")):
+            Text("p", words("verdict.stress_note"), "tx-small")
+            if hurt:
+                self._findings(hurt)
+            with ui.expansion(words("web.stress.stood", count=len(stood)), icon="verified").classes(
+                "tx-wide"
+            ):
+                self._findings(stood)
+
+    def _findings(self, told: Sequence[tuple[Mapping[str, Any], list[str]]]) -> None:
+        table = Table([self.words(f"web.stress.{name}") for name in ("test", "outcome", "told")], prose=[2])
+        table.scroll.classes("tx-brief")
+        for finding, row in told:
+            table.row(row)[1].classes(f"tx-{STRESSES[finding['outcome']]}")

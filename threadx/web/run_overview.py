@@ -11,6 +11,7 @@ from reports.comparison import Comparison, comparison_rows
 from reports.tables import bars_per_year_lines, lost_lines, score_meaning
 from threadx.web.frame import Table, Text, card
 from threadx.web.pictures import LIVE, Shown
+from threadx.web.run_returns import Returns
 
 
 class Overview:
@@ -20,6 +21,7 @@ class Overview:
         self.words = words
         self._figures = ui.element("div")
         self._changes = ui.element("div")
+        self.returns = Returns(words)
         self._progress = ui.expansion(words("web.section.charts"), icon="show_chart", value=True)
         with self._progress, ui.element("div").classes("tx-charts"):
             self._live = [Shown(words, run, what) for what in LIVE]

@@ -92,6 +92,8 @@ class RunWatch:
         except NothingToDraw:
             found = None
         self.head.show(found)
+        if found is not None:
+            self.board.show(found, view)
 
 
 def _known(home: Path, name: str) -> RunRecord | None:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from base.reasons import ENDINGS
 from nodes.ensemble.operation.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
@@ -33,7 +34,16 @@ from threadx.web import (
     runs_page,
     summary_page,
 )
-from threadx.web.frame import OBSERVABILITY_PATH, RUNS_PATH, SUMMARY_PATH, Site, not_found
+from threadx.web.frame import (
+    OBSERVABILITY_PATH,
+    RUNS_PATH,
+    SUMMARY_PATH,
+    Site,
+    Text,
+    anchor,
+    frame,
+    not_found,
+)
 from threadx.web.guard import Guard
 from threadx.web.run_trades import CSV_NAME, trades_csv
 
@@ -45,6 +55,7 @@ ROOMS = (
     "ensemble",
     "market",
     "models",
+    "nodes",
     "optimization",
     "providers",
     "report",
@@ -166,6 +177,14 @@ def build_site(
     def nothing_here(path: str) -> None:
         not_found(site, "")
 
+    def cannot_be_shown(error: Exception) -> None:
+        """A page that could not be drawn says why in its own frame; a fault's details stay in the log."""
+        known = isinstance(error, ENDINGS)
+        with frame(site, site.words("web.failed.title")):
+            Text("p", site.words.told(error) if known else site.words("web.failed.unknown"), "tx-warn")
+            anchor(site.words("web.back"), RUNS_PATH)
+
+    nicegui.app.on_page_exception(cannot_be_shown)
     app.add_middleware(Guard, token=token, words=site.words, studio=studio)
     nicegui.app.add_middleware(_Headers)
     ui.run_with(

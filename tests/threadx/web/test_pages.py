@@ -285,6 +285,20 @@ def test_a_field_of_an_event_that_nobody_knows_harms_its_own_page_alone(
     assert f"/threadx/runs/{run}" in get(f"{url}/threadx").text
 
 
+def test_settings_that_are_refused_are_told_in_our_own_frame(url: str, home: Path) -> None:
+    settings = home / "settings.json"
+    settings.write_text('{"patience": 900}', encoding="utf-8")
+    try:
+        page = get(f"{url}/threadx/new")
+    finally:
+        settings.unlink()
+    told, words = html.unescape(page.text), Words("fr")
+    assert (page.status_code, words("web.failed.title") in told) == (500, True)
+    assert "settings.json" in told
+    assert words("web.nav.runs") in told
+    assert "Server error" not in told
+
+
 def test_pages_forbid_anything_from_elsewhere(url: str) -> None:
     policy = get(f"{url}/threadx").headers["content-security-policy"]
     assert "default-src 'self'" in policy
