@@ -209,7 +209,7 @@ def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url
             assert page.evaluate("document.documentElement.scrollHeight / window.innerHeight") <= 3.0, tab
 
 
-WINDOW = """() => getElement(document.querySelector('.q-tab-panel .tx-pane-chart').id)
+WINDOW = """() => getElement(document.querySelector('.q-tab-panel .tx-pane-chart').id.slice(1))
     .chart.getModel().getComponent('xAxis').axis.scale.getExtent()"""
 """First and last moment that the chart of the tab shows."""
 
