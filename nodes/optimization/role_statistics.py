@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from nodes.seam.journal import MODEL_BUDGETS
 from record.events import Event
 from record.results import UnfoundedClaim
-from record.types import Brain
+from record.types import Brain, Provenance
 
 ROLES = ("analyst", "strategist", "validator", "single")
 
 
-def brains(events: Iterable[Event]) -> dict[str, Brain]:
-    """Which models did each role."""
-    told: dict[str, Brain] = {}
-    for event in events:
-        provenance = event.data.answered_by
-        if event.node not in ROLES or provenance is None:
-            continue
-        brain = told.setdefault(
-            event.node,
-            {
-                "calls": 0,
-                "answers": {},
-                "repaired": 0,
-                "degraded": 0,
-                "abstentions": 0,
-                "refused": 0,
-                "failures": {},
-            },
-        )
-        brain["calls"] += 1
-        if provenance["model"]:
-            brain["answers"][provenance["model"]] = brain["answers"].get(provenance["model"], 0) + 1
+@dataclass
+class _Tally:
+    """A role's answers as they are counted; see `record.types.Brain`."""
+
+    calls: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
+    degraded: int = 0
+    abstentions: int = 0
+    refused: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    said: dict[str, str] = field(default_factory=dict)
+
+    def add(self, provenance: Provenance) -> None:
+        """Count one answer, or its absence."""
+        model = provenance["model"]
+        self.calls += 1
+        if model:
+            self.answers[model] += 1
         else:
-            brain["abstentions"] += 1
-        brain["repaired"] += bool(provenance.get("repairs"))
-        brain["degraded"] += bool(provenance["degraded"])
+            self.abstentions += 1
+        self.repaired += bool(provenance.get("repairs"))
+        self.degraded += provenance["degraded"]
         for attempt in provenance["attempts"]:
             if attempt["code"] in MODEL_BUDGETS:
-                brain["refused"] += 1
+                self.refused += 1
             elif attempt["outcome"] != "answered" and not attempt.get("repeated"):
                 key = f"{attempt['model']}: {attempt['code']}"
-                brain["failures"][key] = brain["failures"].get(key, 0) + 1
+                self.failures[key] += 1
                 detail = attempt.get("fields", {}).get("detail")
                 if isinstance(detail, str) and detail:  # else a reason of ours about an answer
-                    brain.setdefault("said", {})[key] = detail
-    return {role: told[role] for role in ROLES if role in told}
+                    self.said[key] = detail
+
+    def plain(self) -> Brain:
+        """Plain JSON."""
+        told: Brain = {
+            "calls": self.calls,
+            "answers": dict(self.answers),
+            "repaired": self.repaired,
+            "degraded": self.degraded,
+            "abstentions": self.abstentions,
+            "refused": self.refused,
+            "failures": dict(self.failures),
+        }
+        return {**told, "said": self.said} if self.said else told
+
+
+def brains(events: Iterable[Event]) -> dict[str, Brain]:
+    """Which models did each role."""
+    tallies: dict[str, _Tally] = {}
+    for event in events:
+        provenance = event.data.answered_by
+        if event.node in ROLES and provenance is not None:
+            tallies.setdefault(event.node, _Tally()).add(provenance)
+    return {role: tallies[role].plain() for role in ROLES if role in tallies}
 
 
 def proposer_answered(told: Mapping[str, Brain]) -> bool:
