@@ -14,7 +14,6 @@ from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import backtests_done
 from nodes.optimization.evidence.items import is_intraday
 from nodes.optimization.evidence.preparing import prepare_dossier
-from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import MOST_MEMBERS
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.archive import LEAST_TRADES, archived, holding, leads, member
@@ -126,7 +125,9 @@ def ranked(
     archive = archived(members, own["hash"])
     leader = archive[0]
     champion: Champion = {**first, "excess_t": excess_t}
-    more = complexity(read_spec(leader["spec"])) - complexity(read_spec(own["spec"]))
+    more = complexity(StrategySpec.model_validate(leader["spec"])) - complexity(
+        StrategySpec.model_validate(own["spec"])
+    )
     if leads(leader["excess_t"], excess_t, more):
         champion = {
             "spec": leader["spec"],

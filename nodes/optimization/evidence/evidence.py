@@ -18,7 +18,6 @@ from backtest import PRESETS, StrategySpec
 from backtest.types import Bounds
 from nodes.optimization.changes import PERSONAL, present
 from nodes.optimization.evidence.lessons import kind_of_change
-from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
 from record.types import (
@@ -131,7 +130,7 @@ class Evidence:
     def on_candidate(self, number: int) -> Evidence:
         """The same with a candidate of the archive in the champion's place; figures stay the champion's."""
         candidate = next(one for one in self.archive if one["number"] == number)
-        spec = read_spec(candidate["spec"])
+        spec = StrategySpec.model_validate(candidate["spec"])
         return replace(self, spec=spec, grid=candidate["grid"], bounds=_bounds(spec))
 
 
@@ -160,7 +159,7 @@ def gather_evidence(
     """
     dossier = state.get("dossier") or Dossier(hash="", items=[])
     champion = dossier.get("champion") or reigning(state)
-    spec = read_spec(champion["spec"])
+    spec = StrategySpec.model_validate(champion["spec"])
     entries = state.get("history", [])
     before = [entry for entry in entries if entry["iteration"] < iteration]
     return Evidence(

@@ -27,7 +27,6 @@ from backtest.statistics.overfitting import (
 from backtest.statistics.returns import Moments, Returns, bar_returns, moments
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
-from nodes.optimization.evidence.specs import read_spec
 from record.types import Dossier, Figures, Finding, Item, Member
 from vault.datasets import Dataset, load_development
 
@@ -114,7 +113,7 @@ def build_dossier(
 
 def candidate_item(member: Member) -> Item:
     """A candidate of the population as an item: its excess t, and what it trades."""
-    spec = read_spec(member["spec"])
+    spec = StrategySpec.model_validate(member["spec"])
     conditions = {place: show(tree) for place, tree in spec.trees.items()}
     if member["side"] == "both":  # the short side of most is the mirror image: a prompt is short
         conditions = {place: told for place, told in conditions.items() if place.endswith("_long")}

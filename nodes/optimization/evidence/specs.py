@@ -1,31 +1,12 @@
-"""Strategies as they are asked for, and as the state carries them: read once each, for parsing is costly."""
+"""Strategies as they are asked for."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from backtest import StrategySpec
 from nodes.errors import SettingError
-from record.types import Strategy
-
-_KEPT = 256
-
-
-@lru_cache(maxsize=_KEPT)
-def _read(words: str) -> StrategySpec:
-    return StrategySpec.model_validate_json(words)
-
-
-def read_spec(strategy: Strategy) -> StrategySpec:
-    """The strategy that a StrategySpec in JSON tells; equal ones are one object, which nobody changes.
-
-    Raises:
-        BacktestError: not a valid strategy.
-    """
-    return _read(json.dumps(strategy, sort_keys=True))
 
 
 def without_inputs(spec: StrategySpec) -> StrategySpec:

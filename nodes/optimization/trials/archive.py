@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Literal
 
 from backtest import StrategySpec
-from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import MOST_MEMBERS
 from nodes.optimization.trials.seeds import FAMILIES
 from record.types import Grid, Member, Strategy
@@ -37,7 +36,7 @@ def member(
     given_first: bool = False,
 ) -> Member:
     """A candidate, before it has a place in the archive."""
-    strategy = read_spec(spec)
+    strategy = StrategySpec.model_validate(spec)
     return {
         "number": 0,
         "hash": strategy.hash,

@@ -20,7 +20,6 @@ from nodes.optimization.changes import (
     search_grid,
 )
 from nodes.optimization.evidence.evidence import Evidence
-from nodes.optimization.evidence.specs import read_spec
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
 from record.types import Grid, Member, Refused
@@ -124,7 +123,7 @@ def sort_proposals(
     for proposal in proposals:
         base, searched = spec, grid or {}
         if candidate := bases.get(proposal.base):
-            base, searched = read_spec(candidate["spec"]), candidate["grid"]
+            base, searched = StrategySpec.model_validate(candidate["spec"]), candidate["grid"]
         told = describe_change(proposal.change, base, language)
         if candidate:
             told = text(
