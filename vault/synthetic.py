@@ -158,9 +158,9 @@ def _rules(kind: Edge, choice: int, deviations: float) -> list[StrategySpec]:
         short = {"entry_short": "close > bollinger_upper(close, n, d)", "exit_short": f"close < {middle}"}
     else:
         # Filled at the next open, the signal of one day holds the next.
-        params = {"day": (choice - 1) % 5}
-        long = {"entry_long": "weekday == day", "exit_long": "weekday != day"}
-        short = {"entry_short": "weekday != day", "exit_short": "weekday == day"}
+        params = {"signal_day": (choice - 1) % 5}
+        long = {"entry_long": "weekday == signal_day", "exit_long": "weekday != signal_day"}
+        short = {"entry_short": "weekday != signal_day", "exit_short": "weekday == signal_day"}
     return [
         StrategySpec(name=f"planted {kind}", params=params, **conditions)
         for conditions in (long, short, {**long, **short})
