@@ -8,11 +8,12 @@ from typing import cast
 from langgraph.runtime import Runtime
 
 from nodes.ensemble.agents import AGENTS, WEIGHED
+from nodes.ensemble.case import summary_of, summary_of_rows
 from nodes.ensemble.consult import consultation, no_data, told
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
 from nodes.ensemble.policies.arbiter import arbiter_policy
-from nodes.ensemble.policies.evidence import answer_schema, arbiter_evidence, candidates, fenced, lines
+from nodes.ensemble.policies.evidence import arbiter_evidence, candidates, fenced, lines
 from nodes.ensemble.policies.instruments import instruments_of
 from nodes.ensemble.policies.pooling import factors, pool, weights, within_reach
 from nodes.ensemble.policies.words import agent_name
@@ -74,10 +75,13 @@ def _question(
         rows=fenced(rows, state["hour"], words),
         review=review,
     )
+    schema = summary_of(tuple(advisable))
     question = Question(
         role="arbiter",
         prompt=prompt,
-        schema=answer_schema(tuple(advisable)),
+        schema=schema,
+        case=summary_of_rows(schema, rows),
+        checked=True,
         evidence=arbiter_evidence(state["evidence"], reports, pooled, advisable, context.language),
         policy=arbiter_policy,
         # What schema errors have used up is no longer there for the check's, and the reverse.

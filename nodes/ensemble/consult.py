@@ -12,6 +12,7 @@ from base.json_files import Json
 from base.plugins import PluginError
 from base.reasons import PlainError, plain
 from nodes.ensemble.agent import Agent
+from nodes.ensemble.case import report_of
 from nodes.ensemble.claims.claims import Known, agent_facts, strangers
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.operation.run_events import note
@@ -88,6 +89,7 @@ def _heard(
         role=agent.name,
         prompt=prompt,
         schema=agent.schema,
+        case=report_of(agent.schema, rows),
         evidence={**state["evidence"], "language": context.language},
         policy=agent.policy,
         check=lambda report: report_errors(report, rows, known, words),

@@ -1,9 +1,10 @@
 """What the agents and the arbiter answer. Descriptions and bounds are the output instruction.
 
-An agent with a view on markets answers an `AgentReport`: a stance over 7 and 30 days, reasons with the rows
-they rest on, a confidence. Quality answers concerns with their rows and a confidence, and no stance: a third
+An agent with a view on markets answers an `AgentReport`: a stance over 7 and 30 days, a confidence, reasons
+with the rows they rest on. Quality answers a confidence and concerns with their rows, and no stance: a third
 for each outcome would be an opinion that nobody holds. Its say is arithmetic on trust and doubt
 (`quality.rows`, `pooling.weights`). How much of an agent's data was there is counted by code, for all alike.
+Free text stands last, for it decides nothing.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ class Stance(_Strict):
 class Driver(_Strict):
     """One reason."""
 
-    text: Annotated[Sentence, Field(description="One sentence a non-expert understands, figures as given.")]
     evidence: Annotated[
         list[Identifier],
         Field(min_length=1, max_length=4, description="Identifiers of the rows it rests on."),
     ]
+    text: Annotated[Sentence, Field(description="One sentence a non-expert understands, figures as given.")]
 
 
 class AgentReport(_Strict):
@@ -65,10 +66,10 @@ class AgentReport(_Strict):
 
     outlook_days_7: Annotated[Stance, Field(description="Markets over 7 days.")]
     outlook_days_30: Annotated[Stance, Field(description="Markets over 30 days.")]
+    confidence: Annotated[Share, Field(description="How far this report can be relied on.")]
     drivers: Annotated[
         list[Driver], Field(min_length=1, max_length=5, description="Main reasons, first first.")
     ]
-    confidence: Annotated[Share, Field(description="How far this report can be relied on.")]
 
 
 class TechnicalReport(AgentReport):
@@ -79,38 +80,42 @@ class SentimentReport(AgentReport):
     """The sentiment agent's reading of seven days of news."""
 
 
-class MacroReport(AgentReport):
-    """The macro agent's reading of the economy."""
+class _Economy(_Strict):
+    """What the figures of the economy come to."""
 
     regime: Annotated[Regime, Field(description="State of the economy; incertain when the figures disagree.")]
     risk_level: Annotated[Level, Field(description="Risk that the economy hurts markets.")]
 
 
+class MacroReport(AgentReport, _Economy):
+    """The macro agent's reading of the economy."""
+
+
 class Concern(_Strict):
     """One weakness of the data."""
 
-    text: Annotated[Sentence, Field(description="What is weak, in one sentence a non-expert understands.")]
     severity: Annotated[Level, Field(description="How much it weakens a conclusion.")]
     evidence: Annotated[
         list[Identifier],
         Field(min_length=1, max_length=4, description="Identifiers of the rows it rests on."),
     ]
+    text: Annotated[Sentence, Field(description="What is weak, in one sentence a non-expert understands.")]
 
 
 class QualityReport(_Strict):
     """The quality agent's judgement of the data itself, never a view on markets."""
 
+    confidence: Annotated[Share, Field(description="How far a conclusion from this data can be relied on.")]
     concerns: Annotated[
         list[Concern], Field(max_length=6, description="Weaknesses, gravest first; may be empty.")
     ]
-    confidence: Annotated[Share, Field(description="How far a conclusion from this data can be relied on.")]
 
 
 class Contributor(_Strict):
     """A row of evidence, copied from the rows given."""
 
     # Any source and model: an hour that was published with another agent is read all the same. The arbiter
-    # may name those of today's agents alone (`policies.evidence.answer_schema`).
+    # may name those of today's agents alone (`case.summary_of`).
 
     source: Annotated[str, Field(max_length=40, description="Where the row comes from.")]
     model: Annotated[str, Field(max_length=40, description="What made the row.")]
@@ -182,12 +187,12 @@ class _Judgement(_Strict):
     risk_level: Annotated[Level, Field(description="Risk for an investor over the next month.")]
     outlook_days_7: Annotated[Direction, Field(description="Markets over 7 days.")]
     outlook_days_30: Annotated[Direction, Field(description="Markets over 30 days.")]
-    key_drivers: Annotated[
-        list[Sentence], Field(min_length=3, max_length=5, description="What matters most, in plain words.")
-    ]
     contributors: Annotated[
         list[Contributor],
         Field(min_length=3, max_length=12, description="Rows of evidence used, copied exactly."),
+    ]
+    key_drivers: Annotated[
+        list[Sentence], Field(min_length=3, max_length=5, description="What matters most, in plain words.")
     ]
     limits: Annotated[
         list[Sentence], Field(max_length=20, description="What this summary does not know; may be empty.")

@@ -63,6 +63,7 @@ class Question(Generic[T]):
         doubts: what sends an answer back, but is accepted if the model repeats it (a number absent from
             the evidence): the role marks it. Free texts that say nothing (`nodes.seam.free_text`) are doubts
             of every role; repeated, they are left out of the answer.
+        checked: what the case forbids is found by a check of the asker's own, after the answer: no doubt.
         corrections: how many times an invalid answer (schema or check) is sent back with its errors.
         cache: whether an identical earlier call may answer.
         fresh: the same, but the new answer is kept for later calls.
@@ -84,6 +85,7 @@ class Question(Generic[T]):
     case: type[T] | None = None
     check: Callable[[T], list[str]] = _no_checks
     doubts: Callable[[T], list[str]] = _no_checks
+    checked: bool = False
     corrections: int = 1
     cache: bool = True
     fresh: bool = False
@@ -299,7 +301,8 @@ class _Asking(Generic[T]):
         """Why an answer goes back although it is valid."""
         listener = Listener(self.question.prompt)
         said(value, listener)
-        return [*self.outside, *self.question.doubts(value), *self._told(listener.unsaid)]
+        outside = [] if self.question.checked else self.outside
+        return [*outside, *self.question.doubts(value), *self._told(listener.unsaid)]
 
     def _without_unsaid(self, value: T) -> T | _Invalid:
         """What counts of an answer that is not sent back again."""

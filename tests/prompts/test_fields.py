@@ -10,7 +10,7 @@ import pytest
 
 from backtest import PRESETS, StrategySpec
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.policies.evidence import answer_schema
+from nodes.ensemble.case import summary_of
 from nodes.optimization.case import analysis_of, proposals_of, turn_of, verdicts_of
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.single import Work
@@ -33,7 +33,7 @@ def schemas() -> Iterator[dict[str, Any]]:
         yield one.model_json_schema()
     for agent in AGENTS.values():
         yield agent.schema.model_json_schema()
-    yield answer_schema(("MARKET", "SPY")).model_json_schema()
+    yield summary_of(("MARKET", "SPY")).model_json_schema()
 
 
 def comments(schema: dict[str, Any]) -> set[str]:

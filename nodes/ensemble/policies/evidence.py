@@ -8,14 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Any, Literal, cast
-
-from pydantic import Field, create_model
+from typing import Any, cast
 
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.agents import AGENTS
-from nodes.ensemble.schemas import ArbiterAnswer, Contributor, Proposal
 from nodes.ensemble.types import ArbiterEvidence, Candidate, Forecasted, Outlook, Report, Shares
 from prompts import Language, Words
 
@@ -56,32 +52,6 @@ def arbiter_evidence(
     }
     facts = {name: fact for one in AGENTS.values() for name, fact in one.facts(evidence[one.name]).items()}
     return cast(ArbiterEvidence, {**found, **facts})
-
-
-@lru_cache(maxsize=16)
-def answer_schema(instruments: tuple[str, ...]) -> type[ArbiterAnswer]:
-    """The summary as the arbiter is asked for it: sources, models and instruments are those of this hour."""
-    cited = [agent.cites for agent in AGENTS.values() if agent.cites is not None]
-    names = {"source": [one.source for one in cited], "model": [one.made_by for one in cited]}
-    fields: Any = {
-        name: (
-            Literal[tuple(dict.fromkeys(known))],
-            Field(description=Contributor.model_fields[name].description),
-        )
-        for name, known in names.items()
-    }
-    row = create_model("Contributor", __base__=Contributor, __doc__=Contributor.__doc__, **fields)
-    rows: Any = (list[row], ArbiterAnswer.model_fields["contributors"])
-    named: Any = (Literal[instruments], Field(description=Proposal.model_fields["instrument"].description))
-    proposal = create_model("Proposal", __base__=Proposal, __doc__=Proposal.__doc__, instrument=named)
-    advice: Any = (list[proposal], ArbiterAnswer.model_fields["recommendations"])
-    return create_model(
-        "ArbiterAnswer",
-        __base__=ArbiterAnswer,
-        __doc__=ArbiterAnswer.__doc__,
-        contributors=rows,
-        recommendations=advice,
-    )
 
 
 def lines(rows: Iterable[object]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import threadx
+from nodes.ensemble.case import summary_of
 from nodes.ensemble.claims.languages import is_in
-from nodes.ensemble.policies.evidence import answer_schema
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from nodes.ensemble.scores.track_record import standing_path
 from providers.calls_log import append_line
@@ -102,7 +102,7 @@ def test_instruments_are_those_of_the_hour(tmp_path, monkeypatch):
     assert schema["instrument"]["enum"] == ["MARKET", "SPY", "QQQ", "GLD", "MC.PA"]
     assert schema["act"]["enum"] == ["keep", "add", "reduce", "wait", "hedge"]
     assert schema["horizon"]["enum"] == ["7d", "30d"]
-    assert answer_schema(("MARKET",)) is answer_schema(("MARKET",))
+    assert summary_of(("MARKET",)) is summary_of(("MARKET",))
 
 
 def test_an_instrument_of_the_watchlist_alone_has_no_move(tmp_path, monkeypatch):
