@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backtest import universe
+    from backtest import portfolio, universe, weights
     from backtest.data.funding import with_funding
     from backtest.data.prices import validate_prices
     from backtest.data.quality import QualityReport, quality_report
@@ -62,6 +62,7 @@ __all__ = [
     "WalkForward",
     "bars_per_year",
     "canonical_expression",
+    "portfolio",
     "quality_report",
     "run_backtest",
     "run_pieces",
@@ -70,6 +71,7 @@ __all__ = [
     "universe",
     "validate_prices",
     "walk_forward",
+    "weights",
     "with_funding",
 ]
 
@@ -101,7 +103,7 @@ _HOMES = {
 }
 
 
-_MODULES = ("universe",)
+_MODULES = ("portfolio", "universe", "weights")
 
 
 def __getattr__(name: str) -> Any:
