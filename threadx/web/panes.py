@@ -24,6 +24,8 @@ from threadx.web.frame import attribute
 MOST_POINTS = 3_000
 """Points of a line in the browser; a shorter line is there whole."""
 _OVERVIEW = 1_000
+MOST_CANDLES = 900
+"""More than a screen can tell apart only make it slow."""
 _SETTLED_SECONDS = 0.15
 _TOP, _BETWEEN, _BOTTOM, _SIDE = 44, 22, 46, 52
 _FAINT = 0.07
@@ -198,12 +200,12 @@ class Panes:
 
     def _candles(self, prices: pd.DataFrame, low: int, high: int) -> list[list[Any]]:
         """Time, open, close, low, high of bars, put together as far as a screen cannot show them apart."""
-        total, most = len(prices), MOST_POINTS // 2
+        total, most = len(prices), MOST_CANDLES
         if total <= most:
             starts = np.arange(total)
         else:
-            stretch = max(1, -(-(high - low) // (most - _OVERVIEW // 2)))
-            coarse = max(stretch, -(-total // (_OVERVIEW // 2)))
+            stretch = max(1, -(-(high - low) // (most - MOST_CANDLES // 3)))
+            coarse = max(stretch, -(-total // (MOST_CANDLES // 3)))
             starts = np.unique(
                 np.concatenate(
                     [np.arange(0, low, coarse), np.arange(low, high, stretch), np.arange(high, total, coarse)]

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from prompts import Words
 from reports.comparison import monthly_returns, rolling_sharpe, underwater
-from threadx.web.frame import Text, attribute, card
+from threadx.web.frame import Text, attribute
 from threadx.web.panes import Pane, Panes
 from threadx.web.run_data import Curves
 from threadx.web.run_head import account_lines
@@ -24,13 +24,12 @@ class Returns:
     def __init__(self, words: Words) -> None:
         self.words = words
         self._panes: Panes | None = None
-        with card(words("web.returns.title")) as self._card:
+        with ui.expansion(words("web.returns.title"), icon="timeline") as self._card:
             self._box = ui.element("div")
-        with card(words("web.returns.months")) as self._months_card:
+            Text("h3", words("web.returns.months"))
             self._months = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")
             Text("p", words("web.returns.months_note"), "tx-small")
-        for hidden in (self._card, self._months_card):
-            hidden.set_visibility(False)
+        self._card.set_visibility(False)
 
     def show(self, found: Curves, bars_per_year: float | None) -> None:
         """Draw the accounts.
@@ -63,7 +62,6 @@ class Returns:
         words = self.words
         months = monthly_returns(found.index, found.accounts["champion"])
         first = None if found.boundary is None else found.index[found.boundary]
-        self._months_card.set_visibility(True)
         self._months.clear()
         names = [words("web.returns.year"), *map(str, range(1, 13)), words("web.returns.whole")]
         with self._months, ui.element("table").classes("tx-months"):

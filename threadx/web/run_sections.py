@@ -186,7 +186,8 @@ class Course:
         self._iterations = Iterations(words, self._draw)
         with card(words("web.section.timeline")):
             self._none = Text("p", words("web.run.no_event"), "tx-soft")
-            self._inside = ui.element("div")
+            self._inside = attribute(ui.element("div").classes("tx-tall"), "tabindex", "0")
+            attribute(attribute(self._inside, "role", "region"), "aria-label", words("web.section.timeline"))
 
     def draw(self, view: RunView) -> None:
         """Add the events that are new."""
