@@ -53,7 +53,9 @@ _FRAMES = f"""async () => {{
 def measured(page: Page, address: str) -> dict[str, float]:
     """Seconds, megabytes and milliseconds by name."""
     weight = [0]
-    page.on("response", lambda answer: weight.append(int(answer.headers.get("content-length", 0))))
+    session = page.context.new_cdp_session(page)
+    session.on("Network.loadingFinished", lambda told: weight.append(told["encodedDataLength"]))
+    session.send("Network.enable")
     begun = time.perf_counter()
     page.goto(address)
     page.locator(".tx-trust").wait_for()
