@@ -32,7 +32,7 @@ from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
 from threadx.writable import writable
 from vault.datasets import DATASET_PREFIX, register
-from vault.declared import Declaration, Direction
+from vault.declared import Declaration, Direction, whole_market
 from vault.declared import declare as declare_hypothesis
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_frame
@@ -339,7 +339,12 @@ def declare(
     """
     folder = _home(home)
     found = registered(
-        data, symbol=symbol, timeframe=timeframe, gaps=gaps, home=folder, reading=Reading(**reading)
+        data,
+        symbol=symbol,
+        timeframe=timeframe,
+        gaps=gaps,
+        home=folder,
+        reading=whole_market(Reading(**reading)),
     )
     return declare_hypothesis(
         found.dataset,

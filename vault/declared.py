@@ -21,6 +21,7 @@ from vault.chain import digest
 from vault.datasets import Dataset, one_market, openings
 from vault.errors import MarketError
 from vault.ledger import Ledger
+from vault.readers.options import Reading
 
 _FOLDER = "declared"
 MOST_TEXT = 500
@@ -68,6 +69,18 @@ class Declaration(BaseModel):
     def fingerprint(self) -> str:
         """Hash of everything: whoever publishes it can show later that nothing was changed."""
         return digest(json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
+
+
+def whole_market(reading: Reading) -> Reading:
+    """How prices are read for a declaration: none of their bars left out.
+
+    Raises:
+        MarketError: `declare_window`: a first or last bar is named.
+    """
+    for option in ("start", "end"):
+        if getattr(reading, option) is not None:
+            raise MarketError("declare_window", option=f"--{option}")
+    return reading
 
 
 def declare(

@@ -47,6 +47,7 @@ COMMANDS = {
     "sweep": ["--grid", "fast_period=3:6"],
     "optimize": [*QUICK, "--max-iterations=1"],
     "review": QUICK,
+    "declare": ["--text", "dips are bought"],
     "data check": [],
     "data advance": ["--to", "2025-09-01"],
 }

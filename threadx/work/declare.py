@@ -33,7 +33,7 @@ def declare(
 ) -> None:
     """Seal it; nothing is tested until the market is judged."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
-    spec, reading = asked.take_strategy(given), asked.take_reading(given)
+    spec, reading = asked.take_strategy(given), declared.whole_market(asked.take_reading(given))
     folder = writable(context.home_path)
     _, dataset, source = asked.registered_prices(
         data, symbol, timeframe, gaps, folder, reading=reading, reader=None
