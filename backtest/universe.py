@@ -168,17 +168,14 @@ class _Account:
     Attributes:
         rows: places of those bars on the clock.
         returns: one a bar.
+        up: whether it earned money.
         trades: as kernels write them, their bars counted on the clock.
     """
 
     rows: Integers
     returns: Floats
+    up: bool
     trades: Floats
-
-    @property
-    def value(self) -> float:
-        """What one unit of capital became."""
-        return float(np.prod(1.0 + self.returns))
 
 
 class _Pool:
@@ -201,7 +198,7 @@ class _Pool:
             total[one.rows - first] += one.returns
             trades.append(one.trades)
             self.bars += one.rows.size
-            self.up += one.value > 1.0
+            self.up += one.up
         self.returns: Floats = np.divide(total, listed, out=np.zeros(listed.size), where=listed > 0)
         rows = np.concatenate(trades)
         rows = rows[np.argsort(rows[:, EXIT_BAR], kind="stable")]
@@ -274,6 +271,7 @@ def run_backtest(
         name: _Account(
             rows=clock.rows[name],
             returns=bar_returns(one.equity_values, initial_capital),
+            up=bool(one.equity_values[-1] > initial_capital),
             trades=_on_clock(one.trade_values, clock.rows[name], len(one.all_times) - len(one.index)),
         )
         for name, one in found.items()
@@ -419,6 +417,7 @@ class _Universe:
                 into[name] = _Account(
                     rows=own[begin:end],
                     returns=bar_returns(equity, self.capital),
+                    up=bool(equity[-1] > self.capital),
                     trades=_on_clock(trades[:count], own, first),
                 )
         return found
@@ -466,7 +465,7 @@ def sweep(
     """Backtest every combination of a grid on each of many instruments, and pooled.
 
     The tables by instrument come from the sweep's own kernel; the pooled account needs the equity of every
-    bar, about ten times as much work. A pooled row equals what `run_backtest` of this module finds.
+    bar, several times as much work. A pooled row equals what `run_backtest` of this module finds.
 
     Args:
         instruments: prices by name.

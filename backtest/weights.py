@@ -56,7 +56,8 @@ def sides(
     """What a strategy holds of each instrument after each close: 1 long, -1 short, 0 nothing, NaN no bar.
 
     An entry and an exit by signal stand at the bar that decides them; an exit within a bar (a stop, a target)
-    at that bar, so that a portfolio leaves at the next open.
+    at that bar, so that a portfolio leaves at the next open. The last bar gives no instruction (NaN): no
+    order of its own is filled.
 
     Args:
         instruments: prices by name.
@@ -77,6 +78,7 @@ def sides(
         for trade in result.trade_values:
             decided = ahead if trade[REASON] in (SIGNAL, MAX_BARS) else 0
             found[int(trade[ENTRY_BAR]) - ahead : int(trade[EXIT_BAR]) - decided] = trade[SIDE]
+        found[-1] = np.nan
         held[name], indexes[name] = found, result.index
     clock = common_clock(indexes)
     return pd.DataFrame(

@@ -60,7 +60,10 @@ def common_clock(indexes: Mapping[str, pd.DatetimeIndex]) -> CommonClock:
         name: (index if zone is None else index.tz_convert(zone)).as_unit("ns")
         for name, index in indexes.items()
     }
-    stamps = np.unique(np.concatenate([index.asi8 for index in moments.values()]))
+    stamps = moments[next(iter(moments))].asi8
+    for index in moments.values():
+        if not np.array_equal(index.asi8, stamps):
+            stamps = np.union1d(stamps, index.asi8)
     times = pd.DatetimeIndex(stamps.view("M8[ns]"), name="time")
     if zone is not None:
         times = times.tz_localize("UTC").tz_convert(zone)

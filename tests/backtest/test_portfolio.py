@@ -64,7 +64,7 @@ def worlds(draw):
     return names, rows, table, terms
 
 
-@settings(max_examples=cases(100), deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(worlds())
 def test_the_kernel_is_the_slow_account(world):
     names, rows, table, terms = world
@@ -144,6 +144,23 @@ def test_one_instrument_held_by_signals_is_the_backtest(name, costs, fill):
     np.testing.assert_allclose(found.equity, alone.equity, rtol=1e-9)
     assert found.metrics.to_dict() == pytest.approx(alone.metrics.to_dict(), rel=1e-7)
     assert list(found.trades["exit_time"]) == list(alone.trades["exit_time"])
+
+
+@pytest.mark.parametrize("fill", ["next_open", "close"])
+def test_sides_stand_where_they_are_known(fill):
+    """A stop is known at the close of its bar; what follows changes nothing."""
+    spec = StrategySpec.preset("ma_crossover", fast_period=3, slow_period=9, stop_loss_pct=1.0)
+    df = made_up_prices(rows=300, cycle=0.05)
+    whole = weights.sides({"A": df}, spec, fill=fill)["A"]
+    for bars in range(150, 190):
+        part = weights.sides({"A": df[:bars]}, spec, fill=fill)["A"]
+        assert np.isnan(part.iloc[-1])
+        assert part.iloc[:-1].tolist() == whole.iloc[: bars - 1].tolist()
+    stops = run_backtest(df, spec, fill=fill).trades.query("exit_reason == 'stop' and bars > 1")
+    assert len(stops) > 3
+    for stop in stops.itertuples():
+        before = df.index.get_loc(stop.exit_time) - 1
+        assert whole.iloc[before] == 1.0
 
 
 def test_two_halves_by_hand():

@@ -104,7 +104,8 @@ def test_a_pooled_row_is_the_backtest_of_its_configuration():
 
 
 def test_a_walk_forward_chooses_once_for_all():
-    found = universe.walk_forward(markets(), SPEC, GRID, COSTS, folds=3, workers=1, settle=True)
+    grid = {"fast_period": [3, 6], "slow_period": [12, 20]}
+    found = universe.walk_forward(markets(), SPEC, grid, COSTS, folds=3, workers=1, settle=True)
     clock = sorted(set().union(*(df.index for df in markets().values())))
     folds = make_folds(len(clock), 3)
     assert [one.fold for one in found.folds] == folds
@@ -115,13 +116,12 @@ def test_a_walk_forward_chooses_once_for_all():
         cut = {name: df for name, df in cut.items() if len(df) and df.index[-1] >= clock[start]}
         return [run_backtest(df, spec, COSTS, trade_from=clock[start]) for df in cut.values()]
 
-    rows = universe.sweep(markets(), SPEC, GRID, COSTS).pooled.to_dict("records")
+    rows = universe.sweep(markets(), SPEC, grid, COSTS).pooled.to_dict("records")
     for one in found.folds:
         ratios = []
         for row in rows:
-            stop = None if np.isnan(row["stop_loss_pct"]) else row["stop_loss_pct"]
             params = {name: row[name] for name in ("fast_period", "slow_period")}
-            spec = StrategySpec.preset("ma_crossover", **params, stop_loss_pct=stop)
+            spec = StrategySpec.preset("ma_crossover", **params)
             returns = slow_pool(on(spec, one.fold.train_start, one.fold.train_stop), 10_000.0)
             ratios.append((returns.mean() / returns.std(), spec.hash))
         assert one.spec.hash == max(ratios)[1]
@@ -130,7 +130,7 @@ def test_a_walk_forward_chooses_once_for_all():
         np.testing.assert_allclose(there, tested, atol=1e-14)
     assert found.metrics.total_return == pytest.approx((1 + found.returns).prod() - 1)
     assert found.metrics.n_trades == sum(one.test.n_trades for one in found.folds)
-    pooled = universe.sweep(markets(), SPEC, GRID, COSTS).pooled
+    pooled = universe.sweep(markets(), SPEC, grid, COSTS).pooled
     best = pooled.loc[pooled["sharpe_ratio"].idxmax()]
     assert found.spec.params["fast_period"] == best["fast_period"]
 
