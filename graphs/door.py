@@ -91,7 +91,8 @@ class Standing:
 
     def is_another(self, record: RunRecord) -> bool:
         """Whether what goes on from here is another run than the one on record."""
-        own = (record.about().get("parent") or {}).get("checkpoint")
+        parent = record.about().get("parent")
+        own = parent.get("checkpoint") if parent else None
         # A fork that stands where it began goes on as itself.
         return self.moved_past or bool(self.by_hand and own not in self.by_hand)
 

@@ -31,6 +31,7 @@ from record.errors import ReportError
 from record.event_log import EventLog
 from record.events import Event, EventData
 from record.results import ReviewRecord, RunResult
+from record.types import About, Parent
 from record.versions import versions
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -132,7 +133,7 @@ class RunRecord:
         """
         self.require_no_links()
         about = masked(about)
-        parent: dict[str, Any] = {}
+        parent: dict[str, Parent] = {}
         if self.exists():
             known = self.about()
             begun = next(self.events(), None) is not None
@@ -144,7 +145,7 @@ class RunRecord:
                 raise ReportError("run_exists", run=self.run)
             if begun or same:
                 return
-            parent = {name: known[name] for name in ("parent",) if name in known}  # a fork asked otherwise
+            parent = {"parent": known["parent"]} if "parent" in known else {}  # a fork asked otherwise
         stamped = {
             "run": self.run,
             "thread": thread,
@@ -156,13 +157,13 @@ class RunRecord:
         }
         write_text_atomically(self.folder / "run.json", canonical_json(stamped))
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> About:
         """What `start` wrote.
 
         Raises:
             ReportError: `unknown_run` or `unreadable_record`.
         """
-        found = self._read("run.json", "unknown_run", _About)
+        found = cast(About, self._read("run.json", "unknown_run", _About))
         # Runs of earlier versions had one champion, and are repeated as they were.
         if found["graph"] == "optimization":
             found["context"].setdefault("search", "single")

@@ -18,6 +18,7 @@ from record.types import (
     Member,
     Metrics,
     MissingEvidence,
+    Parent,
     Prices,
     Strategy,
     StressFinding,
@@ -34,7 +35,7 @@ class RunTimes(TypedDict):
     id: str
     started: str
     finished: str
-    parent: NotRequired[dict[str, Any]]
+    parent: NotRequired[Parent]
 
 
 class Frame(TypedDict):

@@ -78,7 +78,7 @@ def _line(record: RunRecord) -> RunLine:
     except ReportError as error:
         if error.code != "no_result":
             raise
-        told = {name: asked.get(name) for name in ("symbol", "timeframe")}
+        told: dict[str, Any] = {name: asked.get(name) for name in ("symbol", "timeframe")}
         return RunLine(**known, **told, status=_standing(record))
     champion, score = result.get("champion") or {}, result.get("final_score")
     verdict = (result.get("verdict") or {}).get("value")

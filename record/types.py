@@ -28,6 +28,31 @@ Budget = Literal["budget_model_calls", "budget_tokens", "budget_seconds", "budge
 Stance = Literal["continue", "stop"]
 
 
+class Parent(TypedDict):
+    """What a fork comes from."""
+
+    run: str
+    checkpoint: str
+
+
+class About(TypedDict):
+    """What `run.json` tells of a run: enough to resume and to repeat it.
+
+    `input` and `context` are what it was asked and set to, `source` where its prices came from, `thread` of
+    the graph's checkpoints.
+    """
+
+    graph: str
+    started: str
+    input: dict[str, Any]
+    context: dict[str, Any]
+    run: NotRequired[str]
+    thread: NotRequired[str | None]
+    versions: NotRequired[dict[str, str]]
+    source: NotRequired[str]
+    parent: NotRequired[Parent]
+
+
 @with_config(_OPEN)
 class Prices(TypedDict):
     """A `vault.datasets.Dataset` as JSON."""

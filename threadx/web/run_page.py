@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from nicegui import run as threads
 from nicegui import ui
@@ -12,6 +11,7 @@ from record.errors import ReportError
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
+from record.types import About
 from reports.comparison import comparison
 from threadx.web.frame import RUNS_PATH, Site, Text, frame, not_found
 from threadx.web.listing import LogReader, Outcome, read_outcome
@@ -26,7 +26,7 @@ LONGEST_BUILD = 30.0
 """Seconds a page may take to read a long log before it is first shown."""
 
 
-def _about(record: RunRecord) -> dict[str, Any] | None:
+def _about(record: RunRecord) -> About | None:
     return record.about() if record.exists() else None
 
 
