@@ -75,7 +75,7 @@ def test_the_list_tells_instrument_strategy_status_and_verdict(home, called, lan
     assert {run: line["status"] for run, line in by_run.items()} == {
         "judged": "finished",
         "reviewed": "finished",
-        "killed": "open",
+        "killed": "interrupted",
     }
     assert [line["run"] for line in told] == ["killed", "reviewed", "judged"]
     for line in told:
