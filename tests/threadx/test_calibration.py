@@ -8,17 +8,34 @@ import pytest
 from empyrical import sharpe_ratio
 from scipy import stats
 
-from backtest import Costs, run_backtest, validate_prices
+from backtest import Costs, StrategySpec, run_backtest, validate_prices
 from backtest.statistics.returns import bar_returns
+from backtest.validation.trials import trial
+from nodes.context import OptimizationContext
 from threadx.command import main
+from threadx.jobs import calibration
 from threadx.jobs.calibration import BELIEVED, STRENGTHS, Case, cases, interval, run_case
+from vault.datasets import load_development, register
+from vault.ledger import Ledger
 from vault.packaged import packaged_table
-from vault.synthetic import EDGES, NULLS, null_prices, planted_prices
+from vault.splits import HOLDOUT_SHARE
+from vault.synthetic.edges import EDGES, EDGES_KEPT, planted_prices
+from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
 
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.parametrize("kind", NULLS)
+KINDS = {**NULLS, **NULLS_KEPT}
+
+
+def test_no_kind_is_both_tuned_on_and_kept():
+    assert not NULLS.keys() & NULLS_KEPT.keys()
+    assert not EDGES.keys() & EDGES_KEPT.keys()
+    assert len(NULLS_KEPT) >= 2
+    assert len(EDGES_KEPT) >= 2
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"drift", "reversal"}))
 def test_nulls_are_bars_without_a_drift(kind):
     tested = []
     for seed in range(20):
@@ -45,13 +62,43 @@ def test_real_bars_keep_their_moves_and_lose_their_order():
     assert stats.spearmanr(flipped[1:], flipped[:-1]).pvalue < 0.01
 
 
+def test_a_drift_pays_who_holds_and_turns_where_the_holdout_begins():
+    sharpes = []
+    for kind in ("drift", "reversal"):
+        returns = np.array(
+            [
+                np.diff(np.log(null_prices(kind, 1000, np.random.default_rng(seed))["close"]))
+                for seed in range(60)
+            ]
+        )
+        start = 1000 - int(1000 * HOLDOUT_SHARE) - 1
+        parts = returns[:, :start], returns[:, start:]
+        sharpes.append([part.mean() / part.std() * np.sqrt(252) for part in parts])
+    (up, still_up), (before, after) = sharpes
+    # 60 series of 800 and of 200 days: standard errors of 0.07 and 0.15.
+    assert [up, still_up, before, after] == pytest.approx([0.7, 0.7, 0.7, -0.7], abs=0.45)
+    assert up == pytest.approx(0.7, abs=0.22)
+
+
+def test_leverage_lets_falls_raise_volatility_and_bounces_reverse():
+    def after_falls(kind):
+        returns = np.diff(np.log(null_prices(kind, 20_000, np.random.default_rng(5))["close"]))
+        return stats.spearmanr(returns[:-1], returns[1:] ** 2).statistic
+
+    # The standard error of a rank correlation of 20,000 pairs is 0.007.
+    assert after_falls("leverage") < -0.025 < after_falls("garch")
+    bounced = np.diff(np.log(null_prices("bounce", 60_000, np.random.default_rng(5))["close"]))
+    # Roll 1984: the covariance of successive returns is minus the square of half the spread.
+    assert np.cov(bounced[1:], bounced[:-1])[0, 1] == pytest.approx(-(0.002**2), rel=0.35)
+
+
 def test_clustered_volatility_clusters():
     returns = np.diff(np.log(null_prices("garch", 4000, np.random.default_rng(5))["close"]))
     assert stats.spearmanr(np.abs(returns[5:]), np.abs(returns[:-5])).pvalue < 1e-6
     assert stats.kurtosis(returns) > 1.0
 
 
-@pytest.mark.parametrize("kind", EDGES)
+@pytest.mark.parametrize("kind", [*EDGES, *EDGES_KEPT])
 @pytest.mark.parametrize("strength", [1.0, 3.0])
 def test_a_planted_edge_is_worth_what_is_said(kind, strength):
     costs = Costs(fee_bps=10, slippage_bps=2)
@@ -63,12 +110,53 @@ def test_a_planted_edge_is_worth_what_is_said(kind, strength):
 
 
 def test_cases_are_dealt_out_evenly():
-    found = cases(8, 30, 1)
-    assert [one.kind for one in found[:8]] == [*NULLS, *NULLS]
-    assert {(one.kind, one.strength) for one in found[8:]} == {
-        (kind, strength) for kind in EDGES for strength in STRENGTHS
-    }
-    assert len({one.number for one in found}) == 38
+    for kept, nulls, edges in ((False, NULLS, EDGES), (True, NULLS_KEPT, EDGES_KEPT)):
+        twice, each = 2 * len(nulls), len(edges) * len(STRENGTHS)
+        found = cases(twice, each, 1, kept=kept)
+        assert [one.kind for one in found[:twice]] == [*nulls, *nulls]
+        assert {(one.kind, one.strength) for one in found[twice:]} == {
+            (kind, strength) for kind in edges for strength in STRENGTHS
+        }
+        assert len({one.number for one in found}) == twice + each
+
+
+def test_an_edge_that_was_missed_is_told_by_where_it_was_lost(tmp_path):
+    costs = Costs(fee_bps=10, slippage_bps=2)
+    planted = planted_prices("seasonal", 4.0, 1260, np.random.default_rng(6), costs)
+    dataset = register(planted.prices, symbol="X", timeframe="1d", home=tmp_path)
+    context, holding = OptimizationContext(home=str(tmp_path)), StrategySpec.preset("ma_crossover")
+    near = planted.rule.evolve(risk={"stop_loss_pct": 20.0})
+
+    def lost(champion):
+        return calibration._lost(planted.rule, champion, dataset, context, "r")
+
+    assert lost(near) == "not_believed"
+    assert lost(holding) == "not_proposed"
+    prices = load_development(dataset, tmp_path)
+    looked = [
+        trial(run_backtest(prices, spec, context.costs, context.fill), prices["close"])
+        for spec in (near, holding)
+    ]
+    Ledger(tmp_path).count(
+        dataset.family, looked, development_hash=dataset.development_hash, origin="proposal", source="r"
+    )
+    assert lost(holding) == "not_kept"
+    assert lost(StrategySpec.preset("buy_and_hold")) == "not_kept"
+
+
+def test_p_values_that_are_too_small_are_seen():
+    uniform = (np.arange(200) + 0.5) / 200
+
+    def spread(values):
+        return calibration._p_values([{"development_p": float(one)} for one in values], "development_p")
+
+    assert spread(uniform)["too_small_p"] > 0.9
+    assert spread(uniform)["below"] == {"0.01": 0.01, "0.05": 0.05, "0.1": 0.1, "0.25": 0.25, "0.5": 0.5}
+    assert spread(uniform**2)["too_small_p"] < 1e-6
+    careful = spread(np.sqrt(uniform))
+    assert careful["too_small_p"] > 0.9
+    assert careful["not_uniform_p"] < 1e-6
+    assert spread([])["below"] is None
 
 
 def test_intervals_are_exact():
@@ -106,6 +194,9 @@ def test_the_command_tells_rates_and_counts(tmp_path, capsys):
     found = json.loads(out.read_text(encoding="utf-8"))
     assert (found["null"]["count"], found["planted"]["count"]) == (2, 1)
     assert found["false_rate"] == found["null"]["believed"] / 2
+    assert set(found["null"]["p_values"]) == set(calibration.P_VALUES)
+    assert sum(found["planted"]["lost"].values()) + found["planted"]["believed"] == 1
+    assert "Where the others were lost" in told.out
     assert set(found["power"]) == {f"{strength:g}" for strength in STRENGTHS}
     assert found["power"]["0.5"] in (0.0, 1.0)
     assert sum(found["null"]["verdicts"].values()) == 2

@@ -32,6 +32,7 @@ def command(words: Words) -> click.Command:
         show_default=True,
         help=words("command.option.planted"),
     )
+    @click.option("--kept", is_flag=True, help=words("command.option.kept"))
     @click.option(
         "--seed",
         type=click.IntRange(0, 2**31 - 1),

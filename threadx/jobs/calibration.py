@@ -1,7 +1,8 @@
 """Null calibration: how often the whole cycle believes in nothing, and how often it finds what is there.
 
 The ordinary graph, with `rules` in every role, runs on series without an edge and on series with one that was
-planted, each in a data folder of its own. What counts is the verdict.
+planted, each in a data folder of its own. What counts is the verdict. Of an edge that was missed it is told
+where it was lost: never proposed, not kept by the search, or not believed.
 """
 
 from __future__ import annotations
@@ -15,21 +16,36 @@ from typing import Any
 
 import numpy as np
 from scipy.special import betaincinv
+from scipy.stats import kstest
 
-from backtest import StrategySpec, run_pieces
+from backtest import StrategySpec, run_backtest, run_pieces
+from backtest.validation.power import Evidence, power
+from backtest.validation.trials import trial
 from backtest.validation.verdict import VALUES
 from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
-from vault.datasets import register
-from vault.synthetic import EDGES, NULLS, Edge, Null, null_prices, planted_prices
+from vault.datasets import Dataset, load_development, register
+from vault.ledger import Ledger
+from vault.synthetic.bars import DAYS_A_YEAR
+from vault.synthetic.edges import EDGES, EDGES_KEPT, planted_prices
+from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
 
 STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Sharpe ratios of the planted edges."""
 BELIEVED = ("real", "promising")
 FALSE_LIMIT = 0.025
 """Rate of `real` or `promising` without an edge that the verdict was designed for."""
+
+LOST = ("not_proposed", "not_kept", "not_believed")
+"""Where an edge that is there can be lost, in the order of the work."""
+ALIKE = 0.7
+"""Correlation of two strategies' excess over holding from which on they are taken for the same edge."""
+QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5)
+"""Of p-values, of which as large a share should lie below them."""
+
+P_VALUES = ("development_p", "holdout_p", "combined_p")
 
 STARTS = tuple(StrategySpec.preset(name) for name in ("buy_and_hold", "ma_crossover", "rsi_reversion"))
 """What the cycle begins with, by turns; with a planted edge always the first, which hints at nothing. A start
@@ -43,7 +59,7 @@ class Case:
     Attributes:
         number: seeds its randomness, together with the calibration's seed.
         seed: of the calibration.
-        kind: of null or edge.
+        kind: of null or edge, `NULLS_KEPT` and `EDGES_KEPT` included.
         strength: Sharpe ratio planted; None for a null.
         bars: days.
         iterations: of the cycle at most.
@@ -52,7 +68,7 @@ class Case:
 
     number: int
     seed: int
-    kind: Null | Edge
+    kind: str
     strength: float | None
     bars: int
     iterations: int
@@ -66,15 +82,20 @@ def cases(
     *,
     bars: int = CALIBRATION_BARS,
     iterations: int = CALIBRATION_ITERATIONS,
+    kept: bool = False,
 ) -> list[Case]:
-    """All series: kinds of null by turns; kinds of edge and strengths by turns."""
+    """All series: kinds of null by turns; kinds of edge and strengths by turns.
+
+    With `kept` the kinds are those that nothing was tuned on.
+    """
+    without, within = (tuple(kinds) for kinds in ((NULLS_KEPT, EDGES_KEPT) if kept else (NULLS, EDGES)))
     common: dict[str, Any] = {"seed": seed, "bars": bars, "iterations": iterations}
     found = [
         Case(
             number=number,
-            kind=NULLS[number % len(NULLS)],
+            kind=without[number % len(without)],
             strength=None,
-            start=number // len(NULLS) % len(STARTS),
+            start=number // len(without) % len(STARTS),
             **common,
         )
         for number in range(nulls)
@@ -83,7 +104,7 @@ def cases(
         found.append(
             Case(
                 number=nulls + number,
-                kind=EDGES[number // len(STRENGTHS) % len(EDGES)],
+                kind=within[number // len(STRENGTHS) % len(within)],
                 strength=STRENGTHS[number % len(STRENGTHS)],
                 **common,
             )
@@ -103,37 +124,39 @@ def run_case(case: Case) -> dict[str, Any]:
             max_iterations=case.iterations,
             seed=case.number,
         )
-        realised, rule = None, None
+        found = None
         if case.strength is None:
-            prices = null_prices(case.kind, case.bars, generator)  # type: ignore[arg-type]
+            prices = null_prices(case.kind, case.bars, generator)
         else:
-            found = planted_prices(
-                case.kind,  # type: ignore[arg-type]
-                case.strength,
-                case.bars,
-                generator,
-                context.costs,
-            )
-            prices, realised, rule = found.prices, found.sharpe, found.rule.describe()
+            found = planted_prices(case.kind, case.strength, case.bars, generator, context.costs)
+            prices = found.prices
         dataset = register(prices, symbol=case.kind.upper(), timeframe="1d", home=Path(folder))
+        run = f"case-{case.number}"
         state = graph.invoke(
             OptimizationInput(
                 data=f"dataset:{dataset.development_hash}",
                 spec=STARTS[case.start].model_dump(mode="json"),
-                run=f"case-{case.number}",
+                run=run,
             ),
             {"recursion_limit": 40 + 10 * case.iterations},
             context=context,
         )
         result = state["result"]
+        value = (result["verdict"] or {}).get("value", "untested")
+        champion = StrategySpec.model_validate(result["champion"]["strategy"])
+        lost = None
+        if found is not None and value not in BELIEVED:
+            lost = _lost(found.rule, champion, dataset, context, run)
     verdict, search, held = (result[name] or {} for name in ("verdict", "overfitting", "holdout"))
     return {
         "number": case.number,
         "kind": case.kind,
         "strength": case.strength,
-        "realised_sharpe": None if realised is None else round(realised, 4),
-        "rule": rule,
-        "verdict": verdict.get("value", "untested"),
+        "realised_sharpe": None if found is None else round(found.sharpe, 4),
+        "rule": None if found is None else found.rule.describe(),
+        "verdict": value,
+        "lost": lost,
+        "limit": None if case.strength is None else _limit(case.strength, dataset, search),
         "development_p": verdict.get("development_p"),
         "holdout_p": verdict.get("holdout_p"),
         "combined_p": verdict.get("combined_p"),
@@ -142,6 +165,46 @@ def run_case(case: Case) -> dict[str, Any]:
         "holdout_excess_sharpe": held.get("excess_sharpe_annual"),
         "champion": result["champion"]["description"],
     }
+
+
+def _lost(
+    rule: StrategySpec, champion: StrategySpec, dataset: Dataset, context: OptimizationContext, run: str
+) -> str:
+    """Where an edge was lost: whether anything like it was tested, and whether the champion is like it."""
+    home = context.home_path
+    prices = load_development(dataset, home)
+    told, kept = (
+        trial(run_backtest(prices, spec, context.costs, context.fill), prices["close"]).blocks
+        for spec in (rule, champion)
+    )
+    if _alike(told, kept):
+        return "not_believed"
+    ledger = Ledger(home)
+    tested = ledger.evidence(
+        ledger.snapshot(dataset.family), development_hash=dataset.development_hash, source=run
+    ).blocks
+    return "not_kept" if any(_alike(told, column) for column in tested.T) else "not_proposed"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two excesses, by blocks of time, are of the same edge; one that does not move is like none."""
+    if not (np.std(one) > 0.0 and np.std(other) > 0.0):
+        return False
+    return bool(np.corrcoef(one, other)[0, 1] >= ALIKE)
+
+
+def _limit(sharpe: float, dataset: Dataset, search: dict[str, Any]) -> float | None:
+    """How often an edge of this size is believed that the search does not miss, as theory says."""
+    independent = search.get("independent_trials")
+    if independent is None or not dataset.holdout_rows:
+        return None
+    evidence = Evidence(
+        development_years=dataset.development_rows / DAYS_A_YEAR,
+        holdout_years=dataset.holdout_rows / DAYS_A_YEAR,
+        opening=1,
+        independent=independent,
+    )
+    return round(power(sharpe, evidence), 6)
 
 
 def interval(hits: int, count: int, confidence: float = 0.95) -> list[float]:
@@ -166,6 +229,41 @@ def _rate(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _found(planted: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """As `_rate`, with where the others were lost and what theory allows."""
+    lost = Counter(one["lost"] for one in planted)
+    limits = [one["limit"] for one in planted if one["limit"] is not None]
+    return {
+        **_rate(planted),
+        "lost": {where: lost[where] for where in LOST},
+        "limit": round(float(np.mean(limits)), 6) if limits else None,
+    }
+
+
+def _by_kind(found: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for one in found:
+        kinds.setdefault(one["kind"], []).append(one)
+    return kinds
+
+
+def _p_values(found: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    """How p-values without an edge are spread; they may be too large, never too small.
+
+    `below`: the share at or below each of `QUANTILES`. `too_small_p`: by the one-sided test of Kolmogorov and
+    Smirnov against uniform ones; `not_uniform_p`: by the two-sided one. None without a p-value.
+    """
+    values = [one[name] for one in found if one[name] is not None]
+    if not values:
+        return {"count": 0, "below": None, "too_small_p": None, "not_uniform_p": None}
+    return {
+        "count": len(values),
+        "below": {f"{bound:g}": round(float(np.mean(np.array(values) <= bound)), 6) for bound in QUANTILES},
+        "too_small_p": round(float(kstest(values, "uniform", alternative="greater").pvalue), 6),
+        "not_uniform_p": round(float(kstest(values, "uniform").pvalue), 6),
+    }
+
+
 def calibrate(
     nulls: int,
     planted: int,
@@ -173,6 +271,7 @@ def calibrate(
     *,
     bars: int = CALIBRATION_BARS,
     iterations: int = CALIBRATION_ITERATIONS,
+    kept: bool = False,
     workers: int | None = None,
     done: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
@@ -184,16 +283,18 @@ def calibrate(
         seed: of everything.
         bars: days of each series.
         iterations: of the cycle at most.
+        kept: whether to take the kinds of series that nothing was tuned on.
         workers: processes; one a core by default.
         done: called with the number of finished series each time one is.
 
     Returns:
         Plain JSON: `false_rate` (`real` or `promising` without an edge), `power` by strength, and under
-        `null` and `planted` counts with exact 95 % intervals, in all and by kind; `cases`, one entry each.
+        `null` and `planted` counts with exact 95 % intervals, in all and by kind, the spread of p-values,
+        where edges were lost and what theory allows; `cases`, one entry each.
     """
     found = run_pieces(
         run_case,
-        cases(nulls, planted, seed, bars=bars, iterations=iterations),
+        cases(nulls, planted, seed, bars=bars, iterations=iterations, kept=kept),
         workers=workers,
         processes=True,
         done=done,
@@ -201,30 +302,30 @@ def calibrate(
     without = [one for one in found if one["strength"] is None]
     within = [one for one in found if one["strength"] is not None]
     by_strength = {
-        f"{strength:g}": _rate([one for one in within if one["strength"] == strength])
+        f"{strength:g}": _found([one for one in within if one["strength"] == strength])
         for strength in STRENGTHS
     }
     return {
         "seed": seed,
         "bars": bars,
         "iterations": iterations,
+        "kept": kept,
         "false_rate": _rate(without)["rate"],
         "power": {strength: told["rate"] for strength, told in by_strength.items()},
         "null": {
             **_rate(without),
-            "by_kind": {kind: _rate([one for one in without if one["kind"] == kind]) for kind in NULLS},
+            "p_values": {name: _p_values(without, name) for name in P_VALUES},
+            "by_kind": {kind: _rate(told) for kind, told in _by_kind(without).items()},
         },
         "planted": {
-            **_rate(within),
+            **_found(within),
             "by_strength": by_strength,
             "by_kind": {
                 kind: {
-                    f"{strength:g}": _rate(
-                        [one for one in within if one["kind"] == kind and one["strength"] == strength]
-                    )
+                    f"{strength:g}": _found([one for one in told if one["strength"] == strength])
                     for strength in STRENGTHS
                 }
-                for kind in EDGES
+                for kind, told in _by_kind(within).items()
             },
         },
         "cases": found,

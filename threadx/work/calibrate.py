@@ -11,7 +11,7 @@ from prompts import Words
 from reports.charts.calibration import power_chart
 from reports.pictures import picture_suffix
 from threadx.errors import ThreadxError
-from threadx.jobs.calibration import FALSE_LIMIT, STRENGTHS, calibrate
+from threadx.jobs.calibration import FALSE_LIMIT, LOST, P_VALUES, QUANTILES, STRENGTHS, calibrate
 from threadx.plain import say
 from threadx.terminal import Terminal
 from threadx.work.progress import bar
@@ -27,6 +27,18 @@ def _share(words: Words, told: dict[str, Any]) -> list[str]:
         words.percent(told["rate"]),
         words("verdict.interval", low=words.percent(low), high=words.percent(high)),
     ]
+
+
+def _lost(words: Words, strength: str, told: dict[str, Any]) -> list[str]:
+    """Where edges of one strength were lost, and how many theory lets a search find, as cells."""
+    counts = [words.number(told["lost"][where]) for where in LOST]
+    return [words.number(float(strength), 1), *counts, words.percent(told["limit"])]
+
+
+def _below(words: Words, told: dict[str, Any]) -> list[str]:
+    """Shares of p-values below each bound as cells."""
+    shares = told["below"] or {}
+    return [words.percent(shares.get(f"{bound:g}")) for bound in QUANTILES]
 
 
 def _power(found: dict[str, Any], words: Words) -> alt.LayerChart:
@@ -50,6 +62,7 @@ def run(
     words: Words,
     nulls: int,
     planted: int,
+    kept: bool,
     seed: int,
     bars: int,
     iterations: int,
@@ -74,6 +87,7 @@ def run(
             seed,
             bars=bars,
             iterations=iterations,
+            kept=kept,
             workers=workers,
             done=lambda count: progress(count, total),
         )
@@ -94,6 +108,24 @@ def run(
             ],
             rows,
         )
+        if planted:
+            terminal.table(
+                words("command.calibrate_lost_title"),
+                [words(f"command.calibrate_{name}") for name in ("sharpe", *LOST, "limit")],
+                [_lost(words, strength, told) for strength, told in found["planted"]["by_strength"].items()],
+            )
+        if nulls:
+            terminal.table(
+                words("command.calibrate_p_title"),
+                [
+                    words("command.calibrate_p"),
+                    *(words("command.calibrate_below", bound=words.percent(bound, 0)) for bound in QUANTILES),
+                ],
+                [
+                    [words(f"command.calibrate_{name}"), *_below(words, found["null"]["p_values"][name])]
+                    for name in P_VALUES
+                ],
+            )
     if picture_path is not None:
         write_drawing(_power(found, words), picture_path)
         if json_path != "-":

@@ -11,7 +11,7 @@ from tests.laws import cases
 from tests.optimization_runs import ALL_RULES, run_graph
 from tests.prices import made_up_prices
 from vault.datasets import register
-from vault.synthetic import planted_prices
+from vault.synthetic.edges import planted_prices
 
 
 def of_kind(events, kind):
