@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.kernels.averages import adaptive_average, weighted_fit
@@ -44,6 +43,7 @@ from backtest.kernels.oscillators import (
     commodity_channel,
     money_flow,
     place_in_range,
+    quantile_in_window,
     rank_in_window,
 )
 from backtest.language.functions import FUNCTIONS, periods
@@ -320,12 +320,13 @@ def _psar(bank: Bank, node: Call) -> Parts:
 
 
 def _aroon(bank: Bank, node: Call, period: int) -> Parts:
-    up, down = (
-        100.0 * (period - extreme_age(bank.column(name), sign, period + 1)) / period
-        for name, sign in (("high", 1.0), ("low", -1.0))
-    )
-    lines = {"aroon_up": up, "aroon_down": down, "aroon_oscillator": up - down}
-    return {Call(name, node.arguments): line for name, line in lines.items()}
+    name, sign = ("high", 1.0) if node.function == "aroon_up" else ("low", -1.0)
+    return {node: 100.0 * (period - extreme_age(bank.column(name), sign, period + 1)) / period}
+
+
+def _aroon_oscillator(bank: Bank, node: Call, period: int) -> Parts:
+    up, down = (bank.call(Call(name, node.arguments)) for name in ("aroon_up", "aroon_down"))
+    return {node: up - down}
 
 
 def _vortex(bank: Bank, node: Call, period: int) -> Parts:
@@ -432,9 +433,8 @@ def _value_when(bank: Bank, node: Call, occurrence: int) -> Parts:
 
 
 def _quantile(bank: Bank, node: Call, period: int) -> Parts:
-    share = _constant(node.arguments[2]) / 100.0
-    window = pd.Series(bank.varying(node.arguments[0])).rolling(period)
-    return {node: window.quantile(share, interpolation="linear").to_numpy()}
+    series, percent = bank.varying(node.arguments[0]), _constant(node.arguments[2])
+    return {node: quantile_in_window(series, period, percent / 100.0)}
 
 
 def _correlation(bank: Bank, node: Call, period: int) -> Parts:
@@ -517,7 +517,7 @@ _RULES: dict[str, Callable[..., Parts]] = {
     "psar": _psar,
     "aroon_up": _aroon,
     "aroon_down": _aroon,
-    "aroon_oscillator": _aroon,
+    "aroon_oscillator": _aroon_oscillator,
     "vortex_plus": _vortex,
     "vortex_minus": _vortex,
     **{f"heikin_ashi_{name}": _heikin_ashi for name in ("open", "high", "low", "close")},

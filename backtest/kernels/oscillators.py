@@ -200,6 +200,42 @@ def rank_in_window(values: Floats, period: int) -> Floats:
 
 
 @kernel
+def quantile_in_window(values: Floats, period: int, share: float) -> Floats:
+    """The value below which a share of the last `period` values lies, on a straight line between neighbours.
+
+    Hyndman and Fan's type 7. The window is kept in order: the new value takes the place of the one that
+    leaves, and those between them move by one, so the cost grows with the period where values jump.
+    """
+    size = values.size
+    out = np.full(size, np.nan)
+    ordered = np.empty(period)
+    rank = share * (period - 1)
+    below = int(rank)
+    above = min(below + 1, period - 1)
+    count = 0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            count = 0
+            continue
+        place = count
+        if count == period:
+            place = np.searchsorted(ordered, values[t - period])
+        else:
+            count += 1
+        while place > 0 and ordered[place - 1] > value:
+            ordered[place] = ordered[place - 1]
+            place -= 1
+        while place < count - 1 and ordered[place + 1] < value:
+            ordered[place] = ordered[place + 1]
+            place += 1
+        ordered[place] = value
+        if count == period:
+            out[t] = ordered[below] + (rank - below) * (ordered[above] - ordered[below])
+    return out
+
+
+@kernel
 def bars_since_true(truth: NDArray[np.bool_]) -> Floats:
     """Bars since a condition last held: 0 where it holds, NaN before it ever did."""
     size = truth.size
