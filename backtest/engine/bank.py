@@ -7,6 +7,7 @@ is false, and so is its contrary.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,8 +203,7 @@ class IndicatorBank:
 
     def _last_known(self, last: NDArray[np.int64]) -> Further | None:
         """Further columns of a higher timeframe: of each bar the value that its last one has."""
-        further = self.further
-        return None if further is None else lambda name: further(name)[last]
+        return None if self.further is None else partial(rows_of, self.further, last)
 
     def check_higher(self, node: Node) -> None:
         """Refuse a bound tree that needs more bars of a higher timeframe than there are.
@@ -312,6 +312,11 @@ class IndicatorBank:
         for place, tree in conditions.items():
             codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])
         return codes
+
+
+def rows_of(further: Further, rows: slice | NDArray[np.int64], name: str) -> Floats:
+    """Some rows of a further column."""
+    return further(name)[rows]
 
 
 def shifted(values: Floats, bars: int) -> Floats:

@@ -20,7 +20,7 @@ from backtest.data.clock import Clock
 from backtest.data.inputs import Tables, with_inputs
 from backtest.data.prices import made_up_bars, read_funding, read_further, read_prices
 from backtest.data.year import BarsPerYear, bars_per_year
-from backtest.engine.bank import CODES, IndicatorBank
+from backtest.engine.bank import CODES, IndicatorBank, rows_of
 from backtest.errors import RequestError
 from backtest.kernels.simulation import (
     BARS,
@@ -233,7 +233,7 @@ class Market:
         bank = IndicatorBank(
             PriceArrays(*(column[:stop] for column in self.bank.prices)),
             self.bank.clock,
-            None if further is None else lambda name: further(name)[:stop],
+            None if further is None else partial(rows_of, further, slice(stop)),
         )
         layout = self.layout
         return replace(

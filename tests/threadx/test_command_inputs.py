@@ -101,8 +101,8 @@ def test_python_does_the_same(tmp_path: Path) -> None:
         (("--with", "btc=BTC", "--with", "BTC=BTC"), "Two tables are called"),
         (("--input", "btc.close"), "btc.close is not NAME=KIND"),
         (("--input", "btc.close=nice"), "nice"),
-        ((), "btc.close is not declared"),
-        (("--with", "eth=BTC"), "btc.close is not declared"),
+        ((), "no series btc.close is declared"),
+        (("--with", "eth=BTC"), "no series btc.close is declared"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(
