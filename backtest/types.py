@@ -252,6 +252,9 @@ RISK_BOUNDS: dict[str, Bounds] = {
     "max_bars": Bounds(low=1, high=100_000, step=5, integer=True),
     "break_even_pct": Bounds(low=0.1, high=100.0, step=0.5, integer=False),
     "cooldown_bars": Bounds(low=1, high=100_000, step=1, integer=True),
+    "exit_after_bars": Bounds(low=1, high=100_000, step=1, integer=True),
+    "exit_above_pct": Bounds(low=-90.0, high=500.0, step=0.5, integer=False),
+    "exit_below_pct": Bounds(low=-90.0, high=500.0, step=0.5, integer=False),
 }
 
 
@@ -273,7 +276,7 @@ class Settings(Strict):
             value = getattr(self, name)
             if value is None:
                 continue
-            if value == 0:
+            if value == 0 and bounds.low > 0:
                 raise StrategyError("zero_is_not_off", name=name)
             bounds.check(name, value)
         return self
@@ -296,6 +299,12 @@ class Risk(Settings):
         break_even_pct: once a completed bar's high (low for a short) is that far beyond the fill price, the
             stop is at the fill price.
         cooldown_bars: bars after an exit, its own included, whose signals open nothing.
+        exit_after_bars: bars a position was held before its exit condition is heard; an opposite entry and
+            levels always are.
+        exit_above_pct: the exit condition is heard only at closes so far beyond the fill price in the
+            position's favour; negative is against it.
+        exit_below_pct: the exit condition is heard only at closes not further in the position's favour; -2
+            hears it at a loss of 2 % or more.
     """
 
     bounds: ClassVar[Mapping[str, Bounds]] = RISK_BOUNDS
@@ -310,6 +319,9 @@ class Risk(Settings):
     max_bars: int | None = None
     break_even_pct: float | None = None
     cooldown_bars: int | None = None
+    exit_after_bars: int | None = None
+    exit_above_pct: float | None = None
+    exit_below_pct: float | None = None
 
     @property
     def needs_atr(self) -> bool:

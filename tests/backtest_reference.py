@@ -42,6 +42,9 @@ class Terms:
     max_bars: int | None = None
     break_even_pct: float | None = None
     cooldown: int | None = None
+    exit_after: int | None = None
+    exit_above_pct: float | None = None
+    exit_below_pct: float | None = None
     share_pct: float | None = None
     amount: float | None = None
     risk_pct: float | None = None
@@ -51,6 +54,11 @@ class Terms:
     whole_units: bool = False
     periods_per_year: float = 8_760.0
     start: int = 0
+
+    @property
+    def gated(self) -> bool:
+        """Whether exit conditions are heard at times only."""
+        return (self.exit_after, self.exit_above_pct, self.exit_below_pct) != (None, None, None)
 
 
 def average_true_range(bars: list[Bar], period: int) -> list[float | None]:
@@ -97,6 +105,17 @@ class Account:
         if held["side"] == "long":
             return self.cash + held["units"] * price
         return self.cash + held["units"] * (held["price"] - price)
+
+    def deaf(self, close: float) -> bool:
+        """Whether the exit condition of the position is not heard at this close."""
+        held, terms = self.position, self.terms
+        assert held is not None
+        if terms.exit_after and held["bars"] < terms.exit_after:
+            return True
+        gain = close - held["price"] if held["side"] == "long" else held["price"] - close
+        short_of = terms.exit_above_pct is not None and gain < held["price"] * terms.exit_above_pct / 100
+        beyond = terms.exit_below_pct is not None and gain > held["price"] * terms.exit_below_pct / 100
+        return short_of or beyond
 
     def moved(self, price: float, buys: bool, impact: float) -> float:
         """The price of a fill: against the trade by slippage, half the spread and the impact."""
@@ -357,16 +376,20 @@ class Account:
         self.close_out(bar, close, "liquidation")
 
 
-def decide(side: str | None, outlived: bool, asked: set[str]) -> tuple[str | None, str | None]:
+def decide(
+    side: str | None, outlived: bool, asked: set[str], gated: bool, deaf: bool
+) -> tuple[str | None, str | None]:
     """(why to leave, which side to enter) from the conditions true at a close.
 
     Args:
         side: held, or led to by orders that wait.
         outlived: whether the position has been held as long as it may be.
         asked: the conditions.
+        gated: whether exit conditions are heard at times only.
+        deaf: whether the exit condition of that side is not heard.
     """
-    long_wanted = "entry_long" in asked and "exit_long" not in asked
-    short_wanted = "entry_short" in asked and "exit_short" not in asked
+    long_wanted = "entry_long" in asked and (gated or "exit_long" not in asked)
+    short_wanted = "entry_short" in asked and (gated or "exit_short" not in asked)
     wanted = None
     if long_wanted and not short_wanted:
         wanted = "long"
@@ -378,7 +401,7 @@ def decide(side: str | None, outlived: bool, asked: set[str]) -> tuple[str | Non
     reason = None
     if outlived:
         reason = "max_bars"
-    if f"exit_{side}" in asked or wanted == other:
+    if (f"exit_{side}" in asked and not deaf) or wanted == other:
         reason = "signal"
     return reason, wanted if wanted == other else None
 
@@ -448,7 +471,9 @@ def trade(
         outlived = bool(
             side and side == held and terms.max_bars and account.position["bars"] >= terms.max_bars
         )
-        reason, wanted = decide(side, outlived, asked[bar])
+        deaf = bool(terms.gated and side and (side != held or account.deaf(close)))
+        account.met["exit not heard"] += deaf and f"exit_{side}" in asked[bar]
+        reason, wanted = decide(side, outlived, asked[bar], terms.gated, deaf)
         if reason:
             if side == held:
                 orders.reason = reason

@@ -59,6 +59,7 @@ def test_the_examples_run() -> None:
     assert found["table"]["n_trades"].gt(0).all()
     assert found["calm"].metrics.n_trades > 0
     assert found["followed"].metrics.n_trades > 0
+    assert all(one.metrics.n_trades > 0 for one in found["gates"])
 
 
 def test_every_kind_of_change_has_an_example() -> None:

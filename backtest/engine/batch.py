@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backtest.engine.bank import CODES
 from backtest.engine.executor import run_pieces
 from backtest.engine.possible import never_true
-from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, pack
+from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value, pack
 from backtest.errors import BacktestError
 from backtest.kernels.simulation import (
     FIGURES,
@@ -328,7 +328,7 @@ class Batch:
     def _values(self, name: str, chosen: Mapping[str, Whole], count: int) -> Floats:
         """A parameter's or setting's value in each configuration; 0 where a setting is off."""
         if name in chosen:
-            values = np.array([0.0 if value is None else float(value) for value in self.axes[name]])
+            values = np.array([kernel_value(name, value) for value in self.axes[name]])
             return values[chosen[name]]
         settings = self.spec.risk if name in Risk.model_fields else self.spec.sizing
         own = self.spec.params.get(name, getattr(settings, name, None))

@@ -83,7 +83,12 @@ SETTING_NAMES = (
     "volatility_target_pct",
     "leverage",
     "whole_units",
+    "exit_after_bars",
+    "exit_above_pct",
+    "exit_below_pct",
 )
+# What is off is 0, but where 0 is a limit like any other.
+_OFF = {"exit_above_pct": -math.inf, "exit_below_pct": math.inf}
 _NOTHING = np.empty(0)
 # A backtest of 50,000 bars takes and frees some 6 MB. glibc hands such memory back to the system at once, and
 # fetching it anew costs more than the arithmetic; freeing one large block, never touched, raises its limits
@@ -97,7 +102,12 @@ _REASONS = pd.array(list(EXIT_REASONS), dtype="str")
 def kernel_settings(risk: Risk, sizing: Sizing) -> Floats:
     """Settings of risk and sizing in the order of the kernel's columns; 0 is off."""
     found = [getattr(risk if name in Risk.model_fields else sizing, name) for name in SETTING_NAMES]
-    return np.array([0.0 if value is None else float(value) for value in found])
+    return np.array(list(map(kernel_value, SETTING_NAMES, found)))
+
+
+def kernel_value(name: str, value: float | None) -> float:
+    """One setting as the kernel takes it."""
+    return _OFF.get(name, 0.0) if value is None else float(value)
 
 
 def pack(truth: NDArray[np.bool_]) -> Words:

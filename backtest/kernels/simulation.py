@@ -26,10 +26,12 @@ SIGNAL, STOP, TARGET, TRAILING_STOP, MAX_BARS, LIQUIDATION, END_OF_DATA = range(
 EXIT_REASONS = ("signal", "stop", "target", "trailing_stop", "max_bars", "liquidation", "end_of_data")
 _NONE = -1  # no reason to leave
 
-# Columns of a configuration's settings; 0 is off, but LEVERAGE is at least 1.
+# Columns of a configuration's settings; 0 is off, but LEVERAGE is at least 1, and EXIT_ABOVE and EXIT_BELOW
+# are infinite where they are off: a gain of 0 is a limit like any other.
 STOP_PERCENT, TARGET_PERCENT, TRAILING_PERCENT, STOP_ATR, TARGET_ATR, TRAILING_ATR, LONGEST = range(7)
 BREAK_EVEN, COOLDOWN, SHARE, AMOUNT, RISKED, VOLATILITY, LEVERAGE, WHOLE = range(7, 15)
-SETTINGS = 15
+EXIT_AFTER, EXIT_ABOVE, EXIT_BELOW = range(15, 18)
+SETTINGS = 18
 
 
 class Terms(NamedTuple):
@@ -190,9 +192,13 @@ class _Rules(NamedTuple):
     volatility: float
     leverage: float
     whole: bool
+    exit_after: int
+    exit_above: float
+    exit_below: float
     needs_atr: bool
     trails: bool  # a stop follows the price
     limited: bool  # something besides LEVERAGE limits the size
+    gated: bool  # exit conditions are not always heard
 
 
 class _Entry(NamedTuple):
@@ -271,6 +277,9 @@ def _read_settings(setting: Floats) -> _Rules:
         setting[VOLATILITY],
         setting[LEVERAGE],
         setting[WHOLE] > 0.0,
+        int(setting[EXIT_AFTER]),
+        setting[EXIT_ABOVE],
+        setting[EXIT_BELOW],
         setting[STOP_ATR] > 0.0 or setting[TARGET_ATR] > 0.0 or setting[TRAILING_ATR] > 0.0,
         setting[TRAILING_PERCENT] > 0.0 or setting[TRAILING_ATR] > 0.0 or setting[BREAK_EVEN] > 0.0,
         setting[SHARE] > 0.0
@@ -278,6 +287,7 @@ def _read_settings(setting: Floats) -> _Rules:
         or setting[RISKED] > 0.0
         or setting[VOLATILITY] > 0.0
         or setting[WHOLE] > 0.0,
+        setting[EXIT_AFTER] > 0.0 or setting[EXIT_ABOVE] > -np.inf or setting[EXIT_BELOW] < np.inf,
     )
 
 
@@ -577,6 +587,16 @@ def _last_bar_held(position: _Position, rules: _Rules, never: int) -> int:
 
 
 @step
+def _hears(close: Floats, t: int, position: _Position, rules: _Rules) -> bool:
+    """Whether a position's exit condition is heard at a close: old enough, far enough above or below."""
+    if t - position.exposed_from + 1 < rules.exit_after:
+        return False
+    side, entry = position.side, position.entry
+    gain = side * (close[t] - entry)
+    return bool(entry * rules.exit_above / 100.0 <= gain <= entry * rules.exit_below / 100.0)
+
+
+@step
 def _decide(
     order: _Order, side: int, want: int, leaves: bool, timed_out: bool, may_enter: bool, t: int
 ) -> _Order:
@@ -656,10 +676,10 @@ def _record(trades: Floats, row: int, position: _Position, left: _Exit) -> None:
 
 
 @step
-def _wanted_side(code: int) -> int:
+def _wanted_side(code: int, rules: _Rules) -> int:
     """The side that a bar's signals enter: not one that they leave as well, nor both at once."""
-    enter_long = (code & ENTER_LONG) != 0 and (code & EXIT_LONG) == 0
-    enter_short = (code & ENTER_SHORT) != 0 and (code & EXIT_SHORT) == 0
+    enter_long = (code & ENTER_LONG) != 0 and (rules.gated or (code & EXIT_LONG) == 0)
+    enter_short = (code & ENTER_SHORT) != 0 and (rules.gated or (code & EXIT_SHORT) == 0)
     if enter_long == enter_short:
         return 0
     return 1 if enter_long else -1
@@ -701,9 +721,12 @@ def simulate(
        `liquidation`.
     6. At the close signals are read, also after an exit within the bar. An entry whose own exit is true on
        the same bar is not taken; long and short entries on the same bar cancel out. An opposite entry closes
-       and reverses. A position exposed to `max_bars` bars is closed as by a signal (a signal on the same bar
-       goes first); its own side is not entered again by the signal of that bar. After an exit filled in bar
-       x, signals before bar x + COOLDOWN open nothing, so with a cool-down nothing reverses.
+       and reverses. With EXIT_AFTER, EXIT_ABOVE or EXIT_BELOW an exit condition is heard only of a position
+       that was exposed to so many bars and stands, at the close, at least and at most so many percent of the
+       fill price in its favour; it then holds no entry back. A position exposed to `max_bars` bars is closed
+       as by a signal (a signal on the same bar goes first); its own side is not entered again by the signal
+       of that bar. After an exit filled in bar x, signals before bar x + COOLDOWN open nothing, so with a
+       cool-down nothing reverses.
     7. The last bar opens nothing; what is open closes at its close: `end_of_data`.
     8. A bar that was made up (its open is not a number) carries a position and fills nothing: what was
        decided waits for the next open, a level that is passed by then fills there. Signals are read at such
@@ -731,8 +754,8 @@ def simulate(
         charges: what fills and positions pay bar by bar.
         estimates: n values each, or none where nothing needs them.
         signals: n sums of ENTER_LONG, EXIT_LONG, ENTER_SHORT and EXIT_SHORT.
-        setting: SETTINGS numbers, 0 is off (LEVERAGE at least 1). Percents in percent; TRAILING_PERCENT is of
-            the extreme, the others of the fill price.
+        setting: SETTINGS numbers, 0 is off (LEVERAGE at least 1, EXIT_ABOVE and EXIT_BELOW infinite).
+            Percents in percent; TRAILING_PERCENT is of the extreme, the others of the fill price.
         terms: what does not depend on the strategy.
         equity: n - first values, written.
         trades: a row of TRADE_COLUMNS a bar from `first` on with an entry signal, written from the top.
@@ -784,10 +807,11 @@ def simulate(
 
         # The close: what the signals ask for.
         code = signals[t]
-        want = _wanted_side(code)
+        want = _wanted_side(code, rules)
         at_open = terms.next_open or not _real(open_, t)
+        heard = not rules.gated or (order.goal == position.side and _hears(close, t, position, rules))
         leaves = order.goal != 0 and (
-            want == -order.goal or (code & (EXIT_LONG if order.goal > 0 else EXIT_SHORT)) != 0
+            want == -order.goal or (heard and (code & (EXIT_LONG if order.goal > 0 else EXIT_SHORT)) != 0)
         )
         timed_out = t >= _last_bar_held(position, rules, last + 1)
         may_enter = cooldown == 0 or (position.side == 0 and t >= ready)
@@ -1440,12 +1464,12 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
 
 
 @borrowing
-def _resolve_conflicts(wants: _Wants) -> None:
+def _resolve_conflicts(wants: _Wants, gated: bool) -> None:
     """Of conditions make what is wanted, in word: the rules of `_wanted_side`; an opposite entry leaves."""
     enter_long, exit_long, enter_short, exit_short = wants
     for word in range(enter_long.size):
-        up = enter_long[word] & ~exit_long[word]
-        down = enter_short[word] & ~exit_short[word]
+        up = enter_long[word] if gated else enter_long[word] & ~exit_long[word]
+        down = enter_short[word] if gated else enter_short[word] & ~exit_short[word]
         enter_long[word] = up & ~down
         enter_short[word] = down & ~up
         exit_long[word] |= down & ~up
@@ -1454,14 +1478,14 @@ def _resolve_conflicts(wants: _Wants) -> None:
 
 @borrowing
 def _wait(
-    open_: Floats, wants: _Wants, side: int, order: _Order, start: int, timed_out: int, cooldown: int
+    bars: Bars, wants: _Wants, position: _Position, order: _Order, start: int, timed_out: int, rules: _Rules
 ) -> tuple[int, _Order]:
     """What is decided at the closes of made-up bars from `start` on, while an order waits.
 
     Returns:
         The bar at whose open the order is filled (one behind the last for none), and what it then is.
     """
-    t = start
+    t, open_, side, cooldown = start, bars.open, position.side, rules.cooldown
     while t < open_.size and not _real(open_, t):
         want = 0
         if _holds(wants.enter_long, t):
@@ -1469,6 +1493,8 @@ def _wait(
         elif _holds(wants.enter_short, t):
             want = -1
         leaves = order.goal != 0 and _holds(wants.exit_long if order.goal > 0 else wants.exit_short, t)
+        if leaves and rules.gated and want != -order.goal:
+            leaves = order.goal == side and _hears(bars.close, t, position, rules)
         order = _decide(order, side, want, leaves, t >= timed_out, cooldown == 0 or side == 0, t)
         t += 1
     return t, order
@@ -1499,11 +1525,51 @@ def _opposite(wants: _Wants, side: int, t: int) -> bool:
     return _holds(wants.enter_short if side > 0 else wants.enter_long, t)
 
 
+@borrowing
+def _next_heard(bars: Bars, wants: _Wants, position: _Position, rules: _Rules, start: int, stop: int) -> int:
+    """The first bar from `start` to `stop` whose signal leaves a position; one behind `stop` for none."""
+    words = wants.exit_long if position.side > 0 else wants.exit_short
+    t = _next_bit(words, start, stop)
+    while t <= stop and not (_opposite(wants, position.side, t) or _hears(bars.close, t, position, rules)):
+        t = _next_bit(words, t + 1, stop)
+    return t
+
+
+@borrowing
+def _gated_exit(
+    history: History,
+    wants: _Wants,
+    position: _Position,
+    cash: float,
+    ruin: float,
+    rules: _Rules,
+    terms: Terms,
+    signal_at: int,
+) -> int:
+    """`_next_exit` where exits are not always heard, looked for no further than twice as far as a level lies.
+
+    Else every short trade would go through all exit signals behind it that are not heard.
+    """
+    last = history.bars.open.size - 1
+    latest = min(last, _last_bar_held(position, rules, last + 1))
+    start, span = max(signal_at, position.exposed_from), 4 * BLOCK
+    while start <= latest:
+        stop = min(start + span, latest)
+        at = _next_heard(history.bars, wants, position, rules, start, stop)
+        if at <= stop:
+            return at
+        if _find_touch(history, position, cash, ruin, rules, terms, stop).bar <= stop:
+            break
+        start, span = stop + 1, 2 * span
+    return last + 1
+
+
 @step
 def _plan_exit(
-    open_: Floats, wants: _Wants, position: _Position, signal_at: int, rules: _Rules, terms: Terms
+    bars: Bars, wants: _Wants, position: _Position, signal_at: int, rules: _Rules, terms: Terms
 ) -> _Leaving:
     """When and why a position ends at the latest; `signal_at` is the first bar whose signal leaves it."""
+    open_ = bars.open
     side = position.side
     last = open_.size - 1
     timed_out = _last_bar_held(position, rules, last + 1)
@@ -1514,7 +1580,7 @@ def _plan_exit(
         # The order to leave waits; what is decided meanwhile may call it off.
         goal = -side if rules.cooldown == 0 and _opposite(wants, side, end) else 0
         order = _Order(goal, end, SIGNAL if signal_at == end else MAX_BARS)
-        filled_at, order = _wait(open_, wants, side, order, end + 1, timed_out, rules.cooldown)
+        filled_at, order = _wait(bars, wants, position, order, end + 1, timed_out, rules)
         if filled_at > last:
             end = last
         elif order.goal != side:
@@ -1522,7 +1588,10 @@ def _plan_exit(
             waited = True
             break
         else:
-            signal_at = _next_bit(wants.exit_long if side > 0 else wants.exit_short, filled_at, last)
+            if rules.gated:
+                signal_at = _next_heard(bars, wants, position, rules, filled_at, last)
+            else:
+                signal_at = _next_bit(wants.exit_long if side > 0 else wants.exit_short, filled_at, last)
             timed_out = max(timed_out, filled_at)
             end = min(min(signal_at, last), timed_out)
     reason = order.reason if waited else SIGNAL if signal_at == end else MAX_BARS
@@ -1569,6 +1638,7 @@ def _trade_one(
     out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
 
     cash = terms.capital
+    flat = _Position(0, 0.0, 0.0, 0.0, 0.0, terms.first, terms.first, 0.0, False)
     curve, tally = _empty_sums(cash)
     cursors = _Cursors(-1, -1, -1, -1)
     unmarked = -1  # a bar whose close finds the account flat after an exit, not marked yet
@@ -1586,7 +1656,7 @@ def _trade_one(
         bar = t + 1 if at_open else t
         order = _Order(side, t, _NONE)
         if at_open and not _real(open_, bar):
-            bar, order = _wait(open_, wants, 0, order, bar, last, cooldown)
+            bar, order = _wait(bars, wants, flat, order, bar, last, rules)
             if order.goal == 0 or bar > last:
                 t = min(bar, last)
                 continue
@@ -1603,7 +1673,9 @@ def _trade_one(
 
         # In the market: until a level is touched, or else until the close that decides to leave.
         cursors, signal_at = _next_exit(wants, cursors, position, last)
-        leaving = _plan_exit(open_, wants, position, signal_at, rules, terms)
+        if rules.gated:
+            signal_at = _gated_exit(history, wants, position, cash, ruin, rules, terms, signal_at)
+        leaving = _plan_exit(bars, wants, position, signal_at, rules, terms)
         end = leaving.end
         touch = _find_touch(history, position, cash, ruin, rules, terms, end)
         touched = touch.bar <= end
@@ -1688,7 +1760,7 @@ def trade_many(
         _gather(words, rows[number, 1], wants.exit_long)
         _gather(words, rows[number, 2], wants.enter_short)
         _gather(words, rows[number, 3], wants.exit_short)
-        _resolve_conflicts(wants)
+        _resolve_conflicts(wants, _read_settings(settings[number]).gated)
         own = Estimates(
             estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
         )

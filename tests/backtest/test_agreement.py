@@ -33,6 +33,12 @@ LEVELS: Options = {
     "break_even_pct": (0.5, 4.0),
     "cooldown_bars": (1, 2, 6),
 }
+GATES: Options = {
+    "exit_after_bars": (2, 5),
+    "exit_above_pct": (-3.0, 0.0, 4.0),
+    "exit_below_pct": (-2.0, 0.0, 3.0),
+    **{name: LEVELS[name] for name in ("stop_loss_pct", "trailing_stop_pct", "max_bars", "cooldown_bars")},
+}
 STOPS = ("stop_loss_pct", "trailing_stop_pct", "stop_loss_atr", "trailing_stop_atr")
 SIZES: Options = {
     "equity_pct": (10.0, 60.0, 250.0),
@@ -67,6 +73,7 @@ SCENES: dict[str, tuple[tuple[Options, int], ...]] = {
     "levels": ((LEVELS, 4), ({}, 0), (FEES, 2)),
     "accounts that can be lost": ((LEVELS, 1), (BORROWED, 1), (BURDENS, 3)),
     "sizes": ((LEVELS, 2), (SIZES, 3), (BURDENS, 2)),
+    "gates": ((GATES, 4), ({}, 0), (FEES, 2)),
     "holding": (({}, 0), (BORROWED, 1), (HELD_AT_A_COST, 3)),
 }
 PARTS = ("risk", "sizing", "costs")
@@ -149,6 +156,9 @@ def slow_terms(case: Situation) -> Terms:
         max_bars=risk.get("max_bars"),
         break_even_pct=risk.get("break_even_pct"),
         cooldown=risk.get("cooldown_bars"),
+        exit_after=risk.get("exit_after_bars"),
+        exit_above_pct=risk.get("exit_above_pct"),
+        exit_below_pct=risk.get("exit_below_pct"),
         share_pct=sizing.get("equity_pct"),
         amount=sizing.get("fixed_amount"),
         risk_pct=sizing.get("risk_per_trade_pct"),
@@ -291,6 +301,12 @@ def test_positions_held_at_a_cost(case: Situation) -> None:
 
 
 @settings(max_examples=cases(30), deadline=None)
+@given(situations("gates"))
+def test_gates(case: Situation) -> None:
+    agree(case)
+
+
+@settings(max_examples=cases(30), deadline=None)
 @given(situations("sizes"))
 def test_sizes(case: Situation) -> None:
     agree(case)
@@ -331,7 +347,7 @@ EVERY_RULE = {
     *(f"{side} {way} funding" for side in ("long", "short") for way in ("pays", "is paid")),
     "short pays borrowing", "short is paid borrowing", "long pays interest",
     "holding takes all of a long", "holding takes all of a short",
-    "carried over a bar that was made up", "decided while an order waits",
+    "carried over a bar that was made up", "exit not heard", "decided while an order waits",
 }  # fmt: skip
 
 

@@ -86,6 +86,9 @@ def maybe(*values: float) -> st.SearchStrategy[float | None]:
     max_bars=maybe(1, 3, 40),
     break_even_pct=maybe(0.5, 3.0, 20.0),
     cooldown_bars=maybe(1, 2, 15),
+    exit_after_bars=maybe(2, 20),
+    exit_above_pct=maybe(-5.0, 0.0, 8.0),
+    exit_below_pct=maybe(-3.0, 0.0, 1.0),
     sizing=st.fixed_dictionaries(
         {},
         optional={
