@@ -35,10 +35,9 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
         "cooldown_bars": [1, 10, None],
     },
     "exits": {
-        "exit_after_bars": [5, None],
-        "exit_above_pct": [-2.0, 0.0, None],
+        "exit_after_bars": [12, None],
+        "exit_above_pct": [0.0, 3.0, None],
         "exit_below_pct": [0.0, None],
-        "stop_loss_pct": [3.0],
     },
 }
 
