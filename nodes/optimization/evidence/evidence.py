@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from backtest import PRESETS, StrategySpec
-from backtest.types import Bounds
-from nodes.optimization.changes import PERSONAL, present
+from backtest.types import RISK_BOUNDS, Bounds
+from nodes.optimization.changes import PERSONAL, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
@@ -211,7 +211,7 @@ def _bounds(spec: StrategySpec) -> dict[str, Bounds]:
 
 def _idle(spec: StrategySpec) -> set[str]:
     """Settings that do nothing as things stand, or that no change may touch: a prompt leaves them out."""
-    idle = set(PERSONAL)
+    idle = {*PERSONAL, *RISK_BOUNDS.keys() - {*get_args(RiskRule), "atr_period"}}
     if not spec.risk.needs_atr:
         idle.add("atr_period")
     if spec.sizing.volatility_target_pct is None:
