@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from record.types import (
     Analysis,
     Brain,
+    Change,
     Debate,
     DeclaredHypothesis,
     EarlierOpenings,
@@ -56,7 +57,7 @@ class KeptChange(TypedDict):
     iteration: int
     description: str
     kind: str
-    change: dict[str, Any]
+    change: Change
     reason: str
     score_before: float
     score_after: float
@@ -131,7 +132,7 @@ class ReviewedProposal(TypedDict):
     number: int
     sentence: str
     reason: str
-    change: dict[str, Any]
+    change: Change
     expected_effect: str
     hash: NotRequired[str]
     verdict: Verdict | None

@@ -201,6 +201,14 @@ class WalkForward(TypedDict):
 
 
 @with_config(_OPEN)
+class Exits(TypedDict):
+    """Trades that ended for one reason; the average return is a fraction."""
+
+    trades: int
+    average_return: float
+
+
+@with_config(_OPEN)
 class Figures(TypedDict):
     """Of one backtest; see `nodes.optimization.evidence.figures.figures`.
 
@@ -213,7 +221,7 @@ class Figures(TypedDict):
     metrics: NotRequired[Metrics]
     account_lost: NotRequired[LostAccount | None]
     parts: NotRequired[dict[str, Any]]
-    exits: NotRequired[dict[str, Any]]
+    exits: NotRequired[dict[str, Exits]]
     bars_per_year: NotRequired[dict[str, Any]]
     walk_forward: NotRequired[WalkForward]
 
@@ -254,6 +262,15 @@ class Refused(TypedDict):
 
 
 @with_config(_OPEN)
+class Change(TypedDict):
+    """A typed change as JSON; what it has besides is told by the class of its kind."""
+
+    kind: str
+    value: NotRequired[Any]
+    strategy: NotRequired[Strategy]
+
+
+@with_config(_OPEN)
 class Proposal(TypedDict):
     """One typed change, the reason for it and what it leads to.
 
@@ -266,7 +283,7 @@ class Proposal(TypedDict):
     sentence: str
     reason: str
     hypothesis: NotRequired[int]
-    change: NotRequired[dict[str, Any]]
+    change: NotRequired[Change]
     expected_effect: NotRequired[str]
     change_hash: NotRequired[str]
     hash: NotRequired[str]
@@ -303,7 +320,7 @@ class Trial(TypedDict):
     score: float | None
     reason: NotRequired[str]
     kind: NotRequired[str]
-    change: NotRequired[dict[str, Any]]
+    change: NotRequired[Change]
     hypothesis: NotRequired[int]
     hash: NotRequired[str]
     settled: NotRequired[str | None]
@@ -347,7 +364,7 @@ class AskedProposal(TypedDict):
     sentence: str
     reason: str
     expected_effect: str
-    change: dict[str, Any]
+    change: Change
     verdict: Verdict | None
 
 
@@ -731,7 +748,7 @@ class Modification(TypedDict):
     number: int
     sentence: str
     kind: str
-    change: dict[str, Any]
+    change: Change
     outcome: str
     reason: str
     expected_effect: str | None

@@ -16,7 +16,7 @@ from prompts import Words
 from record.record import RunRecord, as_recorded
 from record.results import ReviewedProposal, ReviewRecord, RunResult
 from record.run_tables import RETURNS, table_or_none
-from record.types import Analysis
+from record.types import Analysis, Change
 from reports.backtest_card import html_table
 from reports.belief import sight_lines
 from reports.tables import figures_table
@@ -44,7 +44,7 @@ class AppliedChange:
     reason: str
     score_before: float
     score_after: float
-    change: dict[str, Any]
+    change: Change
 
     def __getitem__(self, name: str) -> Any:
         """An attribute by its name: `change["description"]`.

@@ -10,6 +10,7 @@ from nodes.ensemble.agents import AGENTS, VIEWS
 from nodes.ensemble.claims.silences import reasons_of, was_asked
 from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, knows, pool
 from nodes.ensemble.policies.words import agent_name, opened
+from nodes.ensemble.quality import IssueRow, SourceRow, is_source
 from nodes.ensemble.state import Consultation, EnsembleState, reports_of
 from nodes.ensemble.types import Memory, Notices
 from prompts import Words
@@ -149,6 +150,7 @@ def _by_rules(state: EnsembleState, words: Words) -> list[Limit]:
 
 
 def _sources(state: EnsembleState, words: Words) -> list[Limit]:
+    rows: list[SourceRow | IssueRow] = state["evidence"]["quality"]
     return [
         Limit(
             f"source_{flag}.{row['symbol']}",
@@ -161,8 +163,9 @@ def _sources(state: EnsembleState, words: Words) -> list[Limit]:
                 share=words.percent(row["contradictory_share"], 0),
             ),
         )
-        for row in state["evidence"]["quality"]
-        for flag in row.get("flags", ())
+        for row in rows
+        if is_source(row)
+        for flag in row["flags"]
         if flag != "incomplete"  # the figures themselves are named below
     ]
 

@@ -12,7 +12,7 @@ from backtest import BacktestResult, StrategySpec
 from backtest.types import AccountLost, Metrics
 from backtest.validation.score import Score, score, score_walk_forward
 from backtest.validation.walk_forward import FoldResult, WalkForward
-from record.types import Figures, Fold, LostAccount
+from record.types import Exits, Figures, Fold, LostAccount
 from record.types import Metrics as RecordedMetrics
 
 
@@ -89,7 +89,7 @@ def _values(spec: StrategySpec) -> dict[str, float]:
 
 def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> Figures:
     parts = asdict(scored)
-    exits = {
+    exits: dict[str, Exits] = {
         str(reason): {"trades": len(part), "average_return": round(float(part["return"].mean()), 6)}
         for reason, part in sorted(result.trades.groupby("exit_reason"), key=lambda group: str(group[0]))
     }
