@@ -16,6 +16,7 @@ from nicegui import events, ui
 from numpy.typing import NDArray
 
 from prompts import Words
+from reports.charts.equity import largest_trades
 from reports.charts.reduction import min_max_places
 from reports.charts.style import GREEN, ORANGE
 from reports.comparison import Floats
@@ -25,6 +26,7 @@ MOST_POINTS = 3_000
 """Points of a line in the browser; a shorter line is there whole."""
 _OVERVIEW = 1_000
 MOST_CANDLES = 900
+MOST_MARKED = 200
 """More than a screen can tell apart only make it slow."""
 _SETTLED_SECONDS = 0.15
 _TOP, _BETWEEN, _BOTTOM, _SIDE = 44, 22, 46, 52
@@ -195,8 +197,17 @@ class Panes:
                     ]
                 )
             if pane.trades is not None:
-                found += _marks(pane.trades)
+                found += _marks(self._trades_near(pane.trades, low, high))
         return found
+
+    def _trades_near(self, trades: pd.DataFrame, low: int, high: int) -> pd.DataFrame:
+        """The trades that touch the window; of many the largest."""
+        if len(self.times) <= MOST_POINTS:
+            return trades
+        entered = milliseconds(pd.DatetimeIndex(trades["entry_time"]))
+        left = milliseconds(pd.DatetimeIndex(trades["exit_time"]))
+        near = (left >= self.times[low]) & (entered <= self.times[high - 1])
+        return largest_trades(trades[near], MOST_MARKED)
 
     def _candles(self, prices: pd.DataFrame, low: int, high: int) -> list[list[Any]]:
         """Time, open, close, low, high of bars, put together as far as a screen cannot show them apart."""
