@@ -275,7 +275,7 @@ def test_models_can_stop_early_but_not_choose_the_champion(tmp_path, monkeypatch
     assert [state["champion"]["figures"]["hash"]] == (adopted or [state["baseline"]["hash"]])
 
 
-def test_the_last_five_iterations_stand_in_the_prompts(tmp_path, monkeypatch):
+def test_the_last_iterations_stand_in_the_prompts_and_older_ones_as_counts(tmp_path, monkeypatch):
     def answer(request):
         slow = next(values)
         return proposals(adjust(slow, "slow_period"), adjust(slow + 50, "slow_period"), risk(slow / 10))
@@ -284,8 +284,10 @@ def test_the_last_five_iterations_stand_in_the_prompts(tmp_path, monkeypatch):
     script = scripted_models(monkeypatch, {"ollama:s": [answer] * 7})
     run_graph(tmp_path, strategist="s", max_iterations=7, patience=7, use_debate=False, cache_hours=0.0)
     last = script.calls["ollama:s"][6].user
-    told = [int(number) for number in re.findall(r"Itération (\d+)", last)]
-    assert told == [2, 3, 4, 5, 6]
+    assert [int(number) for number in re.findall(r"^Itération (\d+)", last, re.MULTILINE)] == [5, 6]
+    (older,) = re.findall(r"^.*Jusqu’à l’itération 4.*$", last, re.MULTILINE)
+    # Each of the four tried two values of the slow average and one stop.
+    assert "slow_period : 8" in older.replace("\u00a0", " "), older
 
 
 # --- bad input ----------------------------------------------------------------------------------
