@@ -20,17 +20,17 @@ from nodes.optimization.approve import approve
 from nodes.optimization.backtest_variant import backtest_variant
 from nodes.optimization.baseline import baseline
 from nodes.optimization.converge import converge
-from nodes.optimization.evidence.evidence import reigning
-from nodes.optimization.evidence.history import anything_tested, backtests_done
+from nodes.optimization.evidence.history import anything_tested
 from nodes.optimization.judge import judge
 from nodes.optimization.load import load
 from nodes.optimization.outcome import OptimizationOutput
 from nodes.optimization.report import report
 from nodes.optimization.select import select
 from nodes.optimization.single import single
-from nodes.optimization.state import OptimizationInput, OptimizationState, VariantTask
+from nodes.optimization.state import OptimizationInput, OptimizationState
 from nodes.optimization.strategist import strategist
 from nodes.optimization.survey import survey
+from nodes.optimization.trials.tasks import tasks, validated
 from nodes.optimization.validator import validator
 from nodes.run_lock import invocations
 
@@ -38,42 +38,8 @@ from nodes.run_lock import invocations
 def _tests(
     state: OptimizationState, numbers: list[int], context: OptimizationContext
 ) -> list[Send] | Literal["select"]:
-    """One parallel branch per proposal, in order; directly to the selection if there is nothing to test.
-
-    The remaining backtest budget is divided beforehand, one to each and then evenly, so that parallel
-    branches never exceed it together.
-    """
-    allowances: list[int | None] = [None] * len(numbers)
-    if context.max_backtests is not None:
-        left = max(0, context.max_backtests - backtests_done(state))
-        numbers = numbers[:left]
-        allowances = [left // len(numbers) + (place < left % len(numbers)) for place in range(len(numbers))]
-    by_number = {proposal["number"]: proposal for proposal in state["proposals"]}
-    tasks: list[VariantTask] = [
-        {
-            "run_id": state["run_id"],
-            "iteration": state["iteration"],
-            "dataset": state["dataset"],
-            "champion": reigning(state),
-            "proposal": by_number[number],
-            "allowance": allowance,
-        }
-        for number, allowance in zip(numbers, allowances, strict=False)
-    ]
-    return [Send("backtest_variant", task) for task in tasks] or "select"
-
-
-def _validated(state: OptimizationState) -> list[int]:
-    """Numbers of what was not vetoed, in order of priority; an abstention vetoes nothing, and comes last."""
-    verdicts = state["verdicts"]
-    if verdicts is None:
-        return [proposal["number"] for proposal in state["proposals"]]
-    ranked = sorted(
-        (verdict["decision"] == "abstained", verdict["priority"], verdict["proposal"])
-        for verdict in verdicts
-        if verdict["decision"] != "rejected"
-    )
-    return [number for _, _, number in ranked]
+    """One parallel branch per proposal, in order; directly to the selection if there is nothing to test."""
+    return [Send("backtest_variant", task) for task in tasks(state, numbers, context)] or "select"
 
 
 def _opening(context: OptimizationContext) -> Literal["analyst", "single"]:
@@ -115,7 +81,7 @@ def route_verdicts(
     context = OptimizationContext.of(runtime.context)
     if context.approve and state["proposals"]:
         return "approve"
-    return _tests(state, _validated(state), context)
+    return _tests(state, validated(state), context)
 
 
 def route_approval(
@@ -123,7 +89,7 @@ def route_approval(
 ) -> list[Send] | Literal["select"]:
     """To the tests of what the person accepted, the validator's first choice first."""
     accepted = set(state["approval"]["accepted"])
-    ranked = _validated(state) if state.get("verdicts") else []
+    ranked = validated(state) if state.get("verdicts") else []
     numbers = [n for n in ranked if n in accepted] + sorted(accepted - set(ranked))
     return _tests(state, numbers, OptimizationContext.of(runtime.context))
 

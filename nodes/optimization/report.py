@@ -114,7 +114,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         "verdict": judgement["verdict"] if judgement else None,
         "overfitting": judgement["overfitting"] if judgement else None,
         "sight": judgement["sight"] if judgement else None,
-        "attribution": judgement["attribution"] if judgement else None,
+        "attribution": judgement.get("attribution") if judgement else None,
         "stress": judgement["stress"] if judgement else [],
         "holdout": {**judgement["holdout"], "hash": judgement["holdout_hash"]} if judgement else None,
         "walk_forward": {
