@@ -42,15 +42,11 @@ def _tests(
     return [Send("backtest_variant", task) for task in tasks(state, numbers, context)] or "select"
 
 
-def _opening(context: OptimizationContext) -> Literal["analyst", "single"]:
-    return "single" if context.roles == "single" else "analyst"
-
-
 def route_roles(
     state: OptimizationState, runtime: Runtime[OptimizationContext]
 ) -> Literal["analyst", "single"]:
     """To the team, or to the one agent in its place."""
-    return _opening(OptimizationContext.of(runtime.context))
+    return "single" if OptimizationContext.of(runtime.context).roles == "single" else "analyst"
 
 
 def route_search(
@@ -58,7 +54,7 @@ def route_search(
 ) -> Literal["survey", "analyst", "single"]:
     """To the survey that begins a population, or straight to the roles."""
     context = OptimizationContext.of(runtime.context)
-    return "survey" if context.search == "population" else _opening(context)
+    return "survey" if context.search == "population" else route_roles(state, runtime)
 
 
 def route_proposals(
@@ -107,7 +103,7 @@ def route_convergence(
 ) -> Literal["analyst", "single", "judge", "report"]:
     """Another iteration, or the final judgement; if nothing was tested the holdout stays closed."""
     if not state["decision"]["stop"]:
-        return _opening(OptimizationContext.of(runtime.context))
+        return route_roles(state, runtime)
     return "judge" if anything_tested(state) else "report"
 
 
