@@ -30,7 +30,7 @@ from prompts import Language, Words
 Own = ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | Sizing | SwitchPreset
 """The kinds that come with the program."""
 
-_SAID = ("prompt", "example", "sentence", "expected", "validated")
+_SAID = ("prompt", "example", "sentence", "validated")
 
 
 def collected(kinds: tuple[type[Kind], ...]) -> dict[str, type[Kind]]:
@@ -49,6 +49,7 @@ def collected(kinds: tuple[type[Kind], ...]) -> dict[str, type[Kind]]:
         for language in LANGUAGES:
             texts = catalogue("changes", language)
             wanted = [f"{name}.{key}" for key in _SAID]
+            wanted += [f"{name}.expected_{one}" for one in kind.directions] or [f"{name}.expected"]
             wanted += [f"field.{field}" for field in fields]
             missing += [f"changes.{key} ({language})" for key in wanted if key not in texts]
         if missing:

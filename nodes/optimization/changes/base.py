@@ -86,11 +86,14 @@ class Kind(Strict, ABC):
         degrees: how much freedom to fit noise it adds to a strategy; `rules` test first what adds none.
         of_strategy: whether its `cases` depend on names or conditions that only one strategy has.
         apart: the field by which the `cases` of one strategy are told apart.
+        directions: where a change of this kind may do one thing or its contrary, what `direction` answers;
+            what is expected of each is a text of its own, `expected_<direction>`.
     """
 
     degrees: ClassVar[int]
     of_strategy: ClassVar[bool] = False
     apart: ClassVar[str] = ""
+    directions: ClassVar[tuple[str, ...]] = ()
     kind: str
 
     @classmethod
@@ -117,6 +120,14 @@ class Kind(Strict, ABC):
     @abstractmethod
     def subject(self) -> str:
         """What it is about, without figures: by this, finished runs teach later ones."""
+
+    def direction(self, before: StrategySpec) -> str:
+        """Which of `directions` it takes from the strategy `before` it; empty where the kind has none."""
+        return ""
+
+    def effect(self, before: StrategySpec, words: Words) -> str:
+        """What is expected of it on the strategy `before` it, in one sentence."""
+        return words("_".join(filter(None, (f"changes.{self.kind}.expected", self.direction(before)))))
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move: nothing, where the change fixes everything."""
@@ -235,6 +246,14 @@ def with_value(spec: StrategySpec, name: str, value: float | None) -> StrategySp
     if name in SIZING_BOUNDS and name not in PERSONAL:
         return spec.evolve(sizing={name: value})
     raise StrategyError("unknown_parameter", name=name, known=told_known(name, spec.params))
+
+
+def moved(before: float | None, value: float | SearchRange | None) -> int:
+    """The sign by which a value moves: 0 where it stays, begins, ends or may move either way."""
+    if before is None or value is None:
+        return 0
+    low, high = (value.low, value.high) if isinstance(value, SearchRange) else (value, value)
+    return (low >= before and high > before) - (high <= before and low < before)
 
 
 def listed(names: Iterable[str]) -> str:

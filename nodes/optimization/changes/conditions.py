@@ -19,6 +19,7 @@ class ReplaceCondition(Kind):
     """Give one side another entry, another exit, or both."""
 
     degrees = 3
+    directions = ("other", "other_exit", "entry_more", "entry_less", "exit_more", "exit_less")
     kind: Literal["replace_condition"]
     side: Side | Literal["both"] = Field(
         description="Which side. A side without an entry gets one. "
@@ -55,6 +56,18 @@ class ReplaceCondition(Kind):
             changes[place] = f"({before}) {self.logic} ({condition})" if joined else condition
         changed = spec.evolve(**changes)
         return changed.both_sides() if self.side == "both" else changed
+
+    def direction(self, before: StrategySpec) -> str:
+        """Whether one side's entry or exit holds more or less often; `other` for entirely other trades."""
+        if self.side == "both" or (self.entry and self.exit):
+            return "other"
+        place = "entry" if self.entry else "exit"
+        absent = getattr(before, f"{place}_{self.side}") is None
+        if absent or self.logic == "or":
+            return f"{place}_more"
+        if self.logic == "and":
+            return f"{place}_less"
+        return "other" if self.entry else "other_exit"
 
     def fixes(self, spec: StrategySpec) -> Collection[str]:
         """None: it moves no value."""

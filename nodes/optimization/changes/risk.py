@@ -13,6 +13,7 @@ from nodes.optimization.changes.base import (
     Kind,
     SearchRange,
     cases_by_bounds,
+    moved,
     present,
     proposed_words,
     searched,
@@ -35,11 +36,29 @@ RiskRule = Literal[
 ]
 
 
+_LIMITS: dict[RiskRule, str] = {
+    "stop_loss_pct": "loss",
+    "take_profit_pct": "gain",
+    "trailing_stop_pct": "loss",
+    "stop_loss_atr": "loss",
+    "take_profit_atr": "gain",
+    "trailing_stop_atr": "loss",
+    "max_bars": "time",
+    "break_even_pct": "loss",
+    "cooldown_bars": "pause",
+}
+"""What a rule limits."""
+
+
 class RiskManagement(Kind):
     """Set, search or remove one risk rule."""
 
     degrees = 1
     apart = "parameter"
+    directions = (
+        "open",
+        *(f"{what}_{how}" for what in ("loss", "gain", "time", "pause") for how in ("more", "less")),
+    )
     kind: Literal["risk_management"]
     parameter: RiskRule = Field(
         description="Which rule: percent rules in percent (2.0 is 2 %), ATR rules in multiples of the ATR, "
@@ -67,6 +86,14 @@ class RiskManagement(Kind):
             bounds = spec.bounds()[self.parameter]
             value = settled(self.parameter, value, bounds, present(spec, self.parameter))
         return with_value(spec, self.parameter, value)
+
+    def direction(self, before: StrategySpec) -> str:
+        """Whether what the rule limits is limited more or less; `open` where the search may do either."""
+        limits, now = _LIMITS[self.parameter], present(before, self.parameter)
+        # A smaller value is tighter, but for the pause, which a larger one lengthens.
+        tighter = moved(now, self.value) * (1 if limits == "pause" else -1)
+        tighter += (now is None) - (self.value is None)
+        return f"{limits}_{'more' if tighter > 0 else 'less'}" if tighter else "open"
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""

@@ -13,6 +13,7 @@ from nodes.optimization.changes.base import (
     Kind,
     SearchRange,
     cases_by_bounds,
+    moved,
     present,
     proposed_words,
     settled,
@@ -29,6 +30,7 @@ class Sizing(Kind):
 
     degrees = 1
     apart = "method"
+    directions = ("smaller", "larger", "other", "whole")
     kind: Literal["sizing"]
     method: Method = Field(
         description="equity_pct: percent of the account; fixed_amount: an amount of money; "
@@ -56,6 +58,12 @@ class Sizing(Kind):
         if value is not None:
             value = settled(self.method, value, spec.bounds()[self.method], present(spec, self.method))
         return spec.evolve(sizing={**dict.fromkeys(METHODS), self.method: value})
+
+    def direction(self, before: StrategySpec) -> str:
+        """Whether positions shrink or grow; `other` where a method begins or the search may do either."""
+        if self.value is None:
+            return "whole"
+        return ("other", "larger", "smaller")[moved(present(before, self.method), self.value)]
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""

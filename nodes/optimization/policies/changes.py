@@ -30,7 +30,8 @@ from nodes.optimization.changes.filters import required
 from nodes.optimization.changes.sizing import Method
 from nodes.optimization.evidence.evidence import Evidence
 
-Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style"]
+Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style", "open"]
+"""What a change answers; `open`, where no diagnosis speaks for it and the test alone will tell."""
 Source = Iterator[tuple[Change, Theme]]
 
 SIDES: tuple[Literal["long", "short"], ...] = ("long", "short")
@@ -107,17 +108,16 @@ def parameter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     for name in sorted(spec.params):
         bound = bounds[name]
         whole = SearchRange(low=bound.low, high=bound.high)
-        yield ParamAdjustment(kind="param_adjustment", parameter=name, value=whole), "noise"
+        yield ParamAdjustment(kind="param_adjustment", parameter=name, value=whole), "open"
     for name in sorted(spec.params):
         now = abs(float(spec.params[name]))
         around = SearchRange(low=now * 0.5, high=now * 2.0)
         if now:
-            yield ParamAdjustment(kind="param_adjustment", parameter=name, value=around), "noise"
+            yield ParamAdjustment(kind="param_adjustment", parameter=name, value=around), "open"
     for factor in FACTORS:
         for name in sorted(spec.params):
             value = _stepped(float(spec.params[name]) * factor, bounds[name])
-            theme: Theme = "noise" if factor > 1 else "speed"
-            yield ParamAdjustment(kind="param_adjustment", parameter=name, value=value), theme
+            yield ParamAdjustment(kind="param_adjustment", parameter=name, value=value), "open"
 
 
 def _stepped(value: float, bound: Bounds) -> float:
@@ -141,10 +141,11 @@ def risk_changes(spec: StrategySpec, evidence: Evidence) -> Source:
                 )
         low, high = RISK_RANGES[rule]
         searched = SearchRange(low=low, high=high)
-        theme: Theme = "exits" if rule.startswith("take_profit") or rule == "max_bars" else "drawdown"
+        limits = rule not in stops and not rule.startswith("take_profit") and rule != "cooldown_bars"
+        theme: Theme = "drawdown" if limits else "open"
         yield RiskManagement(kind="risk_management", parameter=rule, value=searched), theme
     for rule in stops:
-        yield RiskManagement(kind="risk_management", parameter=rule, value=None), "exits"
+        yield RiskManagement(kind="risk_management", parameter=rule, value=None), "open"
 
 
 def _drifts(evidence: Evidence) -> bool:
@@ -158,9 +159,10 @@ def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
         parts = required(spec, side)
         # On few trades a filter would fit noise: the validator would only refuse it.
         if 0 < len(parts) <= MOST_FILTERS and value_of(evidence, "n_trades") >= FEW_TRADES:
-            for condition in [*_suggested(evidence), *_usual(evidence)]:
-                told = condition if side == "long" else _mirrored(condition)
-                yield AddFilter(kind="add_filter", side=side, condition=told), "regime"
+            for theme, conditions in (("noise", _suggested(evidence)), ("regime", _usual(evidence))):
+                for condition in conditions:
+                    told = condition if side == "long" else _mirrored(condition)
+                    yield AddFilter(kind="add_filter", side=side, condition=told), theme
         if len(parts) > 1:
             for part in reversed(parts):
                 yield RemoveFilter(kind="remove_filter", side=side, condition=show(part)), "speed"
@@ -228,7 +230,8 @@ def preset_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     turned = (spec.family, not now[1])
     for preset, both in [*forms[:1], turned, *forms[1:]]:
         if preset is not None and (preset, both) != now and (not both or _has_mirror(preset)):
-            yield SwitchPreset(kind="switch_preset", preset=preset, both_sides=both), "style"
+            theme: Theme = "open" if preset == spec.family else "style"
+            yield SwitchPreset(kind="switch_preset", preset=preset, both_sides=both), theme
 
 
 def _has_mirror(preset: str) -> bool:
@@ -244,13 +247,13 @@ def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     for entry, leave in turns[:3]:
         yield _replaced(side, entry, leave), "style"
     if spec.entry_short is None and spec.entry_long is not None:
-        yield _replaced("both", spec.entry_long, spec.exit_long), "style"
+        yield _replaced("both", spec.entry_long, spec.exit_long), "open"
     for entry, leave in turns[3:]:
         yield _replaced(side, entry, leave), "style"
     for leave in ("rsi(close, 14) > 70", "close < sma(close, 50)", "bars_since(close > close[1]) > 3"):
         yield (
             ReplaceCondition(kind="replace_condition", side="long", exit=leave, logic="or"),
-            "exits",
+            "open",
         )
 
 

@@ -35,16 +35,38 @@ def speak(evidence: Evidence) -> Turn:
     reached = score >= evidence.target_score
     stance: Stance = "stop" if reached or idle >= limit else "continue"
     confidence = round(min(1.0, 0.5 + 0.15 * abs(idle - limit + 0.5)), 2)
-    key = "speak_reached" if reached else f"speak_{stance}"
+    spoken = sum(turn["voice"] == voice for turn in evidence.turns)
+    key = "reached" if reached else f"{stance}_again" if spoken else stance
     if not reached and _stands_alone(voice, stance, confidence, evidence.turns):
         stance = "continue" if stance == "stop" else "stop"
-        key = "speak_yields"
-    language = evidence.language
-    told = text(f"optimization.rules.{key}", language, score=Words(language).number(score), idle=idle)
+        key = "yields"
+    reason = text(
+        f"optimization.rules.speak_{key}", evidence.language, round=spoken + 1, idle=idle, limit=limit
+    )
+    told = f"{_view(evidence)} {reason}"
     return Turn(
         claims=[Claim(statement=told, evidence=[*evidence.cited])],
         stance=stance,
         confidence=confidence,
+    )
+
+
+def _view(evidence: Evidence) -> str:
+    """What a voice looks at, each at something of its own: none repeats another word for word."""
+    words, voice, trials = Words(evidence.language), evidence.voice, [*evidence.history][-1:]
+    tested = [trial["score"] for entry in trials for trial in entry["trials"] if trial["score"] is not None]
+    gain = evidence.now["score"] - evidence.champion["score"]
+    key = f"{voice}_untested" if voice == "strategist" and not tested else voice
+    if voice in ("analyst", "single") and gain:
+        key += "_gained" if gain > 0 else "_lost"
+    return text(
+        f"optimization.rules.view_{key}",
+        evidence.language,
+        score=words.number(evidence.now["score"]),
+        gain=words.number(abs(gain)),
+        tried=len(evidence.tried),
+        tested=len(tested),
+        best=words.number(max(tested, default=None)),
     )
 
 

@@ -62,7 +62,7 @@ def _say(evidence: Evidence, key: str, **values: Any) -> str:
 
 
 def diagnose(evidence: Evidence) -> list[Theme]:
-    """What ails a strategy, gravest first, from its figures alone."""
+    """What ails a strategy, gravest first, from its figures alone; last, what no figure decides."""
     figures = evidence.champion
     metrics, grave = figures["metrics"], []
     trades = metrics["n_trades"] or 0
@@ -83,7 +83,23 @@ def diagnose(evidence: Evidence) -> list[Theme]:
     if losing >= 2:
         grave.append((losing / len(figures["blocks"]), "regime"))
     ranked = sorted(grave, key=lambda item: (-item[0], item[1]))
-    return [cast(Theme, theme) for _, theme in ranked] or ["noise"]
+    return [*(cast(Theme, theme) for _, theme in ranked[: MOST_HYPOTHESES - 1]), "open"]
+
+
+def _argued(evidence: Evidence, theme: Theme) -> str:
+    """A diagnosis with the figure that it rests on."""
+    words, figures = Words(evidence.language), evidence.champion
+    metrics, stops = figures["metrics"], figures["exits"].get("stop")
+    return _say(
+        evidence,
+        f"hypothesis_{theme}",
+        profit_factor=words.number(metrics["profit_factor"]),
+        drawdown=words.percent(metrics["max_drawdown"]),
+        trades=metrics["n_trades"] or 0,
+        stopped=stops["trades"] if stops else 0,
+        losing=sum(block is None or block <= 0 for block in figures["blocks"]),
+        blocks=len(figures["blocks"]),
+    )
 
 
 _SUPPORT: dict[Theme, tuple[str, ...]] = {
@@ -92,7 +108,8 @@ _SUPPORT: dict[Theme, tuple[str, ...]] = {
     "speed": ("n_trades",),
     "exits": ("exit stop", "exit trailing_stop"),
     "regime": ("walk_forward_fold_sharpes", "losing_folds"),
-    "style": ("market_variance_ratio_6_bars", "walk_forward_sharpe_ratio"),
+    "style": ("profit_factor", "market_variance_ratio_6_bars", "walk_forward_sharpe_ratio"),
+    "open": ("walk_forward_sharpe_ratio",),
 }
 
 
@@ -134,11 +151,11 @@ def analyst(evidence: Evidence) -> Analysis:
         anomalies=anomalies,
         hypotheses=[
             Hypothesis(
-                statement=_say(evidence, f"hypothesis_{theme}"),
+                statement=_argued(evidence, theme),
                 test=_say(evidence, f"test_{theme}"),
                 evidence=_support(evidence, theme)[:6],
             )
-            for theme in diagnose(evidence)[:MOST_HYPOTHESES]
+            for theme in diagnose(evidence)
         ],
     )
 
@@ -150,8 +167,9 @@ def strategist(evidence: Evidence) -> Proposals:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
     spec = evidence.spec
-    # Another analyst may have made fewer hypotheses; each proposal answers one that exists.
-    themes = diagnose(evidence)[: evidence.hypotheses or None]
+    # Another analyst may have made fewer hypotheses: what answers none of them stands for itself.
+    diagnosed = diagnose(evidence)
+    themes = diagnosed[: evidence.hypotheses]
     tried = set(evidence.tried)
     # What failed on an earlier champion comes last, not never.
     remembered = [
@@ -207,14 +225,15 @@ def strategist(evidence: Evidence) -> Proposals:
             continue
         queue.append(source)
         change, theme, base = found
-        told = theme if theme in themes else themes[0]
+        told: Theme = theme if theme in diagnosed else "open"
+        changed = evidence.on_candidate(base).spec if base else spec
         chosen.append(
             Proposal(
-                hypothesis=themes.index(told) + 1 if evidence.hypotheses else 0,
+                hypothesis=themes.index(told) + 1 if told in themes else 0,
                 base=base,
                 change=change,
-                reason=_say(evidence, f"hypothesis_{told}"),
-                expected_effect=text(f"changes.{change.kind}.expected", evidence.language),
+                reason=_argued(evidence, told),
+                expected_effect=change.effect(changed, Words(evidence.language)),
             )
         )
     if len(chosen) < 3:

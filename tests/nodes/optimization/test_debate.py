@@ -108,11 +108,11 @@ def test_two_voices_debate_without_the_validator(tmp_path, monkeypatch):
 
 
 def evidence(voice, idle, turns=(), score=3.0, patience=3):
-    history = [{"adopted": None}] * idle
+    history = [{"adopted": None, "trials": []}] * idle
     return made_evidence(
         StrategySpec.preset("ma_crossover"),
         voice=voice,
-        history=history if idle else [{"adopted": "x"}],
+        history=history if idle else [{"adopted": "x", "trials": []}],
         now={"score": score},
         turns=list(turns),
         cited=["M1"],
