@@ -159,7 +159,8 @@ def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
         parts = required(spec, side)
         # On few trades a filter would fit noise: the validator would only refuse it.
         if 0 < len(parts) <= MOST_FILTERS and value_of(evidence, "n_trades") >= FEW_TRADES:
-            for theme, conditions in (("noise", _suggested(evidence)), ("regime", _usual(evidence))):
+            found: dict[Theme, list[str]] = {"noise": _suggested(evidence), "regime": _usual(evidence)}
+            for theme, conditions in found.items():
                 for condition in conditions:
                     told = condition if side == "long" else _mirrored(condition)
                     yield AddFilter(kind="add_filter", side=side, condition=told), theme
