@@ -37,6 +37,7 @@ COMMANDS = (
     "ensemble",
     "data",
     "runs",
+    "watch",
     "declare",
     "follow",
     "calibrate",

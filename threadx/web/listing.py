@@ -11,7 +11,6 @@ import numpy as np
 
 from prompts import Words
 from record.errors import ReportError
-from record.events import Event
 from record.record import RunRecord, as_recorded, runs_folder
 from record.results import RunResult
 from record.run_list import RunLine, newest_runs
@@ -66,36 +65,6 @@ def list_runs(home: Path) -> tuple[list[Listed], int]:
         found.insert(0, Listed(line=RunLine(run=job.name, status="starting")))
         total += 1
     return found, total
-
-
-class LogReader:
-    """Reads a run's log as it grows, each event once.
-
-    A look at a file that has not grown costs one `stat`.
-
-    Attributes:
-        size: of the log when it was last read.
-    """
-
-    def __init__(self, record: RunRecord) -> None:
-        self._record = record
-        self.size = -1
-        self._taken = 0
-
-    def new_events(self) -> list[Event]:
-        """The events written since the last call.
-
-        Raises:
-            ReportError: `unreadable_record`.
-        """
-        path = self._record.events_path
-        size = path.stat().st_size if path.is_file() else 0
-        if size == self.size:
-            return []
-        events = list(self._record.events())[self._taken :]
-        self.size = size
-        self._taken += len(events)
-        return events
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from nicegui import run as threads
 from nicegui import ui
 
 from record.errors import ReportError
+from record.log_reader import LogReader
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
 from record.types import About
 from reports.comparison import comparison
 from threadx.web.frame import RUNS_PATH, Site, Text, frame, not_found
-from threadx.web.listing import LogReader, Outcome, read_outcome
+from threadx.web.listing import Outcome, read_outcome
 from threadx.web.run_board import RunBoard
 from threadx.web.run_data import NothingToDraw, curves
 from threadx.web.run_head import RunHead

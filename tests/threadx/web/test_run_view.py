@@ -15,9 +15,10 @@ from prompts import Words
 from prompts.texts import LANGUAGES
 from record.errors import ReportError
 from record.events import Event, Exhausted, RoleCalled, Waiting
+from record.log_reader import LogReader
 from record.record import RunRecord
 from record.run_view import RunView
-from threadx.web.listing import LogReader, list_runs, read_outcome
+from threadx.web.listing import list_runs, read_outcome
 from threadx.web.narration import line
 from threadx.web.steering_panel import CHANGE_FIELDS
 
