@@ -67,8 +67,8 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
                     name=name,
                     first=times[0].isoformat(),
                     last=times[-1].isoformat(),
-                    begin=index[0].isoformat(),
-                    end=index[-1].isoformat(),
+                    since=index[0].isoformat(),
+                    until=index[-1].isoformat(),
                 )
     return df.assign(**joined)
 
@@ -92,8 +92,9 @@ def _read(
         late = np.diff(times.asi8) <= 0
         if late.any():
             row = int(late.argmax()) + 1
-            code = "duplicate_time" if times[row] == times[row - 1] else "unsorted_time"
-            raise PriceError(code, row=row + 1, time=times[row].isoformat())
+            if times[row] == times[row - 1]:
+                raise PriceError("duplicate_time", row=row + 1, time=times[row].isoformat())
+            raise PriceError("unsorted_time", row=row + 1, time=times[row].isoformat())
     except PriceError as error:
         raise RequestError("input_refused", name=name, reason=error) from None
     if index.tz is None and times.tz is not None:
