@@ -81,7 +81,7 @@ def test_who_stops_watching_leaves_the_run_alone(threadx, rewound, monkeypatch):
     monkeypatch.setattr(watching.time, "sleep", interrupt)
     code, out, err = threadx("watch", RUN)
     assert (code, out) == (0, "")
-    assert "the run watched goes on" in err.splitlines()[-1]
+    assert "No longer watching watched, which is still at work" in err.splitlines()[-1]
     assert record.events_path.read_bytes() == before
     assert record.is_held()
 

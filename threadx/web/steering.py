@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from base.files import write_text_atomically
+from nodes.optimization.trials.approval import Approval, faults
 from prompts import Language
 from record.record import RunRecord
 from threadx.web import jobs
@@ -106,6 +109,23 @@ def edited(change: Mapping[str, Any], values: Mapping[str, Leaf]) -> dict[str, A
             place = place[parent]
         place[last] = _like(place[last], value)
     return whole
+
+
+def edit_faults(edits: Sequence[Mapping[str, Any]], language: Language) -> dict[tuple[int, str], str]:
+    """What of a person's edits cannot be meant, by proposal and path of `leaves`: one sentence each.
+
+    Bounds and conditions are judged by the run itself, which knows the strategy.
+    """
+    try:
+        Approval.model_validate({"edit": edits})
+    except ValidationError as error:
+        found = faults(error, language, forms=False)
+        return {
+            (edits[int(where[1])]["proposal"], ".".join(map(str, where[3:]))): what[:1].upper() + what[1:]
+            for where, what in found.items()
+            if where[:1] == ("edit",) and len(where) > 3
+        }
+    return {}
 
 
 def _like(before: Leaf, value: Leaf) -> Leaf:

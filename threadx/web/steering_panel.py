@@ -17,7 +17,7 @@ from record.record import RunRecord
 from record.run_view import RunView
 from threadx.web.frame import RUNS_PATH, Site, Text, attribute, card, quiet_button
 from threadx.web.report_file import pdf, report_path
-from threadx.web.steering import Standing, edited, leaves, standing, stop, take_up
+from threadx.web.steering import Standing, edit_faults, edited, leaves, standing, stop, take_up
 
 CHOICES = ("accept", "reject", "edit")
 _FORMS: tuple[type[BaseModel], ...] = (*KINDS.values(), SearchRange)
@@ -214,6 +214,18 @@ class Question:
             for proposal in self.proposals
             if chosen[proposal["number"]] == "edit"
         ]
+        wrong = edit_faults(edits, self.panel.words.language)
+        for number, fields in self._edits.items():
+            for path, field in fields.items():
+                # What is wrong with a range as a whole stands at its first end.
+                told = [
+                    what
+                    for (one, at), what in wrong.items()
+                    if one == number and f"{path}.".startswith(f"{at}.")
+                ]
+                field.error = next(iter(told), None)
+        if wrong:
+            return
         await self.panel.decide(
             {
                 "accept": [number for number, choice in chosen.items() if choice == "accept"],

@@ -80,7 +80,10 @@ def read_approval(
     try:
         approval = Approval.model_validate(given)
     except ValidationError as error:
-        return [], _complaints(error, language)
+        return [], [
+            text("base.error.at", language, where=".".join(map(str, where)), what=what) if where else what
+            for where, what in faults(error, language).items()
+        ]
     numbers = [proposal["number"] for proposal in proposals]
     accepted = numbers if approval.accept == "all" else list(approval.accept)
     rejected = numbers if approval.reject == "all" else list(approval.reject)
@@ -111,11 +114,18 @@ def read_approval(
     return ([], problems) if problems else (left, [])
 
 
-def _complaints(error: ValidationError, language: Language) -> list[str]:
-    """One sentence a field: where it is, what is wrong there, and what is allowed.
+def faults(
+    error: ValidationError, language: Language, *, forms: bool = True
+) -> dict[tuple[int | str, ...], str]:
+    """What is wrong with an `Approval`, by field: one sentence, with what is allowed.
 
     A value may be a number or a range: pydantic complains of each form apart, under names that the file does
-    not have.
+    not have. Where a range is given, its ends are at fault, not that it is no number.
+
+    Args:
+        error: as pydantic raised it.
+        language: of the sentences.
+        forms: tell of every form that a value may have, or else of the first alone.
     """
     found: dict[tuple[int | str, ...], list[str]] = {}
     allowed: dict[tuple[int | str, ...], list[str]] = {}
@@ -138,16 +148,16 @@ def _complaints(error: ValidationError, language: Language) -> list[str]:
         if item["type"] == "union_tag_not_found":
             allowed[where] = list(KINDS)
     between = text("optimization.approval.between", language)
-    told = []
+    told = {}
     for where, problems in found.items():
+        if any(len(other) > len(where) and other[: len(where)] == where for other in found):
+            continue
+        problems = problems if forms else problems[:1]
         # Reasons begin small after the name of the field.
         what = between.join(dict.fromkeys(one[:1].lower() + one[1:] for one in problems))
-        problem = (
-            text("base.error.at", language, where=".".join(map(str, where)), what=what) if where else what
-        )
         if names := allowed.get(where):
-            problem = text("optimization.approval.allowed", language, problem=problem, names=", ".join(names))
-        told.append(problem)
+            what = text("optimization.approval.allowed", language, problem=what, names=", ".join(names))
+        told[where] = what
     return told
 
 

@@ -102,6 +102,9 @@ def page(browser: Browser) -> Iterator[Page]:
         yield opened
 
 
+NEEDED = {"en": "A number is needed", "fr": "Il faut un nombre"}
+
+
 def button(page: Page, key: str) -> Any:
     return page.get_by_role("button", name=WORDS(key))
 
@@ -141,6 +144,13 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     typed = proposals.first.locator("input[type=text]").first
     label = typed.evaluate("one => one.ariaLabel || one.labels[0].innerText")
     assert label.split(" · ")[0] in {WORDS(f"changes.field.{name}") for name in CHANGE_FIELDS}
+    usual = typed.input_value()
+    typed.fill("nonsense(")
+    button(page, "web.steer.decide").click()
+    expect(proposals.first.get_by_role("alert")).to_have_text(NEEDED[LANGUAGE])
+    expect(typed).to_have_value("nonsense(")
+    typed.fill(usual)
+    typed = proposals.first.get_by_label(WORDS("changes.field.parameter"), exact=True)
     typed.fill("nonsense(")
     for place in range(1, count):
         proposals.nth(place).get_by_text(WORDS("web.steer.reject"), exact=True).click()

@@ -18,7 +18,7 @@ from threadx.command import build
 from threadx.commands import options
 from threadx.web.errors import WebError
 from threadx.web.order import OPTIONAL, READING, SETTINGS, Order, arguments, check
-from threadx.web.steering import edited, leaves
+from threadx.web.steering import edit_faults, edited, leaves
 from vault.errors import MarketError
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
@@ -170,3 +170,15 @@ def test_an_edited_value_is_read_as_people_write_it() -> None:
     assert edited(second, {"value": "2.5"})["value"] == 2.5
     assert edited(third, {"condition": " rsi(14) < 30 "})["condition"] == "rsi(14) < 30"
     assert first["value"] == {"low": 2.0, "high": 100.0}
+
+
+def test_a_wrong_edit_is_told_in_one_sentence_at_its_field() -> None:
+    first, second, third = CHANGES
+    edits = [
+        {"proposal": 2, "change": edited(first, {"value.high": "a lot"})},
+        {"proposal": 4, "change": edited(second, {"value": "1,5%"})},
+        {"proposal": 5, "change": third},
+    ]
+    found = edit_faults(edits, "en")
+    assert found == {(2, "value.high"): "A number is needed", (4, "value"): "A number is needed"}
+    assert edit_faults(edits[2:], "en") == {}
