@@ -107,17 +107,20 @@ def declare(
         declared_by: `person`, or the reference of a model.
 
     Raises:
-        MarketError: `declared_late`: configurations of this market were tried, or its holdout was opened:
+        MarketError: `declared_text`: no text, or more than `MOST_TEXT` characters; `declared_late`: configurations of this market were tried, or its holdout was opened:
             what is declared now is part of that search; `declared_before`: the market has its one hypothesis;
             `damaged_declaration`, `unusable_ledger`, `damaged_splits`.
         OSError: the data folder cannot be written.
     """
+    words = text.strip()
+    if not 0 < len(words) <= MOST_TEXT:
+        raise MarketError("declared_text", letters=len(words), limit=MOST_TEXT)
     found = Declaration(
         family=dataset.family,
         symbol=dataset.symbol,
         timeframe=dataset.timeframe,
         development_hash=dataset.development_hash,
-        text=text.strip(),
+        text=words,
         direction=direction,
         strategy=strategy.model_dump(mode="json"),
         strategy_hash=strategy.hash,

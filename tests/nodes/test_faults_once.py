@@ -61,10 +61,11 @@ def test_a_run_of_the_same_name_in_another_folder_asks_for_itself(tmp_path):
 
 
 @pytest.mark.model
-def test_what_a_person_mended_while_the_run_waited_is_asked_again(tmp_path):
+def test_what_a_person_mended_while_the_run_waited_is_asked_again(tmp_path, monkeypatch):
     with ollama_emulator({}) as emulator:
+        monkeypatch.setenv("OLLAMA_HOST", emulator.url)
         roles = {"analyst": (MODEL, "rules"), "strategist": "rules", "validator": "rules"}
-        more = {"home": str(tmp_path / "h"), "ollama_base_url": emulator.url, "language": "en"}
+        more = {"home": str(tmp_path / "h"), "language": "en"}
         context = make_context(**roles, **more, approve=True, max_iterations=2)
         prices = tmp_path / "TEST_1h.csv"
         made_up_prices(600).to_csv(prices)

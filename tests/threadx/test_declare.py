@@ -118,6 +118,29 @@ def test_a_market_has_one(judged, noise):
         hidden.rename(sealed)
 
 
+@pytest.mark.parametrize("text", [" ", "x" * 501])
+def test_an_idea_is_a_text_of_a_sentence_or_two(tmp_path, capsys, text):
+    path = tmp_path / "TEST_1d.csv"
+    made_up_prices(300, frequency="1D").to_csv(path)
+    for language in ("fr", "en"):
+        with pytest.raises(SystemExit) as left:
+            main(
+                [
+                    "declare",
+                    str(path),
+                    f"--text={text}",
+                    "--home",
+                    str(tmp_path / "h"),
+                    "--language",
+                    language,
+                ]
+            )
+        told = capsys.readouterr().err
+        assert (left.value.code, len(told.strip().splitlines())) == (2, 1), told
+    with pytest.raises(MarketError, match="declared_text"):
+        threadx.declare(path, DIP, text=text, home=tmp_path / "h")
+
+
 def test_after_a_look_there_is_nothing_left_to_declare(tmp_path, capsys):
     path = tmp_path / "TEST_1d.csv"
     made_up_prices(300, frequency="1D").to_csv(path)

@@ -90,9 +90,9 @@ def test_every_face_says_so(
     said = words("explain.untested")
     report = run_document(home, "r", words)
     assert said in [block.text for block in report.blocks if hasattr(block, "text")]
-    (line,), _ = list_runs(home)
-    assert line.status == untested["status"]
-    assert words(f"web.runs.{line.status}") != words("web.runs.finished")
+    (listed,), _ = list_runs(home)
+    assert listed.line.status == untested["status"]
+    assert words(f"web.runs.{listed.line.status}") != words("web.runs.finished")
     with pytest.raises(SystemExit):
         main(["runs", "show", "r", "--home", str(home), "--language", language])
     told = " ".join(capsys.readouterr().out.split())
