@@ -107,8 +107,8 @@ def declare(
         declared_by: `person`, or the reference of a model.
 
     Raises:
-        MarketError: `declared_text`: no text, or more than `MOST_TEXT` characters; `declared_late`: configurations of this market were tried, or its holdout was opened:
-            what is declared now is part of that search; `declared_before`: the market has its one hypothesis;
+        MarketError: `declared_text`: no text, or more than `MOST_TEXT` characters; `declared_late`:
+            configurations of this market were tried, or its holdout was opened: what is declared now is part of that search; `declared_before`: the market has its one hypothesis;
             `damaged_declaration`, `unusable_ledger`, `damaged_splits`.
         OSError: the data folder cannot be written.
     """
