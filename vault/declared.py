@@ -108,8 +108,9 @@ def declare(
 
     Raises:
         MarketError: `declared_text`: no text, or more than `MOST_TEXT` characters; `declared_late`:
-            configurations of this market were tried, or its holdout was opened: what is declared now is part of that search; `declared_before`: the market has its one hypothesis;
-            `damaged_declaration`, `unusable_ledger`, `damaged_splits`.
+            configurations of this market were tried or its holdout was opened, so that this is part of
+            that search; `declared_before`: the market has its one hypothesis; `damaged_declaration`,
+            `unusable_ledger`, `damaged_splits`.
         OSError: the data folder cannot be written.
     """
     words = text.strip()
