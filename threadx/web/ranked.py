@@ -12,12 +12,16 @@ from threadx.web.frame import attribute
 
 Value = float | int | str | None
 
-# Quasar's own header sorts by mouse alone; `props.value` and `props.row.told` are texts, never markup.
+# Quasar's own header sorts by mouse alone, and hides its arrow from those who do not point at it;
+# `props.value` and `props.row.told` are texts, never markup.
 _HEAD = r"""
 <tr>
-  <th v-for="col in props.cols" :key="col.name" scope="col" :class="'text-' + col.align"
-      :aria-sort="props.pagination?.sortBy !== col.name ? 'none' : undefined">
+  <th v-for="col in props.cols" :key="col.name" scope="col" :class="col.__thClass"
+      :aria-sort="!/\bsorted\b/.test(col.__thClass) ? 'none'
+                  : col.__thClass.includes('sort-desc') ? 'descending' : 'ascending'">
     <button type="button" class="tx-sort" @click="props.sort(col)">{{ col.label }}</button>
+    <span v-if="/\bsorted\b/.test(col.__thClass)" aria-hidden="true">
+      {{ col.__thClass.includes('sort-desc') ? '↓' : '↑' }}</span>
   </th>
 </tr>
 """

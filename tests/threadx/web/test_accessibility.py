@@ -62,8 +62,10 @@ UNFOLD = """() => {
 }"""
 """axe cannot tell the contrast of what is scrolled out of its box, nor of what is just changing."""
 
-STILL = """() => [...document.querySelectorAll('.q-expansion-item__content')].every(
-    box => !box.style.height && box.checkVisibility())"""
+STILL = """() => [...document.querySelectorAll('.q-expansion-item')].every(fold => !fold.checkVisibility()
+    || [...fold.querySelectorAll('.q-expansion-item__content')].every(
+        box => !box.style.height && box.checkVisibility()))"""
+"""Every fold is open; one that has nothing to tell, as of returns in a review, is not on the page at all."""
 
 COLOURS = """selector => {
     const element = document.querySelector(selector);

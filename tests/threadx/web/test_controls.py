@@ -46,6 +46,10 @@ a[href], button:not({EMPTIES}), summary, input:not([type=hidden]):not([type=file
 [role=link]
 """
 
+CHOSEN_WITH_SPACE = """one => one.matches(
+    'input[type=checkbox], input[type=radio], [role=checkbox], [role=radio], [role=combobox]')"""
+"""What Enter does nothing to, in any browser."""
+
 LOOK = """() => [
     location.href, document.title, document.body.innerText, document.querySelectorAll('*').length,
     document.activeElement.id,
@@ -121,7 +125,7 @@ def work(page: Page, control: Locator, way: str) -> None:
             control.tap()
         case _:
             control.focus()
-            chosen = control.get_attribute("role") in ("checkbox", "radio", "combobox")
+            chosen = control.evaluate(CHOSEN_WITH_SPACE)
             if not is_field(control):
                 page.keyboard.press("Space" if chosen else "Enter")
     if is_field(control):
