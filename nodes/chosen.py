@@ -17,6 +17,7 @@ from base.files import write_text_atomically
 from base.json_files import LARGEST, Json, parse_json
 from base.plain_files import read_plain
 from base.reasons import ReasonError, because
+from base.references import listed
 from nodes.errors import SettingError
 
 FILE = "settings.json"
@@ -51,7 +52,7 @@ SETTINGS = frozenset(
         *VARIABLES,
     )
 )
-"""What may stand in the file: who answers, and for how long."""
+"""What may stand in the file: who answers, and for how long. All but `VARIABLES` are chains of models."""
 
 
 def chosen(home: Path) -> Json:
@@ -59,7 +60,8 @@ def chosen(home: Path) -> Json:
 
     Raises:
         SettingError: `bad_settings_file`: no JSON object; `unknown_in_settings_file`;
-            `environments_in_settings_file`: an address, a folder or a key.
+            `environments_in_settings_file`: an address, a folder or a key; `no_chain_in_settings_file`,
+            `no_text_in_settings_file`: another kind of value than a setting has.
     """
     path = home / FILE
     if not path.exists():
@@ -78,7 +80,21 @@ def chosen(home: Path) -> Json:
                 )
         known = ", ".join(sorted(SETTINGS))
         raise SettingError("unknown_in_settings_file", path=str(path), name=unknown[0], known=known)
+    # A setting that one graph does not have is refused too: a person has one file, and would find out late.
+    for name, value in sorted(found.items()):
+        if name in VARIABLES:
+            if not isinstance(value, str):
+                raise SettingError("no_text_in_settings_file", path=str(path), name=name)
+        elif not _is_chain(value):
+            raise SettingError("no_chain_in_settings_file", path=str(path), name=name)
     return found
+
+
+def _is_chain(value: object) -> bool:
+    """Whether it names at least one model, as text or as a list of texts."""
+    if isinstance(value, str):
+        return bool(listed(value))
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) and one for one in value)
 
 
 def fill(given: Mapping[str, Any], home: Path, known: Collection[str]) -> Json:

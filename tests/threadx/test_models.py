@@ -170,6 +170,10 @@ def test_a_data_folder_chooses_no_address_folder_or_key(
         ("[1]", "settings.json"),
         ("{", "settings.json"),
         ('{"analist": ["x"]}', "analist"),
+        ('{"models": {"analyst": 5}}', "models must be a model or a list of models"),
+        ('{"technical": ["rules", 5]}', "technical must be a model"),
+        ('{"analyst": " "}', "analyst must be a model"),
+        ('{"deadlines": 900}', "deadlines must be text"),
         ("\udcff", "settings"),
     ],
 )
@@ -177,7 +181,8 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, threadx, content, 
     (tmp_path / "settings.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(SettingError):
         OptimizationContext(home=str(tmp_path))
-    assert told in threadx("models", "use", "rules", code=2)
+    for command in (("models", "use", "rules"), ("models", "list"), ("optimize", "sample:sp500")):
+        assert told in threadx(*command, code=2)
 
 
 @pytest.mark.model

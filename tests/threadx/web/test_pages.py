@@ -285,11 +285,17 @@ def test_a_field_of_an_event_that_nobody_knows_harms_its_own_page_alone(
     assert f"/threadx/runs/{run}" in get(f"{url}/threadx").text
 
 
-def test_settings_that_are_refused_are_told_in_our_own_frame(url: str, home: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [('{"patience": 900}', "new"), ('{"models": {"analyst": 5}}', "new"), ('{"models": 5}', "models")],
+)
+def test_settings_that_are_refused_are_told_in_our_own_frame(
+    url: str, home: Path, said: str, path: str
+) -> None:
     settings = home / "settings.json"
-    settings.write_text('{"patience": 900}', encoding="utf-8")
+    settings.write_text(said, encoding="utf-8")
     try:
-        page = get(f"{url}/threadx/new")
+        page = get(f"{url}/threadx/{path}")
     finally:
         settings.unlink()
     told, words = html.unescape(page.text), Words("fr")
