@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,19 +45,45 @@ def _models(run: Mapping[str, Any]) -> str:
     return ", ".join(dict.fromkeys(model for model in run.get("models", {}).values() if model)) or "–"
 
 
+def alarms(found: Watched, health: Sequence[providers.Health], words: Words) -> list[str]:
+    """What calls for somebody: limits that are passed, and models most of which do not answer.
+
+    Args:
+        found: what the logs say.
+        health: who would answer now; empty while nobody was asked: then each model's last call counts.
+        words: of the reader.
+    """
+    down = [not one.ok for one in health] or [
+        model.circuit.is_open or bool(model.last_failure) for model in found.models
+    ]
+    lines = alert_lines(found.week.alerts, words)
+    if 2 * sum(down) > len(down):
+        lines.append(words("web.watch.models_down", silent=sum(down), all=len(down)))
+    return lines
+
+
 class Watch:
     """The figures of the page; `draw` shows them anew."""
 
     def __init__(self, words: Words) -> None:
         self.words = words
         self.box = ui.element("div")
+        self.health: Sequence[providers.Health] = ()
+        self.found: Watched | None = None
+
+    def hear(self, health: Sequence[providers.Health]) -> None:
+        """Who would answer now: it may be an alert of its own."""
+        self.health = health
+        if self.found is not None:
+            self.draw(self.found)
 
     def draw(self, found: Watched) -> None:
         """Show what the logs say now."""
         words, week = self.words, found.week
+        self.found = found
         self.box.clear()
         with self.box:
-            alerts = alert_lines(week.alerts, words)
+            alerts = alarms(found, self.health, words)
             for line in alerts:
                 attribute(Text("p", line, "tx-warn"), "role", "alert")
             if not alerts:
@@ -152,8 +178,8 @@ class Watch:
 class Health:
     """Who would answer now; asked when the page is open, without holding it up."""
 
-    def __init__(self, site: Site) -> None:
-        self.site, self.words = site, site.words
+    def __init__(self, site: Site, watch: Watch) -> None:
+        self.site, self.words, self.watch = site, site.words, watch
         with card(self.words("web.watch.health")) as self.box:
             self._asking = attribute(
                 Text("p", self.words("web.form.asking"), "tx-soft"), "aria-live", "polite"
@@ -171,6 +197,7 @@ class Health:
 
         found = await threads.io_bound(asked)
         self._asking.set_visibility(False)
+        self.watch.hear(found or [])
         with self.box:
             table = Table([self.words(f"web.watch.{name}") for name in ("model", "state", "told")], prose=[2])
             for one in found or []:
@@ -194,7 +221,7 @@ def register(site: Site) -> None:
             watch = Watch(words)
             if found is not None:
                 watch.draw(found)
-            Health(site)
+            Health(site, watch)
             shown = [found]
 
             async def poll() -> None:

@@ -13,8 +13,7 @@ from nicegui import ui
 
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.operation.partition import summaries_folder
-from nodes.ensemble.operation.run_log import statistics
-from nodes.ensemble.operation.status import alert_lines, old_line
+from nodes.ensemble.operation.status import old_line
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.schemas import VERDICTS, Change, LLMEnsembleSummary
 from prompts import Words
@@ -25,7 +24,7 @@ from threadx.web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fac
 from threadx.web.hours import Hour, history, hour_key, parse_hour, read_hour
 from threadx.web.relaunch import Relaunch
 
-LISTS = ("key_drivers", "recommendations", "tensions", "limits")
+LISTS = ("recommendations", "key_drivers", "tensions", "limits")
 COLUMNS = ("source", "model", "symbol", "horizon", "score", "prediction", "rationale")
 
 
@@ -43,7 +42,7 @@ def change_in_words(words: Words, found: Sequence[Change]) -> str:
 
 
 def _changes(words: Words, found: Hour) -> None:
-    """What has changed, first of all; or that nothing has."""
+    """What has changed, or that nothing has."""
     if found.since is None:
         return
     head = change_head(found.since, found.changes, words)
@@ -55,10 +54,12 @@ def _changes(words: Words, found: Hour) -> None:
             Text("li", line)
 
 
-def _draw(words: Words, told: LLMEnsembleSummary) -> None:
+def _draw(words: Words, found: Hour, told: LLMEnsembleSummary) -> None:
+    """The headline, what has changed, what to do, then the reasons."""
     with ui.element("div").classes("tx-facts"):
         for verdict in VERDICTS:
             fact(words(f"ensemble.face.{verdict}"), words(f"ensemble.value.{getattr(told, verdict)}"))
+    _changes(words, found)
     advice = advice_lines(told.model_dump(), words)
     for name in LISTS:
         lines = advice if name == "recommendations" else [(line, []) for line in getattr(told, name)]
@@ -156,8 +157,11 @@ def _history(words: Words, found: list[Any], shown: datetime | None) -> None:
                 row[0].classes("tx-good")
 
 
-def _page(site: Site, found: Hour | None) -> None:
+def _page(site: Site, found: Hour | None, wanted: datetime | None) -> None:
     words = site.words
+    if found is None and wanted is not None:
+        Text("p", words("web.summary.not_published", moment=hour_in_words(words, wanted)), "tx-warn")
+        return
     if found is None:
         Text("p", words("web.summary.none"))
         return
@@ -171,7 +175,7 @@ def _page(site: Site, found: Hour | None) -> None:
         Text("p", words("explain.sample"), "tx-warn")
     if run.get("degraded"):
         Text("p", words("ensemble.face.degraded"), "tx-warn")
-    _draw(words, found.summary)
+    _draw(words, found, found.summary)
     _freshness(words, found.trace)
     _answers(words, found.trace)
 
@@ -185,13 +189,8 @@ def register(site: Site) -> None:
         wanted = parse_hour(hour)
         found = await threads.io_bound(read_hour, site.home, wanted)
         earlier = await threads.io_bound(history, site.home)
-        record = await threads.io_bound(statistics, site.home)
         old = await threads.io_bound(old_line, site.home, words)
         with frame(site, words("web.summary.title"), SUMMARY_PATH):
-            if found is not None:
-                _changes(words, found)
-            for line in alert_lines(record.alerts, words) if record else ():
-                Text("p", line, "tx-warn")
             if old is not None:
                 Text("p", old, "tx-warn")
             Text("p", words("web.summary.intro"), "tx-soft")
@@ -199,7 +198,7 @@ def register(site: Site) -> None:
                 anchor(words("web.summary.newest"), SUMMARY_PATH)
             try:
                 with as_recorded(summaries_folder(site.home)):
-                    _page(site, found)
+                    _page(site, found, wanted)
             except ReportError as error:
                 Text("p", error.sentence(words.language), "tx-warn")
             Relaunch(site)

@@ -13,8 +13,10 @@ from nodes.ensemble.operation import run_log
 from nodes.ensemble.operation.run_log import append_run
 from nodes.ensemble.schemas import Change
 from prompts import Words
+from providers import Health
 from providers.calls_log import CallsLog
 from threadx.web.hours import history, hour_key, parse_hour, read_hour
+from threadx.web.observability_page import alarms
 from threadx.web.summary_page import change_in_words
 from threadx.web.watching import watched
 
@@ -149,3 +151,11 @@ def test_calls_are_counted_by_model_and_the_cache_apart(tmp_path: Path) -> None:
     assert model.circuit.is_open
     assert model.last_failure == "limit_notice"
     assert watched(tmp_path).cache_share == 0.5
+
+
+@pytest.mark.parametrize(("down", "told"), [(7, True), (5, True), (4, False), (0, False)])
+def test_most_models_down_is_an_alarm(tmp_path: Path, down: int, told: bool) -> None:
+    health = [Health(f"m{one}", one >= down, "ready", "") for one in range(8)]
+    assert alarms(watched(tmp_path), health, Words("en")) == (
+        [f"{down} of 8 models do not answer."] if told else []
+    )

@@ -428,12 +428,20 @@ def test_what_has_changed_stands_first(url: str, home: Path) -> None:
         later.rmdir()
 
 
-def test_alerts_of_the_ensemble_stand_above_its_summary(url: str, home: Path) -> None:
-    assert "Alerte" not in get(f"{url}/llm_summary").text
+def test_an_hour_that_was_not_published_says_so(url: str) -> None:
+    page = html.unescape(get(f"{url}/llm_summary?hour=2001010100").text)
+    moment = Words("fr")("web.moment", date="2001-01-01", hour="00:00")
+    assert Words("fr")("web.summary.not_published", moment=moment) in page
+    assert Words("fr")("web.summary.none") not in page
+
+
+def test_alerts_of_the_ensemble_stand_on_its_monitoring(url: str, home: Path) -> None:
+    assert "Alerte" not in get(f"{url}/observability").text
     for _ in range(2):
         append_failure(home, hour=None, code="no_usable_data", seconds=0.1)
-    page = get(f"{url}/llm_summary").text
+    page = get(f"{url}/observability").text
     assert f"Alerte{NO_BREAK_SPACE}: sur un jour" in page
+    assert "Alerte" not in get(f"{url}/llm_summary").text
     told = get(f"{url}/threadx/metrics").text
     assert 'threadx_ensemble_alert{alert="failures"} 1.0' in told
 
