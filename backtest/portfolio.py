@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.data.prices import read_prices
-from backtest.data.together import CommonClock, Instruments, common_clock, instrument
+from backtest.data.together import CommonClock, Instruments, by_name, common_clock, instrument
 from backtest.data.year import BarsPerYear, bars_per_year
 from backtest.engine.run import Market, open_market
 from backtest.errors import RequestError
@@ -177,10 +177,11 @@ def closes(instruments: Instruments) -> pd.DataFrame:
         instruments: prices by name, each as `validate_prices` takes them.
 
     Raises:
-        RequestError: `no_instruments`, `instrument_time_zone`, `instrument_refused`.
+        RequestError: `no_instruments`, `not_by_name`, `instrument_timeframe`,
+            `instrument_time_zone`, `instrument_refused`.
     """
     found, indexes = {}, {}
-    for name, df in instruments.items():
+    for name, df in by_name(instruments, "instruments"):
         with instrument(name):
             prices, indexes[name] = read_prices(df)
             found[name] = prices.close
@@ -222,7 +223,8 @@ def run_portfolio(
         whole_units: trade whole units only, rounded towards zero.
 
     Raises:
-        RequestError: `no_instruments`, `instrument_time_zone`, `instrument_refused` with the reason;
+        RequestError: `no_instruments`, `not_by_name`, `instrument_timeframe`,
+            `instrument_time_zone`, `instrument_refused` with the reason;
             `weights_unusable`, `weights_unknown_instrument`, `weights_off_clock`, `weights_infinite`,
             `weights_too_large`, `weights_empty`; `bad_request`, `unknown_fill`, `unknown_periodicity`.
     """
@@ -232,7 +234,7 @@ def run_portfolio(
     if not 0.0 <= cash_yield_pct < math.inf:
         raise RequestError("bad_request", name="cash_yield_pct", value=f"{cash_yield_pct:g}")
     markets: dict[str, Market] = {}
-    for name, df in instruments.items():
+    for name, df in by_name(instruments, "instruments"):
         with instrument(name):
             markets[name] = open_market(df, costs, fill, periods_per_year, initial_capital, None)
     clock = common_clock({name: market.index for name, market in markets.items()})
@@ -316,13 +318,16 @@ def _targets(weights: pd.DataFrame, clock: CommonClock, max_leverage: float) -> 
     if off.size or back.size:
         row = int(off[0]) if off.size else int(back[0]) + 1
         raise RequestError("weights_off_clock", row=row + 1, time=str(index[row]))
-    values = weights.to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = weights.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):  # words, or no figures at all
+        raise RequestError("weights_unusable") from None
     if np.isinf(values).any():
         row = int(np.isinf(values).any(axis=1).argmax())
         raise RequestError("weights_infinite", time=index[row].isoformat())
     if np.isnan(values).all():
         raise RequestError("weights_empty")
-    gross = weights.ffill().abs().sum(axis=1).to_numpy()
+    gross = pd.DataFrame(values).ffill().abs().sum(axis=1).to_numpy()
     row = int(gross.argmax())
     if gross[row] > max_leverage * (1.0 + _ROUNDING):
         raise RequestError(

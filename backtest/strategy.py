@@ -433,23 +433,24 @@ def meaning_hash(
     return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
-def _uses(node: Node, name: str) -> tuple[bool, bool]:
-    """Whether a parameter serves as a period or lag, and whether it is compared with a 0–100 indicator."""
-    as_period = False
+def _uses(node: Node, name: str) -> tuple[int | None, bool]:
+    """The least value of a parameter as a period or lag; whether it is compared with a 0–100 indicator."""
+    lows: set[int] = set()
     as_percent = False
     for part in walk(node):
         if isinstance(part, Call):
             wanted = FUNCTIONS[part.function].arguments
             for argument, given in zip(wanted, part.arguments, strict=True):
-                as_period |= argument.kind == "period" and name in parameters(given)
-        elif isinstance(part, Lag):
-            as_period |= name in parameters(part.bars)
+                if argument.kind == "period" and name in parameters(given):
+                    lows.add(min(argument.low, 1))
+        elif isinstance(part, Lag) and name in parameters(part.bars):
+            lows.add(1)
         if isinstance(part, Comparison) or (isinstance(part, Call) and part.function.startswith("crosses")):
             sides = children(part)
             as_percent |= any(isinstance(one, Parameter) and one.name == name for one in sides) and any(
                 isinstance(one, Call) and one.function in PERCENT_INDICATORS for one in sides
             )
-    return as_period, as_percent
+    return max(lows, default=None), as_percent
 
 
 def parameter_bounds(spec: StrategySpec, name: str) -> Bounds:
@@ -460,8 +461,8 @@ def parameter_bounds(spec: StrategySpec, name: str) -> Bounds:
         return PRESETS[spec.family].bounds[name]
     value = float(spec.params[name])
     uses = [_uses(tree, name) for tree in spec.trees.values()]
-    if any(as_period for as_period, _ in uses):
-        return Bounds(low=1, high=1_000, step=1, integer=True, default=value)
+    if lows := [low for low, _ in uses if low is not None]:
+        return Bounds(low=max(lows), high=1_000, step=1, integer=True, default=value)
     if any(as_percent for _, as_percent in uses):
         return Bounds(low=0, high=100, step=5, integer=False, default=value)
     scale = 10.0 ** math.floor(math.log10(abs(value))) if value else 1.0

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from backtest.data.inputs import Tables, with_inputs
 from backtest.data.prices import validate_prices
-from backtest.data.together import CommonClock, Instruments, Integers, common_clock, instrument
+from backtest.data.together import CommonClock, Instruments, Integers, by_name, common_clock, instrument
 from backtest.data.year import BarsPerYear, bars_per_year
 from backtest.engine.batch import Batch, Chunk
 from backtest.engine.executor import run_pieces
@@ -254,12 +254,13 @@ def run_backtest(
         inputs: other tables by name.
 
     Raises:
-        RequestError: `no_instruments`, `instrument_time_zone`; `instrument_refused` with the reason, which is
+        RequestError: `no_instruments`, `not_by_name`, `instrument_timeframe`,
+            `instrument_time_zone`; `instrument_refused` with the reason, which is
             what `backtest.run_backtest` says of that instrument.
     """
     found: dict[str, BacktestResult] = {}
     excess: dict[str, Floats] = {}
-    for name, df in instruments.items():
+    for name, df in by_name(instruments, "instruments"):
         with instrument(name):
             found[name] = run_one(
                 df, spec, costs, fill, periods_per_year, initial_capital, trade_from, inputs=inputs
@@ -345,7 +346,7 @@ class _Universe:
         self.workers = workers
         self.capital = initial_capital
         self.markets: dict[str, Market] = {}
-        for name, df in instruments.items():
+        for name, df in by_name(instruments, "instruments"):
             with instrument(name):
                 joined = with_inputs(df, inputs, spec)
                 market = open_market(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.inputs import Tables
-from backtest.data.together import Instruments, common_clock, instrument
+from backtest.data.together import Instruments, by_name, common_clock, instrument
 from backtest.engine.run import run_backtest
 from backtest.errors import RequestError
 from backtest.kernels.simulation import ENTRY_BAR, EXIT_BAR, MAX_BARS, REASON, SIDE, SIGNAL
@@ -22,6 +22,16 @@ from backtest.types import Costs, Fill
 
 Every = Literal["day", "week", "month", "quarter", "change"]
 _PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q"}
+
+
+def _frame(table: pd.DataFrame, name: str) -> None:
+    """Refuse what is no table of times × instruments.
+
+    Raises:
+        RequestError: `not_a_frame`.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise RequestError("not_a_frame", name=name, kind=type(table).__name__)
 
 
 def rebalanced(weights: pd.DataFrame, every: Every) -> pd.DataFrame:
@@ -33,8 +43,9 @@ def rebalanced(weights: pd.DataFrame, every: Every) -> pd.DataFrame:
             differs from the one before it.
 
     Raises:
-        RequestError: `unknown_method`.
+        RequestError: `unknown_method`, `not_a_frame`.
     """
+    _frame(weights, "weights")
     if every not in get_args(Every):
         raise RequestError("unknown_method", name=str(every), known=", ".join(get_args(Every)))
     known = weights.ffill()
@@ -67,10 +78,11 @@ def sides(
         inputs: other tables by name.
 
     Raises:
-        RequestError: `no_instruments`, `instrument_time_zone`, `instrument_refused` with the reason.
+        RequestError: `no_instruments`, `not_by_name`, `instrument_timeframe`,
+            `instrument_time_zone`, `instrument_refused` with the reason.
     """
     held, indexes = {}, {}
-    for name, df in instruments.items():
+    for name, df in by_name(instruments, "instruments"):
         with instrument(name):
             result = run_backtest(df, spec, costs, fill, inputs=inputs)
         found = np.zeros(len(result.index))
@@ -91,7 +103,11 @@ def equal(sides: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         sides: -1, 0 or 1; where one is NaN the last known side counts, and gets no instruction.
+
+    Raises:
+        RequestError: `not_a_frame`.
     """
+    _frame(sides, "sides")
     known = sides.ffill().fillna(0.0)
     count = known.abs().sum(axis=1)
     return known.div(count.where(count > 0.0, 1.0), axis=0).where(sides.notna())
@@ -108,8 +124,9 @@ def top(scores: pd.DataFrame, n: int, *, shorts: int = 0) -> pd.DataFrame:
         shorts: how many are held short.
 
     Raises:
-        RequestError: `bad_request`.
+        RequestError: `bad_request`, `not_a_frame`.
     """
+    _frame(scores, "scores")
     if n < 0 or shorts < 0 or n + shorts < 1:
         raise RequestError("bad_request", name="n", value=f"{n}, {shorts}")
     places = scores.rank(axis=1, method="first", ascending=False)
@@ -128,10 +145,13 @@ def inverse_volatility(closes: pd.DataFrame, period: int = 20) -> pd.DataFrame:
             an instrument's weight is 0. Where it has no bar it gets no instruction.
 
     Raises:
-        RequestError: `bad_request`.
+        RequestError: `bad_request`, `not_a_frame`; `not_enough_bars`, no instrument has so many returns.
     """
+    _frame(closes, "closes")
     if period < 2:
         raise RequestError("bad_request", name="period", value=str(period))
+    if (longest := int(closes.count().max())) <= period:
+        raise RequestError("not_enough_bars", needed=period + 1, bars=longest)
     deviation = pd.DataFrame(
         {
             name: closes[name].dropna().pct_change().rolling(period).std().reindex(closes.index).ffill()
@@ -170,8 +190,9 @@ def pair(
         The two columns; NaN at times at which one of them has no bar.
 
     Raises:
-        RequestError: `bad_request`.
+        RequestError: `bad_request`, `not_a_frame`; `not_enough_bars`, fewer times than `period`.
     """
+    _frame(closes, "closes")
     for name, value, wrong in (
         ("period", period, period < 2),
         ("leave", leave, not 0.0 <= leave < math.inf),
@@ -180,6 +201,8 @@ def pair(
         if wrong:
             raise RequestError("bad_request", name=name, value=f"{value:g}")
     both = closes[[first, second]].dropna()
+    if len(both) < period:
+        raise RequestError("not_enough_bars", needed=period, bars=len(both))
     logs = both.map(math.log)
     spread = logs[first] - logs[second]
     window = spread.rolling(period)

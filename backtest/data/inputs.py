@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.data.prices import column_name, number_column, read_prices, time_index
+from backtest.data.together import by_name
 from backtest.errors import PriceError, RequestError
 from backtest.kernels.simulation import Floats
 from backtest.strategy import StrategySpec
@@ -37,13 +38,15 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
         spec: the strategy.
 
     Raises:
-        RequestError: `unused_table`, `input_column`, `input_clash`, `input_time_zone`, `input_not_aligned`;
-            `input_refused` with the reason, of times or figures.
+        RequestError: `not_by_name`, `unused_table`, `input_column`, `input_clash`, `input_time_zone`,
+            `input_not_aligned`; `input_refused` with the reason, of times or figures.
         PriceError: the prices are refused.
     """
+    if tables is None:
+        return df
+    tables = {str(name).lower(): table for name, table in by_name(tables, "inputs")}
     if not tables:
         return df
-    tables = {str(name).lower(): table for name, table in tables.items()}
     declared: dict[str, list[str]] = {name: [] for name in tables}
     for name in spec.inputs:
         table, _, column = name.partition(".")
@@ -60,6 +63,8 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
             if name in there:
                 raise RequestError("input_clash", name=name)
             times, values = _read(tables[table], table, column, index)
+            if spec.inputs[name].kind != "share":  # which is refused where it is infinite
+                values = np.where(np.isfinite(values), values, np.nan)
             joined[name] = _as_known(times, values, index, spec.inputs[name].known)
             if np.isnan(joined[name]).all():
                 raise RequestError(
@@ -81,7 +86,9 @@ def _read(
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         raise RequestError("input_refused", name=name, reason=PriceError("no_rows"))
     places = [place for place, one in enumerate(frame.columns) if column_name(one) == column]
-    if len(places) != 1:
+    if len(places) > 1:
+        raise RequestError("input_refused", name=name, reason=PriceError("repeated_column", column=column))
+    if not places:
         known = told_known(column, [column_name(one) for one in frame.columns])
         raise RequestError("input_column", name=name, column=column, known=known)
     try:
@@ -99,7 +106,7 @@ def _read(
         raise RequestError("input_refused", name=name, reason=error) from None
     if index.tz is None and times.tz is not None:
         raise RequestError("input_time_zone", name=name)
-    return _in_zone(times, index), np.where(np.isfinite(values), values, np.nan)
+    return _in_zone(times, index), values
 
 
 def _in_zone(times: pd.DatetimeIndex, index: pd.DatetimeIndex) -> pd.DatetimeIndex:

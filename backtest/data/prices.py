@@ -315,7 +315,7 @@ def column_name(column: object) -> str:
 
 
 def read_further(df: pd.DataFrame, name: str) -> Floats:
-    """A further column of prices that `read_prices` has taken; what is empty or infinite is unknown.
+    """A further column of prices that `read_prices` has taken, as it stands, NaN where it is empty.
 
     Raises:
         RequestError: `missing_input`.
@@ -326,8 +326,7 @@ def read_further(df: pd.DataFrame, name: str) -> Floats:
         raise RequestError("missing_input", name=name)
     if len(places) > 1:
         raise PriceError("repeated_column", column=name)
-    values = number_column(df, places[0], name, time_index(df))
-    return np.where(np.isfinite(values), values, np.nan)
+    return number_column(df, places[0], name, time_index(df))
 
 
 def made_up_bars(df: pd.DataFrame) -> NDArray[np.bool_]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.errors import BacktestError, RequestError
+from backtest.language.timeframes import timeframe_of
 
 Instruments = Mapping[str, pd.DataFrame]
 Integers = NDArray[np.int64]
+_TELLING = 20
+"""Distances between bars from which on most of them tell how long a bar is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +44,25 @@ class CommonClock:
         return int(rows[-1] - rows[0]) + 1 - rows.size
 
 
+def by_name(tables: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
+    """Names and tables of an argument that is called `name`.
+
+    Raises:
+        RequestError: `not_by_name`.
+    """
+    if not isinstance(tables, Mapping):
+        raise RequestError("not_by_name", name=name, kind=type(tables).__name__)
+    yield from tables.items()
+
+
+def _step(index: pd.DatetimeIndex) -> int | None:
+    """The distance of most bars, in nanoseconds; None where no distance is that of most, or bars are few."""
+    steps, counts = np.unique(np.diff(index.as_unit("ns").asi8), return_counts=True)
+    if counts.sum() < _TELLING or 2 * counts.max() <= counts.sum():
+        return None
+    return int(steps[counts.argmax()])
+
+
 def common_clock(indexes: Mapping[str, pd.DatetimeIndex]) -> CommonClock:
     """One clock for several instruments; equal times are equal moments.
 
@@ -47,7 +70,9 @@ def common_clock(indexes: Mapping[str, pd.DatetimeIndex]) -> CommonClock:
         indexes: the times of each, sorted and unique.
 
     Raises:
-        RequestError: `no_instruments`; `instrument_time_zone` where some have a time zone and some do not.
+        RequestError: `no_instruments`; `instrument_time_zone` where some have a time zone and some do not;
+            `instrument_timeframe` where their bars are not of one length: a longer bar would be known on the
+            clock before it is over.
     """
     if not indexes:
         raise RequestError("no_instruments")
@@ -55,6 +80,16 @@ def common_clock(indexes: Mapping[str, pd.DatetimeIndex]) -> CommonClock:
     for name, index in indexes.items():
         if (index.tz is None) != (first.tz is None):
             raise RequestError("instrument_time_zone", name=name)
+    steps = {name: step for name, step in ((name, _step(index)) for name, index in indexes.items()) if step}
+    for name, step in steps.items():
+        if step != (other := next(iter(steps.items())))[1]:
+            raise RequestError(
+                "instrument_timeframe",
+                name=name,
+                found=timeframe_of(step / 10**9),
+                other=other[0],
+                told=timeframe_of(other[1] / 10**9),
+            )
     zone = first.tz if all(str(index.tz) == str(first.tz) for index in indexes.values()) else "UTC"
     moments = {
         name: (index if zone is None else index.tz_convert(zone)).as_unit("ns")

@@ -141,7 +141,7 @@ def _by_weeks(
         all_hours: bars a year without a pause.
         span: nanoseconds of the data.
     """
-    usual, share = _usual(in_weeks)
+    usual, share = _usual(in_weeks[in_weeks > 0])  # a pause of years is no week
     other = elapsed if in_weeks.size >= _WEEKS_COUNTED else None
     if share < 0.5 and other is not None:
         # Hardly two weeks alike: bars are missing here and there, or are not of one length.

@@ -134,7 +134,7 @@ class IndicatorBank:
         return values
 
     def own(self, name: str, kind: str) -> Floats:
-        """A further series that a strategy declares.
+        """A further series that a strategy declares; what is infinite is unknown.
 
         Raises:
             RequestError: `missing_input`, the data has no such column; `share_out_of_range`.
@@ -148,7 +148,7 @@ class IndicatorBank:
             if kind == "share" and outside.any():
                 row = int(outside.argmax())
                 raise RequestError("share_out_of_range", name=name, row=row + 1, value=float(values[row]))
-            self._known[key] = values
+            self._known[key] = np.where(np.isfinite(values), values, np.nan)
         return self._known[key]
 
     def check_columns(self, trees: Iterable[Node]) -> None:

@@ -22,6 +22,7 @@ from backtest.data.clock import Clock
 from backtest.data.inputs import with_inputs
 from backtest.data.prices import read_further, read_prices
 from backtest.engine.bank import IndicatorBank
+from prompts.texts import LANGUAGES
 from tests.prices import made_up_prices
 
 SOL = made_up_prices(2_000, seed=3).tz_localize("UTC")
@@ -197,6 +198,7 @@ MOOD = pd.DataFrame({"value": np.linspace(-1.0, 1.0, 90)}, index=DAYS)
     [
         (SOL, {}, "missing_input", ""),
         (SOL, {"mood": MOOD.rename(columns={"value": "score"})}, "input_column", ""),
+        (SOL, {"mood": MOOD.assign(Value=2.0)}, "input_refused", "repeated_column"),
         (SOL, {"mood": MOOD, "btc": BTC}, "unused_table", ""),
         (SOL, {"mood": MOOD[::-1]}, "input_refused", "unsorted_time"),
         (SOL, {"mood": MOOD.iloc[[0, 1, 1, 2]]}, "input_refused", "duplicate_time"),
@@ -206,6 +208,9 @@ MOOD = pd.DataFrame({"value": np.linspace(-1.0, 1.0, 90)}, index=DAYS)
         (SOL, {"mood": MOOD.iloc[:0]}, "input_refused", "no_rows"),
         (SOL.assign(**{"Mood.Value": 1.0}), {"mood": MOOD}, "input_clash", ""),
         (SOL, {"mood": MOOD * 200.0}, "share_out_of_range", ""),
+        (SOL, {"mood": MOOD.replace({1.0: np.inf})}, "share_out_of_range", ""),
+        (SOL, [MOOD], "not_by_name", ""),
+        (SOL, "mood", "not_by_name", ""),
         (SOL.tz_localize(None), {"mood": MOOD}, "input_time_zone", ""),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
@@ -218,6 +223,17 @@ def test_a_table_that_cannot_be_used_is_refused(
         run_backtest(frame, own, inputs=tables)
     assert caught.value.code == code
     assert getattr(caught.value.fields.get("reason"), "code", "") == reason
+    for language in LANGUAGES:
+        assert "{" not in caught.value.sentence(language)
+
+
+@pytest.mark.parametrize("value", [-0.5, 100.5, np.inf, -np.inf])
+def test_a_share_of_the_prices_that_is_none_is_refused(value: float) -> None:
+    table = SOL.assign(mood=50.0)
+    table.iloc[7, -1] = value
+    with pytest.raises(BacktestError, match="share_out_of_range") as caught:
+        run_backtest(table, spec("mood > 0", mood={"kind": "share"}))
+    assert caught.value.fields["row"] == 8
 
 
 @pytest.mark.parametrize(

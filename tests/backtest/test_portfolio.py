@@ -272,12 +272,46 @@ DAYS = GOOD["A"].index
         (pd.DataFrame({"A": [np.inf]}, index=DAYS[:1]), "weights_infinite"),
         (pd.DataFrame({"A": [0.7, NAN], "B": [NAN, -0.7]}, index=DAYS[:2]), "weights_too_large"),
         (pd.DataFrame({"A": [NAN]}, index=DAYS[:1]), "weights_empty"),
+        (pd.DataFrame({"A": ["all"]}, index=DAYS[:1]), "weights_unusable"),
+        (pd.DataFrame({"A": [[0.5]]}, index=DAYS[:1]), "weights_unusable"),
+        (pd.DataFrame({"A": [1.5]}, index=DAYS[:1]).astype(str), "weights_too_large"),
         (pd.DataFrame({"A": [1.0]}, index=DAYS[:1].tz_localize("UTC")), "instrument_time_zone"),
     ],
 )
 def test_weights_that_cannot_be_traded_are_refused(table, code):
     with pytest.raises(RequestError, match=code):
         portfolio.run_portfolio(GOOD, table, periods_per_year=365)
+
+
+MAKERS = {
+    "rebalanced": lambda table: weights.rebalanced(table, "month"),
+    "equal": weights.equal,
+    "top": lambda table: weights.top(table, 1),
+    "inverse_volatility": weights.inverse_volatility,
+    "pair": lambda table: weights.pair(table, "A", "B"),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+@pytest.mark.parametrize(
+    "table", [None, "A", pd.Series([1.0]), [[1.0]]], ids=["none", "word", "series", "list"]
+)
+def test_weights_are_made_of_tables_alone(make, table):
+    with pytest.raises(RequestError, match="not_a_frame"):
+        make(table)
+
+
+def test_a_window_longer_than_the_history_is_refused():
+    """As an indicator is; the least history that fills it gives weights."""
+    closes = pd.DataFrame(
+        {"A": [100, 110, 99, 108.9], "B": [NAN, 120, 96, 115.2]},
+        index=DAYS[:1].append(pd.date_range(DAYS[0] + pd.Timedelta("1D"), periods=3)),
+    )
+    assert weights.inverse_volatility(closes, 3).iloc[-1].sum() == pytest.approx(1.0)
+    assert len(weights.pair(closes, "A", "B", 3)) == 4
+    for make in (lambda: weights.inverse_volatility(closes, 4), lambda: weights.pair(closes, "A", "B", 4)):
+        with pytest.raises(RequestError, match="not_enough_bars"):
+            make()
 
 
 def test_settings_are_refused_in_a_sentence():

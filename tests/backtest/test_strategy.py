@@ -218,6 +218,15 @@ def test_bounds_of_own_parameters() -> None:
     assert found["n"] == Bounds(low=1, high=1_000, step=1, integer=True, default=10)
     assert (found["level"].low, found["level"].high) == (0, 100)
     assert found["factor"].low <= 1.5 <= found["factor"].high
+    for condition, low in (
+        ("close > value_when(close > open, high, k)", 0),
+        ("close > value_when(close > open, high, k) and close > sma(close, k)", 1),
+        ("close > close[k]", 1),
+    ):
+        own = StrategySpec(name="x", params={"k": low}, entry_long=condition)
+        assert own.bounds()["k"].low == low
+        with pytest.raises(BacktestError, match="parameter_out_of_bounds"):
+            own.evolve(params={"k": low - 1})
     tight = spec.evolve(param_bounds={"n": Bounds(low=5, high=20, step=5, integer=True)})
     with pytest.raises(BacktestError, match="parameter_out_of_bounds"):
         tight.evolve(params={"n": 25})

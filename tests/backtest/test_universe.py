@@ -1,11 +1,24 @@
 """One strategy on many instruments: against the plain loop over `run_backtest` that a reader would write."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import Costs, PriceError, RequestError, StrategySpec, run_backtest, sweep, universe
+from backtest import (
+    Costs,
+    PriceError,
+    RequestError,
+    StrategySpec,
+    portfolio,
+    run_backtest,
+    sweep,
+    universe,
+    weights,
+)
 from backtest.validation.folds import make_folds
+from prompts.texts import LANGUAGES
 from tests.prices import made_up_prices
 
 SPEC = StrategySpec.preset("ma_crossover", fast_period=3, slow_period=12)
@@ -148,3 +161,44 @@ def test_who_is_refused_is_named():
     zones = {"A": markets()["A"], "B": markets()["B"].tz_localize("UTC")}
     with pytest.raises(RequestError, match="instrument_time_zone"):
         universe.walk_forward(zones, SPEC)
+
+
+LENGTHS = ["30min", "4h", "D", "7D"]
+DOORS = {
+    "backtest": lambda held: universe.run_backtest(held, SPEC),
+    "sweep": lambda held: universe.sweep(held, SPEC, GRID),
+    "walk_forward": lambda held: universe.walk_forward(held, SPEC),
+    "closes": portfolio.closes,
+    "sides": lambda held: weights.sides(held, SPEC),
+    "portfolio": lambda held: portfolio.run_portfolio(held, pd.DataFrame()),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("one", "other"), [*itertools.combinations(LENGTHS, 2)])
+def test_bars_of_several_lengths_are_refused(door, one, other):
+    """Years apart too, where only weeks without a bar lie between them."""
+    held = {
+        "A": made_up_prices(300, seed=1).set_axis(pd.date_range("2010", periods=300, freq=one)),
+        "B": made_up_prices(300, seed=2).set_axis(pd.date_range("2020", periods=300, freq=other)),
+    }
+    with pytest.raises(RequestError, match="instrument_timeframe") as caught:
+        DOORS[door](held)
+    for language in LANGUAGES:
+        assert "{" not in caught.value.sentence(language)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("held", [None, "A", [made_up_prices(300)]], ids=["none", "word", "list"])
+def test_tables_without_names_are_refused(door, held):
+    with pytest.raises(RequestError, match="not_by_name"):
+        DOORS[door](held)
+
+
+def test_instruments_that_never_trade_together_are_one_account():
+    """One ends ten years before the other begins: its weeks tell the year, and not the pause."""
+    parts = {
+        name: made_up_prices(400, seed=1).set_axis(pd.date_range(begin, periods=400, freq="D"))
+        for name, begin in (("A", "2010"), ("B", "2020"))
+    }
+    assert universe.run_backtest(parts, SPEC).pooled.bars_per_year.value == pytest.approx(365, rel=0.005)

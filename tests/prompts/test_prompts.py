@@ -113,7 +113,7 @@ def test_a_number_chooses_the_form_of_its_noun(language, singular, plural):
 NO_NOUNS = {
     "fr": "cas|dans|depuis|des|deux|fois|hors|les|moins|plus|plusieurs|sans|ses|sous|toutes",
     "en": (
-        "abstains|appears|as|belongs|bps|changes|does|ends|exists|expects|fails|follows|has|holds|is|its|kurtosis|"
+        "abstains|appears|as|belongs|bps|changes|does|ends|exists|expects|fails|follows|goes|has|holds|is|its|kurtosis|"
         "lacks|looks|moves|names|needs|news|reaches|refuses|remains|repeats|requires|series|shows|speaks|stands|was"
     ),
 }

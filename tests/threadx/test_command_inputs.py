@@ -97,7 +97,8 @@ def test_python_does_the_same(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (("--with", "btc"), "btc is not NAME=FILE"),
-        (("--with", "btc=nothing.csv"), "nothing.csv"),
+        (("--with", "btc=nothing.csv"), "found: nothing.csv"),
+        (("--with", "btc=twice.csv"), "column volume appears more than once"),
         (("--with", "btc=BTC", "--with", "BTC=BTC"), "Two tables are called"),
         (("--input", "btc.close"), "btc.close is not NAME=KIND"),
         (("--input", "btc.close=nice"), "nice"),
@@ -109,7 +110,9 @@ def test_what_cannot_be_meant_is_one_sentence(
     command: Any, files: tuple[Path, Path], arguments: tuple[str, ...], told: str
 ) -> None:
     sol, btc = files
-    asked = [one.replace("=BTC", f"={btc}") for one in arguments]
+    twice = btc.with_name("twice.csv")
+    BTC.set_axis([*BTC.columns[:-1], "volume"], axis=1).to_csv(twice)
+    asked = [one.replace("=BTC", f"={btc}").replace("=twice.csv", f"={twice}") for one in arguments]
     code, out, err = command("backtest", sol, "--entry-long", ENTRY, *asked)
     assert (code, out) == (2, "")
     assert told in err

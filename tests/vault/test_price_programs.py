@@ -49,6 +49,20 @@ def test_a_program_s_file_opens(tmp_path, name, write, prices):
             assert text(f"market.notice.{notice.code}", language, **notice.fields)
 
 
+@pytest.mark.parametrize("name", ["open", "close", "volume", "date"])
+@pytest.mark.parametrize("face", [".csv", ".parquet"])
+def test_a_column_twice_is_refused_whoever_reads(tmp_path, face, name):
+    prices = table(30, "D", "2024-01-05").rename_axis("date").reset_index()
+    places = [*range(6), prices.columns.get_loc(name)]
+    twice = prices.iloc[:, places].set_axis([*prices.columns, name.upper()], axis=1)
+    path = tmp_path / f"twice{face}"
+    twice.to_csv(path, index=False) if face == ".csv" else twice.to_parquet(path)
+    doors = [lambda: read_frame(twice), lambda: read_prices(str(path), tmp_path)]
+    for door in doors:
+        with pytest.raises(PriceError, match="repeated_column"):
+            door()
+
+
 FRAMES = {
     "fields first": {},
     "tickers first": {"by_ticker": True},

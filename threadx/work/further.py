@@ -80,4 +80,5 @@ def _table(reference: str, home: Path) -> pd.DataFrame:
     if reference.removeprefix(SAMPLE_PREFIX) in SAMPLES and reference.startswith(SAMPLE_PREFIX):
         return packaged_table(reference.removeprefix(SAMPLE_PREFIX))
     path = typed_path(reference)
-    return read_table(home / path if not path.is_absolute() and not path.exists() else path)
+    there = not path.is_absolute() and not path.exists() and (home / path).exists()
+    return read_table(home / path if there else path)

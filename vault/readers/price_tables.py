@@ -88,6 +88,10 @@ def prices_of(table: Table, reading: Reading, wanted: str | None) -> tuple[pd.Da
             if role not in found:
                 known = ", ".join(str(name) for name in cells.columns)[:200]
                 raise PriceError("missing_column", column=role, known=known)
+        told = [plain(name) for name in cells.columns]
+        for place in found.values():
+            if told.count(told[place]) > 1:
+                raise PriceError("repeated_column", column=str(cells.columns[place]))
     keep = _data_rows(cells, found, table)
     cells, rows = cells[keep], rows[keep]
     keep = _rows_of_instrument(cells, found, wanted, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Callable
@@ -206,19 +207,22 @@ def read_table(path: Path) -> pd.DataFrame:
     """Read a table of any supported format as it stands, without judging its contents.
 
     Raises:
-        MarketError: `missing_file`, `unknown_extension`, `unreadable_file`, or it is too large in some way
-            (`vault.readers.sizes`).
+        MarketError: `missing_file`, `unknown_extension`, `unreadable_file`, `repeated_column`, or it is too
+            large in some way (`vault.readers.sizes`).
     """
     if path.suffix.lower() not in EXTENSIONS:
         raise MarketError("unknown_extension", path=str(path), known=", ".join(EXTENSIONS))
     if not path.is_file():
         raise MarketError("missing_file", path=str(path))
     try:
-        return _READERS[path.suffix.lower()](path)
+        table = _READERS[path.suffix.lower()](path)
     except MarketError:
         raise
     except Exception as reason:  # of what parsers raise on foreign bytes there is no list
         raise MarketError("unreadable_file", path=str(path), reason=because(reason)) from reason
+    if (twice := table.columns.duplicated()).any():
+        raise MarketError("repeated_column", path=str(path), column=str(table.columns[twice][0]))
+    return table
 
 
 def symbol_of(path: Path) -> str:
@@ -262,6 +266,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
     check_columns(path, head.count(",") + 1)
     frame = pd.read_csv(path)
     names = [str(column).strip() for column in frame.columns]
+    told = [name.strip() for name in next(csv.reader([head]), [])]
+    if len(told) == len(names):  # pandas numbers a name that stands twice
+        names = [own or made_up for own, made_up in zip(told, names, strict=True)]
     if names and names[0].startswith("Unnamed") and not _TIME_NAMES & {name.lower() for name in names}:
         names[0] = "time"  # what DataFrame.to_csv() makes of an index without a name
     return frame.set_axis(names, axis=1)
