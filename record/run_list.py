@@ -33,6 +33,7 @@ class RunLine:
         verdict: of an optimisation that was judged.
         score: the champion's, 0–10.
         holdout_return: of the champion out of sample.
+        holdout_period: first and last day of that, where they are known.
         models: who answered, `rules` where it was asked first or stood in.
         problem: why the record cannot be read.
     """
@@ -50,6 +51,7 @@ class RunLine:
     verdict: str | None = None
     score: float | None = None
     holdout_return: float | None = None
+    holdout_period: tuple[str, str] | None = None
     models: tuple[str, ...] = ()
     problem: str = ""
 
@@ -83,6 +85,7 @@ def _line(record: RunRecord) -> RunLine:
     champion, score = result.get("champion") or {}, result.get("final_score")
     verdict = (result.get("verdict") or {}).get("value")
     gained = (result.get("holdout_metrics") or {}).get("total_return")
+    period = tuple(str(result["dataset"].get(name) or "")[:10] for name in ("boundary", "last"))
     if result["status"] not in ENDED or verdict not in VERDICTS:
         raise ValueError(result["status"], verdict)
     return RunLine(
@@ -95,6 +98,7 @@ def _line(record: RunRecord) -> RunLine:
         verdict=verdict,
         score=None if score is None else float(score),
         holdout_return=None if gained is None else float(gained),
+        holdout_period=(period[0], period[1]) if gained is not None and all(period) else None,
         models=tuple(sorted({model for brain in result["brains"].values() for model in brain["answers"]})),
     )
 

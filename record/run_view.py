@@ -65,6 +65,7 @@ class Trial:
         effect: what its author expects of it.
         metrics: figures of the development backtest, once tested.
         p_value: chance of its gain over the champion by luck, where it was reckoned.
+        excess_t: t-statistic of its excess over holding, by which a population is ranked.
     """
 
     iteration: int
@@ -77,6 +78,7 @@ class Trial:
     effect: str = ""
     metrics: Metrics = field(default_factory=dict)
     p_value: float | None = None
+    excess_t: float | None = None
 
 
 @dataclass
@@ -316,7 +318,7 @@ class RunView:
         self.tested.setdefault(iteration, {})[variant["number"]] = variant
         trial, figures = self.trials[iteration, variant["number"]], variant["figures"]
         trial.state = "tested" if figures else "failed"
-        trial.p_value = variant.get("p_value")
+        trial.p_value, trial.excess_t = variant.get("p_value"), variant.get("excess_t")
         if figures:
             trial.score, trial.metrics = figures["score"], figures.get("metrics", {})
             # A search may settle on the champion itself: its own figures stay until a variant is adopted.

@@ -99,10 +99,12 @@ class Comparison:
         parts: of `PARTS` those that were measured; then by `WHO` metrics, None where they are not known:
             holding's, in a run of a version that left no `returns.parquet`.
         scores: 0–10, by part, of start and champion.
+        periods: first and last day, by part, where they are known.
     """
 
     parts: Mapping[str, Mapping[str, Mapping[str, Any] | None]]
     scores: Mapping[str, Mapping[str, float]]
+    periods: Mapping[str, tuple[str, str]]
 
 
 def comparison(result: RunResult, returns: pd.DataFrame | None) -> Comparison:
@@ -141,7 +143,24 @@ def comparison(result: RunResult, returns: pd.DataFrame | None) -> Comparison:
     for part, held in _held(result, returns).items():
         if part in found:
             found[part]["market"] = held
-    return Comparison(parts={part: found[part] for part in PARTS if part in found}, scores=scores)
+    return Comparison(
+        parts={part: found[part] for part in PARTS if part in found},
+        scores=scores,
+        periods=_periods(result, returns),
+    )
+
+
+def _periods(result: RunResult, returns: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
+    dataset = result["dataset"]
+    ends = {
+        "holdout": (dataset.get("boundary"), dataset.get("last")),
+        "development": (dataset.get("first"), dataset.get("development_last")),
+    }
+    found = {part: (first[:10], last[:10]) for part, (first, last) in ends.items() if first and last}
+    if returns is not None and (tested := returns["champion_tests"].notna()).any():
+        times = pd.DatetimeIndex(returns.index[tested])
+        found["walk_forward"] = (f"{times[0]:%Y-%m-%d}", f"{times[-1]:%Y-%m-%d}")
+    return found
 
 
 def _held(result: RunResult, returns: pd.DataFrame | None) -> dict[str, dict[str, float | int | None]]:

@@ -53,6 +53,12 @@ def result(*, judged: bool = True) -> Any:
     return {**strategies, "dataset": {"boundary": "2020-01-06T00:00:00", "last": "2020-01-08T00:00:00"}}
 
 
+def test_each_part_is_dated_as_far_as_its_bars_are_known() -> None:
+    found = comparison(result(), table()).periods
+    assert found == {"walk_forward": ("2020-01-03", "2020-01-05"), "holdout": ("2020-01-06", "2020-01-08")}
+    assert set(comparison(result(), None).periods) == {"holdout"}
+
+
 def test_growth_and_losses_agree_with_a_loop_over_the_bars() -> None:
     value, peak, grown, lost = 1.0, 1.0, [], []
     for one in MARKET:

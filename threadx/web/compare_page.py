@@ -74,6 +74,11 @@ def register(site: Site) -> None:
         found = [one for one in read if one is not None]
         with frame(site, words("web.compare.title"), RUNS_PATH):
             anchor(words("web.back"), RUNS_PATH)
+            for name, one in zip(names, read, strict=True):
+                if one is None:
+                    Text("p", words("web.compare.none_such", run=name), "tx-warn")
+            if len(set(run)) < len(run):
+                Text("p", words("web.compare.twice"), "tx-warn")
             if len(found) < 2:
                 Text("p", words("web.compare.too_few"), "tx-warn")
                 return
@@ -99,17 +104,18 @@ def _figures(found: list[_Compared], words: Words) -> None:
             cell.classes(f"tx-{TONES.get(verdict or '', 'soft')}")
         for part in PARTS:
             known = [one.figures.parts.get(part, {}) for one in found]
+            periods = (one.figures.periods.get(part) for one in found)
+            told = [words("web.table.period", first=at[0], last=at[1]) if at else "–" for at in periods]
+            for cell in table.row([words(f"web.compare.{part}"), *told]):
+                cell.classes("tx-part")
             for name, kind in ROWS:
-                _row(table, known, part, ("champion", name, kind), words(f"report.metric.{name}"), words)
-            _row(
-                table, known, part, ("market", "total_return", "percent"), words("web.compare.holding"), words
-            )
+                _row(table, known, ("champion", name, kind), words(f"report.metric.{name}"), words)
+            _row(table, known, ("market", "total_return", "percent"), words("web.compare.holding"), words)
 
 
 def _row(
     table: Table,
     known: Sequence[Mapping[str, Mapping[str, Any] | None]],
-    part: str,
     what: tuple[str, str, str],
     label: str,
     words: Words,
@@ -118,7 +124,7 @@ def _row(
     who, name, kind = what
     figures = (one.get(who) for one in known)
     cells = ["–" if figure is None else metric(words, figure, name, kind) for figure in figures]
-    table.row([words("report.pair", name=words(f"web.compare.{part}"), value=label), *cells])
+    table.row([label, *cells])
 
 
 def _curves(found: list[_Compared], words: Words) -> None:

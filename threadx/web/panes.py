@@ -16,6 +16,7 @@ from nicegui import events, ui
 from numpy.typing import NDArray
 
 from prompts import Words
+from prompts.words import MINUS
 from reports.charts.equity import largest_trades
 from reports.charts.reduction import min_max_places
 from reports.charts.style import GREEN, ORANGE
@@ -270,9 +271,14 @@ class Panes:
             "yAxis": vertical,
             "textStyle": {":fontFamily": "getComputedStyle(document.body).fontFamily"},
             "legend": {
+                "type": "scroll",  # one line: a second one would cover the axes on a phone
                 "top": 0,
                 "left": 0,
+                "right": 0,
                 "itemGap": 12,
+                ":pageIconColor": _css("--accent"),
+                ":pageIconInactiveColor": _css("--rule"),
+                "pageTextStyle": {":color": _css("--soft")},
                 "itemWidth": 22,
                 "textStyle": {":color": _css("--ink")},
             },
@@ -356,7 +362,12 @@ class Panes:
                             "data": next(data),
                             "symbol": symbol,
                             "symbolSize": size,
-                            "itemStyle": {":borderColor": _css("--card"), "borderWidth": 1},
+                            # Marks have the colour of their own trade; the legend tells only their shape.
+                            "itemStyle": {
+                                ":color": _css("--soft"),
+                                ":borderColor": _css("--card"),
+                                "borderWidth": 1,
+                            },
                             "tooltip": {":valueFormatter": _written(pane.unit, self.words)},
                             "z": 5,
                             **axes,
@@ -400,7 +411,7 @@ def _written(unit: Unit, words: Words) -> str:
         "price": "{maximumSignificantDigits: 6}",
         "number": "{maximumFractionDigits: 2}",
     }[unit]
-    written = f"new Intl.NumberFormat('{place}', {form}).format(value)"
+    written = f"new Intl.NumberFormat('{place}', {form}).format(value).replace('-', '{MINUS}')"
     return f"value => value == null || value === '-' ? '–' : {written}"
 
 

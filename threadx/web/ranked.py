@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nicegui import events, ui
@@ -50,11 +50,13 @@ class Column:
         name: of its values in a row.
         label: above it.
         number: its cells are figures.
+        wide: left out on a phone.
     """
 
     name: str
     label: str
     number: bool = False
+    wide: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,7 @@ class Ranked:
                     "sortable": True,
                     "align": "right" if one.number else "left",
                     ":format": f"(value, row) => row.told['{one.name}']",
+                    **({"classes": "tx-wide-only", "headerClasses": "tx-wide-only"} if one.wide else {}),
                 }
                 for one in columns
             ],
@@ -159,6 +162,10 @@ class Ranked:
             }
             for place, row in enumerate(rows)
         ]
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """Show every column but these."""
+        self.table.props["visible-columns"] = [one.name for one in self.columns if one.name not in names]
 
     def _tick(self, event: events.GenericEventArguments) -> None:
         place, ticked = int(event.args[0]), bool(event.args[1])

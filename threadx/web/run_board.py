@@ -39,7 +39,9 @@ class RunBoard:
         self._graph: RunGraph | None = None
         self._most: int | None = None
         with attribute(
-            ui.tabs().props("no-caps dense align=left inline-label"), "aria-label", words("web.tab.label")
+            ui.tabs().props("no-caps dense align=left inline-label outside-arrows mobile-arrows"),
+            "aria-label",
+            words("web.tab.label"),
         ) as tabs:
             self._tabs = {tab: ui.tab(tab, words(f"web.tab.{tab}")) for tab in TABS}
         tabs.classes("tx-tabs").on_value_change(self.look)

@@ -8,9 +8,10 @@ from nicegui import ui
 
 from prompts import Words
 from record.run_view import ON_ITS_WAY, RunView, Trial
-from record.types import Metrics
+from record.types import Figures, Metrics
 from reports.tables import score_note
 from threadx.web.frame import Text, attribute, card
+from threadx.web.naming import strategy_name
 from threadx.web.ranked import Column, Ranked, Row
 
 METRICS = (
@@ -19,10 +20,13 @@ METRICS = (
     ("drawdown", "max_drawdown", "percent"),
     ("n_trades", "n_trades", "number"),
 )
-_NUMBERS = frozenset({"iteration", "score", "difference", "p_value", *(name for name, _, _ in METRICS)})
+_DECIDES = ("excess_t", "p_value")
+"""What a variant is accepted by: in a population, and in a search of one strategy; a run has one of them."""
+_NUMBERS = frozenset({"iteration", "score", "difference", *_DECIDES, *(name for name, _, _ in METRICS)})
 _NAMES = (
     "change",
     "outcome",
+    "excess_t",
     "score",
     "difference",
     *(name for name, _, _ in METRICS),
@@ -45,6 +49,8 @@ class Variants:
         self.words = words
         self._view = RunView()
         self._keys: list[tuple[int, int]] = []
+        self._begun: list[Row] = []
+        """First rows: strategies that no trial led to."""
         with card(words("web.section.board")):
             self._none = Text("p", words("web.trials.none"), "tx-soft")
             self._box = ui.element("div")
@@ -71,18 +77,35 @@ class Variants:
             return
         self._none.set_visibility(False)
         self._box.set_visibility(True)
-        if view.initial_figures is not None:
-            self._note.set_text(score_note(view.initial_figures, words))
-        self._keys = [*view.trials]
-        self._ranked.show(
-            [self._start(view), *(self._row(one, view.initial_score) for one in view.trials.values())]
-        )
+        assert view.initial_figures is not None, "it has a score"
+        note = score_note(view.initial_figures, words)
+        population = view.surveyed is not None
+        self._note.set_text(f"{note} {words('web.trials.ranked')}" if population else note)
+        self._ranked.leave_out(_DECIDES[1:] if population else _DECIDES[:1])
+        begun = [self._before(words("web.trials.start"), view.initial_figures, view)]
+        if view.surveyed is not None and (first := view.surveyed.champion)["figures"].get(
+            "hash"
+        ) != view.initial_figures.get("hash"):
+            name = words("web.trials.surveyed", strategy=strategy_name(first["spec"], words))
+            begun.append(self._before(name, first["figures"], view, first.get("excess_t")))
+        self._keys, self._begun = [*view.trials], begun
+        self._ranked.show([*begun, *(self._row(one, view.initial_score) for one in view.trials.values())])
 
-    def _start(self, view: RunView) -> Row:
-        words, initial = self.words, view.initial_figures
-        figures: Metrics = {"iteration": 0, "score": view.initial_score, "difference": 0.0, "p_value": None}
-        told = {"change": words("web.trials.start"), "outcome": words("web.outcome.reference")}
-        return self._told(figures, initial.get("metrics", {}) if initial else {}, told)
+    def _before(self, name: str, tested: Figures, view: RunView, excess_t: float | None = None) -> Row:
+        """A strategy that stood before the first iteration, and whether it leads still."""
+        leads = view.champion != "" and tested.get("hash") == view.champion
+        figures: Metrics = {
+            "iteration": 0,
+            "score": tested["score"],
+            "difference": tested["score"] - (view.initial_score or 0.0),
+            "p_value": None,
+            "excess_t": excess_t,
+        }
+        told = {
+            "change": name,
+            "outcome": self.words("web.outcome.champion" if leads else "web.outcome.reference"),
+        }
+        return self._told(figures, tested.get("metrics", {}), told, tone="good" if leads else "")
 
     def _row(self, trial: Trial, initial: float) -> Row:
         figures: Metrics = {
@@ -90,6 +113,7 @@ class Variants:
             "score": trial.score,
             "difference": None if trial.score is None else trial.score - initial,
             "p_value": trial.p_value,
+            "excess_t": trial.excess_t,
         }
         told = {"change": trial.sentence, "outcome": outcome_of(trial, self.words)}
         return self._told(figures, trial.metrics, told, tone="good" if trial.state == "adopted" else "")
@@ -102,6 +126,7 @@ class Variants:
             "score": words.number(figures["score"]),
             "difference": words.number(figures["difference"], signed=True),
             "p_value": words.number(figures["p_value"], 3),
+            "excess_t": words.number(figures["excess_t"]),
         }
         for name, metric, kind in METRICS:
             figure = metrics.get(metric)
@@ -112,10 +137,15 @@ class Variants:
     def _open(self, place: int) -> None:
         """Tell the whole of a variant below the table: why it was proposed, what was expected of it."""
         self._opened.clear()
-        if not 0 < place <= len(self._keys):
+        if not 0 <= place < len(self._begun) + len(self._keys):
             return
-        trial, words = self._view.trials[self._keys[place - 1]], self.words
         with self._opened:
+            if place < len(self._begun):
+                row = self._begun[place]
+                Text("h3", row.told["change"])
+                Text("p", row.told["outcome"], "tx-good" if row.tone else "")
+                return
+            trial, words = self._view.trials[self._keys[place - len(self._begun)]], self.words
             Text("h3", trial.sentence)
             Text("p", outcome_of(trial, words), "tx-good" if trial.state == "adopted" else "")
             Text("p", trial.reason)

@@ -30,8 +30,10 @@ from threadx.web.run_head import TONES
 EXAMPLE = "threadx optimize sample:sp500"
 MOST_COMPARED = 4
 
-_COLUMNS = ("what", "verdict", "holdout", "holding", "status", "score", "models", "started", "run")
-_NUMBERS = frozenset({"holdout", "holding", "score"})
+_COLUMNS = ("what", "verdict", "holdout", "holding", "period", "status", "score", "models", "started", "run")
+_WIDE = frozenset({"score", "models", "started", "run"})
+"""Left out on a phone: the page of each run has them."""
+_NUMBERS = frozenset({"holdout", "holding", "period", "score"})
 _RANKS = {"real": 3, "promising": 2, "unproven": 1, "overfit": 0}
 """Verdicts in the order in which one would trust them."""
 
@@ -64,6 +66,7 @@ def _row(found: Listed, words: Words) -> Row:
             "verdict": None if line.verdict is None else _RANKS[line.verdict],
             "holdout": line.holdout_return,
             "holding": found.holding,
+            "period": line.holdout_period[1] if line.holdout_period else None,
             "status": line.status,
             "score": line.score,
             "models": models,
@@ -75,6 +78,9 @@ def _row(found: Listed, words: Words) -> Row:
             "verdict": words(f"verdict.short.{line.verdict}") if line.verdict else "–",
             "holdout": words.percent(line.holdout_return, signed=True),
             "holding": words.percent(found.holding, signed=True),
+            "period": words("web.table.period", first=line.holdout_period[0], last=line.holdout_period[1])
+            if line.holdout_period
+            else "–",
             "status": words(f"web.runs.{line.status}"),
             "score": words.number(line.score),
             "models": models,
@@ -118,7 +124,12 @@ class _Board:
         ranked = Ranked(
             words,
             [
-                Column(name=name, label=words(f"web.runs.column_{name}"), number=name in _NUMBERS)
+                Column(
+                    name=name,
+                    label=words(f"web.runs.column_{name}"),
+                    number=name in _NUMBERS,
+                    wide=name in _WIDE,
+                )
                 for name in _COLUMNS
             ],
             title=words("web.runs.title"),

@@ -285,6 +285,14 @@ def test_a_field_of_an_event_that_nobody_knows_harms_its_own_page_alone(
     assert f"/threadx/runs/{run}" in get(f"{url}/threadx").text
 
 
+def test_a_comparison_says_which_run_it_does_not_find(url: str) -> None:
+    told = html.unescape(get(f"{url}/threadx/compare?run=finished&run=nobody").text)
+    assert Words("fr")("web.compare.none_such", run="nobody") in told
+    assert Words("fr")("web.compare.none_such", run="finished") not in told
+    twice = html.unescape(get(f"{url}/threadx/compare?run=finished&run=finished").text)
+    assert Words("fr")("web.compare.twice") in twice
+
+
 @pytest.mark.parametrize(
     ("said", "path"),
     [('{"patience": 900}', "new"), ('{"models": {"analyst": 5}}', "new"), ('{"models": 5}', "models")],
@@ -340,7 +348,9 @@ def test_finished_run_in_a_browser(page: Page, url: str, home: Path) -> None:
     rows = page.locator("section", has_text="Variantes essayées").locator("tbody tr")
     rows.first.wait_for()
     told = rows.all_inner_texts()
-    assert len(told) == len(trials) + 1
+    assert len(told) == len(trials) + 2  # the strategy it began with, and the first of the survey
+    (leads,) = [row for row in told if "\tchampion\t" in row or "\tadoptée\t" in row]
+    assert f"\t{Words('fr').number(result['final_score'])}\t" in leads
     assert all(any(trial["sentence"] in row for row in told) for trial in trials)
     page.get_by_role("tab", name="Débat").click()
     last = [event["data"] for event in lines(RunRecord(home, "finished")) if event["kind"] == "debate_turn"]
