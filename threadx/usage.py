@@ -21,6 +21,8 @@ def _complaint(error: click.ClickException, words: Words) -> str:
             if near:
                 return words("command.usage.no_such_command_near", name=name, nearest=near[0])
             return words("command.usage.no_such_command", name=name)
+        case click.NoSuchOption(option_name="--with" | "--input" as name):
+            return words("command.usage.further_not_read", name=name)
         case click.NoSuchOption(option_name=name, possibilities=near):
             if near:
                 return words("command.usage.no_such_option_near", name=name, nearest=near[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,43 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
                     until=index[-1].isoformat(),
                 )
     return df.assign(**joined)
+
+
+class Ended(NamedTuple):
+    """A series whose last value stands for longer than it ever did before.
+
+    Attributes:
+        name: as the strategy names it.
+        last: time of its last value.
+        bars: prices behind it that keep that value.
+    """
+
+    name: str
+    last: pd.Timestamp
+    bars: int
+
+
+def ended(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> list[Ended]:
+    """Series of other tables that end before the prices do, by more than the longest pause between values.
+
+    Args:
+        df: prices, as `validate_prices` takes them.
+        tables: as `with_inputs` has taken them.
+        spec: the strategy.
+    """
+    found = []
+    index = time_index(df)
+    by_table = {str(name).lower(): table for name, table in (tables or {}).items()}
+    for name in sorted(spec.inputs):
+        table, _, column = name.partition(".")
+        if table in by_table and column:
+            times, values = _read(by_table[table], table, column, index)
+            told = np.isfinite(values)
+            moments, since = _ends(index), _ends(times)[told]
+            pause = int(np.diff(since).max(initial=_step(times)))
+            if moments[-1] - since[-1] > pause:
+                found.append(Ended(name, times[told][-1], int((moments > since[-1]).sum())))
+    return found
 
 
 def _read(

@@ -51,6 +51,7 @@ class SweepFile:
         rows: how many.
         dropped_by: combinations that make no sense, by error code.
         continued_from: combinations that an earlier, interrupted sweep had already done.
+        untraded: configurations without a trade, whose metrics of trades and of risk are undefined.
         lost: configurations that lose their account.
         below_one_unit: configurations that could not take entries for want of one whole unit.
         unaffordable: configurations that could not take entries whose costs the account could not pay.
@@ -62,6 +63,7 @@ class SweepFile:
     rows: int
     dropped_by: dict[str, int]
     continued_from: int
+    untraded: int
     lost: int
     below_one_unit: int
     unaffordable: int
@@ -210,12 +212,12 @@ def _finish(
     per_year: BarsPerYear,
 ) -> SweepFile:
     """One file of all parts, one of them in memory at a time."""
-    rows = lost = below_one_unit = unaffordable = 0
+    rows = untraded = lost = below_one_unit = unaffordable = 0
     dropped: Counter[str] = Counter()
     best: pd.DataFrame | None = None
 
     def write(stream: Any) -> None:
-        nonlocal rows, lost, below_one_unit, unaffordable, best
+        nonlocal rows, untraded, lost, below_one_unit, unaffordable, best
         writer: parquet.ParquetWriter | None = None
         try:
             for _, _, name in _parts(folder):
@@ -226,6 +228,7 @@ def _finish(
                 writer = writer or parquet.ParquetWriter(stream, part.schema)
                 writer.write_table(part)
                 frame = part.to_pandas()
+                untraded += int((frame["n_trades"] == 0).sum())
                 lost += int(frame[ACCOUNT_LOST].notna().sum())
                 below_one_unit += int((frame[ENTRIES_BELOW_ONE_UNIT] > 0).sum())
                 unaffordable += int((frame[ENTRIES_UNAFFORDABLE] > 0).sum())
@@ -250,6 +253,7 @@ def _finish(
         rows=rows,
         dropped_by={code: count for code, count in dropped.items() if count},
         continued_from=continued_from,
+        untraded=untraded,
         lost=lost,
         below_one_unit=below_one_unit,
         unaffordable=unaffordable,

@@ -19,7 +19,7 @@ from backtest import (
     walk_forward,
 )
 from backtest.data.clock import Clock
-from backtest.data.inputs import with_inputs
+from backtest.data.inputs import ended, with_inputs
 from backtest.data.prices import read_further, read_prices
 from backtest.engine.bank import IndicatorBank
 from prompts.texts import LANGUAGES
@@ -77,6 +77,20 @@ def test_a_value_within_the_day_is_known_when_its_own_bar_is_over() -> None:
     joined = with_inputs(SOL, {"btc": four}, FILTERED)["btc.close"]
     assert np.isnan(joined.iloc[:3]).all()
     np.testing.assert_array_equal(joined.iloc[3:], np.repeat(four["close"], 4)[: len(SOL) - 3])
+
+
+@pytest.mark.parametrize("stop", [1, 24, 500, 1_999, 2_000])
+@pytest.mark.parametrize("hole", [0, 30])
+def test_bars_behind_the_end_of_a_table_are_counted(stop: int, hole: int) -> None:
+    """Not where it pauses no longer than it did before; empty values at the end are no values."""
+    table = BTC.drop(BTC.index[100 : 100 + hole])
+    table.loc[table.index >= SOL.index[stop - 1] + pd.Timedelta("1h"), "close"] = np.nan
+    found = ended(SOL, {"btc": table}, FILTERED)
+    behind = len(SOL) - stop
+    longest = hole + 1 if stop > 100 + hole else 1
+    assert [(one.last, one.bars) for one in found] == (
+        [(SOL.index[stop - 1], behind)] if behind > longest else []
+    )
 
 
 def test_no_later_row_changes_what_was_seen() -> None:

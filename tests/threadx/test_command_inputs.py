@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,47 @@ def test_what_cannot_be_meant_is_one_sentence(
     assert (code, out) == (2, "")
     assert told in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_table_that_ends_before_the_prices_says_so(command: Any, files: tuple[Path, Path]) -> None:
+    """The development part is two thirds of the hours; a table may end with it, or pause as it did before."""
+    sol, btc = files
+    asked = ("backtest", sol, "--entry-long", ENTRY, "--exit-long", EXIT, "--with", f"btc={btc}")
+    BTC.to_csv(btc)
+    assert "last value" not in command(*asked)[1]
+    BTC.iloc[:300].to_csv(btc)
+    _, english, _ = command(*asked)
+    _, french, _ = command(*asked, language="fr")
+    day = f"{BTC.index[299]:%Y-%m-%d %H:%M}"
+    told = re.search(rf"btc\.close ends on {day}: ([\d,]+) bars keep its last value", english)
+    assert told
+    bars = re.search(r"\(([\d,]+) bars\)", english)
+    assert bars
+    assert int(bars[1].replace(",", "")) - int(told[1].replace(",", "")) == 300
+    assert f"btc.close s’arrête le {day}\xa0:" in french
+    BTC.iloc[[*range(10), *range(1_200, 1_500)]].iloc[:100].to_csv(btc)
+    assert "last value" not in command(*asked)[1]
+
+
+@pytest.mark.parametrize(
+    "others", [("-s", "ma_crossover"), ("--strategy-file", "own.json")], ids=lambda one: one[0]
+)
+def test_a_declaration_that_no_condition_takes_is_refused(
+    command: Any, files: tuple[Path, Path], others: tuple[str, str]
+) -> None:
+    for name in ("backtest", "sweep"):
+        grid = ("--grid", "stop_loss_pct=1,2") if name == "sweep" else ()
+        code, out, err = command(name, files[0], *others, *grid, "--input", "btc.close=price")
+        assert (code, out) == (2, "")
+        assert "--input (btc.close)" in err
+
+
+@pytest.mark.parametrize("name", ["optimize", "review", "declare"])
+@pytest.mark.parametrize(("option", "value"), [("--with", "btc=BTC.csv"), ("--input", "btc.close=price")])
+def test_a_command_that_reads_prices_alone_says_so(command: Any, name: str, option: str, value: str) -> None:
+    code, out, err = command(name, "x.csv", option, value)
+    assert (code, out) == (2, "")
+    assert f"{option} is an option of backtest and sweep alone" in err
 
 
 def test_a_table_that_nothing_reads_is_refused(command: Any, files: tuple[Path, Path]) -> None:

@@ -57,6 +57,18 @@ def test_a_table_a_file_and_json(threadx, prices, tmp_path):
     assert best[0] == pytest.approx(rows["sharpe_ratio"].max())
 
 
+def test_rows_that_are_not_shown_are_counted(threadx, prices, tmp_path):
+    whole = tmp_path / "all.json"
+    own = ("--entry-long", "close > n", "--exit-long", "close < 1", "-p", "n=1000000")
+    _, told, _ = threadx("sweep", prices, *own, "--grid", "n=1,50000000,90000000", "--json", whole)
+    assert "Shown: 1 of 3, the best first." in told
+    assert "Configurations without a trade: 2" in told
+    assert json.loads(whole.read_text(encoding="utf-8"))["configurations_untraded"] == 2
+    _, told, _ = threadx("sweep", prices, *GRID)
+    assert "Shown" not in told
+    assert "without a trade" not in told
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_at_80_columns_no_word_of_the_table_is_cut(prices, tmp_path, capsys, monkeypatch, language):
     monkeypatch.setenv("COLUMNS", "80")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from backtest import GapPolicy, Risk, Sizing, StrategySpec
+from backtest.data.inputs import ended
 from backtest.types import CONDITIONS, COST_NAMES
 from base.json_files import read_json
 from base.reasons import ReasonError, because
 from base.references import listed
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
-from reports.tables import notice_lines
+from reports.tables import day_of, notice_lines
 from threadx.counted import registered
 from threadx.errors import ThreadxError
 from threadx.settings import chain, make_reading
@@ -100,11 +102,13 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
     Raises:
         BacktestError: not a valid strategy.
         SettingError: `params_beside_strategy`: values or conditions beside a strategy file.
-        ThreadxError: `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
+        ThreadxError: `input_without_condition`, `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
     """
     name, strategy_file = given.pop("strategy"), given.pop("strategy_file")
     conditions = {place: given.pop(place) for place in CONDITIONS}
     values = parameters(given.pop("pairs"))
+    if further and further.declared and not any(conditions.values()):
+        raise ThreadxError("input_without_condition", names=", ".join(further.declared))
     if strategy_file is not None:
         path = Path(strategy_file)
         if not path.is_file():
@@ -148,6 +152,21 @@ def price_notes(source: PriceSource, words: Words) -> list[str]:
     """What to tell of how the prices were read, and of their gaps."""
     gap = gap_note(source, words)
     return [*notice_lines(source.told(), words), *([gap] if gap else [])]
+
+
+def ended_notes(
+    prices: pd.DataFrame, tables: Mapping[str, pd.DataFrame], spec: StrategySpec, words: Words
+) -> list[str]:
+    """What to tell of further tables that end long before the prices."""
+    return [
+        words(
+            "command.input_ended",
+            name=one.name,
+            last=day_of(one.last.isoformat()),
+            count=words.number(one.bars),
+        )
+        for one in ended(prices, tables, spec)
+    ]
 
 
 def gap_note(source: PriceSource, words: Words) -> str | None:

@@ -81,7 +81,8 @@ def backtest(
     count_backtest(folder, dataset, engine, prices, whole=whole)
     result = Backtest.of(engine, prices, symbol=dataset.symbol, timeframe=dataset.timeframe, whole=whole)
     if json_path != "-":
-        for line in asked.price_notes(source, words):  # first: they change how the card is read
+        notes = asked.price_notes(source, words) + asked.ended_notes(prices, further.tables, spec, words)
+        for line in notes:  # first: they change how the card is read
             say(line)
         terminal.card(result.told(words))
     if picture_path is not None:

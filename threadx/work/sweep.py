@@ -100,6 +100,10 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
     )
     dropped = sum(found.dropped_by.values())
     say(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
+    if len(found.top) < found.rows:
+        say(words("command.sweep_shown", shown=words.number(len(found.top)), rows=words.number(found.rows)))
+    if found.untraded:
+        say(words("command.sweep_untraded", count=words.number(found.untraded)))
     for code, count in sorted(found.dropped_by.items()):
         say(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
     if found.lost:
@@ -202,7 +206,8 @@ def sweep(
     part = words("command.part.all" if whole else "command.part.development")
     title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
     if json_path != "-":
-        for line in asked.price_notes(source, words):  # first: they change how the figures are read
+        notes = asked.price_notes(source, words) + asked.ended_notes(prices, further.tables, spec, words)
+        for line in notes:  # first: they change how the figures are read
             say(line)
         _show(words, found, list(grid), title, spec.describe(without=grid))
         for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
@@ -227,6 +232,7 @@ def sweep(
         "dropped_by": found.dropped_by,
         "rank_by": rank_by,
         "account_lost": found.lost,
+        "configurations_untraded": found.untraded,
         "configurations_below_one_unit": found.below_one_unit,
         "configurations_unaffordable": found.unaffordable,
         "top": top_rows(found),
