@@ -40,9 +40,7 @@ def speak(evidence: Evidence) -> Turn:
     if not reached and _stands_alone(voice, stance, confidence, evidence.turns):
         stance = "continue" if stance == "stop" else "stop"
         key = "yields"
-    reason = text(
-        f"optimization.rules.speak_{key}", evidence.language, round=spoken + 1, idle=idle, limit=limit
-    )
+    reason = text(f"optimization.rules.speak_{key}", evidence.language, round=spoken + 1, idle=idle)
     told = f"{_view(evidence)} {reason}"
     return Turn(
         claims=[Claim(statement=told, evidence=[*evidence.cited])],
