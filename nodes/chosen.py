@@ -11,16 +11,20 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from base.files import write_text_atomically
 from base.json_files import LARGEST, Json, parse_json
 from base.plain_files import read_plain
 from base.reasons import ReasonError, because
 from base.references import listed
+from nodes.deadlines import checked_deadlines
 from nodes.errors import SettingError
 
 FILE = "settings.json"
+_DEADLINES = TypeAdapter(Annotated[str, AfterValidator(checked_deadlines)])
 VARIABLES = {"deadlines": "THREADX_DEADLINES"}
 """The environment's name of each setting that has one."""
 
@@ -85,6 +89,12 @@ def chosen(home: Path) -> Json:
         if name in VARIABLES:
             if not isinstance(value, str):
                 raise SettingError("no_text_in_settings_file", path=str(path), name=name)
+            try:
+                _DEADLINES.validate_python(value)
+            except ValidationError as error:
+                raise SettingError(
+                    "deadlines_in_settings_file", path=str(path), reason=because(error)
+                ) from None
         elif not _is_chain(value):
             raise SettingError("no_chain_in_settings_file", path=str(path), name=name)
     return found

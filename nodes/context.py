@@ -6,20 +6,18 @@ Precedence: a value given explicitly, then the environment, then the default.
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypedDict, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
 from base.numbers import Numeric
 from base.references import listed, placed
 from nodes.chosen import fill
+from nodes.deadlines import Seconds, checked_deadlines
 from prompts import Language
 from vault.home import default_home, home_folder
 
@@ -54,39 +52,6 @@ def _chain(value: Any) -> Any:
 
 
 Chain = Annotated[tuple[str, ...], BeforeValidator(_chain), Field(min_length=1)]
-
-
-DEADLINES = ("hosted", "local", "first", "idle", "loading")
-"""Limits of a call that can be set, each `<name>_seconds` of `providers.ProviderSettings`."""
-
-
-class Seconds(TypedDict, total=False):
-    """The same limits by their whole names."""
-
-    hosted_seconds: float
-    local_seconds: float
-    first_seconds: float
-    idle_seconds: float
-    loading_seconds: float
-
-
-_ONE = rf"\s*(?:{'|'.join(DEADLINES)})\s*=\s*(?:[1-9]\d{{0,5}}(?:\.\d+)?|0?\.0*[1-9]\d*)\s*"
-_DEADLINES = re.compile(rf"(?:{_ONE}(?:,{_ONE})*)?")
-
-
-def _deadlines(told: str) -> str:
-    """Refuse what is not NAME=SECONDS, names one twice, or lets a part of a call take longer than all of it.
-
-    A pattern of pydantic's would be told as it is.
-    """
-    names = [part.partition("=")[0].strip() for part in told.split(",")]
-    if not _DEADLINES.fullmatch(told) or len(names) > len(set(names)):
-        raise PydanticCustomError("deadlines", "deadlines")
-    given = (part.partition("=") for part in told.split(",") if part)
-    seconds = {name.strip(): float(value) for name, _, value in given}
-    if any(seconds.get(part, 0.0) > seconds.get("local", math.inf) for part in ("first", "idle")):
-        raise PydanticCustomError("deadlines_in_all", "deadlines_in_all")
-    return told
 
 
 def _environment(name: str, default: Any) -> Any:
@@ -125,7 +90,7 @@ class Context(Numeric):
     ] = _environment("OPENAI_BASE_URL", "https://openrouter.ai/api/v1")
     deadlines: Annotated[
         str,
-        AfterValidator(_deadlines),
+        AfterValidator(checked_deadlines),
         Field(
             title="Deadlines (s)",
             description="Seconds a call may take, as in hosted=30, local=900, first=600, idle=120, "

@@ -174,6 +174,8 @@ def test_a_data_folder_chooses_no_address_folder_or_key(
         ('{"technical": ["rules", 5]}', "technical must be a model"),
         ('{"analyst": " "}', "analyst must be a model"),
         ('{"deadlines": 900}', "deadlines must be text"),
+        ('{"deadlines": "abc"}', "deadlines takes this: NAME=SECONDS"),
+        ('{"deadlines": "local=100,first=200"}', "no longer than local"),
         ("\udcff", "settings"),
     ],
 )

@@ -295,7 +295,12 @@ def test_a_comparison_says_which_run_it_does_not_find(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "path"),
-    [('{"patience": 900}', "new"), ('{"models": {"analyst": 5}}', "new"), ('{"models": 5}', "models")],
+    [
+        ('{"patience": 900}', "new"),
+        ('{"models": {"analyst": 5}}', "new"),
+        ('{"models": 5}', "models"),
+        ('{"deadlines": "abc"}', "models"),
+    ],
 )
 def test_settings_that_are_refused_are_told_in_our_own_frame(
     url: str, home: Path, said: str, path: str
