@@ -207,7 +207,8 @@ def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url
     record = finished_run(home, "sp500-ma-crossover")
     with opened_page(browser, "phone-dark") as page:
         page.goto(f"{url}/threadx")
-        page.get_by_role("row", name=record.run).get_by_role("link").click()
+        # A phone has no room for the column of names: the row leads by what the run is, the newest first.
+        page.locator(f"tbody a[href$='/{record.run}']").click()
         page.locator(".tx-trust").wait_for()
         page.wait_for_load_state("networkidle")  # the charts have their size by then
         assert wider_than_the_screen(page) <= 0
