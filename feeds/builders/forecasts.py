@@ -64,22 +64,24 @@ class PriceFolder:
     instrument the one that comes last by name is taken.
 
     Args:
-        folder: the folder.
+        folder: the folder, or one price file.
 
     Raises:
         MarketError: `missing_folder`.
     """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
+        if not folder.exists():
             raise MarketError("missing_folder", path=str(folder))
         found = {
             path.parent.name.removeprefix("ticker="): path
             for base in (folder, folder / "prices")
             for path in sorted(base.glob("ticker=*/prices.parquet"))
         }
-        named = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in EXTENSIONS]
-        found |= {symbol_of(path): path for path in named if path.is_file()}
+        named = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+        found |= {
+            symbol_of(path): path for path in named if path.suffix.lower() in EXTENSIONS and path.is_file()
+        }
         self.folder = folder
         self.files = sorted(found.items())
         self._read: dict[Path, AdjustedCloses | MarketError | BacktestError] = {}

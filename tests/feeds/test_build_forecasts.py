@@ -176,6 +176,7 @@ def test_a_folder_of_every_layout_is_written_as_the_readers_want_it(tmp_path):
         (ticker, horizon) for ticker in ("BTCUSDT", "QQQ") for horizon in ("1w", "1m")
     }
     assert {row.origin for row in found.rows} == {"BTCUSDT_1d.csv#499", "ticker=QQQ/prices.parquet#400"}
+    assert PriceFolder(prices / "BTCUSDT_1d.csv").files == [("BTCUSDT", prices / "BTCUSDT_1d.csv")]
     assert all(row.momentum is not None and row.trend_hit_rate is not None for row in found.rows)
     assert read_forecasts(DataFolder(root), HOUR - timedelta(hours=1)).rows == []
     for name in ("final.parquet", "forecasts.parquet"):

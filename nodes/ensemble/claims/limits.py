@@ -80,6 +80,8 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed, memory: M
             tell("failed", agent, agent=name, failure=failure)
         elif turns[agent]["status"] != "answered":
             tell("silent", agent, agent=name, reason=_silence(turns[agent], words))
+    if state["draft"] is not None and not any("risk_level" in report for report in reports_of(state).values()):
+        tell("risk_unfounded")
     found += _by_rules(state, words)
     found += _sources(state, words)
     for agent in AGENTS:

@@ -196,6 +196,9 @@ def test_an_agent_without_data_is_not_asked(tmp_path, monkeypatch):
     limits = " ".join(state["summary"]["limits"])
     assert "aucune donnée à lire" in limits
     assert "Source absente" in limits
+    # A risk level must stand in every summary: a reader learns that nothing measured this one.
+    assert "ne valent que par défaut" in limits
+    assert "risk_unfounded" not in run(fill(tmp_path / "whole"))["summary"]["limit_codes"]
 
 
 def test_below_the_quorum_the_summary_says_so(tmp_path, monkeypatch):
