@@ -44,7 +44,7 @@ def test(
     """Have each model review every case, and show how it did; 1 where a model could not be asked.
 
     Who would not answer is told before anybody is asked. Of the minutes each model has an equal share, and
-    what one leaves over is for those after it; `rules` and dice, which take seconds, come last.
+    what one leaves over is for those after it; `rules` and dice, which take seconds, come last and have none.
     """
     context = make_context(home=home, language=language)
     named = list(dict.fromkeys(str(parse_reference(placed(model))) for model in models))
@@ -71,7 +71,9 @@ def test(
 
         for position, model in enumerate(asked):
             now = time.monotonic()
-            until = None if end is None else now + max(0.0, end - now) / (len(asked) - position)
+            # Rules, the last of them, take no time worth a share.
+            sharing = max(1, len(asked) - 1 - position)
+            until = None if end is None or model == RULES else now + max(0.0, end - now) / sharing
             cards[model] = Card()
             try:
                 failed = _asked(cards, model, context, until, step)
