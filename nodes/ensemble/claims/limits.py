@@ -80,14 +80,15 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed, memory: M
             tell("failed", agent, agent=name, failure=failure)
         elif turns[agent]["status"] != "answered":
             tell("silent", agent, agent=name, reason=_silence(turns[agent], words))
-    if state["draft"] is not None and not any("risk_level" in report for report in reports_of(state).values()):
+    reports = reports_of(state)
+    if state["draft"] is not None and not any("risk_level" in report for report in reports.values()):
         tell("risk_unfounded")
     found += _by_rules(state, words)
     found += _sources(state, words)
     for agent in AGENTS:
         if turns[agent]["brought_back"]:
             tell("brought_back", agent, agent=agent_name(agent, words))
-    for agent, report in reports_of(state).items():
+    for agent, report in reports.items():
         for outlook, horizon in OUTLOOKS.items():
             if agent in VIEWS and not knows(report[outlook]):
                 name = opened(agent_name(agent, words))
