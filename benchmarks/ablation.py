@@ -1,12 +1,13 @@
 """What each part of the optimisation cycle is worth, at an equal number of backtests.
 
     python -m benchmarks.ablation [--data FILE ...] [--backtests 200] [--seeds 3] [--model REFERENCE]
-                                  [--json PATH]
+                                  [--iterations N] [--methods TEXT ...] [--json PATH]
 
 Lines: the full cycle, without debate, without validator, one agent in the team's place, `rules` being the
 brain of each; the full cycle with dice for a strategist (random typed changes); random search; Optuna's TPE.
 Searches draw whole strategies (any preset, its parameters, three rules of risk) and try each as the cycle
-does. With `--model` the first four lines are repeated with that model in every role.
+does. With `--model` the first four lines are repeated with that model in every role. For a slow one: `--iterations`
+bounds each run of the cycle, and `--methods` keeps the lines that begin so ("single agent").
 
 Each tries at most so many strategies on development data, the initial one included; a range that the cycle
 searches counts with every value. What wins by walk-forward score there meets the holdout once: the second
@@ -46,7 +47,9 @@ from vault.datasets import Dataset, open_holdout, register
 from vault.readers.prices import read_prices
 
 INITIAL = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
-STEADY = {"max_iterations": 200, "patience": 50, "convergence_threshold": 0.0, "target_score": 10.0}
+STEADY = {"patience": 50, "convergence_threshold": 0.0, "target_score": 10.0}
+
+MOST_ITERATIONS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,7 @@ def dice(draw: random.Random) -> Callable[[Any], Proposals]:
 def by_dice(case: Case, seed: int) -> Outcome:
     """The full cycle with dice for a strategist."""
     with patch.object(roles, "strategist", dice(random.Random(seed))):
-        return by_cycle(case, seed)
+        return by_cycle(case, seed, max_iterations=MOST_ITERATIONS)
 
 
 def _try(case: Case, spec: StrategySpec) -> float:
@@ -193,11 +196,11 @@ def by_tpe(case: Case, seed: int) -> Outcome:
 Method = Callable[[Case, int], Outcome]
 
 
-def methods(model: str | None) -> dict[str, tuple[Method, bool]]:
+def methods(model: str | None, iterations: int) -> dict[str, tuple[Method, bool]]:
     """By line of the table: the method, and whether it depends on the seed."""
 
     def cycle(**settings: Any) -> Method:
-        return lambda case, seed: by_cycle(case, seed, **settings)
+        return lambda case, seed: by_cycle(case, seed, max_iterations=iterations, **settings)
 
     variants = {
         "full cycle": {},
@@ -249,12 +252,16 @@ def main() -> None:
     parser.add_argument("--backtests", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--model", default=None)
+    parser.add_argument("--iterations", type=int, default=MOST_ITERATIONS)
+    parser.add_argument("--methods", nargs="+", default=[""])
     parser.add_argument("--json", default=None)
     options = parser.parse_args()
     found: dict[str, dict[str, list[Outcome]]] = {}
     names: list[str] = []
     for data in options.data:
-        for method, (work, drawn) in methods(options.model).items():
+        for method, (work, drawn) in methods(options.model, options.iterations).items():
+            if not method.startswith(tuple(options.methods)):
+                continue
             outcomes = []
             for seed in range(options.seeds if drawn else 1):
                 # A data folder each: nobody learns from another's runs.

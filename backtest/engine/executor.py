@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import (
     FIRST_EXCEPTION,
@@ -16,6 +15,8 @@ from concurrent.futures import (
 from contextvars import copy_context
 from multiprocessing import get_context
 from typing import TypeVar
+
+from base.cores import usable_cores
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -49,7 +50,7 @@ def run_pieces(
         Exception: the first error of a piece, by order of the pieces; pieces not yet begun are then left out.
     """
     todo = list(pieces)
-    workers = min(workers or os.cpu_count() or 1, len(todo), *([MOST_PROCESSES] if processes else []))
+    workers = min(workers or usable_cores(), len(todo), *([MOST_PROCESSES] if processes else []))
     if workers <= 1 and not processes:
         found = []
         for piece in todo:

@@ -18,6 +18,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
+from base.cores import usable_cores
 from providers import memory
 from providers.chat_model import OpenedModel
 from providers.embedded import ModelFile
@@ -66,7 +67,7 @@ def _server(file: ModelFile) -> Any:
     parameters.cache_ram_mib = 0  # else up to 8 GiB of earlier prompts, beside the one in the window
     parameters.verbosity = -1
     parameters.warmup = False
-    parameters.cpuparams.n_threads = max(1, min(4, os.cpu_count() or 1))
+    parameters.cpuparams.n_threads = min(4, usable_cores())
     return xllamacpp.Server(parameters)
 
 
