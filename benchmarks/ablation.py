@@ -6,8 +6,8 @@
 Lines: the full cycle, without debate, without validator, one agent in the team's place, `rules` being the
 brain of each; the full cycle with dice for a strategist (random typed changes); random search; Optuna's TPE.
 Searches draw whole strategies (any preset, its parameters, three rules of risk) and try each as the cycle
-does. With `--model` the first four lines are repeated with that model in every role. For a slow one: `--iterations`
-bounds each run of the cycle, and `--methods` keeps the lines that begin so ("single agent").
+does. With `--model` the first four lines are repeated with that model in every role. For a slow one
+`--iterations` bounds each run of the cycle, and `--methods` keeps the lines that begin so ("single agent").
 
 Each tries at most so many strategies on development data, the initial one included; a range that the cycle
 searches counts with every value. What wins by walk-forward score there meets the holdout once: the second
