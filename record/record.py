@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -310,6 +311,23 @@ class RunRecord:
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
         self.release()
+
+    def remove(self) -> None:
+        """Delete the run's folder; its holder alone may.
+
+        `run.json` goes last but for the lock: what a crash leaves is still a run, and can be deleted again.
+
+        Raises:
+            OSError: something in it cannot be deleted.
+        """
+        last = self.folder / "run.json"
+        for path in sorted(self.folder.iterdir()):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != last and path.name != LOCK:
+                path.unlink()
+        last.unlink(missing_ok=True)
+        self.discard()
 
     def is_held(self) -> bool:
         """Whether somebody is at work on the run."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from record.errors import ReportError
+from record.labels import NO_LABEL, Label, read_label
 from record.record import ENSEMBLE_PREFIX, RunRecord, as_recorded, runs_folder
 from record.run_view import RunView
 
@@ -36,6 +37,7 @@ class RunLine:
         holdout_period: first and last day of that, where they are known.
         models: who answered, `rules` where it was asked first or stood in.
         problem: why the record cannot be read.
+        label: what a person has written on it, and whether it came from elsewhere.
     """
 
     run: str
@@ -54,18 +56,21 @@ class RunLine:
     holdout_period: tuple[str, str] | None = None
     models: tuple[str, ...] = ()
     problem: str = ""
+    label: Label = NO_LABEL
 
 
 def run_line(record: RunRecord) -> RunLine:
     """What a list tells of a run; a damaged record is `unreadable`, and hides no other."""
+    label = NO_LABEL
     try:
+        label = read_label(record.folder)
         with as_recorded(record.folder):
-            return _line(record)
+            return _line(record, label)
     except ReportError as error:
-        return RunLine(run=record.run, status="unreadable", problem=str(error))
+        return RunLine(run=record.run, status="unreadable", problem=str(error), label=label)
 
 
-def _line(record: RunRecord) -> RunLine:
+def _line(record: RunRecord, label: Label) -> RunLine:
     about = record.about()
     asked = about["input"]
     known: dict[str, Any] = {
@@ -74,6 +79,7 @@ def _line(record: RunRecord) -> RunLine:
         "started": str(about["started"]),
         "data": asked.get("data"),
         "strategy": (asked.get("spec") or {}).get("name") or asked.get("strategy"),
+        "label": label,
     }
     try:
         result = record.result()
@@ -110,21 +116,31 @@ def _standing(record: RunRecord) -> str:
     return "waiting" if RunView.of(record.events()).waits else "interrupted"
 
 
-def newest_runs(home: Path, most: int | None = None) -> tuple[list[RunLine], int]:
+def newest_runs(home: Path, most: int | None = None, *, archived: bool = False) -> tuple[list[RunLine], int]:
     """The runs of the cycle, the newest first, and how many there are in all.
 
     Args:
         home: the data folder.
         most: lines at most, the newest by their files.
+        archived: those that were put away, in the place of the others.
     """
     found = sorted(
         (
             path
             for path in runs_folder(home).glob("*/run.json")
             if not path.parent.name.startswith(ENSEMBLE_PREFIX)  # those have a history of their own
+            and _is_archived(path.parent) == archived
         ),
         key=lambda path: (path.stat().st_mtime_ns, path.parent.name),
         reverse=True,
     )
     lines = [run_line(RunRecord(home, path.parent.name)) for path in found[:most]]
     return sorted(lines, key=lambda line: (line.started, line.run), reverse=True), len(found)
+
+
+def _is_archived(folder: Path) -> bool:
+    """Whether a run was put away; one whose label cannot be read stays in sight."""
+    try:
+        return read_label(folder).archived
+    except ReportError:
+        return False

@@ -24,6 +24,7 @@ from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError, because
 from nodes.ensemble.operation.partition import SUMMARY, TRACE, settle, summaries_folder
 from record.errors import ReportError
+from record.labels import LABEL, read_label
 from record.record import RunRecord, runs_folder
 from record.run_tables import RETURNS, TRIALS, table_or_none
 from threadx.writable import written_folders
@@ -200,13 +201,16 @@ def _runs(home: Path) -> Iterator[Finding]:
             "events.jsonl": partial(_read_events, record),
             TRIALS: partial(table_or_none, folder, TRIALS),
             RETURNS: partial(table_or_none, folder, RETURNS),
+            LABEL: partial(read_label, folder),
         }
         for name, look in looks.items():
             try:
                 look()
             except TypedError as error:
                 if error.code == "unreadable_record":
-                    yield _found(folder / name, "damaged", "restore", reason=error.fields["reason"])
+                    # A label is no evidence: the run is readable again without it.
+                    remedy: Remedy = "aside" if name == LABEL else "restore"
+                    yield _found(folder / name, "damaged", remedy, reason=error.fields["reason"])
 
 
 def _read_events(record: RunRecord) -> None:

@@ -1,4 +1,7 @@
-"""`threadx runs`: what was run, why it came out so, taking up what was interrupted, and repeating it."""
+"""`threadx runs`: what was run, why it came out so, taking up what was interrupted, and repeating it.
+
+And what a person does with a run that is there: tag it, note something, put it away, delete it, share it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import click
 from prompts import Words
 from threadx.commands import options, run_check
 from threadx.commands.local import LocalGroup, work
+from threadx.commands.output_path import OutputPath
 
 
 def command(words: Words) -> click.Group:
@@ -16,6 +20,8 @@ def command(words: Words) -> click.Group:
     group = LocalGroup("runs", help=words("command.help.runs"), words=words, no_args_is_help=True)
 
     @options.local_command("list", words)
+    @click.option("--tag", "tags", multiple=True, metavar="TAG", help=words("command.option.listed_tag"))
+    @click.option("--archived", is_flag=True, help=words("command.option.listed_archived"))
     @options.json_option(words)
     @options.common(words)
     def listing(**given: Any) -> Any:
@@ -53,6 +59,56 @@ def command(words: Words) -> click.Group:
     def report(**given: Any) -> Any:
         return work("run_report", "report", words, given)
 
-    for one in (listing, show, resume, run_check.command(words), replay, report):
+    for one in (listing, show, resume, run_check.command(words), replay, report, *_keeping(words)):
         group.add_command(one)
     return group
+
+
+def _keeping(words: Words) -> list[click.Command]:
+    """What a person does with a run."""
+
+    @options.local_command("tag", words)
+    @click.argument("run")
+    @click.argument("tags", nargs=-1, metavar="[TAG]...")
+    @click.option("--remove", multiple=True, metavar="TAG", help=words("command.option.tag_remove"))
+    @options.common(words)
+    def tag(**given: Any) -> Any:
+        return work("run_kept", "tag", words, given)
+
+    @options.local_command("note", words)
+    @click.argument("run")
+    @click.argument("told", required=False, metavar="[TEXT]")
+    @click.option("--remove", is_flag=True, help=words("command.option.note_remove"))
+    @options.common(words)
+    def note(**given: Any) -> Any:
+        return work("run_kept", "note", words, given)
+
+    @options.local_command("archive", words)
+    @click.argument("run")
+    @click.option("--undo", is_flag=True, help=words("command.option.archive_undo"))
+    @options.common(words)
+    def archive(**given: Any) -> Any:
+        return work("run_kept", "archive", words, given)
+
+    @options.local_command("delete", words)
+    @click.argument("run")
+    @click.option("--yes", is_flag=True, help=words("command.option.delete_yes"))
+    @options.common(words)
+    def delete(**given: Any) -> Any:
+        return work("run_kept", "delete", words, given)
+
+    @options.local_command("export", words)
+    @click.argument("run")
+    @click.argument("path", required=False, type=OutputPath(), metavar="[FILE]")
+    @options.common(words)
+    def export(**given: Any) -> Any:
+        return work("run_shared", "export", words, given)
+
+    @options.local_command("import", words)
+    @click.argument("path", metavar="FILE")
+    @click.option("--as", "name", metavar="RUN", help=words("command.option.import_as"))
+    @options.common(words)
+    def take(**given: Any) -> Any:
+        return work("run_shared", "take", words, given)
+
+    return [tag, note, archive, delete, export, take]

@@ -52,15 +52,20 @@ def _holding(folder: Path, _written: int) -> float | None:
     return float(growth(held)[-1] - 1.0) if held.size else None
 
 
-def list_runs(home: Path) -> tuple[list[Listed], int]:
-    """The newest optimisation runs by their start, at most `SHOWN_RUNS`, and how many there are in all."""
-    lines, total = newest_runs(home, SHOWN_RUNS)
+def list_runs(home: Path, *, archived: bool = False) -> tuple[list[Listed], int]:
+    """The newest optimisation runs by their start, at most `SHOWN_RUNS`, and how many there are in all.
+
+    Args:
+        home: the data folder.
+        archived: those that were put away, in the place of the others.
+    """
+    lines, total = newest_runs(home, SHOWN_RUNS, archived=archived)
     found = []
     for line in lines:
         path = runs_folder(home) / line.run / RETURNS
         written = path.stat().st_mtime_ns if line.holdout_return is not None and path.is_file() else 0
         found.append(Listed(line=line, holding=_holding(path.parent, written) if written else None))
-    job = jobs.at_work(home, "optimization")
+    job = None if archived else jobs.at_work(home, "optimization")
     if job is not None and job.name not in {line.run for line in lines}:
         found.insert(0, Listed(line=RunLine(run=job.name, status="starting")))
         total += 1

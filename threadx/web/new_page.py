@@ -21,6 +21,7 @@ from prompts import Words
 from record.record import run_folder
 from threadx.web import jobs
 from threadx.web.fields import bounds_told, helped, number, text_field
+from threadx.web.file_button import file_button
 from threadx.web.frame import (
     NEW_PATH,
     RUNS_PATH,
@@ -30,7 +31,6 @@ from threadx.web.frame import (
     attribute,
     card,
     frame,
-    quiet_button,
     run_path,
 )
 from threadx.web.guard import LARGEST_UPLOAD
@@ -148,22 +148,14 @@ class Form:
         self._data.props("outlined dense options-dense").classes("tx-wide")
         limit = LARGEST_UPLOAD // 1024 // 1024
         Text("p", words("web.form.own_file", kinds=", ".join(PRICE_EXTENSIONS), limit=limit), "tx-soft")
-        upload = ui.upload(
-            auto_upload=True,
-            max_files=1,
-            max_file_size=LARGEST_UPLOAD,
-            on_upload=self._uploaded,
-            on_rejected=lambda: self._complain(words("web.guard.too_large", limit=limit)),
+        self._upload = file_button(
+            words,
+            words("web.form.choose_file"),
+            kinds=PRICE_EXTENSIONS,
+            uploaded=self._uploaded,
+            complain=self._complain,
         )
-        upload.props("flat").classes("tx-wide")
-        attribute(upload, "accept", ",".join(PRICE_EXTENSIONS))
-        # Quasar's own button hides a nameless file field inside a link, which no screen reader can tell.
-        with upload.add_slot("header"), ui.element("div").classes("tx-upload"):
-            choose = quiet_button(words("web.form.choose_file"), "upload_file")
-            choose.on("click", js_handler=f"event => getElement({upload.id}).$refs.qRef.pickFiles(event)")
-            with ui.element("div").classes("hidden"):
-                ui.element("q-uploader-add-trigger")
-        self._upload = upload
+        self._upload.classes("tx-wide")
         with ui.expansion(words("web.form.reading"), icon="tune").classes("tx-wide"):
             Text("p", words("web.form.reading_help"), "tx-soft")
             self._reading = ReadingForm(words)

@@ -247,11 +247,11 @@ class Panes:
                     "gridIndex": place,
                     "scale": True,
                     "name": pane.title,
-                    "nameTextStyle": {"align": "left", ":color": _css("--soft")},
+                    "nameTextStyle": {"align": "left", ":color": css("--soft")},
                     "nameGap": 8,
                     "splitNumber": 2 if 0 < pane.height <= 100 else 4,
-                    "axisLabel": {":color": _css("--soft"), ":formatter": _written(pane.unit, self.words)},
-                    "splitLine": {"lineStyle": {":color": _css("--rule")}},
+                    "axisLabel": {":color": css("--soft"), ":formatter": _written(pane.unit, self.words)},
+                    "splitLine": {"lineStyle": {":color": css("--rule")}},
                     "axisPointer": {
                         "label": {":formatter": f"one => ({_written(pane.unit, self.words)})(one.value)"}
                     },
@@ -276,20 +276,20 @@ class Panes:
                 "left": 0,
                 "right": 0,
                 "itemGap": 12,
-                ":pageIconColor": _css("--accent"),
-                ":pageIconInactiveColor": _css("--rule"),
-                "pageTextStyle": {":color": _css("--soft")},
+                ":pageIconColor": css("--accent"),
+                ":pageIconInactiveColor": css("--rule"),
+                "pageTextStyle": {":color": css("--soft")},
                 "itemWidth": 22,
-                "textStyle": {":color": _css("--ink")},
+                "textStyle": {":color": css("--ink")},
             },
-            "axisPointer": {"link": [{"xAxisIndex": "all"}], "label": {":backgroundColor": _css("--accent")}},
+            "axisPointer": {"link": [{"xAxisIndex": "all"}], "label": {":backgroundColor": css("--accent")}},
             "tooltip": {
                 "trigger": "axis",
                 "confine": True,
                 "axisPointer": {"type": "cross"},
-                ":backgroundColor": _css("--card"),
-                ":borderColor": _css("--rule"),
-                "textStyle": {":color": _css("--ink"), "fontSize": 12},
+                ":backgroundColor": css("--card"),
+                ":borderColor": css("--rule"),
+                "textStyle": {":color": css("--ink"), "fontSize": 12},
             },
             "dataZoom": [
                 # A page that is scrolled must not stop at a chart: the wheel zooms with Ctrl, a finger pans.
@@ -313,11 +313,11 @@ class Panes:
             "gridIndex": place,
             "min": int(self.times[0]),
             "max": int(self.times[-1]),
-            "axisLine": {"lineStyle": {":color": _css("--soft")}},
+            "axisLine": {"lineStyle": {":color": css("--soft")}},
             "axisLabel": {
                 "show": shown,
                 "hideOverlap": True,
-                ":color": _css("--soft"),
+                ":color": css("--soft"),
                 "formatter": {
                     "year": "{yyyy}",
                     "month": "{yyyy}-{MM}",
@@ -364,8 +364,8 @@ class Panes:
                             "symbolSize": size,
                             # Marks have the colour of their own trade; the legend tells only their shape.
                             "itemStyle": {
-                                ":color": _css("--soft"),
-                                ":borderColor": _css("--card"),
+                                ":color": css("--soft"),
+                                ":borderColor": css("--card"),
                                 "borderWidth": 1,
                             },
                             "tooltip": {":valueFormatter": _written(pane.unit, self.words)},
@@ -387,13 +387,13 @@ class Panes:
                 "silent": True,
                 "symbol": "none",
                 "animation": False,
-                "label": {**label, "fontWeight": 600, ":color": _css("--ink")},
-                "lineStyle": {":color": _css("--ink"), "type": "solid", "width": 1.5},
+                "label": {**label, "fontWeight": 600, ":color": css("--ink")},
+                "lineStyle": {":color": css("--ink"), "type": "solid", "width": 1.5},
                 "data": [{"xAxis": at}],
             },
             "markArea": {
                 "silent": True,
-                "itemStyle": {":color": _css("--accent"), "opacity": _FAINT},
+                "itemStyle": {":color": css("--accent"), "opacity": _FAINT},
                 "data": [[{"xAxis": at}, {"xAxis": last}]],
             },
         }
@@ -415,7 +415,7 @@ def _written(unit: Unit, words: Words) -> str:
     return f"value => value == null || value === '-' ? '–' : {written}"
 
 
-def _css(name: str) -> str:
+def css(name: str) -> str:
     """A colour of the page's style, in light and in dark."""
     return f"getComputedStyle(document.body).getPropertyValue('{name}').trim()"
 
@@ -457,18 +457,18 @@ def bars(
         "xAxis": {
             "type": "category",
             "data": list(names),
-            "axisLabel": {":color": _css("--soft"), "hideOverlap": True},
+            "axisLabel": {":color": css("--soft"), "hideOverlap": True},
         },
         "yAxis": {
-            "axisLabel": {":color": _css("--soft"), ":formatter": shown},
-            "splitLine": {"lineStyle": {":color": _css("--rule")}},
+            "axisLabel": {":color": css("--soft"), ":formatter": shown},
+            "splitLine": {"lineStyle": {":color": css("--rule")}},
         },
         "tooltip": {
             "trigger": "axis",
             "confine": True,
             ":valueFormatter": shown,
-            ":backgroundColor": _css("--card"),
-            "textStyle": {":color": _css("--ink")},
+            ":backgroundColor": css("--card"),
+            "textStyle": {":color": css("--ink")},
         },
         "series": [
             {

@@ -151,6 +151,9 @@ class Ranked:
         if list(rows) == self._rows:
             return
         self._rows = list(rows)
+        if self._ticked and self._chosen is not None:  # ticks were of other rows
+            self._ticked = []
+            self._chosen([])
         self.table.rows = [
             {
                 "id": place,

@@ -99,6 +99,7 @@ class RunBoard:
 
     async def look(self) -> None:
         """Draw what is drawn only where it is looked at."""
+        self._variants.look(opened=self._chosen.value == "variants")
         await self._trades.look(opened=self._chosen.value == "trades")
 
     def close(self, outcome: Outcome, found: Comparison | None) -> None:

@@ -35,6 +35,7 @@ from threadx.web.naming import ROLES, title, without_model
 from threadx.web.order import form_query
 from threadx.web.panes import Dash, Line, Pane, Panes
 from threadx.web.run_data import Curves
+from threadx.web.run_keeping import Keeping
 from threadx.web.steering_panel import Panel
 
 TONES = {"real": "good", "promising": "good", "unproven": "soft", "overfit": "bad"}
@@ -76,6 +77,7 @@ class RunHead:
                 self._now = attribute(Text("span", ""), "role", "status")
                 self._best = Text("span", "", "tx-soft")
         self.panel = Panel(site, record, bar)
+        self.keeping = Keeping(site, record, bar, self.panel.act)
         with ui.element("div").classes("tx-fold"):
             self._trust = ui.element("div").classes("tx-fold-trust")
             self._right = ui.element("div").classes("tx-fold-curves")
@@ -195,6 +197,7 @@ class RunHead:
             view: the run.
             sealed: the champion is followed already.
         """
+        self.keeping.shareable()
         with self._trust:
             self._verdict(result, found)
         if result.get("verdict"):
@@ -208,6 +211,7 @@ class RunHead:
 
     def close_review(self) -> None:
         """Offer the report of a review: its findings stand below."""
+        self.keeping.shareable()
         with self._rest, ui.element("div").classes("tx-buttons"):
             self.panel.report_button()
 

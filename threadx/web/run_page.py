@@ -8,6 +8,7 @@ from nicegui import run as threads
 from nicegui import ui
 
 from record.errors import ReportError
+from record.labels import Label, read_label
 from record.log_reader import LogReader
 from record.record import RunRecord, as_recorded
 from record.run_tables import RETURNS, table_or_none
@@ -25,6 +26,14 @@ from vault.seals import sealed_runs
 POLL_SECONDS = 1.0
 LONGEST_BUILD = 30.0
 """Seconds a page may take to read a long log before it is first shown."""
+
+
+def _label(record: RunRecord) -> Label | None:
+    """What is written on it; None for a run that has no record yet, or whose label cannot be read."""
+    try:
+        return read_label(record.folder) if record.exists() else None
+    except ReportError:
+        return None
 
 
 def _about(record: RunRecord) -> About | None:
@@ -55,6 +64,7 @@ class RunWatch:
     async def _look(self) -> None:
         about = await threads.io_bound(_about, self.record)
         events = await threads.io_bound(self.reader.new_events)
+        self.head.keeping.show(await threads.io_bound(_label, self.record))
         if about is not None:
             self.head.know(about)
             self.board.know(about)

@@ -1,4 +1,4 @@
-"""Tab of a run's page: every variant that was proposed, ranked, and what became of the one that is opened."""
+"""Tab of a run's page: every variant that was proposed, ranked, what became of it, and what it came from."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from nicegui import ui
 
 from prompts import Words
+from record.lineage import START, Place, Strain, lineage
 from record.run_view import ON_ITS_WAY, RunView, Trial
 from record.types import Figures, Metrics
 from reports.tables import score_note
 from threadx.web.frame import Text, attribute, card
 from threadx.web.naming import strategy_name
 from threadx.web.ranked import Column, Ranked, Row
+from threadx.web.run_lineage import Lineage, name_of, number_of
 
 METRICS = (
     ("sharpe", "sharpe_ratio", "number"),
@@ -22,7 +24,7 @@ METRICS = (
 )
 _DECIDES = ("excess_t", "p_value")
 """What a variant is accepted by: in a population, and in a search of one strategy; a run has one of them."""
-_NUMBERS = frozenset({"iteration", "score", "difference", *_DECIDES, *(name for name, _, _ in METRICS)})
+_NUMBERS = frozenset({"score", "difference", *_DECIDES, *(name for name, _, _ in METRICS)})
 _NAMES = (
     "change",
     "outcome",
@@ -31,8 +33,14 @@ _NAMES = (
     "difference",
     *(name for name, _, _ in METRICS),
     "p_value",
-    "iteration",
+    "number",
+    "parent",
 )
+
+
+def _in_order(told: str) -> str:
+    """A number like 3.12 so that it is sorted behind 3.2; anything else as it is."""
+    return ".".join(part.zfill(4) if part.isdigit() else part for part in told.split("."))
 
 
 def outcome_of(trial: Trial, words: Words) -> str:
@@ -48,6 +56,8 @@ class Variants:
     def __init__(self, words: Words) -> None:
         self.words = words
         self._view = RunView()
+        self._strains: Mapping[Place, Strain] = {}
+        self._tested = -1
         self._keys: list[tuple[int, int]] = []
         self._begun: list[Row] = []
         """First rows: strategies that no trial led to."""
@@ -69,6 +79,7 @@ class Variants:
                 self._opened = attribute(ui.element("div").classes("tx-opened"), "aria-live", "polite")
                 self._note = Text("p", "", "tx-small")
         self._box.set_visibility(False)
+        self._lineage = Lineage(words, self._open_strain)
 
     def draw(self, view: RunView) -> None:
         """Bring the rows up to date."""
@@ -82,6 +93,9 @@ class Variants:
         population = view.surveyed is not None
         self._note.set_text(f"{note} {words('web.trials.ranked')}" if population else note)
         self._ranked.leave_out(_DECIDES[1:] if population else _DECIDES[:1])
+        # Events are folded anew only where a strategy was tested or a champion chosen since.
+        if (tested := sum(map(len, view.tested.values())) + len(view.history)) != self._tested:
+            self._tested, self._strains = tested, lineage(view)
         begun = [self._before(words("web.trials.start"), view.initial_figures, view)]
         if view.surveyed is not None and (first := view.surveyed.champion)["figures"].get(
             "hash"
@@ -95,7 +109,6 @@ class Variants:
         """A strategy that stood before the first iteration, and whether it leads still."""
         leads = view.champion != "" and tested.get("hash") == view.champion
         figures: Metrics = {
-            "iteration": 0,
             "score": tested["score"],
             "difference": tested["score"] - (view.initial_score or 0.0),
             "p_value": None,
@@ -104,25 +117,31 @@ class Variants:
         told = {
             "change": name,
             "outcome": self.words("web.outcome.champion" if leads else "web.outcome.reference"),
+            "number": "–",
+            "parent": "–",
         }
         return self._told(figures, tested.get("metrics", {}), told, tone="good" if leads else "")
 
     def _row(self, trial: Trial, initial: float) -> Row:
+        place = trial.iteration, trial.number
         figures: Metrics = {
-            "iteration": trial.iteration,
             "score": trial.score,
             "difference": None if trial.score is None else trial.score - initial,
             "p_value": trial.p_value,
             "excess_t": trial.excess_t,
         }
-        told = {"change": trial.sentence, "outcome": outcome_of(trial, self.words)}
+        told = {
+            "change": trial.sentence,
+            "outcome": outcome_of(trial, self.words),
+            "number": number_of(place),
+            "parent": self._parent(place),
+        }
         return self._told(figures, trial.metrics, told, tone="good" if trial.state == "adopted" else "")
 
     def _told(self, figures: Metrics, metrics: Metrics, told: Mapping[str, str], tone: str = "") -> Row:
         """A row whose figures are written out."""
         words = self.words
         shown = {
-            "iteration": words.number(figures["iteration"]),
             "score": words.number(figures["score"]),
             "difference": words.number(figures["difference"], signed=True),
             "p_value": words.number(figures["p_value"], 3),
@@ -132,7 +151,30 @@ class Variants:
             figure = metrics.get(metric)
             figures[name] = figure
             shown[name] = words.percent(figure) if kind == "percent" else words.number(figure)
-        return Row(values={**figures, **told}, told={**shown, **told}, tone=tone)
+        ordered = {name: _in_order(told[name]) for name in ("number", "parent")}
+        return Row(values={**figures, **told, **ordered}, told={**shown, **told}, tone=tone)
+
+    def _parent(self, place: Place) -> str:
+        """What a variant changes, in few words; a dash for one that was not tested."""
+        one = self._strains.get(place)
+        return name_of(self._strains[one.parent], self.words) if one and one.parent is not None else "–"
+
+    def look(self, *, opened: bool) -> None:
+        """Draw what is drawn only where it is looked at."""
+        self._lineage.draw(self._strains, seen=opened)
+
+    def _open_strain(self, place: Place) -> None:
+        """Tell of the strategy that was clicked in the tree."""
+        if place in self._keys:
+            self._open(len(self._begun) + self._keys.index(place))
+        elif (one := self._strains[place]).place == START:
+            self._open(0)
+        else:
+            self._opened.clear()
+            with self._opened:
+                Text("h3", name_of(one, self.words))
+                Text("p", self.words("web.outcome.champion" if one.leads else "web.lineage.seed"))
+        ui.run_javascript(f"getHtmlElement({self._opened.id}).scrollIntoView({{block: 'center'}})")
 
     def _open(self, place: int) -> None:
         """Tell the whole of a variant below the table: why it was proposed, what was expected of it."""
@@ -148,6 +190,8 @@ class Variants:
             trial, words = self._view.trials[self._keys[place - len(self._begun)]], self.words
             Text("h3", trial.sentence)
             Text("p", outcome_of(trial, words), "tx-good" if trial.state == "adopted" else "")
+            if (parent := self._parent((trial.iteration, trial.number))) != "–":
+                Text("p", words("web.lineage.from", parent=parent), "tx-soft")
             Text("p", trial.reason)
             if trial.effect:
                 Text("p", words("web.steer.effect", effect=trial.effect), "tx-soft")

@@ -1,14 +1,22 @@
-"""Page `/threadx`: the runs, ranked by what they came to, and a choice of some to compare."""
+"""Page `/threadx`: the runs, ranked by what they came to, and what is done with those that are ticked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from urllib.parse import urlencode
 
-from nicegui import run, ui
+from nicegui import events, run, ui
 
+from base.reasons import ENDINGS
 from prompts import Words
+from record.labels import archive_run
 from record.run_list import RunLine
 from reports.tables import instrument_cell
+from threadx.deleting import delete_run
+from threadx.sharing import ENDING, take_in
+from threadx.web.file_button import file_button
 from threadx.web.frame import (
     COMPARE_PATH,
     NEW_PATH,
@@ -16,6 +24,7 @@ from threadx.web.frame import (
     Site,
     Text,
     anchor,
+    attribute,
     command,
     frame,
     quiet_button,
@@ -26,12 +35,25 @@ from threadx.web.moments import moment
 from threadx.web.naming import strategy_name, timeframe_name
 from threadx.web.ranked import Column, Ranked, Row
 from threadx.web.run_head import TONES
+from threadx.web.run_keeping import delete_dialog
 
 EXAMPLE = "threadx optimize sample:sp500"
 MOST_COMPARED = 4
 
-_COLUMNS = ("what", "verdict", "holdout", "holding", "period", "status", "score", "models", "started", "run")
-_WIDE = frozenset({"score", "models", "started", "run"})
+_COLUMNS = (
+    "what",
+    "verdict",
+    "holdout",
+    "holding",
+    "period",
+    "status",
+    "tags",
+    "score",
+    "models",
+    "started",
+    "run",
+)
+_WIDE = frozenset({"tags", "score", "models", "started", "run"})
 """Left out on a phone: the page of each run has them."""
 _NUMBERS = frozenset({"holdout", "holding", "period", "score"})
 _RANKS = {"real": 3, "promising": 2, "unproven": 1, "overfit": 0}
@@ -60,6 +82,10 @@ def _row(found: Listed, words: Words) -> Row:
     line = found.line
     what = _what(line, words)
     models = ", ".join(line.models) or "–"
+    tags = ", ".join(line.label.tags)
+    status = words(f"web.runs.{line.status}")
+    if line.label.imported:
+        status = words("web.runs.imported", status=status)
     return Row(
         values={
             "what": what,
@@ -67,7 +93,8 @@ def _row(found: Listed, words: Words) -> Row:
             "holdout": line.holdout_return,
             "holding": found.holding,
             "period": line.holdout_period[1] if line.holdout_period else None,
-            "status": line.status,
+            "status": status,
+            "tags": tags,
             "score": line.score,
             "models": models,
             "started": line.started,
@@ -81,7 +108,8 @@ def _row(found: Listed, words: Words) -> Row:
             "period": words("web.table.period", first=line.holdout_period[0], last=line.holdout_period[1])
             if line.holdout_period
             else "–",
-            "status": words(f"web.runs.{line.status}"),
+            "status": status,
+            "tags": tags,
             "score": words.number(line.score),
             "models": models,
             "started": moment(words, line.started),
@@ -97,31 +125,86 @@ def register(site: Site) -> None:
     words = site.words
 
     @ui.page("/")
-    async def runs_page() -> None:
-        found = await run.io_bound(list_runs, site.home)
+    async def runs_page(archived: bool = False) -> None:
+        found = await run.io_bound(partial(list_runs, site.home, archived=archived))
         rows, total = found or ([], 0)
-        with frame(site, words("web.runs.title"), RUNS_PATH):
-            Text("p", words("web.runs.intro"), "tx-soft")
-            with ui.element("p"):
-                anchor(words("web.runs.start"), NEW_PATH, "tx-button")
-            if not rows:
-                Text("p", words("web.runs.none"))
-                command(EXAMPLE)
-                return
-            _Board(words, rows)
+        with frame(site, words(f"web.runs.{'archived' if archived else 'title'}"), RUNS_PATH):
+            if archived:
+                anchor(words("web.back"), RUNS_PATH)
+                Text("p", words("web.runs.archived_told"), "tx-soft")
+            else:
+                Text("p", words("web.runs.intro"), "tx-soft")
+                _Doors(site)
+            if rows:
+                _Board(site, rows, archived=archived)
+            else:
+                Text("p", words(f"web.runs.none{'_archived' if archived else ''}"))
+                if not archived:
+                    command(EXAMPLE)
             if total > len(rows):
                 Text("p", words("web.runs.shown", shown=len(rows), all=total), "tx-soft")
 
 
-class _Board:
-    """The table, and the button that compares what was chosen in it."""
+class _Doors:
+    """Ways to a run that is not on the list: a new one, one that somebody shared, one that was put away."""
 
-    def __init__(self, words: Words, rows: list[Listed]) -> None:
-        self._names = [one.line.run for one in rows]
+    def __init__(self, site: Site) -> None:
+        self.site, words = site, site.words
+        with ui.element("div").classes("tx-bar"):
+            anchor(words("web.runs.start"), NEW_PATH, "tx-button")
+            self._upload = file_button(
+                words,
+                words("web.runs.open_shared"),
+                kinds=(Path(ENDING).suffix,),
+                uploaded=self._uploaded,
+                complain=self._complain,
+            )
+            anchor(words("web.runs.archived"), f"{RUNS_PATH}?archived=true")
+        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+        self._problem.set_visibility(False)
+
+    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+        content = await event.file.read()
+        self._upload.reset()
+        try:
+            taken = await run.io_bound(partial(take_in, content, self.site.home, path=event.file.name))
+        except ENDINGS as error:
+            self._complain(self.site.words.told(error))
+            return
+        if taken is not None:  # else: the server is going down
+            ui.navigate.to(run_path(taken.run).removeprefix(RUNS_PATH))  # the mount is added again
+
+    def _complain(self, line: str) -> None:
+        self._problem.set_text(line)
+        self._problem.set_visibility(True)
+
+
+class _Board:
+    """The table, what chooses among its rows, and what is done with those that are ticked."""
+
+    def __init__(self, site: Site, rows: list[Listed], *, archived: bool) -> None:
+        self.site, self.words, words = site, site.words, site.words
+        self._all, self._shown = rows, rows
         self._runs: list[str] = []
-        self._compare = quiet_button(words("web.runs.compare"), "compare").on_click(self._go)
-        self._compare.disable()
-        ranked = Ranked(
+        self._archived = archived
+        archive = "unarchive" if archived else "archive"
+        with ui.element("div").classes("tx-bar"):
+            self._compare = quiet_button(words("web.runs.compare"), "compare").on_click(self._go)
+            self._archive = quiet_button(words(f"web.runs.{archive}"), archive).on_click(self._put_away)
+            self._delete = quiet_button(words("web.runs.delete"), "delete").on_click(self._ask)
+        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+        self._problem.set_visibility(False)
+        self._buttons = (self._compare, self._archive, self._delete)
+        for button in self._buttons:
+            button.disable()
+        tags = {one.casefold(): one for found in rows for one in found.line.label.tags}
+        if tags:
+            choice = ui.select(
+                dict(sorted(tags.items())), label=words("web.runs.tagged"), multiple=True, clearable=True
+            )
+            choice.props("outlined dense options-dense use-chips").classes("tx-search")
+            choice.on_value_change(lambda event: self._choose(event.value or []))
+        ranked = self._ranked = Ranked(
             words,
             [
                 Column(
@@ -139,13 +222,39 @@ class _Board:
             toned="verdict",
             chosen=self._chosen,
         )
-        ranked.show([_row(one, words) for one in rows])
+        ranked.leave_out(() if tags else ("tags",))
+        self._choose([])
+
+    def _choose(self, tags: Sequence[str]) -> None:
+        """Show the runs that have every one of these tags."""
+        self._shown = [one for one in self._all if all(one.line.label.has(tag) for tag in tags)]
+        self._ranked.show([_row(one, self.words) for one in self._shown])
 
     def _chosen(self, places: list[int]) -> None:
-        """Offer the comparison of two to four runs."""
-        self._runs = [self._names[place] for place in places]
+        """Offer what can be done with so many: two to four can be compared."""
+        self._runs = [self._shown[place].line.run for place in places]
         self._compare.set_enabled(2 <= len(places) <= MOST_COMPARED)
+        for button in (self._archive, self._delete):
+            button.set_enabled(bool(places))
 
     def _go(self) -> None:
         path = COMPARE_PATH.removeprefix(RUNS_PATH)  # the mount is added again
         ui.navigate.to(f"{path}?{urlencode([('run', run) for run in self._runs])}")
+
+    async def _put_away(self) -> None:
+        await self._each(partial(archive_run, archived=not self._archived))
+
+    def _ask(self) -> None:
+        delete_dialog(self.site, self._runs, partial(self._each, lambda home, one: delete_run(one, home)))
+
+    async def _each(self, act: Callable[[Path, str], object]) -> None:
+        """Do something with every ticked run; the first refusal is shown, and the others are left."""
+        for one in list(self._runs):
+            try:
+                await run.io_bound(act, self.site.home, one)
+            except ENDINGS as error:
+                self._problem.set_text(self.words.told(error))
+                self._problem.set_visibility(True)
+                return
+            self._all = [found for found in self._all if found.line.run != one]
+        self._choose([])

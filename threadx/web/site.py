@@ -32,6 +32,7 @@ from threadx.web import (
     report_file,
     run_page,
     runs_page,
+    shared_file,
     summary_page,
 )
 from threadx.web.frame import (
@@ -160,6 +161,15 @@ def build_site(
 
     app.router.routes.append(
         Route(f"{RUNS_PATH}/runs/{{run}}/{CSV_NAME}", csv, methods=["GET"], include_in_schema=False)
+    )
+
+    def shared(request: Request) -> Response:
+        return shared_file.answer(site, request)
+
+    app.router.routes.append(
+        Route(
+            f"{RUNS_PATH}/runs/{{run}}/{shared_file.NAME}", shared, methods=["GET"], include_in_schema=False
+        )
     )
     for module in (
         runs_page,

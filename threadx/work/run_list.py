@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from prompts import Words
@@ -19,29 +20,43 @@ _TOLD = ("run", "graph", "started", "data", "symbol", "timeframe", "strategy", "
 
 def _plain(line: RunLine) -> dict[str, Any]:
     told = {name: getattr(line, name) for name in _TOLD} | {"status": line.status}
+    told |= line.label.model_dump(mode="json")
     return told | {"problem": line.problem} if line.problem else told
 
 
-def _cells(line: RunLine, words: Words) -> list[str]:
+def _cells(line: RunLine, words: Words, *, tagged: bool) -> list[str]:
+    status = words(f"command.run_status.{line.status}")
     return [
         line.run,
         line.started[:10] or "–",
         " ".join(filter(None, (line.symbol, line.timeframe))) or line.data or "–",
         line.strategy or "–",
-        words(f"command.run_status.{line.status}"),
+        words("command.run_status.imported", status=status) if line.label.imported else status,
         words(f"verdict.short.{line.verdict}") if line.verdict else "–",
         words.number(line.score),
+        *([", ".join(line.label.tags)] if tagged else []),
     ]
 
 
-def listing(words: Words, json_path: str | None, home: str | None, language: str, debug: bool) -> None:
-    """Runs of the cycle, the newest first."""
+def listing(
+    words: Words,
+    tags: Sequence[str],
+    archived: bool,
+    json_path: str | None,
+    home: str | None,
+    language: str,
+    debug: bool,
+) -> None:
+    """Runs of the cycle, the newest first: those that have every tag; put away ones only where asked for."""
     folder = home_folder(home)
-    lines, _ = newest_runs(folder)
+    found, _ = newest_runs(folder, archived=archived)
+    lines = [line for line in found if all(line.label.has(one) for one in tags)]
     if json_path != "-":
+        tagged = any(line.label.tags for line in lines)
+        columns = (*_COLUMNS, "tags") if tagged else _COLUMNS
         Terminal(words).columns(
-            [words(f"command.runs_column.{name}") for name in _COLUMNS],
-            [_cells(line, words) for line in lines],
-            words_columns=range(6),
+            [words(f"command.runs_column.{name}") for name in columns],
+            [_cells(line, words, tagged=tagged) for line in lines],
+            words_columns=(*range(6), 7),
         )
     write_json(canonical_json([_plain(line) for line in lines]), json_path)

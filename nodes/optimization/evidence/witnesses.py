@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from base import locks
 from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError
+from record.errors import ReportError
 from record.events import (
     Event,
     EventData,
@@ -28,6 +29,7 @@ from record.events import (
     Started,
     TrialsFixed,
 )
+from record.labels import read_label
 from record.record import runs_folder
 from record.types import MissingEvidence
 from vault.chain import Head
@@ -92,10 +94,20 @@ def heads(home: Path) -> Heads:
 def witnesses(home: Path, family: str) -> list[Witness]:
     """What the runs of a data folder have on record about one family of prices.
 
-    A record that cannot be read witnesses what can be read of it; `threadx doctor` tells of it.
+    A record that cannot be read witnesses what can be read of it; `threadx doctor` tells of it. A run made
+    elsewhere has seen another ledger, and witnesses nothing of this one.
     """
-    found = (_witness(path) for path in sorted(runs_folder(home).glob("*/events.jsonl")))
+    logs = sorted(runs_folder(home).glob("*/events.jsonl"))
+    found = (_witness(path) for path in logs if not _is_foreign(path.parent))
     return [one for one in found if one is not None and one.family == family]
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether a run was made elsewhere; one whose label cannot be read was made here."""
+    try:
+        return bool(read_label(folder).imported)
+    except ReportError:
+        return False
 
 
 def _witness(path: Path) -> Witness | None:
