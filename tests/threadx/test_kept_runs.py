@@ -18,18 +18,19 @@ import pytest
 import threadx as package
 from base.errors import text
 from base.reasons import ReasonError
+from nodes import sharing
 from nodes.optimization.evidence.witnesses import witnesses
+from nodes.sharing import share_run, take_in
 from record.errors import ReportError
 from record.labels import LABEL, archive_run, read_label, tag_run
 from record.record import RunRecord
 from record.run_list import newest_runs
 from tests.commands import threadx
 from tests.prices import made_up_prices
-from threadx import ThreadxError, sharing
+from threadx import ThreadxError
 from threadx.audit.checking import check_run
 from threadx.deleting import delete_run
 from threadx.repairing import examine
-from threadx.sharing import share_run, take_in
 from vault.ledger import Ledger
 from vault.openings import LOG
 
@@ -283,7 +284,7 @@ def test_a_hostile_file_is_refused_in_one_sentence_and_nothing_is_kept(
 ) -> None:
     monkeypatch.setattr(sharing, "LARGEST_INSIDE", sum(map(len, files.values())) + 1_000_000)
     there = tmp_path / "deep" / "er" / "home"
-    with pytest.raises(ThreadxError, match="not_a_shared_run") as refused:
+    with pytest.raises(ReportError, match="not_a_shared_run") as refused:
         take_in(HOSTILE[how](files), there, path="sent.zip")
     assert refused.value.sentence("en").startswith("sent.zip is not a shared run that can be opened (")
     assert [*tmp_path.rglob("*")] == []

@@ -91,7 +91,7 @@ def _keeping(words: Words) -> list[click.Command]:
         return work("run_kept", "archive", words, given)
 
     @options.local_command("delete", words)
-    @click.argument("run")
+    @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
     @click.option("--yes", is_flag=True, help=words("command.option.delete_yes"))
     @options.common(words)
     def delete(**given: Any) -> Any:
@@ -99,13 +99,13 @@ def _keeping(words: Words) -> list[click.Command]:
 
     @options.local_command("export", words)
     @click.argument("run")
-    @click.argument("path", required=False, type=OutputPath(), metavar="[FILE]")
+    @click.argument("path", required=False, type=OutputPath(), metavar="[PATH]")
     @options.common(words)
     def export(**given: Any) -> Any:
         return work("run_shared", "export", words, given)
 
     @options.local_command("import", words)
-    @click.argument("path", metavar="FILE")
+    @click.argument("path", metavar="PATH")
     @click.option("--as", "name", metavar="RUN", help=words("command.option.import_as"))
     @options.common(words)
     def take(**given: Any) -> Any:

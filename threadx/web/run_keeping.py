@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from nicegui import run as threads
 from nicegui import ui
 from nicegui.element import Element
 
+from base import children
 from base.reasons import ENDINGS
 from record.labels import NO_LABEL, Label, archive_run, note_run, read_label, tag_run
 from record.record import RunRecord
-from threadx.deleting import delete_run
+from threadx.web.errors import WebError
 from threadx.web.frame import RUNS_PATH, Site, Text, attribute, quiet_button
 from threadx.web.moments import moment
 from threadx.web.shared_file import share_path
@@ -28,6 +30,26 @@ def relabel(home: Path, run: str, tags: str, note: str) -> None:
     former = read_label(RunRecord(home, run).folder).tags
     tag_run(home, run, wanted, [one for one in former if one.casefold() not in known])
     note_run(home, run, note)
+
+
+def delete(site: Site, runs: Sequence[str]) -> None:
+    """Delete runs by the command, which knows what else is kept of them.
+
+    Raises:
+        WebError: `not_deleted`, with what the command said.
+    """
+    made = subprocess.run(
+        [
+            *children.command("threadx", "runs", "delete", *runs, "--yes"),
+            *(f"--language={site.words.language}", f"--home={site.home}"),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        said = made.stderr.decode(errors="replace").strip().splitlines() or ["?"]
+        raise WebError("not_deleted", reason=said[-1])
 
 
 class Keeping:
@@ -135,7 +157,7 @@ class Keeping:
         delete_dialog(self.site, [self.record.run], self._delete)
 
     async def _delete(self) -> None:
-        if await self._act(delete_run, self.record.run, self.site.home):
+        if await self._act(delete, self.site, [self.record.run]):
             ui.navigate.to("/")
 
 

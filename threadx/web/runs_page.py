@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 from nicegui import events, run, ui
 
 from base.reasons import ENDINGS
+from nodes.sharing import ENDING, take_in
 from prompts import Words
 from record.labels import archive_run
 from record.run_list import RunLine
 from reports.tables import instrument_cell
-from threadx.deleting import delete_run
-from threadx.sharing import ENDING, take_in
 from threadx.web.file_button import file_button
 from threadx.web.frame import (
     COMPARE_PATH,
@@ -35,7 +34,7 @@ from threadx.web.moments import moment
 from threadx.web.naming import strategy_name, timeframe_name
 from threadx.web.ranked import Column, Ranked, Row
 from threadx.web.run_head import TONES
-from threadx.web.run_keeping import delete_dialog
+from threadx.web.run_keeping import delete, delete_dialog
 
 EXAMPLE = "threadx optimize sample:sp500"
 MOST_COMPARED = 4
@@ -187,6 +186,7 @@ class _Board:
         self._all, self._shown = rows, rows
         self._runs: list[str] = []
         self._archived = archived
+        self._tags: Sequence[str] = ()
         archive = "unarchive" if archived else "archive"
         with ui.element("div").classes("tx-bar"):
             self._compare = quiet_button(words("web.runs.compare"), "compare").on_click(self._go)
@@ -227,6 +227,7 @@ class _Board:
 
     def _choose(self, tags: Sequence[str]) -> None:
         """Show the runs that have every one of these tags."""
+        self._tags = tags
         self._shown = [one for one in self._all if all(one.line.label.has(tag) for tag in tags)]
         self._ranked.show([_row(one, self.words) for one in self._shown])
 
@@ -242,19 +243,31 @@ class _Board:
         ui.navigate.to(f"{path}?{urlencode([('run', run) for run in self._runs])}")
 
     async def _put_away(self) -> None:
-        await self._each(partial(archive_run, archived=not self._archived))
+        """One after the other; the first refusal is shown, and the rest is left as it was."""
+        for one in list(self._runs):
+            if not await self._done(partial(archive_run, archived=not self._archived), self.site.home, one):
+                return
+            self._without({one})
 
     def _ask(self) -> None:
-        delete_dialog(self.site, self._runs, partial(self._each, lambda home, one: delete_run(one, home)))
+        delete_dialog(self.site, self._runs, self._deleted)
 
-    async def _each(self, act: Callable[[Path, str], object]) -> None:
-        """Do something with every ticked run; the first refusal is shown, and the others are left."""
-        for one in list(self._runs):
-            try:
-                await run.io_bound(act, self.site.home, one)
-            except ENDINGS as error:
-                self._problem.set_text(self.words.told(error))
-                self._problem.set_visibility(True)
-                return
-            self._all = [found for found in self._all if found.line.run != one]
-        self._choose([])
+    async def _deleted(self) -> None:
+        runs = list(self._runs)
+        if await self._done(delete, self.site, runs):
+            self._without(set(runs))
+
+    async def _done(self, act: Callable[..., object], *given: object) -> bool:
+        """Do something that may be refused, and show the refusal; whether it was done."""
+        try:
+            await run.io_bound(act, *given)
+        except ENDINGS as error:
+            self._problem.set_text(self.words.told(error))
+            self._problem.set_visibility(True)
+            return False
+        return True
+
+    def _without(self, gone: Collection[str]) -> None:
+        """Show the list without these runs."""
+        self._all = [found for found in self._all if found.line.run not in gone]
+        self._choose(self._tags)

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from base.reasons import ENDINGS
+from nodes.sharing import ENDING, share_run
 from record.errors import ReportError
-from threadx.sharing import ENDING, share_run
 from threadx.web.frame import Site, run_path
 
 NAME = "shared.zip"

@@ -52,26 +52,29 @@ def archive(words: Words, run: str, undo: bool, home: str | None, language: str,
     say(words("command.kept.back" if undo else "command.kept.archived", run=run))
 
 
-def delete(words: Words, run: str, yes: bool, home: str | None, language: str, debug: bool) -> int:
-    """A run deleted, once whoever asks has said so; exit code 1 where he has not.
+def delete(words: Words, runs: Sequence[str], yes: bool, home: str | None, language: str, debug: bool) -> int:
+    """Runs deleted, once whoever asks has said so; exit code 1 where he has not.
 
     Raises:
         ThreadxError: `delete_unasked`: nobody can be asked.
     """
     folder = home_folder(home)
-    listed_run(folder, run)
+    for run in runs:
+        listed_run(folder, run)
+    told = words.join(runs)
     if not yes and not sys.stdin.isatty():
-        raise ThreadxError("delete_unasked", run=run)
-    if not yes and not _said_yes(words, run):
-        say(words("command.kept.not_deleted", run=run))
+        raise ThreadxError("delete_unasked", run=told)
+    if not yes and not _said_yes(words, told):
+        say(words("command.kept.not_deleted"))
         return 1
-    delete_run(run, folder)
-    say(words("command.kept.deleted", run=run))
+    for run in dict.fromkeys(runs):
+        delete_run(run, folder)
+        say(words("command.kept.deleted", run=run))
     return 0
 
 
-def _said_yes(words: Words, run: str) -> bool:
-    say(words("command.kept.deletes", run=run), err=True)
+def _said_yes(words: Words, told: str) -> bool:
+    say(words("command.kept.deletes", run=told), err=True)
     sys.stderr.write(words("command.kept.question") + " ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().casefold()

@@ -8,11 +8,12 @@ from pathlib import Path
 from base.files import write_atomically
 from base.plain_files import read_plain
 from base.reasons import because
+from nodes.sharing import ENDING, LARGEST, share_run, take_in
 from prompts import Words
+from record.errors import ReportError
 from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.settings import home_folder
-from threadx.sharing import ENDING, LARGEST, share_run, take_in
 
 
 def export(words: Words, run: str, path: str | None, home: str | None, language: str, debug: bool) -> None:
@@ -39,11 +40,11 @@ def take(words: Words, path: str, name: str | None, home: str | None, language: 
     """A run of somebody else's kept here, marked as such.
 
     Raises:
-        ThreadxError: `not_a_shared_run`.
+        ReportError: `not_a_shared_run`.
     """
     try:
         content = read_plain(Path(path), LARGEST)
     except OSError as error:
-        raise ThreadxError("not_a_shared_run", path=path, reason=because(error)) from None
+        raise ReportError("not_a_shared_run", path=path, reason=because(error)) from None
     record = take_in(content, home_folder(home), name=name, path=path)
     say(words("command.kept.taken_in", run=record.run))

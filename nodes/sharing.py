@@ -38,7 +38,6 @@ from record.run_tables import RETURNS, TRIALS, table_or_none
 from record.run_view import RunView
 from reports.markdown import optimization_report
 from reports.review_markdown import review_report
-from threadx.errors import ThreadxError
 from vault.datasets import DATASET_PREFIX
 from vault.readers.prices import SAMPLE_PREFIX
 
@@ -76,15 +75,14 @@ def share_run(run: str, home: Path) -> bytes:
     """A finished run as one file.
 
     Raises:
-        ReportError: `bad_run_name`, `unknown_run`, `no_result`, `unreadable_record`.
-        ThreadxError: `too_large_to_share`.
+        ReportError: `bad_run_name`, `unknown_run`, `no_result`, `unreadable_record`, `too_large_to_share`.
     """
     record = listed_run(home, run)
     record.result()
     with as_recorded(record.folder):
         packed = _packed(_clean(_read(record)))
     if len(packed) > LARGEST:
-        raise ThreadxError("too_large_to_share", run=run, limit=LARGEST // 1024**2)
+        raise ReportError("too_large_to_share", run=run, limit=LARGEST // 1024**2)
     return packed
 
 
@@ -98,8 +96,7 @@ def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = 
         path: of the file, for whoever is told what is wrong with it.
 
     Raises:
-        ThreadxError: `not_a_shared_run`; nothing is kept.
-        ReportError: `bad_run_name`; `run_exists`, where the name is another run's.
+        ReportError: `not_a_shared_run`, `bad_run_name`; `run_exists`: the name is another run's. Nothing is kept.
         OSError: the data folder cannot be written.
     """
     files, own = _taken(content, path)
@@ -140,7 +137,7 @@ def _refused(path: str) -> Iterator[None]:
     """Whatever is wrong with what somebody sent is one error that names the file.
 
     Raises:
-        ThreadxError: `not_a_shared_run`.
+        ReportError: `not_a_shared_run`.
     """
     try:
         with misshapen(lambda reason: reason):
@@ -148,7 +145,7 @@ def _refused(path: str) -> Iterator[None]:
     except (ReasonError, ReportError) as error:
         # The path of a damaged part is one of a folder that is gone by now.
         reason = error.fields["reason"] if error.code == "unreadable_record" else error
-        raise ThreadxError("not_a_shared_run", path=path, reason=reason) from error
+        raise ReportError("not_a_shared_run", path=path, reason=reason) from error
 
 
 def _read(record: RunRecord) -> dict[str, bytes]:
