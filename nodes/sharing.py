@@ -96,7 +96,7 @@ def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = 
         path: of the file, for whoever is told what is wrong with it.
 
     Raises:
-        ReportError: `not_a_shared_run`, `bad_run_name`; `run_exists`: the name is another run's. Nothing is kept.
+        ReportError: `not_a_shared_run`, `bad_run_name`, or `run_exists`; nothing is kept.
         OSError: the data folder cannot be written.
     """
     files, own = _taken(content, path)
