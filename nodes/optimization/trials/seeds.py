@@ -80,6 +80,11 @@ _FAMILIES: dict[str, tuple[str, str | None, Values]] = {
         "close > sma(close, 5)",
         {"n": [50, 100, 200], "k": [3, 5]},
     ),
+    "pullback_held": (
+        "close > sma(close, n) and close < lowest(low, k)[1]",
+        None,
+        {"n": [50, 100], "k": [2, 3, 4], "max_bars": [2, 4]},
+    ),
     "gap_continuation": (
         "open - close[1] > m * atr(14)[1]",
         None,
