@@ -23,7 +23,7 @@ from pydantic import (
 from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.errors import StrategyError
 from backtest.language.contradiction import check_possible
-from backtest.language.functions import FUNCTIONS, RESERVED, warm_up
+from backtest.language.functions import FUNCTIONS, reserved, warm_up
 from backtest.language.mirror import mirror
 from backtest.language.parser import parse
 from backtest.language.tree import (
@@ -149,7 +149,7 @@ class StrategySpec(Strict):
             real = isinstance(number, numbers.Real) and not isinstance(number, bool)
             if not real or not math.isfinite(held(number)):
                 raise StrategyError("parameter_not_a_number", name=lowered, value=shown(number))
-            if not lowered.isidentifier() or lowered in RESERVED or len(lowered) > LONGEST_NAME:
+            if not lowered.isidentifier() or lowered in reserved() or len(lowered) > LONGEST_NAME:
                 raise StrategyError("reserved_name", name=lowered)
             if lowered in TAKEN:
                 raise StrategyError("taken_name", name=lowered, suggested=f"own_{lowered}")
@@ -169,7 +169,7 @@ class StrategySpec(Strict):
             parts = lowered.split(".")
             if len(parts) > 2 or not all(part.isidentifier() and part.isascii() for part in parts):
                 raise StrategyError("input_name", name=lowered)
-            if parts[0] in RESERVED or len(lowered) > LONGEST_NAME:
+            if parts[0] in reserved() or len(lowered) > LONGEST_NAME:
                 raise StrategyError("reserved_input", name=lowered)
             if lowered in found:
                 raise StrategyError("repeated_name", name=lowered)
@@ -442,7 +442,7 @@ def _uses(node: Node, name: str) -> tuple[int | None, bool]:
             wanted = FUNCTIONS[part.function].arguments
             for argument, given in zip(wanted, part.arguments, strict=True):
                 if argument.kind == "period" and name in parameters(given):
-                    lows.add(min(argument.low, 1))
+                    lows.add(int(min(argument.low, 1)))
         elif isinstance(part, Lag) and name in parameters(part.bars):
             lows.add(1)
         if isinstance(part, Comparison) or (isinstance(part, Call) and part.function.startswith("crosses")):

@@ -44,11 +44,17 @@ class Limits:
         memory: bytes of the child, and of its answer.
         reserves: whether the work reserves far more addresses than it uses, as a JavaScript engine does: then
             only what is in use is counted.
+        sealed: whether the child has nothing of ours: no environment, no file it could write. All work of a
+            module is sealed, or none.
+        processor: seconds of processor time, where they are bounded too: a machine at work elsewhere makes
+            everything take longer, and this not more.
     """
 
     seconds: float
     memory: int
     reserves: bool = False
+    sealed: bool = False
+    processor: float | None = None
 
 
 @dataclass
@@ -61,9 +67,11 @@ class _Child:
     timer: threading.Timer | None = field(default=None, repr=False)
 
     @classmethod
-    def start(cls, module: str) -> _Child:
+    def start(cls, module: str, sealed: bool = False) -> _Child:
         process = subprocess.Popen(
             children.command("base.bounded_child", module),
+            env=children.bare_environment() if sealed else None,
+            cwd=os.path.abspath(os.sep) if sealed else None,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -110,11 +118,14 @@ class _Child:
         begun = time.monotonic()
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.process.pid)
+            used = _worked(process)
             while not done.wait(_LOOK_SECONDS):
                 if process.memory_info().rss > limits.memory:
                     self.over = ReasonError("child_memory", limit=limits.memory // _MIB)
                 elif time.monotonic() - begun > limits.seconds:
                     self.over = ReasonError("child_time", seconds=round(limits.seconds))
+                elif limits.processor is not None and _worked(process) - used > limits.processor:
+                    self.over = ReasonError("child_time", seconds=round(limits.processor))
                 if self.over is not None:
                     self.process.kill()
                     return
@@ -128,6 +139,11 @@ class _Child:
             assert pipe is not None
             with suppress(OSError):  # what it did not take any more
                 pipe.close()
+
+
+def _worked(process: psutil.Process) -> float:
+    told = process.cpu_times()
+    return float(told.user + told.system)
 
 
 class _Idle:
@@ -204,9 +220,11 @@ def run(module: str, function: str, fields: Mapping[str, Any], *parts: bytes, li
         "fields": dict(fields),
         "seconds": limits.seconds,
         "memory": None if limits.reserves else limits.memory,
+        "sealed": limits.sealed,
+        "processor": limits.processor,
     }
     with _AT_ONCE:
-        child = _idle.take(module) or _Child.start(module)
+        child = _idle.take(module) or _Child.start(module, limits.sealed)
         try:
             answer = child.ask(question, parts, limits)
         except ReasonError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import os
 import struct
 import sys
@@ -33,6 +34,18 @@ def _bound(seconds: float, memory: int | None) -> None:
         with suppress(ValueError, OSError):  # macOS knows the limit and keeps to none
             resource.setrlimit(resource.RLIMIT_AS, (most, hard))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _seal(sealed: bool, processor: float | None) -> None:
+    """What the system holds a child to that its parent cannot: writing, and work once the parent is gone."""
+    if sys.platform == "win32":
+        return
+    if sealed:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if processor is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        most = math.ceil(used.ru_utime + used.ru_stime + processor + _GRACE_SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _pages() -> int:
@@ -95,6 +108,7 @@ def main() -> None:
             return
         question = json.loads(message[0])
         _bound(question["seconds"], question["memory"])
+        _seal(question["sealed"], question["processor"])
         told: dict[str, Any] = {}
         parts: list[bytes] = []
         try:

@@ -19,6 +19,12 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
+def bare_environment() -> dict[str, str]:
+    """What a child needs that is to know nothing of ours: Windows starts no process without its folder."""
+    kept = ("SYSTEMROOT",) if sys.platform == "win32" else ()
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
 @contextmanager
 def safe_path() -> Iterator[None]:
     """The same for the children that a library starts meanwhile, such as those of `multiprocessing`."""

@@ -42,6 +42,7 @@ COMMANDS = (
     "follow",
     "calibrate",
     "models",
+    "indicators",
     "doctor",
     "ui",
 )

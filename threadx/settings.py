@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nodes.context import RULES, OptimizationContext
 from nodes.given import read_context, read_input
 from vault import home as homes
+from vault.indicators import has_library
 from vault.readers.options import Reading
 
 Models = str | Sequence[str]
@@ -17,12 +19,19 @@ Models = str | Sequence[str]
 def make_context(**settings: Any) -> OptimizationContext:
     """The cycle's settings; what is None is left to the environment and the defaults.
 
+    From now on conditions may name the indicators of its data folder.
+
     Raises:
         SettingError: naming the setting.
+        MarketError: `unusable_home`, `damaged_indicator`.
+        RequestError: `indicator_name_taken`.
     """
-    return read_context(
+    context = read_context(
         OptimizationContext, {name: value for name, value in settings.items() if value is not None}
     )
+    if has_library(context.home_path):
+        import_module("vault.adding").use(context.home_path)  # the engine, which not every command needs
+    return context
 
 
 def make_reading(**given: Any) -> Reading:

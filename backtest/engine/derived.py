@@ -569,11 +569,22 @@ if _UNEVEN:
     raise EntryError(f"{', '.join(sorted(_UNEVEN))}: a rule without an entry, or an entry without a rule")
 
 
+def add_rule(name: str, rule: Callable[..., Parts]) -> None:
+    """The rule of a function that was taken in while the program runs."""
+    _RULES[name] = rule
+
+
+def remove_rule(name: str) -> None:
+    """Forget it."""
+    del _RULES[name]
+
+
 def compute(bank: Bank, node: Call) -> Parts:
     """A function's series, with what its kernel gives besides.
 
     Raises:
         PriceError: `missing_volume`, where volume is asked for and a bar has none.
         PluginError: a plugin's rule fails, or does not give one value a bar.
+        CodeError: one of a library does.
     """
     return _RULES[node.function](bank, node, *periods(node))

@@ -50,15 +50,15 @@ class Argument:
             number of bars, `number` is any constant, `condition` is true or false.
         default: used when the argument is left out; None when it must be given.
         low: the smallest period, or the smallest number where there is a largest.
-        high: the largest number.
+        high: the largest period or number.
         turns: in the mirror a number becomes this less itself.
     """
 
     name: str
     kind: ArgumentKind
     default: Node | None = None
-    low: int = 1
-    high: int | None = None
+    low: float = 1
+    high: float | None = None
     turns: float | None = None
 
 
@@ -169,7 +169,9 @@ class Entry:
         if self.bounds.within and not of_series:
             raise EntryError(f"{self.name}: range `within` needs a series in front")
         try:
-            self.bars(*(max(argument.low, 2) for argument in self.arguments if argument.kind == "period"))
+            self.bars(
+                *(max(int(argument.low), 2) for argument in self.arguments if argument.kind == "period")
+            )
         except (SyntaxError, NameError, TypeError) as error:
             raise EntryError(f"{self.name}: warm_up {self.warm_up!r}: {error}") from error
 

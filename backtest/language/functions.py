@@ -23,7 +23,7 @@ from backtest.language.entries import (
     volume,
     windows,
 )
-from backtest.language.entry import Entry, Group, collected
+from backtest.language.entry import Entry, Group, Label, collected
 from backtest.language.tree import (
     And,
     Arithmetic,
@@ -95,7 +95,30 @@ FUNCTIONS: dict[str, Entry] = collected(GROUPS)
 
 _VOLUME = Series("volume")
 
-RESERVED = frozenset((*SERIES, *KEYWORDS, *FUNCTIONS))
+_ADOPTED: dict[str, Entry] = {}
+_ADOPTED_TITLE = Label("Indicators of this library", "Indicateurs de cette bibliothèque")
+
+
+def reserved() -> frozenset[str]:
+    """Every word of the language."""
+    return frozenset((*SERIES, *KEYWORDS, *FUNCTIONS))
+
+
+def add(entry: Entry) -> None:
+    """Take in a function while the program runs; only its rule is still missing (`backtest.engine.adopted`).
+
+    Raises:
+        EntryError: it does not fit, or its name is taken.
+    """
+    if entry.name in (*SERIES, *KEYWORDS):
+        raise EntryError(f"{entry.name}: a word of the language")
+    collected((*GROUPS, Group(title=_ADOPTED_TITLE, entries=(*_ADOPTED.values(), entry))))
+    _ADOPTED[entry.name] = FUNCTIONS[entry.name] = entry
+
+
+def remove(name: str) -> None:
+    """Forget a function that was taken in."""
+    del _ADOPTED[name], FUNCTIONS[name]
 
 
 def usage(name: str) -> str:
@@ -116,7 +139,8 @@ def _called(entry: Entry) -> str:
 def reference(language: Literal["fr", "en"]) -> str:
     """Every function, a line a group, as a model is told of them; those called alike stand together."""
     lines = []
-    for group in GROUPS:
+    adopted = tuple(_ADOPTED[name] for name in sorted(_ADOPTED))
+    for group in (*GROUPS, *([Group(title=_ADOPTED_TITLE, entries=adopted)] if adopted else [])):
         calls = []
         for called, entries in groupby(group.entries, key=_called):
             calls.append(f"{' | '.join(entry.name for entry in entries)}{called}")
@@ -149,14 +173,15 @@ def periods(call: Call) -> list[int]:
                     high=argument.high,
                 )
             continue
-        if value != int(value) or not argument.low <= value <= LONGEST_PERIOD:
+        longest = LONGEST_PERIOD if argument.high is None else argument.high
+        if value != int(value) or not argument.low <= value <= longest:
             raise ExpressionError(
                 "bad_period",
                 function=call.function,
                 argument=argument.name,
                 value=value,
                 low=argument.low,
-                high=LONGEST_PERIOD,
+                high=longest,
             )
         found.append(int(value))
     entry = FUNCTIONS[call.function]

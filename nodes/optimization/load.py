@@ -18,6 +18,7 @@ from nodes.serving import prices_of
 from providers import parse_reference
 from record.record import RunRecord
 from record.types import Prices
+from vault.adding import use
 from vault.datasets import DATASET_PREFIX, Dataset, register
 from vault.errors import MarketError
 from vault.readers.options import Reading
@@ -59,6 +60,7 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
     """
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
+    use(context.home_path)
     spec = without_inputs(initial_strategy(given))
     if given.data.startswith(DATASET_PREFIX):
         # Where files of other instruments are read, it is they of which some settings tell.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backtest import BacktestError, StrategySpec, canonical_expression
 from backtest.data.arrays import PriceArrays
 from backtest.engine.bank import IndicatorBank
-from backtest.language.functions import RESERVED, warm_up
+from backtest.language.functions import reserved, warm_up
 from backtest.language.parser import parse
 from backtest.language.tree import (
     And,
@@ -303,7 +303,7 @@ def test_truth_bar_by_bar(node: Node, moves: list[int]) -> None:
 
 
 def test_no_parameter_may_take_a_word_of_the_language() -> None:
-    for word in sorted(RESERVED):
+    for word in sorted(reserved()):
         with pytest.raises(BacktestError) as caught:
             StrategySpec(name="x", params={word: 1}, entry_long="close > 0")
         assert caught.value.code == "reserved_name"

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 import threadx
-from backtest.language.functions import RESERVED
+from backtest.language.functions import reserved
 from backtest.presets import PRESETS
 from backtest.types import RISK_BOUNDS
 from base.errors import TypedError
@@ -39,7 +39,12 @@ NO_WORDS = re.compile(r"\{\w*\}|`[^`]*`|--[\w-]+|\S*[_/\\@=()\[\]]\S*|threadx [\
 """Placeholders, formulas, options, paths, and names with underscores."""
 
 MARKUP = re.compile(r"<(style|pre)>.*?</\1>|<table class=\"exact\">.*?</table>|<[^>]+>", re.DOTALL)
-CODE = {*RESERVED, *PROVIDERS, *RISK_BOUNDS, *(name for preset in PRESETS.values() for name in preset.bounds)}
+CODE = {
+    *reserved(),
+    *PROVIDERS,
+    *RISK_BOUNDS,
+    *(name for preset in PRESETS.values() for name in preset.bounds),
+}
 """What strategies are written in; it stands in sentences that quote them."""
 
 NAMES = ("text", "label", "hint", "alt", "title", "aria-label", "data-head", "value")

@@ -111,10 +111,10 @@ def test_a_number_chooses_the_form_of_its_noun(language, singular, plural):
 
 
 NO_NOUNS = {
-    "fr": "cas|dans|depuis|des|deux|fois|hors|les|moins|plus|plusieurs|sans|ses|sous|toutes",
+    "fr": "cas|dans|depuis|des|deux|fois|hors|les|moins|plus|plusieurs|refusées|sans|ses|sous|toutes",
     "en": (
-        "abstains|appears|as|belongs|bps|changes|does|ends|exists|expects|fails|follows|goes|has|holds|is|its|kurtosis|"
-        "lacks|looks|moves|names|needs|news|reaches|refuses|remains|repeats|requires|series|shows|speaks|stands|was"
+        "abstains|appears|as|asks|begins|belongs|bps|changes|does|ends|exists|expects|fails|follows|gives|goes|has|holds|is|its|kurtosis|"
+        "lacks|looks|moves|names|needs|news|reaches|refuses|remains|reorders|repeats|requires|returns|series|shows|speaks|stands|uses|was"
     ),
 }
 ONLY_MANY = {
@@ -126,6 +126,8 @@ ONLY_MANY = {
     *("command.check.gaps_title_cut shown", "market.notice.chosen_instrument count", "web.runs.shown shown"),
     *("market.error.too_many_values values", "nodes.error.too_many_conditions limit"),
     *("stress.look_ahead cuts", "stress.spread spread_bps", "backtest.error.gaps_too_wide bars"),
+    *("code.error.too_deep limit", "code.error.too_many_nodes nodes", "code.error.docstring limit"),
+    *("code.error.loops_too_deep limit", "code.error.too_many_arrays limit"),
     *("models.test.faults_read throws", "stress.best_trades best", "web.event.unfounded by"),
     *("agents.macro.curve slope", "agents.macro.curve_inverted slope", "market.built.news quarantined"),
 }

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
-from backtest.language.functions import RESERVED
+from backtest.language.functions import reserved
 from backtest.language.parser import parse
 from backtest.language.tree import Call, Series, walk
 from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
@@ -164,7 +164,7 @@ def cases_by_bounds(
 
 def functions_of(condition: str) -> str:
     """The functions and columns that a condition speaks of, without numbers and names of parameters."""
-    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - set(RESERVED)
+    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - reserved()
     parts = [part for part in walk(parse(condition, names, entry=False)) if isinstance(part, Call | Series)]
     words = sorted({part.function if isinstance(part, Call) else part.name for part in parts})
     return "+".join(words) or "-"
@@ -182,7 +182,7 @@ def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
 
 def same_words(condition: str) -> str:
     """A condition printed canonically, whatever names it uses; what does not parse is only tidied."""
-    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - set(RESERVED)
+    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - reserved()
     try:
         return canonical_expression(condition, names)
     except BacktestError:

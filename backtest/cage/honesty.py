@@ -1,0 +1,245 @@
+"""What a function must not do, found by running it: before any figure of a strategy is seen.
+
+causal        the value of a bar is the same whatever comes after it, and however much
+rooted        it does not lean on the bar at which a history happens to begin
+repeatable    the same prices give the same values, bit for bit
+scaled        a price ten times as high gives a value in step: the same, or so many times it
+telling       it is known, it varies, and each of its parameters and inputs matters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from backtest.cage import histories
+from backtest.cage.compiled import Compiled, Floats, arguments
+from backtest.cage.errors import CodeError
+from backtest.cage.histories import BARS, History
+from backtest.cage.source import Bounded, Source
+
+CUTS = (1, 2, 3, 7, 20, 50, 101, 233, 400, 512, 640, 777, 900, 1024, 1111, 1250, 1313, 1400, 1488, 1499)
+"""Bars after which the future is cut off, and after which another one is planted."""
+
+TOLERANCE = 1e-9
+"""Share of its size by which a value may differ: sums of another length are rounded otherwise."""
+
+STARTS = (2, 61, 250)
+"""How many of the first bars are left out, to see whether a value leans on them."""
+
+LARGEST_TRIED = 120
+"""Whole parameters are tried up to this value, where a history of 1,500 bars can show something."""
+
+MOST_UNKNOWN = 0.5
+"""Share of bars after the first known one that may be without a value."""
+
+Values = dict[str, float]
+Run = Callable[[History, Values], Floats]
+
+
+def tried(source: Source, function: Compiled) -> tuple[Floats, dict[str, int]]:
+    """Run a function on made-up histories, and refuse it where it cheats.
+
+    Returns:
+        Its values on `histories.walk()` with its usual parameters; and what was measured: `price_power`,
+        `volume_power` (see `scaled`) and the counts of `warm_ups`.
+
+    Raises:
+        CodeError: `outside_array`, `too_much_work`, `fails`, `not_one_value_a_bar`; `knows_future`,
+            `knows_length`, `not_repeatable`, `leans_on_start`, `out_of_scale_price`, `out_of_scale_volume`,
+            `constant`, `mostly_unknown`, `idle_parameter`, `idle_input`.
+    """
+
+    def run(history: History, values: Values) -> Floats:
+        return values_of(source, function, history.columns(source.inputs), values)
+
+    usual = {one.name: one.default for one in source.parameters}
+    history = histories.walk()
+    for values in settings(source):
+        for stormy in histories.storms():
+            run(stormy, values)
+        run(history, values)
+    found = run(history, usual)
+    if not np.array_equal(found, run(history, usual), equal_nan=True):
+        raise CodeError("not_repeatable")
+    for values in tried_settings(source):
+        causal(run, history, values)
+    telling(found)
+    matters(source, run, history, usual, found)
+    rooted(run, history, usual)
+    price, volume = scaled(run, history, usual, found)
+    return found, {"price_power": price, "volume_power": volume, **warm_ups(source, run, history)}
+
+
+def values_of(source: Source, function: Compiled, columns: list[Floats], values: Values) -> Floats:
+    """What a function gives for its columns; what is infinite is unknown.
+
+    Raises:
+        CodeError: it fails, or does not give one value a bar.
+    """
+    try:
+        found = function(*columns, *arguments(source, values))
+    except IndexError:
+        raise CodeError("outside_array", values=_told(values)) from None
+    except OverflowError:
+        raise CodeError("too_much_work", values=_told(values)) from None
+    except (ValueError, ZeroDivisionError, MemoryError):
+        raise CodeError("fails", values=_told(values)) from None
+    if found.shape != columns[0].shape:
+        raise CodeError("not_one_value_a_bar", bars=columns[0].size, found=found.size)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def settings(source: Source) -> list[Values]:
+    """Parameters as usual, all least, all most, and each at its ends with the others as usual."""
+    usual = {one.name: one.default for one in source.parameters}
+    ends = [{one.name: getattr(one, end) for one in source.parameters} for end in ("low", "high")]
+    single = [{**usual, one.name: value} for one in source.parameters for value in (one.low, one.high)]
+    return _different([usual, *ends, *single])
+
+
+def tried_settings(source: Source) -> list[Values]:
+    """As usual, all least, all most, within what a history can show."""
+    usual, least, most = (
+        {one.name: _within(one, getattr(one, end)) for one in source.parameters}
+        for end in ("default", "low", "high")
+    )
+    return _different([usual, least, most])
+
+
+def causal(run: Run, history: History, values: Values) -> None:
+    """Refuse what a later bar changes, or the mere number of later bars.
+
+    Raises:
+        CodeError: `knows_future`, with the first such bar; `knows_length`.
+    """
+    whole = run(history, values)
+    for place, cut in enumerate(CUTS):
+        other = histories.walk(BARS - cut, seed=100 + place).times(3.0 if place % 2 else 0.4)
+        planted = run(history.part(0, cut).then(other), values)
+        if (bar := first_difference(whole[:cut], planted[:cut])) is not None:
+            raise CodeError("knows_future", bar=bar + 1, cut=cut)
+        alone = run(history.part(0, cut), values)
+        if (bar := first_difference(whole[:cut], alone)) is not None:
+            raise CodeError("knows_length", bar=bar + 1, cut=cut)
+
+
+def telling(found: Floats) -> None:
+    """Refuse what is unknown or always the same.
+
+    Raises:
+        CodeError: `mostly_unknown`, `constant`.
+    """
+    known = ~np.isnan(found)
+    if not known.any() or known[known.argmax() :].mean() < 1.0 - MOST_UNKNOWN:
+        raise CodeError("mostly_unknown", percent=round(100.0 * float(1.0 - known.mean())))
+    values = found[known]
+    if np.ptp(values) <= TOLERANCE * max(1e-6, float(np.abs(values).max())):
+        raise CodeError("constant")
+
+
+def matters(source: Source, run: Run, history: History, usual: Values, found: Floats) -> None:
+    """Refuse parameters and inputs that change nothing.
+
+    Raises:
+        CodeError: `idle_parameter`, `idle_input`.
+    """
+    for one in source.parameters:
+        ends = [_within(one, value) for value in (one.low, one.high)]
+        others = [run(history, {**usual, one.name: value}) for value in ends]
+        if all(first_difference(found, other) is None for other in others):
+            raise CodeError("idle_parameter", name=one.name)
+    other = histories.walk(seed=7)
+    for name in source.inputs:
+        changed = History(
+            *(getattr(other if column == name else history, column) for column in History.__slots__)
+        )
+        if first_difference(found, run(changed, usual)) is None:
+            raise CodeError("idle_input", name=name)
+
+
+def rooted(run: Run, history: History, values: Values) -> None:
+    """Refuse a value that still leans on where the history begins after more than a thousand bars.
+
+    Raises:
+        CodeError: `leans_on_start`.
+    """
+    whole = run(history, values)
+    size = _size(whole)
+    for start in STARTS:
+        later = run(history.part(start, BARS), values)
+        gap = np.abs(later[-100:] - whole[-100:])
+        if (
+            not np.array_equal(np.isnan(later[-100:]), np.isnan(whole[-100:]))
+            or np.nanmax(gap, initial=0.0) > 1e-3 * size
+        ):
+            raise CodeError("leans_on_start", start=start)
+
+
+def scaled(run: Run, history: History, values: Values, found: Floats) -> tuple[int, int]:
+    """The powers of price and volume that a value grows with; 0 for a logarithm too.
+
+    Raises:
+        CodeError: `out_of_scale_price`, `out_of_scale_volume`.
+    """
+    return (
+        _power(found, run(history.times(10.0), values), "price"),
+        _power(found, run(history.times(1.0, 10.0), values), "volume"),
+    )
+
+
+def warm_ups(source: Source, run: Run, history: History) -> dict[str, int]:
+    """Bars without a value at the beginning: as usual, and with each whole parameter at two values."""
+    usual = {one.name: _within(one, one.default) for one in source.parameters}
+    told = {"warm_up": _unknown(run(history, usual))}
+    for one in source.parameters:
+        if one.whole:
+            for place, value in (("low", one.low), ("high", one.high)):
+                values = {**usual, one.name: _within(one, value)}
+                told[f"warm_up.{one.name}.{place}"] = _unknown(run(history, values))
+    return told
+
+
+def first_difference(one: Floats, other: Floats) -> int | None:
+    """The first bar at which two series differ by more than rounding; unknown is equal to unknown."""
+    unknown = np.isnan(one) != np.isnan(other)
+    # Against the size of the whole series too: what is left of a difference of sums is rounding.
+    near = np.abs(one - other) <= TOLERANCE * np.maximum(np.abs(one), _size(one)) + 1e-300
+    differs = unknown | ~(near | np.isnan(one))
+    return int(differs.argmax()) if differs.any() else None
+
+
+def _power(found: Floats, larger: Floats, of: str) -> int:
+    known = ~np.isnan(found)
+    if np.array_equal(known, ~np.isnan(larger)):
+        size = _size(found)
+        for power in (0, 1, -1, 2, -2):
+            if np.all(np.abs(larger[known] / 10.0**power - found[known]) <= 1e-6 * size):
+                return power
+        moved = larger[known] - found[known]
+        if np.ptp(moved) <= 1e-6 * max(size, float(np.abs(moved).max())):
+            return 0
+    raise CodeError("out_of_scale_price" if of == "price" else "out_of_scale_volume")
+
+
+def _size(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(np.abs(known))) if known.size else 0.0
+
+
+def _unknown(values: Floats) -> int:
+    known = ~np.isnan(values)
+    return int(known.argmax()) if known.any() else values.size
+
+
+def _within(one: Bounded, value: float) -> float:
+    return min(value, max(one.low, float(LARGEST_TRIED))) if one.whole else value
+
+
+def _different(found: list[Values]) -> list[Values]:
+    return [one for place, one in enumerate(found) if one not in found[:place]]
+
+
+def _told(values: Values) -> str:
+    return ", ".join(f"{name} = {value:.12g}" for name, value in values.items()) or "–"

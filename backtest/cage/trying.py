@@ -1,0 +1,65 @@
+"""The one door of the cage: from a text to an indicator that was examined, in a process of its own.
+
+examined = examine(text)              # CodeError says why not
+examined.source.name, examined.values # on `histories.walk()`
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.cage.errors import CodeError
+from backtest.cage.source import Source, read_source
+from base import bounded
+from base.bounded import Limits
+from base.reasons import ReasonError
+
+CHILD = "backtest.cage.child"
+
+LIMITS = Limits(seconds=600.0, processor=60.0, memory=1024**3, sealed=True)
+"""What compiling and trying a function may take, the start of the process included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A function that was compiled, run and tried, and did nothing that it must not.
+
+    Attributes:
+        source: the function.
+        measured: the powers of price and volume that its values grow with, and its warm-ups.
+        values: what it gives on `histories.walk()` with its usual parameters.
+    """
+
+    source: Source
+    measured: dict[str, int]
+    values: NDArray[np.float64] = field(compare=False, repr=False)
+
+
+def examine(text: str, limits: Limits = LIMITS) -> Examined:
+    """Read a function, then compile and try it in a process that has nothing of this one's.
+
+    Args:
+        text: Python; see `backtest.cage.source`.
+        limits: of the process.
+
+    Raises:
+        CodeError: it is refused; or `no_cage`, this system has no limits for processes.
+        OSError: no process can be started.
+    """
+    source = read_source(text)
+    if sys.platform == "win32":
+        raise CodeError("no_cage")
+    try:
+        answer = bounded.run(CHILD, "examine", {}, source.text.encode(), limits=limits)
+    except ReasonError as error:
+        raise CodeError("ended", name=source.name, reason=error) from None
+    head, _, values = answer.partition(b"\n")
+    told = json.loads(head)
+    if "refused" in told:
+        raise CodeError.of(**told["refused"])
+    return Examined(source, told["measured"], np.frombuffer(values, dtype=np.float64))

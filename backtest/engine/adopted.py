@@ -1,0 +1,129 @@
+"""Functions of the cage as functions of the language, taken in while the program runs.
+
+What an entry must say beside its source is measured: its warm-up (`warm_up_of`). It has no mirror image and
+no range that anybody could rely on.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from backtest.cage.compiled import compiled
+from backtest.cage.honesty import LARGEST_TRIED, values_of
+from backtest.cage.source import Bounded, Source
+from backtest.engine import derived
+from backtest.engine.derived import Bank, Parts
+from backtest.errors import RequestError
+from backtest.language import functions
+from backtest.language.entry import UNBOUNDED, Argument, Entry, Image, Label
+from backtest.language.tree import Call, Number
+from base.entries import EntryError
+
+_lock = threading.Lock()
+_adopted: dict[str, Source] = {}
+
+
+def adopt(source: Source, measured: dict[str, int], author: str) -> None:
+    """Let conditions use a function; once is enough, and the same one again changes nothing.
+
+    Args:
+        source: read by the cage.
+        measured: what `backtest.cage.honesty` measured.
+        author: who wrote it.
+
+    Raises:
+        RequestError: `indicator_name_taken`: the language, or another function, is called so.
+    """
+    with _lock:
+        if (known := _adopted.get(source.name)) is not None and known.hash == source.hash:
+            return
+        try:
+            functions.add(entry_of(source, measured, author))
+        except EntryError:
+            raise RequestError("indicator_name_taken", name=source.name) from None
+        derived.add_rule(source.name, _Rule(source))
+        _adopted[source.name] = source
+
+
+def dismiss(name: str) -> None:
+    """Take a function back, if it was taken in."""
+    with _lock:
+        if _adopted.pop(name, None) is not None:
+            functions.remove(name)
+            derived.remove_rule(name)
+
+
+def adopted() -> dict[str, str]:
+    """Hashes of the functions taken in, by name."""
+    with _lock:
+        return {name: _adopted[name].hash for name in sorted(_adopted)}
+
+
+def entry_of(source: Source, measured: dict[str, int], author: str) -> Entry:
+    """The entry of a function.
+
+    Raises:
+        EntryError: what was measured does not fit it.
+    """
+    usual = ", ".join(f"{one.default:.12g}" for one in source.parameters)
+    spoken = source.name.replace("_", " ")
+    return Entry(
+        name=source.name,
+        label=Label(spoken, spoken),
+        arguments=tuple(_argument(one) for one in source.parameters),
+        inputs=source.inputs,
+        warm_up=warm_up_of(source, measured),
+        image=Image("none"),
+        range=UNBOUNDED,
+        formula=source.about,
+        example=f"{source.name}({usual}) > {source.name}({usual})[1]",
+        source=f"{author}; {source.hash}",
+    )
+
+
+def warm_up_of(source: Source, measured: dict[str, int]) -> str:
+    """Bars without a value as an expression over the whole parameters.
+
+    What was measured at their ends tells a sum of so many times each. Where it does not, the most that was
+    measured holds, and one bar more for each step beyond what was tried.
+    """
+    whole = [one for one in source.parameters if one.whole]
+    slopes = {one.name: _slope(one, measured) for one in whole}
+    told = [bars for name, bars in measured.items() if name.startswith("warm_up")]
+    if None not in slopes.values():
+        rest = measured["warm_up"]
+        rest -= sum(int(slopes[one.name] or 0) * _tried(one, one.default) for one in whole)
+        return " + ".join([*(f"{slope} * {name}" for name, slope in slopes.items() if slope), str(rest)])
+    return " + ".join([str(max(told)), *(f"max(0, {one.name} - {_tried(one, one.high)})" for one in whole)])
+
+
+def _slope(one: Bounded, measured: dict[str, int]) -> int | None:
+    """How many bars a step of a parameter costs; None where it is no fixed number."""
+    low, usual, high = (_tried(one, value) for value in (one.low, one.default, one.high))
+    first, last = (measured[f"warm_up.{one.name}.{end}"] for end in ("low", "high"))
+    slope, over = divmod(last - first, high - low)
+    even = over == 0 and slope >= 0 and measured["warm_up"] == first + slope * (usual - low)
+    return slope if even else None
+
+
+def _tried(one: Bounded, value: float) -> int:
+    return int(min(value, max(one.low, LARGEST_TRIED)))
+
+
+def _argument(one: Bounded) -> Argument:
+    return Argument(one.name, "period" if one.whole else "number", Number(one.default), one.low, one.high)
+
+
+class _Rule:
+    """How a function is computed: compiled when it is first asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __call__(self, bank: Bank, node: Call, *periods: int) -> Parts:
+        columns = [np.ascontiguousarray(bank.column(name)) for name in self.source.inputs]
+        given = zip(self.source.parameters, node.arguments, strict=True)
+        values = {one.name: number.value for one, number in given if isinstance(number, Number)}
+        return {node: values_of(self.source, compiled(self.source), columns, values)}
