@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import numbers
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import fields
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -24,7 +24,7 @@ from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.errors import StrategyError
 from backtest.language.contradiction import check_possible
 from backtest.language.functions import FUNCTIONS, reserved, warm_up
-from backtest.language.mirror import mirror
+from backtest.language.mirror import mirror, mirrored_level
 from backtest.language.parser import parse
 from backtest.language.tree import (
     And,
@@ -43,8 +43,11 @@ from backtest.language.tree import (
 )
 from backtest.presets import PRESETS, preset_name
 from backtest.types import (
-    CONDITIONS,
+    CANCELS,
+    LEVELS,
+    PLACES,
     RISK_BOUNDS,
+    SIZES,
     SIZING_BOUNDS,
     STOPS,
     Bounds,
@@ -96,6 +99,11 @@ class StrategySpec(Strict):
         exit_long: condition that closes it; None leaves that to risk settings and the end of the data.
         entry_short: condition that opens a short position.
         exit_short: condition that closes it.
+        entry_limit_long: price level, a series: an entry signal then places an order to buy at it or below,
+            which waits `risk.order_bars` bars. What orders do is told in `backtest.kernels.orders.walk`.
+        entry_stop_long: price level at or above which such an order is live.
+        entry_limit_short, entry_stop_short: likewise, to sell short at or above, once at or below.
+        cancel_long, cancel_short: condition that calls off the side's order.
         risk: levels and limits that close a position whatever the signals say.
         sizing: how much a position is worth.
         family: the preset it came from, if any: source of bounds and of the order of parameters.
@@ -110,6 +118,12 @@ class StrategySpec(Strict):
     exit_long: Condition = None
     entry_short: Condition = None
     exit_short: Condition = None
+    entry_limit_long: Condition = None
+    entry_stop_long: Condition = None
+    entry_limit_short: Condition = None
+    entry_stop_short: Condition = None
+    cancel_long: Condition = None
+    cancel_short: Condition = None
     risk: Risk = Field(default_factory=Risk)
     sizing: Sizing = Field(default_factory=Sizing)
     family: str | None = None
@@ -118,11 +132,10 @@ class StrategySpec(Strict):
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain fields; of no further series nothing is said, as before there were any."""
+        """Plain fields; of no further series, and of no orders, nothing is said, as before there were any."""
         found: dict[str, Any] = handler(self)
-        if not self.inputs:
-            found.pop("inputs", None)
-        return found
+        nothing = ("inputs", *LEVELS, *CANCELS)
+        return {name: value for name, value in found.items() if value or name not in nothing}
 
     @model_validator(mode="before")
     @classmethod
@@ -188,7 +201,8 @@ class StrategySpec(Strict):
         for side in ("long", "short"):
             if f"exit_{side}" in self.trees and f"entry_{side}" not in self.trees:
                 raise StrategyError("exit_without_entry", side=side)
-        for place in CONDITIONS:
+        self._check_orders()
+        for place in PLACES:
             tree = self.trees.get(place)
             # Frozen for everybody else: a strategy shows its conditions in canonical form only.
             self.__dict__[place] = None if tree is None else show(tree)
@@ -207,19 +221,37 @@ class StrategySpec(Strict):
         check_values(self, self.params)
         if self.sizing.risk_per_trade_pct is not None and not self.risk.has_stop:
             raise StrategyError("risk_without_stop", known=", ".join(STOPS))
+        if self.sizing.max_entries > 1 and not any(getattr(self.sizing, name) for name in SIZES):
+            raise StrategyError("entries_without_size", known=", ".join(SIZES))
         _ = self.lookback()
-        for tree in self.bound_trees.values():
-            check_possible(tree)
+        for place, tree in self.bound_trees.items():
+            if place not in LEVELS:
+                check_possible(tree)
         return self
+
+    def _check_orders(self) -> None:
+        """Refuse what says something of orders that there are none of."""
+        for place in (*LEVELS, *CANCELS):
+            side = place.rpartition("_")[2]
+            if place not in self.trees:
+                continue
+            if f"entry_{side}" not in self.trees:
+                raise StrategyError("order_without_entry", name=place, side=side)
+            waits = any(level.endswith(side) and level in self.trees for level in LEVELS)
+            if place in CANCELS and not waits:
+                raise StrategyError("cancel_without_level", name=place, side=side)
+        if self.risk.order_bars is not None and not self.has_levels:
+            raise StrategyError("order_bars_without_level", known=", ".join(LEVELS))
 
     @cached_property
     def trees(self) -> dict[str, Node]:
-        """The conditions that exist, parsed, parameters unbound."""
-        return {
-            place: parse(text, self.params, entry=place.startswith("entry"), own=self._kinds)
-            for place in CONDITIONS
-            if (text := getattr(self, place))
-        }
+        """The conditions and levels that exist, parsed, parameters unbound, by their fields."""
+        return read_trees({place: getattr(self, place) for place in PLACES}, self.params, self._kinds)
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether a side enters by orders at levels."""
+        return not self.trees.keys().isdisjoint(LEVELS)
 
     @property
     def _kinds(self) -> dict[str, str]:
@@ -227,7 +259,7 @@ class StrategySpec(Strict):
 
     @cached_property
     def bound_trees(self) -> dict[str, Node]:
-        """The conditions that exist, every parameter replaced by its value."""
+        """`trees`, every parameter replaced by its value."""
         return {place: bind(tree, self.params) for place, tree in self.trees.items()}
 
     @staticmethod
@@ -300,16 +332,14 @@ class StrategySpec(Strict):
         names = {*self.params, *given}
         declared = {name: Input.model_validate(one) for name, one in own["inputs"].items()}
         kinds = {name.lower(): one.kind for name, one in declared.items()}
-        trees = [
-            parse(text, names, entry=place.startswith("entry"), own=kinds)
-            for place in CONDITIONS
-            if (text := own.get(place))
-        ]
-        used = set().union(*(parameters(tree) for tree in trees))
+        trees = read_trees(own, names, kinds)
+        if self.has_levels and trees.keys().isdisjoint(LEVELS):
+            own["risk"] = own["risk"].model_copy(update={"order_bars": None})
+        used = set().union(*(parameters(tree) for tree in trees.values()))
         kept = {name: value for name, value in self.params.items() if name in used}
         own["params"] = {**kept, **given}
         if "inputs" not in changes:
-            read = set().union(*(own_series(tree) for tree in trees))
+            read = set().union(*(own_series(tree) for tree in trees.values()))
             own["inputs"] = {name: one for name, one in declared.items() if name in read}
         if "param_bounds" not in changes:
             own["param_bounds"] = {
@@ -356,8 +386,7 @@ class StrategySpec(Strict):
                 raise StrategyError("no_such_side", name=self.name, side=one)
         if side == "both":
             return self
-        other = "short" if side == "long" else "long"
-        return self.evolve(**{f"entry_{other}": None, f"exit_{other}": None})
+        return self.evolve(**{place: None for place in self.trees if not place.endswith(side)})
 
     def both_sides(self) -> StrategySpec:
         """The same strategy, selling short on the mirror image of what it buys on.
@@ -368,10 +397,13 @@ class StrategySpec(Strict):
         """
         if "entry_long" not in self.trees:
             raise StrategyError("no_such_side", name=self.name, side="long")
-        long = {place: self.trees.get(f"{place}_long") for place in ("entry", "exit")}
-        return self.evolve(
-            **{f"{place}_short": None if tree is None else show(mirror(tree)) for place, tree in long.items()}
-        )
+        images: dict[str, str | None] = {}
+        for place in PLACES:
+            kind, _, side = place.rpartition("_")
+            if side == "long":
+                tree, image = self.trees.get(place), mirrored_level if place in LEVELS else mirror
+                images[f"{kind}_short"] = None if tree is None else show(image(tree))
+        return self.evolve(**images)
 
     @cached_property
     def hash(self) -> str:
@@ -411,6 +443,30 @@ class StrategySpec(Strict):
         parts = [f"{place}: {show(tree)}" for place, tree in self.trees.items()]
         parts += [f"{name}={value}" for name, value in settings.items() if name not in without]
         return f"{self.name} | {' | '.join(parts)}"
+
+
+def read_trees(texts: Mapping[str, Any], names: Collection[str], kinds: Mapping[str, str]) -> dict[str, Node]:
+    """Conditions and levels of a strategy, parsed, by their fields; what is absent is left out.
+
+    Args:
+        texts: by field.
+        names: the parameters they may use.
+        kinds: kinds of further series by name.
+
+    Raises:
+        ExpressionError: as `parse`.
+    """
+    return {
+        place: parse(
+            text,
+            names,
+            entry=place.startswith("entry"),
+            own=kinds,
+            kind="series" if place in LEVELS else "condition",
+        )
+        for place in PLACES
+        if (text := texts.get(place))
+    }
 
 
 def meaning_hash(

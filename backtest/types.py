@@ -13,6 +13,8 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -22,6 +24,11 @@ from base.numbers import Numeric
 from base.reasons import shape, told_known
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
+LEVELS = ("entry_limit_long", "entry_stop_long", "entry_limit_short", "entry_stop_short")
+"""Prices of entry orders, in the order of `backtest.kernels.orders.Levels`."""
+CANCELS = ("cancel_long", "cancel_short")
+PLACES = (*CONDITIONS, *LEVELS, *CANCELS)
+"""What a strategy says in the strategy language."""
 
 Fill = Literal["next_open", "close"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
@@ -255,7 +262,52 @@ RISK_BOUNDS: dict[str, Bounds] = {
     "exit_after_bars": Bounds(low=1, high=100_000, step=1, integer=True),
     "exit_above_pct": Bounds(low=-90.0, high=500.0, step=0.5, integer=False),
     "exit_below_pct": Bounds(low=-90.0, high=500.0, step=0.5, integer=False),
+    "order_bars": Bounds(low=1, high=100_000, step=1, integer=True),
 }
+LADDERS: dict[str, tuple[Bounds, Bounds]] = {
+    "roi": (
+        Bounds(low=0, high=100_000, step=1, integer=True),
+        Bounds(low=-90.0, high=500.0, step=0.5, integer=False),
+    ),
+    "scale_out": (
+        Bounds(low=0.1, high=500.0, step=0.5, integer=False),
+        Bounds(low=0.1, high=100.0, step=5.0, integer=False),
+    ),
+}
+"""Settings that are tables, and where either of their columns may lie."""
+MOST_RUNGS = 20
+
+
+def rungs(ladder: str | None) -> list[tuple[float, float]]:
+    """The rows of a setting that is a table."""
+    pairs = (pair.split(":") for pair in ladder.split(",")) if ladder else ()
+    return [(float(first), float(second)) for first, second in pairs]
+
+
+def _ladder(name: str, value: Any) -> str | None:
+    """A table as it is written: `0:4,10:2` of `{0: 4, 10: 2}`, of a text in any spacing, or of pairs.
+
+    Raises:
+        StrategyError: `bad_ladder`, a value out of bounds, `too_many_rungs`, `parts_beyond_all`.
+    """
+    pairs = value
+    if isinstance(value, str):
+        pairs = [part.split(":") for part in value.strip(" {}").split(",")]
+    found: dict[float, float] = {}
+    try:
+        for first, second in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            keys = [float(str(one).strip(" \"'")) for one in (first, second)]
+            key, rung = (bounds.check(name, one) for bounds, one in zip(LADDERS[name], keys, strict=True))
+            if key in found:
+                raise ValueError
+            found[key] = rung
+    except (TypeError, ValueError):
+        raise StrategyError("bad_ladder", name=name, value=shown(value)) from None
+    if len(found) > MOST_RUNGS:
+        raise StrategyError("too_many_rungs", name=name, limit=MOST_RUNGS)
+    if name == "scale_out" and sum(found.values()) > 100.0 + 1e-9:
+        raise StrategyError("parts_beyond_all", name=name, total=plain(sum(found.values())))
+    return ",".join(f"{key}:{found[key]}" for key in sorted(found)) or None
 
 
 class Settings(Strict):
@@ -305,6 +357,11 @@ class Risk(Settings):
             position's favour; negative is against it.
         exit_below_pct: the exit condition is heard only at closes not further in the position's favour; -2
             hears it at a loss of 2 % or more.
+        order_bars: bars that an entry order at a level waits to be filled; needs a level.
+        roi: targets by age, `{bars: percent}`: from so many bars after the entry on, a profit of so many
+            percent of the fill price is a target; `{0: 4, 20: 2, 60: 0}`, written `0:4,20:2,60:0`.
+        scale_out: targets in parts, `{percent: share}`: at a profit of so many percent of the fill price that
+            share of the position, in percent of all that was bought, is closed; the rest goes on.
     """
 
     bounds: ClassVar[Mapping[str, Bounds]] = RISK_BOUNDS
@@ -322,6 +379,14 @@ class Risk(Settings):
     exit_after_bars: int | None = None
     exit_above_pct: float | None = None
     exit_below_pct: float | None = None
+    order_bars: int | None = None
+    roi: str | None = None
+    scale_out: str | None = None
+
+    @field_validator(*LADDERS, mode="before")
+    @classmethod
+    def _as_ladder(cls, value: Any, about: ValidationInfo) -> str | None:
+        return None if value is None else _ladder(str(about.field_name), value)
 
     @property
     def needs_atr(self) -> bool:
@@ -333,13 +398,14 @@ class Risk(Settings):
         """Whether a position has a stop from the start."""
         return any(getattr(self, name) is not None for name in STOPS)
 
-    def active(self) -> dict[str, float]:
+    def active(self) -> dict[str, float | str]:
         """The settings that have an effect, whole numbers as int: equal for equal behaviour."""
-        return {
+        found: dict[str, float | str] = {
             name: plain(value)
             for name in RISK_BOUNDS
             if (value := getattr(self, name)) is not None and (name != "atr_period" or self.needs_atr)
         }
+        return found | {name: value for name in LADDERS if (value := getattr(self, name))}
 
 
 STOPS = ("stop_loss_pct", "trailing_stop_pct", "stop_loss_atr", "trailing_stop_atr")
@@ -351,7 +417,10 @@ SIZING_BOUNDS: dict[str, Bounds] = {
     "volatility_target_pct": Bounds(low=0.1, high=1_000.0, step=5.0, integer=False),
     "volatility_period": Bounds(low=2, high=2_000, step=5, integer=True, default=20),
     "leverage": Bounds(low=1.0, high=125.0, step=0.5, integer=False, default=1.0),
+    "max_entries": Bounds(low=1, high=100, step=1, integer=True, default=1),
 }
+SIZES = ("equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility_target_pct")
+"""Settings that leave something of the account for a further entry."""
 
 
 class Sizing(Settings):
@@ -367,6 +436,8 @@ class Sizing(Settings):
         volatility_period: bars of the sample standard deviation of returns from close to close.
         leverage: market value at most, in multiples of the account. With everything else off a position is
             worth that much: at 1 the whole account, its fee included.
+        max_entries: entries that a position consists of at most: each further entry signal of its side adds
+            one, sized as the first, while `leverage` leaves room. Above 1 it needs one of the four limits.
         whole_units: trade whole units only, rounded down.
     """
 
@@ -378,6 +449,7 @@ class Sizing(Settings):
     volatility_target_pct: float | None = None
     volatility_period: int = 20
     leverage: float = 1.0
+    max_entries: int = 1
     whole_units: bool = False
 
     def active(self) -> dict[str, float | bool]:
@@ -386,7 +458,7 @@ class Sizing(Settings):
         for name in SIZING_BOUNDS:
             value = getattr(self, name)
             idle = (name == "volatility_period" and self.volatility_target_pct is None) or (
-                name == "leverage" and value == 1.0
+                name in ("leverage", "max_entries") and value == 1.0
             )
             if value is not None and not idle:
                 found[name] = plain(value)

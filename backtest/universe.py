@@ -40,7 +40,9 @@ from backtest.kernels.simulation import (
     EXIT_BAR,
     FIGURES,
     METRICS,
+    PARTIAL_TARGET,
     PROFIT,
+    REASON,
     SIZE,
     TRADE_COLUMNS,
     UNAFFORDABLE,
@@ -217,7 +219,8 @@ def _figures(
     equity = np.cumprod(1.0 + returns) * np.float64(capital)
     out = np.empty(FIGURES)
     measure(equity, capital, trades, len(trades), per_year, out)
-    out[_EXPOSURE] = trades[:, BARS].sum() / max(bars, 1)
+    whole = trades[:, REASON] != PARTIAL_TARGET
+    out[_EXPOSURE] = trades[whole, BARS].sum() / max(bars, 1)
     return equity, out
 
 
@@ -405,7 +408,7 @@ class _Universe:
         """Every instrument's account on each stretch of the clock, from a flat start; none without a bar."""
         found: list[dict[str, _Account]] = [{} for _ in stretches]
         for name, market in self.markets.items():
-            signals = market.bank.signals(spec.bound_trees)
+            signals, levels = market.bank.signals(spec.bound_trees), market.bank.levels(spec.bound_trees)
             own, first = self.clock.rows[name], market.terms.first
             for into, (start, stop) in zip(found, stretches, strict=True):
                 begin, end = (int(np.searchsorted(own, edge)) for edge in (start, stop))
@@ -413,13 +416,14 @@ class _Universe:
                     continue
                 part = market.between(first + begin, first + end)
                 heard_there = signals[: first + end]
-                equity, trades = part.buffers(heard_there)
-                count = part.simulate(heard_there, spec.risk, spec.sizing, equity, trades)
+                equity, trades, _ = part.account(
+                    heard_there, levels.until(first + end), spec.risk, spec.sizing
+                )
                 into[name] = _Account(
                     rows=own[begin:end],
                     returns=bar_returns(equity, self.capital),
                     up=bool(equity[-1] > self.capital),
-                    trades=_on_clock(trades[:count], own, first),
+                    trades=_on_clock(trades, own, first),
                 )
         return found
 

@@ -13,6 +13,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.bar_reference import Order, Road
+
 Bar = tuple[float, float, float, float]
 IMPACT_PERIOD = 14
 
@@ -45,6 +47,11 @@ class Terms:
     exit_after: int | None = None
     exit_above_pct: float | None = None
     exit_below_pct: float | None = None
+    order_bars: int | None = None
+    levels: dict[str, list[float | None]] = field(default_factory=dict)  # "limit long", "stop short" …
+    roi: dict[int, float] = field(default_factory=dict)
+    scale_out: dict[float, float] = field(default_factory=dict)
+    max_entries: int = 1
     share_pct: float | None = None
     amount: float | None = None
     risk_pct: float | None = None
@@ -97,6 +104,8 @@ class Account:
     trades: list[dict[str, Any]] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
     lost: tuple[int, float] | None = None  # bar and price at which nothing was left
+    closed_at: int | None = None  # bar of the last exit
+    spent: int = -1  # last bar that counts for a trade that is over
 
     def value(self, price: float) -> float:
         held = self.position
@@ -153,6 +162,10 @@ class Account:
                 found[f"risk by {nearest}"] = self.cash * terms.risk_pct / 100 / distances[nearest]
         return found
 
+    def waits(self, side: str) -> bool:
+        """Whether the entries of a side are orders at levels."""
+        return f"limit {side}" in self.terms.levels or f"stop {side}" in self.terms.levels
+
     def first_stops(self, side: str, price: float, atr: float | None) -> dict[str, float]:
         """Levels of the stops of a position that has just been opened at a price."""
         terms = self.terms
@@ -177,9 +190,15 @@ class Account:
         atr: float | None,
         volatility: float | None,
         impact: float | None,
+        limit: float | None = None,
     ) -> None:
-        """Open a position as decided at the close of bar `signal`, if the rules allow it."""
+        """Open a position as decided at the close of bar `signal`, if the rules allow it.
+
+        One more entry where there is a position already; no worse than the limit of its order.
+        """
         terms = self.terms
+        if self.position:
+            return self.enter_more(price, volatility, impact, limit)
         if self.cash <= 0:
             self.met["refused: account lost"] += 1
             return
@@ -192,7 +211,7 @@ class Account:
         if impact is None:
             self.met["refused: no impact yet"] += 1
             return
-        paid = self.moved(price, side == "long", impact)
+        paid = self.no_worse(self.moved(price, side == "long", impact), side, limit)
         if paid <= 0:
             self.met["refused: nothing would be paid"] += 1
             return
@@ -220,15 +239,94 @@ class Account:
             "atr": atr,
             "extreme": paid,
             "bars": 0,
+            "entries": 1,
+            "bought": units,
+            "parts": sorted(terms.scale_out.items()),
+            "behind": False,
         }
         ruin = self.liquidation(impact)
         if ruin is not None and (price <= ruin if side == "long" else price >= ruin):
             self.met["refused: liquidated at once"] += 1
             self.cash, self.position = before, None
-            return
+            return None
         self.met[f"limit: {binding}"] += 1
         if terms.whole_units:
             self.met["limit: whole units"] += 1
+        return None
+
+    def no_worse(self, paid: float, side: str, limit: float | None) -> float:
+        """The price of a fill, which an order's limit bounds."""
+        if limit is None:
+            return paid
+        bound = min(paid, limit) if side == "long" else max(paid, limit)
+        self.met["slippage stops at the limit"] += bound != paid
+        return bound
+
+    def enter_more(
+        self, price: float, volatility: float | None, impact: float | None, limit: float | None
+    ) -> None:
+        """One more entry into the position, sized as a first one by what the account is worth there."""
+        held, terms = self.position, self.terms
+        assert held is not None
+        if impact is None or (terms.volatility_pct and volatility is None):
+            return
+        rising = held["side"] == "long"
+        paid = self.no_worse(self.moved(price, rising, impact), held["side"], limit)
+        if paid <= 0:
+            return
+        before, worth = self.cash, self.value(paid)
+        self.cash = worth
+        limits = self.limits(held["side"], paid, held["atr"], volatility)
+        self.cash = before
+        # All of the position together is worth no more than leverage allows, after this entry's costs.
+        limits["leverage"] = (terms.leverage * (worth - terms.fixed_fee) - held["units"] * paid) / (
+            paid * (1 + terms.leverage * terms.fee)
+        )
+        units = min(limits.values())
+        if terms.whole_units:
+            units = float(math.floor(units)) if units > 0 else 0.0
+        if units <= 0:
+            self.met["no room for an entry"] += 1
+            return
+        old = dict(held)
+        self.cash -= terms.fixed_fee + units * paid * terms.fee + (units * paid if rising else 0.0)
+        held["price"] = (held["units"] * held["price"] + units * paid) / (held["units"] + units)
+        held["units"] += units
+        held["bought"] += units
+        held["entries"] += 1
+        ruin = self.liquidation(impact)
+        if ruin is not None and (price <= ruin if rising else price >= ruin):
+            self.cash, self.position = before, old
+            self.met["no room for an entry"] += 1
+            return
+        self.met[f"one more {held['side']} entry"] += 1
+
+    def sell_part(self, bar: int, price: float, impact: float) -> None:
+        """The next part of a position, or all that is left of it."""
+        held, terms = self.position, self.terms
+        assert held is not None
+        _, share = held["parts"].pop(0)
+        units = share / 100 * held["bought"]
+        if units > held["units"] * (1 - 1e-9):
+            return self.leave(bar, price, "target", impact, "last part")
+        if terms.whole_units:
+            units = float(math.floor(units))
+        rising = held["side"] == "long"
+        got = max(0.0, self.moved(price, not rising, impact))
+        received = (
+            units * (got if rising else held["price"] - got) - units * got * terms.fee - terms.fixed_fee
+        )
+        left = (held["units"] - units) * (got if rising else held["price"] - got)
+        if units <= 0 or self.cash + received + left <= 0:
+            self.met["part not sold"] += 1
+            return None
+        # What the position has cost so far is borne in proportion.
+        profit = received + (self.cash - held["before"]) * units / held["units"]
+        self.cash += received
+        self.write_down(bar, got, "partial_target", units, profit)
+        held["units"] -= units
+        held["before"] += profit
+        return None
 
     def ruin(self, margin: float) -> float:
         """The fill price at which closing, costs included, leaves `margin` of the position's value there."""
@@ -271,6 +369,14 @@ class Account:
         """Write down the trade; the cash is what it left."""
         held = self.position
         assert held is not None
+        self.write_down(bar, price, reason, held["units"], self.cash - held["before"])
+        if held["bars"]:
+            self.spent = held["from"] + held["bars"] - 1
+        self.position, self.closed_at = None, bar
+
+    def write_down(self, bar: int, price: float, reason: str, units: float, profit: float) -> None:
+        held = self.position
+        assert held is not None
         self.met[f"{held['side']} {reason}"] += 1
         self.trades.append(
             {
@@ -279,13 +385,12 @@ class Account:
                 "entry_price": held["price"],
                 "exit_bar": bar,
                 "exit_price": price,
-                "size": held["units"],
-                "pnl": self.cash - held["before"],
+                "size": units,
+                "pnl": profit,
                 "exit_reason": reason,
-                "bars": held["bars"],
+                "bars": held["bars"] - held.get("late", 0),
             }
         )
-        self.position = None
 
     def stops(self, impact: float) -> list[tuple[float, int, str, str]]:
         """(level, rank among equals, reason, which) of each stop."""
@@ -324,29 +429,39 @@ class Account:
             found.append((held["price"] + toward * held["price"] * terms.target_pct / 100, "target_pct"))
         if terms.target_atr:
             found.append((held["price"] + toward * terms.target_atr * held["atr"], "target_atr"))
+        # The bar that is lived through counts in `bars` already.
+        rungs = [bars for bars in terms.roi if bars < held["bars"]]
+        if rungs:
+            pct = terms.roi[max(rungs)]
+            found.append((held["price"] + toward * held["price"] * pct / 100, "roi"))
         return found
 
-    def live_through(self, bar: int, opening: float, high: float, low: float, impact: float) -> None:
-        """One bar to which the position is exposed."""
+    def tightest(self, impact: float) -> tuple[float, int, str, str] | None:
+        """The stop that counts: the highest for a long position, the lowest for a short one."""
+        assert self.position is not None
+        rising = self.position["side"] == "long"
+        return min(self.stops(impact), key=lambda one: (-one[0] if rising else one[0], one[1]), default=None)
+
+    def nearest(self) -> tuple[float, str] | None:
+        """The target that counts."""
+        assert self.position is not None
+        rising = self.position["side"] == "long"
+        return min(self.targets(), key=lambda one: one[0] if rising else -one[0], default=None)
+
+    def next_part(self) -> float | None:
+        """The level of the next part to be sold; none where the whole is sold before."""
         held = self.position
         assert held is not None
-        held["bars"] += 1
-        rising = held["side"] == "long"
-        # The tightest stop is the highest for a long position, the lowest for a short one.
-        stop = min(self.stops(impact), key=lambda one: (-one[0] if rising else one[0], one[1]), default=None)
-        target = min(self.targets(), key=lambda one: one[0] if rising else -one[0], default=None)
-        if stop and (opening <= stop[0] if rising else opening >= stop[0]):
-            return self.leave(bar, opening, stop[2], impact, f"gap through {stop[3]}")
-        if target and (opening >= target[0] if rising else opening <= target[0]):
-            return self.leave(bar, opening, "target", impact, f"gap through {target[1]}")
-        if stop and (low <= stop[0] if rising else high >= stop[0]):
-            if target and (high >= target[0] if rising else low <= target[0]):
-                self.met["stop and target in one bar"] += 1
-            return self.leave(bar, stop[0], stop[2], impact, stop[3])
-        if target and (high >= target[0] if rising else low <= target[0]):
-            return self.leave(bar, target[0], "target", impact, target[1])
-        held["extreme"] = max(held["extreme"], high) if rising else min(held["extreme"], low)
-        return None
+        if not held["parts"]:
+            return None
+        toward = 1 if held["side"] == "long" else -1
+        return float(held["price"] + toward * held["price"] * held["parts"][0][0] / 100)
+
+    def expose(self, bar: int) -> None:
+        """One bar more that the position is exposed to."""
+        assert self.position is not None
+        self.position["bars"] += 1
+        self.position.setdefault("from", bar)
 
     def pay_for_holding(self, bar: int, close: float, real: bool = True) -> None:
         """What a position owes, or is paid, for a bar at whose close it is still open.
@@ -414,6 +529,7 @@ class Orders:
     reason: str | None = None
     signal: int = 0
     none: bool = True
+    adds: int | None = None  # the bar whose signal adds an entry
 
 
 def trade(
@@ -437,6 +553,17 @@ def trade(
     equity = []
     final = len(bars) - 1
     orders = Orders()
+    book: dict[str, Order] = {}
+
+    def fill(order: Order, price: float) -> None:
+        account.enter(
+            order.side, order.signal, bar, price, atr[order.signal], volatility[order.signal],
+            impact[bar - 1], order.limit,
+        )  # fmt: skip
+
+    def place(side: str, level: str) -> float | None:
+        """An order's level at this close; nothing where it is not known."""
+        return terms.levels[f"{level} {side}"][bar]
 
     def execute(bar: int, price: float, now: float | None) -> None:
         nonlocal orders
@@ -445,9 +572,20 @@ def trade(
             if held:
                 assert orders.reason is not None
                 account.leave(bar, price, orders.reason, now or 0.0)
+                if terms.cooldown:
+                    book.clear()
+                book.pop(held, None)
             if orders.side:
                 signal = orders.signal
                 account.enter(orders.side, signal, bar, price, atr[signal], volatility[signal], now)
+                if account.position:
+                    book.clear()
+        elif orders.adds is not None:
+            assert account.position is not None
+            entries = account.position["entries"]
+            account.enter(held, orders.adds, bar, price, None, volatility[orders.adds], now)
+            if account.position["entries"] > entries:
+                book.clear()
         orders = Orders()
 
     for bar, (opening, high, low, close) in enumerate(bars):
@@ -457,11 +595,11 @@ def trade(
         before = impact[bar - 1] if bar else None
         if real:
             execute(bar, opening, before)
-        if account.position and real:
-            account.live_through(bar, opening, high, low, before or 0.0)
+        if real:
+            Road(account, book, bar, (opening, high, low, close), before or 0.0, fill).walk()
         elif account.position:
             account.met["carried over a bar that was made up"] += 1
-            account.position["bars"] += 1
+            account.expose(bar)
         account.pay_for_holding(bar, close, real)
         # Orders are told by the side they lead to, so that what calls off an order leaves nothing of it.
         held = account.position and account.position["side"]
@@ -473,7 +611,15 @@ def trade(
         )
         deaf = bool(terms.gated and side and (side != held or account.deaf(close)))
         account.met["exit not heard"] += deaf and f"exit_{side}" in asked[bar]
-        reason, wanted = decide(side, outlived, asked[bar], terms.gated, deaf)
+        for one in ("long", "short"):
+            if f"cancel_{one}" in asked[bar] or (one in book and bar >= book[one].until):
+                account.met["order called off" if f"cancel_{one}" in asked[bar] else "order expired"] += (
+                    one in book
+                )
+                book.pop(one, None)
+        market = {one for one in asked[bar] if not (one.startswith("entry") and account.waits(one[6:]))}
+        reason, wanted = decide(side, outlived, market, terms.gated, deaf)
+        own = decide(None, False, market, terms.gated, deaf)[1]
         if reason:
             if side == held:
                 orders.reason = reason
@@ -481,11 +627,43 @@ def trade(
             side = None
         if wanted and side is None and bar != final:
             # A signal that opens nothing is no order either: one that comes later may wait in its place.
-            left = account.trades[-1]["exit_bar"] if account.trades else None
+            left = account.closed_at
             if terms.cooldown and (held or (left is not None and bar < left + terms.cooldown)):
                 account.met["refused: cooling down"] += 1
             else:
                 orders.side, orders.signal, orders.none = wanted, bar, False
+        led = held if orders.none else orders.side
+        if led != held or bar == final:
+            orders.adds = None
+        elif held and own == held and account.position["entries"] < terms.max_entries:
+            orders.adds = bar
+        for one in ("long", "short"):
+            if (
+                not account.waits(one)
+                or bar == final
+                or f"entry_{one}" not in asked[bar]
+                or f"cancel_{one}" in asked[bar]
+                or (f"exit_{one}" in asked[bar] and not terms.gated)
+            ):
+                continue
+            left = account.closed_at
+            if led == one:
+                may = held == one and account.position["entries"] < terms.max_entries
+            elif led:
+                may = not terms.cooldown
+            elif terms.cooldown:
+                may = not held and (left is None or bar >= left + terms.cooldown)
+            else:
+                may = held != one
+            levels = {
+                level: place(one, level) for level in ("limit", "stop") if f"{level} {one}" in terms.levels
+            }
+            if may and all(levels.values()):
+                account.met["order in place of another"] += one in book
+                until = bar + terms.order_bars if terms.order_bars else final
+                book[one] = Order(one, levels.get("limit"), levels.get("stop"), bar, until)
+            elif may:
+                account.met["level not known"] += 1
         now = impact[bar]
         if terms.fill == "close" and real:
             execute(bar, close, now)
@@ -530,7 +708,7 @@ def figures(
         "total_return": total,
         "cagr": cagr,
         "volatility": None if deviation is None else deviation * year,
-        "exposure": sum(one["bars"] for one in trades) / count,
+        "exposure": sum(one["bars"] for one in trades if one["exit_reason"] != "partial_target") / count,
         "n_trades": len(trades),
         "expectancy": some and math.fsum(profits) / some,
         "avg_trade": some and math.fsum(ratios) / some,

@@ -33,8 +33,31 @@ def frame(
     return table
 
 
-def scripted(risk: Mapping[str, Any] | None = None, sizing: Mapping[str, Any] | None = None) -> StrategySpec:
-    return StrategySpec(name="scripted", risk=risk or {}, sizing=sizing or {}, **CONDITIONS)
+def scripted(
+    risk: Mapping[str, Any] | None = None, sizing: Mapping[str, Any] | None = None, **others: Any
+) -> StrategySpec:
+    return StrategySpec(name="scripted", risk=risk or {}, sizing=sizing or {}, **{**CONDITIONS, **others})
+
+
+def with_orders(
+    table: pd.DataFrame, levels: Mapping[str, Sequence[float]], calls: Sequence[int]
+) -> dict[str, Any]:
+    """Columns that carry levels of orders and what calls them off (1 longs, 2 shorts); what reads them."""
+    if not levels:
+        return {}
+    read: dict[str, Any] = {"inputs": {"calls": {}}}
+    table["calls"] = np.array(calls, dtype=float)
+    for name, values in levels.items():
+        column = name.replace(" ", "_")
+        table[column] = np.array(values, dtype=float)
+        read["inputs"][column] = {"kind": "price"}
+        read[f"entry_{column}"] = column
+    for side, bit in (("long", 1), ("short", 2)):
+        if any(name.endswith(side) for name in levels):
+            read[f"cancel_{side}"] = f"calls == {bit} or calls == 3"
+    if "cancel_long" not in read and "cancel_short" not in read:
+        del read["inputs"]["calls"]
+    return read
 
 
 def shown(result: BacktestResult) -> list[Row]:

@@ -17,6 +17,7 @@ from backtest.data.clock import Clock
 from backtest.engine.derived import compute
 from backtest.errors import RequestError
 from backtest.kernels.indicators import unbroken_trend
+from backtest.kernels.orders import CANCEL_LONG, CANCEL_SHORT, Levels
 from backtest.kernels.simulation import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Floats, Signals
 from backtest.language.functions import CLOCK, lag_bars, periods, reads_volume, warm_up
 from backtest.language.tree import (
@@ -35,6 +36,7 @@ from backtest.language.tree import (
     Series,
     walk,
 )
+from backtest.types import LEVELS
 
 Truth = NDArray[np.bool_]
 Further = Callable[[str], Floats]
@@ -45,6 +47,7 @@ CODES = {
     "entry_short": ENTER_SHORT,
     "exit_short": EXIT_SHORT,
 }
+CANCELS = {"cancel_long": CANCEL_LONG, "cancel_short": CANCEL_SHORT}
 _COMPARE = {
     "<": np.less,
     "<=": np.less_equal,
@@ -302,16 +305,21 @@ class IndicatorBank:
         return found
 
     def signals(self, conditions: Mapping[str, Node]) -> Signals:
-        """All conditions of a strategy as one code a bar, for the simulation.
+        """All conditions of a strategy as one code a bar, for the simulation; levels are no conditions.
 
         Raises:
             PriceError: `missing_volume`, before anything is computed.
         """
         self.check_columns(conditions.values())
         codes = np.zeros(self.size, dtype=np.uint8)
-        for place, tree in conditions.items():
-            codes |= self.truth(tree).view(np.uint8) * np.uint8(CODES[place])
+        for place, code in {**CODES, **CANCELS}.items():
+            if place in conditions:
+                codes |= self.truth(conditions[place]).view(np.uint8) * np.uint8(code)
         return codes
+
+    def levels(self, trees: Mapping[str, Node]) -> Levels:
+        """The prices of a strategy's entry orders at each bar, by their places among its trees."""
+        return Levels(*(self.varying(trees[place]) if place in trees else np.empty(0) for place in LEVELS))
 
 
 def rows_of(further: Further, rows: slice | NDArray[np.int64], name: str) -> Floats:

@@ -22,9 +22,11 @@ from backtest.engine.possible import never_true
 from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value, pack
 from backtest.errors import BacktestError
 from backtest.kernels.simulation import (
+    AMOUNT,
     FIGURES,
     RISKED,
     SETTINGS,
+    SHARE,
     STOP_ATR,
     STOP_PERCENT,
     TARGET_ATR,
@@ -42,7 +44,7 @@ from backtest.language.functions import FUNCTIONS, warm_up
 from backtest.language.tree import And, Call, Comparison, Node, bind, parameters
 from backtest.presets import PRESETS
 from backtest.strategy import SIDE_AXIS, StrategySpec
-from backtest.types import Risk, Settings, Sizing
+from backtest.types import LEVELS, Risk, Settings, Sizing
 
 # What a combination may do wrong although each of its values is allowed,
 _COMBINED = (
@@ -50,6 +52,7 @@ _COMBINED = (
     "not_enough_bars",
     "not_enough_higher_bars",
     "risk_without_stop",
+    "entries_without_size",
     "never_true",
 )
 # and what it may where several parameters make one value together: `sma(close, slow - fast)`.
@@ -62,6 +65,7 @@ MOST_CHUNK = 65_536
 _ROOM_FOR_WORDS = 48 * 2**20
 _ROOM_FOR_SERIES = 2**30
 _ROOM_KEPT = 192 * 2**20
+_WALKED_AT_A_TIME = 1_024
 
 Whole = NDArray[np.int64]
 
@@ -191,9 +195,16 @@ class Batch:
         self.count = math.prod(self.shape.values())
         self.parts: list[_Part] = []
         self.places: list[list[int]] = []
+        # What the fused kernel does not know is walked, configuration by configuration.
+        self.walked = spec.has_levels or any(
+            getattr(spec.sizing if name in Sizing.model_fields else spec.risk, name) not in (None, 1)
+            or name in axes
+            for name in ("roi", "scale_out", "max_entries")
+        )
+        self.heard = tuple(spec.trees) if self.walked else tuple(CODES)
         known: dict[Node, int] = {}
         sides: dict[Node, _Tree] = {}
-        for place in CODES:
+        for place in self.heard:
             tree = spec.trees.get(place)
             operands = () if tree is None else tree.operands if isinstance(tree, And) else (tree,)
             for operand in operands:
@@ -202,7 +213,9 @@ class Batch:
                     self.parts.append(_Part(operand, list(axes), sides))
             # A condition that is required twice is required.
             self.places.append(list(dict.fromkeys(known[operand] for operand in operands)))
-        self._conditions = {place: _Tree(tree, list(axes)) for place, tree in spec.trees.items()}
+        self._conditions = {
+            place: _Tree(tree, list(axes)) for place, tree in spec.trees.items() if place not in LEVELS
+        }
         self._impossible: dict[str, NDArray[np.bool_]] = {}
         self._bound: dict[tuple[int, int], _Bound] = {}
         self._rows: dict[tuple[int, int], int] = {}
@@ -255,10 +268,13 @@ class Batch:
         stops = table[:, [STOP_PERCENT, STOP_ATR, TRAILING_PERCENT, TRAILING_ATR]]
         stopless = (table[:, RISKED] > 0.0) & ~(stops > 0.0).any(axis=1)
         dropped["risk_without_stop"] += int(stopless.sum())
+        sized = (table[:, [SHARE, AMOUNT, RISKED, VOLATILITY]] > 0.0).any(axis=1)
+        sizeless = ~stopless & ~sized & (self._values("max_entries", chosen, count) > 1.0)
+        dropped["entries_without_size"] += int(sizeless.sum())
 
         keys = [part.keys(chosen, self.shape, count) for part in self.parts]
         longest = np.zeros(count, dtype=np.int64)
-        alive = ~stopless
+        alive = ~stopless & ~sizeless
         faulty: dict[int, list[tuple[NDArray[np.bool_], list[_Bound], Whole]]] = {}
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
             used = self._used(number, chosen, count)
@@ -344,7 +360,7 @@ class Batch:
 
     def _used(self, number: int, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
         """Whether a part says anything in each configuration, given the sides that it trades."""
-        places = [place for place, parts in zip(CODES, self.places, strict=True) if number in parts]
+        places = [place for place, parts in zip(self.heard, self.places, strict=True) if number in parts]
         return self._heard(places, chosen, count)
 
     def _heard(self, places: Sequence[str], chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
@@ -406,6 +422,9 @@ class Batch:
         found = np.empty((len(markets), count, FIGURES))
         if count == 0:
             return found
+        if self.walked:
+            self._trade_each(markets, kept.chosen, found)
+            return found
         rows = self._words_of(kept.chosen, kept.keys)
         atr, atr_rows = self._series_rows(kept.atr_periods, self.market.atr)
         volatility, volatility_rows = self._series_rows(kept.windows, self.market.volatility)
@@ -426,11 +445,35 @@ class Batch:
         run_pieces(trade, tasks, workers=self.workers)
         for number, at in np.argwhere(~settled):
             self._measure(markets[number], kept.chosen, int(at), found[number, at])
+        self._keep_within_bounds()
+        return found
+
+    def _trade_each(self, markets: Sequence[Market], chosen: Mapping[str, Whole], out: Floats) -> None:
+        """As `_trade`, one configuration after the other as `run_backtest` does."""
+
+        def trade(piece: slice) -> None:
+            for at in range(piece.start, piece.stop):
+                trees, risk, sizing = self._configured(chosen, at)
+                signals, levels = self.market.bank.signals(trees), self.market.bank.levels(trees)
+                for number, market in enumerate(markets):
+                    bars = len(market.index)
+                    account = market.account(signals[:bars], levels.until(bars), risk, sizing)
+                    out[number, at] = market.figures(signals[:bars], risk, sizing, account)
+
+        for start in range(0, out.shape[1], _WALKED_AT_A_TIME):
+            stop = min(out.shape[1], start + _WALKED_AT_A_TIME)
+            pieces = [
+                slice(start + one.start, start + one.stop) for one in _slices(stop - start, self.workers)
+            ]
+            run_pieces(trade, pieces, workers=self.workers)
+            self._keep_within_bounds()
+
+    def _keep_within_bounds(self) -> None:
+        """Forget what would take too much room; what is asked for again is made again."""
         if sum(series.nbytes for series in self.market.bank.known()) > _ROOM_KEPT:
             self.market.bank.forget()
         if len(self._bound) > MOST_CHUNK:
             self._bound.clear()
-        return found
 
     def _series_rows(
         self, periods: Floats, series: Callable[[float], Floats]
@@ -515,8 +558,8 @@ class Batch:
         else:
             words[work.rows[""]] = pack(bank.truth(bounds[0].node))
 
-    def _measure(self, market: Market, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
-        """One configuration by the exact definition, bar by bar."""
+    def _configured(self, chosen: Mapping[str, Whole], at: int) -> tuple[dict[str, Node], Risk, Sizing]:
+        """What one configuration hears, its parameters bound, and its settings."""
         params = self._params([name for name in self.axes if name in self.spec.params], chosen, at)
         settings = {
             name: self.axes[name][int(chosen[name][at])] for name in self.axes if name not in self.spec.params
@@ -524,9 +567,13 @@ class Batch:
         risk = Risk(**_merged(self.spec.risk, settings))
         sizing = Sizing(**_merged(self.spec.sizing, settings))
         side = settings.get(SIDE_AXIS, "both")
-        signals = self.market.bank.signals(
-            {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
-        )
+        trees = {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
+        return trees, risk, sizing
+
+    def _measure(self, market: Market, chosen: Mapping[str, Whole], at: int, out: Floats) -> None:
+        """One configuration by the exact definition, bar by bar."""
+        trees, risk, sizing = self._configured(chosen, at)
+        signals = self.market.bank.signals(trees)
         equity, trades = market.buffers(signals)
         count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
         terms = market.terms

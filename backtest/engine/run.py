@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from backtest.data.prices import made_up_bars, read_funding, read_further, read_
 from backtest.data.year import BarsPerYear, bars_per_year
 from backtest.engine.bank import CODES, IndicatorBank, rows_of
 from backtest.errors import RequestError
+from backtest.kernels.orders import Levels, Plan, walk
 from backtest.kernels.simulation import (
     BARS,
     BELOW_ONE_UNIT,
@@ -57,7 +59,17 @@ from backtest.kernels.simulation import (
 )
 from backtest.language.tree import Call, Number, Series
 from backtest.strategy import StrategySpec
-from backtest.types import SLIPPAGE_ATR_PERIOD, AccountLost, Costs, Fill, Metrics, Risk, Sizing, check_fill
+from backtest.types import (
+    SLIPPAGE_ATR_PERIOD,
+    AccountLost,
+    Costs,
+    Fill,
+    Metrics,
+    Risk,
+    Sizing,
+    check_fill,
+    rungs,
+)
 from base.labels import shown
 
 MOST_CAPITAL = 1e15
@@ -108,6 +120,33 @@ def kernel_settings(risk: Risk, sizing: Sizing) -> Floats:
 def kernel_value(name: str, value: float | None) -> float:
     """One setting as the kernel takes it."""
     return _OFF.get(name, 0.0) if value is None else float(value)
+
+
+def plan_of(levels: Levels, risk: Risk, sizing: Sizing) -> Plan | None:
+    """What only `walk` knows of a strategy; None where `simulate` knows all of it."""
+    if not (levels.any or risk.roi or risk.scale_out or sizing.max_entries > 1):
+        return None
+    return Plan(
+        levels,
+        risk.order_bars or 0,
+        sizing.max_entries,
+        np.array(rungs(risk.roi)).reshape(-1, 2),
+        np.array(rungs(risk.scale_out)).reshape(-1, 2),
+    )
+
+
+class Account(NamedTuple):
+    """What a strategy did with an account.
+
+    Attributes:
+        equity: its value at each close from the first bar that trades on.
+        trades: a row a trade, as `backtest.kernels.simulation` writes them, in the order of exits.
+        refused: entries below one unit, and unaffordable ones; None where the fused kernel counts them.
+    """
+
+    equity: Floats
+    trades: Floats
+    refused: Floats | None
 
 
 def pack(truth: NDArray[np.bool_]) -> Words:
@@ -162,6 +201,38 @@ class Market:
             equity,
             trades,
         )
+
+    def account(self, signals: Signals, levels: Levels, risk: Risk, sizing: Sizing) -> Account:
+        """Trade one strategy, whatever its settings; levels are those of the signals' bars."""
+        plan = plan_of(levels, risk, sizing)
+        equity, trades = self.buffers(signals)
+        if plan is None:
+            return Account(equity, trades[: self.simulate(signals, risk, sizing, equity, trades)], None)
+        trades = np.empty((len(trades) * (1 + len(plan.parts)), TRADE_COLUMNS))
+        refused = np.empty(2)
+        count = walk(
+            self.traded,
+            self.charges,
+            self._estimates(risk, sizing),
+            signals,
+            plan,
+            kernel_settings(risk, sizing),
+            self.terms,
+            equity,
+            trades,
+            refused,
+        )
+        return Account(equity, trades[:count], refused)
+
+    def figures(self, signals: Signals, risk: Risk, sizing: Sizing, account: Account) -> Floats:
+        """The metrics of an account and what stands behind them, as `FIGURES` counts them."""
+        equity, trades, refused = account
+        if refused is None:
+            return self.measure(signals, risk, sizing, equity, trades, len(trades))
+        values = np.empty(FIGURES)
+        measure(equity, self.terms.capital, trades, len(trades), self.terms.periods_per_year, values)
+        values[BELOW_ONE_UNIT:] = refused
+        return values
 
     def _estimates(self, risk: Risk, sizing: Sizing) -> Estimates:
         """What the levels and the size are measured in; nothing for what is not needed."""
@@ -416,7 +487,8 @@ class BacktestResult:
 
         Columns: side (`long`, `short`), entry_time, entry_price, exit_time, exit_price (slippage included),
         size (units), pnl (cash, fees included), return (pnl / (size × entry_price)), exit_reason, bars (it
-        was exposed to).
+        was exposed to). What is sold in part is a trade of its own (`partial_target`), with its share of the
+        position's costs; several entries are one trade at their average price, from the first of them on.
         Times are those of the bars: with fills at the close the trade took place at the end of that bar.
         """
         rows = self.trade_values
@@ -475,7 +547,12 @@ def run_backtest(
 
 
 def run_signals(
-    market: Market, spec: StrategySpec, signals: Signals, costs: Costs, fill: Fill
+    market: Market,
+    spec: StrategySpec,
+    signals: Signals,
+    costs: Costs,
+    fill: Fill,
+    levels: Levels | None = None,
 ) -> BacktestResult:
     """Trade given signals with a strategy's risk and sizing, on a market that is kept open.
 
@@ -485,10 +562,12 @@ def run_signals(
         signals: one code a bar of the market.
         costs: told in the result.
         fill: told in the result.
+        levels: prices of its orders by bar; found in the market's prices when None.
     """
-    equity, trades = market.buffers(signals)
-    count = market.simulate(signals, spec.risk, spec.sizing, equity, trades)
-    values = market.measure(signals, spec.risk, spec.sizing, equity, trades, count)
+    if levels is None:
+        levels = market.bank.levels(spec.bound_trees)
+    account = market.account(signals, levels, spec.risk, spec.sizing)
+    values = market.figures(signals, spec.risk, spec.sizing, account)
     return BacktestResult(
         spec=spec,
         costs=costs,
@@ -497,8 +576,8 @@ def run_signals(
         bars_per_year=market.bars_per_year,
         metrics=Metrics.from_values(values.tolist()),
         index=market.index[market.terms.first :],
-        equity_values=equity,
-        trade_values=trades[:count].copy(),
+        equity_values=account.equity,
+        trade_values=account.trades.copy(),
         entries_below_one_unit=int(values[BELOW_ONE_UNIT]),
         entries_unaffordable=int(values[UNAFFORDABLE]),
         all_times=market.index,

@@ -22,7 +22,7 @@ from backtest.errors import RequestError, StrategyError
 from backtest.kernels.simulation import BELOW_ONE_UNIT, LOST_AT, METRICS, UNAFFORDABLE
 from backtest.language.tree import Node, parameters
 from backtest.strategy import SIDE_AXIS, Side, StrategySpec, parameter_bounds
-from backtest.types import Costs, Fill, Risk, Sizing, plain
+from backtest.types import LADDERS, LEVELS, Costs, Fill, Risk, Sizing, plain
 from base.reasons import told_known
 
 MOST_CONFIGURATIONS = 5_000_000
@@ -49,6 +49,8 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
             _check_size(axes)
             continue
         kind = Risk if name in Risk.model_fields else Sizing
+        if name == "order_bars" and not spec.has_levels:
+            raise StrategyError("order_bars_without_level", known=", ".join(LEVELS))
         if name not in spec.params and name not in kind.model_fields:
             known = [*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS]
             raise StrategyError("unknown_parameter", name=str(key), known=told_known(name, known))
@@ -61,6 +63,8 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
                 found.append(parameter_bounds(spec, name).check(name, float(value)))
             elif name == "whole_units":
                 found.append(Sizing(whole_units=value).whole_units)
+            elif name in LADDERS:
+                found.append(getattr(Risk(**{name: value}), name))
             elif value is None:
                 found.append(kind.bounds[name].default)
             else:
@@ -208,7 +212,9 @@ def chunk_table(axes: Mapping[str, list[Any]], chunk: Chunk, times: pd.DatetimeI
 
 
 def _column(values: list[Any]) -> NDArray[Any]:
-    """Values of one name: whole numbers stay whole, None becomes NaN."""
+    """Values of one name: whole numbers stay whole, None becomes NaN; of texts it stays None."""
+    if any(value is None for value in values) and any(isinstance(value, str) for value in values):
+        return np.array(values, dtype=object)
     if any(value is None for value in values):
         return np.array([math.nan if value is None else float(value) for value in values])
     return np.array(values)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 from typing import TypeVar, cast
 
 from numba import njit
@@ -37,6 +40,27 @@ def borrowing(function: Kernel) -> Kernel:
 def step(function: Kernel) -> Kernel:
     """A part of a `borrowing` kernel, `inlined`."""
     return cast(Kernel, njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function))
+
+
+def over(decorate: Callable[[Kernel], Kernel], *modules: ModuleType) -> Callable[[Kernel], Kernel]:
+    """One of the decorators above for what calls parts of other files: what is cached of it ends with theirs.
+
+    Args:
+        decorate: the decorator.
+        modules: where the parts stand.
+    """
+    sources = [Path(str(module.__file__)).read_bytes() for module in modules]
+    digest = hashlib.sha256(b"".join(sources)).hexdigest()
+
+    def decorated(function: Kernel) -> Kernel:
+        found = decorate(function)
+        # numba names what it keeps by the function's own file; with no folder to write to it keeps nothing.
+        file = getattr(getattr(found, "_cache", None), "_cache_file", None)
+        if file is not None:
+            file._source_stamp = (file._source_stamp, digest)
+        return found
+
+    return decorated
 
 
 @contextmanager

@@ -22,8 +22,11 @@ Words = NDArray[np.uint64]
 
 ENTER_LONG, EXIT_LONG, ENTER_SHORT, EXIT_SHORT = 1, 2, 4, 8
 
-SIGNAL, STOP, TARGET, TRAILING_STOP, MAX_BARS, LIQUIDATION, END_OF_DATA = range(7)
-EXIT_REASONS = ("signal", "stop", "target", "trailing_stop", "max_bars", "liquidation", "end_of_data")
+SIGNAL, STOP, TARGET, TRAILING_STOP, MAX_BARS, LIQUIDATION, END_OF_DATA, PARTIAL_TARGET = range(8)
+EXIT_REASONS = (
+    *("signal", "stop", "target", "trailing_stop", "max_bars", "liquidation", "end_of_data"),
+    "partial_target",
+)
 _NONE = -1  # no reason to leave
 
 # Columns of a configuration's settings; 0 is off, but LEVERAGE is at least 1, and EXIT_ABOVE and EXIT_BELOW
@@ -514,8 +517,16 @@ def _enter(
     Returns:
         _TAKEN, or why it is not; the position; cash afterwards; and the position's price of ruin.
     """
+    fill = entry.price * (1.0 + entry.side * terms.slippage) + entry.side * entry.impact
+    return _enter_at(entry, fill, cash, funded, rules, terms)
+
+
+@step
+def _enter_at(
+    entry: _Entry, fill: float, cash: float, funded: bool, rules: _Rules, terms: Terms
+) -> tuple[int, _Position, float, float]:
+    """As `_enter`, at a given price with slippage."""
     side = entry.side
-    fill = entry.price * (1.0 + side * terms.slippage) + side * entry.impact
     target = _nearest_target(side, fill, entry.atr, rules)
     wanted = _Position(side, 0.0, fill, entry.atr, target, entry.bar, entry.exposed_from, cash, False)
     if np.isnan(entry.atr) or np.isnan(entry.impact):
@@ -1005,7 +1016,7 @@ def measure(
         sortino_ratio  mean(r) × √P / √(mean(min(r, 0)²)); undefined when the root is rounding noise, as above
         max_drawdown   min over t of equity[t] / max(capital, equity[..t]) - 1, never positive
         calmar_ratio   cagr / |max_drawdown|; undefined when that is rounding noise, at most 1e-12
-        exposure       bars a position was exposed to / n
+        exposure       bars a position was exposed to / n; what was sold in part is told by its last trade
 
     Trade metrics are per closed trade, fees and slippage included:
 
@@ -1044,7 +1055,8 @@ def measure(
     _return_metrics(size, variation, curve, lost_at, capital, periods_per_year, out)
     for row in range(count):
         spent = trades[row, SIZE] * trades[row, ENTRY_PRICE]
-        tally = _add_trade(tally, trades[row, PROFIT], spent, int(trades[row, BARS]))
+        held = 0 if trades[row, REASON] == PARTIAL_TARGET else int(trades[row, BARS])
+        tally = _add_trade(tally, trades[row, PROFIT], spent, held)
     _trade_metrics(size, tally, out)
 
 

@@ -83,6 +83,18 @@ def mirror(node: Node) -> Node:
     raise ExpressionError("no_mirror", expression=show(node))
 
 
+def mirrored_level(node: Node) -> Node:
+    """The mirror image of a price level: what reaches it from below reaches its image from above.
+
+    Raises:
+        ExpressionError: `no_mirror`: it is no price, or moves with prices otherwise than they do.
+    """
+    value = _value(node)
+    if not value.odd or abs(value.weight - 1.0) > 1e-9:
+        raise ExpressionError("no_mirror", expression=show(node))
+    return _plus(value.node, -value.total)
+
+
 def _sides(node: Node, left: Node, right: Node) -> tuple[Node, Node, bool]:
     """Both sides of a comparison, and whether it turns round."""
     first, second = _value(left), _value(right)

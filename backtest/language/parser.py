@@ -451,14 +451,16 @@ def parse(
     *,
     entry: bool = True,
     own: Mapping[str, str] | None = None,
+    kind: Kind = "condition",
 ) -> Node:
-    """Read a condition.
+    """Read a condition, or the level of an order.
 
     Args:
         expression: its text.
         names: the parameters it may use, lower case.
         entry: whether it decides an entry: only there does `at entry` say nothing more.
         own: kinds of further series by name, lower case.
+        kind: what it must be: a `condition`, or a `series`.
 
     Returns:
         A checked tree; values of periods and lags that depend on parameters are checked when these are bound.
@@ -474,15 +476,17 @@ def parse(
             position=LONGEST_EXPRESSION,
             limit=LONGEST_EXPRESSION,
         )
-    return _parsed(expression, frozenset(names), entry, tuple(sorted((own or {}).items())))
+    return _parsed(expression, frozenset(names), entry, tuple(sorted((own or {}).items())), kind)
 
 
 @lru_cache(maxsize=_KEPT_TREES)
-def _parsed(expression: str, names: frozenset[str], entry: bool, own: tuple[tuple[str, str], ...]) -> Node:
+def _parsed(
+    expression: str, names: frozenset[str], entry: bool, own: tuple[tuple[str, str], ...], kind: Kind
+) -> Node:
     """The frozen tree: a strategy is built anew with every change, and few of its conditions differ."""
     parser = _Parser(expression, names, entry, dict(own))
     part = parser.whole()
-    return parser.need(part, "condition")
+    return parser.need(part, kind)
 
 
 def canonical_expression(expression: str, names: Collection[str] = ()) -> str:

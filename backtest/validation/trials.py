@@ -225,14 +225,13 @@ def grid_looks(
             if not settled:
                 risk, sizing = Risk(**_settings(risk, values)), Sizing(**_settings(sizing, values))
             signals = market.bank.signals(bound)
-            equity, rows = market.buffers(signals)
-            count = market.simulate(signals, risk, sizing, equity, rows)
-            own, excess = _excess(equity, rows[:count], capital, held, first)
+            equity, rows, _ = market.account(signals, market.bank.levels(bound), risk, sizing)
+            own, excess = _excess(equity, rows, capital, held, first)
             yield Look(
                 values=values,
                 trial=_trial(meaning_hash(bound, risk, sizing, spec.inputs), own, excess),
-                trades=int(count),
-                bars_held=float(rows[:count, BARS].mean()) if count else 0.0,
+                trades=len(rows),
+                bars_held=float(rows[:, BARS].mean()) if len(rows) else 0.0,
                 alive=bool(equity[-1] > 0.0),
             )
             _within_bounds(market.bank)

@@ -24,6 +24,7 @@ from backtest.engine.ranking import lost_accounts
 from backtest.engine.run import BacktestResult, open_market, run_signals
 from backtest.engine.sweep import configured, grid_axes
 from backtest.errors import RequestError
+from backtest.kernels.orders import Levels
 from backtest.kernels.simulation import (
     ENTRY_BAR,
     EXIT_BAR,
@@ -166,7 +167,7 @@ class _Searched:
         self.per_year = self.market.terms.periods_per_year
         self.capital = initial_capital
         self.workers = workers
-        self._signals: dict[str, Signals] = {}
+        self._signals: dict[str, tuple[Signals, Levels]] = {}
         self._tested: dict[tuple[str, int, int], BacktestResult] = {}
 
     def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
@@ -222,9 +223,12 @@ class _Searched:
             self.market.need(spec.lookback())
             market = self.market.between(start, stop)
             if spec.hash not in self._signals:
-                self._signals[spec.hash] = self.market.bank.signals(spec.bound_trees)
-            signals = self._signals[spec.hash][:stop]
-            self._tested[name] = run_signals(market, spec, signals, self.costs, self.fill)
+                bank, trees = self.market.bank, spec.bound_trees
+                self._signals[spec.hash] = bank.signals(trees), bank.levels(trees)
+            signals, levels = self._signals[spec.hash]
+            self._tested[name] = run_signals(
+                market, spec, signals[:stop], self.costs, self.fill, levels.until(stop)
+            )
         return self._tested[name]
 
 

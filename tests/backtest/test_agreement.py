@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from backtest import Costs, run_backtest
 from backtest.kernels.simulation import EXIT_REASONS
 from tests.backtest_reference import Bar, Terms, figures, trade
-from tests.backtest_scripts import PLACES, frame, scripted, shown
+from tests.backtest_scripts import PLACES, frame, scripted, shown, with_orders
 from tests.laws import cases, some
 
 Options = Mapping[str, tuple[float, ...]]
@@ -39,6 +39,27 @@ GATES: Options = {
     "exit_below_pct": (-2.0, 0.0, 3.0),
     **{name: LEVELS[name] for name in ("stop_loss_pct", "trailing_stop_pct", "max_bars", "cooldown_bars")},
 }
+ORDERS: Options = {
+    "order_bars": (1, 3, 8),
+    "roi": ("0:3,2:1,5:0", "1:2,4:-3", "0:8"),
+    "scale_out": ("1:50", "0.5:30,2:30,4:40", "1:50,3:25"),
+    **{
+        name: LEVELS[name]
+        for name in ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct", "stop_loss_atr")
+    },
+    **{name: LEVELS[name] for name in ("max_bars", "break_even_pct", "cooldown_bars")},
+    "exit_after_bars": (2,),
+}
+SEVERAL: Options = {
+    "max_entries": (2, 5),
+    "equity_pct": (10.0, 60.0),
+    "fixed_amount": (700.0, 4_000.0),
+    "leverage": (1.5, 3.0),
+    "whole_units": (True,),
+    "risk_per_trade_pct": (5.0,),
+    "volatility_target_pct": (20.0,),
+}
+SIZED = ("equity_pct", "fixed_amount", "risk_per_trade_pct", "volatility_target_pct")
 STOPS = ("stop_loss_pct", "trailing_stop_pct", "stop_loss_atr", "trailing_stop_atr")
 SIZES: Options = {
     "equity_pct": (10.0, 60.0, 250.0),
@@ -75,7 +96,13 @@ SCENES: dict[str, tuple[tuple[Options, int], ...]] = {
     "sizes": ((LEVELS, 2), (SIZES, 3), (BURDENS, 2)),
     "gates": ((GATES, 4), ({}, 0), (FEES, 2)),
     "holding": (({}, 0), (BORROWED, 1), (HELD_AT_A_COST, 3)),
+    "orders": ((ORDERS, 4), (SEVERAL, 3), (BURDENS, 2)),
 }
+LEVELLED = (
+    (), ("limit long", "limit short"), ("stop long", "stop short"), ("limit long", "stop long"),
+    ("limit short", "stop short", "stop long"), ("limit long",), ("stop short",),
+)  # fmt: skip
+"""Levels that entries of the scene of orders have."""
 PARTS = ("risk", "sizing", "costs")
 ATR_PERIOD, VOLATILITY_PERIOD, PER_YEAR = 2, 3, 50.0
 FUNDINGS_A_BAR = 365 * 3 / PER_YEAR
@@ -94,6 +121,8 @@ class Situation:
     start: int = 0
     rates: list[float] | None = None
     made_up: frozenset[int] = frozenset()
+    levels: dict[str, list[float]] = field(default_factory=dict)
+    calls: list[int] = field(default_factory=list)
 
 
 def outages(draw: random.Random, bars: list[Bar], share: float) -> frozenset[int]:
@@ -130,6 +159,25 @@ def signals(draw: random.Random, count: int, busy: float, sides: int) -> list[in
     return [draw.choice(range(16)) & sides if draw.random() < busy else 0 for _ in range(count)]
 
 
+def order_levels(
+    draw: random.Random, bars: list[Bar], tick: float, reach: float, names: Sequence[str]
+) -> dict[str, list[float]]:
+    """Levels near the close of each bar on the grid of prices, some of them unknown."""
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for *_, close in bars:
+        steps = max(1, int(close * reach / tick))
+        for values in found.values():
+            level = max(tick, close + draw.randint(-2 * steps, 2 * steps) * tick)
+            values.append(math.nan if draw.random() < 0.1 else level)
+    return found
+
+
+def ladder(value: str | None) -> dict[float, float]:
+    """The rungs of a table as a strategy writes it."""
+    pairs = [one.split(":") for one in value.split(",")] if value else []
+    return {float(first): float(second) for first, second in pairs}
+
+
 def slow_terms(case: Situation) -> Terms:
     risk, sizing, costs = case.risk, case.sizing, case.costs
     return Terms(
@@ -159,6 +207,13 @@ def slow_terms(case: Situation) -> Terms:
         exit_after=risk.get("exit_after_bars"),
         exit_above_pct=risk.get("exit_above_pct"),
         exit_below_pct=risk.get("exit_below_pct"),
+        order_bars=risk.get("order_bars"),
+        levels={
+            name: [None if math.isnan(one) else one for one in values] for name, values in case.levels.items()
+        },
+        roi={int(bars): percent for bars, percent in ladder(risk.get("roi")).items()},
+        scale_out=ladder(risk.get("scale_out")),
+        max_entries=sizing.get("max_entries", 1),
         share_pct=sizing.get("equity_pct"),
         amount=sizing.get("fixed_amount"),
         risk_pct=sizing.get("risk_per_trade_pct"),
@@ -175,14 +230,21 @@ def agree(case: Situation) -> Counter[str]:
     """Run both and compare trades, equity and metrics; what the slow one met on its way."""
     terms = slow_terms(case)
     asked = [{place for place, bit in PLACES.items() if code & bit} for code in case.codes]
+    for side, bit in (("long", 1), ("short", 2)):
+        if any(name.endswith(side) for name in case.levels):
+            for heard, call in zip(asked, case.calls, strict=True):
+                heard.update({f"cancel_{side}"} if call & bit else ())
     account, equity = trade(case.bars, asked, terms, case.made_up)
     table = frame(case.bars, case.codes, case.made_up)
     if case.rates:
         table["funding_rate"] = case.rates
+    orders = with_orders(table, case.levels, case.calls)
     result = run_backtest(
         table,
         scripted(
-            {**case.risk, "atr_period": ATR_PERIOD}, {**case.sizing, "volatility_period": VOLATILITY_PERIOD}
+            {**case.risk, "atr_period": ATR_PERIOD},
+            {**case.sizing, "volatility_period": VOLATILITY_PERIOD},
+            **orders,
         ),
         costs=Costs(**case.costs),
         fill=case.fill,
@@ -231,9 +293,14 @@ def made(
     sides: int,
     rate: float,
     lost: float,
+    levels: Sequence[str] = (),
     **terms: Any,
 ) -> Situation:
     draw = random.Random(seed)
+    if "order_bars" in terms["risk"] and not levels:
+        terms["risk"] = {name: one for name, one in terms["risk"].items() if name != "order_bars"}
+    if "max_entries" in terms["sizing"] and not set(SIZED) & set(terms["sizing"]):
+        terms["sizing"] = {**terms["sizing"], "equity_pct": draw.choice(SEVERAL["equity_pct"])}
     if "risk_per_trade_pct" in terms["sizing"] and not set(STOPS) & set(terms["risk"]):
         stop = draw.choice(STOPS)
         terms["risk"] = {**terms["risk"], stop: draw.choice(LEVELS[stop])}
@@ -242,6 +309,9 @@ def made(
     codes = signals(draw, count, busy, sides)
     # Perpetuals pay every few bars; the column is empty between.
     paid = [draw.uniform(-rate, rate) if draw.random() < 0.4 else math.nan for _ in range(count)]
+    if levels:
+        terms["levels"] = order_levels(draw, bars, tick, reach, levels)
+        terms["calls"] = [draw.choice((1, 2, 3)) if draw.random() < 0.05 else 0 for _ in range(count)]
     return Situation(bars=bars, made_up=made_up, codes=codes, rates=paid if rate else None, **terms)
 
 
@@ -271,6 +341,8 @@ def few(options: Options, most: int) -> st.SearchStrategy[dict[str, float]]:
 def situations(scene: str) -> st.SearchStrategy[Situation]:
     parts = {part: few(*options) for part, options in zip(PARTS, SCENES[scene], strict=True)}
     market = {name: st.sampled_from(values) for name, values in MARKETS.items()}
+    if scene == "orders":
+        market["levels"] = st.sampled_from(LEVELLED)
     return st.builds(
         made, seed=st.integers(0, 2**32), count=st.integers(SHORTEST, LONGEST), **market, **parts
     )
@@ -312,6 +384,12 @@ def test_sizes(case: Situation) -> None:
     agree(case)
 
 
+@settings(max_examples=cases(60), deadline=None)
+@given(situations("orders"))
+def test_orders_targets_parts_and_further_entries(case: Situation) -> None:
+    agree(case)
+
+
 def picked(scene: str, seed: int) -> Situation:
     """A situation of a scene from a seed alone, the same on every run."""
     draw = random.Random(seed)
@@ -320,6 +398,8 @@ def picked(scene: str, seed: int) -> Situation:
         names = draw.sample(sorted(options), draw.randint(0, most))
         parts[part] = {name: draw.choice(options[name]) for name in names}
     market = {name: draw.choice(values) for name, values in MARKETS.items()}
+    if scene == "orders":
+        market["levels"] = draw.choice(LEVELLED)
     return made(seed, draw.randint(SHORTEST, LONGEST), **market, **parts)
 
 

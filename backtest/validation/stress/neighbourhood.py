@@ -19,7 +19,7 @@ def neighbours(spec: StrategySpec) -> list[StrategySpec]:
     found: dict[str, StrategySpec] = {}
     bounds = spec.bounds()
     settings = {**spec.risk.active(), **spec.sizing.active()}
-    values = {**spec.params, **{name: value for name, value in settings.items() if name in bounds}}
+    values = {**spec.params, **{name: float(settings[name]) for name in settings if name in bounds}}
     for name, value in values.items():
         bound = bounds[name]
         for moved in (

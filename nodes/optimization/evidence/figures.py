@@ -83,7 +83,7 @@ def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -
     }
 
 
-def _values(spec: StrategySpec) -> dict[str, float]:
+def _values(spec: StrategySpec) -> dict[str, float | str]:
     return {**spec.params, **spec.risk.active(), **spec.sizing.active()}
 
 
