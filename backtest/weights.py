@@ -86,7 +86,8 @@ def sides(
         with instrument(name):
             result = run_backtest(df, spec, costs, fill, inputs=inputs)
         found = np.zeros(len(result.index))
-        ahead = 1 if fill == "next_open" else 0
+        # An order is filled within its bar: that it was is known at its close.
+        ahead = 1 if fill == "next_open" and not spec.has_levels else 0
         for trade in result.trade_values:
             decided = ahead if trade[REASON] in (SIGNAL, MAX_BARS) else 0
             found[int(trade[ENTRY_BAR]) - ahead : int(trade[EXIT_BAR]) - decided] = trade[SIDE]

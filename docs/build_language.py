@@ -19,7 +19,7 @@ from backtest.engine.sweep import MOST_CONFIGURATIONS
 from backtest.language.functions import GROUPS, LONGEST_PERIOD, SERIES, usage
 from backtest.language.parser import DEEPEST_NESTING, LONGEST_EXPRESSION
 from backtest.language.phrases import KEYWORDS_ELSEWHERE, SPOKEN, TIMEFRAMES
-from backtest.types import COST_BOUNDS, Bounds
+from backtest.types import COST_BOUNDS, LADDERS, Bounds
 from nodes.optimization.changes import CHANGE
 from prompts import text
 from providers import PROVIDERS
@@ -134,11 +134,13 @@ def settings() -> str:
         rows = []
         for name, words in attributes(kind).items():
             bounds = known.get(name)
+            ladder = tuple(f"{one.low:g} to {one.high:g}" for one in LADDERS.get(name, ()))
+            limits = ("yes, no", "")
+            if bounds or ladder:
+                limits = _range(bounds) if bounds else (" : ".join(ladder), "")
             default = kind.model_fields[name].default
             shown = "off" if default is None else "no" if default is False else f"{default:g}"
-            rows.append(
-                (f"`{name}`", words.rstrip("."), shown, *(_range(bounds) if bounds else ("yes, no", "")))
-            )
+            rows.append((f"`{name}`", words.rstrip("."), shown, *limits))
         parts.append(f"### {title}\n\n{table(('setting', 'meaning', 'default', 'bounds', 'step'), rows)}")
     return "\n\n".join(parts)
 

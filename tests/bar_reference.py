@@ -56,6 +56,7 @@ class Road:
     impact: float
     enter: Callable[[Order, float], None]
     behind: bool = field(default=False)  # an entry was filled behind the open
+    turned: bool = field(default=False)  # the worst price is over
 
     def walk(self) -> None:
         account, (opening, high, low, _) = self.account, self.prices
@@ -162,13 +163,14 @@ class Road:
                 lower = touched[side] < opening
                 (against if lower == rising else along).append((touched[side], side))
         # Lists hold what comes first among equals first, and both min and max keep the first.
-        if against:
+        if against and not self.turned:
             price, what = (max if rising else min)(against, key=lambda one: one[0])
         elif along:
             price, what = (min if rising else max)(along, key=lambda one: one[0])
+            self.turned = True
         else:
             return False
-        if against and along and what == "stop":
+        if along and what == "stop":
             account.met["stop and target in one bar"] += 1
         if what == "part":
             account.sell_part(self.bar, price, self.impact)

@@ -59,7 +59,10 @@ def test_the_examples_run() -> None:
     assert found["table"]["n_trades"].gt(0).all()
     assert found["calm"].metrics.n_trades > 0
     assert found["followed"].metrics.n_trades > 0
-    assert all(one.metrics.n_trades > 0 for one in found["gates"])
+    assert all(one.metrics.n_trades > 0 for one in (*found["gates"], *found["orders"]))
+    assert set(found["orders"][1].trades["side"]) == {"long", "short"}
+    assert {"partial_target", "target"} <= set(found["steps"].trades["exit_reason"])
+    assert len(found["tables"]) == 9
 
 
 def test_every_kind_of_change_has_an_example() -> None:

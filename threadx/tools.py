@@ -20,7 +20,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from backtest import PRESETS, Costs, StrategySpec
-from backtest.types import CONDITIONS, Fill, Risk, Settings, Sizing
+from backtest.types import PLACES, Fill, Risk, Settings, Sizing
 from base.errors import Language, readers_language, text
 from base.json_files import parse_json
 from base.numbers import Numeric
@@ -50,6 +50,7 @@ _CONDITION = (
     "'crosses_above(ema(close, 20), ema(close, 50)) and adx(14) > 25' or 'close < lowest(low, n)[1]', "
     "where n is one of params. Series: open, high, low, close, volume."
 )
+_LEVEL = "A price level such as 'lowest(low, 20)': entry signals of the side then place an order there."
 
 
 def _told(kind: type[BaseModel]) -> dict[str, str]:
@@ -97,6 +98,14 @@ class StrategyForm(Numeric):
     exit_long: str | None = Field(default=None, description="Closes a long position. Written likewise.")
     entry_short: str | None = Field(default=None, description="Opens a short position. Written likewise.")
     exit_short: str | None = Field(default=None, description="Closes a short position. Written likewise.")
+    entry_limit_long: str | None = Field(default=None, description=f"Buys at or below it. {_LEVEL}")
+    entry_stop_long: str | None = Field(default=None, description=f"Buys at or above it. {_LEVEL}")
+    entry_limit_short: str | None = Field(default=None, description=f"Sells short at or above it. {_LEVEL}")
+    entry_stop_short: str | None = Field(default=None, description=f"Sells short at or below it. {_LEVEL}")
+    cancel_long: str | None = Field(default=None, description="A condition that cancels an order to buy.")
+    cancel_short: str | None = Field(
+        default=None, description="A condition that cancels an order to sell short."
+    )
     risk: RiskForm | None = Field(  # type: ignore[valid-type]  # a form made from the engine's own class
         default=None, description="Stops, targets and limits; percent values are in percent (2.0 = 2 %)."
     )
@@ -111,7 +120,7 @@ class StrategyForm(Numeric):
             StrategyError: it cannot be.
         """
         given = self.model_dump(exclude_none=True)
-        conditions = {place: given[place] for place in CONDITIONS if place in given}
+        conditions = {place: given[place] for place in PLACES if place in given}
         risk, sizing = given.get("risk", {}), given.get("sizing", {})
         if self.preset is None:
             return StrategySpec(name="own", params=self.params, risk=risk, sizing=sizing, **conditions)

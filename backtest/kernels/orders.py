@@ -528,9 +528,12 @@ def _first_of(book: _Book, bars: Bars, t: int) -> tuple[_Book, int, float]:
 
 @_whole
 def _behind_open(
-    held: _Holding, book: _Book, fixed: _Fixed, trades: Floats, t: int, impact: float
+    held: _Holding, book: _Book, fixed: _Fixed, trades: Floats, t: int, impact: float, turned: bool
 ) -> tuple[_Holding, int, float]:
-    """What a bar does to a position behind its open, until an order is filled: its side, and the price."""
+    """What a bar does to a position behind its open, until an order is filled: its side, and the price.
+
+    Its worst is over once it has `turned`.
+    """
     bars, plan, side = fixed.bars, fixed.plan, held.position.side
     opened = bars.open[t]
     exposed = t - held.position.exposed_from + 1
@@ -546,9 +549,9 @@ def _behind_open(
         level, filled = other, -side
     if side * (own - opened) < 0.0 and not side * (level - own) >= 0.0:
         level, filled = own, side
-    if filled != 0:
+    if filled != 0 and not turned:
         return held, filled, level
-    if level == level:
+    if level == level and not turned:
         return _closed(held, fixed, trades, t, exposed, level, impact, stop.reason), 0, level
 
     # In its favour: parts, targets, what sells into strength, what buys more of what rose.
@@ -653,7 +656,7 @@ def _lived(
     impact: float,
 ) -> tuple[_Holding, _Book, bool]:
     """After the prices of a bar; also whether the position was entered behind the open."""
-    opened, fresh = fixed.bars.open[t], False
+    opened, fresh, turned = fixed.bars.open[t], False, False
     held, book = _passed(held, book, fixed, trades, t, impact)
     book, filled = _met_at_open(book, opened)
     if filled != 0:
@@ -665,7 +668,8 @@ def _lived(
         if side == 0:
             book, filled, price = _first_of(book, fixed.bars, t)
         else:
-            held, filled, price = _behind_open(held, book, fixed, trades, t, impact)
+            held, filled, price = _behind_open(held, book, fixed, trades, t, impact, turned)
+            turned = side * (price - opened) > 0.0
             if held.position.side == 0:
                 book = _without(book, side, fixed.rules.cooldown)
         if filled != 0:

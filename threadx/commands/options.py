@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from backtest import GAP_POLICIES, PRESETS
-from backtest.types import CONDITIONS, COST_NAMES
+from backtest.types import CANCELS, COST_NAMES, LEVELS, PLACES
 from prompts import Language, Words
 from reports.forms import FORMATS
 from threadx.commands import edits
@@ -38,7 +38,7 @@ POSITIVE = _Positive(min=0, min_open=True)
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others"),
-    "strategy": ("strategy", "pairs", "strategy_file", *CONDITIONS, "tables", "declared", "grids"),
+    "strategy": ("strategy", "pairs", "strategy_file", *PLACES, "tables", "declared", "grids"),
     "costs": (*COST_NAMES, "fill", "capital"),
     "roles": (
         "analyst",
@@ -220,6 +220,12 @@ def strategy(words: Words) -> Callable[[Function], Function]:
             *(
                 click.option(f"--{name.replace('_', '-')}", type=float, help=words(f"command.option.{name}"))
                 for name in reversed(COST_NAMES)
+            ),
+            *(
+                click.option(
+                    f"--{name.replace('_', '-')}", metavar="EXPR", help=words(f"command.option.{name}")
+                )
+                for name in reversed((*LEVELS, *CANCELS))
             ),
             click.option("--exit-short", metavar="EXPR", help=words("command.option.exit_short")),
             click.option("--entry-short", metavar="EXPR", help=words("command.option.entry_short")),

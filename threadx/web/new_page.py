@@ -222,7 +222,7 @@ class Form:
         self._risk_fields.clear()
         with self._risk_fields:
             for key in RISK_BOUNDS:
-                if key not in FIRST_RISKS:
+                if key not in (*FIRST_RISKS, "order_bars"):  # built-in strategies place no orders
                     self._risk(key, preset.risk)
 
     def _parameter(

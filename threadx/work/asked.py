@@ -10,7 +10,7 @@ import pandas as pd
 
 from backtest import GapPolicy, Risk, Sizing, StrategySpec
 from backtest.data.inputs import ended
-from backtest.types import CONDITIONS, COST_NAMES
+from backtest.types import COST_NAMES, LADDERS, PLACES
 from base.json_files import read_json
 from base.reasons import ReasonError, because
 from base.references import listed
@@ -66,19 +66,22 @@ def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def parameters(pairs: tuple[str, ...]) -> dict[str, float | None]:
+def parameters(pairs: tuple[str, ...]) -> dict[str, float | str | None]:
     """`("fast_period=5", "stop_loss_pct=none")` as a mapping.
 
     Raises:
         ThreadxError: `bad_pair`, `bad_switch`.
     """
-    found: dict[str, float | None] = {}
+    found: dict[str, float | str | None] = {}
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if name in SWITCHES:
             if value.lower() not in _SWITCHED:
                 raise ThreadxError("bad_switch", pair=pair, name=name)
             found[name] = _SWITCHED[value.lower()]
+            continue
+        if name in LADDERS and value.lower() not in ("none", "off"):
+            found[name] = value
             continue
         try:
             number = None if value.lower() in ("none", "off") else float(value)
@@ -105,7 +108,7 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
         ThreadxError: `input_without_condition`, `no_strategy_file`, `bad_strategy_file`, `bad_pair`.
     """
     name, strategy_file = given.pop("strategy"), given.pop("strategy_file")
-    conditions = {place: given.pop(place) for place in CONDITIONS}
+    conditions = {place: given.pop(place) for place in PLACES}
     values = parameters(given.pop("pairs"))
     if further and further.declared and not any(conditions.values()):
         raise ThreadxError("input_without_condition", names=", ".join(further.declared))
@@ -120,7 +123,7 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
         beside = {**values, **{place: words for place, words in conditions.items() if words}}
         return chosen_strategy(StrategySpec.model_validate(whole), beside)
     if any(conditions.values()):
-        groups: dict[str, dict[str, float | None]] = {"params": {}, "risk": {}, "sizing": {}}
+        groups: dict[str, dict[str, float | str | None]] = {"params": {}, "risk": {}, "sizing": {}}
         for key, value in values.items():
             if key in Risk.model_fields or key in Sizing.model_fields:
                 groups["risk" if key in Risk.model_fields else "sizing"][key] = value

@@ -12,7 +12,7 @@ from backtest.data.inputs import with_inputs
 from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
-from backtest.types import plain
+from backtest.types import LADDERS, plain
 from base.reasons import because
 from prompts import Words
 from reports.pictures import picture_suffix
@@ -36,6 +36,8 @@ SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_tra
 def grid_values(text: str) -> tuple[str, Any]:
     """`fast_period=3:31`, `slow_period=20:201:5` (end excluded, as in Python), `adx=20,25,none`, `side=long`.
 
+    Tables are parted by semicolons: `roi=none;0:4,20:2`.
+
     Raises:
         ThreadxError: `bad_grid`.
         RequestError: `grid_too_large`.
@@ -46,6 +48,8 @@ def grid_values(text: str) -> tuple[str, Any]:
             raise ValueError(text)
         if name.strip().lower() == SIDE_AXIS:
             return SIDE_AXIS, [one.strip().lower() for one in words.split(",")]
+        if name.strip().lower() in LADDERS:
+            return name.strip(), [None if one.strip() in ("none", "off") else one for one in words.split(";")]
         if ":" not in words:
             return name.strip(), [
                 None if one.strip().lower() in ("none", "off") else plain(float(one))

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backtest.data.arrays import PriceArrays
 from backtest.data.clock import Clock
 from backtest.data.prices import validate_prices
 from backtest.engine.bank import IndicatorBank
 from backtest.engine.run import BacktestResult, Market, open_market, run_signals
-from backtest.kernels.simulation import Floats, Signals
+from backtest.kernels.simulation import BARS, ENTRY_BAR, PARTIAL_TARGET, REASON, SIDE, Floats, Signals
 from backtest.statistics.returns import moments
 from backtest.strategy import StrategySpec
 from backtest.types import Costs, Fill
@@ -151,6 +152,19 @@ class StressCase:
             same = spec is self.spec
             signals = self.signals if same else self.market.bank.signals(spec.bound_trees)
         return run_signals(market, spec, signals, costs or self.costs, self.fill)
+
+    def stays(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Where each position was entered, bars it was held from there on, and its side; parts are none.
+
+        An order is filled somewhere in its bar: what it was in the market for begins where that bar ends.
+        """
+        rows = self.result.trade_values
+        rows = rows[rows[:, REASON] != PARTIAL_TARGET]
+        entered, held = rows[:, ENTRY_BAR].astype(np.int64), rows[:, BARS].astype(np.int64)
+        if self.spec.has_levels:
+            entered = entered + int(self.market.terms.next_open)
+            held = np.maximum(held - 1, 0)
+        return entered, held, rows[:, SIDE]
 
     def excess_sharpe(self, result: BacktestResult) -> float:
         """Annualised Sharpe ratio of the excess over holding with the same exposure."""

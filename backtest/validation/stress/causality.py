@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from backtest.errors import RequestError
-from backtest.kernels.simulation import BARS, ENTRY_BAR, SIDE
 from backtest.validation.stress.case import Finding, StressCase, skipped
 from backtest.validation.stress.entry import StressTest
 from backtest.validation.trials import market_returns
@@ -75,12 +74,12 @@ def foresight(case: StressCase) -> Finding:
     `Σ side · r / Σ |r|` over the bars held, r from close to close: 0 for chance, 1 for somebody who knows the
     next bar. No honest edge comes near: a column that leaks the future does.
     """
-    rows = case.result.trade_values
     change = market_returns(case.result, case.closes)
-    first = rows[:, ENTRY_BAR].astype(np.int64) + (0 if case.market.terms.next_open else 1)
+    entered, bars_held, sides = case.stays()
+    first = entered + (0 if case.market.terms.next_open else 1)
     gained = moved = 0.0
     held = 0
-    for begin, count, side in zip(first, rows[:, BARS].astype(np.int64), rows[:, SIDE], strict=True):
+    for begin, count, side in zip(first, bars_held, sides, strict=True):
         part = change[begin : begin + count]
         gained += side * float(part.sum())
         moved += float(np.abs(part).sum())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtest.kernels.simulation import BARS, ENTRY_BAR, PROFIT, SIDE, Floats
+from backtest.kernels.simulation import PROFIT, Floats
 from backtest.validation.stress.case import Finding, StressCase, graded, skipped
 from backtest.validation.stress.entry import StressTest
 
@@ -113,17 +113,14 @@ def random_entries(case: StressCase) -> Finding:
     the others. Both the strategy and its doubles are measured at those opens, before costs: what is compared
     is when they were in the market.
     """
-    rows = case.result.trade_values
-    held = rows[:, BARS].astype(np.int64)
-    count, bars = len(rows), len(case.closes)
+    first, held, sides = case.stays()
+    count, bars = len(first), len(case.closes)
     free = bars - 1 - int(held.sum())
     if count < FEWEST_TRADES or free < 0:
         return skipped("random_entries")
     # On a bar that was made up nothing is filled: what would be waits for the next open.
     traded = pd.Series(case.market.traded.open if case.market.terms.next_open else case.closes)
     prices = np.log(traded.bfill().fillna(case.closes[-1]).to_numpy())
-    sides = rows[:, SIDE]
-    first = rows[:, ENTRY_BAR].astype(np.int64)
     # A position is held from its fill over `held` bars.
     own = float((sides * (prices[np.minimum(first + held, bars - 1)] - prices[first])).sum())
     reached = 0

@@ -39,7 +39,7 @@ class SwitchPreset(Kind):
         return (narrowed(cls, preset=one_of(PRESETS)),)
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
-        """The built-in strategy with its usual values: filters go, present rules of risk and sizing stay.
+        """The built-in strategy with its usual values: filters and orders go, rules of risk and sizing stay.
 
         Raises:
             BacktestError: no such preset, or none that can be mirrored.
@@ -47,7 +47,8 @@ class SwitchPreset(Kind):
         switched = StrategySpec.preset(self.preset)
         if self.both_sides:
             switched = switched.both_sides()
-        return switched.evolve(risk=spec.risk.active(), sizing=spec.sizing.active())
+        risk = {name: value for name, value in spec.risk.active().items() if name != "order_bars"}
+        return switched.evolve(risk=risk, sizing=spec.sizing.active())
 
     def grid(self, spec: StrategySpec) -> Grid:
         """The first parameters over the whole of their bounds."""

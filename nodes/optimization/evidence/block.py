@@ -15,7 +15,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from backtest.language.tree import show
-from backtest.types import CONDITIONS
+from backtest.types import PLACES
 from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.evidence import (
     WHOLE,
@@ -164,7 +164,7 @@ def _strategy_lines(evidence: Evidence, language: Language) -> Iterator[Line]:
     """The strategy: conditions, parameters with bounds, rules of risk."""
     spec = evidence.spec
     yield Line(blind(quoted(spec.name), evidence, language))
-    for name in CONDITIONS:
+    for name in PLACES:
         if condition := getattr(spec, name):
             yield Line(f"{name}: {condition}")
     for side in ("long", "short"):
@@ -203,9 +203,9 @@ def _item_lines(evidence: Evidence, *, of_market: bool) -> Iterator[Line]:
         places[letter] += 1
         told = {key: value for key, value in item.items() if key not in hidden}
         # Candidates of one family differ in values alone: what they trade on is told at the first of them.
-        conditions = tuple(str(told[name]) for name in CONDITIONS if name in told)
+        conditions = tuple(str(told[name]) for name in PLACES if name in told)
         if conditions and (first := traded.setdefault(conditions, item["id"])) != item["id"]:
-            told = {key: value for key, value in told.items() if key not in CONDITIONS} | {"as": first}
+            told = {key: value for key, value in told.items() if key not in PLACES} | {"as": first}
         rank = _ALL_TRADES if letter in GROUPS and in_all[letter] == 1 else _rank(letter, at)
         yield Line(item_line(told), rank, item["id"])
 
