@@ -450,7 +450,7 @@ def _next_part(held: _Holding, parts: Floats) -> float:
     position, side = held.position, held.position.side
     if held.sold >= parts.shape[0]:
         return side * np.inf
-    return position.entry + side * position.entry * parts[held.sold, 0] / 100.0
+    return float(position.entry + side * position.entry * parts[held.sold, 0] / 100.0)
 
 
 @_whole
@@ -637,7 +637,7 @@ def _quiet(held: _Holding, book: _Book, fixed: _Fixed, t: int, impact: float) ->
     if side == 0:
         return True
     worst, best = (lowest, highest) if side > 0 else (highest, lowest)
-    return (
+    return bool(
         side * (worst - _stop_of(held, fixed, impact).level) > 0.0
         and side * (best - _target_of(held.position, fixed.plan.targets, t)) < 0.0
         and side * (best - _next_part(held, fixed.plan.parts)) < 0.0

@@ -83,8 +83,10 @@ def _fold(found: FoldResult, times: pd.DatetimeIndex, searched: Sequence[str]) -
     }
 
 
-def _values(spec: StrategySpec) -> dict[str, float | str]:
-    return {**spec.params, **spec.risk.active(), **spec.sizing.active()}
+def _values(spec: StrategySpec) -> dict[str, float]:
+    """What a search may have chosen: numbers, no tables."""
+    settings = {**spec.params, **spec.risk.active(), **spec.sizing.active()}
+    return {name: value for name, value in settings.items() if not isinstance(value, str)}
 
 
 def _figures(spec: StrategySpec, result: BacktestResult, scored: Score) -> Figures:
