@@ -10,7 +10,7 @@ from scipy import stats
 
 from backtest import Costs, StrategySpec, run_backtest, validate_prices
 from backtest.statistics.returns import bar_returns
-from backtest.validation.trials import trial
+from backtest.validation.trials import excess_returns, trial
 from nodes.context import OptimizationContext
 from threadx.command import main
 from threadx.jobs import calibration
@@ -45,6 +45,22 @@ def test_nulls_are_bars_without_a_drift(kind):
         tested.append(stats.ttest_1samp(returns, 0.0).pvalue)
         assert abs(stats.pearsonr(returns[1:], returns[:-1]).statistic) < 0.2
     assert sum(p < 0.05 for p in tested) <= 4
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize(
+    "risk", [{"trailing_stop_pct": 1}, {"stop_loss_pct": 0.5}, {"take_profit_pct": 0.5}, {}]
+)
+@pytest.mark.parametrize("kind", ["walk", "garch", "leverage", "jumps", "regimes", "bounce"])
+def test_no_stop_target_or_reversal_earns_on_a_series_that_nothing_can_time(kind, risk, side):
+    """Filled at its level on a path without a drift, an order is fair (optional stopping), costs left out."""
+    fallen, risen = "close < close[1]", "close > close[1]"
+    enter, leave = (fallen, risen) if side == "long" else (risen, fallen)
+    told = {f"entry_{side}": "close > 0"} if risk else {f"entry_{side}": enter, f"exit_{side}": leave}
+    prices = null_prices(kind, 15_000, np.random.default_rng(8))
+    result = run_backtest(prices, StrategySpec(name="x", risk=risk, **told), Costs(fee_bps=0, slippage_bps=0))
+    excess = excess_returns(result, prices["close"])[1:]
+    assert abs(excess.mean() / excess.std() * np.sqrt(len(excess))) < 4.5
 
 
 def test_real_bars_keep_their_moves_and_lose_their_order():

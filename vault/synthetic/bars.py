@@ -27,18 +27,29 @@ def frame(logs: Floats, first: float = 100.0) -> pd.DataFrame:
     return pd.DataFrame({**columns, "volume": 1_000.0}, index=index)
 
 
-def bars_of(returns: Floats, generator: np.random.Generator, gaps: Floats | None = None) -> Floats:
-    """Rows for `frame`: the close moves by the return, high and low reach beyond open and close by chance.
+def bars_of(
+    returns: Floats,
+    generator: np.random.Generator,
+    gaps: Floats | None = None,
+    deviations: Floats | float = DEVIATION,
+) -> Floats:
+    """Rows for `frame`: the close moves by the return, high and low are those of a path from open to close.
+
+    Each is drawn from its law on a Brownian bridge (Borodin & Salminen 2002, 1.1.8 of part II, chapter 1), so
+    that a stop or a target that is filled at its level earns nothing by itself. Shorter reaches would leave
+    stops untouched whose price was passed: rules that trail a stop closely then win on a walk.
 
     Args:
         returns: logarithms of close over the close before.
         generator: randomness.
         gaps: logarithms of open over the close before; without, bars open where the one before closed.
+        deviations: standard deviation of each bar's way from open to close.
     """
-    reach = np.abs(generator.normal(0.0, 0.3 * DEVIATION, (2, len(returns))))
     opens = np.zeros(len(returns)) if gaps is None else gaps
-    high = np.maximum(returns, opens) + reach[0]
-    low = np.minimum(returns, opens) - reach[1]
+    moves = returns - opens
+    reaches = -2.0 * np.square(deviations) * np.log(1.0 - generator.random((2, len(returns))))
+    high = opens + (moves + np.sqrt(moves**2 + reaches[0])) / 2.0
+    low = opens + (moves - np.sqrt(moves**2 + reaches[1])) / 2.0
     return np.column_stack([opens, high, low, returns])
 
 

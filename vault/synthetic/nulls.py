@@ -41,29 +41,31 @@ def _flipped(bars: int, generator: np.random.Generator) -> Floats:
 
 
 def _clustered(bars: int, generator: np.random.Generator, news: float, falls: float) -> Floats:
-    """Returns whose variance follows the last ones by `news`, and falls by `falls` more.
+    """Bars whose variance follows the last returns by `news`, and falls by `falls` more.
 
-    Bollerslev 1986; Glosten, Jagannathan & Runkle 1993. Shocks are Student's t with 6 degrees.
+    Bollerslev 1986; Glosten, Jagannathan & Runkle 1993. Shocks are Student's t with 6 degrees: normal ones of a
+    deviation that is drawn anew each day, which is that of the day's path.
     """
     memory = _LASTING - news - falls / 2.0
     variance = DEVIATION**2
-    shocks = generator.standard_t(_DEGREES, bars) * np.sqrt((_DEGREES - 2.0) / _DEGREES)
-    returns = np.empty(bars)
+    scales = np.sqrt((_DEGREES - 2.0) / generator.chisquare(_DEGREES, bars))
+    shocks = generator.standard_normal(bars) * scales
+    deviations = np.empty(bars)
     for t, shock in enumerate(shocks):
-        returns[t] = np.sqrt(variance) * shock
+        deviations[t] = np.sqrt(variance)
         heard = news + falls * (shock < 0.0)
-        variance = (1.0 - _LASTING) * DEVIATION**2 + heard * returns[t] ** 2 + memory * variance
-    return returns
+        variance = (1.0 - _LASTING) * DEVIATION**2 + (heard * shock**2 + memory) * variance
+    return bars_of(deviations * shocks, generator, deviations=deviations * scales)
 
 
 def _garch(bars: int, generator: np.random.Generator) -> Floats:
     """Clustered volatility with fat tails."""
-    return bars_of(_clustered(bars, generator, 0.08, 0.0), generator)
+    return _clustered(bars, generator, 0.08, 0.0)
 
 
 def _leverage(bars: int, generator: np.random.Generator) -> Floats:
     """Clustered volatility that rises after falls; the mean of a return does not depend on the past."""
-    return bars_of(_clustered(bars, generator, 0.01, 0.18), generator)
+    return _clustered(bars, generator, 0.01, 0.18)
 
 
 def _drift(bars: int, generator: np.random.Generator) -> Floats:
@@ -101,13 +103,16 @@ def _rearranged(bars: int, generator: np.random.Generator) -> Floats:
 def _regimes(bars: int, generator: np.random.Generator) -> Floats:
     """Calm and stormy times by turns, fifty days each on average; both without a drift."""
     stormy = np.cumsum(generator.random(bars) > _STAYS) % 2 == 1
-    return bars_of(np.where(stormy, _STORM, _CALM) * generator.normal(0.0, DEVIATION, bars), generator)
+    deviations = np.where(stormy, _STORM, _CALM) * DEVIATION
+    return bars_of(deviations * generator.standard_normal(bars), generator, deviations=deviations)
 
 
 def _bounce(bars: int, generator: np.random.Generator) -> Floats:
-    """A walk seen at bid or ask by chance (Roll 1984): returns reverse, by less than a round trip costs."""
-    side = generator.choice((-0.5, 0.5), bars + 1) * _SPREAD
-    return bars_of(generator.normal(0.0, DEVIATION, bars) + np.diff(side), generator)
+    """A walk seen at bid or ask by chance (Roll 1984): closes reverse, but orders fill at the next open's side."""
+    opened, closed = generator.choice((-0.5, 0.5), (2, bars)) * _SPREAD
+    before = np.concatenate([[0.0], closed[:-1]])
+    moves = generator.normal(0.0, DEVIATION, bars)
+    return bars_of(moves + closed - before, generator, opened - before)
 
 
 NULLS: dict[str, Callable[[int, np.random.Generator], Floats]] = {
