@@ -43,8 +43,8 @@ def _flipped(bars: int, generator: np.random.Generator) -> Floats:
 def _clustered(bars: int, generator: np.random.Generator, news: float, falls: float) -> Floats:
     """Bars whose variance follows the last returns by `news`, and falls by `falls` more.
 
-    Bollerslev 1986; Glosten, Jagannathan & Runkle 1993. Shocks are Student's t with 6 degrees: normal ones of a
-    deviation that is drawn anew each day, which is that of the day's path.
+    Bollerslev 1986; Glosten, Jagannathan & Runkle 1993. Shocks are Student's t with 6 degrees: normal ones of
+    a deviation that is drawn anew each day, which is that of the day's path.
     """
     memory = _LASTING - news - falls / 2.0
     variance = DEVIATION**2
@@ -108,7 +108,7 @@ def _regimes(bars: int, generator: np.random.Generator) -> Floats:
 
 
 def _bounce(bars: int, generator: np.random.Generator) -> Floats:
-    """A walk seen at bid or ask by chance (Roll 1984): closes reverse, but orders fill at the next open's side."""
+    """A walk seen at bid or ask by chance (Roll 1984): closes reverse, orders fill at the next open's side."""
     opened, closed = generator.choice((-0.5, 0.5), (2, bars)) * _SPREAD
     before = np.concatenate([[0.0], closed[:-1]])
     moves = generator.normal(0.0, DEVIATION, bars)
