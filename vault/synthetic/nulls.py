@@ -108,7 +108,7 @@ def _regimes(bars: int, generator: np.random.Generator) -> Floats:
 
 
 def _bounce(bars: int, generator: np.random.Generator) -> Floats:
-    """A walk seen at bid or ask by chance (Roll 1984): closes reverse, orders fill at the next open's side."""
+    """A walk seen at bid or ask by chance (Roll 1984): closes reverse; orders fill at the next open."""
     opened, closed = generator.choice((-0.5, 0.5), (2, bars)) * _SPREAD
     before = np.concatenate([[0.0], closed[:-1]])
     moves = generator.normal(0.0, DEVIATION, bars)
