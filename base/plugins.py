@@ -233,12 +233,18 @@ def in_use() -> dict[str, str]:
     }
 
 
-def lost(then: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """(name, whether another one is there) of each plugin that took part then and is not the same now."""
+def lost(then: Mapping[str, str], now: Mapping[str, str], prefix: str = PREFIX) -> list[tuple[str, bool]]:
+    """(name, whether another one is there) of each plugin that took part then and is not the same now.
+
+    Args:
+        then: versions on record.
+        now: versions in use.
+        prefix: of the names that count.
+    """
     return [
-        (name.removeprefix(PREFIX), now.get(name, FAILED) != FAILED)
+        (name.removeprefix(prefix), now.get(name, FAILED) != FAILED)
         for name, version in sorted(then.items())
-        if name.startswith(PREFIX) and version not in (FAILED, now.get(name))
+        if name.startswith(prefix) and version not in (FAILED, now.get(name))
     ]
 
 

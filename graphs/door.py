@@ -42,6 +42,7 @@ from providers.embedded import check_file
 from record.errors import ReportError
 from record.record import RunRecord
 from record.versions import check_plugins, source_digest
+from vault.adding import use
 
 C = TypeVar("C", bound=Context)
 
@@ -322,6 +323,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             forget_failures(provider_settings(settings), run)  # a person may have mended what was wrong
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings
+        use(settings.home_path)
         check_plugins(record.run, record.about().get("versions") or {})
         chosen = settings if context else None
         going_on = settings_of(record, chosen, schema)

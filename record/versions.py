@@ -9,6 +9,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from backtest.language.functions import added
 from base.plugins import in_use, lost
 from record.errors import ReportError
 
@@ -25,6 +26,9 @@ LIBRARIES = (
 
 ROOMS = ("backtest", "feeds", "graphs", "nodes", "prompts", "providers", "record", "reports", "vault")
 """Rooms whose source decides what a run does; faces only show it."""
+
+INDICATOR = "indicator "
+"""How versions on record name the indicators of a library."""
 
 _SOURCES = (".py", ".md", ".toml")
 
@@ -51,13 +55,18 @@ def _library_versions() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions by name: Python, libraries, `source`, the digest of our own code and prompts, and plugins."""
+    """Versions by name: Python, libraries, `source`, the digest of our code, plugins and indicators."""
     return {
         "python": platform.python_version(),
         **_library_versions(),
         "source": source_digest(),
         **in_use(),
+        **_indicators(),
     }
+
+
+def _indicators() -> dict[str, str]:
+    return {f"{INDICATOR}{name}": told for name, told in added().items()}
 
 
 def changed_versions(then: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -78,7 +87,7 @@ def check_plugins(run: str, then: dict[str, str]) -> None:
         then: the versions that it recorded.
 
     Raises:
-        ReportError: `plugins_differ`.
+        ReportError: `plugins_differ`; `indicators_differ`, of the library.
     """
     if found := lost(then, in_use()):
         missing = [name for name, changed in found if not changed]
@@ -86,3 +95,5 @@ def check_plugins(run: str, then: dict[str, str]) -> None:
         raise ReportError(
             "plugins_differ", run=run, missing=", ".join(missing) or "–", changed=", ".join(differing) or "–"
         )
+    if found := lost(then, _indicators(), INDICATOR):
+        raise ReportError("indicators_differ", run=run, names=", ".join(name for name, _ in found))

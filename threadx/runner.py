@@ -35,6 +35,7 @@ from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
 from threadx.writable import writable
+from vault.adding import use
 from vault.errors import MarketError
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
@@ -156,6 +157,7 @@ def resume_run(
             if word is not None:
                 raise ThreadxError("nothing_waits", run=run)
             return read_result(record)
+        use(home)
         check_plugins(run, about.get("versions", {}))
         for notice in [*notices(record, home), *server_notices(record, context)]:
             _tell(record, notice, watch)

@@ -116,6 +116,11 @@ def add(entry: Entry) -> None:
     _ADOPTED[entry.name] = FUNCTIONS[entry.name] = entry
 
 
+def added() -> dict[str, str]:
+    """Who wrote each function that was taken in, and its hash, by name."""
+    return {name: _ADOPTED[name].source for name in sorted(_ADOPTED)}
+
+
 def remove(name: str) -> None:
     """Forget a function that was taken in."""
     del _ADOPTED[name], FUNCTIONS[name]

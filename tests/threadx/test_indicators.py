@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import threadx
 from backtest import StrategySpec, run_backtest, validate_prices
 from backtest.engine import adopted
 from backtest.errors import BacktestError
 from backtest.language.functions import FUNCTIONS, reference, reserved
 from base import children
 from nodes.optimization.changes import CHANGE, apply_change
+from record.errors import ReportError
+from record.record import RunRecord
+from record.versions import check_plugins
 from tests.caged import HONEST, valued
+from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
 from threadx.command import main
 from vault import adding, indicators
@@ -118,6 +123,20 @@ def test_a_backtest_of_the_command_uses_it(told):
     code, said, _ = told("backtest", "sample:sp500", *arguments, "--json", "-")
     assert code == 0
     assert json.loads(said)["metrics"]["n_trades"] > 0
+
+
+def test_a_run_on_it_says_so_and_is_repeated_byte_for_byte(filled):
+    home, kept = filled
+    spec = StrategySpec(name="push", entry_long="volume_push(30) < -1", exit_long="volume_push(30) > 1")
+    prices = made_up_prices(500, cycle=0.05, frequency="1D")
+    threadx.optimize(prices, spec, run="r", home=home, max_iterations=1, use_debate=False, **ALL_RULES)
+    told = RunRecord(home, "r").about()["versions"]
+    assert told["indicator volume_push"] == f"ollama:a-model; {kept.hash}"
+    assert threadx.replay("r", home=home).same
+    check_plugins("r", told)
+    with pytest.raises(ReportError) as caught:
+        check_plugins("r", {**told, "indicator volume_push": "ollama:a-model; 0123456789abcdef"})
+    assert (caught.value.code, caught.value.fields["names"]) == ("indicators_differ", "volume_push")
 
 
 @pytest.mark.parametrize(
