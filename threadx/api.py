@@ -14,6 +14,7 @@ from backtest.data.prices import check_volume
 from backtest.types import Fill
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
+from nodes.counted import registered
 from nodes.ensemble.context import EnsembleContext
 from nodes.following import Following, follow_seal, seal_run
 from nodes.optimization.evidence.specs import chosen_strategy, without_inputs
@@ -23,7 +24,6 @@ from record.record import RunRecord
 from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
-from threadx.counted import registered
 from threadx.home import chosen_home
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run

@@ -26,10 +26,10 @@ from base.json_files import parse_json
 from base.numbers import Numeric
 from base.paths import typed_path
 from base.reasons import ENDINGS, ReasonError, complaint, whole
+from nodes.counted import tried
 from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from threadx.api import declare
-from threadx.counted import tried
 from threadx.home import chosen_home
 from vault.declared import MOST_TEXT, Direction
 from vault.ledger import Ledger

@@ -179,11 +179,15 @@ class Anything:
 
     enable = disable
 
+    def tell(self, error: Exception) -> bool:
+        """No field is at fault."""
+        return False
+
 
 def new_page(words: Words, shown: Shown) -> Any:
     form: Any = object.__new__(Form)
     form.words, form._problem, form._button, form.site = words, shown, Anything(), Anything()
-    form.order = lambda: None
+    form.order, form._strategy = lambda: None, Anything()
     return form._start()
 
 

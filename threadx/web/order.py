@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from backtest import StrategySpec
-from backtest.presets import PRESETS
+from backtest.types import CONDITIONS, PLACES, RISK_BOUNDS, plain
 from base.plain_files import read_plain
 from base.reasons import nearest
 from base.references import joined, listed
 from nodes.context import OptimizationContext
 from nodes.errors import SettingError
 from nodes.given import read_input
+from nodes.optimization.evidence.specs import own_strategy
 from nodes.optimization.state import StrategyInput
 from nodes.serving import refuse_model_files
 from prompts import Language, Words
@@ -31,6 +32,8 @@ from vault.readers.options import Reading
 from vault.readers.prices import SAMPLE_PREFIX, read_prices
 from vault.registered import find_registered
 
+OWN = "own"
+"""What a form calls a strategy of one's own conditions."""
 ROLES = ("analyst", "strategist", "validator")
 BUDGETS = ("max_iterations", "max_model_calls", "max_tokens", "max_seconds", "max_backtests")
 STOPPING = ("target_score", "patience", "convergence_threshold")
@@ -52,8 +55,9 @@ class Order:
 
     Attributes:
         data: `sample:NAME`, `dataset:HASH`, or an upload, relative to the data folder.
-        strategy: name of a preset.
-        params: parameters and rules of risk that differ from the preset's.
+        strategy: name of a preset; `OWN` for conditions of one's own.
+        conditions: of one's own, by their place.
+        params: parameters and rules of risk that differ from the preset's; of one's own strategy all.
         models: of each role, separated by commas, tried in order.
         settings: of `SETTINGS`; what is missing or None keeps its default.
         approve: a person decides before each iteration's tests.
@@ -66,6 +70,7 @@ class Order:
 
     data: str
     strategy: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, float | None] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | None] = field(default_factory=dict)
@@ -75,6 +80,16 @@ class Order:
     named: bool = False
     others: tuple[str, ...] = ()
     reading: Mapping[str, str | bool] = field(default_factory=dict)
+
+    def spec(self) -> StrategySpec:
+        """The strategy.
+
+        Raises:
+            BacktestError: it cannot be.
+        """
+        if self.strategy == OWN:
+            return own_strategy(self.conditions, self.params)
+        return StrategySpec.preset(self.strategy, **self.params)
 
 
 def check(order: Order, language: Language, home: Path) -> None:
@@ -88,7 +103,7 @@ def check(order: Order, language: Language, home: Path) -> None:
         MarketError: the prices cannot be read in this way; `reading_of_registered`.
     """
     words = Words(language, "page")
-    StrategySpec.preset(order.strategy, **order.params)
+    order.spec()
     for given, known in ((order.models, ROLES), (order.settings, SETTINGS), (order.reading, READING)):
         for name in given:
             if name not in known:
@@ -115,7 +130,7 @@ def check(order: Order, language: Language, home: Path) -> None:
     if order.data.startswith(DATASET_PREFIX):
         find_registered(order.data, home, **as_read(order.reading))
     elif order.reading:
-        read_prices(_source(order.data, home), home, **as_read(order.reading))
+        read_prices(source(order.data, home), home, **as_read(order.reading))
 
 
 def as_read(reading: Mapping[str, str | bool]) -> dict[str, Any]:
@@ -142,7 +157,11 @@ def limits(name: str) -> str:
 
 def arguments(order: Order, run: str, language: Language, home: Path) -> list[str]:
     """The arguments of the command; each value stands with its option, so that none passes for another."""
-    options = [f"--run={run}", f"--language={language}", f"--strategy={order.strategy}"]
+    options = [f"--run={run}", f"--language={language}"]
+    if order.strategy == OWN:
+        options += [f"--{place.replace('_', '-')}={told}" for place, told in order.conditions.items()]
+    else:
+        options.append(f"--strategy={order.strategy}")
     options += [
         f"--param={name}={'none' if value is None else _plain(value)}" for name, value in order.params.items()
     ]
@@ -160,12 +179,66 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
         for name, value in order.reading.items()
     ]
-    options += [f"--other={_source(one, home)}" for one in order.others]
-    return ["optimize", *options, _source(order.data, home)]
+    options += [f"--other={source(one, home)}" for one in order.others]
+    return ["optimize", *options, source(order.data, home)]
+
+
+def order_query(order: Order) -> str:
+    """The query that has a form begin with an order: its prices, strategy, costs, and how a file is read."""
+    told = [("data", order.data), ("strategy", order.strategy)]
+    told += [(place, condition) for place, condition in order.conditions.items()]
+    groups = {"param": order.params, "setting": order.settings}
+    for key, values in groups.items():
+        told += [
+            (key, f"{name}={'none' if value is None else _plain(value)}") for name, value in values.items()
+        ]
+    told += [("reading", f"{name}={value}") for name, value in order.reading.items()]
+    return urlencode([pair for pair in told if pair[1]])
+
+
+def asked_order(query: Sequence[tuple[str, str]]) -> Order:
+    """The order that a query tells; what it leaves out is empty.
+
+    Raises:
+        WebError: `bad_link`: a value that is none, or has no name.
+    """
+    once = dict(query)
+    groups: dict[str, dict[str, str]] = {"param": {}, "setting": {}, "reading": {}}
+    for key, pair in query:
+        if key in groups:
+            name, equals, value = pair.partition("=")
+            if not equals:
+                raise WebError("bad_link", part=pair)
+            groups[key][name] = value
+    return Order(
+        data=once.get("data", ""),
+        strategy=once.get("strategy", ""),
+        conditions={place: once[place] for place in CONDITIONS if place in once},
+        params={name: _number(value, name) for name, value in groups["param"].items()},
+        settings={name: _number(value, name) for name, value in groups["setting"].items()},
+        reading={name: value == "True" or value for name, value in groups["reading"].items()},
+    )
+
+
+def begun_with(query: Sequence[tuple[str, str]], words: Words) -> tuple[Order, str]:
+    """What a form is to begin with; nothing, and the reason, where its address cannot be read."""
+    try:
+        return asked_order(query), ""
+    except WebError as error:
+        return Order(data="", strategy=""), words.told(error)
+
+
+def _number(told: str, name: str) -> float | None:
+    if told == "none":
+        return None
+    try:
+        return plain(float(told))
+    except (ValueError, OverflowError):
+        raise WebError("bad_link", part=f"{name}={told}") from None
 
 
 def form_query(data: object, dataset: Prices | None, strategy: Strategy | None) -> str:
-    """The query that has the form begin with the prices of a run, and with its strategy if it is a preset.
+    """The query that has the form begin with the prices of a run, and with its strategy.
 
     Args:
         data: what the run was given.
@@ -173,16 +246,36 @@ def form_query(data: object, dataset: Prices | None, strategy: Strategy | None) 
         strategy: the run's; None leaves the choice open.
     """
     sample = isinstance(data, str) and data.startswith(SAMPLE_PREFIX)
-    told = {} if dataset is None else {"data": f"{DATASET_PREFIX}{dataset['development_hash']}"}
-    if sample:
-        told["data"] = str(data)
-    if strategy is not None and (name := strategy.get("family") or strategy.get("name")) in PRESETS:
-        told["strategy"] = str(name)
-    return urlencode(told)
+    known = "" if dataset is None else f"{DATASET_PREFIX}{dataset['development_hash']}"
+    prices = str(data) if sample else known
+    spec = None if strategy is None else StrategySpec.model_validate(strategy)
+    return order_query(order_of(prices, spec))
 
 
-def _source(data: str, home: Path) -> str:
-    """Where the command finds the prices; uploads are named relative to the data folder."""
+def order_of(data: str, spec: StrategySpec | None) -> Order:
+    """An order of a strategy on prices, as far as a form has fields for it.
+
+    Of a strategy that reads further series, places orders, takes profits in parts or sizes its positions in a
+    way of its own, the form has no more than the preset that it came from.
+    """
+    if spec is None:
+        return Order(data=data, strategy="")
+    family = spec.family or ""
+    orders = [place for place in PLACES if place not in CONDITIONS and getattr(spec, place)]
+    if spec.inputs or orders or spec.sizing.active() or spec.risk.active().keys() - RISK_BOUNDS.keys():
+        return Order(data=data, strategy=family)
+    values = {**spec.params, **spec.risk.active()}
+    if family:
+        preset = StrategySpec.preset(family)
+        if all(getattr(preset, place) == getattr(spec, place) for place in CONDITIONS):
+            off = {name: None for name in preset.risk.active() if name not in values}
+            return Order(data=data, strategy=family, params={**values, **off})
+    conditions = {place: told for place in CONDITIONS if (told := getattr(spec, place))}
+    return Order(data=data, strategy=OWN, conditions=conditions, params=values)
+
+
+def source(data: str, home: Path) -> str:
+    """Where the prices of a form are found; uploads are named relative to the data folder."""
     return str(home / data) if data.startswith(f"{FOLDER}/") else data
 
 

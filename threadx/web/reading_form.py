@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from nicegui import ui
@@ -14,10 +15,15 @@ from threadx.web.order import READING
 
 
 class ReadingForm:
-    """The fields; what is left as it is stays to be found out."""
+    """The fields; what is left as it is stays to be found out.
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
+    Args:
+        words: language.
+        given: what to begin with.
+    """
+
+    def __init__(self, words: Words, given: Mapping[str, str | bool]) -> None:
+        self.words, self._given = words, given
         with ui.element("div").classes("tx-form"):
             self._fields = {name: self._drawn(name, field) for name, field in READING.items()}
 
@@ -25,17 +31,19 @@ class ReadingForm:
         label, told = self.words(f"web.setting.{name}"), self.words(f"command.option.{name}")
         if field.annotation is bool:
             with ui.element("div"):
-                box = ui.checkbox(label, value=field.default)
+                box = ui.checkbox(label, value=bool(self._given.get(name, field.default)))
                 Text("p", told, "tx-soft")
             return box
         if choices := _choices(field.annotation):
             shown = {one: self.words(f"web.{name}.{_KEYS.get(one, one)}") for one in choices}
             if field.default is None:
                 shown = {"": self.words("web.form.found_out"), **shown}
-            chosen = ui.select(shown, value=field.default or "", label=label)
+            given = self._given.get(name)
+            first = given if given in shown else field.default or ""
+            chosen = ui.select(shown, value=first, label=label)
             chosen.props("outlined dense options-dense").classes("tx-field")
             return helped(chosen, told)
-        typed = text_field(label, "", told)
+        typed = text_field(label, str(self._given.get(name, "")), told)
         typed.props("clearable")
         return typed
 

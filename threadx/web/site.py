@@ -53,6 +53,7 @@ ROOMS = (
     "backtest",
     "chart",
     "command",
+    "condition",
     "ensemble",
     "market",
     "models",

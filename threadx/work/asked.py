@@ -14,10 +14,10 @@ from backtest.types import COST_NAMES, LADDERS, PLACES
 from base.json_files import read_json
 from base.reasons import ReasonError, because
 from base.references import listed
-from nodes.optimization.evidence.specs import chosen_strategy
+from nodes.counted import registered
+from nodes.optimization.evidence.specs import chosen_strategy, own_strategy
 from prompts import Words
 from reports.tables import day_of, notice_lines
-from threadx.counted import registered
 from threadx.errors import ThreadxError
 from threadx.settings import chain, make_reading
 from threadx.work.further import Further
@@ -123,14 +123,7 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
         beside = {**values, **{place: words for place, words in conditions.items() if words}}
         return chosen_strategy(StrategySpec.model_validate(whole), beside)
     if any(conditions.values()):
-        groups: dict[str, dict[str, float | str | None]] = {"params": {}, "risk": {}, "sizing": {}}
-        for key, value in values.items():
-            if key in Risk.model_fields or key in Sizing.model_fields:
-                groups["risk" if key in Risk.model_fields else "sizing"][key] = value
-            elif value is not None:
-                groups["params"][key] = value
-        inputs = further.read_by(conditions.values()) if further else {}
-        return StrategySpec(name="own", **groups, **conditions, inputs=inputs)
+        return own_strategy(conditions, values, further.read_by(conditions.values()) if further else {})
     return StrategySpec.preset(name, **values)
 
 
@@ -144,7 +137,7 @@ def registered_prices(
     reading: Reading,
     reader: str | None,
 ) -> tuple[pd.DataFrame, Dataset, PriceSource]:
-    """Prices of a file or a sample, as `threadx.counted.registered` gives them, and where they came from."""
+    """Prices of a file or a sample, as `nodes.counted.registered` gives them, and where they came from."""
     found = registered(
         data, symbol=symbol, timeframe=timeframe, gaps=gaps, home=folder, reading=reading, reader=reader
     )

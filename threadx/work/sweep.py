@@ -14,10 +14,10 @@ from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
 from backtest.types import LADDERS, plain
 from base.reasons import because
+from nodes.counted import sweep_path
 from prompts import Words
 from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
-from threadx.counted import sweep_path
 from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.settings import make_context
