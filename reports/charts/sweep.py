@@ -14,13 +14,28 @@ import pandas as pd
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from backtest.engine.ranking import ACCOUNT_LOST
+from backtest.engine.ranking import ACCOUNT_LOST, best_first
 from record.errors import ReportError
 from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
 from reports.words import FRACTIONS, WordsLike, figure
 
 MOST_VALUES = 200
 """More values than this on one axis, and neighbours share a cell."""
+
+_AROUND_ZERO = ("#8a3a00", "#e8a06a", "#f7f7f7", "#6aaed6", "#08468b")
+# Viridis: it rises in lightness alone, so it is read in grey and by those who see few colours.
+_RISING = (
+    "#440154",
+    "#482878",
+    "#3e4989",
+    "#31688e",
+    "#26828e",
+    "#1f9e89",
+    "#35b779",
+    "#6ece58",
+    "#b5de2b",
+    "#fde725",
+)
 
 _SMALLEST_CELL, _LARGEST_CELL = 4, 46
 _ROOM_FOR_FIGURE = (34, 16)
@@ -87,6 +102,103 @@ def sweep_cells(file: Path, grid: Mapping[str, Sequence[Any]], axes: Sequence[st
     return Cells(axes=tuple(axes), metric=metric, table=best.reset_index(), others=others)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeatCell:
+    """A cell of a heat map, or a point of a line.
+
+    Attributes:
+        places: on the axes, from 0.
+        values: of the parameters, by name, where the metric is best within the cell; NaN is off.
+        value: the metric; NaN where it is undefined.
+        figure: the metric as people read it.
+        best: it is the best of all.
+    """
+
+    places: tuple[int, ...]
+    values: Mapping[str, Any]
+    value: float
+    figure: str
+    best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """What a picture of a sweep shows, whatever draws it.
+
+    Attributes:
+        title: over it.
+        lines: below the title: the best, and how cells are to be read.
+        named: the metric in words.
+        axes: one or two.
+        cells: in the order of the axes.
+    """
+
+    title: str
+    lines: Sequence[str]
+    named: str
+    axes: Sequence[Axis]
+    cells: Sequence[HeatCell]
+
+
+def heat(cells: Cells, words: WordsLike) -> Heat:
+    """The cells with their labels; neighbours share one where an axis has too many values to see."""
+    table, metric = cells.table, cells.metric
+    axes = [Axis(name, table[name], words) for name in cells.axes]
+    rows = pd.DataFrame({"value": table[metric].to_numpy(dtype=float)})
+    keys = list("xy"[: len(axes)])
+    for key, axis in zip(keys, axes, strict=True):
+        rows[key] = axis.bins
+    first = rows.sort_values("value", ascending=False, na_position="last", kind="stable")
+    shown = first.drop_duplicates(keys).sort_values(keys)
+    top = _best_row(table, metric)
+    marked = None if top is None else tuple(int(axis.bins[top]) for axis in axes)
+    found = [
+        HeatCell(
+            places=(places := tuple(int(row[key]) for key in keys)),
+            values={name: table[name].iloc[place] for name in cells.axes},
+            value=float(row["value"]),
+            figure=figure(words, metric, _or_none(row["value"])),
+            best=places == marked,
+        )
+        for place, row in zip(shown.index, shown.to_dict("records"), strict=True)
+    ]
+    named = words(f"report.metric.{metric}")
+    lines = [_told_best(cells, top, words)]
+    if cells.others:
+        lines.append(words("chart.best_over", names=", ".join(cells.others)))
+    if len(axes) == 2 and len(found) < len(axes[0].labels) * len(axes[1].labels):
+        lines.append(words("chart.blank"))
+    if any(axis.merged > 1 for axis in axes):
+        lines.append(words("chart.merged", count=max(axis.merged for axis in axes)))
+    title = words(
+        "chart.heat_map" if len(axes) == 2 else "chart.one_parameter",
+        metric=named,
+        **dict(zip(("first", "second"), cells.axes, strict=False)),
+    )
+    return Heat(title=title, lines=lines, named=named, axes=axes, cells=found)
+
+
+def best_values(file: Path, names: Sequence[str], at: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The values of a whole grid at its best row among those of one cell; None is off.
+
+    Args:
+        file: as `backtest.sweep_to_parquet` writes it.
+        names: of the grid.
+        at: values of some of them.
+        metric: that says which row is best.
+    """
+    best: pd.DataFrame | None = None
+    for batch in parquet.ParquetFile(file).iter_batches(columns=[*names, metric, ACCOUNT_LOST]):
+        rows = batch.to_pandas()
+        for name, value in at.items():
+            rows = rows[rows[name].isna() if pd.isna(value) else rows[name] == value]
+        best = best_first(rows if best is None else pd.concat([best, rows]), metric).head(1)
+    assert best is not None, "a sweep without a row is an error, not a file"
+    assert len(best), "a cell stands for rows"
+    (row,) = best.to_dict("records")
+    return {name: None if pd.isna(row[name]) else row[name] for name in names}
+
+
 def sweep_chart(cells: Cells, words: WordsLike, *, about: str = "", look: Look = PAPER) -> alt.LayerChart:
     """A heat map over two parameters, a line over one; the best is marked.
 
@@ -97,55 +209,42 @@ def sweep_chart(cells: Cells, words: WordsLike, *, about: str = "", look: Look =
         look: where it is shown.
     """
     tables = Tables()
-    table, metric = cells.table, cells.metric
-    binned = [_Axis(table[name], words) for name in cells.axes]
-    rows = pd.DataFrame({"value": table[metric].to_numpy(dtype=float)})
-    for key, axis in zip("xy", binned, strict=False):
-        rows[key] = axis.bins
-    keys = list("xy"[: len(binned)])
-    rows = rows.groupby(keys, sort=True)["value"].max().reset_index()
-    top = _best_row(table, metric)
-    marked = None
-    if top is not None:
-        marked = tuple(int(axis.bins[top]) for axis in binned)
-    cooked = [
+    shown = heat(cells, words)
+    rows = [
         {
-            **{key: axis.labels[int(row[key])] for key, axis in zip(keys, binned, strict=True)},
-            "value": row["value"],
-            "figure": figure(words, metric, _or_none(row["value"])),
-            "best": marked == tuple(int(row[key]) for key in keys),
+            **{
+                key: axis.labels[place]
+                for key, axis, place in zip("xy", shown.axes, cell.places, strict=False)
+            },
+            "value": cell.value,
+            "figure": cell.figure,
+            "best": cell.best,
         }
-        for row in rows.to_dict("records")
+        for cell in shown.cells
     ]
-    named = words(f"report.metric.{metric}")
-    draw = _heat_map if len(binned) == 2 else _line
-    lines = [about, _told_best(cells, top, words)]
-    if cells.others:
-        lines.append(words("chart.best_over", names=", ".join(cells.others)))
-    if len(binned) == 2 and len(rows) < len(binned[0].labels) * len(binned[1].labels):
-        lines.append(words("chart.blank"))
-    if any(axis.merged > 1 for axis in binned):
-        lines.append(words("chart.merged", count=max(axis.merged for axis in binned)))
-    title = words(
-        "chart.heat_map" if len(binned) == 2 else "chart.one_parameter",
-        metric=named,
-        **dict(zip(("first", "second"), cells.axes, strict=False)),
-    )
+    draw = _heat_map if len(shown.axes) == 2 else _line
     return finished(
-        draw(tables, cells, cooked, binned, named, look), tables, words, look, title=title, subtitle=lines
+        draw(tables, cells, rows, shown.axes, shown.named, look),
+        tables,
+        words,
+        look,
+        title=shown.title,
+        subtitle=[about, *shown.lines],
     )
 
 
-class _Axis:
+class Axis:
     """One parameter's values in order, neighbours put together where there are too many to see.
 
     Attributes:
+        name: of the parameter.
         bins: place of each row on the axis.
         labels: of the places.
         merged: how many values a place stands for.
     """
 
-    def __init__(self, values: pd.Series, words: WordsLike) -> None:
+    def __init__(self, name: str, values: pd.Series, words: WordsLike) -> None:
+        self.name = name
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             values = values.astype(float)
         # Numbers in order, or names in theirs; what is off comes first.
@@ -205,17 +304,18 @@ def _told_best(cells: Cells, top: int | None, words: WordsLike) -> str:
 
 
 def _heat_map(
-    tables: Tables, cells: Cells, rows: list[dict[str, Any]], axes: Sequence[_Axis], named: str, look: Look
+    tables: Tables, cells: Cells, rows: list[dict[str, Any]], axes: Sequence[Axis], named: str, look: Look
 ) -> alt.LayerChart:
     columns, lines = (len(axis.labels) for axis in axes)
     width = min(_LARGEST_CELL, max(_SMALLEST_CELL, look.width / columns))
     height = min(_LARGEST_CELL * 0.6, max(_SMALLEST_CELL, 0.75 * look.width / lines))
     values = np.array([row["value"] for row in rows], dtype=float)
     defined = values[~np.isnan(values)]
-    scale, dark_from, dark_to = _colours(defined)
+    chosen = colours(defined)
+    scale = alt.Scale(range=list(chosen.range), domain=[chosen.low, chosen.high])
     order = [list(axis.labels) for axis in axes]
     across, down = axes[0].told(width, 7, across=True), axes[1].told(height, 7, across=False)
-    rows = [{**row, "on_dark": not dark_from <= row["value"] <= dark_to} for row in rows]
+    rows = [{**row, "on_dark": not chosen.dark_from <= row["value"] <= chosen.dark_to} for row in rows]
     base = alt.Chart(tables.add(rows)).encode(
         x=alt.X("x:O", sort=order[0], title=cells.axes[0], axis=_bare(across)),
         y=alt.Y("y:O", sort=order[1][::-1], title=cells.axes[1], axis=_bare(down)),
@@ -252,29 +352,42 @@ def _bare(labels: list[str]) -> alt.Axis:
     return alt.Axis(values=labels, labelAngle=0, ticks=False, domain=False, grid=False)
 
 
-def _colours(defined: NDArray[np.float64]) -> tuple[alt.Scale, float, float]:
-    """Scale, and the values below and above which a cell is dark.
+@dataclass(frozen=True, kw_only=True)
+class Colours:
+    """Which colour a value has.
+
+    Attributes:
+        range: colours from the least value to the greatest, evenly apart.
+        low, high: these values.
+        dark_from, dark_to: a cell is dark below the one and above the other.
+    """
+
+    range: Sequence[str]
+    low: float
+    high: float
+    dark_from: float
+    dark_to: float
+
+
+def colours(defined: NDArray[np.float64]) -> Colours:
+    """The colours of a heat map with these values.
 
     Where gains and losses both occur white is zero, blue a gain and orange a loss, equally strong; elsewhere
     light is more.
     """
     if not defined.size:
-        return alt.Scale(scheme="viridis", domain=[0, 1]), 0.0, 1.0
+        return Colours(range=_RISING, low=0.0, high=1.0, dark_from=0.0, dark_to=1.0)
     low, high = float(defined.min()), float(defined.max())
     if low < 0 < high:
         far = max(-low, high)
-        return (
-            alt.Scale(range=["#8a3a00", "#e8a06a", "#f7f7f7", "#6aaed6", "#08468b"], domain=[-far, far]),
-            -0.65 * far,
-            0.65 * far,
-        )
+        return Colours(range=_AROUND_ZERO, low=-far, high=far, dark_from=-0.65 * far, dark_to=0.65 * far)
     if low == high:
         high = low + max(abs(low), 1.0) * 1e-6
-    return alt.Scale(scheme="viridis", domain=[low, high]), low + 0.55 * (high - low), math.inf
+    return Colours(range=_RISING, low=low, high=high, dark_from=low + 0.55 * (high - low), dark_to=math.inf)
 
 
 def _line(
-    tables: Tables, cells: Cells, rows: list[dict[str, Any]], axes: Sequence[_Axis], named: str, look: Look
+    tables: Tables, cells: Cells, rows: list[dict[str, Any]], axes: Sequence[Axis], named: str, look: Look
 ) -> alt.LayerChart:
     percent = "%" if cells.metric in FRACTIONS else "~g"
     shown = axes[0].told(look.width / len(axes[0].labels), 7, across=True)

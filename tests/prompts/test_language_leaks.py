@@ -51,6 +51,8 @@ NAMES = ("text", "label", "hint", "alt", "title", "aria-label", "data-head", "va
 PAGES = (
     "/threadx",
     "/threadx/new",
+    "/threadx/new?strategy=own&entry_long=close+%3E+sma(close,+20)",
+    "/threadx/bench",
     "/threadx/runs/r1",
     "/threadx/runs/r2",
     "/llm_summary",

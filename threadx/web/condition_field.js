@@ -12,6 +12,13 @@ export default {
         :aria-describedby="id + '-told'" aria-autocomplete="list" :aria-controls="id + '-list'"
         :aria-activedescendant="found.length ? id + '-' + at : null"
         @input="typed" @keydown="pressed" @keyup="look" @click="look" @blur="close"></textarea>
+      <div :id="id + '-told'" aria-live="polite">
+        <p v-if="error" class="tx-field-error">{{ error }}
+          <button v-if="offer" type="button" class="tx-sort tx-open" @click="$emit('named')">{{ offer }}</button>
+        </p>
+        <p v-if="meaning" class="tx-small">{{ meaning }}<br v-if="canonical"><code v-if="canonical">{{ canonical }}</code></p>
+      </div>
+      <p v-if="around && !found.length" class="tx-small"><code>{{ around.usage }}</code> {{ around.told }}</p>
       <div class="tx-completion" v-show="found.length">
         <ul :id="id + '-list'" role="listbox" :aria-label="listed">
           <li v-for="(one, place) in found" :key="one.name" :id="id + '-' + place" role="option"
@@ -20,13 +27,6 @@ export default {
           </li>
         </ul>
         <p v-if="found.length && found[at].told">{{ found[at].told }}</p>
-      </div>
-      <p v-if="around && !found.length" class="tx-small"><code>{{ around.usage }}</code> {{ around.told }}</p>
-      <div :id="id + '-told'" aria-live="polite">
-        <p v-if="error" class="tx-field-error">{{ error }}
-          <button v-if="offer" type="button" class="tx-sort tx-open" @click="$emit('named')">{{ offer }}</button>
-        </p>
-        <p v-if="meaning" class="tx-small">{{ meaning }}<br v-if="canonical"><code v-if="canonical">{{ canonical }}</code></p>
       </div>
     </div>`,
   props: {

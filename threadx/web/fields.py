@@ -41,6 +41,7 @@ def number(
         precision=0 if bounds and bounds.integer else None,
     )
     field.props("outlined dense clearable" if optional else "outlined dense").classes("tx-field")
+    field.without_auto_validation()  # it would take away, with each change, the error that the change made
     if help_text:
         helped(field, help_text)
     return field

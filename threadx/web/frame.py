@@ -20,6 +20,7 @@ RUNS_PATH = "/threadx"
 SUMMARY_PATH = "/llm_summary"
 OBSERVABILITY_PATH = "/observability"
 NEW_PATH = f"{RUNS_PATH}/new"
+BENCH_PATH = f"{RUNS_PATH}/bench"
 MODELS_PATH = f"{RUNS_PATH}/models"
 FOLLOW_PATH = f"{RUNS_PATH}/follow"
 COMPARE_PATH = f"{RUNS_PATH}/compare"
@@ -29,6 +30,7 @@ OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 NAVIGATION = (
     ("runs", RUNS_PATH),
     ("new", NEW_PATH),
+    ("bench", BENCH_PATH),
     ("follow", FOLLOW_PATH),
     ("models", MODELS_PATH),
     ("summary", SUMMARY_PATH),

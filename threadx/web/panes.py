@@ -269,7 +269,7 @@ class Panes:
             "grid": grids,
             "xAxis": horizontal,
             "yAxis": vertical,
-            "textStyle": {":fontFamily": "getComputedStyle(document.body).fontFamily"},
+            "textStyle": {":fontFamily": font()},
             "legend": {
                 "type": "scroll",  # one line: a second one would cover the axes on a phone
                 "top": 0,
@@ -415,6 +415,11 @@ def _written(unit: Unit, words: Words) -> str:
     return f"value => value == null || value === '-' ? '–' : {written}"
 
 
+def font() -> str:
+    """The page's font."""
+    return "getComputedStyle(document.body).fontFamily"
+
+
 def css(name: str) -> str:
     """A colour of the page's style, in light and in dark."""
     return f"getComputedStyle(document.body).getPropertyValue('{name}').trim()"
@@ -452,7 +457,7 @@ def bars(
     shown = _written(unit, words)
     options = {
         "animation": False,
-        "textStyle": {":fontFamily": "getComputedStyle(document.body).fontFamily"},
+        "textStyle": {":fontFamily": font()},
         "grid": {"left": _SIDE, "right": 14, "top": 10, "bottom": 30},
         "xAxis": {
             "type": "category",

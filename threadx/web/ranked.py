@@ -99,7 +99,7 @@ class Ranked:
         title: str,
         per_page: int = 12,
         order: tuple[str, bool] | None = None,
-        opened: Callable[[int], None] | None = None,
+        opened: Callable[[int], object] | None = None,
         leads: bool = False,
         chosen: Callable[[list[int]], None] | None = None,
         toned: str = "",

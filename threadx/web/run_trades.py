@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ _MOST_PANELS = 2
 _BINS = 24
 
 
-def known_trades(champion: Champion, settings: Any) -> pd.DataFrame:
+def known_trades(champion: Champion) -> pd.DataFrame:
     """The trades with how far each went against and in favour of its holder."""
-    return with_excursions(champion.tested.trades, champion.prices, settings.get("fill") or "next_open")
+    return with_excursions(champion.tested.trades, champion.prices, champion.tested.fill)
 
 
 class Trades:
@@ -88,54 +88,95 @@ class Trades:
         champion = tested(self.site.home, about, view, view.champion_spec, self.words)
         return (
             champion,
-            known_trades(champion, about["context"]),
+            known_trades(champion),
             strategy_indicators(champion.prices, champion.spec),
         )
 
     def _draw(self, champion: Champion, trades: pd.DataFrame, indicators: list[Indicator]) -> None:
         words = self.words
-        index = pd.DatetimeIndex(champion.prices.index)
-        with card(words("web.trades.chart")):
-            panes = Panes(
-                words, index, _panes(champion, trades, indicators, words), says=words("web.chart.price")
-            )
-            with ui.element("div").classes("tx-buttons"):
-                quiet_button(words("web.fold.all"), "zoom_out_map").on_click(
-                    lambda: panes.show(0, len(index))
-                )
-                last = words("web.trades.last", count=min(LAST_BARS, len(index)))
-                quiet_button(last, "last_page").on_click(
-                    lambda: panes.show(len(index) - LAST_BARS, len(index))
-                )
-            Text("p", words("web.trades.key"), "tx-small")
-        entered = index.get_indexer(pd.DatetimeIndex(trades["entry_time"]))
-        left = index.get_indexer(pd.DatetimeIndex(trades["exit_time"]))
 
-        def show(place: int) -> None:
-            panes.show(int(entered[place]) - AROUND, int(left[place]) + AROUND)
-            ui.run_javascript(f"getHtmlElement({panes.chart.id}).scrollIntoView({{block: 'center'}})")
-
-        with card(words("web.trades.title", count=words.number(len(trades)))):
-            columns = [
-                Column(name=name, label=words(f"web.trades.{name}"), number=name in _NUMBERS)
-                for name in _COLUMNS
-            ]
-            table = Ranked(
-                words, columns, title=words("web.tab.trades"), per_page=8, opened=show, toned="return"
-            )
-            table.table.classes("tx-lines")
-            table.show([_row(place, trade, words) for place, trade in enumerate(trades.to_dict("records"))])
+        def download() -> None:
             with ui.element("p"):
                 anchor(words("web.trades.csv"), f"{run_path(self.record.run)}/{CSV_NAME}")
-            Text("p", words("web.trades.excursions"), "tx-small")
-        if len(trades):
-            folded = ui.expansion(words("web.trades.distributions"), icon="bar_chart")
-            with folded, ui.element("div").classes("tx-charts"):
-                _distributions(trades, words)
+
+        draw_trades(
+            champion,
+            trades,
+            indicators,
+            words,
+            who=words("report.who.champion"),
+            chart=words("web.trades.chart"),
+            title=words("web.trades.title", count=words.number(len(trades))),
+            note=words("web.trades.excursions"),
+            download=download,
+        )
+
+
+def draw_trades(
+    champion: Champion,
+    trades: pd.DataFrame,
+    indicators: Sequence[Indicator],
+    words: Words,
+    *,
+    who: str,
+    chart: str,
+    title: str,
+    note: str,
+    download: Callable[[], None],
+    boundary: int | None = None,
+) -> None:
+    """Price, account and drawdown of a strategy, its trades as a table that leads to them, and as counts.
+
+    Args:
+        champion: the strategy and what it did.
+        trades: as `known_trades` gives them.
+        indicators: that its conditions read.
+        words: language.
+        who: the name of its line.
+        chart: the heading over the chart.
+        title: the heading over the table.
+        note: below the table.
+        download: draws what takes the trades home.
+        boundary: place of the first bar of the holdout, where prices include it.
+    """
+    index = pd.DatetimeIndex(champion.prices.index)
+    with card(chart):
+        panes = Panes(
+            words,
+            index,
+            _panes(champion, trades, indicators, words, who),
+            says=words("web.chart.price"),
+            boundary=boundary,
+        )
+        with ui.element("div").classes("tx-buttons"):
+            quiet_button(words("web.fold.all"), "zoom_out_map").on_click(lambda: panes.show(0, len(index)))
+            last = words("web.trades.last", count=min(LAST_BARS, len(index)))
+            quiet_button(last, "last_page").on_click(lambda: panes.show(len(index) - LAST_BARS, len(index)))
+        Text("p", words("web.trades.key"), "tx-small")
+    entered = index.get_indexer(pd.DatetimeIndex(trades["entry_time"]))
+    left = index.get_indexer(pd.DatetimeIndex(trades["exit_time"]))
+
+    def show(place: int) -> None:
+        panes.show(int(entered[place]) - AROUND, int(left[place]) + AROUND)
+        ui.run_javascript(f"getHtmlElement({panes.chart.id}).scrollIntoView({{block: 'center'}})")
+
+    with card(title):
+        columns = [
+            Column(name=name, label=words(f"web.trades.{name}"), number=name in _NUMBERS) for name in _COLUMNS
+        ]
+        table = Ranked(words, columns, title=words("web.tab.trades"), per_page=8, opened=show, toned="return")
+        table.table.classes("tx-lines")
+        table.show([_row(place, trade, words) for place, trade in enumerate(trades.to_dict("records"))])
+        download()
+        Text("p", note, "tx-small")
+    if len(trades):
+        folded = ui.expansion(words("web.trades.distributions"), icon="bar_chart")
+        with folded, ui.element("div").classes("tx-charts"):
+            _distributions(trades, words)
 
 
 def _panes(
-    champion: Champion, trades: pd.DataFrame, indicators: Sequence[Indicator], words: Words
+    champion: Champion, trades: pd.DataFrame, indicators: Sequence[Indicator], words: Words, who: str
 ) -> list[Pane]:
     """Price with levels and trades, other indicators, the account beside holding, and its drawdown."""
     index, result = champion.prices.index, champion.tested
@@ -164,7 +205,7 @@ def _panes(
             colour=YELLOW,
             dash="dotted",
         ),
-        Line(name=words("report.who.champion"), values=(equity - 1.0).to_numpy(), colour=BLUE),
+        Line(name=who, values=(equity - 1.0).to_numpy(), colour=BLUE),
     ]
     lost = Line(name=words("chart.drawdown_axis"), values=fall.to_numpy(), colour=RED, area=True)
     panes.append(Pane(title=words("web.fold.growth"), unit="percent", lines=gained, height=110))
@@ -246,7 +287,7 @@ def trades_csv(site: Site, request: Request) -> Response:
         with as_recorded(record.folder):
             about, view = record.about(), RunView.of(record.events())
             champion = tested(site.home, about, view, view.champion_spec, site.words)
-            content = known_trades(champion, about["context"]).to_csv(index=False)
+            content = known_trades(champion).to_csv(index=False)
     except (NothingToDraw, ReportError):
         return PlainTextResponse(site.words("web.not_found.run"), 404)
     name = Path(record.run).name

@@ -23,6 +23,7 @@ from nodes.ensemble.operation.metrics import metrics_text
 from prompts import Language, Words
 from prompts.texts import catalogue
 from threadx.web import (
+    bench_page,
     compare_page,
     follow_page,
     models_page,
@@ -175,6 +176,7 @@ def build_site(
     for module in (
         runs_page,
         compare_page,
+        bench_page,
         new_page,
         follow_page,
         models_page,

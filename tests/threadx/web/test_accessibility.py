@@ -39,6 +39,8 @@ PAGES = {
     "runs": "/threadx",
     "runs side by side": "/threadx/compare?run=finished&run=again",
     "new": "/threadx/new",
+    "own conditions": "/threadx/new?strategy=own&entry_long=close > highest(high, n)[1]&param=n=20",
+    "workbench": "/threadx/bench",
     "models": "/threadx/models",
     "follow": "/threadx/follow",
     "finished run": "/threadx/runs/finished",
@@ -107,7 +109,15 @@ def browser() -> Iterator[Browser]:
 def ready(page: Page, name: str) -> None:
     """Wait for what comes after the first answer, and show all there is."""
     page.get_by_role("heading", level=1).wait_for()
-    if name in ("new", "observability"):
+    if name == "workbench":
+        for button, shown in (
+            ("web.bench.test", "web.bench.optimise"),
+            ("web.sweep.start", "web.sweep.best"),
+        ):
+            page.get_by_role("button", name=WORDS(button), exact=True).click()
+            page.get_by_text(WORDS(shown)).first.wait_for()
+        page.wait_for_load_state("networkidle")
+    if name in ("new", "own conditions", "observability"):
         page.get_by_text(WORDS("web.form.asking")).first.wait_for(state="hidden")
     if tab := name.partition("finished run, ")[2]:
         page.get_by_role("tab", name=WORDS(f"web.tab.{tab}")).click()

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
 WORDS = Words("fr")
 WAYS = ("mouse", "touch", "keyboard")
 PAGES = ("/threadx", "/threadx/new")
-FURTHER = ("/threadx/runs/done", "/threadx/runs/waits", "/llm_summary", "/observability")
+FURTHER = ("/threadx/bench", "/threadx/runs/done", "/threadx/runs/waits", "/llm_summary", "/observability")
 """Pages of many charts and controls, walked under `make soak`: each link followed loads them again."""
 ALL_WALKS = [(path, way) for path in PAGES + FURTHER for way in WAYS]
 FEW_WALKS = [("/threadx", "keyboard"), ("/threadx/new", "mouse")]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import click
 import pytest
 from pydantic import TypeAdapter
 
-from backtest import BacktestError
+from backtest import BacktestError, StrategySpec
 from base.errors import TypedError
 from nodes.optimization.changes import Change
 from prompts import Words
@@ -17,7 +18,17 @@ from providers import ProviderError
 from threadx.command import build
 from threadx.commands import options
 from threadx.web.errors import WebError
-from threadx.web.order import OPTIONAL, READING, SETTINGS, Order, arguments, check
+from threadx.web.order import (
+    OPTIONAL,
+    READING,
+    SETTINGS,
+    Order,
+    arguments,
+    begun_with,
+    check,
+    order_of,
+    order_query,
+)
 from threadx.web.steering import edit_faults, edited, leaves
 from vault.errors import MarketError
 
@@ -49,6 +60,48 @@ def test_what_the_command_would_refuse_is_refused_before_anything_starts(
         check(order(**differing), "fr", tmp_path)
     assert refused.value.code == code
     assert list(tmp_path.iterdir()) == []
+
+
+OWN = {
+    "strategy": "own",
+    "conditions": {"entry_long": "close > highest(high, n)[1]", "exit_long": "--home=x < 1"},
+    "params": {"n": 20, "stop_loss_pct": 2.5},
+}
+
+
+def test_conditions_of_ones_own_are_options_of_the_command(tmp_path: Path) -> None:
+    assert arguments(order(**OWN), "r", "en", tmp_path)[3:7] == [
+        "--entry-long=close > highest(high, n)[1]",
+        "--exit-long=--home=x < 1",
+        "--param=n=20",
+        "--param=stop_loss_pct=2.5",
+    ]
+    with pytest.raises(BacktestError, match="inconnu"):
+        check(order(**{**OWN, "params": {}}), "fr", tmp_path)
+
+
+def test_a_link_fills_in_the_whole_form() -> None:
+    whole = order(
+        **{**OWN, "params": {"n": 20, "stop_loss_pct": None}},
+        models={},
+        settings={"fee_bps": 12.5},
+        reading={"symbol": "A&B", "adjust": True},
+    )
+    query = parse_qsl(order_query(whole))
+    assert begun_with(query, Words("fr")) == (whole, "")
+    empty, told = begun_with([("data", "sample:sp500"), ("param", "n=twenty")], Words("en"))
+    assert (empty.data, "n=twenty" in told) == ("", True)
+
+
+def test_a_strategy_of_a_run_comes_back_as_its_preset_with_its_values_or_as_conditions() -> None:
+    preset = StrategySpec.preset("ma_crossover", fast_period=7, stop_loss_pct=2.0)
+    found = order_of("sample:sp500", preset)
+    assert (found.strategy, found.conditions, found.spec().hash) == ("ma_crossover", {}, preset.hash)
+    changed = preset.with_filter("adx(14) > 25")
+    found = order_of("sample:sp500", changed)
+    assert (found.strategy, found.spec().hash) == ("own", changed.hash)
+    sized = preset.evolve(sizing={"equity_pct": 50.0})
+    assert order_of("sample:sp500", sized).params == {}
 
 
 def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> None:

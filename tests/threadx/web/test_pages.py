@@ -87,6 +87,7 @@ def get(url: str) -> httpx.Response:
         ("/threadx", "Lancer une exécution"),
         ("/threadx/new", "Stratégie de départ"),
         ("/threadx/runs/finished", "Variantes essayées"),
+        ("/threadx/bench", "Balayage"),
         ("/threadx/models", "ollama:deepseek-r1:70b"),
         ("/threadx/follow", "Rien n’est encore scellé"),
         ("/llm_summary", "Facteurs clés"),

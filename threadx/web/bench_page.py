@@ -1,0 +1,244 @@
+"""Page `/threadx/bench`: backtests and sweeps by hand, without a run of the cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nicegui import run as threads
+from nicegui import ui
+from starlette.requests import Request
+
+from base.reasons import ENDINGS
+from nodes.context import OptimizationContext
+from threadx.web.bench_results import draw_backtest, draw_sweep
+from threadx.web.by_hand import Stopped, Sweep, backtest
+from threadx.web.data_form import DataForm
+from threadx.web.fields import helped, number
+from threadx.web.frame import BENCH_PATH, Site, Text, attribute, card, frame, quiet_button
+from threadx.web.order import COSTS, Order, begun_with, limits, registered
+from threadx.web.strategy_form import StrategyForm
+from threadx.web.sweep_form import GridForm
+from threadx.web.uploads import uploads
+from vault.datasets import Dataset
+
+_WATCH_SECONDS = 0.2
+
+
+class Bench:
+    """The forms on one side, what came of them on the other.
+
+    Args:
+        site: the pages.
+        datasets: registered prices.
+        kept: files that were uploaded.
+        defaults: costs of which nothing is asked.
+        given: what to begin with, as far as it says something.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        datasets: list[Dataset],
+        kept: list[str],
+        defaults: OptimizationContext,
+        given: Order,
+    ) -> None:
+        self.site, self.words = site, site.words
+        self._sweep: Sweep | None = None
+        words = self.words
+        with ui.element("div").classes("tx-bench"):
+            with ui.element("div"):
+                with card(words("web.form.data")):
+                    self._data = DataForm(site, datasets, kept, given=given)
+                with card(words("web.bench.strategy")):
+                    self._strategy = StrategyForm(words, given, self._changed)
+                    Text("h3", words("web.form.costs"))
+                    self._costs = self._draw_costs(defaults, given)
+                    self._whole = ui.checkbox(words("web.bench.whole"), value=False)
+                    self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+                    self._button = ui.button(words("web.bench.test"), icon="play_arrow", on_click=self._test)
+                    self._button.props("no-caps unelevated")
+                with card(words("web.sweep.title")):
+                    Text("p", words("web.sweep.help"), "tx-soft")
+                    self._grid = GridForm(words, self._strategy)
+                    self._sweep_problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+                    self._draw_progress()
+            with ui.element("div"):
+                self._none = Text("div", words("web.bench.none"), "tx-soft tx-card")
+                self._working = attribute(Text("p", "", "tx-soft"), "role", "status")
+                self._swept = ui.element("div")
+                self._tested = ui.element("div")
+        for problem in (self._problem, self._sweep_problem):
+            problem.set_visibility(False)
+        ui.context.client.on_delete(self._leave)
+
+    def _draw_costs(self, defaults: OptimizationContext, given: Order) -> dict[str, ui.number]:
+        found = {}
+        with ui.element("div").classes("tx-form"):
+            for name in COSTS:
+                value = given.settings.get(name, getattr(defaults, name))
+                found[name] = number(self.words(f"web.setting.{name}"), value)
+                helped(found[name], limits(name))
+        return found
+
+    def _draw_progress(self) -> None:
+        words = self.words
+        self._sweep_button = ui.button(words("web.sweep.start"), icon="grid_on", on_click=self._start_sweep)
+        self._sweep_button.props("no-caps unelevated")
+        with ui.element("div") as self._progress:
+            self._bar = ui.linear_progress(0.0, show_value=False)
+            attribute(self._bar, "aria-label", words("web.sweep.title"))
+            self._told = Text("p", "", "tx-soft")
+            quiet_button(words("web.steer.stop"), "stop").on_click(self._stop)
+        self._progress.set_visibility(False)
+        self._timer = ui.timer(_WATCH_SECONDS, self._look, active=False)
+
+    def _changed(self) -> None:
+        self._grid.refresh()
+
+    def _leave(self) -> None:
+        """Nobody is left who could stop a sweep."""
+        if self._sweep is not None:
+            self._sweep.stop()
+
+    def order(self) -> Order:
+        """What the form describes."""
+        return Order(
+            data=self._data.data,
+            **self._strategy.asked(),
+            settings={name: field.value for name, field in self._costs.items()},
+            reading=self._data.reading,
+        )
+
+    async def _test(self) -> None:
+        await self._backtest(self.order())
+
+    async def _backtest(self, order: Order) -> None:
+        """Backtest an order and show what came of it."""
+        self._button.disable()
+        self._calm(self._problem)
+        self._working.set_text(self.words("web.bench.working"))
+        whole = bool(self._whole.value)
+        try:
+            found = await threads.io_bound(backtest, self.site.home, order, self.words, whole=whole)
+        except ENDINGS as error:
+            self._complain(self._problem, error)
+            return
+        finally:
+            self._button.enable()
+            self._working.set_text("")
+        if found is None:  # the server is ending
+            return
+        self._none.set_visibility(False)
+        self._tested.clear()
+        with self._tested:
+            draw_backtest(found, self.words)
+        self._look_at(self._tested)
+
+    async def _start_sweep(self) -> None:
+        """Sweep the grid and show what came of it."""
+        self._calm(self._sweep_problem)
+        try:
+            grid = self._grid.grid()
+            if grid is None:
+                return
+            sweep = Sweep(order=self.order(), grid=grid, rank_by=str(self._grid.rank_by.value))
+        except ENDINGS as error:
+            self._complain(self._sweep_problem, error)
+            return
+        self._sweep = sweep
+        self._sweep_button.disable()
+        self._progress.set_visibility(True)
+        self._timer.activate()
+        try:
+            shown = await threads.io_bound(sweep.work, self.site.home, self.words)
+        except Stopped:
+            self._told_stopped()
+            return
+        except ENDINGS as error:
+            self._complain(self._sweep_problem, error)
+            return
+        finally:
+            self._timer.deactivate()
+            self._progress.set_visibility(False)
+            self._sweep_button.enable()
+            self._sweep = None
+        if shown is None:  # the server is ending
+            return
+        self._none.set_visibility(False)
+        self._swept.clear()
+
+        async def opened(cell: Mapping[str, Any], *, whole: bool) -> None:
+            values = cell if whole else await threads.io_bound(sweep.values_at, cell)
+            if values is not None:
+                await self._open(sweep, values)
+
+        with self._swept:
+            draw_sweep(sweep, shown, self.words, opened)
+        self._look_at(self._swept)
+
+    async def _open(self, sweep: Sweep, values: Mapping[str, Any]) -> None:
+        """The backtest of a configuration; the form takes it where it still shows the sweep's strategy."""
+        order = replace(sweep.order, params={**sweep.order.params, **values})
+        shown = self._strategy.asked()
+        if (shown["strategy"], shown["conditions"]) == (order.strategy, order.conditions):
+            self._strategy.put(values)
+        await self._backtest(order)
+
+    def _look(self) -> None:
+        """Show how far the sweep is."""
+        if self._sweep is None:
+            return
+        done, total = self._sweep.done, self._sweep.total
+        self._bar.set_value(done / total if total else 0.0)
+        words = self.words
+        told = words("command.sweep_progress", done=words.number(done), total=words.number(total))
+        self._told.set_text(told if total else words("web.bench.working"))
+
+    def _stop(self) -> None:
+        if self._sweep is not None:
+            self._sweep.stop()
+
+    def _told_stopped(self) -> None:
+        self._sweep_problem.set_text(self.words("web.sweep.stopped"))
+        self._sweep_problem.set_visibility(True)
+
+    def _complain(self, problem: Text, error: Exception) -> None:
+        """Tell an error beside its button, and at its field where it has one."""
+        self._strategy.tell(error)
+        told = self.words.told(error)
+        name = str(getattr(error, "fields", {}).get("name"))
+        for cost, field in self._costs.items():
+            if cost == name or field.value is None:
+                field.error = told
+        problem.set_text(told)
+        problem.set_visibility(True)
+
+    def _calm(self, problem: Text) -> None:
+        for field in self._costs.values():
+            field.error = None
+        problem.set_visibility(False)
+
+    def _look_at(self, element: ui.element) -> None:
+        ui.run_javascript(f"getHtmlElement({element.id}).scrollIntoView({{block: 'start'}})")
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+    words = site.words
+
+    @ui.page("/bench")
+    async def bench_page(request: Request) -> None:
+        datasets = await threads.io_bound(registered, site.home)
+        kept = await threads.io_bound(uploads, site.home)
+        defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
+        if defaults is None:  # the server is ending
+            return
+        given, refused = begun_with(request.query_params.multi_items(), words)
+        with frame(site, words("web.bench.title"), BENCH_PATH):
+            Text("p", words("web.bench.intro"), "tx-soft")
+            if refused:
+                Text("p", refused, "tx-warn")
+            Bench(site, datasets or [], kept or [], defaults, given)
