@@ -98,6 +98,7 @@ def _meaning(found: Tried, words: Words) -> None:
         values = [
             words("report.pair", name=parameter_label(name, words), value=words.short(value))
             for name, value in risk.items()
+            if not isinstance(value, str)  # a ladder, which no form of ours has
         ]
         Text("p", "; ".join(values), "tx-meaning")
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from backtest import StrategySpec
-from backtest.types import CONDITIONS, PLACES, RISK_BOUNDS, plain
+from backtest.types import CONDITIONS, PLACES, plain
 from base.plain_files import read_plain
 from base.reasons import nearest
 from base.references import joined, listed
@@ -262,9 +262,15 @@ def order_of(data: str, spec: StrategySpec | None) -> Order:
         return Order(data=data, strategy="")
     family = spec.family or ""
     orders = [place for place in PLACES if place not in CONDITIONS and getattr(spec, place)]
-    if spec.inputs or orders or spec.sizing.active() or spec.risk.active().keys() - RISK_BOUNDS.keys():
+    if (
+        spec.inputs
+        or orders
+        or spec.sizing.active()
+        or any(isinstance(one, str) for one in spec.risk.active().values())
+    ):
         return Order(data=data, strategy=family)
-    values = {**spec.params, **spec.risk.active()}
+    risks = {name: value for name, value in spec.risk.active().items() if not isinstance(value, str)}
+    values: dict[str, float | None] = {**spec.params, **risks}
     if family:
         preset = StrategySpec.preset(family)
         if all(getattr(preset, place) == getattr(spec, place) for place in CONDITIONS):
