@@ -44,6 +44,7 @@ from backtest.language.tree import (
 from backtest.presets import PRESETS, preset_name
 from backtest.types import (
     CANCELS,
+    LADDERS,
     LEVELS,
     PLACES,
     RISK_BOUNDS,
@@ -252,6 +253,12 @@ class StrategySpec(Strict):
     def has_levels(self) -> bool:
         """Whether a side enters by orders at levels."""
         return not self.trees.keys().isdisjoint(LEVELS)
+
+    @property
+    def fills_inside_bars(self) -> bool:
+        """Whether an order, a stop or a target is filled between a bar's open and its close."""
+        inside = (*STOPS, "take_profit_pct", "take_profit_atr", "break_even_pct", *LADDERS)
+        return self.has_levels or any(getattr(self.risk, name) is not None for name in inside)
 
     @property
     def _kinds(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from backtest import Costs, StrategySpec, run_backtest
 from backtest.kernels.simulation import BARS, ENTER_LONG, EXIT_LONG
 from backtest.validation.stress import STRESS_TESTS, StressCase, stress_tests
 from backtest.validation.stress.causality import foresight, look_ahead, recursion
-from backtest.validation.stress.execution import costs, delay, spread
+from backtest.validation.stress.execution import costs, delay, path, spread
 from backtest.validation.stress.markets import REGIMES, other_symbols, regime_of_each_bar, regimes
 from backtest.validation.stress.neighbourhood import neighbours, parameters
 from backtest.validation.stress.resampling import (
@@ -22,6 +22,8 @@ from backtest.validation.stress.resampling import (
 )
 from prompts.texts import catalogue, text
 from tests.prices import made_up_prices
+from vault.synthetic.edges import planted_prices
+from vault.synthetic.nulls import null_prices
 
 SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20)
 RIDDEN = made_up_prices(rows=1500, cycle=0.15)
@@ -48,7 +50,8 @@ LEAK = StrategySpec(name="leak", entry_long="volume > close", exit_long="volume 
 
 
 def test_every_test_has_its_sentence_and_fields_in_both_languages():
-    findings = stress_tests(opened(others={"other": NOISE}, costs=Costs(fee_bps=5)))
+    stopped = SPEC.evolve(risk={"stop_loss_pct": 5.0})
+    findings = stress_tests(opened(spec=stopped, others={"other": NOISE}, costs=Costs(fee_bps=5)))
     assert [one.name for one in findings] == [*STRESS_TESTS]
     for language in ("fr", "en"):
         texts = catalogue("stress", language)
@@ -119,6 +122,26 @@ def test_a_late_order_is_the_signal_of_the_bar_before():
     held = case.result.trade_values[:, BARS].mean()
     assert found.figure == pytest.approx(found.fields["after"] / found.fields["before"] * held / (held - 1))
     assert found.outcome == "passed"
+
+
+def test_what_a_close_trailing_stop_earns_on_shuffled_bars_is_seen():
+    # Bars of a real index in another order: nothing can time them, and a stop that trails closely still wins.
+    trailing = StrategySpec(name="trailing", entry_long="close > 0", risk={"trailing_stop_pct": 1.0})
+    shuffled = [null_prices("shuffled", 4000, np.random.default_rng(seed)) for seed in range(4)]
+    cases = [opened(prices, trailing) for prices in shuffled]
+    # Two standard errors of a Sharpe ratio over four times sixteen years are 0.25.
+    assert np.mean([case.excess_sharpe(case.result) for case in cases]) > 0.25
+    found = [path(case) for case in cases]
+    assert sum(one.outcome == "failed" for one in found) >= 3
+    assert np.mean([one.fields["after"] for one in found]) < 0.25
+
+
+def test_an_edge_that_does_not_live_inside_bars_is_left_on_paths():
+    planted = planted_prices("seasonal", 3.0, 1260, np.random.default_rng(4), Costs())
+    found = path(opened(planted.prices, planted.rule.evolve(risk={"stop_loss_pct": 3.0})))
+    assert found.outcome == "passed"
+    assert found.figure == pytest.approx(1.0, abs=0.2)
+    assert path(opened(planted.prices, planted.rule)).outcome == "skipped"
 
 
 def test_an_edge_of_one_bar_is_not_held_against_itself():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from backtest.data.paths import reaches
 from backtest.data.prices import validate_prices
 from backtest.kernels.indicators import Floats
 from vault.packaged import packaged_table
@@ -35,9 +36,8 @@ def bars_of(
 ) -> Floats:
     """Rows for `frame`: the close moves by the return, high and low are those of a path from open to close.
 
-    Each is drawn from its law on a Brownian bridge (Borodin & Salminen 2002, 1.1.8 of part II, chapter 1), so
-    that a stop or a target that is filled at its level earns nothing by itself. Shorter reaches would leave
-    stops untouched whose price was passed: rules that trail a stop closely then win on a walk.
+    Shorter reaches would leave stops untouched whose price was passed: rules that trail a stop closely then
+    win on a walk.
 
     Args:
         returns: logarithms of close over the close before.
@@ -46,11 +46,8 @@ def bars_of(
         deviations: standard deviation of each bar's way from open to close.
     """
     opens = np.zeros(len(returns)) if gaps is None else gaps
-    moves = returns - opens
-    reaches = -2.0 * np.square(deviations) * np.log(1.0 - generator.random((2, len(returns))))
-    high = opens + (moves + np.sqrt(moves**2 + reaches[0])) / 2.0
-    low = opens + (moves - np.sqrt(moves**2 + reaches[1])) / 2.0
-    return np.column_stack([opens, high, low, returns])
+    high, low = reaches(returns - opens, deviations, generator)
+    return np.column_stack([opens, opens + high, opens + low, returns])
 
 
 def real_bars(bars: int, generator: np.random.Generator) -> Floats:

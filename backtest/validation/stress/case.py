@@ -141,13 +141,16 @@ class StressCase:
         spec: StrategySpec | None = None,
         signals: Signals | None = None,
         costs: Costs | None = None,
+        prices: pd.DataFrame | None = None,
     ) -> BacktestResult:
-        """The same backtest with one thing changed."""
+        """The same backtest with one thing changed; with other prices the signals stay."""
         spec = spec or self.spec
         market = self.market
-        if costs is not None:
-            terms = market.terms
-            market = open_market(self.prices, costs, self.fill, terms.periods_per_year, terms.capital, None)
+        if costs is not None or prices is not None:
+            traded, terms = self.prices if prices is None else prices, market.terms
+            market = open_market(
+                traded, costs or self.costs, self.fill, terms.periods_per_year, terms.capital, None
+            )
         if signals is None:
             same = spec is self.spec
             signals = self.signals if same else self.market.bank.signals(spec.bound_trees)

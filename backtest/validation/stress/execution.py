@@ -1,9 +1,11 @@
-"""What is left when orders come late and trading costs more."""
+"""What is left when orders come late, trading costs more, and levels are met as on a path."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
+from backtest.data.paths import reaches
 from backtest.engine.run import BacktestResult
 from backtest.kernels.simulation import BARS
 from backtest.validation.stress.case import Finding, StressCase, graded, skipped
@@ -14,6 +16,9 @@ LEAST_SPREAD_BPS = 10.0
 SHORTEST_HELD = 2.0
 """Bars that positions are held on average before one bar of delay says something of them."""
 _KEPT, _LEFT = 0.5, 0.0
+_AROUND = 20
+"""Bars whose moves tell the volatility inside one."""
+_PATHS = 5
 
 
 def delay(case: StressCase) -> Finding:
@@ -55,10 +60,32 @@ def spread(case: StressCase) -> Finding:
     return _compared("spread", case, found, spread_bps=wide)
 
 
+def path(case: StressCase) -> Finding:
+    """Highs and lows of a path without memory from each open to its close, signals unchanged.
+
+    Stops and targets fill at their level where a bar reaches it. Bars that were not recorded to their ends,
+    or whose prices jump, leave levels untouched that were passed: whoever trails a stop closely earns by that
+    on shuffled bars of a real index, which nothing can time. The figure is the share of the excess Sharpe
+    ratio that is left, the mean of some paths.
+    """
+    if not case.spec.fills_inside_bars:
+        return skipped("path")
+    opens, closes = (np.log(case.prices[name].to_numpy()) for name in ("open", "close"))
+    moves = closes - opens
+    deviations = pd.Series(moves**2).rolling(_AROUND, min_periods=1).mean().to_numpy() ** 0.5
+    changed = []
+    for generator in case.generator.spawn(_PATHS):
+        high, low = reaches(moves, deviations, generator)
+        inside = {"high": np.exp(opens + high), "low": np.exp(opens + low)}
+        changed.append(case.rerun(signals=case.signals, prices=case.prices.assign(**inside)))
+    return _compared("path", case, *changed)
+
+
 def _compared(
-    name: str, case: StressCase, changed: BacktestResult, *, expected: float = 1.0, **fields: float
+    name: str, case: StressCase, *changed: BacktestResult, expected: float = 1.0, **fields: float
 ) -> Finding:
-    before, after = case.excess_sharpe(case.result), case.excess_sharpe(changed)
+    before = case.excess_sharpe(case.result)
+    after = float(np.mean([case.excess_sharpe(one) for one in changed]))
     if len(case.result.trade_values) == 0:
         return skipped(name)
     # A strategy without an excess has nothing to keep.
@@ -70,7 +97,7 @@ def _compared(
         fields={
             "before": before,
             "after": after,
-            "return_percent": changed.metrics.total_return,
+            "return_percent": float(np.mean([one.metrics.total_return for one in changed])),
             **fields,
         },
     )
@@ -80,4 +107,5 @@ TESTS = (
     StressTest(name="delay", run=delay, failing="essential"),
     StressTest(name="costs", run=costs, failing="essential"),
     StressTest(name="spread", run=spread, failing="told"),
+    StressTest(name="path", run=path, failing="essential"),
 )
