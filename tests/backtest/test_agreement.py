@@ -432,6 +432,16 @@ EVERY_RULE = {
     "short pays borrowing", "short is paid borrowing", "long pays interest",
     "holding takes all of a long", "holding takes all of a short",
     "carried over a bar that was made up", "exit not heard", "decided while an order waits",
+    *(
+        f"{side} {what}"
+        for side in ("long", "short")
+        for what in ("limit behind the open", "stop behind the open", "order at the open", "order turns round")
+    ),
+    "orders of both sides at the open", "orders of both sides in one bar", "order called off", "order expired",
+    "order in place of another", "level not known", "waiting order called off by an entry",
+    "slippage stops at the limit", "stopped on the bar of its entry", "part at the open", "part not sold",
+    "cause: last part", "cause: roi", "cause: gap through roi", "one more long entry", "one more short entry",
+    "no room for an entry",
 }  # fmt: skip
 
 
@@ -439,6 +449,7 @@ RARE = {
     "levels": (250, 241, 494, 68, 111),
     "accounts that can be lost": (320, 175, 254),
     "sizes": (30, 257, 129, 35, 198, 523),
+    "orders": (42, 54, 76, 154, 185, 214),
 }
 """Seeds of the soak's 530 that meet what few do: together with the first thirty, every rule."""
 
