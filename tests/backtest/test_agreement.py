@@ -435,10 +435,13 @@ EVERY_RULE = {
     *(
         f"{side} {what}"
         for side in ("long", "short")
-        for what in ("limit behind the open", "stop behind the open", "order at the open", "order turns round")
+        for what in (
+            "limit behind the open", "stop behind the open", "order at the open", "order turns round"
+        )
     ),
-    "orders of both sides at the open", "orders of both sides in one bar", "order called off", "order expired",
-    "order in place of another", "level not known", "waiting order called off by an entry",
+    "orders of both sides at the open", "orders of both sides in one bar",
+    "order called off", "order expired", "order in place of another", "level not known",
+    "waiting order called off by an entry",
     "slippage stops at the limit", "stopped on the bar of its entry", "part at the open", "part not sold",
     "cause: last part", "cause: roi", "cause: gap through roi", "one more long entry", "one more short entry",
     "no room for an entry",

@@ -12,7 +12,7 @@ from langchain_openai import ChatOpenAI
 from pydantic_core.core_schema import ErrorType
 
 from backtest import PRESETS, Costs, StrategySpec, run_backtest
-from backtest.types import CONDITIONS, Risk, Sizing
+from backtest.types import PLACES, Risk, Sizing
 from base.errors import LANGUAGES
 from tests.base.test_errors import english
 from tests.openai_server import Scripted, openai_server
@@ -49,7 +49,7 @@ def test_the_model_is_told_of_every_field_what_it_is():
     found = dict(properties(schema, schema["$defs"]))
     settings = {*Risk.model_fields, *Sizing.model_fields}
     forms = {"data", "strategy", "preset", "params", "risk", "sizing"}
-    assert {*forms, *CONDITIONS, *settings} == found.keys()
+    assert {*forms, *PLACES, *settings} == found.keys()
     assert all(inner.get("description") for inner in found.values())
     assert all(name in found["preset"]["enum"] for name in PRESETS)
     bounded = [name for name in settings if any("maximum" in part for part in found[name].get("anyOf", ()))]
