@@ -1068,6 +1068,9 @@ BLOCK = (
 )  # bars: short trades still skip whole blocks, and a block's extremes fill one cache line
 BLOCK_FLOOR, BLOCK_CEILING, BLOCK_HIGH, BLOCK_LOW, BLOCK_TOP, BLOCK_BOTTOM = range(6)
 
+WALKED = 2 * BLOCK
+"""Bars up to which walking a position costs less than what blocks of bars need to begin."""
+
 # Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
 _ILL_CONDITIONED = 1e-5
 
@@ -1327,34 +1330,15 @@ def _first_trailing_touch(
     return stop + 1, extreme
 
 
-@borrowing
-def _first_walked_touch(
-    history: History, position: _Position, cash: float, rules: _Rules, terms: Terms, last: int
-) -> _Touch:
-    """As `_first_trailing_touch`, bar by bar where the price of ruin moves."""
-    bars, charges = history.bars, history.charges
-    extreme = position.entry
-    stop = _Stop(0.0, LIQUIDATION)
-    for t in range(position.exposed_from, last + 1):
-        before = _impact(charges, t - 1)
-        stop = _tightest_stop(position, extreme, _ruin(position, cash, before, terms), rules)
-        lower, upper = _levels(position.side, stop.level, position.target)
-        if _reaches(history.layout, t, lower, upper):
-            return _Touch(t, stop, False)
-        extreme = _extend_extreme(bars, t, position.side, extreme)
-        cash, eaten = _hold_one_bar(bars, charges, t, position, cash, terms)
-        if eaten:
-            return _Touch(t, stop, True)
-    return _Touch(last + 1, stop, False)
+@step
+def _ruin_moves(history: History, position: _Position) -> bool:
+    """Whether a position's price of ruin is another one at each bar."""
+    return bool(position.carries or history.charges.impact.size > 0)
 
 
 @step
-def _find_touch(
-    history: History, position: _Position, cash: float, ruin: float, rules: _Rules, terms: Terms, last: int
-) -> _Touch:
-    """The first bar up to `last` at which a level, or what holding costs, ends a position."""
-    if history.charges.impact.size > 0 or position.carries:
-        return _first_walked_touch(history, position, cash, rules, terms, last)
+def _find_touch(history: History, position: _Position, ruin: float, rules: _Rules, last: int) -> _Touch:
+    """The first bar up to `last` at which a level ends a position whose price of ruin does not move."""
     stop = _fixed_stop(position, ruin, rules)
     if rules.trails:
         bar, extreme = _first_trailing_touch(history, position, stop, rules, last)
@@ -1382,16 +1366,12 @@ def _update_drawdown(value: float, peak: float, drawdown: float, bound: float) -
 
 
 @step
-def _hold_by_bars(
-    history: History, position: _Position, cash: float, stop: int, curve: _Curve, terms: Terms
-) -> tuple[float, _Curve]:
+def _hold_by_bars(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
     """As `_hold_through`, for the bars behind the first of a position that is not all of the account."""
     close = history.bars.close
     previous, peak, drawdown, total, squares, downside = curve
     bound = _drawdown_bound(peak, drawdown)
     for t in range(position.bar + 1, stop + 1):
-        if position.carries:
-            cash = _cash_after_holding(history.charges, t, position, cash, close[t], terms)
         value = _equity_at(position, cash, close[t])
         change = _bar_return(value, previous)
         square = change * change
@@ -1400,7 +1380,21 @@ def _hold_by_bars(
         downside += square if change < 0.0 else 0.0
         peak, drawdown, bound = _update_drawdown(value, peak, drawdown, bound)
         previous = value
-    return cash, _Curve(previous, peak, drawdown, total, squares, downside)
+    return _Curve(previous, peak, drawdown, total, squares, downside)
+
+
+@step
+def _add_from_sums(history: History, start: int, stop: int, curve: _Curve) -> _Curve:
+    """The returns of the bars behind `start` up to `stop` of a long that is all of the account."""
+    sums = history.layout.sums
+    return _Curve(
+        curve.previous,
+        curve.peak,
+        curve.drawdown,
+        curve.total + ((sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])),
+        curve.squares + ((sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])),
+        curve.downside + ((sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])),
+    )
 
 
 @step
@@ -1410,12 +1404,9 @@ def _hold_by_blocks(history: History, position: _Position, cash: float, stop: in
     It moves as the price does, so its returns come from the sums; the drawdown looks into a block only where
     the block's lowest close could make a new one.
     """
-    close, blocks, sums = history.bars.close, history.layout.blocks, history.layout.sums
+    close, blocks = history.bars.close, history.layout.blocks
     units, start = position.units, position.bar
-    _, peak, drawdown, total, squares, downside = curve
-    total += (sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])
-    squares += (sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])
-    downside += (sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])
+    _, peak, drawdown, total, squares, downside = _add_from_sums(history, start, stop, curve)
     bound = _drawdown_bound(peak, drawdown)
     t = start + 1
     while t <= stop:
@@ -1440,24 +1431,138 @@ def _hold_by_blocks(history: History, position: _Position, cash: float, stop: in
 
 
 @step
-def _hold_through(
-    history: History, position: _Position, cash: float, stop: int, curve: _Curve, terms: Terms
-) -> tuple[float, _Curve]:
-    """The bars from a position's first to `stop`, at whose closes it is held, into the sums.
+def _moves_as_the_price(position: _Position, cash: float) -> bool:
+    """Whether a position is a long that is all of the account, up to rounding, and is held for nothing."""
+    return bool(
+        position.side > 0 and not position.carries and abs(cash) <= 1e-15 * position.units * position.entry
+    )
+
+
+@step
+def _hold_through(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
+    """The bars from a position's first to `stop`, at whose closes it is held for nothing, into the sums."""
+    start = position.bar
+    curve = _mark(_equity_at(position, cash, history.bars.close[start]), curve)
+    if start == stop:
+        return curve
+    if _moves_as_the_price(position, cash):
+        return _hold_by_blocks(history, position, cash, stop, curve)
+    return _hold_by_bars(history, position, cash, stop, curve)
+
+
+class _Inverse(NamedTuple):
+    """What `_ruin` divides by, inverted once a position."""
+
+    size: float
+    price: float
+
+
+@step
+def _inverse(position: _Position, terms: Terms) -> _Inverse:
+    """Of the units with what their sale costs, and of a fill's slippage."""
+    side = position.side
+    return _Inverse(
+        1.0 / (position.units * (1.0 - side * (terms.fee + terms.maintenance))),
+        1.0 / (1.0 - side * terms.slippage),
+    )
+
+
+@step
+def _ruin_is_far(
+    layout: Layout, t: int, position: _Position, cash: float, impact: float, inverse: _Inverse, terms: Terms
+) -> bool:
+    """Whether a bar certainly does not reach the price of ruin, told without a division.
+
+    The slack is a million times what rounding can take; what is not far is left to `_ruin`.
+    """
+    if position.side > 0:
+        paid = max(0.0, terms.fixed_fee - cash) * inverse.size
+        return bool(layout.floor[t] > (paid + impact) * (1.0 + 1e-9) * inverse.price)
+    left = (cash + position.units * position.entry - terms.fixed_fee) * inverse.size
+    return bool(layout.ceiling[t] < (left - impact - 1e-9 * (abs(left) + impact)) * inverse.price)
+
+
+@step
+def _walk(
+    history: History,
+    position: _Position,
+    cash: float,
+    ruin: float,
+    rules: _Rules,
+    terms: Terms,
+    last: int,
+    stop: int,
+    curve: _Curve,
+) -> tuple[_Touch, float, _Curve]:
+    """As `_find_touch` up to `last` and `_hold_through` up to `stop`, in one pass bar by bar.
 
     Returns:
-        Cash, from which holding is paid at each close of a bar the position is exposed to; and the sums.
+        The touch; cash, from which holding is paid at each close of a bar that the position is exposed to
+        before the touch; and the sums.
     """
-    start = position.bar
-    close = history.bars.close[start]
-    if position.carries and position.exposed_from <= start:
-        cash = _cash_after_holding(history.charges, start, position, cash, close, terms)
-    curve = _mark(_equity_at(position, cash, close), curve)
-    if start == stop:
-        return cash, curve
-    if position.carries or position.side < 0 or abs(cash) > 1e-15 * position.units * position.entry:
-        return _hold_by_bars(history, position, cash, stop, curve, terms)
-    return cash, _hold_by_blocks(history, position, cash, stop, curve)
+    bars, charges, layout = history.bars, history.charges, history.layout
+    side, start, target, close = position.side, position.bar, position.target, bars.close
+    moves = _ruin_moves(history, position)
+    inverse = _inverse(position, terms) if moves else _Inverse(0.0, 0.0)
+    by_sums = _moves_as_the_price(position, cash)
+    previous, peak, drawdown, total, squares, downside = curve
+    bound = _drawdown_bound(peak, drawdown)
+    extreme = position.entry
+    fixed = _fixed_stop(position, -side * np.inf if moves else ruin, rules)
+    tightest = _followed_stop(position, extreme, fixed, rules)
+    touched = eaten = False
+    t = start
+    while t <= last:
+        if t >= position.exposed_from:
+            impact = _impact(charges, t - 1)
+            lower, upper = _levels(side, tightest.level, target)
+            if moves:
+                if _reaches(layout, t, lower, upper) or not _ruin_is_far(
+                    layout, t, position, cash, impact, inverse, terms
+                ):
+                    exact = _tightest_stop(position, extreme, _ruin(position, cash, impact, terms), rules)
+                    lower, upper = _levels(side, exact.level, target)
+                    if _reaches(layout, t, lower, upper):
+                        tightest = exact
+                        touched = True
+                        break
+            elif _reaches(layout, t, lower, upper):
+                touched = True
+                break
+            if rules.trails:
+                further = _extend_extreme(bars, t, side, extreme)
+                if further != extreme:
+                    extreme = further
+                    tightest = _followed_stop(position, extreme, fixed, rules)
+            cash, eaten = _hold_one_bar(bars, charges, t, position, cash, terms)
+            if eaten:
+                touched = True
+                break
+        if t <= stop:
+            value = _equity_at(position, cash, close[t])
+            if t == start or not by_sums:
+                change = _bar_return(value, previous)
+                square = change * change
+                total += change
+                squares += square
+                downside += square if change < 0.0 else 0.0
+            peak, drawdown, bound = _update_drawdown(value, peak, drawdown, bound)
+            previous = value
+        t += 1
+    curve = _Curve(previous, peak, drawdown, total, squares, downside)
+    marked = min(t - 1, stop)
+    if by_sums and marked > start:
+        curve = _add_from_sums(history, start, marked, curve)
+    return _Touch(t if touched else last + 1, tightest, eaten), cash, curve
+
+
+@borrowing
+def _walked_touch(
+    history: History, position: _Position, cash: float, ruin: float, rules: _Rules, terms: Terms, last: int
+) -> int:
+    """The bar that `_walk` finds."""
+    nothing, _ = _empty_sums(cash)
+    return _walk(history, position, cash, ruin, rules, terms, last, last, nothing)[0].bar
 
 
 @kernel
@@ -1570,7 +1675,11 @@ def _gated_exit(
         at = _next_heard(history.bars, wants, position, rules, start, stop)
         if at <= stop:
             return at
-        if _find_touch(history, position, cash, ruin, rules, terms, stop).bar <= stop:
+        if _ruin_moves(history, position):
+            touched_at = _walked_touch(history, position, cash, ruin, rules, terms, stop)
+        else:
+            touched_at = _find_touch(history, position, ruin, rules, stop).bar
+        if touched_at <= stop:
             break
         start, span = stop + 1, 2 * span
     return last + 1
@@ -1634,6 +1743,7 @@ def _trade_one(
     estimates: Estimates,
     setting: Floats,
     terms: Terms,
+    walked: int,
     out: Floats,
     trades: Floats,
 ) -> bool:
@@ -1689,7 +1799,13 @@ def _trade_one(
             signal_at = _gated_exit(history, wants, position, cash, ruin, rules, terms, signal_at)
         leaving = _plan_exit(bars, wants, position, signal_at, rules, terms)
         end = leaving.end
-        touch = _find_touch(history, position, cash, ruin, rules, terms, end)
+        ahead = end < last and (terms.next_open or not _real(open_, end))
+        stop = end if ahead else end - 1
+        walks = end - bar < walked or _ruin_moves(history, position)
+        if walks:
+            touch, cash, curve = _walk(history, position, cash, ruin, rules, terms, end, stop, curve)
+        else:
+            touch = _find_touch(history, position, ruin, rules, end)
         touched = touch.bar <= end
         if touched:
             end = exit_bar = touch.bar
@@ -1697,19 +1813,16 @@ def _trade_one(
             impact = _impact(charges, end - 1)
             t = end + cooldown
         else:
-            ahead = end < last and (terms.next_open or not _real(open_, end))
-            exit_bar = end + 1 if ahead else end
+            exit_bar = stop + 1
             price, impact = _fill_price(bars, charges, exit_bar, ahead)
             reason = leaving.reason
             t, reverse = _after_signal(wants, leaving, position.side, exit_bar, cooldown, last)
 
-        if exit_bar > bar:
-            cash, curve = _hold_through(history, position, cash, exit_bar - 1, curve, terms)
+        if not walks and exit_bar > bar:
+            curve = _hold_through(history, position, cash, exit_bar - 1, curve)
         if touch.eaten:
             fill, cash, reason = bars.close[end], 0.0, LIQUIDATION
         else:
-            if position.carries and not touched and exit_bar == end:
-                cash = _cash_after_holding(charges, end, position, cash, bars.close[end], terms)
             fill, cash, reason = _settle(position, cash, price, impact, reason, terms)
         unmarked = exit_bar
         held = end - position.exposed_from + 1
@@ -1736,6 +1849,7 @@ def trade_many(
     estimates: EstimateTable,
     settings: Floats,
     terms: Terms,
+    walked: int,
     out: Floats,
     settled: NDArray[np.bool_],
     trades: Floats,
@@ -1743,10 +1857,12 @@ def trade_many(
     """`simulate` and `measure` for many configurations on one price history, by events instead of bars.
 
     While it is flat a configuration jumps to the next bar with an entry signal; in the market, to the next
-    exit signal, unless a level is touched before, which whole blocks of bars rule out at once. Trades equal
-    those of `simulate` to the bit; metrics equal those of `measure` to about 1e-12, as sums of returns come
-    from sums over the price history. Where the variance is small beside the mean (nearly equal returns on
-    every bar) such sums do not tell it, and `settled` says so: `measure` must decide.
+    exit signal, unless a level is touched before, which whole blocks of bars rule out at once. A position
+    that its signals end soon, or whose price of ruin moves, is walked bar by bar instead: levels, costs and
+    marks in one pass. The choice changes no bit of a result. Trades equal those of `simulate` to the bit;
+    metrics equal those of `measure` to about 1e-12, as sums of returns come from sums over the price history.
+    Where the variance is small beside the mean (nearly equal returns on every bar) such sums do not tell it,
+    and `settled` says so: `measure` must decide.
 
     Args:
         history: prices of n bars, laid out.
@@ -1756,6 +1872,7 @@ def trade_many(
         estimates: n values a row, and m rows of it each.
         settings: m × SETTINGS.
         terms: what all configurations share.
+        walked: positions whose signals end them within fewer bars than this are walked.
         out: m × FIGURES, written as by `measure`.
         settled: m, written: whether the row of `out` can be trusted.
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
@@ -1776,4 +1893,6 @@ def trade_many(
         own = Estimates(
             estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
         )
-        settled[number] = _trade_one(history, wants, own, settings[number], terms, out[number], trades)
+        settled[number] = _trade_one(
+            history, wants, own, settings[number], terms, walked, out[number], trades
+        )
