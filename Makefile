@@ -154,7 +154,7 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	  tests/vault/test_price_walk.py tests/vault/test_registered_reading.py
 
 bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, and the server while backtests run
-	$(BIN)/python -m benchmarks.engine_sweep --stream --peers $(PEERS)/bin/python
+	$(BIN)/python -m benchmarks.engine_sweep --shapes --stream --peers $(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.server_latency
 	$(BIN)/python -m benchmarks.cycle_overhead
 	$(BIN)/python -m benchmarks.chart_speed

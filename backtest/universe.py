@@ -449,8 +449,7 @@ class _Universe:
             stop = min(begin + _AT_A_TIME, places.size)
             run_pieces(piece, range(begin, stop, _PIECE), workers=self.workers)
             for market in self.markets.values():
-                if sum(series.nbytes for series in market.bank.known()) > _ROOM:
-                    market.bank.forget()
+                market.bank.keep_within(_ROOM)
         return table, up
 
 

@@ -65,8 +65,8 @@ def bare_loop(
             capital: cash at the start.
 
         Returns:
-            Trades, total return, sum of the returns, of their squares, of the squares of the losses, the maximum
-            drawdown, and the profit factor.
+            Trades, total return, sum of the returns, of their squares, of the squares of the losses, the
+            maximum drawdown, and the profit factor.
         """
         size = close.size
         cash = peak = previous = capital

@@ -131,9 +131,13 @@ def bare_runs(
             borrowing=costs.borrow_bps_per_bar / 10_000.0,
         )
         given = (
-            prices.open, prices.high, prices.low, prices.close, market.bank.signals(one.bound_trees),
-            market.atr(risk.atr_period) if risk.stop_loss_atr else nothing, market.charges.impact, plan, CAPITAL,
-        )  # fmt: skip
+            *(prices.open, prices.high, prices.low, prices.close),
+            market.bank.signals(one.bound_trees),
+            market.atr(risk.atr_period) if risk.stop_loss_atr else nothing,
+            market.charges.impact,
+            plan,
+            CAPITAL,
+        )
         loop = bare_loop(
             stops=plan.stop > 0.0,
             targets=plan.target > 0.0,
@@ -157,7 +161,7 @@ def _spent(work: Callable[[], object]) -> float:
 def measure_shape(
     shape: Shape, df: pd.DataFrame, runs: int, sample: int = 20
 ) -> tuple[float, float, float, bool]:
-    """Nanoseconds a bar·configuration of sweep and bare loop, trades a configuration, and whether they agree."""
+    """Nanoseconds a bar·configuration of sweep and bare loop; trades a configuration; whether both agree."""
     spec, bars = shape_spec(shape), len(df)
     grid = dict(shape.grid)
 

@@ -6,6 +6,8 @@
 - 4,000 configurations × 50,000 bars within 400 MB.
 - One backtest of 50,000 bars: at most 3 ms; a fresh process to its first result: at most 2 s, kernels cached.
 - 2,304 MA-cross configurations with stop, target, risk per trade and holding time: at most 0.5 s.
+- `--shapes`: 18 shapes of strategies at three lengths, each beside a bare loop of the same rules
+  (`engine_shapes.py`); `--only TEXT` for those with TEXT in their name.
 - `--stream`: 2,903,040 configurations of `bollinger_atr` × 960 bars to a Parquet file: at most 60 s.
 - `--peers PYTHON`: the same 400 configurations in that environment by vectorbt and raptorbt
   (`engine_peers.py`), results compared; `make bench` makes the environment.
@@ -32,6 +34,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import Costs, StrategySpec, run_backtest, sweep, sweep_to_parquet
+from benchmarks.engine_shapes import report_shapes
 
 COSTS = Costs(fee_bps=10)
 CROSS = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0)
@@ -263,6 +266,8 @@ def peers(python: str, runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--shapes", action="store_true")
+    parser.add_argument("--only", default="", metavar="TEXT")
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--peers", metavar="PYTHON")
     chosen = parser.parse_args()
@@ -271,6 +276,10 @@ def main() -> None:
         f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {packages}; load {os.getloadavg()[0]:.1f}"
     )
+    if chosen.shapes or chosen.only:
+        report_shapes(prices, chosen.runs, chosen.only)
+    if chosen.only:
+        return
     report_sweep("cross", CROSS, CROSS_GRID, 50_000, chosen.runs)
     report_sweep("filtered", FILTERED, FILTERED_GRID, 50_000, chosen.runs)
     # 2,304 combinations; the 144 of the pair 20 and 20 are dropped. 960 bars as above, and a year.

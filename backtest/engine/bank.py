@@ -6,19 +6,32 @@ is false, and so is its contrary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backtest.data.arrays import PriceArrays, known_volume
 from backtest.data.clock import Clock
-from backtest.engine.derived import compute
+from backtest.engine.derived import LANES, compute
 from backtest.errors import RequestError
 from backtest.kernels.indicators import unbroken_trend
 from backtest.kernels.orders import CANCEL_LONG, CANCEL_SHORT, Levels
 from backtest.kernels.simulation import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Floats, Signals
+from backtest.kernels.words import (
+    ORDERS,
+    Truth,
+    Words,
+    cross_words,
+    known_words,
+    level_words,
+    order_words,
+    pack,
+    unpack,
+)
 from backtest.language.functions import CLOCK, lag_bars, periods, reads_volume, warm_up
 from backtest.language.tree import (
     And,
@@ -34,11 +47,11 @@ from backtest.language.tree import (
     Or,
     Own,
     Series,
+    children,
     walk,
 )
 from backtest.types import LEVELS
 
-Truth = NDArray[np.bool_]
 Further = Callable[[str], Floats]
 
 CODES = {
@@ -48,15 +61,19 @@ CODES = {
     "exit_short": EXIT_SHORT,
 }
 CANCELS = {"cancel_long": CANCEL_LONG, "cancel_short": CANCEL_SHORT}
-_COMPARE = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-}
 _CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+# Periods computed at a time: so many series of a million bars are 64 MB.
+_MOST_LANES = 8
+_FEWEST_LANES = 4
+
+
+class Lanes(NamedTuple):
+    """Several periods of one function of one series."""
+
+    function: str
+    series: Node
+    periods: tuple[int, ...]
 
 
 class IndicatorBank:
@@ -79,17 +96,50 @@ class IndicatorBank:
         self._higher: dict[str, tuple[IndicatorBank, NDArray[np.int64]]] = {}
         self.size = prices.close.size
         self._known: dict[Node, Floats] = {}
+        self._conditions: dict[tuple[Node, bool], Words] = {}
+        self._uses: Counter[Node] = Counter()
 
-    def known(self) -> list[Floats]:
-        """Every series the bank holds, those of higher timeframes too."""
-        above = [series for bank, _ in self._higher.values() for series in bank.known()]
-        return [*self._known.values(), *above]
+    def keep_within(self, room: int) -> None:
+        """Forget what was used least since this was last asked for; it is computed again when needed.
 
-    def forget(self) -> None:
-        """Empty the bank; what is asked for again is computed again."""
-        self._known.clear()
-        for bank, _ in self._higher.values():
-            bank.forget()
+        Of series used alike those known longest stay: a grid that goes round many then finds some of them.
+
+        Args:
+            room: bytes that series may keep, those of higher timeframes included.
+        """
+        banks = [self, *(bank for bank, _ in self._higher.values())]
+        kept = [(bank._uses[node], bank, node) for bank in banks for node in bank._known]
+        if sum(bank._known[node].nbytes for _, bank, node in kept) <= room:
+            return
+        for _, bank, node in sorted(kept, key=lambda one: -one[0]):
+            room -= bank._known[node].nbytes
+            if room < 0:
+                del bank._known[node]
+        for bank in banks:
+            bank._conditions.clear()
+            bank._uses = Counter({node: bank._uses[node] // 2 for node in bank._known})
+
+    def lanes(self, nodes: Iterable[Node]) -> list[Lanes]:
+        """What bound trees need of functions of which several periods cost less together."""
+        wanted: dict[tuple[str, Node], set[int]] = {}
+        for call in (call for node in nodes for call in _calls(node)):
+            if call.function in LANES and call not in self._known:
+                wanted.setdefault((call.function, call.arguments[0]), set()).update(periods(call))
+        found = []
+        for (function, series), lengths in wanted.items():
+            ordered = tuple(sorted(lengths))
+            for start in range(0, len(ordered), _MOST_LANES):
+                some = ordered[start : start + _MOST_LANES]
+                if len(some) >= _FEWEST_LANES:
+                    found.append(Lanes(function, series, some))
+        return found
+
+    def fill(self, lanes: Lanes) -> None:
+        """Compute several periods at once."""
+        lengths = np.array(lanes.periods, dtype=np.int64)
+        rows = LANES[lanes.function](self.varying(lanes.series), lengths)
+        for period, row in zip(lanes.periods, rows, strict=True):
+            self._known[Call(lanes.function, (lanes.series, Number(float(period))))] = row
 
     def series(self, node: Node) -> Floats | float:
         """The value of a bound tree at each bar; a plain number where it is constant."""
@@ -246,63 +296,84 @@ class IndicatorBank:
 
     def call(self, node: Call) -> Floats:
         """The series of a function that gives numbers, from the bank or computed now."""
+        self._uses[node] += 1
         found = self._known.get(node)
         if found is None:
-            self._known.update(compute(self, node))
-            found = self._known[node]
+            parts = compute(self, node)
+            self._known.update(parts)
+            found = parts[node]
         return found
 
     def truth(self, node: Node, contrary: bool = False) -> Truth:
         """Where a bound condition (or its contrary) is known to hold."""
+        return unpack(self.words(node, contrary), self.size)
+
+    def words(self, node: Node, contrary: bool = False) -> Words:
+        """As `truth`, one bit a bar."""
         match node:
             case Not(operand=operand):
-                return self.truth(operand, not contrary)
+                return self.words(operand, not contrary)
             case And(operands=operands) | Or(operands=operands):
                 # The contrary of "all" is "any of the contraries".
-                join = np.logical_and if isinstance(node, And) != contrary else np.logical_or
-                found = self.truth(operands[0], contrary)
+                join = np.bitwise_and if isinstance(node, And) != contrary else np.bitwise_or
+                found = self.part(operands[0], contrary)
                 for operand in operands[1:]:
-                    found = join(found, self.truth(operand, contrary))
+                    found = join(found, self.part(operand, contrary))
                 return found
             case Comparison(operator=operator, left=left, right=right):
-                return self.compare(_CONTRARY[operator] if contrary else operator, left, right)
+                operator = _CONTRARY[operator] if contrary else operator
+                return self.compare(operator, self.series(left), self.series(right))
             case At(operand=operand):
                 bank, visible = self.higher(node)
-                known: Truth = bank.truth(operand, contrary)[visible] & (visible >= 0)
-                return known
+                return pack(bank.truth(operand, contrary)[visible] & (visible >= 0))
             case Lag(operand=operand):
-                return shifted_truth(self.truth(operand, contrary), lag_bars(node))
+                return pack(shifted_truth(self.truth(operand, contrary), lag_bars(node)))
             case Call(function=function, arguments=arguments):
                 match function:
                     case "crosses_above" | "crosses_below":
-                        return self.crosses(function == "crosses_above", arguments[0], arguments[1], contrary)
+                        sides = [self.varying(side) for side in arguments]
+                        return self.crosses(function == "crosses_above", sides[0], sides[1], contrary)
                     case "rising" | "falling":
                         return self.runs(node, 1.0 if function == "rising" else -1.0, contrary)
         raise TypeError(f"not a condition: {node}")
 
-    def compare(self, operator: str, left: Node, right: Node) -> Truth:
-        """Compare two series; false where either is not a number."""
-        first, second = self.series(left), self.series(right)
-        found: Truth = _COMPARE[operator](first, second)
-        if operator == "!=":
-            found = found & ~np.isnan(first) & ~np.isnan(second)
+    def part(self, node: Node, contrary: bool) -> Words:
+        """As `words`, of a condition that is part of another: many of a grid share it."""
+        key = node, contrary
+        found = self._conditions.get(key)
+        if found is None:
+            found = self._conditions[key] = self.words(node, contrary)
         return found
 
-    def crosses(self, above: bool, left: Node, right: Node, contrary: bool) -> Truth:
-        """`previous <=` and now `>` (`previous >=` and now `<`); or that this is known not to be so."""
-        before, now = ("<=", ">") if above else (">=", "<")
-        if not contrary:
-            return shifted_truth(self.compare(before, left, right), 1) & self.compare(now, left, right)
-        return shifted_truth(self.compare(_CONTRARY[before], left, right), 1) | self.compare(
-            _CONTRARY[now], left, right
-        )
+    def compare(self, operator: str, first: Floats | float, second: Floats | float) -> Words:
+        """Compare two series, of which one may be a number; false where either is not a number."""
+        if isinstance(first, float):
+            if isinstance(second, float):
+                first = np.full(self.size, first)
+            else:
+                return self.compare(_TURNED[operator], second, first)
+        found = np.empty((self.size + 63) // 64, dtype=np.uint64)
+        if isinstance(second, float):
+            level_words(first, second, ORDERS[operator], found)
+        else:
+            order_words(first, second, ORDERS[operator], found)
+        return found
 
-    def runs(self, node: Call, sign: float, contrary: bool) -> Truth:
+    def crosses(self, above: bool, first: Floats, second: Floats, contrary: bool) -> Words:
+        """`previous <=` and now `>` (`previous >=` and now `<`); or that this is known not to be so."""
+        if contrary:
+            was, now = (">", "<=") if above else ("<", ">=")
+            earlier = shifted_truth(unpack(self.compare(was, first, second), self.size), 1)
+            return pack(earlier) | self.compare(now, first, second)
+        up, down = np.empty((2, (self.size + 63) // 64), dtype=np.uint64)
+        cross_words(first, second, known_words(first), known_words(second), up, down)
+        return up if above else down
+
+    def runs(self, node: Call, sign: float, contrary: bool) -> Words:
         """Whether each of the last `period` bars rose (fell); or that this is known not to be so."""
         if node not in self._known:
             self._known[node] = unbroken_trend(self.varying(node.arguments[0]), sign, *periods(node))
-        found: Truth = self._known[node] == (0.0 if contrary else 1.0)
-        return found
+        return self.compare("==", self._known[node], 0.0 if contrary else 1.0)
 
     def signals(self, conditions: Mapping[str, Node]) -> Signals:
         """All conditions of a strategy as one code a bar, for the simulation; levels are no conditions.
@@ -320,6 +391,15 @@ class IndicatorBank:
     def levels(self, trees: Mapping[str, Node]) -> Levels:
         """The prices of a strategy's entry orders at each bar, by their places among its trees."""
         return Levels(*(self.varying(trees[place]) if place in trees else np.empty(0) for place in LEVELS))
+
+
+def _calls(node: Node) -> Iterator[Call]:
+    """The functions in a bound tree that read these bars: those of higher timeframes read others."""
+    if isinstance(node, Call):
+        yield node
+    if not isinstance(node, At):
+        for child in children(node):
+            yield from _calls(child)
 
 
 def rows_of(further: Further, rows: slice | NDArray[np.int64], name: str) -> Floats:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backtest.engine.bank import CODES
 from backtest.engine.executor import run_pieces
 from backtest.engine.possible import never_true
-from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value, pack
+from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value
 from backtest.errors import BacktestError
 from backtest.kernels.simulation import (
     AMOUNT,
@@ -35,11 +35,9 @@ from backtest.kernels.simulation import (
     VOLATILITY,
     EstimateTable,
     Floats,
-    Words,
-    cross_words,
-    known_words,
     measure,
 )
+from backtest.kernels.words import Words, cross_words, known_words
 from backtest.language.functions import FUNCTIONS, warm_up
 from backtest.language.tree import And, Call, Comparison, Node, bind, parameters
 from backtest.presets import PRESETS
@@ -75,7 +73,8 @@ class _Bound:
     """A tree with its parameters bound: bars it needs, or why it cannot be.
 
     A fault is met at some point of reading the strategy, and lies in one value alone or in a combination.
-    While a chunk is at work the sides of crossings also hold their series, and where it is known.
+    While a chunk is at work the sides of comparisons also hold their series, those of crossings also where
+    it is known.
     """
 
     node: Node
@@ -83,7 +82,7 @@ class _Bound:
     fault: BacktestError | None = None
     met: int = _UNREADABLE
     alone: bool = False
-    series: Floats | None = None
+    series: Floats | float | None = None
     known: Words | None = None
 
 
@@ -470,8 +469,7 @@ class Batch:
 
     def _keep_within_bounds(self) -> None:
         """Forget what would take too much room; what is asked for again is made again."""
-        if sum(series.nbytes for series in self.market.bank.known()) > _ROOM_KEPT:
-            self.market.bank.forget()
+        self.market.bank.keep_within(_ROOM_KEPT)
         if len(self._bound) > MOST_CHUNK:
             self._bound.clear()
 
@@ -491,6 +489,7 @@ class Batch:
         places: dict[tuple[int, int], int] = {}
         missing: dict[tuple[int, ...], _Missing] = {}
         pending: dict[int, _Bound] = {}
+        crossing: dict[int, _Bound] = {}
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
             resolved = self._resolve(part, key, chosen)
             offset = len(places)
@@ -517,24 +516,34 @@ class Batch:
         for name, row in places.items():
             if (before := self._rows.get(name)) is not None:
                 words[row] = self._words[before]
-        # Sides first, each by one thread: conditions that share an average then find it computed.
+        # Sides first, each by one thread: conditions that share an average then find it computed. Before them
+        # what costs less together.
         for one in missing.values():
             if len(one.bounds) > 1:
-                pending.update((id(bound), bound) for bound in one.bounds)
+                some = crossing if one.part.crosses else pending
+                some.update((id(bound), bound) for bound in one.bounds)
         works = list(missing.values())
+        bank = self.market.bank
+        lanes = bank.lanes(bound.node for work in works for bound in work.bounds)
+
+        def cross(bound: _Bound) -> None:
+            bound.series = bank.varying(bound.node)
+            bound.known = known_words(bound.series)
 
         def compute(bound: _Bound) -> None:
-            bound.series = self.market.bank.varying(bound.node)
-            bound.known = known_words(bound.series)
+            if bound.series is None:
+                bound.series = bank.series(bound.node)
 
         def write(piece: slice) -> None:
             for work in works[piece]:
                 self._write(work, words)
 
+        run_pieces(bank.fill, lanes, workers=self.workers)
+        run_pieces(cross, crossing.values(), workers=self.workers)
         run_pieces(compute, pending.values(), workers=self.workers)
         run_pieces(write, _slices(len(works), self.workers), workers=self.workers)
         # Only the bank keeps series from one chunk to the next, within its bounds.
-        for bound in pending.values():
+        for bound in (*crossing.values(), *pending.values()):
             bound.series = bound.known = None
         self._rows, self._words = places, words
         return rows
@@ -544,9 +553,9 @@ class Batch:
         bank, bounds, tree = self.market.bank, work.bounds, work.part.tree
         if work.part.crosses:
             first, second = bounds
-            assert first.series is not None
+            assert isinstance(first.series, np.ndarray)
+            assert isinstance(second.series, np.ndarray)
             assert first.known is not None
-            assert second.series is not None
             assert second.known is not None
             up, down = (
                 words[work.rows[way]] if way in work.rows else np.empty_like(words[0])
@@ -554,9 +563,12 @@ class Batch:
             )
             cross_words(first.series, second.series, first.known, second.known, up, down)
         elif isinstance(tree, Comparison):
-            words[work.rows[""]] = pack(bank.truth(Comparison(tree.operator, bounds[0].node, bounds[1].node)))
+            first, second = bounds
+            assert first.series is not None
+            assert second.series is not None
+            words[work.rows[""]] = bank.compare(tree.operator, first.series, second.series)
         else:
-            words[work.rows[""]] = pack(bank.truth(bounds[0].node))
+            words[work.rows[""]] = bank.words(bounds[0].node)
 
     def _configured(self, chosen: Mapping[str, Whole], at: int) -> tuple[dict[str, Node], Risk, Sizing]:
         """What one configuration hears, its parameters bound, and its settings."""

@@ -43,7 +43,6 @@ from backtest.kernels.simulation import (
     TRADE_COLUMNS,
     UNAFFORDABLE,
     WALKED,
-    WALKED,
     Bars,
     Charges,
     Estimates,
@@ -53,12 +52,12 @@ from backtest.kernels.simulation import (
     Layout,
     Signals,
     Terms,
-    Words,
     lay_out,
     measure,
     simulate,
     trade_many,
 )
+from backtest.kernels.words import Words, pack
 from backtest.language.tree import Call, Number, Series
 from backtest.strategy import StrategySpec
 from backtest.types import (
@@ -149,14 +148,6 @@ class Account(NamedTuple):
     equity: Floats
     trades: Floats
     refused: Floats | None
-
-
-def pack(truth: NDArray[np.bool_]) -> Words:
-    """A condition as one bit a bar, 64 bars a word, the first bar lowest."""
-    room = np.zeros((truth.size + 63) // 64 * 8, dtype=np.uint8)
-    bits = np.packbits(truth, bitorder="little")
-    room[: bits.size] = bits
-    return room.view("<u8")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,14 +18,15 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 def kernel(function: Kernel) -> Kernel:
     """Compile a module-level function of arrays and scalars: cached, `nogil`, strict IEEE arithmetic.
 
+    So nothing raises: a division by zero is infinite or not a number, and loops that divide become vectors.
     numba's cache does not notice an edit in another file, so kernels that call each other share a file.
     """
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
+    return cast(Kernel, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inlined(function: Kernel) -> Kernel:
     """As `kernel`, for a part of one that is too long for the compiler to put in its place unasked."""
-    return cast(Kernel, njit(cache=True, nogil=True, forceinline=True)(function))
+    return cast(Kernel, njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
 
 
 def borrowing(function: Kernel) -> Kernel:
@@ -34,12 +35,14 @@ def borrowing(function: Kernel) -> Kernel:
     Counting would cost more than the arithmetic where tuples of arrays are handed on at every bar or trade.
     A kernel that needs memory all the same is refused when it is compiled ("NRT required").
     """
-    return cast(Kernel, njit(cache=True, nogil=True, _nrt=False)(function))
+    return cast(Kernel, njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
 
 
 def step(function: Kernel) -> Kernel:
     """A part of a `borrowing` kernel, `inlined`."""
-    return cast(Kernel, njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function))
+    return cast(
+        Kernel, njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    )
 
 
 def over(decorate: Callable[[Kernel], Kernel], *modules: ModuleType) -> Callable[[Kernel], Kernel]:

@@ -162,6 +162,15 @@ _MEAN, _DISTANCE, _SUM = range(3)
 
 
 @inlined
+def _known_until(values: Floats, begin: int) -> int:
+    """The first bar from `begin` on without a value."""
+    end = begin
+    while end < values.size and not np.isnan(values[end]):
+        end += 1
+    return end
+
+
+@inlined
 def _anchored(values: Floats, period: int, asked: int) -> Floats:
     """The mean of the last `period` bars, by how much a value lies above it, or their sum."""
     size = values.size
@@ -217,64 +226,132 @@ def moving_sum(values: Floats, period: int) -> Floats:
     return _anchored(values, period, _SUM)
 
 
+# Several periods at once: the recurrence of one waits for its last value at each bar, those of many do not
+# wait for one another. A tile of bars, a row a bar, is filled and then turned into a row a period.
+_TILE = 64
+_FEWEST = 4  # periods that are worth it
+
+
+@inlined
+def _smoothed(average: float, weight: float, value: float) -> float:
+    return average + weight * (value - average)
+
+
+@kernel
+def exponential_averages(values: Floats, lengths: NDArray[np.int64]) -> Floats:
+    """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values, a row a period."""
+    lanes, size = lengths.size, values.size
+    out = np.full((lanes, size), np.nan)
+    weights = 2.0 / (lengths + 1)
+    tile = np.empty((_TILE + 1, lanes))
+    begin = 0
+    while begin < size:
+        end = _known_until(values, begin)
+        # Until the longest has begun, each by itself.
+        together = min(end, begin + lengths.max()) if lanes >= _FEWEST else end
+        for lane in range(lanes):
+            period, weight, row = lengths[lane], weights[lane], out[lane]
+            first = begin + period - 1
+            if first < end:
+                average = 0.0
+                for t in range(begin, first):
+                    average += values[t]
+                average = (average + values[first]) / period
+                row[first] = average
+                for t in range(first + 1, together):
+                    average = _smoothed(average, weight, values[t])
+                    row[t] = average
+                tile[0, lane] = average
+        for start in range(together, end, _TILE):
+            count = min(_TILE, end - start)
+            for bar in range(count):
+                value = values[start + bar]
+                for lane in range(lanes):
+                    tile[bar + 1, lane] = _smoothed(tile[bar, lane], weights[lane], value)
+            for lane in range(lanes):
+                for bar in range(count):
+                    out[lane, start + bar] = tile[bar + 1, lane]
+                tile[0, lane] = tile[count, lane]
+        begin = max(end, begin + 1)
+    return out
+
+
 @kernel
 def exponential_average(values: Floats, period: int) -> Floats:
-    """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values."""
-    size = values.size
-    out = np.full(size, np.nan)
-    weight = 2.0 / (period + 1)
-    total = 0.0
-    average = 0.0
-    count = 0
-    for t in range(size):
-        value = values[t]
-        if np.isnan(value):
-            count = 0
-            total = 0.0
-            continue
-        count += 1
-        if count < period:
-            total += value
-            continue
-        average = (total + value) / period if count == period else average + weight * (value - average)
-        out[t] = average
+    """`exponential_averages` of one period."""
+    found: Floats = exponential_averages(values, np.array([period]))[0]
+    return found
+
+
+@inlined
+def _wilder(average: float, period: float, value: float) -> float:
+    return (average * (period - 1.0) + value) / period
+
+
+@inlined
+def _strength(gains: float, losses: float) -> float:
+    both = gains + losses
+    return 100.0 * gains / both if both > 0.0 else 0.0
+
+
+@inlined
+def _gain_and_loss(values: Floats, t: int) -> tuple[float, float]:
+    move = values[t] - values[t - 1]
+    return move if move > 0.0 else 0.0, -move if move < 0.0 else 0.0
+
+
+@kernel
+def relative_strengths(values: Floats, lengths: NDArray[np.int64]) -> Floats:
+    """Wilder's RSI, 0 to 100, a row a period.
+
+    It is 100 × gains / (gains + losses); 0 where nothing moved, as in TA-Lib.
+    """
+    lanes, size = lengths.size, values.size
+    out = np.full((lanes, size), np.nan)
+    periods = lengths.astype(np.float64)
+    gains, losses = np.zeros(lanes), np.zeros(lanes)
+    tile = np.empty((_TILE, lanes))
+    begin = 0
+    while begin < size:
+        end = _known_until(values, begin)
+        together = min(end, begin + lengths.max() + 1) if lanes >= _FEWEST else end
+        for lane in range(lanes):
+            period, row = periods[lane], out[lane]
+            first = begin + lengths[lane]
+            if first < end:
+                up, down = 0.0, 0.0
+                for t in range(begin + 1, first + 1):
+                    gain, loss = _gain_and_loss(values, t)
+                    up += gain
+                    down += loss
+                up /= period
+                down /= period
+                row[first] = _strength(up, down)
+                for t in range(first + 1, together):
+                    gain, loss = _gain_and_loss(values, t)
+                    up, down = _wilder(up, period, gain), _wilder(down, period, loss)
+                    row[t] = _strength(up, down)
+                gains[lane], losses[lane] = up, down
+        for start in range(together, end, _TILE):
+            count = min(_TILE, end - start)
+            for bar in range(count):
+                gain, loss = _gain_and_loss(values, start + bar)
+                for lane in range(lanes):
+                    gains[lane] = _wilder(gains[lane], periods[lane], gain)
+                    losses[lane] = _wilder(losses[lane], periods[lane], loss)
+                    tile[bar, lane] = _strength(gains[lane], losses[lane])
+            for lane in range(lanes):
+                for bar in range(count):
+                    out[lane, start + bar] = tile[bar, lane]
+        begin = max(end, begin + 1)
     return out
 
 
 @kernel
 def relative_strength(values: Floats, period: int) -> Floats:
-    """Wilder's RSI, 0 to 100: 100 × gains / (gains + losses); 0 where nothing moved, as in TA-Lib."""
-    size = values.size
-    out = np.full(size, np.nan)
-    gains = 0.0
-    losses = 0.0
-    count = 0
-    for t in range(size):
-        value = values[t]
-        if np.isnan(value):
-            count = 0
-            gains = 0.0
-            losses = 0.0
-            continue
-        count += 1
-        if count == 1:
-            continue
-        move = value - values[t - 1]
-        gain = move if move > 0.0 else 0.0
-        loss = -move if move < 0.0 else 0.0
-        if count <= period + 1:
-            gains += gain
-            losses += loss
-            if count <= period:
-                continue
-            gains /= period
-            losses /= period
-        else:
-            gains = (gains * (period - 1) + gain) / period
-            losses = (losses * (period - 1) + loss) / period
-        both = gains + losses
-        out[t] = 100.0 * gains / both if both > 0.0 else 0.0
-    return out
+    """`relative_strengths` of one period."""
+    found: Floats = relative_strengths(values, np.array([period]))[0]
+    return found
 
 
 @kernel

@@ -1068,8 +1068,10 @@ BLOCK = (
 )  # bars: short trades still skip whole blocks, and a block's extremes fill one cache line
 BLOCK_FLOOR, BLOCK_CEILING, BLOCK_HIGH, BLOCK_LOW, BLOCK_TOP, BLOCK_BOTTOM = range(6)
 
-WALKED = 2 * BLOCK
-"""Bars up to which walking a position costs less than what blocks of bars need to begin."""
+BY_BARS = 2 * BLOCK
+"""Bars up to which returns are summed one by one: two rows of sums, far apart in memory, cost more."""
+WALKED = BY_BARS
+"""Positions whose signals end them sooner are walked: blocks of bars take longer to begin with."""
 
 # Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
 _ILL_CONDITIONED = 1e-5
@@ -1182,47 +1184,6 @@ def lay_out(bars: Bars) -> Layout:
         blocks[block, BLOCK_TOP] = top
         blocks[block, BLOCK_BOTTOM] = bottom
     return Layout(floor, ceiling, blocks, sums)
-
-
-@kernel
-def known_words(values: Floats) -> Words:
-    """Where a series is not NaN, one bit a bar, 64 bars a word."""
-    words = np.zeros((values.size + 63) // 64, dtype=np.uint64)
-    for place in range(words.size):
-        start = place * 64
-        word = np.uint64(0)
-        for bit in range(min(64, values.size - start)):
-            word |= np.uint64(values[start + bit] == values[start + bit]) << np.uint64(bit)
-        words[place] = word
-    return words
-
-
-@borrowing
-def cross_words(
-    first: Floats, second: Floats, known_first: Words, known_second: Words, above: Words, below: Words
-) -> None:
-    """Crossings of two series as one bit a bar, 64 bars a word, both directions written.
-
-    Above is `previous <=` and now `>`, below the contrary; NaN crosses nothing. What is known and not greater
-    is less or equal, so two comparisons tell all four.
-    """
-    size = first.size
-    was_low = np.uint64(0)
-    was_high = np.uint64(0)
-    for place in range(above.size):
-        start = place * 64
-        over = np.uint64(0)
-        under = np.uint64(0)
-        for bit in range(min(64, size - start)):
-            over |= np.uint64(first[start + bit] > second[start + bit]) << np.uint64(bit)
-            under |= np.uint64(first[start + bit] < second[start + bit]) << np.uint64(bit)
-        known = known_first[place] & known_second[place]
-        low = known & ~over
-        high = known & ~under
-        above[place] = over & ((low << _ONE) | was_low)
-        below[place] = under & ((high << _ONE) | was_high)
-        was_low = low >> np.uint64(63)
-        was_high = high >> np.uint64(63)
 
 
 @step
@@ -1445,7 +1406,7 @@ def _hold_through(history: History, position: _Position, cash: float, stop: int,
     curve = _mark(_equity_at(position, cash, history.bars.close[start]), curve)
     if start == stop:
         return curve
-    if _moves_as_the_price(position, cash):
+    if stop - start > BY_BARS and _moves_as_the_price(position, cash):
         return _hold_by_blocks(history, position, cash, stop, curve)
     return _hold_by_bars(history, position, cash, stop, curve)
 
@@ -1511,6 +1472,7 @@ def _walk(
     fixed = _fixed_stop(position, -side * np.inf if moves else ruin, rules)
     tightest = _followed_stop(position, extreme, fixed, rules)
     touched = eaten = False
+    first = total, squares, downside
     t = start
     while t <= last:
         if t >= position.exposed_from:
@@ -1540,7 +1502,7 @@ def _walk(
                 break
         if t <= stop:
             value = _equity_at(position, cash, close[t])
-            if t == start or not by_sums:
+            if t - start <= BY_BARS or not by_sums:
                 change = _bar_return(value, previous)
                 square = change * change
                 total += change
@@ -1548,10 +1510,13 @@ def _walk(
                 downside += square if change < 0.0 else 0.0
             peak, drawdown, bound = _update_drawdown(value, peak, drawdown, bound)
             previous = value
+            if t == start:
+                first = total, squares, downside
         t += 1
     curve = _Curve(previous, peak, drawdown, total, squares, downside)
     marked = min(t - 1, stop)
-    if by_sums and marked > start:
+    if by_sums and marked - start > BY_BARS:
+        curve = _Curve(previous, peak, drawdown, first[0], first[1], first[2])
         curve = _add_from_sums(history, start, marked, curve)
     return _Touch(t if touched else last + 1, tightest, eaten), cash, curve
 

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from backtest.engine.bank import IndicatorBank
 from backtest.engine.batch import Batch, trades
 from backtest.engine.run import BacktestResult, Market, open_market, run_signals
 from backtest.engine.sweep import grid_axes
@@ -234,7 +233,7 @@ def grid_looks(
                 bars_held=float(rows[:, BARS].mean()) if len(rows) else 0.0,
                 alive=bool(equity[-1] > 0.0),
             )
-            _within_bounds(market.bank)
+            market.bank.keep_within(ROOM_FOR_SERIES)
 
 
 def grid_trials(
@@ -283,14 +282,8 @@ def configuration_trials(
     for spec in specs:
         signals = market.bank.signals(spec.bound_trees)
         found.append(trial(run_signals(market, spec, signals, costs, fill), closes))
-        _within_bounds(market.bank)
+        market.bank.keep_within(ROOM_FOR_SERIES)
     return found
-
-
-def _within_bounds(bank: IndicatorBank) -> None:
-    """Empty a bank that has grown too large: what is asked for again is computed again."""
-    if len(bank.known()) * bank.size * 8 > ROOM_FOR_SERIES:
-        bank.forget()
 
 
 def _settings(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:

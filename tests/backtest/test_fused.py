@@ -10,17 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest.engine.run import Market, open_market, pack
+from backtest.engine.run import Market, open_market
 from backtest.kernels.indicators import moving_mean, moving_moments
 from backtest.kernels.simulation import (
     BELOW_ONE_UNIT,
     FIGURES,
     METRICS,
     TRADE_COLUMNS,
-    cross_words,
-    known_words,
     measure,
 )
+from backtest.kernels.words import cross_words, known_words, pack
 from backtest.types import Costs, Risk, Sizing
 from tests.laws import cases
 

@@ -206,6 +206,37 @@ def test_trends_mean_every_one_of_the_last_bars(expression: str) -> None:
     assert not contrary[:3].any()
 
 
+def test_periods_computed_together_are_each_the_same_alone() -> None:
+    values = walk_of(1.0).close.copy()
+    values[[0, 300, 301, 340]] = np.nan  # a stretch too short for some periods, and one for all
+    whole = PriceArrays(values, values, values, values, values)
+    for function in ("ema", "rsi"):
+        nodes = [tree(f"{function}(close, {period})") for period in (2, 9, 31, 38, 57, 120, 250, 251, 252)]
+        together, alone = IndicatorBank(whole), IndicatorBank(whole)
+        lanes = together.lanes([*nodes, *nodes])
+        assert [len(some.periods) for some in lanes] == [8]
+        together.fill(lanes[0])
+        for node in nodes:
+            np.testing.assert_array_equal(together.varying(node), alone.varying(node))
+        assert together.lanes(nodes[:8]) == []
+
+
+def test_a_full_bank_forgets_what_was_used_least() -> None:
+    prices = walk_of(1.0)
+    bank = IndicatorBank(prices)
+    often, once, never = (tree(f"sma(close, {period})") for period in (5, 6, 7))
+    first = bank.varying(often)
+    for node in (once, often, never, once, often):
+        bank.varying(node)
+    bank.keep_within(2 * prices.close.nbytes)
+    assert bank.varying(often) is first
+    kept, again = bank.varying(once), bank.varying(never)
+    bank.keep_within(2 * prices.close.nbytes)
+    assert bank.varying(once) is kept
+    assert bank.varying(never) is not again
+    np.testing.assert_array_equal(bank.varying(never), again)
+
+
 def test_no_value_depends_on_later_bars() -> None:
     prices = walk_of(1.0)
     short = PriceArrays(*(part[:500].copy() for part in prices))
