@@ -42,7 +42,6 @@ from backtest.kernels.simulation import (
     SIZE,
     TRADE_COLUMNS,
     UNAFFORDABLE,
-    WALKED,
     Bars,
     Charges,
     Estimates,
@@ -244,7 +243,6 @@ class Market:
         out: Floats,
         settled: NDArray[np.bool_],
         trades: Floats | None = None,
-        walked: int = WALKED,
     ) -> None:
         """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold."""
         trade_many(
@@ -254,14 +252,13 @@ class Market:
             estimates,
             table,
             self.terms,
-            walked,
             out,
             settled,
             np.empty((0, TRADE_COLUMNS)) if trades is None else trades,
         )
 
     def trade_one(
-        self, signals: Signals, risk: Risk, sizing: Sizing, trades: Floats | None = None, walked: int = WALKED
+        self, signals: Signals, risk: Risk, sizing: Sizing, trades: Floats | None = None
     ) -> tuple[Floats, bool]:
         """One strategy by the fused kernel: its metrics, and whether rounding leaves them right."""
         found = np.empty((1, FIGURES))
@@ -278,7 +275,6 @@ class Market:
             found,
             settled,
             trades,
-            walked,
         )
         return found[0], bool(settled[0])
 

@@ -1070,8 +1070,6 @@ BLOCK_FLOOR, BLOCK_CEILING, BLOCK_HIGH, BLOCK_LOW, BLOCK_TOP, BLOCK_BOTTOM = ran
 
 BY_BARS = 2 * BLOCK
 """Bars up to which returns are summed one by one: two rows of sums, far apart in memory, cost more."""
-WALKED = BY_BARS
-"""Positions whose signals end them sooner are walked: blocks of bars take longer to begin with."""
 
 # Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
 _ILL_CONDITIONED = 1e-5
@@ -1448,14 +1446,13 @@ def _walk(
     history: History,
     position: _Position,
     cash: float,
-    ruin: float,
     rules: _Rules,
     terms: Terms,
     last: int,
     stop: int,
     curve: _Curve,
 ) -> tuple[_Touch, float, _Curve]:
-    """As `_find_touch` up to `last` and `_hold_through` up to `stop`, in one pass bar by bar.
+    """As `_find_touch` up to `last` and `_hold_through` up to `stop`, in one pass where the ruin moves.
 
     Returns:
         The touch; cash, from which holding is paid at each close of a bar that the position is exposed to
@@ -1463,13 +1460,12 @@ def _walk(
     """
     bars, charges, layout = history.bars, history.charges, history.layout
     side, start, target, close = position.side, position.bar, position.target, bars.close
-    moves = _ruin_moves(history, position)
-    inverse = _inverse(position, terms) if moves else _Inverse(0.0, 0.0)
+    inverse = _inverse(position, terms)
     by_sums = _moves_as_the_price(position, cash)
     previous, peak, drawdown, total, squares, downside = curve
     bound = _drawdown_bound(peak, drawdown)
     extreme = position.entry
-    fixed = _fixed_stop(position, -side * np.inf if moves else ruin, rules)
+    fixed = _fixed_stop(position, -side * np.inf, rules)
     tightest = _followed_stop(position, extreme, fixed, rules)
     touched = eaten = False
     first = total, squares, downside
@@ -1478,19 +1474,15 @@ def _walk(
         if t >= position.exposed_from:
             impact = _impact(charges, t - 1)
             lower, upper = _levels(side, tightest.level, target)
-            if moves:
-                if _reaches(layout, t, lower, upper) or not _ruin_is_far(
-                    layout, t, position, cash, impact, inverse, terms
-                ):
-                    exact = _tightest_stop(position, extreme, _ruin(position, cash, impact, terms), rules)
-                    lower, upper = _levels(side, exact.level, target)
-                    if _reaches(layout, t, lower, upper):
-                        tightest = exact
-                        touched = True
-                        break
-            elif _reaches(layout, t, lower, upper):
-                touched = True
-                break
+            if _reaches(layout, t, lower, upper) or not _ruin_is_far(
+                layout, t, position, cash, impact, inverse, terms
+            ):
+                exact = _tightest_stop(position, extreme, _ruin(position, cash, impact, terms), rules)
+                lower, upper = _levels(side, exact.level, target)
+                if _reaches(layout, t, lower, upper):
+                    tightest = exact
+                    touched = True
+                    break
             if rules.trails:
                 further = _extend_extreme(bars, t, side, extreme)
                 if further != extreme:
@@ -1523,11 +1515,11 @@ def _walk(
 
 @borrowing
 def _walked_touch(
-    history: History, position: _Position, cash: float, ruin: float, rules: _Rules, terms: Terms, last: int
+    history: History, position: _Position, cash: float, rules: _Rules, terms: Terms, last: int
 ) -> int:
     """The bar that `_walk` finds."""
     nothing, _ = _empty_sums(cash)
-    return _walk(history, position, cash, ruin, rules, terms, last, last, nothing)[0].bar
+    return _walk(history, position, cash, rules, terms, last, last, nothing)[0].bar
 
 
 @kernel
@@ -1641,7 +1633,7 @@ def _gated_exit(
         if at <= stop:
             return at
         if _ruin_moves(history, position):
-            touched_at = _walked_touch(history, position, cash, ruin, rules, terms, stop)
+            touched_at = _walked_touch(history, position, cash, rules, terms, stop)
         else:
             touched_at = _find_touch(history, position, ruin, rules, stop).bar
         if touched_at <= stop:
@@ -1708,7 +1700,6 @@ def _trade_one(
     estimates: Estimates,
     setting: Floats,
     terms: Terms,
-    walked: int,
     out: Floats,
     trades: Floats,
 ) -> bool:
@@ -1766,9 +1757,9 @@ def _trade_one(
         end = leaving.end
         ahead = end < last and (terms.next_open or not _real(open_, end))
         stop = end if ahead else end - 1
-        walks = end - bar < walked or _ruin_moves(history, position)
+        walks = _ruin_moves(history, position)
         if walks:
-            touch, cash, curve = _walk(history, position, cash, ruin, rules, terms, end, stop, curve)
+            touch, cash, curve = _walk(history, position, cash, rules, terms, end, stop, curve)
         else:
             touch = _find_touch(history, position, ruin, rules, end)
         touched = touch.bar <= end
@@ -1814,7 +1805,6 @@ def trade_many(
     estimates: EstimateTable,
     settings: Floats,
     terms: Terms,
-    walked: int,
     out: Floats,
     settled: NDArray[np.bool_],
     trades: Floats,
@@ -1823,11 +1813,10 @@ def trade_many(
 
     While it is flat a configuration jumps to the next bar with an entry signal; in the market, to the next
     exit signal, unless a level is touched before, which whole blocks of bars rule out at once. A position
-    that its signals end soon, or whose price of ruin moves, is walked bar by bar instead: levels, costs and
-    marks in one pass. The choice changes no bit of a result. Trades equal those of `simulate` to the bit;
-    metrics equal those of `measure` to about 1e-12, as sums of returns come from sums over the price history.
-    Where the variance is small beside the mean (nearly equal returns on every bar) such sums do not tell it,
-    and `settled` says so: `measure` must decide.
+    whose price of ruin moves is walked bar by bar: levels, costs and marks in one pass. Trades equal those of
+    `simulate` to the bit; metrics equal those of `measure` to about 1e-12, as sums of returns come from sums
+    over the price history. Where the variance is small beside the mean (nearly equal returns on every bar)
+    such sums do not tell it, and `settled` says so: `measure` must decide.
 
     Args:
         history: prices of n bars, laid out.
@@ -1837,7 +1826,6 @@ def trade_many(
         estimates: n values a row, and m rows of it each.
         settings: m × SETTINGS.
         terms: what all configurations share.
-        walked: positions whose signals end them within fewer bars than this are walked.
         out: m × FIGURES, written as by `measure`.
         settled: m, written: whether the row of `out` can be trusted.
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
@@ -1858,6 +1846,4 @@ def trade_many(
         own = Estimates(
             estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
         )
-        settled[number] = _trade_one(
-            history, wants, own, settings[number], terms, walked, out[number], trades
-        )
+        settled[number] = _trade_one(history, wants, own, settings[number], terms, out[number], trades)

@@ -153,12 +153,6 @@ def test_equals_the_kernel_that_walks_bar_by_bar(
         )
     if not sizing.get("whole_units"):
         assert found[BELOW_ONE_UNIT] == 0
-    # Whether positions are walked or jumped through changes no bit.
-    for walked in (0, bars + 1):
-        again = np.full((bars, TRADE_COLUMNS), 123.0)
-        figures, _ = market.trade_one(codes, Risk(**risk, atr_period=3), Sizing(**sizing), again, walked)
-        np.testing.assert_array_equal(figures, found)
-        np.testing.assert_array_equal(again[: len(trades)], trades)
 
 
 def test_nearly_equal_returns_are_left_to_the_exact_definition() -> None:
