@@ -44,12 +44,14 @@ class Attribution:
         return asdict(self)
 
 
-def attribution(result: BacktestResult, closes: ArrayLike, generator: np.random.Generator) -> Attribution:
+def attribution(
+    result: BacktestResult, closes: ArrayLike | None, generator: np.random.Generator
+) -> Attribution:
     """Holding and timing of one backtest.
 
     Args:
         result: a backtest, n bars from `trade_from` on.
-        closes: closes of all its bars, those of the warm-up included.
+        closes: closes of all its bars, those of the warm-up included; not needed of several instruments.
         generator: of the resamples.
 
     Raises:

@@ -19,7 +19,7 @@ from backtest.engine.run import BacktestResult
 from backtest.statistics.returns import Returns, bar_returns, moments
 from backtest.types import Costs
 from backtest.validation.power import SLAB
-from backtest.validation.trials import average_exposure, market_returns, turnover
+from backtest.validation.trials import average_turnover, holding_returns
 from backtest.validation.walk_forward import WalkForward
 
 BLOCKS = 5
@@ -139,19 +139,14 @@ def _in_doubt(costs: Costs) -> float:
 def _score(
     own: Returns,
     parts: Sequence[BacktestResult],
-    closes: ArrayLike,
+    closes: ArrayLike | None,
     blocks: Sequence[float | None],
     trades: int,
     lost: bool,
 ) -> Score:
     """Of consecutive stretches as one account with the returns `own`: one exposure for all of it."""
-    prices = np.asarray(closes, dtype=np.float64)
-    market = np.concatenate([market_returns(part, prices[: len(part.all_times)]) for part in parts])
-    # The first bar of a stretch cannot be traded: exposure and turnover are those of the others.
-    bars = [len(part.index) - 1 for part in parts]
-    exposure = float(np.average([average_exposure(part) for part in parts], weights=bars))
-    traded = float(np.average([turnover(part) for part in parts], weights=bars))
-    about = moments(own - exposure * market - _in_doubt(parts[0].costs) * traded)
+    charged = _in_doubt(parts[0].costs) * average_turnover(parts)
+    about = moments(own - holding_returns(parts, closes) - charged)
     year = parts[0].periods_per_year
     excess_sharpe = about.sharpe * math.sqrt(year)
     skilled = skill(excess_sharpe, len(own) / year)
@@ -165,7 +160,7 @@ def _score(
     )
 
 
-def score(result: BacktestResult, closes: ArrayLike) -> Score:
+def score(result: BacktestResult, closes: ArrayLike | None = None) -> Score:
     """Score one backtest from 0 (worthless) to 10, over five equal blocks of time.
 
     `evidence · (1 + 3.5 · skill)`, and `evidence · exp(3.5 · skill)` where the skill is negative;
@@ -177,7 +172,7 @@ def score(result: BacktestResult, closes: ArrayLike) -> Score:
 
     Args:
         result: a backtest, n bars from `trade_from` on.
-        closes: closes of all its bars, those of the warm-up included.
+        closes: closes of all its bars, those of the warm-up included; not needed of several instruments.
 
     Raises:
         RequestError: `too_few_observations` where the closes are not those of the backtest.
@@ -192,7 +187,7 @@ def score(result: BacktestResult, closes: ArrayLike) -> Score:
     )
 
 
-def score_walk_forward(walk: WalkForward, whole: BacktestResult, closes: ArrayLike) -> Score:
+def score_walk_forward(walk: WalkForward, whole: BacktestResult, closes: ArrayLike | None = None) -> Score:
     """The same formula on walk-forward evidence: the tests as one account, the folds as blocks.
 
     Args:
@@ -200,7 +195,7 @@ def score_walk_forward(walk: WalkForward, whole: BacktestResult, closes: ArrayLi
         whole: what would be traded, on the whole development part: its trades count as evidence where they
             are fewer, so that a search that ends at a strategy which hardly trades earns nothing. Where
             either loses its account, the score is 0.
-        closes: of the development part.
+        closes: of the development part; not needed of several instruments.
 
     Raises:
         RequestError: `too_few_observations` where the closes are not those of the tests.

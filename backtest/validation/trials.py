@@ -7,8 +7,8 @@ whole history this is the covariance of position and return, less costs: what th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from backtest.engine.batch import Batch, trades
+from backtest.engine.pooled import PooledResult, Universe
 from backtest.engine.run import BacktestResult, Market, open_market, run_signals
 from backtest.engine.sweep import grid_axes
 from backtest.errors import RequestError
@@ -67,13 +68,20 @@ def _excess(
     return own, found
 
 
-def market_returns(result: BacktestResult, closes: ArrayLike) -> Returns:
-    """The market's return at each bar of a backtest; the first is 0. Arguments, errors: `excess_returns`."""
+def market_returns(result: BacktestResult, closes: ArrayLike | None = None) -> Returns:
+    """The market's return at each bar of a backtest; the first is 0. Arguments, errors: `excess_returns`.
+
+    Of several instruments the mean over those that are listed.
+    """
+    if isinstance(result, PooledResult):
+        return result.mean({one.name: market_returns(one.result, one.closes) for one in result.parts})
     return _market(_closes(result, closes), len(result.index))
 
 
 def turnover(result: BacktestResult) -> float:
     """Value bought and sold each bar, as a share of the account; a trade counts at its entry, twice."""
+    if isinstance(result, PooledResult):
+        return sum(result.share(one) * turnover(one.result) for one in result.parts)
     first = len(result.all_times) - len(result.index)
     shares = _shares(result.equity_values, result.trade_values, result.initial_capital, first)
     return 2.0 * float(shares.sum()) / max(1, len(result.index) - 1)
@@ -84,16 +92,70 @@ def average_exposure(result: BacktestResult) -> float:
 
     The first bar cannot be traded, whatever its signal, and is not counted.
     """
+    if isinstance(result, PooledResult):
+        return sum(result.share(one) * average_exposure(one.result) for one in result.parts)
     first = len(result.all_times) - len(result.index)
     return _exposure(result.equity_values, result.trade_values, result.initial_capital, first)
 
 
-def excess_returns(result: BacktestResult, closes: ArrayLike) -> Returns:
+def holding_returns(parts: Sequence[BacktestResult], closes: ArrayLike | None = None) -> Returns:
+    """What holding with one exposure, the average of consecutive stretches, would have earned in them.
+
+    Of several instruments each is held with the strategy's average exposure in it, so that a drift of one of
+    them is no skill either, and the mean over those listed is told.
+
+    Args:
+        parts: the stretches, in order.
+        closes: of all bars of the last of them; not needed of several instruments.
+
+    Raises:
+        RequestError: `too_few_observations` where the closes are not those of the stretches.
+    """
+    together = [part for part in parts if isinstance(part, PooledResult)]
+    if together:
+        stretches: dict[str, list[BacktestResult]] = {}
+        for part in together:
+            for one in part.parts:
+                stretches.setdefault(one.name, []).append(one.result)
+        exposures = {name: _over(average_exposure, found) for name, found in stretches.items()}
+        return np.concatenate(
+            [
+                part.mean(
+                    {
+                        one.name: exposures[one.name] * market_returns(one.result, one.closes)
+                        for one in part.parts
+                    }
+                )
+                for part in together
+            ]
+        )
+    prices = np.asarray(closes, dtype=np.float64)
+    market = np.concatenate([market_returns(part, prices[: len(part.all_times)]) for part in parts])
+    return _over(average_exposure, parts) * market
+
+
+def _over(figure: Callable[[BacktestResult], float], parts: Sequence[BacktestResult]) -> float:
+    """The mean of a figure over consecutive stretches.
+
+    The first bar of a stretch cannot be traded: exposure and turnover are those of the others.
+    """
+    if len(parts) == 1:
+        return figure(parts[0])
+    weights = [max(len(part.index) - 1, 0) for part in parts]
+    return float(np.average([figure(part) for part in parts], weights=weights)) if any(weights) else 0.0
+
+
+def average_turnover(parts: Sequence[BacktestResult]) -> float:
+    """Of consecutive stretches; see `turnover`."""
+    return _over(turnover, parts)
+
+
+def excess_returns(result: BacktestResult, closes: ArrayLike | None = None) -> Returns:
     """Returns over holding the market with the strategy's average exposure, one a bar; the first is 0.
 
     Args:
-        result: a backtest, n bars from `trade_from` on.
-        closes: closes of all its bars, those of the warm-up included.
+        result: a backtest, n bars from `trade_from` on; of several instruments see `holding_returns`.
+        closes: closes of all its bars, those of the warm-up included; not needed of several instruments.
 
     Raises:
         RequestError: `too_few_observations` where the closes are not those of the backtest.
@@ -101,14 +163,17 @@ def excess_returns(result: BacktestResult, closes: ArrayLike) -> Returns:
     return _excess_of(result, closes)[1]
 
 
-def _excess_of(result: BacktestResult, closes: ArrayLike) -> tuple[Returns, Returns]:
+def _excess_of(result: BacktestResult, closes: ArrayLike | None) -> tuple[Returns, Returns]:
     """Returns of a backtest, and their excess."""
+    if isinstance(result, PooledResult):
+        excess = {one.name: excess_returns(one.result, one.closes) for one in result.parts}
+        return bar_returns(result.equity_values, result.initial_capital), result.mean(excess)
     held = market_returns(result, closes)
     first = len(result.all_times) - len(result.index)
     return _excess(result.equity_values, result.trade_values, result.initial_capital, held, first)
 
 
-def _closes(result: BacktestResult, closes: ArrayLike) -> Floats:
+def _closes(result: BacktestResult, closes: ArrayLike | None) -> Floats:
     """The closes of a backtest's bars, once they are known to be those."""
     prices = np.asarray(closes, dtype=np.float64)
     if prices.shape != (len(result.all_times),):
@@ -148,12 +213,12 @@ class Trial:
     blocks: NDArray[np.float32] | None = None
 
 
-def trial(result: BacktestResult, closes: ArrayLike) -> Trial:
+def trial(result: BacktestResult, closes: ArrayLike | None = None) -> Trial:
     """A backtest as a trial.
 
     Args:
         result: a backtest.
-        closes: closes of all its bars.
+        closes: closes of all its bars; not needed of several instruments.
 
     Raises:
         RequestError: `too_few_observations`.
@@ -194,13 +259,31 @@ class Look:
     alive: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Series:
+    """One configuration of a grid on one instrument: returns and excess bar by bar, and its trades."""
+
+    place: int
+    values: dict[str, Any]
+    spec_hash: str
+    own: Returns
+    excess: Returns
+    trades: int
+    bars_held: float
+    alive: bool
+
+
 def grid_looks(
-    market: Market, spec: StrategySpec, grid: Mapping[str, Iterable[Any]], workers: int | None = None
+    market: Market | Universe,
+    spec: StrategySpec,
+    grid: Mapping[str, Iterable[Any]],
+    workers: int | None = None,
 ) -> Iterator[Look]:
     """Every configuration of a grid that makes sense; strategies on the same market share its indicators.
 
     Args:
-        market: prices and terms of trading.
+        market: prices and terms of trading; of several instruments a look is one at the pooled account, and
+            a configuration makes sense where it does on every one.
         spec: the strategy; its own values hold where the grid says nothing.
         grid: values by name, as for `sweep`.
         workers: configurations at a time; by default one a core.
@@ -208,11 +291,80 @@ def grid_looks(
     Raises:
         BacktestError: as `sweep`.
     """
+    for look, _ in grid_looks_each(market, spec, grid, workers):
+        yield look
+
+
+def grid_looks_each(
+    market: Market | Universe,
+    spec: StrategySpec,
+    grid: Mapping[str, Iterable[Any]],
+    workers: int | None = None,
+) -> Iterator[tuple[Look, dict[str, Trial]]]:
+    """As `grid_looks`, and with each look the same configuration on each of several instruments."""
+    if isinstance(market, Market):
+        for one in _grid_series(market, spec, grid, workers):
+            yield _look(one, _trial(one.spec_hash, one.own, one.excess)), {}
+        return
+    for found in _together(
+        {name: _grid_series(each, spec, grid, workers) for name, each in market.markets.items()}
+    ):
+        first = next(iter(found.values()))
+        own, excess = (
+            _mean(market, {name: getattr(one, field) for name, one in found.items()})
+            for field in ("own", "excess")
+        )
+        count = sum(one.trades for one in found.values())
+        whole = replace(
+            first,
+            trades=count,
+            bars_held=sum(one.trades * one.bars_held for one in found.values()) / count if count else 0.0,
+            alive=all(one.alive for one in found.values()),
+        )
+        yield (
+            _look(whole, _trial(first.spec_hash, own, excess)),
+            {name: _trial(one.spec_hash, one.own, one.excess) for name, one in found.items()},
+        )
+
+
+def _mean(every: Universe, values: Mapping[str, Returns]) -> Returns:
+    """Mean over those listed at each time of the clock."""
+    total = np.zeros(every.listed.size)
+    for name, series in values.items():
+        total[every.clock.rows[name]] += series
+    return total / np.maximum(every.listed, 1)
+
+
+def _together(streams: Mapping[str, Iterator[_Series]]) -> Iterator[dict[str, _Series]]:
+    """Configurations that every stream has, in their order."""
+    now = {name: next(stream, None) for name, stream in streams.items()}
+    while True:
+        at = {name: one for name, one in now.items() if one is not None}
+        if len(at) < len(streams):
+            return
+        furthest = max(one.place for one in at.values())
+        if all(one.place == furthest for one in at.values()):
+            yield at
+            furthest += 1
+        for name, one in at.items():
+            if one.place < furthest:
+                now[name] = next(streams[name], None)
+
+
+def _look(one: _Series, found: Trial) -> Look:
+    return Look(values=one.values, trial=found, trades=one.trades, bars_held=one.bars_held, alive=one.alive)
+
+
+def _grid_series(
+    market: Market, spec: StrategySpec, grid: Mapping[str, Iterable[Any]], workers: int | None
+) -> Iterator[_Series]:
+    """Every configuration that makes sense on one instrument, in the order of the grid."""
     axes = grid_axes(spec, grid)
     batch = Batch(market, spec, axes, workers)
     first, capital = market.terms.first, market.terms.capital
     held = _market(market.bank.prices.close, len(market.index) - first)
     settled = not axes.keys() & (Risk.model_fields.keys() | Sizing.model_fields.keys())
+    shape = tuple(map(len, axes.values()))
     for start in range(0, batch.count, batch.chunk_size):
         chosen = batch.possible(start, min(batch.count, start + batch.chunk_size))
         for at in range(len(next(iter(chosen.values()), ()))):
@@ -226,9 +378,12 @@ def grid_looks(
             signals = market.bank.signals(bound)
             equity, rows, _ = market.account(signals, market.bank.levels(bound), risk, sizing)
             own, excess = _excess(equity, rows, capital, held, first)
-            yield Look(
+            yield _Series(
+                place=int(np.ravel_multi_index([int(places[at]) for places in chosen.values()], shape)),
                 values=values,
-                trial=_trial(meaning_hash(bound, risk, sizing, spec.inputs), own, excess),
+                spec_hash=meaning_hash(bound, risk, sizing, spec.inputs),
+                own=own,
+                excess=excess,
                 trades=len(rows),
                 bars_held=float(rows[:, BARS].mean()) if len(rows) else 0.0,
                 alive=bool(equity[-1] > 0.0),

@@ -7,6 +7,7 @@ part: people and models see what happens across folds, so only the holdout is ou
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,9 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.data.inputs import Tables, with_inputs
-from backtest.data.prices import validate_prices
+from backtest.data.together import Instruments
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Batch
+from backtest.engine.pooled import EXPOSURE, Grid, PooledResult, Universe, bars_held
 from backtest.engine.ranking import lost_accounts
 from backtest.engine.run import BacktestResult, open_market, run_signals
 from backtest.engine.sweep import configured, grid_axes
@@ -140,54 +142,42 @@ class CrossValidation:
     configurations: int
 
 
-class _Searched:
-    """One strategy on one price history: any configuration of the grid on any stretch of it."""
+class _Searched(ABC):
+    """One strategy on prices: any configuration of the grid on any stretch of their bars.
+
+    Attributes:
+        times: of the bars.
+        year: bars a year.
+    """
+
+    times: pd.DatetimeIndex
+    year: BarsPerYear
 
     def __init__(
-        self,
-        df: pd.DataFrame,
-        spec: StrategySpec,
-        grid: Mapping[str, Iterable[Any]] | None,
-        costs: Costs | None,
-        fill: Fill,
-        periods_per_year: float | None,
-        initial_capital: float,
-        workers: int | None,
-        plateau: bool = False,
+        self, spec: StrategySpec, grid: Mapping[str, Iterable[Any]] | None, capital: float, plateau: bool
     ) -> None:
         self.plateau = plateau
-        self.prices = validate_prices(df)
         self.spec = spec
         self.axes = grid_axes(spec, grid or {})
         self.shape = tuple(len(values) for values in self.axes.values())
         self.count = math.prod(self.shape)
-        self.costs = costs or Costs()
-        self.fill: Fill = fill
-        self.market = open_market(df, self.costs, fill, periods_per_year, initial_capital, None)
-        self.per_year = self.market.terms.periods_per_year
-        self.capital = initial_capital
-        self.workers = workers
-        self._signals: dict[str, tuple[Signals, Levels]] = {}
-        self._tested: dict[tuple[str, int, int], BacktestResult] = {}
+        self.capital = capital
 
+    @abstractmethod
     def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
         """Metrics of every configuration on each stretch of bars; NaN rows where one makes no sense.
 
         Raises:
             RequestError: `empty_grid` where no combination makes sense.
         """
-        markets = [self.market.between(start, stop) for start, stop in stretches]
-        found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
-        batch = Batch(self.market, self.spec, self.axes, self.workers)
-        alive = 0
-        for begin in range(0, batch.count, batch.chunk_size):
-            chunks = batch.run_over(markets, begin, min(batch.count, begin + batch.chunk_size))
-            for table, chunk in zip(found, chunks, strict=True):
-                table[np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)] = chunk.metrics
-            alive += len(chunks[0].metrics)
-        if not alive:
-            raise RequestError("empty_grid", name=", ".join(self.axes))
-        return found
+
+    @abstractmethod
+    def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
+        """A backtest from bar `start` to `stop`; what lies before warms up the indicators.
+
+        Where too little lies before, nothing is known and nothing is traded: an early stretch of a long
+        average is idle, not an error.
+        """
 
     def chosen(self, scores: Floats, lost: NDArray[np.bool_]) -> tuple[StrategySpec, int | None]:
         """The configuration that scores highest (the first of equals); the strategy itself where none has.
@@ -212,12 +202,48 @@ class _Searched:
         }
         return configured(self.spec, values), best
 
-    def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
-        """A backtest from bar `start` to `stop`; what lies before warms up the indicators.
 
-        Where too little lies before, nothing is known and nothing is traded: an early stretch of a long
-        average is idle, not an error.
-        """
+class _SearchedAlone(_Searched):
+    """On the prices of one instrument."""
+
+    def __init__(
+        self,
+        df: pd.DataFrame,
+        spec: StrategySpec,
+        grid: Mapping[str, Iterable[Any]] | None,
+        costs: Costs,
+        fill: Fill,
+        periods_per_year: float | None,
+        initial_capital: float,
+        workers: int | None,
+        plateau: bool,
+    ) -> None:
+        super().__init__(spec, grid, initial_capital, plateau)
+        self.market = open_market(df, costs, fill, periods_per_year, initial_capital, None)
+        self.times, self.year = self.market.index, self.market.bars_per_year
+        self.costs = costs
+        self.fill: Fill = fill
+        self.workers = workers
+        self._signals: dict[str, tuple[Signals, Levels]] = {}
+        self._tested: dict[tuple[str, int, int], BacktestResult] = {}
+
+    def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """As `_Searched`."""
+        markets = [self.market.between(start, stop) for start, stop in stretches]
+        found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
+        batch = Batch(self.market, self.spec, self.axes, self.workers)
+        alive = 0
+        for begin in range(0, batch.count, batch.chunk_size):
+            chunks = batch.run_over(markets, begin, min(batch.count, begin + batch.chunk_size))
+            for table, chunk in zip(found, chunks, strict=True):
+                table[np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)] = chunk.metrics
+            alive += len(chunks[0].metrics)
+        if not alive:
+            raise RequestError("empty_grid", name=", ".join(self.axes))
+        return found
+
+    def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
+        """As `_Searched`."""
         name = (spec.hash, start, stop)
         if name not in self._tested:
             self.market.need(spec.lookback())
@@ -232,19 +258,72 @@ class _Searched:
         return self._tested[name]
 
 
+class _SearchedTogether(_Searched):
+    """On many instruments: stretches are of their common clock, and a configuration is one for all."""
+
+    def __init__(
+        self,
+        every: Universe,
+        spec: StrategySpec,
+        grid: Mapping[str, Iterable[Any]] | None,
+        workers: int | None,
+        plateau: bool,
+    ) -> None:
+        super().__init__(spec, grid, every.capital, plateau)
+        self.every, self.grid = every, Grid(every, spec, grid or {}, workers)
+        self.times, self.year = every.clock.times, every.year
+        self._tested: dict[tuple[str, int, int], BacktestResult] = {}
+
+    def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """As `_Searched`; figures are those of the pooled account."""
+        places = self.grid.sensible()
+        found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
+        for table, figures in zip(found, self.grid.figures(places, stretches)[0], strict=True):
+            table[places] = figures
+        return found
+
+    def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
+        """As `_Searched`."""
+        name = (spec.hash, start, stop)
+        if name not in self._tested:
+            self.every.need(spec)
+            self._tested[name] = self.every.run(spec, (start, stop))
+        return self._tested[name]
+
+
+def _searched(
+    df: pd.DataFrame | Instruments,
+    spec: StrategySpec,
+    grid: Mapping[str, Iterable[Any]] | None,
+    costs: Costs | None,
+    fill: Fill,
+    periods_per_year: float | None,
+    initial_capital: float,
+    workers: int | None,
+    plateau: bool = False,
+    inputs: Tables | None = None,
+) -> _Searched:
+    costs = costs or Costs()
+    if isinstance(df, Mapping):
+        every = Universe(df, costs, fill, periods_per_year, initial_capital, spec=spec, inputs=inputs)
+        return _SearchedTogether(every, spec, grid, workers, plateau)
+    df = with_inputs(df, inputs, spec)
+    return _SearchedAlone(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
+
+
 def _joined(parts: list[BacktestResult], capital: float) -> tuple[Metrics, Returns, AccountLost | None]:
     """Consecutive stretches as one account: cash of each grows with what the ones before left.
 
-    Once the account is lost it stays so: later stretches add bars without a return, and no trades.
+    Once nothing is left it stays so: later stretches add bars without a return, and no trades.
     """
     equity, trades = [], []
     value, offset = capital, 0
     lost = None
     for part in parts:
-        if lost is not None:
+        if value <= 0.0:
             equity.append(np.zeros(len(part.index)))
             continue
-        lost = part.account_lost
+        lost = lost or part.account_lost
         scale = value / part.initial_capital
         equity.append(part.equity_values * scale)
         rows = part.trade_values.copy()
@@ -257,11 +336,13 @@ def _joined(parts: list[BacktestResult], capital: float) -> tuple[Metrics, Retur
     curve, rows = np.concatenate(equity), np.concatenate([*trades, np.empty((0, TRADE_COLUMNS))])
     out = np.empty(FIGURES)
     measure(curve, capital, rows, len(rows), parts[0].periods_per_year, out)
+    if bars := sum(part.bars for part in parts if isinstance(part, PooledResult)):
+        out[EXPOSURE] = bars_held(rows) / bars
     return Metrics.from_values(out.tolist()), bar_returns(curve, capital), lost
 
 
 def walk_forward(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Instruments,
     spec: StrategySpec,
     grid: Mapping[str, Iterable[Any]] | None = None,
     costs: Costs | None = None,
@@ -282,7 +363,9 @@ def walk_forward(
     """Refit the searched parameters on each training stretch, and test each choice on the segment behind it.
 
     Args:
-        df: prices, as `validate_prices` takes them: the development part.
+        df: prices, as `validate_prices` takes them: the development part. Of several instruments by name:
+            one choice for all in each fold of their common clock, by the pooled account
+            (`backtest.engine.pooled`), among combinations that make sense on every one.
         spec: the strategy; its own values hold where the grid says nothing.
         grid: values of parameters and risk settings by name, as for `sweep`; without one the strategy is
             tested as it is on every test stretch.
@@ -305,12 +388,13 @@ def walk_forward(
     """
     if rank_by not in METRICS:
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
-    df = with_inputs(df, inputs, spec)
-    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
-    cuts = make_folds(len(searched.prices), folds, scheme, embargo=embargo)
+    searched = _searched(
+        df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau, inputs
+    )
+    cuts = make_folds(len(searched.times), folds, scheme, embargo=embargo)
     stretches = [(fold.train_start, fold.train_stop) for fold in cuts]
     if settle:
-        stretches.append((0, len(searched.prices)))
+        stretches.append((0, len(searched.times)))
     tables = searched.tables(stretches) if grid else []
     found = []
     for place, fold in enumerate(cuts):
@@ -333,13 +417,13 @@ def walk_forward(
     if grid and settle:
         settled, _ = searched.chosen(*_ranks(tables[-1], rank_by, least_trades))
     metrics, returns, lost = _joined([one.test for one in found], initial_capital)
-    index = searched.prices.index[found[0].fold.test_start : found[-1].fold.test_stop]
+    index = searched.times[found[0].fold.test_start : found[-1].fold.test_stop]
     return WalkForward(
         folds=tuple(found),
         returns=pd.Series(returns, index=index, name="return"),
         metrics=metrics,
         account_lost=lost,
-        bars_per_year=searched.market.bars_per_year,
+        bars_per_year=searched.year,
         configurations=searched.count if grid else 1,
         searched=tuple(searched.axes),
         spec=settled,
@@ -373,7 +457,7 @@ def _pooled_sharpes(tables: list[Floats], bars: list[int], per_year: float) -> F
 
 
 def combinatorial_cross_validation(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Instruments,
     spec: StrategySpec,
     grid: Mapping[str, Iterable[Any]] | None = None,
     costs: Costs | None = None,
@@ -393,7 +477,7 @@ def combinatorial_cross_validation(
     and variances.
 
     Args:
-        df: prices: the development part.
+        df: prices: the development part, of one instrument or of several by name.
         spec: as in `walk_forward`, and so the five that follow.
         grid: values by name.
         costs: fees and slippage.
@@ -408,8 +492,8 @@ def combinatorial_cross_validation(
     Raises:
         BacktestError: as `walk_forward`.
     """
-    searched = _Searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers)
-    bars = len(searched.prices)
+    searched = _searched(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers)
+    bars = len(searched.times)
     splits = combinatorial_splits(bars, groups, test_groups, embargo=embargo)
     specs: list[StrategySpec] = []
     tested: dict[int, list[Returns]] = {group: [] for group in range(groups)}
@@ -421,7 +505,7 @@ def combinatorial_cross_validation(
             sizes = [stop - start for start, stop in split.train]
             parts = [tables[one] for one in split.train]
             lost = np.logical_or.reduce([lost_accounts(one) for one in parts])
-            chosen, _ = searched.chosen(_pooled_sharpes(parts, sizes, searched.per_year), lost)
+            chosen, _ = searched.chosen(_pooled_sharpes(parts, sizes, searched.year.value), lost)
         specs.append(chosen)
         for group, (start, stop) in zip(split.test_groups, split.test, strict=True):
             result = searched.test(chosen, start, stop)
@@ -432,7 +516,7 @@ def combinatorial_cross_validation(
     paths[:, 1:][gone[:, :-1]] = 0.0
     mean, deviation = paths.mean(axis=1), paths.std(axis=1, ddof=1)
     moved = deviation > 1e-12 * np.abs(mean)
-    ratios = np.where(moved, mean / np.where(moved, deviation, 1.0), 0.0) * math.sqrt(searched.per_year)
+    ratios = np.where(moved, mean / np.where(moved, deviation, 1.0), 0.0) * math.sqrt(searched.year.value)
     return CrossValidation(
         splits=tuple(splits),
         specs=tuple(specs),
@@ -440,6 +524,6 @@ def combinatorial_cross_validation(
         sharpes=tuple(
             None if lost else ratio for ratio, lost in zip(ratios.tolist(), gone[:, -1].tolist(), strict=True)
         ),
-        bars_per_year=searched.market.bars_per_year,
+        bars_per_year=searched.year,
         configurations=searched.count if grid else 1,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from backtest.data.arrays import PriceArrays
 from backtest.data.clock import Clock
 from backtest.data.prices import validate_prices
+from backtest.data.together import Instruments
 from backtest.engine.bank import IndicatorBank
+from backtest.engine.pooled import Universe
 from backtest.engine.run import BacktestResult, Market, open_market, run_signals
 from backtest.kernels.simulation import BARS, ENTRY_BAR, PARTIAL_TARGET, REASON, SIDE, Floats, Signals
 from backtest.statistics.returns import moments
@@ -135,25 +137,38 @@ class StressCase:
         """Closes of all bars."""
         return self.market.bank.prices.close
 
+    @property
+    def parts(self) -> tuple[StressCase, ...]:
+        """The case of each instrument: this one alone."""
+        return (self,)
+
+    @property
+    def bars(self) -> int:
+        """Bars of the shortest history."""
+        return len(self.prices)
+
     def rerun(
         self,
         *,
         spec: StrategySpec | None = None,
-        signals: Signals | None = None,
+        late: bool = False,
         costs: Costs | None = None,
-        prices: pd.DataFrame | None = None,
+        prices: Sequence[pd.DataFrame] | None = None,
     ) -> BacktestResult:
-        """The same backtest with one thing changed; with other prices the signals stay."""
+        """The same backtest with one thing changed: the strategy, every signal a bar late, costs or prices.
+
+        With other prices, one table for each of the parts, the signals stay.
+        """
         spec = spec or self.spec
         market = self.market
         if costs is not None or prices is not None:
-            traded, terms = self.prices if prices is None else prices, market.terms
+            traded, terms = self.prices if prices is None else prices[0], market.terms
             market = open_market(
                 traded, costs or self.costs, self.fill, terms.periods_per_year, terms.capital, None
             )
-        if signals is None:
-            same = spec is self.spec
-            signals = self.signals if same else self.market.bank.signals(spec.bound_trees)
+        signals = self.signals if spec is self.spec else self.market.bank.signals(spec.bound_trees)
+        if late:
+            signals = one_bar_late(signals)
         return run_signals(market, spec, signals, costs or self.costs, self.fill)
 
     def stays(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
@@ -173,6 +188,102 @@ class StressCase:
         """Annualised Sharpe ratio of the excess over holding with the same exposure."""
         excess = moments(excess_returns(result, self.closes))
         return float(excess.sharpe * self.market.terms.periods_per_year**0.5)
+
+
+@dataclass(kw_only=True)
+class PooledCase:
+    """One strategy on the development data of many instruments: what is asked is asked of the pooled account.
+
+    Attributes:
+        spec: the strategy.
+        costs: what trading costs.
+        fill: where orders are filled.
+        every: the instruments, opened with both.
+        parts: the case of each instrument.
+        result: the pooled backtest.
+        generator: randomness, seeded at the edge.
+        others: prices of further instruments by name.
+    """
+
+    spec: StrategySpec
+    costs: Costs
+    fill: Fill
+    every: Universe
+    parts: tuple[StressCase, ...]
+    result: BacktestResult
+    generator: np.random.Generator
+    others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        instruments: Instruments,
+        spec: StrategySpec,
+        costs: Costs | None = None,
+        fill: Fill = "next_open",
+        *,
+        generator: np.random.Generator,
+        others: Mapping[str, pd.DataFrame] | None = None,
+    ) -> PooledCase:
+        """Backtest the strategy once on each.
+
+        Raises:
+            BacktestError: as `backtest.universe.run_backtest`.
+        """
+        costs = costs or Costs()
+        every = Universe(instruments, costs, fill)
+        every.need(spec)
+        return cls(
+            spec=spec,
+            costs=costs,
+            fill=fill,
+            every=every,
+            parts=tuple(
+                StressCase.open(df, spec, costs, fill, generator=generator) for df in instruments.values()
+            ),
+            result=every.run(spec),
+            generator=generator,
+            others=dict(others or {}),
+        )
+
+    @property
+    def bars(self) -> int:
+        """Bars of the shortest history."""
+        return min(part.bars for part in self.parts)
+
+    def rerun(
+        self,
+        *,
+        spec: StrategySpec | None = None,
+        late: bool = False,
+        costs: Costs | None = None,
+        prices: Sequence[pd.DataFrame] | None = None,
+    ) -> BacktestResult:
+        """As `StressCase.rerun`."""
+        every, own = self.every, {name: part.signals for name, part in self._named()}
+        if costs is not None or prices is not None:
+            traded = [part.prices for part in self.parts] if prices is None else prices
+            every = Universe(dict(zip(own, traded, strict=True)), costs or self.costs, self.fill)
+        if spec is not None:
+            return every.run(spec)
+        signals = {name: one_bar_late(codes) for name, codes in own.items()} if late else own
+        return every.run(self.spec, signals=signals)
+
+    def _named(self) -> Iterator[tuple[str, StressCase]]:
+        return zip(self.every.markets, self.parts, strict=True)
+
+    def excess_sharpe(self, result: BacktestResult) -> float:
+        """Annualised Sharpe ratio of the pooled excess."""
+        return float(moments(excess_returns(result)).sharpe * result.periods_per_year**0.5)
+
+
+AnyCase = StressCase | PooledCase
+"""What the tests of this package are given; a plugin's is given one instrument at a time."""
+
+
+def one_bar_late(signals: Signals) -> Signals:
+    """Each signal at the bar behind its own."""
+    return np.concatenate([np.zeros(1, dtype=signals.dtype), signals[:-1]])
 
 
 def own_signals(spec: StrategySpec) -> SignalSource:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from backtest.validation.stress.case import Finding, StressCase
+from backtest.validation.stress.case import Finding
 from base.entries import EntryError
 from base.errors import LANGUAGES, catalogue
 
@@ -26,13 +26,14 @@ class StressTest:
 
     Attributes:
         name: of its texts and findings.
-        run: the test itself; it must draw all randomness from the case's generator.
+        run: the test itself; it must draw all randomness from the case's generator. A plugin's is given one
+            instrument at a time, and of many the worst finding counts.
         failing: `fatal` shows that the future is known, so that no other figure means anything; `essential`
             keeps a result from being called real; `told` is told and changes nothing.
     """
 
     name: str = _NOT_SAID
-    run: Callable[[StressCase], Finding] = _NOT_SAID
+    run: Callable[[Any], Finding] = _NOT_SAID
     failing: Failing = _NOT_SAID
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from backtest.data.paths import reaches
 from backtest.engine.run import BacktestResult
 from backtest.kernels.simulation import BARS
-from backtest.validation.stress.case import Finding, StressCase, graded, skipped
+from backtest.validation.stress.case import AnyCase, Finding, graded, skipped
 from backtest.validation.stress.entry import StressTest
 
 WIDER_SPREAD = 3.0
@@ -21,7 +21,7 @@ _AROUND = 20
 _PATHS = 5
 
 
-def delay(case: StressCase) -> Finding:
+def delay(case: AnyCase) -> Finding:
     """Every signal one bar late.
 
     A position of h bars keeps (h − 1) / h of them: that much of an edge spread evenly over it is expected to
@@ -32,11 +32,10 @@ def delay(case: StressCase) -> Finding:
     held = float(rows[:, BARS].mean()) if len(rows) else 0.0
     if held < SHORTEST_HELD:
         return skipped("delay")
-    late = np.concatenate([np.zeros(1, dtype=case.signals.dtype), case.signals[:-1]])
-    return _compared("delay", case, case.rerun(signals=late), expected=(held - 1.0) / held)
+    return _compared("delay", case, case.rerun(late=True), expected=(held - 1.0) / held)
 
 
-def costs(case: StressCase) -> Finding:
+def costs(case: AnyCase) -> Finding:
     """Fees, slippage and spread twice as high; what is free stays free.
 
     The figure is the share of the excess Sharpe ratio that is left.
@@ -50,7 +49,7 @@ def costs(case: StressCase) -> Finding:
     return _compared("costs", case, case.rerun(costs=case.costs.model_copy(update=doubled)))
 
 
-def spread(case: StressCase) -> Finding:
+def spread(case: AnyCase) -> Finding:
     """A spread three times as wide, 10 basis points at least: a thin market.
 
     The figure is the share of the excess Sharpe ratio that is left.
@@ -60,7 +59,7 @@ def spread(case: StressCase) -> Finding:
     return _compared("spread", case, found, spread_bps=wide)
 
 
-def path(case: StressCase) -> Finding:
+def path(case: AnyCase) -> Finding:
     """Highs and lows of a path without memory from each open to its close, signals unchanged.
 
     Stops and targets fill at their level where a bar reaches it. Bars that were not recorded to their ends,
@@ -70,19 +69,23 @@ def path(case: StressCase) -> Finding:
     """
     if not case.spec.fills_inside_bars:
         return skipped("path")
-    opens, closes = (np.log(case.prices[name].to_numpy()) for name in ("open", "close"))
-    moves = closes - opens
-    deviations = pd.Series(moves**2).rolling(_AROUND, min_periods=1).mean().to_numpy() ** 0.5
     changed = []
     for generator in case.generator.spawn(_PATHS):
-        high, low = reaches(moves, deviations, generator)
-        inside = {"high": np.exp(opens + high), "low": np.exp(opens + low)}
-        changed.append(case.rerun(signals=case.signals, prices=case.prices.assign(**inside)))
+        changed.append(case.rerun(prices=[_redrawn(part.prices, generator) for part in case.parts]))
     return _compared("path", case, *changed)
 
 
+def _redrawn(prices: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
+    """The bars with other highs and lows."""
+    opens, closes = (np.log(prices[name].to_numpy()) for name in ("open", "close"))
+    moves = closes - opens
+    deviations = pd.Series(moves**2).rolling(_AROUND, min_periods=1).mean().to_numpy() ** 0.5
+    high, low = reaches(moves, deviations, generator)
+    return prices.assign(high=np.exp(opens + high), low=np.exp(opens + low))
+
+
 def _compared(
-    name: str, case: StressCase, *changed: BacktestResult, expected: float = 1.0, **fields: float
+    name: str, case: AnyCase, *changed: BacktestResult, expected: float = 1.0, **fields: float
 ) -> Finding:
     before = case.excess_sharpe(case.result)
     after = float(np.mean([case.excess_sharpe(one) for one in changed]))

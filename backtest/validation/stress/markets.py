@@ -9,7 +9,7 @@ from backtest.engine.run import run_backtest
 from backtest.errors import BacktestError
 from backtest.kernels.simulation import Floats
 from backtest.statistics.returns import moments
-from backtest.validation.stress.case import Finding, StressCase, skipped
+from backtest.validation.stress.case import AnyCase, Finding, skipped
 from backtest.validation.stress.entry import StressTest
 from backtest.validation.trials import excess_returns
 
@@ -33,15 +33,15 @@ def regime_of_each_bar(closes: Floats) -> np.ndarray[tuple[int], np.dtype[np.int
     return np.concatenate([[-1], found[:-1]])
 
 
-def regimes(case: StressCase) -> Finding:
+def regimes(case: AnyCase) -> Finding:
     """Excess Sharpe ratio in quiet and lively, rising and falling markets.
 
     The figure is the share of the kinds of market with a positive excess; kinds that make up less than 5 % of
     the bars do not count.
     """
-    kinds = regime_of_each_bar(case.closes)
-    excess = excess_returns(case.result, case.closes)
-    root = case.market.terms.periods_per_year**0.5
+    kinds = np.concatenate([regime_of_each_bar(part.closes) for part in case.parts])
+    excess = np.concatenate([excess_returns(part.result, part.closes) for part in case.parts])
+    root = case.result.periods_per_year**0.5
     found: dict[str, float] = {}
     for place, name in enumerate(REGIMES):
         part = excess[kinds == place]
@@ -59,7 +59,7 @@ def regimes(case: StressCase) -> Finding:
     )
 
 
-def other_symbols(case: StressCase) -> Finding:
+def other_symbols(case: AnyCase) -> Finding:
     """The same strategy and parameters on other instruments. The figure is the share with an excess."""
     ratios = []
     for name in sorted(case.others):

@@ -7,7 +7,7 @@ import numpy as np
 from backtest.errors import BacktestError
 from backtest.strategy import StrategySpec
 from backtest.types import Risk
-from backtest.validation.stress.case import Finding, StressCase, graded, skipped
+from backtest.validation.stress.case import AnyCase, Finding, graded, skipped
 from backtest.validation.stress.entry import StressTest
 
 RELATIVE = 0.10
@@ -40,7 +40,7 @@ def neighbours(spec: StrategySpec) -> list[StrategySpec]:
     return list(found.values())
 
 
-def parameters(case: StressCase) -> Finding:
+def parameters(case: AnyCase) -> Finding:
     """The median excess Sharpe ratio of the neighbours, as a share of the strategy's own.
 
     A plateau keeps seven tenths of it; under three tenths the choice stands on a needle.
@@ -48,7 +48,7 @@ def parameters(case: StressCase) -> Finding:
     own = case.excess_sharpe(case.result)
     found = []
     for neighbour in neighbours(case.spec):
-        if neighbour.lookback() <= len(case.prices):
+        if neighbour.lookback() <= case.bars:
             found.append(case.excess_sharpe(case.rerun(spec=neighbour)))
     if not found or len(case.result.trade_values) == 0:
         return skipped("parameters")
