@@ -196,11 +196,8 @@ def _series(values: Any, found: BacktestResult, name: str) -> pd.Series:
 
 def _returns(found: PooledResult, clock: CommonClock) -> pd.DataFrame:
     """Returns of each instrument on the clock, NaN where one has no bar."""
-    table = pd.DataFrame(np.nan, index=clock.times, columns=pd.Index(clock.rows))
-    for part in found.parts:
-        own = bar_returns(part.result.equity_values, part.result.initial_capital)
-        table.iloc[part.rows, table.columns.get_loc(part.name)] = own
-    return table
+    own = {one.name: bar_returns(one.result.equity_values, one.result.initial_capital) for one in found.parts}
+    return pd.DataFrame({name: clock.spread(name, own[name]) for name in clock.rows}, index=clock.times)
 
 
 def _table(found: Mapping[str, BacktestResult], clock: CommonClock) -> pd.DataFrame:
@@ -350,14 +347,14 @@ def walk_forward(
         inputs=inputs,
     )
     found = []
-    series = pd.DataFrame(np.nan, index=walk.returns.index, columns=pd.Index(instruments))
+    series = {name: np.full(len(walk.returns), np.nan) for name in instruments}
     first = walk.folds[0].fold.test_start
     for one in walk.folds:
         tested = one.test
         assert isinstance(tested, PooledResult)
         for part in tested.parts:
             own = bar_returns(part.result.equity_values, initial_capital)
-            series.iloc[part.rows - first, series.columns.get_loc(part.name)] = own
+            series[part.name][part.rows - first] = own
         found.append(
             UniverseFold(
                 fold=one.fold,
@@ -371,7 +368,7 @@ def walk_forward(
     return UniverseWalkForward(
         folds=tuple(found),
         returns=walk.returns,
-        by_instrument=series,
+        by_instrument=pd.DataFrame(series, index=walk.returns.index),
         metrics=walk.metrics,
         bars_per_year=walk.bars_per_year,
         configurations=walk.configurations,

@@ -14,6 +14,7 @@ from record.types import (
     DeclaredHypothesis,
     EarlierOpenings,
     Figures,
+    InstrumentBelief,
     Iteration,
     Lesson,
     Member,
@@ -106,6 +107,7 @@ class RunResult(Frame):
     missing_evidence: NotRequired[list[MissingEvidence]]
     earlier_openings: NotRequired[list[EarlierOpenings]]
     declared: NotRequired[DeclaredHypothesis]
+    instruments: NotRequired[list[InstrumentBelief]]
     sight: NotRequired[Judged]
     attribution: NotRequired[Judged]
     stress: NotRequired[list[StressFinding]]

@@ -69,6 +69,7 @@ class Prices(TypedDict):
     last: NotRequired[str]
     advances: NotRequired[list[dict[str, Any]]]
     notices: NotRequired[list[dict[str, Any]]]
+    instruments: NotRequired[list[Prices]]
 
 
 _Dated = TypedDict("_Dated", {"from": NotRequired[Any]})
@@ -693,6 +694,37 @@ class Belief(TypedDict):
 
 
 @with_config(_OPEN)
+class InstrumentPart(TypedDict):
+    """One instrument of a pool on one part: bars, trades, and what the strategy and holding earned there."""
+
+    first: str
+    last: str
+    bars: int
+    trades: int
+    total_return: float | None
+    holding_return: float | None
+    sharpe_ratio: float | None
+    excess_sharpe_annual: float | None
+    max_drawdown: float | None
+
+
+@with_config(_OPEN)
+class InstrumentBelief(TypedDict):
+    """What may be believed of the champion on one instrument of a pool.
+
+    `combined_p` is that of the instrument alone, the search counted; `adjusted_p` counts the instruments too;
+    both, the verdict and `holdout` are None where it has no bar behind the boundary.
+    """
+
+    symbol: str
+    development: InstrumentPart
+    holdout: InstrumentPart | None
+    combined_p: float | None
+    adjusted_p: float | None
+    verdict: str | None
+
+
+@with_config(_OPEN)
 class Judgement(Belief):
     """What the last judgement says of champion and initial strategy on the holdout."""
 
@@ -703,6 +735,7 @@ class Judgement(Belief):
     missing_evidence: NotRequired[list[MissingEvidence]]
     earlier_openings: NotRequired[list[EarlierOpenings]]
     declared: NotRequired[DeclaredHypothesis]
+    instruments: NotRequired[list[InstrumentBelief]]
 
 
 @with_config(_OPEN)

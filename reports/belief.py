@@ -16,6 +16,8 @@ MOST_REASONS = 3
 GOOD_VERDICTS = frozenset({"real", "promising"})
 FOLD_COLUMNS = ("number", "tested", "values", "train", "test", "initial", "return", "trades")
 """Columns of `fold_rows`; their names are `verdict.fold.<name>`."""
+INSTRUMENT_COLUMNS = ("name", "verdict", "development", "holdout", "return", "holding", "trades", "p")
+"""Columns of `instrument_rows`; their names are `verdict.instrument.<name>`."""
 
 
 def told(fields: Mapping[str, Any], words: WordsLike) -> dict[str, str]:
@@ -253,6 +255,39 @@ def fold_rows(result: RunResult, words: WordsLike) -> list[list[str]]:
 
 def _chosen(name: str, value: float | None, words: WordsLike) -> str:
     return f"{name} = {'–' if value is None else words.short(value)}"
+
+
+def instrument_rows(result: RunResult, words: WordsLike) -> list[list[str]]:
+    """One row an instrument of a pool, by `INSTRUMENT_COLUMNS`; none in a run on one instrument."""
+    rows = []
+    for one in result.get("instruments", []):
+        inside, outside = one["development"], one["holdout"]
+        held = ["–"] * 3
+        if outside is not None:
+            held = [
+                words.number(outside["excess_sharpe_annual"]),
+                words.percent(outside["total_return"], signed=True),
+                words.percent(outside["holding_return"], signed=True),
+            ]
+        rows.append(
+            [
+                one["symbol"],
+                words(f"verdict.short.{one['verdict']}") if one["verdict"] else "–",
+                words.number(inside["excess_sharpe_annual"]),
+                *held,
+                words.number(inside["trades"] + (outside["trades"] if outside else 0)),
+                words.percent(one["adjusted_p"], P_DIGITS),
+            ]
+        )
+    return rows
+
+
+def instrument_lines(result: RunResult, words: WordsLike) -> list[str]:
+    """What the pool is, and how each instrument's own verdict counts."""
+    if not (found := result.get("instruments")):
+        return []
+    boundary = result["dataset"].get("boundary", "")[:10]
+    return [words("verdict.instrument.note", count=len(found), boundary=boundary)]
 
 
 def interval_rows(result: RunResult, words: WordsLike) -> list[list[str]]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from backtest import BacktestResult, Costs, StrategySpec, run_backtest
+from backtest import BacktestResult, Costs, StrategySpec
+from backtest.validation.traded import Traded, backtest_of, shown_prices
 from reports.charts.equity import equity_chart
-from reports.charts.indicators import strategy_indicators
+from reports.charts.indicators import Indicator, strategy_indicators
 from reports.charts.price import price_chart
 from reports.charts.style import PAPER, Look
+from reports.excursions import with_excursions
 from reports.words import WordsLike
 
 LAST_BARS = 250
@@ -25,16 +28,47 @@ class Champion:
     """A strategy and what it did.
 
     Attributes:
-        prices: development part of the run's data.
+        traded: development part of the run's data, of one instrument or of several by name.
+        prices: what charts show of it: of several instruments a basket that holds equal parts of them.
         spec: the strategy.
         tested: its backtest on those prices, with the run's costs and fills.
         about: the data in words, for subtitles.
     """
 
+    traded: Traded
     prices: pd.DataFrame
     spec: StrategySpec
     tested: BacktestResult
     about: str
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """Trades as a chart of `prices` shows them: on the basket at its own value."""
+        trades = self.tested.trades
+        if isinstance(self.traded, pd.DataFrame):
+            return trades
+        close = self.prices["close"]
+        return trades.assign(
+            **{
+                f"{end}_price": close.reindex(trades[f"{end}_time"]).to_numpy(dtype=np.float64)
+                for end in ("entry", "exit")
+            }
+        )
+
+    @property
+    def indicators(self) -> list[Indicator]:
+        """What the strategy looks at; it looks at each instrument, never at the basket."""
+        return strategy_indicators(self.prices, self.spec) if isinstance(self.traded, pd.DataFrame) else []
+
+    @property
+    def excursions(self) -> pd.DataFrame:
+        """The trades with how far each went against and in favour of its holder, on its own prices."""
+        trades, fill = self.tested.trades, self.tested.fill
+        if isinstance(self.traded, pd.DataFrame):
+            return with_excursions(trades, self.traded, fill)
+        owners = trades["instrument"]
+        parts = [with_excursions(trades[owners == name], df, fill) for name, df in self.traded.items()]
+        return pd.concat(parts).reindex(trades.index)
 
     def equity(self, words: WordsLike, look: Look = PAPER) -> alt.TopLevelMixin:
         """Equity and drawdown with the trades, beside holding the same prices."""
@@ -53,15 +87,15 @@ class Champion:
         return price_chart(
             shown,
             words,
-            indicators=strategy_indicators(self.prices, self.spec),
-            trades=self.tested.trades,
+            indicators=self.indicators,
+            trades=self.trades,
             about=about,
             look=look,
         )
 
 
 def tested_champion(
-    prices: pd.DataFrame,
+    prices: Traded,
     spec: Mapping[str, Any],
     settings: Mapping[str, Any],
     dataset: Mapping[str, Any],
@@ -70,7 +104,7 @@ def tested_champion(
     """The champion tested again as in its run.
 
     Args:
-        prices: development part of the run's data.
+        prices: development part of the run's data, of one instrument or of several by name.
         spec: the strategy as recorded.
         settings: costs and `fill` as in `result.json` or `run.json`; what is absent is the default.
         dataset: with `symbol` and `timeframe`.
@@ -78,10 +112,12 @@ def tested_champion(
     """
     strategy = StrategySpec.model_validate(spec)
     costs = Costs(**{name: settings[name] for name in Costs.model_fields if settings.get(name) is not None})
+    tested = backtest_of(prices, strategy, costs, settings.get("fill") or "next_open")
     return Champion(
-        prices=prices,
+        traded=prices,
+        prices=shown_prices(prices, tested),
         spec=strategy,
-        tested=run_backtest(prices, strategy, costs=costs, fill=settings.get("fill") or "next_open"),
+        tested=tested,
         about=words(
             "command.backtest_title",
             symbol=dataset["symbol"],

@@ -17,8 +17,11 @@ from record.types import Modification
 from reports.audit import value_rows
 from reports.belief import (
     FOLD_COLUMNS,
+    INSTRUMENT_COLUMNS,
     finding_rows,
     fold_rows,
+    instrument_lines,
+    instrument_rows,
     interval_rows,
     reason_lines,
     sight_lines,
@@ -71,6 +74,7 @@ def explain(
     dataset = result["dataset"]
     blocks: list[Block] = [
         *_verdict(result, words),
+        *_instruments(result, words),
         *_champion(result, words),
         *_candidates(result, words),
         *_kept(result, view, words),
@@ -122,6 +126,21 @@ def _verdict(result: RunResult, words: WordsLike) -> list[Block]:
         after=words.number(result["final_score"]),
     )
     return [*blocks, Paragraph(text=told)]
+
+
+def _instruments(result: RunResult, words: WordsLike) -> list[Block]:
+    """The instruments of a pool, one by one."""
+    if not (rows := instrument_rows(result, words)):
+        return []
+    return [
+        Heading(text=words("verdict.heading.instruments")),
+        *(Paragraph(text=line) for line in instrument_lines(result, words)),
+        Grid(
+            head=tuple(words(f"verdict.instrument.{name}") for name in INSTRUMENT_COLUMNS),
+            rows=_rows(rows),
+            words=2,
+        ),
+    ]
 
 
 def _champion(result: RunResult, words: WordsLike) -> list[Block]:

@@ -25,26 +25,29 @@ from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
 from threadx.home import chosen_home
+from threadx.pool import Data, Instrument, instruments_of, read_members, reference_of
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
 from threadx.settings import make_context, make_reading
 from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
 from threadx.writable import writable
-from vault.datasets import DATASET_PREFIX, register
+from vault.datasets import DATASET_PREFIX, Dataset, register
 from vault.declared import Declaration, Direction, whole_market
 from vault.declared import declare as declare_hypothesis
+from vault.errors import MarketError
+from vault.pools import register_pool
 from vault.readers.options import Reading
-from vault.readers.prices import PriceSource, read_frame
+from vault.readers.prices import PriceSource
 from vault.registered import read_any
 
 Decider = Callable[[Waiting], Mapping[str, Any]]
 """A person's word on proposals that wait: `{"accept": [1, 3], "reject": [2], "edit": [...]}`."""
 
 
-@checked(OptimizationContext.model_fields, Reading.model_fields)
+@checked(OptimizationContext.model_fields, Reading.model_fields, but=("data",))
 def optimize(
-    data: pd.DataFrame | str | Path,
+    data: Data,
     strategy: str | StrategySpec = "ma_crossover",
     params: Mapping[str, float | None] | None = None,
     *,
@@ -61,7 +64,9 @@ def optimize(
     """Optimise a strategy on prices.
 
     Args:
-        data: OHLCV table (see `read_prices`), a file, or `sample:sp500`.
+        data: OHLCV table (see `read_prices`), a file, or `sample:sp500`. Several of them (a list, a folder,
+            or tables and files by name) are one pool: one strategy is searched and judged on all of them,
+            their holdouts begin at one moment, and figures are of the account that holds equal parts of all.
         strategy: a preset's name, or a complete strategy.
         params: values that differ from the preset's, risk included (`stop_loss_pct` in percent); not with a
             complete strategy, which has its own.
@@ -195,7 +200,7 @@ def read_prices(
 
 def begin(
     graph: str,
-    data: pd.DataFrame | str | Path,
+    data: Data,
     strategy: str | StrategySpec,
     params: Mapping[str, float | None] | None,
     *,
@@ -214,24 +219,21 @@ def begin(
     with in_language(context.language):
         start = without_inputs(chosen_strategy(strategy, params))
         own = strategy if isinstance(strategy, StrategySpec) else None
-        if isinstance(data, pd.DataFrame):
-            frame, source = read_frame(data, gaps=gaps, timeframe=timeframe, symbol=symbol, reading=reading)
-            check_volume(frame, start)
-            writable(context.home_path)
-            dataset = register(
-                frame,
-                symbol=source.symbol,
-                timeframe=source.timeframe,
-                home=context.home_path,
-                notices=source.notices,
-            )
-            reference = f"{DATASET_PREFIX}{dataset.development_hash}"
-            # The table is read; what was said of it may tell of the others' files still.
+        instruments = instruments_of(data)
+        tables = any(isinstance(one, pd.DataFrame) for _, one in instruments)
+        reference, *pool = [reference_of(name, one) for name, one in instruments if isinstance(one, str)] or [
+            ""
+        ]
+        if len(instruments) == 1:
+            name, alone = instruments[0]
+            symbol, reference = symbol or name, alone if isinstance(alone, str) else reference
+        if tables:
+            dataset = _registered(instruments, start, context.home_path, symbol, timeframe, gaps, reading)
+            reference, pool = f"{DATASET_PREFIX}{dataset.development_hash}", []
+            # The tables are read; what was said of them may tell of the others' files still.
             symbol, timeframe, reading = dataset.symbol, dataset.timeframe, reading.whole
             if not others:
                 gaps, reading = "accept", Reading()
-        else:
-            reference = str(data)
         given = make_input(
             graph,
             data=reference,
@@ -243,9 +245,33 @@ def begin(
             gaps=gaps,
             reading=reading,
             run=run,
+            pool=pool or None,
             other_data=[str(one) for one in others] or None,
         )
     return start_run(given, context, watch, graph)
+
+
+def _registered(
+    instruments: Sequence[Instrument],
+    spec: StrategySpec,
+    home: Path,
+    symbol: str | None,
+    timeframe: str | None,
+    gaps: GapPolicy,
+    reading: Reading,
+) -> Dataset:
+    """Tables, alone or in a pool, in the vault."""
+    if len(instruments) > 1 and symbol is not None:
+        raise MarketError("symbol_of_pool", symbol=symbol)
+    told = [(name or symbol, one) for name, one in instruments]
+    members = read_members(told, home, gaps=gaps, timeframe=timeframe, reading=reading)
+    for one in members:
+        check_volume(one.frame, spec)
+    writable(home)
+    if len(members) > 1:
+        return register_pool(members, home)
+    (one,) = members
+    return register(one.frame, symbol=one.symbol, timeframe=one.timeframe, home=home, notices=one.notices)
 
 
 def _home(home: str | Path | None) -> Path:

@@ -46,11 +46,12 @@ _KINDS: dict[str, tuple[ThreadxError, tuple[Any, ...]]] = {
 """By the name of an argument: the text that says what it is, and what it may be."""
 
 
-def checked(*known: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def checked(*known: Collection[str], but: Collection[str] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A decorator for a function of the Python face.
 
     Args:
         *known: names that the function takes as `**settings`.
+        but: arguments whose kind the function looks at itself.
 
     The function's errors speak the language of its `language=`, and it raises, besides its own:
         ThreadxError: `bad_argument`, for what is of another kind.
@@ -72,8 +73,9 @@ def checked(*known: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R
                     if name not in names:
                         raise SettingError("unknown_setting", name=name, nearest=nearest(name, names))
                 for name, value in {**dict(zip(own, given, strict=False)), **named}.items():
-                    if name in _KINDS and value is not usual.get(name) and value is not None:
-                        _check(name, value)
+                    looked_at = name in _KINDS and name not in but
+                    if looked_at and value is not usual.get(name) and value is not None:
+                        check_kind(name, value)
                 try:
                     return function(*given, **named)
                 except (OSError, sqlite3.Error) as error:
@@ -84,7 +86,12 @@ def checked(*known: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R
     return decorate
 
 
-def _check(name: str, value: Any) -> None:
+def check_kind(name: str, value: Any) -> None:
+    """Refuse an argument of another kind.
+
+    Raises:
+        ThreadxError: `bad_argument`.
+    """
     wanted, kinds = _KINDS[name]
     a_text_for_a_list = kinds == (Sequence,) and isinstance(value, str)
     a_truth_for_a_number = kinds == (int, float) and isinstance(value, bool)

@@ -137,9 +137,9 @@ def _datasets(folder: Path) -> Iterator[Finding]:
         read_splits(folder)
     except MarketError as error:
         path = folder / "splits.json"
-        readable = [dataset for _, dataset in known if isinstance(dataset, Dataset)]
+        alone = [one for _, one in known if isinstance(one, Dataset) and not one.instruments]
 
-        again = partial(_splits_anew, path, readable)
+        again = partial(_splits_anew, path, alone)
         yield _found(path, "damaged", "anew", again, reason=because(error.__cause__ or error))
     for path in sorted(folder.glob("*.marks.npz")):
         try:

@@ -33,8 +33,9 @@ from reports.markdown import to_markdown
 from reports.pdf import to_pdf
 from reports.run_report import is_review, run_report
 from reports.summary import Published, summary_document
-from vault.datasets import Dataset, load_development
+from vault.datasets import Dataset
 from vault.errors import MarketError
+from vault.pools import development_of
 
 _LOST = frozenset({"missing_dataset", "damaged_dataset"})
 _HOURS_SHOWN = 72
@@ -113,7 +114,7 @@ def _holdout(record: RunRecord, result: RunResult, words: Words) -> Picture:
 def _market_pictures(home: Path, result: RunResult, words: Words) -> list[Picture] | None:
     """Equity and the last trades of the champion on development prices; None where those are gone."""
     try:
-        prices = load_development(Dataset.model_validate(result["dataset"]), home)
+        prices = development_of(Dataset.model_validate(result["dataset"]), home)
     except MarketError as error:
         if error.code not in _LOST:
             raise

@@ -43,7 +43,14 @@ from record.events import (
 )
 from record.events import Waiting as WaitingEvent
 from record.types import Attempt, Provenance
-from reports.belief import reason_lines, sight_lines, verdict_line
+from reports.belief import (
+    INSTRUMENT_COLUMNS,
+    instrument_lines,
+    instrument_rows,
+    reason_lines,
+    sight_lines,
+    verdict_line,
+)
 from reports.population import no_change_line, population_lines
 from reports.review_markdown import analysis_lines, debate_lines, proposal_lines, review_figures
 from reports.tables import (
@@ -249,6 +256,11 @@ class Terminal:
             rows,
         )
         self.out.print(escape(note), style="dim", highlight=False)
+        if pooled := instrument_rows(details, words):
+            names = [words(f"verdict.instrument.{name}") for name in INSTRUMENT_COLUMNS]
+            self.table(words("verdict.heading.instruments"), names, pooled)
+            for line in instrument_lines(details, words):
+                self.out.print(escape(line), style="dim", highlight=False)
         for line in lost_lines(details, words):
             self.out.print(escape(line), style="red", highlight=False)
         for line in bars_per_year_lines(details["champion"]["development"].get("bars_per_year"), words):
@@ -291,7 +303,7 @@ class Terminal:
                 self.out.print(f"  {escape(failure)}", highlight=False, style="dim")
         self.out.print(f"\n{escape(words('command.written', folder=str(result.folder)))}", soft_wrap=True)
         self.out.print(f"\n[bold]{escape(words('command.next.title'))}[/bold]")
-        steps = ["page", "report", "follow", *(["model"] if result.degraded else [])]
+        steps = ["page", "report", *([] if pooled else ["follow"]), *(["model"] if result.degraded else [])]
         steps += [] if result.applied_changes else ["start"]
         for step in steps:
             told = words(f"command.next.{step}", run=result.run)

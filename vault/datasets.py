@@ -38,6 +38,7 @@ from vault.readers.options import Notice
 from vault.readers.prices import infer_timeframe
 from vault.splits import (
     Advance,
+    Cut,
     Names,
     Split,
     find_split,
@@ -94,6 +95,8 @@ class Dataset(BaseModel):
         zone: time zone of the times, empty when they have none; the stored file may have another one.
         advances: when and how far the boundary was moved before these prices were registered.
         notices: what the reader of these prices assumed, left out or mended.
+        instruments: of a pool (`vault.pools`) its instruments, all with this boundary; rows and times are
+            then those of their common clock. Empty for the prices of one instrument.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,12 +116,23 @@ class Dataset(BaseModel):
     zone: str
     advances: tuple[Advance, ...] = ()
     notices: tuple[Notice, ...] = ()
+    instruments: tuple[Dataset, ...] = ()
+
+    @property
+    def members(self) -> tuple[Dataset, ...]:
+        """The prices that stand behind it, one instrument each: itself, or those of the pool."""
+        return self.instruments or (self,)
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Families of a pool's instruments: what was tried on one of them counts for the pool."""
+        return tuple(sorted(one.family for one in self.instruments))
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain fields; of a boundary never moved and of nothing assumed nothing is said."""
+        """Plain fields; of a boundary never moved, of nothing assumed and of no pool nothing is said."""
         found: dict[str, Any] = handler(self)
-        for name in ("advances", "notices"):
+        for name in ("advances", "notices", "instruments"):
             if not getattr(self, name):
                 del found[name]
         return found
@@ -140,7 +154,13 @@ def content_hash(frame: pd.DataFrame) -> str:
 
 
 def register(
-    frame: pd.DataFrame, *, symbol: str, timeframe: str, home: Path, notices: tuple[Notice, ...] = ()
+    frame: pd.DataFrame,
+    *,
+    symbol: str,
+    timeframe: str,
+    home: Path,
+    notices: tuple[Notice, ...] = (),
+    cut: Cut | None = None,
 ) -> Dataset:
     """Store prices and split them; the same prices always meet the same boundary, whatever their name.
 
@@ -154,6 +174,8 @@ def register(
         timeframe: length of a bar.
         home: the data folder.
         notices: what the reader of the prices assumed, kept for whoever takes them up later.
+        cut: of a pool: prices without a cut get this one, and of others no row behind its development end is
+            developed on, none before its boundary is holdout.
 
     Raises:
         MarketError: `too_few_rows`, `no_development_rows`, `damaged_dataset`, `damaged_splits`.
@@ -166,15 +188,18 @@ def register(
     with locked_splits(folder) as splits:
         names: Names = {"symbol": symbol, "timeframe": timeframe}
         known = find_split(splits, frame, **names, folder=folder)
-        split = known.split if known else new_split(frame, **names, identify=content_hash)
+        split = known.split if known else new_split(frame, **names, identify=content_hash, cut=cut)
         if known:
             note_alike(splits, known, frame, names, folder)
-        development_rows = int(np.searchsorted(times, split.development_end))
+        own = Cut(split.development_end, split.boundary)
+        if cut is not None:
+            own = Cut(min(own.development_end, cut.development_end), max(own.boundary, cut.boundary))
+        development_rows = int(np.searchsorted(times, own.development_end))
         # Longer bars than those the cut was made on may begin before it and end behind the boundary.
-        closed = int(np.searchsorted(times + bar_length(times), split.boundary, side="right"))
+        closed = int(np.searchsorted(times + bar_length(times), own.boundary, side="right"))
         development_rows = min(development_rows, closed)
-        holdout_start = int(np.searchsorted(times, split.boundary))
-        boundary = pd.Timestamp(split.boundary, tz="UTC")
+        holdout_start = int(np.searchsorted(times, own.boundary))
+        boundary = pd.Timestamp(own.boundary, tz="UTC")
         if development_rows == 0:
             raise MarketError("no_development_rows", symbol=symbol, boundary=boundary.isoformat())
         development, vault = frame.iloc[:development_rows], frame.iloc[development_rows:]
@@ -236,11 +261,13 @@ def restore(prices: pd.DataFrame, dataset: Dataset, home: Path, *, holdout: bool
 
 
 def load_development(dataset: Dataset, home: Path) -> pd.DataFrame:
-    """The development rows, exactly as registered.
+    """The development rows, exactly as registered, of one instrument; `vault.pools` has those of several.
 
     Raises:
-        MarketError: `missing_dataset`, `damaged_dataset`.
+        MarketError: `missing_dataset`, `damaged_dataset`; `one_instrument_only` for a pool.
     """
+    if dataset.instruments:
+        raise MarketError("one_instrument_only", symbol=dataset.symbol)
     return _in_zone(_load(_folder(home), dataset.development_hash), dataset.zone)
 
 
@@ -310,6 +337,16 @@ def openings(family: str, home: Path, since: str | None = None) -> int:
     return len(opening_log(home).readers(one_market(family, home), since))
 
 
+def families_of(dataset: Dataset, home: Path) -> frozenset[str]:
+    """The families whose openings saw a row of this holdout; of a pool those of each of its instruments."""
+    return frozenset({dataset.family}.union(*(one_market(one.family, home) for one in dataset.members)))
+
+
+def readers_of(dataset: Dataset, home: Path) -> int:
+    """How many readers have looked into this holdout, or into that of one instrument of the pool."""
+    return len(opening_log(home).readers(families_of(dataset, home), dataset.boundary))
+
+
 class Earlier(BaseModel):
     """Openings that count against whoever opens a holdout next, of one name of its market.
 
@@ -331,14 +368,14 @@ class Earlier(BaseModel):
 
 
 def earlier_openings(dataset: Dataset, home: Path) -> list[Earlier]:
-    """Which earlier openings count and why, the first look first; their readers sum to `openings`.
+    """Which earlier openings count and why, the first look first; their readers sum to `readers_of`.
 
     Raises:
         OSError: the folder cannot be written.
         MarketError: `damaged_splits`.
     """
     split = _split(dataset.family, home)
-    looks = opening_log(home).looks(one_market(dataset.family, home), dataset.boundary)
+    looks = opening_log(home).looks(families_of(dataset, home), dataset.boundary)
     counted = Counter((one.family, one.symbol, one.timeframe) for one in looks)
     others = {(one.family, one.symbol): one for one in split.alike} if split else {}
     own = others.get((dataset.family, dataset.symbol))

@@ -14,7 +14,7 @@ import hashlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -134,16 +134,24 @@ class Snapshot:
         last_trial: highest row id of the trials that count.
         last_search: highest row id of the large searches that count.
         trials: configurations counted for the family up to there, large searches included.
+        also: of a pool the families of its instruments, whose configurations count too, each once.
     """
 
     family: str
     last_trial: int
     last_search: int
     trials: int
+    also: Sequence[str] = ()
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """All of them, the pool's own first."""
+        return self.family, *self.also
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON; `Snapshot(**snapshot.to_dict())` is the way back."""
-        return asdict(self)
+        """Plain JSON; `Snapshot(**snapshot.to_dict())` is the way back. Of no pool nothing is said."""
+        found = asdict(self) | {"also": list(self.also)}
+        return found if self.also else {name: found[name] for name in found if name != "also"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,27 +358,37 @@ class Ledger:
             source=source,
         )
 
-    def snapshot(self, family: str) -> Snapshot:
+    def snapshot(self, family: str, also: Sequence[str] = ()) -> Snapshot:
         """The family's count as it stands.
+
+        Args:
+            family: of the dataset.
+            also: of a pool the families of its instruments.
 
         Raises:
             MarketError: `unusable_ledger`.
             OSError: the folder cannot be written.
         """
+        families = (family, *also)
+        among = f"family IN ({', '.join('?' * len(families))})"
         with self._open() as connection:
             trials, last_trial = connection.execute(
-                "SELECT COUNT(*), COALESCE(MAX(id), 0) FROM trials WHERE family = ?", (family,)
+                f"SELECT COUNT(DISTINCT spec_hash), COALESCE(MAX(id), 0) FROM trials WHERE {among}", families
             ).fetchone()
             searched = connection.execute(
                 "SELECT COALESCE(SUM(configurations), 0) FROM"
-                " (SELECT configurations FROM searches WHERE family = ? GROUP BY search_hash)",
-                (family,),
+                f" (SELECT configurations FROM searches WHERE {among} GROUP BY search_hash)",
+                families,
             ).fetchone()[0]
             last_search = connection.execute(
-                "SELECT COALESCE(MAX(id), 0) FROM searches WHERE family = ?", (family,)
+                f"SELECT COALESCE(MAX(id), 0) FROM searches WHERE {among}", families
             ).fetchone()[0]
         return Snapshot(
-            family=family, last_trial=last_trial, last_search=last_search, trials=trials + searched
+            family=family,
+            last_trial=last_trial,
+            last_search=last_search,
+            trials=trials + searched,
+            also=tuple(also),
         )
 
     def evidence(
@@ -388,26 +406,15 @@ class Ledger:
             MarketError: `unusable_ledger`.
             OSError: the folder cannot be written.
         """
+        rows: list[Any] = []
+        searches: list[Any] = []
+        known: set[str] = set()
         with self._open() as connection:
-            rows = connection.execute(
-                "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin),"
-                " COALESCE(elsewhere.excess_sharpe, trials.excess_sharpe),"
-                " COALESCE(elsewhere.development_hash, trials.development_hash),"
-                " CASE WHEN elsewhere.family IS NULL THEN trials.blocks ELSE elsewhere.blocks END,"
-                " looks.source IS NOT NULL, trials.source"
-                " FROM trials LEFT JOIN looks ON looks.family = trials.family"
-                " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
-                " LEFT JOIN elsewhere ON elsewhere.family = trials.family"
-                " AND elsewhere.spec_hash = trials.spec_hash AND elsewhere.development_hash = ?"
-                " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
-                (source, development_hash, snapshot.family, snapshot.last_trial),
-            ).fetchall()
-            searches = connection.execute(
-                "SELECT search_hash, origin, source, source = ?, configurations, sharpe_mean, sharpe_variance"
-                " FROM searches"
-                " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
-                (source, snapshot.family, snapshot.last_search, source),
-            ).fetchall()
+            for family in snapshot.families:
+                found, large_ones = _counted(connection, snapshot, family, development_hash, source)
+                rows += [row for row in found if row[0] not in known]
+                known.update(row[0] for row in found)
+                searches += [one for one in large_ones if one[0] not in {other[0] for other in searches}]
         # Parallel branches write in any order: one's own trials count in the order of their hashes.
         rows.sort(key=lambda row: row[0] if row[5] else "")
         comparable = [place for place, row in enumerate(rows) if row[3] == development_hash and row[4]]
@@ -494,6 +501,32 @@ class Ledger:
         except sqlite3.DatabaseError as reason:
             noticed(reason, self.path)
             raise MarketError("unusable_ledger", path=str(self.path), reason=because(reason)) from reason
+
+
+def _counted(
+    connection: sqlite3.Connection, snapshot: Snapshot, family: str, development_hash: str, source: str
+) -> tuple[list[Any], list[Any]]:
+    """Rows of trials and of large searches of one family: up to the snapshot, and what `source` counted."""
+    rows = connection.execute(
+        "SELECT trials.spec_hash, COALESCE(looks.origin, trials.origin),"
+        " COALESCE(elsewhere.excess_sharpe, trials.excess_sharpe),"
+        " COALESCE(elsewhere.development_hash, trials.development_hash),"
+        " CASE WHEN elsewhere.family IS NULL THEN trials.blocks ELSE elsewhere.blocks END,"
+        " looks.source IS NOT NULL, trials.source"
+        " FROM trials LEFT JOIN looks ON looks.family = trials.family"
+        " AND looks.spec_hash = trials.spec_hash AND looks.source = ?"
+        " LEFT JOIN elsewhere ON elsewhere.family = trials.family"
+        " AND elsewhere.spec_hash = trials.spec_hash AND elsewhere.development_hash = ?"
+        " WHERE trials.family = ? AND (trials.id <= ? OR looks.source IS NOT NULL) ORDER BY id",
+        (source, development_hash, family, snapshot.last_trial),
+    ).fetchall()
+    searches = connection.execute(
+        "SELECT search_hash, origin, source, source = ?, configurations, sharpe_mean, sharpe_variance"
+        " FROM searches"
+        " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
+        (source, family, snapshot.last_search, source),
+    ).fetchall()
+    return rows, searches
 
 
 def _unpacked(packed: Any, path: Path) -> NDArray[np.float32]:

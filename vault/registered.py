@@ -17,6 +17,7 @@ from vault.datasets import (
     undivided,
 )
 from vault.errors import MarketError
+from vault.pools import registered_anew
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_frame, read_prices, source_of
 from vault.readers.window import moment, window
@@ -114,9 +115,17 @@ def _under_todays_boundary(dataset: Dataset, home: Path) -> Dataset:
 
     Where the boundary has been moved since, what was their holdout has been developed on.
     """
+    if dataset.instruments:
+        members = [_under_todays_boundary(one, home) for one in dataset.instruments]
+        return registered_anew(dataset, members, home)
     splits = {split.family: split for split in read_splits(home / "datasets")}
     split = splits.get(dataset.family)
     if split is None or tuple(split.advances) == dataset.advances:
         return dataset
-    names = {"symbol": dataset.symbol, "timeframe": dataset.timeframe}
-    return register(undivided(dataset, home), **names, home=home, notices=dataset.notices)
+    return register(
+        undivided(dataset, home),
+        symbol=dataset.symbol,
+        timeframe=dataset.timeframe,
+        home=home,
+        notices=dataset.notices,
+    )

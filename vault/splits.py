@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -110,6 +111,18 @@ class Split(BaseModel):
     def families(self) -> frozenset[str]:
         """Families whose openings saw this holdout: its own, and other cuts of the same market."""
         return frozenset({self.family, *(one.family for one in self.alike)})
+
+
+class Cut(NamedTuple):
+    """Where prices are to be cut, as `Split` has it (UTC ns).
+
+    Attributes:
+        development_end: rows before this time may be developed on.
+        boundary: first time of the holdout.
+    """
+
+    development_end: int
+    boundary: int
 
 
 class Names(TypedDict):
@@ -364,7 +377,12 @@ def usual_cut(rows: int) -> tuple[int, int]:
 
 
 def new_split(
-    frame: pd.DataFrame, *, symbol: str, timeframe: str, identify: Callable[[pd.DataFrame], str]
+    frame: pd.DataFrame,
+    *,
+    symbol: str,
+    timeframe: str,
+    identify: Callable[[pd.DataFrame], str],
+    cut: Cut | None = None,
 ) -> Split:
     """Cut prices for the first time: last 20 % of rows holdout, 1 % (1 to 500 rows) before them embargo.
 
@@ -373,18 +391,23 @@ def new_split(
         symbol: instrument.
         timeframe: length of a bar.
         identify: content hash of rows.
+        cut: where to cut them instead: at the moment of a pool.
 
     Raises:
         MarketError: `too_few_rows`.
     """
     end, start = usual_cut(len(frame))
     times = nanoseconds(frame.index)
+    if cut is None:
+        cut = Cut(int(times[end]), int(times[start]))
+    else:
+        end = int(np.searchsorted(times, cut.development_end))
     return Split(
         family=identify(frame.iloc[:end]),
         symbol=symbol,
         timeframe=timeframe,
-        development_end=int(times[end]),
-        boundary=int(times[start]),
+        development_end=cut.development_end,
+        boundary=cut.boundary,
         first=int(times[0]),
         last=int(times[-1]),
         compared=True,

@@ -8,13 +8,14 @@ whole history this is the covariance of position and return, less costs: what th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from backtest.data.together import Instruments
 from backtest.engine.batch import Batch, trades
 from backtest.engine.pooled import PooledResult, Universe
 from backtest.engine.run import BacktestResult, Market, open_market, run_signals
@@ -202,6 +203,7 @@ class Trial:
         skew: of the excess.
         kurtosis: of the excess, not in excess of a normal's.
         blocks: sums of the excess over blocks of time, as float32; None where only the figures are kept.
+        each: of several instruments the same configuration on each, by name; all else is of the pool.
     """
 
     spec_hash: str
@@ -211,6 +213,7 @@ class Trial:
     skew: float
     kurtosis: float
     blocks: NDArray[np.float32] | None = None
+    each: Mapping[str, Trial] = field(default_factory=dict)
 
 
 def trial(result: BacktestResult, closes: ArrayLike | None = None) -> Trial:
@@ -224,10 +227,11 @@ def trial(result: BacktestResult, closes: ArrayLike | None = None) -> Trial:
         RequestError: `too_few_observations`.
     """
     own, excess = _excess_of(result, closes)
-    return _trial(result.spec.hash, own, excess)
+    parts = result.parts if isinstance(result, PooledResult) else ()
+    return _trial(result.spec.hash, own, excess, {one.name: trial(one.result, one.closes) for one in parts})
 
 
-def _trial(spec_hash: str, own: Returns, excess: Returns) -> Trial:
+def _trial(spec_hash: str, own: Returns, excess: Returns, each: Mapping[str, Trial] | None = None) -> Trial:
     about = moments(excess)
     return Trial(
         spec_hash=spec_hash,
@@ -237,6 +241,7 @@ def _trial(spec_hash: str, own: Returns, excess: Returns) -> Trial:
         skew=about.skew,
         kurtosis=about.kurtosis,
         blocks=block_sums(excess).astype(np.float32),
+        each=each or {},
     )
 
 
@@ -291,28 +296,17 @@ def grid_looks(
     Raises:
         BacktestError: as `sweep`.
     """
-    for look, _ in grid_looks_each(market, spec, grid, workers):
-        yield look
-
-
-def grid_looks_each(
-    market: Market | Universe,
-    spec: StrategySpec,
-    grid: Mapping[str, Iterable[Any]],
-    workers: int | None = None,
-) -> Iterator[tuple[Look, dict[str, Trial]]]:
-    """As `grid_looks`, and with each look the same configuration on each of several instruments."""
     if isinstance(market, Market):
         for one in _grid_series(market, spec, grid, workers):
-            yield _look(one, _trial(one.spec_hash, one.own, one.excess)), {}
+            yield _look(one, _trial(one.spec_hash, one.own, one.excess))
         return
     for found in _together(
         {name: _grid_series(each, spec, grid, workers) for name, each in market.markets.items()}
     ):
         first = next(iter(found.values()))
         own, excess = (
-            _mean(market, {name: getattr(one, field) for name, one in found.items()})
-            for field in ("own", "excess")
+            _mean(market, {name: getattr(one, kind) for name, one in found.items()})
+            for kind in ("own", "excess")
         )
         count = sum(one.trades for one in found.values())
         whole = replace(
@@ -321,10 +315,8 @@ def grid_looks_each(
             bars_held=sum(one.trades * one.bars_held for one in found.values()) / count if count else 0.0,
             alive=all(one.alive for one in found.values()),
         )
-        yield (
-            _look(whole, _trial(first.spec_hash, own, excess)),
-            {name: _trial(one.spec_hash, one.own, one.excess) for name, one in found.items()},
-        )
+        each = {name: _trial(one.spec_hash, one.own, one.excess) for name, one in found.items()}
+        yield _look(whole, _trial(first.spec_hash, own, excess, each))
 
 
 def _mean(every: Universe, values: Mapping[str, Returns]) -> Returns:
@@ -392,7 +384,7 @@ def _grid_series(
 
 
 def grid_trials(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Instruments,
     spec: StrategySpec,
     grid: Mapping[str, Iterable[Any]],
     costs: Costs | None = None,
@@ -403,7 +395,7 @@ def grid_trials(
     """Every configuration of a grid that makes sense, as a trial: what a search over it has looked at.
 
     Args:
-        df: prices.
+        df: prices, of one instrument or of several by name.
         spec: the strategy; its own values hold where the grid says nothing.
         grid: values by name, as for `sweep`.
         costs: as in `run_backtest`, and so the three that follow.
@@ -414,7 +406,11 @@ def grid_trials(
     Raises:
         BacktestError: as `sweep`.
     """
-    market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, None)
+    market: Market | Universe
+    if isinstance(df, Mapping):
+        market = Universe(df, costs, fill, periods_per_year, initial_capital)
+    else:
+        market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, None)
     return [look.trial for look in grid_looks(market, spec, grid)]
 
 

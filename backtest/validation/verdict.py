@@ -263,6 +263,20 @@ def decide(
     )
 
 
+def among(value: Value, adjusted_p: float) -> Value:
+    """A verdict on one of several results, its p-value adjusted for their number; never a better one.
+
+    `overfit` speaks of a search, and none was made on one of them alone: there it is `unproven`.
+    """
+    if value == "overfit":
+        return "unproven"
+    if value == "real" and adjusted_p > REAL_P:
+        value = "promising"
+    if value == "promising" and adjusted_p > PROMISING_P:
+        value = "unproven"
+    return value
+
+
 def share_of_error(opening: int) -> int:
     """By what the p-value of the n-th opening is multiplied: n (n + 1)."""
     return max(1, opening) * (max(1, opening) + 1)

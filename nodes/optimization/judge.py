@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from langgraph.runtime import Runtime
 
-from backtest import BacktestResult, StrategySpec, run_backtest
-from backtest.validation.stress import StressCase, stress_tests
+from backtest import BacktestResult, StrategySpec
+from backtest.engine.pooled import PooledResult
+from backtest.validation.stress import stress_tests
+from backtest.validation.traded import backtest_of, closes_of, stress_case
 from backtest.validation.walk_forward import combinatorial_cross_validation
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import reigning
@@ -18,7 +20,7 @@ from nodes.optimization.evidence.figures import figures
 from nodes.optimization.role_statistics import brains
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.declared import judge_declared, taken
-from nodes.optimization.trials.judging import bar_by_bar, judged, rounded
+from nodes.optimization.trials.judging import bar_by_bar, by_instrument, judged, rounded
 from nodes.optimization.trials.ledger import begin_count, check_evidence, close_count, search_evidence
 from nodes.optimization.trials.trial import tried
 from nodes.run_events import record
@@ -27,9 +29,10 @@ from record.events import Event, Judged
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS, read_table, write_table
 from record.types import Judgement, Searched, SearchFigures, Strategy
-from vault.datasets import Dataset, load_development, open_holdout
+from vault.datasets import Dataset, load_development
 from vault.declared import Declaration
 from vault.ledger import Evidence
+from vault.pools import development_of, holdout_of
 
 
 def judge(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> OptimizationState:
@@ -123,8 +126,8 @@ def meet_holdout(
         What the judgement says, as plain JSON, and `judging.bar_by_bar`.
     """
     spec, first = StrategySpec.model_validate(champion["spec"]), StrategySpec.model_validate(initial)
-    prices = load_development(dataset, context.home_path)
-    case = StressCase.open(
+    prices = development_of(dataset, context.home_path)
+    case = stress_case(
         prices,
         spec,
         context.costs,
@@ -138,20 +141,18 @@ def meet_holdout(
     findings = stress_tests(case)
     crossed = combinatorial_cross_validation(prices, spec, costs=context.costs, fill=context.fill)
     tests = tried(champion["given"], champion["grid"], dataset, context).returns
-    before = run_backtest(prices, first, costs=context.costs, fill=context.fill)
-    frame, start, _ = open_holdout(dataset, context.home_path, reader=reader)
+    before = backtest_of(prices, first, context.costs, context.fill)
+    frames, starts = holdout_of(dataset, context.home_path, reader=reader)
 
     def held_out(strategy: StrategySpec) -> BacktestResult:
-        return run_backtest(
-            frame, strategy, costs=context.costs, fill=context.fill, trade_from=frame.index[start]
-        )
+        return backtest_of(frames, strategy, context.costs, context.fill, trade_from=starts)
 
     held, held_initial = held_out(spec), held_out(first)
     belief = judged(
         development=case.result,
-        development_prices=prices,
+        development_closes=closes_of(prices),
         holdout=held,
-        holdout_prices=frame,
+        holdout_closes=closes_of(frames),
         search=search,
         trial_sharpes=Evidence.of(trials).sharpes.tolist(),
         opening=opening,
@@ -161,8 +162,8 @@ def meet_holdout(
     )
     judgement: Judgement = {
         "holdout_hash": dataset.holdout_hash,
-        "champion": figures(spec, held, frame["close"]),
-        "initial": figures(first, held_initial, frame["close"]),
+        "champion": figures(spec, held, closes_of(frames)),
+        "initial": figures(first, held_initial, closes_of(frames)),
         "verdict": belief["verdict"],
         "overfitting": belief["overfitting"],
         "sight": belief["sight"],
@@ -174,13 +175,23 @@ def meet_holdout(
             "sharpe_ratios": rounded(list(crossed.sharpes)),
         },
     }
-    if declared is not None:
-        judgement["declared"] = judge_declared(declared, dataset, prices, frame, start, context.seed)
+    if isinstance(case.result, PooledResult) and isinstance(held, PooledResult):
+        judgement["instruments"] = by_instrument(
+            case.result,
+            held,
+            search=search,
+            opening=opening,
+            findings=findings,
+            remembering=remembering,
+        )
+    if declared is not None and isinstance(prices, pd.DataFrame) and isinstance(frames, pd.DataFrame):
+        start = frames.index.searchsorted(starts[dataset.symbol])
+        judgement["declared"] = judge_declared(declared, dataset, prices, frames, int(start), context.seed)
     returns = bar_by_bar(
         development=case.result,
-        development_prices=prices,
+        development_closes=closes_of(prices),
         holdout=held,
-        holdout_prices=frame,
+        holdout_closes=closes_of(frames),
         tests=tests,
         initial=(before, held_initial),
     )

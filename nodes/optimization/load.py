@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
+import pandas as pd
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError, StrategySpec
@@ -21,8 +23,9 @@ from record.types import Prices
 from vault.adding import use
 from vault.datasets import DATASET_PREFIX, Dataset, register
 from vault.errors import MarketError
+from vault.pools import Member, member_of, named, register_pool
 from vault.readers.options import Reading
-from vault.readers.prices import read_prices
+from vault.readers.prices import PriceSource, read_prices
 from vault.registered import find_registered
 
 _LEFT = (
@@ -62,35 +65,8 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
     use(context.home_path)
     spec = without_inputs(initial_strategy(given))
-    if given.data.startswith(DATASET_PREFIX):
-        # Where files of other instruments are read, it is they of which some settings tell.
-        files = any(not one.startswith(DATASET_PREFIX) for one in getattr(given, "other_data", ()))
-        of_others = Reading.model_fields.keys() - {"start", "end"} if files else set()
-        dataset = find_registered(
-            given.data,
-            context.home_path,
-            gaps="accept" if files else given.gaps,
-            timeframe=given.timeframe,
-            symbol=given.symbol,
-            reading=Reading(**given.reading.model_dump(exclude=of_others)),
-        )
-    else:
-        frame, source = read_prices(
-            prices_of(given.data, context.home_path),
-            context.home_path,
-            gaps=given.gaps,
-            timeframe=given.timeframe,
-            symbol=given.symbol,
-            reading=given.reading,
-        )
-        check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
-        dataset = register(
-            frame,
-            symbol=source.symbol,
-            timeframe=source.timeframe,
-            home=context.home_path,
-            notices=source.notices,
-        )
+    pool = getattr(given, "pool", [])
+    dataset = _pooled(given, pool, spec, context) if pool else _alone(given, spec, context)
     request = given.model_copy(update={"run": _free(given.run, context)})
     # What an earlier run on the same thread left is no part of this one.
     left = cast(OptimizationState, dict.fromkeys(_LEFT))
@@ -103,6 +79,87 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
         "initial": spec.model_dump(mode="json"),
         "history": [],
     }
+
+
+def _alone(given: StrategyInput, spec: StrategySpec, context: OptimizationContext) -> Dataset:
+    """The prices of one instrument, or a pool that is registered already."""
+    if given.data.startswith(DATASET_PREFIX):
+        # Where files of other instruments are read, it is they of which some settings tell.
+        files = any(not one.startswith(DATASET_PREFIX) for one in getattr(given, "other_data", ()))
+        of_others = Reading.model_fields.keys() - {"start", "end"} if files else set()
+        return find_registered(
+            given.data,
+            context.home_path,
+            gaps="accept" if files else given.gaps,
+            timeframe=given.timeframe,
+            symbol=given.symbol,
+            reading=Reading(**given.reading.model_dump(exclude=of_others)),
+        )
+    frame, source = read_prices(
+        prices_of(given.data, context.home_path),
+        context.home_path,
+        gaps=given.gaps,
+        timeframe=given.timeframe,
+        symbol=given.symbol,
+        reading=given.reading,
+    )
+    check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
+    return register(
+        frame,
+        symbol=source.symbol,
+        timeframe=source.timeframe,
+        home=context.home_path,
+        notices=source.notices,
+    )
+
+
+def _pooled(
+    given: StrategyInput, pool: Sequence[str], spec: StrategySpec, context: OptimizationContext
+) -> Dataset:
+    """The prices of several instruments under one boundary.
+
+    Raises:
+        BacktestError, MarketError: as `read_prices` and `vault.pools.register_pool`, naming the file;
+            `symbol_of_pool`: one symbol for several instruments.
+    """
+    if given.symbol is not None:
+        raise MarketError("symbol_of_pool", symbol=given.symbol)
+    members = []
+    for told in (given.data, *pool):
+        symbol, reference = named(told, prices_of(told, context.home_path))
+        if reference.startswith(DATASET_PREFIX):
+            found = find_registered(reference, context.home_path, symbol=symbol, reading=Reading())
+            members.append(member_of(found, context.home_path))
+            continue
+        frame, source = _read(
+            reference, given, context, given.reading, timeframe=given.timeframe, symbol=symbol
+        )
+        check_volume(frame, spec)
+        members.append(
+            Member(
+                frame=frame, symbol=source.symbol, timeframe=source.timeframe, notices=tuple(source.notices)
+            )
+        )
+    return register_pool(members, context.home_path)
+
+
+def _read(
+    reference: str, given: StrategyInput, context: OptimizationContext, reading: Reading, **known: Any
+) -> tuple[pd.DataFrame, PriceSource]:
+    """One of several files; what is wrong with it is told with its name."""
+    try:
+        return read_prices(
+            prices_of(reference, context.home_path),
+            context.home_path,
+            gaps=given.gaps,
+            reading=reading,
+            **known,
+        )
+    except (BacktestError, MarketError) as error:
+        if "path" in error.fields:
+            raise
+        # It says what is wrong, but not in which of the files.
+        raise MarketError("unusable_prices", data=reference, reason=error) from error
 
 
 def as_prices(dataset: Dataset) -> Prices:
@@ -130,11 +187,14 @@ def load(state: OptimizationInput, runtime: Runtime[OptimizationContext]) -> Opt
     dataset = begun["dataset"]
     if dataset["holdout_rows"] == 0:
         raise MarketError("no_holdout", symbol=dataset["symbol"], boundary=dataset["boundary"])
-    others = _other_datasets(state, dataset["family"], context)
+    own = [dataset["family"], *(one["family"] for one in dataset.get("instruments", []))]
+    others = _other_datasets(state, own, context)
     return {**begun, "others": [as_prices(one) for one in others], "graph": "optimization"}
 
 
-def _other_datasets(given: OptimizationInput, family: str, context: OptimizationContext) -> list[Dataset]:
+def _other_datasets(
+    given: OptimizationInput, families: Sequence[str], context: OptimizationContext
+) -> list[Dataset]:
     """Prices of other instruments, registered like any: what is run on them later meets the same boundary.
 
     Raises:
@@ -145,18 +205,7 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
         if reference.startswith(DATASET_PREFIX):
             dataset = find_registered(reference, context.home_path, reading=Reading())
         else:
-            try:
-                frame, source = read_prices(
-                    prices_of(reference, context.home_path),
-                    context.home_path,
-                    gaps=given.gaps,
-                    reading=given.reading.whole,
-                )
-            except (BacktestError, MarketError) as error:
-                if "path" in error.fields:
-                    raise
-                # It says what is wrong, but not in which of the files.
-                raise MarketError("unusable_prices", data=reference, reason=error) from error
+            frame, source = _read(reference, given, context, given.reading.whole)
             dataset = register(
                 frame,
                 symbol=source.symbol,
@@ -164,7 +213,7 @@ def _other_datasets(given: OptimizationInput, family: str, context: Optimization
                 home=context.home_path,
                 notices=source.notices,
             )
-        if dataset.family in (family, *(one.family for one in found)):
+        if dataset.family in (*families, *(one.family for one in found)):
             raise MarketError("same_prices", data=reference)
         found.append(dataset)
     return found

@@ -130,6 +130,8 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         result["surveyed"], result["archive"] = state["surveyed"], state["archive"]
     if judgement and "earlier_openings" in judgement:
         result["earlier_openings"] = judgement["earlier_openings"]
+    if judgement and "instruments" in judgement:
+        result["instruments"] = judgement["instruments"]
     if judgement and "declared" in judgement:
         result["declared"] = judgement["declared"]
     if judgement and "missing_evidence" in judgement:

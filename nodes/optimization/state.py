@@ -36,6 +36,9 @@ from record.types import (
 )
 from vault.readers.options import Reading
 
+MOST_POOLED = 100
+"""Instruments of a pool at most."""
+
 
 class StrategyInput(Numeric):
     """Which strategy, on which prices: what every graph over a strategy is given."""
@@ -110,6 +113,16 @@ class StrategyInput(Numeric):
 class OptimizationInput(StrategyInput):
     """What to optimise, on which prices."""
 
+    pool: Annotated[
+        list[str],
+        Field(
+            title="Pool",
+            description="Prices of further instruments, as for the prices (a name may stand before each: "
+            "ETHUSDT=eth.csv): one strategy is searched and judged on all of them together.",
+            examples=[["sample:nasdaq"]],
+            max_length=MOST_POOLED - 1,
+        ),
+    ] = Field([])
     other_data: Annotated[
         list[str],
         Field(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
-from backtest.engine.run import open_market
 from backtest.strategy import SIDE_AXIS
+from backtest.validation.traded import opened, times_of
 from backtest.validation.trials import Look, grid_looks
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity
@@ -23,7 +23,8 @@ from nodes.optimization.trials.trial import t_statistic, tried
 from nodes.run_events import record
 from record.events import Surveyed
 from record.types import Champion, Member
-from vault.datasets import Dataset, load_development
+from vault.datasets import Dataset
+from vault.pools import development_of
 
 Looked = tuple[Seed, Look]
 
@@ -71,13 +72,12 @@ def surveyed(dataset: Dataset, context: OptimizationContext, most: int | None) -
         context: costs, fill, data folder.
         most: configurations at most.
     """
-    prices = load_development(dataset, context.home_path)
-    market = open_market(prices, context.costs, context.fill, None, 10_000.0, None)
+    market = opened(development_of(dataset, context.home_path), context.costs, context.fill)
     known: set[str] = set()
     found: list[Looked] = []
     waiting = [
         (seed, grid_looks(market, seed.spec, seed.grid, 1))
-        for seed in seeds(intraday=is_intraday(prices.index))
+        for seed in seeds(intraday=is_intraday(times_of(market)))
     ]
     while waiting and (most is None or len(found) < most):
         seed, looks = waiting.pop(0)

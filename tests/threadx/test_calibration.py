@@ -1,6 +1,7 @@
 """Series without an edge and with one, and what the whole cycle makes of them."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import stats
 from backtest import Costs, StrategySpec, run_backtest, validate_prices
 from backtest.statistics.returns import bar_returns
 from backtest.validation.trials import excess_returns, trial
+from backtest.validation.verdict import VALUES
 from nodes.context import OptimizationContext
 from threadx.command import main
 from threadx.jobs import calibration
@@ -235,3 +237,21 @@ def test_no_series_at_all_is_refused(capsys, tmp_path, language, told):
         main(asked)
     assert left.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_case_may_be_a_pool_of_one_edge_on_noise_of_their_own(tmp_path):
+    """The same rule pays on each, their moves have nothing in common; all of it is judged as one."""
+    drawn = [
+        planted_prices(
+            "momentum", 2.0, 600, np.random.default_rng(n), Costs(), drawn_by=np.random.default_rng(5)
+        )
+        for n in range(2)
+    ]
+    assert drawn[0].rule.params == drawn[1].rule.params
+    moves = [np.diff(np.log(one.prices["close"])) for one in drawn]
+    assert abs(np.corrcoef(moves)[0, 1]) < 0.2
+    (case,) = cases(0, 1, 7, bars=400, iterations=1, pooled=2)
+    alone, pooled = (run_case(replace(case, pooled=pooled)) for pooled in (1, 2))
+    assert pooled["verdict"] in VALUES
+    assert pooled["limit"] > alone["limit"]
+    assert pooled["trials"] > 100

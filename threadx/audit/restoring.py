@@ -12,6 +12,7 @@ from record.events import Started
 from record.record import RunRecord, canonical_json
 from vault.datasets import DATASET_PREFIX, Dataset, restore
 from vault.errors import MarketError
+from vault.pools import named
 from vault.readers.options import Reading
 from vault.readers.prices import read_prices
 from vault.registered import read_any
@@ -41,10 +42,16 @@ def restore_prices(
         raise ReportError("no_result", run=record.run)
     asked = about["input"]
     found = [Dataset.model_validate(one) for one in (begun.dataset, *begun.others)]
-    own = [about.get("source", asked["data"]), *asked.get("other_data", [])]
-    for place, dataset in enumerate(found):
-        needed = {dataset.development_hash} | ({dataset.holdout_hash} - {""} if place == 0 else set())
-        target = folder / "datasets"
+    pool = [named(one)[1] for one in (about.get("source", asked["data"]), *asked.get("pool", []))]
+    own = [*pool, *asked.get("other_data", [])]
+    target = folder / "datasets"
+    pools = [dataset for dataset in found if dataset.instruments]
+    for dataset in pools:
+        write_text_atomically(
+            target / f"{dataset.development_hash}.json", canonical_json(dataset.model_dump(mode="json"))
+        )
+    for dataset, judged in [(one, at == 0) for at, each in enumerate(found) for one in each.members]:
+        needed = {dataset.development_hash} | ({dataset.holdout_hash} - {""} if judged else set())
         write_text_atomically(
             target / f"{dataset.development_hash}.json", canonical_json(dataset.model_dump(mode="json"))
         )
@@ -53,14 +60,17 @@ def restore_prices(
             for path in kept:
                 copy_file(path, target / path.name)
         elif not any(
-            restore(frame, dataset, folder, holdout=place == 0) for frame in _frames(files, own, asked, home)
+            restore(frame, dataset, folder, holdout=judged)
+            for frame in _frames(files, own, len(pool), asked, home)
         ):
             raise MarketError("missing_prices", symbol=dataset.symbol, first=dataset.first, last=dataset.last)
     return found[0], found[1:]
 
 
-def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], home: Path) -> Iterator[Any]:
-    """Prices of the files named, then of the run's own where those are still there."""
+def _frames(
+    files: Sequence[str], own: Sequence[str], pooled: int, asked: dict[str, Any], home: Path
+) -> Iterator[Any]:
+    """Prices of the files named, then of the run's own that are still there, the `pooled` ones first."""
     gaps, reading = asked.get("gaps", "accept"), Reading.model_validate(asked.get("reading", {}))
     for reference in files:
         of_file = {"gaps": gaps, "symbol": asked.get("symbol"), "reading": reading}
@@ -68,9 +78,8 @@ def _frames(files: Sequence[str], own: Sequence[str], asked: dict[str, Any], hom
     for place, reference in enumerate(own):
         if reference.startswith(DATASET_PREFIX):
             continue
-        known = (
-            {"symbol": asked.get("symbol"), "reading": reading} if not place else {"reading": reading.whole}
-        )
+        own_words = {"symbol": asked.get("symbol"), "reading": reading}
+        known = own_words if place < pooled else {"reading": reading.whole}
         try:
             yield read_prices(reference, home, gaps=gaps, **known)[0]
         except MarketError:

@@ -34,6 +34,13 @@ def command(words: Words) -> click.Command:
     )
     @click.option("--kept", is_flag=True, help=words("command.option.kept"))
     @click.option(
+        "--pooled",
+        type=click.IntRange(1, 20),
+        default=1,
+        show_default=True,
+        help=words("command.option.pooled"),
+    )
+    @click.option(
         "--seed",
         type=click.IntRange(0, 2**31 - 1),
         default=0,

@@ -15,7 +15,7 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.sectioned_command("optimize", words)
-    @options.price_file(words)
+    @options.price_file(words, several=True)
     @options.strategy(words)
     @options.roles(words)
     @click.option("--roles", type=click.Choice(["team", "single"]), help=words("command.option.roles"))

@@ -175,8 +175,13 @@ def json_option(words: Words) -> Callable[[Function], Function]:
     )
 
 
-def price_file(words: Words) -> Callable[[Function], Function]:
-    """Decorator: the price file, which instrument of it, how it is to be read, and what of missing bars."""
+def price_file(words: Words, *, several: bool = False) -> Callable[[Function], Function]:
+    """Decorator: the price file, which instrument of it, how it is to be read, and what of missing bars.
+
+    Args:
+        words: in the user's language.
+        several: whether there may be more than one.
+    """
 
     def decorate(function: Function) -> Function:
         for option in (
@@ -190,7 +195,11 @@ def price_file(words: Words) -> Callable[[Function], Function]:
             ),
             click.option("--timeframe", help=words("command.option.timeframe")),
             click.option("--symbol", help=words("command.option.symbol")),
-            click.argument("data", metavar="DATA"),
+            (
+                click.argument("data", metavar="DATA...", nargs=-1, required=True)
+                if several
+                else click.argument("data", metavar="DATA")
+            ),
         ):
             function = option(function)
         return function

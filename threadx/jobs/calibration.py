@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -18,18 +17,20 @@ import numpy as np
 from scipy.special import betaincinv
 from scipy.stats import kstest
 
-from backtest import StrategySpec, run_backtest, run_pieces
+from backtest import StrategySpec, run_pieces
 from backtest.validation.power import Evidence, power
+from backtest.validation.traded import backtest_of, closes_of
 from backtest.validation.trials import trial
 from backtest.validation.verdict import VALUES
 from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
-from vault.datasets import Dataset, load_development, register
+from vault.datasets import Dataset, register
 from vault.ledger import Ledger
+from vault.pools import Member, development_of, register_pool
 from vault.synthetic.bars import DAYS_A_YEAR
-from vault.synthetic.edges import EDGES, EDGES_KEPT, planted_prices
+from vault.synthetic.edges import EDGES, EDGES_KEPT, Planted, planted_prices
 from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
 
 STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
@@ -64,6 +65,7 @@ class Case:
         bars: days.
         iterations: of the cycle at most.
         start: which of `STARTS` it begins with.
+        pooled: instruments that are judged together, each with noise of its own and the same edge.
     """
 
     number: int
@@ -73,6 +75,7 @@ class Case:
     bars: int
     iterations: int
     start: int = 0
+    pooled: int = 1
 
 
 def cases(
@@ -83,13 +86,14 @@ def cases(
     bars: int = CALIBRATION_BARS,
     iterations: int = CALIBRATION_ITERATIONS,
     kept: bool = False,
+    pooled: int = 1,
 ) -> list[Case]:
     """All series: kinds of null by turns; kinds of edge and strengths by turns.
 
-    With `kept` the kinds are those that nothing was tuned on.
+    With `kept` the kinds are those that nothing was tuned on; `pooled` instruments make one case.
     """
     without, within = (tuple(kinds) for kinds in ((NULLS_KEPT, EDGES_KEPT) if kept else (NULLS, EDGES)))
-    common: dict[str, Any] = {"seed": seed, "bars": bars, "iterations": iterations}
+    common: dict[str, Any] = {"seed": seed, "bars": bars, "iterations": iterations, "pooled": pooled}
     found = [
         Case(
             number=number,
@@ -124,13 +128,7 @@ def run_case(case: Case) -> dict[str, Any]:
             max_iterations=case.iterations,
             seed=case.number,
         )
-        found = None
-        if case.strength is None:
-            prices = null_prices(case.kind, case.bars, generator)
-        else:
-            found = planted_prices(case.kind, case.strength, case.bars, generator, context.costs)
-            prices = found.prices
-        dataset = register(prices, symbol=case.kind.upper(), timeframe="1d", home=Path(folder))
+        found, dataset = _registered(case, generator, context)
         run = f"case-{case.number}"
         state = graph.invoke(
             OptimizationInput(
@@ -156,7 +154,10 @@ def run_case(case: Case) -> dict[str, Any]:
         "rule": None if found is None else found.rule.describe(),
         "verdict": value,
         "lost": lost,
-        "limit": None if case.strength is None else _limit(case.strength, dataset, search),
+        "limit": None
+        if case.strength is None
+        # Independent noise: so many instruments of a ratio are one of its root of their number.
+        else _limit(case.strength * case.pooled**0.5, dataset, search),
         "development_p": verdict.get("development_p"),
         "holdout_p": verdict.get("holdout_p"),
         "combined_p": verdict.get("combined_p"),
@@ -167,14 +168,37 @@ def run_case(case: Case) -> dict[str, Any]:
     }
 
 
+def _registered(
+    case: Case, generator: np.random.Generator, context: OptimizationContext
+) -> tuple[Planted | None, Dataset]:
+    """The prices of a case, or the pool of them; and what was planted in the first of them."""
+    members: list[Member] = []
+    first: Planted | None = None
+    for number in range(case.pooled):
+        if case.strength is None:
+            prices = null_prices(case.kind, case.bars, generator)
+        else:
+            same = np.random.default_rng([case.seed, case.number, 1]) if case.pooled > 1 else None
+            found = planted_prices(
+                case.kind, case.strength, case.bars, generator, context.costs, drawn_by=same
+            )
+            first, prices = first or found, found.prices
+        symbol = case.kind.upper() + (f"-{number:03d}" if case.pooled > 1 else "")
+        members.append(Member(frame=prices, symbol=symbol, timeframe="1d"))
+    if case.pooled > 1:
+        return first, register_pool(members, context.home_path)
+    (one,) = members
+    return first, register(one.frame, symbol=one.symbol, timeframe=one.timeframe, home=context.home_path)
+
+
 def _lost(
     rule: StrategySpec, champion: StrategySpec, dataset: Dataset, context: OptimizationContext, run: str
 ) -> str:
     """Where an edge was lost: whether anything like it was tested, and whether the champion is like it."""
     home = context.home_path
-    prices = load_development(dataset, home)
+    prices = development_of(dataset, home)
     told, kept = (
-        trial(run_backtest(prices, spec, context.costs, context.fill), prices["close"]).blocks
+        trial(backtest_of(prices, spec, context.costs, context.fill), closes_of(prices)).blocks
         for spec in (rule, champion)
     )
     if _alike(told, kept):
@@ -272,6 +296,7 @@ def calibrate(
     bars: int = CALIBRATION_BARS,
     iterations: int = CALIBRATION_ITERATIONS,
     kept: bool = False,
+    pooled: int = 1,
     workers: int | None = None,
     done: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
@@ -284,6 +309,7 @@ def calibrate(
         bars: days of each series.
         iterations: of the cycle at most.
         kept: whether to take the kinds of series that nothing was tuned on.
+        pooled: instruments a case, judged together.
         workers: processes; one a core by default.
         done: called with the number of finished series each time one is.
 
@@ -294,7 +320,7 @@ def calibrate(
     """
     found = run_pieces(
         run_case,
-        cases(nulls, planted, seed, bars=bars, iterations=iterations, kept=kept),
+        cases(nulls, planted, seed, bars=bars, iterations=iterations, kept=kept, pooled=pooled),
         workers=workers,
         processes=True,
         done=done,
@@ -310,6 +336,7 @@ def calibrate(
         "bars": bars,
         "iterations": iterations,
         "kept": kept,
+        "pooled": pooled,
         "false_rate": _rate(without)["rate"],
         "power": {strength: told["rate"] for strength, told in by_strength.items()},
         "null": {

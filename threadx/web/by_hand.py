@@ -95,7 +95,7 @@ def backtest(home: Path, order: Order, words: Words, *, whole: bool) -> Tried:
         source(order.data, home), spec, costs=costs, fill=fill, whole=whole, home=home, **how
     )
     title = _title(found, words, whole=whole)
-    champion = Champion(prices=found.prices, spec=spec, tested=result, about=title)
+    champion = Champion(traded=found.prices, prices=found.prices, spec=spec, tested=result, about=title)
     card, points = Card.of(result, found.prices), score(result, found.prices["close"]).value
     edge = found.dataset.development_rows if whole and not order.reading else None
     return Tried(

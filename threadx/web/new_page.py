@@ -116,11 +116,15 @@ class Form:
     def _draw_data(self, datasets: list[Dataset], kept: list[str], given: Order) -> None:
         words = self.words
         self._data = DataForm(self.site, datasets, kept, given=given, added=self._offer_others)
+        self._pool = ui.select(self._data.choices, multiple=True, value=[], label=words("web.form.pool"))
+        self._pool.props("outlined dense options-dense use-chips").classes("tx-wide")
+        helped(self._pool, words("web.form.pool_help"))
         self._others = ui.select(self._data.choices, multiple=True, value=[], label=words("web.form.others"))
         self._others.props("outlined dense options-dense use-chips").classes("tx-wide")
         helped(self._others, words("web.form.others_help"))
 
     def _offer_others(self) -> None:
+        self._pool.set_options(self._data.choices)
         self._others.set_options(self._data.choices)
 
     def _draw_models(self) -> None:
@@ -199,6 +203,7 @@ class Form:
             population=bool(self._population.value),
             debate=bool(self._debate.value),
             named=bool(self._named.value),
+            pool=tuple(str(one) for one in self._pool.value),
             others=tuple(str(one) for one in self._others.value),
             reading=self._data.reading,
         )

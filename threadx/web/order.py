@@ -64,6 +64,7 @@ class Order:
         population: other strategies compete with the given one; off, it alone is changed.
         debate: whether iterations end with a debate.
         named: prompts tell the instrument's name and calendar dates.
+        pool: prices of further instruments, each as `data`, to be judged on together with it.
         others: prices of other instruments, each as `data`.
         reading: how the price file is to be read, by names of `READING`.
     """
@@ -78,6 +79,7 @@ class Order:
     population: bool = True
     debate: bool = True
     named: bool = False
+    pool: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     reading: Mapping[str, str | bool] = field(default_factory=dict)
 
@@ -180,7 +182,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
         for name, value in order.reading.items()
     ]
     options += [f"--other={source(one, home)}" for one in order.others]
-    return ["optimize", *options, source(order.data, home)]
+    return ["optimize", *options, *(source(one, home) for one in (order.data, *order.pool))]
 
 
 def order_query(order: Order) -> str:

@@ -23,8 +23,9 @@ from record.run_view import RunView
 from record.types import Strategy
 from reports.champion import Champion, tested_champion
 from reports.comparison import WHO, Floats, growth
-from vault.datasets import Dataset, load_development
+from vault.datasets import Dataset
 from vault.errors import MarketError
+from vault.pools import development_of
 
 
 class NothingToDraw(Exception):
@@ -35,7 +36,7 @@ class NothingToDraw(Exception):
 def _tested(home: Path, dataset: str, spec: str, settings: str, language: Language) -> Champion:
     """A strategy on development prices; all but the home and the language as JSON, so that it is kept."""
     known = json.loads(dataset)
-    prices = load_development(Dataset.model_validate(known), home)
+    prices = development_of(Dataset.model_validate(known), home)
     return tested_champion(prices, json.loads(spec), json.loads(settings), known, Words(language))
 
 

@@ -10,7 +10,16 @@ from nicegui import ui
 from prompts import Words
 from record.results import RunResult
 from record.run_view import RunView
-from reports.belief import finding_rows, interval_rows, reason_lines, sight_lines, statistic_rows
+from reports.belief import (
+    INSTRUMENT_COLUMNS,
+    finding_rows,
+    instrument_lines,
+    instrument_rows,
+    interval_rows,
+    reason_lines,
+    sight_lines,
+    statistic_rows,
+)
 from threadx.web.frame import Table, Text, card
 from threadx.web.pictures import Shown
 
@@ -48,6 +57,7 @@ class Evidence:
                         Text("li", reason)
                 for line in sight_lines(result, words):
                     Text("p", line)
+            self._instruments(result)
             self._stress(result)
             with ui.expansion(words("web.stress.statistics"), icon="functions").classes("tx-wide"):
                 figures = Table([words("report.table.item"), words("report.table.value")], numbers=[1])
@@ -57,6 +67,19 @@ class Evidence:
                 intervals = Table(head, numbers=[1, 2])
                 for row in interval_rows(result, words):
                     intervals.row(row)
+
+    def _instruments(self, result: RunResult) -> None:
+        """The instruments of a pool, one by one."""
+        words = self.words
+        if not (rows := instrument_rows(result, words)):
+            return
+        with card(words("verdict.heading.instruments")):
+            for line in instrument_lines(result, words):
+                Text("p", line, "tx-small")
+            head = [words(f"verdict.instrument.{name}") for name in INSTRUMENT_COLUMNS]
+            table = Table(head, numbers=range(2, len(head)))
+            for row in rows:
+                table.row(row)
 
     def _stress(self, result: RunResult) -> None:
         """What the champion did not stand first; what it stood is folded away."""

@@ -19,9 +19,8 @@ from record.record import RunRecord, as_recorded
 from record.run_view import RunView
 from reports.champion import LAST_BARS, Champion
 from reports.charts.equity import drawdown
-from reports.charts.indicators import Indicator, strategy_indicators
+from reports.charts.indicators import Indicator
 from reports.charts.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
-from reports.excursions import with_excursions
 from reports.words import moment
 from threadx.web.frame import Site, Text, anchor, card, quiet_button, run_path
 from threadx.web.panes import Line, Pane, Panes, bars
@@ -40,7 +39,7 @@ _BINS = 24
 
 def known_trades(champion: Champion) -> pd.DataFrame:
     """The trades with how far each went against and in favour of its holder."""
-    return with_excursions(champion.tested.trades, champion.prices, champion.tested.fill)
+    return champion.excursions
 
 
 class Trades:
@@ -89,7 +88,7 @@ class Trades:
         return (
             champion,
             known_trades(champion),
-            strategy_indicators(champion.prices, champion.spec),
+            champion.indicators,
         )
 
     def _draw(self, champion: Champion, trades: pd.DataFrame, indicators: list[Indicator]) -> None:
@@ -144,7 +143,7 @@ def draw_trades(
         panes = Panes(
             words,
             index,
-            _panes(champion, trades, indicators, words, who),
+            _panes(champion, indicators, words, who),
             says=words("web.chart.price"),
             boundary=boundary,
         )
@@ -162,7 +161,8 @@ def draw_trades(
 
     with card(title):
         columns = [
-            Column(name=name, label=words(f"web.trades.{name}"), number=name in _NUMBERS) for name in _COLUMNS
+            Column(name=name, label=words(f"web.trades.{name}"), number=name in _NUMBERS)
+            for name in _columns(trades)
         ]
         table = Ranked(words, columns, title=words("web.tab.trades"), per_page=8, opened=show, toned="return")
         table.table.classes("tx-lines")
@@ -175,9 +175,7 @@ def draw_trades(
             _distributions(trades, words)
 
 
-def _panes(
-    champion: Champion, trades: pd.DataFrame, indicators: Sequence[Indicator], words: Words, who: str
-) -> list[Pane]:
+def _panes(champion: Champion, indicators: Sequence[Indicator], words: Words, who: str) -> list[Pane]:
     """Price with levels and trades, other indicators, the account beside holding, and its drawdown."""
     index, result = champion.prices.index, champion.tested
     over = [one for one in indicators if one.on_price]
@@ -188,7 +186,7 @@ def _panes(
             lines=_lines(over, index),
             height=250,
             prices=champion.prices,
-            trades=trades,
+            trades=champion.trades,
         )
     ]
     families = dict.fromkeys(one.family for one in indicators if not one.on_price)
@@ -224,6 +222,11 @@ def _lines(indicators: Sequence[Indicator], index: pd.Index) -> list[Line]:
     ]
 
 
+def _columns(trades: pd.DataFrame) -> list[str]:
+    """Of the table; whose a trade is where several instruments are traded."""
+    return [*_COLUMNS[:1], *(["instrument"] if "instrument" in trades else []), *_COLUMNS[1:]]
+
+
 def _row(place: int, trade: dict[Any, Any], words: Words) -> Row:
     told = {
         "number": words.number(place + 1),
@@ -246,6 +249,8 @@ def _row(place: int, trade: dict[Any, Any], words: Words) -> Row:
         "mae": float(trade["mae"]),
         "mfe": float(trade["mfe"]),
     }
+    if "instrument" in trade:
+        told["instrument"] = values["instrument"] = str(trade["instrument"])
     return Row(values=values, told=told, tone="good" if trade["pnl"] > 0.0 else "bad")
 
 

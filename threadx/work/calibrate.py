@@ -63,6 +63,7 @@ def run(
     nulls: int,
     planted: int,
     kept: bool,
+    pooled: int,
     seed: int,
     bars: int,
     iterations: int,
@@ -88,6 +89,7 @@ def run(
             bars=bars,
             iterations=iterations,
             kept=kept,
+            pooled=pooled,
             workers=workers,
             done=lambda count: progress(count, total),
         )

@@ -311,7 +311,13 @@ EDGES_KEPT: dict[str, Kind] = {
 
 
 def planted_prices(
-    kind: str, sharpe: float, bars: int, generator: np.random.Generator, costs: Costs
+    kind: str,
+    sharpe: float,
+    bars: int,
+    generator: np.random.Generator,
+    costs: Costs,
+    *,
+    drawn_by: np.random.Generator | None = None,
 ) -> Planted:
     """Daily prices on which the best rule realises a net Sharpe ratio that is known.
 
@@ -322,9 +328,10 @@ def planted_prices(
         bars: how many.
         generator: randomness.
         costs: of the rule's trades.
+        drawn_by: draws the parameters in place of the generator: several instruments may share an edge.
     """
     known = {**EDGES, **EDGES_KEPT}[kind]
-    drawn = known.draw(generator)
+    drawn = known.draw(drawn_by or generator)
     for _ in range(_DRAWS):
         found, balance = _with_edge(known, drawn, sharpe, bars, generator, costs)
         # A strong trend that never turns is no edge of timing: whoever holds has it too. On some noise a

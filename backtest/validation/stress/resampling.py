@@ -169,7 +169,7 @@ def random_entries(case: AnyCase) -> Finding:
     step = max(1, _MOST_AT_A_TIME // count)
     for begin in range(0, REPLICATIONS, step):
         part = min(step, REPLICATIONS - begin)
-        gained = sum(double.drawn(case.generator, part) for double in doubles)
+        gained = np.sum([double.drawn(case.generator, part) for double in doubles], axis=0)
         reached += int((gained >= own).sum())
     share = (1 + reached) / (1 + REPLICATIONS)
     return Finding(

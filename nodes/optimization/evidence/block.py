@@ -149,7 +149,14 @@ def _note(out: list[Line], language: Language) -> str:
 
 
 def market_line(evidence: Evidence, language: Language) -> str:
-    """What is traded, by its name or blind."""
+    """What is traded, by its name or blind, and of how many instruments all figures are."""
+    line = _market_named(evidence, language)
+    if pooled := len(evidence.prices.get("instruments", [])):
+        line += " " + text("optimization.evidence.market_pool", language, count=pooled)
+    return line
+
+
+def _market_named(evidence: Evidence, language: Language) -> str:
     prices = evidence.prices
     timeframe = quoted(prices["timeframe"])
     if evidence.named:

@@ -16,8 +16,8 @@ from record.types import Exits, Figures, Fold, LostAccount
 from record.types import Metrics as RecordedMetrics
 
 
-def figures(spec: StrategySpec, result: BacktestResult, closes: ArrayLike) -> Figures:
-    """Score, metrics and exits of a backtest; `closes` are those of all its bars.
+def figures(spec: StrategySpec, result: BacktestResult, closes: ArrayLike | None) -> Figures:
+    """Score, metrics and exits of a backtest; `closes` are those of all its bars, None of a pool.
 
     Returns:
         `hash` of the strategy; `score` 0–10; `parts` of the score; `blocks`, the Sharpe ratio of each block
@@ -29,7 +29,9 @@ def figures(spec: StrategySpec, result: BacktestResult, closes: ArrayLike) -> Fi
     return _figures(spec, result, score(result, closes))
 
 
-def trial_figures(spec: StrategySpec, walk: WalkForward, whole: BacktestResult, closes: ArrayLike) -> Figures:
+def trial_figures(
+    spec: StrategySpec, walk: WalkForward, whole: BacktestResult, closes: ArrayLike | None
+) -> Figures:
     """The same of a strategy tried on development data: the score and its blocks are those of the folds.
 
     Returns:

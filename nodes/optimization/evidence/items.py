@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from backtest import BacktestError, BacktestResult, Costs, StrategySpec, run_backtest, sweep
+from backtest import BacktestError, BacktestResult, Costs, StrategySpec, sweep, universe
 from backtest.language.tree import show
 from backtest.statistics.bootstrap import Interval, return_intervals, trade_intervals
 from backtest.statistics.overfitting import (
@@ -25,10 +25,12 @@ from backtest.statistics.overfitting import (
     probabilistic_sharpe_ratio,
 )
 from backtest.statistics.returns import Moments, Returns, bar_returns, moments
+from backtest.validation.traded import Traded, backtest_of, shown_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
 from record.types import Dossier, Figures, Finding, Item, Member
-from vault.datasets import Dataset, load_development
+from vault.datasets import Dataset
+from vault.pools import development_of
 
 HEADLINE = (
     "sharpe_ratio",
@@ -58,8 +60,9 @@ MOST_SENSITIVITIES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """What the items are drawn from."""
+    """What the items are drawn from; of several instruments `prices` is their basket."""
 
+    traded: Traded
     prices: pd.DataFrame
     spec: StrategySpec
     result: BacktestResult
@@ -92,12 +95,13 @@ def build_dossier(
     Returns:
         Its items in order of their ids, figures with ten digits.
     """
-    prices = load_development(dataset, context.home_path)
-    costs = context.costs
+    traded, costs = development_of(dataset, context.home_path), context.costs
+    result = backtest_of(traded, spec, costs, context.fill)
     case = _Case(
-        prices=prices,
+        traded=traded,
+        prices=shown_prices(traded, result),
         spec=spec,
-        result=run_backtest(prices, spec, costs=costs, fill=context.fill),
+        result=result,
         figures=figures,
         costs=costs,
         context=context,
@@ -214,17 +218,30 @@ def is_intraday(index: pd.Index) -> bool:
 
 def _regimes(case: _Case) -> Iterator[Finding]:
     """Trend and volatility at the bar before the entry, which the signal could know."""
-    close = case.prices["close"]
+    trades = case.result.trades
+    if isinstance(case.traded, pd.DataFrame):
+        labels = _regimes_at(case.traded, trades)
+    else:
+        owners = trades["instrument"]
+        parts = [_regimes_at(df, trades[owners == name]) for name, df in case.traded.items()]
+        labels = pd.concat(parts).reindex(trades.index)
+    return _groups("regime", labels, case)
+
+
+def _regimes_at(prices: pd.DataFrame, trades: pd.DataFrame) -> pd.Series:
+    """The regime of each trade on one instrument."""
+    close = prices["close"]
     up = close > close.rolling(TREND_BARS).mean()
     swings = close.pct_change().rolling(VOLATILITY_BARS).std()
     rough = swings > swings.median()
-    at = case.prices.index.get_indexer(pd.DatetimeIndex(case.result.trades["entry_time"])) - 1
-    at = np.maximum(at, 0)
+    index = pd.DatetimeIndex(prices.index)
+    entered = pd.DatetimeIndex(trades["entry_time"])
+    at = np.maximum(index.get_indexer(entered if index.tz is None else entered.tz_convert(index.tz)) - 1, 0)
     labels = [
         f"{'up' if up.iloc[place] else 'down'}trend, {'high' if rough.iloc[place] else 'low'} volatility"
         for place in at
     ]
-    return _groups("regime", pd.Series(labels, dtype=object), case)
+    return pd.Series(labels, index=trades.index, dtype=object)
 
 
 def _drawdowns(case: _Case) -> Iterator[Finding]:
@@ -263,7 +280,7 @@ def _sensitivities(case: _Case) -> Iterator[Finding]:
         values = [now + shift * step for shift in (-2, -1, 0, 1, 2)]
         values = [value for value in values if bound.low <= value <= bound.high]
         try:
-            table = sweep(case.prices, case.spec, {name: values}, costs=case.costs, fill=case.context.fill)
+            table = _swept(case, {name: values})
         except BacktestError:
             continue  # beside a bound of order there may be nothing to compare with
         yield {
@@ -271,6 +288,13 @@ def _sensitivities(case: _Case) -> Iterator[Finding]:
             "values": [float(value) for value in table[name]],
             "sharpe": [float(value) for value in table["sharpe_ratio"]],
         }
+
+
+def _swept(case: _Case, grid: dict[str, list[float]]) -> pd.DataFrame:
+    """A sweep of the prices, or the pooled one."""
+    if isinstance(case.traded, pd.DataFrame):
+        return sweep(case.traded, case.spec, grid, costs=case.costs, fill=case.context.fill)
+    return universe.sweep(case.traded, case.spec, grid, case.costs, case.context.fill, workers=1).pooled
 
 
 def _market(case: _Case) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from record.labels import read_label
 from record.record import runs_folder
 from record.types import MissingEvidence
 from vault.chain import Head
-from vault.datasets import Dataset, lost_openings, opening_log, openings
+from vault.datasets import Dataset, lost_openings, opening_log, readers_of
 from vault.ledger import Ledger
 from vault.openings import in_utc
 
@@ -185,7 +185,7 @@ def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[MissingEvid
 
 def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     ledger = Ledger(home)
-    chain, present = ledger.chain(dataset.family), ledger.snapshot(dataset.family).trials
+    chain, present = ledger.chain(dataset.family), ledger.snapshot(dataset.family, dataset.also).trials
     strangers = [one.run for one in known if not all(chain.holds(heads.ledger) for heads in one.heads)]
     most = max(known, key=lambda one: one.trials, default=None)
     seen = max(chain.configurations, most.trials if most else 0)
@@ -207,7 +207,7 @@ def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) ->
 
 def _openings(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     log, boundary = opening_log(home), in_utc(dataset.boundary)
-    present = openings(dataset.family, home, since=dataset.boundary)
+    present = readers_of(dataset, home)
     strangers = [one.run for one in known if not all(log.holds(heads.openings) for heads in one.heads)]
     # Whoever saw only rows before today's boundary has seen nothing of today's holdout.
     most = max((one for one in known if one.boundary == boundary), key=lambda one: one.openings, default=None)

@@ -8,12 +8,15 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from backtest import BacktestResult
+from backtest.engine.pooled import Part as Traded
+from backtest.engine.pooled import PooledResult
 from backtest.kernels.simulation import ENTRY_PRICE, PROFIT, SIZE
 from backtest.statistics.bootstrap import Interval as Estimated
 from backtest.statistics.bootstrap import return_intervals, trade_intervals
-from backtest.statistics.multiple_testing import HAIRCUT_METHODS
+from backtest.statistics.multiple_testing import HAIRCUT_METHODS, adjusted_p_values
 from backtest.statistics.overfitting import (
     autocorrelation_adjusted_sharpe,
     deflated_sharpe_ratio,
@@ -26,11 +29,12 @@ from backtest.validation.attribution import attribution
 from backtest.validation.power import Evidence, sight
 from backtest.validation.power import Sight as Seen
 from backtest.validation.stress import Finding
-from backtest.validation.trials import average_exposure, excess_returns
+from backtest.validation.trials import average_exposure, excess_returns, market_returns
 from backtest.validation.verdict import (
     Part,
     Search,
     Verdict,
+    among,
     decide,
     evidence_of_opening,
     variance_of_luck,
@@ -39,6 +43,8 @@ from record.types import (
     Attribution,
     Belief,
     Haircut,
+    InstrumentBelief,
+    InstrumentPart,
     Interval,
     JudgedVerdict,
     Overfitting,
@@ -61,9 +67,9 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def excess_moments(result: BacktestResult, prices: pd.DataFrame) -> Moments:
+def excess_moments(result: BacktestResult, closes: ArrayLike | None) -> Moments:
     """Moments of the excess over holding with the same exposure."""
-    return moments(excess_returns(result, prices["close"]))
+    return moments(excess_returns(result, closes))
 
 
 def interval_figures(result: BacktestResult, generator: np.random.Generator) -> dict[str, Interval | None]:
@@ -151,9 +157,9 @@ def _with(trial_sharpes: Sequence[float], own: float) -> list[float]:
 def bar_by_bar(
     *,
     development: BacktestResult,
-    development_prices: pd.DataFrame,
+    development_closes: pd.Series | None,
     holdout: BacktestResult,
-    holdout_prices: pd.DataFrame,
+    holdout_closes: pd.Series | None,
     tests: pd.Series,
     initial: tuple[BacktestResult, BacktestResult],
 ) -> pd.DataFrame:
@@ -161,24 +167,24 @@ def bar_by_bar(
 
     Args:
         development: of the champion, on the development part.
-        development_prices: its rows.
+        development_closes: of its rows; None for several instruments.
         holdout: of the champion, on the holdout.
-        holdout_prices: all rows, the holdout's last.
+        holdout_closes: of all rows, the holdout's last.
         tests: returns of the champion's walk-forward tests.
         initial: of the initial strategy, on both parts.
     """
     parts = []
-    for name, own, prices, first in (
-        ("development", development, development_prices, initial[0]),
-        ("holdout", holdout, holdout_prices, initial[1]),
+    for name, own, closes, first in (
+        ("development", development, development_closes, initial[0]),
+        ("holdout", holdout, holdout_closes, initial[1]),
     ):
         parts.append(
             pd.DataFrame(
                 {
                     "part": name,
-                    "market": prices["close"].reindex(own.index).pct_change().fillna(0.0),
+                    "market": market_returns(own, closes),
                     "champion": bar_returns(own.equity_values, own.initial_capital),
-                    "champion_excess": excess_returns(own, prices["close"]),
+                    "champion_excess": excess_returns(own, closes),
                     "champion_tests": tests.reindex(own.index),
                     "initial": bar_returns(first.equity_values, first.initial_capital),
                 },
@@ -186,6 +192,76 @@ def bar_by_bar(
             )
         )
     return pd.concat(parts)
+
+
+def by_instrument(
+    development: PooledResult,
+    holdout: PooledResult,
+    *,
+    search: SearchFigures,
+    opening: int,
+    findings: tuple[Finding, ...],
+    remembering: Sequence[str],
+) -> list[InstrumentBelief]:
+    """The verdict on each instrument of a pool, beside that on all of them, in the order of their names.
+
+    The strategy was chosen on the pool, by a search that counts on each instrument as that of so many
+    independent configurations. Whoever looks at the best instrument looked at all: p-values are adjusted for
+    their number (`bhy`). Stress tests are those of the pool.
+    """
+    outside = {part.name: part for part in holdout.parts}
+    counted = Search(
+        trials=round(search["independent_trials"] or search["trials"]),
+        sharpe_variance=1.0,  # bounded by what luck can explain
+    )
+    verdicts: dict[str, Verdict] = {}
+    for inside in development.parts:
+        if (after := outside.get(inside.name)) is None:
+            continue
+        parts: dict[Part, Traded] = {"development": inside, "holdout": after}
+        verdicts[inside.name] = decide(
+            development=excess_moments(inside.result, inside.closes),
+            holdout=excess_moments(after.result, after.closes),
+            search=counted,
+            opening=opening,
+            trades=sum(part.result.metrics.n_trades for part in parts.values()),
+            findings=findings,
+            remembering=remembering,
+            lost=[name for name, part in parts.items() if part.result.account_lost is not None],
+        )
+    chances = [one.combined_p for one in verdicts.values()]
+    adjusted = dict(zip(verdicts, adjusted_p_values(chances, "bhy").tolist(), strict=True))
+    found: list[InstrumentBelief] = []
+    for part in development.parts:
+        known = verdicts.get(part.name)
+        found.append(
+            {
+                "symbol": part.name,
+                "development": _of_part(part),
+                "holdout": _of_part(outside[part.name]) if known else None,
+                "combined_p": known.combined_p if known else None,
+                "adjusted_p": adjusted[part.name] if known else None,
+                "verdict": among(known.value, adjusted[part.name]) if known else None,
+            }
+        )
+    return cast("list[InstrumentBelief]", rounded(found))
+
+
+def _of_part(part: Traded) -> InstrumentPart:
+    """What one instrument earned on one part, beside holding it."""
+    result, metrics = part.result, part.result.metrics
+    excess = excess_moments(result, part.closes)
+    return {
+        "first": result.index[0].isoformat(),
+        "last": result.index[-1].isoformat(),
+        "bars": len(result.index),
+        "trades": metrics.n_trades,
+        "total_return": metrics.total_return,
+        "holding_return": float(np.prod(1.0 + market_returns(result, part.closes)) - 1.0),
+        "sharpe_ratio": metrics.sharpe_ratio,
+        "excess_sharpe_annual": excess.sharpe * math.sqrt(result.periods_per_year),
+        "max_drawdown": metrics.max_drawdown,
+    }
 
 
 def _sight(
@@ -213,9 +289,9 @@ def _sight(
 def judged(
     *,
     development: BacktestResult,
-    development_prices: pd.DataFrame,
+    development_closes: pd.Series | None,
     holdout: BacktestResult,
-    holdout_prices: pd.DataFrame,
+    holdout_closes: pd.Series | None,
     search: SearchFigures,
     trial_sharpes: Sequence[float],
     opening: int,
@@ -225,8 +301,8 @@ def judged(
 ) -> Belief:
     """Verdict and everything it rests on, as plain JSON: what the result's keys of the same names hold."""
     parts: dict[Part, BacktestResult] = {"development": development, "holdout": holdout}
-    excess = excess_moments(development, development_prices)
-    outside = excess_moments(holdout, holdout_prices)
+    excess = excess_moments(development, development_closes)
+    outside = excess_moments(holdout, holdout_closes)
     verdict = decide(
         development=excess,
         holdout=outside,
@@ -247,10 +323,10 @@ def judged(
     # Draws of its own: the intervals of earlier versions come again.
     drawn = np.random.default_rng(seed)
     earned = {
-        name: cast(Attribution, attribution(result, prices["close"], drawn).to_dict())
-        for name, result, prices in (
-            ("development", development, development_prices),
-            ("holdout", holdout, holdout_prices),
+        name: cast(Attribution, attribution(result, closes, drawn).to_dict())
+        for name, result, closes in (
+            ("development", development, development_closes),
+            ("holdout", holdout, holdout_closes),
         )
     }
     seen = _sight(development, holdout, excess, outside, search, opening)

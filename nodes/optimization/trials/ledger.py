@@ -30,7 +30,7 @@ from record.events import EvidenceMissing, LedgerBegun, LedgerClosed, LedgerEven
 from record.record import RunRecord
 from record.run_tables import TRIALS, read_table, table_hash, write_table
 from record.types import EarlierOpenings, MissingEvidence, SearchFigures
-from vault.datasets import Dataset, earlier_openings, openings
+from vault.datasets import Dataset, earlier_openings, readers_of
 from vault.declared import read_declaration
 from vault.ledger import Evidence, Ledger, Snapshot
 
@@ -82,8 +82,8 @@ def begun_with(context: OptimizationContext, run: str, dataset: Dataset) -> Ledg
     declared = read_declaration(dataset.family, home)
     return LedgerBegun(
         missing=missing_evidence(home, dataset, run),
-        snapshot=Ledger(home).snapshot(dataset.family).to_dict(),
-        openings=openings(dataset.family, home, since=dataset.boundary),
+        snapshot=Ledger(home).snapshot(dataset.family, dataset.also).to_dict(),
+        openings=readers_of(dataset, home),
         declared=None if declared is None else declared.model_dump(mode="json"),
         opened=[cast(EarlierOpenings, one.model_dump()) for one in earlier_openings(dataset, home)],
         heads=heads(home).model_dump(),
@@ -138,22 +138,26 @@ def close_count(context: OptimizationContext, run: str, dataset: Dataset, iterat
 def _standing(context: OptimizationContext, dataset: Dataset) -> LedgerClosed:
     """Configurations and readers as they are counted now, and where both chains end."""
     return LedgerClosed(
-        trials=Ledger(context.home_path).snapshot(dataset.family).trials,
-        openings=openings(dataset.family, context.home_path, since=dataset.boundary),
+        trials=Ledger(context.home_path).snapshot(dataset.family, dataset.also).trials,
+        openings=readers_of(dataset, context.home_path),
         heads=heads(context.home_path).model_dump(),
     )
 
 
 def count(context: OptimizationContext, run: str, dataset: Dataset, trials: Sequence[Trial]) -> None:
-    """Write down what the run has looked at.
+    """Write down what the run has looked at: of a pool on each of its instruments too.
 
     Raises:
         MarketError: `unusable_ledger`.
         OSError: the folder cannot be written.
     """
-    Ledger(context.home_path).count(
-        dataset.family, trials, development_hash=dataset.development_hash, origin="run", source=run
-    )
+    looked = [(dataset, trials)]
+    for one in dataset.instruments:
+        looked.append((one, [each for found in trials if (each := found.each.get(one.symbol))]))
+    for prices, found in looked:
+        Ledger(context.home_path).count(
+            prices.family, found, development_hash=prices.development_hash, origin="run", source=run
+        )
 
 
 def search_evidence(

@@ -14,17 +14,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtest import BacktestResult, Costs, StrategySpec, run_backtest
+from backtest import BacktestResult, Costs, StrategySpec
 from backtest.kernels.simulation import BARS
 from backtest.statistics.bootstrap import paired_difference
 from backtest.types import Fill
+from backtest.validation.traded import Traded, backtest_of, closes_of
 from backtest.validation.trials import Trial as Looked
 from backtest.validation.trials import grid_trials, trial
 from backtest.validation.walk_forward import WalkForward, walk_forward
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.figures import trial_figures
 from record.types import Figures, Strategy
-from vault.datasets import Dataset, load_development
+from vault.datasets import Dataset
+from vault.pools import development_of
 
 MOST_CONFIGURATIONS = 96
 """Configurations that one trial compares in each fold: enough to see a plateau, few enough to be quick."""
@@ -64,7 +66,7 @@ def thinned(grid: GridLike, most: int = MOST_CONFIGURATIONS) -> dict[str, list[f
     return axes
 
 
-def try_strategy(prices: pd.DataFrame, spec: StrategySpec, grid: GridLike, costs: Costs, fill: Fill) -> Trial:
+def try_strategy(prices: Traded, spec: StrategySpec, grid: GridLike, costs: Costs, fill: Fill) -> Trial:
     """Walk-forward tests with searched values refitted in each fold, and a backtest of what they settle on.
 
     Raises:
@@ -81,7 +83,7 @@ def try_strategy(prices: pd.DataFrame, spec: StrategySpec, grid: GridLike, costs
         settle=True,
         workers=1,  # variants run side by side: more threads would only wait for each other
     )
-    return Trial(walk.spec, walk, run_backtest(prices, walk.spec, costs=costs, fill=fill))
+    return Trial(walk.spec, walk, backtest_of(prices, walk.spec, costs, fill))
 
 
 def t_statistic(look: Looked) -> float:
@@ -119,7 +121,7 @@ class Tried:
 @lru_cache(maxsize=_KEPT)
 def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill) -> Tried:
     """Everything is named by content, so an answer holds as long as it is kept."""
-    prices = load_development(Dataset.model_validate_json(dataset), Path(home))
+    prices = development_of(Dataset.model_validate_json(dataset), Path(home))
     strategy, values = StrategySpec.model_validate_json(spec), json.loads(grid)
     terms = Costs.model_validate_json(costs)
     found = try_strategy(prices, strategy, values, terms, fill)
@@ -127,10 +129,10 @@ def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill
     held = found.whole.trade_values[:, BARS]
     return Tried(
         spec=found.spec,
-        figures=trial_figures(found.spec, found.walk, found.whole, prices["close"]),
+        figures=trial_figures(found.spec, found.walk, found.whole, closes_of(prices)),
         returns=found.walk.returns,
         periods_per_year=found.walk.periods_per_year,
-        looked_at=(trial(found.whole, prices["close"]), *compared),
+        looked_at=(trial(found.whole, closes_of(prices)), *compared),
         bars_held=float(held.mean()) if len(held) else 0.0,
     )
 
