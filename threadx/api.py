@@ -219,7 +219,7 @@ def begin(
     with in_language(context.language):
         start = without_inputs(chosen_strategy(strategy, params))
         own = strategy if isinstance(strategy, StrategySpec) else None
-        instruments = instruments_of(data)
+        instruments = instruments_of(data, several=graph == "optimization")
         tables = any(isinstance(one, pd.DataFrame) for _, one in instruments)
         reference, *pool = [reference_of(name, one) for name, one in instruments if isinstance(one, str)] or [
             ""

@@ -20,15 +20,22 @@ Instrument = tuple[str | None, pd.DataFrame | str]
 """Symbol and prices: a table, or a reference to some."""
 
 
-def instruments_of(data: Data) -> list[Instrument]:
+def instruments_of(data: Data, *, several: bool = True) -> list[Instrument]:
     """Every instrument, as (symbol, table or reference); the symbol is None where the prices tell it.
 
     A folder stands for all price files that lie in it, in the order of their names.
+
+    Args:
+        data: as a person gives it.
+        several: whether there may be more than one; else it is what it is, for its reader to judge.
 
     Raises:
         ThreadxError: `bad_argument` for what are no prices.
         MarketError: `no_prices_in_folder`; `too_small_pool` for none.
     """
+    if not several:
+        assert isinstance(data, Given), "looked at before"
+        return [(None, _plain(data))]
     if isinstance(data, Mapping):
         return _told([(str(name), _plain(one)) for name, one in data.items()])
     if isinstance(data, pd.DataFrame | str) or not isinstance(data, Sequence):
