@@ -87,7 +87,7 @@ ui: $(INSTALLED) ## Serve the pages alone
 screenshots: $(TESTABLE) ## Make the pictures of docs/pages.md anew (needs Chromium)
 	mkdir -p docs/images
 	for language in fr en; do \
-	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/threadx/web/test_actions.py; \
+	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/threadx/web/test_actions.py tests/threadx/web/test_bench.py; \
 	done
 
 doctor: $(INSTALLED) ## Show which models answer, and what to install or pull

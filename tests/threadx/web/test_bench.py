@@ -17,6 +17,7 @@ from backtest.language.parser import parse
 from nodes.context import OptimizationContext
 from prompts import Words
 from tests.browser import (
+    PATIENCE,
     keep_picture,
     opened_browser,
     opened_page,
@@ -42,6 +43,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """What is expected of a busy machine may take as long as what is waited for."""
+    expect.set_options(timeout=SOON_MILLISECONDS)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with opened_browser() as opened:
@@ -54,8 +63,8 @@ def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-SOON_MILLISECONDS = 60_000
-"""Until what follows a click is given up; the first backtest may have to compile."""
+SOON_MILLISECONDS = 30_000
+"""Until what follows a click is given up; the first backtest, which may have to compile, has longer."""
 
 CELL = """([x, y]) => {
     const chart = getElement(document.querySelector('.tx-pane-chart').id.slice(1)).chart;
@@ -118,7 +127,7 @@ def test_from_a_condition_typed_to_a_run_that_goes_on_from_the_best_cell(
         expect(page.locator(".q-field", has=fee)).to_contain_text(told)
         fee.fill("7")
         button(page, "web.bench.test").click()
-        page.get_by_role("link", name=WORDS("web.bench.optimise")).wait_for()
+        page.get_by_role("link", name=WORDS("web.bench.optimise")).wait_for(timeout=PATIENCE)
 
         spec = StrategySpec(
             name="own",
