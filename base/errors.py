@@ -17,20 +17,25 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
 
+from base.days import day
 from base.entries import EntryError
 from base.secrets import masked
 
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-Face = Literal["python", "terminal", "page"]
+Face = Literal["python", "terminal", "page", "report"]
 """Where a text is read: what is an argument here is an option there, and a field under a label elsewhere."""
+
+_LOCAL: frozenset[Face] = frozenset(("page", "report"))
+"""Faces at which moments are written as the reader's language does; elsewhere they may be typed again."""
 
 _FACE: ContextVar[Face] = ContextVar("face", default="python")
 
@@ -42,7 +47,8 @@ MOMENTS = frozenset(("after", "before", "boundary", "date", "first", "last", "si
 """Names of values that are moments: data keep ISO 8601, a reader sees a day, or a day and its hour."""
 
 _MOMENT = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)T(?P<hour>\d\d:\d\d)(?P<seconds>:\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"
+    r"(?P<day>\d{4}-\d\d-\d\d)"
+    r"(?:[T ](?P<hour>\d\d:\d\d)(?P<seconds>:\d\d(?:\.\d+)?)?(?:\+00:00|Z)?)?"
 )
 
 LONGEST_QUOTED = 2_000
@@ -245,7 +251,7 @@ def _option(option: str, argument: str, language: Language) -> str:
     if face == "python":
         return argument or (f'{field}="{value}"' if value else f"{field}=")
     label = catalogue("web", language).get(f"setting.{field}")
-    if face == "terminal" or label is None:
+    if face != "page" or label is None:
         return f"{name} {value}".rstrip()
     quoted = f"«\u00a0{label}\u00a0»" if language == "fr" else f"“{label}”"
     return f"{quoted} = {value}" if value else quoted
@@ -269,11 +275,23 @@ def _told(name: str, value: Any, language: Language) -> Any:
         case float():
             # A figure as it is written, with the reader's decimal mark; templates that shape it do so alone.
             return _Figure(value, language)
-        case str() if name in MOMENTS and (moment := _MOMENT.fullmatch(value)):
-            hour = moment["hour"] + (moment["seconds"] or "").removesuffix(":00")
-            return moment["day"] if hour == "00:00" else f"{moment['day']} {hour}"
+        case str() if name in MOMENTS:
+            return told_moment(value, language)
         case _:
             return value
+
+
+def told_moment(iso: str, language: Language) -> str:
+    """A day, and its hour where it has one, as the face at work writes it; any other text as it stands."""
+    found, local = _MOMENT.fullmatch(iso), _FACE.get() in _LOCAL
+    if found is None or (" " in iso and not local):
+        return iso
+    told = found["day"]
+    if local:
+        with suppress(ValueError):  # no day of the calendar: it stands as it was given
+            told = day(date.fromisoformat(told), language)
+    hour = (found["hour"] or "00:00") + (found["seconds"] or "").removesuffix(":00")
+    return told if hour == "00:00" else f"{told} {hour}"
 
 
 class _Figure(float):

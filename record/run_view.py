@@ -218,6 +218,7 @@ class RunView:
             self.iteration = max(self.iteration, event.iteration)
             if answered_by := event.data.answered_by:
                 self._answered(answered_by)
+            self.at_work = node_at_work(event, self.at_work)
             self._fold(event)
 
     def _answered(self, by: Provenance) -> None:
@@ -233,9 +234,6 @@ class RunView:
             case Started(dataset=dataset, strategy=strategy):
                 self.dataset, self.initial = dataset, strategy
                 self.strategy = strategy.get("name")
-                self.at_work = "baseline"
-            case RoleCalled():
-                self.at_work = event.node
             case SingleAnswer(answer=analysis, verdicts=verdicts):
                 # Its proposals, which it judges in the same answer, are the next events.
                 self._foregone = {verdict["proposal"]: verdict for verdict in verdicts}
@@ -252,7 +250,6 @@ class RunView:
                 self.initial_figures = figures
                 self.score, self.champion = figures["score"], figures.get("hash", "")
                 self._tested[self.champion] = self.initial, figures
-                self.at_work = "analyst"
             case Surveyed(champion=first) as surveyed:
                 self.surveyed = surveyed
                 self.score, self.champion = first["figures"]["score"], first["figures"].get("hash", "")
@@ -277,23 +274,16 @@ class RunView:
                 debate = self._debate(iteration)
                 debate.decision, debate.dissent = consensus, dissent
                 self._step(iteration).consensus = consensus
-                self.at_work = "converge"
             case Converged(decision=decision):
                 self._step(iteration).decision = decision["reason"]
                 if decision["stop"]:
                     self.stop_reason = decision["reason"]
-                    self.at_work = "judge"
-            case Judged():
-                self.at_work = "report"
             case Waiting() as question:
-                self.at_work = "approve"
                 self.question = question
             case Approved():
                 self.question = None
-                self.at_work = "backtest_variant"
             case Finished(status=status):
                 self.status = status
-                self.at_work = None
             case _:
                 pass
 
@@ -314,7 +304,6 @@ class RunView:
                 trial.objection = verdict["reason"]
 
     def _test(self, iteration: int, variant: TestedVariant) -> None:
-        self.at_work = "backtest_variant"
         self.tested.setdefault(iteration, {})[variant["number"]] = variant
         trial, figures = self.trials[iteration, variant["number"]], variant["figures"]
         trial.state = "tested" if figures else "failed"
@@ -325,7 +314,6 @@ class RunView:
             self._tested.setdefault(figures.get("hash", ""), (variant.get("spec"), figures))
 
     def _select(self, iteration: int, selection: Selection) -> None:
-        self.at_work = "debate"
         self.history[iteration] = selection
         self.score = selection["score"]
         self.champion = selection.get("champion", self.champion)
@@ -339,3 +327,30 @@ class RunView:
                 variant = self.tested[iteration][told["number"]]
                 if figures := variant["figures"]:
                     self._tested[self.champion] = variant.get("spec"), figures
+
+
+def node_at_work(event: Event, before: str | None) -> str | None:
+    """The node that is at work after an event; `before` where the event changes nothing of it."""
+    match event.data:
+        case Started():
+            return "baseline"
+        case RoleCalled():
+            return event.node
+        case BaselineTested():
+            return "analyst"
+        case ValidatorAnswer() | SingleAnswer() | Approved() | VariantEvent():
+            return "backtest_variant"
+        case Selected():
+            return "debate"
+        case Consensus():
+            return "converge"
+        case Converged(decision={"stop": True}):
+            return "judge"
+        case Judged():
+            return "report"
+        case Waiting():
+            return "approve"
+        case Finished():
+            return None
+        case _:
+            return before

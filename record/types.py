@@ -16,6 +16,9 @@ _OPEN = ConfigDict(extra="allow", strict=True)
 Strategy = dict[str, Any]
 """A `backtest.StrategySpec` as JSON."""
 
+OWN = "own"
+"""Name of a strategy that a person gives by its conditions."""
+
 Grid = dict[str, list[float]]
 """Values by name that each fold of a walk-forward test chooses among."""
 

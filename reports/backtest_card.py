@@ -46,7 +46,9 @@ class Told:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def told_card(card: Card, score: float, words: WordsLike, *, title: str) -> Told:
+def told_card(
+    card: Card, score: float, words: WordsLike, *, title: str, cells: WordsLike | None = None
+) -> Told:
     """A card in words.
 
     Args:
@@ -54,15 +56,16 @@ def told_card(card: Card, score: float, words: WordsLike, *, title: str) -> Told
         score: 0–10.
         words: language.
         title: which prices, and which part of them.
+        cells: writes the figures of the tables; `words` if None.
     """
-    result = card.result
+    result, cells = card.result, cells or words
     lost = result.account_lost
     return Told(
         title=title,
         strategy=result.spec.describe(),
         facts=[*_setting(card, words), (words("card.score"), words.number(score))],
         head=[words("report.table.metric"), words("card.strategy"), words("card.holding")],
-        rows=[*_compared(card, words), *_under_water(card, words)],
+        rows=[*_compared(card, cells), *_under_water(card, cells)],
         trades=_trades(result.trades, result.metrics.profit_factor, words),
         exits_head=[
             words("card.exits"),
@@ -72,10 +75,10 @@ def told_card(card: Card, score: float, words: WordsLike, *, title: str) -> Told
         exits=[
             [
                 words(f"card.exit.{one.reason}"),
-                words.number(one.trades),
-                words.number(one.won),
-                words.percent(one.average_return, 2),
-                words.number(one.profit),
+                cells.number(one.trades),
+                cells.number(one.won),
+                cells.percent(one.average_return, 2),
+                cells.number(one.profit),
             ]
             for one in card.exits
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -38,6 +39,15 @@ class WordsLike(Protocol):
 
     def short(self, value: float | int | None) -> str:
         """A figure with no more digits than it needs."""
+
+    def day(self, moment: str | date) -> str:
+        """A date, or the date of an ISO time."""
+
+    def moment(self, moment: str | datetime) -> str:
+        """A date with its hour and minute in UTC."""
+
+    def bar_time(self, time: datetime) -> str:
+        """The time of a bar: the day, with the hour where bars are shorter than days."""
 
     def percent(self, fraction: float | None, digits: int = 1, *, signed: bool = False) -> str:
         """A fraction as a percentage."""

@@ -58,9 +58,9 @@ class Backtest(BacktestResult):
         """None: a backtest on data already seen is not a verdict. `threadx.optimize` judges on a holdout."""
         return None
 
-    def told(self, words: Words) -> Told:
-        """The card in words."""
-        return told_card(self.card, self.score, words, title=self.title(words))
+    def told(self, words: Words, cells: Words | None = None) -> Told:
+        """The card in words; `cells` writes its tables, where those are for a program."""
+        return told_card(self.card, self.score, words, title=self.title(words), cells=cells)
 
     def title(self, words: Words) -> str:
         """Which prices, and which part of them."""

@@ -6,18 +6,16 @@ Progress goes to standard error: a spinner with the role at work on a terminal, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape as without_markup
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -42,6 +40,7 @@ from record.events import (
     VariantTested,
 )
 from record.events import Waiting as WaitingEvent
+from record.run_view import node_at_work
 from record.types import Attempt, Provenance
 from reports.belief import (
     INSTRUMENT_COLUMNS,
@@ -67,7 +66,8 @@ from reports.tables import (
     notice_lines,
     score_note,
 )
-from threadx.plain import plain
+from threadx.columns import fitted, tab_separated
+from threadx.plain import plain, say
 
 if TYPE_CHECKING:  # the engine and the graphs take seconds that a list of runs does not have
     from reports.backtest_card import Told
@@ -91,6 +91,11 @@ class Terminal:
         self.out = Console(emoji=False)
         self.err = Console(stderr=True, emoji=False)
 
+    @property
+    def cells(self) -> Words:
+        """Words for the cells of tables: in a pipe figures are written as programs read them."""
+        return self.words if self.out.is_terminal else replace(self.words, raw=True)
+
     def table(
         self,
         title: str,
@@ -98,12 +103,13 @@ class Terminal:
         rows: Sequence[Sequence[str]],
         caption: str | None = None,
         words_columns: Container[int] = (0,),
+        spare: Sequence[int] = (),
     ) -> None:
-        """A table on standard output; columns not named in `words_columns` are figures, set to the right."""
-        self.out.print(f"[bold]{escape(title)}[/bold]", highlight=False)
-        self.columns(head, rows, words_columns)
+        """A table on standard output under its title, see `columns`."""
+        self.out.print(f"[bold]{escape(title)}[/bold]", highlight=False, soft_wrap=not self.out.is_terminal)
+        self.columns(head, rows, words_columns, spare)
         if caption:
-            self.out.print(escape(caption), style="dim", highlight=False)
+            self.out.print(escape(caption), style="dim", highlight=False, soft_wrap=not self.out.is_terminal)
 
     def card(self, told: Told) -> None:
         """The card of a backtest on standard output."""
@@ -121,6 +127,9 @@ class Terminal:
 
     def _facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Names and values in two columns, without lines."""
+        if not self.out.is_terminal:
+            self._piped(tab_separated(facts[0], facts[1:]))
+            return
         drawn = Table.grid(padding=(0, 2))
         for name, value in facts:
             drawn.add_row(f"[bold]{escape(name)}[/bold]", escape(value))
@@ -128,28 +137,46 @@ class Terminal:
         self.out.print()
 
     def columns(
-        self, head: Sequence[str], rows: Sequence[Sequence[str]], words_columns: Container[int] = (0,)
+        self,
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        words_columns: Container[int] = (0,),
+        spare: Sequence[int] = (),
     ) -> None:
-        """Rows under a head, with one line between; columns not named in `words_columns` are figures."""
+        """Rows under a head, with one line between; in a pipe, cells between tabs.
+
+        Args:
+            head: names of the columns.
+            rows: cells, their figures by `cells`.
+            words_columns: places of columns of words; others are figures, set to the right.
+            spare: places of columns that a narrow terminal leaves out, the first to go first.
+        """
+        if not self.out.is_terminal:
+            self._piped(tab_separated(head, rows))
+            return
+        width = self.out.width
+        fits = fitted(head, rows, width, words_columns=words_columns, spare=spare)
+        if fits is None:  # no width is enough: a line a cell
+            for row in rows:
+                self._facts([*zip(head, row, strict=True)])
+            return
         drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-        cells = [max((cell_len(row[place]) for row in rows), default=0) for place in range(len(head))]
-        least = [max([wide, *map(cell_len, name.split())]) for wide, name in zip(cells, head, strict=True)]
-        whole = [max(wide, cell_len(name)) for wide, name in zip(cells, head, strict=True)]
-        room = self.out.width - 2 * (len(head) - 1)
-        folded = sum(least) <= room < sum(whole)
-        for position, name in enumerate(head):
-            # Names stay whole, to be copied, and so do figures and the words of a head where they fit.
-            drawn.add_column(
-                escape(name),
-                width=least[position] if folded and position not in words_columns else None,
-                justify="left" if position in words_columns else "right",
-                no_wrap=not position,
-                overflow="fold",
-            )
+        for place, wide in zip(fits.shown, fits.widths, strict=True):
+            justify: JustifyMethod = "left" if place in words_columns else "right"
+            drawn.add_column(escape(head[place]), width=wide, justify=justify, overflow="ellipsis")
         for row in rows:
-            drawn.add_row(*(escape(cell) for cell in row))
+            drawn.add_row(*(escape(row[place]) for place in fits.shown))
         self.out.print(drawn, highlight=False)
+        if fits.left_out:
+            names = self.words.join([head[place] for place in fits.left_out])
+            told = self.words("command.left_out", width=width, columns=names, count=len(fits.left_out))
+            self.out.print(escape(told), style="dim", highlight=False)
         self.out.print()
+
+    def _piped(self, lines: Sequence[str]) -> None:
+        """Lines of a table, and an empty one after it."""
+        for line in (*lines, ""):
+            say(line)
 
     def checks(self, title: str, lines: Sequence[tuple[bool, str, str]]) -> None:
         """One line a check: whether it holds, what there is to say, and what it is for."""
@@ -162,17 +189,13 @@ class Terminal:
                 self.out.print(f"  {escape(purpose)}", style="dim", highlight=False, soft_wrap=True)
 
     @contextmanager
-    def steps(self, line: str) -> Iterator[Callable[[str], None]]:
-        """A function that tells of each step done, under a spinner on a terminal."""
-
-        def done(told: str) -> None:
-            self.err.print(escape(told), highlight=False, soft_wrap=True)
-
+    def steps(self, line: str) -> Iterator[Steps]:
+        """What is told of each step done, under a spinner on a terminal that says what is at work."""
         if self.err.is_terminal:
-            with self.err.status(Text(plain(line))):
-                yield done
+            with self.err.status(Text(plain(line))) as status:
+                yield Steps(self.err, status)
         else:
-            yield done
+            yield Steps(self.err, None)
 
     def home(self, folder: Path) -> None:
         """The data folder in which a run is counted, on standard error."""
@@ -182,19 +205,6 @@ class Terminal:
     def line(self, told: str) -> None:
         """One line of words on standard output."""
         self.out.print(escape(told), highlight=False, soft_wrap=True)
-
-    @contextmanager
-    def counter(self, line: str, total: int) -> Iterator[Callable[[str], None]]:
-        """A function that tells of each of many pieces done: a bar on a terminal, nothing in a pipe."""
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Bar(*columns, console=self.err, disable=not self.err.is_terminal) as bar:
-            task = bar.add_task(plain(line), total=total)
-            yield lambda told: bar.update(task, advance=1, description=plain(told))
 
     @contextmanager
     def progress(self, home: str | Path, limit: int | None = None) -> Iterator[Watcher]:
@@ -247,7 +257,7 @@ class Terminal:
         )
         if result.degraded:
             self.out.print(Panel(escape(words("report.degraded")), style="yellow"))
-        head, rows, note = figures_table(details, words)
+        head, rows, note = figures_table(details, self.cells)
         self.table(
             words(
                 "report.title", symbol=details["dataset"]["symbol"], timeframe=details["dataset"]["timeframe"]
@@ -317,7 +327,7 @@ class Terminal:
         self.table(
             words("report.review.title", symbol=dataset["symbol"], timeframe=dataset["timeframe"]),
             [words("report.table.metric"), words("report.table.value")],
-            review_figures(details, words),
+            review_figures(details, self.cells),
             caption=details["strategy"]["description"],
         )
         self.out.print(escape(score_note(details["development"], words)), style="dim", highlight=False)
@@ -394,7 +404,7 @@ class Terminal:
             for name in ("regime", "risk_level", "outlook_days_7", "outlook_days_30")
         }
         self.table(
-            words("explain.summary_title", hour=f"{result.hour:%Y-%m-%d %H:%M} UTC"),
+            words("explain.summary_title", hour=words.moment(result.hour)),
             [words("report.table.item"), words("report.table.value")],
             [[head, words(f"ensemble.value.{told[name]}")] for name, head in heads.items()],
             words_columns=(0, 1),
@@ -414,11 +424,28 @@ class Terminal:
             [words(f"ensemble.column.{name}") for name in _EVIDENCE],
             [
                 [cells[name] for name in _EVIDENCE]
-                for cells in (contributor_cells(row, words) for row in told["contributors"])
+                for cells in (contributor_cells(row, self.cells) for row in told["contributors"])
             ],
             words_columns=(0, 1, 2, 4, 5),
         )
         self.out.print(escape(words("command.written", folder=str(result.path))), soft_wrap=True)
+
+
+class Steps:
+    """Tells of steps as they are done, and what is at work meanwhile."""
+
+    def __init__(self, console: Console, status: Status | None) -> None:
+        self._console = console
+        self._status = status
+
+    def __call__(self, told: str) -> None:
+        """Tell of a step that is done."""
+        self._console.print(escape(told), highlight=False, soft_wrap=True)
+
+    def now(self, line: str) -> None:
+        """Say beside the spinner what is at work; nothing in a pipe."""
+        if self._status is not None:
+            self._status.update(Text(plain(line)))
 
 
 class Progress:
@@ -439,6 +466,7 @@ class Progress:
         self.score: float | None = None
         self.limit = "?" if limit is None else str(limit)
         self.stood_in: set[str] = set()
+        self.at_work: str | None = None
 
     def __call__(self, told: dict[str, Any]) -> None:
         """Show one event."""
@@ -448,10 +476,25 @@ class Progress:
         line = self._line(event)
         if not isinstance(event.data, Abstained) and event.data.answered_by is not None:
             self._say_who_stood_in(event.node, event.data.answered_by)
-        if isinstance(event.data, RoleCalled) and self.status:
-            self.status.update(Text(plain(line or "")))
-        elif line is not None:
+        called = isinstance(event.data, RoleCalled)
+        if line is not None and not (called and self.status):
             self._say(line)
+        if self.status:
+            self._spin(event, line if called else None)
+
+    def _spin(self, event: Event, line: str | None) -> None:
+        """Say beside the spinner which node is at work."""
+        assert self.status is not None
+        before, self.at_work = self.at_work, node_at_work(event, self.at_work)
+        if line is None and self.at_work is not None and self.at_work != before:
+            line = self.words(
+                "command.progress.node",
+                iteration=f"{event.iteration}/{self.limit}",
+                node=self.words(f"web.node.{self.at_work}"),
+                score=self.words.number(self.score),
+            )
+        if line is not None:
+            self.status.update(Text(plain(line)))
 
     def _say(self, line: str) -> None:
         self.console.print(escape(line), highlight=False, soft_wrap=True)

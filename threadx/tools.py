@@ -29,6 +29,7 @@ from base.reasons import ENDINGS, ReasonError, complaint, whole
 from nodes.counted import tried
 from nodes.optimization.evidence.figures import figures
 from prompts import Words
+from record.types import OWN
 from threadx.api import declare
 from threadx.home import chosen_home
 from vault.declared import MOST_TEXT, Direction
@@ -123,7 +124,7 @@ class StrategyForm(Numeric):
         conditions = {place: given[place] for place in PLACES if place in given}
         risk, sizing = given.get("risk", {}), given.get("sizing", {})
         if self.preset is None:
-            return StrategySpec(name="own", params=self.params, risk=risk, sizing=sizing, **conditions)
+            return StrategySpec(name=OWN, params=self.params, risk=risk, sizing=sizing, **conditions)
         whole = StrategySpec.preset(self.preset, **{**self.params, **risk, **sizing})
         if not conditions:
             return whole

@@ -56,7 +56,7 @@ def wide(monkeypatch):
 
 def called(*arguments, language="fr"):
     """(exit code, output, errors) of a backtest."""
-    return commands.threadx("backtest", *arguments, "--language", language)
+    return commands.threadx("backtest", *arguments, "--language", language, terminal=True)
 
 
 def called_from_a_shell(*arguments):

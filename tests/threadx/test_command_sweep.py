@@ -8,6 +8,7 @@ import pytest
 
 from backtest import Costs, StrategySpec
 from backtest.validation.trials import grid_trials
+from tests import commands
 from tests.prices import made_up_prices
 from threadx.command import main
 from threadx.work import sweep as module
@@ -70,12 +71,12 @@ def test_rows_that_are_not_shown_are_counted(threadx, prices, tmp_path):
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_at_80_columns_no_word_of_the_table_is_cut(prices, tmp_path, capsys, monkeypatch, language):
+def test_at_80_columns_no_word_of_the_table_is_cut(prices, tmp_path, monkeypatch, language):
     monkeypatch.setenv("COLUMNS", "80")
     grids = ("--grid", "fast_period=5:8", "--grid", "slow_period=30:33")
-    with pytest.raises(SystemExit):
-        main(["sweep", str(prices), *grids, "--home", str(tmp_path / "data"), "--language", language])
-    lines = capsys.readouterr().out.splitlines()
+    given = (prices, *grids, "--home", tmp_path / "data", "--language", language)
+    _, out, _ = commands.threadx("sweep", *given, terminal=True)
+    lines = out.splitlines()
     rule = next(place for place, line in enumerate(lines) if "──" in line)
     head = " ".join(" ".join(lines[1:rule]).split())
     wanted = {"en": ["Trades", "Maximum", "drawdown"], "fr": ["Transactions", "Rendement", "Drawdown"]}

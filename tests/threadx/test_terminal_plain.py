@@ -48,11 +48,7 @@ def sent(terminal):
 def with_steps(terminal):
     with terminal.steps(HOSTILE) as done:
         done(HOSTILE)
-
-
-def with_counter(terminal):
-    with terminal.counter(HOSTILE, 1) as advance:
-        advance(HOSTILE)
+        done.now(HOSTILE)
 
 
 def with_progress(terminal):
@@ -86,7 +82,6 @@ WAYS = {
     ),
     "home": lambda t: t.home(HOSTILE),
     "steps": with_steps,
-    "counter": with_counter,
     "progress": with_progress,
 }
 RESULTS = {"card", "optimization_result", "review_result", "waiting", "summary"}

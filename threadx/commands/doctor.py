@@ -16,6 +16,7 @@ def command(words: Words) -> click.Command:
 
     @options.local_command("doctor", words)
     @click.option("--repair", is_flag=True, help=words("command.option.repair"))
+    @options.json_option(words)
     @options.common(words)
     def doctor(**given: Any) -> Any:
         return work("doctor", "doctor", words, given)

@@ -25,6 +25,7 @@ from backtest.validation.verdict import VALUES
 from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
+from threadx.calibrated import LOST, P_VALUES
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
 from vault.datasets import Dataset, register
 from vault.ledger import Ledger
@@ -36,17 +37,10 @@ from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
 STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Sharpe ratios of the planted edges."""
 BELIEVED = ("real", "promising")
-FALSE_LIMIT = 0.025
-"""Rate of `real` or `promising` without an edge that the verdict was designed for."""
-
-LOST = ("not_proposed", "not_kept", "not_believed")
-"""Where an edge that is there can be lost, in the order of the work."""
 ALIKE = 0.7
 """Correlation of two strategies' excess over holding from which on they are taken for the same edge."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5)
 """Of p-values, of which as large a share should lie below them."""
-
-P_VALUES = ("development_p", "holdout_p", "combined_p")
 
 STARTS = tuple(StrategySpec.preset(name) for name in ("buy_and_hold", "ma_crossover", "rsi_reversion"))
 """What the cycle begins with, by turns; with a planted edge always the first, which hints at nothing. A start

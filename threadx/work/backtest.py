@@ -84,7 +84,7 @@ def backtest(
         notes = asked.price_notes(source, words) + asked.ended_notes(prices, further.tables, spec, words)
         for line in notes:  # first: they change how the card is read
             say(line)
-        terminal.card(result.told(words))
+        terminal.card(result.told(words, terminal.cells))
     if picture_path is not None:
         write_drawing(result.chart(words), picture_path)
         if json_path != "-":

@@ -94,11 +94,12 @@ def _quiet(what: str, error: RuntimeError | None) -> None:
 
 def _tell_forecasts(built: BuiltForecasts, terminal: Terminal, words: Words) -> None:
     def cell(row: dict[str, Any], name: str) -> str:
-        return f"{words.number(row[name], 2)} ({words.percent(row[f'{name}_hit_rate'], 0)})"
+        cells = terminal.cells
+        return f"{cells.number(row[name], 2)} ({cells.percent(row[f'{name}_hit_rate'], 0)})"
 
     def direction(row: dict[str, Any]) -> str:
         told = words(f"market.direction.{row['direction']}")
-        return f"{told} ({words.percent(row['confidence'], 0)})"
+        return f"{told} ({terminal.cells.percent(row['confidence'], 0)})"
 
     terminal.table(
         words("market.built.forecasts_title", path=built.partition),
@@ -266,7 +267,7 @@ def macro(
             [
                 [
                     words(f"market.figure.{name}"),
-                    *(_figure(name, row[name], words) for row in last.rows),
+                    *(_figure(name, row[name], terminal.cells) for row in last.rows),
                 ]
                 for name in (*FIGURES, *FEATURES)
             ],

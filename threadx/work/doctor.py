@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from base.aside import taken
 from base.plugins import Plugin, plugins
@@ -21,23 +22,52 @@ from providers.memory import model_bytes
 from providers.ollama import PROVIDER as OLLAMA_PROVIDER
 from providers.oversight import breaker_of, refused_by
 from providers.registry import PROVIDERS
+from record.record import canonical_json
 from threadx.repairing import examine
 from threadx.settings import make_context
 from threadx.terminal import Terminal
+from threadx.work.written import write_json
 from threadx.writable import writable
 
 CYCLE = ("analyst", "strategist", "validator")
 
 
-def doctor(words: Words, repair: bool, home: str | None, language: str, debug: bool) -> None:
+class _Told:
+    """Shows the checks, and keeps them for `--json`.
+
+    Args:
+        words: language.
+        shown: whether they are shown; only kept, if not.
+    """
+
+    def __init__(self, words: Words, *, shown: bool) -> None:
+        self._terminal = Terminal(words) if shown else None
+        self.kept: dict[str, list[dict[str, Any]]] = {}
+
+    def checks(self, part: str, title: str, lines: Sequence[tuple[bool, str, str]]) -> None:
+        """The checks of one part under a title."""
+        names = ("holds", "told", "about")
+        self.kept[part] = [dict(zip(names, line, strict=True)) for line in lines]
+        if self._terminal is not None:
+            self._terminal.checks(title, lines)
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Lines that are only shown."""
+        if self._terminal is not None:
+            self._terminal.lines(lines)
+
+
+def doctor(
+    words: Words, repair: bool, json_path: str | None, home: str | None, language: str, debug: bool
+) -> None:
     """Damaged files of the data folder; then every reference that a role may use, and whether it answers."""
     cycle = make_context(home=home, language=language)
     ensemble = EnsembleContext(home=cycle.home)
-    terminal = Terminal(words)
-    _files(words, terminal, cycle.home_path, repair=repair)
+    told = _Told(words, shown=json_path != "-")
+    files = _files(words, told, cycle.home_path, repair=repair)
     writable(cycle.home_path)
     if plugins():
-        terminal.checks(words("command.doctor.plugins"), [_plugin(words, one) for one in plugins()])
+        told.checks("plugins", words("command.doctor.plugins"), [_plugin(words, one) for one in plugins()])
     uses: dict[str, list[str]] = {}
     chains = {role: getattr(cycle, role) for role in CYCLE}
     chains |= {role: ensemble.chain(role) for role in (*AGENTS, "arbiter")}
@@ -49,20 +79,24 @@ def doctor(words: Words, repair: bool, home: str | None, language: str, debug: b
     uses |= {provider.sample: [] for name, provider in PROVIDERS.items() if name not in used}
     settings = provider_settings(cycle)
     found = check_all([list(uses)], settings)
-    terminal.checks(
+    told.checks(
+        "models",
         words("command.doctor_title"),
         [
             (health.ok, words(health.text_key, **health.fields), ", ".join(uses[health.reference]))
             for health in found
         ],
     )
-    _memory(words, terminal, {one.reference for one in found if one.ok}, chains, settings)
-    _found_out(words, terminal, list(uses), settings)
+    _memory(words, told, {one.reference for one in found if one.ok}, chains, settings)
+    _found_out(words, told, list(uses), settings)
+    for one, health in zip(told.kept["models"], found, strict=True):
+        one["model"] = health.reference
+    write_json(canonical_json({"files": files, **told.kept}), json_path)
 
 
 def _memory(
     words: Words,
-    terminal: Terminal,
+    checks: _Told,
     ready: set[str],
     chains: Mapping[str, Sequence[str]],
     settings: ProviderSettings,
@@ -83,10 +117,10 @@ def _memory(
         line = (False, words("command.doctor.in_turn", **told), "threadx models suggest")
     else:
         line = (True, words("command.doctor.fits", **told), "")
-    terminal.checks(words("command.doctor.memory"), [line])
+    checks.checks("memory", words("command.doctor.memory"), [line])
 
 
-def _found_out(words: Words, terminal: Terminal, models: list[str], settings: ProviderSettings) -> None:
+def _found_out(words: Words, checks: _Told, models: list[str], settings: ProviderSettings) -> None:
     """What earlier calls found out: models that unattended runs leave out, parameters that models refuse."""
     breakers, habits = [], []
     for model in models:
@@ -103,9 +137,9 @@ def _found_out(words: Words, terminal: Terminal, models: list[str], settings: Pr
             told = words("command.doctor.without", model=model, parameters=", ".join(sorted(without)))
             habits.append((True, told, words("command.doctor.forget", model=model)))
     if breakers:
-        terminal.checks(words("command.doctor.breakers"), breakers)
+        checks.checks("breakers", words("command.doctor.breakers"), breakers)
     if habits:
-        terminal.checks(words("command.doctor.habits"), habits)
+        checks.checks("habits", words("command.doctor.habits"), habits)
 
 
 def _plugin(words: Words, plugin: Plugin) -> tuple[bool, str, str]:
@@ -119,14 +153,15 @@ def _plugin(words: Words, plugin: Plugin) -> tuple[bool, str, str]:
     return True, told, place
 
 
-def _files(words: Words, terminal: Terminal, home: Path, *, repair: bool) -> None:
+def _files(words: Words, checks: _Told, home: Path, *, repair: bool) -> list[dict[str, str]]:
     """Tell what is damaged, and what can be done or was done about it."""
     found = examine(home) if home.is_dir() else []
     if not found:
-        terminal.lines([words("command.doctor.sound", home=str(home))])
-        return
+        checks.lines([words("command.doctor.sound", home=str(home))])
+        return []
     part = "done" if repair else "remedy"
     lines = ["## " + words("command.doctor.title", home=str(home))]
+    kept: list[dict[str, str]] = []
     for one in found:
         if repair:
             one.mend()
@@ -134,7 +169,9 @@ def _files(words: Words, terminal: Terminal, home: Path, *, repair: bool) -> Non
         told = words(f"command.doctor_{part}.{one.remedy}")
         name = one.path.relative_to(home).as_posix()
         lines.append(words("command.doctor.line", file=name, problem=problem, remedy=told))
+        kept.append({"file": name, "problem": problem, part: told})
     taken()  # the lines say it
-    terminal.lines(lines)
+    checks.lines(lines)
     if not repair and any(one.remedy != "restore" for one in found):
-        terminal.lines([words("command.doctor.next")])
+        checks.lines([words("command.doctor.next")])
+    return kept

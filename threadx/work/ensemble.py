@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 
 import tzlocal
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -24,6 +26,7 @@ from threadx.jobs.backfill import hours_between
 from threadx.jobs.schedule import Turn, prepare, take_turn, time_zone
 from threadx.summaries import make_ensemble_context
 from threadx.terminal import Terminal
+from threadx.work.progress import bar
 from threadx.work.written import write_json
 from threadx.writable import writable
 
@@ -33,6 +36,18 @@ def _done(node: str, words: Words) -> str:
     if node in AGENTS:
         return opened(words("ensemble.face.agent_done", agent=agent_name(node, words)))
     return words(f"command.ensemble_done.{node}")
+
+
+def _named(node: str, words: Words) -> str:
+    return agent_name(node, words) if node in AGENTS else words(f"command.ensemble_node.{node}")
+
+
+def _at_work(finished: Sequence[str]) -> list[str]:
+    """What the graph does after these nodes: the agents together, then one after the other."""
+    waiting = [agent for agent in AGENTS if agent not in finished]
+    if waiting:
+        return waiting
+    return [{"arbiter": "check", "check": "publish"}.get(finished[-1], "arbiter")]
 
 
 def run(
@@ -51,10 +66,15 @@ def run(
     terminal = Terminal(words)
     unsaid = [str(make_ensemble_context(home=home).home_path)]
 
+    finished: list[str] = []
+
     def watch(node: str) -> None:
         while unsaid:
             done(words("command.home", home=unsaid.pop()))
         done(_done(node, words))
+        finished.append(node)
+        names = words.join([_named(one, words) for one in _at_work(finished)])
+        done.now(words("command.ensemble_now", nodes=names))
 
     with terminal.steps(words("command.ensemble_working")) as done:
         result = summarize(
@@ -138,14 +158,15 @@ def backfill(
     context = make_ensemble_context(home=home, language=language, models=models)
     begin, end = parse_hour(since), parse_hour(until)
     total, terminal = sum(1 for _ in hours_between(begin, end, step)), Terminal(words)
-    with terminal.counter(words("ensemble.backfill.working"), total) as advance:
+    done = count(1)
+    with bar(terminal, "ensemble.backfill.working", "ensemble.backfill.progress") as progress:
         found = run_backfill(
             context,
             begin,
             end,
             data=data,
             step_hours=step,
-            watch=lambda hour: advance(f"{hour:%Y-%m-%d %Hh}"),
+            watch=lambda hour: progress(next(done), total),
         )
     told = {name: getattr(found, name) for name in ("published", "kept", "empty", "silent")}
     if json_path != "-":

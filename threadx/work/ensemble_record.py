@@ -11,7 +11,7 @@ from base.errors import PromptError
 from feeds.partitions import parse_hour
 from nodes.ensemble.operation.partition import hour_folder, published_hours, read_trace
 from nodes.ensemble.operation.run_log import read_runs, statistics
-from nodes.ensemble.operation.status import alert_lines, failure_reason, old_line
+from nodes.ensemble.operation.status import alert_lines, failure_reason, last_calls, old_line, silent_line
 from nodes.ensemble.policies.pooling import OUTLOOKS
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.schemas import DAYS
@@ -69,13 +69,14 @@ def _show_history(rows: list[dict[str, Any]], words: Words, terminal: Terminal) 
             [
                 row["hour"][:16].replace("T", " "),
                 *(value(row, name) for name in ("status", "regime", *OUTLOOKS)),
-                words.number(row["speaking"]),
-                words.number(row["versions"]),
+                terminal.cells.number(row["speaking"]),
+                terminal.cells.number(row["versions"]),
                 words(f"ensemble.history.memory_{row['memory']}") if row["memory"] else "–",
             ]
             for row in rows
         ],
         words_columns=(0, 1, 2, 3, 4, 7),
+        spare=(6, 7, 5),
     )
     if any(row["memory"] for row in rows):
         terminal.line(words("ensemble.history.memory_explain"))
@@ -119,7 +120,7 @@ def _show_scores(
                 terminal.table(
                     _title(kind, horizon, words),
                     [words(f"ensemble.score.{name}") for name in COLUMNS],
-                    [*(_voice(row, words) for row in shown), *_baselines(shown, words)],
+                    [*(_voice(row, terminal.cells) for row in shown), *_baselines(shown, terminal.cells)],
                 )
     terminal.line(words("ensemble.score.explain"))
     weights = ", ".join(
@@ -176,6 +177,8 @@ def history(
         picture_suffix(picture)
     folder = make_ensemble_context(home=home).home_path
     found, terminal = statistics(folder), Terminal(words)
+    answering = last_calls(folder)
+    silent = silent_line(answering, words)
     memory = {line["hour"]: memory_of(line) for line in read_stances(folder)}
     rows = [_line(folder, hour, memory) for hour in reversed(published_hours(folder)[-count:])]
     if json_path != "-":
@@ -187,7 +190,8 @@ def history(
         terminal.line(words("ensemble.history.week", **week, **times))
         if (old := old_line(folder, words)) is not None:
             terminal.line(old)
-        for line in alert_lines(found.alerts, words) or [words("ensemble.history.quiet")]:
+        told = [*alert_lines(found.alerts, words), *([silent] if silent else [])]
+        for line in told or [words("ensemble.history.quiet")]:
             terminal.line(line)
     if picture is not None:
         whole = [row for row in rows if all(row[name] for name in VERDICTS)]
@@ -196,7 +200,11 @@ def history(
         write_drawing(outlook_chart(whole, words), picture)
         if json_path != "-":
             terminal.line(words("command.written", folder=picture))
-    alerts = [{"code": one.code, "value": one.value, "limit": one.limit} for one in found.alerts]
+    alerts: list[dict[str, Any]] = [
+        {"code": one.code, "value": one.value, "limit": one.limit} for one in found.alerts
+    ]
+    if silent:
+        alerts.append({"code": "models", "value": 1.0 - sum(answering) / len(answering), "limit": 0.5})
     failures = [
         {
             **{name: line.get(name) for name in ("time", "hour", "failure")},
@@ -206,7 +214,7 @@ def history(
         if line["status"] == "failed"
     ]
     write_json(canonical_json({"hours": rows, "alerts": alerts, "failures": failures}), json_path)
-    return 1 if found.alerts else 0
+    return 1 if alerts else 0
 
 
 def score(

@@ -74,7 +74,7 @@ def _every(terminal: Terminal, folder: Path, json_path: str | None) -> int:
     """All of them, each from where its run's prices came from; exit code 1 where one cannot be judged."""
     words, rows, told, failed = terminal.words, [], [], 0
     for run, found in follow_all(folder):
-        rows.append([run, *cells(found, words)])
+        rows.append([run, *cells(found, terminal.cells)])
         if isinstance(found, Following):
             told.append({"run": run, **found.to_dict()})
         else:

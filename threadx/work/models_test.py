@@ -129,6 +129,6 @@ def _asked(
 
 def _show(terminal: Terminal, cards: dict[str, Card], lines: list[str], over: bool) -> None:
     """A table a role, one of the faults, and what could not be done."""
-    for title, head, rows, caption in tables(cards, terminal.words) if cards else ():
+    for title, head, rows, caption in tables(cards, terminal.cells) if cards else ():
         terminal.table(title, head, rows, caption or None)
     terminal.lines([*lines, *([terminal.words("models.test.over")] if over else [])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,10 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadx.plain import say
 from threadx.terminal import Terminal
 
+QUIET_SECONDS = 30.0
+"""A pipe hears no less often than this, as long as pieces are done."""
+
+clock: Callable[[], float] = time.monotonic
+"""Tests put a clock of their own here."""
+
 
 @contextmanager
 def bar(terminal: Terminal, working: str, progress: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with the time left on a terminal; a plain line each tenth of the work in a pipe.
+    """A progress bar with the time left on a terminal; plain lines in a pipe.
+
+    A line tells of each tenth of the work, and sooner where nothing was told for `QUIET_SECONDS`.
 
     Args:
         terminal: where.
@@ -25,13 +34,13 @@ def bar(terminal: Terminal, working: str, progress: str) -> Iterator[Callable[[i
     """
     words = terminal.words
     if not terminal.err.is_terminal:
-        told = -1
+        told, last = -1, clock()
 
         def line(done: int, total: int) -> None:
-            nonlocal told
-            tenth = 10 * done // total
-            if tenth > told:
-                told = tenth
+            nonlocal told, last
+            tenth, now = 10 * done // total, clock()
+            if tenth > told or now - last >= QUIET_SECONDS:
+                told, last = tenth, now
                 say(
                     words(progress, done=words.number(done), total=words.number(total)),
                     err=True,

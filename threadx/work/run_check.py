@@ -75,7 +75,7 @@ def _show(check: Check, words: Words, *, every: bool) -> None:
     terminal.table(
         words("command.run_check.title", run=check.run),
         [words(f"command.run_check.{name}") for name in ("part", "figure", "told", "found", "agrees")],
-        table_rows(check.rows, words, every=every),
+        table_rows(check.rows, terminal.cells, every=every),
         words_columns=(0, 1),
     )
     differing = sum(not row.agrees for row in check.rows)

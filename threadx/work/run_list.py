@@ -8,12 +8,14 @@ from typing import Any
 from prompts import Words
 from record.record import canonical_json
 from record.run_list import RunLine, newest_runs
+from record.types import OWN
 from threadx.settings import home_folder
 from threadx.terminal import Terminal
 from threadx.work.written import write_json
 
 _COLUMNS = ("run", "started", "instrument", "strategy", "status", "verdict", "score")
-
+_SPARE = ("started", "strategy", "instrument")
+"""What a narrow terminal goes without, the first to go first."""
 
 _TOLD = ("run", "graph", "started", "data", "symbol", "timeframe", "strategy", "verdict", "score")
 
@@ -30,7 +32,7 @@ def _cells(line: RunLine, words: Words, *, tagged: bool) -> list[str]:
         line.run,
         line.started[:10] or "–",
         " ".join(filter(None, (line.symbol, line.timeframe))) or line.data or "–",
-        line.strategy or "–",
+        words("report.population.own") if line.strategy == OWN else line.strategy or "–",
         words("command.run_status.imported", status=status) if line.label.imported else status,
         words(f"verdict.short.{line.verdict}") if line.verdict else "–",
         words.number(line.score),
@@ -52,11 +54,14 @@ def listing(
     found, _ = newest_runs(folder, archived=archived)
     lines = [line for line in found if all(line.label.has(one) for one in tags)]
     if json_path != "-":
-        tagged = any(line.label.tags for line in lines)
+        terminal = Terminal(words)
+        # A pipe has the same columns whatever the runs: programs count them.
+        tagged = any(line.label.tags for line in lines) or not terminal.out.is_terminal
         columns = (*_COLUMNS, "tags") if tagged else _COLUMNS
-        Terminal(words).columns(
+        terminal.columns(
             [words(f"command.runs_column.{name}") for name in columns],
-            [_cells(line, words, tagged=tagged) for line in lines],
+            [_cells(line, terminal.cells, tagged=tagged) for line in lines],
             words_columns=(*range(6), 7),
+            spare=[_COLUMNS.index(name) for name in _SPARE],
         )
     write_json(canonical_json([_plain(line) for line in lines]), json_path)

@@ -95,8 +95,8 @@ def _show(words: Words, found: SweepFile, names: list[str], title: str, caption:
         [*names, *(words(f"report.metric.{name}") for name in SHOWN)],
         [
             [
-                *(_value(row[name], words) for name in names),
-                *(metric(words, row, name, kinds[name]) for name in SHOWN),
+                *(_value(row[name], terminal.cells) for name in names),
+                *(metric(terminal.cells, row, name, kinds[name]) for name in SHOWN),
             ]
             for row in top_rows(found)
         ],

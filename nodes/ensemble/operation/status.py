@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from base.errors import catalogue
 from base.reasons import ReasonError
+from nodes.context import RULES
 from nodes.ensemble.operation.partition import published_hours
 from nodes.ensemble.operation.run_log import Alert, read_runs
 from nodes.ensemble.types import RunEnd
 from prompts import Words
+from providers.calls_log import CallsLog
+from providers.oversight import RECORD_SECONDS, RESET
 
 
 def failure_reason(line: RunEnd, words: Words) -> str:
@@ -44,14 +47,10 @@ def old_line(home: Path, words: Words) -> str | None:
     if not runs or runs[-1]["status"] != "failed":
         return None
     failed, published = runs[-1], published_hours(home)
-    told = {"hour": _moment(failed.get("hour")), "reason": failure_reason(failed, words)}
+    told = {"hour": words.moment(failed.get("hour") or ""), "reason": failure_reason(failed, words)}
     if not published:
         return words("ensemble.history.failed", **told)
-    return words("ensemble.history.failed_since", last=_moment(published[-1].isoformat()), **told)
-
-
-def _moment(iso: str | None) -> str:
-    return iso[:16].replace("T", " ") if iso else "–"
+    return words("ensemble.history.failed_since", last=words.moment(published[-1]), **told)
 
 
 def alert_lines(alerts: Iterable[Alert], words: Words) -> list[str]:
@@ -65,3 +64,27 @@ def alert_lines(alerts: Iterable[Alert], words: Words) -> list[str]:
         )
         for alert in alerts
     ]
+
+
+def last_calls(home: Path) -> list[bool]:
+    """Whether each model called in the last seven days answered its last call; `rules` is none."""
+    log = CallsLog(home / "logs")
+    found = []
+    for model in log.models(RECORD_SECONDS):
+        tries = [one for one in log.outcomes(model, RECORD_SECONDS) if one.code != RESET]
+        if tries and model != RULES:
+            found.append(tries[-1].ok)
+    return found
+
+
+def silent_line(answering: Sequence[bool], words: Words) -> str | None:
+    """That most models do not answer; None where at least half of them do.
+
+    Args:
+        answering: whether each model answers.
+        words: of the reader.
+    """
+    silent = len(answering) - sum(answering)
+    if 2 * silent <= len(answering):
+        return None
+    return words("ensemble.alert.models", silent=silent, all=len(answering))

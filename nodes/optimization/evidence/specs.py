@@ -8,6 +8,7 @@ from typing import Any
 from backtest import Risk, Sizing, StrategySpec
 from backtest.types import Input
 from nodes.errors import SettingError
+from record.types import OWN
 
 
 def without_inputs(spec: StrategySpec) -> StrategySpec:
@@ -56,4 +57,4 @@ def own_strategy(
             groups["risk" if name in Risk.model_fields else "sizing"][name] = value
         elif value is not None:
             groups["params"][name] = value
-    return StrategySpec.model_validate({"name": "own", **groups, **conditions, "inputs": dict(inputs or {})})
+    return StrategySpec.model_validate({"name": OWN, **groups, **conditions, "inputs": dict(inputs or {})})
