@@ -45,7 +45,7 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
         pictures: the hours before.
     """
     summary, run = published.summary, published.trace.get("run", {})
-    hour = f"{published.hour:%Y-%m-%d %H:%M} UTC"
+    hour = words.moment(published.hour)
     blocks = [*_changes(summary, words), Heading(text=words("explain.heading.judgement"))]
     blocks.append(
         Grid(

@@ -157,7 +157,7 @@ def change_lines(changes: Sequence[Mapping[str, Any]], words: WordsLike) -> list
 def change_head(since: str, changes: Sequence[Any], words: WordsLike) -> str:
     """The first line of a summary: since when something has changed, or that nothing has."""
     key = "since" if changes else "same"
-    return words(f"ensemble.change.{key}", hour=f"{since[:16].replace('T', ' ')} UTC")
+    return words(f"ensemble.change.{key}", hour=words.moment(since))
 
 
 def _change(one: Mapping[str, Any], words: WordsLike) -> str:

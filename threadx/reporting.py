@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def run_document(home: Path, run: str, words: Words, *, drawn: bool = True) -> D
     Raises:
         ReportError: `unknown_run`, `no_result` or `unreadable_record`.
     """
-    record = RunRecord(home, run)
+    record, words = RunRecord(home, run), replace(words, face="report")
     with as_recorded(record.folder):
         return _run_document(home, record, words, drawn)
 
@@ -153,7 +154,7 @@ def hour_document(home: Path, hour: datetime | None, words: Words, *, drawn: boo
     Raises:
         ReportError: `no_summaries`, `no_summary` or `unreadable_record`.
     """
-    hours = published_hours(home)
+    hours, words = published_hours(home), replace(words, face="report")
     if not hours:
         raise ReportError("no_summaries", home=str(home))
     published = read_published(home, hour or hours[-1], words)

@@ -25,7 +25,7 @@ from reports.charts.style import (
 )
 from reports.words import WordsLike
 
-_TONES = {
+TONES = {
     "positive": "#2b83ba",
     "neutral": "#d9d9d9",
     "negative": "#d7642c",
@@ -73,9 +73,9 @@ def outlook_chart(
             }
             for row in _ROWS
         ]
-    told = {value: words(f"ensemble.value.{value}") for value in _TONES}
+    told = {value: words(f"ensemble.value.{value}") for value in TONES}
     present = {row["tone"] for row in rows}
-    shown = [value for value in _TONES if value in present]
+    shown = [value for value in TONES if value in present]
     chart: alt.Chart = (
         alt.Chart(tables.add(rows))
         .mark_rect()
@@ -86,7 +86,7 @@ def outlook_chart(
             color=alt.Color(
                 "told:N",
                 scale=alt.Scale(
-                    domain=[told[value] for value in shown], range=[_TONES[value] for value in shown]
+                    domain=[told[value] for value in shown], range=[TONES[value] for value in shown]
                 ),
                 legend=alt.Legend(title=None, orient="bottom", columns=5),
             ),

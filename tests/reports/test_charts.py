@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import altair as alt
@@ -19,6 +20,7 @@ from reports.charts.convergence import convergence_chart
 from reports.charts.debate import debate_tree
 from reports.charts.equity import equity_chart
 from reports.charts.evolution import evolution_chart
+from reports.charts.fared import fared_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
 from reports.charts.indicators import strategy_indicators
@@ -62,6 +64,9 @@ POWER = {
 NULL = {"believed": 4, "count": 200, "interval": [0.0055, 0.0504]}
 BINS = [{"source": "arbiter", "predicted": 0.2, "observed": 0.25, "count": 12}]
 
+PAST = [(datetime(2026, 3, day, 12, tzinfo=UTC), day % 3, [0, 1, 2, None][day % 4]) for day in range(1, 9)]
+LEVELS = [(datetime(2026, 3, day, tzinfo=UTC), 100.0 + day) for day in range(1, 9)]
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -96,12 +101,13 @@ def draw(run, backtested):
         "folds": lambda w, k: folds_chart(FOLDS, w, look=k),
         "power": lambda w, k: power_chart(POWER, w, null=NULL, false_limit=0.025, look=k),
         "outlook": lambda w, k: outlook_chart(SUMMARIES, w, look=k),
+        "fared": lambda w, k: fared_chart({"7d": PAST, "30d": PAST[:2]}, LEVELS, w, look=k),
         "calibration": lambda w, k: calibration_chart(BINS, w, look=k),
     }
 
 
 NAMES = ["convergence", "evolution", "debate", "holdout", "equity", "price", "folds", "power",
-         "outlook", "calibration"]  # fmt: skip
+         "outlook", "fared", "calibration"]  # fmt: skip
 
 
 def points(chart):

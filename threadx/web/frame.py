@@ -23,6 +23,8 @@ NEW_PATH = f"{RUNS_PATH}/new"
 BENCH_PATH = f"{RUNS_PATH}/bench"
 MODELS_PATH = f"{RUNS_PATH}/models"
 FOLLOW_PATH = f"{RUNS_PATH}/follow"
+DATA_PATH = f"{RUNS_PATH}/data"
+CALIBRATION_PATH = f"{RUNS_PATH}/calibration"
 COMPARE_PATH = f"{RUNS_PATH}/compare"
 OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 """Every page, script and websocket of ours stands under one of these."""
@@ -32,7 +34,9 @@ NAVIGATION = (
     ("new", NEW_PATH),
     ("bench", BENCH_PATH),
     ("follow", FOLLOW_PATH),
+    ("data", DATA_PATH),
     ("models", MODELS_PATH),
+    ("calibration", CALIBRATION_PATH),
     ("summary", SUMMARY_PATH),
     ("observability", OBSERVABILITY_PATH),
 )

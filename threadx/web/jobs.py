@@ -24,7 +24,7 @@ from base.plain_files import opened_plain, read_plain
 from threadx.web import processes
 from threadx.web.errors import WebError
 
-Kind = Literal["optimization", "ensemble"]
+Kind = Literal["optimization", "ensemble", "fetch"]
 
 GRACE_SECONDS = 10.0
 """A command that was interrupted leaves within this time, or is killed: only the step at work is lost."""

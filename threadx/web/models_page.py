@@ -118,8 +118,7 @@ def _scorecards(site: Site, kept: list[Kept]) -> None:
             tested = sorted(kept, key=lambda one: (one.model in (RULES, DICE), one.model))
             for one in tested:
                 told = {"model": one.model, "cases": len(one.faults), "of": one.cases}
-                day = one.tested.date().isoformat()
-                Text("p", words("web.models.tested", date=day, **told), "tx-soft")
+                Text("p", words("web.models.tested", date=words.day(one.tested), **told), "tx-soft")
             for title, head, rows, caption in tables({one.model: one.card() for one in tested}, words):
                 Text("h3", title)
                 table = Table(head, numbers=range(1, len(head)))

@@ -12,6 +12,7 @@ from prompts import Words
 from record.run_view import RunView
 from record.types import Strategy
 from reports.tables import instrument_cell
+from threadx.defaults import OWN
 
 ROLES = ("analyst", "strategist", "validator", "single")
 _HOURS = re.compile(r"hours_(\d+)_(\d+)")
@@ -24,7 +25,9 @@ def timeframe_name(timeframe: str, words: Words) -> str:
 
 def strategy_name(strategy: Strategy, words: Words) -> str:
     """A preset or a family of the survey in words; a person's own strategy by its own name."""
-    name = str(strategy.get("family") or strategy.get("name") or words("report.population.own"))
+    name = str(strategy.get("family") or strategy.get("name") or OWN)
+    if name == OWN:
+        return words("report.population.own")
     if hours := _HOURS.fullmatch(name):
         return words("web.family.hours", first=hours[1], last=hours[2])
     known = catalogue("web", words.language)

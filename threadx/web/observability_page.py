@@ -10,10 +10,15 @@ from nicegui import run as threads
 from nicegui import ui
 
 import providers
-from nodes.context import OptimizationContext
+from nodes.context import RULES, OptimizationContext
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
-from nodes.ensemble.operation.status import alert_lines, failure_name, failure_reason
+from nodes.ensemble.operation.status import (
+    alert_lines,
+    failure_name,
+    failure_reason,
+    silent_line,
+)
 from nodes.ensemble.policies.words import agent_name, opened
 from nodes.ensemble.scores.stances import POOL
 from nodes.model_settings import provider_settings
@@ -45,21 +50,22 @@ def _models(run: Mapping[str, Any]) -> str:
     return ", ".join(dict.fromkeys(model for model in run.get("models", {}).values() if model)) or "–"
 
 
-def alarms(found: Watched, health: Sequence[providers.Health], words: Words) -> list[str]:
+def alarms(found: Watched, health: Sequence[providers.Health] | None, words: Words) -> list[str]:
     """What calls for somebody: limits that are passed, and models most of which do not answer.
 
     Args:
         found: what the logs say.
-        health: who would answer now; empty while nobody was asked: then each model's last call counts.
+        health: who would answer now; None while nobody was asked: then each model's last call counts.
         words: of the reader.
     """
-    down = [not one.ok for one in health] or [
-        model.circuit.is_open or bool(model.last_failure) for model in found.models
-    ]
-    lines = alert_lines(found.week.alerts, words)
-    if 2 * sum(down) > len(down):
-        lines.append(words("web.watch.models_down", silent=sum(down), all=len(down)))
-    return lines
+    if health is None:
+        answering = [
+            not (one.circuit.is_open or one.last_failure) for one in found.models if one.model != RULES
+        ]
+    else:
+        answering = [one.ok for one in health if one.reference != RULES]
+    silent = silent_line(answering, words)
+    return [*alert_lines(found.week.alerts, words), *([silent] if silent else [])]
 
 
 class Watch:
@@ -68,7 +74,7 @@ class Watch:
     def __init__(self, words: Words) -> None:
         self.words = words
         self.box = ui.element("div")
-        self.health: Sequence[providers.Health] = ()
+        self.health: Sequence[providers.Health] | None = None
         self.found: Watched | None = None
 
     def hear(self, health: Sequence[providers.Health]) -> None:
@@ -86,7 +92,7 @@ class Watch:
             alerts = alarms(found, self.health, words)
             for line in alerts:
                 attribute(Text("p", line, "tx-warn"), "role", "alert")
-            if not alerts:
+            if not alerts and self.health is not None:  # who would answer has been asked
                 Text("p", words("ensemble.history.quiet"), "tx-good")
             with ui.element("div").classes("tx-facts"):
                 fact(words("web.watch.success"), words.percent(found.success, 0), words("web.watch.week"))

@@ -36,11 +36,12 @@ MARKET = ("equity", "price", "last")
 CHARTS = (*LIVE, *MARKET, "folds", "holdout")
 WIDE = frozenset((*MARKET, "folds", "holdout"))
 
-_TYPES = {".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
-_WIDTHS = {"wide": 900, "half": 430, "phone": 280}
+SUFFIXES = {".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
+WIDTHS = {"wide": 900, "half": 430, "phone": 280}
 _PHONE, _DARK = "(max-width: 40rem)", "(prefers-color-scheme: dark)"
 
-_drawing = threading.Lock()
+drawing = threading.Lock()
+"""The renderer is one for the process."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Asked:
 def _chart(home: Path, asked: Asked, words: Words) -> alt.TopLevelMixin:
     record = RunRecord(home, asked.run)
     about, view = record.about(), RunView.of(record.events())
-    look = Look(width=_WIDTHS[asked.width], dark=asked.dark)
+    look = Look(width=WIDTHS[asked.width], dark=asked.dark)
     if asked.what == "holdout":
         if not (result := record.run_result())["champion"]["holdout"]:
             raise NothingToDraw
@@ -97,7 +98,7 @@ def drawn(home: Path, asked: Asked, language: Language) -> bytes:
         NothingToDraw: not yet, or no more.
         ReportError: there is no such run, or its record cannot be read.
     """
-    with _drawing, as_recorded(home):  # the renderer is one for the process
+    with drawing, as_recorded(home):
         return picture(_chart(home, asked, Words(language)), asked.suffix)
 
 
@@ -112,7 +113,7 @@ def answer(site: Site, policy: str, request: Request) -> Response:
         dark="dark" in request.query_params,
         version=_version(request.query_params.get("v", "")),
     )
-    known = asked.what in CHARTS and asked.suffix in _TYPES and asked.width in _WIDTHS
+    known = asked.what in CHARTS and asked.suffix in SUFFIXES and asked.width in WIDTHS
     try:
         body = drawn(site.home, asked, site.words.language) if known else None
     except (NothingToDraw, ReportError):
@@ -124,7 +125,7 @@ def answer(site: Site, policy: str, request: Request) -> Response:
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(body, media_type=_TYPES[asked.suffix], headers=headers)
+    return Response(body, media_type=SUFFIXES[asked.suffix], headers=headers)
 
 
 def _version(given: str) -> int:
@@ -161,20 +162,36 @@ class Shown:
         usual = "wide" if self.what in WIDE else "half"
         self.box.clear()
         with self.box:
-            with ui.element("picture"):
-                for media, width, dark in (
-                    (f"{_PHONE} and {_DARK}", "phone", True),
-                    (_PHONE, "phone", False),
-                    (_DARK, usual, True),
-                ):
-                    source = attribute(ui.element("source"), "media", media)
-                    attribute(source, "srcset", self._address(".svg", width, dark))
-                image = attribute(ui.element("img"), "src", self._address(".svg", usual, False))
-                attribute(image, "alt", self.words(f"web.chart.{self.what}"))
-                attribute(image, "loading", "lazy")
-            with ui.element("figcaption"):
-                link: Element = anchor(self.words("web.chart.open"), self._address(".html", "wide", False))
-                attribute(link, "target", "_blank")
+            told, opens = self.words(f"web.chart.{self.what}"), self.words("web.chart.open")
+            sources(self.base, str(self.version), told, opens, usual)
 
-    def _address(self, suffix: str, width: str, dark: bool) -> str:
-        return f"{self.base}{suffix}?width={width}&v={self.version}" + ("&dark=1" if dark else "")
+
+def sources(base: str, version: str, told: str, opens: str, usual: str = "wide", *, named: str = "v") -> None:
+    """A picture with its variants for phone and dark, and the link to the same as a page of its own.
+
+    Args:
+        base: address without suffix.
+        version: changes where what it shows has changed.
+        told: what it shows, for who does not see it.
+        opens: text of the link.
+        usual: width where there is room, one of `WIDTHS`.
+        named: the parameter that carries the version.
+    """
+
+    def address(suffix: str, width: str, dark: bool) -> str:
+        return f"{base}{suffix}?width={width}&{named}={version}" + ("&dark=1" if dark else "")
+
+    with ui.element("picture"):
+        for media, width, dark in (
+            (f"{_PHONE} and {_DARK}", "phone", True),
+            (_PHONE, "phone", False),
+            (_DARK, usual, True),
+        ):
+            source = attribute(ui.element("source"), "media", media)
+            attribute(source, "srcset", address(".svg", width, dark))
+        image = attribute(ui.element("img"), "src", address(".svg", usual, False))
+        attribute(image, "alt", told)
+        attribute(image, "loading", "lazy")
+    with ui.element("figcaption"):
+        link: Element = anchor(opens, address(".html", "wide", False))
+        attribute(link, "target", "_blank")

@@ -1,4 +1,4 @@
-"""The report of a run as a PDF, made by the command where it is not there yet."""
+"""The report of a run or of a summary as a PDF, made by the command."""
 
 from __future__ import annotations
 
@@ -40,13 +40,28 @@ def pdf(home: Path, record: RunRecord, language: Language) -> bytes:
         pass
     # The command writes where it is told to, links or no links: in a folder that nobody else can write.
     with tempfile.TemporaryDirectory() as folder:
-        content = _made(Path(folder) / path.name, home, record, language)
+        content = _made(Path(folder) / path.name, home, language, "runs", "report", record.run)
     write_atomically(path, lambda stream: stream.write(content))
     return content
 
 
-def _made(path: Path, home: Path, record: RunRecord, language: Language) -> bytes:
-    command = children.command("threadx", "runs", "report", record.run, "--format=pdf")
+def summary_pdf(home: Path, hour: str, language: Language) -> bytes:
+    """A summary's report, drawn anew each time: the same hour may be published again.
+
+    Args:
+        home: the data folder.
+        hour: `YYYY-MM-DDTHH`.
+        language: of the report.
+
+    Raises:
+        WebError: `no_report`, with what the command said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return _made(Path(folder) / "summary.pdf", home, language, "ensemble", "report", hour)
+
+
+def _made(path: Path, home: Path, language: Language, *report: str) -> bytes:
+    command = children.command("threadx", *report, "--format=pdf")
     try:
         made = subprocess.run(
             [*command, f"--out={path}", f"--language={language}", f"--home={home}"],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nicegui import ui
 
 from prompts import Words
 from record.results import Frame
-from reports.tables import brain_lines, failure_lines, reading_lines
+from reports.tables import brain_lines, failure_lines, instrument_cell, reading_lines
 from threadx.web.frame import Table, Text, card, command
 from threadx.web.listing import Outcome
+from threadx.web.naming import timeframe_name
 
 _FACTS = ("symbol", "timeframe", "first", "development_last", "boundary", "last")
 _HASHES = ("development_hash", "holdout_hash")
@@ -52,12 +55,31 @@ class Audit:
         table = Table([words("report.table.item"), words("report.table.value")])
         for name in (*_FACTS, *_HASHES):
             if told := dataset.get(name):
-                table.row([words(f"web.audit.{name}"), str(told)])
+                table.row([words(f"web.audit.{name}"), _in_words(name, told, words)])
         for name in ("fee_bps", "slippage_bps", "fill", "seed", "search"):
             if (value := result["settings"].get(name)) is not None:
-                table.row([words(f"web.audit.{name}"), str(value)])
+                table.row([words(f"web.audit.{name}"), _in_words(name, value, words)])
         for line in reading_lines(result, words):
             Text("p", line, "tx-small")
+
+
+def _in_words(name: str, value: Any, words: Words) -> str:
+    """A fact of the data or a setting as a reader says it; fingerprints and names as they are."""
+    match name:
+        case "symbol":
+            return instrument_cell(value, words)
+        case "timeframe":
+            return timeframe_name(value, words)
+        case "first" | "development_last" | "boundary" | "last":
+            return words("web.audit.moment", time=value)
+        case "fill":
+            return words(f"card.fill.{value}")
+        case "search":
+            return words(f"web.audit.search_{value}")
+        case "fee_bps" | "slippage_bps":
+            return words.short(value)
+        case _:
+            return str(value)
 
 
 def whole_report(outcome: Outcome) -> None:

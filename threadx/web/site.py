@@ -12,7 +12,7 @@ from pathlib import Path
 import nicegui
 from fastapi import FastAPI
 from nicegui import ui
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,11 +24,14 @@ from prompts import Language, Words
 from prompts.texts import catalogue
 from threadx.web import (
     bench_page,
+    calibration_page,
     compare_page,
+    data_page,
     follow_page,
     models_page,
     new_page,
     observability_page,
+    outlooks,
     pictures,
     report_file,
     run_page,
@@ -52,10 +55,13 @@ from threadx.web.run_trades import CSV_NAME, trades_csv
 ROOMS = (
     "agents",
     "backtest",
+    "base",
+    "card",
     "chart",
     "command",
     "condition",
     "ensemble",
+    "explain",
     "market",
     "models",
     "nodes",
@@ -120,6 +126,19 @@ class _Door:
         await nicegui.app(inside, receive, send)
 
 
+class _Elsewhere:
+    """What nobody serves: a page of ours for whoever reads pages, the server's own answer for others."""
+
+    def __init__(self, answer: ASGIApp) -> None:
+        self.answer = answer
+        self.page = _Door("/nothing")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        pages = reads and "text/html" in Headers(scope=scope).get("accept", "")
+        await (self.page if pages else self.answer)(scope, receive, send)
+
+
 def build_site(
     home: Path, language: Language, token: str | None = None, *, studio: str | None = None
 ) -> FastAPI:
@@ -158,6 +177,20 @@ def build_site(
         Route(f"{RUNS_PATH}/runs/{{run}}/report.pdf", report, methods=["GET"], include_in_schema=False)
     )
 
+    def fared(request: Request) -> Response:
+        return outlooks.answer(site, request)
+
+    app.router.routes.append(
+        Route(f"{outlooks.PICTURE}.{{suffix}}", fared, methods=["GET"], include_in_schema=False)
+    )
+
+    def power(request: Request) -> Response:
+        return calibration_page.answer(site, request)
+
+    app.router.routes.append(
+        Route(f"{calibration_page.PICTURE}.{{suffix}}", power, methods=["GET"], include_in_schema=False)
+    )
+
     def csv(request: Request) -> Response:
         return trades_csv(site, request)
 
@@ -179,7 +212,9 @@ def build_site(
         bench_page,
         new_page,
         follow_page,
+        data_page,
         models_page,
+        calibration_page,
         run_page,
         summary_page,
         observability_page,
@@ -198,6 +233,7 @@ def build_site(
             anchor(site.words("web.back"), RUNS_PATH)
 
     nicegui.app.on_page_exception(cannot_be_shown)
+    app.router.default = _Elsewhere(app.router.default)
     app.add_middleware(Guard, token=token, words=site.words, studio=studio)
     nicegui.app.add_middleware(_Headers)
     ui.run_with(

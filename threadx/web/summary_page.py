@@ -11,6 +11,7 @@ from typing import Any
 from nicegui import run as threads
 from nicegui import ui
 
+from base.reasons import ENDINGS
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.operation.partition import summaries_folder
 from nodes.ensemble.operation.status import old_line
@@ -20,9 +21,23 @@ from prompts import Words
 from record.errors import ReportError
 from record.record import as_recorded
 from reports.tables import advice_lines, change_head, change_lines, contributor_cells
-from threadx.web.frame import SUMMARY_PATH, Site, Table, Text, anchor, card, fact, frame
+from threadx.web.frame import (
+    SUMMARY_PATH,
+    Site,
+    Table,
+    Text,
+    anchor,
+    attribute,
+    card,
+    fact,
+    frame,
+    not_found,
+    quiet_button,
+)
 from threadx.web.hours import Hour, history, hour_key, parse_hour, read_hour
+from threadx.web.outlooks import Outlooks
 from threadx.web.relaunch import Relaunch
+from threadx.web.report_file import summary_pdf
 
 LISTS = ("recommendations", "key_drivers", "tensions", "limits")
 COLUMNS = ("source", "model", "symbol", "horizon", "score", "prediction", "rationale")
@@ -165,11 +180,9 @@ def _page(site: Site, found: Hour | None, wanted: datetime | None) -> None:
     if found is None:
         Text("p", words("web.summary.none"))
         return
-    moment = hour_in_words(words, found.hour)
     if found.summary is None:
-        Text("p", words("web.summary.unreadable", moment=moment), "tx-warn")
+        Text("p", words("web.summary.unreadable", moment=hour_in_words(words, found.hour)), "tx-warn")
         return
-    Text("p", words("web.summary.hour", moment=moment), "tx-soft")
     run = found.trace.get("run", {})
     if run.get("sample"):
         Text("p", words("explain.sample"), "tx-warn")
@@ -180,6 +193,31 @@ def _page(site: Site, found: Hour | None, wanted: datetime | None) -> None:
     _answers(words, found.trace)
 
 
+class _Report:
+    """The button that gives the shown hour as a PDF."""
+
+    def __init__(self, site: Site, hour: datetime) -> None:
+        self.site, self.hour = site, hour
+        self._button = quiet_button(site.words("web.summary.report"), "picture_as_pdf").on_click(self._make)
+        self._line = attribute(Text("span", "", "tx-soft"), "role", "status")
+
+    async def _make(self) -> None:
+        words = self.site.words
+        self._button.disable()
+        self._line.set_text(words("web.steer.drawing"))
+        try:
+            content = await threads.io_bound(
+                summary_pdf, self.site.home, f"{self.hour:%Y-%m-%dT%H}", words.language
+            )
+            told = ""
+        except ENDINGS as error:
+            content, told = None, words.told(error)
+        if content is not None:
+            ui.download.content(content, f"summary-{hour_key(self.hour)}.pdf", "application/pdf")
+        self._line.set_text(told)
+        self._button.enable()
+
+
 def register(site: Site) -> None:
     """Add the page."""
     words = site.words
@@ -187,21 +225,31 @@ def register(site: Site) -> None:
     @ui.page(SUMMARY_PATH)
     async def summary_page(hour: str = "") -> None:
         wanted = parse_hour(hour)
+        if hour and wanted is None:
+            not_found(site, "hour")
+            return
         found = await threads.io_bound(read_hour, site.home, wanted)
         earlier = await threads.io_bound(history, site.home)
         old = await threads.io_bound(old_line, site.home, words)
         with frame(site, words("web.summary.title"), SUMMARY_PATH):
+            with ui.element("div").classes("tx-head-bar") as bar:
+                if found is not None:
+                    Text("span", words("web.summary.hour", moment=hour_in_words(words, found.hour)))
+                if wanted is not None:
+                    anchor(words("web.summary.newest"), SUMMARY_PATH)
+            Relaunch(site, bar)
+            if found is not None and found.summary is not None:
+                with bar:
+                    _Report(site, found.hour)
             if old is not None:
                 Text("p", old, "tx-warn")
-            Text("p", words("web.summary.intro"), "tx-soft")
-            if wanted is not None:
-                anchor(words("web.summary.newest"), SUMMARY_PATH)
             try:
                 with as_recorded(summaries_folder(site.home)):
                     _page(site, found, wanted)
             except ReportError as error:
                 Text("p", error.sentence(words.language), "tx-warn")
-            Relaunch(site)
+            Text("p", words("web.summary.intro"), "tx-soft")
+            Outlooks(site)
             _history(words, earlier or [], found.hour if found else None)
             if found is not None:
                 _folded(words, found.trace)

@@ -305,6 +305,7 @@ def test_second_start_is_refused_politely(page: Page, url: str, home: Path) -> N
 def test_the_summary_is_relaunched_and_a_second_click_refused(page: Page, url: str, browser: Browser) -> None:
     hosts, complaints = watch(page)
     page.goto(f"{url}/llm_summary")
+    page.get_by_text(WORDS("web.relaunch.title")).click()
     page.get_by_label(WORDS("web.relaunch.models")).fill("rules")
     with page.expect_navigation(), opened_page(browser, "phone-dark") as other:
         other.goto(f"{url}/llm_summary")
@@ -341,7 +342,7 @@ def test_everything_is_reached_by_keyboard(page: Page, url: str) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == WORDS("web.skip")
     reached = set()
-    for _ in range(12):
+    for _ in range(20):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
     assert {"/threadx/new", "/llm_summary", "/observability"} <= reached

@@ -157,5 +157,5 @@ def test_calls_are_counted_by_model_and_the_cache_apart(tmp_path: Path) -> None:
 def test_most_models_down_is_an_alarm(tmp_path: Path, down: int, told: bool) -> None:
     health = [Health(f"m{one}", one >= down, "ready", "") for one in range(8)]
     assert alarms(watched(tmp_path), health, Words("en")) == (
-        [f"{down} of 8 models do not answer."] if told else []
+        [f"Alert: {down} of 8 models do not answer."] if told else []
     )

@@ -90,6 +90,8 @@ def get(url: str) -> httpx.Response:
         ("/threadx/bench", "Balayage"),
         ("/threadx/models", "ollama:deepseek-r1:70b"),
         ("/threadx/follow", "Rien n’est encore scellé"),
+        ("/threadx/data", "Exemple"),
+        ("/threadx/calibration", "threadx calibrate --null"),
         ("/llm_summary", "Facteurs clés"),
         ("/observability", "Dix dernières exécutions"),
     ],
@@ -438,7 +440,7 @@ def test_what_has_changed_stands_first(url: str, home: Path) -> None:
             )
             page = get(f"{url}/llm_summary").text
             assert 0 < page.index(line) < page.index("Facteurs clés")
-            assert "depuis la synthèse du 2098-12-31 23:00 UTC" in page
+            assert "depuis la synthèse du 31\u00a0déc.\u00a02098, 23:00\u00a0UTC" in page
     finally:
         file.unlink()
         later.rmdir()
@@ -446,7 +448,7 @@ def test_what_has_changed_stands_first(url: str, home: Path) -> None:
 
 def test_an_hour_that_was_not_published_says_so(url: str) -> None:
     page = html.unescape(get(f"{url}/llm_summary?hour=2001010100").text)
-    moment = Words("fr")("web.moment", date="2001-01-01", hour="00:00")
+    moment = Words("fr", "page")("web.moment", date="2001-01-01", hour="00:00")
     assert Words("fr")("web.summary.not_published", moment=moment) in page
     assert Words("fr")("web.summary.none") not in page
 
