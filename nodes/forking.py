@@ -93,9 +93,10 @@ def settings_to_go_on(record: RunRecord, schema: type[C]) -> C:
         ReportError: `unreadable_record`.
     """
     settings = recorded_settings(record, schema)
-    for variable, then, _ in moved_servers(record, settings):
-        if not os.environ.get(variable):
-            raise SettingError("server_elsewhere", run=record.run, address=then, variable=variable)
+    moved = moved_servers(record, settings)
+    unset = [f"{variable}={then}" for variable, then, _ in moved if not os.environ.get(variable)]
+    if unset:
+        raise SettingError("server_elsewhere", run=record.run, count=len(unset), servers=", ".join(unset))
     return settings
 
 

@@ -64,6 +64,13 @@ DEEPEST_TREE = 120
 _KEPT_TREES = 256
 
 Kind = Literal["number", "series", "condition"]
+KINDS = {
+    "number": ReasonError("kind_number"),
+    "whole": ReasonError("kind_whole"),
+    "series": ReasonError("kind_series"),
+    "condition": ReasonError("kind_condition"),
+}
+"""What a part is, or should be, in words."""
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -162,7 +169,7 @@ class _Parser:
 
     def need(self, part: _Typed, *kinds: Kind) -> Node:
         if part.kind not in kinds:
-            self.error("expression_type", part.position, found=part.kind, expected=kinds[0])
+            self.error("expression_type", part.position, found=KINDS[part.kind], expected=KINDS[kinds[0]])
         return part.node
 
     def whole(self) -> _Typed:
@@ -216,7 +223,7 @@ class _Parser:
         while token := self.accept(*_COMPARISONS):
             right = self.sum()
             if left.kind == right.kind == "number":
-                self.error("expression_type", left.position, found="number", expected="series")
+                self.error("expression_type", left.position, found=KINDS["number"], expected=KINDS["series"])
             links.append(
                 Comparison(
                     token.words, self.need(left, "series", "number"), self.need(right, "series", "number")
@@ -287,14 +294,14 @@ class _Parser:
         part = self.primary()
         while token := self.accept("["):
             if part.kind == "number":
-                self.error("expression_type", part.position, found="number", expected="series")
+                self.error("expression_type", part.position, found=KINDS["number"], expected=KINDS["series"])
             bars = self.sum()
             node = self.need(bars, "number")
             if isinstance(node, Number):
                 if node.value < 0:
                     self.error("negative_lag", token.position, lag=show(node))
                 if node.value != int(node.value):
-                    self.error("expression_type", bars.position, found=show(node), expected="number")
+                    self.error("expression_type", bars.position, found=show(node), expected=KINDS["whole"])
             self.expect("]")
             part = _Typed(Lag(part.node, node), part.kind, part.position)
         return part
@@ -332,7 +339,7 @@ class _Parser:
         part = self.condition()
         self.expect(")")
         if part.kind == "number":
-            self.error("expression_type", part.position, found="number", expected="series")
+            self.error("expression_type", part.position, found=KINDS["number"], expected=KINDS["series"])
         if any(isinstance(below, At) for below in walk(part.node)):
             self.error("nested_timeframe", token.position)
         return _Typed(At(name, part.node), part.kind, token.position)
@@ -424,7 +431,7 @@ class _Parser:
             and all(argument.kind == "operand" for argument in wanted)
             and all(part.kind == "number" for part in every)
         ):
-            self.error("expression_type", every[0].position, found="number", expected="series")
+            self.error("expression_type", every[0].position, found=KINDS["number"], expected=KINDS["series"])
         if function.window and every[-1].kind == "number" and self.column(nodes[0]):
             meant = show(Call(function.window, tuple(nodes)))
             self.error("window_meant", token.position, written=show(Call(name, tuple(nodes))), meant=meant)

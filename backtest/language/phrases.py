@@ -81,6 +81,16 @@ TIMEFRAMES = {
 HINTS = {
     **{hint: name for name, entry in FUNCTIONS.items() for hint in entry.hints},
     "avg_volume": "volume",
+    # The clock and the prices, as a French reader names them; there is no year.
+    **dict.fromkeys(("jour", "jour_du_mois", "date"), "day"),
+    **dict.fromkeys(("jour_de_la_semaine", "jour_semaine", "dow"), "weekday"),
+    **dict.fromkeys(("mois", "annee", "an", "year"), "month"),
+    **dict.fromkeys(("heure", "heures", "heure_du_jour"), "hour"),
+    "ouverture": "open",
+    **dict.fromkeys(("haut", "plus_haut"), "high"),
+    **dict.fromkeys(("bas", "plus_bas"), "low"),
+    **dict.fromkeys(("cloture", "cours", "prix"), "close"),
+    "moyenne": "sma",
 }
 
 # Names that other libraries give to arguments: ours, in order of preference.

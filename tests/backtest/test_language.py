@@ -31,6 +31,7 @@ from backtest.language.tree import (
     bind,
     show,
 )
+from base.errors import Language
 from tests.laws import cases
 
 CANONICAL = {
@@ -104,6 +105,18 @@ def test_refused_with_position(expression: str) -> None:
     with pytest.raises(BacktestError) as caught:
         canonical_expression(expression)
     assert (caught.value.code, caught.value.fields["position"]) == REFUSED[expression]
+
+
+FOREIGN = {"fr": "number|series|condition (true|whole", "en": "nombre|série|vrai|entier"}
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_a_wrong_kind_is_told_in_the_readers_language(language: Language) -> None:
+    for expression in (one for one, (code, _) in REFUSED.items() if code == "expression_type"):
+        with pytest.raises(BacktestError) as caught:
+            canonical_expression(expression)
+        told = caught.value.sentence(language).removesuffix(expression)
+        assert not [word for word in FOREIGN[language].split("|") if word in told], told
 
 
 def test_an_unknown_name_is_given_its_nearest() -> None:

@@ -201,7 +201,7 @@ def test_a_run_goes_on_with_its_password_from_the_environment(
         with pytest.raises(SettingError) as caught:
             settings_of(record, None, OptimizationContext)
         assert caught.value.sentence(language) == Words(language)(
-            "nodes.error.server_elsewhere", run="echoed", address=kept, variable="OLLAMA_HOST"
+            "nodes.error.server_elsewhere", run="echoed", count=1, servers=f"OLLAMA_HOST={kept}"
         )
 
 

@@ -143,7 +143,11 @@ def test_a_run_in_a_folder_that_somebody_sent_asks_no_server_that_only_its_recor
             main(resume)
         assert left.value.code == 2
         assert text(
-            "nodes.error.server_elsewhere", "en", run="r", address=senders.url, variable="OPENAI_BASE_URL"
+            "nodes.error.server_elsewhere",
+            "en",
+            run="r",
+            count=1,
+            servers=f"OPENAI_BASE_URL={senders.url}",
         ) in " ".join(capsys.readouterr().err.split())
         monkeypatch.setenv("OPENAI_BASE_URL", own.url)
         with pytest.raises(SystemExit) as left:

@@ -66,6 +66,28 @@ def test_times_in_the_index(tmp_path):
         check_equal(read_prices(str(tmp_path / name), tmp_path)[0])
 
 
+@pytest.mark.parametrize("layout", ["records", "lines", "wrapped", "columns"])
+def test_a_name_twice_in_a_json_row_is_refused_with_the_row(tmp_path, layout):
+    rows = [{"time": f"2024-01-{day:02d}", "open": 1, "high": 3, "low": 1, "close": 2} for day in (1, 2, 3)]
+    told = [json.dumps(row) for row in rows]
+    told[1] = told[1].replace('"close": 2', '"close": 2, "close": 20')
+    records = f"[{', '.join(told)}]"
+    columns = '{"time": ["2024-01-01"], "open": [1], "high": [3], "low": [1], "close": [2], "close": [20]}'
+    text = {
+        "records": records,
+        "lines": "\n".join(told),
+        "wrapped": f'{{"data": {records}}}',
+        "columns": columns,
+    }
+    path = tmp_path / f"X_1d.json{'l' if layout == 'lines' else ''}"
+    path.write_text(text[layout], encoding="utf-8")
+    with pytest.raises(MarketError) as caught:
+        read_prices(str(path), tmp_path)
+    said = caught.value.sentence("en")
+    assert "close" in said
+    assert ("row 2" in said) == (layout != "columns")
+
+
 def test_json_as_exchanges_and_pandas_write_it(tmp_path):
     epochs = (PRICES.index.as_unit("ns").asi8 // 10**6).tolist()
     klines = [

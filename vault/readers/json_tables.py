@@ -32,15 +32,34 @@ def read_json(content: bytes, path: Path, *, lines: bool) -> Any:
     check_values(path, content)
     text = content.decode("utf-8-sig")
     if not lines:
-        return json.loads(text)
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return _DECODER.decode(text)
+    return [_DECODER.decode(line) for line in text.splitlines() if line.strip()]
+
+
+class _Twice(dict[str, Any]):
+    """An object in which a name stands twice: which of its values is meant?"""
+
+    name: str
+
+
+def _whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    told = _Twice(found)
+    names = [name for name, _ in pairs]
+    told.name = next(name for name in names if names.count(name) > 1)
+    return told
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_whole)
 
 
 def from_json(content: Any) -> pd.DataFrame:
     """A table out of JSON, whatever layout it has; rows of arrays have numbered columns.
 
     Raises:
-        ReasonError: `no_rows`.
+        ReasonError: `no_rows`; `repeated_key`, `repeated_keys`: a name stands twice in a row, or elsewhere.
         ValueError, KeyError, TypeError: its columns do not go together.
     """
     frames = _tables(content, ())
@@ -78,7 +97,12 @@ def _is_rows(content: Any) -> bool:
 def _tables(content: Any, path: tuple[str, ...]) -> list[tuple[str, pd.DataFrame]]:
     """Every table in a piece of JSON, with the key it stands under."""
     name = path[-1] if path else ""
+    if isinstance(content, _Twice):
+        raise ReasonError("repeated_keys", name=content.name)
     if isinstance(content, list):
+        for number, row in enumerate(content, start=1):
+            if isinstance(row, _Twice):
+                raise ReasonError("repeated_key", row=number, name=row.name)
         if content and all(isinstance(row, dict) for row in content):
             return [(name, pd.DataFrame.from_records(content))]
         if content and all(isinstance(row, list) and len(row) >= _WIDTH for row in content):
@@ -95,6 +119,9 @@ def _tables(content: Any, path: tuple[str, ...]) -> list[tuple[str, pd.DataFrame
         return [(name, pd.DataFrame(flat))]
     if all(isinstance(part, dict) for part in content.values()):
         parts = list(content.values())
+        for number, part in enumerate(parts, start=1):
+            if isinstance(part, _Twice):
+                raise ReasonError("repeated_key", row=number, name=part.name)
         if all(not isinstance(one, list | dict) for part in parts for one in part.values()):
             return [(name, _mapping(content))]
     found = []
