@@ -128,7 +128,7 @@ def test_a_chart_draws_in_each_language_and_on_each_ground(draw, name, ground):
     assert look.ink in drawn
 
 
-TITLES = {"holdout": "holdout_title"}
+TITLES = {"fared": "fared.title", "holdout": "holdout_title"}
 
 
 @pytest.mark.parametrize(
