@@ -10,9 +10,8 @@ from base.errors import catalogue
 from nodes.context import RULES
 from prompts import Words
 from record.run_view import RunView
-from record.types import Strategy
+from record.types import OWN, Strategy
 from reports.tables import instrument_cell
-from threadx.defaults import OWN
 
 ROLES = ("analyst", "strategist", "validator", "single")
 _HOURS = re.compile(r"hours_(\d+)_(\d+)")
