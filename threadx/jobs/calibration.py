@@ -25,7 +25,7 @@ from backtest.validation.verdict import VALUES
 from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
-from threadx.calibrated import LOST, P_VALUES
+from reports.calibrated import LOST, P_VALUES
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
 from vault.datasets import Dataset, register
 from vault.ledger import Ledger

@@ -12,10 +12,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from base.reasons import ENDINGS
 from prompts import Words
+from record.errors import ReportError
+from reports.calibrated import FALSE_LIMIT, P_VALUES, Calibration, chart, keep, kept, load, tables
 from reports.charts.style import Look
 from reports.pictures import picture
-from threadx.calibrated import FALSE_LIMIT, P_VALUES, Calibration, chart, keep, kept, load, tables
-from threadx.errors import ThreadxError
 from threadx.web.errors import WebError
 from threadx.web.file_button import file_button
 from threadx.web.frame import CALIBRATION_PATH, Site, Table, Text, anchor, attribute, card, command, frame
@@ -115,7 +115,7 @@ def _keep(home: Path, content: bytes, name: str) -> Path:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise ThreadxError("no_calibration", name=name, reason="UTF-8") from None
+        raise ReportError("no_calibration", name=name, reason="UTF-8") from None
     return keep(home, text, name)
 
 

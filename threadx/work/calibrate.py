@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from prompts import Words
+from reports.calibrated import about, chart, keep, read_calibration, tables
 from reports.pictures import picture_suffix
-from threadx.calibrated import about, chart, keep, read_calibration, tables
 from threadx.errors import ThreadxError
 from threadx.jobs.calibration import calibrate
 from threadx.plain import say

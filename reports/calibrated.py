@@ -13,10 +13,10 @@ from base import private
 from base.files import write_text_atomically
 from base.plain_files import read_plain
 from base.reasons import because
-from prompts import Words
+from record.errors import ReportError
 from reports.charts.calibration import power_chart
 from reports.charts.style import PAPER, Look
-from threadx.errors import ThreadxError
+from reports.words import WordsLike
 
 FALSE_LIMIT = 0.025
 """Rate of `real` or `promising` without an edge that the verdict was designed for."""
@@ -111,12 +111,12 @@ def read_calibration(text: str | bytes, name: str) -> Calibration:
         name: of the file, for the error.
 
     Raises:
-        ThreadxError: `no_calibration`, with the first thing that is wrong.
+        ReportError: `no_calibration`, with the first thing that is wrong.
     """
     try:
         return Calibration.model_validate_json(text)
     except ValidationError as error:
-        raise ThreadxError("no_calibration", name=name, reason=because(error)) from None
+        raise ReportError("no_calibration", name=name, reason=because(error)) from None
 
 
 def folder(home: Path) -> Path:
@@ -133,7 +133,7 @@ def keep(home: Path, text: str, name: str = "JSON") -> Path:
         name: of the file it came in, for the error.
 
     Raises:
-        ThreadxError: `no_calibration`.
+        ReportError: `no_calibration`.
         OSError: the folder cannot be written.
     """
     found = read_calibration(text, name)
@@ -154,13 +154,13 @@ def load(home: Path, name: str) -> Calibration:
     """A result of the data folder.
 
     Raises:
-        ThreadxError: `no_calibration`.
+        ReportError: `no_calibration`.
         OSError: it cannot be read.
     """
     return read_calibration(read_plain(folder(home) / f"{name}.json", LARGEST), f"{name}.json")
 
 
-def tables(found: Calibration, words: Words) -> list[Told]:
+def tables(found: Calibration, words: WordsLike) -> list[Told]:
     """How often each kind of series was believed in, where edges were lost, how p-values are spread."""
     rows = [[words("command.calibrate_null"), *_share(words, found.null)]]
     rows += [
@@ -179,11 +179,11 @@ def tables(found: Calibration, words: Words) -> list[Told]:
     return shown
 
 
-def _head(words: Words, names: tuple[str, ...]) -> list[str]:
+def _head(words: WordsLike, names: tuple[str, ...]) -> list[str]:
     return [words(f"command.calibrate_{name}") for name in names]
 
 
-def _share(words: Words, told: Group) -> list[str]:
+def _share(words: WordsLike, told: Group) -> list[str]:
     """Count, believed, rate and interval of one group as cells."""
     low, high = told.interval
     return [
@@ -194,13 +194,13 @@ def _share(words: Words, told: Group) -> list[str]:
     ]
 
 
-def _lost(words: Words, strength: str, told: Planted) -> list[str]:
+def _lost(words: WordsLike, strength: str, told: Planted) -> list[str]:
     """Where edges of one strength were lost, and how many theory lets a search find, as cells."""
     counts = [words.number(told.lost[where]) for where in LOST]
     return [words.number(float(strength), 1), *counts, words.percent(told.limit)]
 
 
-def _spread(spreads: Mapping[PValue, Spread], words: Words) -> Told:
+def _spread(spreads: Mapping[PValue, Spread], words: WordsLike) -> Told:
     """Shares of p-values below each bound."""
     bounds = next((list(one.below) for one in spreads.values() if one.below), [])
     head = [words("command.calibrate_below", bound=words.percent(float(bound), 0)) for bound in bounds]
@@ -214,7 +214,7 @@ def _spread(spreads: Mapping[PValue, Spread], words: Words) -> Told:
     return Told(words("command.calibrate_p_title"), [words("command.calibrate_p"), *head], rows)
 
 
-def about(found: Calibration, words: Words) -> str:
+def about(found: Calibration, words: WordsLike) -> str:
     """What a calibration was made of, for the chart's subtitle."""
     return words(
         "command.calibrate_about",
@@ -224,7 +224,7 @@ def about(found: Calibration, words: Words) -> str:
     )
 
 
-def chart(found: Calibration, words: Words, about: str = "", look: Look = PAPER) -> alt.LayerChart:
+def chart(found: Calibration, words: WordsLike, about: str = "", look: Look = PAPER) -> alt.LayerChart:
     """How often each strength of edge was found; false alarms at a strength of 0."""
     null, planted = found.null, found.planted
     return power_chart(
