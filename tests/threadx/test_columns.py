@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-import threadx
 from prompts import Words
 from record.record import RunRecord
 from threadx.columns import GAP, fitted
+from threadx.command import main
 from threadx.terminal import Terminal
 
 WORDS = st.text("abcdefgh", min_size=1, max_size=14)
@@ -111,7 +111,7 @@ def test_the_list_of_runs_can_be_cut(tmp_path, capsys):
     record = RunRecord(tmp_path, "one")
     record.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
     with pytest.raises(SystemExit):
-        threadx.command.main(["runs", "list", "--home", str(tmp_path), "--language", "en"])
+        main(["runs", "list", "--home", str(tmp_path), "--language", "en"])
     head, row, *rest = capsys.readouterr().out.splitlines()
     assert (head.split("\t")[0], row.split("\t")[0], rest) == ("Run", "one", [""])
     assert row.split("\t")[-1] == "", "no score is an empty cell"
