@@ -83,6 +83,7 @@ class Calibration(_Read):
         bars: days of each.
         iterations: of the cycle at most.
         kept: whether they were of the kinds that nothing was tuned on.
+        pooled: instruments a series, judged together; results of earlier versions have one.
         null: series without an edge.
         planted: series with one.
     """
@@ -91,6 +92,7 @@ class Calibration(_Read):
     bars: Annotated[int, Field(ge=1)]
     iterations: Annotated[int, Field(ge=1)]
     kept: bool
+    pooled: Annotated[int, Field(ge=1)] = 1
     null: _Null
     planted: _Edges
 
@@ -138,7 +140,9 @@ def keep(home: Path, text: str, name: str = "JSON") -> Path:
     """
     found = read_calibration(text, name)
     size = f"{found.null.count}-{found.planted.count}-{found.bars}-{found.iterations}"
-    path = folder(home) / f"seed{found.seed}-{size}{'-kept' if found.kept else ''}.json"
+    kinds = "-kept" if found.kept else ""
+    together = f"-pooled{found.pooled}" if found.pooled > 1 else ""
+    path = folder(home) / f"seed{found.seed}-{size}{kinds}{together}.json"
     private.make_folder(path.parent)
     write_text_atomically(path, text.rstrip("\n") + "\n")
     return path
