@@ -144,6 +144,29 @@ class EventLog:
                 return
             yield self._parsed(line, number)
 
+    def since(self, place: int, count: int) -> tuple[list[Event], int]:
+        """The whole events that stand behind a byte, and the byte behind the last of them.
+
+        Args:
+            place: where a line begins.
+            count: lines before it, for whoever is told which one cannot be read.
+
+        Raises:
+            ReportError: `unreadable_record`.
+        """
+        try:
+            with opened_plain(self.path) as stream:
+                stream.seek(place)
+                content = stream.read(LARGEST_LOG)
+        except FileNotFoundError:
+            return [], place
+        except OSError as error:
+            raise ReportError("unreadable_record", path=str(self.path), reason=because(error)) from None
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = whole.splitlines(keepends=True)
+        found = [self._parsed(line, number) for number, line in enumerate(lines, start=count + 1)]
+        return found, place + len(whole)
+
     def _bytes(self) -> bytes:
         try:
             return read_plain(self.path, LARGEST_LOG)

@@ -9,7 +9,7 @@ from record.record import RunRecord
 class LogReader:
     """Reads a run's log as it grows, each event once.
 
-    A look at a file that has not grown costs one `stat`.
+    A look at a file that has not grown costs one `stat`, and at one that has no more than what is new.
 
     Attributes:
         size: of the log when it was last read.
@@ -18,7 +18,7 @@ class LogReader:
     def __init__(self, record: RunRecord) -> None:
         self._record = record
         self.size = -1
-        self._taken = 0
+        self._place = self._taken = 0
 
     def new_events(self) -> list[Event]:
         """The events written since the last call.
@@ -30,7 +30,7 @@ class LogReader:
         size = path.stat().st_size if path.is_file() else 0
         if size == self.size:
             return []
-        events = list(self._record.events())[self._taken :]
+        events, self._place = self._record.log.since(self._place, self._taken)
         self.size = size
         self._taken += len(events)
         return events

@@ -88,10 +88,13 @@ class Lineage:
             self._chart.options.update(options)
             self._chart.update()
         leaves = len(shown - {found[place].parent for place in shown})
-        deep = max(_depth(found, place) for place in shown)
+        deep = self._deepest(shown)
         self._chart.style(
             f"height: {_ROW * leaves + 2 * _EDGE}px; width: 100%; min-width: calc({deep} * var(--tx-step))"
         )
+
+    def _deepest(self, shown: set[Place]) -> int:
+        return max(_depth(self._found, place) for place in shown)
 
     def _says(self, shown: set[Place]) -> str:
         return self.words("web.lineage.says", count=len(shown))
@@ -106,8 +109,9 @@ class Lineage:
         for place in sorted(shown):
             children.setdefault(self._found[place].parent, []).append(place)
         # Surveyed candidates change nothing: they hang where the run begins, on a line of their own.
-        first = [self._node(place, children) for place in children[None] if place != START]
-        root = self._node(START, children)
+        deepest = self._deepest(shown)
+        first = [self._node(place, children, deepest) for place in children[None] if place != START]
+        root = self._node(START, children, deepest)
         root["children"] = [*root["children"], *first]
         root["label"] = {"align": "left"}  # nothing is left of it
         return {
@@ -140,14 +144,18 @@ class Lineage:
             ],
         }
 
-    def _node(self, place: Place, children: Mapping[Place | None, list[Place]]) -> dict[str, Any]:
+    def _node(
+        self, place: Place, children: Mapping[Place | None, list[Place]], deepest: int
+    ) -> dict[str, Any]:
         words, one = self.words, self._found[place]
         name, score = name_of(one, words), words.number(one.score)
         adopted = one.trial is not None and one.trial.state == "adopted"
         colour = GREEN if one.leads else BLUE if adopted else GREY
         whole = one.trial.sentence if one.trial else name
         scored = words("web.lineage.scored", name=name, score=score) if one.score is not None else name
-        told = words("report.pair", name=scored, value=one.trial.sentence) if one.trial else scored
+        # Only behind the last generation is there room for a sentence.
+        last = one.trial is not None and _depth(self._found, place) == deepest
+        told = words("report.pair", name=scored, value=one.trial.sentence) if one.trial and last else scored
         return {
             "name": number_of(place),
             "short": name
@@ -158,7 +166,7 @@ class Lineage:
             "symbol": "diamond" if one.leads else "circle",
             "itemStyle": {"color": colour, "borderColor": colour},
             **({"symbolSize": 16} if one.leads else {}),
-            "children": [self._node(child, children) for child in children.get(place, [])],
+            "children": [self._node(child, children, deepest) for child in children.get(place, [])],
         }
 
 
@@ -168,7 +176,7 @@ def _label(position: str, align: str) -> dict[str, Any]:
         "align": align,
         "distance": 6,
         "fontSize": 12,
-        ":width": "window.innerWidth < 640 ? 60 : 330" if position == "right" else "190",
+        ":width": "window.innerWidth < 640 ? 60 : 330" if position == "right" else "140",
         "overflow": "truncate",
         ":color": css("--ink"),
         ":formatter": _LABEL,
