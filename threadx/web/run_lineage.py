@@ -11,7 +11,7 @@ from nicegui import events, ui
 from prompts import Words
 from record.lineage import START, Place, Strain, drawn
 from reports.charts.style import BLUE, GREEN, GREY
-from threadx.web.frame import Text, attribute, card
+from threadx.web.frame import Text, attribute
 from threadx.web.naming import strategy_name
 from threadx.web.panes import css
 
@@ -40,7 +40,7 @@ def name_of(one: Strain, words: Words) -> str:
 
 
 class Lineage:
-    """The tree; it is drawn when it is first looked at.
+    """The tree; it is drawn where it is looked at.
 
     Args:
         words: language.
@@ -51,13 +51,17 @@ class Lineage:
         self.words, self._opened = words, opened
         self._found: Mapping[Place, Strain] = {}
         self._chart: ui.echart | None = None
-        with card(words("web.lineage.title")) as self._card:
+        self._strains: Mapping[Place, Strain] = {}
+        self._seen = False
+        # Folded: a phone shows the table in three screens, and nobody scrolls past a tree that he did not ask for.
+        with ui.expansion(words("web.lineage.title"), icon="account_tree").classes("tx-wide") as self._fold:
             Text("p", words("web.lineage.told"), "tx-small")
             self._box = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")
             for name, value in (("role", "group"), ("aria-label", words("web.lineage.title"))):
                 attribute(self._box, name, value)
             self._left_out = Text("p", "", "tx-small")
-        self._card.set_visibility(False)
+        self._fold.set_visibility(False)
+        self._fold.on_value_change(self._look)
 
     def draw(self, found: Mapping[Place, Strain], *, seen: bool) -> None:
         """Take the strains as they are now, and draw them if they are looked at.
@@ -66,8 +70,13 @@ class Lineage:
             found: of the run.
             seen: whether the tab is open.
         """
-        self._card.set_visibility(any(one.parent is not None for one in found.values()))
-        if not seen or found == self._found or not found:
+        self._fold.set_visibility(any(one.parent is not None for one in found.values()))
+        self._strains, self._seen = found, seen
+        self._look()
+
+    def _look(self) -> None:
+        found = self._strains
+        if not (self._seen and self._fold.value and found) or found == self._found:
             return
         self._found = found
         shown = drawn(found, MOST_LEAVES)
