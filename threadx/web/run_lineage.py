@@ -53,7 +53,7 @@ class Lineage:
         self._chart: ui.echart | None = None
         self._strains: Mapping[Place, Strain] = {}
         self._seen = False
-        # Folded: a phone shows the table in three screens, and nobody scrolls past a tree that he did not ask for.
+        # Folded: with it open the tab would be longer than three screens on a phone.
         with ui.expansion(words("web.lineage.title"), icon="account_tree").classes("tx-wide") as self._fold:
             Text("p", words("web.lineage.told"), "tx-small")
             self._box = attribute(ui.element("div").classes("tx-scroll"), "tabindex", "0")

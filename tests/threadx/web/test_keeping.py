@@ -70,6 +70,11 @@ def runs_there(home: Path) -> set[str]:
     return {path.parent.name for path in (home / "runs").glob("*/run.json")}
 
 
+UNFOLDED = (
+    """() => [...document.querySelectorAll('.q-expansion-item__content')].every(one => !one.style.height)"""
+)
+"""Nothing slides any more: a place on the screen stays where it is."""
+
 STILL = """.q-ripple, .q-focus-helper { display: none }
     * { animation: none !important; transition: none !important }"""
 
@@ -163,6 +168,7 @@ def test_the_tree_says_what_the_table_says_and_opens_what_is_clicked(
     assert screens <= 3.0
     page.get_by_text(WORDS("web.lineage.title"), exact=True).click()
     page.locator(".tx-scroll canvas").wait_for()
+    page.wait_for_function(UNFOLDED)
     best = max((one for one in found.values() if one.trial), key=lambda one: one.score or 0.0)
     assert best.trial is not None
     row = page.locator(".tx-ranked tbody tr", has_text=best.trial.sentence).first
