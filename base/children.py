@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _SAFE_PATH = "PYTHONSAFEPATH"
 
@@ -20,9 +21,10 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def bare_environment() -> dict[str, str]:
-    """What a child needs that is to know nothing of ours: Windows starts no process without its folder."""
+    """What a child needs that is to know nothing of ours: where this code is, and on Windows the system."""
     kept = ("SYSTEMROOT",) if sys.platform == "win32" else ()
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    place = {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    return place | {name: os.environ[name] for name in kept if name in os.environ}
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def try_everything(fields: dict[str, Any], parts: list[bytes]) -> bytes:
     with nothing_to_open():
         opened = _failure(lambda: os.open(fields["path"], os.O_RDONLY))
         connected = _failure(socket.socket)
-    ours = sorted(name for name in os.environ if name.startswith("THREADX"))
+    ours = sorted(os.environ)
     told = {"environment": ours, "open": opened, "socket": connected, "written": written}
     return json.dumps({**told, "folder": str(Path.cwd())}).encode()
 

@@ -14,7 +14,6 @@ from backtest import StrategySpec, run_backtest, validate_prices
 from backtest.engine import adopted
 from backtest.errors import BacktestError
 from backtest.language.functions import FUNCTIONS, reference, reserved
-from base import children
 from nodes.optimization.changes import CHANGE, apply_change
 from record.errors import ReportError
 from record.record import RunRecord
@@ -37,17 +36,14 @@ pytestmark = pytest.mark.posix  # a cage is needed to add one
 def filled(tmp_path_factory):
     """A data folder whose library holds the function of the page, and the file it came from."""
     home = tmp_path_factory.mktemp("library")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(children, "bare_environment", lambda: {"PYTHONPATH": str(ROOT)})
-        kept = adding.add(SOURCE, home, author="ollama:a-model", evidence={"run": "r1", "gain": 0.5})
+    kept = adding.add(SOURCE, home, author="ollama:a-model", evidence={"run": "r1", "gain": 0.5})
     yield home, kept
     adopted.dismiss(kept.name)
 
 
 @pytest.fixture
-def told(filled, capsys, monkeypatch):
+def told(filled, capsys):
     """Run a command on that folder: its exit code, what it said, and what it complained of."""
-    monkeypatch.setattr(children, "bare_environment", lambda: {"PYTHONPATH": str(ROOT)})
 
     def run(*arguments, home=filled[0]):
         with pytest.raises(SystemExit) as left:
@@ -195,9 +191,8 @@ def test_a_file_that_was_changed_is_refused_by_its_name(filled, tmp_path, damage
     assert (caught.value.code, caught.value.fields["path"]) == ("damaged_indicator", str(path))
 
 
-def test_one_name_is_one_function(filled, tmp_path, monkeypatch):
-    monkeypatch.setattr(children, "bare_environment", lambda: {"PYTHONPATH": str(ROOT)})
+def test_one_name_is_one_function(filled, tmp_path):
     with pytest.raises(BacktestError) as caught:
         adding.add(SOURCE.replace("usual > 0.0", "usual > 1.0"), tmp_path, author="person")
-    assert caught.value.code in ("indicator_name_taken",)
+    assert caught.value.code == "indicator_name_taken"
     assert not indicators.library(tmp_path)
