@@ -38,14 +38,13 @@ def _bound(seconds: float, memory: int | None) -> None:
 
 def _seal(sealed: bool, processor: float | None) -> None:
     """What the system holds a child to that its parent cannot: writing, and work once the parent is gone."""
-    if sys.platform == "win32":
-        return
-    if sealed:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    if processor is not None:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        most = math.ceil(used.ru_utime + used.ru_stime + processor + _GRACE_SECONDS)
-        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    if sys.platform != "win32":
+        if sealed:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        if processor is not None:
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            most = math.ceil(used.ru_utime + used.ru_stime + processor + _GRACE_SECONDS)
+            resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _pages() -> int:

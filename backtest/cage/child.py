@@ -46,15 +46,15 @@ def examine(fields: dict[str, Any], parts: list[bytes]) -> bytes:
 @contextlib.contextmanager
 def nothing_to_open() -> Iterator[None]:
     """No file, socket or pipe can be opened within the block, where the system has such a limit."""
-    if sys.platform == "win32":
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    else:
         yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _refused(error: CodeError) -> bytes:
