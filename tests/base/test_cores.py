@@ -19,5 +19,5 @@ def test_a_pinned_process_counts_its_own_cores():
         "import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1]);"
         "from base.cores import usable_cores; print(usable_cores())"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="ascii", check=True)
     assert told.stdout.strip() == "1"

@@ -82,14 +82,14 @@ def made(home: Path, graph: Any, given: Mapping[str, Any], context: Any, opened:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Who really opened the holdout."""
     readers: list[str] = []
-    real = judge.open_holdout
+    real = judge.holdout_of
 
     def spied(dataset: Any, home: Path, *, reader: str) -> Any:
         if not home.name.startswith("threadx-check-"):
             readers.append(reader)
         return real(dataset, home, reader=reader)
 
-    monkeypatch.setattr(judge, "open_holdout", spied)
+    monkeypatch.setattr(judge, "holdout_of", spied)
     return readers
 
 
@@ -134,7 +134,7 @@ def test_a_fault_of_our_own_is_not_laid_on_the_stored_state(
     def fails(*given: Any, **named: Any) -> Any:
         raise Ours("champion")
 
-    monkeypatch.setattr(judge, "open_holdout", fails)
+    monkeypatch.setattr(judge, "holdout_of", fails)
     if version == "other":
         for path in (tmp_path / "runs").glob("*/run.json"):
             told = json.loads(path.read_text(encoding="utf-8"))

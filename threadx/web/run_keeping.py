@@ -129,7 +129,7 @@ class Keeping:
         self._tags.set_value(", ".join(label.tags))
         self._note.set_value(label.note)
         self._problem.set_visibility(False)
-        self._editor.open()
+        self._editor.set_value(True)
 
     async def _save(self) -> None:
         given = str(self._tags.value or ""), str(self._note.value or "")
@@ -189,4 +189,4 @@ def delete_dialog(site: Site, runs: list[str], delete: Callable[[], Awaitable[No
                 "no-caps unelevated"
             )
             quiet_button(words("web.keep.cancel"), "close").on_click(found.close)
-    found.open()
+    found.set_value(True)
