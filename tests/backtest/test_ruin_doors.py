@@ -157,9 +157,9 @@ def test_all_that_judges_a_strategy_takes_a_lost_account(
     told = trial_figures(tried.spec, tried.walk, tried.whole, prices["close"])
     found = judged(
         development=tried.whole,
-        development_prices=prices,
+        development_closes=prices["close"],
         holdout=case.result,
-        holdout_prices=prices,
+        holdout_closes=prices["close"],
         search={
             "trials": 5, "sharpe_variance": 0.01, "pbo": None, "familywise_p": None, "compared": 0,
             "independent_trials": None, "effective_trials": 2, "cluster_variance": 0.01,

@@ -52,7 +52,7 @@ def test_no_strategy_but_the_given_one_is_ever_run(tmp_path, df, monkeypatch):
     def forbidden(*args, **more):
         raise AssertionError("a review tests nothing")
 
-    monkeypatch.setattr("nodes.optimization.trials.trial.run_backtest", watched)
+    monkeypatch.setattr("backtest.validation.traded.run_backtest", watched)
     monkeypatch.setattr(backtest_variant, "tools", forbidden)
     scripted_models(monkeypatch, {"ollama:m": [by_role] * 30})
     team = {"analyst": "m", "strategist": "m", "validator": "m", "cache_hours": 0.0}
