@@ -135,7 +135,12 @@ class StrategySpec(Strict):
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Plain fields; of no further series, and of no orders, nothing is said, as before there were any."""
         found: dict[str, Any] = handler(self)
-        nothing = ("inputs", *LEVELS, *CANCELS)
+        nothing = ("inputs", *LEVELS, *CANCELS, "order_bars", *LADDERS)
+        if self.sizing.max_entries == 1:
+            found["sizing"] = {
+                name: value for name, value in found["sizing"].items() if name != "max_entries"
+            }
+        found["risk"] = {name: value for name, value in found["risk"].items() if value or name not in nothing}
         return {name: value for name, value in found.items() if value or name not in nothing}
 
     @model_validator(mode="before")

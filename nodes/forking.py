@@ -96,7 +96,7 @@ def settings_to_go_on(record: RunRecord, schema: type[C]) -> C:
     moved = moved_servers(record, settings)
     unset = [f"{variable}={then}" for variable, then, _ in moved if not os.environ.get(variable)]
     if unset:
-        raise SettingError("server_elsewhere", run=record.run, count=len(unset), servers=", ".join(unset))
+        raise SettingError("server_elsewhere", run=record.run, servers=", ".join(unset))
     return settings
 
 

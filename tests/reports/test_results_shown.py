@@ -82,7 +82,7 @@ def test_the_list_tells_instrument_strategy_status_and_verdict(home, called, lan
         assert (line["strategy"], line["data"].endswith("TEST_1h.csv")) == ("ma_crossover", True)
     assert (by_run["judged"]["symbol"], by_run["judged"]["timeframe"]) == ("TEST", "1h")
     words = Words(language)
-    row = next(line for line in out.splitlines() if " judged " in f" {line.strip()} ")
+    row = next(line for line in out.splitlines() if line.startswith("judged\t"))
     for key in (f"verdict.short.{verdict}", "command.run_status.finished"):
         assert words(key) in row
     assert "TEST 1h" in row

@@ -62,8 +62,12 @@ def test_without_a_file_named_the_report_lies_beside_its_matter(threadx, home):
     ("command", "begins", "ends"),
     [
         (["runs", "report", "one"], "# Optimisation of a strategy: TEST, 1h", "## Audit"),
-        (["ensemble", "report"], "# Investment summary: 2018-12-31 22:00 UTC", "## Audit"),
-        (["ensemble", "report", "2018123121"], "# Investment summary: 2018-12-31 21:00 UTC", "## Audit"),
+        (["ensemble", "report"], "# Investment summary: 31\u00a0Dec\u00a02018, 22:00\u00a0UTC", "## Audit"),
+        (
+            ["ensemble", "report", "2018123121"],
+            "# Investment summary: 31\u00a0Dec\u00a02018, 21:00\u00a0UTC",
+            "## Audit",
+        ),
     ],
 )
 def test_markdown_is_printed(threadx, command, begins, ends):

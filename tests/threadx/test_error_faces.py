@@ -43,6 +43,7 @@ from threadx.command import build, main
 from threadx.terminal import Progress
 from threadx.web.new_page import Form
 from threadx.web.relaunch import Relaunch
+from threadx.web.running import Running
 from threadx.web.steering_panel import Panel
 from vault.readers.options import Reading
 
@@ -200,7 +201,8 @@ def run_page(words: Words, shown: Shown) -> Any:
 
 def summary_page(words: Words, shown: Shown) -> Any:
     button: Any = object.__new__(Relaunch)
-    button.words, button._line = words, shown
+    button.words, button._work = words, object.__new__(Running)
+    button._work._line = shown
     button.site = button._source = button._models = Anything()
     return button._click()
 

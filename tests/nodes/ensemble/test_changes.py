@@ -38,7 +38,7 @@ def test_nothing_new_is_one_line_first_everywhere(tmp_path):
     summed_up(fill(tmp_path))
     told = summed_up(tmp_path, 1)
     assert (told["since"], told["changes"]) == (AS_OF.isoformat(), [])
-    line = "Nothing has changed since the summary of 2024-03-14 15:00 UTC."
+    line = "Nothing has changed since the summary of 14\u00a0Mar\u00a02024, 15:00\u00a0UTC."
     report = to_markdown(hour_document(tmp_path, AS_OF + timedelta(hours=1), Words("en"), drawn=False))
     assert line in report
     assert report.index(line) < report.index("Economic regime")
@@ -65,7 +65,9 @@ def test_an_outlook_advice_and_limits_that_turn_are_told_by_code(tmp_path):
     new = [change["now"] for change in told["changes"] if change["kind"] == "limit"]
     assert any("final.parquet" in limit for limit in new)
     report = to_markdown(hour_document(tmp_path, AS_OF + timedelta(hours=1), Words("fr"), drawn=False))
-    assert report.index("Ce qui a changé depuis la synthèse du 2024-03-14 15:00 UTC") < report.index("Régime")
+    assert report.index("depuis la synthèse du 14\u00a0mars\u00a02024, 15:00\u00a0UTC") < report.index(
+        "Régime"
+    )
     assert "Perspective à 30 jours\u00a0: positive → " in report
 
 

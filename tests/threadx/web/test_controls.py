@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,9 @@ def has_effect(page: Page, control: Locator, way: str) -> bool:
     left = EFFECT_MILLISECONDS
     while left > 0:
         try:
+            if requests and not told:  # a link to this very page, but for its query, must not be met half-way
+                with contextlib.suppress(Error):
+                    page.wait_for_url(requests[-1], timeout=EFFECT_MILLISECONDS)
             if told or requests or page.evaluate(LOOK) != before:
                 return True
         except Error:  # another page is being loaded
