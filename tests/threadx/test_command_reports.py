@@ -58,6 +58,9 @@ def test_without_a_file_named_the_report_lies_beside_its_matter(threadx, home):
     assert (home / "llm_summary" / "dt=2018123122" / "report.en.html").is_file()
 
 
+OF_THE_DAY = "# Investment summary: 31\u00a0Dec\u00a02018,"
+
+
 @pytest.mark.parametrize(
     ("command", "begins", "ends"),
     [
