@@ -135,7 +135,7 @@ class StrategySpec(Strict):
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Plain fields; of no further series, and of no orders, nothing is said, as before there were any."""
         found: dict[str, Any] = handler(self)
-        nothing = ("inputs", *LEVELS, *CANCELS, "order_bars", *LADDERS)
+        nothing = ("inputs", *LEVELS, *CANCELS)
         if self.sizing.max_entries == 1:
             found["sizing"] = {
                 name: value for name, value in found["sizing"].items() if name != "max_entries"
