@@ -137,10 +137,10 @@ class StrategySpec(Strict):
         found: dict[str, Any] = handler(self)
         nothing = ("inputs", *LEVELS, *CANCELS)
         if self.sizing.max_entries == 1:
-            found["sizing"] = {
-                name: value for name, value in found["sizing"].items() if name != "max_entries"
-            }
-        found["risk"] = {name: value for name, value in found["risk"].items() if value or name not in nothing}
+            found.get("sizing", {}).pop("max_entries", None)
+        for name in ("order_bars", *LADDERS):
+            if getattr(self.risk, name) is None:
+                found.get("risk", {}).pop(name, None)
         return {name: value for name, value in found.items() if value or name not in nothing}
 
     @model_validator(mode="before")
