@@ -119,6 +119,7 @@ def is_field(control: Locator) -> bool:
 def work(page: Page, control: Locator, way: str) -> None:
     """Do with a control what it is there for."""
     control.scroll_into_view_if_needed()
+    typed = is_field(control)  # asked first: another page may stand there afterwards
     match way:
         case "mouse":
             control.click()
@@ -127,9 +128,9 @@ def work(page: Page, control: Locator, way: str) -> None:
         case _:
             control.focus()
             chosen = control.evaluate(CHOSEN_WITH_SPACE)
-            if not is_field(control):
+            if not typed:
                 page.keyboard.press("Space" if chosen else "Enter")
-    if is_field(control):
+    if typed:
         page.keyboard.type("7")
 
 
