@@ -112,7 +112,8 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prices = folder / "prices.parquet"
+        prices = folder / "home/prices.parquet"  # a server reads nothing outside its data folder
+        prices.parent.mkdir()
         write_prices(prices, asked.bars)
         with langgraph_server(folder, jobs=asked.runs + 1) as server:
             begun = time.perf_counter()
