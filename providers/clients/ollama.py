@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 
 import httpx
@@ -66,7 +67,8 @@ def open_model(
     needed = min(answer_room(request.schema), settings.answer_tokens)
     thoughts = settings.thinking_tokens // 2 if facts.thinks else 0
     place = (settings.ollama_url, reference.model)
-    context = facts.loaded or _windows.get(place, 0)
+    # A name may have been given to another model since: what it can read is asked anew each time.
+    context = facts.loaded or min(_windows.get(place, 0), facts.context_length or sys.maxsize)
     if context < prompt + needed + thoughts:
         context = SMALLEST_CONTEXT
         while context < prompt + answer:

@@ -118,3 +118,14 @@ def test_an_answer_cut_off_by_a_full_window_is_the_prompts_fault(counted: int, c
         ask(emulator.url)
     assert caught.value.code == code
     assert code == "answer_truncated" or caught.value.fields["context"] == 8192
+
+
+def test_a_name_given_to_a_shorter_model_has_its_window() -> None:
+    model = Scripted(text=ANSWER)
+    with ollama_emulator({"m:1b": model}) as emulator:
+        ask(emulator.url)
+        model.context_length = 512
+        emulator.loaded.clear()  # a pull puts the old one out of memory
+        with pytest.raises(ProviderError) as caught:
+            ask(emulator.url)
+    assert (caught.value.code, caught.value.fields["context"]) == ("prompt_too_long", 512)
