@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -36,8 +35,9 @@ import optuna
 
 from backtest import BacktestError, StrategySpec, run_backtest
 from backtest.validation.score import score
+from benchmarks.stand_ins import in_place_of_rules
 from nodes.context import OptimizationContext
-from nodes.optimization.policies import roles
+from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.schemas import Proposal, Proposals
 from nodes.optimization.trials.trial import tried
 from threadx.results import OptimizationResult
@@ -98,12 +98,11 @@ def by_cycle(case: Case, seed: int, **settings: Any) -> Outcome:
     )
 
 
-def dice(draw: random.Random) -> Callable[[Any], Proposals]:
+def dice(draw: random.Random) -> Callable[[Evidence], Proposals]:
     """A strategist that knows what may be changed, and nothing else."""
 
-    def propose(evidence: Any) -> Proposals:
-        spec = StrategySpec.model_validate(evidence["spec"])
-        changes = thrown(spec, draw, evidence["tried"])
+    def propose(evidence: Evidence) -> Proposals:
+        changes = thrown(evidence.spec, draw, evidence.tried)
         return Proposals(
             proposals=[
                 Proposal(hypothesis=0, change=one, reason="Dice.", expected_effect="Dice.") for one in changes
@@ -115,7 +114,7 @@ def dice(draw: random.Random) -> Callable[[Any], Proposals]:
 
 def by_dice(case: Case, seed: int) -> Outcome:
     """The full cycle with dice for a strategist."""
-    with patch.object(roles, "strategist", dice(random.Random(seed))):
+    with in_place_of_rules(strategist=dice(random.Random(seed))):
         return by_cycle(case, seed, max_iterations=MOST_ITERATIONS)
 
 

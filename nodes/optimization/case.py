@@ -7,6 +7,7 @@ meaningless then is dropped or marked, part by part.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Annotated, Any, TypeVar
@@ -26,7 +27,11 @@ P = TypeVar("P", bound=Proposal)
 
 def ids_of(evidence: Evidence) -> Any:
     """The type of a list of evidence ids."""
-    return list[one_of(evidence.ids)] if evidence.ids else list[str]  # type: ignore[misc]
+    return _list_of(evidence.ids)
+
+
+def _list_of(ids: Collection[str]) -> Any:
+    return list[one_of(ids)] if ids else list[str]  # type: ignore[misc]
 
 
 def analysis_of(evidence: Evidence, base: type[A]) -> type[A]:
@@ -69,8 +74,13 @@ def verdicts_of(evidence: Evidence, proposals: int) -> type[Verdicts]:
 
 
 def turn_of(evidence: Evidence) -> type[Turn]:
-    """A turn of the debate that cites evidence of the case."""
-    claim = narrowed(Claim, evidence=ids_of(evidence))
+    """A turn of the debate that cites evidence of the case: every turn of an iteration has the same."""
+    return _turn_that_cites(tuple(evidence.ids))
+
+
+@lru_cache(maxsize=4)
+def _turn_that_cites(ids: tuple[str, ...]) -> type[Turn]:
+    claim = narrowed(Claim, evidence=_list_of(ids))
     return narrowed(Turn, claims=list[claim])  # type: ignore[valid-type]
 
 

@@ -107,7 +107,7 @@ def evidence_block(evidence: Evidence, language: Language, tokens: int) -> Block
     }
     market = market_line(evidence, language)
     lines = sorted(chain.from_iterable(parts.values()), key=lambda line: line.rank)
-    costs = [estimate_tokens(line.words) + 1 for line in lines]
+    costs = [_line_tokens(line.words) for line in lines]
     room = tokens - _frame_tokens(language) - estimate_tokens(market)
     if sum(costs) > room:
         room -= estimate_tokens(_note(lines, language))
@@ -128,6 +128,12 @@ def evidence_block(evidence: Evidence, language: Language, tokens: int) -> Block
         ids=[name for name in evidence.ids if name in shown or name.startswith(at_work)],
         left_out=[line.id for line in out if line.id],
     )
+
+
+@lru_cache(maxsize=1024)
+def _line_tokens(words: str) -> int:
+    """Tokens of a line and its end; all roles of an iteration are shown nearly the same lines."""
+    return estimate_tokens(words) + 1
 
 
 @lru_cache
