@@ -44,6 +44,7 @@ from backtest.language.tree import (
 from backtest.presets import PRESETS, preset_name
 from backtest.types import (
     CANCELS,
+    ENTRY_LEVELS,
     LADDERS,
     LEVELS,
     PLACES,
@@ -105,6 +106,10 @@ class StrategySpec(Strict):
         entry_stop_long: price level at or above which such an order is live.
         entry_limit_short, entry_stop_short: likewise, to sell short at or above, once at or below.
         cancel_long, cancel_short: condition that calls off the side's order.
+        exit_stop_long: price level, a series: its value on the bar whose signal opened the position is one
+            more stop of that position; unknown is none.
+        exit_limit_long: likewise one more target.
+        exit_stop_short, exit_limit_short: likewise.
         risk: levels and limits that close a position whatever the signals say.
         sizing: how much a position is worth.
         family: the preset it came from, if any: source of bounds and of the order of parameters.
@@ -125,6 +130,10 @@ class StrategySpec(Strict):
     entry_stop_short: Condition = None
     cancel_long: Condition = None
     cancel_short: Condition = None
+    exit_stop_long: Condition = None
+    exit_limit_long: Condition = None
+    exit_stop_short: Condition = None
+    exit_limit_short: Condition = None
     risk: Risk = Field(default_factory=Risk)
     sizing: Sizing = Field(default_factory=Sizing)
     family: str | None = None
@@ -243,11 +252,11 @@ class StrategySpec(Strict):
                 continue
             if f"entry_{side}" not in self.trees:
                 raise StrategyError("order_without_entry", name=place, side=side)
-            waits = any(level.endswith(side) and level in self.trees for level in LEVELS)
+            waits = any(level.endswith(side) and level in self.trees for level in ENTRY_LEVELS)
             if place in CANCELS and not waits:
                 raise StrategyError("cancel_without_level", name=place, side=side)
         if self.risk.order_bars is not None and not self.has_levels:
-            raise StrategyError("order_bars_without_level", known=", ".join(LEVELS))
+            raise StrategyError("order_bars_without_level", known=", ".join(ENTRY_LEVELS))
 
     @cached_property
     def trees(self) -> dict[str, Node]:
@@ -257,13 +266,14 @@ class StrategySpec(Strict):
     @property
     def has_levels(self) -> bool:
         """Whether a side enters by orders at levels."""
-        return not self.trees.keys().isdisjoint(LEVELS)
+        return not self.trees.keys().isdisjoint(ENTRY_LEVELS)
 
     @property
     def fills_inside_bars(self) -> bool:
         """Whether an order, a stop or a target is filled between a bar's open and its close."""
         inside = (*STOPS, "take_profit_pct", "take_profit_atr", "break_even_pct", *LADDERS)
-        return self.has_levels or any(getattr(self.risk, name) is not None for name in inside)
+        levels = not self.trees.keys().isdisjoint(LEVELS)
+        return levels or any(getattr(self.risk, name) is not None for name in inside)
 
     @property
     def _kinds(self) -> dict[str, str]:
@@ -345,7 +355,7 @@ class StrategySpec(Strict):
         declared = {name: Input.model_validate(one) for name, one in own["inputs"].items()}
         kinds = {name.lower(): one.kind for name, one in declared.items()}
         trees = read_trees(own, names, kinds)
-        if self.has_levels and trees.keys().isdisjoint(LEVELS):
+        if self.has_levels and trees.keys().isdisjoint(ENTRY_LEVELS):
             own["risk"] = own["risk"].model_copy(update={"order_bars": None})
         used = set().union(*(parameters(tree) for tree in trees.values()))
         kept = {name: value for name, value in self.params.items() if name in used}

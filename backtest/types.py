@@ -24,10 +24,12 @@ from base.numbers import Numeric
 from base.reasons import shape, told_known
 
 CONDITIONS = ("entry_long", "exit_long", "entry_short", "exit_short")
-LEVELS = ("entry_limit_long", "entry_stop_long", "entry_limit_short", "entry_stop_short")
-"""Prices of entry orders, in the order of `backtest.kernels.orders.Levels`."""
+ENTRY_LEVELS = ("entry_limit_long", "entry_stop_long", "entry_limit_short", "entry_stop_short")
+EXIT_LEVELS = ("exit_stop_long", "exit_limit_long", "exit_stop_short", "exit_limit_short")
+LEVELS = (*ENTRY_LEVELS, *EXIT_LEVELS)
+"""Prices of orders, in the order of `backtest.kernels.orders.Levels`."""
 CANCELS = ("cancel_long", "cancel_short")
-PLACES = (*CONDITIONS, *LEVELS, *CANCELS)
+PLACES = (*CONDITIONS, *ENTRY_LEVELS, *CANCELS, *EXIT_LEVELS)
 """What a strategy says in the strategy language."""
 
 Fill = Literal["next_open", "close"]

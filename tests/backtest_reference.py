@@ -243,6 +243,11 @@ class Account:
             "bought": units,
             "parts": sorted(terms.scale_out.items()),
             "behind": False,
+            "levels": {
+                what: levels[signal]
+                for what in ("stop", "limit")
+                if (levels := terms.levels.get(f"exit {what} {side}")) and levels[signal] is not None
+            },
         }
         ruin = self.liquidation(impact)
         if ruin is not None and (price <= ruin if side == "long" else price >= ruin):
@@ -404,6 +409,8 @@ class Account:
             found.append((entry + away * entry * terms.stop_pct / 100, 0, "stop", "stop_pct"))
         if terms.stop_atr:
             found.append((entry + away * terms.stop_atr * held["atr"], 0, "stop", "stop_atr"))
+        if "stop" in held["levels"]:
+            found.append((held["levels"]["stop"], 0, "stop", "exit_stop"))
         if terms.break_even_pct:
             far = entry - away * entry * terms.break_even_pct / 100
             if extreme >= far if rising else extreme <= far:
@@ -429,6 +436,8 @@ class Account:
             found.append((held["price"] + toward * held["price"] * terms.target_pct / 100, "target_pct"))
         if terms.target_atr:
             found.append((held["price"] + toward * terms.target_atr * held["atr"], "target_atr"))
+        if "limit" in held["levels"]:
+            found.append((held["levels"]["limit"], "exit_limit"))
         # The bar that is lived through counts in `bars` already.
         rungs = [bars for bars in terms.roi if bars < held["bars"]]
         if rungs:

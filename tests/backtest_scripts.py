@@ -51,9 +51,9 @@ def with_orders(
         column = name.replace(" ", "_")
         table[column] = np.array(values, dtype=float)
         read["inputs"][column] = {"kind": "price"}
-        read[f"entry_{column}"] = column
+        read[column if column.startswith("exit") else f"entry_{column}"] = column
     for side, bit in (("long", 1), ("short", 2)):
-        if any(name.endswith(side) for name in levels):
+        if any(name in (f"limit {side}", f"stop {side}") for name in levels):
             read[f"cancel_{side}"] = f"calls == {bit} or calls == 3"
     if "cancel_long" not in read and "cancel_short" not in read:
         del read["inputs"]["calls"]

@@ -51,6 +51,7 @@ _CONDITION = (
     "'crosses_above(ema(close, 20), ema(close, 50)) and adx(14) > 25' or 'close < lowest(low, n)[1]', "
     "where n is one of params. Series: open, high, low, close, volume."
 )
+_EXIT_LEVEL = "A price level such as 'close - 2 * atr(14)', read on the bar whose signal opened it."
 _LEVEL = "A price level such as 'lowest(low, 20)': entry signals of the side then place an order there."
 
 
@@ -103,6 +104,10 @@ class StrategyForm(Numeric):
     entry_stop_long: str | None = Field(default=None, description=f"Buys at or above it. {_LEVEL}")
     entry_limit_short: str | None = Field(default=None, description=f"Sells short at or above it. {_LEVEL}")
     entry_stop_short: str | None = Field(default=None, description=f"Sells short at or below it. {_LEVEL}")
+    exit_stop_long: str | None = Field(default=None, description=f"Stop of a long. {_EXIT_LEVEL}")
+    exit_limit_long: str | None = Field(default=None, description=f"Target of a long. {_EXIT_LEVEL}")
+    exit_stop_short: str | None = Field(default=None, description=f"Stop of a short. {_EXIT_LEVEL}")
+    exit_limit_short: str | None = Field(default=None, description=f"Target of a short. {_EXIT_LEVEL}")
     cancel_long: str | None = Field(default=None, description="A condition that cancels an order to buy.")
     cancel_short: str | None = Field(
         default=None, description="A condition that cancels an order to sell short."

@@ -195,7 +195,7 @@ class Batch:
         self.parts: list[_Part] = []
         self.places: list[list[int]] = []
         # What the fused kernel does not know is walked, configuration by configuration.
-        self.walked = spec.has_levels or any(
+        self.walked = not spec.trees.keys().isdisjoint(LEVELS) or any(
             getattr(spec.sizing if name in Sizing.model_fields else spec.risk, name) not in (None, 1)
             or name in axes
             for name in ("roi", "scale_out", "max_entries")

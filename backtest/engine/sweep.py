@@ -22,7 +22,7 @@ from backtest.errors import RequestError, StrategyError
 from backtest.kernels.simulation import BELOW_ONE_UNIT, LOST_AT, METRICS, UNAFFORDABLE
 from backtest.language.tree import Node, parameters
 from backtest.strategy import SIDE_AXIS, Side, StrategySpec, parameter_bounds
-from backtest.types import LADDERS, LEVELS, Costs, Fill, Risk, Sizing, plain
+from backtest.types import ENTRY_LEVELS, LADDERS, Costs, Fill, Risk, Sizing, plain
 from base.reasons import told_known
 
 MOST_CONFIGURATIONS = 5_000_000
@@ -50,7 +50,7 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
             continue
         kind = Risk if name in Risk.model_fields else Sizing
         if name == "order_bars" and not spec.has_levels:
-            raise StrategyError("order_bars_without_level", known=", ".join(LEVELS))
+            raise StrategyError("order_bars_without_level", known=", ".join(ENTRY_LEVELS))
         if name not in spec.params and name not in kind.model_fields:
             known = [*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS]
             raise StrategyError("unknown_parameter", name=str(key), known=told_known(name, known))

@@ -1,4 +1,4 @@
-"""The walk of what `simulate` has not: entries at levels, targets by age, exits in parts, further entries.
+"""The walk of what `simulate` has not: orders at levels, targets by age, exits in parts, further entries.
 
 `walk` trades by the rules of `simulate` and, where a strategy has one of these settings, by those told there.
 Levels, sizes, costs and liquidation are that kernel's own steps.
@@ -23,6 +23,7 @@ from backtest.kernels.simulation import (
     LIQUIDATION,
     PARTIAL_TARGET,
     SIGNAL,
+    STOP,
     TARGET,
     UNAFFORDABLE,
     Bars,
@@ -65,7 +66,7 @@ _step, _whole = over(step, simulation), over(borrowing, simulation)
 
 
 class Levels(NamedTuple):
-    """Prices of entry orders by the bar that places them, n each, not a number where none is known.
+    """Prices of orders by the bar whose signal places them, n each, not a number where none is known.
 
     Attributes:
         limit_long: at which an order to buy is limited; empty where it is not.
@@ -73,16 +74,24 @@ class Levels(NamedTuple):
             market orders.
         limit_short: likewise for orders to sell short.
         stop_short: likewise.
+        exit_stop_long: one more stop of the position that the bar's signal opens; empty for none.
+        exit_limit_long: one more target of it.
+        exit_stop_short: likewise.
+        exit_limit_short: likewise.
     """
 
     limit_long: Floats
     stop_long: Floats
     limit_short: Floats
     stop_short: Floats
+    exit_stop_long: Floats
+    exit_limit_long: Floats
+    exit_stop_short: Floats
+    exit_limit_short: Floats
 
     @property
     def any(self) -> bool:
-        """Whether any side enters by orders at levels."""
+        """Whether any side enters or leaves by orders at levels."""
         return any(one.size for one in self)
 
     def until(self, stop: int) -> Levels:
@@ -94,7 +103,7 @@ class Plan(NamedTuple):
     """What a strategy asks for beyond signals, risk and sizing.
 
     Attributes:
-        levels: of its entry orders.
+        levels: of its orders.
         valid: bars that an order waits; 0 for as many as there are.
         entries: how many a position consists of at most.
         targets: a row a rung: bars held, and the profit in percent at which the position is then closed;
@@ -141,6 +150,8 @@ class _Holding(NamedTuple):
     left: int  # the bar of the last exit
     spent: int  # the last bar that counts for a closed trade
     late: int  # bars that count for the trade before this one
+    stop: float  # its own levels, not a number where it has none
+    target: float
 
 
 class _Fixed(NamedTuple):
@@ -252,7 +263,7 @@ def _closed(
     left = _Exit(bar, fill, cash - position.cash_before, reason, exposed - held.late)
     _record(trades, held.written, position, left)
     spent = position.exposed_from + exposed - 1
-    return _Holding(_flat(bar), cash, 0.0, 0, 0.0, 0, held.written + 1, bar, spent, 0)
+    return _Holding(_flat(bar), cash, 0.0, 0, 0.0, 0, held.written + 1, bar, spent, 0, np.nan, np.nan)
 
 
 @_step
@@ -266,7 +277,7 @@ def _held_through(held: _Holding, fixed: _Fixed, trades: Floats, t: int, fresh: 
         exposed = t - position.exposed_from + 1 - held.late
         lost = _Exit(t, bars.close[t], -position.cash_before, LIQUIDATION, exposed)
         _record(trades, held.written, position, lost)
-        return _Holding(_flat(t), 0.0, 0.0, 0, 0.0, 0, held.written + 1, t, t, 0)
+        return _Holding(_flat(t), 0.0, 0.0, 0, 0.0, 0, held.written + 1, t, t, 0, np.nan, np.nan)
     return _Holding(
         position,
         cash,
@@ -278,7 +289,15 @@ def _held_through(held: _Holding, fixed: _Fixed, trades: Floats, t: int, fresh: 
         held.left,
         held.spent,
         held.late,
+        held.stop,
+        held.target,
     )
+
+
+@_step
+def _told(levels: Floats, bar: int) -> float:
+    """A level of a bar; not a number where there is none."""
+    return levels[bar] if levels.size > 0 and 0.0 < levels[bar] < np.inf else np.nan
 
 
 @_whole
@@ -309,8 +328,26 @@ def _opened(
     if refusal != _TAKEN:
         return held, refusal
     late = max(0, held.spent - exposed_from + 1)
+    levels = fixed.plan.levels
+    if side > 0:
+        stop = _told(levels.exit_stop_long, order.signal_bar)
+        target = _told(levels.exit_limit_long, order.signal_bar)
+    else:
+        stop = _told(levels.exit_stop_short, order.signal_bar)
+        target = _told(levels.exit_limit_short, order.signal_bar)
     return _Holding(
-        position, cash, position.entry, 1, position.units, 0, held.written, held.left, held.spent, late
+        position,
+        cash,
+        position.entry,
+        1,
+        position.units,
+        0,
+        held.written,
+        held.left,
+        held.spent,
+        late,
+        stop,
+        target,
     ), _TAKEN
 
 
@@ -369,6 +406,8 @@ def _added(
         held.left,
         held.spent,
         held.late,
+        held.stop,
+        held.target,
     )
 
 
@@ -418,6 +457,8 @@ def _part_sold(
         held.left,
         held.spent,
         held.late,
+        held.stop,
+        held.target,
     )
 
 
@@ -428,13 +469,19 @@ def _part_sold(
 def _stop_of(held: _Holding, fixed: _Fixed, impact: float) -> _Stop:
     position = held.position
     ruin = _ruin(position, held.cash, impact, fixed.terms)
-    return _tightest_stop(position, held.extreme, ruin, fixed.rules)
+    stop = _tightest_stop(position, held.extreme, ruin, fixed.rules)
+    if position.side * (held.stop - stop.level) >= 0.0:
+        return _Stop(held.stop, STOP)
+    return stop
 
 
 @_step
-def _target_of(position: _Position, targets: Floats, t: int) -> float:
+def _target_of(held: _Holding, targets: Floats, t: int) -> float:
     """The nearest of the targets that count at a bar."""
+    position = held.position
     target, side, rung = position.target, position.side, _NONE
+    if side * (held.target - target) < 0.0:
+        target = held.target
     while rung + 1 < targets.shape[0] and targets[rung + 1, 0] <= t - position.exposed_from:
         rung += 1
     if rung >= 0:
@@ -493,7 +540,7 @@ def _passed(
     stop = _stop_of(held, fixed, impact)
     if side * (opened - stop.level) <= 0.0:
         held = _closed(held, fixed, trades, t, exposed, opened, impact, stop.reason)
-    elif side * (opened - _target_of(held.position, plan.targets, t)) >= 0.0:
+    elif side * (opened - _target_of(held, plan.targets, t)) >= 0.0:
         held = _closed(held, fixed, trades, t, exposed, opened, impact, TARGET)
     while held.position.side != 0 and side * (opened - _next_part(held, plan.parts)) >= 0.0:
         held = _part_sold(held, fixed, trades, t, exposed, opened, impact)
@@ -556,7 +603,7 @@ def _behind_open(
 
     # In its favour: parts, targets, what sells into strength, what buys more of what rose.
     while held.position.side != 0:
-        level, what = _target_of(held.position, plan.targets, t), TARGET
+        level, what = _target_of(held, plan.targets, t), TARGET
         part = _next_part(held, plan.parts)
         if side * (part - level) < 0.0:
             level, what = part, PARTIAL_TARGET
@@ -639,7 +686,7 @@ def _quiet(held: _Holding, book: _Book, fixed: _Fixed, t: int, impact: float) ->
     worst, best = (lowest, highest) if side > 0 else (highest, lowest)
     return bool(
         side * (worst - _stop_of(held, fixed, impact).level) > 0.0
-        and side * (best - _target_of(held.position, fixed.plan.targets, t)) < 0.0
+        and side * (best - _target_of(held, fixed.plan.targets, t)) < 0.0
         and side * (best - _next_part(held, fixed.plan.parts)) < 0.0
     )
 
@@ -744,8 +791,11 @@ def walk(
     I. Entries: a signal of the position's own side, or its order, adds an entry up to `entries`. Each is
        sized as the first, by the account at that price, and leaves the position within LEVERAGE × the
        account; where nothing fits, nothing is added. Fill price and levels are from then on those of the
-       average price; the ATR and `max_bars` remain those of the first entry. An exit calls off the orders of
-       its side.
+       average price; the ATR, `max_bars` and levels of its own remain those of the first entry. An exit calls
+       off the orders of its side.
+    J. Exits at levels: the exit levels of the bar whose signal opened a position are one more stop (`stop`)
+       and one more target of it, whatever the fill price is; what is not known there is none. They size no
+       position.
 
     Args:
         bars: prices.
@@ -769,10 +819,13 @@ def walk(
     rules = _read_settings(setting)
     fixed = _Fixed(bars, charges, rules, plan, terms)
     cooldown = rules.cooldown
-    limit_long, stop_long, limit_short, stop_short = plan.levels
+    limit_long, stop_long = plan.levels.limit_long, plan.levels.stop_long
+    limit_short, stop_short = plan.levels.limit_short, plan.levels.stop_short
     long_waits = limit_long.size > 0 or stop_long.size > 0
     short_waits = limit_short.size > 0 or stop_short.size > 0
-    held = _Holding(_flat(first), terms.capital, 0.0, 0, 0.0, 0, 0, first - cooldown, first - 1, 0)
+    held = _Holding(
+        _flat(first), terms.capital, 0.0, 0, 0.0, 0, 0, first - cooldown, first - 1, 0, np.nan, np.nan
+    )
     book = _Book(_no_order(), _no_order())
     order = _Order(0, first, _NONE)
     adds = _NONE  # the bar whose signal adds an entry by a market order

@@ -97,12 +97,19 @@ SCENES: dict[str, tuple[tuple[Options, int], ...]] = {
     "gates": ((GATES, 4), ({}, 0), (FEES, 2)),
     "holding": (({}, 0), (BORROWED, 1), (HELD_AT_A_COST, 3)),
     "orders": ((ORDERS, 4), (SEVERAL, 3), (BURDENS, 2)),
+    "exits": ((ORDERS, 2), (SEVERAL, 1), (BURDENS, 2)),
 }
-LEVELLED = (
+ENTERED = (
     (), ("limit long", "limit short"), ("stop long", "stop short"), ("limit long", "stop long"),
     ("limit short", "stop short", "stop long"), ("limit long",), ("stop short",),
 )  # fmt: skip
-"""Levels that entries of the scene of orders have."""
+LEFT = (
+    ("exit stop long", "exit limit long"), ("exit stop short", "exit limit short"),
+    ("limit long", "exit stop long", "exit limit short"),
+    ("stop short", "exit stop short", "exit limit long"),
+)  # fmt: skip
+LEVELLED = {"orders": ENTERED, "exits": LEFT}
+"""Levels that entries and exits of some scenes have."""
 PARTS = ("risk", "sizing", "costs")
 ATR_PERIOD, VOLATILITY_PERIOD, PER_YEAR = 2, 3, 50.0
 FUNDINGS_A_BAR = 365 * 3 / PER_YEAR
@@ -231,7 +238,7 @@ def agree(case: Situation) -> Counter[str]:
     terms = slow_terms(case)
     asked = [{place for place, bit in PLACES.items() if code & bit} for code in case.codes]
     for side, bit in (("long", 1), ("short", 2)):
-        if any(name.endswith(side) for name in case.levels):
+        if any(name in (f"limit {side}", f"stop {side}") for name in case.levels):
             for heard, call in zip(asked, case.calls, strict=True):
                 heard.update({f"cancel_{side}"} if call & bit else ())
     account, equity = trade(case.bars, asked, terms, case.made_up)
@@ -301,7 +308,7 @@ def made(
     **terms: Any,
 ) -> Situation:
     draw = random.Random(seed)
-    if "order_bars" in terms["risk"] and not levels:
+    if "order_bars" in terms["risk"] and all(name.startswith("exit") for name in levels):
         terms["risk"] = {name: one for name, one in terms["risk"].items() if name != "order_bars"}
     if "max_entries" in terms["sizing"] and not set(SIZED) & set(terms["sizing"]):
         terms["sizing"] = {**terms["sizing"], "equity_pct": draw.choice(SEVERAL["equity_pct"])}
@@ -345,8 +352,8 @@ def few(options: Options, most: int) -> st.SearchStrategy[dict[str, float]]:
 def situations(scene: str) -> st.SearchStrategy[Situation]:
     parts = {part: few(*options) for part, options in zip(PARTS, SCENES[scene], strict=True)}
     market = {name: st.sampled_from(values) for name, values in MARKETS.items()}
-    if scene == "orders":
-        market["levels"] = st.sampled_from(LEVELLED)
+    if scene in LEVELLED:
+        market["levels"] = st.sampled_from(LEVELLED[scene])
     return st.builds(
         made, seed=st.integers(0, 2**32), count=st.integers(SHORTEST, LONGEST), **market, **parts
     )
@@ -394,6 +401,12 @@ def test_orders_targets_parts_and_further_entries(case: Situation) -> None:
     agree(case)
 
 
+@settings(max_examples=cases(30), deadline=None)
+@given(situations("exits"))
+def test_exits_at_levels(case: Situation) -> None:
+    agree(case)
+
+
 def picked(scene: str, seed: int) -> Situation:
     """A situation of a scene from a seed alone, the same on every run."""
     draw = random.Random(seed)
@@ -402,8 +415,8 @@ def picked(scene: str, seed: int) -> Situation:
         names = draw.sample(sorted(options), draw.randint(0, most))
         parts[part] = {name: draw.choice(options[name]) for name in names}
     market = {name: draw.choice(values) for name, values in MARKETS.items()}
-    if scene == "orders":
-        market["levels"] = draw.choice(LEVELLED)
+    if scene in LEVELLED:
+        market["levels"] = draw.choice(LEVELLED[scene])
     return made(seed, draw.randint(SHORTEST, LONGEST), **market, **parts)
 
 
@@ -414,7 +427,7 @@ EVERY_RULE = {
         for way in ("cause: ", "cause: gap through ")
         for level in (
             "stop_pct", "stop_atr", "break_even", "trailing_pct", "trailing_atr", "liquidation",
-            "target_pct", "target_atr",
+            "target_pct", "target_atr", "exit_stop", "exit_limit",
         )
     ),
     "stop and target in one bar",

@@ -97,6 +97,36 @@ def test_the_nearer_of_two_orders_is_filled_and_calls_off_the_other() -> None:
     assert even == []
 
 
+# Levels of the signal's bar (low 98, high 102), the bars behind it, where the long is closed, and why.
+EXITS: dict[str, tuple[dict[str, Any], list[tuple[float, ...]], tuple[int, float, str]]] = {
+    "stop touched": ({"exit_stop_long": "low"}, [(100, 101, 97, 99)], (1, 98.0, "stop")),
+    "stop passed by the open": ({"exit_stop_long": "low"}, [(97, 99, 96, 98)], (1, 97.0, "stop")),
+    "target touched": ({"exit_limit_long": "high"}, [(100, 103, 99, 101)], (1, 102.0, "target")),
+    "the tighter of two stops": (
+        {"exit_stop_long": "low", "risk": {"stop_loss_pct": 1.0}},
+        [(100, 101, 97, 99)],
+        (1, 99.0, "stop"),
+    ),
+    "the level stays the signal's": (
+        {"exit_stop_long": "low"},
+        [(100, 101, 99, 100), (100, 101, 98.5, 100)],
+        (3, 100.0, "end_of_data"),
+    ),
+    "an unknown level is none": (
+        {"exit_stop_long": "low[1]"},
+        [(100, 101, 90, 99)],
+        (2, 100.0, "end_of_data"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXITS)
+def test_where_a_position_leaves_at_its_own_level(name: str) -> None:
+    fields, bars, wanted = EXITS[name]
+    (row,) = traded([START, *bars, (100, 100, 100, 100)], entered_at_once(**fields))
+    assert (row[3], row[4], row[5]) == wanted
+
+
 def test_targets_fall_with_age_as_freqtrade_users_expect() -> None:
     bars = [START, (100, 103.9, 100, 101), (101, 102.5, 100, 102), (102, 102, 101, 102), (101, 102, 101, 102)]
     found = traded(bars, entered_at_once(risk={"roi": {0: 4, 1: 3, 2: 1}}))
@@ -151,7 +181,7 @@ def test_without_any_of_it_the_walk_is_the_simulation_to_the_bit() -> None:
     equity, trades = market.buffers(codes)
     count = market.simulate(codes, risk, Sizing(leverage=2), equity, trades)
     walked, rows, refused = np.full_like(equity, np.nan), np.empty_like(trades), np.empty(2)
-    plan = Plan(Levels(NOTHING, NOTHING, NOTHING, NOTHING), 0, 1, TABLE, TABLE)
+    plan = Plan(Levels(*[NOTHING] * 8), 0, 1, TABLE, TABLE)
     found = walk(
         market.traded, market.charges, market._estimates(risk, Sizing()), codes, plan,
         kernel_settings(risk, Sizing(leverage=2)), market.terms, walked, rows, refused,
