@@ -7,6 +7,7 @@ which the server hands a client's words on; and every path that leads out of the
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from importlib import import_module
@@ -63,6 +64,10 @@ def settings(name: str) -> dict[str, Any]:
 
 def sample(name: str) -> str:
     return "sample" if name == "ensemble" else "sample:sp500"
+
+
+def test_no_request_waits_for_a_search_through_all_that_is_loaded() -> None:
+    assert gc.get_freeze_count() > len(sys.modules)
 
 
 @pytest.fixture(autouse=True)
