@@ -20,6 +20,7 @@ from prompts import Words
 from record.errors import ReportError
 from record.events import Started
 from record.record import RunRecord, as_recorded, run_folder
+from reports.tables import instrument_cell
 from vault import seals
 from vault.datasets import Dataset, find_dataset, load_development
 from vault.errors import MarketError
@@ -244,7 +245,7 @@ def cells(found: Following | TypedError, words: Words) -> list[str]:
         return [*[""] * (len(COLUMNS) - 1), words.told(found)]
     forward = found.forward
     return [
-        f"{found.seal.symbol} {found.seal.timeframe}",
+        f"{instrument_cell(found.seal.symbol, words)} {found.seal.timeframe}",
         words.number(forward.bars),
         words.percent(found.total_return, signed=True),
         words.percent(found.holding_return, signed=True),

@@ -134,11 +134,11 @@ def _modification(
 
 
 def _hypotheses(analysis: Event | None, proposal: Proposal | None) -> list[Hypothesis]:
-    """The hypotheses of the iteration; the one that the proposal names, where it names one."""
+    """The hypothesis that the proposal says it tests; none where it names none."""
     answer = analysis.data if analysis else None
     found = answer.answer.get("hypotheses", []) if isinstance(answer, AnalystAnswer) else []
     named = proposal.get("hypothesis", 0) if proposal else 0
-    return [found[named - 1]] if 1 <= named <= len(found) else found
+    return [found[named - 1]] if 1 <= named <= len(found) else []
 
 
 def _proposer(proposed: Event | None, by_id: Mapping[str, Event]) -> Proposer | None:

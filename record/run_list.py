@@ -28,9 +28,9 @@ class RunLine:
         graph: `optimization` or `review`.
         started: ISO time.
         data: the prices asked for.
-        symbol, timeframe: as the prices were read.
+        symbol, timeframe: as the prices were read; before that as they were asked for.
         strategy: name of the strategy it began with.
-        start, champion: the two strategies as JSON, of a run that is over.
+        start, champion: the two strategies as JSON, as far as they are known.
         verdict: of an optimisation that was judged.
         score: the champion's, 0–10.
         holdout_return: of the champion out of sample.
@@ -86,8 +86,10 @@ def _line(record: RunRecord, label: Label) -> RunLine:
     except ReportError as error:
         if error.code != "no_result":
             raise
-        told: dict[str, Any] = {name: asked.get(name) for name in ("symbol", "timeframe")}
-        return RunLine(**known, **told, status=_standing(record))
+        view = RunView.of(record.events())
+        read = view.dataset or asked
+        told: dict[str, Any] = {name: read.get(name) for name in ("symbol", "timeframe")}
+        return RunLine(**known, **told, start=view.initial, status=_standing(record, view))
     champion, score = result.get("champion") or {}, result.get("final_score")
     verdict = (result.get("verdict") or {}).get("value")
     gained = (result.get("holdout_metrics") or {}).get("total_return")
@@ -109,11 +111,11 @@ def _line(record: RunRecord, label: Label) -> RunLine:
     )
 
 
-def _standing(record: RunRecord) -> str:
+def _standing(record: RunRecord, view: RunView) -> str:
     """How a run without a result stands."""
     if record.is_held():
         return "at_work"
-    return "waiting" if RunView.of(record.events()).waits else "interrupted"
+    return "waiting" if view.waits else "interrupted"
 
 
 def newest_runs(home: Path, most: int | None = None, *, archived: bool = False) -> tuple[list[RunLine], int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from base.errors import catalogue
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,6 +58,11 @@ class WordsLike(Protocol):
 def figure(words: WordsLike, name: str, value: float | int | None) -> str:
     """A metric's value as people read it: a percentage or a number, a dash where it is undefined."""
     return words.percent(value) if name in FRACTIONS else words.number(value)
+
+
+def setting_name(name: str, words: WordsLike) -> str:
+    """A parameter or a setting of a strategy in words; one of somebody's own by its name."""
+    return catalogue("report", words.language).get(f"param.{name}", name)
 
 
 def moment(time: pd.Timestamp) -> str:

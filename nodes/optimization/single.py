@@ -63,7 +63,8 @@ def policy(evidence: Evidence) -> Work:
         NodeError: `nothing_left`, as the strategist's.
     """
     reading = roles.analyst(evidence)
-    proposed = roles.strategist(replace(evidence, hypotheses=len(reading.hypotheses))).proposals
+    stated = [one.statement for one in reading.hypotheses]
+    proposed = roles.strategist(replace(evidence, hypotheses=stated)).proposals
     numbered: list[Any] = [
         {**proposal.model_dump(mode="json"), "number": number, "conditions": 0}
         for number, proposal in enumerate(proposed, start=1)

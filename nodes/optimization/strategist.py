@@ -33,10 +33,10 @@ def _wrong_hypotheses(answer: Proposals, count: int, language: Language) -> list
     return [text("optimization.refusal.hypothesis", language, number=number, count=count) for number in wrong]
 
 
-def _hypotheses(brief: Brief[OptimizationState]) -> int:
-    """How many the analyst has made."""
+def _hypotheses(brief: Brief[OptimizationState]) -> list[str]:
+    """The analyst's, in its words."""
     analysis = brief.state["analysis"]
-    return len(analysis["hypotheses"]) if analysis else 0
+    return [one["statement"] for one in analysis["hypotheses"]] if analysis else []
 
 
 def _doubts(brief: Brief[OptimizationState], answer: Proposals) -> list[str]:
@@ -45,7 +45,7 @@ def _doubts(brief: Brief[OptimizationState], answer: Proposals) -> list[str]:
     return [
         *complaints(refused),
         *_not_diverse(answer, brief.language),
-        *_wrong_hypotheses(answer, _hypotheses(brief), brief.language),
+        *_wrong_hypotheses(answer, len(_hypotheses(brief)), brief.language),
     ]
 
 
@@ -60,7 +60,7 @@ def _made(
 STRATEGIST = Role[OptimizationState, Proposals](
     name="strategist",
     schema=Proposals,
-    case=lambda brief: proposals_of(brief.evidence, _hypotheses(brief)),
+    case=lambda brief: proposals_of(brief.evidence, len(_hypotheses(brief))),
     policy=roles.strategist,
     chain=lambda brief: brief.context.strategist,
     made=_made,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backtest.engine.ranking import ACCOUNT_LOST, best_first
 from record.errors import ReportError
 from reports.charts.style import BLUE, ORANGE, PAPER, Look, Tables, finished, layered
-from reports.words import FRACTIONS, WordsLike, figure
+from reports.words import FRACTIONS, WordsLike, figure, setting_name
 
 MOST_VALUES = 200
 """More values than this on one axis, and neighbours share a cell."""
@@ -165,7 +165,9 @@ def heat(cells: Cells, words: WordsLike) -> Heat:
     named = words(f"report.metric.{metric}")
     lines = [_told_best(cells, top, words)]
     if cells.others:
-        lines.append(words("chart.best_over", names=", ".join(cells.others)))
+        lines.append(
+            words("chart.best_over", names=", ".join(setting_name(name, words) for name in cells.others))
+        )
     if len(axes) == 2 and len(found) < len(axes[0].labels) * len(axes[1].labels):
         lines.append(words("chart.blank"))
     if any(axis.merged > 1 for axis in axes):
@@ -173,7 +175,7 @@ def heat(cells: Cells, words: WordsLike) -> Heat:
     title = words(
         "chart.heat_map" if len(axes) == 2 else "chart.one_parameter",
         metric=named,
-        **dict(zip(("first", "second"), cells.axes, strict=False)),
+        **dict(zip(("first", "second"), (axis.name for axis in axes), strict=False)),
     )
     return Heat(title=title, lines=lines, named=named, axes=axes, cells=found)
 
@@ -237,14 +239,14 @@ class Axis:
     """One parameter's values in order, neighbours put together where there are too many to see.
 
     Attributes:
-        name: of the parameter.
+        name: of the parameter, in words.
         bins: place of each row on the axis.
         labels: of the places.
         merged: how many values a place stands for.
     """
 
     def __init__(self, name: str, values: pd.Series, words: WordsLike) -> None:
-        self.name = name
+        self.name = setting_name(name, words)
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             values = values.astype(float)
         # Numbers in order, or names in theirs; what is off comes first.
@@ -295,7 +297,7 @@ def _told_best(cells: Cells, top: int | None, words: WordsLike) -> str:
     at = ", ".join(
         words(
             "report.pair",
-            name=name,
+            name=setting_name(name, words),
             value=_told_value(row[name], words),
         )
         for name in cells.axes
@@ -317,11 +319,11 @@ def _heat_map(
     across, down = axes[0].told(width, 7, across=True), axes[1].told(height, 7, across=False)
     rows = [{**row, "on_dark": not chosen.dark_from <= row["value"] <= chosen.dark_to} for row in rows]
     base = alt.Chart(tables.add(rows)).encode(
-        x=alt.X("x:O", sort=order[0], title=cells.axes[0], axis=_bare(across)),
-        y=alt.Y("y:O", sort=order[1][::-1], title=cells.axes[1], axis=_bare(down)),
+        x=alt.X("x:O", sort=order[0], title=axes[0].name, axis=_bare(across)),
+        y=alt.Y("y:O", sort=order[1][::-1], title=axes[1].name, axis=_bare(down)),
         tooltip=[
-            alt.Tooltip("x:N", title=cells.axes[0]),
-            alt.Tooltip("y:N", title=cells.axes[1]),
+            alt.Tooltip("x:N", title=axes[0].name),
+            alt.Tooltip("y:N", title=axes[1].name),
             alt.Tooltip("figure:N", title=named),
         ],
     )
@@ -395,11 +397,11 @@ def _line(
         x=alt.X(
             "x:O",
             sort=list(axes[0].labels),
-            title=cells.axes[0],
+            title=axes[0].name,
             axis=alt.Axis(labelAngle=0, values=shown),
         ),
         y=alt.Y("value:Q", title=named, axis=alt.Axis(format=percent), scale=alt.Scale(zero=False)),
-        tooltip=[alt.Tooltip("x:N", title=cells.axes[0]), alt.Tooltip("figure:N", title=named)],
+        tooltip=[alt.Tooltip("x:N", title=axes[0].name), alt.Tooltip("figure:N", title=named)],
     )
     few = len(axes[0].labels) <= MOST_VALUES // 2
     layers = [

@@ -73,8 +73,10 @@ def test_the_best_is_marked_and_told(swept):
     marked = [row for row in drawn_rows(chart) if row["best"]]
     assert [(row["x"], row["y"]) for row in marked] == [(f"{best.fast_period:g}", f"{best.slow_period:g}")]
     subtitle = chart.to_dict()["title"]["subtitle"]
-    assert any(f"{best.sharpe_ratio:.2f} (fast_period: {best.fast_period:g}" in line for line in subtitle)
-    assert any("stop_loss_pct" in line for line in subtitle)
+    assert any(
+        f"{best.sharpe_ratio:.2f} (Fast period (bars): {best.fast_period:g}" in line for line in subtitle
+    )
+    assert any("Stop loss (%)" in line for line in subtitle)
 
 
 def test_more_values_than_fit_share_a_place_which_shows_the_best_of_them():

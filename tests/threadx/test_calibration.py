@@ -203,7 +203,7 @@ def test_the_command_tells_rates_and_counts(tmp_path, capsys):
         main(["calibrate", *arguments, "--json", str(out), "--picture", str(drawn), "--language", "en"])
     assert left.value.code == 0
     told = capsys.readouterr()
-    assert str(drawn) in told.out
+    assert all(str(path) in told.out for path in (out, drawn))
     assert "2 series without an edge, 1 with one, seed 3" in drawn.read_text(encoding="utf-8")
     assert "Planted edge, Sharpe 0.5" in told.out
     lines = [line for line in told.err.splitlines() if line.startswith("Series:")]

@@ -13,7 +13,7 @@ from backtest.engine.ranking import ACCOUNT_LOST
 from prompts import Words
 from reports.charts.sweep import Heat
 from reports.conditions import in_words
-from reports.words import figure
+from reports.words import figure, setting_name
 from threadx.web.by_hand import Sweep, Tried
 from threadx.web.frame import NEW_PATH, Table, Text, anchor, card, fact, quiet_button
 from threadx.web.heat_map import draw_heat
@@ -21,7 +21,6 @@ from threadx.web.naming import strategy_name
 from threadx.web.order import order_query
 from threadx.web.ranked import Column, Ranked, Row
 from threadx.web.run_trades import CSV_NAME, draw_trades
-from threadx.web.strategy_form import parameter_label
 
 _FACTS = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
 _SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")
@@ -90,13 +89,14 @@ def draw_backtest(found: Tried, words: Words) -> None:
 def _meaning(found: Tried, words: Words) -> None:
     """The strategy in words, with its values."""
     spec = found.champion.spec
-    Text("p", strategy_name(spec.model_dump(mode="json"), words), "tx-next")
+    name = strategy_name(spec.model_dump(mode="json"), words)
+    Text("p", f"{name[:1].upper()}{name[1:]}", "tx-next")
     for place, tree in spec.bound_trees.items():
         told = words("report.pair", name=words(f"web.form.{place}"), value=in_words(tree, words))
         Text("p", told, "tx-meaning")
     if risk := spec.risk.active():
         values = [
-            words("report.pair", name=parameter_label(name, words), value=words.short(value))
+            words("report.pair", name=setting_name(name, words), value=words.short(value))
             for name, value in risk.items()
             if not isinstance(value, str)  # a ladder, which no form of ours has
         ]
@@ -122,7 +122,7 @@ def draw_sweep(sweep: Sweep, shown: Heat, words: Words, opened: Opened) -> None:
 
         draw_heat(shown, words, press)
         columns = [Column(name="rank", label=words("web.trades.number"), number=True)]
-        columns += [Column(name=name, label=name, number=True) for name in sweep.grid]
+        columns += [Column(name=name, label=setting_name(name, words), number=True) for name in sweep.grid]
         columns += [
             Column(name=name, label=words(f"report.metric.{name}"), number=True, wide=name in _WIDE)
             for name in _SHOWN

@@ -22,7 +22,7 @@ from reports.charts.style import BLUE, GREEN, ORANGE, PURPLE
 from reports.comparison import PARTS, ROWS, Comparison, comparison
 from reports.tables import metric
 from threadx.web.frame import RUNS_PATH, Site, Table, Text, anchor, card, frame, run_path
-from threadx.web.naming import title
+from threadx.web.naming import strategy_name, title
 from threadx.web.panes import Dash, Line, Pane, Panes, own_clock
 from threadx.web.run_data import Curves
 from threadx.web.run_head import TONES
@@ -127,6 +127,11 @@ def _row(
     table.row([label, *cells])
 
 
+def _champion(one: _Compared, words: Words) -> str:
+    """Its strategy alone: whole titles leave a legend no room."""
+    return strategy_name(one.result["champion"]["strategy"], words)
+
+
 def _curves(found: list[_Compared], words: Words) -> None:
     """Every champion out of sample, from the first bar of its own holdout on."""
     outside = [
@@ -142,7 +147,11 @@ def _curves(found: list[_Compared], words: Words) -> None:
         account = pd.Series(part.accounts["champion"] - 1.0, index=own_clock(part.index))
         colour, dash = _LOOKS[place]
         values = np.asarray(account.reindex(index), dtype=np.float64)
-        lines.append(Line(name=f"{place + 1}. {found[place].name}", values=values, colour=colour, dash=dash))
+        lines.append(
+            Line(
+                name=f"{place + 1}. {_champion(found[place], words)}", values=values, colour=colour, dash=dash
+            )
+        )
     with card(words("web.compare.curves")):
         pane = Pane(title="", unit="percent", lines=lines, height=300)
         Panes(words, index, [pane], says=words("web.compare.curves"))

@@ -15,7 +15,7 @@ from backtest.data.quality import QualityReport, quality_report
 from base.reasons import ENDINGS
 from prompts import Words
 from reports import quality
-from reports.tables import notice_lines
+from reports.tables import instrument_cell, notice_lines
 from threadx.web import jobs
 from threadx.web.fields import text_field
 from threadx.web.frame import (
@@ -30,6 +30,7 @@ from threadx.web.frame import (
     command,
     frame,
 )
+from threadx.web.naming import prices_name
 from threadx.web.order import registered
 from threadx.web.running import Running, last_line
 from threadx.web.uploads import uploads
@@ -130,7 +131,7 @@ def _datasets(words: Words, found: Listed) -> None:
         for one in found.datasets:
             table.row(
                 [
-                    f"{one.symbol} {one.timeframe}",
+                    prices_name(one, words),
                     _span(words, one.first, one.development_last),
                     _span(words, one.boundary, one.last),
                     words.number(one.development_rows + one.embargo_rows + one.holdout_rows),
@@ -142,7 +143,7 @@ def _datasets(words: Words, found: Listed) -> None:
 
 def _split(words: Words, dataset: Dataset, openings: tuple[Opening, ...]) -> None:
     """Development, embargo and holdout on one strip, and every opening."""
-    with card(words("web.data.split", prices=f"{dataset.symbol} {dataset.timeframe}")):
+    with card(words("web.data.split", prices=prices_name(dataset, words))):
         parts = {
             "development": dataset.development_rows,
             "embargo": dataset.embargo_rows,
@@ -210,7 +211,7 @@ def _neighbours(places: list[int]) -> list[tuple[int, int]]:
 
 
 def _check(words: Words, reference: str, report: QualityReport, source: PriceSource) -> None:
-    with card(words("command.check.title", name=source.symbol)):
+    with card(words("command.check.title", name=instrument_cell(source.symbol, words))):
         told = [one for one in source.told() if one["code"] != "suspect_prices"]  # the report shows those
         for line in [*notice_lines(told, words), *quality.advice(report, words)]:
             Text("p", line)

@@ -12,6 +12,7 @@ from prompts import Words
 from record.run_view import RunView
 from record.types import OWN, Strategy
 from reports.tables import instrument_cell
+from vault.datasets import Dataset
 
 ROLES = ("analyst", "strategist", "validator", "single")
 _HOURS = re.compile(r"hours_(\d+)_(\d+)")
@@ -20,6 +21,11 @@ _HOURS = re.compile(r"hours_(\d+)_(\d+)")
 def timeframe_name(timeframe: str, words: Words) -> str:
     """`daily` for `1d`; what has no name of its own stays as it is."""
     return catalogue("web", words.language).get(f"timeframe.{timeframe}", timeframe)
+
+
+def prices_name(dataset: Dataset, words: Words) -> str:
+    """`S&P 500 (^GSPC), daily`."""
+    return f"{instrument_cell(dataset.symbol, words)}, {timeframe_name(dataset.timeframe, words)}"
 
 
 def strategy_name(strategy: Strategy, words: Words) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
 
+from base.errors import catalogue
 from prompts import Words
 from record.run_view import Debate, RunView, Step, Trial
+from reports.words import figure
 from threadx.web.frame import Text, attribute, card
 from threadx.web.narration import clock, line
 from threadx.web.run_variants import outcome_of
+
+_OF_TEST = re.compile(r"I\d+\.\d+")
+"""How evidence names a test: its iteration, and its number there."""
 
 
 class Iterations:
@@ -168,11 +174,13 @@ class Conversation:
                     Text("div", words("web.debate.rests", evidence=cited), "tx-small")
 
     def _cited(self, name: str, evidence: Mapping[str, Mapping[str, Any]]) -> str:
+        words = self.words
         if (item := evidence.get(name)) is None:
-            return name
+            return words("web.debate.of_test", number=name[1:]) if _OF_TEST.fullmatch(name) else name
+        label = catalogue("report", words.language).get(f"metric.{item['name']}", item["name"])
         value = item.get("value")
-        shown = self.words.short(value) if isinstance(value, int | float) else str(value)
-        return f"{item['name']} {shown} [{name}]"
+        shown = figure(words, item["name"], value) if isinstance(value, int | float) else str(value)
+        return words("report.explain.figure", name=label, value=shown)
 
 
 class Course:

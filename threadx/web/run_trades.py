@@ -21,7 +21,6 @@ from reports.champion import LAST_BARS, Champion
 from reports.charts.equity import drawdown
 from reports.charts.indicators import Indicator
 from reports.charts.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
-from reports.words import moment
 from threadx.web.frame import Site, Text, anchor, card, quiet_button, run_path
 from threadx.web.panes import Line, Pane, Panes, bars
 from threadx.web.ranked import Column, Ranked, Row, Value
@@ -231,8 +230,8 @@ def _row(place: int, trade: dict[Any, Any], words: Words) -> Row:
     told = {
         "number": words.number(place + 1),
         "side": words(f"report.side.{trade['side']}"),
-        "entry": moment(trade["entry_time"]),
-        "exit": moment(trade["exit_time"]),
+        "entry": words.bar_time(trade["entry_time"]),
+        "exit": words.bar_time(trade["exit_time"]),
         "bars": words.number(int(trade["bars"])),
         "return": words.percent(trade["return"], 2, signed=True),
         "profit": words.number(trade["pnl"], signed=True),
@@ -242,7 +241,8 @@ def _row(place: int, trade: dict[Any, Any], words: Words) -> Row:
     }
     values: dict[str, Value] = {
         "number": place + 1,
-        **{name: told[name] for name in ("side", "entry", "exit", "reason")},
+        **{name: told[name] for name in ("side", "reason")},
+        **{name: trade[f"{name}_time"].isoformat() for name in ("entry", "exit")},
         "bars": int(trade["bars"]),
         "return": float(trade["return"]),
         "profit": float(trade["pnl"]),

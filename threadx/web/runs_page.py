@@ -54,7 +54,7 @@ _COLUMNS = (
 )
 _WIDE = frozenset({"tags", "score", "models", "started", "run"})
 """Left out on a phone: the page of each run has them."""
-_NUMBERS = frozenset({"holdout", "holding", "period", "score"})
+_NUMBERS = frozenset({"holdout", "holding", "score"})
 _RANKS = {"real": 3, "promising": 2, "unproven": 1, "overfit": 0}
 """Verdicts in the order in which one would trust them."""
 

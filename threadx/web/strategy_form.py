@@ -12,8 +12,8 @@ from backtest.language.parser import parse
 from backtest.language.tree import parameters
 from backtest.presets import PRESETS
 from backtest.types import CONDITIONS, RISK_BOUNDS, Bounds
-from base.errors import catalogue
 from prompts import Words
+from reports.words import setting_name
 from threadx.web.condition_field import ConditionField, completions
 from threadx.web.fields import bounds_told, number
 from threadx.web.frame import Text
@@ -24,11 +24,6 @@ SETTINGS = tuple(name for name in RISK_BOUNDS if name != "order_bars")
 """Risk settings that the form has fields for: it has none for orders, so none for how long they wait."""
 _USUAL = "ma_crossover"
 _NEW_PARAMETER = 10.0
-
-
-def parameter_label(name: str, words: Words) -> str:
-    """A parameter or a risk setting in words; one of somebody's own by its name."""
-    return catalogue("web", words.language).get(f"param.{name}", name)
 
 
 class StrategyForm:
@@ -145,7 +140,7 @@ class StrategyForm:
         bounds: Bounds | None = None,
     ) -> ui.number:
         told = self.words("report.pair", name=key, value=bounds_told(bounds, self.words)) if bounds else ""
-        field = number(parameter_label(key, self.words), value, bounds, help_text=told)
+        field = number(setting_name(key, self.words), value, bounds, help_text=told)
         field.on_value_change(self._on_change)
         self._params[key] = field
         return field
@@ -156,7 +151,7 @@ class StrategyForm:
             "report.pair", name=key, value=words("web.form.or_off", bounds=bounds_told(bounds, words))
         )
         value = values.get(key, usual.get(key, bounds.default))
-        field = number(parameter_label(key, words), value, bounds, help_text=told, optional=True)
+        field = number(setting_name(key, words), value, bounds, help_text=told, optional=True)
         field.on_value_change(self._on_change)
         self._risks[key] = field
 
@@ -246,4 +241,4 @@ class StrategyForm:
 
     def varied(self) -> dict[str, str]:
         """What a sweep can vary, in words by its name: parameters, then risk settings."""
-        return {name: parameter_label(name, self.words) for name in (*self.asked()["params"], *SETTINGS)}
+        return {name: setting_name(name, self.words) for name in (*self.asked()["params"], *SETTINGS)}

@@ -58,9 +58,9 @@ def run(
     if json_path != "-":
         for one in tables(told, terminal.cells):
             terminal.table(*one)
-        say(words("command.written", folder=str(path)))
     if picture_path is not None:
         write_drawing(chart(told, words, about(told, words)), picture_path)
-        if json_path != "-":
-            say(words("command.written", folder=picture_path))
     write_json(text, json_path)
+    if json_path != "-":
+        for written in filter(None, (str(path), picture_path, json_path)):
+            say(words("command.written", folder=written))

@@ -78,7 +78,7 @@ class Evidence:
         own_names: names a person gave to strategies, which a blind prompt leaves out.
         named: whether prompts name the instrument and tell calendar dates.
         language: of what rules say.
-        hypotheses: how many the analyst has made; the strategist alone is told.
+        hypotheses: the analyst's, in its words; the strategist alone is told.
         proposals: to be judged by the validator.
         target_score, patience: when the debate is to end the search.
         voice: whose turn it is in the debate.
@@ -102,7 +102,7 @@ class Evidence:
     own_names: Sequence[str]
     named: bool
     language: Language
-    hypotheses: int = 0
+    hypotheses: Sequence[str] = ()
     proposals: Sequence[Proposal] = ()
     target_score: float = math.inf
     patience: int = 0

@@ -167,9 +167,9 @@ def strategist(evidence: Evidence) -> Proposals:
         NodeError: `nothing_left`, when every change that the policy knows has been tried.
     """
     spec = evidence.spec
-    # Another analyst may have made fewer hypotheses: what answers none of them stands for itself.
+    # Another analyst may have made other hypotheses: what answers none of them stands for itself.
     diagnosed = diagnose(evidence)
-    themes = diagnosed[: evidence.hypotheses]
+    stated = {words: number for number, words in enumerate(evidence.hypotheses, start=1)}
     tried = set(evidence.tried)
     # What failed on an earlier champion comes last, not never.
     remembered = [
@@ -227,12 +227,13 @@ def strategist(evidence: Evidence) -> Proposals:
         change, theme, base = found
         told: Theme = theme if theme in diagnosed else "open"
         changed = evidence.on_candidate(base).spec if base else spec
+        reason = _argued(evidence, told)
         chosen.append(
             Proposal(
-                hypothesis=themes.index(told) + 1 if told in themes else 0,
+                hypothesis=stated.get(reason, 0),
                 base=base,
                 change=change,
-                reason=_argued(evidence, told),
+                reason=reason,
                 expected_effect=change.effect(changed, Words(evidence.language)),
             )
         )

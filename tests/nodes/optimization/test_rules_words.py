@@ -1,5 +1,7 @@
 """What rules say of a change is held against what the change does to the figures."""
 
+from dataclasses import replace
+
 import pytest
 
 from backtest import Costs, StrategySpec, run_backtest
@@ -181,14 +183,16 @@ def test_a_sound_strategy_is_told_no_weakness(language):
 
 def test_a_proposal_argues_from_the_diagnosis_it_answers_or_from_none():
     figures = sound(max_drawdown=-0.4)
-    given = evidence(
-        SPEC, champion=figures, items=[{"id": "M1", "name": "n_trades", "value": 200}], hypotheses=2
-    )
-    for one in strategist(given).proposals:
+    given = evidence(SPEC, champion=figures, items=[{"id": "M1", "name": "n_trades", "value": 200}])
+    drawdown, unsettled = (one.statement for one in analyst(given).hypotheses)
+    # A model's analyst states others, in an order of its own: the words count, not their place.
+    stated = [unsettled, "Fees eat the edge.", drawdown]
+    assert {one.hypothesis for one in strategist(given).proposals} == {0}
+    for one in strategist(replace(given, hypotheses=stated)).proposals:
         deep = "drawdown of −40" in one.reason or "drawdown of -40" in one.reason
         limits = one.change.kind == "sizing" or "loss_more" in one.change.direction(SPEC)
         assert deep == limits, (one.change, one.reason)
-        assert one.hypothesis == (1 if limits else 2)
+        assert one.hypothesis == (3 if limits else 1)
 
 
 def test_no_voice_repeats_another_word_for_word(tmp_path):

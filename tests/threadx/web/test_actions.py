@@ -128,7 +128,7 @@ def test_a_person_starts_a_run_decides_and_finds_the_verdict(
     keep_picture(page, f"new.{LANGUAGE}")
     page.locator("input[type=file]").set_input_files(prices)
     page.get_by_text("DEMOUSD, 1d").wait_for()
-    page.get_by_label(WORDS("web.param.stop_loss_pct")).fill("3")
+    page.get_by_label(WORDS("report.param.stop_loss_pct")).fill("3")
     page.get_by_label(WORDS("web.setting.max_iterations"), exact=True).fill("1")
     page.get_by_text(WORDS("web.form.approve")).click()
     button(page, "web.form.start").click()

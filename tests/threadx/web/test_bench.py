@@ -111,7 +111,7 @@ def test_from_a_condition_typed_to_a_run_that_goes_on_from_the_best_cell(
             parse("close > highest(high, period)", ("fast_period", "slow_period"))  # the preset’s, kept
         expect(page.locator(".tx-field-error")).to_contain_text(WORDS.told(refused.value))
         page.get_by_role("button", name=WORDS("web.condition.make", name="period")).click()
-        page.get_by_label(WORDS("web.param.period"), exact=True).fill("20")
+        page.get_by_label(WORDS("report.param.period"), exact=True).fill("20")
         buys.press("End")
         page.keyboard.type("[1]")
         expect(page.locator(".tx-field-error")).to_have_count(0)
@@ -159,8 +159,8 @@ def test_from_a_condition_typed_to_a_run_that_goes_on_from_the_best_cell(
         page.mouse.click(*where)
         (row,) = table[(table["period"] == 30) & (table["stop_loss_pct"] == 2.5)].to_dict("records")
         expect(shown(page, "total_return")).to_contain_text(WORDS.percent(row["total_return"]))
-        expect(page.get_by_label(WORDS("web.param.period"), exact=True)).to_have_value("30")
-        expect(page.get_by_label(WORDS("web.param.stop_loss_pct"), exact=True)).to_have_value("2.5")
+        expect(page.get_by_label(WORDS("report.param.period"), exact=True)).to_have_value("30")
+        expect(page.get_by_label(WORDS("report.param.stop_loss_pct"), exact=True)).to_have_value("2.5")
         expect(page.get_by_text(WORDS("web.bench.counted", count="34"))).to_be_visible()
 
         best = best_first(table, "sharpe_ratio").iloc[0]

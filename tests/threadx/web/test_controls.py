@@ -197,7 +197,7 @@ def test_a_cross_empties_its_field_for_good(page: Page, url: str, home: Path, wa
     for name in ("web.form.risk", "web.form.reading"):
         page.get_by_text(WORDS(name), exact=True).click()
     labels = [WORDS(f"web.setting.{name}") for name in sorted(LIMITS_AND_WORDS)]
-    labels += [WORDS(f"web.param.{name}") for name in RISK_BOUNDS]
+    labels += [WORDS(f"report.param.{name}") for name in RISK_BOUNDS]
     for label in labels:
         field = page.get_by_label(label, exact=True)
         field.fill("7")

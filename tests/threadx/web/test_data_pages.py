@@ -133,7 +133,7 @@ def test_a_person_looks_at_data_and_brings_a_calibration(
     page.get_by_role("link", name="prices/GAPPY_1h.csv").click()
     page.get_by_text(WORDS("web.data.gaps", gaps=1, missing="7")).wait_for()
     assert page.locator(".tx-gap").count() == 1
-    page.get_by_role("link", name="^GSPC 1d").click()
+    page.get_by_role("link", name="S&P 500 (^GSPC), journalier").click()
     opened = page.locator("section", has_text=WORDS("web.data.opened"))
     expect(opened.locator("tbody tr")).to_have_count(1)
     expect(opened).to_contain_text("somebody-s-run")
