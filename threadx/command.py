@@ -18,6 +18,7 @@ from base.aside import taken
 from base.errors import TypedError, shown_at
 from base.plugins import NAMED
 from base.reasons import NO_FAULT_OF_THE_ASKER, ReasonError, because, whole
+from base.start import lean_start
 from prompts import Language, Words
 from threadx import console
 from threadx.commands.local import LazyGroup
@@ -121,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted, 141 nobody reads the output any more.
     """
     console.prepare()
+    if arguments is None:  # the process is this command's alone
+        lean_start()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = Words(chosen_language(given), "terminal")
     with shown_at("terminal"), children.safe_path():

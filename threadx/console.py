@@ -85,6 +85,19 @@ def _open_what_is_closed() -> None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
+@contextmanager
+def waiting(told: str) -> Iterator[None]:
+    """On a terminal these words beside a turning mark, then nothing: modules take seconds to import."""
+    from rich.console import Console  # noqa: PLC0415  # who waits for nothing needs none
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(told):
+        yield
+
+
 def give_up(stream: TextIO) -> None:
     """Nothing more goes to this stream: what it holds must not fail once more at the interpreter's end."""
     with suppress(OSError, ValueError, io.UnsupportedOperation):

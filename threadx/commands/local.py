@@ -13,7 +13,9 @@ from typing import Any, get_args
 import click
 
 from base.plugins import Kind, plugins
+from base.start import imported
 from prompts import Language, Words
+from threadx.console import waiting
 from threadx.errors import ThreadxError
 from threadx.plain import say
 
@@ -49,7 +51,9 @@ def work(module: str, function: str, words: Words, given: dict[str, Any]) -> Any
         What the function returns: an exit code, or None for 0.
     """
     _start_children(given)
-    called = getattr(import_module(f"threadx.work.{module}"), function)
+    with waiting(words("command.progress.starting")):
+        called = getattr(import_module(f"threadx.work.{module}"), function)
+    imported()
     kernels = sys.modules.get("backtest.kernels.compile")
     if (
         kernels is None or not sys.stderr.isatty()
@@ -135,7 +139,10 @@ class LocalCommand(_Local):
             raise ThreadxError("numba_configured", name=_NUMBA_SETTINGS, folder=str(Path.cwd()))
         if sys.stderr.isatty() and not any(compiled_engine().glob("*.nbi")):
             say(self.words("command.progress.first_start"), err=True)
-        import_module("nodes.given").check_environment()  # only now: help and completion wait for no engine
+        with waiting(self.words("command.progress.starting")):
+            import_module(
+                "nodes.given"
+            ).check_environment()  # only now: help and completion wait for no engine
         for plugin in plugins():
             if plugin.kind is not None:
                 import_module(_REGISTRIES[plugin.kind])
