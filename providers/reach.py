@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
+import ssl
 import threading
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +57,24 @@ def reach(url: str, *, model: str, seconds: float) -> None:
         _unreachable.pop(place, None)
 
 
+def connection(url: str) -> dict[str, Any]:
+    """How any client of httpx reaches a server.
+
+    A proxy from the environment is for the world outside, never for this machine's own server. Certificates
+    take a fiftieth of a second to load: once a process, and only where there is TLS to check; elsewhere
+    nothing may lead from the address to one that has it.
+    """
+    secure = url.startswith("https:")
+    verify = _certificates(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))) if secure else False
+    return {"trust_env": not is_local(url), "verify": verify, "follow_redirects": secure}
+
+
+@lru_cache(maxsize=2)
+def _certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Those of the environment, which httpx reads by itself; its values stand here for a later change."""
+    return httpx.create_ssl_context()
+
+
 def ask_json(
     method: str, url: str, *, model: str, seconds: float, body: Any = None, key: str = ""
 ) -> dict[str, Any]:
@@ -66,16 +87,7 @@ def ask_json(
     headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def exchange() -> httpx.Response:
-        # A proxy from the environment is for the world outside, never for this machine's own server.
-        # Certificates take a tenth of a second to load: only where there is TLS to check.
-        secure = url.startswith("https:")
-        with httpx.Client(
-            timeout=seconds,
-            verify=secure,
-            trust_env=not is_local(url),
-            follow_redirects=secure,
-            event_hooks=hooks(model),
-        ) as client:
+        with httpx.Client(timeout=seconds, event_hooks=hooks(model), **connection(url)) as client:
             return client.request(method, url, json=body, headers=headers)
 
     try:

@@ -35,10 +35,11 @@ from providers.errors import (
 )
 from providers.keys import same_server
 from providers.ollama import OllamaModel, not_pulled
+from providers.reach import connection
 from providers.reference import Reference
 from providers.request import Request
 from providers.schemas import answer_room
-from providers.settings import ProviderSettings, is_local
+from providers.settings import ProviderSettings
 
 SMALLEST_CONTEXT = 4096
 SHORTEST_KEPT = 1800
@@ -97,7 +98,7 @@ def open_model(
         client_kwargs={
             # The deadlines are watched outside; this one only frees the thread of a call given up.
             "timeout": httpx.Timeout(settings.local_seconds + loading, connect=settings.probe_seconds),
-            "trust_env": not is_local(settings.ollama_url),
+            **connection(settings.ollama_url),
         },
         sync_client_kwargs={
             "event_hooks": {

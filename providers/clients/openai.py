@@ -25,6 +25,7 @@ from providers.errors import (
 )
 from providers.notices import said_error
 from providers.openai import PROVIDER
+from providers.reach import connection
 from providers.reference import Reference
 from providers.request import Request
 from providers.settings import Parameter, ProviderSettings
@@ -94,10 +95,10 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
     seconds = settings.local_seconds + settings.loading_seconds if local else settings.hosted_seconds
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(request.schema)}}
     bounds = hooks(str(reference))
-    connection = httpx.Client(
-        trust_env=not local,
+    client = httpx.Client(
         timeout=seconds,
         event_hooks={**bounds, "response": [*bounds["response"], read_error(str(reference))]},
+        **connection(settings.openai_url) | {"follow_redirects": False},  # a key goes to its own server
     )
     model = CompatibleChat(
         model=reference.model,
@@ -110,7 +111,7 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         disable_streaming=not local,
         stream_usage=local and "stream_options" not in settings.without,
         use_responses_api=False,
-        http_client=connection,
+        http_client=client,
         extra_body=None if "response_format" in settings.without else {"response_format": wanted},
     )
     return OpenedModel(
@@ -124,7 +125,7 @@ def open_model(reference: Reference, key: str, request: Request, settings: Provi
         first_seconds=settings.first_seconds + settings.loading_seconds if local else seconds,
         verify=lambda message: verify(message, reference),
         translate=lambda error: translate(error, reference, settings),
-        close=connection.close,
+        close=client.close,
     )
 
 
