@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backtest.data.funding import with_funding
     from backtest.data.prices import validate_prices
     from backtest.data.quality import QualityReport, quality_report
+    from backtest.data.resampling import resample_bars
     from backtest.data.year import BarsPerYear, bars_per_year
     from backtest.engine.executor import run_pieces
     from backtest.engine.run import BacktestResult, run_backtest
@@ -64,6 +65,7 @@ __all__ = [
     "canonical_expression",
     "portfolio",
     "quality_report",
+    "resample_bars",
     "run_backtest",
     "run_pieces",
     "sweep",
@@ -84,6 +86,7 @@ _HOMES = {
     "backtest.presets": ("PRESETS",),
     "backtest.data.prices": ("validate_prices",),
     "backtest.data.quality": ("QualityReport", "quality_report"),
+    "backtest.data.resampling": ("resample_bars",),
     "backtest.strategy": ("StrategySpec",),
     "backtest.engine.streaming": ("SweepFile", "sweep_to_parquet"),
     "backtest.engine.sweep": ("sweep",),

@@ -1,10 +1,10 @@
 """ThreadX: language-model agent graphs and an exact backtest engine.
 
 `read_prices` reads any price file, `backtest` tries one strategy, `sweep` every combination of a grid,
-`optimize`, `review` and `summarize` run the graphs, `replay` repeats a run from its record, `check`
-recomputes its figures, `declare` seals a hypothesis before anybody looks, `follow` seals a run's champion and
-judges it on bars to come, and
-`export_strategy_evolution` explains each change of its strategy;
+`optimize`, `review` and `summarize` run the graphs, `optimize_each` ends many runs in one table, `replay`
+repeats a run from its record, `check` recomputes its figures, `declare` seals a hypothesis before anybody
+looks, `follow` seals a run's champion and judges it on bars to come, and `export_strategy_evolution` explains
+each change of its strategy;
 `OptimizationOrchestrator` is the same cycle with its roles as objects. Everything else is reached through its
 own package (`backtest`, `graphs`, `vault`, ...).
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from threadx.audit.checking import Check
     from threadx.audit.replaying import Replay
     from threadx.counted import backtest, sweep
+    from threadx.each import OptimizationTable, TableRow, optimize_each
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.results import AppliedChange, OptimizationResult, ReviewResult, SummaryResult, Waiting
@@ -41,10 +42,12 @@ __all__ = [
     "Following",
     "OptimizationOrchestrator",
     "OptimizationResult",
+    "OptimizationTable",
     "Replay",
     "ReviewResult",
     "Strategist",
     "SummaryResult",
+    "TableRow",
     "ThreadxError",
     "Validator",
     "Waiting",
@@ -54,6 +57,7 @@ __all__ = [
     "export_strategy_evolution",
     "follow",
     "optimize",
+    "optimize_each",
     "read_prices",
     "replay",
     "review",
@@ -77,6 +81,7 @@ _HOMES = {
     ),
     "threadx.audit.checking": ("Check",),
     "threadx.counted": ("sweep",),
+    "threadx.each": ("OptimizationTable", "TableRow", "optimize_each"),
     "threadx.errors": ("ThreadxError",),
     "nodes.following": ("Following",),
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),

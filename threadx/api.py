@@ -81,7 +81,8 @@ def optimize(
         progress: show progress on standard error. None: on a terminal and in a notebook, not in a
             pipe, and not with `watch`.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...),
-            and of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start, end).
+            and of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start, end,
+            resample).
 
     Raises:
         BacktestError, MarketError, ProviderError, SettingError, ThreadxError: bad input, typed, with code and
@@ -184,7 +185,7 @@ def read_prices(
         gaps: treatment of missing bars, as in `backtest.validate_prices`.
         home: the data folder, in which relative paths are looked for too.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
-            end).
+            end, resample).
 
     Returns:
         (prices, source): float64 columns open, high, low, close, volume on a DatetimeIndex; `source.notices`

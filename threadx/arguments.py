@@ -30,6 +30,7 @@ _KINDS: dict[str, tuple[ThreadxError, tuple[Any, ...]]] = {
     "costs": (ThreadxError("wanted_costs"), (Costs,)),
     "symbol": (ThreadxError("wanted_words"), (str,)),
     "timeframe": (ThreadxError("wanted_words"), (str,)),
+    "timeframes": (ThreadxError("wanted_timeframes"), (str, Sequence)),
     "gaps": (ThreadxError("wanted_words"), (str,)),
     "fill": (ThreadxError("wanted_words"), (str,)),
     "run": (ThreadxError("wanted_words"), (str,)),

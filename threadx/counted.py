@@ -56,7 +56,7 @@ def sweep(
         inputs: other tables by name, whose columns the strategy declares, as in `backtest.run_backtest`.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
-            end).
+            end, resample).
 
     Returns:
         As `backtest.sweep`: one row per configuration; the table is also kept in `<home>/sweeps`.
@@ -124,7 +124,7 @@ def backtest(
         inputs: other tables by name, whose columns the strategy declares, as in `backtest.run_backtest`.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
-            end).
+            end, resample).
 
     Raises:
         BacktestError, MarketError: bad input, typed, with code and fields.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backtest.data.arrays import PriceArrays, known_volume
 from backtest.data.clock import Clock
+from backtest.data.resampling import joined
 from backtest.engine.derived import LANES, compute
 from backtest.errors import RequestError
 from backtest.kernels.indicators import unbroken_trend
@@ -235,16 +236,8 @@ class IndicatorBank:
         """
         if node.timeframe not in self._higher:
             first, times, visible = self.clock_at_hand().higher(node.timeframe)
-            prices = self.prices
             last = np.append(first[1:], self.size) - 1 if first.size else first
-            bars = PriceArrays(
-                prices.open[first],
-                np.maximum.reduceat(prices.high, first) if first.size else prices.high[:0],
-                np.minimum.reduceat(prices.low, first) if first.size else prices.low[:0],
-                prices.close[last],
-                np.add.reduceat(prices.volume, first) if first.size else prices.volume[:0],
-            )
-            above = IndicatorBank(bars, Clock(times), self._last_known(last))
+            above = IndicatorBank(joined(self.prices, first), Clock(times), self._last_known(last))
             self._higher[node.timeframe] = above, visible
         bank, visible = self._higher[node.timeframe]
         needed, complete = 1 + warm_up(node.operand), int(visible[-1]) + 1

@@ -264,12 +264,15 @@ def decide(
 
 
 def among(value: Value, adjusted_p: float) -> Value:
-    """A verdict on one of several results, its p-value adjusted for their number; never a better one.
+    """A verdict on one instrument of a pool, its p-value adjusted for their number; never a better one.
 
     `overfit` speaks of a search, and none was made on one of them alone: there it is `unproven`.
     """
-    if value == "overfit":
-        return "unproven"
+    return "unproven" if value == "overfit" else counted_among(value, adjusted_p)
+
+
+def counted_among(value: Value, adjusted_p: float) -> Value:
+    """A verdict that stands among others, its p-value adjusted for their number; never a better one."""
     if value == "real" and adjusted_p > REAL_P:
         value = "promising"
     if value == "promising" and adjusted_p > PROMISING_P:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import BacktestError, StrategySpec, canonical_expression, run_backtest, sweep
+from backtest import BacktestError, StrategySpec, canonical_expression, resample_bars, run_backtest, sweep
 from backtest.data.arrays import PriceArrays
 from backtest.data.clock import Clock
 from backtest.engine.bank import IndicatorBank
@@ -235,3 +235,28 @@ def test_names_of_timeframes() -> None:
     assert [timeframe_of(one) for one in (1_800, 14_400, 86_400, 604_800, 30 * 86_400, 7)] == [
         "30m", "4h", "1d", "1w", "1mo", "7s",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("zone", "rule"), [(None, "4h"), ("UTC", "1D"), ("Europe/Paris", "1D")])
+def test_longer_bars_are_those_that_pandas_makes(zone: str | None, rule: str) -> None:
+    df = frame(pd.date_range("2024-03-20 01:30", periods=900, freq="30min", tz=zone))
+    how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    expected = df.resample(rule).agg(how).iloc[1:-1]  # both ends are entered half-way
+    found = resample_bars(df, rule.lower())
+    pd.testing.assert_frame_equal(found, expected, check_freq=False, check_index_type=False)
+
+
+def test_longer_bars_of_what_was_filled_in_and_of_funding() -> None:
+    df = frame(pd.date_range("2024-03-20", periods=12, freq="1h"))
+    df["funding_rate"] = np.arange(12) / 1e4
+    df["made_up"] = [False] * 3 + [True] * 5 + [False] * 4
+    found = resample_bars(df, "4h")
+    assert found["funding_rate"].tolist() == pytest.approx([0.0006, 0.0022, 0.0038])
+    assert found["made_up"].tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(("asked", "code"), [("7h", "no_timeframe"), ("30m", "timeframe_not_higher")])
+def test_bars_that_cannot_be_made_longer_are_refused(asked: str, code: str) -> None:
+    with pytest.raises(BacktestError) as caught:
+        resample_bars(frame(HALF_HOURS), asked)
+    assert caught.value.code == code

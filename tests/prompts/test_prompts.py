@@ -130,7 +130,7 @@ ONLY_MANY = {
     *("code.error.loops_too_deep limit", "code.error.too_many_arrays limit"),
     *("models.test.faults_read throws", "stress.best_trades best", "web.event.unfounded by"),
     *("market.error.no_prices_in_folder known", "optimization.evidence.market_pool count"),
-    *("verdict.instrument.note count", "verdict.instrument.note boundary"),
+    *("verdict.instrument.note count", "verdict.instrument.note boundary", "command.each.note count"),
     *("agents.macro.curve slope", "agents.macro.curve_inverted slope", "market.built.news quarantined"),
 }
 """Counts that are never one, and values that count nothing although a noun follows."""

@@ -336,7 +336,10 @@ def test_every_option_that_an_error_advises_exists_at_its_face() -> None:
         for option in one.params
         for name in (*option.opts, *option.secondary_opts)
     }
-    functions = [getattr(threadx, name) for name in ("optimize", "backtest", "sweep", "read_prices", "check")]
+    functions = [
+        getattr(threadx, name)
+        for name in ("optimize_each", "optimize", "backtest", "sweep", "read_prices", "check")
+    ]
     arguments = {name for one in functions for name in inspect.signature(one).parameters}
     arguments |= OptimizationContext.model_fields.keys() | Reading.model_fields.keys()
     for room in {site.kind.room for site in sites()}:

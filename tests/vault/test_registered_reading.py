@@ -40,6 +40,7 @@ GIVEN: dict[str, Any] = {
     "adjust": True,
     "start": "2024-06-01",
     "end": "2024-12-31",
+    "resample": "1w",
 }
 WINDOW = ("start", "end")
 COMMANDS = {

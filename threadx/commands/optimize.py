@@ -30,6 +30,8 @@ def command(words: Words) -> click.Command:
     @click.option("--target-score", type=float, help=words("command.option.target_score"))
     @click.option("--seed", type=int, help=words("command.option.seed"))
     @click.option("--other", "others", multiple=True, metavar="PATH", help=words("command.option.other"))
+    @click.option("--each", is_flag=True, help=words("command.option.each"))
+    @click.option("--timeframes", metavar="LIST", help=words("command.option.timeframes"))
     @click.option("--run", help=words("command.option.run"))
     @options.json_option(words)
     @options.common(words)

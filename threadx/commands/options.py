@@ -37,7 +37,7 @@ POSITIVE = _Positive(min=0, min_open=True)
 
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others"),
+    "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others", "each", "timeframes"),
     "strategy": ("strategy", "pairs", "strategy_file", *PLACES, "tables", "declared", "grids"),
     "costs": (*COST_NAMES, "fill", "capital"),
     "roles": (

@@ -8,11 +8,15 @@ from prompts import Words
 from threadx.api import begin
 from threadx.terminal import Terminal
 from threadx.work import asked
+from threadx.work.each import table
 from threadx.work.outcome import show_outcome
 
 
 def optimize(words: Words, **given: Any) -> int:
-    """`threadx optimize`."""
+    """`threadx optimize`: one run, or with `--each` or `--timeframes` many that end in one table."""
+    each, timeframes = given.pop("each"), given.pop("timeframes")
+    if each or timeframes:
+        return table(words, timeframes or (), given)
     return _start("optimization", words, given)
 
 

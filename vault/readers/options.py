@@ -54,6 +54,12 @@ class Reading(BaseModel):
         description="ISO date (that day included) or time; later bars are ignored.",
         min_length=1,
     )
+    resample: str | None = Field(
+        default=None,
+        title="Longer bars",
+        description="Timeframe of longer bars to make out of those of the file, for example 4h, 1d, 1w.",
+        min_length=1,
+    )
 
     @property
     def whole(self) -> Reading:

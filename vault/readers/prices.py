@@ -16,6 +16,7 @@ from backtest import GapPolicy, validate_prices
 from backtest.data.gaps import Beat
 from backtest.data.prices import check_levels
 from backtest.data.quality import suspect_prices
+from backtest.data.resampling import resample_bars
 from base.labels import LONGEST_LABEL, UNSEEN, is_label, shown
 from base.paths import typed_path
 from base.reasons import because
@@ -104,7 +105,7 @@ def read_prices(
 
     Raises:
         MarketError: `unknown_sample`, `missing_file`, `unknown_extension`, `unreadable_file`,
-            `bad_symbol`, `bad_window_time`, `empty_window`.
+            `bad_symbol`, `bad_window_time`, `empty_window`; `too_few_rows` where longer bars are asked for.
         BacktestError: the rows are not valid prices (says which row and why).
     """
     if reference.startswith(SAMPLE_PREFIX):
@@ -181,6 +182,10 @@ def _checked(
             time=largest.time.isoformat(),
         )
     prices = read if gaps == "accept" else validate_prices(read, gaps=gaps)
+    if reading.resample is not None:
+        short, prices = prices, resample_bars(prices, reading.resample)
+        bars = infer_timeframe(pd.DatetimeIndex(short.index))
+        table.tell("resampled", rows=len(short), bars=bars, timeframe=reading.resample)
     return prices, _measured(read, prices, tuple(table.notices))
 
 

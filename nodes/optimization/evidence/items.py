@@ -216,6 +216,14 @@ def is_intraday(index: pd.Index) -> bool:
     return bool(len(steps)) and pd.Timedelta(int(np.median(steps)) * unit) < pd.Timedelta(days=1)
 
 
+def bars_a_day(index: pd.Index) -> int:
+    """Bars of a usual day among those that have any; 1 for days and longer bars."""
+    if not is_intraday(index):
+        return 1
+    days = pd.DatetimeIndex(index).tz_localize(None).normalize()
+    return int(np.median(np.unique(days, return_counts=True)[1]))
+
+
 def _regimes(case: _Case) -> Iterator[Finding]:
     """Trend and volatility at the bar before the entry, which the signal could know."""
     trades = case.result.trades

@@ -2,19 +2,25 @@
 
 Each is one family with a few values a parameter; the survey tests every combination once. Adding a family is
 adding an entry to `_FAMILIES`: everything else is taken from it.
+
+Windows are those of daily bars. Where a day has b bars they span the same days: each is b times as long; and
+every second one of a parameter is tested at √b times its length too, which is hours (`scales`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cache
 
 from backtest import Bounds, StrategySpec
 from backtest.strategy import SIDE_AXIS
+from backtest.types import CONDITIONS
 
 Values = dict[str, list[float]]
 _LONG, _BOTH = ["long"], ["long", "both"]
 _HELD: list[float] = [1, 3, 5, 10]
+_SHORT = "sma(close, 5)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +47,11 @@ _BOUNDS = {
     "d": Bounds(low=0, high=4, step=1, integer=True),
     "a": Bounds(low=0, high=23, step=1, integer=True),
     "b": Bounds(low=0, high=23, step=1, integer=True),
+    "late": Bounds(low=1, high=31, step=1, integer=True),
+    "early": Bounds(low=1, high=31, step=1, integer=True),
 }
-"""Of the seeds' own parameters: bars n and k, multiples m of the ATR, a day d, hours a and b."""
+"""Of the seeds' own parameters: bars n and k, multiples m of the ATR, a weekday d, hours a and b, days of the
+month late and early."""
 
 _PRESETS: dict[str, Values] = {
     "ma_crossover": {"fast_period": [5, 20], "slow_period": [20, 50, 100, 200]},
@@ -77,7 +86,7 @@ _FAMILIES: dict[str, tuple[str, str | None, Values]] = {
     ),
     "pullback": (
         "close > sma(close, n) and close < lowest(low, k)[1]",
-        "close > sma(close, 5)",
+        f"close > {_SHORT}",
         {"n": [50, 100, 200], "k": [3, 5]},
     ),
     "pullback_held": (
@@ -100,19 +109,34 @@ _FAMILIES: dict[str, tuple[str, str | None, Values]] = {
 
 
 _HOURS = tuple((first, first + 4) for first in range(0, 24, 4))
-FAMILIES = frozenset(
-    (*_PRESETS, *_FAMILIES, "weekday", "night", *(f"hours_{first}_{last}" for first, last in _HOURS))
-)
+_CALENDAR = ("weekday", "month", "night", *(f"hours_{first}_{last}" for first, last in _HOURS))
+FAMILIES = frozenset((*_PRESETS, *_FAMILIES, *_CALENDAR))
 """Names of all families."""
 
 
 @cache
-def seeds(*, intraday: bool) -> tuple[Seed, ...]:
+def seeds(bars_a_day: int) -> tuple[Seed, ...]:
     """Every family, long alone and with its mirror image.
 
     Args:
-        intraday: whether bars are shorter than a day: hours then stand in for weekdays.
+        bars_a_day: 1 for days and longer bars; where it is more, hours stand in for weekdays.
     """
+    daily = _of_days()
+    found = [_scaled(one, scale, step) for scale, step in scales(bars_a_day) for one in daily]
+    return (*found, *(_hours() if bars_a_day > 1 else _weekdays()), *_month())
+
+
+def scales(bars_a_day: int) -> tuple[tuple[int, int], ...]:
+    """By what windows of daily bars are multiplied, and every which of them is.
+
+    All of them by the bars of a day, so that they span the same days; every second one by its root too.
+    """
+    root = round(math.sqrt(bars_a_day))
+    return ((bars_a_day, 1), (root, 2)) if root < bars_a_day else ((bars_a_day, 1),)
+
+
+def _of_days() -> list[Seed]:
+    """Presets, conditions and events over windows of daily bars."""
     found = []
     for name, grid in _PRESETS.items():
         spec = StrategySpec.preset(name)
@@ -129,7 +153,32 @@ def seeds(*, intraday: bool) -> tuple[Seed, ...]:
             risk=risk,
         )
         found.append(_seed(name, spec.both_sides(), grid))
-    return (*found, *(_hours() if intraday else _weekdays()))
+    return found
+
+
+def _scaled(seed: Seed, scale: int, step: int) -> Seed:
+    """The same over windows so many times as long; of a window's values every `step`-th.
+
+    Windows are what counts bars: whole parameters, `max_bars`, and the short average in a condition.
+    """
+    if scale == step == 1:
+        return seed
+    spec = seed.spec
+    windows = {name: one for name, one in spec.bounds().items() if name in spec.params and one.integer}
+    grid = dict(seed.grid)
+    for name in {*windows, "max_bars"} & grid.keys():
+        grid[name] = [scale * float(value) for value in grid[name][::step]]
+    told = {place: getattr(spec, place) for place in CONDITIONS}
+    longer = spec.evolve(
+        **{place: one and one.replace(_SHORT, f"sma(close, {5 * scale})") for place, one in told.items()},
+        params={name: scale * spec.params[name] for name in windows},
+        param_bounds={
+            **spec.param_bounds,
+            **{name: replace(one, high=scale * one.high, default=None) for name, one in windows.items()},
+        },
+        risk={"max_bars": float(grid["max_bars"][0])} if "max_bars" in grid else {},
+    )
+    return replace(seed, spec=longer, grid=grid)
 
 
 def _seed(family: str, spec: StrategySpec, grid: Values) -> Seed:
@@ -153,6 +202,16 @@ def _window(family: str, inside: str, outside: str, values: Values) -> Seed:
 def _weekdays() -> list[Seed]:
     """Each day of the week: a signal at the close of one day is filled at the open of the next."""
     return [_window("weekday", "weekday == d", "weekday != d", {"d": [0, 1, 2, 3, 4]})]
+
+
+def _month() -> list[Seed]:
+    """The turn of the month: from late days of one to early days of the next.
+
+    Ariel 1987, Journal of Financial Economics 18(1); Lakonishok & Smidt 1988, Review of Financial Studies
+    1(4).
+    """
+    values: Values = {"late": [25, 28], "early": [2, 5, 10]}
+    return [_window("month", "day >= late or day <= early", "day < late and day > early", values)]
 
 
 def _hours() -> list[Seed]:

@@ -1,19 +1,24 @@
 """A population: what is surveyed, which candidates are kept, when one leads, and what people are told."""
 
+import hashlib
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from backtest import Costs, StrategySpec, run_backtest
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import gather_evidence
+from nodes.optimization.evidence.items import bars_a_day
 from nodes.optimization.schemas import MOST_MEMBERS, Proposal
 from nodes.optimization.survey import configured, surveyed
 from nodes.optimization.trials.archive import LEAST_LEAD, archived, leads, member
 from nodes.optimization.trials.proposing import sorted_by
 from nodes.optimization.trials.seeds import FAMILIES, seeds
+from nodes.optimization.trials.trial import t_statistic
 from prompts import Words
 from record.record import RunRecord
 from record.run_tables import TRIALS, read_table
@@ -90,9 +95,71 @@ def test_a_seed_becomes_the_strategy_that_was_tested(intraday, tmp_path):
     assert {configured(seed, look).hash for seed, look in found} == {
         look.trial.spec_hash for _, look in found
     }
-    told = {seed.family for seed in seeds(intraday=intraday)}
+    told = {seed.family for seed in seeds(24 if intraday else 1)}
     assert {seed.family for seed, _ in found} <= told <= FAMILIES
     assert ("weekday" in told) is not intraday
+
+
+OF_DAILY_BARS = "de8949d1cc52478f65b4b0a9e226feb9e7ed295c8b200c0ab9a2949f4b9e7b42"
+"""SHA-256 of the sorted hashes of the 355 configurations of daily bars at commit 11e3f85, with whose survey
+the published calibration was drawn."""
+
+
+def test_daily_bars_are_surveyed_as_when_the_calibration_was_drawn(tmp_path):
+    reference = dataset_reference(tmp_path, weekly(), timeframe="1d")
+    looks = surveyed(
+        find_registered(reference, tmp_path, reading=Reading()), OptimizationContext(home=str(tmp_path)), None
+    )
+    found = sorted(look.trial.spec_hash for seed, look in looks if seed.family != "month")
+    assert (len(found), hashlib.sha256("\n".join(found).encode()).hexdigest()) == (355, OF_DAILY_BARS)
+
+
+@pytest.mark.parametrize(("day", "scales"), [(2, (2, 1)), (6, (6, 2)), (13, (13, 4)), (48, (48, 7))])
+def test_windows_span_the_same_days_whatever_the_bars(day, scales):
+    """Every window of daily bars, in bars of those days; half of them once more over hours."""
+    trends = [seed for seed in seeds(day) if seed.family == "trend"]
+    windows = [seed.grid["n"] for seed in trends]
+    days = [10, 15, 20, 30, 40, 60, 100, 200]
+    assert windows == [[scales[0] * n for n in days], [scales[1] * n for n in days[::2]]]
+    pullback = next(seed for seed in seeds(day) if seed.family == "pullback")
+    assert f"sma(close, {5 * day})" in pullback.spec.exit_long
+    held = next(seed for seed in seeds(day) if seed.family == "breakout")
+    assert held.grid["max_bars"] == [day * n for n in (1, 3, 5, 10)]
+    assert held.spec.bounds()["n"].high >= 200 * day
+    for bars in (390, 1440):
+        grids = [math.prod(map(len, seed.grid.values())) for seed in seeds(bars)]
+        assert sum(grids) < 1.6 * sum(math.prod(map(len, seed.grid.values())) for seed in seeds(1))
+
+
+def test_bars_a_day_are_those_of_a_usual_day():
+    sessions = pd.date_range("2024-01-01 14:30", periods=13, freq="30min")
+    days = pd.bdate_range("2024-01-01", periods=30)
+    index = pd.DatetimeIndex([time + (day - days[0]) for day in days for time in sessions])
+    assert bars_a_day(index) == 13
+    assert bars_a_day(index[:-10]) == 13, "a short day is not the usual one"
+    assert bars_a_day(pd.date_range("2024-01-01", periods=500, freq="4h", tz="Europe/Paris")) == 6
+    assert bars_a_day(days) == bars_a_day(pd.date_range("2024-01-01", periods=30, freq="W")) == 1
+
+
+def test_the_survey_finds_a_turn_of_the_month(tmp_path):
+    """Prices that rise by 0.6 % from the last of a month to its third day, and move at random else."""
+    random = np.random.default_rng(3)
+    index = pd.date_range("2015-01-01", periods=1500, freq="D")
+    lifted = (index.day <= 3) | (index.day >= 29)
+    close = 100.0 * np.exp(
+        np.cumsum(random.normal(0.0, 0.008, len(index)) + np.where(lifted, 0.006, -0.0006))
+    )
+    opening = np.concatenate(([100.0], close[:-1]))
+    spread = [np.maximum(opening, close) * 1.002, np.minimum(opening, close) * 0.998]
+    prices = pd.DataFrame(
+        {"open": opening, "high": spread[0], "low": spread[1], "close": close, "volume": 1.0}, index=index
+    )
+    reference = dataset_reference(tmp_path, prices, timeframe="1d")
+    looks = surveyed(
+        find_registered(reference, tmp_path, reading=Reading()), OptimizationContext(home=str(tmp_path)), None
+    )
+    seed, _ = max(looks, key=lambda one: t_statistic(one[1].trial))
+    assert seed.family == "month"
 
 
 def test_a_limit_leaves_half_of_the_backtests_to_proposals(tmp_path):

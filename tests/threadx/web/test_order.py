@@ -136,7 +136,7 @@ def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> 
 
 
 def test_the_form_offers_what_the_command_does_for_a_price_file() -> None:
-    offered = {*options.SECTIONS["data"]} - {"whole", "others"}
+    offered = {*options.SECTIONS["data"]} - {"whole", "others", "each", "timeframes"}
     assert READING.keys() == offered
 
 
@@ -151,6 +151,7 @@ def test_what_is_known_of_the_file_reaches_the_command(tmp_path: Path) -> None:
         "adjust": True,
         "start": "2022-01-01",
         "end": "--home=x",
+        "resample": "1w",
     }
     assert reading.keys() == READING.keys()
     words = arguments(order(reading=reading), "r", "fr", tmp_path)
