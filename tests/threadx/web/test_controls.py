@@ -100,12 +100,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def opened(page: Page, address: str) -> list[Locator]:
-    """Load a page, and give its controls once it has come to rest."""
+    """Load a page, and give its controls once it is at rest; the menu is walked on the first page alone."""
     page.goto(address)
     page.wait_for_load_state("networkidle", timeout=PATIENCE)  # every chart of a run is drawn by then
     if address.endswith("/new"):
         expect(page.get_by_text(WORDS("web.form.asking"))).to_have_count(0)
-    found = page.locator(CONTROLS)
+    found = page.locator("body" if address.endswith("/threadx") else "#content").locator(CONTROLS)
     return [found.nth(place) for place in range(found.count())]
 
 

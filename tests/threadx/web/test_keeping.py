@@ -26,6 +26,7 @@ from tests.browser import (
     watch,
     wider_than_the_screen,
 )
+from tests.laws import some
 from threadx.web.run_lineage import number_of
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.long]
@@ -56,7 +57,10 @@ def url(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["wide-light", "phone-dark"])
+BOTH = ["wide-light", "phone-dark"]
+
+
+@pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     with opened_page(browser, request.param) as opened:
         yield opened
@@ -89,6 +93,7 @@ def accessible(page: Page, box: str = "") -> None:
     assert wider_than_the_screen(page) <= 0
 
 
+@pytest.mark.parametrize("page", some(BOTH, ["phone-dark"]), indirect=True)
 def test_a_run_is_labelled_sent_taken_in_elsewhere_and_deleted(
     page: Page, url: str, home: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +162,7 @@ def test_ticked_runs_are_put_away_found_again_and_deleted(browser: Browser, url:
     assert "three" not in runs_there(home)
 
 
+@pytest.mark.parametrize("page", some(BOTH, ["wide-light"]), indirect=True)
 def test_the_tree_says_what_the_table_says_and_opens_what_is_clicked(
     page: Page, url: str, home: Path
 ) -> None:
