@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backtest import portfolio, universe, weights
+    from backtest.coded.taking import from_code
     from backtest.data.funding import with_funding
     from backtest.data.prices import validate_prices
     from backtest.data.quality import QualityReport, quality_report
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
     from backtest.engine.run import BacktestResult, run_backtest
     from backtest.engine.streaming import SweepFile, sweep_to_parquet
     from backtest.engine.sweep import sweep
-    from backtest.errors import BacktestError, ExpressionError, PriceError, RequestError, StrategyError
+    from backtest.errors import (
+        BacktestError,
+        CodedError,
+        ExpressionError,
+        PriceError,
+        RequestError,
+        StrategyError,
+    )
     from backtest.language.parser import canonical_expression
     from backtest.presets import PRESETS
     from backtest.strategy import StrategySpec
@@ -46,6 +54,7 @@ __all__ = [
     "BacktestResult",
     "BarsPerYear",
     "Bounds",
+    "CodedError",
     "Costs",
     "ExpressionError",
     "FoldResult",
@@ -63,6 +72,7 @@ __all__ = [
     "WalkForward",
     "bars_per_year",
     "canonical_expression",
+    "from_code",
     "portfolio",
     "quality_report",
     "resample_bars",
@@ -79,7 +89,15 @@ __all__ = [
 
 _HOMES = {
     "backtest.engine.run": ("BacktestResult", "run_backtest"),
-    "backtest.errors": ("BacktestError", "ExpressionError", "PriceError", "RequestError", "StrategyError"),
+    "backtest.coded.taking": ("from_code",),
+    "backtest.errors": (
+        "BacktestError",
+        "CodedError",
+        "ExpressionError",
+        "PriceError",
+        "RequestError",
+        "StrategyError",
+    ),
     "backtest.engine.executor": ("run_pieces",),
     "backtest.data.funding": ("with_funding",),
     "backtest.language.parser": ("canonical_expression",),

@@ -4,6 +4,7 @@ BacktestError (base.errors.TypedError)
 ├── PriceError            the price data is refused
 ├── StrategyError         a strategy, its parameters, its risk settings or its costs are refused
 │   └── ExpressionError   a condition does not parse, or means nothing
+├── CodedError            a strategy that is code: it cannot be read or run, or does what a strategy must not
 └── RequestError          data and strategy are fine, what is asked of them is not
 """
 
@@ -31,6 +32,10 @@ class StrategyError(BacktestError):
 
 class ExpressionError(StrategyError):
     """A condition is refused: `position` counts characters of `expression` from 1."""
+
+
+class CodedError(BacktestError):
+    """A strategy that is code is refused, or has failed; `line` counts from 1 where one line is to blame."""
 
 
 class RequestError(BacktestError):

@@ -35,7 +35,7 @@ VARIABLE = "THREADX_PLUGINS"
 NAMED = "THREADX_NAMED_PLUGINS"
 """The same, of files that somebody names at the command, which sets it for itself and for its children."""
 
-Kind = Literal["indicators", "providers", "agents", "changes", "stress"]
+Kind = Literal["indicators", "providers", "agents", "changes", "stress", "strategies"]
 Way = Literal["option", "variable", "package"]
 NAMES: dict[str, Kind] = {
     "GROUP": "indicators",
@@ -45,6 +45,9 @@ NAMES: dict[str, Kind] = {
     "STRESS_TEST": "stress",
 }
 """What a plugin's module defines, and the kind of registry that takes it."""
+
+STRATEGY_METHODS = frozenset(("next", "populate_entry_trend"))
+"""Methods by which a file of strategies is known (`backtest.coded`): it defines no name of ours."""
 
 PREFIX, FAILED = "plugin ", "failed"
 """How versions on record name plugins, and one that could not be used."""
@@ -261,10 +264,10 @@ def _single(path: Path, way: Way) -> Plugin:
     """A file: what it offers is read off its names, without running it."""
     plugin = Plugin(name=path.name, kind=None, way=way, path=path)
     try:
-        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         assigned = {
             target.id
-            for node in ast.parse(text).body
+            for node in tree.body
             if isinstance(node, ast.Assign | ast.AnnAssign)
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             if isinstance(target, ast.Name)
@@ -273,11 +276,24 @@ def _single(path: Path, way: Way) -> Plugin:
         plugin.refuse(error)
         return plugin
     kinds = sorted(assigned & NAMES.keys())
+    if not kinds and _has_strategy(tree):
+        plugin.kind, plugin.digest = "strategies", _digest(path)
+        return plugin
     if len(kinds) != 1:
         plugin.error = plugin.fault("plugin_offers_nothing", names=", ".join(NAMES))
         return plugin
     plugin.kind, plugin.digest = NAMES[kinds[0]], _digest(path)
     return plugin
+
+
+def _has_strategy(tree: ast.Module) -> bool:
+    """Whether a class decides as strategies of other libraries do."""
+    return any(
+        isinstance(method, ast.FunctionDef) and method.name in STRATEGY_METHODS
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for method in node.body
+    )
 
 
 def _digest(path: Path) -> str:

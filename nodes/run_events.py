@@ -8,6 +8,8 @@ from typing import Any
 
 from langgraph.config import get_config, get_stream_writer
 
+from backtest.coded.taking import named_in
+from base.files import write_text_atomically
 from nodes.context import Context
 from nodes.forking import checkpoint_here
 from nodes.run_lock import ENDED, holder
@@ -48,6 +50,8 @@ def begin(context: Context, run: str, about: Mapping[str, Any]) -> None:
     log.hold(mine)
     try:
         log.start({**about, "source": source, "context": context.model_dump(mode="json")}, _thread())
+        for one in named_in(str(about["input"].get("spec"))):  # a strategy that is code: as it was
+            write_text_atomically(log.folder / "code" / one.file.path.name, one.file.text)
     except BaseException:
         log.release(mine)
         raise

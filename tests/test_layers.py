@@ -36,7 +36,7 @@ ALLOWED = {
 }
 # Rooms inside a room, from the front to the back: none imports what stands before it.
 INSIDE = {
-    "backtest": ("validation", "engine", "statistics", "data", "kernels", "language", "cage"),
+    "backtest": ("validation", "coded", "engine", "statistics", "data", "kernels", "language", "cage"),
     "feeds": ("builders",),
     "nodes": ("ensemble", "optimization", "seam"),
     "nodes/optimization": ("policies", "trials", "evidence", "changes"),

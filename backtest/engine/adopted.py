@@ -7,6 +7,7 @@ no range that anybody could rely on.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -72,9 +73,9 @@ def entry_of(source: Source, measured: dict[str, int], author: str) -> Entry:
     return Entry(
         name=source.name,
         label=Label(spoken, spoken),
-        arguments=tuple(_argument(one) for one in source.parameters),
+        arguments=as_arguments(source.parameters),
         inputs=source.inputs,
-        warm_up=warm_up_of(source, measured),
+        warm_up=warm_up_of(source.parameters, measured),
         image=Image("none"),
         range=UNBOUNDED,
         formula=source.about,
@@ -83,37 +84,49 @@ def entry_of(source: Source, measured: dict[str, int], author: str) -> Entry:
     )
 
 
-def warm_up_of(source: Source, measured: dict[str, int]) -> str:
+def warm_up_of(parameters: Sequence[Bounded], measured: Mapping[str, int]) -> str:
     """Bars without a value as an expression over the whole parameters.
 
     What was measured at their ends tells a sum of so many times each. Where it does not, the most that was
     measured holds, and one bar more for each step beyond what was tried.
+
+    Args:
+        parameters: of a function, in order.
+        measured: `warm_up`, as usual; `warm_up.NAME.low` and `.high`, with one of them at an end.
     """
-    whole = [one for one in source.parameters if one.whole]
+    whole = [one for one in parameters if one.whole]
     slopes = {one.name: _slope(one, measured) for one in whole}
     told = [bars for name, bars in measured.items() if name.startswith("warm_up")]
     if None not in slopes.values():
         rest = measured["warm_up"]
-        rest -= sum(int(slopes[one.name] or 0) * _tried(one, one.default) for one in whole)
+        rest -= sum(int(slopes[one.name] or 0) * tried(one, one.default) for one in whole)
         return " + ".join([*(f"{slope} * {name}" for name, slope in slopes.items() if slope), str(rest)])
-    return " + ".join([str(max(told)), *(f"max(0, {one.name} - {_tried(one, one.high)})" for one in whole)])
+    return " + ".join([str(max(told)), *(f"max(0, {one.name} - {tried(one, one.high)})" for one in whole)])
 
 
-def _slope(one: Bounded, measured: dict[str, int]) -> int | None:
+def _slope(one: Bounded, measured: Mapping[str, int]) -> int | None:
     """How many bars a step of a parameter costs; None where it is no fixed number."""
-    low, usual, high = (_tried(one, value) for value in (one.low, one.default, one.high))
-    first, last = (measured[f"warm_up.{one.name}.{end}"] for end in ("low", "high"))
+    low, usual, high = (tried(one, value) for value in (one.low, one.default, one.high))
+    ends = [measured.get(f"warm_up.{one.name}.{end}") for end in ("low", "high")]
+    if None in ends or low == high:
+        return None
+    first, last = (int(bars or 0) for bars in ends)
     slope, over = divmod(last - first, high - low)
     even = over == 0 and slope >= 0 and measured["warm_up"] == first + slope * (usual - low)
     return slope if even else None
 
 
-def _tried(one: Bounded, value: float) -> int:
+def tried(one: Bounded, value: float) -> int:
+    """A value of a whole parameter that a made-up history is long enough for."""
     return int(min(value, max(one.low, LARGEST_TRIED)))
 
 
-def _argument(one: Bounded) -> Argument:
-    return Argument(one.name, "period" if one.whole else "number", Number(one.default), one.low, one.high)
+def as_arguments(parameters: Sequence[Bounded]) -> tuple[Argument, ...]:
+    """Parameters as a function of the language has them."""
+    return tuple(
+        Argument(one.name, "period" if one.whole else "number", Number(one.default), one.low, one.high)
+        for one in parameters
+    )
 
 
 class _Rule:

@@ -62,6 +62,8 @@ DEEPEST_TREE = 120
 """Levels of a tree: what is nested is deep, and so is `close[1][1]…`, `--…close` and `1 + 1 + …`."""
 
 _KEPT_TREES = 256
+OF_CODE = re.compile(r"\w+_[0-9a-f]{8}_(entry|exit)_\w+")
+"""Names that `backtest.coded.taking` gives to what a strategy's code says."""
 
 Kind = Literal["number", "series", "condition"]
 KINDS = {
@@ -391,6 +393,8 @@ class _Parser:
         self.error("wrong_arguments", key.position, function=token.words, usage=usage(token.words))
 
     def unknown(self, token: Token, known: Collection[str]) -> NoReturn:
+        if OF_CODE.fullmatch(token.words):
+            self.error("unknown_code", token.position, name=token.words)
         meant = HINTS.get(token.words, "")
         nearest = difflib.get_close_matches(token.words, sorted(known), n=1, cutoff=0.4)
         self.error(

@@ -31,6 +31,7 @@ _REGISTRIES: dict[Kind, str] = {
     "agents": "nodes.ensemble.agents",
     "changes": "nodes.optimization.changes",
     "stress": "backtest.validation.stress",
+    "strategies": "backtest.coded.taking",
 }
 """What takes in the plugins of a kind when it is imported."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
@@ -81,6 +82,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 """Parameters of the commands about strategies, in the order in which their help tells them; others end it."""
 
 
+OF_FILE = re.compile(r"[^-].*\.py(:\w+)?", re.IGNORECASE)
+"""A strategy's file, and perhaps its class."""
+
 _WIDEST = 30
 """Letters of the left column; what is longer has a line of its own, as everywhere in click."""
 
@@ -97,7 +101,28 @@ class EditingCommand(LocalCommand):
 
 
 class SectionedCommand(LocalCommand):
-    """A command with many options: its help tells them under headings."""
+    """A command with many options: its help tells them under headings.
+
+    A Python file among its arguments is the strategy: `threadx backtest mine.py prices.parquet`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, a strategy's file told as `--strategy` tells it."""
+        valued = {
+            name
+            for one in self.params
+            if isinstance(one, click.Option) and not one.is_flag
+            for name in one.opts
+        }
+        if any(one.name == "strategy" for one in self.params):
+            places = [
+                place
+                for place, (before, one) in enumerate(zip(["", *args], args, strict=False))
+                if OF_FILE.fullmatch(one) and before not in valued
+            ]
+            for place in places[:1]:
+                args = [*args[:place], *args[place + 1 :], "--strategy", args[place]]
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Every option once, in its section, all sections in the same two columns."""

@@ -8,16 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import GapPolicy, Risk, Sizing, StrategySpec
+from backtest import GapPolicy, Risk, Sizing, StrategySpec, from_code
 from backtest.data.inputs import ended
 from backtest.types import COST_NAMES, LADDERS, PLACES
 from base.json_files import read_json
+from base.paths import typed_path
 from base.reasons import ReasonError, because
 from base.references import listed
 from nodes.counted import registered
+from nodes.errors import SettingError
 from nodes.optimization.evidence.specs import chosen_strategy, own_strategy
 from prompts import Words
 from reports.tables import day_of, notice_lines
+from threadx.commands import options
 from threadx.errors import ThreadxError
 from threadx.settings import chain, make_reading
 from threadx.work.further import Further
@@ -122,9 +125,29 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
             raise ThreadxError("bad_strategy_file", path=strategy_file, reason=because(error)) from None
         beside = {**values, **{place: words for place, words in conditions.items() if words}}
         return chosen_strategy(StrategySpec.model_validate(whole), beside)
+    if (code := options.OF_FILE.fullmatch(name)) and any(conditions.values()):
+        raise SettingError(
+            "params_beside_strategy", names=", ".join(one for one in conditions if conditions[one])
+        )
+    if code:
+        return coded_strategy(name, values)
     if any(conditions.values()):
         return own_strategy(conditions, values, further.read_by(conditions.values()) if further else {})
     return StrategySpec.preset(name, **values)
+
+
+def coded_strategy(named: str, values: Mapping[str, float | str | None]) -> StrategySpec:
+    """The strategy of a Python file, `FILE.py` or `FILE.py:CLASS`.
+
+    Raises:
+        CodedError: it cannot be taken in.
+        StrategyError: a value does not fit.
+        ThreadxError: `no_strategy_file`.
+    """
+    path, _, kind = named.rpartition(":") if not named.lower().endswith(".py") else (named, "", "")
+    if not typed_path(path).is_file():
+        raise ThreadxError("no_strategy_file", path=path)
+    return from_code(typed_path(path), kind or None, **values)
 
 
 def registered_prices(
