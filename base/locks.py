@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Protocol
 
 from filelock import FileLock
 
 from base import private
+
+
+class Lock(Protocol):
+    """A lock between processes."""
+
+    def acquire(self) -> Any:
+        """Take it; raises `filelock.Timeout` where somebody else has it."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+    def __enter__(self) -> Any:
+        """Take it."""
+
+    def __exit__(self, *_: Any) -> None:
+        """Give it back."""
 
 
 def lock(path: Path, timeout: float = -1, *, thread_local: bool = True) -> FileLock:

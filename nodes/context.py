@@ -24,6 +24,7 @@ from vault.home import default_home, home_folder
 RULES = "rules"
 VARIABLES = frozenset(
     {
+        "THREADX_DATABASE",
         "THREADX_DEADLINES",
         "THREADX_G4F_BASE_URL",
         "THREADX_HOME",

@@ -20,11 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import BaseModel
 
-from base import locks, private
+from base import private, shared
 from base.files import file_name, write_text_atomically
+from base.locks import Lock
 from base.plain_files import read_plain_text
 from base.reasons import because, misshapen
 from base.secrets import masked
@@ -58,7 +59,7 @@ _TRIES = 100
 # A glance whether somebody is at work takes the lock for a moment: whoever begins then waits it out.
 _GLANCE_SECONDS = 0.3
 
-_held: dict[Path, tuple[FileLock, str]] = {}
+_held: dict[Path, tuple[Lock, str]] = {}
 _guard = threading.Lock()
 
 
@@ -264,11 +265,13 @@ class RunRecord:
         Raises:
             ReportError: `run_busy`: another process, or another holder here, is at work on it;
                 `linked_record`.
+            DatabaseError: the lock is lost: the session of the shared database that kept it has ended.
         """
         with _guard:
             if self.folder in _held:
                 if anew or _held[self.folder][1] != holder:
                     raise ReportError("run_busy", run=self.run)
+                shared.require(_held[self.folder][0])
                 return
             _held[self.folder] = (self._locked(), holder)
 
@@ -283,10 +286,14 @@ class RunRecord:
             if path.is_symlink():
                 raise ReportError("linked_record", path=str(path))
 
-    def _locked(self) -> FileLock:
-        self.require_no_links()
+    def _lock(self, timeout: float) -> Lock:
         # A graph's nodes run in different threads: the lock is the process's.
-        lock = locks.lock(self.folder / LOCK, timeout=_GLANCE_SECONDS, thread_local=False)
+        home = self.folder.parents[1]
+        return shared.lock(home, (self.folder / LOCK).relative_to(home).as_posix(), timeout)
+
+    def _locked(self) -> Lock:
+        self.require_no_links()
+        lock = self._lock(_GLANCE_SECONDS)
         for _ in range(_TRIES):
             private.make_folder(self.folder)
             try:
@@ -335,7 +342,7 @@ class RunRecord:
         if not path.is_file() or path.is_symlink():  # nobody can hold a link
             return False
         try:
-            with locks.lock(path, timeout=0):
+            with self._lock(0):
                 return False
         except Timeout:
             return True

@@ -1,21 +1,25 @@
-"""Where an interrupted run is taken up: the graph's checkpoints on disk."""
+"""Where an interrupted run is taken up: the graph's checkpoints, in files or in the shared database."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.store.base import BaseStore
+from langgraph.store.sqlite import SqliteStore
 
 from base import locks
 from base.databases import make_private, noticed, put_aside_if_damaged
 from base.reasons import because
+from base.shared import database_of
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
 
@@ -44,7 +48,7 @@ class PlainSerializer(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
-class CycleSaver(SqliteSaver):
+class OwnSteps(BaseCheckpointSaver[str]):
     """Keeps the steps of the graph itself, not those of a subgraph inside one of them.
 
     A debate that was interrupted is held again from its first turn. Nobody is asked twice, for what was said
@@ -75,6 +79,10 @@ class CycleSaver(SqliteSaver):
         """Store what one node of the graph itself has done."""
         if not config["configurable"]["checkpoint_ns"]:
             super().put_writes(config, writes, task_id, task_path)
+
+
+class CycleSaver(OwnSteps, SqliteSaver):
+    """The steps of the graph itself, in a SQLite file."""
 
 
 class _SetUp(Protocol):
@@ -127,11 +135,27 @@ def database(
 
 
 @contextmanager
-def checkpoints(home: Path) -> Iterator[CycleSaver]:
+def checkpoints(home: Path) -> Iterator[OwnSteps]:
     """The checkpoints of a data folder, for as long as a run is at work."""
 
     def kind(connection: sqlite3.Connection) -> CycleSaver:
         return CycleSaver(connection, serde=PlainSerializer())
 
-    with database(home / "checkpoints.sqlite", kind, isolation_level="DEFERRED") as saver:
-        yield saver
+    if (shared := database_of(home)) is not None:
+        saver = import_module("threadx.shared_checkpoints").saver
+        with shared.opened(saver, own=True) as opened:
+            yield opened
+        return
+    with database(home / "checkpoints.sqlite", kind, isolation_level="DEFERRED") as found:
+        yield found
+
+
+@contextmanager
+def lessons(home: Path) -> Iterator[BaseStore]:
+    """What finished runs taught, for later ones."""
+    if (shared := database_of(home)) is not None:
+        with shared.opened(import_module("threadx.shared_checkpoints").store, own=False) as opened:
+            yield opened
+        return
+    with database(home / "memory.sqlite", SqliteStore, isolation_level=None) as found:
+        yield found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from base.shared import database_of
 from record.errors import ReportError
 from record.labels import listed_run
 from threadx.checkpoints import checkpoints
@@ -23,7 +24,8 @@ def delete_run(run: str, home: Path) -> None:
             thread = record.about().get("thread", run)
         except ReportError:  # a damaged run is deleted all the same
             thread = run
-        if thread is not None and (home / "checkpoints.sqlite").is_file():
+        kept = database_of(home) is not None or (home / "checkpoints.sqlite").is_file()
+        if thread is not None and kept:
             with checkpoints(home) as saver:
                 saver.delete_thread(thread)
         record.remove()

@@ -22,13 +22,14 @@ from base.leftovers import leftovers, sweep
 from base.own_tables import read_own_table
 from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError, because
+from base.shared import database_of
 from nodes.ensemble.operation.partition import SUMMARY, TRACE, settle, summaries_folder
 from record.errors import ReportError
 from record.labels import LABEL, read_label
 from record.record import RunRecord, runs_folder
 from record.run_tables import RETURNS, TRIALS, table_or_none
 from threadx.writable import written_folders
-from vault.datasets import Dataset, content_hash
+from vault.datasets import Dataset, content_hash, opening_log
 from vault.errors import MarketError
 from vault.fingerprints import NO_MARKS, Marks
 from vault.ledger import Ledger
@@ -83,6 +84,7 @@ def examine(home: Path) -> list[Finding]:
         *_databases(home),
         *_datasets(home / "datasets"),
         *_openings(home / "datasets" / LOG),
+        *_shared_openings(home),
         *_runs(home),
         *_hours(home),
         *_small(home),
@@ -107,7 +109,9 @@ def _databases(home: Path) -> Iterator[Finding]:
         if is_damaged(path):
             yield _found(path, "no_database", "aside")
     path = home / "ledger.sqlite"
-    if path.is_file() and not is_damaged(path):
+    shared = database_of(home) is not None
+    if shared or (path.is_file() and not is_damaged(path)):
+        path = home / "ledger" if shared else path
         ledger = Ledger(home)
         families = {one.family for _, one in _registered(home / "datasets") if isinstance(one, Dataset)}
         chains = [ledger.chain(family) for family in sorted(families)]
@@ -178,6 +182,11 @@ def _openings(path: Path) -> Iterator[Finding]:
     unreadable = [line for line in read_plain(path, LARGEST_LOG).split(b"\n")[:-1] if parsed(line) is None]
     if unreadable:
         yield _found(path, "unreadable_lines", "restore", count=len(unreadable))
+
+
+def _shared_openings(home: Path) -> Iterator[Finding]:
+    if database_of(home) is not None and (unreadable := opening_log(home).unreadable):
+        yield _found(home / "openings", "unreadable_lines", "restore", count=unreadable)
 
 
 def _torn(path: Path) -> Iterator[Finding]:

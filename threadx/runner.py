@@ -11,10 +11,10 @@ from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
-from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 
 from base.reasons import because
+from base.shared import DatabaseError
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from nodes.context import OptimizationContext
@@ -30,7 +30,7 @@ from record.record import RunRecord, as_recorded
 from record.run_view import RunView
 from record.versions import check_plugins
 from threadx.audit.drift import Notice, notices, server_notices
-from threadx.checkpoints import checkpoints, database
+from threadx.checkpoints import checkpoints, lessons
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
@@ -53,13 +53,6 @@ def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
         SettingError: naming the field.
     """
     return read_input(INPUTS[graph], {name: value for name, value in given.items() if value is not None})
-
-
-@contextmanager
-def _memory(home: Path) -> Iterator[SqliteStore]:
-    """What finished runs taught, for later ones."""
-    with database(home / "memory.sqlite", SqliteStore, isolation_level=None) as store:
-        yield store
 
 
 @contextmanager
@@ -192,7 +185,7 @@ def _run(
     }
     traces = bounded_traces()
     home = context.home_path
-    with _told_as_stopped(record), checkpoints(home) as saver, _memory(home) as store:
+    with _told_as_stopped(record), checkpoints(home) as saver, lessons(home) as store:
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
         graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)
@@ -243,6 +236,11 @@ def _told_as_stopped(record: RunRecord) -> Iterator[None]:
         if error.code != "unusable_ledger" or not record.exists():
             raise
         raise ThreadxError("run_stopped", run=record.run, **error.fields) from error
+    except DatabaseError as error:
+        if error.code != "database_unusable" or not record.exists():
+            raise
+        where, reason = error.fields["address"], error.fields["reason"]
+        raise ThreadxError("run_stopped", run=record.run, path=where, reason=reason) from error
     except (OSError, sqlite3.Error) as error:
         where = getattr(error, "filename", None)
         if not record.exists() and where is None:

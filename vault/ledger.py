@@ -1,6 +1,7 @@
 """The trial ledger: every configuration that was evaluated to choose among, on whatever prices it was.
 
-`<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, and append-only: triggers refuse
+`<home>/ledger.sqlite`, in write-ahead mode so that parallel runs may write, or tables of the shared database
+(`base.shared`). It is append-only: triggers refuse
 every change and deletion, and each row has its link in a chain of hashes (`vault.ledger_chain`). A trial is
 (dataset family, strategy hash), once however often it is run and on whichever of the family's files; who
 looked at it is written beside it, and its returns on other rows than the first, so that it can be
@@ -15,7 +16,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +28,8 @@ from numpy.typing import NDArray
 
 from backtest.statistics.overfitting import Unseen
 from backtest.validation.trials import Trial
-from base import locks, private
-from base.databases import make_private, noticed, put_aside_if_damaged
 from base.reasons import ReasonError, because
+from base.tables import Schema, Tables, transaction
 from vault import ledger_chain
 from vault.chain import Head
 from vault.errors import MarketError
@@ -61,68 +61,55 @@ EVIDENCE_COLUMNS = {
 
 _VERSION = 3
 """Of the file: 1 had no chain; it gets one, from there on. 2 kept returns on the rows of one file alone."""
-_WAIT_SECONDS = 60.0
-_TABLES = """
-CREATE TABLE IF NOT EXISTS trials (
-    id INTEGER PRIMARY KEY,
+_TABLES = {
+    "trials": """
+    id {id},
     family TEXT NOT NULL,
     spec_hash TEXT NOT NULL,
     origin TEXT NOT NULL,
     source TEXT NOT NULL,
     time TEXT NOT NULL,
     development_hash TEXT NOT NULL,
-    n_observations INTEGER NOT NULL,
-    sharpe REAL NOT NULL,
-    excess_sharpe REAL NOT NULL,
-    skew REAL NOT NULL,
-    kurtosis REAL NOT NULL,
-    blocks BLOB,
+    n_observations BIGINT NOT NULL,
+    sharpe DOUBLE PRECISION NOT NULL,
+    excess_sharpe DOUBLE PRECISION NOT NULL,
+    skew DOUBLE PRECISION NOT NULL,
+    kurtosis DOUBLE PRECISION NOT NULL,
+    blocks {bytes},
     UNIQUE (family, spec_hash)
-);
-CREATE TABLE IF NOT EXISTS looks (
+""",
+    "looks": """
     family TEXT NOT NULL,
     spec_hash TEXT NOT NULL,
     source TEXT NOT NULL,
     origin TEXT NOT NULL,
     PRIMARY KEY (family, spec_hash, source)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS elsewhere (
+""",
+    "elsewhere": """
     family TEXT NOT NULL,
     spec_hash TEXT NOT NULL,
     development_hash TEXT NOT NULL,
-    excess_sharpe REAL NOT NULL,
-    blocks BLOB,
+    excess_sharpe DOUBLE PRECISION NOT NULL,
+    blocks {bytes},
     PRIMARY KEY (family, spec_hash, development_hash)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS searches (
-    id INTEGER PRIMARY KEY,
+""",
+    "searches": """
+    id {id},
     family TEXT NOT NULL,
     search_hash TEXT NOT NULL,
     origin TEXT NOT NULL,
     source TEXT NOT NULL,
     time TEXT NOT NULL,
-    configurations INTEGER NOT NULL,
-    sharpe_mean REAL NOT NULL,
-    sharpe_variance REAL NOT NULL,
+    configurations BIGINT NOT NULL,
+    sharpe_mean DOUBLE PRECISION NOT NULL,
+    sharpe_variance DOUBLE PRECISION NOT NULL,
     UNIQUE (family, search_hash, source)
-);
-CREATE TRIGGER IF NOT EXISTS trials_stay BEFORE UPDATE ON trials
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS trials_remain BEFORE DELETE ON trials
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS looks_stay BEFORE UPDATE ON looks
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS looks_remain BEFORE DELETE ON looks
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS elsewhere_stays BEFORE UPDATE ON elsewhere
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS elsewhere_remains BEFORE DELETE ON elsewhere
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS searches_stay BEFORE UPDATE ON searches
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS searches_remain BEFORE DELETE ON searches
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-"""
+""",
+}
+
+SCHEMA = Schema(
+    name="ledger", version=_VERSION, tables=_TABLES | ledger_chain.TABLES, begin=ledger_chain.begin
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,30 +243,32 @@ class Ledger:
             for one in trials
         ]
         with self._open() as connection:
-            looks = [
-                look
-                for look in ((family, row[1], source, origin) for row in rows)
-                if connection.execute(
-                    "INSERT OR IGNORE INTO looks (family, spec_hash, source, origin) VALUES (?, ?, ?, ?)",
-                    look,
-                ).rowcount
-            ]
-            before = connection.total_changes
-            connection.executemany(
-                "INSERT OR IGNORE INTO trials (family, spec_hash, origin, source, time, development_hash,"
-                " n_observations, sharpe, excess_sharpe, skew, kurtosis, blocks)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
+            found = connection.execute(
+                "SELECT spec_hash FROM looks WHERE family = ? AND source = ?", (family, source)
             )
-            new = connection.total_changes - before
+            seen = {name for (name,) in found.fetchall()}
+            looks = [
+                (family, name, source, origin)
+                for name in dict.fromkeys(row[1] for row in rows)
+                if name not in seen
+            ]
             connection.executemany(
-                "INSERT OR IGNORE INTO elsewhere (family, spec_hash, development_hash, excess_sharpe, blocks)"
+                "INSERT INTO looks (family, spec_hash, source, origin) VALUES (?, ?, ?, ?)", looks
+            )
+            new = connection.executemany(
+                "INSERT INTO trials (family, spec_hash, origin, source, time, development_hash,"
+                " n_observations, sharpe, excess_sharpe, skew, kurtosis, blocks)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                rows,
+            ).rowcount
+            connection.executemany(
+                "INSERT INTO elsewhere (family, spec_hash, development_hash, excess_sharpe, blocks)"
                 " SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM trials"
-                " WHERE family = ? AND spec_hash = ? AND development_hash = ?)",
+                " WHERE family = ? AND spec_hash = ? AND development_hash = ?) ON CONFLICT DO NOTHING",
                 [(*row[:2], row[5], row[8], row[11], *row[:2], row[5]) for row in rows],
             )
             ledger_chain.link(connection, looks)
-            return new
+            return max(new, 0)  # -1 where there were no rows
 
     def count_search(
         self,
@@ -317,8 +306,8 @@ class Ledger:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._open() as connection:
             found = connection.execute(
-                "INSERT OR IGNORE INTO searches (family, search_hash, origin, source, time, configurations,"
-                " sharpe_mean, sharpe_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO searches (family, search_hash, origin, source, time, configurations,"
+                " sharpe_mean, sharpe_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (family, name, origin, source, now, configurations, sharpe_mean, sharpe_variance),
             )
             ledger_chain.link(connection)
@@ -376,8 +365,9 @@ class Ledger:
                 f"SELECT COUNT(DISTINCT spec_hash), COALESCE(MAX(id), 0) FROM trials WHERE {among}", families
             ).fetchone()
             searched = connection.execute(
-                "SELECT COALESCE(SUM(configurations), 0) FROM"
-                f" (SELECT configurations FROM searches WHERE {among} GROUP BY search_hash)",
+                "SELECT CAST(COALESCE(SUM(configurations), 0) AS BIGINT) FROM"
+                f" (SELECT MAX(configurations) AS configurations FROM searches WHERE {among}"
+                " GROUP BY search_hash) AS each_once",
                 families,
             ).fetchone()[0]
             last_search = connection.execute(
@@ -469,42 +459,22 @@ class Ledger:
             return ledger_chain.read_chain(connection, family)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self) -> Iterator[Tables]:
         """One transaction; a damaged file is put aside, and a new ledger begun.
 
         Raises:
             MarketError: `unusable_ledger`.
+            DatabaseError: the shared database cannot be used.
         """
-        private.make_folder(self.path.parent)
         try:
-            lock = locks.lock(self.path.with_name(f".{self.path.name}.lock"))
-            put_aside_if_damaged(self.path, lock)
-            make_private(self.path)
-            with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)) as found:
-                if found.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-                    # Only one process makes the tables and turns on the write-ahead log, which SQLite
-                    # refuses to do while somebody else is writing.
-                    with lock:
-                        found.execute("PRAGMA journal_mode = WAL")
-                        found.executescript(_TABLES)
-                        found.execute("BEGIN IMMEDIATE")
-                        ledger_chain.begin(found)
-                        found.execute(f"PRAGMA user_version = {_VERSION}")
-                        found.execute("COMMIT")
-                found.execute("BEGIN IMMEDIATE")
-                try:
-                    yield found
-                except BaseException:
-                    found.execute("ROLLBACK")
-                    raise
-                found.execute("COMMIT")
+            with transaction(self.path, SCHEMA) as tables:
+                yield tables
         except sqlite3.DatabaseError as reason:
-            noticed(reason, self.path)
             raise MarketError("unusable_ledger", path=str(self.path), reason=because(reason)) from reason
 
 
 def _counted(
-    connection: sqlite3.Connection, snapshot: Snapshot, family: str, development_hash: str, source: str
+    connection: Tables, snapshot: Snapshot, family: str, development_hash: str, source: str
 ) -> tuple[list[Any], list[Any]]:
     """Rows of trials and of large searches of one family: up to the snapshot, and what `source` counted."""
     rows = connection.execute(
@@ -522,8 +492,8 @@ def _counted(
     ).fetchall()
     searches = connection.execute(
         "SELECT search_hash, origin, source, source = ?, configurations, sharpe_mean, sharpe_variance"
-        " FROM searches"
-        " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash ORDER BY MIN(id)",
+        " FROM searches WHERE id IN (SELECT MIN(id) FROM searches"
+        " WHERE family = ? AND (id <= ? OR source = ?) GROUP BY search_hash) ORDER BY id",
         (source, family, snapshot.last_search, source),
     ).fetchall()
     return rows, searches

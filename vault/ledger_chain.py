@@ -8,31 +8,27 @@ their links say, is what was written; and a head that a run has on record must b
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from base.tables import Tables
 from vault.chain import Head, digest, linked
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS links (
-    number INTEGER PRIMARY KEY,
+TABLES = {
+    "links": """
+    number BIGINT PRIMARY KEY,
     kind TEXT NOT NULL,
     family TEXT NOT NULL,
     name TEXT NOT NULL,
     source TEXT NOT NULL,
-    row INTEGER,
-    configurations INTEGER NOT NULL,
+    row BIGINT,
+    configurations BIGINT NOT NULL,
     content TEXT NOT NULL,
     hash TEXT NOT NULL
-);
-CREATE TRIGGER IF NOT EXISTS links_stay BEFORE UPDATE ON links
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS links_remain BEFORE DELETE ON links
-    BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
+}
 
 _TRIALS = (
     "SELECT id, family, spec_hash, source, 1, origin, time, development_hash, n_observations, sharpe,"
@@ -74,11 +70,8 @@ class Chain:
         )
 
 
-def begin(connection: sqlite3.Connection) -> None:
-    """Make the table and its first link, over whatever stands in the ledger."""
-    for statement in TABLES.split(";\n"):  # a trigger's own statement ends in the middle of a line
-        if statement.strip():
-            connection.execute(statement)
+def begin(connection: Tables) -> None:
+    """Make the first link, over whatever stands in the ledger."""
     if head(connection).number:
         return
     ends = {kind: _newest(connection, table) for kind, (table, _) in _NUMBERED.items()}
@@ -87,7 +80,7 @@ def begin(connection: sqlite3.Connection) -> None:
     _add(connection, [("begun", "", json.dumps(about, sort_keys=True), "", None, 0, content)])
 
 
-def link(connection: sqlite3.Connection, looks: Iterable[Look] = ()) -> None:
+def link(connection: Tables, looks: Iterable[Look] = ()) -> None:
     """Add a link for every row that has none, and for new looks; at the end of a transaction that wrote."""
     rows: list[tuple[Any, ...]] = [
         ("look", family, name, source, None, 0, _content((None, family, name, source, 0, origin)))
@@ -103,18 +96,18 @@ def link(connection: sqlite3.Connection, looks: Iterable[Look] = ()) -> None:
     _add(connection, rows)
 
 
-def head(connection: sqlite3.Connection) -> Head:
+def head(connection: Tables) -> Head:
     """The end of the chain."""
     found = connection.execute("SELECT number, hash FROM links ORDER BY number DESC LIMIT 1").fetchone()
     return Head(number=0, hash="") if found is None else Head(number=found[0], hash=found[1])
 
 
-def read_chain(connection: sqlite3.Connection, family: str) -> Chain:
+def read_chain(connection: Tables, family: str) -> Chain:
     """Go through the whole chain, and through the rows of one family."""
     rows = {
         (kind, family, *row[2:4]): _content(row)
         for kind, query in (*((kind, query) for kind, (_, query) in _NUMBERED.items()), ("look", _LOOKS))
-        for row in connection.execute(f"{query} WHERE family = ?", (family,))
+        for row in connection.execute(f"{query} WHERE family = ?", (family,)).fetchall()
     }
     links = connection.execute(
         "SELECT number, kind, family, name, source, row, configurations, content, hash FROM links"
@@ -143,25 +136,24 @@ def read_chain(connection: sqlite3.Connection, family: str) -> Chain:
     )
 
 
-def _add(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+def _add(connection: Tables, rows: Iterable[tuple[Any, ...]]) -> None:
     last = head(connection)
-    number, before = last.number, last.hash
-    for *said, content in rows:
-        number, before = number + 1, linked(before, [*said, content])
-        connection.execute(
-            "INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (number, *said, content, before)
-        )
+    before, links = last.hash, []
+    for number, (*said, content) in enumerate(rows, start=last.number + 1):
+        before = linked(before, [*said, content])
+        links.append((number, *said, content, before))
+    connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", links)
 
 
 def _foundation(
-    connection: sqlite3.Connection, ends: Mapping[str, int]
+    connection: Tables, ends: Mapping[str, int]
 ) -> tuple[str, dict[str, int], dict[str, dict[str, int]]]:
     """A hash over all rows up to these numbers; and by family how many trials, and the large searches."""
     found = ""
     counts: dict[str, int] = {}
     searches: dict[str, dict[str, int]] = {}
     for kind, (_, query) in _NUMBERED.items():
-        for row in connection.execute(f"{query} WHERE id <= ? ORDER BY id", (ends[kind],)):
+        for row in connection.execute(f"{query} WHERE id <= ? ORDER BY id", (ends[kind],)).fetchall():
             found = linked(found, _content(row))
             if kind == "trial":
                 counts[row[1]] = counts.get(row[1], 0) + 1
@@ -170,7 +162,7 @@ def _foundation(
     return found, counts, searches
 
 
-def _newest(connection: sqlite3.Connection, table: str) -> int:
+def _newest(connection: Tables, table: str) -> int:
     return int(connection.execute(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()[0])
 
 

@@ -1,5 +1,7 @@
 """The log of openings: one JSON line each time a holdout was read, `<home>/datasets/holdout_openings.jsonl`.
 
+Where the state of the data folder lives in a shared database, the same lines are rows there.
+
 Each line carries the hash of all lines before it (`vault.chain`); lines of earlier versions carry none, and
 are covered by the first that does. A half last line is cut off and kept aside. A line that nobody can read
 is an opening all the same, of every holdout: the doubt counts against whoever opens next.
@@ -9,19 +11,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from base import locks, private
+from base import locks, private, shared
 from base.aside import cut_tail, set_aside
 from base.plain_files import LARGEST_LOG, read_plain
+from base.tables import Schema, Tables
 from vault.chain import Head, linked
 
 LOG = "holdout_openings.jsonl"
+
+SCHEMA = Schema(
+    name="openings",
+    version=1,
+    tables={"openings": "number BIGINT PRIMARY KEY, line {bytes} NOT NULL"},
+    begin=lambda tables: None,
+)
+ADD = "INSERT INTO openings VALUES (?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +108,13 @@ def read_openings(folder: Path) -> Openings:
 
     Raises:
         OSError: the folder cannot be written.
+        DatabaseError: the shared database cannot be used.
     """
+    if (database := shared.database_of(folder.parent)) is not None:
+        with database.transaction(SCHEMA) as tables:
+            return _as_rows(tables)
     with locks.lock(folder / "holdout_openings.lock"):
-        return _read(folder / LOG)
+        return _chained(written_lines(folder / LOG))
 
 
 def add_opening(folder: Path, line: Mapping[str, Any]) -> Openings:
@@ -110,23 +125,38 @@ def add_opening(folder: Path, line: Mapping[str, Any]) -> Openings:
 
     Raises:
         OSError: the folder cannot be written.
+        DatabaseError: the shared database cannot be used.
     """
+    if (database := shared.database_of(folder.parent)) is not None:
+        with database.transaction(SCHEMA) as tables:
+            found = _as_rows(tables)
+            tables.execute(ADD, (found.head.number + 1, _next(found, line).encode()))
+            return found
     path = folder / LOG
     with locks.lock(folder / "holdout_openings.lock"):
-        found = _read(path)
-        written = json.dumps({**line, "number": found.head.number + 1, "previous": found.head.hash})
+        found = _chained(written_lines(path))
         with open(path, "a", encoding="utf-8", newline="\n", opener=private.opener) as log:
-            log.write(written + "\n")
+            log.write(_next(found, line) + "\n")
             log.flush()
             os.fsync(log.fileno())
     return found
 
 
-def _read(path: Path) -> Openings:
+def _next(found: Openings, line: Mapping[str, Any]) -> str:
+    return json.dumps({**line, "number": found.head.number + 1, "previous": found.head.hash})
+
+
+def _as_rows(tables: Tables) -> Openings:
+    rows = tables.execute("SELECT line FROM openings ORDER BY number").fetchall()
+    return _chained([bytes(line) for (line,) in rows])
+
+
+def written_lines(path: Path) -> list[bytes]:
+    """The lines of the log's file; what cannot be a log is put aside, and a half line cut off."""
     if path.is_dir():
         set_aside(path)
     if not path.is_file():
-        return Openings(lines=(), hashes=(), broken=0)
+        return []
     content = read_plain(path, LARGEST_LOG)
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
@@ -137,14 +167,18 @@ def _read(path: Path) -> Openings:
         else:
             cut_tail(path, whole)
             content = content[:whole]
+    return content.split(b"\n")[:-1]
+
+
+def _chained(written: Sequence[bytes]) -> Openings:
     lines: list[Mapping[str, Any] | None] = []
     hashes: list[str] = []
     before, broken = "", 0
-    for written in content.split(b"\n")[:-1]:
-        line = parsed(written)
+    for one in written:
+        line = parsed(one)
         if line is not None and "previous" in line:
             broken += (line.get("number"), line["previous"]) != (len(hashes) + 1, before)
-        before = linked(before, written)
+        before = linked(before, one)
         lines.append(line)
         hashes.append(before)
     return Openings(lines=tuple(lines), hashes=tuple(hashes), broken=broken)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from base import locks, private
+from base import private, shared
 from base.aside import set_aside
 from base.files import file_name, write_text_atomically
 from base.own_tables import read_own_table
@@ -144,7 +144,7 @@ def locked_splits(folder: Path) -> Iterator[list[Split]]:
         OSError: the folder cannot be written.
     """
     private.make_folder(folder)
-    with locks.lock(folder / "splits.lock"):
+    with shared.lock(folder.parent, f"{folder.name}/splits.lock"):
         splits = read_splits(folder)
         before = _as_text(splits)
         yield splits

@@ -30,8 +30,14 @@ def command(words: Words) -> click.Group:
     def advance(**given: Any) -> Any:
         return work("data", "move", words, given)
 
-    group.add_command(check)
-    group.add_command(advance)
+    @options.local_command("migrate", words)
+    @options.json_option(words)
+    @options.common(words)
+    def migrate(**given: Any) -> Any:
+        return work("migrate", "migrate", words, given)
+
+    for one in (check, advance, migrate):
+        group.add_command(one)
     for filling in data_sources.commands(words):
         group.add_command(filling)
     return group

@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ValidationError
 
-from base import locks, private
+from base import private, shared
 from base.aside import set_aside
 from base.files import write_text_atomically
+from base.locks import Lock
 from base.plain_files import read_plain
 from nodes.ensemble.errors import BusyError, PublishError
 
@@ -40,9 +41,10 @@ class Lease:
         generation: which lock is held.
     """
 
-    def __init__(self, folder: Path, generation: int) -> None:
+    def __init__(self, folder: Path, generation: int, lock: Lock) -> None:
         self.folder = folder
         self.generation = generation
+        self._lock = lock
 
     def renew(self) -> None:
         """Say that the holder is at work and not hung: its hour begins anew.
@@ -58,7 +60,9 @@ class Lease:
 
         Raises:
             PublishError: `lease_lost`.
+            DatabaseError: the session of the shared database that kept it has ended.
         """
+        shared.require(self._lock)
         if _holder(self.folder).generation != self.generation:
             raise PublishError("lease_lost", pid=os.getpid())
 
@@ -87,10 +91,10 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
     """
     folder = home / "ensemble" / f"{work}-lock"
     private.make_folder(folder)
-    with locks.lock(folder / ".door.lock"):  # whoever looks, looks alone
+    with shared.lock(home, f"ensemble/{work}-lock/.door.lock"):  # whoever looks, looks alone
         holder = _holder(folder)
         generation = holder.generation
-        lock = _try(folder, generation)
+        lock = _try(home, folder, generation)
         if lock is None:
             since = holder.since
             if since > now():  # the clock went back: from now on an hour counts again
@@ -100,10 +104,10 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
                 begun = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
                 raise BusyError("busy", pid=holder.pid, since=begun)
             generation += 1
-            lock = _try(folder, generation)
+            lock = _try(home, folder, generation)
             if lock is None:
                 raise BusyError("busy", pid=holder.pid, since="?")
-        lease = Lease(folder, generation)
+        lease = Lease(folder, generation, lock)
         _write(folder, _Holder(generation=generation, pid=os.getpid(), since=now()))
     try:
         yield lease
@@ -111,9 +115,10 @@ def leased(home: Path, work: str = "run") -> Iterator[Lease]:
         lock.release()
 
 
-def _try(folder: Path, generation: int) -> FileLock | None:
+def _try(home: Path, folder: Path, generation: int) -> Lock | None:
     # Nodes run in threads of their own: the lock is the process's, not the thread's.
-    lock = locks.lock(folder / f".run.{generation}.lock", timeout=0, thread_local=False)
+    path = folder / f".run.{generation}.lock"
+    lock = shared.lock(home, path.relative_to(home).as_posix(), timeout=0)
     try:
         lock.acquire()
     except Timeout:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from base import locks
+from base import shared
 from base.plain_files import LARGEST_LOG, read_plain
 from base.reasons import ReasonError
 from record.errors import ReportError
@@ -179,7 +179,7 @@ def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[MissingEvid
         OSError: the folder cannot be written.
     """
     known = witnesses(home, dataset.family)
-    with locks.lock(home / ".evidence.lock"):  # two runs make up for the same thing once
+    with shared.lock(home, ".evidence.lock"):  # two runs make up for the same thing once
         return [*_ledger(home, dataset, run, known), *_openings(home, dataset, run, known)]
 
 

@@ -1,0 +1,279 @@
+"""State in PostgreSQL: two processes of one data folder share trials, openings, runs, lessons and locks."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import traceback
+from contextlib import closing
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from base import shared
+from base.shared import DatabaseError
+from base.tables import in_file
+from nodes.ensemble.errors import BusyError
+from nodes.ensemble.operation.lease import leased
+from nodes.optimization.evidence.witnesses import missing_evidence
+from record.errors import ReportError
+from record.record import RunRecord
+from tests.commands import threadx
+from tests.killing import begin, forked, go_on, killed_at_event, left
+from tests.langgraph_server import PROJECT
+from tests.postgres_server import binaries, postgres_server
+from tests.prices import made_up_prices
+from tests.vault.test_ledger import made_up, put
+from threadx.repairing import examine
+from vault.datasets import find_dataset, open_holdout, register
+from vault.ledger import SCHEMA, Ledger
+from vault.openings import add_opening, read_openings
+
+pytestmark = pytest.mark.skipif(
+    binaries() is None or sys.platform == "win32",
+    reason="no PostgreSQL server is installed (initdb is neither on the path nor in /usr/lib/postgresql)",
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture
+def address(server, monkeypatch):
+    found = server.new_database()
+    monkeypatch.setenv(shared.VARIABLE, found)
+    return found
+
+
+WORK = """
+import sys
+from pathlib import Path
+from nodes.ensemble.operation.lease import leased
+from record.record import RunRecord
+from tests.vault.test_ledger import put
+from vault.datasets import find_dataset, open_holdout
+home = Path(sys.argv[1])
+counted = put(home, ["a", "b"], source="theirs")
+opening = open_holdout(find_dataset(sys.argv[2], home), home, reader="theirs")[2]
+RunRecord(home, "r").hold("theirs")
+with leased(home):
+    print(counted, opening, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_another_process_counted_opened_and_holds_is_known_here(tmp_path, address):
+    dataset = register(made_up_prices(500), symbol="TEST", timeframe="1h", home=tmp_path)
+    another = subprocess.Popen(
+        [sys.executable, "-c", WORK, tmp_path, dataset.development_hash],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert another.stdout is not None
+        assert another.stdout.readline().split() == [b"2", b"1"]
+        assert put(tmp_path, ["b", "c"], source="ours") == 1
+        assert Ledger(tmp_path).snapshot("family").trials == 3
+        assert open_holdout(dataset, tmp_path, reader="ours")[2] == 2
+        record = RunRecord(tmp_path, "r")
+        assert record.is_held()
+        with pytest.raises(ReportError, match="r"):
+            record.hold("ours")
+        with pytest.raises(BusyError), leased(tmp_path):
+            pass
+    finally:
+        another.kill()
+        another.communicate()
+    while record.is_held():  # the server notices the end of a dead process by itself
+        pass
+    record.hold("ours")
+    record.release()
+    with leased(tmp_path) as lease:
+        lease.require()
+
+
+def test_the_same_work_reads_the_same_from_files_and_from_the_database(tmp_path, server, monkeypatch):
+    def done(home):
+        ledger = Ledger(home)
+        put(home, ["b", "a"], source="before")
+        snapshot = ledger.snapshot("family", ["kin"])
+        ledger.count("family", [made_up("c", blocks=4)], development_hash="other", origin="run", source="me")
+        bare = replace(made_up("a", sharpe=0.1 + 0.2), blocks=None)
+        ledger.count("family", [bare], development_hash="other", origin="backtest", source="me")
+        put(home, ["d"], family="kin", source="me")
+        sweep = {"about": {"a": 1}, "configurations": 3_000_000_000, "sharpe_mean": 1 / 3}
+        for source in ("me", "them"):
+            ledger.count_search("family", **sweep, sharpe_variance=1e-9, origin="sweep", source=source)
+        ledger.count_lost("family", present=1, witnessed=3, sharpe_variance=None, source="me")
+        assert ledger.count("family", [], development_hash="rows", origin="run", source="me") == 0
+        found = [ledger.evidence(snapshot, development_hash=rows, source="me") for rows in ("rows", "other")]
+        chain = ledger.chain("family")
+        assert (chain.broken, chain.changed) == (False, 0)
+        tables = [
+            one.table.assign(hash=one.table["hash"].where(one.table["origin"] != "lost")) for one in found
+        ]
+        return snapshot, ledger.snapshot("family").trials, chain.configurations, len(chain.hashes), tables
+
+    in_files = done(tmp_path / "files")
+    monkeypatch.setenv(shared.VARIABLE, server.new_database())
+    in_database = done(tmp_path / "database")
+    # Numbers of rows are the store's own affair: which come before them is what counts.
+    assert in_files[0].trials == in_database[0].trials == 2
+    assert in_files[1:4] == in_database[1:4]
+    for one, other in zip(in_files[4], in_database[4], strict=True):
+        assert one.map(str).equals(other.map(str))
+
+
+def test_nothing_in_the_database_can_be_changed_and_what_is_changed_all_the_same_is_seen(
+    tmp_path, server, address
+):
+    family = register(made_up_prices(500), symbol="TEST", timeframe="1h", home=tmp_path).family
+    put(tmp_path, ["a", "b"], family=family)
+    add_opening(tmp_path / "datasets", {"family": "f", "reader": "first"})
+    add_opening(tmp_path / "datasets", {"family": "f", "reader": "second"})
+    for table in ("trials", "looks", "links", "openings"):
+        for statement in (f"DELETE FROM threadx.{table}", f"TRUNCATE threadx.{table}"):
+            with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+                server.execute(statement, address)
+    for table in ("trials", "openings"):
+        server.execute(f"ALTER TABLE threadx.{table} DISABLE TRIGGER ALL", address)
+    server.execute("UPDATE threadx.trials SET sharpe = 9 WHERE spec_hash = 'b'", address)
+    server.execute("DELETE FROM threadx.openings WHERE number = 1", address)
+    assert [(one.path.name, one.problem) for one in examine(tmp_path)] == [("ledger", "changed")]
+    assert read_openings(tmp_path / "datasets").broken == 1
+
+
+@pytest.fixture(scope="module")
+def in_files(tmp_path_factory):
+    """A data folder with a run that has ended, its state in files; and the prices of that run."""
+    folder = tmp_path_factory.mktemp("files")
+    prices = folder / "TEST_1h.csv"
+    made_up_prices(500, cycle=0.05).to_csv(prices)
+    home = folder / "home"
+    begin(home, str(prices))
+    go_on(home)
+    return home, str(prices)
+
+
+def test_a_run_that_was_killed_goes_on_in_another_process_as_if_nothing_had_been(
+    tmp_path, server, address, in_files
+):
+    there, prices = in_files
+    undisturbed = left(there)
+    chosen = next(event for event, node in undisturbed["nodes"].items() if node == "select")
+
+    def doomed():
+        killed_at_event(chosen, before=False)
+        begin(tmp_path, prices)
+        go_on(tmp_path)
+
+    assert os.WTERMSIG(forked(doomed)) == signal.SIGKILL
+    schema = f"threadx_{json.loads((tmp_path / shared.MARK).read_text(encoding='utf-8'))['home'][:12]}"
+    kept = f"SELECT count(*) FROM {schema}.checkpoints"
+    assert server.execute(kept, address) != [(0,)]
+    go_on(tmp_path)
+    assert left(tmp_path) == undisturbed
+    assert server.execute(kept, address) == [(0,)]
+    assert server.execute("SELECT count(*) FROM threadx.store", address) == [(1,)]
+    kept = sorted(path.name for path in tmp_path.rglob("*") if path.suffix in (".sqlite", ".jsonl"))
+    assert kept == ["events.jsonl"]
+
+
+def test_a_folder_that_has_trials_is_carried_over_whole_and_remembers_where_they_are(
+    tmp_path, server, address, in_files, monkeypatch
+):
+    home = shutil.copytree(in_files[0], tmp_path / "home")
+    monkeypatch.delenv(shared.VARIABLE)
+    family = json.loads((home / "datasets" / "splits.json").read_text(encoding="utf-8"))[0]["family"]
+    before = Ledger(home).chain(family), read_openings(home / "datasets"), Ledger(home).snapshot(family)
+    monkeypatch.setenv(shared.VARIABLE, address)
+    code, _, said = threadx("backtest", in_files[1], "--home", home, "--language", "en")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "threadx data migrate" in said
+    for _ in range(2):  # a second call finds everything where it is
+        code, out, _ = threadx("data", "migrate", "--home", home, "--json", "-")
+        assert code == 0
+        assert (json.loads(out)["trials"], json.loads(out)["openings"]) == (before[2].trials, 1)
+    assert (
+        Ledger(home).chain(family),
+        read_openings(home / "datasets"),
+        Ledger(home).snapshot(family),
+    ) == before
+    assert server.execute("SELECT key FROM threadx.store", address) == [("r",)]
+    assert put(home, ["new"], family=family) == 1
+    # Every head that the run has on record is found again: its evidence is whole.
+    assert missing_evidence(home, find_dataset(family, home), "later") == []
+    monkeypatch.delenv(shared.VARIABLE)
+    code, _, said = threadx("backtest", in_files[1], "--home", home, "--language", "en")
+    assert (code, "THREADX_DATABASE" in said) == (2, True)
+    monkeypatch.setenv(shared.VARIABLE, server.new_database())
+    with pytest.raises(DatabaseError, match=re.escape(str(home))) as refused:
+        Ledger(home).head()
+    assert refused.value.code == "other_database"
+    monkeypatch.setenv(shared.VARIABLE, address)
+    another = shutil.copytree(in_files[0], tmp_path / "another")
+    with in_file(another / "ledger.sqlite", SCHEMA) as tables:  # a trial that the database does not know
+        tables.execute(
+            "INSERT INTO links SELECT number + 1, kind, family, name, source, row, 0, content, 'x'"
+            " FROM links ORDER BY number DESC LIMIT 1"
+        )
+    code, _, said = threadx("data", "migrate", "--home", another, "--language", "en")
+    assert (code, "empty database" in said) == (2, True)
+
+
+def test_a_session_that_the_server_has_ended_holds_nothing(tmp_path, server, address):
+    record = RunRecord(tmp_path, "r")
+    record.hold("me")
+    record.hold("me")
+    server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1", address
+    )
+    with pytest.raises(DatabaseError) as lost:
+        record.hold("me")
+    assert lost.value.code == "database_unusable"
+    record.release()
+    record.hold("me")
+    record.release()
+
+
+@pytest.mark.parametrize(
+    "case", ["no address", "another kind", "wrong password", "nobody there", "no driver"]
+)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_what_cannot_be_used_is_one_sentence_without_the_password(
+    tmp_path, server, monkeypatch, case, language
+):
+    given = {
+        "no address": "postgresql://me:s%zz3cret-word-7@[half",
+        "another kind": "mysql://me:s3cret-word-7@host/name",
+        "wrong password": server.address("postgres", "s3cret-word-7"),
+        "nobody there": f"postgresql://me:s3cret-word-7@/name?host={tmp_path}&password=s3cret-word-8",
+        "no driver": server.address("postgres", "s3cret-word-7"),
+    }[case]
+    monkeypatch.setenv(shared.VARIABLE, given)
+    if case == "no driver":
+        monkeypatch.setitem(sys.modules, "base.postgres", None)
+    code, out, said = threadx("backtest", "sample:sp500", "--home", tmp_path / "home", "--language", language)
+    assert (code, out, said.count("\n")) == (2, "", 1)
+    assert ("THREADX_DATABASE" in said, "cret-word" in said) == (True, False)
+    with pytest.raises(DatabaseError) as raised:
+        Ledger(tmp_path / "home").head()
+    assert "cret-word" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_newer_ledger_is_not_touched(tmp_path):
+    put(tmp_path, ["a"])
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(DatabaseError) as refused:
+        put(tmp_path, ["b"])
+    assert (refused.value.code, refused.value.fields["found"]) == ("newer_state", 99)
