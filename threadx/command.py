@@ -46,6 +46,7 @@ COMMANDS = (
     "indicators",
     "doctor",
     "ui",
+    "mcp",
 )
 
 

@@ -10,6 +10,7 @@ request with a sentence, never with an exception, so that the agent can correct 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -186,36 +187,30 @@ def backtest_tool(
         language: of refusals; default: THREADX_LANGUAGE, or French.
     """
 
-    def backtest_strategy(data: str, strategy: StrategyForm) -> str:
-        try:
-            spec = strategy.spec()
-            folder = typed_path(chosen_home(home, language)).absolute()
-            result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
-        except ENDINGS as error:
-            raise _refusal(error, language) from error
+    def backtest_strategy(data: str, strategy: StrategyForm) -> dict[str, Any]:
+        spec = strategy.spec()
+        folder = typed_path(chosen_home(home, language)).absolute()
+        result, found = tried(data, spec, costs=costs, fill=fill, home=folder)
         dataset = found.dataset
         told = figures(spec, result, found.prices["close"])
-        return json.dumps(
-            {
-                "strategy": spec.describe(),
-                "symbol": dataset.symbol,
-                "timeframe": dataset.timeframe,
-                "first": found.prices.index[0].isoformat(),
-                "last": found.prices.index[-1].isoformat(),
-                "bars": len(found.prices),
-                "score": told["score"],
-                "metrics": told["metrics"],
-                "exits": told["exits"],
-                "account_lost": told["account_lost"],
-                "entries_below_one_unit": result.entries_below_one_unit,
-                "entries_unaffordable": result.entries_unaffordable,
-                "costs": result.costs.model_dump(mode="json"),
-                "configurations_tried_so_far": Ledger(folder).snapshot(dataset.family).trials,
-            },
-            ensure_ascii=False,
-        )
+        return {
+            "strategy": spec.describe(),
+            "symbol": dataset.symbol,
+            "timeframe": dataset.timeframe,
+            "first": found.prices.index[0].isoformat(),
+            "last": found.prices.index[-1].isoformat(),
+            "bars": len(found.prices),
+            "score": told["score"],
+            "metrics": told["metrics"],
+            "exits": told["exits"],
+            "account_lost": told["account_lost"],
+            "entries_below_one_unit": result.entries_below_one_unit,
+            "entries_unaffordable": result.entries_unaffordable,
+            "costs": result.costs.model_dump(mode="json"),
+            "configurations_tried_so_far": Ledger(folder).snapshot(dataset.family).trials,
+        }
 
-    return _tool(backtest_strategy, DESCRIPTION, BacktestForm, language)
+    return as_tool(backtest_strategy, DESCRIPTION, BacktestForm, language)
 
 
 def declare_tool(
@@ -236,26 +231,24 @@ def declare_tool(
         language: of refusals; default: THREADX_LANGUAGE, or French.
     """
 
-    def declare_hypothesis(data: str, strategy: StrategyForm, text: str, direction: Direction) -> str:
-        try:
-            spec = strategy.spec()
-            folder = typed_path(chosen_home(home, language)).absolute()
-            found = declare(
-                data,
-                spec,
-                text=text,
-                direction=direction,
-                declared_by=model,
-                costs=costs,
-                fill=fill,
-                home=folder,
-            )
-        except ENDINGS as error:
-            raise _refusal(error, language) from error
-        told = {"declared": spec.describe(), "direction": direction, "fingerprint": found.fingerprint}
-        return json.dumps(told, ensure_ascii=False)
+    def declare_hypothesis(
+        data: str, strategy: StrategyForm, text: str, direction: Direction
+    ) -> dict[str, Any]:
+        spec = strategy.spec()
+        folder = typed_path(chosen_home(home, language)).absolute()
+        found = declare(
+            data,
+            spec,
+            text=text,
+            direction=direction,
+            declared_by=model,
+            costs=costs,
+            fill=fill,
+            home=folder,
+        )
+        return {"declared": spec.describe(), "direction": direction, "fingerprint": found.fingerprint}
 
-    return _tool(declare_hypothesis, DECLARE, DeclareForm, language)
+    return as_tool(declare_hypothesis, DECLARE, DeclareForm, language)
 
 
 def _refusal(error: Exception, language: Language | None) -> ToolException:
@@ -264,10 +257,27 @@ def _refusal(error: Exception, language: Language | None) -> ToolException:
     return ToolException(json.dumps({"error": sentence}, ensure_ascii=False))
 
 
-def _tool(
-    function: Callable[..., str], description: str, form: type[BaseModel], language: Language | None
+def as_tool(
+    function: Callable[..., dict[str, Any]],
+    description: str,
+    form: type[BaseModel],
+    language: Language | None,
 ) -> BaseTool:
-    """A tool by the name of its function, which answers what does not fit its form with a sentence."""
+    """A tool by the name of its function, which answers in JSON, and what it refuses with a sentence.
+
+    Args:
+        function: what it does; its errors are the asker's.
+        description: what it is told to be.
+        form: its arguments.
+        language: of refusals; default: THREADX_LANGUAGE, or French.
+    """
+
+    @functools.wraps(function)
+    def answering(**given: Any) -> str:
+        try:
+            return json.dumps(function(**given), ensure_ascii=False)
+        except ENDINGS as error:
+            raise _refusal(error, language) from error
 
     def refused(error: ValidationError | Any) -> str:
         spoken = language or readers_language()
@@ -278,7 +288,7 @@ def _tool(
         )
 
     return StructuredTool.from_function(
-        function,
+        answering,
         name=function.__name__,
         description=description,
         args_schema=form,

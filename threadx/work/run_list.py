@@ -20,7 +20,8 @@ _SPARE = ("started", "strategy", "instrument")
 _TOLD = ("run", "graph", "started", "data", "symbol", "timeframe", "strategy", "verdict", "score")
 
 
-def _plain(line: RunLine) -> dict[str, Any]:
+def plain_line(line: RunLine) -> dict[str, Any]:
+    """A run as plain JSON."""
     told = {name: getattr(line, name) for name in _TOLD} | {"status": line.status}
     told |= line.label.model_dump(mode="json")
     return told | {"problem": line.problem} if line.problem else told
@@ -64,4 +65,4 @@ def listing(
             words_columns=(*range(6), 7),
             spare=[_COLUMNS.index(name) for name in _SPARE],
         )
-    write_json(canonical_json([_plain(line) for line in lines]), json_path)
+    write_json(canonical_json([plain_line(line) for line in lines]), json_path)

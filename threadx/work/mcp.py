@@ -1,0 +1,81 @@
+"""`threadx mcp`: the tools of a data folder for a coding assistant, over standard input and output.
+
+What is written to standard output is the protocol's alone; everything else that anybody prints goes to
+standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from importlib.metadata import version
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAnnotations
+
+from prompts import Words
+from threadx.plain import say
+from threadx.settings import make_context
+from threadx.work.assistant import Offered, offered
+from threadx.writable import writable
+
+
+def mcp(words: Words, runs: bool, home: str | None, language: str, debug: bool) -> None:
+    """Serve until the client goes."""
+    folder = writable(make_context(home=home, language=language).home_path)
+    tools = offered(folder, words.language, runs=runs)
+    say(words("command.home", home=str(folder)), err=True)
+    say(words("command.mcp_ready", tools=", ".join(one.tool.name for one in tools)), err=True)
+    asyncio.run(_serve(tools, words("command.mcp_instructions")))
+
+
+async def _serve(tools: Sequence[Offered], instructions: str) -> None:
+    server = _server(tools, instructions)
+    async with stdio_server() as (read, write):
+        with redirect_stdout(sys.stderr):
+            await server.run(read, write, server.create_initialization_options())
+
+
+def _server(tools: Sequence[Offered], instructions: str) -> Server[Any]:
+    by_name = {one.tool.name: one.tool for one in tools}
+    listed = [_listed(one) for one in tools]
+
+    async def on_list(*_: Any) -> ListToolsResult:
+        return ListToolsResult(tools=listed)
+
+    async def on_call(_: Any, asked: Any) -> CallToolResult:
+        if (tool := by_name.get(asked.name)) is None:
+            raise ValueError(asked.name)
+        call = {"type": "tool_call", "id": "1", "name": asked.name, "args": asked.arguments or {}}
+        answer: ToolMessage = await asyncio.to_thread(tool.invoke, call)
+        text = [TextContent(type="text", text=str(answer.content))]
+        return CallToolResult(content=text, is_error=answer.status == "error")
+
+    return Server(
+        "threadx",
+        version=version("threadx-quant"),
+        instructions=instructions,
+        on_list_tools=on_list,
+        on_call_tool=on_call,
+    )
+
+
+def _listed(one: Offered) -> Tool:
+    schema = one.tool.get_input_jsonschema()
+    schema.pop("description", None)  # the form's own, for who reads the code
+    return Tool(
+        name=one.tool.name,
+        description=one.tool.description,
+        input_schema=schema,
+        annotations=ToolAnnotations(
+            read_only_hint=one.reads_only,
+            destructive_hint=False,
+            idempotent_hint=one.repeatable,
+            open_world_hint=False,
+        ),
+    )
