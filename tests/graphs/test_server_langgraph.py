@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
+from mcp import Client
 from playwright.sync_api import expect
 
 from backtest import StrategySpec
@@ -141,6 +143,25 @@ def test_every_assistant_says_what_it_is_for(client: SyncLangGraphClient) -> Non
     told = {found["graph_id"]: found.get("description") or "" for found in client.assistants.search()}
     assert [graph for graph, words in told.items() if len(words) < 40] == []
     assert len(set(told.values())) == len(told)
+
+
+def test_every_graph_is_a_tool_for_an_assistant_that_speaks_mcp(server: Server) -> None:
+    async def talk() -> tuple[Any, Any, Any]:
+        async with Client(f"{server.url}/mcp") as assistant:
+            listed = await assistant.list_tools()
+            right = await assistant.call_tool("review", {"data": PRICES, "run": "by-mcp"})
+            wrong = await assistant.call_tool("review", {"data": PRICES, "strategyy": "rsi"})
+            return listed.tools, right, wrong
+
+    tools, right, wrong = asyncio.run(talk())
+    assert {tool.name for tool in tools} == {"optimization", "review", "ensemble"}
+    for tool in tools:
+        assert len(tool.description) > 60
+        Draft202012Validator.check_schema(tool.input_schema)
+        assert all(field["description"] for field in tool.input_schema["properties"].values()), tool.name
+    assert not right.is_error
+    assert RunRecord(server.home, "by-mcp").result()["status"] == "finished"
+    assert wrong.is_error  # of an error the server tells an assistant the class alone
 
 
 @pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
