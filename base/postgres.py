@@ -104,6 +104,15 @@ class Database:
         with self._told(), closing(self._connect(SCHEMA)) as connection:
             yield connection
 
+    def ask(self) -> None:
+        """Make sure that the server answers.
+
+        Raises:
+            DatabaseError: `database_unusable`.
+        """
+        with self.connection() as connection:
+            connection.execute("SELECT 1")
+
     @contextmanager
     def transaction(self, schema: Schema) -> Iterator[Tables]:
         """One transaction over tables, made where they are not there; whoever works with them works alone.

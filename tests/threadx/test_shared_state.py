@@ -30,6 +30,7 @@ from tests.postgres_server import binaries, postgres_server
 from tests.prices import made_up_prices
 from tests.vault.test_ledger import made_up, put
 from threadx.repairing import examine
+from threadx.web.ready import ready
 from vault.datasets import find_dataset, open_holdout, register
 from vault.ledger import SCHEMA, Ledger
 from vault.openings import add_opening, read_openings
@@ -277,3 +278,17 @@ def test_a_newer_ledger_is_not_touched(tmp_path):
     with pytest.raises(DatabaseError) as refused:
         put(tmp_path, ["b"])
     assert (refused.value.code, refused.value.fields["found"]) == ("newer_state", 99)
+
+
+def test_a_process_is_ready_while_its_folder_and_its_database_can_be_used(
+    tmp_path, server, address, monkeypatch
+):
+    assert ready(tmp_path).status_code == 200
+    monkeypatch.setenv(shared.VARIABLE, server.address("gone"))
+    assert (ready(tmp_path).status_code, bytes(ready(tmp_path).body)) == (503, b"database\n")
+    monkeypatch.delenv(shared.VARIABLE)
+    (tmp_path / "file").touch()
+    assert (ready(tmp_path / "file").status_code, bytes(ready(tmp_path / "file").body)) == (
+        503,
+        b"data_folder\n",
+    )

@@ -31,6 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prompts import Words
 from threadx.web.errors import WebError
 from threadx.web.frame import OUR_PATHS
+from threadx.web.ready import ALIVE_PATH, READY_PATH
 
 COOKIE = "threadx_token"
 TOKEN_VARIABLE = "THREADX_TOKEN"
@@ -58,7 +59,7 @@ _SAID_ONCE = (
 )
 _OF_A_PROXY = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_HEALTH = "/ok"
+_HEALTH = ("/ok", ALIVE_PATH, READY_PATH)
 # The LangGraph client inside the server's own process; no request from outside can set it.
 _IN_PROCESS = "/noauth"
 
@@ -161,7 +162,7 @@ class Guard:
             if _is_local(scope, headers):
                 return None
             return PlainTextResponse(self.words("web.guard.closed", variable=TOKEN_VARIABLE), 403)
-        if self._is_known(headers) or (_path(scope) == _HEALTH and _reads(scope)):
+        if self._is_known(headers) or (_path(scope) in _HEALTH and _reads(scope)):
             return None
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")

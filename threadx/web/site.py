@@ -33,6 +33,7 @@ from threadx.web import (
     observability_page,
     outlooks,
     pictures,
+    ready,
     report_file,
     run_page,
     runs_page,
@@ -161,6 +162,11 @@ def build_site(
     def metrics(request: Request) -> Response:  # in a thread: it reads the logs
         return Response(metrics_text(site.home), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    def ready_now(request: Request) -> Response:  # in a thread: it asks the disk and the database
+        return ready.ready(site.home)
+
+    for path, answer in ((ready.ALIVE_PATH, ready.alive), (ready.READY_PATH, ready_now)):
+        app.router.routes.append(Route(path, answer, methods=["GET"], include_in_schema=False))
     app.router.routes.append(Route(METRICS_PATH, metrics, methods=["GET"], include_in_schema=False))
 
     def drawn(request: Request) -> Response:

@@ -137,7 +137,8 @@ def test_with_a_token_this_machine_needs_it_too_for_a_proxy_makes_everybody_this
 
 
 def test_health_is_told_without_a_token_and_nothing_else_is() -> None:
-    assert ask("/ok", token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 200
+    for path in ("/ok", "/threadx/healthz", "/threadx/readyz"):
+        assert ask(path, token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 200
     assert ask("/ok/x", token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 401
     assert ask("/info", token=TOKEN, client=ELSEWHERE, host="192.0.2.1").status == 401
 

@@ -1,0 +1,60 @@
+"""What is deployed by the files of `deploy/` exists: commands, options, variables and paths."""
+
+import re
+import shlex
+
+import click
+import pytest
+import yaml
+
+from nodes.context import VARIABLES
+from prompts import Words
+from tests.langgraph_server import PROJECT
+from threadx.command import build
+from threadx.web.ready import READY_PATH
+
+DEPLOY = PROJECT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+UNITS = sorted(DEPLOY.glob("*.service"))
+TEXTS = [
+    path.read_text(encoding="utf-8") for path in (*sorted(DEPLOY.iterdir()), PROJECT / "docs/deployment.md")
+]
+
+
+def parsed(arguments):
+    """Read a command line as the command would, without running it."""
+    command = build(Words("en"))
+    context = click.Context(command, info_name="threadx")
+    while isinstance(command, click.Group):
+        name, command, arguments = command.resolve_command(context, arguments)
+        context = click.Context(command, parent=context, info_name=name)
+    command.make_context(command.name, [*arguments], parent=context)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_a_unit_starts_a_command_that_there_is_and_writes_in_its_folder_alone(unit):
+    found = dict(line.split("=", 1) for line in unit.read_text(encoding="utf-8").splitlines() if "=" in line)
+    program, *arguments = shlex.split(found["ExecStart"])
+    assert program.endswith("/.venv/bin/threadx")
+    parsed(arguments)
+    assert f"THREADX_HOME=/var/lib/{found['StateDirectory']}" in found["Environment"].split()
+    assert (found["ProtectSystem"], found["NoNewPrivileges"]) == ("strict", "yes")
+
+
+def test_the_containers_start_commands_that_there_are_and_are_asked_where_they_answer():
+    program, *arguments = COMPOSE["services"]["schedule"]["entrypoint"]
+    assert program == "threadx"
+    parsed(arguments)
+    assert READY_PATH in COMPOSE["services"]["server"]["healthcheck"]["test"][-1]
+    for name in ("server", "schedule"):
+        told = COMPOSE["services"][name]["environment"]
+        assert told["THREADX_DATABASE"].startswith("postgresql://")
+        assert told["THREADX_HOME"] == COMPOSE["services"][name]["volumes"][0].partition(":")[2]
+
+
+def test_no_variable_is_unknown_and_no_secret_has_a_default():
+    named = set(re.findall(r"\bTHREADX_[A-Z0-9_]+", "\n".join(TEXTS)))
+    assert named <= VARIABLES
+    secrets = re.findall(r"\$\{(\w*(?:PASSWORD|TOKEN|KEY)\w*)(?::-([^}]*))?", "\n".join(TEXTS))
+    assert secrets
+    assert not [name for name, default in secrets if default]
