@@ -1,7 +1,7 @@
 """Target weights of many instruments in, one account with shared capital out.
 
 from backtest import portfolio, weights
-targets = weights.rebalanced(weights.inverse_volatility(portfolio.closes(prices), 20), "monthly")
+targets = weights.rebalanced(weights.inverse_volatility(portfolio.closes(prices), 20), "month")
 portfolio.run_portfolio(prices, targets, costs=Costs(fee_bps=5)).metrics.sharpe_ratio
 
 The rules are those of `backtest.kernels.accounts.hold_weights`: a weight stamped with a bar's time is known
@@ -51,6 +51,7 @@ from backtest.kernels.simulation import (
     Floats,
     measure,
 )
+from backtest.statistics.returns import bar_returns
 from backtest.types import AccountLost, Costs, Fill, Metrics
 from base.reasons import told_known
 
@@ -110,6 +111,36 @@ class PortfolioResult:
         """Share of the account that each position is worth, at last known closes; 0 of a lost account."""
         value = self.units * self.closes.ffill().fillna(0.0)
         return value.div(self.equity.where(self.equity > 0.0, math.inf), axis=0)
+
+    @cached_property
+    def excess(self) -> Floats:
+        """At each time what was earned over holding each instrument at its average weight; the first is 0."""
+        moves = self.closes.ffill().pct_change().fillna(0.0)
+        held = moves.to_numpy() @ self.weights.mean().to_numpy()
+        found: Floats = bar_returns(self.equity, self.initial_capital) - held
+        found[0] = 0.0
+        return found
+
+    @cached_property
+    def by_instrument(self) -> pd.DataFrame:
+        """A row an instrument: `bars`, `missing`, `average_weight`, `n_trades`, `pnl`, `fees` and `carried`.
+
+        Sums are in cash. `pnl` is that of the trades, fees and what was carried included.
+        """
+        trades, orders = self.trades.groupby("instrument"), self.orders.groupby("instrument")
+        found = pd.DataFrame(
+            {
+                "bars": self.closes.notna().sum(),
+                "missing": self.missing,
+                "average_weight": self.weights.mean(),
+                "n_trades": trades.size(),
+                "pnl": trades["pnl"].sum(),
+                "fees": orders["fee"].sum(),
+                "carried": self.carried,
+            }
+        ).reindex(list(self.instruments))
+        found.index.name = "instrument"
+        return found.fillna(0.0).astype({"bars": np.int64, "missing": np.int64, "n_trades": np.int64})
 
     @cached_property
     def missing(self) -> pd.Series:

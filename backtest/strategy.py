@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
@@ -139,6 +140,7 @@ class StrategySpec(Strict):
     family: str | None = None
     param_bounds: dict[str, Bounds] = Field(default_factory=dict)
     inputs: dict[str, Input] = Field(default_factory=dict)
+    _offered: dict[str, Input] = PrivateAttr(default_factory=dict)
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -261,7 +263,7 @@ class StrategySpec(Strict):
     @cached_property
     def trees(self) -> dict[str, Node]:
         """The conditions and levels that exist, parsed, parameters unbound, by their fields."""
-        return read_trees({place: getattr(self, place) for place in PLACES}, self.params, self._kinds)
+        return read_trees({place: getattr(self, place) for place in PLACES}, self.params, self.kinds)
 
     @property
     def has_levels(self) -> bool:
@@ -276,8 +278,20 @@ class StrategySpec(Strict):
         return levels or any(getattr(self.risk, name) is not None for name in inside)
 
     @property
-    def _kinds(self) -> dict[str, str]:
-        return {name: declared.kind for name, declared in self.inputs.items()}
+    def kinds(self) -> dict[str, str]:
+        """Kinds of the further series that conditions may read, for `backtest.language.parser.parse`."""
+        return {name: declared.kind for name, declared in self.readable.items()}
+
+    @property
+    def readable(self) -> dict[str, Input]:
+        """The further series that are declared, and those that are offered."""
+        return {**self._offered, **self.inputs}
+
+    def offering(self, inputs: Mapping[str, Input]) -> StrategySpec:
+        """The same strategy, whose changes may read further series too: what they read is then declared."""
+        found = self.model_copy()
+        found._offered = dict(inputs)
+        return found
 
     @cached_property
     def bound_trees(self) -> dict[str, Node]:
@@ -340,6 +354,7 @@ class StrategySpec(Strict):
             StrategyError: as for a new strategy; `unknown_parameter` for a name no condition uses.
         """
         own: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        own["inputs"] = self.readable
         given: dict[str, Any] = {
             str(key).lower(): value for key, value in (changes.pop("params", None) or {}).items()
         }
@@ -387,7 +402,7 @@ class StrategySpec(Strict):
         places = [place for place in places if place in self.trees]
         if not places:
             raise StrategyError("no_entry", name=self.name)
-        added = parse(condition, {*self.params, *(name.lower() for name in new)}, own=self._kinds)
+        added = parse(condition, {*self.params, *(name.lower() for name in new)}, own=self.kinds)
         more = added.operands if isinstance(added, And) else (added,)
         changes: dict[str, Any] = {}
         for place in places:

@@ -35,6 +35,10 @@ PLACES = (*CONDITIONS, *ENTRY_LEVELS, *CANCELS, *EXIT_LEVELS)
 Fill = Literal["next_open", "close"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
 
+Every = Literal["day", "week", "month", "quarter", "change"]
+EVERY: tuple[Every, ...] = get_args(Every)
+"""When target weights are traded: at the first row of a period, or where they change."""
+
 GapPolicy = Literal["accept", "fill", "refuse"]
 GAP_POLICIES: tuple[GapPolicy, ...] = get_args(GapPolicy)
 

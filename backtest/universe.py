@@ -163,23 +163,15 @@ def run_backtest(
             `instrument_time_zone`; `instrument_refused` with the reason, which is
             what `backtest.run_backtest` says of that instrument.
     """
-    every = Universe(
-        instruments,
-        costs,
-        fill,
-        periods_per_year,
-        initial_capital,
-        trade_from,
-        spec=spec,
-        inputs=inputs,
-    )
+    terms = (costs, fill, periods_per_year, initial_capital, trade_from)
+    every = Universe(instruments, *terms, spec=spec, inputs=inputs)
     every.need(spec)
     found = every.run(spec)
     results = {part.name: part.result for part in found.parts}
     return UniverseBacktest(
         by_instrument=results,
         returns=_returns(found, every.clock),
-        table=_table(results, every.clock),
+        table=instrument_table(results, every.clock),
         pooled=Pooled(
             returns=_series(bar_returns(found.equity_values, initial_capital), found, "return"),
             excess=_series(excess_returns(found), found, "excess"),
@@ -200,7 +192,8 @@ def _returns(found: PooledResult, clock: CommonClock) -> pd.DataFrame:
     return pd.DataFrame({name: clock.spread(name, own[name]) for name in clock.rows}, index=clock.times)
 
 
-def _table(found: Mapping[str, BacktestResult], clock: CommonClock) -> pd.DataFrame:
+def instrument_table(found: Mapping[str, BacktestResult], clock: CommonClock) -> pd.DataFrame:
+    """A row an instrument, as `UniverseBacktest.table` has it."""
     rows = [
         {"first": one.index[0], "last": one.index[-1], "bars": len(one.index), "missing": clock.missing(name)}
         | one.metrics.to_dict()
@@ -245,16 +238,8 @@ def sweep(
         BacktestError: as `run_backtest` of this module and `backtest.sweep`; `empty_grid` where no
             combination makes sense on every instrument.
     """
-    every = Universe(
-        instruments,
-        costs,
-        fill,
-        periods_per_year,
-        initial_capital,
-        trade_from,
-        spec=spec,
-        inputs=inputs,
-    )
+    terms = (costs, fill, periods_per_year, initial_capital, trade_from)
+    every = Universe(instruments, *terms, spec=spec, inputs=inputs)
     searched = Grid(every, spec, grid, workers)
     chunks = searched.chunks()
     tables = {}

@@ -7,7 +7,6 @@ common clock, as `backtest.portfolio.closes` gives it; NaN in a result is no ins
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,8 @@ from backtest.engine.run import run_backtest
 from backtest.errors import RequestError
 from backtest.kernels.simulation import ENTRY_BAR, EXIT_BAR, MAX_BARS, REASON, SIDE, SIGNAL
 from backtest.strategy import StrategySpec
-from backtest.types import Costs, Fill
+from backtest.types import EVERY, Costs, Every, Fill
 
-Every = Literal["day", "week", "month", "quarter", "change"]
 _PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q"}
 
 
@@ -46,8 +44,8 @@ def rebalanced(weights: pd.DataFrame, every: Every) -> pd.DataFrame:
         RequestError: `unknown_method`, `not_a_frame`.
     """
     _frame(weights, "weights")
-    if every not in get_args(Every):
-        raise RequestError("unknown_method", name=str(every), known=", ".join(get_args(Every)))
+    if every not in EVERY:
+        raise RequestError("unknown_method", name=str(every), known=", ".join(EVERY))
     known = weights.ffill()
     if every == "change":
         return weights.where(known.ne(known.shift()))

@@ -23,6 +23,7 @@ from base.plain_files import refuse_link
 from nodes.context import OptimizationContext
 from vault.counted import count_backtest, count_sweep
 from vault.datasets import DATASET_PREFIX, Dataset, load_development, register
+from vault.pools import Member, register_member, register_pool
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, source_of
 from vault.readers.window import window
@@ -94,6 +95,35 @@ def registered(
     )
     prices = load_development(dataset, home)
     return Registered(seen(dataset, prices, reading, home, reader), dataset, source)
+
+
+def registered_together(
+    members: Sequence[Member], *, home: Path, reading: Reading = AS_FOUND, reader: str | None = None
+) -> tuple[dict[str, pd.DataFrame], Dataset]:
+    """Register the prices of several instruments under one boundary.
+
+    Args:
+        members: as their readers told them, every row; one alone is registered as itself.
+        home: the data folder.
+        reading: which bars are wanted.
+        reader: as in `registered`; an instrument that ends before the boundary has no holdout to open.
+
+    Returns:
+        The rows that may be seen, by symbol in order, and what they are registered as.
+
+    Raises:
+        MarketError, RequestError: as `vault.pools.register_pool` and `registered`.
+    """
+    for one in members:
+        window(one.frame, reading)
+    dataset = register_pool(members, home) if len(members) > 1 else register_member(members[0], home)
+    prices = {
+        one.symbol: seen(
+            one, load_development(one, home), reading, home, reader if one.holdout_hash else None
+        )
+        for one in dataset.members
+    }
+    return prices, dataset
 
 
 def tried(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import StrategySpec, run_backtest
+from backtest.data.inputs import Tables, tables_of
 from backtest.statistics.returns import Returns, bar_returns
 from backtest.validation.forward import Forward, Plan, judge_forward
 from backtest.validation.trials import average_exposure, excess_returns, market_returns
@@ -24,6 +25,7 @@ from reports.tables import instrument_cell
 from vault import seals
 from vault.datasets import Dataset, find_dataset, load_development
 from vault.errors import MarketError
+from vault.readers.further import further_tables, join
 from vault.readers.options import Reading
 from vault.registered import read_any
 from vault.seals import FURTHEST_ZONE, Seal, keep_seal, read_seal, sealed_runs
@@ -127,6 +129,7 @@ def seal_run(run: str, home: Path) -> Seal:
         source=about.get("source", asked["data"]),
         gaps=asked.get("gaps", "accept"),
         reading=Reading.model_validate(asked.get("reading", {})).whole,
+        inputs={name: place for name, place in asked.get("inputs", {}).items() if name in tables_of(spec)},
         last=dataset.last,
         sealed_at=seals.now().isoformat(timespec="seconds"),
         strategy=spec.model_dump(mode="json"),
@@ -141,24 +144,32 @@ def seal_run(run: str, home: Path) -> Seal:
     return keep_seal(seal, home)
 
 
-def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) -> Following:
+def follow_seal(
+    seal: Seal, home: Path, data: pd.DataFrame | str | None = None, inputs: Tables | None = None
+) -> Following:
     """Judge a sealed strategy on the bars that opened after the seal.
 
     Args:
         seal: what was fixed.
         home: the data folder.
         data: prices that reach further than the run's; default: where the run's came from.
+        inputs: tables beside them, by name; default: where the run's came from.
 
     Raises:
-        MarketError: the prices cannot be read; `other_prices`: they are not those of the seal, grown;
-            `future_bars`: they hold bars that cannot exist yet; `remote_source`.
+        MarketError: the prices or a table cannot be read; `other_prices`: they are not those of the seal,
+            grown; `future_bars`: they hold bars that cannot exist yet; `remote_source`.
         BacktestError: as `backtest.run_backtest`.
     """
-    if data is None and seal.source.startswith(("\\\\", "//")):
-        # A mere look at such a path tells its host who asks, and who sent the data folder wrote the path.
-        raise MarketError("remote_source", run=seal.run, path=seal.source)
+    places = [*([seal.source] if data is None else []), *(seal.inputs.values() if inputs is None else [])]
+    for place in places:
+        if place.startswith(("\\\\", "//")):
+            # A mere look at such a path tells its host who asks, and who sent the data folder wrote the path.
+            raise MarketError("remote_source", run=seal.run, path=place)
     source = seal.source if data is None else data
     frame, _ = read_any(source, home, gaps=seal.gaps, symbol=seal.symbol, reading=seal.reading)
+    spec = StrategySpec.model_validate(seal.strategy)
+    if spec.inputs:
+        frame = join(frame, further_tables(seal.inputs, home) if inputs is None else inputs, spec).prices
     index = pd.DatetimeIndex(frame.index)
     _require_same(frame["close"], seal, home)
     # Of times without a zone only those count that are after the seal, and before now, on every clock.
@@ -176,7 +187,7 @@ def follow_seal(seal: Seal, home: Path, data: pd.DataFrame | str | None = None) 
         return _following(seal, np.empty(0), nothing, nothing, **file)
     result = run_backtest(
         frame,
-        StrategySpec.model_validate(seal.strategy),
+        spec,
         costs=seal.costs,
         fill=seal.fill,
         periods_per_year=seal.bars_per_year,

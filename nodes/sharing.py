@@ -233,6 +233,8 @@ def _clean(files: Mapping[str, bytes]) -> dict[str, bytes]:
         about["source"] = _by_name(about["source"])
     if asked.get("other_data"):
         asked["other_data"] = [_by_name(one) for one in asked["other_data"]]
+    if asked.get("inputs"):
+        asked["inputs"] = {name: _by_name(one) for name, one in asked["inputs"].items()}
     about["thread"] = None  # its checkpoints stay where they are: it is never resumed elsewhere
     told = [json.dumps(tidy(line), **_AS_LOGGED) + "\n" for line in _lines(files)]
     return {
@@ -263,7 +265,8 @@ def _tidier(about: Mapping[str, Any]) -> Callable[[Any], Any]:
     """What cleans a value of this run, at every depth."""
     asked, context = about["input"], about["context"]
     names = {}
-    for given in (asked["data"], about.get("source") or "", *(asked.get("other_data") or [])):
+    tables = (asked.get("inputs") or {}).values()
+    for given in (asked["data"], about.get("source") or "", *(asked.get("other_data") or []), *tables):
         if PurePosixPath(given).is_absolute() or PureWindowsPath(given).is_absolute():
             names[given] = _by_name(given)
     if len(home := str(context.get("home") or "")) > 1:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from backtest import Costs, GapPolicy, StrategySpec
+from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from backtest.types import Fill
 from base.errors import LANGUAGES, Language, in_language, readers_language
@@ -17,7 +18,7 @@ from nodes.context import OptimizationContext
 from nodes.counted import registered
 from nodes.ensemble.context import EnsembleContext
 from nodes.following import Following, follow_seal, seal_run
-from nodes.optimization.evidence.specs import chosen_strategy, without_inputs
+from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from record.evolution import strategy_evolution
 from record.record import RunRecord
@@ -25,18 +26,19 @@ from threadx.arguments import checked
 from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
 from threadx.home import chosen_home
-from threadx.pool import Data, Instrument, instruments_of, read_members, reference_of
+from threadx.pool import Data, Instrument, Table, instruments_of, read_members, reference_of, tables_told
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
 from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
 from threadx.settings import make_context, make_reading
 from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
 from threadx.writable import writable
-from vault.datasets import DATASET_PREFIX, Dataset, register
+from vault.datasets import DATASET_PREFIX, Dataset
 from vault.declared import Declaration, Direction, whole_market
 from vault.declared import declare as declare_hypothesis
 from vault.errors import MarketError
-from vault.pools import register_pool
+from vault.pools import joined, register_member, register_pool
+from vault.readers.further import further_tables
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource
 from vault.registered import read_any
@@ -54,6 +56,7 @@ def optimize(
     symbol: str | None = None,
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
+    inputs: Mapping[str, Table] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
@@ -73,6 +76,8 @@ def optimize(
         symbol: for the record; of a file or table with several instruments it names the one to read.
         timeframe: for example `30m`; default: measured; refused if the bars contradict it.
         gaps: treatment of missing bars, as in `backtest.validate_prices`.
+        inputs: other tables by name (or files, or `sample:NAME`), whose columns the strategy declares, as in
+            `backtest.run_backtest`; development and holdout parts are cut at the same moment as the prices.
         others: files (or `sample:NAME`) of other instruments: the final strategy is tested on the development
             part of each, as one of its stress tests.
         run: a name for the run.
@@ -98,6 +103,7 @@ def optimize(
             symbol=symbol,
             timeframe=timeframe,
             gaps=gaps,
+            inputs=inputs,
             others=others,
             run=run,
             watch=watcher,
@@ -137,6 +143,7 @@ def review(
     symbol: str | None = None,
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
+    inputs: Mapping[str, Table] | None = None,
     run: str | None = None,
     watch: Watcher = nobody_watches,
     progress: bool | None = None,
@@ -156,6 +163,7 @@ def review(
             symbol=symbol,
             timeframe=timeframe,
             gaps=gaps,
+            inputs=inputs,
             run=run,
             watch=watcher,
             home=home,
@@ -208,6 +216,7 @@ def begin(
     symbol: str | None,
     timeframe: str | None,
     gaps: GapPolicy,
+    inputs: Mapping[str, Table] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None,
     watch: Watcher,
@@ -218,22 +227,29 @@ def begin(
     home = chosen_home(settings.pop("home", None), settings.get("language"))
     reading, context = make_reading(**known), make_context(home=home, **settings)
     with in_language(context.language):
-        start = without_inputs(chosen_strategy(strategy, params))
+        start = chosen_strategy(strategy, params)
         own = strategy if isinstance(strategy, StrategySpec) else None
         instruments = instruments_of(data, several=graph == "optimization")
-        tables = any(isinstance(one, pd.DataFrame) for _, one in instruments)
+        at_hand, places = tables_told(inputs or {})
         reference, *pool = [reference_of(name, one) for name, one in instruments if isinstance(one, str)] or [
             ""
         ]
         if len(instruments) == 1:
             name, alone = instruments[0]
             symbol, reference = symbol or name, alone if isinstance(alone, str) else reference
-        if tables:
-            dataset = _registered(instruments, start, context.home_path, symbol, timeframe, gaps, reading)
-            reference, pool = f"{DATASET_PREFIX}{dataset.development_hash}", []
+        if at_hand or any(isinstance(one, pd.DataFrame) for _, one in instruments):
+            folder = context.home_path
+            tables = {**at_hand, **further_tables(places, folder)}
+            dataset = _registered(instruments, start, tables, folder, symbol, timeframe, gaps, reading)
+            reference, pool, places = f"{DATASET_PREFIX}{dataset.development_hash}", [], {}
             # The tables are read; what was said of them may tell of the others' files still.
             symbol, timeframe, reading = dataset.symbol, dataset.timeframe, reading.whole
-            if not others:
+            if tables:
+                told: list[Instrument] = [(None, str(one)) for one in others]
+                members = read_members(told, folder, gaps=gaps, reading=reading)
+                rest = [register_member(joined(one, start, tables), folder) for one in members]
+                others = [f"{DATASET_PREFIX}{one.development_hash}" for one in rest]
+            if tables or not others:
                 gaps, reading = "accept", Reading()
         given = make_input(
             graph,
@@ -247,6 +263,7 @@ def begin(
             reading=reading,
             run=run,
             pool=pool or None,
+            inputs=places or None,
             other_data=[str(one) for one in others] or None,
         )
     return start_run(given, context, watch, graph)
@@ -255,24 +272,23 @@ def begin(
 def _registered(
     instruments: Sequence[Instrument],
     spec: StrategySpec,
+    tables: Tables,
     home: Path,
     symbol: str | None,
     timeframe: str | None,
     gaps: GapPolicy,
     reading: Reading,
 ) -> Dataset:
-    """Tables, alone or in a pool, in the vault."""
+    """Tables, alone or in a pool, in the vault, with the series of others that the strategy reads."""
     if len(instruments) > 1 and symbol is not None:
         raise MarketError("symbol_of_pool", symbol=symbol)
     told = [(name or symbol, one) for name, one in instruments]
     members = read_members(told, home, gaps=gaps, timeframe=timeframe, reading=reading)
     for one in members:
         check_volume(one.frame, spec)
+    members = [joined(one, spec, tables) for one in members]
     writable(home)
-    if len(members) > 1:
-        return register_pool(members, home)
-    (one,) = members
-    return register(one.frame, symbol=one.symbol, timeframe=one.timeframe, home=home, notices=one.notices)
+    return register_pool(members, home) if len(members) > 1 else register_member(members[0], home)
 
 
 def _home(home: str | Path | None) -> Path:
@@ -305,13 +321,18 @@ def check(run: str, *, home: str | Path | None = None, files: Sequence[str | Pat
 
 @checked()
 def follow(
-    run: str, *, data: pd.DataFrame | str | Path | None = None, home: str | Path | None = None
+    run: str,
+    *,
+    data: pd.DataFrame | str | Path | None = None,
+    inputs: Mapping[str, Table] | None = None,
+    home: str | Path | None = None,
 ) -> Following:
     """Seal the champion of a finished run, or judge a sealed one on the bars that opened since.
 
     Args:
         run: its name.
         data: prices that reach further than the run's; default: where the run's came from.
+        inputs: tables beside them, by name, as in `optimize`; default: where the run's came from.
         home: the data folder; default: the usual one.
 
     Raises:
@@ -320,7 +341,10 @@ def follow(
     """
     folder = _home(home)
     seal = seal_run(run, folder)
-    return follow_seal(seal, folder, data if data is None or isinstance(data, pd.DataFrame) else str(data))
+    at_hand, places = tables_told(inputs or {})
+    tables = None if inputs is None else {**at_hand, **further_tables(places, folder)}
+    given = data if data is None or isinstance(data, pd.DataFrame) else str(data)
+    return follow_seal(seal, folder, given, tables)
 
 
 @checked(Reading.model_fields)

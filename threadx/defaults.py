@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+STRATEGY = "ma_crossover"
 CALIBRATION_BARS = 5 * 252
 CALIBRATION_ITERATIONS = 10
 YEARS_FETCHED = 3

@@ -33,7 +33,7 @@ from threadx.api import begin
 from threadx.arguments import checked
 from threadx.errors import ThreadxError
 from threadx.home import chosen_home
-from threadx.pool import Data, Instrument, instruments_of
+from threadx.pool import Data, Instrument, Table, instruments_of, tables_told
 from threadx.results import OptimizationResult, Waiting
 from threadx.runner import Watcher, nobody_watches, resume_run
 from threadx.settings import make_context, make_reading
@@ -41,6 +41,7 @@ from threadx.terminal import Steps, Terminal
 from threadx.writable import writable
 from vault.datasets import content_hash
 from vault.errors import MarketError
+from vault.readers.further import further_tables
 from vault.readers.options import Reading
 from vault.registered import read_any
 
@@ -129,6 +130,7 @@ def optimize_each(
     symbol: str | None = None,
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
+    inputs: Mapping[str, Table] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
@@ -148,6 +150,7 @@ def optimize_each(
         symbol: as in `optimize`.
         timeframe: length of a bar of the prices; default: measured; refused if the bars contradict it.
         gaps: treatment of missing bars.
+        inputs: other tables by name, as in `optimize`: the same ones for every row.
         others: prices of other instruments, as in `optimize`.
         run: begins the names of the runs; another one begins all of them anew. Default: `each`.
         watch: called with every event of every run as it happens.
@@ -166,11 +169,15 @@ def optimize_each(
     writable(context.home_path)
     read = {"symbol": symbol, "timeframe": timeframe, "gaps": gaps}
     spec = chosen_strategy(strategy, params)
-    about = [
+    about: list[Any] = [
         spec.model_dump(mode="json"),
         context.model_dump(mode="json", exclude=_ANYWHERE),
         [str(one) for one in others],
     ]
+    if inputs:
+        at_hand, places = tables_told(inputs)
+        tables = {**at_hand, **further_tables(places, context.home_path)}
+        about.append([[name, _digest(tables[name])] for name in sorted(tables)])
     cells = list(_cells(data, _spelt(timeframes, reading), read, reading, context.home_path, about, run))
     rows: list[TableRow] = []
     with _steps(progress, Words(context.language)) as (words, steps):
@@ -178,11 +185,15 @@ def optimize_each(
             names = {"symbol": cell.symbol, "timeframe": cell.timeframe}
             if steps:
                 steps.now(words("command.each.working", **names, number=number, count=len(cells)))
-            asked = {**read, **known, **settings, "others": others, "watch": watch}
+            asked = {**read, **known, **settings, "inputs": inputs, "others": others, "watch": watch}
             rows.append(_row(cell, spec, context.home_path, asked))
             if steps:
                 steps(words("command.each.done", **names, outcome=outcome_of(rows[-1], words, alone=True)))
     return _counted(rows)
+
+
+def _digest(table: pd.DataFrame | pd.Series) -> str:
+    return hashlib.sha256(pd.util.hash_pandas_object(table).to_numpy().tobytes()).hexdigest()
 
 
 def outcome_of(row: TableRow, words: Words, *, alone: bool = False) -> str:

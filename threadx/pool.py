@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from base.paths import typed_path
 from threadx.arguments import check_kind
 from vault.errors import MarketError
 from vault.pools import Member, named
@@ -16,6 +17,8 @@ from vault.registered import read_any
 
 Given = pd.DataFrame | str | Path
 Data = Given | Sequence[Given] | Mapping[str, Given]
+Table = pd.DataFrame | pd.Series | str | Path
+"""A table beside prices: itself, or where it is read."""
 Instrument = tuple[str | None, pd.DataFrame | str]
 """Symbol and prices: a table, or a reference to some."""
 
@@ -86,12 +89,25 @@ def read_members(instruments: Sequence[Instrument], home: Path, **known: Any) ->
     Raises:
         BacktestError, MarketError: as `read_any`.
     """
-    found = []
-    for symbol, one in instruments:
-        frame, source = read_any(one, home, symbol=symbol, **known)
-        found.append(
-            Member(
-                frame=frame, symbol=source.symbol, timeframe=source.timeframe, notices=tuple(source.notices)
-            )
-        )
-    return found
+    return [Member.of(*read_any(one, home, symbol=symbol, **known)) for symbol, one in instruments]
+
+
+def tables_told(inputs: Mapping[str, Table]) -> tuple[dict[str, pd.DataFrame | pd.Series], dict[str, str]]:
+    """Tables beside prices: those that are at hand, and where the others are read, from whatever folder.
+
+    Args:
+        inputs: by name, as a person gives them.
+
+    Raises:
+        ThreadxError: `bad_argument` for what is no table.
+    """
+    at_hand: dict[str, pd.DataFrame | pd.Series] = {}
+    named: dict[str, str] = {}
+    for name, one in inputs.items():
+        if isinstance(one, pd.DataFrame | pd.Series):
+            at_hand[name] = one
+        else:
+            check_kind("data", one)
+            path = typed_path(str(one))
+            named[name] = str(path.absolute()) if path.is_file() else str(one)
+    return at_hand, named

@@ -13,8 +13,10 @@ import pyarrow.parquet as parquet
 
 from backtest import BacktestResult, Costs, StrategySpec, SweepFile
 from backtest.engine.sweep import configured, grid_axes
+from backtest.portfolio import PortfolioResult
+from backtest.statistics.returns import bar_returns
 from backtest.types import Fill
-from backtest.validation.trials import configuration_trials, grid_trials, trial
+from backtest.validation.trials import Trial, configuration_trials, grid_trials, trial, trial_of
 from vault.datasets import Dataset
 from vault.ledger import MOST_ROWS_A_SEARCH, Ledger
 
@@ -28,17 +30,43 @@ def rows_looked_at(dataset: Dataset, *, whole: bool) -> str:
 
 
 def count_backtest(
-    home: Path, dataset: Dataset, result: BacktestResult, prices: pd.DataFrame, *, whole: bool
+    home: Path, dataset: Dataset, result: BacktestResult, prices: pd.DataFrame | None, *, whole: bool
 ) -> None:
-    """Count one backtest.
+    """Count one backtest: of several instruments on each of them too, and no prices are needed.
 
     Raises:
         MarketError: `unusable_ledger`.
         OSError: the folder cannot be written.
     """
+    found = trial(result, None if prices is None else prices["close"])
+    _count_one(home, dataset, found, whole=whole)
+    for one in dataset.instruments:
+        if each := found.each.get(one.symbol):
+            _count_one(home, one, each, whole=whole)
+
+
+def count_portfolio(home: Path, dataset: Dataset, result: PortfolioResult, name: str, *, whole: bool) -> None:
+    """Count one set of target weights on the market of all its instruments.
+
+    Args:
+        home: the data folder.
+        dataset: the prices.
+        result: what the weights did.
+        name: identity of the weights and of how they were traded.
+        whole: whether the holdout was seen.
+
+    Raises:
+        MarketError: `unusable_ledger`.
+        OSError: the folder cannot be written.
+    """
+    own = bar_returns(result.equity, result.initial_capital)
+    _count_one(home, dataset, trial_of(name, own, result.excess), whole=whole)
+
+
+def _count_one(home: Path, dataset: Dataset, found: Trial, *, whole: bool) -> None:
     Ledger(home).count(
         dataset.family,
-        [trial(result, prices["close"])],
+        [found],
         development_hash=rows_looked_at(dataset, whole=whole),
         origin="backtest",
         source="backtest",

@@ -7,6 +7,7 @@ Under `<home>/datasets/`: `<hash>.parquet` (content-addressed rows), `<developme
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -51,7 +52,7 @@ from vault.splits import (
 )
 
 COLUMNS = ("open", "high", "low", "close", "volume")
-"""What every dataset stores; and `MADE_UP` where bars were made up."""
+"""What every dataset stores; and `MADE_UP` where bars were made up, and the series of other tables."""
 
 DATASET_PREFIX = "dataset:"
 """Before the hash of a development part it names registered prices, where a file could stand too."""
@@ -141,11 +142,13 @@ class Dataset(BaseModel):
 def content_hash(frame: pd.DataFrame) -> str:
     """SHA-256 of times (UTC ns, int64) and the columns (float64, row by row), 16 hex digits.
 
-    The columns are the five of prices, and the funding rates where there are any: the same prices with other
-    rates are other data, under the same split. Marks of bars that were made up follow, one bit a bar, where
-    there are any.
+    The columns are the five of prices, the funding rates where there are any, and series of other tables,
+    whose names are hashed too: the same prices with other rates or series are other data, under the same
+    split. Marks of bars that were made up follow, one bit a bar, where there are any.
     """
     digest = hashlib.sha256(nanoseconds(frame.index).astype("<i8").tobytes())
+    if further := _further(frame):
+        digest.update(json.dumps(further).encode())
     values = np.ascontiguousarray(frame[_columns(frame)].to_numpy(dtype="<f8", na_value=np.nan))
     digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # one NaN, whatever its bits
     if MADE_UP in frame and (made_up := frame[MADE_UP].to_numpy(dtype=np.bool_)).any():
@@ -486,7 +489,12 @@ def _is_intact(path: Path) -> bool:
 
 
 def _columns(frame: pd.DataFrame) -> list[str]:
-    return [*COLUMNS, *([FUNDING] if FUNDING in frame else [])]
+    return [*COLUMNS, *([FUNDING] if FUNDING in frame else []), *_further(frame)]
+
+
+def _further(frame: pd.DataFrame) -> list[str]:
+    """Series of other tables, as `backtest.data.inputs.with_inputs` has joined them."""
+    return sorted(str(name) for name in frame.columns if name not in (*COLUMNS, FUNDING, MADE_UP))
 
 
 def _load(folder: Path, name: str) -> pd.DataFrame:

@@ -109,10 +109,12 @@ def declare(
     Raises:
         MarketError: `declared_text`: no text, or more than `MOST_TEXT` characters; `declared_late`:
             configurations of this market were tried or its holdout was opened, so that this is part of
-            that search; `declared_before`: the market has its one hypothesis; `damaged_declaration`,
-            `unusable_ledger`, `damaged_splits`.
+            that search; `declared_before`: the market has its one hypothesis; `declared_inputs`: the strategy
+            reads more than prices; `damaged_declaration`, `unusable_ledger`, `damaged_splits`.
         OSError: the data folder cannot be written.
     """
+    if strategy.inputs:
+        raise MarketError("declared_inputs", names=", ".join(strategy.inputs))
     words = text.strip()
     if not 0 < len(words) <= MOST_TEXT:
         raise MarketError("declared_text", letters=len(words), limit=MOST_TEXT)

@@ -11,20 +11,24 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from backtest import StrategySpec
+from backtest.data.inputs import Tables
 from backtest.data.together import CommonClock, common_clock
 from base.files import write_text_atomically
 from base.labels import is_label
 from vault.datasets import Dataset, load_development, open_holdout, register, undivided
 from vault.errors import MarketError
 from vault.fingerprints import nanoseconds
+from vault.readers.further import join
 from vault.readers.options import Notice
+from vault.readers.prices import PriceSource
 from vault.splits import Cut, find_split, locked_splits, usual_cut
 
 Traded = pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -35,12 +39,30 @@ MOST_NAMED = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """Prices that are to stand in a pool, as `vault.datasets.register` takes them."""
+    """Prices that are to be registered, in a pool or alone, as `vault.datasets.register` takes them."""
 
     frame: pd.DataFrame
     symbol: str
     timeframe: str
     notices: tuple[Notice, ...] = ()
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, source: PriceSource) -> Member:
+        """Prices as their reader told them."""
+        return cls(frame=frame, symbol=source.symbol, timeframe=source.timeframe, notices=source.notices)
+
+
+def joined(member: Member, spec: StrategySpec, tables: Tables) -> Member:
+    """The prices with every series of other tables that a strategy reads, as `vault.readers.further.join`."""
+    frame, notices = join(member.frame, tables, spec)
+    return replace(member, frame=frame, notices=(*member.notices, *notices))
+
+
+def register_member(member: Member, home: Path) -> Dataset:
+    """Register prices that are to stand alone; errors as `vault.datasets.register`."""
+    return register(
+        member.frame, symbol=member.symbol, timeframe=member.timeframe, home=home, notices=member.notices
+    )
 
 
 def named(told: str, path: str | None = None) -> tuple[str | None, str]:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from backtest import Costs, GapPolicy, StrategySpec
 from backtest.errors import BacktestError
@@ -40,6 +47,7 @@ class Seal(BaseModel):
         development_hash: identity of the prices it was found on.
         source: where newer bars are looked for, as the run was given them.
         gaps, reading: how they are read.
+        inputs: where the tables beside them are looked for, by name.
         last: ISO time of the last bar that the run had.
         sealed_at: ISO time, UTC; bars that open before it are no evidence.
         strategy: as JSON.
@@ -62,6 +70,7 @@ class Seal(BaseModel):
     source: str
     gaps: GapPolicy
     reading: Reading
+    inputs: dict[str, str] = {}
     last: str
     sealed_at: str
     strategy: dict[str, Any]
@@ -82,6 +91,14 @@ class Seal(BaseModel):
         if StrategySpec.model_validate(self.strategy).hash != self.strategy_hash:
             raise ValueError("another strategy")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain fields; of no tables nothing is said, so that earlier seals keep their fingerprint."""
+        found: dict[str, Any] = handler(self)
+        if not self.inputs:
+            del found["inputs"]
+        return found
 
     @property
     def fingerprint(self) -> str:

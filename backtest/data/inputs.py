@@ -25,6 +25,11 @@ _MONTH, _LONGER = 28, 3
 """Days from which on periods are uneven, and by how many more the longest of them may last."""
 
 
+def tables_of(spec: StrategySpec) -> set[str]:
+    """Names of the tables whose columns a strategy reads."""
+    return {name.partition(".")[0] for name in spec.inputs if "." in name}
+
+
 def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> pd.DataFrame:
     """Prices with a column for each series of other tables that a strategy declares, named as it names it.
 

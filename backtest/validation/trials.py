@@ -228,10 +228,11 @@ def trial(result: BacktestResult, closes: ArrayLike | None = None) -> Trial:
     """
     own, excess = _excess_of(result, closes)
     parts = result.parts if isinstance(result, PooledResult) else ()
-    return _trial(result.spec.hash, own, excess, {one.name: trial(one.result, one.closes) for one in parts})
+    return trial_of(result.spec.hash, own, excess, {one.name: trial(one.result, one.closes) for one in parts})
 
 
-def _trial(spec_hash: str, own: Returns, excess: Returns, each: Mapping[str, Trial] | None = None) -> Trial:
+def trial_of(spec_hash: str, own: Returns, excess: Returns, each: Mapping[str, Trial] | None = None) -> Trial:
+    """A trial from its returns and their excess, one a bar."""
     about = moments(excess)
     return Trial(
         spec_hash=spec_hash,
@@ -298,7 +299,7 @@ def grid_looks(
     """
     if isinstance(market, Market):
         for one in _grid_series(market, spec, grid, workers):
-            yield _look(one, _trial(one.spec_hash, one.own, one.excess))
+            yield _look(one, trial_of(one.spec_hash, one.own, one.excess))
         return
     for found in _together(
         {name: _grid_series(each, spec, grid, workers) for name, each in market.markets.items()}
@@ -315,8 +316,8 @@ def grid_looks(
             bars_held=sum(one.trades * one.bars_held for one in found.values()) / count if count else 0.0,
             alive=all(one.alive for one in found.values()),
         )
-        each = {name: _trial(one.spec_hash, one.own, one.excess) for name, one in found.items()}
-        yield _look(whole, _trial(first.spec_hash, own, excess, each))
+        each = {name: trial_of(one.spec_hash, one.own, one.excess) for name, one in found.items()}
+        yield _look(whole, trial_of(first.spec_hash, own, excess, each))
 
 
 def _mean(every: Universe, values: Mapping[str, Returns]) -> Returns:

@@ -11,19 +11,21 @@ import pandas as pd
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError, StrategySpec
+from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork
-from nodes.optimization.evidence.specs import chosen_strategy, without_inputs
+from nodes.optimization.evidence.specs import chosen_strategy
 from nodes.optimization.state import OptimizationInput, OptimizationState, StrategyInput
 from nodes.serving import prices_of
 from providers import parse_reference
 from record.record import RunRecord
 from record.types import Prices
 from vault.adding import use
-from vault.datasets import DATASET_PREFIX, Dataset, register
+from vault.datasets import DATASET_PREFIX, Dataset
 from vault.errors import MarketError
-from vault.pools import Member, member_of, named, register_pool
+from vault.pools import Member, joined, member_of, named, register_member, register_pool
+from vault.readers.further import further_tables
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, read_prices
 from vault.registered import find_registered
@@ -64,9 +66,10 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
     use(context.home_path)
-    spec = without_inputs(initial_strategy(given))
+    spec = initial_strategy(given)
+    tables = _tables(given, context)
     pool = getattr(given, "pool", [])
-    dataset = _pooled(given, pool, spec, context) if pool else _alone(given, spec, context)
+    dataset = _pooled(given, pool, spec, tables, context) if pool else _alone(given, spec, tables, context)
     request = given.model_copy(update={"run": _free(given.run, context)})
     # What an earlier run on the same thread left is no part of this one.
     left = cast(OptimizationState, dict.fromkeys(_LEFT))
@@ -81,13 +84,25 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
     }
 
 
-def _alone(given: StrategyInput, spec: StrategySpec, context: OptimizationContext) -> Dataset:
+def _tables(given: StrategyInput, context: OptimizationContext) -> Tables:
+    """The tables beside the prices, by name."""
+    home = context.home_path
+    return further_tables({name: prices_of(one, home) for name, one in given.inputs.items()}, home)
+
+
+def _complete(member: Member, spec: StrategySpec, tables: Tables) -> Member:
+    """Prices with all that the strategy reads."""
+    check_volume(member.frame, spec)  # of the holdout too: at the end of a run it would be too late
+    return joined(member, spec, tables)
+
+
+def _alone(given: StrategyInput, spec: StrategySpec, tables: Tables, context: OptimizationContext) -> Dataset:
     """The prices of one instrument, or a pool that is registered already."""
     if given.data.startswith(DATASET_PREFIX):
         # Where files of other instruments are read, it is they of which some settings tell.
         files = any(not one.startswith(DATASET_PREFIX) for one in getattr(given, "other_data", ()))
         of_others = Reading.model_fields.keys() - {"start", "end"} if files else set()
-        return find_registered(
+        found = find_registered(
             given.data,
             context.home_path,
             gaps="accept" if files else given.gaps,
@@ -95,6 +110,12 @@ def _alone(given: StrategyInput, spec: StrategySpec, context: OptimizationContex
             symbol=given.symbol,
             reading=Reading(**given.reading.model_dump(exclude=of_others)),
         )
+        if not tables:
+            return found
+        members = [_complete(member_of(one, context.home_path), spec, tables) for one in found.members]
+        if found.instruments:
+            return register_pool(members, context.home_path)
+        return register_member(members[0], context.home_path)
     frame, source = read_prices(
         prices_of(given.data, context.home_path),
         context.home_path,
@@ -103,18 +124,15 @@ def _alone(given: StrategyInput, spec: StrategySpec, context: OptimizationContex
         symbol=given.symbol,
         reading=given.reading,
     )
-    check_volume(frame, spec)  # of the holdout too: at the end of a run it would be too late
-    return register(
-        frame,
-        symbol=source.symbol,
-        timeframe=source.timeframe,
-        home=context.home_path,
-        notices=source.notices,
-    )
+    return register_member(_complete(Member.of(frame, source), spec, tables), context.home_path)
 
 
 def _pooled(
-    given: StrategyInput, pool: Sequence[str], spec: StrategySpec, context: OptimizationContext
+    given: StrategyInput,
+    pool: Sequence[str],
+    spec: StrategySpec,
+    tables: Tables,
+    context: OptimizationContext,
 ) -> Dataset:
     """The prices of several instruments under one boundary.
 
@@ -129,17 +147,12 @@ def _pooled(
         symbol, reference = named(told, prices_of(told, context.home_path))
         if reference.startswith(DATASET_PREFIX):
             found = find_registered(reference, context.home_path, symbol=symbol, reading=Reading())
-            members.append(member_of(found, context.home_path))
+            members.append(_complete(member_of(found, context.home_path), spec, tables))
             continue
         frame, source = _read(
             reference, given, context, given.reading, timeframe=given.timeframe, symbol=symbol
         )
-        check_volume(frame, spec)
-        members.append(
-            Member(
-                frame=frame, symbol=source.symbol, timeframe=source.timeframe, notices=tuple(source.notices)
-            )
-        )
+        members.append(_complete(Member.of(frame, source), spec, tables))
     return register_pool(members, context.home_path)
 
 
@@ -200,19 +213,16 @@ def _other_datasets(
     Raises:
         MarketError: `unusable_prices`, or another file that cannot be used; `same_prices`.
     """
-    found: list[Dataset] = []
+    home, found = context.home_path, list[Dataset]()
+    spec, tables = initial_strategy(given), _tables(given, context) if given.other_data else {}
     for reference in given.other_data:
         if reference.startswith(DATASET_PREFIX):
-            dataset = find_registered(reference, context.home_path, reading=Reading())
+            dataset = find_registered(reference, home, reading=Reading())
+            if tables:
+                dataset = register_member(joined(member_of(dataset, home), spec, tables), home)
         else:
-            frame, source = _read(reference, given, context, given.reading.whole)
-            dataset = register(
-                frame,
-                symbol=source.symbol,
-                timeframe=source.timeframe,
-                home=context.home_path,
-                notices=source.notices,
-            )
+            member = Member.of(*_read(reference, given, context, given.reading.whole))
+            dataset = register_member(joined(member, spec, tables), home)
         if dataset.family in (*families, *(one.family for one in found)):
             raise MarketError("same_prices", data=reference)
         found.append(dataset)

@@ -78,6 +78,16 @@ class StrategyInput(Numeric):
         Strategy | None,
         Field(title="Strategy of your own", description="A complete strategy as JSON, in place of a preset."),
     ] = None
+    inputs: Annotated[
+        dict[Label, str],
+        Field(
+            title="Further series",
+            description="Tables beside the prices by name, as for the prices, whose columns the strategy "
+            "declares and reads: btc.close is the column close of the table btc.",
+            examples=[{"btc": "BTCUSDT_30m.parquet"}],
+            max_length=20,
+        ),
+    ] = Field({})
     symbol: Annotated[
         Label | None,
         Field(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.engine.run import BacktestResult
+from backtest.portfolio import PortfolioResult
 from backtest.types import AccountLost
 from reports.charts.reduction import min_max_places
 from reports.charts.style import (
@@ -44,7 +45,7 @@ def largest_trades(trades: pd.DataFrame, most: int = MOST_TRADES) -> pd.DataFram
 
 
 def equity_chart(
-    result: BacktestResult,
+    result: BacktestResult | PortfolioResult,
     words: WordsLike,
     *,
     closes: pd.Series | None = None,
@@ -54,7 +55,7 @@ def equity_chart(
     """Equity with the trades that ended on it, and where the account was lost, over the drawdown.
 
     Args:
-        result: of `backtest.run_backtest`.
+        result: of `backtest.run_backtest`, or of `backtest.portfolio`.
         words: language.
         closes: prices at the same times: what holding would have brought is drawn beside it.
         about: for the subtitle.

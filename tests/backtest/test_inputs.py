@@ -22,6 +22,7 @@ from backtest.data.clock import Clock
 from backtest.data.inputs import ended, with_inputs
 from backtest.data.prices import read_further, read_prices
 from backtest.engine.bank import IndicatorBank
+from backtest.validation.stress import StressCase, stress_tests
 from prompts.texts import LANGUAGES
 from tests.prices import made_up_prices
 
@@ -271,3 +272,19 @@ def test_a_declaration_that_makes_no_sense_is_refused(
     with pytest.raises(BacktestError) as caught:
         StrategySpec(name="x", params={"n": 1} if "n" in inputs else {}, entry_long=condition, inputs=inputs)
     assert caught.value.code == code
+
+
+def test_a_column_that_knows_the_next_bar_fails_the_stress_tests() -> None:
+    """Delays, costs and other paths leave the series as it is; the foresight in it is found."""
+    tomorrow = SOL["close"].pct_change().shift(-1).fillna(0.0)
+    own = StrategySpec(
+        name="x", entry_long="signal > 0", exit_long="signal < 0", inputs={"signal": {"kind": "move"}}
+    )
+    case = StressCase.open(SOL.assign(signal=tomorrow), own, generator=np.random.default_rng(0))
+    found = {one.name: one.outcome for one in stress_tests(case)}
+    assert (found["look_ahead"], found["foresight"]) == ("passed", "failed")
+    honest = StressCase.open(with_inputs(SOL, {"btc": BTC}, FILTERED), FILTERED, generator=case.generator)
+    assert np.array_equal(
+        honest.result.equity_values, run_backtest(SOL, FILTERED, inputs={"btc": BTC}).equity_values
+    )
+    assert {one.name: one.outcome for one in stress_tests(honest)}["look_ahead"] == "passed"

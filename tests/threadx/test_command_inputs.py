@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 import threadx
-from backtest import Costs, StrategySpec, run_backtest, sweep
-from nodes.errors import SettingError
+from backtest import Costs, RequestError, StrategySpec, run_backtest, sweep
 from reports.charts.indicators import strategy_indicators
 from tests.prices import made_up_prices
 from threadx.command import main
 from vault.datasets import Dataset, load_development
+from vault.errors import MarketError
 
 SOL = made_up_prices(1_500, seed=3, cycle=0.05)
 BTC = made_up_prices(1_500, seed=4, cycle=0.03)
@@ -153,12 +153,11 @@ def test_a_declaration_that_no_condition_takes_is_refused(
         assert "--input (btc.close)" in err
 
 
-@pytest.mark.parametrize("name", ["optimize", "review", "declare"])
 @pytest.mark.parametrize(("option", "value"), [("--with", "btc=BTC.csv"), ("--input", "btc.close=price")])
-def test_a_command_that_reads_prices_alone_says_so(command: Any, name: str, option: str, value: str) -> None:
-    code, out, err = command(name, "x.csv", option, value)
+def test_a_command_that_reads_prices_alone_says_so(command: Any, option: str, value: str) -> None:
+    code, out, err = command("declare", "x.csv", option, value)
     assert (code, out) == (2, "")
-    assert f"{option} is an option of backtest and sweep alone" in err
+    assert f"{option} is an option of backtest, sweep, optimize and review" in err
 
 
 def test_a_table_that_nothing_reads_is_refused(command: Any, files: tuple[Path, Path]) -> None:
@@ -168,19 +167,55 @@ def test_a_table_that_nothing_reads_is_refused(command: Any, files: tuple[Path, 
     assert "La stratégie ne lit rien de la table btc" in err
 
 
-@pytest.mark.parametrize("work", [threadx.optimize, threadx.review])
-def test_what_does_not_read_further_series_says_so(work: Any, tmp_path: Path) -> None:
-    own = StrategySpec(name="own", entry_long="mood > 3", exit_long=EXIT, inputs={"mood": {"kind": "size"}})
-    with pytest.raises(SettingError, match="inputs_not_read"):
-        work(
-            SOL.assign(mood=1.0),
-            own,
-            home=str(tmp_path),
-            analyst="rules",
-            strategist="rules",
-            validator="rules",
-        )
-    assert not list(tmp_path.glob("runs/*"))
+RULES = {**dict.fromkeys(("analyst", "strategist", "validator"), "rules"), "max_iterations": 1}
+
+
+def test_a_run_of_the_cycle_reads_another_file(
+    command: Any, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    sol, btc = files
+    home, eth = tmp_path / "data", tmp_path / "ETH_1h.csv"
+    made_up_prices(1_500, seed=5, cycle=0.04).set_axis(SOL.index).to_csv(eth)
+    roles = [part for name, value in RULES.items() for part in (f"--{name.replace('_', '-')}", value)]
+    asked = ("--entry-long", ENTRY, "--exit-long", EXIT, "--with", f"btc={btc}", "--other", eth)
+    code, _, err = command("optimize", sol, *asked, *roles, "--search", "single", "--run", "r")
+    assert (code, err) == (0, err)
+    told = json.loads((home / "runs/r/result.json").read_text(encoding="utf-8"))
+    dataset = Dataset.model_validate(told["dataset"])
+    seen = load_development(dataset, home)
+    # One moment cuts prices and series: the other table, ended with the development part, says the same.
+    until = BTC["close"][: seen.index[-1]]
+    assert seen["btc.close"].tolist() == until.tolist()
+    assert len(seen) == dataset.development_rows < len(SOL)
+    btc.unlink()  # what is registered is enough
+    assert threadx.replay("r", home=home).same
+    check = threadx.check("r", home=home)
+    assert check.agrees
+    assert [(one.code, one.name) for one in check.notices] == [("price_file_missing", str(btc))]
+    with pytest.raises(MarketError, match="missing_file"):
+        threadx.follow("r", home=home)
+    assert threadx.follow("r", home=home, inputs={"btc": BTC}).forward.bars == 0
+
+
+def test_tables_at_hand_are_read_by_pools_and_by_others(tmp_path: Path) -> None:
+    own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs={"btc.close": {"kind": "price"}})
+    eth, ada = (made_up_prices(1_500, seed=seed, cycle=0.04).set_axis(SOL.index) for seed in (5, 6))
+    ada.to_csv(tmp_path / "ADA_1h.csv")
+    given = {**RULES, "search": "single", "home": tmp_path, "inputs": {"btc": BTC}}
+    waits = {"approve": True, "decide": lambda waiting: {"reject": "all"}}
+    result = threadx.optimize(
+        {"SOL": SOL, "ETH": eth}, own, others=[tmp_path / "ADA_1h.csv"], **waits, **given
+    )
+    assert [one["symbol"] for one in result.details["dataset"]["instruments"]] == ["ETH", "SOL"]
+    assert threadx.check(result.run, home=tmp_path).agrees
+    with pytest.raises(RequestError, match="missing_input"):
+        threadx.review(SOL, own, home=tmp_path, analyst="rules", strategist="rules", validator="rules")
+
+
+def test_a_hypothesis_on_further_series_is_refused_at_once(tmp_path: Path) -> None:
+    own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs={"btc.close": {"kind": "price"}})
+    with pytest.raises(MarketError, match="declared_inputs"):
+        threadx.declare(SOL, own, text="It follows.", home=tmp_path)
 
 
 def test_a_chart_draws_the_other_series(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import BacktestError
+from backtest import BacktestError, StrategySpec
 from nodes.context import Context
 from nodes.forking import moved_servers
 from record.events import Started
 from record.record import RunRecord
 from record.versions import changed_versions
+from threadx.audit.restoring import with_series
 from vault.datasets import DATASET_PREFIX, Dataset, content_hash
 from vault.errors import MarketError
 from vault.readers.options import Reading
@@ -58,7 +59,7 @@ def notices(record: RunRecord, home: Path) -> list[Notice]:
         dataset = Dataset.model_validate(begun.dataset)
         asked = about["input"]
         source = about.get("source", asked["data"])
-        found += _price_notices(source, asked, dataset, home)
+        found += _price_notices(source, asked, StrategySpec.model_validate(begun.strategy), dataset, home)
     return found
 
 
@@ -70,8 +71,10 @@ def server_notices(record: RunRecord, settings: Context) -> list[Notice]:
     ]
 
 
-def _price_notices(source: str, asked: dict[str, Any], dataset: Dataset, home: Path) -> list[Notice]:
-    """Whether the file that the prices came from still holds them.
+def _price_notices(
+    source: str, asked: dict[str, Any], spec: StrategySpec, dataset: Dataset, home: Path
+) -> list[Notice]:
+    """Whether the file that the prices came from, with the tables beside it, still holds them.
 
     The run itself goes on with what it registered; registered prices check themselves when they are read.
     """
@@ -85,9 +88,11 @@ def _price_notices(source: str, asked: dict[str, Any], dataset: Dataset, home: P
             symbol=asked.get("symbol"),
             reading=Reading.model_validate(asked.get("reading", {})),
         )
+        (frame,) = with_series([frame], asked, spec, home)
     except (MarketError, BacktestError) as error:
         code = "price_file_missing" if error.code == "missing_file" else "price_file_unreadable"
-        return [Notice(code=code, name=source, then=dataset.development_hash, now=error.code)]
+        name = str(error.fields.get("path", source))
+        return [Notice(code=code, name=name, then=dataset.development_hash, now=error.code)]
     rows = dataset.development_rows
     vault = rows + dataset.embargo_rows + dataset.holdout_rows
     development = content_hash(frame.iloc[:rows])

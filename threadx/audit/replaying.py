@@ -76,7 +76,8 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         # The prices were read when the run began: how they were is no question any more.
         asked = {name: value for name, value in about["input"].items() if name not in _OF_READING}
         asked["data"] = f"{DATASET_PREFIX}{dataset.development_hash}"
-        asked.pop("pool", None)  # it is registered as one
+        for name in ("pool", "inputs"):  # registered as one, and with the prices
+            asked.pop(name, None)
         if others:
             asked["other_data"] = [f"{DATASET_PREFIX}{one.development_hash}" for one in others]
         given = INPUTS[about["graph"]].model_validate(asked)

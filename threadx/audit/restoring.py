@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from backtest import StrategySpec
 from base.files import copy_file, write_text_atomically
 from record.errors import ReportError
 from record.events import Started
@@ -13,6 +16,7 @@ from record.record import RunRecord, canonical_json
 from vault.datasets import DATASET_PREFIX, Dataset, restore
 from vault.errors import MarketError
 from vault.pools import named
+from vault.readers.further import further_tables, join
 from vault.readers.options import Reading
 from vault.readers.prices import read_prices
 from vault.registered import read_any
@@ -41,6 +45,7 @@ def restore_prices(
     if begun is None:
         raise ReportError("no_result", run=record.run)
     asked = about["input"]
+    spec = StrategySpec.model_validate(begun.strategy)
     found = [Dataset.model_validate(one) for one in (begun.dataset, *begun.others)]
     pool = [named(one)[1] for one in (about.get("source", asked["data"]), *asked.get("pool", []))]
     own = [*pool, *asked.get("other_data", [])]
@@ -61,10 +66,34 @@ def restore_prices(
                 copy_file(path, target / path.name)
         elif not any(
             restore(frame, dataset, folder, holdout=judged)
-            for frame in _frames(files, own, len(pool), asked, home)
+            for frame in with_series(_frames(files, own, len(pool), asked, home), asked, spec, home)
         ):
             raise MarketError("missing_prices", symbol=dataset.symbol, first=dataset.first, last=dataset.last)
     return found[0], found[1:]
+
+
+def with_series(
+    frames: Iterable[pd.DataFrame], asked: Mapping[str, Any], spec: StrategySpec, home: Path
+) -> Iterator[pd.DataFrame]:
+    """Prices with the series of other tables that a run was given.
+
+    Args:
+        frames: prices as their files have them, or registered ones, which have the series already.
+        asked: the run's input.
+        spec: the strategy that it began with.
+        home: the data folder.
+
+    Raises:
+        MarketError: a table cannot be read.
+        RequestError: it does not fit the prices.
+    """
+    tables: dict[str, pd.DataFrame] | None = None
+    for frame in frames:
+        if asked.get("inputs") and not spec.inputs.keys() <= set(frame.columns):
+            tables = further_tables(asked["inputs"], home) if tables is None else tables
+            yield join(frame, tables, spec).prices
+        else:
+            yield frame
 
 
 def _frames(

@@ -1,4 +1,4 @@
-"""`threadx backtest`: one strategy on one file of prices."""
+"""`threadx backtest`: one strategy on prices of one instrument or several, or target weights of several."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from backtest.types import EVERY
 from prompts import Words
 from threadx.commands import options
 from threadx.commands.local import work
@@ -16,9 +17,13 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.sectioned_command("backtest", words)
-    @options.price_file(words)
+    @options.price_file(words, several=True)
     @options.strategy(words)
     @options.further(words)
+    @click.option("--weights", metavar="PATH|equal", help=words("command.option.weights"))
+    @click.option("--rebalance", type=click.Choice(EVERY), help=words("command.option.rebalance"))
+    @click.option("--max-leverage", type=float, help=words("command.option.max_leverage"))
+    @click.option("--cash-yield-pct", type=float, help=words("command.option.cash_yield_pct"))
     @click.option(
         "--capital",
         type=float,

@@ -18,6 +18,7 @@ def command(words: Words) -> click.Command:
     @options.local_command("follow", words)
     @click.argument("run", required=False)
     @click.option("--data", metavar="PATH", help=words("follow.option.data"))
+    @click.option("--with", "tables", multiple=True, metavar="NAME=FILE", help=words("follow.option.with"))
     @click.option(
         "--picture", "picture_path", type=OutputPath(), metavar="PATH", help=words("follow.option.picture")
     )

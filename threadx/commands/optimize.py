@@ -17,6 +17,7 @@ def command(words: Words) -> click.Command:
     @options.sectioned_command("optimize", words)
     @options.price_file(words, several=True)
     @options.strategy(words)
+    @options.further(words)
     @options.roles(words)
     @click.option("--roles", type=click.Choice(["team", "single"]), help=words("command.option.roles"))
     @click.option(

@@ -16,6 +16,7 @@ from reports.forms import FORMATS
 from threadx.commands import edits
 from threadx.commands.local import LocalCommand
 from threadx.commands.output_path import OutputPath
+from threadx.defaults import STRATEGY
 from threadx.home import left_behind_line
 from threadx.plain import say
 from vault.home import default_home, platform_home
@@ -40,6 +41,7 @@ POSITIVE = _Positive(min=0, min_open=True)
 SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("symbol", "timeframe", *Reading.model_fields, "gaps", "whole", "others", "each", "timeframes"),
     "strategy": ("strategy", "pairs", "strategy_file", *PLACES, "tables", "declared", "grids"),
+    "portfolio": ("weights", "rebalance", "max_leverage", "cash_yield_pct"),
     "costs": (*COST_NAMES, "fill", "capital"),
     "roles": (
         "analyst",
@@ -277,7 +279,7 @@ def strategy(words: Words) -> Callable[[Function], Function]:
             click.option(
                 "--strategy",
                 "-s",
-                default="ma_crossover",
+                default=STRATEGY,
                 show_default=True,
                 help=words("command.option.strategy", presets=presets),
             ),

@@ -17,6 +17,7 @@ def command(words: Words) -> click.Command:
     @options.sectioned_command("review", words)
     @options.price_file(words)
     @options.strategy(words)
+    @options.further(words)
     @options.roles(words)
     @click.option("--seed", type=int, help=words("command.option.seed"))
     @click.option("--run", help=words("command.option.run"))

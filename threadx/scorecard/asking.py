@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nodes.context import OptimizationContext
 from nodes.model_settings import provider_settings
@@ -56,6 +57,7 @@ def review(case: Case, model: str, context: OptimizationContext, watch: Watcher)
         watch: called with every event; what it raises breaks the review off after the call at work.
     """
     folder = context.home_path / "scorecard"
+    settings: dict[str, Any] = {**dict.fromkeys(ROLES, (model,)), **context.model_dump(include=_TAKEN)}
     record = RunRecord(folder, _run(case, model, context))
     if record.exists():
         resume_run(record.run, folder, watch)
@@ -71,10 +73,9 @@ def review(case: Case, model: str, context: OptimizationContext, watch: Watcher)
             run=record.run,
             watch=watch,
             home=str(folder),
-            **dict.fromkeys(ROLES, (model,)),
             use_debate=False,
             cache_hours=0.0,  # an answer of the cache would hide the tries before it; the record has them
-            **context.model_dump(include=_TAKEN),
+            **settings,
         )
     events = list(record.events())
     answers = {

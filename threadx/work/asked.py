@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from backtest import GapPolicy, Risk, Sizing, StrategySpec, from_code
-from backtest.data.inputs import ended
 from backtest.types import COST_NAMES, LADDERS, PLACES
 from base.json_files import read_json
 from base.paths import typed_path
@@ -19,12 +18,13 @@ from nodes.counted import registered
 from nodes.errors import SettingError
 from nodes.optimization.evidence.specs import chosen_strategy, own_strategy
 from prompts import Words
-from reports.tables import day_of, notice_lines
+from reports.tables import notice_lines
 from threadx.commands import options
 from threadx.errors import ThreadxError
 from threadx.settings import chain, make_reading
 from threadx.work.further import Further
 from vault.datasets import Dataset
+from vault.readers.further import ended_notices
 from vault.readers.options import Reading
 from vault.readers.prices import PriceSource
 
@@ -177,15 +177,8 @@ def ended_notes(
     prices: pd.DataFrame, tables: Mapping[str, pd.DataFrame], spec: StrategySpec, words: Words
 ) -> list[str]:
     """What to tell of further tables that end long before the prices."""
-    return [
-        words(
-            "command.input_ended",
-            name=one.name,
-            last=day_of(one.last.isoformat()),
-            count=words.number(one.bars),
-        )
-        for one in ended(prices, tables, spec)
-    ]
+    found = ended_notices(prices, tables, spec)
+    return notice_lines([one.model_dump(mode="json") for one in found], words)
 
 
 def gap_note(source: PriceSource, words: Words) -> str | None:

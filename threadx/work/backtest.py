@@ -1,4 +1,4 @@
-"""`threadx backtest`: one strategy on one file of prices."""
+"""`threadx backtest`: one strategy on one file of prices; `threadx.work.together` has several."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from nodes.optimization.evidence.figures import figures
 from prompts import Words
 from reports.pictures import picture_suffix
 from threadx.backtested import Backtest
+from threadx.defaults import STRATEGY
 from threadx.plain import say
+from threadx.pool import instruments_of
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.further import take_further
+from threadx.work.together import Asked, several, take_allocation
 from threadx.work.written import plain_rows, write_drawing, write_json
 from threadx.writable import writable
 from vault.counted import count_backtest
@@ -44,7 +47,7 @@ def whole_result(result: Backtest, found: Mapping[str, Any], about: dict[str, An
 
 def backtest(
     words: Words,
-    data: str,
+    data: tuple[str, ...],
     symbol: str | None,
     timeframe: str | None,
     gaps: GapPolicy,
@@ -60,14 +63,20 @@ def backtest(
 ) -> None:
     """A card; a picture, and the whole result as JSON, for those who ask."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
+    instruments, how = instruments_of(data), take_allocation(given, STRATEGY)
     further = take_further(given, context.home_path)
     spec, reading = asked.take_strategy(given, further), asked.take_reading(given)
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
     folder = writable(context.home_path)
+    if how.weights is not None or len(instruments) > 1:
+        known = {"symbol": symbol, "timeframe": timeframe, "gaps": gaps}
+        terms = (context.costs, context.fill, capital, reading, known, whole, picture_path, json_path)
+        return several(words, Asked(folder, instruments, *terms), spec, further, how)
+    (named, reference) = instruments[0]
     prices, dataset, source = asked.registered_prices(
-        data,
-        symbol,
+        str(reference),
+        symbol or named,
         timeframe,
         gaps,
         folder,

@@ -9,8 +9,10 @@ from prompts import Words
 from reports.belief import P_DIGITS
 from threadx.each import OptimizationTable, TableRow, optimize_each, outcome_of
 from threadx.plain import say
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
+from threadx.work.further import take_further
 from threadx.work.written import write_json
 
 _ENDED = ("finished", "waiting")
@@ -31,10 +33,16 @@ def table(words: Words, timeframes: str | Sequence[str], given: dict[str, Any]) 
     """
     json_path = given.pop("json_path")
     settings = {name: value for name, value in given.items() if name != "debug"}
-    data, spec = settings.pop("data"), asked.take_strategy(settings)
+    further = take_further(settings, make_context(home=given["home"]).home_path)
+    data, spec = settings.pop("data"), asked.take_strategy(settings, further)
     say(words("command.each.again"), err=True)
     found = optimize_each(
-        list(data), spec, timeframes=timeframes, progress=True, **asked.chosen_roles(settings)
+        list(data),
+        spec,
+        timeframes=timeframes,
+        inputs=further.references,
+        progress=True,
+        **asked.chosen_roles(settings),
     )
     if json_path != "-":
         _show(Terminal(words), found)

@@ -16,6 +16,7 @@ from reports.words import figure, moment
 from threadx.errors import ThreadxError
 from threadx.settings import make_context
 from threadx.terminal import Terminal
+from threadx.work.further import read_tables
 from threadx.work.written import write_drawing, write_json
 from threadx.writable import writable
 from vault.seals import Seal, read_seal
@@ -35,6 +36,7 @@ def follow(
     words: Words,
     run: str | None,
     data: str | None,
+    tables: tuple[str, ...],
     picture_path: str | None,
     json_path: str | None,
     home: str | None,
@@ -47,8 +49,8 @@ def follow(
         picture_suffix(picture_path)
     terminal = Terminal(words)
     if run is None:
-        for name, value in (("--data", data), ("--picture", picture_path)):
-            if value is not None:
+        for name, value in (("--data", data), ("--with", tables), ("--picture", picture_path)):
+            if value:
                 raise ThreadxError("follow_without_run", option=name)
         return _every(terminal, folder, json_path)
     run_folder(folder, run)  # refuses what is no run's name
@@ -56,7 +58,7 @@ def follow(
     if fresh:
         writable(folder)
     seal = seal_run(run, folder)
-    found = follow_seal(seal, folder, data)
+    found = follow_seal(seal, folder, data, read_tables(tables, folder)[0] if tables else None)
     if json_path != "-":
         _tell(terminal, found, fresh=fresh)
     if picture_path is not None:

@@ -13,10 +13,8 @@ from backtest import Input
 from backtest.data.prices import column_name
 from backtest.data.tables import COLUMNS, PRICES
 from backtest.types import Known
-from base.paths import typed_path
 from threadx.errors import ThreadxError
-from vault.packaged import packaged_table
-from vault.readers.prices import SAMPLE_PREFIX, SAMPLES, read_table
+from vault.readers.prices import read_any_table
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*|[A-Za-z_]\w*", re.ASCII)
 
@@ -26,10 +24,12 @@ class Further(NamedTuple):
 
     Attributes:
         tables: by name.
+        references: where each was read.
         declared: series by name, as they were described.
     """
 
     tables: dict[str, pd.DataFrame]
+    references: dict[str, str]
     declared: dict[str, Input]
 
     def read_by(self, conditions: Iterable[str | None]) -> dict[str, Input]:
@@ -54,15 +54,28 @@ def take_further(given: dict[str, Any], home: Path) -> Further:
         MarketError: a file cannot be read.
         StrategyError: `bad_field`, a kind that there is not.
     """
+    tables, references = read_tables(given.pop("tables"), home)
+    return Further(tables, references, dict(map(_declared, given.pop("declared"))))
+
+
+def read_tables(pairs: Iterable[str], home: Path) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """`btc=BTC.parquet` as a table by its name, and where it was read.
+
+    Raises:
+        ThreadxError: `bad_table`, `repeated_table`.
+        MarketError: a file cannot be read.
+    """
     tables: dict[str, pd.DataFrame] = {}
-    for text in given.pop("tables"):
+    references: dict[str, str] = {}
+    for text in pairs:
         name, equals, reference = (part.strip() for part in text.partition("="))
         if not (name and equals and reference):
             raise ThreadxError("bad_table", pair=text)
         if name.lower() in tables:
             raise ThreadxError("repeated_table", name=name)
-        tables[name.lower()] = _table(reference, home)
-    return Further(tables, dict(map(_declared, given.pop("declared"))))
+        tables[name.lower()] = read_any_table(reference, home)
+        references[name.lower()] = reference
+    return tables, references
 
 
 def _declared(text: str) -> tuple[str, Input]:
@@ -73,12 +86,3 @@ def _declared(text: str) -> tuple[str, Input]:
     if not (name and equals and kind) or len(fields) < len(others):
         raise ThreadxError("bad_input", pair=text)
     return name.lower(), Input.model_validate({"kind": kind, **fields})
-
-
-def _table(reference: str, home: Path) -> pd.DataFrame:
-    """A file as it stands, or a sample."""
-    if reference.removeprefix(SAMPLE_PREFIX) in SAMPLES and reference.startswith(SAMPLE_PREFIX):
-        return packaged_table(reference.removeprefix(SAMPLE_PREFIX))
-    path = typed_path(reference)
-    there = not path.is_absolute() and not path.exists() and (home / path).exists()
-    return read_table(home / path if there else path)

@@ -6,9 +6,11 @@ from typing import Any
 
 from prompts import Words
 from threadx.api import begin
+from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.each import table
+from threadx.work.further import take_further
 from threadx.work.outcome import show_outcome
 
 
@@ -37,8 +39,17 @@ def _start(graph: str, words: Words, given: dict[str, Any]) -> int:
         The exit code.
     """
     settings = {name: value for name, value in given.items() if name not in ("data", "json_path", "debug")}
-    spec = asked.take_strategy(settings)
+    further = take_further(settings, make_context(home=given["home"]).home_path)
+    spec = asked.take_strategy(settings, further)
     terminal = Terminal(words)
     with terminal.progress(given["home"]) as watch:
-        outcome = begin(graph, given["data"], spec, None, watch=watch, **asked.chosen_roles(settings))
+        outcome = begin(
+            graph,
+            given["data"],
+            spec,
+            None,
+            inputs=further.references,
+            watch=watch,
+            **asked.chosen_roles(settings),
+        )
     return show_outcome(terminal, outcome, given["json_path"])

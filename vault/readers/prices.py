@@ -113,9 +113,7 @@ def read_prices(
         table = Table(cells=raw)
         kind: Literal["sample", "file"] = "sample"
     else:
-        path = typed_path(reference)
-        if not path.is_absolute() and not os.path.exists(path) and os.path.exists(home / path):
-            path = home / path
+        path = _placed(reference, home)
         table, named, kind = price_table(path), symbol_of(path), "file"
     _check_symbol(symbol)
     prices, found = _checked(table, reading, gaps, timeframe, symbol)
@@ -228,6 +226,28 @@ def read_table(path: Path) -> pd.DataFrame:
     if (twice := table.columns.duplicated()).any():
         raise MarketError("repeated_column", path=str(path), column=str(table.columns[twice][0]))
     return table
+
+
+def read_any_table(reference: str, home: Path) -> pd.DataFrame:
+    """A table whose columns are series of a strategy: a file as it stands, or a sample.
+
+    Args:
+        reference: as `read_prices` takes it.
+        home: the data folder.
+
+    Raises:
+        MarketError: as `read_table`; `unknown_sample`.
+    """
+    if reference.startswith(SAMPLE_PREFIX):
+        return _read_sample(reference.removeprefix(SAMPLE_PREFIX))[0]
+    return read_table(_placed(reference, home))
+
+
+def _placed(reference: str, home: Path) -> Path:
+    """A relative path that does not exist where the process stands is looked for in the data folder."""
+    path = typed_path(reference)
+    there = not path.is_absolute() and not os.path.exists(path) and os.path.exists(home / path)
+    return home / path if there else path
 
 
 def symbol_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from backtest.data.arrays import PriceArrays
 from backtest.data.clock import Clock
-from backtest.data.prices import validate_prices
+from backtest.data.prices import read_further, validate_prices
 from backtest.data.together import Instruments
 from backtest.engine.bank import IndicatorBank
 from backtest.engine.pooled import Universe
@@ -110,7 +111,7 @@ class StressCase:
         Raises:
             BacktestError: as `run_backtest`.
         """
-        prices = validate_prices(df)
+        prices = validate_prices(df, keep=spec.inputs)
         costs = costs or Costs()
         market = open_market(prices, costs, fill, periods_per_year, initial_capital, None)
         market.need(spec.lookback())
@@ -292,6 +293,7 @@ def own_signals(spec: StrategySpec) -> SignalSource:
     def signals(prices: pd.DataFrame) -> Signals:
         columns = (prices[name].to_numpy(dtype=np.float64) for name in PriceArrays._fields)
         arrays = PriceArrays(*(np.ascontiguousarray(column) for column in columns))
-        return IndicatorBank(arrays, Clock(pd.DatetimeIndex(prices.index))).signals(spec.bound_trees)
+        clock = Clock(pd.DatetimeIndex(prices.index))
+        return IndicatorBank(arrays, clock, partial(read_further, prices)).signals(spec.bound_trees)
 
     return signals

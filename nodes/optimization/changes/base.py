@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from backtest import BacktestError, Bounds, StrategyError, StrategySpec, canonical_expression
+from backtest import BacktestError, Bounds, StrategyError, StrategySpec
 from backtest.language.functions import reserved
 from backtest.language.parser import parse
-from backtest.language.tree import Call, Series, walk
+from backtest.language.tree import Call, Node, Own, Series, show, walk
 from backtest.types import RISK_BOUNDS, SIZING_BOUNDS, plain
 from base.numbers import Numeric
 from base.reasons import told_known
@@ -164,10 +164,20 @@ def cases_by_bounds(
 
 def functions_of(condition: str) -> str:
     """The functions and columns that a condition speaks of, without numbers and names of parameters."""
-    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - reserved()
-    parts = [part for part in walk(parse(condition, names, entry=False)) if isinstance(part, Call | Series)]
+    parts = [part for part in walk(_read(condition, entry=False)) if isinstance(part, Call | Series | Own)]
     words = sorted({part.function if isinstance(part, Call) else part.name for part in parts})
     return "+".join(words) or "-"
+
+
+def _read(condition: str, *, entry: bool) -> Node:
+    """A condition, whatever names it uses: one with a dot is a series of another table, others parameters.
+
+    Raises:
+        BacktestError: it does not parse.
+    """
+    words = {name.lower() for name in re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", condition)}
+    own = {name: "none" for name in words if "." in name}
+    return parse(condition, words - own.keys() - reserved(), entry=entry, own=own)
 
 
 def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
@@ -182,9 +192,8 @@ def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
 
 def same_words(condition: str) -> str:
     """A condition printed canonically, whatever names it uses; what does not parse is only tidied."""
-    names = {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)} - reserved()
     try:
-        return canonical_expression(condition, names)
+        return show(_read(condition, entry=True))
     except BacktestError:
         return " ".join(condition.lower().split())
 

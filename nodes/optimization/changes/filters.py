@@ -96,7 +96,7 @@ class RemoveFilter(Kind):
         parts = required(spec, self.side)
         if not parts:
             raise StrategyError("no_entry", name=spec.name)
-        dropped = meaning(parse(self.condition, spec.params))
+        dropped = meaning(parse(self.condition, spec.params, own=spec.kinds))
         kept = [part for part in parts if meaning(part) != dropped]
         if len(kept) == len(parts):
             raise ChangeError(

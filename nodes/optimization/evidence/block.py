@@ -174,12 +174,15 @@ def _market_named(evidence: Evidence, language: Language) -> str:
 
 
 def _strategy_lines(evidence: Evidence, language: Language) -> Iterator[Line]:
-    """The strategy: conditions, parameters with bounds, rules of risk."""
+    """The strategy: conditions, further series, parameters with bounds, rules of risk."""
     spec = evidence.spec
     yield Line(blind(quoted(spec.name), evidence, language))
     for name in PLACES:
         if condition := getattr(spec, name):
             yield Line(f"{name}: {condition}")
+    for name, one in sorted(spec.readable.items()):
+        about = ", ".join(filter(None, (one.kind, quoted(one.unit))))
+        yield Line(text("optimization.evidence.series", language, name=name, about=about))
     for side in ("long", "short"):
         parts = required(spec, side)
         if len(parts) > 1:

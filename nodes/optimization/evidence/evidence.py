@@ -64,7 +64,7 @@ class Evidence:
     Attributes:
         iteration: the one at work.
         prices: what is traded.
-        spec: the champion.
+        spec: the champion; its changes may read what the strategy that the run began with reads.
         grid: what its values are searched among.
         bounds: of its settings that a change may touch and that do something as things stand.
         champion, now, baseline: figures; see above, and of the strategy the run began with.
@@ -130,7 +130,7 @@ class Evidence:
     def on_candidate(self, number: int) -> Evidence:
         """The same with a candidate of the archive in the champion's place; figures stay the champion's."""
         candidate = next(one for one in self.archive if one["number"] == number)
-        spec = StrategySpec.model_validate(candidate["spec"])
+        spec = StrategySpec.model_validate(candidate["spec"]).offering(self.spec.readable)
         return replace(self, spec=spec, grid=candidate["grid"], bounds=_bounds(spec))
 
 
@@ -159,7 +159,8 @@ def gather_evidence(
     """
     dossier = state.get("dossier") or Dossier(hash="", items=[])
     champion = dossier.get("champion") or reigning(state)
-    spec = StrategySpec.model_validate(champion["spec"])
+    series = StrategySpec.model_validate(state["initial"]).inputs
+    spec = StrategySpec.model_validate(champion["spec"]).offering(series)
     entries = state.get("history", [])
     before = [entry for entry in entries if entry["iteration"] < iteration]
     return Evidence(

@@ -11,17 +11,6 @@ from nodes.errors import SettingError
 from record.types import OWN
 
 
-def without_inputs(spec: StrategySpec) -> StrategySpec:
-    """The strategy, where it reads nothing but prices: vault, roles and judgement know no further series.
-
-    Raises:
-        SettingError: `inputs_not_read`.
-    """
-    if spec.inputs:
-        raise SettingError("inputs_not_read", names=", ".join(spec.inputs))
-    return spec
-
-
 def chosen_strategy(strategy: str | StrategySpec, params: Mapping[str, Any] | None) -> StrategySpec:
     """A preset with parameters, or a whole strategy as it is.
 

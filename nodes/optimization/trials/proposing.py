@@ -123,7 +123,8 @@ def sort_proposals(
     for proposal in proposals:
         base, searched = spec, grid or {}
         if candidate := bases.get(proposal.base):
-            base, searched = StrategySpec.model_validate(candidate["spec"]), candidate["grid"]
+            base = StrategySpec.model_validate(candidate["spec"]).offering(spec.readable)
+            searched = candidate["grid"]
         told = describe_change(proposal.change, base, language)
         if candidate:
             told = text(

@@ -520,3 +520,25 @@ def test_any_change_gives_a_valid_strategy_or_a_typed_refusal(before, given):
             assert not bounds[name].integer or value == int(value)
     for name, value in changed.risk.active().items():
         assert RISK_BOUNDS[name].low <= value <= RISK_BOUNDS[name].high
+
+
+def test_a_change_may_read_what_the_run_offers():
+    btc = {"btc.close": {"kind": "price", "unit": "USDT", "known": "next_day"}}
+    reads = own(entry_long="btc.close > sma(btc.close, fast) and close > sma(close, slow)", inputs=btc)
+    filtered = change(kind="add_filter", side="long", condition="BTC.close > ema(btc.close, 50)")
+    offered = START.offering(reads.inputs)
+    assert (offered.hash, offered.model_dump()) == (START.hash, START.model_dump())
+    led = lead(offered, {}, filtered).spec
+    assert led.model_dump(mode="json")["inputs"] == btc
+    assert led.entry_long == f"{START.entry_long} and btc.close > ema(btc.close, 50)"
+    back = lead(
+        led, {}, change(kind="remove_filter", side="long", condition="btc.close > ema(btc.close, 50)")
+    )
+    assert back.spec.hash == START.hash
+    both = change(kind="replace_condition", side="both", entry="btc.close > sma(btc.close, 20)")
+    assert lead(offered, {}, both).spec.entry_short == "btc.close < sma(btc.close, 20)"
+    assert filtered.subject() == "add_filter btc.close+ema"
+    with pytest.raises(BacktestError, match="undeclared_input"):
+        lead(START, {}, filtered)
+    with pytest.raises(BacktestError, match="undeclared_input"):
+        lead(offered, {}, change(kind="add_filter", side="long", condition="eth.close > 3"))
