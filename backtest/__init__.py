@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backtest.data.quality import QualityReport, quality_report
     from backtest.data.resampling import resample_bars
     from backtest.data.year import BarsPerYear, bars_per_year
+    from backtest.engine.engines import Engine
     from backtest.engine.executor import run_pieces
     from backtest.engine.run import BacktestResult, run_backtest
     from backtest.engine.streaming import SweepFile, sweep_to_parquet
@@ -56,6 +57,7 @@ __all__ = [
     "Bounds",
     "CodedError",
     "Costs",
+    "Engine",
     "ExpressionError",
     "FoldResult",
     "GapPolicy",
@@ -98,6 +100,7 @@ _HOMES = {
         "RequestError",
         "StrategyError",
     ),
+    "backtest.engine.engines": ("Engine",),
     "backtest.engine.executor": ("run_pieces",),
     "backtest.data.funding": ("with_funding",),
     "backtest.language.parser": ("canonical_expression",),

@@ -22,6 +22,7 @@ from backtest.data.inputs import Tables
 from backtest.data.together import CommonClock, Instruments, by_name
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Chunk
+from backtest.engine.engines import Engine, executor
 from backtest.engine.pooled import Grid, PooledResult, Universe, dropped_of
 from backtest.engine.run import BacktestResult
 from backtest.engine.sweep import chunk_table
@@ -215,6 +216,7 @@ def sweep(
     trade_from: datetime | str | None = None,
     *,
     workers: int | None = None,
+    engine: Engine | None = None,
     inputs: Tables | None = None,
 ) -> UniverseSweep:
     """Backtest every combination of a grid on each of many instruments, and pooled.
@@ -232,6 +234,7 @@ def sweep(
         initial_capital: of each account.
         trade_from: start of trading.
         workers: configurations at a time; by default one a core.
+        engine: where configurations are tested, as in `backtest.sweep`.
         inputs: other tables by name.
 
     Raises:
@@ -240,7 +243,7 @@ def sweep(
     """
     terms = (costs, fill, periods_per_year, initial_capital, trade_from)
     every = Universe(instruments, *terms, spec=spec, inputs=inputs)
-    searched = Grid(every, spec, grid, workers)
+    searched = Grid(every, spec, grid, workers, executor(engine, workers))
     chunks = searched.chunks()
     tables = {}
     for name, parts in chunks.items():
@@ -287,6 +290,7 @@ def walk_forward(
     least_trades: int = 0,
     settle: bool = False,
     workers: int | None = None,
+    engine: Engine | None = None,
     inputs: Tables | None = None,
 ) -> UniverseWalkForward:
     """Choose one configuration for all instruments on each training stretch, and test it on what follows.
@@ -309,6 +313,7 @@ def walk_forward(
         least_trades: configurations with fewer trades of all instruments in training are not ranked.
         settle: choose on the whole history as well.
         workers: configurations at a time; by default one a core.
+        engine: where configurations are tested, as in `backtest.sweep`.
         inputs: other tables by name.
 
     Raises:
@@ -329,6 +334,7 @@ def walk_forward(
         least_trades=least_trades,
         settle=settle,
         workers=workers,
+        engine=engine,
         inputs=inputs,
     )
     found = []

@@ -29,6 +29,7 @@ from pydantic import BaseModel, ValidationError
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from base.json_files import check_json
 from base.reasons import ReasonError, misshapen
+from base.sources import source_digest
 from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context
 from nodes.errors import SettingError
@@ -41,7 +42,7 @@ from providers import forget_failures
 from providers.embedded import check_file
 from record.errors import ReportError
 from record.record import RunRecord
-from record.versions import check_plugins, source_digest
+from record.versions import check_plugins
 from vault.adding import use
 
 C = TypeVar("C", bound=Context)

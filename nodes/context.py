@@ -26,6 +26,8 @@ VARIABLES = frozenset(
     {
         "THREADX_DATABASE",
         "THREADX_DEADLINES",
+        "THREADX_ENGINE",
+        "THREADX_ENGINE_ADDRESS",
         "THREADX_G4F_BASE_URL",
         "THREADX_HOME",
         "THREADX_LANGUAGE",

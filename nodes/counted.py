@@ -14,9 +14,19 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import BacktestResult, Costs, GapPolicy, StrategySpec, SweepFile, run_backtest, sweep_to_parquet
+from backtest import (
+    BacktestResult,
+    Costs,
+    Engine,
+    GapPolicy,
+    StrategySpec,
+    SweepFile,
+    run_backtest,
+    sweep_to_parquet,
+)
 from backtest.data.inputs import Tables, with_inputs
 from backtest.data.prices import check_volume, read_further
+from backtest.engine.engines import chosen
 from backtest.types import Fill
 from base.files import file_name
 from base.plain_files import refuse_link
@@ -203,6 +213,7 @@ def swept(
     top: int = 20,
     rank_by: str = "sharpe_ratio",
     progress: Callable[[int, int], None] | None = None,
+    engine: Engine | None = None,
 ) -> SweepFile:
     """Every combination of a grid on registered prices, kept in `<home>/sweeps` and counted.
 
@@ -217,13 +228,23 @@ def swept(
         top: how many best rows are kept in memory.
         rank_by: the metric that they are chosen by.
         progress: as in `backtest.sweep_to_parquet`; what it raises ends the sweep, and what is done is kept.
+        engine: where it is done; what the environment says when None.
 
     Raises:
         BacktestError, MarketError, OSError: as `backtest.sweep_to_parquet` and `vault.counted.count_sweep`.
     """
     path = sweep_path(home, found.dataset, found.prices, spec, axes, costs, fill, whole=whole)
     swept = sweep_to_parquet(
-        found.prices, spec, axes, path, costs, fill, rank_by=rank_by, top=top, progress=progress
+        found.prices,
+        spec,
+        axes,
+        path,
+        costs,
+        fill,
+        rank_by=rank_by,
+        top=top,
+        progress=progress,
+        engine=engine or chosen(),
     )
     count_sweep(home, found.dataset, found.prices, spec, axes, costs, fill, swept, whole=whole)
     return swept

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import Costs, GapPolicy, StrategySpec
+from backtest import Costs, Engine, GapPolicy, StrategySpec
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
+from backtest.engine.engines import using
 from backtest.types import Fill
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
@@ -62,6 +63,7 @@ def optimize(
     watch: Watcher = nobody_watches,
     decide: Decider | None = None,
     progress: bool | None = None,
+    engine: Engine | None = None,
     **settings: Any,
 ) -> OptimizationResult:
     """Optimise a strategy on prices.
@@ -85,6 +87,7 @@ def optimize(
         decide: with `approve=True`, called for a decision on the proposals of each iteration.
         progress: show progress on standard error. None: on a terminal and in a notebook, not in a
             pipe, and not with `watch`.
+        engine: where strategies are tested, as in `backtest.sweep`; what THREADX_ENGINE says when None.
         **settings: fields of `nodes.context.OptimizationContext` (analyst, max_iterations, home, seed, ...),
             and of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start, end,
             resample).
@@ -94,7 +97,7 @@ def optimize(
             fields; `run_waits` if the run waits for a person and `decide` is None.
     """
     home = chosen_home(settings.pop("home", None), settings.get("language"))
-    with _shown(progress, watch, home, settings.get("language")) as watcher:
+    with using(engine), _shown(progress, watch, home, settings.get("language")) as watcher:
         outcome = begin(
             "optimization",
             data,

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
-from backtest import Costs, StrategySpec
+from backtest import Costs, Engine, StrategySpec
 from base.errors import LANGUAGES, in_language
 from base.reasons import nearest, whole
 from nodes.errors import SettingError
@@ -28,6 +28,7 @@ _KINDS: dict[str, tuple[ThreadxError, tuple[Any, ...]]] = {
     "grid": (ThreadxError("wanted_grid"), (Mapping,)),
     "inputs": (ThreadxError("wanted_tables"), (Mapping,)),
     "costs": (ThreadxError("wanted_costs"), (Costs,)),
+    "engine": (ThreadxError("wanted_engine"), (Engine,)),
     "symbol": (ThreadxError("wanted_words"), (str,)),
     "timeframe": (ThreadxError("wanted_words"), (str,)),
     "timeframes": (ThreadxError("wanted_timeframes"), (str, Sequence)),

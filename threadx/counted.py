@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import Costs, GapPolicy, RequestError, StrategySpec
+from backtest import Costs, Engine, GapPolicy, RequestError, StrategySpec
 from backtest.data.inputs import Tables, with_inputs
 from backtest.engine.sweep import grid_axes
 from backtest.types import Fill
@@ -37,6 +37,7 @@ def sweep(
     fill: Fill = "next_open",
     whole: bool = False,
     inputs: Tables | None = None,
+    engine: Engine | None = None,
     home: str | Path | None = None,
     **reading: Any,
 ) -> pd.DataFrame:
@@ -54,6 +55,7 @@ def sweep(
         fill: where orders are filled.
         whole: open the holdout too; the opening is logged and counted.
         inputs: other tables by name, whose columns the strategy declares, as in `backtest.run_backtest`.
+        engine: where the work is done, as in `backtest.sweep`; what THREADX_ENGINE says when None.
         home: the data folder, if not the usual one.
         **reading: fields of `vault.readers.options.Reading` (time_format, time_zone, decimal, adjust, start,
             end, resample).
@@ -83,7 +85,7 @@ def sweep(
     if not axes:
         raise RequestError("empty_grid", name="-")
     found = found._replace(prices=with_inputs(found.prices, inputs, spec))
-    done = swept(found, spec, axes, costs=paid, fill=fill, home=folder, whole=whole)
+    done = swept(found, spec, axes, costs=paid, fill=fill, home=folder, whole=whole, engine=engine)
     table = read_own_table(done.path)
     table.attrs["dropped"] = sum(done.dropped_by.values())
     table.attrs["dropped_by"] = dict(done.dropped_by)

@@ -22,8 +22,11 @@ from backtest.language.entry import UNBOUNDED, Argument, Entry, Image, Label
 from backtest.language.tree import Call, Number
 from base.entries import EntryError
 
+Adopted = tuple[Source, dict[str, int], str]
+"""What `adopt` was given."""
+
 _lock = threading.Lock()
-_adopted: dict[str, Source] = {}
+_adopted: dict[str, Adopted] = {}
 
 
 def adopt(source: Source, measured: dict[str, int], author: str) -> None:
@@ -38,14 +41,14 @@ def adopt(source: Source, measured: dict[str, int], author: str) -> None:
         RequestError: `indicator_name_taken`: the language, or another function, is called so.
     """
     with _lock:
-        if (known := _adopted.get(source.name)) is not None and known.hash == source.hash:
+        if (known := _adopted.get(source.name)) is not None and known[0].hash == source.hash:
             return
         try:
             functions.add(entry_of(source, measured, author))
         except EntryError:
             raise RequestError("indicator_name_taken", name=source.name) from None
         derived.add_rule(source.name, _Rule(source))
-        _adopted[source.name] = source
+        _adopted[source.name] = source, measured, author
 
 
 def dismiss(name: str) -> None:
@@ -59,7 +62,13 @@ def dismiss(name: str) -> None:
 def adopted() -> dict[str, str]:
     """Hashes of the functions taken in, by name."""
     with _lock:
-        return {name: _adopted[name].hash for name in sorted(_adopted)}
+        return {name: _adopted[name][0].hash for name in sorted(_adopted)}
+
+
+def all_adopted() -> list[Adopted]:
+    """The functions taken in, as another process can take them in."""
+    with _lock:
+        return [_adopted[name] for name in sorted(_adopted)]
 
 
 def entry_of(source: Source, measured: dict[str, int], author: str) -> Entry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,10 @@ class IndicatorBank:
         self._known: dict[Node, Floats] = {}
         self._conditions: dict[tuple[Node, bool], Words] = {}
         self._uses: Counter[Node] = Counter()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: what was computed here would cost more to send than to compute again."""
+        return IndicatorBank, (self.prices, self.clock, self.further)
 
     def keep_within(self, room: int) -> None:
         """Forget what was used least since this was last asked for; it is computed again when needed.

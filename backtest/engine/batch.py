@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.engine.bank import CODES
-from backtest.engine.executor import run_pieces
+from backtest.engine.executor import Executor, run_pieces
 from backtest.engine.possible import never_true
 from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value
 from backtest.errors import BacktestError
@@ -228,6 +228,36 @@ class Batch:
         parts = max(1, len(self.parts))
         room = min(_ROOM_FOR_WORDS // (parts * (bars // 8 + 8)), _ROOM_FOR_SERIES // (parts * bars * 16))
         return max(1, min(MOST_CHUNK, room))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, whose other threads have work of their own; what was computed stays here."""
+        return Batch, (self.market, self.spec, self.axes, 1)
+
+    def chunks(self, executor: Executor, start: int = 0) -> Generator[tuple[int, Chunk], None, None]:
+        """The grid from `start` on in its order: how far it is done, and what was found on the way there.
+
+        Raises:
+            BacktestError: as `run`; RequestError `workers_lost`.
+        """
+        for (_, _, stop), (chunk,) in self.chunks_over([], executor, start):
+            yield stop, chunk
+
+    def chunks_over(
+        self, stretches: Sequence[tuple[int, int]], executor: Executor, start: int = 0
+    ) -> Generator[tuple[_Stretch, list[Chunk]], None, None]:
+        """As `chunks`, on stretches of bars: what `run_over` gives, by the pieces of the grid.
+
+        Args:
+            stretches: first bar, and behind the last one, of each; none for the whole history.
+            executor: where it is done.
+            start: the first combination.
+        """
+        size = executor.size(self.count - start, self.chunk_size)
+        pieces = [
+            (tuple(stretches), begin, min(self.count, begin + size))
+            for begin in range(start, self.count, size)
+        ]
+        yield from zip(pieces, executor.results(_run, pieces, self), strict=True)
 
     def run(self, start: int, stop: int) -> Chunk:
         """Backtest the combinations from `start` to `stop` (excluded).
@@ -590,6 +620,17 @@ class Batch:
         count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
         terms = market.terms
         measure(equity, terms.capital, trades, count, terms.periods_per_year, out)
+
+
+_Stretch = tuple[tuple[tuple[int, int], ...], int, int]
+"""A piece of a grid: stretches of bars, the first combination, and behind the last one."""
+
+
+def _run(batch: Batch, piece: _Stretch) -> list[Chunk]:
+    """One piece of a grid, wherever the batch is."""
+    stretches, start, stop = piece
+    markets = [batch.market.between(*one) for one in stretches] or [batch.market]
+    return batch.run_over(markets, start, stop)
 
 
 def trades(side: str, condition: str) -> bool:

@@ -23,7 +23,7 @@ from backtest.data.inputs import Tables, with_inputs
 from backtest.data.together import CommonClock, Instruments, Integers, by_name, common_clock, instrument
 from backtest.data.year import BarsPerYear, bars_per_year
 from backtest.engine.batch import Batch, Chunk
-from backtest.engine.executor import run_pieces
+from backtest.engine.executor import HERE, Executor, run_pieces
 from backtest.engine.run import BacktestResult, Market, open_market, run_signals
 from backtest.engine.sweep import configured, grid_axes, heard
 from backtest.errors import RequestError
@@ -351,9 +351,14 @@ class Grid:
     """
 
     def __init__(
-        self, every: Universe, spec: StrategySpec, grid: Mapping[str, Iterable[Any]], workers: int | None
+        self,
+        every: Universe,
+        spec: StrategySpec,
+        grid: Mapping[str, Iterable[Any]],
+        workers: int | None,
+        where: Executor = HERE,
     ) -> None:
-        self.every, self.spec, self.workers = every, spec, workers
+        self.every, self.spec, self.workers, self.where = every, spec, workers, where
         self.axes = grid_axes(spec, grid)
         self.shape = tuple(len(values) for values in self.axes.values())
         for name, market in every.markets.items():
@@ -370,10 +375,7 @@ class Grid:
         for name, market in self.every.markets.items():
             with instrument(name):
                 batch = Batch(market, self.spec, self.axes, self.workers)
-                size = batch.chunk_size
-                parts = [
-                    batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)
-                ]
+                parts = [chunk for _, chunk in batch.chunks(self.where)]
                 if not any(len(part.metrics) for part in parts):
                     raise RequestError("empty_grid", name=", ".join(self.axes) or "-")
                 found[name] = parts
@@ -454,6 +456,19 @@ class Grid:
 
     def figures(self, places: Integers, stretches: Sequence[tuple[int, int]]) -> tuple[Floats, Integers]:
         """Pooled figures of combinations, stretches × combinations × FIGURES; instruments they are up on."""
+        size = self.where.size(places.size, places.size or 1)
+        pieces = [(places[begin : begin + size], stretches) for begin in range(0, places.size, size)]
+        found = list(self.where.results(_figures, pieces, self))
+        empty = np.empty((len(stretches), 0, FIGURES)), np.empty((len(stretches), 0), dtype=np.int64)
+        tables, ups = zip(empty, *found, strict=True)
+        return np.concatenate(tables, axis=1), np.concatenate(ups, axis=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, whose other threads have work of their own."""
+        return {**self.__dict__, "workers": 1, "where": HERE}
+
+    def figures_here(self, places: Integers, stretches: Sequence[tuple[int, int]]) -> tuple[Floats, Integers]:
+        """As `figures`, by threads of this process."""
         table = np.empty((len(stretches), places.size, FIGURES))
         up = np.empty((len(stretches), places.size), dtype=np.int64)
 
@@ -470,6 +485,11 @@ class Grid:
             for market in self.every.markets.values():
                 market.bank.keep_within(_ROOM)
         return table, up
+
+
+def _figures(grid: Grid, piece: tuple[Integers, Sequence[tuple[int, int]]]) -> tuple[Floats, Integers]:
+    """Some combinations, wherever the grid is."""
+    return grid.figures_here(*piece)
 
 
 def dropped_of(chunks: Sequence[Chunk]) -> Counter[str]:

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ import pyarrow.parquet as parquet
 from backtest.data.inputs import Tables, with_inputs
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Batch
+from backtest.engine.engines import Engine, executor
 from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE, best_first
 from backtest.engine.run import Market, open_market
 from backtest.engine.sweep import chunk_table, grid_axes, heard
@@ -86,6 +88,7 @@ def sweep_to_parquet(
     top: int = 20,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
     inputs: Tables | None = None,
 ) -> SweepFile:
     """`sweep` in bounded memory, its rows written as they come.
@@ -109,6 +112,7 @@ def sweep_to_parquet(
         top: how many best rows are kept in memory.
         progress: called in this thread with the combinations done and their number.
         workers: pieces at a time.
+        engine: as in `sweep`; rows come in the order of the grid wherever they are made.
         inputs: other tables by name, as in `run_backtest`.
 
     Raises:
@@ -131,19 +135,17 @@ def sweep_to_parquet(
     tables: list[pd.DataFrame] = []
     dropped: Counter[str] = Counter()
     begun, since = done, time.monotonic()
-    while done < batch.count:
-        stop = min(batch.count, done + batch.chunk_size)
-        chunk = batch.run(done, stop)
-        done = stop
-        tables.append(chunk_table(axes, chunk, market.index))
-        dropped += chunk.dropped
-        full = sum(map(len, tables)) >= ROWS_A_PART or time.monotonic() - since >= SECONDS_A_PART
-        if full or done == batch.count:
-            _write_part(folder, begun, done, pd.concat(tables, ignore_index=True), dropped)
-            tables, dropped = [], Counter()
-            begun, since = done, time.monotonic()
-        if progress:
-            progress(done, batch.count)
+    with closing(batch.chunks(executor(engine, workers), done)) as chunks:
+        for done, chunk in chunks:
+            tables.append(chunk_table(axes, chunk, market.index))
+            dropped += chunk.dropped
+            full = sum(map(len, tables)) >= ROWS_A_PART or time.monotonic() - since >= SECONDS_A_PART
+            if full or done == batch.count:
+                _write_part(folder, begun, done, pd.concat(tables, ignore_index=True), dropped)
+                tables, dropped = [], Counter()
+                begun, since = done, time.monotonic()
+            if progress:
+                progress(done, batch.count)
     return _finish(folder, path, rank_by, top, continued_from, axes, market.bars_per_year)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backtest.data.inputs import Tables, with_inputs
 from backtest.engine.batch import Batch, Chunk, trades
+from backtest.engine.engines import Engine, executor
 from backtest.engine.ranking import ACCOUNT_LOST, ENTRIES_BELOW_ONE_UNIT, ENTRIES_UNAFFORDABLE
 from backtest.engine.run import open_market
 from backtest.errors import RequestError, StrategyError
@@ -141,6 +142,7 @@ def sweep(
     trade_from: datetime | str | None = None,
     *,
     workers: int | None = None,
+    engine: Engine | None = None,
     inputs: Tables | None = None,
 ) -> pd.DataFrame:
     """Backtest every combination of a grid of parameters and settings of risk and sizing.
@@ -159,6 +161,7 @@ def sweep(
         initial_capital: cash at the start.
         trade_from: start of trading.
         workers: configurations at a time; by default one a core.
+        engine: where the work is done (`Engine("dask", "tcp://…")`); by this process's threads when None.
         inputs: other tables by name, as in `run_backtest`.
 
     Returns:
@@ -174,15 +177,14 @@ def sweep(
 
     Raises:
         BacktestError: as `run_backtest`; `unknown_parameter`, or a value out of bounds; `empty_grid` where no
-            combination is left, `grid_too_large`.
+            combination is left, `grid_too_large`; what `backtest.engine.engines.executor` says of the engine.
     """
     axes = grid_axes(spec, grid)
     df = with_inputs(df, inputs, spec)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
     market.bank.check_columns(heard(spec, axes))
     batch = Batch(market, spec, axes, workers)
-    size = batch.chunk_size
-    chunks = [batch.run(start, min(batch.count, start + size)) for start in range(0, batch.count, size)]
+    chunks = [chunk for _, chunk in batch.chunks(executor(engine, workers))]
     if not any(len(chunk.metrics) for chunk in chunks):
         raise RequestError("empty_grid", name=", ".join(axes) or "-")
     table = pd.concat([chunk_table(axes, chunk, market.index) for chunk in chunks], ignore_index=True)

@@ -20,6 +20,8 @@ from backtest.data.inputs import Tables, with_inputs
 from backtest.data.together import Instruments
 from backtest.data.year import BarsPerYear
 from backtest.engine.batch import Batch
+from backtest.engine.engines import Engine, executor
+from backtest.engine.executor import Executor
 from backtest.engine.pooled import EXPOSURE, Grid, PooledResult, Universe, bars_held
 from backtest.engine.ranking import lost_accounts
 from backtest.engine.run import BacktestResult, open_market, run_signals
@@ -216,24 +218,23 @@ class _SearchedAlone(_Searched):
         initial_capital: float,
         workers: int | None,
         plateau: bool,
+        where: Executor,
     ) -> None:
         super().__init__(spec, grid, initial_capital, plateau)
         self.market = open_market(df, costs, fill, periods_per_year, initial_capital, None)
         self.times, self.year = self.market.index, self.market.bars_per_year
         self.costs = costs
         self.fill: Fill = fill
-        self.workers = workers
+        self.workers, self.where = workers, where
         self._signals: dict[str, tuple[Signals, Levels]] = {}
         self._tested: dict[tuple[str, int, int], BacktestResult] = {}
 
     def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
         """As `_Searched`."""
-        markets = [self.market.between(start, stop) for start, stop in stretches]
         found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
         batch = Batch(self.market, self.spec, self.axes, self.workers)
         alive = 0
-        for begin in range(0, batch.count, batch.chunk_size):
-            chunks = batch.run_over(markets, begin, min(batch.count, begin + batch.chunk_size))
+        for _, chunks in batch.chunks_over(stretches, self.where):
             for table, chunk in zip(found, chunks, strict=True):
                 table[np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)] = chunk.metrics
             alive += len(chunks[0].metrics)
@@ -267,9 +268,10 @@ class _SearchedTogether(_Searched):
         grid: Mapping[str, Iterable[Any]] | None,
         workers: int | None,
         plateau: bool,
+        where: Executor,
     ) -> None:
         super().__init__(spec, grid, every.capital, plateau)
-        self.every, self.grid = every, Grid(every, spec, grid or {}, workers)
+        self.every, self.grid = every, Grid(every, spec, grid or {}, workers, where)
         self.times, self.year = every.clock.times, every.year
         self._tested: dict[tuple[str, int, int], BacktestResult] = {}
 
@@ -301,13 +303,16 @@ def _searched(
     workers: int | None,
     plateau: bool = False,
     inputs: Tables | None = None,
+    engine: Engine | None = None,
 ) -> _Searched:
-    costs = costs or Costs()
+    costs, where = costs or Costs(), executor(engine, workers)
     if isinstance(df, Mapping):
         every = Universe(df, costs, fill, periods_per_year, initial_capital, spec=spec, inputs=inputs)
-        return _SearchedTogether(every, spec, grid, workers, plateau)
+        return _SearchedTogether(every, spec, grid, workers, plateau, where)
     df = with_inputs(df, inputs, spec)
-    return _SearchedAlone(df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau)
+    return _SearchedAlone(
+        df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau, where
+    )
 
 
 def _joined(parts: list[BacktestResult], capital: float) -> tuple[Metrics, Returns, AccountLost | None]:
@@ -357,6 +362,7 @@ def walk_forward(
     least_trades: int = 0,
     settle: bool = False,
     workers: int | None = None,
+    engine: Engine | None = None,
     inputs: Tables | None = None,
 ) -> WalkForward:
     """Refit the searched parameters on each training stretch, and test each choice on the segment behind it.
@@ -380,6 +386,7 @@ def walk_forward(
         least_trades: configurations with fewer trades in training are not ranked: their figures are luck.
         settle: choose on the whole history as well (`WalkForward.spec`).
         workers: configurations at a time; by default one a core.
+        engine: where configurations are tested, as in `sweep`.
         inputs: other tables by name, as in `run_backtest`.
 
     Raises:
@@ -388,7 +395,7 @@ def walk_forward(
     if rank_by not in METRICS:
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
     searched = _searched(
-        df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau, inputs
+        df, spec, grid, costs, fill, periods_per_year, initial_capital, workers, plateau, inputs, engine
     )
     cuts = make_folds(len(searched.times), folds, scheme, embargo=embargo)
     stretches = [(fold.train_start, fold.train_stop) for fold in cuts]

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from base.sources import source_digest
 from record import event_log
 from record.errors import ReportError
 from record.event_log import EventLog
 from record.events import Called, Event, EvidenceListed, Exhausted, Noticed, RoleCalled, Waiting
 from record.record import RunRecord
-from record.versions import changed_versions, source_digest, versions
+from record.versions import changed_versions, versions
 from tests.run_lines import lines
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -61,6 +61,7 @@ def command(words: Words) -> click.Command:
         show_default=True,
         help=words("command.option.calibrate_iterations"),
     )
+    @options.engine(words, "processes", "dask")
     @click.option("--workers", type=click.IntRange(1, 1_000), help=words("command.option.workers"))
     @click.option(
         "--picture",

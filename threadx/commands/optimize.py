@@ -34,6 +34,7 @@ def command(words: Words) -> click.Command:
     @click.option("--each", is_flag=True, help=words("command.option.each"))
     @click.option("--timeframes", metavar="LIST", help=words("command.option.timeframes"))
     @click.option("--run", help=words("command.option.run"))
+    @options.engine(words, "threads", "processes", "dask")
     @options.json_option(words)
     @options.common(words)
     def optimize(**given: Any) -> Any:

@@ -68,6 +68,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "max_seconds",
         "seed",
     ),
+    "place": ("engine", "address"),
     "output": (
         "rank_by",
         "top",
@@ -340,6 +341,25 @@ def roles(words: Words) -> Callable[[Function], Function]:
             click.option("--no-debate", is_flag=True, help=words("command.option.no_debate")),
             click.option("--no-validator", is_flag=True, help=words("command.option.no_validator")),
             *chains,
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def engine(words: Words, *kinds: str) -> Callable[[Function], Function]:
+    """Decorator: `--engine` and `--address`.
+
+    Args:
+        words: in the user's language.
+        *kinds: of `backtest.engine.engines.ENGINES`, those that the command can use.
+    """
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option("--address", metavar="tcp://HOST:PORT", help=words("command.option.address")),
+            click.option("--engine", type=click.Choice(kinds), help=words("command.option.engine")),
         ):
             function = option(function)
         return function

@@ -49,6 +49,7 @@ def command(words: Words) -> click.Command:
     )
     @click.option("--picture-axes", metavar="X[,Y]", help=words("command.option.picture_axes"))
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
+    @options.engine(words, "threads", "processes", "dask")
     @options.json_option(words)
     @options.common(words)
     def sweep(**given: Any) -> Any:

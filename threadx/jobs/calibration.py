@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 from scipy.special import betaincinv
 from scipy.stats import kstest
 
-from backtest import StrategySpec, run_pieces
+from backtest import Engine, StrategySpec
+from backtest.engine.engines import executor
 from backtest.validation.power import Evidence, power
 from backtest.validation.traded import backtest_of, closes_of
 from backtest.validation.trials import trial
@@ -110,6 +112,10 @@ def cases(
     return found
 
 
+PROCESSES = Engine("processes")
+"""A cycle is Python above all: threads would wait for each other."""
+
+
 def run_case(case: Case) -> dict[str, Any]:
     """Make one series, run the cycle on it, and tell the verdict."""
     generator = np.random.default_rng([case.seed, case.number])
@@ -160,6 +166,11 @@ def run_case(case: Case) -> dict[str, Any]:
         "holdout_excess_sharpe": held.get("excess_sharpe_annual"),
         "champion": result["champion"]["description"],
     }
+
+
+def _run(shared: None, case: Case) -> dict[str, Any]:
+    """A case, wherever it is run."""
+    return run_case(case)
 
 
 def _registered(
@@ -292,9 +303,10 @@ def calibrate(
     kept: bool = False,
     pooled: int = 1,
     workers: int | None = None,
+    engine: Engine = PROCESSES,
     done: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Run all cases, in as many processes as there are cores.
+    """Run all cases, several at a time.
 
     Args:
         nulls: series without an edge.
@@ -305,20 +317,21 @@ def calibrate(
         kept: whether to take the kinds of series that nothing was tuned on.
         pooled: instruments a case, judged together.
         workers: processes; one a core by default.
-        done: called with the number of finished series each time one is.
+        engine: where cases are run.
+        done: called with the number of finished series each time one is, in their order.
 
     Returns:
         Plain JSON: `false_rate` (`real` or `promising` without an edge), `power` by strength, and under
         `null` and `planted` counts with exact 95 % intervals, in all and by kind, the spread of p-values,
         where edges were lost and what theory allows; `cases`, one entry each.
     """
-    found = run_pieces(
-        run_case,
-        cases(nulls, planted, seed, bars=bars, iterations=iterations, kept=kept, pooled=pooled),
-        workers=workers,
-        processes=True,
-        done=done,
-    )
+    todo = cases(nulls, planted, seed, bars=bars, iterations=iterations, kept=kept, pooled=pooled)
+    found = []
+    with closing(executor(engine, workers).results(_run, todo, None)) as results:
+        for one in results:
+            found.append(one)
+            if done is not None:
+                done(len(found))
     without = [one for one in found if one["strength"] is None]
     within = [one for one in found if one["strength"] is not None]
     by_strength = {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from base.sources import source_digest
 from nodes.context import OptimizationContext
 from nodes.model_settings import provider_settings
 from providers import parse_reference
@@ -16,7 +17,6 @@ from providers.registry import provider_of
 from record.events import Event
 from record.record import RunRecord
 from record.types import Attempt, Provenance
-from record.versions import source_digest
 from threadx.api import begin
 from threadx.runner import Watcher, resume_run
 from threadx.scorecard.cases import Case

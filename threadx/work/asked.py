@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import GapPolicy, Risk, Sizing, StrategySpec, from_code
+from backtest import Engine, GapPolicy, Risk, Sizing, StrategySpec, from_code
 from backtest.types import COST_NAMES, LADDERS, PLACES
 from base.json_files import read_json
 from base.paths import typed_path
@@ -41,6 +41,16 @@ _SWITCHED = {
 def take_costs(given: dict[str, Any]) -> dict[str, float | None]:
     """The options of cost, taken out of what a command was given."""
     return {name: given.pop(name) for name in COST_NAMES}
+
+
+def take_engine(given: dict[str, Any]) -> Engine | None:
+    """Where the work is to be done, taken out of what a command was given; None where it says nothing.
+
+    Raises:
+        RequestError: as `backtest.Engine`.
+    """
+    kind, address = given.pop("engine"), given.pop("address")
+    return Engine(kind or "threads", address) if kind or address else None
 
 
 def take_reading(given: dict[str, Any]) -> Reading:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from prompts import Words
 from reports.calibrated import about, chart, keep, read_calibration, tables
 from reports.pictures import picture_suffix
 from threadx.errors import ThreadxError
-from threadx.jobs.calibration import calibrate
+from threadx.jobs.calibration import PROCESSES, calibrate
 from threadx.plain import say
 from threadx.settings import home_folder
 from threadx.terminal import Terminal
+from threadx.work import asked
 from threadx.work.progress import bar
 from threadx.work.written import write_drawing, write_json
 from threadx.writable import writable
@@ -32,12 +34,14 @@ def run(
     home: str | None,
     language: str,
     debug: bool,
+    **given: Any,
 ) -> None:
     """How often each kind of series was believed in: a table, a picture, JSON."""
     if nulls + planted == 0:
         raise ThreadxError("nothing_to_calibrate")
     if picture_path is not None:  # what cannot be drawn is said before the work, not after
         picture_suffix(picture_path)
+    engine = asked.take_engine(given) or PROCESSES
     folder = writable(home_folder(home))
     terminal = Terminal(words)
     total = nulls + planted
@@ -51,6 +55,7 @@ def run(
             kept=kept,
             pooled=pooled,
             workers=workers,
+            engine=engine,
             done=lambda count: progress(count, total),
         )
     text = json.dumps(found, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backtest.engine.engines import using
 from prompts import Words
 from threadx.api import begin
 from threadx.settings import make_context
@@ -17,9 +18,10 @@ from threadx.work.outcome import show_outcome
 def optimize(words: Words, **given: Any) -> int:
     """`threadx optimize`: one run, or with `--each` or `--timeframes` many that end in one table."""
     each, timeframes = given.pop("each"), given.pop("timeframes")
-    if each or timeframes:
-        return table(words, timeframes or (), given)
-    return _start("optimization", words, given)
+    with using(asked.take_engine(given)):
+        if each or timeframes:
+            return table(words, timeframes or (), given)
+        return _start("optimization", words, given)
 
 
 def review(words: Words, **given: Any) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
 from backtest.data.inputs import with_inputs
+from backtest.engine.engines import chosen
 from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
@@ -155,6 +156,7 @@ def sweep(
 ) -> None:
     """The best configurations as a table, all of them in a Parquet file."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
+    engine = asked.take_engine(given) or chosen()
     further = take_further(given, context.home_path)
     spec, reading = asked.take_strategy(given, further), asked.take_reading(given)
     grid = grid_axes(spec, all_values(grids))
@@ -200,6 +202,7 @@ def sweep(
                 rank_by=rank_by,
                 top=top,
                 progress=step,
+                engine=engine,
             )
     except KeyboardInterrupt:
         say(words("command.sweep_interrupted", folder=f"{path}.parts"), err=True)

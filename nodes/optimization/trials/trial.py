@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import BacktestResult, Costs, StrategySpec
+from backtest.engine.engines import chosen, executor
 from backtest.kernels.simulation import BARS
 from backtest.statistics.bootstrap import paired_difference
 from backtest.types import Fill
@@ -122,8 +123,25 @@ class Tried:
 def _tried(spec: str, grid: str, dataset: str, home: str, costs: str, fill: Fill) -> Tried:
     """Everything is named by content, so an answer holds as long as it is kept."""
     prices = development_of(Dataset.model_validate_json(dataset), Path(home))
-    strategy, values = StrategySpec.model_validate_json(spec), json.loads(grid)
-    terms = Costs.model_validate_json(costs)
+    task = _Task(
+        StrategySpec.model_validate_json(spec), json.loads(grid), Costs.model_validate_json(costs), fill
+    )
+    (found,) = executor(chosen()).results(_try, [task], prices)
+    return found
+
+
+class _Task(NamedTuple):
+    """What is to be tried on prices."""
+
+    strategy: StrategySpec
+    grid: GridLike
+    costs: Costs
+    fill: Fill
+
+
+def _try(prices: Traded, task: _Task) -> Tried:
+    """A trial, wherever the prices are."""
+    strategy, values, terms, fill = task
     found = try_strategy(prices, strategy, values, terms, fill)
     compared = grid_trials(prices, strategy, thinned(values), terms, fill) if values else []
     held = found.whole.trade_values[:, BARS]

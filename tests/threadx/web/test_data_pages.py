@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from backtest import Engine
 from nodes.ensemble.scores.fared import course
 from nodes.ensemble.scores.stances import stances_path
 from prompts import Words
@@ -149,18 +150,15 @@ def test_a_person_looks_at_data_and_brings_a_calibration(
     assert kept.value.suggested_filename == f"summary-{BEGIN:%Y%m%d%H}.pdf"
     assert Path(kept.value.path()).read_bytes().startswith(b"%PDF-")
 
-    def made_up(run, cases, **_):  # a verdict a case, without a cycle
-        return [
-            {
-                **{"kind": one.kind, "strength": one.strength, "verdict": "unproven", "limit": 0.5},
-                **{"lost": "not_kept", "development_p": 0.5, "holdout_p": 0.5, "combined_p": 0.5},
-            }
-            for one in cases
-        ]
+    def made_up(one):  # a verdict, without a cycle
+        return {
+            **{"kind": one.kind, "strength": one.strength, "verdict": "unproven", "limit": 0.5},
+            **{"lost": "not_kept", "development_p": 0.5, "holdout_p": 0.5, "combined_p": 0.5},
+        }
 
-    monkeypatch.setattr(calibration, "run_pieces", made_up)
+    monkeypatch.setattr(calibration, "run_case", made_up)
     brought, broken = tmp_path / "made.json", tmp_path / "broken.json"
-    brought.write_text(json.dumps(calibration.calibrate(6, 5, 42)), encoding="utf-8")
+    brought.write_text(json.dumps(calibration.calibrate(6, 5, 42, engine=Engine())), encoding="utf-8")
     broken.write_text('{"seed": 42}', encoding="utf-8")
     page.goto(f"{url}/threadx/calibration")
     for path in (broken, brought):
