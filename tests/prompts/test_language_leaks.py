@@ -20,7 +20,7 @@ import pytest
 import threadx
 from backtest.language.functions import reserved
 from backtest.presets import PRESETS
-from backtest.types import RISK_BOUNDS
+from backtest.types import RISK_BOUNDS, SIZING_BOUNDS
 from base.errors import TypedError
 from nodes.ensemble.agents import AGENTS
 from prompts import Language, Words
@@ -43,6 +43,7 @@ CODE = {
     *reserved(),
     *PROVIDERS,
     *RISK_BOUNDS,
+    *SIZING_BOUNDS,
     *(name for preset in PRESETS.values() for name in preset.bounds),
 }
 """What strategies are written in; it stands in sentences that quote them."""

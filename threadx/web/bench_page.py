@@ -14,10 +14,11 @@ from base.reasons import ENDINGS
 from nodes.context import OptimizationContext
 from threadx.web.bench_results import draw_backtest, draw_sweep
 from threadx.web.by_hand import Stopped, Sweep, backtest
+from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
-from threadx.web.fields import helped, number
 from threadx.web.frame import BENCH_PATH, Site, Text, attribute, card, frame, quiet_button
-from threadx.web.order import COSTS, Order, begun_with, limits, registered
+from threadx.web.further_form import FurtherForm
+from threadx.web.order import Order, begun_with, registered
 from threadx.web.strategy_form import StrategyForm
 from threadx.web.sweep_form import GridForm
 from threadx.web.uploads import uploads
@@ -54,8 +55,8 @@ class Bench:
                     self._data = DataForm(site, datasets, kept, given=given)
                 with card(words("web.bench.strategy")):
                     self._strategy = StrategyForm(words, given, self._changed)
-                    Text("h3", words("web.form.costs"))
-                    self._costs = self._draw_costs(defaults, given)
+                    FurtherForm(site, kept, self._strategy.know)
+                    self._costs = CostForm(words, defaults, given.settings)
                     self._whole = ui.checkbox(words("web.bench.whole"), value=False)
                     self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
                     self._button = ui.button(words("web.bench.test"), icon="play_arrow", on_click=self._test)
@@ -73,15 +74,6 @@ class Bench:
         for problem in (self._problem, self._sweep_problem):
             problem.set_visibility(False)
         ui.context.client.on_delete(self._leave)
-
-    def _draw_costs(self, defaults: OptimizationContext, given: Order) -> dict[str, ui.number]:
-        found = {}
-        with ui.element("div").classes("tx-form"):
-            for name in COSTS:
-                value = given.settings.get(name, getattr(defaults, name))
-                found[name] = number(self.words(f"web.setting.{name}"), value)
-                helped(found[name], limits(name))
-        return found
 
     def _draw_progress(self) -> None:
         words = self.words
@@ -108,7 +100,7 @@ class Bench:
         return Order(
             data=self._data.data,
             **self._strategy.asked(),
-            settings={name: field.value for name, field in self._costs.items()},
+            settings=self._costs.values(),
             reading=self._data.reading,
         )
 
@@ -210,14 +202,14 @@ class Bench:
         self._strategy.tell(error)
         told = self.words.told(error)
         name = str(getattr(error, "fields", {}).get("name"))
-        for cost, field in self._costs.items():
+        for cost, field in self._costs.fields.items():
             if cost == name or field.value is None:
                 field.error = told
         problem.set_text(told)
         problem.set_visibility(True)
 
     def _calm(self, problem: Text) -> None:
-        for field in self._costs.values():
+        for field in self._costs.fields.values():
             field.error = None
         problem.set_visibility(False)
 

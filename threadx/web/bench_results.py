@@ -37,7 +37,7 @@ class Opened(Protocol):
 
 def draw_backtest(found: Tried, words: Words) -> None:
     """Figures beside holding, the way on, and price, account, drawdown and trades."""
-    told, metrics = found.told, found.champion.tested.metrics
+    told, metrics, spec = found.told, found.champion.tested.metrics, found.champion.spec
     with card(told.title):
         _meaning(found, words)
         with ui.element("div").classes("tx-facts"):
@@ -48,7 +48,10 @@ def draw_backtest(found: Tried, words: Words) -> None:
         if told.lost:
             Text("p", told.lost, "tx-warn")
         with ui.element("div").classes("tx-buttons"):
-            anchor(words("web.bench.optimise"), f"{NEW_PATH}?{order_query(found.order)}", "tx-button")
+            if not spec.inputs:
+                anchor(words("web.bench.optimise"), f"{NEW_PATH}?{order_query(found.order)}", "tx-button")
+        if spec.inputs:
+            Text("p", words("web.further.by_hand"), "tx-small")
         Text("p", words("web.bench.counted", count=words.number(found.counted)), "tx-small")
         with ui.expansion(words("web.bench.figures"), icon="table_rows").classes("tx-wide"):
             Text("code", told.strategy)
@@ -94,11 +97,16 @@ def _meaning(found: Tried, words: Words) -> None:
     for place, tree in spec.bound_trees.items():
         told = words("report.pair", name=words(f"web.form.{place}"), value=in_words(tree, words))
         Text("p", told, "tx-meaning")
-    if risk := spec.risk.active():
+    if settings := {**spec.risk.active(), **spec.sizing.active()}:
         values = [
-            words("report.pair", name=setting_name(name, words), value=words.short(value))
-            for name, value in risk.items()
-            if not isinstance(value, str)  # a ladder, which no form of ours has
+            setting_name(name, words)
+            if value is True
+            else words(
+                "report.pair",
+                name=setting_name(name, words),
+                value=value if isinstance(value, str) else words.short(value),
+            )
+            for name, value in settings.items()
         ]
         Text("p", "; ".join(values), "tx-meaning")
 

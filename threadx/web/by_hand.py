@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from backtest import Costs, SweepFile
+from backtest.data.inputs import with_inputs
 from backtest.engine.card import Card
 from backtest.engine.sweep import grid_axes
+from backtest.types import COST_NAMES
 from backtest.validation.score import score
 from nodes.context import OptimizationContext
 from nodes.counted import Registered, registered, swept, tried
@@ -24,7 +26,7 @@ from reports.charts.sweep import Heat, axes_to_draw, best_values, heat, sweep_ce
 from reports.tables import instrument_cell
 from threadx.web.errors import WebError
 from threadx.web.naming import timeframe_name
-from threadx.web.order import COSTS, Order, as_read, limits, source
+from threadx.web.order import Order, as_read, limits, source
 from threadx.web.run_trades import known_trades
 from vault.ledger import Ledger
 
@@ -72,7 +74,7 @@ def _costs(order: Order, words: Words) -> Costs:
         BacktestError: out of bounds.
         WebError: `empty_field`.
     """
-    for name in COSTS:
+    for name in COST_NAMES:
         if order.settings.get(name) is None:
             raise WebError("empty_field", label=words(f"web.setting.{name}"), limits=limits(name))
     return Costs(**{name: value for name, value in order.settings.items() if value is not None})
@@ -93,8 +95,9 @@ def backtest(home: Path, order: Order, words: Words, *, whole: bool) -> Tried:
     spec, costs = order.spec(), _costs(order, words)
     fill = OptimizationContext(home=str(home)).fill
     how = as_read(order.reading)
+    tables = order.tables(spec)
     result, found = tried(
-        source(order.data, home), spec, costs=costs, fill=fill, whole=whole, home=home, **how
+        source(order.data, home), spec, costs=costs, fill=fill, whole=whole, inputs=tables, home=home, **how
     )
     title = _title(found, words, whole=whole)
     champion = Champion(traded=found.prices, prices=found.prices, spec=spec, tested=result, about=title)
@@ -164,6 +167,7 @@ class Sweep:
         spec, costs = self.order.spec(), _costs(self.order, words)
         axes = grid_axes(spec, self.grid)
         found = registered(source(self.order.data, home), home=home, spec=spec, **as_read(self.order.reading))
+        found = found._replace(prices=with_inputs(found.prices, self.order.tables(spec), spec))
         self.title = _title(found, words, whole=False)
         self.found = swept(
             found,

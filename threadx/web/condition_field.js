@@ -1,6 +1,6 @@
 // A text area for one condition of the strategy language. The words of the language are completed here, so that
 // the list follows every key; what they mean and whether they fit is said by the server.
-const NAME = /[A-Za-z_]\w*$/;
+const NAME = /[A-Za-z_][\w.]*$/;
 const SETTLED_MILLISECONDS = 200;
 
 export default {

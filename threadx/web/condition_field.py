@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypedDict
 
 from nicegui.elements.mixins.value_element import ValueElement
@@ -12,7 +12,8 @@ from backtest.language.contradiction import check_possible
 from backtest.language.entry import Argument
 from backtest.language.functions import FUNCTIONS, KEYWORDS, LONGEST_PERIOD, SERIES, usage, warm_up
 from backtest.language.parser import LONGEST_EXPRESSION, parse
-from backtest.language.tree import bind, show
+from backtest.language.tree import Node, bind, show
+from backtest.types import LEVELS
 from prompts import Words
 from reports.conditions import function_label, in_words
 
@@ -37,17 +38,17 @@ class Completion(TypedDict):
     told: str
 
 
-def completions(words: Words) -> list[Completion]:
-    """Every word of the strategy language, functions first."""
+def completions(words: Words, own: Collection[str] = ()) -> list[Completion]:
+    """Every word of the strategy language, functions first, and names of further series."""
     found = [_function(name, words) for name in FUNCTIONS]
     for kind, names in (("series", SERIES), ("keyword", KEYWORDS)):
-        for name in names:
-            label = words(f"condition.{kind}.{name}")
-            end = len(name)
-            found.append(
-                Completion(name=name, insert=name, chosen=(end, end), usage=name, label=label, told="")
-            )
-    return found
+        found += [_word(name, words(f"condition.{kind}.{name}")) for name in names]
+    return found + [_word(name, words("web.further.label")) for name in own]
+
+
+def _word(name: str, label: str) -> Completion:
+    end = len(name)
+    return Completion(name=name, insert=name, chosen=(end, end), usage=name, label=label, told="")
 
 
 def _function(name: str, words: Words) -> Completion:
@@ -87,10 +88,10 @@ class ConditionField(ValueElement[str], component="condition_field.js"):
 
     Args:
         words: language.
-        place: `entry_long` or a sister of it.
+        place: one of `backtest.types.PLACES`: a condition, or the level of an order.
         value: at first.
-        known: completions.
         values: gives the parameters that a condition may use.
+        further: gives kinds of further series by name.
         changed: called when what stands in it is another.
         named: called with a name that the language does not know and that is to be a parameter.
     """
@@ -104,16 +105,16 @@ class ConditionField(ValueElement[str], component="condition_field.js"):
         place: str,
         *,
         value: str,
-        known: list[Completion],
         values: Callable[[], Mapping[str, float]],
+        further: Callable[[], Mapping[str, str]],
         changed: Callable[[], None],
         named: Callable[[str], None],
     ) -> None:
         super().__init__(value=value, on_value_change=lambda _: self._typed(changed))
-        self.words, self.place, self._values = words, place, values
+        self.words, self.place, self._values, self._further = words, place, values, further
         self.unknown = ""
         self._props["label"] = words(f"web.form.{place}")
-        self._props["known"] = known
+        self.know()
         self._props["most"] = LONGEST_EXPRESSION
         self._props["listed"] = words("web.condition.listed")
         self.on("named", lambda _: named(self.unknown))
@@ -123,22 +124,41 @@ class ConditionField(ValueElement[str], component="condition_field.js"):
         self.check()
         changed()
 
+    def know(self) -> None:
+        """Complete the names of the further series that there are by now."""
+        self._props["known"] = completions(self.words, self._further())
+        self.update()
+
     @property
     def text(self) -> str:
         """What stands in it, without blanks around it."""
         return (self.value or "").strip()
+
+    def tree(self) -> Node:
+        """What stands in it, read.
+
+        Raises:
+            BacktestError: as `backtest.language.parser.parse`.
+        """
+        return parse(
+            self.text,
+            self._values().keys(),
+            entry=self.place.startswith("entry"),
+            own=self._further(),
+            kind="series" if self.place in LEVELS else "condition",
+        )
 
     def check(self) -> None:
         """Show what the language says to what stands in the field: an error, or the meaning in words."""
         self._tell()
         if not self.text:
             return
-        values = self._values()
         try:
-            tree = parse(self.text, values.keys(), entry=self.place.startswith("entry"))
-            bound = bind(tree, values)
+            tree = self.tree()
+            bound = bind(tree, self._values())
             warm_up(bound)
-            check_possible(bound)
+            if self.place not in LEVELS:
+                check_possible(bound)
         except BacktestError as error:
             self.complain(error)
             return

@@ -19,6 +19,7 @@ from nodes.optimization.load import new_run_name
 from prompts import Words
 from record.record import run_folder
 from threadx.web import jobs
+from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
 from threadx.web.fields import helped, number, text_field
 from threadx.web.frame import (
@@ -35,7 +36,6 @@ from threadx.web.frame import (
 from threadx.web.models_page import models_there
 from threadx.web.order import (
     BUDGETS,
-    COSTS,
     OPTIONAL,
     ROLES,
     STOPPING,
@@ -178,7 +178,7 @@ class Form:
 
     def _draw_settings(self, given: Mapping[str, float | None]) -> None:
         words, defaults = self.words, self._defaults
-        groups = {"": BUDGETS, "stopping": STOPPING, "costs": COSTS}
+        groups = {"": BUDGETS, "stopping": STOPPING}
         for group, names in groups.items():
             if group:
                 Text("h3", words(f"web.form.{group}"))
@@ -189,6 +189,7 @@ class Form:
                     none = words("web.form.no_limit") if name in OPTIONAL else ""
                     helped(field, none or limits(name))
                     self._settings[name] = field
+        self._settings |= CostForm(words, defaults, given).fields
         self._approve = ui.checkbox(words("web.form.approve"), value=False)
         self._named = ui.checkbox(words("web.form.named"), value=False)
 

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pandas as pd
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from backtest import StrategySpec
-from backtest.types import CONDITIONS, PLACES, plain
+from backtest.types import COST_NAMES, LADDERS, PLACES, plain
 from base.plain_files import read_plain
 from base.reasons import nearest
 from base.references import joined, listed
 from nodes.context import OptimizationContext
 from nodes.errors import SettingError
+from nodes.further import Further
 from nodes.given import read_input
 from nodes.optimization.evidence.specs import own_strategy
 from nodes.optimization.state import StrategyInput
@@ -37,8 +39,9 @@ OWN = "own"
 ROLES = ("analyst", "strategist", "validator")
 BUDGETS = ("max_iterations", "max_model_calls", "max_tokens", "max_seconds", "max_backtests")
 STOPPING = ("target_score", "patience", "convergence_threshold")
-COSTS = ("fee_bps", "slippage_bps")
-SETTINGS = (*BUDGETS, *STOPPING, *COSTS)
+SETTINGS = (*BUDGETS, *STOPPING, *COST_NAMES)
+Value = float | str | None
+"""Of a setting: a number, a table as it is written, or off."""
 _AROUND = ("symbol", "timeframe", "gaps")
 READING: dict[str, FieldInfo] = {
     **{name: StrategyInput.model_fields[name] for name in _AROUND},
@@ -56,8 +59,10 @@ class Order:
     Attributes:
         data: `sample:NAME`, `dataset:HASH`, or an upload, relative to the data folder.
         strategy: name of a preset; `OWN` for conditions of one's own.
-        conditions: of one's own, by their place.
-        params: parameters and rules of risk that differ from the preset's; of one's own strategy all.
+        conditions: of one's own, and levels of orders, by their place.
+        params: parameters, and settings of risk and sizing, that differ from the preset's; of one's own
+            strategy every parameter.
+        further: tables and series beside the prices, which conditions of one's own may read.
         models: of each role, separated by commas, tried in order.
         settings: of `SETTINGS`; what is missing or None keeps its default.
         approve: a person decides before each iteration's tests.
@@ -72,7 +77,8 @@ class Order:
     data: str
     strategy: str
     conditions: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, float | None] = field(default_factory=dict)
+    params: Mapping[str, Value] = field(default_factory=dict)
+    further: Further = field(default=Further({}, {}), compare=False)
     models: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | None] = field(default_factory=dict)
     approve: bool = False
@@ -90,8 +96,14 @@ class Order:
             BacktestError: it cannot be.
         """
         if self.strategy == OWN:
-            return own_strategy(self.conditions, self.params)
+            inputs = self.further.used_by(self.conditions.values())
+            return own_strategy(self.conditions, self.params, inputs)
         return StrategySpec.preset(self.strategy, **self.params)
+
+    def tables(self, spec: StrategySpec) -> dict[str, pd.DataFrame]:
+        """The tables that its strategy reads; one that no condition names yet is no fault."""
+        read = {name.partition(".")[0] for name in spec.inputs}
+        return {name: table for name, table in self.further.tables.items() if name in read}
 
 
 def check(order: Order, language: Language, home: Path) -> None:
@@ -164,9 +176,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
         options += [f"--{place.replace('_', '-')}={told}" for place, told in order.conditions.items()]
     else:
         options.append(f"--strategy={order.strategy}")
-    options += [
-        f"--param={name}={'none' if value is None else _plain(value)}" for name, value in order.params.items()
-    ]
+    options += [f"--param={name}={_plain(value)}" for name, value in order.params.items()]
     options += [f"--{role}={joined(listed(order.models[role]))}" for role in ROLES]
     options += [
         f"--{name.replace('_', '-')}={_plain(value)}"
@@ -189,11 +199,9 @@ def order_query(order: Order) -> str:
     """The query that has a form begin with an order: its prices, strategy, costs, and how a file is read."""
     told = [("data", order.data), ("strategy", order.strategy)]
     told += [(place, condition) for place, condition in order.conditions.items()]
-    groups = {"param": order.params, "setting": order.settings}
+    groups: dict[str, Mapping[str, Value]] = {"param": order.params, "setting": order.settings}
     for key, values in groups.items():
-        told += [
-            (key, f"{name}={'none' if value is None else _plain(value)}") for name, value in values.items()
-        ]
+        told += [(key, f"{name}={_plain(value)}") for name, value in values.items()]
     told += [("reading", f"{name}={value}") for name, value in order.reading.items()]
     return urlencode([pair for pair in told if pair[1]])
 
@@ -215,8 +223,11 @@ def asked_order(query: Sequence[tuple[str, str]]) -> Order:
     return Order(
         data=once.get("data", ""),
         strategy=once.get("strategy", ""),
-        conditions={place: once[place] for place in CONDITIONS if place in once},
-        params={name: _number(value, name) for name, value in groups["param"].items()},
+        conditions={place: once[place] for place in PLACES if place in once},
+        params={
+            name: value if name in LADDERS and value != "none" else _number(value, name)
+            for name, value in groups["param"].items()
+        },
         settings={name: _number(value, name) for name, value in groups["setting"].items()},
         reading={name: value == "True" or value for name, value in groups["reading"].items()},
     )
@@ -257,28 +268,20 @@ def form_query(data: object, dataset: Prices | None, strategy: Strategy | None) 
 def order_of(data: str, spec: StrategySpec | None) -> Order:
     """An order of a strategy on prices, as far as a form has fields for it.
 
-    Of a strategy that reads further series, places orders, takes profits in parts or sizes its positions in a
-    way of its own, the form has no more than the preset that it came from.
+    Of a strategy that reads further series, the form has no more than the preset that it came from.
     """
     if spec is None:
         return Order(data=data, strategy="")
     family = spec.family or ""
-    orders = [place for place in PLACES if place not in CONDITIONS and getattr(spec, place)]
-    if (
-        spec.inputs
-        or orders
-        or spec.sizing.active()
-        or any(isinstance(one, str) for one in spec.risk.active().values())
-    ):
+    if spec.inputs:
         return Order(data=data, strategy=family)
-    risks = {name: value for name, value in spec.risk.active().items() if not isinstance(value, str)}
-    values: dict[str, float | None] = {**spec.params, **risks}
+    values: dict[str, Value] = {**spec.params, **spec.risk.active(), **spec.sizing.active()}
     if family:
         preset = StrategySpec.preset(family)
-        if all(getattr(preset, place) == getattr(spec, place) for place in CONDITIONS):
+        if all(getattr(preset, place) == getattr(spec, place) for place in PLACES):
             off = {name: None for name in preset.risk.active() if name not in values}
             return Order(data=data, strategy=family, params={**values, **off})
-    conditions = {place: told for place in CONDITIONS if (told := getattr(spec, place))}
+    conditions = {place: told for place in PLACES if (told := getattr(spec, place))}
     return Order(data=data, strategy=OWN, conditions=conditions, params=values)
 
 
@@ -287,7 +290,9 @@ def source(data: str, home: Path) -> str:
     return str(home / data) if data.startswith(f"{FOLDER}/") else data
 
 
-def _plain(value: float) -> str:
+def _plain(value: Value) -> str:
+    if value is None or isinstance(value, str):
+        return value or "none"
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from base import private
 from base.files import file_name, write_atomically
 from threadx.web.errors import WebError
 from threadx.web.guard import LARGEST_UPLOAD
 from vault.readers.price_files import PRICE_EXTENSIONS
-from vault.readers.prices import PriceSource, read_prices
+from vault.readers.prices import PriceSource, read_prices, read_table
 
 FOLDER = "uploads"
+TABLES = "tables"
+"""Where further tables lie: they need not hold prices, so nobody is offered them as prices."""
+Read = TypeVar("Read")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -51,24 +55,39 @@ def keep(home: Path, name: str, content: bytes, **how: Any) -> PriceSource:
         WebError: `unknown_type`, `upload_too_large`.
         MarketError, BacktestError: it holds no usable prices; nothing is kept.
     """
+    path, source = _kept(home / FOLDER, name, content, lambda path: read_prices(str(path), home, **how)[1])
+    return source.model_copy(update={"reference": path.relative_to(home).as_posix()})
+
+
+def keep_table(home: Path, name: str, content: bytes) -> str:
+    """Keep a further table, whatever its columns are; its path, relative to the data folder.
+
+    Raises:
+        WebError: `unknown_type`, `upload_too_large`.
+        MarketError: it cannot be read; nothing is kept.
+    """
+    return _kept(home / TABLES, name, content, read_table)[0].relative_to(home).as_posix()
+
+
+def _kept(folder: Path, name: str, content: bytes, read: Callable[[Path], Read]) -> tuple[Path, Read]:
+    """Where a file lies that could be read, and what was read."""
     kept = kept_name(name)
     if len(content) > LARGEST_UPLOAD:
         raise WebError("upload_too_large", limit=LARGEST_UPLOAD // 1024 // 1024)
-    folder = home / FOLDER / hashlib.sha256(content).hexdigest()[:12]
-    new = not folder.exists()
-    private.make_folder(folder)
-    write_atomically(folder / kept, lambda stream: stream.write(content))
+    path = folder / hashlib.sha256(content).hexdigest()[:12] / kept
+    new = not path.parent.exists()
+    private.make_folder(path.parent)
+    write_atomically(path, lambda stream: stream.write(content))
     try:
-        source = read_prices(str(folder / kept), home, **how)[1]
+        return path, read(path)
     except RuntimeError:
         if new:
-            shutil.rmtree(folder)
+            shutil.rmtree(path.parent)
         raise
-    return source.model_copy(update={"reference": (folder / kept).relative_to(home).as_posix()})
 
 
-def uploads(home: Path) -> list[str]:
+def uploads(home: Path, folder: str = FOLDER) -> list[str]:
     """The files kept, relative to the data folder, the newest first."""
-    found = [path for path in (home / FOLDER).glob("*/*") if path.suffix in PRICE_EXTENSIONS]
+    found = [path for path in (home / folder).glob("*/*") if path.suffix in PRICE_EXTENSIONS]
     found.sort(key=lambda path: (-path.stat().st_mtime_ns, path.name))
     return [path.relative_to(home).as_posix() for path in found]

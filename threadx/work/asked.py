@@ -16,13 +16,13 @@ from base.reasons import ReasonError, because
 from base.references import listed
 from nodes.counted import registered
 from nodes.errors import SettingError
+from nodes.further import Further
 from nodes.optimization.evidence.specs import chosen_strategy, own_strategy
 from prompts import Words
 from reports.tables import notice_lines
 from threadx.commands import options
 from threadx.errors import ThreadxError
 from threadx.settings import chain, make_reading
-from threadx.work.further import Further
 from vault.datasets import Dataset
 from vault.readers.further import ended_notices
 from vault.readers.options import Reading

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import pandas as pd
 
 from backtest import Input
-from backtest.data.prices import column_name
-from backtest.data.tables import COLUMNS, PRICES
 from backtest.types import Known
+<<<<<<< HEAD
 from threadx.errors import ThreadxError
 from vault.readers.prices import read_any_table
 
@@ -44,6 +41,10 @@ class Further(NamedTuple):
                 known.setdefault(f"{table}.{column}", Input(kind=kind))
         words = {word.lower() for one in conditions if one for word in _DOTTED.findall(one)}
         return {name: one for name, one in known.items() if name in words or name in self.declared}
+=======
+from nodes.further import Further, read_further_table
+from threadx.errors import ThreadxError
+>>>>>>> caa89ce (forms have every setting, level and cost that the command takes, and the workbench further series: one description of settings)
 
 
 def take_further(given: dict[str, Any], home: Path) -> Further:
@@ -73,9 +74,14 @@ def read_tables(pairs: Iterable[str], home: Path) -> tuple[dict[str, pd.DataFram
             raise ThreadxError("bad_table", pair=text)
         if name.lower() in tables:
             raise ThreadxError("repeated_table", name=name)
+<<<<<<< HEAD
         tables[name.lower()] = read_any_table(reference, home)
         references[name.lower()] = reference
     return tables, references
+=======
+        tables[name.lower()] = read_further_table(reference, home)
+    return Further(tables, dict(map(_declared, given.pop("declared"))))
+>>>>>>> caa89ce (forms have every setting, level and cost that the command takes, and the workbench further series: one description of settings)
 
 
 def _declared(text: str) -> tuple[str, Input]:

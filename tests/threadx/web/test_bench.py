@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import threadx
-from backtest import Costs, StrategySpec, run_backtest, sweep
+from backtest import Costs, Input, Risk, StrategyError, StrategySpec, run_backtest, sweep
+from backtest.data.inputs import with_inputs
 from backtest.engine.ranking import best_first
 from backtest.errors import ExpressionError
 from backtest.language.parser import parse
@@ -26,6 +28,7 @@ from tests.browser import (
     wider_than_the_screen,
 )
 from threadx.web.sweep_form import values_between
+from vault.packaged import packaged_table
 
 LANGUAGE: Any = "en"
 WORDS = Words("en", "page")
@@ -82,6 +85,52 @@ def button(page: Page, key: str) -> Any:
 def shown(page: Page, metric: str) -> Any:
     """The figure of a metric of the backtest that is shown."""
     return page.locator(".tx-facts .tx-card", has_text=WORDS(f"report.metric.{metric}"))
+
+
+def orders_in_parts_beside_another_instrument(page: Page, url: str, prices: pd.DataFrame) -> None:
+    """Fields that are folded away: a further table, a waiting order, targets by age, size, more costs."""
+    page.goto(f"{url}/threadx/bench?strategy=own&entry_long=close+%3E+1")
+    page.wait_for_load_state("networkidle")
+    for key in ("further.title", "form.risk", "form.sizing", "form.orders", "form.more_costs"):
+        page.get_by_text(WORDS(f"web.{key}"), exact=True).click()
+    button(page, "web.further.add").click()
+    page.get_by_label(WORDS("web.further.table"), exact=True).click()
+    page.get_by_role("option", name=WORDS("web.form.sample_nasdaq")).click()
+    expect(page.get_by_text("t1.open, t1.high, t1.low, t1.close")).to_be_visible()
+    typed = {
+        "web.form.entry_long": "t1.close > sma(t1.close, 50)",
+        "web.form.exit_long": "close < sma(close, 20)",
+        "web.form.entry_limit_long": "close * 0.995",
+        "report.param.order_bars": "3",
+        "report.param.scale_out": "5",
+        "report.param.equity_pct": "50",
+        "web.setting.spread_bps": "4",
+    }
+    for key, value in typed.items():
+        page.get_by_label(WORDS(key), exact=True).fill(value)
+    parts = page.get_by_label(WORDS("report.param.scale_out"), exact=True)
+    expect(page.locator(".q-field", has=parts)).to_contain_text("scale_out")
+    with pytest.raises(StrategyError) as refused:
+        Risk(scale_out="5")
+    expect(page.locator(".q-field", has=parts)).to_contain_text(WORDS.told(refused.value))
+    parts.fill("5:50, 10:25")
+    page.get_by_text(WORDS("report.param.whole_units"), exact=True).click()
+    button(page, "web.bench.test").click()
+    spec = StrategySpec(
+        name="own",
+        entry_long="t1.close > sma(t1.close, 50)",
+        exit_long="close < sma(close, 20)",
+        entry_limit_long="close * 0.995",
+        risk={"order_bars": 3, "scale_out": {5: 50, 10: 25}},
+        sizing={"equity_pct": 50, "whole_units": True},
+        inputs={"t1.close": Input(kind="price")},
+    )
+    usual = OptimizationContext()
+    costs = Costs(fee_bps=usual.fee_bps, slippage_bps=usual.slippage_bps, spread_bps=4.0)
+    joined = with_inputs(prices, {"t1": packaged_table("nasdaq")}, spec)
+    alone = run_backtest(joined, spec, costs=costs).metrics
+    expect(shown(page, "total_return")).to_contain_text(WORDS.percent(alone.total_return), timeout=PATIENCE)
+    expect(shown(page, "n_trades")).to_contain_text(WORDS.number(alone.n_trades))
 
 
 @pytest.mark.server
@@ -179,6 +228,8 @@ def test_from_a_condition_typed_to_a_run_that_goes_on_from_the_best_cell(
             ("param.stop_loss_pct", f"{best['stop_loss_pct']:g}"),
             ("setting.fee_bps", "7"),
         ):
-            expect(page.get_by_label(WORDS(f"web.{key}"), exact=True)).to_have_value(str(value))
+            label = WORDS(f"report.{key}" if key.startswith("param") else f"web.{key}")
+            expect(page.get_by_label(label, exact=True)).to_have_value(str(value))
+        orders_in_parts_beside_another_instrument(page, url, prices)
         assert set(hosts) == {"127.0.0.1"}
         assert complaints == []

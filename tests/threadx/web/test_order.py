@@ -10,7 +10,8 @@ import click
 import pytest
 from pydantic import TypeAdapter
 
-from backtest import BacktestError, StrategySpec
+from backtest import BacktestError, Risk, Sizing, StrategySpec
+from backtest.types import COST_NAMES
 from base.errors import TypedError
 from nodes.optimization.changes import Change
 from prompts import Words
@@ -30,6 +31,8 @@ from threadx.web.order import (
     order_query,
 )
 from threadx.web.steering import edit_faults, edited, leaves
+from threadx.web.strategy_form import GROUPS
+from threadx.work import asked
 from vault.errors import MarketError
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
@@ -100,8 +103,33 @@ def test_a_strategy_of_a_run_comes_back_as_its_preset_with_its_values_or_as_cond
     changed = preset.with_filter("adx(14) > 25")
     found = order_of("sample:sp500", changed)
     assert (found.strategy, found.spec().hash) == ("own", changed.hash)
-    sized = preset.evolve(sizing={"equity_pct": 50.0})
-    assert order_of("sample:sp500", sized).params == {}
+    sized = preset.evolve(sizing={"equity_pct": 50.0, "whole_units": True})
+    assert order_of("sample:sp500", sized).spec().hash == sized.hash
+    waiting = changed.evolve(entry_limit_long="close * 0.99", risk={"order_bars": 3, "roi": "0:4,20:2"})
+    found = order_of("sample:sp500", waiting)
+    assert found.spec().hash == waiting.hash
+    assert begun_with(parse_qsl(order_query(found)), Words("fr")) == (found, "")
+
+
+def test_the_form_has_a_field_for_every_setting_and_level_that_the_command_takes(tmp_path: Path) -> None:
+    """And what it asks for is the same strategy to the command."""
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(
+        (*Risk.model_fields, *Sizing.model_fields)
+    )
+    assert {*COST_NAMES} <= {*SETTINGS}
+    params = {"n": 20, "order_bars": 3, "roi": "0:8, 20:4", "equity_pct": 50.0, "max_entries": 2}
+    conditions = {
+        "entry_long": "close > highest(high, n)[1]",
+        "entry_limit_long": "close * 0.99",
+        "exit_stop_long": "lowest(low, 10)",
+        "cancel_long": "close < lowest(low, n)[1]",
+    }
+    asked_for = order(strategy="own", conditions=conditions, params={**params, "whole_units": 1.0})
+    words = arguments(asked_for, "r", "en", tmp_path)
+    command = build(Words("en")).get_command(click.Context(build(Words("en"))), "optimize")
+    assert command is not None
+    given = command.make_context("optimize", words[1:]).params
+    assert asked.take_strategy(given).hash == asked_for.spec().hash
 
 
 def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> None:
