@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,9 +11,6 @@ import pandas as pd
 from backtest import Input
 from backtest.data.prices import column_name
 from backtest.data.tables import COLUMNS, PRICES
-from base.paths import typed_path
-from vault.packaged import packaged_table
-from vault.readers.prices import SAMPLE_PREFIX, SAMPLES, read_table
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*|[A-Za-z_]\w*", re.ASCII)
 
@@ -24,10 +20,12 @@ class Further(NamedTuple):
 
     Attributes:
         tables: by name.
+        references: where each was read.
         declared: series by name, as they were described.
     """
 
     tables: dict[str, pd.DataFrame]
+    references: dict[str, str]
     declared: dict[str, Input]
 
     def known(self) -> dict[str, Input]:
@@ -52,14 +50,4 @@ class Further(NamedTuple):
         return self.declared | self.used_by(conditions)
 
 
-def read_further_table(reference: str, home: Path) -> pd.DataFrame:
-    """A file as it stands, or a sample.
-
-    Raises:
-        MarketError: a file cannot be read.
-    """
-    if reference.removeprefix(SAMPLE_PREFIX) in SAMPLES and reference.startswith(SAMPLE_PREFIX):
-        return packaged_table(reference.removeprefix(SAMPLE_PREFIX))
-    path = typed_path(reference)
-    there = not path.is_absolute() and not path.exists() and (home / path).exists()
-    return read_table(home / path if there else path)
+NO_FURTHER = Further({}, {}, {})

@@ -14,14 +14,14 @@ from backtest.data.prices import column_name
 from backtest.data.tables import COLUMNS, PRICES, SYMBOL_NAMES, TIME_NAMES
 from backtest.types import InputKind, Known
 from base.reasons import ENDINGS
-from nodes.further import Further, read_further_table
+from nodes.further import Further
 from prompts import Words
 from threadx.web.fields import helped, text_field
 from threadx.web.file_button import file_button
 from threadx.web.frame import Site, Text, attribute, quiet_button
 from threadx.web.uploads import TABLES, keep_table, uploads
 from vault.readers.price_files import PRICE_EXTENSIONS
-from vault.readers.prices import SAMPLE_PREFIX, SAMPLES
+from vault.readers.prices import SAMPLE_PREFIX, SAMPLES, read_any_table
 
 OF_PRICES = ""
 """What a row calls the price file itself: its series is a column of that."""
@@ -97,9 +97,11 @@ class FurtherForm:
 
     def tell(self) -> None:
         """Say what there is by now."""
-        tables = {row.name: row.frame for row in self.rows if row.frame is not None and row.name}
+        read = [row for row in self.rows if row.frame is not None and row.name]
+        tables = {row.name: row.frame for row in read if row.frame is not None}
+        references = {row.name: str(row.file.value) for row in read}
         declared = {name: one for row in self.rows for name, one in row.declared().items()}
-        self._changed(Further(tables, declared))
+        self._changed(Further(tables, references, declared))
 
 
 class _Row:
@@ -145,7 +147,7 @@ class _Row:
         file = str(self.file.value)
         if file != OF_PRICES:
             try:
-                self.frame = await threads.io_bound(read_further_table, file, self.form.site.home)
+                self.frame = await threads.io_bound(read_any_table, file, self.form.site.home)
             except ENDINGS as error:
                 self._told.set_text(self.form.words.told(error))
                 self.form.tell()

@@ -33,6 +33,7 @@ from threadx.web.frame import (
     frame,
     run_path,
 )
+from threadx.web.further_form import FurtherForm
 from threadx.web.models_page import models_there
 from threadx.web.order import (
     BUDGETS,
@@ -104,6 +105,7 @@ class Form:
             self._draw_data(datasets, kept, given)
         with card(self.words("web.form.strategy")):
             self._strategy = StrategyForm(self.words, given)
+            FurtherForm(site, kept, self._strategy.know)
         with card(self.words("web.form.models")):
             self._draw_models()
         with card(self.words("web.form.budgets")):

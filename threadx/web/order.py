@@ -19,7 +19,7 @@ from base.reasons import nearest
 from base.references import joined, listed
 from nodes.context import OptimizationContext
 from nodes.errors import SettingError
-from nodes.further import Further
+from nodes.further import NO_FURTHER, Further
 from nodes.given import read_input
 from nodes.optimization.evidence.specs import own_strategy
 from nodes.optimization.state import StrategyInput
@@ -28,7 +28,7 @@ from prompts import Language, Words
 from providers import parse_reference
 from record.types import Prices, Strategy
 from threadx.web.errors import WebError
-from threadx.web.uploads import FOLDER
+from threadx.web.uploads import FOLDER, TABLES
 from vault.datasets import DATASET_PREFIX, Dataset
 from vault.readers.options import Reading
 from vault.readers.prices import SAMPLE_PREFIX, read_prices
@@ -78,7 +78,7 @@ class Order:
     strategy: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Value] = field(default_factory=dict)
-    further: Further = field(default=Further({}, {}), compare=False)
+    further: Further = field(default=NO_FURTHER, compare=False)
     models: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | None] = field(default_factory=dict)
     approve: bool = False
@@ -174,6 +174,7 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     options = [f"--run={run}", f"--language={language}"]
     if order.strategy == OWN:
         options += [f"--{place.replace('_', '-')}={told}" for place, told in order.conditions.items()]
+        options += _further(order, home)
     else:
         options.append(f"--strategy={order.strategy}")
     options += [f"--param={name}={_plain(value)}" for name, value in order.params.items()]
@@ -193,6 +194,16 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     ]
     options += [f"--other={source(one, home)}" for one in order.others]
     return ["optimize", *options, *(source(one, home) for one in (order.data, *order.pool))]
+
+
+def _further(order: Order, home: Path) -> list[str]:
+    """The tables that its conditions read, and what is described of their series."""
+    used = order.further.used_by(order.conditions.values())
+    tables = {name.partition(".")[0] for name in used}
+    references = order.further.references
+    told = [f"--with={name}={source(references[name], home)}" for name in references if name in tables]
+    described = {name: one for name, one in order.further.declared.items() if name in used}
+    return told + [f"--input={name}={one.kind},{one.known}" for name, one in described.items()]
 
 
 def order_query(order: Order) -> str:
@@ -286,8 +297,8 @@ def order_of(data: str, spec: StrategySpec | None) -> Order:
 
 
 def source(data: str, home: Path) -> str:
-    """Where the prices of a form are found; uploads are named relative to the data folder."""
-    return str(home / data) if data.startswith(f"{FOLDER}/") else data
+    """Where the prices or a table of a form are found; uploads are named relative to the data folder."""
+    return str(home / data) if data.startswith((f"{FOLDER}/", f"{TABLES}/")) else data
 
 
 def _plain(value: Value) -> str:

@@ -22,7 +22,7 @@ from backtest.types import (
     Risk,
     Sizing,
 )
-from nodes.further import Further
+from nodes.further import NO_FURTHER, Further
 from prompts import Words
 from reports.words import setting_name
 from threadx.web.condition_field import ConditionField
@@ -277,7 +277,7 @@ class StrategyForm:
             used = self._used()
             params = {key: value for key, value in params.items() if key in used}
         conditions = {place: self._conditions[place].text for place in PLACES if self._filled(place)}
-        further = self.further if self.strategy == OWN else Further({}, {})
+        further = self.further if self.strategy == OWN else NO_FURTHER
         return {
             "strategy": self.strategy,
             "conditions": conditions,

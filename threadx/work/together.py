@@ -22,6 +22,7 @@ from backtest.universe import instrument_table
 from backtest.validation.score import score
 from backtest.validation.traded import shown_prices
 from nodes.counted import registered_together
+from nodes.further import Further
 from prompts import Words
 from reports.backtest_card import told_card
 from reports.tables import METRIC_ROWS, bars_per_year_lines, lost_fields, metric, notice_lines
@@ -29,7 +30,6 @@ from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.pool import Instrument, read_members
 from threadx.terminal import Terminal
-from threadx.work.further import Further
 from threadx.work.written import plain_rows, write_drawing, write_json
 from vault.counted import count_backtest, count_portfolio
 from vault.datasets import Dataset

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from backtest import BacktestError, Risk, Sizing, StrategySpec
 from backtest.types import COST_NAMES
 from base.errors import TypedError
+from nodes.further import Further
 from nodes.optimization.changes import Change
 from prompts import Words
 from providers import ProviderError
@@ -33,7 +34,9 @@ from threadx.web.order import (
 from threadx.web.steering import edit_faults, edited, leaves
 from threadx.web.strategy_form import GROUPS
 from threadx.work import asked
+from threadx.work.further import take_further
 from vault.errors import MarketError
+from vault.packaged import packaged_table
 
 RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules"}
 
@@ -119,17 +122,20 @@ def test_the_form_has_a_field_for_every_setting_and_level_that_the_command_takes
     assert {*COST_NAMES} <= {*SETTINGS}
     params = {"n": 20, "order_bars": 3, "roi": "0:8, 20:4", "equity_pct": 50.0, "max_entries": 2}
     conditions = {
-        "entry_long": "close > highest(high, n)[1]",
+        "entry_long": "close > highest(high, n)[1] and t1.close > sma(t1.close, 50)",
         "entry_limit_long": "close * 0.99",
         "exit_stop_long": "lowest(low, 10)",
         "cancel_long": "close < lowest(low, n)[1]",
     }
-    asked_for = order(strategy="own", conditions=conditions, params={**params, "whole_units": 1.0})
+    further = Further({"t1": packaged_table("nasdaq")}, {"t1": "sample:nasdaq"}, {})
+    asked_for = order(
+        strategy="own", conditions=conditions, params={**params, "whole_units": 1.0}, further=further
+    )
     words = arguments(asked_for, "r", "en", tmp_path)
     command = build(Words("en")).get_command(click.Context(build(Words("en"))), "optimize")
     assert command is not None
     given = command.make_context("optimize", words[1:]).params
-    assert asked.take_strategy(given).hash == asked_for.spec().hash
+    assert asked.take_strategy(given, take_further(given, tmp_path)).hash == asked_for.spec().hash
 
 
 def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> None:
