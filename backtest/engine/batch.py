@@ -1,14 +1,15 @@
 """Many configurations of one strategy, made ready for the fused kernel: what they share is computed once.
 
-A condition is cut at its `and`s; each part depends on few of the parameters, so a grid has far fewer parts
-than configurations. Each becomes one bit a bar, and a configuration is a list of such rows.
+A condition is cut at its `and`s and these at their `or`s; each part depends on few of the parameters, so a
+grid has far fewer parts than configurations. Each becomes one bit a bar, and a configuration is a list of
+such rows.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -39,7 +40,7 @@ from backtest.kernels.simulation import (
 )
 from backtest.kernels.words import Words, cross_words, known_words
 from backtest.language.functions import FUNCTIONS, warm_up
-from backtest.language.tree import And, Call, Comparison, Node, bind, parameters
+from backtest.language.tree import And, Call, Comparison, Node, Or, bind, parameters
 from backtest.presets import PRESETS
 from backtest.strategy import SIDE_AXIS, StrategySpec
 from backtest.types import LEVELS, Risk, Settings, Sizing
@@ -108,9 +109,13 @@ class _Part(_Tree):
     A grid has few of either side and many pairs of them, so it is the sides that are bound.
     """
 
-    def __init__(self, tree: Node, axes: Sequence[str], known: dict[Node, _Tree]) -> None:
+    def __init__(
+        self, tree: Node, axes: Sequence[str], known: dict[Node, _Tree], joined: tuple[int, ...]
+    ) -> None:
         super().__init__(tree, axes)
-        sides: tuple[Node, ...] = (tree,)
+        # Of an `or`, or an `and` within one: the numbers of its own parts, whose bits are joined.
+        self.joined = joined
+        sides: tuple[Node, ...] = () if joined else (tree,)
         self.own_warm_up = 0
         self.crosses = ""
         match tree:
@@ -137,11 +142,13 @@ class _Resolved(NamedTuple):
 
     Attributes:
         keys: the different versions of it.
+        first: for each the first configuration that has it.
         inverse: which of them each configuration has.
         operands: for each side its bound trees, and which of them each version has.
     """
 
     keys: Whole
+    first: Whole
     inverse: Whole
     operands: list[tuple[list[_Bound], Whole]]
 
@@ -193,6 +200,8 @@ class Batch:
         self.shape = {name: len(values) for name, values in axes.items()}
         self.count = math.prod(self.shape.values())
         self.parts: list[_Part] = []
+        self._numbers: dict[Node, int] = {}
+        self._sides: dict[Node, _Tree] = {}
         self.places: list[list[int]] = []
         # What the fused kernel does not know is walked, configuration by configuration.
         self.walked = not spec.trees.keys().isdisjoint(LEVELS) or any(
@@ -201,17 +210,11 @@ class Batch:
             for name in ("roi", "scale_out", "max_entries")
         )
         self.heard = tuple(spec.trees) if self.walked else tuple(CODES)
-        known: dict[Node, int] = {}
-        sides: dict[Node, _Tree] = {}
         for place in self.heard:
             tree = spec.trees.get(place)
             operands = () if tree is None else tree.operands if isinstance(tree, And) else (tree,)
-            for operand in operands:
-                if operand not in known:
-                    known[operand] = len(self.parts)
-                    self.parts.append(_Part(operand, list(axes), sides))
             # A condition that is required twice is required.
-            self.places.append(list(dict.fromkeys(known[operand] for operand in operands)))
+            self.places.append(list(dict.fromkeys(map(self._numbered, operands))))
         self._conditions = {
             place: _Tree(tree, list(axes)) for place, tree in spec.trees.items() if place not in LEVELS
         }
@@ -220,6 +223,20 @@ class Batch:
         self._rows: dict[tuple[int, int], int] = {}
         self._words: Words = np.empty((0, 0), dtype=np.uint64)
         self._settings = kernel_settings(spec.risk, spec.sizing)
+
+    def _numbered(self, tree: Node) -> int:
+        """The number of a part, behind those that it joins."""
+        if tree not in self._numbers:
+            joined = tuple(map(self._numbered, tree.operands)) if isinstance(tree, And | Or) else ()
+            self._numbers[tree] = len(self.parts)
+            self.parts.append(_Part(tree, list(self.axes), self._sides, joined))
+        return self._numbers[tree]
+
+    def _within(self, numbers: Iterable[int]) -> Iterator[int]:
+        """Parts, and all that they are joined from."""
+        for number in numbers:
+            yield number
+            yield from self._within(self.parts[number].joined)
 
     @property
     def chunk_size(self) -> int:
@@ -389,7 +406,11 @@ class Batch:
 
     def _used(self, number: int, chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
         """Whether a part says anything in each configuration, given the sides that it trades."""
-        places = [place for place, parts in zip(self.heard, self.places, strict=True) if number in parts]
+        places = [
+            place
+            for place, parts in zip(self.heard, self.places, strict=True)
+            if number in self._within(parts)
+        ]
         return self._heard(places, chosen, count)
 
     def _heard(self, places: Sequence[str], chosen: Mapping[str, Whole], count: int) -> NDArray[np.bool_]:
@@ -423,7 +444,7 @@ class Batch:
                 for one, place in zip(different.tolist(), first[at].tolist(), strict=True)
             ]
             operands.append((bound, which))
-        return _Resolved(found, inverse, operands)
+        return _Resolved(found, first, inverse, operands)
 
     def _bind(self, tree: _Tree, key: int, chosen: Mapping[str, Whole], at: int) -> _Bound:
         """One tree in the configuration `at`, bound once."""
@@ -520,13 +541,18 @@ class Batch:
         missing: dict[tuple[int, ...], _Missing] = {}
         pending: dict[int, _Bound] = {}
         crossing: dict[int, _Bound] = {}
+        joins: list[tuple[_Part, Whole, Whole]] = []
+        row_of: list[Whole] = []
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
             resolved = self._resolve(part, key, chosen)
             offset = len(places)
+            row_of.append(resolved.inverse + offset)
+            if part.joined:
+                joins.append((part, offset + np.arange(resolved.keys.size), resolved.first))
             sides = [[bound[one] for one in which.tolist()] for bound, which in resolved.operands]
             for at, one in enumerate(resolved.keys.tolist()):
                 places[number, one] = offset + at
-                if (number, one) not in self._rows:
+                if not part.joined and (number, one) not in self._rows:
                     bounds = [side[at] for side in sides]
                     if any(bound.fault for bound in bounds):
                         continue  # heard by no configuration that is left
@@ -536,7 +562,7 @@ class Batch:
                     found.rows[part.crosses] = offset + at
             for place, parts in enumerate(self.places):
                 for slot in (slot for slot, one in enumerate(parts) if one == number):
-                    rows[:, place, slot] = (resolved.inverse + offset).astype(np.int32)
+                    rows[:, place, slot] = row_of[number].astype(np.int32)
         if SIDE_AXIS in chosen:
             for place, condition in enumerate(CODES):
                 silent = np.array([not trades(side, condition) for side in self.axes[SIDE_AXIS]])
@@ -554,7 +580,8 @@ class Batch:
                 some.update((id(bound), bound) for bound in one.bounds)
         works = list(missing.values())
         bank = self.market.bank
-        lanes = bank.lanes(bound.node for work in works for bound in work.bounds)
+        different = {id(bound): bound for work in works for bound in work.bounds}
+        lanes = bank.lanes(bound.node for bound in different.values())
 
         def cross(bound: _Bound) -> None:
             bound.series = bank.varying(bound.node)
@@ -572,6 +599,11 @@ class Batch:
         run_pieces(cross, crossing.values(), workers=self.workers)
         run_pieces(compute, pending.values(), workers=self.workers)
         run_pieces(write, _slices(len(works), self.workers), workers=self.workers)
+        for part, into, first in joins:
+            join = np.bitwise_or if isinstance(part.tree, Or) else np.bitwise_and
+            words[into] = words[row_of[part.joined[0]][first]]
+            for number in part.joined[1:]:
+                words[into] = join(words[into], words[row_of[number][first]])
         # Only the bank keeps series from one chunk to the next, within its bounds.
         for bound in (*crossing.values(), *pending.values()):
             bound.series = bound.known = None

@@ -6,8 +6,9 @@ Number(5.0)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from backtest.errors import ExpressionError
 
@@ -44,39 +45,69 @@ class Own(Series):
     kind: str
 
 
+Branch = TypeVar("Branch", bound="type[_Branch]")
+
+
+class _Branch:
+    """A node with others below it; its hash, which all of them make, is kept, but never pickled."""
+
+    __slots__ = ("hashed",)
+    hashed: int
+
+
+def _hashed_once(branch: Branch) -> Branch:
+    made = cast(Callable[[_Branch], int], branch.__hash__)
+
+    def __hash__(self: _Branch) -> int:  # what is given to the class below
+        try:
+            return self.hashed
+        except AttributeError:
+            found = made(self)
+            object.__setattr__(self, "hashed", found)
+            return found
+
+    branch.__hash__ = __hash__  # type: ignore[method-assign,assignment]
+    return branch
+
+
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(_Branch):
     """A function of the language with every argument present, defaults filled in."""
 
     function: str
     arguments: tuple[Node, ...]
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Lag:
+class Lag(_Branch):
     """The value `bars` completed bars ago."""
 
     operand: Node
     bars: Node
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class At:
+class At(_Branch):
     """A value or condition of a higher timeframe, as its last completed bar left it."""
 
     timeframe: str
     operand: Node
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(_Branch):
     """Minus a value."""
 
     operand: Node
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
+class Arithmetic(_Branch):
     """`+`, `-`, `*` or `/` of two values; a division by zero is not a number."""
 
     operator: str
@@ -84,8 +115,9 @@ class Arithmetic:
     right: Node
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(_Branch):
     """`<`, `<=`, `>`, `>=`, `==` or `!=` of two values; false where either is not a number."""
 
     operator: str
@@ -93,22 +125,25 @@ class Comparison:
     right: Node
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Not:
+class Not(_Branch):
     """The contrary of a condition; what is undefined stays false."""
 
     operand: Node
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class And:
+class And(_Branch):
     """All of several conditions (two or more, none of them an And)."""
 
     operands: tuple[Node, ...]
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Or:
+class Or(_Branch):
     """Any of several conditions (two or more, none of them an Or)."""
 
     operands: tuple[Node, ...]
