@@ -76,6 +76,10 @@ class Lanes(NamedTuple):
     series: Node
     periods: tuple[int, ...]
 
+    def calls(self) -> list[Call]:
+        """One a period."""
+        return [Call(self.function, (self.series, Number(float(period)))) for period in self.periods]
+
 
 class IndicatorBank:
     """Indicators of one price history, each computed once however many conditions and configurations use it.
@@ -127,7 +131,7 @@ class IndicatorBank:
     def lanes(self, nodes: Iterable[Node]) -> list[Lanes]:
         """What bound trees need of functions of which several periods cost less together."""
         wanted: dict[tuple[str, Node], set[int]] = {}
-        for call in (call for node in nodes for call in _calls(node)):
+        for call in (call for node in nodes for call in calls(node)):
             if call.function in LANES and call not in self._known:
                 wanted.setdefault((call.function, call.arguments[0]), set()).update(periods(call))
         found = []
@@ -143,8 +147,12 @@ class IndicatorBank:
         """Compute several periods at once."""
         lengths = np.array(lanes.periods, dtype=np.int64)
         rows = LANES[lanes.function](self.varying(lanes.series), lengths)
-        for period, row in zip(lanes.periods, rows, strict=True):
-            self._known[Call(lanes.function, (lanes.series, Number(float(period))))] = row
+        self._known.update(zip(lanes.calls(), rows, strict=True))
+
+    def forget(self, lanes: Lanes) -> None:
+        """What `fill` computed; the memory serves the next while it is in the processor's cache."""
+        for call in lanes.calls():
+            self._known.pop(call, None)
 
     def series(self, node: Node) -> Floats | float:
         """The value of a bound tree at each bar; a plain number where it is constant."""
@@ -390,13 +398,13 @@ class IndicatorBank:
         return Levels(*(self.varying(trees[place]) if place in trees else np.empty(0) for place in LEVELS))
 
 
-def _calls(node: Node) -> Iterator[Call]:
+def calls(node: Node) -> Iterator[Call]:
     """The functions in a bound tree that read these bars: those of higher timeframes read others."""
     if isinstance(node, Call):
         yield node
     if not isinstance(node, At):
         for child in children(node):
-            yield from _calls(child)
+            yield from calls(child)
 
 
 def rows_of(further: Further, rows: slice | NDArray[np.int64], name: str) -> Floats:

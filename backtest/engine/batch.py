@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.engine.bank import CODES
+from backtest.engine.bank import CODES, calls
 from backtest.engine.executor import Executor, run_pieces
 from backtest.engine.possible import never_true
 from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value
@@ -539,8 +539,6 @@ class Batch:
         rows = np.full((count, len(self.places), depth), -1, dtype=np.int32)
         places: dict[tuple[int, int], int] = {}
         missing: dict[tuple[int, ...], _Missing] = {}
-        pending: dict[int, _Bound] = {}
-        crossing: dict[int, _Bound] = {}
         joins: list[tuple[_Part, Whole, Whole]] = []
         row_of: list[Whole] = []
         for number, (part, key) in enumerate(zip(self.parts, keys, strict=True)):
@@ -572,43 +570,75 @@ class Batch:
         for name, row in places.items():
             if (before := self._rows.get(name)) is not None:
                 words[row] = self._words[before]
-        # Sides first, each by one thread: conditions that share an average then find it computed. Before them
-        # what costs less together.
-        for one in missing.values():
-            if len(one.bounds) > 1:
-                some = crossing if one.part.crosses else pending
-                some.update((id(bound), bound) for bound in one.bounds)
-        works = list(missing.values())
-        bank = self.market.bank
-        different = {id(bound): bound for work in works for bound in work.bounds}
-        lanes = bank.lanes(bound.node for bound in different.values())
-
-        def cross(bound: _Bound) -> None:
-            bound.series = bank.varying(bound.node)
-            bound.known = known_words(bound.series)
-
-        def compute(bound: _Bound) -> None:
-            if bound.series is None:
-                bound.series = bank.series(bound.node)
-
-        def write(piece: slice) -> None:
-            for work in works[piece]:
-                self._write(work, words)
-
-        run_pieces(bank.fill, lanes, workers=self.workers)
-        run_pieces(cross, crossing.values(), workers=self.workers)
-        run_pieces(compute, pending.values(), workers=self.workers)
-        run_pieces(write, _slices(len(works), self.workers), workers=self.workers)
+        self._write_missing(list(missing.values()), words)
         for part, into, first in joins:
             join = np.bitwise_or if isinstance(part.tree, Or) else np.bitwise_and
             words[into] = words[row_of[part.joined[0]][first]]
             for number in part.joined[1:]:
                 words[into] = join(words[into], words[row_of[number][first]])
-        # Only the bank keeps series from one chunk to the next, within its bounds.
-        for bound in (*crossing.values(), *pending.values()):
-            bound.series = bound.known = None
         self._rows, self._words = places, words
         return rows
+
+    def _write_missing(self, works: list[_Missing], words: Words) -> None:
+        """Compute the sides of parts and write their bits."""
+        bank = self.market.bank
+        sides = {id(bound): bound for work in works for bound in work.bounds}
+        lanes = bank.lanes(bound.node for bound in sides.values())
+        filled = {call: number for number, some in enumerate(lanes) for call in some.calls()}
+        needed = {
+            name: {filled[one] for one in calls(bound.node) if one in filled} for name, bound in sides.items()
+        }
+        # What needs one group of periods is written while they are at hand in the processor's cache.
+        alone: list[list[_Missing]] = [[] for _ in lanes]
+        others: list[_Missing] = []
+        for work in works:
+            numbers = set().union(*(needed[id(bound)] for bound in work.bounds))
+            (alone[numbers.pop()] if len(numbers) == 1 else others).append(work)
+
+        # Where nothing comes after this chunk, nothing else will ask for these.
+        kept = set(range(len(lanes))) if self.count > self.chunk_size else set()
+        kept.update(number for work in others for bound in work.bounds for number in needed[id(bound)])
+
+        def compute(bound: _Bound) -> None:
+            if bound.series is None:
+                bound.series = bank.series(bound.node)
+
+        def cross(bound: _Bound) -> None:
+            if bound.known is None:
+                bound.series = bank.varying(bound.node)
+                bound.known = known_words(bound.series)
+
+        def fill(number: int) -> None:
+            bank.fill(lanes[number])
+            for work in alone[number]:
+                if len(work.bounds) > 1:
+                    for bound in work.bounds:
+                        (cross if work.part.crosses else compute)(bound)
+                self._write(work, words)
+            # Others may be at work with a side that needs none of these periods.
+            for bound in (bound for work in alone[number] for bound in work.bounds if needed[id(bound)]):
+                bound.series = bound.known = None
+            if number not in kept:
+                bank.forget(lanes[number])
+
+        def write(piece: slice) -> None:
+            for work in others[piece]:
+                self._write(work, words)
+
+        pending: dict[int, _Bound] = {}
+        crossing: dict[int, _Bound] = {}
+        for work in others:
+            if len(work.bounds) > 1:
+                some = crossing if work.part.crosses else pending
+                some.update((id(bound), bound) for bound in work.bounds)
+        run_pieces(fill, range(len(lanes)), workers=self.workers)
+        # Sides first, each by one thread: conditions that share an average then find it computed.
+        run_pieces(cross, crossing.values(), workers=self.workers)
+        run_pieces(compute, pending.values(), workers=self.workers)
+        run_pieces(write, _slices(len(others), self.workers), workers=self.workers)
+        # Only the bank keeps series from one chunk to the next, within its bounds.
+        for bound in sides.values():
+            bound.series = bound.known = None
 
     def _write(self, work: _Missing, words: Words) -> None:
         """Versions of parts as bits, each into its row."""

@@ -32,8 +32,9 @@ from backtest.kernels.indicators import (
     exponential_averages,
     extreme_age,
     moving_comoments,
+    moving_deviation,
     moving_mean,
-    moving_moments,
+    moving_means,
     moving_sum,
     relative_strength,
     relative_strengths,
@@ -105,8 +106,7 @@ def _sma(bank: Bank, node: Call, period: int) -> Parts:
 
 
 def _stddev(bank: Bank, node: Call, period: int) -> Parts:
-    mean, deviation = moving_moments(bank.varying(node.arguments[0]), period)
-    return {node: deviation, Call("sma", node.arguments): mean}
+    return {node: moving_deviation(bank.varying(node.arguments[0]), period)}
 
 
 def _ema(bank: Bank, node: Call, period: int) -> Parts:
@@ -216,14 +216,14 @@ def _williams(bank: Bank, node: Call, period: int) -> Parts:
 
 def _together(name: str, node: Call, line: Floats, smooth: int) -> Parts:
     """Both outputs of a stochastic oscillator, from the bar where the slower one begins."""
-    signal = moving_moments(line, smooth)[0]
+    signal = moving_mean(line, smooth)
     line = np.where(np.isnan(signal), np.nan, line)
     return {Call(f"{name}_k", node.arguments): line, Call(f"{name}_d", node.arguments): signal}
 
 
 def _stochastic(bank: Bank, node: Call, period: int, smooth_k: int, smooth_d: int) -> Parts:
     raw = place_in_range(bank.column("close"), *_high_low(bank, period))
-    return _together("stoch", node, moving_moments(raw, smooth_k)[0], smooth_d)
+    return _together("stoch", node, moving_mean(raw, smooth_k), smooth_d)
 
 
 def _stochastic_rsi(bank: Bank, node: Call, period: int, window: int, smooth_d: int) -> Parts:
@@ -546,6 +546,7 @@ _RULES: dict[str, Callable[..., Parts]] = {
 
 
 LANES: dict[str, Callable[[Floats, NDArray[np.int64]], Floats]] = {
+    "sma": moving_means,
     "ema": exponential_averages,
     "rsi": relative_strengths,
 }

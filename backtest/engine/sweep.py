@@ -55,13 +55,14 @@ def grid_axes(spec: StrategySpec, grid: Mapping[str, Iterable[Any]]) -> dict[str
         if name not in spec.params and name not in kind.model_fields:
             known = [*spec.params, *Risk.model_fields, *Sizing.model_fields, SIDE_AXIS]
             raise StrategyError("unknown_parameter", name=str(key), known=told_known(name, known))
+        bounds = parameter_bounds(spec, name) if name in spec.params else None
         found: list[Any] = []
         # What does not know its length may have no end.
         for value in itertools.islice(values, MOST_CONFIGURATIONS + 1):
-            if name in spec.params:
+            if bounds is not None:
                 if isinstance(value, bool) or not isinstance(value, numbers.Real):
                     raise StrategyError("parameter_not_a_number", name=name, value=repr(value)[:80])
-                found.append(parameter_bounds(spec, name).check(name, float(value)))
+                found.append(bounds.check(name, float(value)))
             elif name == "whole_units":
                 found.append(Sizing(whole_units=value).whole_units)
             elif name in LADDERS:

@@ -7,7 +7,8 @@ bands.
 
 NaN rule: a gap in the input ends what came before it; the indicator warms up again behind it. Every value
 depends on its own bar and those before only. Windows are summed as distances from an anchor that is renewed
-each period, so that neither drift nor a large offset of the prices costs digits.
+each period, or from sums of twice the digits, so that neither drift nor a large offset of the prices costs
+digits.
 """
 
 from __future__ import annotations
@@ -39,14 +40,13 @@ def _variance(values: Floats, stop: int, period: int) -> float:
 
 
 @kernel
-def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
-    """Simple moving average and population standard deviation of the last `period` bars, O(bars).
+def moving_deviation(values: Floats, period: int) -> Floats:
+    """Population standard deviation of the last `period` bars, O(bars).
 
     Running sums from an anchor among the values; a window that a spike has just left, or beside which the
     anchor lies far away, is summed anew.
     """
     size = values.size
-    mean = np.full(size, np.nan)
     deviation = np.full(size, np.nan)
     anchor = 0.0
     total = 0.0
@@ -91,9 +91,8 @@ def moving_moments(values: Floats, period: int) -> tuple[Floats, Floats]:
             variance = squares / period - centre * centre
             if variance * period < _LOST_DIGITS * largest:
                 variance = _variance(values, t, period)
-            mean[t] = anchor + centre
             deviation[t] = np.sqrt(variance) if variance > 0.0 else 0.0
-    return mean, deviation
+    return deviation
 
 
 @kernel
@@ -158,9 +157,6 @@ def moving_comoments(first: Floats, second: Floats, period: int) -> tuple[Floats
     return covariance, variance, other
 
 
-_MEAN, _DISTANCE, _SUM = range(3)
-
-
 @inlined
 def _known_until(values: Floats, begin: int) -> int:
     """The first bar from `begin` on without a value."""
@@ -171,8 +167,8 @@ def _known_until(values: Floats, begin: int) -> int:
 
 
 @inlined
-def _anchored(values: Floats, period: int, asked: int) -> Floats:
-    """The mean of the last `period` bars, by how much a value lies above it, or their sum."""
+def _anchored(values: Floats, period: int, distance: bool) -> Floats:
+    """The sum of the last `period` bars, or by how much a value lies above their mean."""
     size = values.size
     out = np.full(size, np.nan)
     anchor = 0.0
@@ -201,35 +197,112 @@ def _anchored(values: Floats, period: int, asked: int) -> Floats:
                 since = 0
                 for back in range(t - period + 1, t + 1):
                     total += values[back] - anchor
-            if asked == _SUM:
-                out[t] = anchor * period + total
-            else:
-                out[t] = value - anchor - total / period if asked == _DISTANCE else anchor + total / period
+            out[t] = value - anchor - total / period if distance else anchor * period + total
     return out
 
 
 @kernel
-def moving_mean(values: Floats, period: int) -> Floats:
-    """The first part of `moving_moments`, the same to the last bit, in a third of the time."""
-    return _anchored(values, period, _MEAN)
-
-
-@kernel
 def distance_from_mean(values: Floats, period: int) -> Floats:
-    """A value less the first part of `moving_moments`, with the digits that the values' differences have."""
-    return _anchored(values, period, _DISTANCE)
+    """A value less the mean of the last `period`, with the digits that the values' differences have."""
+    return _anchored(values, period, True)
 
 
 @kernel
 def moving_sum(values: Floats, period: int) -> Floats:
     """Sum of the last `period` values; of whole numbers it is exact."""
-    return _anchored(values, period, _SUM)
+    return _anchored(values, period, False)
 
 
 # Several periods at once: the recurrence of one waits for its last value at each bar, those of many do not
 # wait for one another. A tile of bars, a row a bar, is filled and then turned into a row a period.
 _TILE = 64
+_LONG_TILE = 1_024
+_UPPER_DIGITS = np.uint64(0xFFFFFFFFF8000000)
 _FEWEST = 4  # periods that are worth it
+
+
+@kernel
+def _differences(
+    values: Floats,
+    upper: Floats,
+    sums: Floats,
+    rests: Floats,
+    sums_before: Floats,
+    rests_before: Floats,
+    period: int,
+    out: Floats,
+) -> None:
+    """Means of windows from the sums at their ends: the value, and what the window lies beyond it.
+
+    Differences of sums are exact with their rest, and so is `period` times either half of a value's digits.
+    """
+    count, share = float(period), 1.0 / period
+    for t in range(out.size):
+        gap = sums[t] - sums_before[t]
+        moved = gap - sums[t]
+        rest = (sums[t] - (gap - moved)) - (sums_before[t] + moved) + (rests[t] - rests_before[t])
+        beyond = (gap - count * upper[t]) + (rest - count * (values[t] - upper[t]))
+        out[t] = values[t] + beyond * share
+
+
+@kernel
+def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
+    """Simple moving average of the last `period` values, a row a period.
+
+    All periods share one series of sums, each with what its rounding lost (Knuth's two-sum).
+    """
+    lanes, size = lengths.size, values.size
+    out = np.empty((lanes, size))
+    sums = np.zeros(size + 1)
+    rests = np.zeros(size + 1)
+    total = 0.0
+    rest = 0.0
+    for t in range(size):
+        value = values[t]
+        if np.isnan(value):
+            total = 0.0
+            rest = 0.0
+        else:
+            grown = total + value
+            moved = grown - total
+            rest += (total - (grown - moved)) + (value - moved)
+            total = grown
+        sums[t + 1] = total
+        rests[t + 1] = rest
+    upper = (np.ascontiguousarray(values).view(np.uint64) & _UPPER_DIGITS).view(np.float64)
+    begin = 0
+    while begin < size:
+        end = _known_until(values, begin)
+        for lane in range(lanes):
+            out[lane, begin : min(end, begin + lengths[lane] - 1)] = np.nan
+        for start in range(begin, end, _LONG_TILE):
+            stop = min(end, start + _LONG_TILE)
+            for lane in range(lanes):
+                period = lengths[lane]
+                first = max(start, begin + period - 1)
+                if first < stop:
+                    last, before = stop + 1, first + 1 - period
+                    _differences(
+                        values[first:stop],
+                        upper[first:stop],
+                        sums[first + 1 : last],
+                        rests[first + 1 : last],
+                        sums[before : last - period],
+                        rests[before : last - period],
+                        period,
+                        out[lane, first:stop],
+                    )
+        if end < size:
+            out[:, end] = np.nan
+        begin = end + 1
+    return out
+
+
+@kernel
+def moving_mean(values: Floats, period: int) -> Floats:
+    """`moving_means` of one period."""
+    found: Floats = moving_means(values, np.array([period]))[0]
+    return found
 
 
 @inlined

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtest import BacktestError
-from backtest.kernels.indicators import moving_moments
+from backtest.kernels.indicators import moving_deviation
 from feeds.builders.forecasts import adjusted_closes, daily_closes
 from feeds.builders.regime import autoregression, recession_odds
 from feeds.builders.series import Observations, SeriesArchive
@@ -211,7 +211,7 @@ def _realised(prices: Path, as_of: datetime) -> _Input:
         raise MarketError("stale_prices", path=prices.name, last=f"{close.index[-1]:%Y-%m-%dT%H}")
     days = 365.0 if continuous else 252.0
     returns = np.asarray(close.pct_change(), dtype=np.float64)
-    deviation = moving_moments(returns, _VOLATILITY_BARS)[1]
+    deviation = moving_deviation(returns, _VOLATILITY_BARS)
     values = pd.Series(deviation * np.sqrt(days) * 100.0, index=close.index).dropna()
     rows = pd.DataFrame({"file": prices.name, "row": last_row}, index=values.index[-1:])
     return _Input(prices.name, values, rows)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from backtest.kernels.indicators import Floats, moving_mean, moving_moments
+from backtest.kernels.indicators import Floats, moving_deviation, moving_mean
 
 Horizon = Literal["1w", "1m"]
 SESSION_BARS: dict[Horizon, int] = {"1w": 5, "1m": 21}
@@ -39,10 +39,10 @@ def component_scores(close: Floats) -> dict[str, Floats]:
     """
     daily = np.full(close.size, np.nan)
     daily[1:] = close[1:] / close[:-1] - 1.0
-    _, volatility = moving_moments(daily, 63)
+    volatility = moving_deviation(daily, 63)
     past = np.full(close.size, np.nan)
     past[63:] = close[:-63]
-    mean, deviation = moving_moments(close, 20)
+    mean, deviation = moving_mean(close, 20), moving_deviation(close, 20)
     return {
         "momentum": np.tanh(_ratio(close / past - 1.0, volatility * np.sqrt(63.0))),
         "trend": np.tanh(_ratio(close / moving_mean(close, 200) - 1.0, volatility * np.sqrt(100.0))),

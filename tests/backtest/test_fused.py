@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.engine.run import Market, open_market
-from backtest.kernels.indicators import moving_mean, moving_moments
+from backtest.kernels.indicators import moving_means
 from backtest.kernels.simulation import (
     BELOW_ONE_UNIT,
     FIGURES,
@@ -214,8 +215,18 @@ def test_crosses_in_words(pairs: list[tuple[float, float]]) -> None:
 @settings(max_examples=cases(60), deadline=None)
 @given(
     values=st.lists(st.sampled_from([1.0, 1.7, 3e8, 1e-6, 12.3, np.nan]), min_size=1, max_size=80),
-    period=st.integers(1, 9),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9),
 )
-def test_the_mean_is_the_same_alone_and_beside_the_deviation(values: list[float], period: int) -> None:
-    array = np.array(values)
-    np.testing.assert_array_equal(moving_mean(array, period), moving_moments(array, period)[0])
+def test_means_are_exact_to_the_last_digit_however_many_are_computed_together(
+    values: list[float], lengths: list[int]
+) -> None:
+    found = moving_means(np.array(values), np.array(lengths))
+    for row, period in zip(found, lengths, strict=True):
+        for t, mean in enumerate(row.tolist()):
+            window = values[max(0, t - period + 1) : t + 1]
+            if t < period - 1 or np.isnan(window).any():
+                assert np.isnan(mean)
+            else:
+                exact = float(sum(map(Fraction, window)) / period)
+                # A value and the little that its window lies beyond it are added at the end.
+                assert abs(mean - exact) <= np.spacing(max(window))

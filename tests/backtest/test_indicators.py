@@ -210,7 +210,7 @@ def test_periods_computed_together_are_each_the_same_alone() -> None:
     values = walk_of(1.0).close.copy()
     values[[0, 300, 301, 340]] = np.nan  # a stretch too short for some periods, and one for all
     whole = PriceArrays(values, values, values, values, values)
-    for function in ("ema", "rsi"):
+    for function in ("sma", "ema", "rsi"):
         nodes = [tree(f"{function}(close, {period})") for period in (2, 9, 31, 38, 57, 120, 250, 251, 252)]
         together, alone = IndicatorBank(whole), IndicatorBank(whole)
         lanes = together.lanes([*nodes, *nodes])

@@ -67,6 +67,29 @@ def test_a_row_is_the_backtest_of_its_configuration(name: str, terms: str) -> No
             assert (pd.isna(row[metric]) and value is None) or row[metric] == value, (chosen, metric)
 
 
+def test_a_row_with_or_is_the_backtest_of_its_configuration() -> None:
+    spec = StrategySpec(
+        name="either",
+        params={"fast": 3, "slow": 20, "floor": 30},
+        entry_long="(crosses_above(sma(close, fast), sma(close, slow)) and adx(14) > 15"
+        " or rsi(close, fast) < floor)"
+        " and (close > ema(close, 5) or not (hour < 12 or rsi(close, slow) > 40))",
+        exit_long="close < sma(close, slow) or rsi(close, fast) < floor",
+        entry_short="crosses_below(sma(close, fast), sma(close, slow)) or rsi(close, slow - fast) > 65",
+    )
+    grid = {"fast": [3, 5, 7, 9], "slow": [9, 20, 31], "floor": [20, 35], "side": ["long", "short", "both"]}
+    prices = made_up_prices(700, seed=5)
+    table = sweep(prices, spec, grid)
+    # Nine less nine is no period, which alone is refused and here left out, where that side is traded.
+    assert table.attrs["dropped_by"] == {"bad_period": 4}
+    assert len(table) == 68
+    for row in table.to_dict("records"):
+        traded = spec.only(row["side"])
+        alone = run_backtest(prices, traded.evolve(params={name: row[name] for name in traded.params}))
+        for metric, value in alone.metrics.to_dict().items():
+            assert (pd.isna(row[metric]) and value is None) or row[metric] == value, (row, metric)
+
+
 def test_risk_per_trade_without_a_stop_is_refused_alone_and_dropped_in_a_sweep() -> None:
     with pytest.raises(StrategyError) as told:
         StrategySpec.preset("ma_crossover", risk_per_trade_pct=1.0)
