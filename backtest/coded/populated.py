@@ -92,8 +92,15 @@ class CategoricalParameter(IntParameter):
 
     def __init__(self, categories: Sequence[Any], *, default: Any = None, **others: Any) -> None:
         self.categories = list(categories)
-        place = 0 if default is None else self.categories.index(default)
+        place = 0 if default is None else self.place_of(default)
         super().__init__(0, len(self.categories) - 1, default=place, **others)
+
+    def place_of(self, category: Any) -> int:
+        """The place of a category; one that is not among them is one more, as a table may name it."""
+        if category not in self.categories:
+            self.categories = [*self.categories, category]
+            self.high = len(self.categories) - 1
+        return self.categories.index(category)
 
     @property
     def value(self) -> Any:
@@ -152,7 +159,7 @@ def declared(kind: type[IStrategy]) -> dict[str, Parameter]:
             for table in ("buy_params", "sell_params", "enter_params", "exit_params"):
                 given = getattr(kind, table, {}).get(name)
                 if given is not None:
-                    place = own.categories.index(given) if isinstance(own, CategoricalParameter) else given
+                    place = own.place_of(given) if isinstance(own, CategoricalParameter) else given
                     own.default = own.given = place
             found[name] = own
     return found
@@ -269,6 +276,24 @@ def _bands(series: pd.Series, window: int = 20, stds: float = 2.0) -> pd.DataFra
     )
 
 
+def _awesome(bars: pd.DataFrame, weighted: bool = False, fast: int = 5, slow: int = 34) -> pd.Series:
+    middle = (bars["high"] + bars["low"]) / 2.0
+    if weighted:
+        return middle.ewm(fast).mean() - middle.ewm(slow).mean()
+    return middle.rolling(fast).mean() - middle.rolling(slow).mean()
+
+
+def _heikin_ashi(bars: pd.DataFrame) -> pd.DataFrame:
+    close = (bars["open"] + bars["high"] + bars["low"] + bars["close"]) / 4.0
+    opens = [float(bars["open"].iloc[0] + bars["close"].iloc[0]) / 2.0]
+    for before in close.to_numpy()[:-1]:
+        opens.append((opens[-1] + float(before)) / 2.0)
+    opened = pd.Series(opens, index=bars.index)
+    high = pd.concat([bars["high"], opened, close], axis=1).max(axis=1)
+    low = pd.concat([bars["low"], opened, close], axis=1).min(axis=1)
+    return pd.DataFrame({"open": opened, "high": high, "low": low, "close": close})
+
+
 QTPYLIB = {
     "crossed_above": lambda series1, series2: _crossed(series1, series2, 1.0),
     "crossed_below": lambda series1, series2: _crossed(series1, series2, -1.0),
@@ -278,5 +303,7 @@ QTPYLIB = {
     "sma": lambda series, window=200: series.rolling(window).mean(),
     "rolling_std": lambda series, window=200: series.rolling(window).std(),
     "bollinger_bands": _bands,
+    "awesome_oscillator": _awesome,
+    "heikinashi": _heikin_ashi,
 }
 """The helpers that freqtrade's strategies use most."""

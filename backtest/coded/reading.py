@@ -6,7 +6,7 @@ import ast
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
@@ -188,7 +188,7 @@ def running(path: Path) -> Iterator[None]:
         CodedError: `strategy_needs`, `strategy_raised`.
     """
     try:
-        with stand_ins():
+        with stand_ins(), redirect_stdout(sys.stderr):  # what it prints is no part of an answer
             yield
     except BacktestError:
         raise

@@ -49,6 +49,9 @@ class Absent:
     def __iter__(self) -> NoReturn:
         self._told()
 
+    def __mro_entries__(self, _: tuple[Any, ...]) -> NoReturn:
+        self._told()  # a class that extends it
+
     def __or__(self, _: Any) -> Absent:
         return self
 
@@ -85,7 +88,8 @@ def _modules() -> dict[str, ModuleType]:
             *("CategoricalParameter", "BooleanParameter"),
         )
     }
-    crossings = {"crossover": crossover, "cross": cross, "barssince": barssince}
+    crossings: dict[str, Any] = {"crossover": crossover, "cross": cross, "barssince": barssince}
+    crossings["resample_apply"] = stepped.resample_apply
     found = [
         _module("backtesting", Strategy=stepped.Strategy),
         _module("backtesting.lib", **crossings),

@@ -408,6 +408,35 @@ class Strategy:
         return self._desk.equity * (1.0 + sum(one.pl_pct for one in self._desk.trades))
 
 
+AT_WORK: list[Strategy] = []
+"""Strategies whose `init` runs, the last one innermost: helpers of a library ask for it."""
+
+_OF_LONGER_BARS = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
+
+
+def resample_apply(
+    rule: str, func: Callable[..., Any] | None, series: Any, *args: Any, agg: Any = None, **kwargs: Any
+) -> Any:
+    """An indicator of longer bars, each known from the end of its bar on, as backtesting.py has it."""
+    known: Any = series if isinstance(series, pd.Series | pd.DataFrame) else series.s
+    if agg is None and isinstance(known, pd.DataFrame):
+        agg = {column: _OF_LONGER_BARS.get(column, "last") for column in known.columns}
+    longer = known.resample(rule, label="right").agg(agg or _OF_LONGER_BARS.get(known.name, "last")).dropna()
+
+    def spread(values: Any, *given: Any, **named: Any) -> Any:
+        found = values if func is None else func(values, *given, **named)
+        if not isinstance(found, pd.Series | pd.DataFrame):
+            rows = np.asarray(found)
+            found = pd.Series(rows) if rows.ndim == 1 else pd.DataFrame(rows.T)
+        if not isinstance(found.index, pd.DatetimeIndex):
+            found.index = longer.index
+        return found.reindex(known.index.union(longer.index), method="ffill").reindex(known.index)
+
+    if AT_WORK:
+        return AT_WORK[-1].I(spread, longer, *args, **kwargs)
+    return spread(longer, *args, **kwargs)
+
+
 def signals(
     kind: type[Strategy], prices: pd.DataFrame, values: Mapping[str, float], exclusive: bool
 ) -> Found:
@@ -425,7 +454,11 @@ def signals(
     table = prices.rename(columns=COLUMNS)
     desk, data = Desk(table, exclusive), Data(table)
     strategy = kind(desk, data, values)
-    strategy.init()
+    AT_WORK.append(strategy)
+    try:
+        strategy.init()
+    finally:
+        AT_WORK.pop()
     data._read()
     shown = {name: one for name, one in vars(strategy).items() if isinstance(one, Revealed)}
     bars = len(table)

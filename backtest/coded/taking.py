@@ -111,6 +111,21 @@ class Coded:
         told = [one.value for test in tests for one in test.keywords if one.arg == "exclusive_orders"]
         return not tests or any(isinstance(one, ast.Constant) and bool(one.value) for one in told)
 
+    @property
+    def notes(self) -> list[str]:
+        """What its reader should know of how it is carried over, as names of sentences."""
+        found = []
+        if self.stepped:
+            found.append("slow")
+            if not self.file.named("Backtest") and {"entry_long", "entry_short"} <= {*self.places}:
+                found.append("exclusive")
+            orders = (*self.file.calls("buy"), *self.file.calls("sell"))
+            if any(one.arg == "size" for call in orders for one in call.keywords):
+                found.append("sizes")
+        elif "entry_short" in self.places:
+            found.append("reverses")
+        return found
+
     def run(self, prices: pd.DataFrame, values: Mapping[str, float]) -> Found:
         """What it says of a history.
 
@@ -205,7 +220,8 @@ def take(path: Path, strategy: str | None = None) -> Coded:
             raise CodedError("unknown_strategy_class", path=str(path), name=name, known=known)
         called = f"{_snake(name)}_{file.digest}"
         if called not in _taken:
-            found = _made(file, file.classes[name], called)
+            with running(file.path):
+                found = _made(file, file.classes[name], called)
             measured = _examined(found)
             for place in found.places:
                 functions.add(_entry(found, place, measured))

@@ -92,6 +92,26 @@ ALONE = """
             elif self.position and self.position.pl_pct > 1.0:
                 self.position.close()
 """
+LONGER = """
+    from backtesting import Strategy
+    from backtesting.lib import resample_apply
+    from backtesting.test import SMA
+
+    class Longer(Strategy):
+        n = 6
+
+        def init(self):
+            self.mean = resample_apply("4h", SMA, self.data.Close, self.n)
+
+        def next(self):
+            price = self.data.Close[-1]
+            if self.data.Close[-2] < self.mean[-2] and price > self.mean[-1]:
+                self.buy(tp=1.03 * price)
+            elif self.position and self.position.is_long == (price < self.mean):
+                self.position.close()
+            elif self.data.Close[-2] > self.mean[-2] and price < self.mean[-1]:
+                self.sell(sl=1.02 * price)
+"""
 DIP = """
     from functools import reduce
 
@@ -184,8 +204,16 @@ def test_it_trades_as_the_same_conditions_in_the_language_do(written: Any, price
     )
 
 
-@pytest.mark.parametrize(("text", "kind"), [(CROSSING, "Crossing"), (GUARDED, "Guarded"), (ALONE, "Alone")])
-@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize(
+    ("text", "kind", "exclusive"),
+    [
+        (CROSSING, "Crossing", True),
+        (CROSSING, "Crossing", False),
+        (GUARDED, "Guarded", True),
+        (ALONE, "Alone", False),
+        (LONGER, "Longer", True),
+    ],
+)
 def test_backtesting_py_makes_the_same_trades(
     written: Any, prices: pd.DataFrame, text: str, kind: str, exclusive: bool
 ) -> None:

@@ -113,12 +113,13 @@ def test_a_number_chooses_the_form_of_its_noun(language, singular, plural):
 NO_NOUNS = {
     "fr": "cas|dans|depuis|des|deux|fois|hors|les|moins|plus|plusieurs|refusées|sans|ses|sous|toutes",
     "en": (
-        "abstains|appears|as|asks|begins|belongs|bps|changes|does|ends|exists|expects|fails|follows|gives|goes|has|holds|is|its|kurtosis|"
-        "lacks|looks|moves|names|needs|news|reaches|refuses|remains|reorders|repeats|requires|returns|series|shows|speaks|stands|uses|was"
+        "abstains|appears|as|asks|begins|belongs|bps|calls|changes|decides|does|ends|exists|expects|fails|follows|gives|goes|has|holds|is|its|kurtosis|"
+        "imports|knows|lacks|looks|moves|names|needs|news|reaches|refuses|remains|reorders|repeats|requires|returns|says|series|shows|speaks|stands|trades|uses|was"
     ),
 }
 ONLY_MANY = {
     *("backtest.error.missing_volume bars", "base.error.plugin_wrong_values bars", "chart.last_bars count"),
+    "backtest.error.strategy_wrong_length shape",
     *("verdict.sight.power one", "agents.macro.rationale_calm score", "web.error.weak_token kinds"),
     *("command.doctor.too_large memory", "command.doctor.in_turn memory", "command.doctor.in_turn count"),
     *("verdict.opening_note opening", "ensemble.alert.success value", "ensemble.alert.failures value"),

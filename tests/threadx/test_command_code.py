@@ -28,6 +28,7 @@ class Mine(Strategy):
     bounds = {"n": (4, 30)}
 
     def init(self):
+        print("what a strategy prints is no part of an answer")
         self.mean = self.I(lambda closes, n: pd.Series(closes).rolling(n).mean(), self.data.Close, self.n)
 
     def next(self):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtest import ExpressionError
 from backtest.types import COST_NAMES
 from prompts import Language, Words
 from record.record import RunRecord
@@ -54,7 +55,7 @@ def tested(
     told = (json.dumps(part, sort_keys=True) for part in (view.dataset, spec, settings))
     try:
         return _tested(home, *told, words.language)
-    except MarketError as error:
+    except (MarketError, ExpressionError) as error:  # or the code that its conditions call is not here
         raise NothingToDraw from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from backtest import Engine, GapPolicy, Risk, Sizing, StrategySpec, from_code
+from backtest.coded.taking import named_in
 from backtest.types import COST_NAMES, LADDERS, PLACES
 from base.json_files import read_json
 from base.paths import typed_path
@@ -175,6 +176,15 @@ def registered_prices(
         data, symbol=symbol, timeframe=timeframe, gaps=gaps, home=folder, reading=reading, reader=reader
     )
     return found.prices, found.dataset, found.source
+
+
+def code_notes(spec: StrategySpec, words: Words) -> list[str]:
+    """What to tell of a strategy that is code."""
+    return [
+        words(f"command.code.{note}", file=one.file.path.name)
+        for one in named_in(spec.model_dump_json())
+        for note in one.notes
+    ]
 
 
 def price_notes(source: PriceSource, words: Words) -> list[str]:

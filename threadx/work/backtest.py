@@ -91,7 +91,7 @@ def backtest(
     result = Backtest.of(engine, prices, symbol=dataset.symbol, timeframe=dataset.timeframe, whole=whole)
     if json_path != "-":
         notes = asked.price_notes(source, words) + asked.ended_notes(prices, further.tables, spec, words)
-        for line in notes:  # first: they change how the card is read
+        for line in notes + asked.code_notes(spec, words):  # first: they change how the card is read
             say(line)
         terminal.card(result.told(words, terminal.cells))
     if picture_path is not None:

@@ -44,6 +44,8 @@ def _start(graph: str, words: Words, given: dict[str, Any]) -> int:
     further = take_further(settings, make_context(home=given["home"]).home_path)
     spec = asked.take_strategy(settings, further)
     terminal = Terminal(words)
+    if given["json_path"] != "-":
+        terminal.lines(asked.code_notes(spec, words))
     with terminal.progress(given["home"]) as watch:
         outcome = begin(
             graph,

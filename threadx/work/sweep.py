@@ -214,6 +214,7 @@ def sweep(
     title = words("command.backtest_title", symbol=dataset.symbol, timeframe=dataset.timeframe, part=part)
     if json_path != "-":
         notes = asked.price_notes(source, words) + asked.ended_notes(prices, further.tables, spec, words)
+        notes += asked.code_notes(spec, words)
         for line in notes:  # first: they change how the figures are read
             say(line)
         _show(words, found, list(grid), title, spec.describe(without=grid))
