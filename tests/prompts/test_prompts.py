@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 
 from backtest.presets import PRESETS
-from backtest.types import RISK_BOUNDS
+from backtest.types import Risk, Sizing
 from nodes.optimization.evidence.block import SHARED
 from prompts import PromptError, Words, render, text
 from prompts.prompt import _parts, placeholders
@@ -206,8 +206,14 @@ def test_a_gain_may_show_its_sign(value, told):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_parameter_and_rule_of_risk_has_a_name_in_words(language):
-    names = {*RISK_BOUNDS, *(name for preset in PRESETS.values() for name in preset.bounds)}
+def test_every_parameter_and_setting_has_a_name_in_words(language):
+    names = {
+        *Risk.model_fields,
+        *Sizing.model_fields,
+        *(name for preset in PRESETS.values() for name in preset.bounds),
+    }
+    assert names == {
+        key.partition(".")[2] for key in catalogue("report", language) if key.startswith("param.")
+    }
     told = catalogue("web", language)
-    assert names == {key.partition(".")[2] for key in told if key.startswith("param.")}
     assert {f"preset.{name}" for name in PRESETS} == {key for key in told if key.startswith("preset.")}

@@ -21,7 +21,7 @@ from threadx.web.further_form import FurtherForm
 from threadx.web.order import Order, begun_with, registered
 from threadx.web.strategy_form import StrategyForm
 from threadx.web.sweep_form import GridForm
-from threadx.web.uploads import uploads
+from threadx.web.uploads import own_files
 from vault.datasets import Dataset
 
 _WATCH_SECONDS = 0.2
@@ -224,7 +224,7 @@ def register(site: Site) -> None:
     @ui.page("/bench")
     async def bench_page(request: Request) -> None:
         datasets = await threads.io_bound(registered, site.home)
-        kept = await threads.io_bound(uploads, site.home)
+        kept = await threads.io_bound(own_files, site.home)
         defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
         if defaults is None:  # the server is ending
             return

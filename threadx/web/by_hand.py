@@ -67,7 +67,7 @@ class Tried:
     counted: int
 
 
-def _costs(order: Order, words: Words) -> Costs:
+def costs_of(order: Order, words: Words) -> Costs:
     """The costs of an order, each of which must be given.
 
     Raises:
@@ -92,7 +92,7 @@ def backtest(home: Path, order: Order, words: Words, *, whole: bool) -> Tried:
     Raises:
         BacktestError, MarketError, WebError: as `nodes.counted.tried`; a cost that is missing.
     """
-    spec, costs = order.spec(), _costs(order, words)
+    spec, costs = order.spec(), costs_of(order, words)
     fill = OptimizationContext(home=str(home)).fill
     how = as_read(order.reading)
     tables = order.tables(spec)
@@ -164,7 +164,7 @@ class Sweep:
             _at_work.release()
 
     def _work(self, home: Path, words: Words) -> Heat:
-        spec, costs = self.order.spec(), _costs(self.order, words)
+        spec, costs = self.order.spec(), costs_of(self.order, words)
         axes = grid_axes(spec, self.grid)
         found = registered(source(self.order.data, home), home=home, spec=spec, **as_read(self.order.reading))
         found = found._replace(prices=with_inputs(found.prices, self.order.tables(spec), spec))

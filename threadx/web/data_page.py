@@ -17,9 +17,11 @@ from prompts import Words
 from reports import quality
 from reports.tables import instrument_cell, notice_lines
 from threadx.web import jobs
+from threadx.web.declare_page import draw_declaration
 from threadx.web.fields import text_field
 from threadx.web.frame import (
     DATA_PATH,
+    DECLARE_PATH,
     NEW_PATH,
     Site,
     Table,
@@ -33,9 +35,9 @@ from threadx.web.frame import (
 from threadx.web.naming import prices_name
 from threadx.web.order import registered
 from threadx.web.running import Running, last_line
-from threadx.web.uploads import uploads
+from threadx.web.uploads import own_files
 from vault.datasets import DATASET_PREFIX, Dataset, one_market, opening_log
-from vault.readers.price_files import PRICE_EXTENSIONS
+from vault.declared import read_declaration
 from vault.readers.prices import SAMPLE_PREFIX, SAMPLES, PriceSource
 from vault.registered import read_any
 
@@ -71,9 +73,7 @@ class Listed:
 def listed(home: Path) -> Listed:
     """The prices of a data folder, and who opened their holdouts."""
     datasets = tuple(registered(home))
-    prices = sorted((home / "prices").rglob("*"))
-    found = [path.relative_to(home).as_posix() for path in prices if path.suffix.lower() in PRICE_EXTENSIONS]
-    files = (*(f"{SAMPLE_PREFIX}{name}" for name in SAMPLES), *found, *uploads(home))
+    files = (*(f"{SAMPLE_PREFIX}{name}" for name in SAMPLES), *own_files(home))
     log = opening_log(home).lines
     openings = {}
     for family in {one.family for one in datasets}:
@@ -230,6 +230,7 @@ def _check(words: Words, reference: str, report: QualityReport, source: PriceSou
                     listed_.row(row)
         with ui.element("p"):
             anchor(words("web.data.use"), f"{NEW_PATH}?data={quote(reference, safe='')}", "tx-button")
+            anchor(words("web.declare.title"), f"{DECLARE_PATH}?data={quote(reference, safe='')}")
 
 
 class Fetch:
@@ -291,7 +292,11 @@ def register(site: Site) -> None:
                 try:
                     told = await threads.io_bound(checked, site.home, data)
                     if data in known:
-                        _split(words, known[data], found.openings[known[data].family])
+                        family = known[data].family
+                        _split(words, known[data], found.openings[family])
+                        declared = await threads.io_bound(read_declaration, family, site.home)
+                        if declared is not None:
+                            draw_declaration(declared, known[data], words)
                     if told is not None:
                         _check(words, data, *told)
                 except ENDINGS as error:

@@ -26,6 +26,7 @@ FOLLOW_PATH = f"{RUNS_PATH}/follow"
 DATA_PATH = f"{RUNS_PATH}/data"
 CALIBRATION_PATH = f"{RUNS_PATH}/calibration"
 COMPARE_PATH = f"{RUNS_PATH}/compare"
+DECLARE_PATH = f"{RUNS_PATH}/declare"
 OUR_PATHS = (RUNS_PATH, SUMMARY_PATH, OBSERVABILITY_PATH)
 """Every page, script and websocket of ours stands under one of these."""
 

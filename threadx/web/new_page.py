@@ -23,6 +23,7 @@ from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
 from threadx.web.fields import helped, number, text_field
 from threadx.web.frame import (
+    DECLARE_PATH,
     NEW_PATH,
     RUNS_PATH,
     Site,
@@ -49,7 +50,7 @@ from threadx.web.order import (
 )
 from threadx.web.steering import JOB_LOG
 from threadx.web.strategy_form import StrategyForm
-from threadx.web.uploads import uploads
+from threadx.web.uploads import own_files
 from vault.datasets import Dataset
 
 
@@ -235,14 +236,16 @@ def register(site: Site) -> None:
     @ui.page("/new")
     async def new_page(request: Request) -> None:
         datasets = await threads.io_bound(registered, site.home)
-        kept = await threads.io_bound(uploads, site.home)
+        kept = await threads.io_bound(own_files, site.home)
         busy = await threads.io_bound(jobs.at_work, site.home, "optimization")
         defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
         if defaults is None:  # the server is ending
             return
         given, refused = begun_with(request.query_params.multi_items(), words)
         with frame(site, words("web.form.title"), NEW_PATH):
-            Text("p", words("web.form.intro"), "tx-soft")
+            with ui.element("p").classes("tx-soft"):
+                Text("span", words("web.form.intro") + " ")
+                anchor(words("web.declare.door"), DECLARE_PATH)
             if refused:
                 Text("p", refused, "tx-warn")
             if busy is not None:

@@ -28,7 +28,7 @@ from prompts import Language, Words
 from providers import parse_reference
 from record.types import Prices, Strategy
 from threadx.web.errors import WebError
-from threadx.web.uploads import FOLDER, TABLES
+from threadx.web.uploads import FOLDER, PRICES, TABLES
 from vault.datasets import DATASET_PREFIX, Dataset
 from vault.readers.options import Reading
 from vault.readers.prices import SAMPLE_PREFIX, read_prices
@@ -301,7 +301,7 @@ def order_of(data: str, spec: StrategySpec | None) -> Order:
 
 def source(data: str, home: Path) -> str:
     """Where the prices or a table of a form are found; uploads are named relative to the data folder."""
-    return str(home / data) if data.startswith((f"{FOLDER}/", f"{TABLES}/")) else data
+    return str(home / data) if data.startswith((f"{FOLDER}/", f"{TABLES}/", f"{PRICES}/")) else data
 
 
 def _plain(value: Value) -> str:

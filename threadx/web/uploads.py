@@ -19,6 +19,8 @@ from vault.readers.prices import PriceSource, read_prices, read_table
 FOLDER = "uploads"
 TABLES = "tables"
 """Where further tables lie: they need not hold prices, so nobody is offered them as prices."""
+PRICES = "prices"
+"""Where `threadx data fetch` keeps what it fetches."""
 Read = TypeVar("Read")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -84,6 +86,12 @@ def _kept(folder: Path, name: str, content: bytes, read: Callable[[Path], Read])
         if new:
             shutil.rmtree(path.parent)
         raise
+
+
+def own_files(home: Path) -> list[str]:
+    """Price files that a form offers, relative to the data folder: those brought, then those of `prices/`."""
+    there = (path for path in (home / PRICES).rglob("*") if path.suffix.lower() in PRICE_EXTENSIONS)
+    return uploads(home) + sorted(path.relative_to(home).as_posix() for path in there)
 
 
 def uploads(home: Path, folder: str = FOLDER) -> list[str]:

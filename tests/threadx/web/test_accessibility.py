@@ -42,6 +42,7 @@ PAGES = {
     "own conditions": "/threadx/new?strategy=own&entry_long=close > highest(high, n)[1]&param=n=20",
     "workbench": "/threadx/bench",
     "data": "/threadx/data?data=sample:sp500",
+    "declare": "/threadx/declare",
     "models": "/threadx/models",
     "calibration": "/threadx/calibration",
     "follow": "/threadx/follow",

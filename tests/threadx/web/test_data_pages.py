@@ -134,6 +134,22 @@ def test_a_person_looks_at_data_and_brings_a_calibration(
     page.get_by_role("link", name="prices/GAPPY_1h.csv").click()
     page.get_by_text(WORDS("web.data.gaps", gaps=1, missing="7")).wait_for()
     assert page.locator(".tx-gap").count() == 1
+    page.get_by_role("link", name=WORDS("web.declare.title")).click()
+    page.wait_for_url("**/declare?*")
+    page.wait_for_load_state("networkidle")
+    page.get_by_label(WORDS("web.declare.text"), exact=True).fill("Les croisements paient ici.")
+    page.get_by_label(WORDS("report.param.slow_period"), exact=True).fill("30")
+    page.get_by_role("button", name=WORDS("web.declare.seal")).click()
+    page.get_by_role("link", name=WORDS("web.declare.run")).wait_for()
+    (market_file,) = (home / "declared").glob("*.json")
+    sealed = json.loads(market_file.read_text(encoding="utf-8"))
+    assert sealed["declaration"]["text"] == "Les croisements paient ici."
+    assert sealed["declaration"]["symbol"] == "GAPPY"
+    assert sealed["declaration"]["strategy"]["params"]["slow_period"] == 30
+    expect(page.get_by_role("status")).to_contain_text(sealed["fingerprint"])
+    page.goto(f"{url}/threadx/data")
+    page.get_by_role("link", name="GAPPY, horaire").click()
+    expect(page.get_by_text("Les croisements paient ici.")).to_be_visible()
     page.get_by_role("link", name="S&P 500 (^GSPC), journalier").click()
     opened = page.locator("section", has_text=WORDS("web.data.opened"))
     expect(opened.locator("tbody tr")).to_have_count(1)

@@ -91,6 +91,7 @@ def get(url: str) -> httpx.Response:
         ("/threadx/models", "ollama:deepseek-r1:70b"),
         ("/threadx/follow", "Rien n’est encore scellé"),
         ("/threadx/data", "Exemple"),
+        ("/threadx/declare", "Sceller"),
         ("/threadx/calibration", "threadx calibrate --null"),
         ("/llm_summary", "Facteurs clés"),
         ("/observability", "Dix dernières exécutions"),
