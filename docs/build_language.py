@@ -241,6 +241,8 @@ def _taken(about: dict[str, Any]) -> str:
         return ", ".join(f"`{one}`" for one in choices)
     if "const" in about:
         return f"`{about['const']}`"
+    if about["type"] == "array":
+        return "a list of texts"
     names = {"number": "a number", "string": "a text", "boolean": "`true` or `false`", "null": "`null`"}
     return names[about["type"]]
 

@@ -37,6 +37,7 @@ from nodes.forking import REPLAYED, RUN, Events, fork, recorded_settings, settin
 from nodes.given import read_context, read_input, refusal
 from nodes.model_settings import provider_settings
 from nodes.optimization.past import past
+from nodes.optimization.trials.workshop import restore
 from nodes.serving import OUR_MARK, SERVED, refuse_model_files, refuse_operators_own
 from providers import forget_failures
 from providers.embedded import check_file
@@ -325,6 +326,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         if record is None or not record.exists() or not (stood.left or _is_command(given)):
             return given, config, settings
         use(settings.home_path)
+        restore(record, settings.home_path)
         check_plugins(record.run, record.about().get("versions") or {})
         chosen = settings if context else None
         going_on = settings_of(record, chosen, schema)

@@ -30,6 +30,7 @@ from nodes.optimization.single import single
 from nodes.optimization.state import OptimizationInput, OptimizationState
 from nodes.optimization.strategist import strategist
 from nodes.optimization.survey import survey
+from nodes.optimization.trials.approval import awaited
 from nodes.optimization.trials.tasks import tasks, validated
 from nodes.optimization.validator import validator
 from nodes.run_lock import invocations
@@ -67,7 +68,7 @@ def route_proposals(
     if context.use_validator:
         return "validator"
     numbers = [proposal["number"] for proposal in state["proposals"]]
-    return "approve" if context.approve else _tests(state, numbers, context)
+    return "approve" if awaited(state["proposals"], context.approve) else _tests(state, numbers, context)
 
 
 def route_verdicts(
@@ -75,7 +76,7 @@ def route_verdicts(
 ) -> list[Send] | Literal["approve", "select"]:
     """To the person, who sees vetoes too, or to the tests of what was validated."""
     context = OptimizationContext.of(runtime.context)
-    if context.approve and state["proposals"]:
+    if awaited(state["proposals"], context.approve):
         return "approve"
     return _tests(state, validated(state), context)
 

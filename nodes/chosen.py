@@ -25,7 +25,10 @@ from nodes.errors import SettingError
 
 FILE = "settings.json"
 _DEADLINES = TypeAdapter(Annotated[str, AfterValidator(checked_deadlines)])
-VARIABLES = {"deadlines": "THREADX_DEADLINES"}
+SWITCHES = {"allow_code": "THREADX_ALLOW_CODE"}
+"""What is on or off, and the environment's name of it."""
+
+VARIABLES = {"deadlines": "THREADX_DEADLINES", **SWITCHES}
 """The environment's name of each setting that has one."""
 
 OPERATORS_OWN = {
@@ -65,7 +68,8 @@ def chosen(home: Path) -> Json:
     Raises:
         SettingError: `bad_settings_file`: no JSON object; `unknown_in_settings_file`;
             `environments_in_settings_file`: an address, a folder or a key; `no_chain_in_settings_file`,
-            `no_text_in_settings_file`: another kind of value than a setting has.
+            `no_text_in_settings_file`, `no_switch_in_settings_file`: another kind of value than a setting
+            has.
     """
     path = home / FILE
     if not path.exists():
@@ -86,7 +90,10 @@ def chosen(home: Path) -> Json:
         raise SettingError("unknown_in_settings_file", path=str(path), name=unknown[0], known=known)
     # A setting that one graph does not have is refused too: a person has one file, and would find out late.
     for name, value in sorted(found.items()):
-        if name in VARIABLES:
+        if name in SWITCHES:
+            if not isinstance(value, bool):
+                raise SettingError("no_switch_in_settings_file", path=str(path), name=name)
+        elif name in VARIABLES:
             if not isinstance(value, str):
                 raise SettingError("no_text_in_settings_file", path=str(path), name=name)
             try:

@@ -24,6 +24,7 @@ from vault.home import default_home, home_folder
 RULES = "rules"
 VARIABLES = frozenset(
     {
+        "THREADX_ALLOW_CODE",
         "THREADX_DATABASE",
         "THREADX_DEADLINES",
         "THREADX_ENGINE",
@@ -188,12 +189,21 @@ class OptimizationContext(Context):
         int, Field(title="Rounds of debate", ge=1, le=5, description="Turns each voice has at most.")
     ] = 2
     approve: Annotated[
-        bool,
+        bool | Literal["code"],
         Field(
             title="Ask before tests",
-            description="Pause before each iteration's tests: a person accepts, edits or rejects proposals.",
+            description="Pause before each iteration's tests: a person accepts, edits or rejects proposals; "
+            "with 'code', those alone that bring code.",
         ),
     ] = False
+    allow_code: Annotated[
+        bool,
+        Field(
+            title="Allow new code",
+            description="Proposals may bring indicators of their own, written as Python functions: each is "
+            "examined in a cage, tested for cheating, and kept in the library.",
+        ),
+    ] = _environment("THREADX_ALLOW_CODE", False)
     named: Annotated[
         bool,
         Field(

@@ -269,6 +269,40 @@ class Proposed(EventData):
     proposal: Proposal
 
 
+class LibraryKnown(EventData):
+    """Indicators of the library that conditions of the run could name from its beginning."""
+
+    kind = "library"
+
+    names: list[str]
+
+
+class CodeExamined(EventData):
+    """Source that somebody proposed, and what the cage found: `refused`, or what was measured of it."""
+
+    kind = "code"
+
+    name: str
+    source: str
+    refused: dict[str, Any] | None = None
+    measured: dict[str, int] = {}
+    nearest: list[Any] = []
+
+
+class IndicatorWritten(EventData):
+    """An indicator joined the language of the run: `code` is the event that examined it."""
+
+    kind = "indicator"
+    says = "web.event.indicator"
+    icon = "functions"
+
+    name: str
+    hash: str
+    author: str
+    parents: list[str]
+    code: str
+
+
 class BaselineTested(EventData):
     """The initial strategy was tested."""
 

@@ -49,7 +49,8 @@ def _indicators() -> dict[str, str]:
 
 def changed_versions(then: dict[str, str]) -> list[tuple[str, str, str]]:
     """(name, then, now) of every version that is not what it was; a dash where there was none."""
-    now = versions()
+    # Indicators that joined a library since change nothing of a run that could not name them.
+    now = {name: told for name, told in versions().items() if name in then or not name.startswith(INDICATOR)}
     return [
         (name, then.get(name, "–"), now.get(name, "–"))
         for name in sorted({*then, *now})

@@ -23,7 +23,8 @@ from nodes.given import read_input
 from nodes.optimization.evidence.evidence import gather_evidence
 from nodes.optimization.load import new_run_name
 from nodes.optimization.state import OptimizationInput, ReviewInput, StrategyInput
-from nodes.optimization.trials.approval import read_approval
+from nodes.optimization.trials.approval import awaited, read_approval
+from nodes.optimization.trials.workshop import Workshop, restore
 from record.errors import ReportError
 from record.events import Noticed
 from record.record import RunRecord, as_recorded
@@ -151,6 +152,7 @@ def resume_run(
                 raise ThreadxError("nothing_waits", run=run)
             return read_result(record)
         use(home)
+        restore(record, home)
         check_plugins(run, about.get("versions", {}))
         for notice in [*notices(record, home), *server_notices(record, context)]:
             _tell(record, notice, watch)
@@ -260,7 +262,10 @@ def _check_word(word: Mapping[str, Any], state: Mapping[str, Any], context: Opti
         ThreadxError: `bad_word`, with every problem.
     """
     evidence = gather_evidence(state, state["iteration"])  # type: ignore[arg-type]  # a state from its checkpoint
-    about = (context.language, evidence.grid, evidence.archive)
-    _, problems = read_approval(word, state["proposals"], evidence.spec, set(evidence.tried), *about)
+    run, iteration = state["run_id"], state["iteration"]
+    workshop = Workshop(context=context, run=run, iteration=iteration, voice="", cites="", recording=False)
+    about = (context.language, evidence.grid, evidence.archive, workshop.admit)
+    asked = awaited(state["proposals"], context.approve)
+    _, problems = read_approval(word, asked, evidence.spec, set(evidence.tried), *about)
     if problems:
         raise ThreadxError("bad_word", problems="; ".join(problems))

@@ -27,6 +27,7 @@ from record.events import (
     Approved,
     BaselineTested,
     BudgetMet,
+    CodeExamined,
     Consensus,
     Converged,
     Event,
@@ -374,6 +375,11 @@ class Terminal:
             rows,
             words_columns=range(len(columns)),
         )
+        for proposal in question["proposals"]:
+            if source := proposal["change"].get("source"):
+                self.out.print(f"\n{proposal['number']}. {escape(proposal['sentence'])}", soft_wrap=True)
+                for line in source.splitlines():
+                    self.out.print(escape(plain(line)), soft_wrap=True, highlight=False)
         for problem in question.get("problems", []):
             self.out.print(escape(problem), style="yellow")
         self.out.print(escape(words("command.waiting.next", run=waiting.run)), soft_wrap=True)
@@ -584,6 +590,11 @@ class Progress:
                 )
             case WaitingEvent():
                 return words("command.progress.waiting", iteration=iteration)
+            case CodeExamined(name=name, refused=dict(refused)):
+                why = words(f"code.error.{refused['code']}", **refused["fields"])
+                return words("command.progress.code_refused", iteration=iteration, name=name or "–", why=why)
+            case CodeExamined(name=name):
+                return words("command.progress.code_passed", iteration=iteration, name=name)
             case BudgetMet(budget=budget):
                 return words("command.progress.budget", reason=words(f"optimization.stop.{budget}"))
             case Noticed() as notice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from backtest.cage.source import Source
 from backtest.cage.trying import examine
 from backtest.engine.adopted import adopt
 from backtest.engine.likeness import require_new
@@ -35,21 +36,49 @@ def add(
         OSError: no process can be started, or the data folder cannot be written.
     """
     use(home)
-    examined = examine(text)
-    nearest = require_new(examined)
-    source = examined.source
+    source, measured, nearest = examined(text)
+    adopt(source, measured, author)
+    return keep(source, measured, nearest, home, author=author, parents=parents, evidence=evidence)
+
+
+def examined(text: str) -> tuple[Source, dict[str, int], tuple[str, float]]:
+    """A function that is honest and new: its source, what was measured, and what it is most like.
+
+    Raises:
+        CodeError: it is refused, and why.
+        OSError: no process can be started.
+    """
+    found = examine(text)
+    return found.source, found.measured, require_new(found)
+
+
+def keep(
+    source: Source,
+    measured: dict[str, int],
+    nearest: tuple[str, float],
+    home: Path,
+    *,
+    author: str,
+    parents: tuple[str, ...] = (),
+    evidence: dict[str, float | str] | None = None,
+) -> Kept:
+    """Put a function that was examined into the library of a data folder.
+
+    Raises:
+        MarketError: `indicator_there`, `damaged_indicator`.
+        OSError: the data folder cannot be written.
+    """
     kept = Kept(
         name=source.name,
         source=source.text,
         hash=source.hash,
         author=author,
         parents=parents,
-        measured=examined.measured,
+        measured=measured,
         nearest=nearest,
         evidence=evidence or {},
         added_at=indicators.now(),
     )
-    adopt(source, kept.measured, author)
     indicators.keep(kept, home)
     return kept
 

@@ -117,9 +117,20 @@ def keep(kept: Kept, home: Path) -> None:
                 return
             if other.name == kept.name:
                 raise MarketError("indicator_there", name=kept.name)
-        content = {"indicator": kept.model_dump(mode="json"), "fingerprint": _fingerprint(kept)}
-        words = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2)
-        write_text_atomically(folder / f"{kept.name}.json", words + "\n")
+        _write(kept, folder)
+
+
+def tell(home: Path, name: str, evidence: dict[str, float | str]) -> None:
+    """Add to what speaks for an indicator, or against it.
+
+    Raises:
+        MarketError: `unknown_indicator`, `damaged_indicator`.
+        OSError: the data folder cannot be written.
+    """
+    folder = home / _FOLDER
+    with locks.lock(folder / ".lock"):
+        kept = one_of(home, name)
+        _write(kept.model_copy(update={"evidence": {**kept.evidence, **evidence}}), folder)
 
 
 def drop(home: Path, name: str) -> Kept:
@@ -143,6 +154,12 @@ def now() -> str:
 
 def _fingerprint(kept: Kept) -> str:
     return digest(json.dumps(kept.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
+
+
+def _write(kept: Kept, folder: Path) -> None:
+    content = {"indicator": kept.model_dump(mode="json"), "fingerprint": _fingerprint(kept)}
+    words = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2)
+    write_text_atomically(folder / f"{kept.name}.json", words + "\n")
 
 
 def _read(path: Path) -> Kept:

@@ -51,6 +51,12 @@ def adopt(source: Source, measured: dict[str, int], author: str) -> None:
         _adopted[source.name] = source, measured, author
 
 
+def attribute(name: str, author: str) -> None:
+    """Say who wrote a function that was taken in, where that is known only later."""
+    with _lock:
+        functions.attribute(name, f"{author}; {_adopted[name].hash}")
+
+
 def dismiss(name: str) -> None:
     """Take a function back, if it was taken in."""
     with _lock:

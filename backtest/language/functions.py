@@ -8,6 +8,8 @@ later, so what it shows over this bar is `ichimoku_span_a(9, 26)[26]`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
@@ -121,6 +123,11 @@ def added() -> dict[str, str]:
     return {name: _ADOPTED[name].source for name in sorted(_ADOPTED)}
 
 
+def attribute(name: str, source: str) -> None:
+    """Say where a function that was taken in comes from."""
+    _ADOPTED[name] = FUNCTIONS[name] = replace(FUNCTIONS[name], source=source)
+
+
 def remove(name: str) -> None:
     """Forget a function that was taken in."""
     del _ADOPTED[name], FUNCTIONS[name]
@@ -141,10 +148,15 @@ def _called(entry: Entry) -> str:
     return f"({', '.join(parts)})"
 
 
-def reference(language: Literal["fr", "en"]) -> str:
-    """Every function, a line a group, as a model is told of them; those called alike stand together."""
+def reference(language: Literal["fr", "en"], written: Collection[str] | None = None) -> str:
+    """Every function, a line a group, as a model is told of them; those called alike stand together.
+
+    Args:
+        language: of the titles.
+        written: of the functions that were taken in, which are told; None for all.
+    """
     lines = []
-    adopted = tuple(_ADOPTED[name] for name in sorted(_ADOPTED))
+    adopted = tuple(_ADOPTED[name] for name in sorted(_ADOPTED) if written is None or name in written)
     for group in (*GROUPS, *([Group(title=_ADOPTED_TITLE, entries=adopted)] if adopted else [])):
         calls = []
         for called, entries in groupby(group.entries, key=_called):

@@ -8,7 +8,8 @@ from langgraph.types import interrupt
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import gather_evidence
 from nodes.optimization.state import OptimizationState
-from nodes.optimization.trials.approval import read_approval
+from nodes.optimization.trials.approval import awaited, read_approval
+from nodes.optimization.trials.workshop import Workshop
 from nodes.run_events import record
 from prompts import text
 from record.events import Approved, Waiting
@@ -31,7 +32,7 @@ def _question(state: OptimizationState, context: OptimizationContext) -> Waiting
                 "change": proposal["change"],
                 "verdict": verdicts.get(proposal["number"]),
             }
-            for proposal in state["proposals"]
+            for proposal in awaited(state["proposals"], context.approve)
         ],
     )
 
@@ -45,10 +46,14 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
     iteration = state["iteration"]
     asked = f"i{iteration:02d}.approve"
     question = _question(state, context)
-    cites = [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in state["proposals"]]
+    waiting = awaited(state["proposals"], context.approve)
+    cites = [f"i{iteration:02d}.strategist.proposal.{p['number']}" for p in waiting]
     log = RunRecord(context.home_path, state["run_id"])
     evidence = gather_evidence(state, iteration)
-    tried = set(evidence.tried)
+    workshop = Workshop(
+        context=context, run=state["run_id"], iteration=iteration, voice="approve", cites=asked
+    )
+    about = (evidence.spec, set(evidence.tried), context.language, evidence.grid, evidence.archive)
     said = log.log.told(f"{asked}.said", Approved) or log.answers.told(f"{asked}.said", Approved)
     if not log.log.find(asked):
         record(
@@ -61,14 +66,13 @@ def approve(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> 
             cites=cites,
         )
     given = said.given if said else interrupt(question.plain())
-    proposals, problems = read_approval(
-        given, state["proposals"], evidence.spec, tried, context.language, evidence.grid, evidence.archive
-    )
+    decided, problems = read_approval(given, waiting, *about, workshop.admit)
     while problems:
         given = interrupt({**question.plain(), "problems": problems})
-        proposals, problems = read_approval(
-            given, state["proposals"], evidence.spec, tried, context.language, evidence.grid, evidence.archive
-        )
+        decided, problems = read_approval(given, waiting, *about, workshop.admit)
+    workshop.settle([proposal for proposal in decided if "proposed" in proposal], "person")
+    by_number = {proposal["number"]: proposal for proposal in decided}
+    proposals = [by_number.get(proposal["number"], proposal) for proposal in state["proposals"]]
     accepted = [proposal["number"] for proposal in proposals if not proposal.get("declined")]
     record(
         context,

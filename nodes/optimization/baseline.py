@@ -9,6 +9,7 @@ from nodes.optimization.evidence.preparing import prepare_dossier, prepare_lesso
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.ledger import begin_count, count
 from nodes.optimization.trials.trial import tried
+from nodes.optimization.trials.workshop import tell_library
 from nodes.run_events import begin, record
 from record.events import BaselineTested, PricesRead, Started
 from vault.datasets import Dataset
@@ -41,6 +42,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
     )
     if notices := state["dataset"].get("notices"):
         record(context, run, "i00.read", "load", PricesRead(notices=notices), cites=["i00.load"])
+    tell_library(context, run)
     begin_count(context, run, dataset)
     count(context, run, dataset, tested.looked_at)
     record(

@@ -52,7 +52,7 @@ def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> ty
     found = narrowed(
         base,
         base=one_of([0, *(one["number"] for one in archive if f"C{one['number']}" in evidence.ids)]),
-        change=_changes(evidence.spec.model_dump_json(), bool(archive)),
+        change=_changes(evidence.spec.model_dump_json(), bool(archive), evidence.allow_code),
     )
     if hypotheses is None:
         return found
@@ -85,14 +85,17 @@ def _turn_that_cites(ids: tuple[str, ...]) -> type[Turn]:
 
 
 @lru_cache(maxsize=16)
-def _changes(spec: str, several: bool) -> Any:
+def _changes(spec: str, several: bool, code: bool) -> Any:
     """Every change that a strategy can have, as one type: first by its kind, then by what it is about.
 
+    What brings code is among them only where the run allows it.
     Where a change may be to one of several strategies, names and conditions of one of them bind nothing.
     """
     strategy = StrategySpec.model_validate_json(spec)
     found: list[Any] = []
     for kind in KINDS.values():
+        if kind.caged and not code:
+            continue
         cases = (kind,) if several and kind.of_strategy else kind.cases(strategy)
         if len(cases) == 1:
             found.append(cases[0])

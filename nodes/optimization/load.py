@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pandas as pd
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError, StrategySpec
+from backtest.cage.errors import CodeError
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
@@ -61,10 +63,13 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
         What the state begins with.
 
     Raises:
-        BacktestError, MarketError, ProviderError, SettingError: bad input; there is nothing to go on with.
+        BacktestError, CodeError, MarketError, ProviderError, SettingError: bad input; there is nothing to
+            go on with.
     """
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
+    if context.allow_code and sys.platform == "win32":
+        raise CodeError("no_cage")
     use(context.home_path)
     spec = initial_strategy(given)
     tables = _tables(given, context)

@@ -21,6 +21,7 @@ from nodes.optimization.evidence.claims import doubts, unfounded_claims
 from nodes.optimization.evidence.evidence import Evidence, gather_evidence
 from nodes.optimization.evidence.grounding import known_numbers
 from nodes.optimization.state import DebateState, OptimizationState
+from nodes.optimization.trials.workshop import Workshop, known
 from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
 from nodes.seam.journal import Journal
@@ -28,6 +29,9 @@ from nodes.seam.room import MOST_EVIDENCE
 from prompts import Language, Prompt, render
 from record.events import EventData, Exhausted, Proposed, RoleCalled
 from record.types import Doubt, Proposal, Provenance
+
+REPAIRS = 2
+"""How many times an answer goes back where it may bring code."""
 
 S = TypeVar("S", OptimizationState, DebateState)
 T = TypeVar("T", bound=BaseModel)
@@ -139,10 +143,12 @@ def ask_role(
     record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
     language: Language = context.language
     evidence: Evidence = gather_evidence(state, iteration, named=context.named, language=language)
+    workshop = Workshop(context=context, run=run, iteration=iteration, voice=voice, cites=called)
+    evidence = replace(evidence, allow_code=context.allow_code, admit=workshop.admit, seed=context.seed)
     brief: Brief[S] = Brief(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )
-    prices, known = evidence.prices, role.knows(brief)
+    prices, of_rules = evidence.prices, role.knows(brief)
     own_blocks = role.blocks(brief)
     shown: dict[str, dict[str, str]] = {}
     told = f"{called}.{role.answer}"
@@ -159,8 +165,8 @@ def ask_role(
             language,
             begins=SHARED,
             left_out=block.note,
-            kinds=kinds_told(language),
-            functions=reference(language),
+            kinds=kinds_told(language, code=context.allow_code),
+            functions=reference(language, known(context, run)),
             **role.values(brief),
             **parts,
         )
@@ -171,7 +177,8 @@ def ask_role(
             schema=role.schema,
             case=role.case(replace(brief, evidence=replace(evidence, offered=block.ids))),
             evidence={"dataset": {"symbol": prices["symbol"], "hash": prices["development_hash"]}},
-            policy=lambda _: role.policy(known),
+            policy=lambda _: role.policy(of_rules),
+            corrections=REPAIRS if context.allow_code else 1,
             check=lambda answer: role.check(brief, answer),
             doubts=lambda answer: [
                 *role.doubts(brief, answer),
@@ -202,6 +209,7 @@ def ask_role(
     else:
         unfounded = unfounded_claims(*claims_and_numbers(answer.value, asked), language)
         made = role.made(brief, answer.value, unfounded, provenance)
+        workshop.settle(made.proposals, provenance["model"])
     cites = [called, *role.follows(brief)]
     record(context, run, told, voice, made.data, iteration=iteration, cites=cites)
     for proposal in made.proposals:

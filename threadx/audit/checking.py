@@ -24,6 +24,7 @@ from nodes.optimization.judge import meet_holdout, remembering
 from nodes.optimization.survey import ranked, surveyed
 from nodes.optimization.trials.ledger import BEGUN, search_figures
 from nodes.optimization.trials.trial import Tried, p_value, tried
+from nodes.optimization.trials.workshop import restore
 from record.errors import ReportError
 from record.events import LedgerBegun, Surveyed, TrialsFixed
 from record.record import RunRecord, as_recorded
@@ -103,7 +104,8 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
         files: where its prices may stand if they are no longer registered there.
 
     Raises:
-        ReportError: `unknown_run`, `no_result`, `no_table`, `unreadable_record`.
+        ReportError: `unknown_run`, `no_result`, `no_table`, `unreadable_record`;
+            `indicators_differ`: one that the run has written.
         ThreadxError: `not_an_optimization`.
         MarketError: `missing_prices`; the registered ones are damaged.
         BacktestError: a file named holds no valid prices.
@@ -115,6 +117,7 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
     told = record.result()
     with as_recorded(record.folder), TemporaryDirectory(prefix="threadx-check-") as folder:
         dataset, others = restore_prices(record, home, Path(folder), files)
+        restore(record, Path(folder))
         context = OptimizationContext.model_validate({**about["context"], "home": folder})
         search = _Search(record, dataset, context)
         rows = [*search.rows()]

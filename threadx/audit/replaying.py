@@ -15,7 +15,17 @@ from base.files import copy_file, write_text_atomically
 from base.plain_files import read_plain_text
 from nodes.context import OptimizationContext
 from nodes.forking import REPLAYED
-from record.events import Approved, BudgetMet, Called, LedgerEvent, LessonsRecalled, Noticed, PricesRead
+from record.events import (
+    Approved,
+    BudgetMet,
+    Called,
+    CodeExamined,
+    LedgerEvent,
+    LessonsRecalled,
+    LibraryKnown,
+    Noticed,
+    PricesRead,
+)
 from record.record import ANSWERS, RunRecord, as_recorded, comparable
 from record.run_tables import TRIALS
 from threadx.audit.drift import Notice, notices
@@ -24,8 +34,8 @@ from threadx.errors import ThreadxError
 from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
 from vault.datasets import DATASET_PREFIX
 
-REPEATED = (Called, Approved, LessonsRecalled, LedgerEvent, BudgetMet)
-"""Events that stand for models, people, memory, other runs and the clock."""
+REPEATED = (Called, Approved, LessonsRecalled, LedgerEvent, BudgetMet, LibraryKnown, CodeExamined)
+"""Events that stand for models, people, memory, other runs, the clock, the library and the cage."""
 
 MOST_DIFFERENCES = 20
 _OF_READING = frozenset({"reading", "gaps", "symbol", "timeframe"})

@@ -23,7 +23,8 @@ def command(words: Words) -> click.Command:
     @click.option(
         "--search", type=click.Choice(["population", "single"]), help=words("command.option.search")
     )
-    @click.option("--approve", is_flag=True, help=words("command.option.approve"))
+    @options.approve(words)
+    @click.option("--allow-code", is_flag=True, help=words("command.option.allow_code"))
     @click.option("--max-iterations", type=int, help=words("command.option.max_iterations"))
     @click.option("--max-backtests", type=int, help=words("command.option.max_backtests"))
     @click.option("--convergence-threshold", type=float, help=words("command.option.convergence_threshold"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, TypeVar, get_args
 
 import click
@@ -52,6 +53,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "no_debate",
         "debate_rounds",
         "approve",
+        "allow_code",
         "named",
         "cache_hours",
         "deadlines",
@@ -88,6 +90,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 OF_FILE = re.compile(r"[^-].*\.py(:\w+)?", re.IGNORECASE)
 """A strategy's file, and perhaps its class."""
 
+APPROVALS = ("all", "code")
+"""What a person may want to decide upon before it is tested."""
+
 _WIDEST = 30
 """Letters of the left column; what is longer has a line of its own, as everywhere in click."""
 
@@ -110,7 +115,14 @@ class SectionedCommand(LocalCommand):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The arguments, a strategy's file told as `--strategy` tells it."""
+        """The arguments, a strategy's file told as `--strategy` tells it.
+
+        `--approve` alone does not take the prices behind it for its value.
+        """
+        args = [
+            "--approve=all" if one == "--approve" and after not in APPROVALS else one
+            for one, after in zip_longest(args, args[1:])
+        ]
         valued = {
             name
             for one in self.params
@@ -162,6 +174,17 @@ def _command(
     kind: type[LocalCommand], key: str, words: Words, name: str
 ) -> Callable[[Callable[..., Any]], click.Command]:
     return click.command(name, cls=kind, words=words, help=words(key.replace("-", "_")))
+
+
+def approve(words: Words) -> Callable[[Function], Function]:
+    """Decorator: `--approve`, with or without `code`."""
+    return click.option(
+        "--approve",
+        type=click.Choice(APPROVALS),
+        is_flag=False,
+        flag_value="all",
+        help=words("command.option.approve"),
+    )
 
 
 def common(words: Words) -> Callable[[Function], Function]:

@@ -13,6 +13,7 @@ from record.events import (
     BaselineTested,
     BudgetMet,
     Called,
+    CodeExamined,
     Consensus,
     Converged,
     DebateTurn,
@@ -24,6 +25,7 @@ from record.events import (
     LedgerBegun,
     LedgerClosed,
     LessonsRecalled,
+    LibraryKnown,
     Noticed,
     PricesRead,
     Proposed,
@@ -133,7 +135,7 @@ def line(event: Event, words: Words) -> Line | None:
     A kind that has no line of its own is named as it is: a page never hides what happened.
     """
     match event.data:
-        case RoleCalled() | DebateTurn() | Called():
+        case RoleCalled() | DebateTurn() | Called() | LibraryKnown():
             return None
         case EvidenceListed(items=items):
             return Line(words("web.event.evidence", count=words.number(len(items))), "", "list_alt")
@@ -181,6 +183,14 @@ def line(event: Event, words: Words) -> Line | None:
             return Line(words("web.event.budget", reason=reason), "", "timer_off", "end")
         case Noticed() as notice:
             return Line(words(f"command.noticed.{notice.code}", **notice.plain()), "", "change_circle", "bad")
+        case CodeExamined(name=name, refused=dict(refused)):
+            why = words(f"code.error.{refused['code']}", **refused["fields"])
+            return Line(words("web.event.code_refused", name=name or "–"), why, "gpp_bad", "bad")
+        case CodeExamined(name=name, nearest=nearest):
+            told = {"known": nearest[0], "correlation": words.number(nearest[1])}
+            return Line(
+                words("web.event.code_passed", name=name), words("web.event.nearest", **told), "gpp_good"
+            )
         case Abstained():
             role = words(f"report.role.{event.node}")
             return Line(words("web.event.abstention", role=role), "", "block", "bad")

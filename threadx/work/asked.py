@@ -76,7 +76,8 @@ def chosen_roles(given: dict[str, Any]) -> dict[str, Any]:
     settings["use_validator"] = False if settings.pop("no_validator") else None
     settings["use_debate"] = False if settings.pop("no_debate") else None
     settings["named"] = settings.pop("named") or None
-    settings["approve"] = settings.pop("approve", False) or None
+    settings["approve"] = {None: None, "all": True}.get(settings.pop("approve", None), "code")
+    settings["allow_code"] = settings.pop("allow_code", False) or None
     return settings
 
 

@@ -26,6 +26,7 @@ from nodes.optimization.changes.applying import (
 from nodes.optimization.changes.base import PERSONAL, Grid, SearchRange, present
 from nodes.optimization.changes.conditions import ReplaceCondition
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
+from nodes.optimization.changes.indicators import NewIndicator
 from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement, RiskRule
@@ -40,6 +41,7 @@ __all__ = [
     "AddFilter",
     "Change",
     "Grid",
+    "NewIndicator",
     "ParamAdjustment",
     "RemoveFilter",
     "ReplaceCondition",

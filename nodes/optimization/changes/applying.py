@@ -21,13 +21,23 @@ from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, Kind, same_words
 from nodes.optimization.changes.conditions import ReplaceCondition
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
+from nodes.optimization.changes.indicators import NewIndicator
 from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement
 from nodes.optimization.changes.sizing import Sizing
 from prompts import Language, Words
 
-Own = ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | RiskManagement | Sizing | SwitchPreset
+Own = (
+    ParamAdjustment
+    | AddFilter
+    | RemoveFilter
+    | ReplaceCondition
+    | RiskManagement
+    | Sizing
+    | SwitchPreset
+    | NewIndicator
+)
 """The kinds that come with the program."""
 
 _SAID = ("prompt", "example", "sentence", "validated")
@@ -70,10 +80,10 @@ else:
 CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
 
 
-def kinds_told(language: Language) -> str:
-    """Every kind in a line, for the strategist's prompt."""
+def kinds_told(language: Language, *, code: bool = False) -> str:
+    """Every kind in a line, for the strategist's prompt; those that bring code only where it is allowed."""
     words = Words(language)
-    told = {name: words(f"changes.{name}.prompt") for name in KINDS}
+    told = {name: words(f"changes.{name}.prompt") for name, kind in KINDS.items() if code or not kind.caged}
     return "\n".join(f"- {words('report.pair', name=name, value=said)}" for name, said in told.items())
 
 

@@ -86,6 +86,7 @@ class Kind(Strict, ABC):
         degrees: how much freedom to fit noise it adds to a strategy; `rules` test first what adds none.
         of_strategy: whether its `cases` depend on names or conditions that only one strategy has.
         apart: the field by which the `cases` of one strategy are told apart.
+        caged: whether it brings code, which only a run that allows it is offered.
         directions: where a change of this kind may do one thing or its contrary, what `direction` answers;
             what is expected of each is a text of its own, `expected_<direction>`.
     """
@@ -93,6 +94,7 @@ class Kind(Strict, ABC):
     degrees: ClassVar[int]
     of_strategy: ClassVar[bool] = False
     apart: ClassVar[str] = ""
+    caged: ClassVar[bool] = False
     directions: ClassVar[tuple[str, ...]] = ()
     kind: str
 
@@ -132,6 +134,10 @@ class Kind(Strict, ABC):
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move: nothing, where the change fixes everything."""
         return {}
+
+    def code(self) -> str:
+        """The source that it brings, which the cage must have examined before it is applied; mostly none."""
+        return ""
 
 
 def cases_by_bounds(

@@ -43,6 +43,15 @@ class ReplaceCondition(Kind):
             BacktestError: a condition is refused or cannot be mirrored, or an exit is left without an entry.
             ChangeError: `no_condition`, where the change names neither entry nor exit.
         """
+        changed = spec.evolve(**self.places(spec))
+        return changed.both_sides() if self.side == "both" else changed
+
+    def places(self, spec: StrategySpec) -> dict[str, str]:
+        """The conditions by their place in the strategy, joined to those that are there.
+
+        Raises:
+            ChangeError: `no_condition`.
+        """
         side = "long" if self.side == "both" else self.side
         given = {f"entry_{side}": self.entry, f"exit_{side}": self.exit}
         if not any(given.values()):
@@ -54,8 +63,7 @@ class ReplaceCondition(Kind):
             before = getattr(spec, place)
             joined = before is not None and self.logic != "replace"
             changes[place] = f"({before}) {self.logic} ({condition})" if joined else condition
-        changed = spec.evolve(**changes)
-        return changed.both_sides() if self.side == "both" else changed
+        return changes
 
     def direction(self, before: StrategySpec) -> str:
         """Whether one side's entry or exit holds more or less often; `other` for entirely other trades."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, get_args
 
 from backtest import PRESETS, StrategySpec
 from backtest.types import RISK_BOUNDS, Bounds
-from nodes.optimization.changes import PERSONAL, RiskRule, present
+from nodes.errors import ChangeError
+from nodes.optimization.changes import PERSONAL, Change, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
@@ -42,6 +43,16 @@ WHOLE = 2
 """Iterations that a prompt tells whole; older ones are folded."""
 _NEW_CHAMPION = ("total_return", "max_drawdown", "profit_factor", "n_trades")
 LONGEST_QUOTE = 200
+
+
+def no_code(change: Change) -> None:
+    """Refuse what brings code.
+
+    Raises:
+        ChangeError: `code_not_allowed`.
+    """
+    if change.code():
+        raise ChangeError("code_not_allowed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +95,10 @@ class Evidence:
         voice: whose turn it is in the debate.
         turns: what was said in it.
         cited: what the rules argue from in it.
+        allow_code: whether changes may bring code.
+        admit: takes the code of a change into the language, before the change is looked at; refuses it by its
+            error (`nodes.optimization.trials.workshop`).
+        seed: of what rules draw.
     """
 
     iteration: int
@@ -111,6 +126,9 @@ class Evidence:
     cited: Sequence[str] = ()
     folded: Sequence[Folded] = ()
     offered: Sequence[str] | None = None
+    allow_code: bool = False
+    admit: Callable[[Change], None] = no_code
+    seed: int = 0
 
     @cached_property
     def ids(self) -> list[str]:

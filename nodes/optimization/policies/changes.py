@@ -29,6 +29,7 @@ from nodes.optimization.changes import (
 from nodes.optimization.changes.filters import required
 from nodes.optimization.changes.sizing import Method
 from nodes.optimization.evidence.evidence import Evidence
+from nodes.optimization.policies.grammar import sentences
 
 Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style", "open"]
 """What a change answers; `open`, where no diagnosis speaks for it and the test alone will tell."""
@@ -256,6 +257,12 @@ def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:
             ReplaceCondition(kind="replace_condition", side="long", exit=leave, logic="or"),
             "open",
         )
+
+
+def code_changes(spec: StrategySpec, evidence: Evidence) -> Source:
+    """Indicators of the grammar, in an order of the run's own, those first that suit how the market moves."""
+    for change in sentences(evidence.seed, follows=trends(evidence)):
+        yield change, "style"
 
 
 def _replaced(side: Literal["long", "both"], entry: str, leave: str | None) -> ReplaceCondition:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from backtest import BacktestError, StrategySpec
-from nodes.errors import ChangeError, NodeError
+from backtest import StrategySpec
+from nodes.errors import NodeError
 from nodes.optimization.changes import KINDS, Change
 from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.policies.changes import (
@@ -18,6 +18,7 @@ from nodes.optimization.policies.changes import (
     MOST_FILTERS,
     Source,
     Theme,
+    code_changes,
     condition_changes,
     filter_changes,
     parameter_changes,
@@ -34,7 +35,7 @@ from nodes.optimization.schemas import (
     Verdict,
     Verdicts,
 )
-from nodes.optimization.trials.proposing import lead
+from nodes.optimization.trials.proposing import REFUSALS, lead
 from prompts import Words, text
 from record.types import Proposal as Proposed
 
@@ -49,6 +50,7 @@ _SOURCES: dict[str, Callable[[StrategySpec, Evidence], Source]] = {
     "conditions": condition_changes,
     "risk": risk_changes,
     "filters": filter_changes,
+    "code": code_changes,
 }
 # What is asked first, turn by turn. A strategy that loses needs another idea before it needs tuning.
 _LOSING = ("presets", "parameters", "conditions", "risk", "filters")
@@ -178,8 +180,9 @@ def strategist(evidence: Evidence) -> Proposals:
 
     def leads_on(change: Change, base: Evidence) -> bool:
         try:
+            evidence.admit(change)
             found = lead(base.spec, base.grid, change).hash
-        except (BacktestError, ChangeError):
+        except REFUSALS:
             return False  # out of this strategy's bounds or order: the source's next may fit
         if found in tried:
             return False
@@ -210,12 +213,13 @@ def strategist(evidence: Evidence) -> Proposals:
         order: tuple[str, ...] = _OF_POPULATION
     else:
         order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
-    # The first source always has its turn; the others take theirs in rotation.
+    # The first source always has its turn; the others take theirs in rotation. So has code.
     first, rest = order[0], order[1:]
     turn = (evidence.iteration - 1) % len(rest)
+    code = ("code",) if evidence.allow_code else ()
     queue = [
         of_candidates() if name == "candidates" else fresh(_SOURCES[name](spec, evidence))
-        for name in (first, *rest[turn:], *rest[:turn])
+        for name in (*code, first, *rest[turn:], *rest[:turn])
     ]
     chosen: list[Proposal] = []
     while queue and len(chosen) < PROPOSALS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,7 @@ from base.labels import LONGEST_LABEL, is_label, shown
 from base.numbers import Numeric
 from base.reasons import ReasonError, nearest, shape
 from nodes.optimization.changes import KINDS, Change, SearchRange
+from nodes.optimization.evidence.evidence import no_code
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
 from prompts import Language, text
@@ -53,6 +54,18 @@ _NAMES = {name for form in _FORMS for name in form.model_fields}
 _INSIDE: dict[str, type[BaseModel]] = {"edit": Edit, "SearchRange": SearchRange, **KINDS}
 
 
+def awaited(proposals: Sequence[Proposed], approve: bool | Literal["code"]) -> list[Proposed]:
+    """The proposals that wait for a person's word.
+
+    Args:
+        proposals: of the iteration.
+        approve: all of them, none, or those that bring code.
+    """
+    if approve != "code":
+        return [*proposals] if approve else []
+    return [one for one in proposals if KINDS[one["change"]["kind"]].caged]
+
+
 def read_approval(
     given: Any,
     proposals: Sequence[Proposed],
@@ -61,6 +74,7 @@ def read_approval(
     language: Language,
     grid: Mapping[str, Sequence[float]] | None = None,
     archive: Sequence[Member] = (),
+    admit: Callable[[Change], None] = no_code,
 ) -> tuple[list[Proposed], list[str]]:
     """Apply a person's word to the proposals.
 
@@ -72,6 +86,7 @@ def read_approval(
         language: of the problems.
         grid: what the champion's values are searched among.
         archive: candidates that a proposal may change in the champion's place.
+        admit: takes the code of an edited change into the language, or refuses it.
 
     Returns:
         (proposals, problems). Declined proposals are marked `declined`; edited ones lead to their new
@@ -103,7 +118,9 @@ def read_approval(
     for proposal in proposals:
         number = proposal["number"]
         if number in edits and not problems:
-            changed, problem = _edited(proposal, edits[number], spec, taken, language, grid or {}, archive)
+            changed, problem = _edited(
+                proposal, edits[number], spec, taken, language, grid or {}, archive, admit
+            )
             problems += [problem] if problem else []
             taken.add(changed["hash"])
             left.append(changed)
@@ -177,6 +194,7 @@ def _edited(
     language: Language,
     grid: Mapping[str, Sequence[float]],
     archive: Sequence[Member],
+    admit: Callable[[Change], None],
 ) -> tuple[Proposed, str]:
     """(the proposal with another change, empty), or (the proposal, why it cannot be tested)."""
     other = Proposal(
@@ -186,7 +204,7 @@ def _edited(
         reason=proposal["reason"],
         expected_effect=proposal["expected_effect"],
     )
-    usable, refused = sort_proposals([other], spec, tried, language, grid, archive)
+    usable, refused = sort_proposals([other], spec, tried, language, grid, archive, admit)
     if refused:
         words = text(
             "optimization.approval.refused",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from backtest import BacktestError, StrategySpec
+from backtest.cage.errors import CodeError
 from nodes.errors import ChangeError
 from nodes.optimization.changes import (
     Change,
@@ -19,11 +20,14 @@ from nodes.optimization.changes import (
     present,
     search_grid,
 )
-from nodes.optimization.evidence.evidence import Evidence
+from nodes.optimization.evidence.evidence import Evidence, no_code
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
 from record.types import Grid, Member, Refused
 from record.types import Proposal as Proposed
+
+REFUSALS = (BacktestError, ChangeError, CodeError)
+"""What a change that cannot be made raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ def lead(spec: StrategySpec, grid: Mapping[str, Sequence[float]], change: Change
     the champion by values that had seen the test. A change that fixes such a value ends its search.
 
     Raises:
-        BacktestError, ChangeError: the change cannot be made.
+        BacktestError, ChangeError, CodeError: the change cannot be made.
     """
     changed = apply_change(spec, change)
     own = search_grid(spec, change)
@@ -81,7 +85,9 @@ def sorted_by(
 ) -> tuple[list[Proposed], list[Refused]]:
     """`sort_proposals` by what a role was given: the champion, its grid and what was tried."""
     tried = set(evidence.tried)
-    return sort_proposals(proposals, evidence.spec, tried, language, evidence.grid, evidence.archive)
+    return sort_proposals(
+        proposals, evidence.spec, tried, language, evidence.grid, evidence.archive, evidence.admit
+    )
 
 
 def none_usable(evidence: Evidence, proposals: Sequence[Proposal], language: Language) -> list[str]:
@@ -102,6 +108,7 @@ def sort_proposals(
     language: Language,
     grid: Mapping[str, Sequence[float]] | None = None,
     archive: Sequence[Member] = (),
+    admit: Callable[[Change], None] = no_code,
 ) -> tuple[list[Proposed], list[Refused]]:
     """Split proposals into (usable, refused), each proposal as plain JSON with its sentence.
 
@@ -115,6 +122,7 @@ def sort_proposals(
         language: of sentences and reasons.
         grid: what the champion's values are searched among.
         archive: candidates that a proposal may change in the champion's place.
+        admit: takes the code of a change into the language, or refuses it.
     """
     bases = {one["number"]: one for one in archive}
     usable: list[Proposed] = []
@@ -143,8 +151,9 @@ def sort_proposals(
             refused.append(cast(Refused, {**entry, "reason_refused": why}))
             continue
         try:
+            admit(proposal.change)
             leads = lead(base, searched, proposal.change)
-        except (BacktestError, ChangeError) as error:
+        except REFUSALS as error:
             why = text(f"{error.room}.error.{error.code}", language, **error.fields)
             refused.append(cast(Refused, {**entry, "reason_refused": why}))
             continue

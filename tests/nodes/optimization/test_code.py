@@ -1,0 +1,189 @@
+"""Proposals that bring code: examined before any figure, repaired twice at most, recorded, kept, replayed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import threadx
+from backtest import StrategySpec
+from backtest.engine import adopted
+from nodes.errors import ChangeError
+from nodes.optimization.case import proposals_of
+from nodes.optimization.changes import CHANGE, apply_change, kinds_told, search_grid
+from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, template
+from record.errors import ReportError
+from record.record import RunRecord
+from tests.answers import DIVERSE, proposals
+from tests.evidence import evidence
+from tests.optimization_runs import ALL_RULES
+from tests.prices import made_up_prices
+from tests.run_lines import lines
+from tests.scripted import scripted_models
+from vault import indicators
+from vault.adding import examined
+
+pytestmark = pytest.mark.posix  # code needs a cage
+
+SOURCE = '''
+def push(close, volume, period: (5, 100) = 20):
+    """Move of the close times its volume."""
+    out = np.full(len(close), np.nan)
+    for t in range(period, len(close)):
+        usual = np.mean(volume[t - period : t])
+        if usual > 0.0:
+            out[t] = (close[t] / close[t - 1] - 1.0) * volume[t] / usual
+    return out
+'''
+FUTURE = SOURCE.replace("out[t] =", "out[t - 1] =")
+IMPORT = "import os\n" + SOURCE
+SETTINGS = {**ALL_RULES, "max_iterations": 1, "use_debate": False, "search": "single", "language": "en"}
+
+
+def brought(source=SOURCE, **fields):
+    said = {
+        "kind": "new_indicator",
+        "source": source,
+        "side": "long",
+        "entry": "push(period) < level",
+        "exit": "push(period) > 0",
+        "level": {"low": -0.05, "high": -0.01},
+    }
+    return {**said, **fields}
+
+
+def answer(*sources):
+    return proposals(*(brought(one) for one in sources), *DIVERSE[:2])
+
+
+def run(home, monkeypatch, answers, **settings):
+    script = scripted_models(monkeypatch, {"ollama:s": list(answers)})
+    prices = made_up_prices(700, cycle=0.05)
+    told = {**SETTINGS, "strategist": ("s",), "allow_code": True, **settings}
+    return threadx.optimize(prices, run="r", home=home, **told), script.calls["ollama:s"]
+
+
+@pytest.fixture(scope="module")
+def repaired(tmp_path_factory):
+    """(data folder, requests) of a run whose model reads the future, then imports, then mends it."""
+    home = tmp_path_factory.mktemp("code")
+    with pytest.MonkeyPatch.context() as patch:
+        _, calls = run(home, patch, [answer(FUTURE), answer(IMPORT), answer(SOURCE)])
+    yield home, calls
+    adopted.dismiss("push")
+
+
+def test_its_parameters_are_the_strategys_and_are_searched_within_their_bounds(repaired):
+    start = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0)
+    change = CHANGE.validate_python(brought())
+    changed = apply_change(start, change)
+    assert changed.entry_long == "push(push_period) < push_level"
+    assert dict(changed.params) == {"push_period": 20, "push_level": pytest.approx(-0.03)}
+    assert (changed.bounds()["push_period"].low, changed.bounds()["push_period"].high) == (5, 100)
+    assert changed.risk.stop_loss_pct == 2.0
+    grid = search_grid(start, change)
+    assert (grid["push_period"][0], grid["push_period"][-1]) == (5, 100)
+    assert (grid["push_level"][0], grid["push_level"][-1]) == (-0.05, -0.01)
+    fixed = CHANGE.validate_python(brought(entry="push(period=30) < -0.02", exit=None, level=None))
+    assert search_grid(start, fixed) == {}
+    assert apply_change(start, fixed).entry_long == "push(30) < -0.02"
+    with pytest.raises(ChangeError) as caught:
+        apply_change(start, CHANGE.validate_python(brought(entry="close > open", exit=None)))
+    assert caught.value.code == "function_unused"
+
+
+def test_the_reasons_go_back_and_the_mended_function_is_tested_and_kept(repaired):
+    home, calls = repaired
+    assert len(calls) == 3
+    assert "knows the future" in calls[1].correction[1]
+    assert "nothing is imported" in calls[2].correction[1]
+    events = lines(RunRecord(home, "r"))
+    found = [event["data"] for event in events if event["kind"] == "code"]
+    assert [one.get("refused", {}).get("code") for one in found] == ["knows_future", "import", None]
+    first_figure = next(at for at, e in enumerate(events) if e["id"] == "i01.backtest.1")
+    assert all(at < first_figure for at, e in enumerate(events) if e["kind"] == "code")
+    (written,) = [event["data"] for event in events if event["kind"] == "indicator"]
+    kept = indicators.library(home)["push"]
+    assert (kept.author, kept.source.strip()) == ("ollama:s", SOURCE.strip())
+    assert written == {
+        "name": "push",
+        "hash": kept.hash,
+        "author": "ollama:s",
+        "parents": [],
+        "code": next(e["id"] for e in events if e["kind"] == "code" and "refused" not in e["data"]),
+    }
+    assert kept.evidence["run"] == "r"
+    tested = next(e["data"] for e in events if e["id"] == "i01.backtest.1")
+    assert tested["grid"]["push_period"]
+    assert tested["backtests"] == len(tested["grid"]["push_period"]) * len(tested["grid"]["push_level"])
+
+
+def test_it_is_repeated_byte_for_byte_and_checked_without_a_cage(repaired, monkeypatch):
+    home, _ = repaired
+    monkeypatch.setattr("nodes.optimization.trials.workshop.examined", None)
+    again = threadx.replay("r", home=home)
+    assert again.same, again.differences
+    assert threadx.check("r", home=home).agrees
+
+
+def test_a_changed_source_is_named_by_check(repaired, tmp_path):
+    home, _ = repaired
+    log = home / "runs" / "r" / "events.jsonl"
+    before = log.read_text(encoding="utf-8")
+    log.write_text(before.replace("usual > 0.0", "usual > 1.0"), encoding="utf-8")
+    try:
+        with pytest.raises(ReportError) as caught:
+            threadx.check("r", home=home)
+    finally:
+        log.write_text(before, encoding="utf-8")
+    assert (caught.value.code, caught.value.fields["names"]) == ("indicators_differ", "push")
+
+
+def test_after_two_repairs_what_is_still_refused_is_dropped(tmp_path, monkeypatch):
+    _, calls = run(tmp_path, monkeypatch, [answer(FUTURE)] * 3)
+    assert len(calls) == 3
+    events = lines(RunRecord(tmp_path, "r"))
+    told = next(e["data"] for e in events if e["id"] == "i01.strategist.answer")
+    assert "knows the future" in told["refused"][0]["reason_refused"]
+    assert not indicators.library(tmp_path)
+
+
+def test_a_run_that_was_not_told_to_takes_none(tmp_path, monkeypatch):
+    _, calls = run(tmp_path, monkeypatch, [answer(SOURCE)] * 2, allow_code=False)
+    assert "allow_code" in calls[1].correction[1]
+    assert "new_indicator" not in json.dumps(calls[0].schema)
+    assert "new_indicator" not in calls[0].user + calls[0].system
+    assert not indicators.library(tmp_path)
+
+
+def test_it_is_offered_where_it_is_allowed():
+    spec = StrategySpec.preset("ma_crossover")
+    case = evidence(spec)
+    offered = [
+        "NewIndicator" in json.dumps(proposals_of(one, 1).model_json_schema())
+        for one in (case, type(case)(**{**vars(case), "allow_code": True}))
+    ]
+    assert offered == [False, True]
+    assert ["new_indicator" in kinds_told("en", code=code) for code in (False, True)] == [False, True]
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_what_rules_write_is_honest_and_new(memory):
+    quantity = sorted(QUANTITIES)[sorted(MEMORIES).index(memory)]
+    source, measured, nearest = examined(template(memory, quantity))
+    assert measured["price_power"] == measured["volume_power"] == 0
+    assert measured["warm_up"] == source.parameters[0].default
+    assert nearest[1] < 0.99
+
+
+def test_rules_write_one_an_iteration_only_where_it_is_allowed(tmp_path):
+    prices = made_up_prices(700, cycle=0.05)
+    for allowed in (False, True):
+        home = tmp_path / str(allowed)
+        threadx.optimize(prices, run="r", home=home, **SETTINGS, allow_code=allowed)
+        kinds = [e["data"]["change"]["kind"] for e in lines(RunRecord(home, "r")) if e["kind"] == "proposal"]
+        assert kinds.count("new_indicator") == (1 if allowed else 0)
+    (kept,) = indicators.library(home).values()
+    assert kept.author == "rules"
+    assert threadx.replay("r", home=home).same
