@@ -194,6 +194,9 @@ class Form:
                     self._settings[name] = field
         self._settings |= CostForm(words, defaults, given).fields
         self._approve = ui.checkbox(words("web.form.approve"), value=False)
+        self._code = ui.checkbox(words("web.form.allow_code"), value=defaults.allow_code)
+        self._approve_code = ui.checkbox(words("web.form.approve_code"), value=False)
+        self._approve_code.bind_visibility_from(self._code, "value")
         self._named = ui.checkbox(words("web.form.named"), value=False)
 
     def order(self) -> Order:
@@ -203,7 +206,8 @@ class Form:
             **self._strategy.asked(),
             models={role: str(field.value or "") for role, field in self._models.items()},
             settings={name: field.value for name, field in self._settings.items()},
-            approve=bool(self._approve.value),
+            approve=bool(self._approve.value) or ("code" if self._approve_code.value else False),
+            allow_code=bool(self._code.value),
             population=bool(self._population.value),
             debate=bool(self._debate.value),
             named=bool(self._named.value),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -65,7 +65,8 @@ class Order:
         further: tables and series beside the prices, which conditions of one's own may read.
         models: of each role, separated by commas, tried in order.
         settings: of `SETTINGS`; what is missing or None keeps its default.
-        approve: a person decides before each iteration's tests.
+        approve: a person decides before each iteration's tests; `code`: on proposals that bring code alone.
+        allow_code: proposals may bring indicators of their own.
         population: other strategies compete with the given one; off, it alone is changed.
         debate: whether iterations end with a debate.
         named: prompts tell the instrument's name and calendar dates.
@@ -81,7 +82,8 @@ class Order:
     further: Further = field(default=NO_FURTHER, compare=False)
     models: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | None] = field(default_factory=dict)
-    approve: bool = False
+    approve: bool | Literal["code"] = False
+    allow_code: bool = False
     population: bool = True
     debate: bool = True
     named: bool = False
@@ -184,7 +186,8 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
         for name, value in order.settings.items()
         if value is not None
     ]
-    options += ["--approve"] if order.approve else []
+    options += ["--approve=code" if order.approve == "code" else "--approve"] if order.approve else []
+    options += ["--allow-code"] if order.allow_code else []
     options += [] if order.population else ["--search", "single"]
     options += [] if order.debate else ["--no-debate"]
     options += ["--named"] if order.named else []

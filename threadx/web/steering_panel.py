@@ -150,7 +150,7 @@ class Question:
         self.panel, words = panel, panel.words
         self.proposals = question.proposals
         self._choices: dict[int, ui.radio] = {}
-        self._edits: dict[int, dict[str, ui.input]] = {}
+        self._edits: dict[int, dict[str, ui.input | ui.textarea]] = {}
         options = {choice: words(f"web.steer.{choice}") for choice in CHOICES}
         self._iteration = iteration = question.iteration
         with card(words("web.steer.question", iteration=iteration)):
@@ -163,6 +163,9 @@ class Question:
                     Text("p", proposal["reason"])
                     effect = words("web.steer.effect", effect=proposal["expected_effect"])
                     Text("p", effect, "tx-soft")
+                    if source := proposal["change"].get("source"):
+                        with attribute(ui.element("pre").classes("tx-tall"), "tabindex", "0"):
+                            Text("code", str(source))
                     if verdict := proposal["verdict"]:
                         key = f"command.waiting.{verdict['decision']}"
                         said = words(key, reason=verdict["reason"])
@@ -177,13 +180,15 @@ class Question:
                     self._choices[number] = radio
                     with ui.element("div").classes("tx-form") as fields:
                         self._edits[number] = {
-                            path: ui.input(self._label(path), value=kept.get(path, value)).props(
-                                "outlined dense"
-                            )
-                            for path, value in values.items()
+                            path: self._field(path, kept.get(path, value)) for path, value in values.items()
                         }
                     fields.bind_visibility_from(radio, "value", value="edit")
             ui.button(words("web.steer.decide"), icon="how_to_reg", on_click=self._decide).props("no-caps")
+
+    def _field(self, path: str, value: str) -> ui.input | ui.textarea:
+        """A field for a value, with lines of its own where the value has some."""
+        kind = ui.textarea if "\n" in value else ui.input
+        return kind(self._label(path), value=value).props("outlined dense")
 
     def _label(self, path: str) -> str:
         """The name of a value of a change in the reader's language; a parameter keeps its own name."""

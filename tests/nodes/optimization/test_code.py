@@ -13,6 +13,8 @@ from nodes.errors import ChangeError
 from nodes.optimization.case import proposals_of
 from nodes.optimization.changes import CHANGE, apply_change, kinds_told, search_grid
 from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, template
+from nodes.optimization.schemas import Proposal
+from nodes.optimization.trials.proposing import sort_proposals
 from record.errors import ReportError
 from record.record import RunRecord
 from tests.answers import DIVERSE, proposals
@@ -151,10 +153,13 @@ def test_after_two_repairs_what_is_still_refused_is_dropped(tmp_path, monkeypatc
 
 def test_a_run_that_was_not_told_to_takes_none(tmp_path, monkeypatch):
     _, calls = run(tmp_path, monkeypatch, [answer(SOURCE)] * 2, allow_code=False)
-    assert "allow_code" in calls[1].correction[1]
+    assert "there is no such kind" in calls[1].correction[1]
     assert "new_indicator" not in json.dumps(calls[0].schema)
     assert "new_indicator" not in calls[0].user + calls[0].system
     assert not indicators.library(tmp_path)
+    proposal = Proposal(hypothesis=0, change=CHANGE.validate_python(brought()))
+    _, refused = sort_proposals([proposal], StrategySpec.preset("ma_crossover"), set(), "en")
+    assert "takes no new code" in refused[0]["reason_refused"]
 
 
 def test_it_is_offered_where_it_is_allowed():
