@@ -21,6 +21,7 @@ from nodes.optimization.evidence.claims import doubts, unfounded_claims
 from nodes.optimization.evidence.evidence import Evidence, gather_evidence
 from nodes.optimization.evidence.grounding import known_numbers
 from nodes.optimization.state import DebateState, OptimizationState
+from nodes.optimization.trials.elites import elites
 from nodes.optimization.trials.workshop import Workshop, known
 from nodes.run_events import record
 from nodes.seam.ask import Abstention, Question, ask
@@ -28,6 +29,7 @@ from nodes.seam.journal import Journal
 from nodes.seam.room import MOST_EVIDENCE
 from prompts import Language, Prompt, render
 from record.events import EventData, Exhausted, Proposed, RoleCalled
+from record.record import RunRecord
 from record.types import Doubt, Proposal, Provenance
 
 REPAIRS = 2
@@ -144,7 +146,13 @@ def ask_role(
     language: Language = context.language
     evidence: Evidence = gather_evidence(state, iteration, named=context.named, language=language)
     workshop = Workshop(context=context, run=run, iteration=iteration, voice=voice, cites=called)
-    evidence = replace(evidence, allow_code=context.allow_code, admit=workshop.admit, seed=context.seed)
+    evidence = replace(
+        evidence,
+        allow_code=context.allow_code,
+        admit=workshop.admit,
+        elites=elites(RunRecord(context.home_path, run).events()) if context.allow_code else [],
+        seed=context.seed,
+    )
     brief: Brief[S] = Brief(
         context=context, state=state, iteration=iteration, voice=voice, called=called, evidence=evidence
     )

@@ -20,6 +20,7 @@ from nodes.errors import ChangeError
 from nodes.optimization.changes import PERSONAL, Change, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.state import DebateState, OptimizationState
+from nodes.optimization.trials.elites import Elite
 from prompts import Language, text
 from record.types import (
     Analysis,
@@ -98,6 +99,7 @@ class Evidence:
         allow_code: whether changes may bring code.
         admit: takes the code of a change into the language, before the change is looked at; refuses it by its
             error (`nodes.optimization.trials.workshop`).
+        elites: written indicators that new ones can be made from.
         seed: of what rules draw.
     """
 
@@ -128,6 +130,7 @@ class Evidence:
     offered: Sequence[str] | None = None
     allow_code: bool = False
     admit: Callable[[Change], None] = no_code
+    elites: Sequence[Elite] = ()
     seed: int = 0
 
     @cached_property

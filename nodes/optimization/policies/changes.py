@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
+
 from backtest import PRESETS, StrategySpec
 from backtest.language.mirror import mirror
 from backtest.language.parser import parse
@@ -29,7 +31,7 @@ from nodes.optimization.changes import (
 from nodes.optimization.changes.filters import required
 from nodes.optimization.changes.sizing import Method
 from nodes.optimization.evidence.evidence import Evidence
-from nodes.optimization.policies.grammar import sentences
+from nodes.optimization.policies.grammar import descendants, sentences
 
 Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style", "open"]
 """What a change answers; `open`, where no diagnosis speaks for it and the test alone will tell."""
@@ -262,6 +264,13 @@ def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:
 def code_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Indicators of the grammar, in an order of the run's own, those first that suit how the market moves."""
     for change in sentences(evidence.seed, follows=trends(evidence)):
+        yield change, "style"
+
+
+def bred_changes(spec: StrategySpec, evidence: Evidence) -> Source:
+    """Descendants of the run's own indicators: one changed at one place, or two made into one."""
+    generator = np.random.default_rng([evidence.seed, evidence.iteration])
+    for change in descendants(evidence.elites, generator):
         yield change, "style"
 
 

@@ -8,12 +8,23 @@ quantity, and is examined by the cage like any other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from backtest.cage.breeding import How, combined, mutated, renamed
 from nodes.optimization.changes import NewIndicator, SearchRange
+from nodes.optimization.trials.elites import Elite
+
+MOST_TRIES = 6
+"""Descendants that are tried before an iteration goes without one."""
+
+COMBINED = 0.4
+"""Share of the descendants that have two parents, where two are there."""
+
+_HOWS: tuple[How, ...] = ("product", "difference", "sum")
 
 
 class Quantity(NamedTuple):
@@ -164,3 +175,39 @@ def sentences(seed: int, *, follows: bool) -> Iterator[NewIndicator]:
             memory, quantity = every[int(place)]
             kept = MEMORIES[memory]
             yield proposed(template(memory, quantity), kept.low, kept.high, follows=direction)
+
+
+def descendants(parents: Sequence[Elite], generator: np.random.Generator) -> Iterator[NewIndicator]:
+    """Changes of one parent at one place, or two parents made into one; the fitter have more children.
+
+    Args:
+        parents: the archive, best first.
+        generator: draws parents and changes.
+    """
+    if not parents:
+        return
+    chances = np.array([1.0 / place for place in range(1, len(parents) + 1)])
+    chances /= chances.sum()
+    for _ in range(MOST_TRIES):
+        one = parents[int(generator.choice(len(parents), p=chances))]
+        others = [other for other in parents if other is not one]
+        text = None
+        made_from = [one.source.name]
+        if others and generator.random() < COMBINED:
+            other = others[int(generator.integers(len(others)))]
+            text = combined(one.source, other.source, _HOWS[int(generator.integers(len(_HOWS)))])
+            made_from.append(other.source.name)
+        if text is None:
+            text, made_from = mutated(one.source, generator), made_from[:1]
+        yield _child(one, text, made_from)
+
+
+def _child(parent: Elite, text: str, made_from: list[str]) -> NewIndicator:
+    """The parent's own change with another function in it."""
+    known = parent.source.name
+    name = f"{re.sub('_[0-9a-f]{4}$', '', known)[:34].rstrip('_')}_{mark(renamed(text, 'child'))}"
+    told = {
+        place: None if condition is None else re.sub(rf"\b{known}\b", name, condition)
+        for place, condition in (("entry", parent.change.entry), ("exit", parent.change.exit))
+    }
+    return parent.change.model_copy(update={"source": renamed(text, name), "parents": made_from, **told})

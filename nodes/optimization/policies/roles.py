@@ -18,6 +18,7 @@ from nodes.optimization.policies.changes import (
     MOST_FILTERS,
     Source,
     Theme,
+    bred_changes,
     code_changes,
     condition_changes,
     filter_changes,
@@ -51,6 +52,7 @@ _SOURCES: dict[str, Callable[[StrategySpec, Evidence], Source]] = {
     "risk": risk_changes,
     "filters": filter_changes,
     "code": code_changes,
+    "bred": bred_changes,
 }
 # What is asked first, turn by turn. A strategy that loses needs another idea before it needs tuning.
 _LOSING = ("presets", "parameters", "conditions", "risk", "filters")
@@ -216,7 +218,7 @@ def strategist(evidence: Evidence) -> Proposals:
     # The first source always has its turn; the others take theirs in rotation. So has code.
     first, rest = order[0], order[1:]
     turn = (evidence.iteration - 1) % len(rest)
-    code = ("code",) if evidence.allow_code else ()
+    code = ("bred", "code") if evidence.allow_code else ()
     queue = [
         of_candidates() if name == "candidates" else fresh(_SOURCES[name](spec, evidence))
         for name in (*code, first, *rest[turn:], *rest[:turn])
