@@ -1,14 +1,17 @@
 """Which variant came from which: every tested strategy of a run with the one that it changes.
 
 A proposal changes the champion of its moment, or a candidate of the population, which it names by its number
-in the evidence put before the roles. The record holds the t-statistic of each candidate under that number,
+in the evidence put before the roles. One that brings code made from earlier code comes from the variant that
+brought that. The record holds the t-statistic of each candidate under that number,
 so the strategy behind it is found among those that were tested before; nothing is guessed from words.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from record.events import BaselineTested, Event, EvidenceListed, Proposed, Selected, Surveyed, VariantEvent
 from record.run_view import RunView, Trial
@@ -16,6 +19,8 @@ from record.types import Member
 
 START = (0, 0)
 """Place of the strategy that the run began with."""
+
+_FUNCTION = re.compile(r"def (\w+)")
 
 Place = tuple[int, int]
 """Iteration and number of a proposal; in iteration 0 the number of a candidate of the survey."""
@@ -32,6 +37,7 @@ class Strain:
         member: as the survey found it; None for any other.
         score: 0–10 on development data; None for a candidate that was only surveyed.
         leads: whether it is the champion so far.
+        also: place of a second parent, where code was made from two.
     """
 
     place: Place
@@ -40,6 +46,7 @@ class Strain:
     member: Member | None
     score: float | None
     leads: bool
+    also: Place | None = None
 
 
 class _Known:
@@ -51,6 +58,8 @@ class _Known:
         self.numbered: dict[int, Place] = {}
         self.champion: Place = START
         self.parents: dict[Place, Place] = {}
+        self.also: dict[Place, Place] = {}
+        self.brought: dict[str, Place] = {}
         self.members: dict[Place, Member] = {}
 
     def add(self, place: Place, name: str, excess_t: float | None) -> None:
@@ -82,6 +91,7 @@ class _Known:
                 base = proposal.get("base", 0)
                 place = event.iteration, proposal["number"]
                 self.parents[place] = self.numbered.get(base, self.champion) if base else self.champion
+                self._bred(place, proposal.get("change", {}))
             case VariantEvent(variant=variant) if tested := variant["figures"]:
                 place = event.iteration, variant["number"]
                 self.add(place, tested.get("hash", ""), variant.get("excess_t"))
@@ -89,6 +99,17 @@ class _Known:
                 self.champion = self.places.get(selection.get("champion", ""), self.champion)
             case _:
                 pass
+
+    def _bred(self, place: Place, change: Mapping[str, Any]) -> None:
+        """What a proposal that brings code was made from."""
+        if (name := _FUNCTION.search(change.get("source", ""))) is None:
+            return
+        made_from = [self.brought[one] for one in change.get("parents", ()) if one in self.brought]
+        if made_from:
+            self.parents[place] = made_from[0]
+        if made_from[1:]:
+            self.also[place] = made_from[1]
+        self.brought.setdefault(name[1], place)
 
 
 def lineage(view: RunView) -> Mapping[Place, Strain]:
@@ -119,11 +140,12 @@ def lineage(view: RunView) -> Mapping[Place, Strain]:
     for place, trial in sorted(tested.items()):
         found[place] = Strain(
             place=place,
-            parent=known.parents.get(place, START),
+            parent=parent if (parent := known.parents.get(place, START)) in found else START,
             trial=trial,
             member=None,
             score=trial.score,
             leads=place == known.champion,
+            also=known.also.get(place),
         )
     return found
 

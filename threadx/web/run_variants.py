@@ -157,7 +157,8 @@ class Variants:
     def _parent(self, place: Place) -> str:
         """What a variant changes, in few words; a dash for one that was not tested."""
         one = self._strains.get(place)
-        return name_of(self._strains[one.parent], self.words) if one and one.parent is not None else "–"
+        places = [at for at in (one.parent, one.also) if at in self._strains] if one else []
+        return ", ".join(name_of(self._strains[at], self.words) for at in places if at is not None) or "–"
 
     def look(self, *, opened: bool) -> None:
         """Draw what is drawn only where it is looked at."""

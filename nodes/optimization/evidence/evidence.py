@@ -15,12 +15,12 @@ from functools import cached_property
 from typing import Any, get_args
 
 from backtest import PRESETS, StrategySpec
+from backtest.cage.source import Source
 from backtest.types import RISK_BOUNDS, Bounds
 from nodes.errors import ChangeError
-from nodes.optimization.changes import PERSONAL, Change, RiskRule, present
+from nodes.optimization.changes import PERSONAL, Change, NewIndicator, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.state import DebateState, OptimizationState
-from nodes.optimization.trials.elites import Elite
 from prompts import Language, text
 from record.types import (
     Analysis,
@@ -54,6 +54,26 @@ def no_code(change: Change) -> None:
     """
     if change.code():
         raise ChangeError("code_not_allowed")
+
+
+Cell = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elite:
+    """A written indicator that was tested.
+
+    Attributes:
+        source: the function.
+        change: that brought it.
+        fitness: t-statistic of its excess, or its score where the search has one champion.
+        cell: classes of trade frequency, holding time and the third of the history that was its best.
+    """
+
+    source: Source
+    change: NewIndicator
+    fitness: float
+    cell: Cell
 
 
 @dataclass(frozen=True, kw_only=True)

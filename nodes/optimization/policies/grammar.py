@@ -16,7 +16,7 @@ import numpy as np
 
 from backtest.cage.breeding import How, combined, mutated, renamed
 from nodes.optimization.changes import NewIndicator, SearchRange
-from nodes.optimization.trials.elites import Elite
+from nodes.optimization.evidence.evidence import Elite
 
 MOST_TRIES = 6
 """Descendants that are tried before an iteration goes without one."""

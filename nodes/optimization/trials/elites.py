@@ -8,7 +8,6 @@ those of a better one goes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from backtest.cage import histories
@@ -18,6 +17,7 @@ from backtest.cage.honesty import values_of
 from backtest.cage.source import Source, read_source
 from backtest.engine.likeness import likeness
 from nodes.optimization.changes import CHANGE, NewIndicator
+from nodes.optimization.evidence.evidence import Cell, Elite
 from nodes.optimization.trials.archive import holding
 from record.events import Event, Proposed, Started, VariantTested
 
@@ -30,25 +30,6 @@ MOST_LIKE = 0.95
 
 _TRADES = (5.0, 20.0, 60.0)
 """Trades in a thousand bars that part one frequency from the next."""
-
-Cell = tuple[int, int, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Elite:
-    """A written indicator that was tested.
-
-    Attributes:
-        source: the function.
-        change: that brought it.
-        fitness: t-statistic of its excess, or its score where the search has one champion.
-        cell: classes of trade frequency, holding time and the third of the history that was its best.
-    """
-
-    source: Source
-    change: NewIndicator
-    fitness: float
-    cell: Cell
 
 
 def elites(events: Iterable[Event]) -> list[Elite]:

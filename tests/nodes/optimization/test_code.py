@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 import threadx
 from backtest import StrategySpec
+from backtest.cage.breeding import combined, novelty
+from backtest.cage.compiled import compiled
+from backtest.cage.source import read_source
 from backtest.engine import adopted
 from nodes.errors import ChangeError
 from nodes.optimization.case import proposals_of
 from nodes.optimization.changes import CHANGE, apply_change, kinds_told, search_grid
-from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, template
+from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, sentences, template
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
 from record.errors import ReportError
+from record.lineage import lineage
 from record.record import RunRecord
+from record.run_view import RunView
 from tests.answers import DIVERSE, proposals
 from tests.evidence import evidence
 from tests.optimization_runs import ALL_RULES
-from tests.prices import made_up_prices
+from tests.prices import drifting_places, made_up_prices
 from tests.run_lines import lines
 from tests.scripted import scripted_models
 from vault import indicators
@@ -192,3 +198,46 @@ def test_rules_write_one_an_iteration_only_where_it_is_allowed(tmp_path):
     (kept,) = indicators.library(home).values()
     assert kept.author == "rules"
     assert threadx.replay("r", home=home).same
+
+
+def test_an_edge_that_only_memory_can_tell_is_found_and_none_is_not_believed(tmp_path):
+    """The seed draws the function that the edge is made of first: a short search, a whole judgement."""
+    planted = template("drift", "place")
+    seed = next(seed for seed in range(1_000) if next(sentences(seed, follows=True)).source == planted)
+    found = {}
+    for edge in (0.006, 0.0):
+        told = {**SETTINGS, "search": "population", "allow_code": True, "seed": seed}
+        result = threadx.optimize(drifting_places(edge=edge), run=f"e{edge}", home=tmp_path, **told)
+        found[edge] = result.details["verdict"]["value"], result.details["champion"]["strategy"]["entry_long"]
+    name = read_source(planted).name
+    assert found[0.006] == ("real", f"{name}({name}_period) > {name}_level")
+    assert found[0.0][0] in ("unproven", "overfit")
+
+
+def test_descendants_are_honest_name_their_parents_and_are_drawn_below_them(tmp_path):
+    prices = made_up_prices(700, cycle=0.05)
+    threadx.optimize(prices, run="r", home=tmp_path, **{**SETTINGS, "max_iterations": 2}, allow_code=True)
+    view = RunView.of(RunRecord(tmp_path, "r").events())
+    library = {kept.hash: kept for kept in indicators.library(tmp_path).values()}
+    (child,) = [kept for kept in library.values() if kept.parents]
+    (parent,) = (library[one] for one in child.parents)
+    assert 0.0 < novelty(child.read(), parent.read()) < 1.0
+    places = {
+        trial.sentence.split(";")[0].rpartition(" ")[2]: place
+        for place, trial in view.trials.items()
+        if trial.score is not None
+    }
+    assert lineage(view)[places[child.name]].parent == places[parent.name]
+    assert "Changed: " in child.read().about
+
+
+def test_two_functions_in_one_give_both_values_joined():
+    one, other = (read_source(template(memory, "move")) for memory in ("streak", "uneven"))
+    text = combined(one, other, "product")
+    assert text is not None
+    close = made_up_prices(300)["close"].to_numpy()
+    values = [
+        compiled(read_source(told))(close, *periods)
+        for told, periods in ((one.text, (20,)), (other.text, (30,)), (text, (20, 30)))
+    ]
+    np.testing.assert_allclose(values[2], values[0] * values[1])
