@@ -54,7 +54,9 @@ def adopt(source: Source, measured: dict[str, int], author: str) -> None:
 def attribute(name: str, author: str) -> None:
     """Say who wrote a function that was taken in, where that is known only later."""
     with _lock:
-        functions.attribute(name, f"{author}; {_adopted[name].hash}")
+        source, measured, _ = _adopted[name]
+        functions.attribute(name, f"{author}; {source.hash}")
+        _adopted[name] = source, measured, author
 
 
 def dismiss(name: str) -> None:
