@@ -83,5 +83,5 @@ def _cells(row: TableRow, cells: Words, words: Words) -> list[str]:
         cells.percent(row.holdout_return, signed=True),
         cells.percent(row.holding_return, signed=True),
         cells.percent(row.adjusted_p, P_DIGITS),
-        row.run,
+        row.run if row.refusal is None else cells.number(None),
     ]
