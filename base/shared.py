@@ -9,12 +9,15 @@ beside it by forgetting the variable, or by mistyping it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from base import locks, private
 from base.errors import TypedError
@@ -51,20 +54,24 @@ class Kept(Protocol):
         """Make sure that it is still held."""
 
 
+class _Versioned(BaseModel):
+    version: int
+
+
 class Mark(BaseModel):
     """What a data folder says of itself.
 
     Attributes:
         version: of this file.
         home: identity of the folder, wherever it is mounted.
-        database: identity of the database in which its state lives.
+        database: identity of the database in which its state lives; None for files, whatever is set.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int
-    home: str
-    database: str
+    home: str = Field(pattern="^[0-9a-f]{32}$")
+    database: str | None
 
 
 def address() -> str | None:
@@ -81,13 +88,31 @@ def database_of(home: Path) -> Database | None:
         OSError: the folder cannot be written.
     """
     told = address()
+    if told is not None and (known := _bound.get((home, told))) is not None:
+        return known
+    kept = _mark(home).database if (home / MARK).exists() else ""
     if told is None:
-        if (home / MARK).exists():
-            raise DatabaseError("home_in_database", home=str(home), database=_mark(home).database)
+        if kept:
+            raise DatabaseError("home_in_database", home=str(home), database=kept)
         return None
-    if (known := _bound.get((home, told))) is None:
-        known = _bound[home, told] = _bind(home, told)
-    return known
+    if kept is None:
+        return None
+    _bound[home, told] = database = _bind(home, told)
+    return database
+
+
+@contextmanager
+def scratch_home(prefix: str) -> Iterator[Path]:
+    """A data folder that is gone after the block; what is done there counts nowhere else.
+
+    Args:
+        prefix: of its name.
+    """
+    with TemporaryDirectory(prefix=prefix) as folder:
+        home = Path(folder)
+        if address() is not None:
+            _write(home, None)
+        yield home
 
 
 def connected(told: str) -> Database:
@@ -114,8 +139,7 @@ def bind(home: Path, database: Database) -> None:
     private.make_folder(home)
     with locks.lock(home / f".{MARK}.lock"):
         if not (home / MARK).exists():
-            mark = Mark(version=VERSION, home=uuid4().hex, database=database.identity)
-            write_text_atomically(home / MARK, mark.model_dump_json(indent=1) + "\n")
+            _write(home, database.identity)
     mark = _mark(home)
     if mark.database != database.identity:
         raise DatabaseError("other_database", home=str(home), address=database.shown)
@@ -162,12 +186,20 @@ def _bind(home: Path, told: str) -> Database:
     return database
 
 
+def _write(home: Path, database: str | None) -> None:
+    mark = Mark(version=VERSION, home=uuid4().hex, database=database)
+    write_text_atomically(home / MARK, mark.model_dump_json(indent=1) + "\n")
+
+
 def _mark(home: Path) -> Mark:
     path = home / MARK
     try:
-        mark = Mark.model_validate_json(read_plain(path))
+        content = read_plain(path)
+        version = _Versioned.model_validate_json(
+            content
+        ).version  # a newer one may hold what nobody knows here
+        if version > VERSION:
+            raise DatabaseError("newer_state", where=str(path), found=version, known=VERSION)
+        return Mark.model_validate_json(content)
     except (OSError, ValidationError) as error:
         raise DatabaseError("damaged_home", path=str(path), reason=because(error)) from error
-    if mark.version > VERSION:
-        raise DatabaseError("newer_state", where=str(path), found=mark.version, known=VERSION)
-    return mark

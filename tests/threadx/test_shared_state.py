@@ -29,6 +29,8 @@ from tests.langgraph_server import PROJECT
 from tests.postgres_server import binaries, postgres_server
 from tests.prices import made_up_prices
 from tests.vault.test_ledger import made_up, put
+from threadx.audit.checking import check_run
+from threadx.audit.replaying import replay_run
 from threadx.repairing import examine
 from threadx.web.ready import ready
 from vault.datasets import find_dataset, open_holdout, register
@@ -185,6 +187,10 @@ def test_a_run_that_was_killed_goes_on_in_another_process_as_if_nothing_had_been
     assert left(tmp_path) == undisturbed
     assert server.execute(kept, address) == [(0,)]
     assert server.execute("SELECT count(*) FROM threadx.store", address) == [(1,)]
+    counted = "SELECT (SELECT count(*) FROM threadx.links), (SELECT count(*) FROM threadx.openings)"
+    before = server.execute(counted, address)
+    assert (replay_run("r", tmp_path).same, check_run("r", tmp_path).agrees) == (True, True)
+    assert server.execute(counted, address) == before  # what is repeated elsewhere counts nowhere
     kept = sorted(path.name for path in tmp_path.rglob("*") if path.suffix in (".sqlite", ".jsonl"))
     assert kept == ["events.jsonl"]
 
@@ -292,3 +298,22 @@ def test_a_process_is_ready_while_its_folder_and_its_database_can_be_used(
         503,
         b"data_folder\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"home": "a; DROP SCHEMA threadx"}, "damaged_home"),
+        ({"database": "1" * 32}, "other_database"),
+        ({"version": 2, "more": True}, "newer_state"),
+    ],
+)
+def test_a_folder_that_somebody_has_marked_otherwise_is_refused(tmp_path, address, changed, code):
+    put(tmp_path, ["a"])
+    mark = json.loads((tmp_path / shared.MARK).read_text(encoding="utf-8"))
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / shared.MARK).write_text(json.dumps({**mark, **changed}), encoding="utf-8")
+    with pytest.raises(DatabaseError) as refused:
+        put(there, ["b"])
+    assert refused.value.code == code

@@ -12,13 +12,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from backtest.validation.score import folds_held
+from base.shared import scratch_home
 from nodes.context import OptimizationContext
 from nodes.optimization.judge import meet_holdout, remembering
 from nodes.optimization.survey import ranked, surveyed
@@ -115,10 +115,10 @@ def check_run(run: str, home: Path, files: Sequence[str] = ()) -> Check:
     if about["graph"] != "optimization":
         raise ThreadxError("not_an_optimization", run=run)
     told = record.result()
-    with as_recorded(record.folder), TemporaryDirectory(prefix="threadx-check-") as folder:
-        dataset, others = restore_prices(record, home, Path(folder), files)
-        restore(record, Path(folder))
-        context = OptimizationContext.model_validate({**about["context"], "home": folder})
+    with as_recorded(record.folder), scratch_home("threadx-check-") as folder:
+        dataset, others = restore_prices(record, home, folder, files)
+        restore(record, folder)
+        context = OptimizationContext.model_validate({**about["context"], "home": str(folder)})
         search = _Search(record, dataset, context)
         rows = [*search.rows()]
         champion = search.champion

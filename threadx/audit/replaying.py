@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
 from base.files import copy_file, write_text_atomically
 from base.plain_files import read_plain_text
+from base.shared import scratch_home
 from nodes.context import OptimizationContext
 from nodes.forking import REPLAYED
 from record.events import (
@@ -78,11 +78,11 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
     about, told = record.about(), record.result()
     if about["graph"] not in BUILDERS:
         raise ThreadxError("not_an_optimization", run=run)
-    with as_recorded(record.folder), TemporaryDirectory(prefix="threadx-replay-") as folder:
-        again = RunRecord(Path(folder), run)
-        dataset, others = restore_prices(record, home, Path(folder))
+    with as_recorded(record.folder), scratch_home("threadx-replay-") as folder:
+        again = RunRecord(folder, run)
+        dataset, others = restore_prices(record, home, folder)
         _answers(record, again)
-        context = OptimizationContext.model_validate({**about["context"], "home": folder})
+        context = OptimizationContext.model_validate({**about["context"], "home": str(folder)})
         # The prices were read when the run began: how they were is no question any more.
         asked = {name: value for name, value in about["input"].items() if name not in _OF_READING}
         asked["data"] = f"{DATASET_PREFIX}{dataset.development_hash}"

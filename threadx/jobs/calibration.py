@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from backtest.validation.power import Evidence, power
 from backtest.validation.traded import backtest_of, closes_of
 from backtest.validation.trials import trial
 from backtest.validation.verdict import VALUES
+from base.shared import scratch_home
 from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
@@ -119,9 +119,9 @@ PROCESSES = Engine("processes")
 def run_case(case: Case) -> dict[str, Any]:
     """Make one series, run the cycle on it, and tell the verdict."""
     generator = np.random.default_rng([case.seed, case.number])
-    with TemporaryDirectory(prefix="threadx-calibrate-") as folder:
+    with scratch_home("threadx-calibrate-") as folder:
         context = OptimizationContext(
-            home=folder,
+            home=str(folder),
             analyst=("rules",),
             strategist=("rules",),
             validator=("rules",),
