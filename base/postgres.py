@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row, tuple_row
 
 from base import private
-from base.reasons import ReasonError
+from base.reasons import ReasonError, named
 from base.shared import DatabaseError
 from base.tables import Schema, Tables
 
@@ -340,4 +340,4 @@ def _failure(error: psycopg.Error) -> ReasonError:
         case psycopg.OperationalError():
             return ReasonError("connection_lost")
         case _:
-            return ReasonError("other", kind=type(error).__name__)
+            return named([kind.__name__ for kind in type(error).__mro__])
