@@ -170,7 +170,7 @@ ablation: $(INSTALLED) ## Compare the parts of the cycle with random search and 
 # One resolution, cut in two: what running needs, and what tests add to it. So no version can differ.
 # docopt has no wheel, and only num2words' own command uses it.
 RESOLVE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-annotate --no-header \
-  --no-emit-index-url --no-emit-package docopt --extra embedded --extra exchange --extra dask --extra studio --extra editable
+  --no-emit-index-url --no-emit-package docopt --extra embedded --extra exchange --extra dask --extra postgres --extra mcp --extra studio --extra editable
 
 lock: ## Resolve both locks (needs uv; UPGRADE=--upgrade for the newest)
 	@mkdir -p build

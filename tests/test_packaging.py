@@ -134,7 +134,7 @@ def test_whatever_runs_finds_what_it_requires() -> None:
     never = {Requirement(one).name for one in told["tool"]["uv"]["override-dependencies"]}
     project, running = told["project"], locked("requirements.lock")
     asked = project["dependencies"]
-    for extra in ("embedded", "exchange", "dask", "studio", "editable"):
+    for extra in ("embedded", "exchange", "dask", "postgres", "mcp", "studio", "editable"):
         asked = [*asked, *project["optional-dependencies"][extra]]
     waiting, seen = [Requirement(one) for one in asked], set()
     while waiting:
