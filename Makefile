@@ -124,7 +124,7 @@ $(SITE)/.installed: Makefile
 # The peers live apart: their requirements are not ours.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6 bt==1.4.1
 	@touch $@
 
 soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, laws

@@ -243,6 +243,8 @@ def _taken(about: dict[str, Any]) -> str:
         return f"`{about['const']}`"
     if about["type"] == "array":
         return "a list of texts"
+    if about["type"] == "integer":
+        return f"a whole number, {about['minimum']} to {about['maximum']}"
     names = {"number": "a number", "string": "a text", "boolean": "`true` or `false`", "null": "`null`"}
     return names[about["type"]]
 

@@ -8,7 +8,8 @@
 
 A kind is a file here, its place in the union of `applying` and its table in `prompts/texts/changes`; half a
 kind is refused by its name at import. `base` has what they share. A kind that `rules` are to propose by
-themselves has a source in `nodes/optimization/policies/changes.py` besides.
+themselves has a source in `nodes/optimization/policies/changes.py` besides; orders, tables of targets and
+several entries have none, so that the published calibration, which is theirs, stands.
 """
 
 from nodes.optimization.changes.applying import (
@@ -25,8 +26,11 @@ from nodes.optimization.changes.applying import (
 )
 from nodes.optimization.changes.base import PERSONAL, Grid, SearchRange, present
 from nodes.optimization.changes.conditions import ReplaceCondition
+from nodes.optimization.changes.entries import SeveralEntries
+from nodes.optimization.changes.exits import ProfitTable
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
 from nodes.optimization.changes.indicators import NewIndicator
+from nodes.optimization.changes.orders import EntryOrder
 from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement, RiskRule
@@ -40,14 +44,17 @@ __all__ = [
     "PERSONAL",
     "AddFilter",
     "Change",
+    "EntryOrder",
     "Grid",
     "NewIndicator",
     "ParamAdjustment",
+    "ProfitTable",
     "RemoveFilter",
     "ReplaceCondition",
     "RiskManagement",
     "RiskRule",
     "SearchRange",
+    "SeveralEntries",
     "Sizing",
     "SwitchPreset",
     "apply_change",

@@ -20,24 +20,19 @@ from base.plugins import with_plugins
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, Kind, same_words
 from nodes.optimization.changes.conditions import ReplaceCondition
+from nodes.optimization.changes.entries import SeveralEntries
+from nodes.optimization.changes.exits import ProfitTable
 from nodes.optimization.changes.filters import AddFilter, RemoveFilter
 from nodes.optimization.changes.indicators import NewIndicator
+from nodes.optimization.changes.orders import EntryOrder
 from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement
 from nodes.optimization.changes.sizing import Sizing
 from prompts import Language, Words
 
-Own = (
-    ParamAdjustment
-    | AddFilter
-    | RemoveFilter
-    | ReplaceCondition
-    | RiskManagement
-    | Sizing
-    | SwitchPreset
-    | NewIndicator
-)
+Logic = ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | EntryOrder
+Own = Logic | RiskManagement | ProfitTable | Sizing | SeveralEntries | SwitchPreset | NewIndicator
 """The kinds that come with the program."""
 
 _SAID = ("prompt", "example", "sentence", "validated")
@@ -169,5 +164,7 @@ def _canonical(value: Any, name: str = "") -> Any:
     if isinstance(value, float):
         return plain(value)
     if isinstance(value, str):
+        if name == "level":
+            return same_words(value, "series")
         return same_words(value) if name in _CONDITION_FIELDS else value.strip().lower()
     return value

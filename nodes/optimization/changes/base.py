@@ -25,6 +25,8 @@ Grid = dict[str, tuple[float, ...]]
 """Values by parameter or risk rule, ascending, of which numeric search picks one each."""
 
 Side = Literal["long", "short"]
+Kinds = Literal["condition", "series"]
+"""What an expression is: a condition, or a level."""
 Condition = Annotated[str, Field(min_length=1, max_length=240)]
 
 MOST_VALUES = 12
@@ -168,22 +170,23 @@ def cases_by_bounds(
     return tuple(found)
 
 
-def functions_of(condition: str) -> str:
-    """The functions and columns that a condition speaks of, without numbers and names of parameters."""
-    parts = [part for part in walk(_read(condition, entry=False)) if isinstance(part, Call | Series | Own)]
+def functions_of(condition: str, kind: Kinds = "condition") -> str:
+    """The functions and columns that a condition or a level speaks of, without numbers and parameters."""
+    tree = _read(condition, kind, entry=False)
+    parts = [part for part in walk(tree) if isinstance(part, Call | Series | Own)]
     words = sorted({part.function if isinstance(part, Call) else part.name for part in parts})
     return "+".join(words) or "-"
 
 
-def _read(condition: str, *, entry: bool) -> Node:
-    """A condition, whatever names it uses: one with a dot is a series of another table, others parameters.
+def _read(condition: str, kind: Kinds, *, entry: bool) -> Node:
+    """A condition or a level, whatever names it uses: with a dot series of other tables, else parameters.
 
     Raises:
         BacktestError: it does not parse.
     """
     words = {name.lower() for name in re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", condition)}
     own = {name: "none" for name in words if "." in name}
-    return parse(condition, words - own.keys() - reserved(), entry=entry, own=own)
+    return parse(condition, words - own.keys() - reserved(), entry=entry, own=own, kind=kind)
 
 
 def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
@@ -196,10 +199,10 @@ def _snapped(value: float, low: float, high: float, bounds: Bounds) -> float:
     return plain(float(f"{found:.10g}"))
 
 
-def same_words(condition: str) -> str:
-    """A condition printed canonically, whatever names it uses; what does not parse is only tidied."""
+def same_words(condition: str, kind: Kinds = "condition") -> str:
+    """A condition or a level printed canonically, whatever names it uses; what does not parse is tidied."""
     try:
-        return show(_read(condition, entry=True))
+        return show(_read(condition, kind, entry=True))
     except BacktestError:
         return " ".join(condition.lower().split())
 

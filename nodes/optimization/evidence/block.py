@@ -15,7 +15,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from backtest.language.tree import show
-from backtest.types import PLACES
+from backtest.types import LADDERS, PLACES
 from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.evidence import (
     WHOLE,
@@ -199,6 +199,9 @@ def _strategy_lines(evidence: Evidence, language: Language) -> Iterator[Line]:
         step = f"{text('optimization.evidence.step', language)} {bound.step:g}"
         span = f"{bound.low:g} … {bound.high:g}"
         yield Line(f"{kind} {name} = {value:g} [{span}, {step}{refitted}]")
+    for name, told in spec.risk.active().items():
+        if name in LADDERS:
+            yield Line(f"risk {name} = {told}")
     if off:
         words = text("optimization.evidence.off", language, names=", ".join(off))
         yield Line(words, _OFF_RANK, letter=text("optimization.evidence.off_letter", language))

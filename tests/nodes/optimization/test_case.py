@@ -69,6 +69,13 @@ MEANINGLESS = {
         "condition": "close > 1",
     },
     "an unknown preset": {"kind": "switch_preset", "preset": "lantern"},
+    "an order of a side that is not traded": {
+        "kind": "entry_order",
+        "side": "short",
+        "order": "limit",
+        "level": "high",
+    },
+    "a pyramid without end": {"kind": "several_entries", "entries": 50},
 }
 
 
@@ -193,7 +200,10 @@ def test_a_change_of_any_kind_keeps_what_it_says_in_the_schema_of_a_case(kind):
         "add_filter": {"side": "long", "condition": "adx(14) > 25"},
         "remove_filter": {"side": "long", "condition": "adx(14) > 25"},
         "replace_condition": {"side": "long", "entry": "close > open", "exit": "close < open"},
+        "entry_order": {"side": "long", "order": "stop", "level": "highest(high, 20)", "bars": 3},
         "risk_management": {"parameter": "max_bars", "value": 5},
+        "profit_table": {"rule": "scale_out", "table": "1.5:50"},
+        "several_entries": {"entries": 3},
         "sizing": {"method": "equity_pct", "value": 50.0},
         "switch_preset": {"preset": "donchian_breakout"},
     }[kind]

@@ -37,6 +37,14 @@ def enter_on(condition, logic):
     return change("replace_condition", side="long", entry=condition, logic=logic)
 
 
+def order(kind, level):
+    return change("entry_order", side="long", order=kind, level=level, bars=3)
+
+
+def table(rule, rows):
+    return change("profit_table", rule=rule, table=rows)
+
+
 def worst(result):
     return -result.metrics.worst_trade
 
@@ -117,6 +125,12 @@ CASES = {
     "entry_less": (SPEC, enter_on("adx(14) > 25", "and"), trades),
     "exit_more": (SPEC, exit_on("rsi(close, 14) > 60", "or"), exposure),
     "exit_less": (ON, exit_on("rsi(close, 14) < 40", "and"), exposure),
+    "limit": (SPEC, order("limit", "lowest(low, 20)"), trades),
+    "stop": (SPEC, order("stop", "highest(high, 20) + atr(14)"), trades),
+    "market": (apply_change(SPEC, order("limit", "lowest(low, 20)")), order("limit", None), trades),
+    "roi": (SPEC, table("roi", "0:2,10:0.5"), win_rate),
+    "scale_out": (SPEC, table("scale_out", "1:50"), win_rate),
+    "removed": (spec(risk={"roi": "0:1"}), table("roi", None), win_rate),
 }
 OPEN = {"open", "other", "other_exit", "whole"}
 
