@@ -181,7 +181,7 @@ CASES = [
         START.evolve(risk={"scale_out": "1.5:50"}),
         {"kind": "profit_table", "rule": "scale_out", "table": None},
         own(),
-        "Objectifs scale_out retirés (étaient 1.5:50)",
+        f"Objectifs retirés{NB}: scale_out (étaient 1.5:50)",
         "Targets scale_out removed (were 1.5:50)",
         id="no exits in parts",
     ),
