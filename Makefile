@@ -87,11 +87,12 @@ dev: $(INSTALLED) ## Serve both graphs and the pages with langgraph dev (Studio)
 ui: $(INSTALLED) ## Serve the pages alone
 	$(BIN)/threadx ui
 
-screenshots: $(TESTABLE) ## Make the pictures of docs/pages.md anew (needs Chromium)
+screenshots: $(TESTABLE) ## Make the pictures of README and docs/pages.md anew (needs Chromium)
 	mkdir -p docs/images
 	for language in fr en; do \
 	  SCREENSHOTS=docs/images LANGUAGE_OF_PAGES=$$language $(BIN)/python -m pytest -q tests/threadx/web/test_actions.py tests/threadx/web/test_bench.py; \
 	done
+	$(BIN)/python -m docs.build_fold docs/images
 
 doctor: $(INSTALLED) ## Show which models answer, and what to install or pull
 	$(BIN)/threadx doctor

@@ -42,7 +42,18 @@ class FurtherForm:
         self.rows: list[_Row] = []
         self.files = {f"{SAMPLE_PREFIX}{name}": words(f"web.form.sample_{name}") for name in SAMPLES}
         self.files |= {path: words("web.form.upload", name=path.rpartition("/")[2]) for path in kept}
-        with ui.expansion(words("web.further.title"), icon="table_chart").classes("tx-wide"):
+        self._drawn = False
+        self._fold = ui.expansion(words("web.further.title"), icon="table_chart", on_value_change=self._draw)
+        self._fold.classes("tx-wide")
+
+    async def _draw(self) -> None:
+        """What few need, once it is opened, with the tables that were brought before."""
+        if self._drawn:
+            return
+        self._drawn, words = True, self.words
+        for path in await threads.io_bound(uploads, self.site.home, TABLES) or []:
+            self.files[path] = words("web.form.upload", name=path.rpartition("/")[2])
+        with self._fold:
             Text("p", words("web.further.help"), "tx-soft")
             self.box = ui.element("div")
             with ui.element("div").classes("tx-buttons"):
@@ -56,12 +67,6 @@ class FurtherForm:
                 )
             self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
             self._problem.set_visibility(False)
-        ui.timer(0.1, self._known_tables, once=True)
-
-    async def _known_tables(self) -> None:
-        """Offer the tables that were brought before."""
-        for path in await threads.io_bound(uploads, self.site.home, TABLES) or []:
-            self.files[path] = self.words("web.form.upload", name=path.rpartition("/")[2])
 
     def _add(self, file: str | None = None) -> None:
         """One table more; of a file that was just brought, read at once."""

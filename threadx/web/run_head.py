@@ -139,7 +139,9 @@ class RunHead:
         shown = words(f"web.runs.{state}")
         self._about.set_text(words("web.fold.about", run=self.record.run, state=shown, moment=when))
         self._live(view, state)
-        self._models.set_text(self._models_line(view))
+        written = self._context.get("language", words.language) != words.language
+        other = words("web.fold.other_language") if written else ""
+        self._models.set_text(" ".join(filter(None, (self._models_line(view), other))))
 
     def _live(self, view: RunView, state: str) -> None:
         words = self.words

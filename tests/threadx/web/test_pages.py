@@ -50,7 +50,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **RULES,
     )
     with pytest.raises(ThreadxError):  # waits for a person
-        threadx.optimize("sample:sp500", run="waiting", home=str(folder), approve=True, **RULES)
+        threadx.optimize(
+            "sample:sp500", run="waiting", home=str(folder), language="en", approve=True, **RULES
+        )
     threadx.summarize(data="sample", home=str(folder), **AGENTS)
     begun = RunRecord(folder, "begun")
     begun.start({"graph": "optimization", "input": {"data": "sample:sp500"}, "context": {}})
@@ -153,6 +155,12 @@ def test_finished_run_is_whole_in_the_first_answer(url: str, home: Path) -> None
     # The packaged sample is of an exchange: about 252 days a year, said where its figures are.
     said = html.unescape(page.text).replace(NO_BREAK_SPACE, " ")
     assert said.count("Annualisé sur 252 barres par an") == 2  # beside the figures, and in the report
+
+
+def test_a_run_in_another_language_than_its_reader_s_says_so(url: str) -> None:
+    told = Words("fr")("web.fold.other_language")
+    assert told in html.unescape(get(f"{url}/threadx/runs/waiting").text)
+    assert told not in html.unescape(get(f"{url}/threadx/runs/finished").text)
 
 
 def test_french_typography_reaches_the_page(url: str) -> None:
