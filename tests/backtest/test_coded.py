@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import warnings
 from pathlib import Path
@@ -244,6 +245,67 @@ def test_backtesting_py_makes_the_same_trades(
     # What is open at the end closes there at other prices: ours is the last close.
     assert found[:-1] == wanted[:-1]
     assert found[-1][:3] == wanted[-1][:3]
+
+
+def test_orders_with_a_stop_and_a_target_trade_as_a_slow_account_does(
+    written: Any, prices: pd.DataFrame
+) -> None:
+    """`GUARDED` written down once more, bar by bar, with its own account: no library, no engine."""
+    opens, highs, lows, closes = (prices[name].tolist() for name in ("open", "high", "low", "close"))
+    ranges = [math.nan] * 13 + [
+        sum(highs[bar] - lows[bar] for bar in range(end - 13, end + 1)) / 14 for end in range(13, len(closes))
+    ]
+    weights, total, means = 0.0, 0.0, []
+    for bar, close in enumerate(closes):  # pandas' own weighting: all bars so far, the older the less
+        weights, total = weights * (1 - 2 / 21) + 1.0, total * (1 - 2 / 21) + close
+        means.append(total / weights if bar >= 19 else math.nan)
+    trades: list[tuple[int, int, float, int, float]] = []
+    held: tuple[int, int, float, float, float] | None = None  # side, bar, price, stop, target
+    wish: tuple[int, float, float] | None = None
+    leaves, waited = False, 0
+    for bar in range(20, len(closes)):
+        if held and leaves:
+            trades.append((*held[:3], bar, opens[bar]))
+            held = None
+        if wish:
+            held, wish = (wish[0], bar, opens[bar], *wish[1:]), None
+        leaves = False
+        if held:
+            side, _, _, stop, target = held
+            level = None
+            if (opens[bar] - stop) * side <= 0 or (opens[bar] - target) * side >= 0:
+                level = opens[bar]
+            elif (lows[bar] if side > 0 else -highs[bar]) <= stop * side:
+                level = stop
+            elif (highs[bar] if side > 0 else -lows[bar]) >= target * side:
+                level = target
+            if level is not None:
+                trades.append((*held[:3], bar, level))
+                held = None
+        waited += 1
+        if held:
+            leaves = bar + 1 - held[1] > 40
+            continue
+        if waited < 5:
+            continue
+        for side in (1, -1):
+            if (closes[bar] - means[bar]) * side > 0 and (closes[bar - 1] - means[bar - 1]) * side < 0:
+                wish = (side, closes[bar] - side * 1.5 * ranges[bar], closes[bar] + side * 2 * ranges[bar])
+                waited = 0
+    found = [
+        (1 if side == "long" else -1, *rest)
+        for side, *rest, _, _ in shown(run_backtest(prices, from_code(written(GUARDED))))
+    ]
+    assert len(trades) > 50
+    assert {trade[0] for trade in trades} == {1, -1}
+    assert [trade[:2] + trade[3:4] for trade in found[: len(trades)]] == [
+        one[:2] + one[3:4] for one in trades
+    ]
+    np.testing.assert_allclose(
+        [(trade[2], trade[4]) for trade in found[: len(trades)]],
+        [(one[2], one[4]) for one in trades],
+        rtol=1e-9,
+    )
 
 
 def test_freqtrade_columns_become_conditions_and_its_class_settings(
