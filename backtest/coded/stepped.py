@@ -16,9 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtest.coded.found import Found
+from backtest.coded.quick import Quick
 from backtest.errors import CodedError
 
 Floats = NDArray[np.float64]
+SAID = ("entry_long", "exit_long", "entry_short", "exit_short")
+LEVELS = ("exit_stop_long", "exit_limit_long", "exit_stop_short", "exit_limit_short")
 _CASH = 10_000.0
 _ALL = 1.0 - float(np.finfo(np.float64).eps)
 _NO_TIMES = pd.DatetimeIndex([])
@@ -438,7 +441,11 @@ def resample_apply(
 
 
 def signals(
-    kind: type[Strategy], prices: pd.DataFrame, values: Mapping[str, float], exclusive: bool
+    kind: type[Strategy],
+    prices: pd.DataFrame,
+    values: Mapping[str, float],
+    exclusive: bool,
+    quick: Quick | None = None,
 ) -> Found:
     """Run a strategy over a whole history.
 
@@ -447,6 +454,7 @@ def signals(
         prices: columns open, high, low, close, volume on their times.
         values: its parameters.
         exclusive: see `Desk`.
+        quick: its way to machine code, if there is one.
 
     Returns:
         What it orders at each bar; from the first bar on at which all its indicators are known.
@@ -463,11 +471,14 @@ def signals(
     shown = {name: one for name, one in vars(strategy).items() if isinstance(one, Revealed)}
     bars = len(table)
     first = 1 + max(map(_unknown, shown.values()), default=0)
-    out = {name: np.full(bars, np.nan) for name in ("entry_long", "exit_long", "entry_short", "exit_short")}
-    levels = {
-        name: np.full(bars, np.nan)
-        for name in ("exit_stop_long", "exit_limit_long", "exit_stop_short", "exit_limit_short")
-    }
+    if quick is not None:
+        quick.look(strategy)
+        columns = {name: table[name].to_numpy(dtype=np.float64) for name in COLUMNS.values()}
+        if (rows := quick.run(strategy, columns, first, exclusive)) is not None:
+            told = zip((*SAID, *LEVELS), (*rows[0], *rows[1]), strict=True)
+            return Found(dict(told), first)
+    out = {name: np.full(bars, np.nan) for name in SAID}
+    levels = {name: np.full(bars, np.nan) for name in LEVELS}
     for column in out.values():
         column[first:] = 0.0
     with np.errstate(invalid="ignore"):

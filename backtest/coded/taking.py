@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,9 @@ from backtest.cage import histories
 from backtest.cage.source import Bounded
 from backtest.coded import populated, stepped
 from backtest.coded.found import Floats, Found
+from backtest.coded.quick import Quick
 from backtest.coded.reading import CodeFile, read_file, running
+from backtest.coded.stand_ins import crossover
 from backtest.engine import derived
 from backtest.engine.adopted import as_arguments, tried, warm_up_of
 from backtest.engine.bank import IndicatorBank
@@ -111,12 +114,26 @@ class Coded:
         told = [one.value for test in tests for one in test.keywords if one.arg == "exclusive_orders"]
         return not tests or any(isinstance(one, ast.Constant) and bool(one.value) for one in told)
 
+    @cached_property
+    def quick(self) -> Quick:
+        """Its way to machine code."""
+        written = [
+            method
+            for node in self.file.tree.body
+            if isinstance(node, ast.ClassDef) and node.name == self.kind.__name__
+            for method in node.body
+            if isinstance(method, ast.FunctionDef) and method.name == "next"
+        ]
+        names = vars(sys.modules[self.kind.__module__])
+        return Quick(written[0] if written else None, names, (crossover,))
+
     @property
     def notes(self) -> list[str]:
         """What its reader should know of how it is carried over, as names of sentences."""
         found = []
         if self.stepped:
-            found.append("slow")
+            if self.quick.reason:
+                found.append("slow")
             if not self.file.named("Backtest") and {"entry_long", "entry_short"} <= {*self.places}:
                 found.append("exclusive")
             orders = (*self.file.calls("buy"), *self.file.calls("sell"))
@@ -143,7 +160,7 @@ class Coded:
         }
         with running(self.file.path):
             if self.stepped:
-                return stepped.signals(self.kind, prices, own, self.exclusive)
+                return stepped.signals(self.kind, prices, own, self.exclusive, self.quick)
             return populated.signals(self.kind, prices.copy(), own)
 
     def defaults(self) -> dict[str, float]:
@@ -482,7 +499,7 @@ def take_plugins() -> None:
                 names = [*read_file(plugin.path).classes]
                 plugin.adds = [take(plugin.path, name).name for name in names]
             except CodedError as error:
-                plugin.error = plugin.fault("plugin_failed", detail=error)
+                plugin.error = plugin.fault("plugin_failed", detail=str(error).rstrip("."))
 
 
 take_plugins()

@@ -14,7 +14,7 @@ import pytest
 
 from backtest import CodedError, StrategySpec, from_code, run_backtest, sweep
 from backtest.cage.histories import walk
-from backtest.coded import stand_ins, talib_names
+from backtest.coded import quick, stand_ins, stepped, taking, talib_names
 from tests.backtest_scripts import shown
 
 CROSSING = """
@@ -306,6 +306,53 @@ def test_orders_with_a_stop_and_a_target_trade_as_a_slow_account_does(
         [(one[2], one[4]) for one in trades],
         rtol=1e-9,
     )
+
+
+PLAIN = """
+    import numpy as np
+    from backtesting import Strategy
+    from backtesting.lib import crossover
+    from backtesting.test import SMA
+
+    STEP = 0.5
+
+    class Plain(Strategy):
+        n = 9
+        far = 1.02
+
+        def init(self):
+            self.mean = self.I(SMA, self.data.Close, self.n)
+            self.slow = self.I(SMA, self.data.Close, 4 * self.n)
+
+        def next(self):
+            price = self.data.Close[-1]
+            rising = self.mean[-1] > self.mean[-3] + STEP * 0.1
+            if self.position.is_short and (price > self.slow or rising):
+                self.position.close()
+                return
+            if len(self.data) < 60 or np.isnan(price):
+                return
+            if not self.position and rising and self.data.Low[-2] < self.mean[-2]:
+                self.buy(sl=min(self.data.Low[-1], price / self.far) * 0.999, tp=price * self.far)
+            elif crossover(self.slow, self.data.Close):
+                self.sell(sl=price * self.far)
+"""
+
+
+def test_what_is_compiled_says_what_python_says(
+    written: Any, prices: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = taking.take(written(PLAIN))
+    slow = one.run(prices, one.defaults())
+    monkeypatch.setattr(quick, "PAYS_FROM", 0)
+    monkeypatch.setattr(stepped.Desk, "live", None)  # Python's account is not asked any more
+    fast = one.run(prices, one.defaults())
+    assert (one.quick.reason, one.notes) == ("", ["exclusive"])
+    for place, series in slow.series.items():
+        np.testing.assert_array_equal(series, fast.series[place], err_msg=place)
+        assert np.nansum(series) > 0 or place in ("exit_long", "exit_limit_short")
+    monkeypatch.undo()
+    assert taking.take(written(GUARDED)).notes == ["slow", "exclusive"]  # it counts bars of its own
 
 
 def test_freqtrade_columns_become_conditions_and_its_class_settings(
