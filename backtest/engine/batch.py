@@ -40,7 +40,7 @@ from backtest.kernels.simulation import (
 )
 from backtest.kernels.words import Words, cross_words, known_words
 from backtest.language.functions import FUNCTIONS, warm_up
-from backtest.language.tree import And, Call, Comparison, Node, Or, bind, parameters
+from backtest.language.tree import And, At, Call, Comparison, Node, Or, bind, parameters, walk
 from backtest.presets import PRESETS
 from backtest.strategy import SIDE_AXIS, StrategySpec
 from backtest.types import LEVELS, Risk, Settings, Sizing
@@ -94,6 +94,7 @@ class _Tree:
         used = parameters(tree)
         self.tree = tree
         self.axes = [name for name in axes if name in used]
+        self.looks_higher = any(isinstance(part, At) for part in walk(tree))
 
     def keys(self, chosen: Mapping[str, Whole], shape: Mapping[str, int], count: int) -> Whole:
         """One number a configuration, equal where every axis it depends on has the same value."""
@@ -457,7 +458,8 @@ class Batch:
                 met = _UNREADABLE
                 found = _Bound(node, warm_up(node))
                 met = _UNCOVERED
-                self.market.bank.check_higher(node)
+                if tree.looks_higher:
+                    self.market.bank.check_higher(node)
             except BacktestError as error:
                 found.fault, found.met = error, met
                 found.alone = error.code not in _COMBINED and (

@@ -314,7 +314,7 @@ def _smoothed(average: float, weight: float, value: float) -> float:
 def exponential_averages(values: Floats, lengths: NDArray[np.int64]) -> Floats:
     """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values, a row a period."""
     lanes, size = lengths.size, values.size
-    out = np.full((lanes, size), np.nan)
+    out = np.empty((lanes, size))
     weights = 2.0 / (lengths + 1)
     tile = np.empty((_TILE + 1, lanes))
     begin = 0
@@ -325,6 +325,7 @@ def exponential_averages(values: Floats, lengths: NDArray[np.int64]) -> Floats:
         for lane in range(lanes):
             period, weight, row = lengths[lane], weights[lane], out[lane]
             first = begin + period - 1
+            row[begin : min(end, first)] = np.nan
             if first < end:
                 average = 0.0
                 for t in range(begin, first):
@@ -345,7 +346,9 @@ def exponential_averages(values: Floats, lengths: NDArray[np.int64]) -> Floats:
                 for bar in range(count):
                     out[lane, start + bar] = tile[bar + 1, lane]
                 tile[0, lane] = tile[count, lane]
-        begin = max(end, begin + 1)
+        if end < size:
+            out[:, end] = np.nan
+        begin = end + 1
     return out
 
 
@@ -380,7 +383,7 @@ def relative_strengths(values: Floats, lengths: NDArray[np.int64]) -> Floats:
     It is 100 × gains / (gains + losses); 0 where nothing moved, as in TA-Lib.
     """
     lanes, size = lengths.size, values.size
-    out = np.full((lanes, size), np.nan)
+    out = np.empty((lanes, size))
     periods = lengths.astype(np.float64)
     gains, losses = np.zeros(lanes), np.zeros(lanes)
     tile = np.empty((_TILE, lanes))
@@ -391,6 +394,7 @@ def relative_strengths(values: Floats, lengths: NDArray[np.int64]) -> Floats:
         for lane in range(lanes):
             period, row = periods[lane], out[lane]
             first = begin + lengths[lane]
+            row[begin : min(end, first)] = np.nan
             if first < end:
                 up, down = 0.0, 0.0
                 for t in range(begin + 1, first + 1):
@@ -416,7 +420,9 @@ def relative_strengths(values: Floats, lengths: NDArray[np.int64]) -> Floats:
             for lane in range(lanes):
                 for bar in range(count):
                     out[lane, start + bar] = tile[bar, lane]
-        begin = max(end, begin + 1)
+        if end < size:
+            out[:, end] = np.nan
+        begin = end + 1
     return out
 
 
