@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import signal
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -211,13 +212,7 @@ class Processes(Remote):
         self._pool = self._fresh()
 
     def _fresh(self) -> ProcessPoolExecutor:
-        # Ctrl-C reaches every process of a terminal: this one ends the work, the others wait for its word.
-        return ProcessPoolExecutor(
-            self._workers,
-            mp_context=get_context("spawn"),
-            initializer=signal.signal,
-            initargs=(signal.SIGINT, signal.SIG_IGN),
-        )
+        return ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=_begin)
 
     @property
     def workers(self) -> int:
@@ -241,6 +236,21 @@ class Processes(Remote):
         """As `Executor`."""
         self._pool.shutdown(cancel_futures=True)
         self._folder.cleanup()
+
+
+def _begin() -> None:
+    """A worker's first step."""
+    # Ctrl-C reaches every process of a terminal: whoever began the work ends it, the others wait for that.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """One whose parent was killed would wait for ever: it holds both ends of the queue itself."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 class _File:

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from itertools import pairwise
 
 import pandas as pd
@@ -29,6 +31,8 @@ from tests.prices import made_up_prices
 
 pytestmark = pytest.mark.local
 
+PATIENCE = 60
+"""Seconds after which nothing more is expected."""
 COSTS = Costs(fee_bps=10, slippage_bps=2)
 SPEC = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0)
 GRID = {"fast_period": range(3, 12), "slow_period": range(8, 24, 3), "stop_loss_pct": [None, 1.0]}
@@ -146,6 +150,22 @@ def test_a_piece_that_ends_every_worker_is_given_up_with_a_sentence(monkeypatch)
     with pytest.raises(RequestError) as caught:
         list(executor(PROCESSES, 1).results(kills, [1], None))
     assert caught.value.code == "workers_lost"
+
+
+KILLED = """
+import operator, os
+from backtest.engine.remote import Processes
+print(list(Processes(1).results(operator.add, [1], 1)), flush=True)
+os._exit(9)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed():
+    """Whoever reads what it prints is told the end when the last of them has let go of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout) == (9, "[2]\n")
 
 
 def touch(folder, piece):
