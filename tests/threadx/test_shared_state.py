@@ -24,14 +24,18 @@ from nodes.optimization.evidence.witnesses import missing_evidence
 from record.errors import ReportError
 from record.record import RunRecord
 from tests.commands import threadx
-from tests.killing import begin, forked, go_on, killed_at_event, left
+from tests.killing import SETTINGS, begin, forked, go_on, killed_at_event, left, word
 from tests.langgraph_server import PROJECT
 from tests.postgres_server import binaries, postgres_server
 from tests.prices import made_up_prices
 from tests.vault.test_ledger import made_up, put
 from threadx.audit.checking import check_run
 from threadx.audit.replaying import replay_run
+from threadx.errors import ThreadxError
 from threadx.repairing import examine
+from threadx.results import Waiting
+from threadx.runner import make_input, resume_run, start_run
+from threadx.settings import make_context
 from threadx.web.ready import ready
 from vault.datasets import find_dataset, open_holdout, register
 from vault.ledger import SCHEMA, Ledger
@@ -250,6 +254,27 @@ def test_a_session_that_the_server_has_ended_holds_nothing(tmp_path, server, add
     record.release()
     record.hold("me")
     record.release()
+
+
+def test_a_run_whose_database_goes_away_stops_with_a_sentence_and_goes_on_when_it_is_back(
+    tmp_path, server, address, in_files
+):
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+
+    first = iter([True])
+
+    def watch(event):
+        if next(first, False):
+            server.execute(f"{cut} AND pid <> pg_backend_pid()", address)
+
+    asked, context = make_input(data=in_files[1], run="r"), make_context(home=str(tmp_path), **SETTINGS)
+    waiting = start_run(asked, context)
+    assert isinstance(waiting, Waiting)
+    with pytest.raises(ThreadxError) as stopped:
+        resume_run("r", tmp_path, watch, word(waiting))
+    assert stopped.value.code == "run_stopped"
+    assert "threadx runs resume r" in stopped.value.sentence("en")
+    assert resume_run("r", tmp_path).status == "finished"
 
 
 @pytest.mark.parametrize(
