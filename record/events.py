@@ -6,6 +6,7 @@ tells. Some kinds tell something else at some nodes or under some ids: such a cl
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -287,6 +288,11 @@ class CodeExamined(EventData):
     refused: dict[str, Any] | None = None
     measured: dict[str, int] = {}
     nearest: list[Any] = []
+
+
+def code_id(text: str) -> str:
+    """Id of the event that tells what the cage found of a text."""
+    return f"code.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 class IndicatorWritten(EventData):

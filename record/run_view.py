@@ -37,6 +37,7 @@ from record.types import (
     Item,
     Metrics,
     Prices,
+    Proposal,
     Provenance,
     RecordedTurn,
     Selection,
@@ -66,6 +67,7 @@ class Trial:
         metrics: figures of the development backtest, once tested.
         p_value: chance of its gain over the champion by luck, where it was reckoned.
         excess_t: t-statistic of its excess over holding, by which a population is ranked.
+        source: the code that it brings; mostly none.
     """
 
     iteration: int
@@ -79,6 +81,7 @@ class Trial:
     metrics: Metrics = field(default_factory=dict)
     p_value: float | None = None
     excess_t: float | None = None
+    source: str = ""
 
 
 @dataclass
@@ -261,6 +264,7 @@ class RunView:
                     proposal["sentence"],
                     proposal["reason"],
                     effect=proposal.get("expected_effect", ""),
+                    source=_source(proposal),
                 )
                 if verdict := self._foregone.pop(proposal["number"], None):
                     self._judge(iteration, [verdict])
@@ -354,3 +358,9 @@ def node_at_work(event: Event, before: str | None) -> str | None:
             return None
         case _:
             return before
+
+
+def _source(proposal: Proposal) -> str:
+    """The code that a proposal brings; mostly none."""
+    change = proposal.get("change")
+    return str(change.get("source", "")) if change else ""

@@ -39,6 +39,7 @@ from reports.tables import (
     reading_lines,
 )
 from reports.words import WordsLike
+from reports.written import written_blocks
 
 VERDICT_TONES: dict[str, Tone] = {
     "real": "good",
@@ -67,7 +68,8 @@ def explain(
         lacking: what could not be drawn, and why, told beside the figures.
         versions: of the code and the libraries that made the run.
         timed: tell when the run was; off where the report is compared with that of a repeated run.
-        pictures: charts by the section they illustrate (`search`, `figures`, `folds`, `holdout`).
+        pictures: charts by the section they illustrate (`search`, `figures`, `folds`, `holdout`;
+            `code.` and the name of an indicator).
     """
     view = RunView.of(events)
     shown = pictures or {}
@@ -78,6 +80,7 @@ def explain(
         *_champion(result, words),
         *_candidates(result, words),
         *_kept(result, view, words),
+        *written_blocks(view, words, shown),
         *_pictures(shown, "search"),
         *_figures(result, words),
         *_pictures(shown, "figures"),

@@ -9,24 +9,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from backtest import StrategySpec
 from base.plain_files import read_plain
 from base.reasons import because
 from nodes.ensemble.operation.partition import SUMMARY, TRACE, hour_folder, published_hours
 from nodes.ensemble.policies.words import agent_name
+from nodes.optimization.trials.workshop import restore
 from prompts import Words
 from record.errors import ReportError
 from record.record import RunRecord, as_recorded
 from record.results import RunResult
 from record.run_tables import RETURNS, table_or_none
 from record.run_view import RunView
-from reports.champion import tested_champion
+from reports.champion import LAST_BARS, tested_champion
 from reports.charts.convergence import convergence_chart
 from reports.charts.evolution import evolution_chart
 from reports.charts.folds import folds_chart
 from reports.charts.holdout import holdout_chart
+from reports.charts.indicators import strategy_indicators
 from reports.charts.outlook import outlook_chart
+from reports.charts.price import price_chart
 from reports.document import Document, Picture
 from reports.forms import Format
 from reports.html import to_html
@@ -34,6 +39,7 @@ from reports.markdown import to_markdown
 from reports.pdf import to_pdf
 from reports.run_report import is_review, run_report
 from reports.summary import Published, summary_document
+from reports.written import SECTION, brought
 from vault.datasets import Dataset
 from vault.errors import MarketError
 from vault.pools import development_of
@@ -75,8 +81,11 @@ def _run_document(home: Path, record: RunRecord, words: Words, drawn: bool) -> D
     if not drawn or is_review(record):
         return run_report(record, words)
     result, view = record.run_result(), RunView.of(record.events())
+    restore(record)
     market = _market_pictures(home, result, words)
+    written = _written(home, result, view, words) if market else {}
     pictures = {
+        **written,
         "search": [_convergence(result, view, words), _evolution(result, view, words)],
         "figures": market or (),
         "folds": _folds(result, words),
@@ -110,6 +119,21 @@ def _folds(result: RunResult, words: Words) -> list[Picture]:
 def _holdout(record: RunRecord, result: RunResult, words: Words) -> Picture:
     chart = holdout_chart(result, words, returns=table_or_none(record.folder, RETURNS))
     return Picture(chart=chart, says=words("chart.holdout_title"))
+
+
+def _written(home: Path, result: RunResult, view: RunView, words: Words) -> dict[str, list[Picture]]:
+    """Each indicator that was written and kept, below the last prices; of a pool none: it reads each part."""
+    prices = development_of(Dataset.model_validate(result["dataset"]), home)
+    found: dict[str, list[Picture]] = {}
+    for name, trial in brought(view).items():
+        if trial.state != "adopted" or not isinstance(prices, pd.DataFrame):
+            continue
+        spec = StrategySpec.model_validate(view.tested[trial.iteration][trial.number]["spec"])
+        own = [one for one in strategy_indicators(prices, spec) if one.label.startswith(f"{name}(")]
+        shown = prices.iloc[-LAST_BARS:]
+        chart = price_chart(shown, words, indicators=own, about=words("chart.last_bars", count=len(shown)))
+        found[f"{SECTION}{name}"] = [Picture(chart=chart, says=words("explain.code.picture", name=name))]
+    return found
 
 
 def _market_pictures(home: Path, result: RunResult, words: Words) -> list[Picture] | None:

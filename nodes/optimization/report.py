@@ -14,6 +14,7 @@ from nodes.optimization.evidence.lessons import remember
 from nodes.optimization.finishing import finish, result_frame
 from nodes.optimization.role_statistics import unfounded_answers
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trials.workshop import credit
 from prompts import Words
 from record.events import Surveyed
 from record.record import RunRecord
@@ -136,6 +137,7 @@ def report(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         result["declared"] = judgement["declared"]
     if judgement and "missing_evidence" in judgement:
         result["missing_evidence"] = judgement["missing_evidence"]
+    credit(context, state["run_id"], history, judgement["verdict"]["value"] if judgement else None)
     finish(
         state,
         context,

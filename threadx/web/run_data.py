@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest import ExpressionError
+from backtest import ExpressionError, RequestError
 from backtest.types import COST_NAMES
 from prompts import Language, Words
 from record.record import RunRecord
@@ -24,6 +24,7 @@ from record.run_view import RunView
 from record.types import Strategy
 from reports.champion import Champion, tested_champion
 from reports.comparison import WHO, Floats, growth
+from vault.adding import use
 from vault.datasets import Dataset
 from vault.errors import MarketError
 from vault.pools import development_of
@@ -38,6 +39,7 @@ def _tested(home: Path, dataset: str, spec: str, settings: str, language: Langua
     """A strategy on development prices; all but the home and the language as JSON, so that it is kept."""
     known = json.loads(dataset)
     prices = development_of(Dataset.model_validate(known), home)
+    use(home)  # what the run has written since this process began
     return tested_champion(prices, json.loads(spec), json.loads(settings), known, Words(language))
 
 
@@ -55,7 +57,11 @@ def tested(
     told = (json.dumps(part, sort_keys=True) for part in (view.dataset, spec, settings))
     try:
         return _tested(home, *told, words.language)
-    except (MarketError, ExpressionError) as error:  # or the code that its conditions call is not here
+    except (
+        MarketError,
+        ExpressionError,
+        RequestError,
+    ) as error:  # or the code that its conditions call is not here
         raise NothingToDraw from error
 
 

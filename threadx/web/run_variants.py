@@ -194,5 +194,8 @@ class Variants:
             if (parent := self._parent((trial.iteration, trial.number))) != "–":
                 Text("p", words("web.lineage.from", parent=parent), "tx-soft")
             Text("p", trial.reason)
+            if trial.source:
+                with attribute(ui.element("pre").classes("tx-tall"), "tabindex", "0"):
+                    Text("code", trial.source.strip())
             if trial.effect:
                 Text("p", words("web.steer.effect", effect=trial.effect), "tx-soft")

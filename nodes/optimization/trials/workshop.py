@@ -7,7 +7,6 @@ examines nothing twice. What no proposal uses in the end is taken back; the rest
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,9 +23,9 @@ from nodes.errors import ChangeError
 from nodes.optimization.changes import CHANGE, Change, NewIndicator
 from nodes.run_events import record
 from record.errors import ReportError
-from record.events import CodeExamined, Event, IndicatorWritten, LibraryKnown
+from record.events import CodeExamined, Event, IndicatorWritten, LibraryKnown, code_id
 from record.record import RunRecord
-from record.types import Proposal
+from record.types import Iteration, Proposal
 from vault import indicators
 from vault.adding import examined, keep
 from vault.errors import MarketError
@@ -69,7 +68,7 @@ class Workshop:
             raise ChangeError("code_not_allowed")
         found = self._on_record(text) or _found(text)
         if self.recording:
-            name = event_of(text)
+            name = code_id(text)
             record(
                 self.context, self.run, name, self.voice, found, iteration=self.iteration, cites=[self.cites]
             )
@@ -110,7 +109,7 @@ class Workshop:
                 dismiss(found.name)
 
     def _keep(self, change: NewIndicator, author: str) -> None:
-        found, name = self._on_record(change.source), event_of(change.source)
+        found, name = self._on_record(change.source), code_id(change.source)
         assert found is not None, "it was admitted"
         hashes = adopted()
         written = IndicatorWritten(
@@ -127,13 +126,8 @@ class Workshop:
 
     def _on_record(self, text: str) -> CodeExamined | None:
         log = RunRecord(self.context.home_path, self.run)
-        name = event_of(text)
+        name = code_id(text)
         return log.log.told(name, CodeExamined) or log.answers.told(name, CodeExamined)
-
-
-def event_of(text: str) -> str:
-    """Id of the event that tells what the cage found of a text."""
-    return f"code.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 @lru_cache(maxsize=64)
@@ -188,8 +182,49 @@ def written(events: Iterable[Event]) -> list[IndicatorWritten]:
     return [event.data for event in events if isinstance(event.data, IndicatorWritten)]
 
 
-def restore(log: RunRecord, home: Path) -> None:
+def credit(context: OptimizationContext, run: str, history: Iterable[Iteration], verdict: str | None) -> None:
+    """Tell the library what came of each indicator that a run has written.
+
+    Args:
+        context: the run's settings.
+        run: its name.
+        history: its iterations, whole.
+        verdict: on its champion; None where there is none.
+
+    Raises:
+        MarketError: the library is damaged.
+        OSError: it cannot be written.
+    """
+    if not context.allow_code:
+        return
+    trials = [trial for entry in history for trial in entry["trials"]]
+    brought = {
+        code_id(str(trial["change"].get("source", ""))): trial for trial in trials if "change" in trial
+    }
+    known = indicators.library(context.home_path)
+    for one in written(RunRecord(context.home_path, run).events()):
+        trial = brought.get(one.code)
+        # Another run may have written it first: what is told is told of that one.
+        if trial is None or one.name not in known or known[one.name].evidence.get("run") != run:
+            continue
+        told: dict[str, float | str] = {
+            "outcome": trial["outcome"],
+            "configurations": float(trial["backtests"]),
+        }
+        figure = "score" if trial.get("excess_t") is None else "excess_t"
+        if (value := trial.get(figure)) is not None:
+            told[figure] = float(str(value))
+        if verdict is not None and trial["outcome"] == "adopted":
+            told["verdict"] = verdict
+        indicators.tell(context.home_path, one.name, told)
+
+
+def restore(log: RunRecord, home: Path | None = None) -> None:
     """Let conditions name what a run has written, in this process and in a data folder.
+
+    Args:
+        log: of the run.
+        home: the data folder, whose library may lack some; None leaves it as it is.
 
     Raises:
         ReportError: `indicators_differ`: one of its names is another function now, or its source was changed.
@@ -203,7 +238,8 @@ def restore(log: RunRecord, home: Path) -> None:
             if found is None or (source := read_source(found.source)).hash != one.hash:
                 raise CodeError("name_taken", name=one.name)
             adopt(source, found.measured, one.author)
-            _kept(one, found, home, log.run)
+            if home is not None:
+                _kept(one, found, home, log.run)
         except (CodeError, RequestError, MarketError):
             wrong.append(one.name)
     if wrong:

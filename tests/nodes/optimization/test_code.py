@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,16 +20,22 @@ from nodes.optimization.changes import CHANGE, apply_change, kinds_told, search_
 from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, sentences, template
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.trials.proposing import sort_proposals
+from prompts import Words
 from record.errors import ReportError
 from record.lineage import lineage
 from record.record import RunRecord
 from record.run_view import RunView
+from reports.document import Picture
+from reports.markdown import to_markdown
 from tests.answers import DIVERSE, proposals
 from tests.evidence import evidence
 from tests.optimization_runs import ALL_RULES
 from tests.prices import drifting_places, made_up_prices
 from tests.run_lines import lines
 from tests.scripted import scripted_models
+from threadx.command import main
+from threadx.reporting import run_document
+from threadx.runner import resume_run
 from vault import indicators
 from vault.adding import examined
 
@@ -200,18 +207,24 @@ def test_rules_write_one_an_iteration_only_where_it_is_allowed(tmp_path):
     assert threadx.replay("r", home=home).same
 
 
-def test_an_edge_that_only_memory_can_tell_is_found_and_none_is_not_believed(tmp_path):
-    """The seed draws the function that the edge is made of first: a short search, a whole judgement."""
-    planted = template("drift", "place")
-    seed = next(seed for seed in range(1_000) if next(sentences(seed, follows=True)).source == planted)
-    found = {}
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """(data folder, name): runs on an edge and on none; the seed draws the function of the edge first."""
+    home = tmp_path_factory.mktemp("planted")
+    source = template("drift", "place")
+    seed = next(seed for seed in range(1_000) if next(sentences(seed, follows=True)).source == source)
     for edge in (0.006, 0.0):
         told = {**SETTINGS, "search": "population", "allow_code": True, "seed": seed}
-        result = threadx.optimize(drifting_places(edge=edge), run=f"e{edge}", home=tmp_path, **told)
-        found[edge] = result.details["verdict"]["value"], result.details["champion"]["strategy"]["entry_long"]
-    name = read_source(planted).name
-    assert found[0.006] == ("real", f"{name}({name}_period) > {name}_level")
-    assert found[0.0][0] in ("unproven", "overfit")
+        threadx.optimize(drifting_places(edge=edge), run=f"e{edge}", home=home, **told)
+    return home, read_source(source).name
+
+
+def test_an_edge_that_only_memory_can_tell_is_found_and_none_is_not_believed(planted):
+    home, name = planted
+    real, none = (RunRecord(home, run).result() for run in ("e0.006", "e0.0"))
+    assert real["verdict"]["value"] == "real"
+    assert real["champion"]["strategy"]["entry_long"] == f"{name}({name}_period) > {name}_level"
+    assert none["verdict"]["value"] in ("unproven", "overfit")
 
 
 def test_descendants_are_honest_name_their_parents_and_are_drawn_below_them(tmp_path):
@@ -241,3 +254,42 @@ def test_two_functions_in_one_give_both_values_joined():
         for told, periods in ((one.text, (20,)), (other.text, (30,)), (text, (20, 30)))
     ]
     np.testing.assert_allclose(values[2], values[0] * values[1])
+
+
+def test_a_person_is_asked_about_code_alone_and_sees_it(tmp_path, monkeypatch, capsys):
+    scripted_models(monkeypatch, {"ollama:s": [answer(SOURCE)]})
+    path = tmp_path / "TEST_1h.csv"
+    made_up_prices(700, cycle=0.05).to_csv(path)
+    home = str(tmp_path / "home")
+    models = ["--analyst", "rules", "--strategist", "s", "--validator", "rules", "--no-debate"]
+    few = ["--search", "single", "--max-iterations", "1", "--run", "r", "--home", home, "--language", "en"]
+    with pytest.raises(SystemExit) as left:
+        main(["optimize", "--allow-code", "--approve", "code", str(path), *models, *few])
+    said = capsys.readouterr().out
+    assert left.value.code == 0
+    assert "def push(close, volume, period: (5, 100) = 20):" in said
+    waiting = next(e["data"] for e in lines(RunRecord(Path(home), "r")) if e["kind"] == "waiting")
+    assert [one["change"]["kind"] for one in waiting["proposals"]] == ["new_indicator"]
+    resume_run("r", Path(home), word={"reject": [1]})
+    events = lines(RunRecord(Path(home), "r"))
+    tested = [e["id"] for e in events if e["kind"] == "backtest" and e["id"].startswith("i01")]
+    assert sorted(tested) == ["i01.backtest.2", "i01.backtest.3"]
+    adopted.dismiss("push")
+
+
+def test_the_report_shows_the_code_what_it_measures_and_what_it_cost(planted):
+    home, name = planted
+    told = to_markdown(run_document(home, "e0.006", Words("en"), drawn=False))
+    kept = indicators.library(home)[name]
+    section = told.partition("## Indicators written in this run")[2].partition("\n## ")[0]
+    for part in (kept.source.strip(), kept.read().about, "Result: adopted", kept.hash, "24 configurations"):
+        assert part in section
+    assert kept.evidence == {
+        "run": "e0.006",
+        "outcome": "adopted",
+        "configurations": 24.0,
+        "excess_t": kept.evidence["excess_t"],
+        "verdict": "real",
+    }
+    pictures = [one for one in run_document(home, "e0.006", Words("en")).blocks if isinstance(one, Picture)]
+    assert any(name in one.says for one in pictures)

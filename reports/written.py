@@ -1,0 +1,88 @@
+"""The indicators that a run has written: what each measures, its code, what came of it, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from backtest.cage.source import read_source
+from record.events import CodeExamined, IndicatorWritten, code_id
+from record.run_view import RunView, Trial
+from reports.document import Block, Code, Grid, Heading, Items, Paragraph, Picture
+from reports.words import WordsLike
+
+SECTION = "code."
+"""What pictures of an indicator are called, before its name."""
+
+
+def brought(view: RunView) -> dict[str, Trial]:
+    """The proposals that brought code and were tested, by the name of the function."""
+    names = {event.id: event.data.name for event in view.events if isinstance(event.data, CodeExamined)}
+    found = {code_id(trial.source): trial for trial in view.trials.values() if trial.source}
+    return {names[one]: trial for one, trial in found.items() if one in names}
+
+
+def written_blocks(view: RunView, words: WordsLike, pictures: Mapping[str, Sequence[Picture]]) -> list[Block]:
+    """The section; nothing of a run without code. What was kept is shown whole, the rest in a table."""
+    examined = _examined(view)
+    if not examined:
+        return []
+    sources = {one.name: one for one in examined if one.refused is None}
+    trials = brought(view)
+    found = [event.data for event in view.events if isinstance(event.data, IndicatorWritten)]
+    names = {one.hash: one.name for one in found}
+    tested = [trials[one.name] for one in found if one.name in trials]
+    cost = sum(_backtests(view, trial) for trial in tested)
+    refused = [one for one in examined if one.refused is not None]
+    told = words("explain.code.cost", written=len(found), refused=len(refused), trials=words.number(cost))
+    blocks: list[Block] = [Heading(text=words("explain.heading.code")), Paragraph(text=told)]
+    rows = []
+    for one in found:
+        code, trial = sources[one.name], trials.get(one.name)
+        outcome = words(f"optimization.outcome.{trial.state}") if trial else "–"
+        about = read_source(code.source).about
+        count = words.number(_backtests(view, trial)) if trial else "–"
+        rows.append((one.name, about, outcome, count))
+        if trial is None or trial.state != "adopted":
+            continue
+        parents = ", ".join(names.get(parent, parent) for parent in one.parents)
+        nearest = {"known": code.nearest[0], "correlation": words.number(code.nearest[1])}
+        lines = [
+            words("explain.code.author", author=one.author, hash=one.hash),
+            *([words("code.show.parents", parents=parents)] if parents else []),
+            words("code.show.nearest", **nearest),
+            words("explain.code.why", reason=trial.reason, outcome=outcome),
+            words("explain.code.paid", trials=count),
+        ]
+        blocks += [
+            Heading(text=one.name, level=2),
+            Paragraph(text=about),
+            Items(items=tuple(lines)),
+            Code(text=code.source.strip()),
+            *pictures.get(f"{SECTION}{one.name}", ()),
+        ]
+    if rows:
+        head = tuple(words(f"explain.code.{name}") for name in ("name", "measures", "outcome", "tried"))
+        blocks.append(Grid(head=head, rows=tuple(rows), words=3))
+    if refused:
+        reasons = tuple(
+            words(
+                "explain.code.refused",
+                name=one.name or "–",
+                why=words(f"code.error.{one.refused['code']}", **one.refused["fields"]),
+            )
+            for one in refused
+            if one.refused is not None
+        )
+        blocks.append(Items(items=reasons))
+    return blocks
+
+
+def _examined(view: RunView) -> list[CodeExamined]:
+    return [event.data for event in view.events if isinstance(event.data, CodeExamined)]
+
+
+def _backtests(view: RunView, trial: Trial) -> int:
+    """Configurations that were tried for a proposal: each is a trial of the ledger."""
+    entry = view.history.get(trial.iteration)
+    trials = entry["trials"] if entry else []
+    return sum(int(one.get("backtests", 0)) for one in trials if one["number"] == trial.number)
