@@ -32,7 +32,7 @@ def drifting_places(rows=3000, seed=7, edge=0.004):
     window of fixed length tells when. Without `edge` the moves are a random walk of the same size.
     """
     random = np.random.default_rng(seed)
-    place = np.clip(random.normal(0.0, 0.5, rows), -0.95, 0.95)
+    place = np.clip(random.normal(0.0, 0.5, rows), -0.8, 0.8)
     noise = random.normal(0.0, 0.01, rows)
     usual, up, down = 0.0, 0.0, 0.0
     moves = np.zeros(rows)
