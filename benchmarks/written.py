@@ -119,7 +119,7 @@ def planted(series: int, home: Path) -> Iterator[dict[str, Any]]:
     for number in range(series):
         for edge, code in ((0.006, True), (0.0, True), (0.006, False)):
             prices = home / f"planted_{number}_{edge}.csv"
-            drifting_places(seed=100 + number, edge=edge).to_csv(prices)
+            drifting_places(seed=100 + number, edge=edge, farthest=0.8).to_csv(prices)
             context = make_context(
                 home=str(home / f"home_{number}_{edge}_{code}"),
                 **dict.fromkeys(("analyst", "strategist", "validator"), "rules"),

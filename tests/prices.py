@@ -24,15 +24,16 @@ def made_up_prices(rows=1500, seed=7, frequency="1h", drift=0.0, cycle=0.0):
     )
 
 
-def drifting_places(rows=3000, seed=7, edge=0.004):
+def drifting_places(rows=3000, seed=7, edge=0.004, farthest=0.95):
     """Bars whose close stands anywhere in them, and moves that follow where it has long stood high or low.
 
     The next move is up by `edge` on average while a sum of places that begins anew (that of
     `nodes.optimization.policies.grammar`, `drift` of `place`) is above 3, and down while it is below -3: no
-    window of fixed length tells when. Without `edge` the moves are a random walk of the same size.
+    window of fixed length tells when. Without `edge` the moves are a random walk of the same size. `farthest`
+    is how near its ends a close may stand: the nearer, the wider some bars.
     """
     random = np.random.default_rng(seed)
-    place = np.clip(random.normal(0.0, 0.5, rows), -0.8, 0.8)
+    place = np.clip(random.normal(0.0, 0.5, rows), -farthest, farthest)
     noise = random.normal(0.0, 0.01, rows)
     usual, up, down = 0.0, 0.0, 0.0
     moves = np.zeros(rows)
