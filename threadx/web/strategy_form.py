@@ -21,6 +21,7 @@ from backtest.types import (
     Bounds,
     Risk,
     Sizing,
+    plain,
 )
 from nodes.further import NO_FURTHER, Further
 from prompts import Words
@@ -340,7 +341,7 @@ class StrategyForm:
         fields = self._all()
         for name, value in values.items():
             if isinstance(field := fields[name], ui.number):
-                field.set_value(value)
+                field.set_value(_number(value))
 
     def varied(self) -> dict[str, str]:
         """What a sweep can vary, in words by its name: parameters, then settings that are numbers."""
@@ -357,4 +358,4 @@ def _usual(key: str) -> Value:
 
 
 def _number(value: Value) -> float | None:
-    return float(value) if value is not None else None
+    return plain(float(value)) if value is not None else None
