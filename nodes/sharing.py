@@ -39,6 +39,7 @@ from record.run_view import RunView
 from reports.markdown import optimization_report
 from reports.review_markdown import review_report
 from vault.datasets import DATASET_PREFIX
+from vault.pools import named
 from vault.readers.prices import SAMPLE_PREFIX
 
 ENDING = ".threadx.zip"
@@ -231,8 +232,9 @@ def _clean(files: Mapping[str, bytes]) -> dict[str, bytes]:
     asked["data"] = _by_name(asked["data"])
     if "source" in about:
         about["source"] = _by_name(about["source"])
-    if asked.get("other_data"):
-        asked["other_data"] = [_by_name(one) for one in asked["other_data"]]
+    for several in ("pool", "other_data"):
+        if asked.get(several):
+            asked[several] = [_by_name(one) for one in asked[several]]
     if asked.get("inputs"):
         asked["inputs"] = {name: _by_name(one) for name, one in asked["inputs"].items()}
     about["thread"] = None  # its checkpoints stay where they are: it is never resumed elsewhere
@@ -265,8 +267,9 @@ def _tidier(about: Mapping[str, Any]) -> Callable[[Any], Any]:
     """What cleans a value of this run, at every depth."""
     asked, context = about["input"], about["context"]
     names = {}
-    tables = (asked.get("inputs") or {}).values()
-    for given in (asked["data"], about.get("source") or "", *(asked.get("other_data") or []), *tables):
+    places = [asked["data"], about.get("source") or "", *(asked.get("pool") or ())]
+    others = [*(asked.get("other_data") or ()), *(asked.get("inputs") or {}).values()]
+    for given in (*(named(one)[1] for one in places), *others):
         if PurePosixPath(given).is_absolute() or PureWindowsPath(given).is_absolute():
             names[given] = _by_name(given)
     if len(home := str(context.get("home") or "")) > 1:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 import threadx
 from backtest import Costs, RequestError, StrategySpec, run_backtest, sweep
+from nodes.sharing import share_run
 from reports.charts.indicators import strategy_indicators
 from tests.prices import made_up_prices
 from threadx.command import main
@@ -194,6 +197,8 @@ def test_a_run_of_the_cycle_reads_another_file(
     assert [(one.code, one.name) for one in check.notices] == [("price_file_missing", str(btc))]
     with pytest.raises(MarketError, match="missing_file"):
         threadx.follow("r", home=home)
+    with zipfile.ZipFile(io.BytesIO(share_run("r", home))) as sent:
+        assert not [name for name in sent.namelist() if str(tmp_path).encode() in sent.read(name)]
     assert threadx.follow("r", home=home, inputs={"btc": BTC}).forward.bars == 0
 
 

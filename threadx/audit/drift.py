@@ -17,6 +17,7 @@ from record.versions import changed_versions
 from threadx.audit.restoring import with_series
 from vault.datasets import DATASET_PREFIX, Dataset, content_hash
 from vault.errors import MarketError
+from vault.pools import named
 from vault.readers.options import Reading
 from vault.readers.prices import read_prices
 
@@ -58,8 +59,9 @@ def notices(record: RunRecord, home: Path) -> list[Notice]:
     if begun is not None:
         dataset = Dataset.model_validate(begun.dataset)
         asked = about["input"]
-        source = about.get("source", asked["data"])
-        found += _price_notices(source, asked, StrategySpec.model_validate(begun.strategy), dataset, home)
+        spec = StrategySpec.model_validate(begun.strategy)
+        for told in (about.get("source", asked["data"]), *asked.get("pool", [])):
+            found += _price_notices(told, asked, spec, dataset, home)
     return found
 
 
@@ -72,20 +74,21 @@ def server_notices(record: RunRecord, settings: Context) -> list[Notice]:
 
 
 def _price_notices(
-    source: str, asked: dict[str, Any], spec: StrategySpec, dataset: Dataset, home: Path
+    told: str, asked: dict[str, Any], spec: StrategySpec, dataset: Dataset, home: Path
 ) -> list[Notice]:
-    """Whether the file that the prices came from, with the tables beside it, still holds them.
+    """Whether a file that the prices came from, with the tables beside it, still holds them.
 
     The run itself goes on with what it registered; registered prices check themselves when they are read.
     """
+    symbol, source = named(told)
     if source.startswith(DATASET_PREFIX):
         return []
     try:
-        frame, _ = read_prices(
+        frame, read = read_prices(
             source,
             home,
             gaps=asked.get("gaps", "accept"),
-            symbol=asked.get("symbol"),
+            symbol=symbol or asked.get("symbol"),
             reading=Reading.model_validate(asked.get("reading", {})),
         )
         (frame,) = with_series([frame], asked, spec, home)
@@ -93,6 +96,8 @@ def _price_notices(
         code = "price_file_missing" if error.code == "missing_file" else "price_file_unreadable"
         name = str(error.fields.get("path", source))
         return [Notice(code=code, name=name, then=dataset.development_hash, now=error.code)]
+    if dataset.instruments:  # of a pool, the one that the file holds
+        dataset = next((one for one in dataset.instruments if one.symbol == read.symbol), dataset)
     rows = dataset.development_rows
     vault = rows + dataset.embargo_rows + dataset.holdout_rows
     development = content_hash(frame.iloc[:rows])

@@ -1,6 +1,8 @@
 """One strategy judged on several instruments: the same run, the same record, the same checks."""
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from backtest.statistics.multiple_testing import adjusted_p_values
 from base.errors import TypedError
 from nodes.optimization.evidence.block import market_line
 from nodes.optimization.load import prepare
+from nodes.sharing import share_run
 from prompts import Words
 from record.record import RunRecord
 from record.run_tables import RETURNS, TRIALS, read_table
@@ -21,6 +24,7 @@ from reports.markdown import to_markdown
 from tests.backtest.test_pooled import slow_excess, slow_mean
 from tests.evidence import NO_PRICES, evidence
 from tests.prices import made_up_prices
+from threadx.audit.drift import notices
 from threadx.command import main
 from threadx.pool import instruments_of, reference_of
 from threadx.reporting import run_document
@@ -197,9 +201,14 @@ def test_restored_from_its_files_a_pool_is_checked(tmp_path):
         df.to_csv(folder / f"{name}_1d.csv")
     home = tmp_path / "home"
     threadx.optimize(folder, home=home, run="r", **SINGLE)
+    with zipfile.ZipFile(io.BytesIO(share_run("r", home))) as sent:
+        assert not [name for name in sent.namelist() if str(tmp_path).encode() in sent.read(name)]
     for path in (home / "datasets").glob("*.parquet"):
         path.unlink()
-    assert threadx.check("r", home=home).agrees
+    check = threadx.check("r", home=home)
+    assert (check.agrees, [one.code for one in check.notices]) == (True, [])
+    frames()["B"].iloc[:-1].to_csv(folder / "B_1d.csv")
+    assert [one.code for one in notices(RunRecord(home, "r"), home)] == ["prices_changed"]
 
 
 @pytest.mark.parametrize(
