@@ -82,6 +82,30 @@ def loaded_windows(reference: Reference, settings: ProviderSettings) -> dict[str
     return {str(one.get("name")): int(one.get("context_length") or 0) for one in entries}
 
 
+def unload(settings: ProviderSettings) -> list[str]:
+    """Have the server take every model out of memory; they are loaded again when they are next asked.
+
+    Returns:
+        Their names; none where no server runs.
+
+    Raises:
+        ProviderError: the server answers with an error.
+    """
+    try:
+        names = sorted(loaded_windows(Reference("ollama", ""), settings))
+    except UnavailableError:
+        return []
+    for name in names:
+        ask_json(
+            "POST",
+            f"{settings.ollama_url}/api/generate",
+            model=f"ollama:{name}",
+            seconds=settings.probe_seconds,
+            body={"model": name, "keep_alive": 0},
+        )
+    return names
+
+
 def _ollama_version(reference: Reference, settings: ProviderSettings) -> tuple[int, ...]:
     """The server's version, `0.12.6-rc1` as (0, 12, 6); empty for one that has no such answer.
 

@@ -245,6 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
                     "capabilities": ["completion", *(["thinking"] if model.thinks else [])],
                 },
             )
+        elif self.path == "/api/generate" and body.get("keep_alive") == 0 and not body.get("prompt"):
+            self.emulator.loaded.pop(body["model"], None)
+            self._json(200, {"model": body["model"], "response": "", "done": True, "done_reason": "unload"})
         elif self.path == "/api/chat":
             self.emulator.chats.append(body)
             self._chat(body, model)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,9 @@ from backtest.language.tree import And, At, Call, Comparison, Node, Or, bind, pa
 from backtest.presets import PRESETS
 from backtest.strategy import SIDE_AXIS, StrategySpec
 from backtest.types import LEVELS, Risk, Settings, Sizing
+
+if TYPE_CHECKING:
+    from backtest.kernels.device import Card
 
 # What a combination may do wrong although each of its values is allowed,
 _COMBINED = (
@@ -198,6 +201,7 @@ class Batch:
         self.spec = spec
         self.axes = axes
         self.workers = workers
+        self.card: Card | None = None
         self.shape = {name: len(values) for name, values in axes.items()}
         self.count = math.prod(self.shape.values())
         self.parts: list[_Part] = []
@@ -270,6 +274,7 @@ class Batch:
             executor: where it is done.
             start: the first combination.
         """
+        self.card = executor.card
         size = executor.size(self.count - start, self.chunk_size)
         pieces = [
             (tuple(stretches), begin, min(self.count, begin + size))
@@ -491,10 +496,15 @@ class Batch:
                 kept.table[piece],
                 found[number, piece],
                 settled[number, piece],
+                card=self.card,
             )
 
-        tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
-        run_pieces(trade, tasks, workers=self.workers)
+        if self.card is not None:
+            for number in range(len(markets)):
+                trade((number, slice(0, count)))
+        else:
+            tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
+            run_pieces(trade, tasks, workers=self.workers)
         for number, at in np.argwhere(~settled):
             self._measure(markets[number], kept.chosen, int(at), found[number, at])
         self._keep_within_bounds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from threading import Lock
 
-from backtest.engine.executor import HERE, Executor
+from backtest.engine.executor import HERE, Executor, Here
 from backtest.errors import RequestError
 from base.reasons import told_known
 
@@ -50,11 +51,13 @@ class _Entry:
     Attributes:
         opened: an executor, for an address and a number of workers.
         needs: the library that an extra of the same name installs; None for none.
+        there: whether this machine has what it takes.
         addressed: whether it has an address.
     """
 
     opened: Callable[[str | None, int | None], Executor]
     needs: str | None = None
+    there: Callable[[], bool] = lambda: True
     addressed: bool = False
 
 
@@ -68,9 +71,18 @@ def _cluster(address: str | None, workers: int | None) -> Executor:
     return found
 
 
+def _card(address: str | None, workers: int | None) -> Executor:
+    return Here(import_module("backtest.kernels.device").Card())
+
+
+def _card_there() -> bool:
+    return bool(import_module("backtest.kernels.device").there())
+
+
 ENGINES: dict[str, _Entry] = {
     "threads": _Entry(opened=lambda address, workers: HERE),
     "processes": _Entry(opened=_processes),
+    "cuda": _Entry(opened=_card, needs="numba_cuda", there=_card_there),
     "dask": _Entry(opened=_cluster, needs="distributed", addressed=True),
 }
 
@@ -81,7 +93,13 @@ _opening = Lock()
 
 @contextmanager
 def using(engine: Engine | None) -> Iterator[None]:
-    """Do the work of this context there; None changes nothing."""
+    """Do the work of this context there; None changes nothing.
+
+    Raises:
+        RequestError: as `executor`.
+    """
+    if engine is not None:
+        executor(engine)
     token = _chosen.set(engine or _chosen.get())
     try:
         yield
@@ -100,6 +118,18 @@ def chosen() -> Engine:
     return Engine(os.environ.get(VARIABLE) or "threads", os.environ.get(ADDRESS_VARIABLE) or None)
 
 
+def missing(engine: Engine) -> RequestError | None:
+    """Why this machine cannot do the work that way; then it is done by this process's threads.
+
+    Raises:
+        RequestError: `engine_library`.
+    """
+    entry = ENGINES[engine.kind]
+    if entry.needs is not None and find_spec(entry.needs) is None:
+        raise RequestError("engine_library", engine=engine.kind, package=entry.needs)
+    return None if entry.there() else RequestError("no_card")
+
+
 def executor(engine: Engine | None = None, workers: int | None = None) -> Executor:
     """Workers of an engine, opened when they are first needed and kept for what comes next.
 
@@ -108,16 +138,20 @@ def executor(engine: Engine | None = None, workers: int | None = None) -> Execut
         workers: processes; by default one a core. A cluster has those that it has.
 
     Raises:
-        RequestError: `engine_library`; `cluster_unreachable`, `cluster_without_workers`, `worker_differs`.
+        RequestError: as `missing`; `cluster_unreachable`, `cluster_without_workers`, `worker_differs`,
+            `worker_unusable`.
+
+    Warns:
+        RuntimeWarning: what `missing` says.
     """
     engine = engine or Engine()
-    entry = ENGINES[engine.kind]
-    if entry.needs is not None and find_spec(entry.needs) is None:
-        raise RequestError("engine_library", engine=engine.kind, package=entry.needs)
+    if (told := missing(engine)) is not None:
+        warnings.warn(str(told), RuntimeWarning, stacklevel=3)
+        return HERE
     with _opening:
         found = _open.get((engine, workers))
         if found is None or not found.alive:
-            found = _open[engine, workers] = entry.opened(engine.address, workers)
+            found = _open[engine, workers] = ENGINES[engine.kind].opened(engine.address, workers)
         return found
 
 

@@ -6,9 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from base.cores import usable_cores
+
+if TYPE_CHECKING:
+    from backtest.kernels.device import Card
 
 Shared = TypeVar("Shared")
 Piece = TypeVar("Piece")
@@ -52,7 +55,13 @@ def run_pieces(
 
 
 class Executor(ABC):
-    """Has pieces of work done somewhere; `backtest.engine.engines` lists where."""
+    """Has pieces of work done somewhere; `backtest.engine.engines` lists where.
+
+    Attributes:
+        card: what trades configurations in the place of this process's kernel, if anything does.
+    """
+
+    card: Card | None = None
 
     @abstractmethod
     def results(
@@ -88,7 +97,14 @@ class Executor(ABC):
 
 
 class Here(Executor):
-    """This process, piece after piece: each of them uses every core by its own threads."""
+    """This process, piece after piece: each of them uses every core by its own threads.
+
+    Args:
+        card: a graphics card of this machine.
+    """
+
+    def __init__(self, card: Card | None = None) -> None:
+        self.card = card
 
     def results(
         self, work: Callable[[Shared, Piece], Result], pieces: Sequence[Piece], shared: Shared

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from numbers import Real
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -71,6 +71,9 @@ from backtest.types import (
     rungs,
 )
 from base.labels import shown
+
+if TYPE_CHECKING:
+    from backtest.kernels.device import Card
 
 MOST_CAPITAL = 1e15
 _TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "n_trades")
@@ -243,10 +246,19 @@ class Market:
         out: Floats,
         settled: NDArray[np.bool_],
         trades: Floats | None = None,
+        card: Card | None = None,
     ) -> None:
-        """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold."""
+        """Run the fused kernel: metrics of many configurations into `out`, `settled` where they hold.
+
+        A graphics card gives no trades.
+        """
+        history = History(self.traded, self.layout, self.charges)
+        if card is not None:
+            none = np.empty((len(rows), 0, TRADE_COLUMNS))
+            card.trade_many(history, words, rows, estimates, table, self.terms, out, settled, none)
+            return
         trade_many(
-            History(self.traded, self.layout, self.charges),
+            history,
             words,
             rows,
             estimates,

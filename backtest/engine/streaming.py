@@ -123,7 +123,7 @@ def sweep_to_parquet(
         raise RequestError("unknown_metric", name=rank_by, known=", ".join(METRICS))
     path = Path(path)
     axes = grid_axes(spec, grid)
-    df = with_inputs(df, inputs, spec)
+    df, where = with_inputs(df, inputs, spec), executor(engine, workers)
     market = open_market(df, costs or Costs(), fill, periods_per_year, initial_capital, trade_from)
     market.bank.check_columns(heard(spec, axes))
     batch = Batch(market, spec, axes, workers)
@@ -135,7 +135,7 @@ def sweep_to_parquet(
     tables: list[pd.DataFrame] = []
     dropped: Counter[str] = Counter()
     begun, since = done, time.monotonic()
-    with closing(batch.chunks(executor(engine, workers), done)) as chunks:
+    with closing(batch.chunks(where, done)) as chunks:
         for done, chunk in chunks:
             tables.append(chunk_table(axes, chunk, market.index))
             dropped += chunk.dropped

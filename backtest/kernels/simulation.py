@@ -9,6 +9,7 @@ stays in this one.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -440,7 +441,7 @@ def _limited_size(wanted: _Position, volatility: float, rules: _Rules, terms: Te
     if rules.share > 0.0:
         share = min(share, rules.share / 100.0)
     if rules.volatility > 0.0:
-        if np.isnan(volatility):
+        if math.isnan(volatility):
             return np.nan
         if volatility > 0.0:
             share = min(share, rules.volatility / 100.0 / volatility)
@@ -455,7 +456,7 @@ def _limited_size(wanted: _Position, volatility: float, rules: _Rules, terms: Te
         if 0.0 < distance < np.inf:
             units = min(units, cash * rules.risked / 100.0 / distance)
     if rules.whole:
-        units = float(np.floor(units))
+        units = units // 1.0  # as a float: there may be more of them than an integer holds
     return units
 
 
@@ -529,7 +530,7 @@ def _enter_at(
     side = entry.side
     target = _nearest_target(side, fill, entry.atr, rules)
     wanted = _Position(side, 0.0, fill, entry.atr, target, entry.bar, entry.exposed_from, cash, False)
-    if np.isnan(entry.atr) or np.isnan(entry.impact):
+    if math.isnan(entry.atr) or math.isnan(entry.impact):
         return _UNKNOWN, wanted, cash, 0.0
     units = _size(wanted, entry.volatility, rules, terms)
     if not units > 0.0:
@@ -965,15 +966,15 @@ def _return_metrics(
     """
     growth = curve.previous / capital
     mean = curve.total / size
-    survived = np.isnan(lost_at)
-    root = np.sqrt(periods_per_year)
+    survived = math.isnan(lost_at)
+    root = math.sqrt(periods_per_year)
     cagr = growth ** (periods_per_year / size) - 1.0
     if size > 1:
-        deviation = np.sqrt(variation / (size - 1))
+        deviation = math.sqrt(variation / (size - 1))
         out[8] = deviation * root
         if survived and deviation > 1e-12 * abs(mean):
             out[0] = mean / deviation * root
-    losing = np.sqrt(curve.downside / size)
+    losing = math.sqrt(curve.downside / size)
     if survived and losing > 1e-12 * abs(mean):
         out[1] = mean * root / losing
     if survived and curve.drawdown < -1e-12:
@@ -1522,13 +1523,14 @@ def _walked_touch(
     return _walk(history, position, cash, rules, terms, last, last, nothing)[0].bar
 
 
-@kernel
+@borrowing
 def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
     """Where every condition in `rows` holds; nowhere when there is none. Negative rows fill up the list."""
-    if rows[0] < 0:
-        out[:] = _ZERO
+    nothing = rows[0] < 0
+    for word in range(out.size):
+        out[word] = _ZERO if nothing else words[rows[0], word]
+    if nothing:
         return
-    out[:] = words[rows[0]]
     for place in range(1, rows.size):
         if rows[place] < 0:
             break
@@ -1797,6 +1799,38 @@ def _trade_one(
     return curve.squares == 0.0 or variation > _ILL_CONDITIONED * curve.squares
 
 
+@step
+def trade_number(
+    number: int,
+    history: History,
+    words: Words,
+    rows: NDArray[np.int32],
+    estimates: EstimateTable,
+    settings: Floats,
+    terms: Terms,
+    out: Floats,
+    settled: NDArray[np.bool_],
+    trades: Floats,
+    room: Words,
+) -> None:
+    """One configuration of `trade_many`; a thread's part on a graphics card too.
+
+    Args as there, and
+        number: which configuration.
+        room: 4 rows as wide as `words`, written.
+    """
+    wants = _Wants(room[0], room[1], room[2], room[3])
+    _gather(words, rows[number, 0], wants.enter_long)
+    _gather(words, rows[number, 1], wants.exit_long)
+    _gather(words, rows[number, 2], wants.enter_short)
+    _gather(words, rows[number, 3], wants.exit_short)
+    _resolve_conflicts(wants, _read_settings(settings[number]).gated)
+    own = Estimates(
+        estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
+    )
+    settled[number] = _trade_one(history, wants, own, settings[number], terms, out[number], trades)
+
+
 @kernel
 def trade_many(
     history: History,
@@ -1831,19 +1865,6 @@ def trade_many(
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
     """
     width = words.shape[1]
-    wants = _Wants(
-        np.empty(width, dtype=np.uint64),
-        np.empty(width, dtype=np.uint64),
-        np.empty(width, dtype=np.uint64),
-        np.empty(width, dtype=np.uint64),
-    )
+    room = np.empty((4, width), dtype=np.uint64)
     for number in range(rows.shape[0]):
-        _gather(words, rows[number, 0], wants.enter_long)
-        _gather(words, rows[number, 1], wants.exit_long)
-        _gather(words, rows[number, 2], wants.enter_short)
-        _gather(words, rows[number, 3], wants.exit_short)
-        _resolve_conflicts(wants, _read_settings(settings[number]).gated)
-        own = Estimates(
-            estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
-        )
-        settled[number] = _trade_one(history, wants, own, settings[number], terms, out[number], trades)
+        trade_number(number, history, words, rows, estimates, settings, terms, out, settled, trades, room)

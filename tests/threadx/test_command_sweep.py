@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from backtest import Costs, StrategySpec
+from backtest.engine import engines
 from backtest.validation.trials import grid_trials
 from tests import commands
+from tests.ollama_emulator import Scripted, ollama_emulator
 from tests.prices import made_up_prices
 from threadx.command import main
 from threadx.work import sweep as module
@@ -210,3 +212,39 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_the_work(
     assert (code, told, len(error.strip().splitlines())) == (2, "", 1)
     assert not out.exists()
     assert not (tmp_path / picture).exists()
+
+
+@pytest.mark.local
+def test_without_a_card_a_sweep_is_the_processor_s_and_models_leave_memory_when_asked(
+    threadx, prices, monkeypatch
+):
+    monkeypatch.setattr(engines, "find_spec", lambda name: object())
+    monkeypatch.setattr("backtest.kernels.device.there", lambda: False)
+    with ollama_emulator({"large:70b": Scripted(), "small:1b": Scripted()}) as emulator:
+        emulator.loaded.update({"large:70b": 8_192, "small:1b": 4_096})
+        monkeypatch.setenv("OLLAMA_HOST", emulator.url)
+        for told in ("Unloaded from Ollama's memory: large:70b, small:1b.", "nothing to unload"):
+            code, out, err = threadx("sweep", prices, *GRID, "--engine", "cuda", "--free-models")
+            assert code == 0
+            assert "Configurations tested: 4" in out
+            assert "No NVIDIA card can be used on this machine" in err
+            assert told in err
+        assert emulator.loaded == {}
+
+
+@pytest.mark.local
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--engine", "dask"], "needs the address"),
+        (["--engine", "dask", "--address", "127.0.0.1:9"], "No Dask scheduler answers at 127.0.0.1:9."),
+        (["--engine", "processes", "--address", "tcp://127.0.0.1:9"], "has none"),
+        (["--address", "tcp://127.0.0.1:9"], "has none"),
+    ],
+)
+def test_an_engine_that_cannot_be_had_is_one_sentence(threadx, prices, monkeypatch, options, told):
+    monkeypatch.setattr("backtest.engine.cluster.PATIENCE", 0.2)
+    code, out, err = threadx("sweep", prices, *GRID, *options)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert len(err.splitlines()) == 1

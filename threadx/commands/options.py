@@ -70,7 +70,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "max_seconds",
         "seed",
     ),
-    "place": ("engine", "address"),
+    "place": ("engine", "address", "free_models"),
     "output": (
         "rank_by",
         "top",
@@ -371,18 +371,19 @@ def roles(words: Words) -> Callable[[Function], Function]:
     return decorate
 
 
-def engine(words: Words, *kinds: str) -> Callable[[Function], Function]:
+def engine(words: Words, *kinds: str, about: str = "engine") -> Callable[[Function], Function]:
     """Decorator: `--engine` and `--address`.
 
     Args:
         words: in the user's language.
         *kinds: of `backtest.engine.engines.ENGINES`, those that the command can use.
+        about: the text that says what they are.
     """
 
     def decorate(function: Function) -> Function:
         for option in (
             click.option("--address", metavar="tcp://HOST:PORT", help=words("command.option.address")),
-            click.option("--engine", type=click.Choice(kinds), help=words("command.option.engine")),
+            click.option("--engine", type=click.Choice(kinds), help=words(f"command.option.{about}")),
         ):
             function = option(function)
         return function

@@ -49,7 +49,8 @@ def command(words: Words) -> click.Command:
     )
     @click.option("--picture-axes", metavar="X[,Y]", help=words("command.option.picture_axes"))
     @click.option("--all", "whole", is_flag=True, help=words("command.option.all"))
-    @options.engine(words, "threads", "processes", "dask")
+    @options.engine(words, "threads", "processes", "cuda", "dask", about="sweep_engine")
+    @click.option("--free-models", is_flag=True, help=words("command.option.free_models"))
     @options.json_option(words)
     @options.common(words)
     def sweep(**given: Any) -> Any:

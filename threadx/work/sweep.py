@@ -9,14 +9,16 @@ from typing import Any
 
 from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
 from backtest.data.inputs import with_inputs
-from backtest.engine.engines import chosen
+from backtest.engine.engines import Engine, chosen, missing
 from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
 from backtest.types import LADDERS, plain
 from base.reasons import because
 from nodes.counted import sweep_path
+from nodes.model_settings import provider_settings
 from prompts import Words
+from providers.ollama import unload
 from reports.pictures import picture_suffix
 from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
 from threadx.errors import ThreadxError
@@ -149,6 +151,7 @@ def sweep(
     picture_axes: str | None,
     whole: bool,
     json_path: str | None,
+    free_models: bool,
     home: str | None,
     language: str,
     debug: bool,
@@ -157,6 +160,8 @@ def sweep(
     """The best configurations as a table, all of them in a Parquet file."""
     context = make_context(home=home, language=language, fill=fill, **asked.take_costs(given))
     engine = asked.take_engine(given) or chosen()
+    if (absent := missing(engine)) is not None:
+        engine = Engine()
     further = take_further(given, context.home_path)
     spec, reading = asked.take_strategy(given, further), asked.take_reading(given)
     grid = grid_axes(spec, all_values(grids))
@@ -183,6 +188,12 @@ def sweep(
         else sweep_path(folder, dataset, prices, spec, grid, context.costs, context.fill, whole=whole)
     )
     terminal = Terminal(words)
+    if absent is not None:
+        say(words.told(absent), err=True)
+    if free_models:
+        names = ", ".join(unload(provider_settings(context)))
+        freed = words("command.models_freed", names=names) if names else words("command.no_models_freed")
+        say(freed, err=True)
     unsaid = [folder]  # told with the first step, so that bad input gets one line alone
     try:
         with bar(terminal, "command.sweep_working", "command.sweep_progress") as progress:
