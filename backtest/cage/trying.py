@@ -40,6 +40,16 @@ class Examined:
     values: NDArray[np.float64] = field(compare=False, repr=False)
 
 
+def require_cage() -> None:
+    """Refuse where a process cannot be held.
+
+    Raises:
+        CodeError: `no_cage`.
+    """
+    if sys.platform == "win32":
+        raise CodeError("no_cage")
+
+
 def examine(text: str, limits: Limits = LIMITS) -> Examined:
     """Read a function, then compile and try it in a process that has nothing of this one's.
 
@@ -52,8 +62,7 @@ def examine(text: str, limits: Limits = LIMITS) -> Examined:
         OSError: no process can be started.
     """
     source = read_source(text)
-    if sys.platform == "win32":
-        raise CodeError("no_cage")
+    require_cage()
     try:
         answer = bounded.run(CHILD, "examine", {}, source.text.encode(), limits=limits)
     except ReasonError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,7 +11,7 @@ import pandas as pd
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError, StrategySpec
-from backtest.cage.errors import CodeError
+from backtest.cage.trying import require_cage
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
@@ -68,8 +67,8 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
     """
     for reference in (*context.analyst, *context.strategist, *context.validator):
         parse_reference(reference)  # a model that cannot be meant is bad input, not an answer that failed
-    if context.allow_code and sys.platform == "win32":
-        raise CodeError("no_cage")
+    if context.allow_code:
+        require_cage()
     use(context.home_path)
     spec = initial_strategy(given)
     tables = _tables(given, context)

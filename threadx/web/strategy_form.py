@@ -333,7 +333,7 @@ class StrategyForm:
         field.error = self.words.told(error)
         for group, fold in self._folds.items():
             if name in GROUPS[group]:
-                fold.open()
+                fold.set_value(True)
         return True
 
     def put(self, values: Mapping[str, float | None]) -> None:
