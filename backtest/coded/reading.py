@@ -193,7 +193,7 @@ def running(path: Path) -> Iterator[None]:
     except BacktestError:
         raise
     except ModuleNotFoundError as error:
-        raise CodedError("strategy_needs", path=path.name, name=error.name or str(error)) from error
+        raise CodedError("strategy_needs", path=path.name, name=error.name or "?") from error
     except Exception as error:  # somebody's own code: whatever it raises is told as its own fault
         frames = extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).name == path.name]

@@ -163,7 +163,11 @@ os._exit(9)
 def test_workers_end_with_a_process_that_is_killed():
     """Whoever reads what it prints is told the end when the last of them has let go of it."""
     done = subprocess.run(
-        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
+        [sys.executable, "-c", KILLED],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (9, "[2]\n")
 

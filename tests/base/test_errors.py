@@ -143,8 +143,9 @@ def test_no_field_of_an_error_is_prose() -> None:
     """What a server said is quoted as it was said; everything else has a text in both languages."""
     found = {place: words for place, call in told_in_fields() if (words := foreign_words(call))}
     quoted = {place for place in found if place.startswith("providers/")}  # a server, or the client for it
-    # The class of what was given in the place of a table.
+    # The class of what was given in the place of a table, and that of somebody's own strategy: its name.
     classes = ("base/reasons", "backtest/data/prices", "backtest/data/together", "backtest/weights")
+    classes += ("backtest/coded/populated", "backtest/coded/taking")
     named = {place for place in found if place.startswith(classes)}
     assert found.keys() - quoted - named == set()
 
