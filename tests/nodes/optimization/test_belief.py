@@ -137,7 +137,7 @@ def test_holding_and_timing_add_up_to_what_was_earned_on_either_part(told):
     holdout, development = sight_lines(result, Words("en"))[-2:]
     assert holdout.startswith("On the holdout, per year: holding at the same exposure (")
     assert "your timing " in holdout
-    assert development.endswith("all that was tried: expect less.")
+    assert development.endswith("that was tried: expect less.")
 
 
 def test_every_configuration_that_was_compared_is_counted_once(told):
