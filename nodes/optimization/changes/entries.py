@@ -24,8 +24,7 @@ class SeveralEntries(Kind):
     entries: int = Field(
         ge=1,
         le=MOST_ENTRIES,
-        description="Entries of a position at most, each sized as the first; 1 adds none. Where no method of "
-        "sizing is set, each takes an equal part of the account.",
+        description="Entries of a position at most, each sized as the first; 1 adds none.",
     )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:

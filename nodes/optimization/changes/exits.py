@@ -21,12 +21,10 @@ class ProfitTable(Kind):
     directions = ("roi", "scale_out", "removed")
     kind: Literal["profit_table"]
     rule: Rule = Field(
-        description="roi: targets by age, bars:percent, such as 0:4,20:2,60:0; scale_out: targets in parts, "
-        "percent:share of the position, such as 1.5:50,3:25."
+        description="roi: targets by age, bars:percent (0:4,20:2,60:0); scale_out: targets in parts, "
+        "percent:share (1.5:50,3:25)."
     )
-    table: str | None = Field(
-        max_length=200, description="The whole table, pairs between commas; null removes it."
-    )
+    table: str | None = Field(max_length=200, description="The whole table; null removes it.")
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with the table.

@@ -24,17 +24,15 @@ class EntryOrder(Kind):
     directions = ("limit", "stop", "market")
     kind: Literal["entry_order"]
     side: Side | Literal["both"] = Field(
-        description="Which entries. both: written for long; the short side becomes the mirror image of it."
+        description="Which entries. both: written for long, mirrored for short."
     )
-    order: Order = Field(
-        description="limit: wait for a better price; stop: enter once the price has moved on to the level."
-    )
+    order: Order = Field(description="limit: wait for a better price; stop: enter once price moves on to it.")
     level: Condition | None = Field(
-        description="The price, a series such as lowest(low, 20) or close - atr(14), taken at the signal's "
-        "bar; null enters at the market."
+        description="A price series at the signal's bar, such as lowest(low, 20) or close - atr(14); "
+        "null: at the market."
     )
     bars: int | None = Field(
-        default=None, ge=1, le=500, description="Bars the order waits; null waits until it is filled."
+        default=None, ge=1, le=500, description="Bars it waits; null: until it is filled."
     )
 
     @classmethod

@@ -61,7 +61,7 @@ class RiskManagement(Kind):
     )
     kind: Literal["risk_management"]
     parameter: RiskRule = Field(
-        description="Which rule: percent rules in percent (2.0 is 2 %), ATR rules in multiples of the ATR, "
+        description="Which rule: percent rules in percent (2.0 is 2%), ATR rules in multiples of the ATR, "
         "max_bars and cooldown_bars in bars."
     )
     value: float | SearchRange | None = Field(
