@@ -29,11 +29,9 @@ class EntryOrder(Kind):
     order: Order = Field(description="limit: wait for a better price; stop: enter once price moves on to it.")
     level: Condition | None = Field(
         description="A price series at the signal's bar, such as lowest(low, 20) or close - atr(14); "
-        "null: at the market."
+        "null: at market."
     )
-    bars: int | None = Field(
-        default=None, ge=1, le=500, description="Bars it waits; null: until it is filled."
-    )
+    bars: int | None = Field(default=None, ge=1, le=500, description="Bars it waits; null: until filled.")
 
     @classmethod
     def cases(cls, spec: StrategySpec) -> tuple[type[Kind], ...]:
