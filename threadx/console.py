@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from threadx.plain import plain
+
 STOPS: list[signal.Signals] = [signal.SIGINT, signal.SIGTERM]
 """Signals by which people and services ask a process to end."""
 if sys.platform == "win32":
@@ -94,7 +96,7 @@ def waiting(told: str) -> Iterator[None]:
     if not console.is_terminal:
         yield
         return
-    with console.status(told):
+    with console.status(plain(told)):
         yield
 
 

@@ -127,4 +127,7 @@ def test_no_part_of_the_command_speaks_past_the_filter():
         if path.name != "plain.py":
             assert "click.echo(" not in source.replace("click.echo(drawn.decode(), nl=False)", ""), path
         if path.name != "terminal.py":
-            assert "Console(" not in source, path
+            # Before the rest is imported, and through the filter too.
+            assert "Console(" not in re.sub(
+                r"console = Console\(.*\n(.*\n){3}.*status\(plain\(", "", source
+            ), path
