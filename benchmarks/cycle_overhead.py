@@ -112,7 +112,7 @@ def disputes(evidence: Evidence) -> Turn:
 
 
 @contextmanager
-def instant(speak: Any) -> Iterator[None]:
+def instant(speak: Any, propose: Any) -> Iterator[None]:
     """Roles and backtests that take no time; the first backtest and evidence are real, and then kept."""
     real_try, real_dossier = trial._tried, preparing.build_dossier
     kept: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def instant(speak: Any) -> Iterator[None]:
         stack.enter_context(
             in_place_of_rules(
                 analyst=analyst,
-                strategist=strategist(itertools.count(21)),
+                strategist=propose,
                 validator=validator,
                 speak=speak,
             )
@@ -185,7 +185,7 @@ def measure(iterations: int, speak: Any) -> Measured:
         for run in ("warm", "timed", "weighed"):
             clocks.clear()
             with ExitStack() as stack:
-                stack.enter_context(instant(speak))
+                stack.enter_context(instant(speak, strategist(itertools.count(21))))
                 if run == "weighed":
                     stack.enter_context(patch.object(SqliteSaver, "put", weighed))
                 context = make_context(

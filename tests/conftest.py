@@ -71,6 +71,25 @@ def _nothing_of_the_test_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     plugins.plugins.cache_clear()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_functions_of_the_files_before() -> Iterator[None]:
+    """What the tests of a file have taken into the language is no part of it for the next file."""
+    # Imported here, for what is set above counts for them too.
+    from backtest.coded import taking  # noqa: PLC0415
+    from backtest.engine import derived  # noqa: PLC0415
+    from backtest.engine.adopted import dismiss  # noqa: PLC0415
+    from backtest.language import functions  # noqa: PLC0415
+
+    before = functions.added().keys()
+    yield
+    for name in functions.added().keys() - before:
+        dismiss(name)  # of the cage
+        if name in functions.added():  # of somebody's strategy
+            functions.remove(name)
+            derived.remove_rule(name)
+    taking._taken.clear()
+
+
 @pytest.fixture(autouse=True)
 def _no_network(request: pytest.FixtureRequest) -> None:
     # pytest-socket takes the restrictions back itself after each test.
