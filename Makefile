@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 SITE := .venv-docs
+AUDIT := .venv-audit
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.installed-test
 UV := $(shell command -v uv 2>/dev/null)
@@ -24,7 +25,7 @@ export LANGGRAPH_NO_VERSION_CHECK := true
 # Where nothing compiled may be kept, every process compiles 2,700 files anew: ten times the start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install notebook optimize summary llm-summary-run dev ui screenshots doctor test soak lint format types docs lock bench ablation clean
+.PHONY: help install notebook optimize summary llm-summary-run dev ui screenshots doctor test soak lint format types docs licences sbom audit lock bench ablation clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -122,6 +123,20 @@ $(SITE)/.installed: Makefile
 	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check mkdocs-material==9.8.2 mkdocstrings==1.0.8 mkdocstrings-python==2.0.11
 	@touch $@
 
+licences: $(TESTABLE) ## Write docs/licences.md from what the locked packages say of themselves
+	$(BIN)/python -m docs.build_licences
+
+sbom: $(TESTABLE) ## Write build/sbom.json: every locked package, licence and hash (CycloneDX)
+	$(BIN)/python -m docs.build_sbom
+
+audit: $(AUDIT)/.installed ## Ask whether a locked version has a known vulnerability (sends names and versions)
+	$(AUDIT)/bin/python .ci/audit.py $(AUDIT)/bin/pip-audit
+
+$(AUDIT)/.installed: Makefile
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
+
 # The peers live apart: their requirements are not ours.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
@@ -184,5 +199,5 @@ lock: ## Resolve both locks (needs uv; UPGRADE=--upgrade for the newest)
 	rm -r build
 
 clean: ## Remove the environment and every cache (data/ stays)
-	rm -rf $(VENV) $(PEERS) $(SITE) build .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
+	rm -rf $(VENV) $(PEERS) $(SITE) $(AUDIT) build .pytest_cache .ruff_cache .mypy_cache .hypothesis .langgraph_api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -39,6 +39,7 @@ def test_a_unit_starts_a_command_that_there_is_and_writes_in_its_folder_alone(un
     parsed(arguments)
     assert f"THREADX_HOME=/var/lib/{found['StateDirectory']}" in found["Environment"].split()
     assert (found["ProtectSystem"], found["NoNewPrivileges"]) == ("strict", "yes")
+    assert (found["User"], found["CapabilityBoundingSet"]) == ("threadx", "")
 
 
 def test_the_containers_start_commands_that_there_are_and_are_asked_where_they_answer():
@@ -50,6 +51,19 @@ def test_the_containers_start_commands_that_there_are_and_are_asked_where_they_a
         told = COMPOSE["services"][name]["environment"]
         assert told["THREADX_DATABASE"].startswith("postgresql://")
         assert told["THREADX_HOME"] == COMPOSE["services"][name]["volumes"][0].partition(":")[2]
+
+
+def test_no_container_can_gain_privileges_and_none_but_the_server_is_reached_from_outside():
+    for name, service in COMPOSE["services"].items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        # PostgreSQL's image begins as root and gives its rights up by itself.
+        assert name == "postgres" or service["cap_drop"] == ["ALL"]
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+    assert {name for name, one in COMPOSE["services"].items() if "ports" in one} == {"server"}
+    assert {name for name, one in COMPOSE["services"].items() if one.get("read_only")} == {
+        "redis",
+        "schedule",
+    }
 
 
 def test_no_variable_is_unknown_and_no_secret_has_a_default():
