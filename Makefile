@@ -143,7 +143,7 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6 bt==1.4.1
 	@touch $@
 
-soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, laws
+soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, fuzzing, laws
 	SOAK_TIMES=2 $(BIN)/python -m pytest -q -m soak
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/nodes/optimization/test_faults.py
 	SOAK_TIMES=2 SOAK_SEED=$$RANDOM $(BIN)/python -m pytest -q tests/nodes/optimization/test_killed.py
@@ -151,6 +151,7 @@ soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, rac
 	folder=$$(mktemp -d); $(BIN)/python -m tests.weather $$folder --large; rm -r $$folder
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.damage
+	$(BIN)/python -m benchmarks.fuzz --seed $$RANDOM
 	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py tests/backtest/test_contradiction.py \
 	  tests/backtest/test_familywise.py tests/backtest/test_fused.py tests/backtest/test_higher.py \
 	  tests/backtest/test_holding.py tests/backtest/test_informal.py tests/backtest/test_language.py \

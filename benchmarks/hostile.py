@@ -27,6 +27,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,7 @@ class Count:
 
     cases: int = 0
     accepted: int = 0
+    seconds: float = 0.0
     slowest: float = 0.0
     slowest_seed: int = 0
     over: int = 0
@@ -321,11 +323,18 @@ class Count:
     untyped: Counter[str] = field(default_factory=Counter)
     seeds: dict[str, int] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        typed = self.cases - self.untyped.total()
+        return (
+            f"{self.cases} cases, {typed} typed ({self.accepted} accepted), slowest {self.slowest:.3f} s "
+            f"(seed {self.slowest_seed}), over {SLOWEST_SECONDS:g} s: {self.over}"
+        )
 
-def case(kind: str, seed: int) -> TypedError | None:
-    """One case: None where it was accepted, else its refusal; whatever else it raises is a fault."""
+
+def told(attempt: Callable[[], None]) -> TypedError | None:
+    """None where it was accepted, else its refusal in words; whatever else it raises is a fault."""
     try:
-        _TRIED[kind](random.Random(f"{kind} {seed}"))
+        attempt()
     except TypedError as refused:
         refused.sentence("en")
         refused.sentence("fr").encode()
@@ -333,25 +342,35 @@ def case(kind: str, seed: int) -> TypedError | None:
     return None
 
 
-def count(kind: str, seeds: range, until: float = math.inf) -> Count:
-    """Cases of one kind, until there are no more or the time is over."""
+def case(kind: str, seed: int) -> TypedError | None:
+    """One case; see `told`."""
+    return told(lambda: _TRIED[kind](random.Random(f"{kind} {seed}")))
+
+
+def fault(error: BaseException) -> str:
+    """An exception that is none of ours, by its class and the line that raised it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} {Path(last.filename).name}:{last.lineno}"
+
+
+def count(attempt: Callable[[int], TypedError | None], seeds: range, until: float = math.inf) -> Count:
+    """Cases by their seeds, until there are no more or the time is over."""
     found = Count()
     for seed in seeds:
         if time.monotonic() > until:
             break
         begun = time.process_time()
         try:
-            refused = case(kind, seed)
+            refused = attempt(seed)
             found.accepted += refused is None
             if refused is not None:
                 found.codes[refused.code] += 1
         except (Exception, RecursionError) as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{type(error).__name__} {Path(last.filename).name}:{last.lineno}"
-            found.untyped[what] += 1
-            found.seeds.setdefault(what, seed)
+            found.untyped[fault(error)] += 1
+            found.seeds.setdefault(fault(error), seed)
         took = time.process_time() - begun
         found.cases += 1
+        found.seconds += took
         found.over += took > SLOWEST_SECONDS
         if took > found.slowest:
             found.slowest, found.slowest_seed = took, seed
@@ -378,18 +397,13 @@ def main() -> int:
     chosen = reader.parse_args()
     kinds = chosen.only.split(",")
     for kind in kinds:  # what is loaded and compiled once is no case's fault
-        count(kind, range(-50, 0))
+        count(partial(case, kind), range(-50, 0))
     before, failed = peak_mib(), False
     print(f"{platform.python_version()} on {platform.system()}, seeds from {chosen.seed}")
     for kind in kinds:
         until = time.monotonic() + chosen.seconds / len(kinds)
-        found = count(kind, range(chosen.seed, sys.maxsize), until)
-        typed = found.cases - found.untyped.total()
-        print(
-            f"{kind}: {found.cases} cases, {typed} typed ({found.accepted} accepted), slowest "
-            f"{found.slowest:.3f} s (seed {found.slowest_seed}), over {SLOWEST_SECONDS:g} s: {found.over}, "
-            f"memory grown by {peak_mib() - before:.0f} MiB"
-        )
+        found = count(partial(case, kind), range(chosen.seed, sys.maxsize), until)
+        print(f"{kind}: {found}, memory grown by {peak_mib() - before:.0f} MiB")
         for what, times in found.untyped.most_common():
             print(f"  untyped: {what}: {times}, for example seed {found.seeds[what]}")
         failed |= bool(found.untyped) or found.over > 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from backtest.language.parser import LONGEST_EXPRESSION, parse
 from backtest.strategy import StrategySpec
 from base.errors import TypedError
 from base.json_files import DEEPEST, LARGEST
-from benchmarks.hostile import KINDS, count
+from benchmarks.fuzz import Reader, made, smallest, tried
+from benchmarks.hostile import KINDS, case, count
 from threadx.command import main
 
 CASES = {"expressions": 300, "strategies": 150, "prices": 25, "answers": 100}
@@ -21,9 +24,25 @@ CASES = {"expressions": 300, "strategies": 150, "prices": 25, "answers": 100}
 @pytest.mark.filterwarnings("ignore")  # what pandas says of dates that are none
 @pytest.mark.parametrize("kind", KINDS)
 def test_hostile_input_ends_typed(kind: str) -> None:
-    found = count(kind, range(1_000_000, 1_000_000 + CASES[kind]))
+    found = count(partial(case, kind), range(1_000_000, 1_000_000 + CASES[kind]))
     assert found.seeds == {}
     assert found.codes
+
+
+def test_fuzzing_finds_a_crash_again_by_its_seed_and_makes_it_smaller() -> None:
+    def crashes(content: bytes) -> bool:
+        return b"7" in content and b"x" in content
+
+    def read(content: bytes) -> None:
+        if crashes(content):
+            raise KeyError(content)
+
+    reader = Reader(corpus=[b'{"a": 7, "b": [1, "y"]}'], words=[b"x"], read=read, json="whole")
+    found = tried(reader, range(300), math.inf)
+    (seed,) = found.seeds.values()
+    assert crashes(made(reader, seed))
+    assert sorted(smallest(made(reader, seed), crashes)) == sorted(b"7x")
+    assert found.untyped.total() < found.cases == 300
 
 
 NESTED = {
