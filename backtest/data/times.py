@@ -81,7 +81,11 @@ def read_times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
     days = aware and text.str.fullmatch(_DAY_OF_A_ZONE).fillna(False).all()
     if days and not text.str.contains(r"[+-]00:?00$").all():  # in UTC the two are one
         text, aware = text.str[:10], False
-    parsed = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=aware))
+    try:
+        parsed = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=aware))
+    except ValueError:  # some rows end in half an offset, as 17:00:00-1
+        row = int(text.str.contains(":.*[+-]").fillna(False).to_numpy(dtype=bool).argmax())
+        refuse("bad_time", row, None, value=str(series.iloc[row])[:40])
     if parsed.hasnans:
         row = int(parsed.isna().argmax())
         refuse("bad_time", row, None, value=str(series.iloc[row])[:40])

@@ -7,9 +7,11 @@ import math
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from backtest.errors import ExpressionError
+from backtest.data.times import read_times
+from backtest.errors import ExpressionError, PriceError
 from backtest.language.parser import LONGEST_EXPRESSION, parse
 from backtest.strategy import StrategySpec
 from base.errors import TypedError
@@ -43,6 +45,12 @@ def test_fuzzing_finds_a_crash_again_by_its_seed_and_makes_it_smaller() -> None:
     assert crashes(made(reader, seed))
     assert sorted(smallest(made(reader, seed), crashes)) == sorted(b"7x")
     assert found.untyped.total() < found.cases == 300
+
+
+def test_half_an_offset_in_one_row_is_a_bad_time() -> None:
+    with pytest.raises(PriceError) as caught:
+        read_times(pd.Series(["2024-01-01 18:00:00", "2024-01-01 17:00:0-1"]))
+    assert (caught.value.code, caught.value.fields["row"]) == ("bad_time", 2)
 
 
 NESTED = {
