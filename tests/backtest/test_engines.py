@@ -54,7 +54,7 @@ def dask():
 @pytest.fixture(params=["dask", "processes"])
 def elsewhere(request, dask):
     """Each of the engines whose work is done by two other processes."""
-    # Work with a strategy of one's own is done here: the pieces below that end their process would end this one.
+    # Work with a strategy of one's own is done here: pieces that end their process would end this one.
     assert added().keys() == adopted().keys()
     return executor(dask if request.param == "dask" else PROCESSES, 2)
 
