@@ -16,7 +16,7 @@ from prompts import Words
 from record.record import RunRecord
 from record.results import RunResult
 from record.run_view import RunView
-from reports.belief import main_reason_lines, verdict_line
+from reports.belief import GOOD_VERDICTS, main_reason_lines, verdict_line
 from reports.charts.style import BLUE, GREY, YELLOW
 from reports.comparison import Comparison, Floats, headline
 from threadx.web.frame import (
@@ -243,19 +243,26 @@ class RunHead:
         links = [("strategy", f"{NEW_PATH}?{form_query(data, view.dataset, None)}")]
         if verdict is None:
             links = [("models", MODELS_PATH), ("again", again)]
-        elif verdict not in ("real", "promising"):
+        elif verdict not in GOOD_VERDICTS:
             links += [("history", NEW_PATH), ("instruments", again)]
         else:
             links += [("instruments", again)]
+        believed = verdict in GOOD_VERDICTS
         with ui.element("div").classes("tx-buttons"):
-            if verdict is not None and sealed:
-                anchor(words("web.next.followed"), FOLLOW_PATH, "tx-button")
-            elif verdict is not None:
-                self._seal = quiet_button(words("web.next.follow"), "verified")
-                self._seal.on_click(self._on_seal)
+            if believed:
+                self._follow(sealed)
             for name, path in links:
                 anchor(words(f"web.next.{name}"), path, "tx-button")
+            if verdict is not None and not believed:  # nobody is first sent after what is not to be trusted
+                self._follow(sealed)
             self.panel.report_button()
+
+    def _follow(self, sealed: bool) -> None:
+        if sealed:
+            anchor(self.words("web.next.followed"), FOLLOW_PATH, "tx-button")
+            return
+        self._seal = quiet_button(self.words("web.next.follow"), "verified")
+        self._seal.on_click(self._on_seal)
 
     async def _on_seal(self) -> None:
         """Seal the champion as `threadx follow` does, and lead to what is followed."""
