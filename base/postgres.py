@@ -23,7 +23,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from base import private
 from base.reasons import ReasonError, named
-from base.shared import DatabaseError
+from base.shared import SCHEMES, DatabaseError
 from base.tables import Schema, Tables
 
 SCHEMA = "threadx"
@@ -303,7 +303,7 @@ def _settings(address: str) -> dict[str, Any]:
     Raises:
         DatabaseError: `database_address`.
     """
-    if not address.startswith(("postgresql://", "postgres://")):
+    if not address.startswith(SCHEMES):
         raise DatabaseError("database_address")
     try:
         found: dict[str, Any] = conninfo_to_dict(address)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from base.postgres import Database
 
 VARIABLE = "THREADX_DATABASE"
+SCHEMES = ("postgresql://", "postgres://")
 MARK = "home.json"
 VERSION = 1
 """Of a data folder that says where its state lives."""
@@ -77,6 +78,17 @@ class Mark(BaseModel):
 def address() -> str | None:
     """The address in the environment; None where state lives in files."""
     return os.environ.get(VARIABLE, "").strip() or None
+
+
+def check_address() -> None:
+    """Refuse what cannot be a database's address, also where nothing of its state is asked for.
+
+    Raises:
+        DatabaseError: `database_address`.
+    """
+    told = address()
+    if told is not None and not told.startswith(SCHEMES):
+        raise DatabaseError("database_address")
 
 
 def database_of(home: Path) -> Database | None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from base.errors import LANGUAGES
 from base.labels import shown
 from base.reasons import names_at, nearest, shape
+from base.shared import check_address
 from nodes.context import VARIABLES, Context
 from nodes.errors import SettingError
 
@@ -45,6 +46,7 @@ def check_environment() -> None:
 
     Raises:
         SettingError: `unknown_variable`, `unknown_language`.
+        DatabaseError: `database_address`.
     """
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in VARIABLES:
@@ -52,6 +54,7 @@ def check_environment() -> None:
     language = os.environ.get("THREADX_LANGUAGE")
     if language and language not in LANGUAGES:
         raise SettingError("unknown_language", value=language, known=", ".join(LANGUAGES))
+    check_address()
 
 
 def _read(schema: type[T], given: Any) -> T:

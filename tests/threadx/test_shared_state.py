@@ -302,6 +302,12 @@ def test_what_cannot_be_used_is_one_sentence_without_the_password(
     assert "cret-word" not in "".join(traceback.format_exception(raised.value))
 
 
+def test_another_kind_of_address_is_refused_where_no_state_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv(shared.VARIABLE, "mysql://me:s3cret-word-7@host/name")
+    code, out, said = threadx("runs", "list", "--home", tmp_path)
+    assert (code, out, said.count("THREADX_DATABASE"), "cret-word" in said) == (2, "", 1, False)
+
+
 def test_a_newer_ledger_is_not_touched(tmp_path):
     put(tmp_path, ["a"])
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
