@@ -14,9 +14,10 @@ from backtest.statistics.returns import bar_returns
 from backtest.validation.trials import excess_returns, trial
 from backtest.validation.verdict import VALUES
 from nodes.context import OptimizationContext
+from reports.belief import GOOD_VERDICTS
 from threadx.command import main
 from threadx.jobs import calibration
-from threadx.jobs.calibration import BELIEVED, STRENGTHS, Case, cases, interval, run_case
+from threadx.jobs.calibration import STRENGTHS, Case, cases, interval, run_case
 from vault.datasets import load_development, register
 from vault.ledger import Ledger
 from vault.packaged import packaged_table
@@ -188,8 +189,8 @@ def test_the_cycle_believes_what_is_there_and_not_what_is_not():
     common = {"seed": 1, "bars": 1260, "iterations": 3}
     null = run_case(Case(number=0, kind="walk", strength=None, **common))
     edge = run_case(Case(number=1, kind="seasonal", strength=4.0, **common))
-    assert null["verdict"] not in BELIEVED
-    assert edge["verdict"] in BELIEVED
+    assert null["verdict"] not in GOOD_VERDICTS
+    assert edge["verdict"] in GOOD_VERDICTS
     assert edge["realised_sharpe"] == pytest.approx(4.0, rel=0.05)
     assert edge["holdout_p"] < 0.05 < null["combined_p"]
     assert run_case(Case(number=0, kind="walk", strength=None, **common)) == null

@@ -27,6 +27,7 @@ from base.shared import scratch_home
 from graphs.optimization import graph
 from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
+from reports.belief import GOOD_VERDICTS
 from reports.calibrated import LOST, P_VALUES
 from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
 from vault.datasets import Dataset, register
@@ -38,7 +39,6 @@ from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
 
 STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Sharpe ratios of the planted edges."""
-BELIEVED = ("real", "promising")
 ALIKE = 0.7
 """Correlation of two strategies' excess over holding from which on they are taken for the same edge."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5)
@@ -143,7 +143,7 @@ def run_case(case: Case) -> dict[str, Any]:
         value = (result["verdict"] or {}).get("value", "untested")
         champion = StrategySpec.model_validate(result["champion"]["strategy"])
         lost = None
-        if found is not None and value not in BELIEVED:
+        if found is not None and value not in GOOD_VERDICTS:
             lost = _lost(found.rule, champion, dataset, context, run)
     verdict, search, held = (result[name] or {} for name in ("verdict", "overfitting", "holdout"))
     return {
@@ -247,7 +247,7 @@ def interval(hits: int, count: int, confidence: float = 0.95) -> list[float]:
 
 
 def _rate(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    believed = sum(one["verdict"] in BELIEVED for one in found)
+    believed = sum(one["verdict"] in GOOD_VERDICTS for one in found)
     verdicts = Counter(one["verdict"] for one in found)
     return {
         "count": len(found),
