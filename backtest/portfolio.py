@@ -106,6 +106,11 @@ class PortfolioResult:
         told = f"total_return={self.metrics.total_return:.4g}, max_drawdown={self.metrics.max_drawdown:.4g}"
         return f"<{type(self).__name__} of {len(self.instruments)}: {told}>"
 
+    @property
+    def not_taken(self) -> dict[str, int]:
+        """Instructions that were dropped, by why."""
+        return {"instructions_unaffordable": self.instructions_unaffordable}
+
     @cached_property
     def weights(self) -> pd.DataFrame:
         """Share of the account that each position is worth, at last known closes; 0 of a lost account."""

@@ -9,6 +9,7 @@ from html import escape
 import pandas as pd
 
 from backtest.engine.card import Card, UnderWater
+from backtest.portfolio import PortfolioResult
 from reports.tables import bars_per_year_lines, lost_fields
 from reports.words import WordsLike, figure, moment
 
@@ -47,24 +48,38 @@ class Told:
 
 
 def told_card(
-    card: Card, score: float, words: WordsLike, *, title: str, cells: WordsLike | None = None
+    card: Card,
+    score: float | None,
+    words: WordsLike,
+    *,
+    title: str,
+    strategy: str,
+    cells: WordsLike | None = None,
 ) -> Told:
     """A card in words.
 
     Args:
         card: of the backtest.
-        score: 0–10.
+        score: 0–10; None of weights, which have none.
         words: language.
         title: which prices, and which part of them.
+        strategy: what was traded, in one line.
         cells: writes the figures of the tables; `words` if None.
     """
     result, cells = card.result, cells or words
     lost = result.account_lost
     return Told(
         title=title,
-        strategy=result.spec.describe(),
-        facts=[*_setting(card, words), (words("card.score"), words.number(score))],
-        head=[words("report.table.metric"), words("card.strategy"), words("card.holding")],
+        strategy=strategy,
+        facts=[
+            *_setting(card, words),
+            *([(words("card.score"), words.number(score))] if score is not None else ()),
+        ],
+        head=[
+            words("report.table.metric"),
+            words("card.account" if isinstance(result, PortfolioResult) else "card.strategy"),
+            words("card.holding"),
+        ],
         rows=[*_compared(card, cells), *_under_water(card, cells)],
         trades=_trades(result.trades, result.metrics.profit_factor, words),
         exits_head=[
@@ -91,12 +106,12 @@ def told_card(
     )
 
 
-def short_card(card: Card, words: WordsLike) -> str:
-    """A card in one line."""
+def short_card(card: Card, words: WordsLike, *, strategy: str) -> str:
+    """A card in one line; the strategy by its name."""
     metrics = card.result.metrics
     return words(
         "card.short",
-        strategy=card.result.spec.name,
+        strategy=strategy,
         total=words.percent(metrics.total_return),
         sharpe=words.number(metrics.sharpe_ratio),
         drawdown=words.percent(metrics.max_drawdown),
@@ -135,15 +150,14 @@ def card_html(told: Told) -> str:
 
 
 def _not_taken(card: Card, words: WordsLike) -> list[str]:
-    result = card.result
-    told = {"below_one_unit": result.entries_below_one_unit, "unaffordable": result.entries_unaffordable}
+    told = card.result.not_taken
     return [words(f"card.{name}", count=words.number(count)) for name, count in told.items() if count]
 
 
 def _setting(card: Card, words: WordsLike) -> list[tuple[str, str]]:
     """Period, capital and costs."""
     result, costs = card.result, card.result.costs
-    final = float(result.equity_values[-1])
+    final = float(result.equity.iloc[-1])
     further = "".join(
         words("card.costs_further", name=name, value=words.short(value))
         for name, value in costs.model_dump().items()

@@ -60,7 +60,14 @@ class Backtest(BacktestResult):
 
     def told(self, words: Words, cells: Words | None = None) -> Told:
         """The card in words; `cells` writes its tables, where those are for a program."""
-        return told_card(self.card, self.score, words, title=self.title(words), cells=cells)
+        return told_card(
+            self.card,
+            self.score,
+            words,
+            title=self.title(words),
+            strategy=self.spec.describe(),
+            cells=cells,
+        )
 
     def title(self, words: Words) -> str:
         """Which prices, and which part of them."""
@@ -91,7 +98,7 @@ class Backtest(BacktestResult):
         return chart
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {short_card(self.card, _words())}>"
+        return f"<{type(self).__name__} {short_card(self.card, _words(), strategy=self.spec.name)}>"
 
     def _repr_html_(self) -> str:
         return card_html(self.told(_words()))

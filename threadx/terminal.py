@@ -107,24 +107,28 @@ class Terminal:
         spare: Sequence[int] = (),
     ) -> None:
         """A table on standard output under its title, see `columns`."""
-        self.out.print(f"[bold]{escape(title)}[/bold]", highlight=False, soft_wrap=not self.out.is_terminal)
+        self._line(f"[bold]{escape(title)}[/bold]")
         self.columns(head, rows, words_columns, spare)
         if caption:
-            self.out.print(escape(caption), style="dim", highlight=False, soft_wrap=not self.out.is_terminal)
+            self._line(escape(caption), "dim")
 
     def card(self, told: Told) -> None:
         """The card of a backtest on standard output."""
-        self.out.print(f"[bold]{escape(told.title)}[/bold]")
-        self.out.print(escape(told.strategy), style="dim", highlight=False)
+        self._line(f"[bold]{escape(told.title)}[/bold]")
+        self._line(escape(told.strategy), "dim")
         self._facts(told.facts)
         self.columns(told.head, told.rows)
         self._facts(told.trades)
         if told.exits:
             self.columns(told.exits_head, told.exits)
         if told.lost:
-            self.out.print(escape(told.lost), style="red", highlight=False)
+            self._line(escape(told.lost), "red")
         for note in told.notes:
-            self.out.print(escape(note), style="dim", highlight=False)
+            self._line(escape(note), "dim")
+
+    def _line(self, markup: str, style: str = "") -> None:
+        """A line on standard output, which only a terminal breaks."""
+        self.out.print(markup, style=style, highlight=False, soft_wrap=not self.out.is_terminal)
 
     def _facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Names and values in two columns, without lines."""

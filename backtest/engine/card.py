@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from backtest.data.together import Instruments
+from backtest.engine.pooled import Universe
 from backtest.engine.run import BacktestResult, run_backtest
 from backtest.kernels.simulation import EXIT_REASONS
+from backtest.portfolio import PortfolioResult
 from backtest.strategy import StrategySpec
 from backtest.types import Costs
+
+_HOLDING = StrategySpec.preset("buy_and_hold")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,16 +105,16 @@ def exits(trades: pd.DataFrame) -> list[Exits]:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A backtest beside buying at the first close and holding to the last, without costs.
+    """An account beside buying at the first close and holding to the last, without costs.
 
     Attributes:
-        result: of the strategy.
+        result: of the strategy, or of target weights.
         holding: the same capital, bought and held.
         water, holding_water: time under water of both.
         exits: trades by how they ended.
     """
 
-    result: BacktestResult
+    result: BacktestResult | PortfolioResult
     holding: BacktestResult
     water: UnderWater
     holding_water: UnderWater
@@ -125,17 +130,32 @@ class Card:
         """
         holding = run_backtest(
             prices,
-            StrategySpec.preset("buy_and_hold"),
+            _HOLDING,
             costs=Costs(),
             fill="close",
             periods_per_year=result.periods_per_year,
             initial_capital=result.initial_capital,
             trade_from=result.index[0],
         )
+        return cls._beside(result, holding)
+
+    @classmethod
+    def of_portfolio(cls, result: PortfolioResult, instruments: Instruments) -> Card:
+        """The card of target weights; what is held beside them is equal parts of all that are listed.
+
+        Args:
+            result: of `run_portfolio`.
+            instruments: what it was run on.
+        """
+        every = Universe(instruments, Costs(), "close", None, result.initial_capital, spec=_HOLDING)
+        return cls._beside(result, every.run(_HOLDING))
+
+    @classmethod
+    def _beside(cls, result: BacktestResult | PortfolioResult, holding: BacktestResult) -> Card:
         return cls(
             result=result,
             holding=holding,
-            water=under_water(result.equity_values, result.initial_capital),
+            water=under_water(result.equity, result.initial_capital),
             holding_water=under_water(holding.equity_values, holding.initial_capital),
             exits=exits(result.trades),
         )
@@ -152,7 +172,7 @@ class Card:
             "last": result.index[-1].isoformat(),
             "bars": len(result.index),
             "initial_capital": result.initial_capital,
-            "final_value": float(result.equity_values[-1]),
+            "final_value": float(result.equity.iloc[-1]),
             "under_water": self._water(self.water),
             "buy_and_hold": {
                 "metrics": self.holding.metrics.to_dict(),
@@ -160,8 +180,7 @@ class Card:
             },
             "trades_by_exit": [asdict(one) for one in self.exits],
             "account_lost": lost.to_dict() if lost else None,
-            "entries_below_one_unit": result.entries_below_one_unit,
-            "entries_unaffordable": result.entries_unaffordable,
+            **result.not_taken,
         }
 
     def _water(self, found: UnderWater) -> dict[str, Any]:

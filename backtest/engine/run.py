@@ -471,6 +471,14 @@ class BacktestResult:
         """Bars a year."""
         return self.bars_per_year.value
 
+    @property
+    def not_taken(self) -> dict[str, int]:
+        """Entries that were not taken, by why."""
+        return {
+            "entries_below_one_unit": self.entries_below_one_unit,
+            "entries_unaffordable": self.entries_unaffordable,
+        }
+
     @cached_property
     def equity(self) -> pd.Series:
         """Value of the account at each close; before the first bar it was `initial_capital`."""

@@ -109,6 +109,31 @@ def test_a_strategy_may_share_one_account(command: Any, folder: Path) -> None:
     assert found["equity"]["value"] == portfolio.run_portfolio(prices, held, costs).equity.tolist()
 
 
+@pytest.mark.parametrize("weights_option", [(), ("--weights", "equal")], ids=["each", "one account"])
+def test_a_card_says_whole_terms_and_that_periods_differ(
+    command: Any, folder: Path, weights_option: tuple[str, ...]
+) -> None:
+    """Period, capital, costs and holding stand there, however several instruments share an account."""
+    B.iloc[150:].to_csv(folder / "prices" / "BBB_1h.csv")
+    found = json.loads(command(folder / "prices", *weights_option, "--json", "-")[1])
+    closes = pd.DataFrame({name: one["close"] for name, one in developed(found, folder / "home").items()})
+    # A part that joins later is bought then, at its own first close: it has earned nothing yet.
+    first, moves = closes["BBB"].first_valid_index(), closes.pct_change(fill_method=None)
+    moves.loc[first, "BBB"] = 0.0
+    held = (1.0 + moves.mean(axis=1).fillna(0.0)).prod() - 1.0
+    beside = found["card"]["buy_and_hold"]["metrics"]["total_return"]
+    assert beside == pytest.approx(held)
+    out = command(folder / "prices", *weights_option)[1]
+    lines = dict(line.split("\t", 1) for line in out.splitlines() if "\t" in line)
+    last = f"{closes.index[-1]:%Y-%m-%d %H:%M}"
+    assert lines["Period"].startswith(f"2024-01-01 → {last}")
+    assert lines["Capital"].startswith("10,000.00 → ")
+    assert lines["Costs"].startswith("10 bps fee")
+    assert float(lines["Total return"].split("\t")[1]) == pytest.approx(held)
+    assert lines["BBB"].startswith(f"{first:%Y-%m-%d %H:%M} → {last}\t")
+    assert "Periods differ between instruments" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -131,3 +156,35 @@ def test_what_cannot_be_meant_is_one_sentence(
     assert (code, out) == (2, "")
     assert told in err
     assert len(err.strip().splitlines()) == 1
+
+
+BAD_FILES = {
+    "word": ("time,AAA,BBB\n{0},0.5,0.5\n{1},abc,0.2\n", "Row 2 ({1}): “abc” is not a number, column AAA"),
+    "no times": ("moment,AAA,BBB\n{0},0.5,0.5\n", "No times"),
+    "no date": ("time,AAA,BBB\n{0},0.5,0.5\nfoo,0.5,0.2\n", "Row 2: “foo” is not a"),
+    "no bar": ("time,AAA,BBB\n{0},0.5,0.5\n2024-01-02 00:10,0.5,0.2\n", "row 2 (2024-01-02 00:10)"),
+    "order": ("time,AAA,BBB\n2023-01-01,0,0\n{1},0.5,0.5\n{0},0.5,0.2\n", "row 3 ({0})"),
+    "no rows": ("time,AAA,BBB\n", "no instruction"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_file_of_weights_is_named_with_row_and_column(command: Any, folder: Path, case: str) -> None:
+    text, told = BAD_FILES[case]
+    days = ("2024-01-02", "2024-01-03")
+    (folder / "bad.csv").write_text(text.format(*days), encoding="utf-8")
+    code, out, err = command(folder / "prices", "--weights", folder / "bad.csv")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"File of weights {folder / 'bad.csv'} refused: ")
+    assert told.format(*days) in err
+
+
+def test_a_file_of_weights_as_excel_writes_it_in_france(command: Any, folder: Path) -> None:
+    plain, french = folder / "plain.csv", folder / "french.csv"
+    plain.write_text("time,AAA,BBB\n2024-01-02,0.5,0.5\n2024-01-03,0.25,-0.75\n", encoding="utf-8")
+    french.write_text("time;AAA;BBB\n2024-01-02;0,5;0,5\n2024-01-03;0,25;-0,75\n", encoding="utf-8")
+    told = [
+        json.loads(command(folder / "prices", "--weights", one, "--json", "-")[1])["equity"]
+        for one in (plain, french)
+    ]
+    assert told[0] == told[1]

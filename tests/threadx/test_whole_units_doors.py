@@ -59,7 +59,7 @@ def test_the_card_says_what_was_too_dear(tmp_path, capsys, dear, language):
     entries = asked_for(dear)(card["bars"])
     assert card["entries_below_one_unit"] == entries > 50
     words = Words(language)
-    assert flowing(words("card.below_one_unit", count=words.number(entries))) in shown
+    assert flowing(words("card.entries_below_one_unit", count=words.number(entries))) in shown
     shown = called(capsys, *common, "-p", "whole_units=1", "--capital", 100_000, language=language)
     assert "(whole_units)" not in shown
     assert json.loads(told.read_text(encoding="utf-8"))["card"]["entries_below_one_unit"] == 0
@@ -105,7 +105,7 @@ def test_the_card_says_what_costs_forbid(tmp_path, capsys, dear, language):
     assert card["entries_unaffordable"] == entries > 50
     assert card["entries_below_one_unit"] == 0
     words = Words(language)
-    sentence = flowing(words("card.unaffordable", count=words.number(entries)))
+    sentence = flowing(words("card.entries_unaffordable", count=words.number(entries)))
     assert sentence in shown
     assert sentence not in called(capsys, *common, language=language)
     assert json.loads(told.read_text(encoding="utf-8"))["card"]["entries_unaffordable"] == 0

@@ -106,7 +106,7 @@ def backtest(home: Path, order: Order, words: Words, *, whole: bool) -> Tried:
     return Tried(
         order=order,
         champion=champion,
-        told=told_card(card, points, words, title=title),
+        told=told_card(card, points, words, title=title, strategy=spec.describe()),
         card=card,
         score=points,
         trades=known_trades(champion),

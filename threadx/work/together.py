@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from backtest import Costs, StrategySpec, portfolio, weights
-from backtest.data.prices import time_index
+from backtest import BacktestError, Costs, StrategySpec, portfolio, weights
+from backtest.data.prices import number_column, time_index
 from backtest.data.tables import TIME_NAMES, plain_name
 from backtest.engine.card import Card
 from backtest.engine.pooled import Universe
+from backtest.errors import RequestError
 from backtest.portfolio import PortfolioResult
 from backtest.types import PLACES, Every, Fill
 from backtest.universe import instrument_table
@@ -25,7 +27,8 @@ from nodes.counted import registered_together
 from nodes.further import Further
 from prompts import Words
 from reports.backtest_card import told_card
-from reports.tables import METRIC_ROWS, bars_per_year_lines, lost_fields, metric, notice_lines
+from reports.tables import METRIC_ROWS, metric, notice_lines
+from reports.words import moment
 from threadx.errors import ThreadxError
 from threadx.plain import say
 from threadx.pool import Instrument, read_members
@@ -120,7 +123,8 @@ def several(words: Words, asked: Asked, spec: StrategySpec, further: Further, ho
         "part": "all" if asked.whole else "development",
         "settings": {**asked.costs.model_dump(), "fill": asked.fill, "initial_capital": asked.capital},
     }
-    shown = _Shown(Terminal(words), asked, dataset, _notes(members, words), about)
+    spans = {name: pd.DatetimeIndex(one.index) for name, one in prices.items()}
+    shown = _Shown(Terminal(words), asked, dataset, _notes(members, words), about, spans)
     if how.weights is None:
         _each_alone(shown, prices, spec, further)
     else:
@@ -135,6 +139,7 @@ class _Shown(NamedTuple):
     dataset: Dataset
     notes: Sequence[str]
     about: Mapping[str, Any]
+    spans: Mapping[str, pd.DatetimeIndex]
 
     @property
     def words(self) -> Words:
@@ -150,8 +155,20 @@ class _Shown(NamedTuple):
         names = {"symbol": self.dataset.symbol, "timeframe": self.dataset.timeframe}
         return self.words("command.backtest_title", part=part, **names)
 
-    def by_instrument(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        self.terminal.table(self.words("verdict.heading.instruments"), head, rows)
+    def by_instrument(self, head: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
+        """A row an instrument; where their periods differ, with its period, and how that is traded."""
+        words = self.words
+        periods = {name: f"{moment(one[0])} → {moment(one[-1])}" for name, one in self.spans.items()}
+        differ = len(set(periods.values())) > 1
+        extra = [words("card.period")] if differ else []
+        self.terminal.table(
+            words("verdict.heading.instruments"),
+            [words("command.allocation.instrument"), *extra, *head],
+            [[name, *([periods[name]] if differ else ()), *row] for name, row in rows.items()],
+            words_columns=(0, 1) if differ else (0,),
+        )
+        if differ:
+            say(words("command.allocation.periods_differ"))
 
     def ended(self, result: Any, closes: pd.Series | None, found: Mapping[str, Any], about: str) -> None:
         """The picture and the whole result."""
@@ -203,17 +220,15 @@ def _each_alone(
     if shown.speaks:
         for line in shown.notes:
             say(line)
-        terminal.card(told_card(card, points, words, title=shown.title(), cells=terminal.cells))
-        kinds = dict(METRIC_ROWS)
+        cells, kinds = terminal.cells, dict(METRIC_ROWS)
+        title, traded = shown.title(), spec.describe()
+        terminal.card(told_card(card, points, words, title=title, strategy=traded, cells=cells))
         shown.by_instrument(
-            [
-                words("command.allocation.instrument"),
-                *(words(f"report.metric.{name}") for name in _BY_INSTRUMENT),
-            ],
-            [
-                [str(name), *(metric(terminal.cells, row, one, kinds[one]) for one in _BY_INSTRUMENT)]
+            [words(f"report.metric.{name}") for name in _BY_INSTRUMENT],
+            {
+                str(name): [metric(cells, row, one, kinds[one]) for one in _BY_INSTRUMENT]
                 for name, row in zip(table.index, plain_rows(table), strict=True)
-            ],
+            },
         )
         say(words("command.pooled_account"))
     found = {
@@ -241,7 +256,7 @@ def _one_account(
         held = weights.sides(prices, spec, asked.costs, asked.fill, inputs=further.tables)
         targets, about = weights.rebalanced(weights.equal(held), how.rebalance or "change"), spec.name
     else:
-        targets, left_out = _targets(plan, pd.DatetimeIndex(portfolio.closes(prices).index))
+        targets, left_out = _targets(str(how.weights), plan, pd.DatetimeIndex(portfolio.closes(prices).index))
         about = str(how.weights)
         if how.rebalance is not None:
             targets = weights.rebalanced(targets, how.rebalance)
@@ -258,43 +273,55 @@ def _one_account(
     count_portfolio(asked.home, shown.dataset, result, _identity(targets, terms), whole=asked.whole)
     if left_out:
         notes.append(words("command.weights_left_out", count=left_out, last=f"{result.index[-1]:%Y-%m-%d}"))
+    card = Card.of_portfolio(result, prices)
     if shown.speaks:
         for line in notes:
             say(line)
-        _tell(shown, result)
+        _tell(shown, result, card, spec, how)
     found: dict[str, Any] = {
         "strategy": spec.model_dump(mode="json") if plan is None else None,
         "allocation": {**how._asdict(), **terms},
+        "card": card.to_dict(),
         "instruments": plain_rows(result.by_instrument.reset_index()),
         "orders": plain_rows(result.orders),
-        "instructions_unaffordable": result.instructions_unaffordable,
-        "account_lost": result.account_lost.to_dict() if result.account_lost else None,
     }
     shown.ended(result, None, found, about)
 
 
-def _targets(table: pd.DataFrame, clock: pd.DatetimeIndex) -> tuple[pd.DataFrame, int]:
+def _targets(path: str, table: pd.DataFrame, clock: pd.DatetimeIndex) -> tuple[pd.DataFrame, int]:
     """Target weights of a file as far as prices may be seen, and how many of its rows lie outside.
 
     A weight given before the first bar is that of the first bar; one behind the last is of no use.
 
     Args:
+        path: of the file, for the reader.
         table: a column of times, and one an instrument.
         clock: times at which there is a bar.
 
     Raises:
-        PriceError: no column of times, or times that cannot be read.
-        RequestError: `weights_empty`, no row lies among the bars.
+        MarketError: `weights_refused` with the reason, which names row and column; `weights_outside`.
     """
-    times = time_index(table)
-    named = [column for column in table.columns if plain_name(column) not in TIME_NAMES]
-    found = table[named].set_axis(times)
-    if times.tz is None and clock.tz is not None:
-        found = found.tz_localize(clock.tz)
-    elif times.tz is not None and clock.tz is None:
-        return found, 0  # which the engine refuses, saying why
-    index = pd.DatetimeIndex(found.index)
-    early, late = index < clock[0], index > clock[-1]
+    named = [place for place, name in enumerate(table.columns) if plain_name(name) not in TIME_NAMES]
+    names = [str(table.columns[place]) for place in named]
+    try:
+        times = time_index(table)
+        if table.empty:
+            raise RequestError("weights_empty")
+        values = [number_column(table, place, name, times) for place, name in zip(named, names, strict=True)]
+        found = pd.DataFrame(dict(enumerate(values)), index=times).set_axis(names, axis=1)
+        if times.tz is None and clock.tz is not None:
+            found = found.tz_localize(clock.tz)
+        elif times.tz is not None and clock.tz is None:
+            raise RequestError("instrument_time_zone", name="weights")
+        index = pd.DatetimeIndex(found.index)
+        early, late = index < clock[0], index > clock[-1]
+        off = ~early & ~late & (clock.get_indexer(index) < 0)
+        off[1:] |= index[1:] <= index[:-1]
+        if off.any():
+            row = int(off.argmax())
+            raise RequestError("weights_off_clock", row=row + 1, time=index[row].isoformat())
+    except BacktestError as reason:
+        raise MarketError("weights_refused", path=path, reason=reason) from None
     kept = found[~early & ~late]
     if early.any() and not (kept.index == clock[0]).any():
         kept = pd.concat([found[early].ffill().iloc[[-1]].set_axis(clock[:1]), kept])
@@ -313,41 +340,25 @@ def _identity(targets: pd.DataFrame, terms: Mapping[str, float]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _tell(shown: _Shown, result: PortfolioResult) -> None:
-    """Figures of the account, then its instruments one by one."""
+def _tell(shown: _Shown, result: PortfolioResult, card: Card, spec: StrategySpec, how: Allocation) -> None:
+    """The card of the account, then its instruments one by one."""
     words, terminal = shown.words, shown.terminal
-    figures, cells = result.metrics.to_dict(), terminal.cells
-    rows = [
-        *METRIC_ROWS[:1],
-        ("total_return", "percent"),
-        ("cagr", "percent"),
-        ("volatility", "percent"),
-        *METRIC_ROWS[1:5],
-        *METRIC_ROWS[6:],
-        ("exposure", "percent"),
-    ]
-    terminal.table(
-        shown.title(),
-        [words("report.table.metric"), words("command.allocation.account")],
-        [[words(f"report.metric.{name}"), metric(cells, figures, name, kind)] for name, kind in rows],
-    )
+    cells = terminal.cells
+    held = how.weights == EQUAL
+    when = words(f"command.traded_when.{how.rebalance or ('change' if held else 'row')}")
+    traded = spec.describe() if held else str(how.weights)
+    told = told_card(card, None, words, title=shown.title(), strategy=traded, cells=cells)
+    allotted = words(f"command.allocation.{'equal' if held else 'file'}", when=when)
+    terminal.card(replace(told, facts=[*told.facts, (words("command.allocation.weights"), allotted)]))
     heads = ("average_weight", "n_trades", "pnl", "fees", "carried")
     shown.by_instrument(
-        [words("command.allocation.instrument"), *(words(f"command.allocation.{name}") for name in heads)],
-        [
-            [
-                str(name),
+        [words(f"command.allocation.{name}") for name in heads],
+        {
+            str(name): [
                 cells.percent(row["average_weight"], 1),
                 cells.number(row["n_trades"]),
                 *(cells.number(row[one]) for one in ("pnl", "fees", "carried")),
             ]
             for name, row in result.by_instrument.iterrows()
-        ],
+        },
     )
-    if lost := result.account_lost:
-        say(words("report.account_lost.told", **lost_fields(words, lost.to_dict())))
-    if result.instructions_unaffordable:
-        say(words("command.instructions_unaffordable", count=result.instructions_unaffordable))
-    for line in bars_per_year_lines(result.bars_per_year.to_dict(), words):
-        say(line)
-    say(words("card.not_judged"))

@@ -24,10 +24,12 @@ from vault.errors import MarketError
 from vault.packaged import packaged_table
 from vault.readers.arrow_files import read_arrow
 from vault.readers.json_tables import from_json, read_json
+from vault.readers.numerals import decimal_mark, read_numbers
 from vault.readers.options import Notice, Reading
 from vault.readers.price_files import PRICE_EXTENSIONS, price_table
 from vault.readers.price_tables import Table, prices_of, rows_told
 from vault.readers.sizes import LONGEST_LINE, check_columns, check_lines
+from vault.readers.text_tables import is_date, is_figure
 from vault.readers.window import window
 
 SAMPLE_PREFIX = "sample:"
@@ -288,15 +290,40 @@ def _read_csv(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
         head = stream.read(LONGEST_LINE + 1).split("\n", 1)[0]
     check_lines(path, [head])
-    check_columns(path, head.count(",") + 1)
-    frame = pd.read_csv(path)
+    # Where Excel speaks a language of decimal commas, it sets cells apart by semicolons.
+    separator = "," if "," in head else next((one for one in ";\t" if one in head), ",")
+    check_columns(path, head.count(separator) + 1)
+    frame = pd.read_csv(path, sep=separator)
+    if separator != ",":
+        frame = _with_figures(frame)
     names = [str(column).strip() for column in frame.columns]
-    told = [name.strip() for name in next(csv.reader([head]), [])]
+    told = [name.strip() for name in next(csv.reader([head], delimiter=separator), [])]
     if len(told) == len(names):  # pandas numbers a name that stands twice
         names = [own or made_up for own, made_up in zip(told, names, strict=True)]
     if names and names[0].startswith("Unnamed") and not _TIME_NAMES & {name.lower() for name in names}:
         names[0] = "time"  # what DataFrame.to_csv() makes of an index without a name
     return frame.set_axis(names, axis=1)
+
+
+def _with_figures(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose figures may have decimal commas, read as figures.
+
+    Raises:
+        MarketError: `unclear_decimal`.
+    """
+    texts = {
+        name: column
+        for name, column in frame.items()
+        if not pd.api.types.is_numeric_dtype(column) and column.dropna().map(_is_written_figure).all()
+    }
+    if not texts:
+        return frame
+    mark = decimal_mark(list(texts.values()), doubtful=True)
+    return frame.assign(**{str(name): read_numbers(one, str(name), mark) for name, one in texts.items()})
+
+
+def _is_written_figure(cell: object) -> bool:
+    return isinstance(cell, str) and not is_date(cell) and is_figure(cell)
 
 
 def _read_arrow(path: Path) -> pd.DataFrame:
