@@ -91,10 +91,13 @@ def by_cycle(case: Case, seed: int, **settings: Any) -> Outcome:
     given = make_input(data=f"dataset:{case.dataset.development_hash}", params=INITIAL)
     result = start_run(given, context)
     assert isinstance(result, OptimizationResult)
+    champion = result.details["champion"]
+    # A run whose models propose nothing that can be tested opens no holdout; its survey has a best all the same.
+    judged = champion["holdout"] or {
+        "score": _on_holdout(case, StrategySpec.model_validate(champion["strategy"]))
+    }
     return Outcome(
-        development=result.final_score,
-        holdout=result.details["champion"]["holdout"]["score"],
-        backtests=result.details["trials"],
+        development=result.final_score, holdout=judged["score"], backtests=result.details["trials"]
     )
 
 
@@ -129,14 +132,15 @@ def _try(case: Case, spec: StrategySpec) -> float:
 
 def _outcome(case: Case, scores: dict[str, float], specs: dict[str, StrategySpec]) -> Outcome:
     best = max(scores, key=lambda name: (scores[name], name))
+    return Outcome(development=scores[best], holdout=_on_holdout(case, specs[best]), backtests=len(scores))
+
+
+def _on_holdout(case: Case, spec: StrategySpec) -> float:
+    """Score of a strategy on the holdout."""
     context = OptimizationContext(home=str(case.home))
-    frame, start, _ = open_holdout(case.dataset, case.home, reader=f"ablation {best}")
-    result = run_backtest(
-        frame, specs[best], costs=context.costs, fill=context.fill, trade_from=frame.index[start]
-    )
-    return Outcome(
-        development=scores[best], holdout=score(result, frame["close"]).value, backtests=len(scores)
-    )
+    frame, start, _ = open_holdout(case.dataset, case.home, reader=f"ablation {spec.hash}")
+    result = run_backtest(frame, spec, costs=context.costs, fill=context.fill, trade_from=frame.index[start])
+    return score(result, frame["close"]).value
 
 
 def by_random_search(case: Case, seed: int) -> Outcome:

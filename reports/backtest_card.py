@@ -54,6 +54,7 @@ def told_card(
     *,
     title: str,
     strategy: str,
+    held_back: str | None,
     cells: WordsLike | None = None,
 ) -> Told:
     """A card in words.
@@ -64,6 +65,7 @@ def told_card(
         words: language.
         title: which prices, and which part of them.
         strategy: what was traded, in one line.
+        held_back: time from which on bars were left to the verdict; None where all were used.
         cells: writes the figures of the tables; `words` if None.
     """
     result, cells = card.result, cells or words
@@ -101,6 +103,7 @@ def told_card(
         notes=[
             *_not_taken(card, words),
             *bars_per_year_lines(result.bars_per_year.to_dict(), words),
+            *([words("card.held_back", boundary=held_back)] if held_back else ()),
             words("card.not_judged"),
         ],
     )

@@ -15,6 +15,7 @@ from backtest.validation.score import score
 from nodes.context import Context
 from prompts import Words
 from reports.backtest_card import Told, card_html, short_card, told_card
+from vault.datasets import Dataset
 
 if TYPE_CHECKING:
     import altair as alt
@@ -28,20 +29,27 @@ class Backtest(BacktestResult):
         prices: the bars of the backtest.
         symbol, timeframe: the names under which they are registered.
         whole: whether they include the holdout.
+        held_back: time from which on bars are kept for the verdict and are not among them; None without any.
     """
 
     prices: pd.DataFrame
     symbol: str
     timeframe: str
     whole: bool
+    held_back: str | None
 
     @classmethod
-    def of(
-        cls, result: BacktestResult, prices: pd.DataFrame, *, symbol: str, timeframe: str, whole: bool
-    ) -> Backtest:
-        """The engine's result with its prices."""
+    def of(cls, result: BacktestResult, prices: pd.DataFrame, dataset: Dataset, *, whole: bool) -> Backtest:
+        """The engine's result with its prices, and what they are registered as."""
         known = {field.name: getattr(result, field.name) for field in fields(BacktestResult)}
-        return cls(**known, prices=prices, symbol=symbol, timeframe=timeframe, whole=whole)
+        return cls(
+            **known,
+            prices=prices,
+            symbol=dataset.symbol,
+            timeframe=dataset.timeframe,
+            whole=whole,
+            held_back=None if whole else dataset.held_back,
+        )
 
     @cached_property
     def card(self) -> Card:
@@ -66,6 +74,7 @@ class Backtest(BacktestResult):
             words,
             title=self.title(words),
             strategy=self.spec.describe(),
+            held_back=self.held_back,
             cells=cells,
         )
 

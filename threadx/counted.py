@@ -146,10 +146,4 @@ def backtest(
         home=Path(chosen_home(home)),
         reading=read_input(Reading, reading),
     )
-    return Backtest.of(
-        result,
-        found.prices,
-        symbol=found.dataset.symbol,
-        timeframe=found.dataset.timeframe,
-        whole=whole,
-    )
+    return Backtest.of(result, found.prices, found.dataset, whole=whole)

@@ -125,6 +125,11 @@ class Dataset(BaseModel):
         return self.instruments or (self,)
 
     @property
+    def held_back(self) -> str | None:
+        """Time from which on bars are kept for the verdict; None where there is none."""
+        return self.boundary if self.holdout_rows else None
+
+    @property
     def also(self) -> tuple[str, ...]:
         """Families of a pool's instruments: what was tried on one of them counts for the pool."""
         return tuple(sorted(one.family for one in self.instruments))

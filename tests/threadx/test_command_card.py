@@ -32,6 +32,7 @@ HEADS = {
         "worst": "Pire",
         "lost": "Compte perdu",
         "verdict": "n’est pas un verdict",
+        "held back": r"ne voit pas les barres à partir du (\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)",
     },
     "en": {
         "total": "Total return",
@@ -45,6 +46,7 @@ HEADS = {
         "worst": "Worst",
         "lost": "Account lost",
         "verdict": "is not a verdict",
+        "held back": r"Bars from (\d{4}-\d\d-\d\d(?: \d\d:\d\d)?) on are kept for the verdict",
     },
 }
 
@@ -147,7 +149,17 @@ def test_the_card_agrees_with_slow_arithmetic_on_the_file(tmp_path, language, sc
     assert row(out, heads["best"])[1].startswith(words.percent(best["return"], 2))
     assert best["entry_time"][:10] in row(out, heads["best"])[1]
     assert words.number(5000.0) in row(out, heads["capital"])[1]
-    assert heads["verdict"] in out.replace("\n", " ")
+    flat = out.replace("\n", " ")
+    assert heads["verdict"] in flat
+    # What the file holds and the card does not is said, and from when on.
+    split = re.search(heads["held back"], flat)
+    rows = path.read_text(encoding="utf-8").splitlines()[1:]
+    assert split is not None
+    end = rows[-1].split(",")[0].replace(" ", "T")
+    assert result["card"]["last"] < split[1].replace(" ", "T") < end
+    code, out, _ = called(path, "--all", "--home", tmp_path / "home", language=language)
+    assert code == 0
+    assert not re.search(heads["held back"], out.replace("\n", " "))
 
     # Prices of trades keep their digits, however small: each entry lies at a bar's open, slippage aside.
     opens = pd.read_csv(path).set_index("time")["open"]

@@ -223,7 +223,7 @@ def test_without_a_card_a_sweep_is_the_processor_s_and_models_leave_memory_when_
     with ollama_emulator({"large:70b": Scripted(), "small:1b": Scripted()}) as emulator:
         emulator.loaded.update({"large:70b": 8_192, "small:1b": 4_096})
         monkeypatch.setenv("OLLAMA_HOST", emulator.url)
-        for told in ("Unloaded from Ollama's memory: large:70b, small:1b.", "nothing to unload"):
+        for told in ("Unloaded from Ollama’s memory: large:70b, small:1b.", "nothing to unload"):
             code, out, err = threadx("sweep", prices, *GRID, "--engine", "cuda", "--free-models")
             assert code == 0
             assert "Configurations tested: 4" in out

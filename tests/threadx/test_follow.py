@@ -185,7 +185,7 @@ def test_options_that_need_a_run_and_names_that_are_none_are_refused(home, ended
     threadx.follow("r", home=home)
     for name in ("r.", "r ", "../r"):
         code, _, err = command(capsys, home, name)
-        assert (code, "is not a run's name" in err) == (2, True), name
+        assert (code, "is not a run’s name" in err) == (2, True), name
     code, _, err = command(capsys, home, "")
     assert (code, "it is empty" in err) == (2, True)
     path = ended / "short.csv"

@@ -263,7 +263,7 @@ def test_a_model_file_that_cannot_be_used_ends_the_command_before_anything_is_be
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_no_model_of_ollamas_can_be_called_is_refused_as_that(command, tmp_path, threadx):
     told = threadx(*COMMANDS[command], "embedded:ollama/../../../etc/passwd", code=2)
-    assert "no model of Ollama's can be called ../../../etc/passwd" in told
+    assert "no model of Ollama’s can be called ../../../etc/passwd" in told
     assert not [*(tmp_path / "runs").glob("*/*")]
     assert not (tmp_path / "settings.json").exists()
 

@@ -106,7 +106,14 @@ def backtest(home: Path, order: Order, words: Words, *, whole: bool) -> Tried:
     return Tried(
         order=order,
         champion=champion,
-        told=told_card(card, points, words, title=title, strategy=spec.describe()),
+        told=told_card(
+            card,
+            points,
+            words,
+            title=title,
+            strategy=spec.describe(),
+            held_back=None if whole else found.dataset.held_back,
+        ),
         card=card,
         score=points,
         trades=known_trades(champion),

@@ -88,7 +88,7 @@ def backtest(
     terminal = Terminal(words)
     terminal.home(folder)
     count_backtest(folder, dataset, engine, prices, whole=whole)
-    result = Backtest.of(engine, prices, symbol=dataset.symbol, timeframe=dataset.timeframe, whole=whole)
+    result = Backtest.of(engine, prices, dataset, whole=whole)
     if json_path != "-":
         notes = asked.price_notes(source, words) + asked.ended_notes(prices, further.tables, spec, words)
         for line in notes + asked.code_notes(spec, words):  # first: they change how the card is read

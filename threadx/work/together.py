@@ -150,6 +150,10 @@ class _Shown(NamedTuple):
         """Whether standard output is for people."""
         return self.asked.json_path != "-"
 
+    @property
+    def held_back(self) -> str | None:
+        return None if self.asked.whole else self.dataset.held_back
+
     def title(self) -> str:
         part = self.words(f"command.part.{self.about['part']}")
         names = {"symbol": self.dataset.symbol, "timeframe": self.dataset.timeframe}
@@ -222,7 +226,11 @@ def _each_alone(
             say(line)
         cells, kinds = terminal.cells, dict(METRIC_ROWS)
         title, traded = shown.title(), spec.describe()
-        terminal.card(told_card(card, points, words, title=title, strategy=traded, cells=cells))
+        terminal.card(
+            told_card(
+                card, points, words, title=title, strategy=traded, held_back=shown.held_back, cells=cells
+            )
+        )
         shown.by_instrument(
             [words(f"report.metric.{name}") for name in _BY_INSTRUMENT],
             {
@@ -347,7 +355,9 @@ def _tell(shown: _Shown, result: PortfolioResult, card: Card, spec: StrategySpec
     held = how.weights == EQUAL
     when = words(f"command.traded_when.{how.rebalance or ('change' if held else 'row')}")
     traded = spec.describe() if held else str(how.weights)
-    told = told_card(card, None, words, title=shown.title(), strategy=traded, cells=cells)
+    told = told_card(
+        card, None, words, title=shown.title(), strategy=traded, held_back=shown.held_back, cells=cells
+    )
     allotted = words(f"command.allocation.{'equal' if held else 'file'}", when=when)
     terminal.card(replace(told, facts=[*told.facts, (words("command.allocation.weights"), allotted)]))
     heads = ("average_weight", "n_trades", "pnl", "fees", "carried")
