@@ -92,7 +92,7 @@ def by_cycle(case: Case, seed: int, **settings: Any) -> Outcome:
     result = start_run(given, context)
     assert isinstance(result, OptimizationResult)
     champion = result.details["champion"]
-    # A run whose models propose nothing that can be tested opens no holdout; its survey has a best all the same.
+    # A run whose models propose nothing testable opens no holdout; its survey has a best all the same.
     judged = champion["holdout"] or {
         "score": _on_holdout(case, StrategySpec.model_validate(champion["strategy"]))
     }
