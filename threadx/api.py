@@ -29,7 +29,16 @@ from threadx.audit.replaying import Replay, replay_run
 from threadx.home import chosen_home
 from threadx.pool import Data, Instrument, Table, instruments_of, read_members, reference_of, tables_told
 from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
-from threadx.runner import Outcome, Watcher, ended, make_input, nobody_watches, resume_run, start_run
+from threadx.runner import (
+    Outcome,
+    Watcher,
+    ended,
+    in_turn,
+    make_input,
+    nobody_watches,
+    resume_run,
+    start_run,
+)
 from threadx.settings import make_context, make_reading
 from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
@@ -129,12 +138,7 @@ def _shown(progress: bool | None, watch: Watcher, home: str, language: str | Non
         yield watch
         return
     with terminal.progress(home) as tell:
-
-        def both(event: dict[str, Any]) -> None:
-            tell(event)
-            watch(event)
-
-        yield both
+        yield in_turn(tell, watch)
 
 
 @checked(OptimizationContext.model_fields, Reading.model_fields)

@@ -35,7 +35,7 @@ from threadx.errors import ThreadxError
 from threadx.home import chosen_home
 from threadx.pool import Data, Instrument, Table, instruments_of, tables_told
 from threadx.results import OptimizationResult, Waiting
-from threadx.runner import Watcher, nobody_watches, resume_run
+from threadx.runner import Watcher, in_turn, nobody_watches, resume_run
 from threadx.settings import make_context, make_reading
 from threadx.terminal import Steps, Terminal
 from threadx.writable import writable
@@ -154,8 +154,8 @@ def optimize_each(
         others: prices of other instruments, as in `optimize`.
         run: begins the names of the runs; another one begins all of them anew. Default: `each`.
         watch: called with every event of every run as it happens.
-        progress: show each finished row on standard error; None: on a terminal and in a notebook, not in a
-            pipe.
+        progress: show what every run does, and each finished row, on standard error; None: on a terminal and
+            in a notebook, not in a pipe.
         **settings: as in `optimize`. With `approve=True` rows wait for a decision; the others go on.
 
     Raises:
@@ -183,9 +183,12 @@ def optimize_each(
     with _steps(progress, Words(context.language)) as (words, steps):
         for number, cell in enumerate(cells, start=1):
             names = {"symbol": cell.symbol, "timeframe": cell.timeframe}
+            watcher = watch
             if steps:
-                steps.now(words("command.each.working", **names, number=number, count=len(cells)))
-            asked = {**read, **known, **settings, "inputs": inputs, "others": others, "watch": watch}
+                which = words("command.each.working", **names, number=number, count=len(cells))
+                steps.now(which)
+                watcher = in_turn(steps.run(words, home, which), watch)
+            asked = {**read, **known, **settings, "inputs": inputs, "others": others, "watch": watcher}
             rows.append(_row(cell, spec, context.home_path, asked))
             if steps:
                 steps(words("command.each.done", **names, outcome=outcome_of(rows[-1], words, alone=True)))

@@ -70,6 +70,16 @@ def nobody_watches(event: dict[str, Any]) -> None:
     """Nobody watches."""
 
 
+def in_turn(*watchers: Watcher) -> Watcher:
+    """Several that watch as one, each told in turn."""
+
+    def tell(event: dict[str, Any]) -> None:
+        for one in watchers:
+            one(event)
+
+    return tell
+
+
 def start_run(
     given: StrategyInput,
     context: OptimizationContext,

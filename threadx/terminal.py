@@ -457,6 +457,10 @@ class Steps:
         if self._status is not None:
             self._status.update(Text(plain(line)))
 
+    def run(self, words: Words, home: str | Path, which: str) -> Progress:
+        """A watcher for one run of many: its events as they happen, each behind which run it is of."""
+        return Progress(words, self._console, self._status, home, which=which)
+
 
 class Progress:
     """Turns events into lines: which iteration, which role is at work, the score so far."""
@@ -468,8 +472,10 @@ class Progress:
         status: Status | None,
         home: str | Path,
         limit: int | None = None,
+        which: str | None = None,
     ) -> None:
         self.words = words
+        self.which = which
         self.console = console
         self.status = status
         self.home = str(typed_path(home).absolute())
@@ -481,7 +487,7 @@ class Progress:
     def __call__(self, told: dict[str, Any]) -> None:
         """Show one event."""
         event = Event.read(told)
-        if isinstance(event.data, Started):
+        if isinstance(event.data, Started) and self.which is None:  # many runs of one folder tell it once
             self._say(self.words("command.home", home=self.home))
         line = self._line(event)
         if not isinstance(event.data, Abstained) and event.data.answered_by is not None:
@@ -504,10 +510,13 @@ class Progress:
                 score=self.words.number(self.score),
             )
         if line is not None:
-            self.status.update(Text(plain(line)))
+            self.status.update(Text(plain(self._named(line))))
 
-    def _say(self, line: str) -> None:
-        self.console.print(escape(line), highlight=False, soft_wrap=True)
+    def _named(self, line: str) -> str:
+        return line if self.which is None else f"{self.which} · {line}"
+
+    def _say(self, line: str, style: str = "") -> None:
+        self.console.print(escape(self._named(line)), style=style, highlight=False, soft_wrap=True)
 
     def _say_who_stood_in(self, role: str, provenance: Provenance) -> None:
         """Once a role: that no model answered and rules stand in for it."""
@@ -519,7 +528,7 @@ class Progress:
                 role=self.words(f"report.role.{role}"),
                 failures=", ".join(f"{model} ({self._why(attempt)})" for model, attempt in failed.items()),
             )
-            self.console.print(escape(line), highlight=False, soft_wrap=True, style="yellow")
+            self._say(line, "yellow")
 
     def _why(self, attempt: Attempt) -> str:
         """What went wrong, with the words of the server where it said any."""

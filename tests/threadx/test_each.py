@@ -61,6 +61,22 @@ def test_a_table_goes_on_where_it_was_stopped(tmp_path):
     assert openings(family, tmp_path / "cut") == 2, "timeframes of one market share its holdout"
 
 
+def test_what_every_run_does_is_told_while_it_works(tmp_path, capsys):
+    """In a log too, each line behind which of them it is of; the data folder is named once at most."""
+    found = threadx.optimize_each(
+        {"A": prices(), "B": prices(seed=6)}, home=tmp_path, progress=True, language="en", **QUICK
+    )
+    lines = capsys.readouterr().err.splitlines()
+    for number, row in enumerate(found.rows, start=1):
+        which = f"{row.symbol} 6h ({number} of 2) · "
+        told = [line.removeprefix(which) for line in lines if line.startswith(which)]
+        assert any(row.run in line for line in told)
+        assert any(line.startswith("[1/1]") for line in told)
+        assert lines.index(
+            next(line for line in lines if line.startswith(f"{row.symbol} 6h: "))
+        ) > lines.index(which + told[-1])
+
+
 def row(verdict, p):
     return TableRow(
         symbol="A", timeframe="1d", run="r", status="finished", verdict_alone=verdict, combined_p=p
