@@ -13,7 +13,6 @@ from record.events import Event
 from record.evolution import strategy_evolution
 from record.results import RunResult
 from record.run_view import RunView
-from record.types import Modification
 from reports.audit import value_rows
 from reports.belief import (
     FOLD_COLUMNS,
@@ -29,6 +28,7 @@ from reports.belief import (
     verdict_line,
 )
 from reports.document import Block, Code, Document, Grid, Heading, Items, Paragraph, Picture, Tone
+from reports.explanation import background
 from reports.population import candidate_table, no_change_line, population_lines
 from reports.tables import (
     bars_per_year_lines,
@@ -179,31 +179,11 @@ def _kept(result: RunResult, view: RunView, words: WordsLike) -> list[Block]:
         title = words("explain.kept", iteration=change["iteration"], sentence=change["description"])
         lines = [words("report.explain.reason", reason=change["reason"])]
         if entry := told.get(change["iteration"]):
-            lines += _background(entry, words)
+            lines += background(entry, words)
         before, after = words.number(change["score_before"]), words.number(change["score_after"])
         lines.append(words("explain.score_step", before=before, after=after))
         blocks += [Heading(text=title, level=2), Items(items=tuple(lines))]
     return blocks
-
-
-def _background(entry: Modification, words: WordsLike) -> list[str]:
-    lines = [
-        words("report.explain.hypothesis", statement=hypothesis["statement"])
-        for hypothesis in entry["hypotheses"]
-    ]
-    if proposer := entry["proposed_by"]:
-        key = "proposed_degraded" if proposer["degraded"] else "proposed"
-        role = words(f"report.role.{proposer['role']}")
-        lines.append(words(f"report.explain.{key}", role=role, model=proposer["model"] or "–"))
-    if entry["expected_effect"]:
-        lines.append(words("report.explain.expected", effect=entry["expected_effect"]))
-    for objection in entry["objections"]:
-        by = words(f"report.role.{objection['by']}")
-        against = f"report.explain.against_{objection['against']}"
-        lines.append(words(against, by=by, why=objection["why"] or "–"))
-    if not entry["objections"]:
-        lines.append(words("report.explain.nobody"))
-    return lines
 
 
 def _figures(result: RunResult, words: WordsLike) -> list[Block]:

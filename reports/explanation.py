@@ -34,9 +34,9 @@ def _heading(entry: Modification, words: WordsLike) -> str:
     )
 
 
-def _reasons(entry: Modification, words: WordsLike) -> list[str]:
-    lines = [words("report.explain.reason", reason=entry["reason"] or "–")]
-    lines += [
+def background(entry: Modification, words: WordsLike) -> list[str]:
+    """What stood behind a modification: hypotheses, whose it was, what was expected, who spoke against."""
+    lines = [
         words("report.explain.hypothesis", statement=hypothesis["statement"])
         for hypothesis in entry["hypotheses"]
     ]
@@ -53,6 +53,12 @@ def _reasons(entry: Modification, words: WordsLike) -> list[str]:
         )
     if not entry["objections"]:
         lines.append(words("report.explain.nobody"))
+    return lines
+
+
+def _reasons(entry: Modification, words: WordsLike) -> list[str]:
+    reason = words("report.explain.reason", reason=entry["reason"] or "–")
+    lines = [reason, *background(entry, words)]
     if entry["before"] and entry["after"]:
         lines.append(
             words(

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from backtest import Costs, StrategySpec
-from backtest.errors import BacktestError
 from backtest.types import Fill
 from base import locks, private
 from base.files import file_name, write_text_atomically
-from base.json_files import parse_json
 from base.plain_files import read_plain
-from base.reasons import ReasonError
 from vault import seals
-from vault.chain import digest
 from vault.datasets import Dataset, one_market, openings
 from vault.errors import MarketError
 from vault.ledger import Ledger
 from vault.readers.options import Reading
+from vault.sealed import Sealed, read_sealed, write_sealed
 
 _FOLDER = "declared"
 MOST_TEXT = 500
@@ -29,7 +25,7 @@ MOST_TEXT = 500
 Direction = Literal["above", "below"]
 
 
-class Declaration(BaseModel):
+class Declaration(Sealed):
     """What was predicted, and when.
 
     Attributes:
@@ -42,8 +38,6 @@ class Declaration(BaseModel):
         declared_by: `person`, or the reference of a model.
         declared_at: ISO time, UTC.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     family: str
@@ -64,11 +58,6 @@ class Declaration(BaseModel):
         if StrategySpec.model_validate(self.strategy).hash != self.strategy_hash:
             raise ValueError("another strategy")
         return self
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything: whoever publishes it can show later that nothing was changed."""
-        return digest(json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
 
 
 def whole_market(reading: Reading) -> Reading:
@@ -143,8 +132,7 @@ def declare(
         looks = openings(dataset.family, home)
         if trials or looks:
             raise MarketError("declared_late", symbol=dataset.symbol, trials=trials, openings=looks)
-        content = {"declaration": found.model_dump(mode="json"), "fingerprint": found.fingerprint}
-        write_text_atomically(path, json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2) + "\n")
+        write_sealed(path, "declaration", found)
     return found
 
 
@@ -155,15 +143,10 @@ def read_declaration(family: str, home: Path) -> Declaration | None:
         MarketError: `damaged_declaration`: it is not what was written.
     """
     path = _path(family, home)
-    if not path.exists():
-        return None
-    try:
-        content = parse_json(read_plain(path).decode())
-        found = Declaration.model_validate(content["declaration"])
-    except (OSError, ValueError, KeyError, TypeError, ReasonError, BacktestError) as reason:
-        raise MarketError("damaged_declaration", path=str(path)) from reason
-    if found.family != family or content.get("fingerprint") != found.fingerprint:
-        raise MarketError("damaged_declaration", path=str(path))
+    damaged = MarketError("damaged_declaration", path=str(path))
+    found = read_sealed(path, "declaration", Declaration, damaged)
+    if found is not None and found.family != family:
+        raise damaged
     return found
 
 

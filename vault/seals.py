@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -18,16 +15,12 @@ from pydantic import (
 )
 
 from backtest import Costs, GapPolicy, StrategySpec
-from backtest.errors import BacktestError
 from backtest.types import Fill
 from base import locks, private
-from base.files import file_name, write_text_atomically
-from base.json_files import parse_json
-from base.plain_files import read_plain
-from base.reasons import ReasonError
-from vault.chain import digest
+from base.files import file_name
 from vault.errors import MarketError
 from vault.readers.options import Reading
+from vault.sealed import Sealed, read_sealed, write_sealed
 
 _FOLDER = "forward"
 
@@ -38,7 +31,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0.0, le=1e9)]
 
 
-class Seal(BaseModel):
+class Seal(Sealed):
     """What was fixed, and when.
 
     Attributes:
@@ -60,8 +53,6 @@ class Seal(BaseModel):
             interval; None for records without one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     version: Literal[1] = 1
     run: str
     symbol: str
@@ -70,7 +61,7 @@ class Seal(BaseModel):
     source: str
     gaps: GapPolicy
     reading: Reading
-    inputs: dict[str, str] = {}
+    inputs: dict[str, str] = Field(default_factory=dict)
     last: str
     sealed_at: str
     strategy: dict[str, Any]
@@ -100,11 +91,6 @@ class Seal(BaseModel):
             del found["inputs"]
         return found
 
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything: whoever publishes it can show later that nothing was changed."""
-        return digest(json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
-
 
 def _in_utc(moment: pd.Timestamp) -> pd.Timestamp:
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
@@ -127,8 +113,7 @@ def keep_seal(seal: Seal, home: Path) -> Seal:
     with locks.lock(path.parent / ".lock"):
         if (known := read_seal(seal.run, home)) is not None:
             return known
-        content = {"seal": seal.model_dump(mode="json"), "fingerprint": seal.fingerprint}
-        write_text_atomically(path, json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2) + "\n")
+        write_sealed(path, "seal", seal)
     return seal
 
 
@@ -139,15 +124,10 @@ def read_seal(run: str, home: Path) -> Seal | None:
         MarketError: `damaged_seal`: it is not what was written.
     """
     path = _path(run, home)
-    if not path.exists():
-        return None
-    try:
-        content = parse_json(read_plain(path).decode())
-        seal = Seal.model_validate(content["seal"])
-    except (OSError, ValueError, KeyError, TypeError, ReasonError, BacktestError) as reason:
-        raise MarketError("damaged_seal", run=run, path=str(path)) from reason
-    if seal.run != run or content.get("fingerprint") != seal.fingerprint:
-        raise MarketError("damaged_seal", run=run, path=str(path))
+    damaged = MarketError("damaged_seal", run=run, path=str(path))
+    seal = read_sealed(path, "seal", Seal, damaged)
+    if seal is not None and seal.run != run:
+        raise damaged
     return seal
 
 

@@ -11,18 +11,16 @@ from nicegui import ui
 from starlette.requests import Request
 
 from base.reasons import ENDINGS
-from nodes.context import OptimizationContext
+from threadx.web.beginning import Beginning, beginning
 from threadx.web.bench_results import draw_backtest, draw_sweep
 from threadx.web.by_hand import Stopped, Sweep, backtest
 from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
 from threadx.web.frame import BENCH_PATH, Site, Text, attribute, card, frame, quiet_button
 from threadx.web.further_form import FurtherForm
-from threadx.web.order import Order, begun_with, registered
+from threadx.web.order import Order
 from threadx.web.strategy_form import StrategyForm
 from threadx.web.sweep_form import GridForm
-from threadx.web.uploads import own_files
-from vault.datasets import Dataset
 
 _WATCH_SECONDS = 0.2
 
@@ -32,31 +30,21 @@ class Bench:
 
     Args:
         site: the pages.
-        datasets: registered prices.
-        kept: files that were uploaded.
-        defaults: costs of which nothing is asked.
-        given: what to begin with, as far as it says something.
+        begun: prices and files there are, defaults, and what the address asks for.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        datasets: list[Dataset],
-        kept: list[str],
-        defaults: OptimizationContext,
-        given: Order,
-    ) -> None:
+    def __init__(self, site: Site, begun: Beginning) -> None:
         self.site, self.words = site, site.words
         self._sweep: Sweep | None = None
         words = self.words
         with ui.element("div").classes("tx-bench"):
             with ui.element("div"):
                 with card(words("web.form.data")):
-                    self._data = DataForm(site, datasets, kept, given=given)
+                    self._data = DataForm(site, begun.datasets, begun.kept, given=begun.given)
                 with card(words("web.bench.strategy")):
-                    self._strategy = StrategyForm(words, given, self._changed)
-                    FurtherForm(site, kept, self._strategy.know)
-                    self._costs = CostForm(words, defaults, given.settings)
+                    self._strategy = StrategyForm(words, begun.given, self._changed)
+                    FurtherForm(site, begun.kept, self._strategy.know)
+                    self._costs = CostForm(words, begun.defaults, begun.given.settings)
                     self._whole = ui.checkbox(words("web.bench.whole"), value=False)
                     self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
                     self._button = ui.button(words("web.bench.test"), icon="play_arrow", on_click=self._test)
@@ -223,14 +211,10 @@ def register(site: Site) -> None:
 
     @ui.page("/bench")
     async def bench_page(request: Request) -> None:
-        datasets = await threads.io_bound(registered, site.home)
-        kept = await threads.io_bound(own_files, site.home)
-        defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
-        if defaults is None:  # the server is ending
+        if (begun := await beginning(site, request)) is None:
             return
-        given, refused = begun_with(request.query_params.multi_items(), words)
         with frame(site, words("web.bench.title"), BENCH_PATH):
             Text("p", words("web.bench.intro"), "tx-soft")
-            if refused:
-                Text("p", refused, "tx-warn")
-            Bench(site, datasets or [], kept or [], defaults, given)
+            if begun.refused:
+                Text("p", begun.refused, "tx-warn")
+            Bench(site, begun)

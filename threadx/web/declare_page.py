@@ -15,6 +15,7 @@ from nodes.context import OptimizationContext
 from nodes.counted import registered
 from prompts import Words
 from threadx.web import order
+from threadx.web.beginning import Beginning, beginning
 from threadx.web.by_hand import costs_of
 from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
@@ -22,7 +23,6 @@ from threadx.web.fields import helped
 from threadx.web.frame import DATA_PATH, NEW_PATH, Site, Text, anchor, attribute, card, frame
 from threadx.web.naming import prices_name
 from threadx.web.strategy_form import StrategyForm
-from threadx.web.uploads import own_files
 from vault.datasets import Dataset
 from vault.declared import MOST_TEXT, Declaration, Direction, declare, whole_market
 
@@ -58,24 +58,14 @@ class DeclareForm:
 
     Args:
         site: the pages.
-        datasets: registered prices.
-        kept: files that were uploaded.
-        defaults: costs of which nothing is asked.
-        given: what to begin with.
+        begun: prices and files there are, defaults, and what the address asks for.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        datasets: list[Dataset],
-        kept: list[str],
-        defaults: OptimizationContext,
-        given: order.Order,
-    ) -> None:
+    def __init__(self, site: Site, begun: Beginning) -> None:
         self.site, self.words, words = site, site.words, site.words
         with ui.element("div") as self._form:
             with card(words("web.form.data")):
-                self._data = DataForm(site, datasets, kept, given=given)
+                self._data = DataForm(site, begun.datasets, begun.kept, given=begun.given)
             with card(words("web.declare.idea")):
                 self._text = ui.textarea(words("web.declare.text")).props(
                     f"outlined autogrow counter maxlength={MOST_TEXT}"
@@ -86,8 +76,8 @@ class DeclareForm:
                     {one: words(f"web.declare.{one}") for one in get_args(Direction)}, value="above"
                 )
             with card(words("web.bench.strategy")):
-                self._strategy = StrategyForm(words, given)
-                self._costs = CostForm(words, defaults, given.settings)
+                self._strategy = StrategyForm(words, begun.given)
+                self._costs = CostForm(words, begun.defaults, begun.given.settings)
             self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
             self._problem.set_visibility(False)
             self._button = ui.button(words("web.declare.seal"), icon="lock", on_click=self._seal)
@@ -140,14 +130,10 @@ def register(site: Site) -> None:
 
     @ui.page("/declare")
     async def declare_page(request: Request) -> None:
-        datasets = await threads.io_bound(order.registered, site.home)
-        kept = await threads.io_bound(own_files, site.home)
-        defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
-        if defaults is None:  # the server is ending
+        if (begun := await beginning(site, request)) is None:
             return
-        given, refused = order.begun_with(request.query_params.multi_items(), words)
         with frame(site, words("web.declare.title"), DATA_PATH):
             Text("p", words("web.declare.intro"), "tx-soft")
-            if refused:
-                Text("p", refused, "tx-warn")
-            DeclareForm(site, datasets or [], kept or [], defaults, given)
+            if begun.refused:
+                Text("p", begun.refused, "tx-warn")
+            DeclareForm(site, begun)

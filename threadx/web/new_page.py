@@ -13,12 +13,13 @@ from starlette.requests import Request
 import providers
 from base.reasons import ENDINGS
 from base.references import joined, listed
-from nodes.context import RULES, OptimizationContext
+from nodes.context import RULES
 from nodes.model_settings import provider_settings
 from nodes.optimization.load import new_run_name
 from prompts import Words
 from record.record import run_folder
 from threadx.web import jobs
+from threadx.web.beginning import Beginning, beginning
 from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
 from threadx.web.fields import helped, number, text_field
@@ -43,15 +44,11 @@ from threadx.web.order import (
     STOPPING,
     Order,
     arguments,
-    begun_with,
     check,
     limits,
-    registered,
 )
 from threadx.web.steering import JOB_LOG
 from threadx.web.strategy_form import StrategyForm
-from threadx.web.uploads import own_files
-from vault.datasets import Dataset
 
 
 def start(home: Path, order: Order, words: Words) -> str:
@@ -82,43 +79,35 @@ class Form:
 
     Args:
         site: the pages.
-        datasets: registered prices.
-        kept: files that were uploaded.
-        defaults: what a run gets of which nothing is asked; made in a thread, as it reads the data folder.
-        given: what to begin with, as far as it says something.
+        begun: prices and files there are, defaults, and what the address asks for.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        datasets: list[Dataset],
-        kept: list[str],
-        defaults: OptimizationContext,
-        given: Order,
-    ) -> None:
-        self.site, self._defaults = site, defaults
+    def __init__(self, site: Site, begun: Beginning) -> None:
+        self.site, self._defaults = site, begun.defaults
         self.words = site.words
         self._models: dict[str, ui.input] = {}
         self._offers: list[ui.select] = []
         self._health: dict[str, Text] = {}
         self._settings: dict[str, ui.number] = {}
         with card(self.words("web.form.data")):
-            self._draw_data(datasets, kept, given)
+            self._draw_data(begun)
         with card(self.words("web.form.strategy")):
-            self._strategy = StrategyForm(self.words, given)
-            FurtherForm(site, kept, self._strategy.know)
+            self._strategy = StrategyForm(self.words, begun.given)
+            FurtherForm(site, begun.kept, self._strategy.know)
         with card(self.words("web.form.models")):
             self._draw_models()
         with card(self.words("web.form.budgets")):
-            self._draw_settings(given.settings)
+            self._draw_settings(begun.given.settings)
         self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
         self._problem.set_visibility(False)
         self._button = ui.button(self.words("web.form.start"), icon="play_arrow", on_click=self._start)
         self._button.props("no-caps size=lg unelevated")
 
-    def _draw_data(self, datasets: list[Dataset], kept: list[str], given: Order) -> None:
+    def _draw_data(self, begun: Beginning) -> None:
         words = self.words
-        self._data = DataForm(self.site, datasets, kept, given=given, added=self._offer_others)
+        self._data = DataForm(
+            self.site, begun.datasets, begun.kept, given=begun.given, added=self._offer_others
+        )
         self._pool = ui.select(self._data.choices, multiple=True, value=[], label=words("web.form.pool"))
         self._pool.props("outlined dense options-dense use-chips").classes("tx-wide")
         helped(self._pool, words("web.form.pool_help"))
@@ -239,21 +228,17 @@ def register(site: Site) -> None:
 
     @ui.page("/new")
     async def new_page(request: Request) -> None:
-        datasets = await threads.io_bound(registered, site.home)
-        kept = await threads.io_bound(own_files, site.home)
         busy = await threads.io_bound(jobs.at_work, site.home, "optimization")
-        defaults = await threads.io_bound(lambda: OptimizationContext(home=str(site.home)))
-        if defaults is None:  # the server is ending
+        if (begun := await beginning(site, request)) is None:
             return
-        given, refused = begun_with(request.query_params.multi_items(), words)
         with frame(site, words("web.form.title"), NEW_PATH):
             with ui.element("p").classes("tx-soft"):
                 Text("span", words("web.form.intro") + " ")
                 anchor(words("web.declare.door"), DECLARE_PATH)
-            if refused:
-                Text("p", refused, "tx-warn")
+            if begun.refused:
+                Text("p", begun.refused, "tx-warn")
             if busy is not None:
                 with ui.element("p").classes("tx-warn"):
                     Text("span", words("web.error.busy", name=busy.name) + " ")
                     anchor(words("web.form.see"), run_path(busy.name))
-            Form(site, datasets or [], kept or [], defaults, given)
+            Form(site, begun)

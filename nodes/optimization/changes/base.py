@@ -212,6 +212,13 @@ def value_words(value: float | int | None, words: Words) -> str:
     return words("optimization.change.none") if value is None else words.short(value)
 
 
+def sentence_of(value: float | int | SearchRange | None) -> str:
+    """Which of a change's sentences tells of a value: given, searched, or taken away."""
+    if value is None:
+        return "removed"
+    return "searched" if isinstance(value, SearchRange) else "sentence"
+
+
 def proposed_words(
     spec: StrategySpec, name: str, value: float | int | SearchRange | None, words: Words
 ) -> str:

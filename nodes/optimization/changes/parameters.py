@@ -17,6 +17,7 @@ from nodes.optimization.changes.base import (
     present,
     proposed_words,
     searched,
+    sentence_of,
     settled,
     value_words,
     with_value,
@@ -76,9 +77,8 @@ class ParamAdjustment(Kind):
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
-        key = "searched" if isinstance(self.value, SearchRange) else "sentence"
         return words(
-            f"changes.{self.kind}.{key}",
+            f"changes.{self.kind}.{sentence_of(self.value)}",
             parameter=self.parameter,
             old=value_words(present(before, self.parameter), words),
             new=proposed_words(before, self.parameter, self.value, words),

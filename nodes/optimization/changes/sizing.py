@@ -16,6 +16,7 @@ from nodes.optimization.changes.base import (
     moved,
     present,
     proposed_words,
+    sentence_of,
     settled,
     value_words,
 )
@@ -81,15 +82,8 @@ class Sizing(Kind):
 
     def describe(self, before: StrategySpec, words: Words) -> str:
         """One sentence."""
-        key = (
-            "removed"
-            if self.value is None
-            else "searched"
-            if isinstance(self.value, SearchRange)
-            else "sentence"
-        )
         return words(
-            f"changes.{self.kind}.{key}",
+            f"changes.{self.kind}.{sentence_of(self.value)}",
             method=self.method,
             old=value_words(present(before, self.method), words),
             new=proposed_words(before, self.method, self.value, words),
