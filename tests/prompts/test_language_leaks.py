@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def words_of(text: str) -> set[str]:
     return {word.lower() for word in re.findall(rf"[^\W\d_]{{{SHORTEST},}}", NO_WORDS.sub(" ", text))}
 
 
+@cache
 def known(language: Language) -> set[str]:
     """Every word of a language's catalogues."""
     names = (path.name for path in files("prompts.texts").iterdir())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,19 +70,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def finished_run(home: Path, name: str) -> RunRecord:
-    """A run of the test's own that is over."""
+@pytest.fixture(scope="module")
+def over(home: Path) -> RunRecord:
+    """A run that has ended."""
     threadx.optimize(
         "sample:sp500",
         strategy="ma_crossover",
         params={"fast_period": 5, "slow_period": 20},
-        run=name,
+        run="left",
         home=str(home),
         max_iterations=1,
         language=LANGUAGE,
         **dict.fromkeys(ROLES, "rules"),
     )
-    return RunRecord(home, name)
+    return RunRecord(home, "left")
 
 
 @pytest.fixture(scope="module")
@@ -203,12 +205,13 @@ def test_a_file_made_to_crash_the_reader_is_refused_and_the_pages_stay(
     form(page, url)
 
 
-def test_a_page_opened_late_shows_the_whole_run_on_a_phone(browser: Browser, url: str, home: Path) -> None:
-    record = finished_run(home, "sp500-ma-crossover")
+def test_a_page_opened_late_shows_the_whole_run_on_a_phone(
+    browser: Browser, url: str, over: RunRecord
+) -> None:
     with opened_page(browser, "phone-dark") as page:
         page.goto(f"{url}/threadx")
         # A phone has no room for the column of names: the row leads by what the run is, the newest first.
-        page.locator(f"tbody a[href$='/{record.run}']").click()
+        page.locator(f"tbody a[href$='/{over.run}']").click()
         page.locator(".tx-trust").wait_for()
         page.wait_for_load_state("networkidle")  # the charts have their size by then
         assert wider_than_the_screen(page) <= 0
@@ -225,15 +228,14 @@ WINDOW = """() => getElement(document.querySelector('.q-tab-panel .tx-pane-chart
 """First and last moment that the chart of the tab shows."""
 
 
-def test_trades_are_sorted_searched_seen_and_taken_home(page: Page, url: str, home: Path) -> None:
+def test_trades_are_sorted_searched_seen_and_taken_home(page: Page, url: str, over: RunRecord) -> None:
     hosts, complaints = watch(page)
-    record = finished_run(home, "trades")
-    page.goto(f"{url}/threadx/runs/{record.run}")
+    page.goto(f"{url}/threadx/runs/{over.run}")
     page.get_by_role("tab", name=WORDS("web.tab.trades")).click()
     with page.expect_download() as kept:
         page.get_by_role("link", name=WORDS("web.trades.csv")).click()
     trades = pd.read_csv(kept.value.path())
-    result = record.run_result()
+    result = over.run_result()
     assert len(trades) == result["champion"]["development"]["metrics"]["n_trades"]
     assert ((trades["mae"] <= 0.0) & (trades["mfe"] >= 0.0)).all()
 
@@ -256,8 +258,9 @@ def test_trades_are_sorted_searched_seen_and_taken_home(page: Page, url: str, ho
     assert complaints == []
 
 
-def test_two_runs_are_compared(page: Page, url: str, home: Path) -> None:
-    records = [finished_run(home, name) for name in ("left", "right")]
+def test_two_runs_are_compared(page: Page, url: str, home: Path, over: RunRecord) -> None:
+    shutil.copytree(over.folder, home / "runs" / "right")
+    records = [over, RunRecord(home, "right")]
     _, complaints = watch(page)
     page.goto(f"{url}/threadx")
     expect(button(page, "web.runs.compare")).to_be_disabled()
