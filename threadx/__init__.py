@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         read_prices,
         replay,
         review,
-        summarize,
     )
     from threadx.audit.checking import Check
     from threadx.audit.replaying import Replay
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from threadx.errors import ThreadxError
     from threadx.orchestrator import Analyst, OptimizationOrchestrator, Strategist, Validator
     from threadx.results import AppliedChange, OptimizationResult, ReviewResult, SummaryResult, Waiting
+    from threadx.summaries import summarize
 
 __all__ = [
     "Analyst",
@@ -67,17 +67,14 @@ __all__ = [
 
 _HOMES = {
     "threadx.api": (
-        *(
-            "check",
-            "declare",
-            "export_strategy_evolution",
-            "follow",
-            "optimize",
-            "read_prices",
-            "replay",
-            "review",
-        ),
-        "summarize",
+        "check",
+        "declare",
+        "export_strategy_evolution",
+        "follow",
+        "optimize",
+        "read_prices",
+        "replay",
+        "review",
     ),
     "threadx.audit.checking": ("Check",),
     "threadx.counted": ("sweep",),
@@ -87,6 +84,7 @@ _HOMES = {
     "threadx.orchestrator": ("Analyst", "OptimizationOrchestrator", "Strategist", "Validator"),
     "threadx.audit.replaying": ("Replay",),
     "threadx.results": ("AppliedChange", "OptimizationResult", "ReviewResult", "SummaryResult", "Waiting"),
+    "threadx.summaries": ("summarize",),
 }
 
 

@@ -17,7 +17,6 @@ from backtest.types import Fill
 from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
 from nodes.counted import registered
-from nodes.ensemble.context import EnsembleContext
 from nodes.following import Following, follow_seal, seal_run
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
@@ -28,7 +27,7 @@ from threadx.audit.checking import Check, check_run
 from threadx.audit.replaying import Replay, replay_run
 from threadx.home import chosen_home
 from threadx.pool import Data, Instrument, Table, instruments_of, read_members, reference_of, tables_told
-from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
+from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.runner import (
     Outcome,
     Watcher,
@@ -40,7 +39,6 @@ from threadx.runner import (
     start_run,
 )
 from threadx.settings import make_context, make_reading
-from threadx.summaries import make_ensemble_context, run_summary
 from threadx.terminal import Terminal
 from threadx.writable import writable
 from vault.datasets import DATASET_PREFIX, Dataset
@@ -430,31 +428,3 @@ def export_strategy_evolution(run: str, *, home: str | Path | None = None) -> di
     record = RunRecord(_home(home), run)
     about = record.about()
     return {"run": run, "graph": about["graph"], **strategy_evolution(record.events())}
-
-
-def _nobody_waits(node: str) -> None:
-    """Nobody watches."""
-
-
-@checked(EnsembleContext.model_fields)
-def summarize(
-    *,
-    as_of: str | None = None,
-    data: str | None = None,
-    watch: Callable[[str], None] = _nobody_waits,
-    **settings: Any,
-) -> SummaryResult:
-    """Run the ensemble once and publish its summary.
-
-    Args:
-        as_of: ISO time of the summary's hour; default: now.
-        data: a folder of partitions, or `sample`; default: the data folder.
-        watch: called with the name of each finished node.
-        **settings: fields of `nodes.ensemble.context.EnsembleContext`.
-
-    Raises:
-        EnsembleError: another run is in progress in this data folder, or the summary cannot be written.
-        MarketError, ProviderError, ThreadxError: bad input.
-    """
-    home = chosen_home(settings.pop("home", None), settings.get("language"))
-    return run_summary(make_ensemble_context(home=home, **settings), as_of=as_of, data=data, watch=watch)

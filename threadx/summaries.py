@@ -1,4 +1,4 @@
-"""Runs the ensemble once; the graph itself takes the lock and puts failures on record."""
+"""`threadx.summarize`: runs the ensemble once; the graph takes the lock and records failures by itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from graphs.ensemble import graph
 from nodes.ensemble.context import EnsembleContext
 from nodes.ensemble.state import EnsembleInput
 from nodes.given import read_context, read_input
+from threadx.arguments import checked
+from threadx.home import chosen_home
 from threadx.results import SummaryResult
 from threadx.traces import bounded_traces
 from threadx.writable import writable
@@ -71,3 +73,31 @@ def _stream(given: EnsembleInput, context: EnsembleContext, watch: Callable[[str
 def data_root(context: EnsembleContext, data: str | None) -> Path:
     """The folder that holds the partitions and the prices."""
     return context.home_path if data is None else typed_path(data).absolute()
+
+
+def _nobody_waits(node: str) -> None:
+    """Nobody watches."""
+
+
+@checked(EnsembleContext.model_fields)
+def summarize(
+    *,
+    as_of: str | None = None,
+    data: str | None = None,
+    watch: Callable[[str], None] = _nobody_waits,
+    **settings: Any,
+) -> SummaryResult:
+    """Run the ensemble once and publish its summary.
+
+    Args:
+        as_of: ISO time of the summary's hour; default: now.
+        data: a folder of partitions, or `sample`; default: the data folder.
+        watch: called with the name of each finished node.
+        **settings: fields of `nodes.ensemble.context.EnsembleContext`.
+
+    Raises:
+        EnsembleError: another run is in progress in this data folder, or the summary cannot be written.
+        MarketError, ProviderError, ThreadxError: bad input.
+    """
+    home = chosen_home(settings.pop("home", None), settings.get("language"))
+    return run_summary(make_ensemble_context(home=home, **settings), as_of=as_of, data=data, watch=watch)

@@ -38,7 +38,7 @@ from tests.base.test_errors import ENGLISH
 from tests.laws import some
 from tests.prompts.test_language_leaks import every_command
 from tests.raise_sites import sites
-from threadx import api, command, counted, tools
+from threadx import api, command, counted, summaries, tools
 from threadx.command import build, main
 from threadx.terminal import Progress
 from threadx.web.new_page import Form
@@ -244,7 +244,7 @@ PRICES = "sample:sp500"
 PYTHON = {
     "optimize": python_call((api, "begin"), lambda spoken: threadx.optimize(PRICES, language=spoken)),
     "review": python_call((api, "begin"), lambda spoken: threadx.review(PRICES, language=spoken)),
-    "summarize": python_call((api, "run_summary"), lambda spoken: threadx.summarize(language=spoken)),
+    "summarize": python_call((summaries, "run_summary"), lambda spoken: threadx.summarize(language=spoken)),
     "replay": python_call((api, "replay_run"), lambda _: threadx.replay("r")),
     "check": python_call((api, "check_run"), lambda _: threadx.check("r")),
     "export": python_call((api, "RunRecord"), lambda _: threadx.export_strategy_evolution("r")),

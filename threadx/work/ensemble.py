@@ -18,13 +18,12 @@ from nodes.ensemble.operation.status import alert_lines, failure_reason
 from nodes.ensemble.policies.words import agent_name, opened
 from prompts import Words
 from record.record import canonical_json
-from threadx.api import summarize
 from threadx.console import STOPS
 from threadx.errors import ThreadxError
 from threadx.jobs.backfill import backfill as run_backfill
 from threadx.jobs.backfill import hours_between
 from threadx.jobs.schedule import Turn, prepare, take_turn, time_zone
-from threadx.summaries import make_ensemble_context
+from threadx.summaries import make_ensemble_context, summarize
 from threadx.terminal import Terminal
 from threadx.work.progress import bar
 from threadx.work.written import write_json
