@@ -156,11 +156,18 @@ def test_importing_a_package_imports_nothing_heavy(package):
 
 def test_no_command_waits_for_libraries_of_which_it_needs_a_formula():
     """Everything a run needs, imported; these took a fourth of the time until a command began."""
-    walk = "import sys, threadx.api, graphs.optimization, graphs.ensemble; print(*sys.modules)"
+    walk = (
+        "import sys, threadx.work.starting; print(*sys.modules)\n"
+        "import threadx.summaries, threadx.work.ensemble; print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", walk], capture_output=True, text=True, check=True, encoding="utf-8"
     )
-    assert not set(done.stdout.split()) & {"arch", "scipy.stats", "scipy.optimize", "statsmodels"}
+    optimize, ensemble = (set(line.split()) for line in done.stdout.splitlines())
+    assert not ensemble & {"arch", "scipy.stats", "scipy.optimize", "scipy.cluster", "statsmodels"}
+    rooms = {"graphs.ensemble", "nodes.ensemble", "feeds"}
+    assert rooms <= ensemble
+    assert not optimize & rooms
 
 
 GRAPHS = {"langgraph", "langchain_core", "langsmith"}
