@@ -134,14 +134,16 @@ class Plugin:
 
 
 @cache
+def _entry_points() -> tuple[tuple[metadata.EntryPoint, Kind], ...]:
+    """Those of installed packages: to find them, the files of every package there is are read."""
+    found = metadata.entry_points()
+    return tuple((one, kind) for kind in NAMES.values() for one in found.select(group=f"threadx.{kind}"))
+
+
+@cache
 def plugins() -> tuple[Plugin, ...]:
     """Every plugin there is, none of them run yet; by kind and name."""
-    packaged = metadata.entry_points()  # each call reads those of every package there is
-    found = [
-        _packaged(entry, kind)
-        for kind in NAMES.values()
-        for entry in packaged.select(group=f"threadx.{kind}")
-    ]
+    found = [_packaged(entry, kind) for entry, kind in _entry_points()]
     named = dict.fromkeys(_files(NAMED))
     found += [_single(path, "option") for path in named]
     found += [_single(path, "variable") for path in _files(VARIABLE) if path.absolute() not in named]

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import pytest_socket
@@ -39,9 +40,21 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def _turns(items: list[pytest.Item]) -> dict[Path, int]:
+    """When each long file begins: one that begins last leaves one process at work and the others idle.
+
+    Those that wait for servers and browsers come by turns with those that compute: side by side they would
+    leave processors idle.
+    """
+    long = dict.fromkeys(item.path for item in items if item.get_closest_marker("long"))
+    waiting = {item.path for item in items if item.get_closest_marker("server")}
+    kinds = [path for path in long if path in waiting], [path for path in long if path not in waiting]
+    return {path: turn for kind in kinds for turn, path in enumerate(kind)}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # A long file that begins last leaves one process at work and the others idle.
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    turns = _turns(items)
+    items.sort(key=lambda item: turns.get(item.path, len(items)))
     named = any("::" in argument for argument in config.args)  # who asks for one test by its name gets it
     if TIMES == 1 and not named:
         left = [item for item in items if item.get_closest_marker("soak")]

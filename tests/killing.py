@@ -184,7 +184,7 @@ def main(folder: Path, prices: str) -> dict[str, Any]:
     for number in some(tasks, tasks[::9]):
         places[f"task {number} done"] = lambda n=number: killed_at_checkpoint(n)
     cases = {}
-    chosen = some([*places.items()], [*places.items()][::6])
+    chosen = some([*places.items()], [*places.items()][::9])
     for position, (name, trap) in enumerate(chosen):
         home = folder / f"case{position}"
 

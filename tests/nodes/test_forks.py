@@ -179,7 +179,7 @@ WAYS: list[Callable[[Case, Any], Any]] = [straight_on, without_settings, asynchr
 def test_from_every_checkpoint_of_an_optimization_a_new_run_goes_on(
     tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, turn: int
 ) -> None:
-    """Every third checkpoint in one of the ways by turns, in the soak each of them in two."""
+    """Every fifth checkpoint in one of the ways by turns, in the soak each of them in two."""
     monkeypatch.setenv("THREADX_HOME", str(tmp_path))
     case = optimized(tmp_path, opened)
     places = case.history()
@@ -188,7 +188,7 @@ def test_from_every_checkpoint_of_an_optimization_a_new_run_goes_on(
     }
     before = case.files(PARENT)
     assert check_run(PARENT, tmp_path).agrees
-    for number, place in enumerate(some(places, places[::3]), start=turn):
+    for number, place in enumerate(some(places, places[::5]), start=turn):
         known, told, read = case.runs(), len(case.log()), len(opened)
         state = WAYS[number % len(WAYS)](case, place)
         (fork,) = case.runs() - known

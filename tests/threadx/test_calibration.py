@@ -15,6 +15,7 @@ from backtest.validation.trials import excess_returns, trial
 from backtest.validation.verdict import VALUES
 from nodes.context import OptimizationContext
 from reports.belief import GOOD_VERDICTS
+from tests.laws import pairs
 from threadx.command import main
 from threadx.jobs import calibration
 from threadx.jobs.calibration import STRENGTHS, Case, cases, interval, run_case
@@ -50,11 +51,12 @@ def test_nulls_are_bars_without_a_drift(kind):
     assert sum(p < 0.05 for p in tested) <= 4
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
-@pytest.mark.parametrize(
-    "risk", [{"trailing_stop_pct": 1}, {"stop_loss_pct": 0.5}, {"take_profit_pct": 0.5}, {}]
-)
-@pytest.mark.parametrize("kind", ["walk", "garch", "leverage", "jumps", "regimes", "bounce"])
+SIDES = ("long", "short")
+RISKS = ({"trailing_stop_pct": 1}, {"stop_loss_pct": 0.5}, {"take_profit_pct": 0.5}, {})
+PATHS = ("walk", "garch", "leverage", "jumps", "regimes", "bounce")
+
+
+@pytest.mark.parametrize(("kind", "risk", "side"), pairs(PATHS, RISKS, SIDES))
 def test_no_stop_target_or_reversal_earns_on_a_series_that_nothing_can_time(kind, risk, side):
     """Filled at its level on a path without a drift, an order is fair (optional stopping), costs left out."""
     fallen, risen = "close < close[1]", "close > close[1]"
