@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.langgraph_server import clean_environment, free_port, started
 
@@ -37,6 +38,8 @@ PATIENCE = 240_000
 """Milliseconds until something that must come is given up."""
 
 
+_CONTEXTS: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
+
 MOST_PIXELS = 3200
 """Height of a picture kept for the docs."""
 
@@ -61,14 +64,19 @@ def opened_browser(*flags: str) -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def opened_page(browser: Browser, view: str, picture: str = "") -> Iterator[Page]:
-    """A page in one of `VIEWS`; under SCREENSHOTS it is kept as a picture of this name when it is left."""
-    context = browser.new_context(**VIEWS[view])
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
+    """A page in one of `VIEWS`; under SCREENSHOTS it is kept as a picture of this name when it is left.
+
+    Those of one view share what a browser keeps: the megabytes of scripts are fetched once.
+    """
+    contexts = _CONTEXTS.setdefault(browser, {})
+    if view not in contexts:
+        contexts[view] = browser.new_context(**VIEWS[view])
+        contexts[view].set_default_timeout(PATIENCE)
+    page = contexts[view].new_page()
     yield page
     if picture:
         keep_picture(page, picture)
-    context.close()
+    page.close()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Route, expect
 
 import threadx
 from backtest import StrategySpec
@@ -97,12 +97,19 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> BrowserContext:
+    """What all the tests share: scripts are fetched once."""
+    made = browser.new_context(**VIEWS["wide-light"], has_touch=True)
+    made.set_default_timeout(PATIENCE)
+    return made
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(**VIEWS["wide-light"], has_touch=True)
-    context.set_default_timeout(PATIENCE)
+def page(context: BrowserContext) -> Iterator[Page]:
     yield context.new_page()
-    context.close()
+    for one in context.pages:
+        one.close()
 
 
 def opened(page: Page, address: str) -> list[Locator]:
