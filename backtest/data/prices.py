@@ -15,6 +15,7 @@ from backtest.data.tables import COLUMNS, PRICES, TIME_NAMES, named, one_instrum
 from backtest.data.times import EARLIEST, LATEST, read_times, refuse
 from backtest.errors import PriceError, RequestError
 from backtest.kernels.simulation import Floats
+from backtest.kernels.soundness import are_sound
 from backtest.language.functions import reads_volume
 from backtest.strategy import StrategySpec
 from backtest.types import GAP_POLICIES, GapPolicy
@@ -174,12 +175,14 @@ def _middle(values: NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_])
 
 
 def number_column(df: pd.DataFrame, place: int, name: str, index: pd.DatetimeIndex) -> Floats:
-    """A column as numbers, NaN where it is empty.
+    """A column as numbers, NaN where it is empty; the table's own memory where it holds such: not written.
 
     Raises:
         PriceError: `not_a_number`.
     """
     column = df.iloc[:, place]
+    if column.dtype == np.dtype(np.float64):
+        return np.require(np.asarray(column.array), requirements=["C", "W"])  # as kernels are compiled for
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -204,6 +207,8 @@ def _first(bad: NDArray[np.bool_]) -> int | None:
 
 
 def _check_values(columns: dict[str, Floats], index: pd.DatetimeIndex) -> None:
+    if are_sound(*(columns[name] for name in COLUMNS)):
+        return
     for name in PRICES:
         values = columns[name]
         # One comparison finds NaN, infinity, zero and negative numbers alike; which of them is told
@@ -253,11 +258,12 @@ def narrow_bars(columns: dict[str, Floats]) -> NDArray[np.bool_]:
 
 
 def _widen(columns: dict[str, Floats]) -> None:
-    """Mend `narrow_bars` in place."""
+    """Mend `narrow_bars`."""
     rows = narrow_bars(columns)
     if not rows.any():
         return
     for name, choose in (("high", np.maximum), ("low", np.minimum)):
+        columns[name] = columns[name].copy()
         columns[name][rows] = choose.reduce([columns[one][rows] for one in (name, "open", "close")])
 
 

@@ -487,6 +487,9 @@ class Batch:
         volatility, volatility_rows = self._series_rows(kept.windows, self.market.volatility)
         settled = np.empty((len(markets), count), dtype=np.bool_)
 
+        for market in markets:
+            market.layout  # noqa: B018  # made here, not by each thread
+
         def trade(task: tuple[int, slice]) -> None:
             number, piece = task
             markets[number].trade_many(
@@ -519,8 +522,8 @@ class Batch:
                 signals, levels = self.market.bank.signals(trees), self.market.bank.levels(trees)
                 for number, market in enumerate(markets):
                     bars = len(market.index)
-                    account = market.account(signals[:bars], levels.until(bars), risk, sizing)
-                    out[number, at] = market.figures(signals[:bars], risk, sizing, account)
+                    account = market.account(signals[:bars], levels.until(bars), risk, sizing, measured=True)
+                    out[number, at] = account.figures
 
         for start in range(0, out.shape[1], _WALKED_AT_A_TIME):
             stop = min(out.shape[1], start + _WALKED_AT_A_TIME)
@@ -691,7 +694,7 @@ class Batch:
         trees, risk, sizing = self._configured(chosen, at)
         signals = self.market.bank.signals(trees)
         equity, trades = market.buffers(signals)
-        count = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
+        count, _ = market.simulate(signals[: len(market.index)], risk, sizing, equity, trades)
         terms = market.terms
         measure(equity, terms.capital, trades, count, terms.periods_per_year, out)
 

@@ -144,35 +144,46 @@ class Account(NamedTuple):
     Attributes:
         equity: its value at each close from the first bar that trades on.
         trades: a row a trade, as `backtest.kernels.simulation` writes them, in the order of exits.
-        refused: entries below one unit, and unaffordable ones; None where the fused kernel counts them.
+        figures: its metrics and what stands behind them, as `FIGURES` counts them; none where nobody asked.
     """
 
     equity: Floats
     trades: Floats
-    refused: Floats | None
+    figures: Floats
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Market:
     """What does not change from one configuration to the next: prices, costs and the terms of trading.
 
     Attributes:
         bank: prices and the indicators computed on them so far.
         traded: prices as the kernels trade them: bars that were made up have no open and reach no level.
-        layout: what the fused kernel reads of the prices.
         index: the bars' times.
         terms: fills, costs and capital, as the kernels take them.
         bars_per_year: bars a year, and where the figure comes from.
         charges: slippage by the average true range and funding, by bar.
+        whole: the market that this one is a part of, from its first bar on; None for a whole one.
     """
 
     bank: IndicatorBank
     traded: Bars
-    layout: Layout
     index: pd.DatetimeIndex
     terms: Terms
     bars_per_year: BarsPerYear
     charges: Charges
+    whole: Market | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What the fused kernel reads of the prices: half a gigabyte for ten million bars, so not before.
+
+        Blocks may reach beyond the end of a part; they are only bounds.
+        """
+        if self.whole is None:
+            return lay_out(self.traded, self.charges)
+        layout, stop = self.whole.layout, len(self.index)
+        return layout._replace(floor=layout.floor[:stop], ceiling=layout.ceiling[:stop])
 
     def atr(self, period: float) -> Floats:
         """Average true range."""
@@ -184,8 +195,16 @@ class Market:
         change = Call("percent_change", (Series("close"), Number(1)))
         return self.bank.call(Call("stddev", (change, Number(period)))) * scale
 
-    def simulate(self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats) -> int:
-        """Run the kernel; `equity` and `trades` are written, the number of trades returned."""
+    def simulate(
+        self,
+        signals: Signals,
+        risk: Risk,
+        sizing: Sizing,
+        equity: Floats,
+        trades: Floats,
+        out: Floats = _NOTHING,
+    ) -> tuple[int, bool]:
+        """Run the kernel; what it writes and returns stands there."""
         return simulate(
             self.traded,
             self.charges,
@@ -195,39 +214,39 @@ class Market:
             self.terms,
             equity,
             trades,
+            out,
         )
 
-    def account(self, signals: Signals, levels: Levels, risk: Risk, sizing: Sizing) -> Account:
+    def account(
+        self, signals: Signals, levels: Levels, risk: Risk, sizing: Sizing, measured: bool = False
+    ) -> Account:
         """Trade one strategy, whatever its settings; levels are those of the signals' bars."""
         plan = plan_of(levels, risk, sizing)
         equity, trades = self.buffers(signals)
-        if plan is None:
-            return Account(equity, trades[: self.simulate(signals, risk, sizing, equity, trades)], None)
-        trades = np.empty((len(trades) * (1 + len(plan.parts)), TRADE_COLUMNS))
+        figures = np.empty(FIGURES if measured else 0)
         refused = np.empty(2)
-        count = walk(
-            self.traded,
-            self.charges,
-            self._estimates(risk, sizing),
-            signals,
-            plan,
-            kernel_settings(risk, sizing),
-            self.terms,
-            equity,
-            trades,
-            refused,
-        )
-        return Account(equity, trades[:count], refused)
-
-    def figures(self, signals: Signals, risk: Risk, sizing: Sizing, account: Account) -> Floats:
-        """The metrics of an account and what stands behind them, as `FIGURES` counts them."""
-        equity, trades, refused = account
-        if refused is None:
-            return self.measure(signals, risk, sizing, equity, trades, len(trades))
-        values = np.empty(FIGURES)
-        measure(equity, self.terms.capital, trades, len(trades), self.terms.periods_per_year, values)
-        values[BELOW_ONE_UNIT:] = refused
-        return values
+        if plan is None:
+            count, settled = self.simulate(signals, risk, sizing, equity, trades, figures)
+            refused = figures[BELOW_ONE_UNIT:].copy()
+        else:
+            settled = False
+            trades = np.empty((len(trades) * (1 + len(plan.parts)), TRADE_COLUMNS))
+            count = walk(
+                self.traded,
+                self.charges,
+                self._estimates(risk, sizing),
+                signals,
+                plan,
+                kernel_settings(risk, sizing),
+                self.terms,
+                equity,
+                trades,
+                refused,
+            )
+        if measured and not settled:
+            measure(equity, self.terms.capital, trades, count, self.terms.periods_per_year, figures)
+            figures[BELOW_ONE_UNIT:] = refused
+        return Account(equity, trades[:count], figures)
 
     def _estimates(self, risk: Risk, sizing: Sizing) -> Estimates:
         """What the levels and the size are measured in; nothing for what is not needed."""
@@ -290,18 +309,6 @@ class Market:
         )
         return found[0], bool(settled[0])
 
-    def measure(
-        self, signals: Signals, risk: Risk, sizing: Sizing, equity: Floats, trades: Floats, count: int
-    ) -> Floats:
-        """The metrics of a simulation and what stands behind them, as `FIGURES` counts them.
-
-        By the fused kernel where it can tell them, so that a sweep finds the same to the last bit.
-        """
-        values, settled = self.trade_one(signals, risk, sizing)
-        if not settled:
-            measure(equity, self.terms.capital, trades, count, self.terms.periods_per_year, values)
-        return values
-
     def buffers(self, signals: Signals) -> tuple[Floats, Floats]:
         """Room for one simulation: equity, and a trade for each bar whose signals may open one."""
         bars = len(self.index) - self.terms.first
@@ -311,8 +318,7 @@ class Market:
     def between(self, first: int, stop: int) -> Market:
         """The same market, trading from bar `first` on and ending before bar `stop`.
 
-        Its bank is empty: series of the whole history hold in a part of it, since none looks ahead. The
-        blocks of the layout may reach beyond the end; they are only bounds.
+        Its bank is empty: series of the whole history hold in a part of it, since none looks ahead.
         """
         further = self.bank.further
         bank = IndicatorBank(
@@ -320,15 +326,14 @@ class Market:
             self.bank.clock,
             None if further is None else partial(rows_of, further, slice(stop)),
         )
-        layout = self.layout
         return replace(
             self,
             bank=bank,
             traded=Bars(*(column[:stop] for column in self.traded)),
-            layout=layout._replace(floor=layout.floor[:stop], ceiling=layout.ceiling[:stop]),
             index=self.index[:stop],
             terms=self.terms._replace(first=first),
             charges=Charges(*(series[:stop] for series in self.charges)),
+            whole=self,
         )
 
     def need(self, bars: int) -> None:
@@ -365,10 +370,10 @@ def open_market(
     if costs.slippage_atr:
         impact = bank.call(Call("atr", (Number(SLIPPAGE_ATR_PERIOD),))) * costs.slippage_atr
     traded = _traded(arrays, made_up_bars(df))
+    charges = Charges(impact, _funding(df, costs, counted.value))
     return Market(
         bank=bank,
         traded=traded,
-        layout=lay_out(traded),
         index=index,
         terms=Terms(
             first=_first_bar(index, trade_from),
@@ -383,7 +388,7 @@ def open_market(
             periods_per_year=float(counted.value),
         ),
         bars_per_year=counted,
-        charges=Charges(impact, _funding(df, costs, counted.value)),
+        charges=charges,
     )
 
 
@@ -578,8 +583,8 @@ def run_signals(
     """
     if levels is None:
         levels = market.bank.levels(spec.bound_trees)
-    account = market.account(signals, levels, spec.risk, spec.sizing)
-    values = market.figures(signals, spec.risk, spec.sizing, account)
+    account = market.account(signals, levels, spec.risk, spec.sizing, measured=True)
+    values = account.figures
     return BacktestResult(
         spec=spec,
         costs=costs,

@@ -324,7 +324,7 @@ def _opened(
     )
     fill = side * min(side * _moved(price, side, impact, fixed.terms), side * order.limit)
     funded = fixed.charges.funding.size > 0
-    refusal, position, cash, _ = _enter_at(entry, fill, held.cash, funded, rules, fixed.terms)
+    refusal, position, cash = _enter_at(entry, fill, held.cash, funded, rules, fixed.terms)
     if refusal != _TAKEN:
         return held, refusal
     late = max(0, held.spent - exposed_from + 1)

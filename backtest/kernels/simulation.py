@@ -123,6 +123,8 @@ class Layout(NamedTuple):
         ceiling: the highest.
         blocks: one row a block of BLOCK bars with its lowest floor and highest ceiling, its highest high and
             lowest low, its highest and lowest close.
+        charges: one row a block with the highest impact that an exit within one of its bars pays, and the
+            largest funding, whoever gets it; no rows without charges.
         sums: one row a bar with the sums from the first bar on of the returns from close to close, of their
             squares and of the squares of the losses, each in two parts that hold twice the digits, so that a
             difference of two sums is exact however far apart the prices are.
@@ -131,6 +133,7 @@ class Layout(NamedTuple):
     floor: Floats
     ceiling: Floats
     blocks: Floats
+    charges: Floats
     sums: Floats
 
 
@@ -262,6 +265,52 @@ class _Exit(NamedTuple):
 _TAKEN, _UNKNOWN = -1, -2
 
 
+@step
+def _plain_rules(rules: _Rules) -> _Rules:
+    """Rules with fixed levels in percent and nothing else: what is off is a constant here.
+
+    `_trade_one` compiled for these is a third faster where trades are short.
+    """
+    return _Rules(
+        rules.stop_percent,
+        rules.target_percent,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0,
+        0.0,
+        0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        rules.leverage,
+        False,
+        0,
+        -np.inf,
+        np.inf,
+        False,
+        False,
+        False,
+        False,
+    )
+
+
+@step
+def _is_plain(rules: _Rules, charges: Charges, terms: Terms) -> bool:
+    """Whether `_plain_rules` are all, orders wait for the open, and no charges are due by the bar."""
+    return bool(
+        terms.next_open
+        and not (rules.needs_atr or rules.trails or rules.limited or rules.gated)
+        and rules.longest == 0
+        and rules.cooldown == 0
+        and charges.impact.size + charges.funding.size == 0
+        and terms.borrowing == 0.0
+        and terms.interest == 0.0
+    )
+
+
 @borrowing
 def _read_settings(setting: Floats) -> _Rules:
     """Name the columns of a configuration's settings."""
@@ -335,6 +384,24 @@ def _ruin(position: _Position, cash: float, impact: float, terms: Terms) -> floa
         return (fill + impact) / (1.0 - terms.slippage)
     fill = (cash + units * entry - terms.fixed_fee) / (units * (1.0 + terms.fee + terms.maintenance))
     return (fill - impact) / (1.0 + terms.slippage)
+
+
+@step
+def _ruin_is_far(
+    lowest: float, highest: float, position: _Position, cash: float, impact: float, terms: Terms
+) -> bool:
+    """Whether prices certainly do not reach the price of ruin, told without a division.
+
+    The slack is a million times what rounding can take; what is not far is left to `_ruin`.
+    """
+    units = position.units
+    if position.side > 0:
+        owed = max(0.0, terms.fixed_fee - cash)
+        fill = lowest * (1.0 - terms.slippage) - impact * (1.0 + 1e-9)
+        return bool(fill * (units * (1.0 - terms.fee - terms.maintenance)) > owed * (1.0 + 1e-9))
+    left = cash + units * position.entry - terms.fixed_fee
+    fill = highest * (1.0 + terms.slippage) + impact * (1.0 + 1e-9)
+    return bool(fill * (units * (1.0 + terms.fee + terms.maintenance)) < left - 1e-9 * abs(left))
 
 
 @step
@@ -512,11 +579,11 @@ def _owes(units: float, cash: float, entry: float) -> bool:
 @step
 def _enter(
     entry: _Entry, cash: float, funded: bool, rules: _Rules, terms: Terms
-) -> tuple[int, _Position, float, float]:
+) -> tuple[int, _Position, float]:
     """Fill an entry.
 
     Returns:
-        _TAKEN, or why it is not; the position; cash afterwards; and the position's price of ruin.
+        _TAKEN, or why it is not; the position; and cash afterwards.
     """
     fill = entry.price * (1.0 + entry.side * terms.slippage) + entry.side * entry.impact
     return _enter_at(entry, fill, cash, funded, rules, terms)
@@ -525,13 +592,13 @@ def _enter(
 @step
 def _enter_at(
     entry: _Entry, fill: float, cash: float, funded: bool, rules: _Rules, terms: Terms
-) -> tuple[int, _Position, float, float]:
+) -> tuple[int, _Position, float]:
     """As `_enter`, at a given price with slippage."""
     side = entry.side
     target = _nearest_target(side, fill, entry.atr, rules)
     wanted = _Position(side, 0.0, fill, entry.atr, target, entry.bar, entry.exposed_from, cash, False)
     if math.isnan(entry.atr) or math.isnan(entry.impact):
-        return _UNKNOWN, wanted, cash, 0.0
+        return _UNKNOWN, wanted, cash
     units = _size(wanted, entry.volatility, rules, terms)
     if not units > 0.0:
         refusal = _UNKNOWN
@@ -539,7 +606,7 @@ def _enter_at(
             refusal = BELOW_ONE_UNIT
         elif units <= 0.0:
             refusal = UNAFFORDABLE
-        return refusal, wanted, cash, 0.0
+        return refusal, wanted, cash
     after = cash - units * fill * terms.fee - terms.fixed_fee
     if side > 0:
         after -= units * fill
@@ -547,10 +614,13 @@ def _enter_at(
     else:
         carries = funded or terms.borrowing != 0.0
     position = _Position(side, units, fill, entry.atr, target, entry.bar, entry.exposed_from, cash, carries)
-    ruin = _ruin(position, after, entry.impact, terms)
-    if side * (entry.price - ruin) <= 0.0:
-        return UNAFFORDABLE, wanted, cash, 0.0
-    return _TAKEN, position, after, ruin
+    price, impact = entry.price, entry.impact
+    if (
+        not _ruin_is_far(price, price, position, after, impact, terms)
+        and side * (price - _ruin(position, after, impact, terms)) <= 0.0
+    ):
+        return UNAFFORDABLE, wanted, cash
+    return _TAKEN, position, after
 
 
 # Holding.
@@ -684,6 +754,255 @@ def _record(trades: Floats, row: int, position: _Position, left: _Exit) -> None:
     trades[row, BARS] = left.held
 
 
+# The metrics.
+
+BLOCK_BITS = 3
+BLOCK = 1 << BLOCK_BITS
+"""Bars: short trades still skip whole blocks, and a block's extremes fill one cache line."""
+
+BY_BARS = 2 * BLOCK
+"""Bars up to which returns are summed one by one: two rows of sums, far apart in memory, cost more."""
+
+# Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
+_ILL_CONDITIONED = 1e-5
+
+
+class _Curve(NamedTuple):
+    """What the return metrics are made of, bar by bar.
+
+    Attributes:
+        previous: the last mark.
+        peak: the highest.
+        trough: the lowest since.
+        drawdown: the lowest mark / peak - 1 before that peak.
+        total: sum of the returns.
+        squares: sum of their squares.
+        downside: sum of the squares of the losses.
+    """
+
+    previous: float
+    peak: float
+    trough: float
+    drawdown: float
+    total: float
+    squares: float
+    downside: float
+
+
+class _Tally(NamedTuple):
+    """What the trade metrics are made of."""
+
+    closed: int
+    wins: int
+    gains: float
+    losses: float
+    exposed: int
+    returns: float
+    best: float
+    worst: float
+
+
+class _Sums(NamedTuple):
+    """Sums from the first bar on of returns from close to close, of their squares and of those of the losses.
+
+    Each is in two parts that hold twice the digits.
+    """
+
+    total: float
+    total_rest: float
+    squares: float
+    squares_rest: float
+    losses: float
+    losses_rest: float
+
+
+@step
+def _add(whole: float, rest: float, value: float) -> tuple[float, float]:
+    """Add a value to a sum kept in two parts; what rounding takes from the first goes to the second."""
+    after = whole + value
+    added = after - whole
+    return after, rest + ((whole - (after - added)) + (value - added))
+
+
+@step
+def _add_return(sums: _Sums, change: float) -> _Sums:
+    """One more return into the sums."""
+    square = change * change
+    total, total_rest = _add(sums.total, sums.total_rest, change)
+    squares, squares_rest = _add(sums.squares, sums.squares_rest, square)
+    # Adding nothing costs less than a jump that half of all bars take.
+    losses, losses_rest = _add(sums.losses, sums.losses_rest, square if change < 0.0 else 0.0)
+    return _Sums(total, total_rest, squares, squares_rest, losses, losses_rest)
+
+
+@step
+def _add_between(start: _Sums, stop: _Sums, curve: _Curve) -> _Curve:
+    """The returns between two bars of a long that is all of the account: those of the price."""
+    return _Curve(
+        curve.previous,
+        curve.peak,
+        curve.trough,
+        curve.drawdown,
+        curve.total + ((stop.total - start.total) + (stop.total_rest - start.total_rest)),
+        curve.squares + ((stop.squares - start.squares) + (stop.squares_rest - start.squares_rest)),
+        curve.downside + ((stop.losses - start.losses) + (stop.losses_rest - start.losses_rest)),
+    )
+
+
+@step
+def _with_returns(curve: _Curve, other: _Curve) -> _Curve:
+    """A curve with the sums of returns of another."""
+    return _Curve(
+        curve.previous, curve.peak, curve.trough, curve.drawdown, other.total, other.squares, other.downside
+    )
+
+
+@step
+def _deepest(peak: float, trough: float, drawdown: float) -> float:
+    """The lowest mark / peak - 1, this peak's included: of its marks the lowest one alone is divided."""
+    return min(drawdown, trough / peak - 1.0)
+
+
+@step
+def _compare_with_peak(
+    value: float, peak: float, trough: float, drawdown: float
+) -> tuple[float, float, float]:
+    """One mark into peak, trough and drawdown."""
+    if value > peak:
+        return value, value, _deepest(peak, trough, drawdown)
+    return peak, min(trough, value), drawdown
+
+
+@step
+def _empty_sums(capital: float) -> tuple[_Curve, _Tally]:
+    """Sums before the first bar and the first trade."""
+    return (
+        _Curve(capital, capital, capital, 0.0, 0.0, 0.0, 0.0),
+        _Tally(0, 0, 0.0, 0.0, 0, 0.0, -np.inf, np.inf),
+    )
+
+
+@step
+def _bar_return(value: float, previous: float) -> float:
+    """The return from one mark to the next; 0 once the account is lost."""
+    return value / previous - 1.0 if previous > 0.0 else 0.0
+
+
+@step
+def _mark(value: float, curve: _Curve) -> _Curve:
+    """One bar's equity into the sums."""
+    change = _bar_return(value, curve.previous)
+    square = change * change
+    peak, trough, drawdown = _compare_with_peak(value, curve.peak, curve.trough, curve.drawdown)
+    return _Curve(
+        value,
+        peak,
+        trough,
+        drawdown,
+        curve.total + change,
+        curve.squares + square,
+        curve.downside + (square if change < 0.0 else 0.0),
+    )
+
+
+@step
+def _add_trade(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
+    """One closed trade into the sums."""
+    share = profit / spent
+    won = profit > 0.0
+    return _Tally(
+        tally.closed + 1,
+        tally.wins + 1 if won else tally.wins,
+        tally.gains + profit if won else tally.gains,
+        tally.losses if won else tally.losses - profit,
+        tally.exposed + held,
+        tally.returns + share,
+        max(tally.best, share),
+        min(tally.worst, share),
+    )
+
+
+@borrowing
+def _return_metrics(
+    size: int,
+    variation: float,
+    curve: _Curve,
+    lost_at: float,
+    capital: float,
+    periods_per_year: float,
+    out: Floats,
+) -> None:
+    """From sums over the bars to the figures of `measure`.
+
+    Args:
+        size: how many bars.
+        variation: sum of the squared distances of the returns from their mean.
+        curve: the sums, marked up to the last bar.
+        lost_at: the bar at which the account was lost, NaN for none.
+        capital: the cash before the first bar.
+        periods_per_year: bars a year.
+        out: written.
+    """
+    growth = curve.previous / capital
+    drawdown = _deepest(curve.peak, curve.trough, curve.drawdown)
+    mean = curve.total / size
+    survived = math.isnan(lost_at)
+    root = math.sqrt(periods_per_year)
+    cagr = growth ** (periods_per_year / size) - 1.0
+    if size > 1:
+        deviation = math.sqrt(variation / (size - 1))
+        out[8] = deviation * root
+        if survived and deviation > 1e-12 * abs(mean):
+            out[0] = mean / deviation * root
+    losing = math.sqrt(curve.downside / size)
+    if survived and losing > 1e-12 * abs(mean):
+        out[1] = mean * root / losing
+    if survived and drawdown < -1e-12:
+        out[2] = cagr / -drawdown
+    out[3] = drawdown
+    out[6] = growth - 1.0
+    out[7] = cagr
+    out[LOST_AT] = lost_at
+
+
+@borrowing
+def _trade_metrics(size: int, tally: _Tally, out: Floats) -> None:
+    """From sums over the trades to the figures of `measure`."""
+    out[9] = tally.exposed / size
+    out[10] = tally.closed
+    if tally.closed > 0:
+        out[5] = tally.wins / tally.closed
+        out[11] = (tally.gains - tally.losses) / tally.closed
+        out[12] = tally.returns / tally.closed
+        out[13] = tally.best
+        out[14] = tally.worst
+        if tally.losses > 0.0:
+            out[4] = tally.gains / tally.losses
+
+
+@step
+def _adds_from_sums(position: _Position, cash: float, stop: int) -> bool:
+    """Whether what a position returns up to a bar comes from the sums of returns.
+
+    It does for a long that is all of the account, up to rounding, is held for nothing, and long enough.
+    """
+    return bool(
+        position.side > 0
+        and stop - position.bar > BY_BARS
+        and not position.carries
+        and abs(cash) <= 1e-15 * position.units * position.entry
+    )
+
+
+@borrowing
+def _figures(size: int, curve: _Curve, tally: _Tally, lost_at: float, terms: Terms, out: Floats) -> bool:
+    """From sums to the figures of `measure`; False where rounding leaves too little of the variance."""
+    variation = curve.squares - curve.total * (curve.total / size)
+    _return_metrics(size, max(0.0, variation), curve, lost_at, terms.capital, terms.periods_per_year, out)
+    _trade_metrics(size, tally, out)
+    return curve.squares == 0.0 or variation > _ILL_CONDITIONED * curve.squares
+
+
 # Bar by bar.
 
 
@@ -707,7 +1026,8 @@ def simulate(
     terms: Terms,
     equity: Floats,
     trades: Floats,
-) -> int:
+    out: Floats,
+) -> tuple[int, bool]:
     """Trade one strategy on one symbol, bar by bar.
 
     Rules, in the order in which a bar applies them:
@@ -771,9 +1091,10 @@ def simulate(
         terms: what does not depend on the strategy.
         equity: n - first values, written.
         trades: a row of TRADE_COLUMNS a bar from `first` on with an entry signal, written from the top.
+        out: FIGURES values, written to the last bit as `trade_many` writes them; or none.
 
     Returns:
-        The number of trades.
+        The number of trades; and whether `out` can be trusted: where not, `measure` must decide.
     """
     open_, close = bars.open, bars.close
     first = terms.first
@@ -792,13 +1113,23 @@ def simulate(
     extreme = 0.0
     ready = first
     count = 0
+    measures = out.size > 0
+    out[:] = np.nan
+    if measures:
+        out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
+    curve, tally = _empty_sums(cash)
+    known = begun = _Sums(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    entered = curve
+    for t in range(1, first if measures else 0):
+        known = _add_return(known, close[t] / close[t - 1] - 1.0)
 
     for t in range(first, last + 1):
         # The bar: what its prices close, else what it costs to be held.
         held = t - position.exposed_from + 1
+        account = cash
         if position.side != 0:
             before = _impact(charges, t - 1)
-            if moves:
+            if moves or t == position.exposed_from:
                 ruin = _ruin(position, cash, before, terms)
             if moves or rules.trails or t == position.exposed_from:
                 stop = _tightest_stop(position, extreme, ruin, rules)
@@ -811,7 +1142,11 @@ def simulate(
                 if eaten:
                     fill, cash, reason = close[t], 0.0, LIQUIDATION
             if reason != _NONE:
-                _record(trades, count, position, _Exit(t, fill, cash - position.cash_before, reason, held))
+                profit = cash - position.cash_before
+                _record(trades, count, position, _Exit(t, fill, profit, reason, held))
+                tally = _add_trade(tally, profit, position.units * position.entry, held)
+                if _adds_from_sums(position, account, t - 1):
+                    curve = _with_returns(curve, _add_between(begun, known, entered))
                 count += 1
                 position = flat
                 order = _Order(0, order.signal_bar, order.reason)
@@ -835,169 +1170,49 @@ def simulate(
         # With fills at the next open the bar is marked before them, with fills at the close after them.
         ahead = at_open and t < last
         if ahead:
-            equity[t - first] = _equity_at(position, cash, close[t]) if position.side != 0 else cash
+            value = _equity_at(position, cash, close[t]) if position.side != 0 else cash
+            equity[t - first] = value
+            if measures:
+                curve = _mark(value, curve)
+                known = _add_return(known, close[t] / close[t - 1] - 1.0 if t > 0 else 0.0)
+                if t == position.bar:
+                    begun, entered = known, curve
         bar = t + 1 if ahead else t
         filled = order.goal != position.side and (not ahead or _real(open_, bar))
         if filled:
             if position.side != 0:
+                account = cash
                 price, impact = _fill_price(bars, charges, bar, ahead)
                 fill, cash, reason = _settle(position, cash, price, impact, order.reason, terms)
-                _record(trades, count, position, _Exit(bar, fill, cash - position.cash_before, reason, held))
+                profit = cash - position.cash_before
+                _record(trades, count, position, _Exit(bar, fill, profit, reason, held))
+                tally = _add_trade(tally, profit, position.units * position.entry, held)
+                if _adds_from_sums(position, account, bar - 1):
+                    curve = _with_returns(curve, _add_between(begun, known, entered))
                 count += 1
                 position = flat
                 ready = bar + cooldown
             if order.goal != 0 and cash > 0.0:
                 entry = _prepare_entry(bars, charges, estimates, order, bar, ahead, rules)
-                refusal, opened, cash, level = _enter(entry, cash, funded, rules, terms)
+                refusal, opened, cash = _enter(entry, cash, funded, rules, terms)
+                if refusal >= 0 and measures:
+                    out[refusal] += 1.0
                 if refusal == _TAKEN:
                     position = opened
-                    ruin = level
                     extreme = position.entry
             order = _Order(position.side, order.signal_bar, order.reason)
         if not ahead:
-            equity[t - first] = _equity_at(position, cash, close[t]) if position.side != 0 else cash
-    return count
-
-
-# The metrics.
-
-
-class _Curve(NamedTuple):
-    """What the return metrics are made of, bar by bar.
-
-    Attributes:
-        previous: the last mark.
-        peak: the highest.
-        drawdown: the lowest mark / peak - 1 so far.
-        total: sum of the returns.
-        squares: sum of their squares.
-        downside: sum of the squares of the losses.
-    """
-
-    previous: float
-    peak: float
-    drawdown: float
-    total: float
-    squares: float
-    downside: float
-
-
-class _Tally(NamedTuple):
-    """What the trade metrics are made of."""
-
-    closed: int
-    wins: int
-    gains: float
-    losses: float
-    exposed: int
-    returns: float
-    best: float
-    worst: float
-
-
-@step
-def _empty_sums(capital: float) -> tuple[_Curve, _Tally]:
-    """Sums before the first bar and the first trade."""
-    return (
-        _Curve(capital, capital, 0.0, 0.0, 0.0, 0.0),
-        _Tally(0, 0, 0.0, 0.0, 0, 0.0, -np.inf, np.inf),
-    )
-
-
-@step
-def _bar_return(value: float, previous: float) -> float:
-    """The return from one mark to the next; 0 once the account is lost."""
-    return value / previous - 1.0 if previous > 0.0 else 0.0
-
-
-@step
-def _mark(value: float, curve: _Curve) -> _Curve:
-    """One bar's equity into the sums."""
-    change = _bar_return(value, curve.previous)
-    square = change * change
-    peak = max(curve.peak, value)
-    return _Curve(
-        value,
-        peak,
-        min(curve.drawdown, value / peak - 1.0),
-        curve.total + change,
-        curve.squares + square,
-        curve.downside + square if change < 0.0 else curve.downside,
-    )
-
-
-@step
-def _add_trade(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
-    """One closed trade into the sums."""
-    share = profit / spent
-    won = profit > 0.0
-    return _Tally(
-        tally.closed + 1,
-        tally.wins + 1 if won else tally.wins,
-        tally.gains + profit if won else tally.gains,
-        tally.losses if won else tally.losses - profit,
-        tally.exposed + held,
-        tally.returns + share,
-        max(tally.best, share),
-        min(tally.worst, share),
-    )
-
-
-@borrowing
-def _return_metrics(
-    size: int,
-    variation: float,
-    curve: _Curve,
-    lost_at: float,
-    capital: float,
-    periods_per_year: float,
-    out: Floats,
-) -> None:
-    """From sums over the bars to the figures of `measure`.
-
-    Args:
-        size: how many bars.
-        variation: sum of the squared distances of the returns from their mean.
-        curve: the sums, marked up to the last bar.
-        lost_at: the bar at which the account was lost, NaN for none.
-        capital: the cash before the first bar.
-        periods_per_year: bars a year.
-        out: written.
-    """
-    growth = curve.previous / capital
-    mean = curve.total / size
-    survived = math.isnan(lost_at)
-    root = math.sqrt(periods_per_year)
-    cagr = growth ** (periods_per_year / size) - 1.0
-    if size > 1:
-        deviation = math.sqrt(variation / (size - 1))
-        out[8] = deviation * root
-        if survived and deviation > 1e-12 * abs(mean):
-            out[0] = mean / deviation * root
-    losing = math.sqrt(curve.downside / size)
-    if survived and losing > 1e-12 * abs(mean):
-        out[1] = mean * root / losing
-    if survived and curve.drawdown < -1e-12:
-        out[2] = cagr / -curve.drawdown
-    out[3] = curve.drawdown
-    out[6] = growth - 1.0
-    out[7] = cagr
-    out[LOST_AT] = lost_at
-
-
-@borrowing
-def _trade_metrics(size: int, tally: _Tally, out: Floats) -> None:
-    """From sums over the trades to the figures of `measure`."""
-    out[9] = tally.exposed / size
-    out[10] = tally.closed
-    if tally.closed > 0:
-        out[5] = tally.wins / tally.closed
-        out[11] = (tally.gains - tally.losses) / tally.closed
-        out[12] = tally.returns / tally.closed
-        out[13] = tally.best
-        out[14] = tally.worst
-        if tally.losses > 0.0:
-            out[4] = tally.gains / tally.losses
+            value = _equity_at(position, cash, close[t]) if position.side != 0 else cash
+            equity[t - first] = value
+            if measures:
+                curve = _mark(value, curve)
+                known = _add_return(known, close[t] / close[t - 1] - 1.0 if t > 0 else 0.0)
+                if t == position.bar:
+                    begun, entered = known, curve
+    if not measures:
+        return count, False
+    lost_at = trades[count - 1, EXIT_BAR] if count > 0 and cash <= 0.0 else np.nan
+    return count, _figures(last + 1 - first, curve, tally, lost_at, terms, out)
 
 
 @borrowing
@@ -1063,17 +1278,8 @@ def measure(
 
 # Fused: many configurations, events instead of bars.
 
-BLOCK_BITS = 3
-BLOCK = (
-    1 << BLOCK_BITS
-)  # bars: short trades still skip whole blocks, and a block's extremes fill one cache line
 BLOCK_FLOOR, BLOCK_CEILING, BLOCK_HIGH, BLOCK_LOW, BLOCK_TOP, BLOCK_BOTTOM = range(6)
-
-BY_BARS = 2 * BLOCK
-"""Bars up to which returns are summed one by one: two rows of sums, far apart in memory, cost more."""
-
-# Below this share of the squared mean the variance is what rounding left of two nearly equal sums.
-_ILL_CONDITIONED = 1e-5
+BLOCK_IMPACT, BLOCK_FUNDING = range(2)
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
@@ -1132,16 +1338,24 @@ class _Touch(NamedTuple):
     eaten: bool
 
 
-@borrowing
-def _add(whole: float, rest: float, value: float) -> tuple[float, float]:
-    """Add a value to a sum kept in two parts; what rounding takes from the first goes to the second."""
-    after = whole + value
-    added = after - whole
-    return after, rest + ((whole - (after - added)) + (value - added))
+@kernel
+def _highest_charges(size: int, charges: Charges) -> Floats:
+    """The charges of a layout; not a number where a charge is not known."""
+    impact, funding = charges.impact, charges.funding
+    count = (size + BLOCK - 1) // BLOCK if impact.size + funding.size > 0 else 0
+    found = np.zeros((count, 2))
+    for t in range(1, size if count > 0 else 0):
+        row = found[t >> BLOCK_BITS]
+        # What is not a number stays: nothing is above it.
+        if impact.size > 0 and (impact[t - 1] > row[BLOCK_IMPACT] or math.isnan(impact[t - 1])):
+            row[BLOCK_IMPACT] = impact[t - 1]
+        if funding.size > 0 and (abs(funding[t]) > row[BLOCK_FUNDING] or math.isnan(funding[t])):
+            row[BLOCK_FUNDING] = abs(funding[t])
+    return found
 
 
 @kernel
-def lay_out(bars: Bars) -> Layout:
+def lay_out(bars: Bars, charges: Charges) -> Layout:
     """What `trade_many` reads of one price history besides the prices: once for all configurations."""
     open_, high, low, close = bars.open, bars.high, bars.low, bars.close
     size = close.size
@@ -1149,7 +1363,7 @@ def lay_out(bars: Bars) -> Layout:
     ceiling = np.empty(size)
     blocks = np.empty(((size + BLOCK - 1) // BLOCK, 6))
     sums = np.empty((size, 6))
-    total = total_rest = squares = squares_rest = losses = losses_rest = 0.0
+    known = _Sums(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for block in range(blocks.shape[0]):
         lowest = bottom = lowest_low = np.inf
         highest = top = highest_high = -np.inf
@@ -1164,25 +1378,20 @@ def lay_out(bars: Bars) -> Layout:
             top = max(top, close[t])
             bottom = min(bottom, close[t])
             if t > 0:
-                change = close[t] / close[t - 1] - 1.0
-                square = change * change
-                total, total_rest = _add(total, total_rest, change)
-                squares, squares_rest = _add(squares, squares_rest, square)
-                # Adding nothing costs less than a jump that half of all bars take.
-                losses, losses_rest = _add(losses, losses_rest, square if change < 0.0 else 0.0)
-            sums[t, 0] = total
-            sums[t, 1] = total_rest
-            sums[t, 2] = squares
-            sums[t, 3] = squares_rest
-            sums[t, 4] = losses
-            sums[t, 5] = losses_rest
+                known = _add_return(known, close[t] / close[t - 1] - 1.0)
+            sums[t, 0] = known.total
+            sums[t, 1] = known.total_rest
+            sums[t, 2] = known.squares
+            sums[t, 3] = known.squares_rest
+            sums[t, 4] = known.losses
+            sums[t, 5] = known.losses_rest
         blocks[block, BLOCK_FLOOR] = lowest
         blocks[block, BLOCK_CEILING] = highest
         blocks[block, BLOCK_HIGH] = highest_high
         blocks[block, BLOCK_LOW] = lowest_low
         blocks[block, BLOCK_TOP] = top
         blocks[block, BLOCK_BOTTOM] = bottom
-    return Layout(floor, ceiling, blocks, sums)
+    return Layout(floor, ceiling, blocks, _highest_charges(size, charges), sums)
 
 
 @step
@@ -1226,220 +1435,115 @@ def _reaches(layout: Layout, t: int, lower: float, upper: float) -> bool:
 
 
 @step
-def _block_reaches(layout: Layout, block: int, lower: float, upper: float) -> bool:
-    """Whether any bar of a block does; extremes of the whole block also bound those of a part of it."""
-    blocks = layout.blocks
-    return bool(blocks[block, BLOCK_FLOOR] <= lower or blocks[block, BLOCK_CEILING] >= upper)
-
-
-@step
 def _levels(side: int, stop: float, target: float) -> tuple[float, float]:
     """The lower and the upper of two levels."""
     return (stop, target) if side > 0 else (target, stop)
 
 
 @step
-def _first_touch(layout: Layout, levels: tuple[float, float], start: int, stop: int) -> int:
-    """First bar from `start` to `stop` that reaches a level; stop + 1 when none does."""
-    lower, upper = levels
-    t = start
-    while t <= stop:
-        block = t >> BLOCK_BITS
-        end = min(stop, (block << BLOCK_BITS) + BLOCK - 1)
-        if _block_reaches(layout, block, lower, upper):
-            while t <= end:
-                if _reaches(layout, t, lower, upper):
-                    return t
-                t += 1
-        t = end + 1
-    return stop + 1
-
-
-@borrowing
-def _first_trailing_touch(
-    history: History, position: _Position, fixed: _Stop, rules: _Rules, stop: int
-) -> tuple[int, float]:
-    """As `_first_touch` with a stop that follows the price; also the extreme of the completed bars."""
-    bars, layout = history.bars, history.layout
-    side, target = position.side, position.target
-    farthest = BLOCK_HIGH if side > 0 else BLOCK_LOW
-    extreme = position.entry
-    level = _followed_stop(position, extreme, fixed, rules).level
-    t = position.exposed_from
-    while t <= stop:
-        if t & (BLOCK - 1) == 0 and t + BLOCK <= stop + 1:
-            # No bar of the block can touch the stop as it stands after all of them.
-            block = t >> BLOCK_BITS
-            reach = layout.blocks[block, farthest]
-            reached = max(extreme, reach) if side > 0 else min(extreme, reach)
-            tight = _followed_stop(position, reached, fixed, rules).level
-            lower, upper = _levels(side, tight, target)
-            if not _block_reaches(layout, block, lower, upper):
-                extreme = reached
-                level = tight
-                t += BLOCK
-                continue
-        lower, upper = _levels(side, level, target)
-        if _reaches(layout, t, lower, upper):
-            return t, extreme
-        further = _extend_extreme(bars, t, side, extreme)
-        if further != extreme:
-            extreme = further
-            level = _followed_stop(position, extreme, fixed, rules).level
-        t += 1
-    return stop + 1, extreme
-
-
-@step
-def _ruin_moves(history: History, position: _Position) -> bool:
-    """Whether a position's price of ruin is another one at each bar."""
-    return bool(position.carries or history.charges.impact.size > 0)
-
-
-@step
-def _find_touch(history: History, position: _Position, ruin: float, rules: _Rules, last: int) -> _Touch:
-    """The first bar up to `last` at which a level ends a position whose price of ruin does not move."""
-    stop = _fixed_stop(position, ruin, rules)
-    if rules.trails:
-        bar, extreme = _first_trailing_touch(history, position, stop, rules, last)
-        return _Touch(bar, _followed_stop(position, extreme, stop, rules), False)
-    levels = _levels(position.side, stop.level, position.target)
-    return _Touch(_first_touch(history.layout, levels, position.exposed_from, last), stop, False)
-
-
-@step
-def _drawdown_bound(peak: float, drawdown: float) -> float:
-    """What lies above this cannot be a new drawdown, whatever the rounding."""
-    return peak * (1.0 + drawdown) * (1.0 + 1e-15)
-
-
-@step
-def _update_drawdown(value: float, peak: float, drawdown: float, bound: float) -> tuple[float, float, float]:
-    """One mark into peak, drawdown and bound. Only what may be a new drawdown is divided."""
-    if value < bound:
-        drawdown = min(drawdown, value / peak - 1.0)
-        bound = _drawdown_bound(peak, drawdown)
-    elif value > peak:
-        peak = value
-        bound = _drawdown_bound(peak, drawdown)
-    return peak, drawdown, bound
-
-
-@step
-def _hold_by_bars(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
-    """As `_hold_through`, for the bars behind the first of a position that is not all of the account."""
-    close = history.bars.close
-    previous, peak, drawdown, total, squares, downside = curve
-    bound = _drawdown_bound(peak, drawdown)
-    for t in range(position.bar + 1, stop + 1):
-        value = _equity_at(position, cash, close[t])
-        change = _bar_return(value, previous)
-        square = change * change
-        total += change
-        squares += square
-        downside += square if change < 0.0 else 0.0
-        peak, drawdown, bound = _update_drawdown(value, peak, drawdown, bound)
-        previous = value
-    return _Curve(previous, peak, drawdown, total, squares, downside)
-
-
-@step
-def _add_from_sums(history: History, start: int, stop: int, curve: _Curve) -> _Curve:
-    """The returns of the bars behind `start` up to `stop` of a long that is all of the account."""
-    sums = history.layout.sums
-    return _Curve(
-        curve.previous,
-        curve.peak,
-        curve.drawdown,
-        curve.total + ((sums[stop, 0] - sums[start, 0]) + (sums[stop, 1] - sums[start, 1])),
-        curve.squares + ((sums[stop, 2] - sums[start, 2]) + (sums[stop, 3] - sums[start, 3])),
-        curve.downside + ((sums[stop, 4] - sums[start, 4]) + (sums[stop, 5] - sums[start, 5])),
-    )
+def _sums_at(sums: Floats, t: int) -> _Sums:
+    """The sums up to a bar."""
+    return _Sums(sums[t, 0], sums[t, 1], sums[t, 2], sums[t, 3], sums[t, 4], sums[t, 5])
 
 
 @step
 def _hold_by_blocks(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
-    """As `_hold_through`, for the bars behind the first of a long that is all of the account.
+    """As `_hold_through`, for a long that is all of the account.
 
-    It moves as the price does, so its returns come from the sums; the drawdown looks into a block only where
-    the block's lowest close could make a new one.
+    It moves as the price does, so its returns come from the sums, and a whole block's marks lie between those
+    of its highest and its lowest close.
     """
     close, blocks = history.bars.close, history.layout.blocks
     units, start = position.units, position.bar
-    _, peak, drawdown, total, squares, downside = _add_from_sums(history, start, stop, curve)
-    bound = _drawdown_bound(peak, drawdown)
+    curve = _mark(cash + units * close[start], curve)
+    sums = history.layout.sums
+    curve = _add_between(_sums_at(sums, start), _sums_at(sums, stop), curve)
+    _, peak, trough, drawdown, total, squares, downside = curve
     t = start + 1
     while t <= stop:
-        # Extremes of the whole block also bound those of a part of it; only a peak must be the part's own.
+        # Extremes of the whole block also bound those of a part of it.
         block = t >> BLOCK_BITS
         end = min(stop, (block << BLOCK_BITS) + BLOCK - 1)
+        whole = end - t == BLOCK - 1
         highest = cash + units * blocks[block, BLOCK_TOP]
         lowest = cash + units * blocks[block, BLOCK_BOTTOM]
-        if highest <= peak:
-            if lowest >= bound:
-                t = end + 1
-                continue
-        elif end - t == BLOCK - 1 and lowest > _drawdown_bound(highest, drawdown):
-            peak = highest
-            bound = _drawdown_bound(peak, drawdown)
+        if highest <= peak and (whole or lowest >= trough):
+            trough = min(trough, lowest)
             t = end + 1
             continue
+        if highest > peak:
+            drawdown = _deepest(peak, trough, drawdown)
+            trough = peak
+            # No mark of the block can be a new drawdown, whatever the rounding.
+            if whole and lowest > highest * (1.0 + drawdown) * (1.0 + 1e-15):
+                peak = trough = highest
+                t = end + 1
+                continue
         while t <= end:
-            peak, drawdown, bound = _update_drawdown(cash + units * close[t], peak, drawdown, bound)
+            value = cash + units * close[t]
+            peak, trough, drawdown = _compare_with_peak(value, peak, trough, drawdown)
             t += 1
-    return _Curve(cash + units * close[stop], peak, drawdown, total, squares, downside)
-
-
-@step
-def _moves_as_the_price(position: _Position, cash: float) -> bool:
-    """Whether a position is a long that is all of the account, up to rounding, and is held for nothing."""
-    return bool(
-        position.side > 0 and not position.carries and abs(cash) <= 1e-15 * position.units * position.entry
-    )
+    return _Curve(cash + units * close[stop], peak, trough, drawdown, total, squares, downside)
 
 
 @step
 def _hold_through(history: History, position: _Position, cash: float, stop: int, curve: _Curve) -> _Curve:
     """The bars from a position's first to `stop`, at whose closes it is held for nothing, into the sums."""
-    start = position.bar
-    curve = _mark(_equity_at(position, cash, history.bars.close[start]), curve)
-    if start == stop:
-        return curve
-    if stop - start > BY_BARS and _moves_as_the_price(position, cash):
+    if _adds_from_sums(position, cash, stop):
         return _hold_by_blocks(history, position, cash, stop, curve)
-    return _hold_by_bars(history, position, cash, stop, curve)
-
-
-class _Inverse(NamedTuple):
-    """What `_ruin` divides by, inverted once a position."""
-
-    size: float
-    price: float
+    for t in range(position.bar, stop + 1):
+        curve = _mark(_equity_at(position, cash, history.bars.close[t]), curve)
+    return curve
 
 
 @step
-def _inverse(position: _Position, terms: Terms) -> _Inverse:
-    """Of the units with what their sale costs, and of a fill's slippage."""
-    side = position.side
-    return _Inverse(
-        1.0 / (position.units * (1.0 - side * (terms.fee + terms.maintenance))),
-        1.0 / (1.0 - side * terms.slippage),
+def _nothing_touches(
+    history: History, position: _Position, cash: float, stop: _Stop, rules: _Rules, terms: Terms
+) -> bool:
+    """Whether no price ends a position: a long without debt and without levels."""
+    return bool(
+        position.side > 0
+        and not (position.carries or rules.trails)
+        and stop.level == -np.inf
+        and position.target == np.inf
+        and history.charges.impact.size == 0
+        and not _owes(position.units, cash - terms.fixed_fee, position.entry)
     )
 
 
 @step
-def _ruin_is_far(
-    layout: Layout, t: int, position: _Position, cash: float, impact: float, inverse: _Inverse, terms: Terms
+def _is_quiet(
+    history: History,
+    block: int,
+    position: _Position,
+    cash: float,
+    lower: float,
+    upper: float,
+    growth: float,
+    terms: Terms,
 ) -> bool:
-    """Whether a bar certainly does not reach the price of ruin, told without a division.
+    """Whether no bar of a block reaches a level or the price of ruin, and no close takes all.
 
-    The slack is a million times what rounding can take; what is not far is left to `_ruin`.
+    Extremes of the whole block also bound those of a part of it. Cash falls by no more than BLOCK times the
+    highest costs, and a debt grows by no more than `growth`.
     """
-    if position.side > 0:
-        paid = max(0.0, terms.fixed_fee - cash) * inverse.size
-        return bool(layout.floor[t] > (paid + impact) * (1.0 + 1e-9) * inverse.price)
-    left = (cash + position.units * position.entry - terms.fixed_fee) * inverse.size
-    return bool(layout.ceiling[t] < (left - impact - 1e-9 * (abs(left) + impact)) * inverse.price)
+    blocks, charges = history.layout.blocks, history.layout.charges
+    floor, ceiling = blocks[block, BLOCK_FLOOR], blocks[block, BLOCK_CEILING]
+    lowest, highest = floor, ceiling
+    impact = charges[block, BLOCK_IMPACT] if history.charges.impact.size > 0 else 0.0
+    if position.carries:
+        top = blocks[block, BLOCK_TOP]
+        rate = terms.borrowing
+        if history.charges.funding.size > 0:
+            rate += charges[block, BLOCK_FUNDING]
+        cash -= BLOCK * rate * position.units * top
+        if cash < 0.0:
+            cash *= growth
+        lowest = min(floor, blocks[block, BLOCK_BOTTOM])
+        highest = max(ceiling, top)
+    return bool(
+        (floor > lower) & (ceiling < upper) & _ruin_is_far(lowest, highest, position, cash, impact, terms)
+    )
 
 
 @step
@@ -1453,30 +1557,60 @@ def _walk(
     stop: int,
     curve: _Curve,
 ) -> tuple[_Touch, float, _Curve]:
-    """As `_find_touch` up to `last` and `_hold_through` up to `stop`, in one pass where the ruin moves.
+    """Find the first bar up to `last` that ends a position; where holding costs, `_hold_through` on the way.
+
+    Whole blocks of bars that reach nothing are passed at once.
 
     Returns:
         The touch; cash, from which holding is paid at each close of a bar that the position is exposed to
-        before the touch; and the sums.
+        before the touch; and the sums, where holding costs those of the marks up to `stop` too.
     """
     bars, charges, layout = history.bars, history.charges, history.layout
-    side, start, target, close = position.side, position.bar, position.target, bars.close
-    inverse = _inverse(position, terms)
-    by_sums = _moves_as_the_price(position, cash)
-    previous, peak, drawdown, total, squares, downside = curve
-    bound = _drawdown_bound(peak, drawdown)
+    side, target, close, carries = position.side, position.target, bars.close, position.carries
+    growth = (1.0 + terms.interest) ** BLOCK
     extreme = position.entry
     fixed = _fixed_stop(position, -side * np.inf, rules)
+    if _nothing_touches(history, position, cash, fixed, rules, terms):
+        return _Touch(last + 1, fixed, False), cash, curve
     tightest = _followed_stop(position, extreme, fixed, rules)
     touched = eaten = False
-    first = total, squares, downside
-    t = start
-    while t <= last:
-        if t >= position.exposed_from:
+    t = position.exposed_from
+    if not (carries or rules.trails) and (last >> BLOCK_BITS) - (t >> BLOCK_BITS) <= 1:
+        # A short trade lies in one block or in two: to look at both costs less than a jump nobody foresees.
+        lower, upper = _levels(side, fixed.level, target)
+        if _is_quiet(history, t >> BLOCK_BITS, position, cash, lower, upper, growth, terms) & _is_quiet(
+            history, last >> BLOCK_BITS, position, cash, lower, upper, growth, terms
+        ):
+            return _Touch(last + 1, fixed, False), cash, curve
+    if carries and position.bar < min(t, stop + 1):
+        curve = _mark(_equity_at(position, cash, close[position.bar]), curve)
+    while t <= last and not touched:
+        # No bar can touch the stop as it stands after all of them.
+        block = t >> BLOCK_BITS
+        end = min(last, (block << BLOCK_BITS) + BLOCK - 1)
+        reached, tight = extreme, tightest
+        if rules.trails:
+            reach = layout.blocks[block, BLOCK_HIGH if side > 0 else BLOCK_LOW]
+            reached = max(extreme, reach) if side > 0 else min(extreme, reach)
+            tight = _followed_stop(position, reached, fixed, rules)
+        lower, upper = _levels(side, tight.level, target)
+        quiet = (end <= stop or not carries) and _is_quiet(
+            history, block, position, cash, lower, upper, growth, terms
+        )
+        if quiet and (not rules.trails or end - t == BLOCK - 1):
+            if carries:
+                for bar in range(t, end + 1):
+                    cash = _cash_after_holding(charges, bar, position, cash, close[bar], terms)
+                    curve = _mark(_equity_at(position, cash, close[bar]), curve)
+            extreme, tightest = reached, tight
+            t = end + 1
+            continue
+        while t <= end:
             impact = _impact(charges, t - 1)
             lower, upper = _levels(side, tightest.level, target)
-            if _reaches(layout, t, lower, upper) or not _ruin_is_far(
-                layout, t, position, cash, impact, inverse, terms
+            if not quiet and (
+                _reaches(layout, t, lower, upper)
+                or not _ruin_is_far(layout.floor[t], layout.ceiling[t], position, cash, impact, terms)
             ):
                 exact = _tightest_stop(position, extreme, _ruin(position, cash, impact, terms), rules)
                 lower, upper = _levels(side, exact.level, target)
@@ -1489,33 +1623,19 @@ def _walk(
                 if further != extreme:
                     extreme = further
                     tightest = _followed_stop(position, extreme, fixed, rules)
-            cash, eaten = _hold_one_bar(bars, charges, t, position, cash, terms)
-            if eaten:
-                touched = True
-                break
-        if t <= stop:
-            value = _equity_at(position, cash, close[t])
-            if t - start <= BY_BARS or not by_sums:
-                change = _bar_return(value, previous)
-                square = change * change
-                total += change
-                squares += square
-                downside += square if change < 0.0 else 0.0
-            peak, drawdown, bound = _update_drawdown(value, peak, drawdown, bound)
-            previous = value
-            if t == start:
-                first = total, squares, downside
-        t += 1
-    curve = _Curve(previous, peak, drawdown, total, squares, downside)
-    marked = min(t - 1, stop)
-    if by_sums and marked - start > BY_BARS:
-        curve = _Curve(previous, peak, drawdown, first[0], first[1], first[2])
-        curve = _add_from_sums(history, start, marked, curve)
+            if carries:
+                cash, eaten = _hold_one_bar(bars, charges, t, position, cash, terms)
+                if eaten:
+                    touched = True
+                    break
+                if t <= stop:
+                    curve = _mark(_equity_at(position, cash, close[t]), curve)
+            t += 1
     return _Touch(t if touched else last + 1, tightest, eaten), cash, curve
 
 
 @borrowing
-def _walked_touch(
+def _touched_at(
     history: History, position: _Position, cash: float, rules: _Rules, terms: Terms, last: int
 ) -> int:
     """The bar that `_walk` finds."""
@@ -1617,7 +1737,6 @@ def _gated_exit(
     wants: _Wants,
     position: _Position,
     cash: float,
-    ruin: float,
     rules: _Rules,
     terms: Terms,
     signal_at: int,
@@ -1634,11 +1753,7 @@ def _gated_exit(
         at = _next_heard(history.bars, wants, position, rules, start, stop)
         if at <= stop:
             return at
-        if _ruin_moves(history, position):
-            touched_at = _walked_touch(history, position, cash, rules, terms, stop)
-        else:
-            touched_at = _find_touch(history, position, ruin, rules, stop).bar
-        if touched_at <= stop:
+        if _touched_at(history, position, cash, rules, terms, stop) <= stop:
             break
         start, span = stop + 1, 2 * span
     return last + 1
@@ -1700,7 +1815,7 @@ def _trade_one(
     history: History,
     wants: _Wants,
     estimates: Estimates,
-    setting: Floats,
+    rules: _Rules,
     terms: Terms,
     out: Floats,
     trades: Floats,
@@ -1710,7 +1825,6 @@ def _trade_one(
     open_ = bars.open
     last = open_.size - 1
     size = open_.size - terms.first
-    rules = _read_settings(setting)
     cooldown = rules.cooldown
     funded = charges.funding.size > 0
     recording = trades.shape[0] > 0
@@ -1741,7 +1855,7 @@ def _trade_one(
                 t = min(bar, last)
                 continue
         entry = _prepare_entry(bars, charges, estimates, order, bar, at_open, rules)
-        refusal, position, after, ruin = _enter(entry, cash, funded, rules, terms)
+        refusal, position, after = _enter(entry, cash, funded, rules, terms)
         if refusal != _TAKEN:
             if refusal != _UNKNOWN:
                 out[refusal] += 1.0
@@ -1754,16 +1868,12 @@ def _trade_one(
         # In the market: until a level is touched, or else until the close that decides to leave.
         cursors, signal_at = _next_exit(wants, cursors, position, last)
         if rules.gated:
-            signal_at = _gated_exit(history, wants, position, cash, ruin, rules, terms, signal_at)
+            signal_at = _gated_exit(history, wants, position, cash, rules, terms, signal_at)
         leaving = _plan_exit(bars, wants, position, signal_at, rules, terms)
         end = leaving.end
         ahead = end < last and (terms.next_open or not _real(open_, end))
         stop = end if ahead else end - 1
-        walks = _ruin_moves(history, position)
-        if walks:
-            touch, cash, curve = _walk(history, position, cash, rules, terms, end, stop, curve)
-        else:
-            touch = _find_touch(history, position, ruin, rules, end)
+        touch, cash, curve = _walk(history, position, cash, rules, terms, end, stop, curve)
         touched = touch.bar <= end
         if touched:
             end = exit_bar = touch.bar
@@ -1776,7 +1886,7 @@ def _trade_one(
             reason = leaving.reason
             t, reverse = _after_signal(wants, leaving, position.side, exit_bar, cooldown, last)
 
-        if not walks and exit_bar > bar:
+        if not position.carries and exit_bar > bar:
             curve = _hold_through(history, position, cash, exit_bar - 1, curve)
         if touch.eaten:
             fill, cash, reason = bars.close[end], 0.0, LIQUIDATION
@@ -1791,12 +1901,8 @@ def _trade_one(
 
     if unmarked >= 0:
         curve = _mark(cash, curve)
-    variation = curve.squares - curve.total * (curve.total / size)
     # Whose cash is gone has just made the last exit.
-    lost_at = float(unmarked) if cash <= 0.0 else np.nan
-    _return_metrics(size, max(0.0, variation), curve, lost_at, terms.capital, terms.periods_per_year, out)
-    _trade_metrics(size, tally, out)
-    return curve.squares == 0.0 or variation > _ILL_CONDITIONED * curve.squares
+    return _figures(size, curve, tally, float(unmarked) if cash <= 0.0 else np.nan, terms, out)
 
 
 @step
@@ -1824,11 +1930,30 @@ def trade_number(
     _gather(words, rows[number, 1], wants.exit_long)
     _gather(words, rows[number, 2], wants.enter_short)
     _gather(words, rows[number, 3], wants.exit_short)
-    _resolve_conflicts(wants, _read_settings(settings[number]).gated)
+    rules = _read_settings(settings[number])
+    _resolve_conflicts(wants, rules.gated)
     own = Estimates(
         estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
     )
-    settled[number] = _trade_one(history, wants, own, settings[number], terms, out[number], trades)
+    charges = history.charges
+    if _is_plain(rules, charges, terms):
+        nothing = Charges(charges.impact[:0], charges.funding[:0])
+        history = History(history.bars, history.layout, nothing)
+        plain = Terms(
+            terms.first,
+            True,
+            terms.capital,
+            terms.fee,
+            terms.fixed_fee,
+            terms.slippage,
+            0.0,
+            0.0,
+            terms.maintenance,
+            terms.periods_per_year,
+        )
+        settled[number] = _trade_one(history, wants, own, _plain_rules(rules), plain, out[number], trades)
+    else:
+        settled[number] = _trade_one(history, wants, own, rules, terms, out[number], trades)
 
 
 @kernel

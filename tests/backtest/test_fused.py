@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from backtest.engine.run import Market, open_market
 from backtest.kernels.indicators import moving_means
+from backtest.kernels.orders import Levels
 from backtest.kernels.simulation import (
     BELOW_ONE_UNIT,
     FIGURES,
@@ -52,12 +53,16 @@ def history(seed: int, bars: int, tick: float, reach: float, quiet: float, lost:
 def both(market: Market, codes: np.ndarray, risk: Risk, sizing: Sizing = EVERYTHING) -> tuple[Any, ...]:
     """Trades and metrics of the bar-by-bar kernel, then of the fused one, and whether these hold."""
     equity, trades = market.buffers(codes)
-    count = market.simulate(codes, risk, sizing, equity, trades)
+    direct = np.empty(FIGURES)
+    count, sure = market.simulate(codes, risk, sizing, equity, trades, direct)
     wanted = np.empty(FIGURES)
     measure(equity, market.terms.capital, trades, count, market.terms.periods_per_year, wanted)
 
     fused = np.full((codes.size, TRADE_COLUMNS), 123.0)
     found, settled = market.trade_one(codes, risk, sizing, fused)
+    # A backtest alone finds what a sweep does, to the last bit.
+    assert sure == settled
+    np.testing.assert_array_equal(direct, found)
     return trades[:count], wanted, fused[: int(found[METRICS.index("n_trades")])], found, settled
 
 
@@ -168,11 +173,9 @@ def test_nearly_equal_returns_are_left_to_the_exact_definition() -> None:
     codes[0] = 1
     *_, settled = both(market, codes, Risk())
     assert not settled
-    equity, trades = market.buffers(codes)
-    count = market.simulate(codes, Risk(), EVERYTHING, equity, trades)
+    equity, _, figures = market.account(codes, Levels(*[np.empty(0)] * 8), Risk(), EVERYTHING, measured=True)
     returns = equity / np.concatenate(([100.0], equity[:-1])) - 1.0
-    sharpe = market.measure(codes, Risk(), EVERYTHING, equity, trades, count)[0]
-    assert sharpe == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(365.0), rel=1e-9)
+    assert figures[0] == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(365.0), rel=1e-9)
 
 
 def test_returns_on_very_different_scales_keep_their_digits() -> None:

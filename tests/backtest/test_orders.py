@@ -179,7 +179,7 @@ def test_without_any_of_it_the_walk_is_the_simulation_to_the_bit() -> None:
         codes |= (dice.random(len(df)) < 0.15).astype(np.uint8) * np.uint8(bit)
     risk = Risk(stop_loss_pct=2, trailing_stop_atr=3, take_profit_pct=4, cooldown_bars=2, exit_after_bars=2)
     equity, trades = market.buffers(codes)
-    count = market.simulate(codes, risk, Sizing(leverage=2), equity, trades)
+    count, _ = market.simulate(codes, risk, Sizing(leverage=2), equity, trades)
     walked, rows, refused = np.full_like(equity, np.nan), np.empty_like(trades), np.empty(2)
     plan = Plan(Levels(*[NOTHING] * 8), 0, 1, TABLE, TABLE)
     found = walk(
