@@ -47,7 +47,12 @@ class Clock:
     """
 
     def __init__(self, times: pd.DatetimeIndex) -> None:
-        self.times = times.as_unit("ns")
+        self._given = times
+
+    @cached_property
+    def times(self) -> pd.DatetimeIndex:
+        """Beginnings of the bars, in nanoseconds."""
+        return self._given.as_unit("ns")
 
     @cached_property
     def _wall(self) -> Integers:

@@ -290,7 +290,8 @@ def read_prices(df: pd.DataFrame) -> tuple[PriceArrays, pd.DatetimeIndex]:
     index = time_index(df)
     _check_order(index, df, names)
     columns = {name: number_column(df, names.index(name), name, index) for name in COLUMNS if name in names}
-    columns.setdefault("volume", np.full(len(df), np.nan))
+    if "volume" not in columns:
+        columns["volume"] = np.full(len(df), np.nan)
     _check_values(columns, index)
     return PriceArrays(**columns), index
 

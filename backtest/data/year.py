@@ -28,6 +28,7 @@ DOUBT = 0.05
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
 _WEEK = 7 * _DAY
+_AT_A_TIME = 2**14
 _WEEKS = 365 / 7
 _TRADING_DAYS = 252
 _MONTH = 365.25 / 12
@@ -80,7 +81,7 @@ def bars_per_year(index: pd.DatetimeIndex, given: float | None = None) -> BarsPe
             none given.
     """
     try:
-        found = _inferred(index.as_unit("ns"))
+        found = _without_a_pause(index) or _inferred(index.as_unit("ns"))
     except RequestError:
         if given is None:
             raise
@@ -89,6 +90,26 @@ def bars_per_year(index: pd.DatetimeIndex, given: float | None = None) -> BarsPe
         return BarsPerYear(value=plain(given), basis="given", other=found.value)
     other = found.other and round(found.other, 2)
     return replace(found, value=plain(round(found.value, 6)), other=other)
+
+
+def _without_a_pause(index: pd.DatetimeIndex) -> BarsPerYear | None:
+    """Of bars of less than five days at one distance, a week of them at least; None for others.
+
+    Most histories are such, and long ones are looked at in the processor's cache.
+    """
+    stamps: Integers = index.asi8
+    if stamps.size < 2:
+        return None
+    distance = stamps[1] - stamps[0]
+    step = int(distance) * pd.Timedelta(1, unit=index.unit).as_unit("ns").value
+    if step <= 0 or step >= 5 * _DAY or stamps.size * step < _WEEK:
+        return None
+    for start in range(0, stamps.size - 1, _AT_A_TIME):
+        part = stamps[start : start + _AT_A_TIME + 1]
+        if not (part[1:] - part[:-1] == distance).all():
+            return None
+    all_hours = 365 * _DAY / step
+    return BarsPerYear(value=all_hours, basis="every_day", other=all_hours)
 
 
 def _inferred(index: pd.DatetimeIndex) -> BarsPerYear:
@@ -107,8 +128,6 @@ def _inferred(index: pd.DatetimeIndex) -> BarsPerYear:
     if step >= 5 * _DAY:
         return BarsPerYear(value=_periods(steps, step / _DAY), basis="period", other=elapsed)
     all_hours = 365 * _DAY / step
-    if even and span + step >= _WEEK:
-        return BarsPerYear(value=all_hours, basis="every_day", other=all_hours)
     wall: Integers = stamps if index.tz is None else index.tz_localize(None).asi8
     days = wall // _DAY
     a_day = np.diff(np.flatnonzero(np.diff(days, prepend=days[0] - 1, append=days[-1] + 1)))
