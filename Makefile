@@ -143,7 +143,8 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6 bt==1.4.1
 	@touch $@
 
-soak: $(TESTABLE) ## Hours of what tests try in minutes: misbehaving models, races, weather, hostile input, damage, fuzzing, laws
+soak: $(TESTABLE) ## Ten minutes under fire, then hours of what tests try in minutes: misbehaving models, races, weather, damage, fuzzing, laws
+	$(BIN)/python -m benchmarks.under_fire --seed $$RANDOM
 	SOAK_TIMES=2 $(BIN)/python -m pytest -q -m soak
 	SOAK_SEEDS=500 $(BIN)/python -m pytest -q tests/nodes/optimization/test_faults.py
 	SOAK_TIMES=2 SOAK_SEED=$$RANDOM $(BIN)/python -m pytest -q tests/nodes/optimization/test_killed.py

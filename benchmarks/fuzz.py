@@ -1,14 +1,18 @@
 """Good input changed at random, for every reader of what others wrote: crashes, slow inputs, inputs a second.
 
     python -m benchmarks.fuzz [--inputs 1000000] [--seconds 300] [--seed 1] [--only phrases,events]
+                              [--processes 2] [--guided]
 
 `benchmarks.hostile` makes up input that means harm; here something valid is taken (what people write, files
-that pandas wrote, the record of a run of ours) and changed: its bytes, its words (by a dictionary of each
-reader's own), and where it is JSON its values. Each input is made from a seed.
+that pandas wrote, the record of a run of ours, requests for our pages) and changed: its bytes, its words (by
+a dictionary of each reader's own), and where it is JSON its values. Each input is made from a seed. Every
+kind has the same time, and `--inputs` at most.
 
-A crash is any exception that is not typed (`base.errors.TypedError`), and an accepted condition whose
-canonical form does not read as itself; slow is more than a second of processor time. Of each crash the input
-is told, made smaller by cutting halves, quarters and so on while it still crashes at the same line.
+A crash is any exception that is not typed (`base.errors.TypedError`), an accepted condition whose canonical
+form does not read as itself, and a page that fails; slow is more than a second of processor time. Of each
+crash the input is told, made smaller by cutting halves, quarters and so on while it still crashes at the same
+line. With `--guided`, atheris (extra `bench`; no wheel for Windows) chooses what to change by the lines of
+ours that it reaches, each kind in a process of its own, which ends at its first crash.
 
 Exit code 0 without a crash and without a slow input.
 """
@@ -16,23 +20,33 @@ Exit code 0 without a crash and without a slow input.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import io
 import json
+import logging
+import multiprocessing
+import os
 import platform
 import random
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
+from types import FunctionType
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ValidationError
+from starlette.types import ASGIApp
 
 from backtest import canonical_expression
 from backtest.language.phrases import PHRASES, SIGNS
@@ -52,10 +66,12 @@ from record.record import RunRecord, as_recorded
 from record.run_list import run_line
 from reports.explanation import explanation
 from tests import conftest
+from tests.attacks import OUR_ROUTES
 from tests.backtest.test_informal import REFUSED, UNDERSTOOD
 from tests.prices import made_up_prices
 from threadx.command import main as threadx
 from threadx.web.listing import read_outcome
+from threadx.web.site import build_site
 from vault.readers.prices import read_prices
 
 LARGEST = 200_000
@@ -194,7 +210,11 @@ _WAYS = (_byte, _cut, _again, _spliced, _word, _word, _number)
 def made(reader: Reader, seed: int) -> bytes:
     """One input: something valid, changed in one to sixteen places."""
     dice = random.Random(seed)
-    content = dice.choice(reader.corpus)
+    return changed(dice, dice.choice(reader.corpus), reader)
+
+
+def changed(dice: random.Random, content: bytes, reader: Reader) -> bytes:
+    """The input changed in one to sixteen places."""
     for _ in range(dice.choice([1, 1, 1, 2, 4, 16])):
         way = _value if reader.json and dice.random() < 0.7 else dice.choice(_WAYS)
         content = way(dice, content, reader)[:LARGEST]
@@ -287,15 +307,159 @@ def _given(folder: Path, content: bytes) -> None:
     )
 
 
-def _recorded(home: Path) -> RunRecord:
-    """A run of ours with its result."""
+_LOGS = ("", "nicegui")
+"""Where pages that fail are written down."""
+
+
+class Pages:
+    """The application of our pages, asked as a server asks it.
+
+    A request is its method and address, then lines of headers, an empty line and the body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._app = app
+        self._faults = _Faults()
+        for name in _LOGS:
+            logging.getLogger(name).addHandler(self._faults)
+
+    def close(self) -> None:
+        """Listen no more."""
+        for name in _LOGS:
+            logging.getLogger(name).removeHandler(self._faults)
+        self._loop.close()
+
+    def begin(self, lifespan: contextlib.AbstractAsyncContextManager[Any]) -> None:
+        """What a server does before its first request."""
+        self._loop.run_until_complete(lifespan.__aenter__())
+
+    def read(self, content: bytes) -> None:
+        """Answer a request; a page that fails raises what it failed of."""
+        head, _, body = content.partition(b"\n\n")
+        first, *lines = head.split(b"\n")
+        method, _, address = first.partition(b" ")
+        raw, _, query = address.partition(b"?")
+        sendable = method.isalpha() and raw.startswith(b"/") and address.isascii()
+        if not sendable or any(byte <= 32 or byte == 127 for byte in address):
+            return  # no server hands this on
+        told = [line.partition(b":")[::2] for line in lines if b":" in line and b"\0" not in line]
+        self._faults.found.clear()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": method.decode().upper(),
+            "path": unquote(raw.decode()),
+            "raw_path": raw,
+            "root_path": "",
+            "query_string": query,
+            "client": ("127.0.0.1", 50_000),
+            "server": ("127.0.0.1", 2024),
+            "headers": [
+                (b"host", b"127.0.0.1:2024"),
+                *((name.strip().lower(), value.strip()) for name, value in told),
+            ],
+        }
+        status = self._loop.run_until_complete(self._status(scope, body))
+        if self._faults.found:
+            raise self._faults.found[0]
+        if status == 0:
+            raise AssertionError("no answer")
+
+    async def _status(self, scope: dict[str, Any], body: bytes) -> int:
+        sent: list[Any] = []
+        parts = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Any:
+            return parts.pop() if parts else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self._app(scope, receive, send)
+        return next((message["status"] for message in sent if message["type"] == "http.response.start"), 0)
+
+
+def _pages(home: Path) -> Pages:
+    """Those of a data folder, at work until this process ends."""
+    app = build_site(home, "en")
+    pages = Pages(app)
+    pages.begin(app.router.lifespan_context(app))
+    return pages
+
+
+class _Faults(logging.Handler):
+    """Exceptions that are logged and are no sentence of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, TypedError | OSError):
+            self.found.append(error)
+
+
+_QUERIES = (
+    *("archived=true", "run=one&run=two", "run=one", "data=sample:sp500", "hour=2024031413", "result=x"),
+    "data=sample%3Asp500&strategy=ma_crossover&fast_period=5&slow_period=20&stop_loss_pct=2.0&side=both",
+    *("width=narrow&dark&v=3", "entry_long=close%20%3E%20sma(close%2C%20n)&n=5", "max_bars=none"),
+)
+_PAGES = (
+    "",
+    "/bench",
+    "/calibration",
+    "/compare",
+    "/data",
+    "/declare",
+    "/follow",
+    "/models",
+    "/new",
+    "/runs/one",
+)
+_PICTURES = ("/runs/one/pictures/convergence.html", "/calibration/power.svg")
+_OURS = b"origin: http://127.0.0.1:2024\nsec-fetch-site: same-origin\n"
+_UPLOAD = (
+    b"content-type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; "
+    b'name="file"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\ntime,close\r\n--x--\r\n'
+)
+
+
+def _requests() -> list[bytes]:
+    """Every route of ours, and every page with every query.
+
+    Without sockets, which are another protocol, and without PDF and charts of prices: they take a second each
+    however they are asked for, of a child process.
+    """
+    routes = [(method, path.replace("/runs/run", "/runs/one")) for method, path in OUR_ROUTES]
+    addresses = [
+        f"{method} {path}" for method, path in routes if "socket.io" not in path and ".pdf" not in path
+    ]
+    addresses += [f"GET /threadx{path}" for path in _PICTURES]
+    addresses += [f"GET /threadx{path}?{query}" for path in _PAGES for query in _QUERIES]
+    addresses += ["GET /llm_summary?hour=2024031413", "GET /llm_summary/outlooks.svg?width=wide&dark"]
+    accepts = b"accept: text/html\n"
+    return [
+        one.encode() + b"\n" + _OURS + (_UPLOAD if one.startswith("POST") else accepts + b"\n")
+        for one in addresses
+    ]
+
+
+def recorded(home: Path) -> None:
+    """A run of ours with its result, in an empty data folder."""
     data = home / "TEST_1h.csv"
     made_up_prices(rows=600, cycle=0.05).to_csv(data)
     roles = [part for role in ("analyst", "strategist", "validator") for part in (f"--{role}", "rules")]
     asked = ["optimize", str(data), *roles, "--max-iterations", "1", "--run", "one", "--home", str(home)]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.suppress(SystemExit),
+    ):
         threadx(asked)
-    return RunRecord(home, "one")
 
 
 def _answers(events: Sequence[Any]) -> list[Any]:
@@ -314,8 +478,8 @@ def _answers(events: Sequence[Any]) -> list[Any]:
 
 
 def readers(folder: Path) -> dict[str, Reader]:
-    """Everybody, with a run of ours and price files in a folder."""
-    record = _recorded(folder)
+    """Everybody, in a data folder that has what `recorded` leaves."""
+    record = RunRecord(folder, "one")
     spoken = [
         word.encode() for word in (*PHRASES, *SIGNS, "at entry", "rising", "ago", "its", "n", "4h", "[")
     ]
@@ -324,7 +488,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         *UNDERSTOOD,
         *REFUSED,
     ]
-    frame = made_up_prices(rows=40)
+    frame = made_up_prices(rows=12)  # what is asked of a file is asked of every row
     columns = [b"open", b"date", b"2024-01-01", b"1,5", b";", b",", b"\t", b"null", b"-", b"T00:00:00Z"]
     parquet = io.BytesIO()
     frame.to_parquet(parquet)
@@ -376,10 +540,49 @@ def readers(folder: Path) -> dict[str, Reader]:
         "context": Reader(
             [json.dumps(given).encode()], [b"rules", b"true"], partial(_given, folder), "whole"
         ),
+        "routes": Reader(
+            _requests(),
+            [*_WORDS_OF_ADDRESSES, *(query.partition("=")[0].encode() for query in _QUERIES)],
+            _pages(folder).read,
+        ),
     }  # fmt: skip
 
 
-KINDS = ("phrases", "csv", "json", "parquet", "answers", "events", "result", "run", "settings", "context")
+_WORDS_OF_ADDRESSES = (
+    *(
+        b"/",
+        b"..",
+        b"%2e%2e",
+        b"%00",
+        b"%2f",
+        b"%ff",
+        b"%",
+        b"&",
+        b"?",
+        b"=",
+        b";",
+        b"#",
+        b"/threadx",
+        b"POST",
+    ),
+    *(
+        b"HEAD",
+        b"one",
+        b"sample:sp500",
+        b"1e999",
+        b"none",
+        b"NaN",
+        b"accept:",
+        b"cookie:",
+        b"range: bytes=1-",
+    ),
+    *(b"content-type:", b"content-length:", b"transfer-encoding: chunked", b"--x", b"\r\n", b"%F0%9F%98%80"),
+)
+
+KINDS = (
+    *("phrases", "csv", "json", "parquet", "answers", "events", "result", "run", "settings", "context"),
+    "routes",
+)
 
 
 def _made(folder: Path) -> Path:
@@ -404,37 +607,149 @@ def _rate(inputs: int, seconds: float) -> str:
     return f"{inputs / max(seconds, 1e-9):,.0f}"
 
 
-def main() -> int:
-    """Try, and say what was found."""
-    options = argparse.ArgumentParser()
-    options.add_argument("--inputs", type=int, default=1_000_000)
-    options.add_argument("--seconds", type=float, default=300.0)
-    options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--only", default=",".join(KINDS))
-    chosen = options.parse_args()
+_here: dict[str, Reader] = {}
+"""Of a process that tries."""
+
+
+def _ready(template: Path) -> None:
+    """Everybody in this process's own copy of the folder; what is loaded once is no input's fault."""
     assert conftest.LOCAL, "imported for the environment that it clears"
-    kinds = chosen.only.split(",")
+    folder = template.with_name(f"{template.name}-{os.getpid()}")
+    shutil.copytree(template, folder)
+    _here.update(readers(folder))
+    for reader in _here.values():
+        for content in reader.corpus:
+            with contextlib.suppress(TypedError):
+                reader.read(content)
+
+
+def _tried_here(kind: str, seeds: range, seconds: float) -> Count:
+    return tried(_here[kind], seeds, time.monotonic() + seconds)
+
+
+def _smallest_here(kind: str, seed: int, what: str) -> bytes:
+    return smallest(made(_here[kind], seed), partial(_crashes_alike, _here[kind], what))
+
+
+def _together(one: Count, other: Count) -> Count:
+    slow = max(one, other, key=lambda count: count.slowest)
+    return Count(
+        cases=one.cases + other.cases,
+        accepted=one.accepted + other.accepted,
+        seconds=one.seconds + other.seconds,
+        slowest=slow.slowest,
+        slowest_seed=slow.slowest_seed,
+        over=one.over + other.over,
+        codes=one.codes + other.codes,
+        untyped=one.untyped + other.untyped,
+        seeds={**other.seeds, **one.seeds},
+    )
+
+
+def try_all(chosen: argparse.Namespace, kinds: Sequence[str], template: Path) -> bool:
+    """Every kind for as long, in several processes, told as it ends; whether all is well."""
     inputs, worked, failed = 0, 0.0, False
-    with tempfile.TemporaryDirectory() as name:
-        everybody = readers(Path(name))
-        for kind in kinds:  # what is loaded once is no input's fault
-            for content in everybody[kind].corpus:
-                with contextlib.suppress(TypedError):
-                    everybody[kind].read(content)
-        print(f"{platform.python_version()} on {platform.system()}, seeds from {chosen.seed}")
+    apart = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(chosen.processes, apart, _ready, (template,)) as pool:
         for kind in kinds:
-            until = time.monotonic() + chosen.seconds / len(kinds)
-            seeds = range(chosen.seed, chosen.seed + chosen.inputs // len(kinds))
-            found = tried(everybody[kind], seeds, until)
+            last, seconds = chosen.seed + chosen.inputs, chosen.seconds / len(kinds)
+            going = [
+                pool.submit(_tried_here, kind, range(chosen.seed + number, last, chosen.processes), seconds)
+                for number in range(chosen.processes)
+            ]
+            found = reduce(_together, (one.result() for one in going))
             inputs, worked = inputs + found.cases, worked + found.seconds
             print(f"{kind}: {found}, {_rate(found.cases, found.seconds)} a second of processor", flush=True)
             for what, times in found.untyped.most_common():
                 seed = found.seeds[what]
-                least = smallest(made(everybody[kind], seed), partial(_crashes_alike, everybody[kind], what))
+                least = pool.submit(_smallest_here, kind, seed, what).result()
                 print(f"  crash: {what}: {times}, seed {seed}, {len(least)} bytes: {least[:400]!r}")
             failed |= bool(found.untyped) or found.over > 0
     print(f"all: {inputs} inputs, {_rate(inputs, worked)} a second of processor, crash or slow: {failed}")
-    return int(failed)
+    return not failed
+
+
+_WATCHED = (
+    "backtest.language",
+    "nodes",
+    "providers.extraction",
+    "record",
+    "reports",
+    "threadx.web",
+    "vault.readers",
+)
+"""Rooms whose lines guide atheris."""
+
+
+def _functions() -> list[tuple[Any, str, FunctionType]]:
+    """Functions and methods of the watched rooms: (where it stands, its name, itself)."""
+    found: list[tuple[Any, str, FunctionType]] = []
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(_WATCHED):
+            holders = [module, *(one for one in vars(module).values() if isinstance(one, type))]
+            found += [
+                (holder, called, one)
+                for holder in holders
+                if holder is module or holder.__module__ == name
+                for called, one in list(vars(holder).items())
+                if isinstance(one, FunctionType) and one.__module__ == name
+            ]
+    return found
+
+
+def guide(chosen: argparse.Namespace, kind: str, template: Path) -> int:
+    """Let atheris choose what to change; does not return but by the end of the process."""
+    try:
+        import atheris  # noqa: PLC0415 only where it is asked for: it has no wheel for Windows
+    except ImportError:
+        print("atheris is not installed; on Linux and macOS: pip install atheris")
+        return 2
+    _ready(template)
+    reader = _here[kind]
+    for holder, called, function in _functions():
+        setattr(holder, called, atheris.instrument_func(function))
+    seeds = template.with_name("seeds")
+    seeds.mkdir()
+    for number, content in enumerate(reader.corpus):
+        (seeds / str(number)).write_bytes(content)
+
+    def change(content: bytes, most: int, seed: int) -> bytes:
+        return changed(random.Random(seed), content, reader)[:most]
+
+    arguments = [f"-max_total_time={chosen.seconds:.0f}", f"-seed={chosen.seed}", f"-max_len={LARGEST}"]
+    arguments += ["-timeout=30", f"-artifact_prefix={Path.cwd() / 'crash-'}", "-print_final_stats=1"]
+    atheris.Setup(
+        [sys.argv[0], *arguments, str(seeds)],
+        lambda content: told(lambda: reader.read(content)),
+        custom_mutator=change,
+    )
+    atheris.Fuzz()
+    return 0
+
+
+def main() -> int:
+    """Try, and say what was found."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--inputs", type=int, default=1_000_000, help="of each kind at most")
+    options.add_argument("--seconds", type=float, default=300.0)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", default=",".join(KINDS))
+    options.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--guided", action="store_true")
+    chosen = options.parse_args()
+    kinds = chosen.only.split(",")
+    print(f"{platform.python_version()} on {platform.system()}, seeds from {chosen.seed}", flush=True)
+    if chosen.guided and len(kinds) > 1:
+        each = ["--guided", "--seconds", str(chosen.seconds / len(kinds)), "--seed", str(chosen.seed)]
+        command = [sys.executable, "-m", "benchmarks.fuzz", *each, "--only"]
+        return max(subprocess.run([*command, kind], check=False).returncode for kind in kinds)
+    with tempfile.TemporaryDirectory() as name:
+        template = Path(name) / "home"
+        template.mkdir()
+        recorded(template)
+        if chosen.guided:
+            return guide(chosen, kinds[0], template)
+        return int(not try_all(chosen, kinds, template))
 
 
 if __name__ == "__main__":

@@ -49,11 +49,13 @@ class Server:
         url: where it listens.
         home: its data folder.
         folder: where it works; its log is `server.log` there.
+        pid: its process.
     """
 
     url: str
     home: Path
     folder: Path
+    pid: int
 
     @property
     def log(self) -> str:
@@ -96,7 +98,9 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextlib.contextmanager
-def started(arguments: list[str], folder: Path, environment: dict[str, str], ready: str) -> Iterator[None]:
+def started(
+    arguments: list[str], folder: Path, environment: dict[str, str], ready: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server process while the block lasts, its words in `folder/server.log`.
 
     Args:
@@ -110,7 +114,7 @@ def started(arguments: list[str], folder: Path, environment: dict[str, str], rea
         process = processes.start_apart([sys.executable, *arguments], words, environment, folder)
     try:
         wait_for(ready, process, log)
-        yield
+        yield process
     finally:
         processes.interrupt(process.pid)
         try:
@@ -143,5 +147,5 @@ def langgraph_server(folder: Path, *, jobs: int = 4, **settings: str) -> Iterato
     )
     arguments = ["-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"]
     arguments += ["--host", "127.0.0.1", "--port", str(port), "--n-jobs-per-worker", str(jobs)]
-    with started(arguments, work, environment, f"{url}/ok"):
-        yield Server(url, home, work)
+    with started(arguments, work, environment, f"{url}/ok") as process:
+        yield Server(url, home, work, process.pid)

@@ -34,6 +34,7 @@ class Scripted:
         echo: makes status and body of the answer out of the Authorization header, in place of all else.
         packing: `Content-Encoding` of the answer: gzip, deflate, or one whose name alone is sent.
         letters: blanks after the text, made while they are sent.
+        late_seconds: until the answer comes.
         tool_calls: names and arguments (an object, or the very text) of tools that the model calls.
     """
 
@@ -51,6 +52,7 @@ class Scripted:
     echo: Callable[[str], tuple[int, bytes]] | None = None
     packing: str = ""
     letters: int = 0
+    late_seconds: float = 0.0
     tool_calls: tuple[tuple[str, Any], ...] = ()
 
 
@@ -97,6 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, {"error": {"message": minded, "code": 400}})
             return
         answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
+        if answer.late_seconds:
+            state.released.wait(answer.late_seconds)
         if answer.echo is not None:
             status, said = answer.echo(state.keys[-1])
             self._bytes(status, "application/json", said)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,9 +19,10 @@ from backtest.language.parser import LONGEST_EXPRESSION, parse
 from backtest.strategy import StrategySpec
 from base.errors import TypedError
 from base.json_files import DEEPEST, LARGEST
-from benchmarks.fuzz import Reader, made, smallest, tried
+from benchmarks.fuzz import Pages, Reader, made, smallest, tried
 from benchmarks.hostile import KINDS, case, count
 from threadx.command import main
+from vault.errors import MarketError
 
 CASES = {"expressions": 300, "strategies": 150, "prices": 25, "answers": 100}
 
@@ -45,6 +49,35 @@ def test_fuzzing_finds_a_crash_again_by_its_seed_and_makes_it_smaller() -> None:
     assert crashes(made(reader, seed))
     assert sorted(smallest(made(reader, seed), crashes)) == sorted(b"7x")
     assert found.untyped.total() < found.cases == 300
+
+
+def test_a_page_that_fails_is_a_crash_whether_it_raises_or_writes_it_down() -> None:
+    asked = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append((scope["method"], scope["path"], scope["query_string"], (await receive())["body"]))
+        match scope["path"]:
+            case "/raises":
+                raise KeyError(1)
+            case "/writes it down":
+                try:
+                    raise ValueError(2)
+                except ValueError as error:
+                    logging.getLogger("nicegui").exception(error)
+            case "/refuses":
+                logging.getLogger("nicegui").error("x", exc_info=MarketError("missing_file", path="x"))
+        if scope["path"] != "/silent":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    with closing(Pages(app)) as pages:
+        pages.read(b"post /good%20one?a=%ff HTTP\n\nbody")  # no server hands on an address with a blank
+        pages.read(b"post /good%20one?a=%ff\norigin: x\n\nbody")
+        pages.read(b"GET /refuses")
+        failing = {"raises": KeyError, "writes%20it%20down": ValueError, "silent": AssertionError}
+        for address, error in failing.items():
+            with pytest.raises(error):
+                pages.read(f"GET /{address}".encode())
+    assert asked[:2] == [("POST", "/good one", b"a=%ff", b"body"), ("GET", "/refuses", b"", b"")]
 
 
 def test_half_an_offset_in_one_row_is_a_bad_time() -> None:
