@@ -92,10 +92,8 @@ def prices_of(table: Table, reading: Reading, wanted: str | None) -> tuple[pd.Da
         for place in found.values():
             if told.count(told[place]) > 1:
                 raise PriceError("repeated_column", column=str(cells.columns[place]))
-    keep = _data_rows(cells, found, table)
-    cells, rows = cells[keep], rows[keep]
-    keep = _rows_of_instrument(cells, found, wanted, table)
-    cells, rows = cells[keep], rows[keep]
+    cells, rows = _only(cells, rows, _data_rows(cells, found, table))
+    cells, rows = _only(cells, rows, _rows_of_instrument(cells, found, wanted, table))
     with rows_told(rows):
         decimal = reading.decimal or _decimal(cells, found, table)
         if not table.named:
@@ -124,6 +122,13 @@ def prices_of(table: Table, reading: Reading, wanted: str | None) -> tuple[pd.Da
     if narrow := int(narrow_bars({name: frame[name].to_numpy() for name in PRICE_ROLES}).sum()):
         table.tell("widened_bars", count=narrow)
     return frame, rows
+
+
+def _only(
+    cells: pd.DataFrame, rows: NDArray[np.int64], keep: NDArray[np.bool_]
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """The rows that are kept; thousands of columns are not copied for nothing."""
+    return (cells, rows) if keep.all() else (cells[keep], rows[keep])
 
 
 @contextmanager
@@ -167,12 +172,13 @@ def _simple_cell(cell: Any) -> Any:
 
 def _times_into_columns(cells: pd.DataFrame) -> pd.DataFrame:
     """Times that stand in the index as a column like any."""
-    names = {plain(name) for name in cells.columns}
     if isinstance(cells.index, pd.RangeIndex) and cells.index.name is None:
         return cells
     if isinstance(cells.index, pd.DatetimeIndex):
         return cells
-    if cells.index.name is not None or not names & set(columns.NAMES["time"]):
+    if cells.index.name is not None or not any(
+        plain(name) in columns.NAMES["time"] for name in cells.columns
+    ):
         return cells.reset_index(names=str(cells.index.name or "time"))
     return cells
 
