@@ -1,13 +1,16 @@
 """What each part of the optimisation cycle is worth, at an equal number of backtests.
 
-    python -m benchmarks.ablation [--data FILE ...] [--backtests 200] [--seeds 3] [--model REFERENCE]
-                                  [--iterations N] [--methods TEXT ...] [--json PATH]
+    python -m benchmarks.ablation [--data FILE ...] [--universe FILE FILE ...] [--backtests 200] [--seeds 3]
+                                  [--seed 0] [--model REFERENCE] [--iterations N] [--methods TEXT ...]
+                                  [--json PATH]
 
 Lines: the full cycle, without debate, without validator, one agent in the team's place, `rules` being the
 brain of each; the full cycle with dice for a strategist (random typed changes); random search; Optuna's TPE.
 Searches draw whole strategies (any preset, its parameters, three rules of risk) and try each as the cycle
 does. With `--model` the first four lines are repeated with that model in every role. For a slow one
 `--iterations` bounds each run of the cycle, and `--methods` keeps the lines that begin so ("single agent").
+Files after a `--universe`, which may be given often, are one market of several instruments: each strategy is
+tried on all of them and counts once, and the score is that of the pooled account.
 
 Each tries at most so many strategies on development data, the initial one included; a range that the cycle
 searches counts with every value. What wins by walk-forward score there meets the holdout once: the second
@@ -33,8 +36,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import optuna
 
-from backtest import BacktestError, StrategySpec, run_backtest
+from backtest import BacktestError, StrategySpec
 from backtest.validation.score import score
+from backtest.validation.traded import backtest_of, closes_of
 from benchmarks.stand_ins import in_place_of_rules
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import Evidence
@@ -43,7 +47,8 @@ from nodes.optimization.trials.trial import tried
 from threadx.results import OptimizationResult
 from threadx.runner import make_input, start_run
 from threadx.scorecard.dice import RISKS, thrown, within
-from vault.datasets import Dataset, open_holdout, register
+from vault.datasets import Dataset
+from vault.pools import Member, holdout_of, register_member, register_pool
 from vault.readers.prices import read_prices
 
 INITIAL = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
@@ -69,7 +74,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One dataset, and how much may be tried on it."""
+    """Prices of one instrument or of several, and how much may be tried on them."""
 
     name: str
     dataset: Dataset
@@ -138,9 +143,9 @@ def _outcome(case: Case, scores: dict[str, float], specs: dict[str, StrategySpec
 def _on_holdout(case: Case, spec: StrategySpec) -> float:
     """Score of a strategy on the holdout."""
     context = OptimizationContext(home=str(case.home))
-    frame, start, _ = open_holdout(case.dataset, case.home, reader=f"ablation {spec.hash}")
-    result = run_backtest(frame, spec, costs=context.costs, fill=context.fill, trade_from=frame.index[start])
-    return score(result, frame["close"]).value
+    prices, starts = holdout_of(case.dataset, case.home, reader=f"ablation {spec.hash}")
+    result = backtest_of(prices, spec, context.costs, context.fill, trade_from=starts)
+    return score(result, closes_of(prices)).value
 
 
 def by_random_search(case: Case, seed: int) -> Outcome:
@@ -246,36 +251,43 @@ def table(found: dict[str, dict[str, list[Outcome]]], names: list[str]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def opened(market: list[str], home: Path, backtests: int) -> Case:
+    """Prices in a data folder of their own."""
+    members = [Member.of(*read_prices(reference, home)) for reference in market]
+    dataset = register_pool(members, home) if len(members) > 1 else register_member(members[0], home)
+    name = f"{dataset.symbol} {dataset.timeframe}"
+    return Case(name=name, dataset=dataset, home=home, backtests=backtests)
+
+
 def main() -> None:
-    """Run every method on every dataset, and print the table."""
+    """Run every method on every market, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", nargs="+", default=["sample:sp500", "sample:nasdaq"])
+    parser.add_argument("--data", nargs="+", default=None)
+    parser.add_argument("--universe", nargs="+", action="append", default=[])
     parser.add_argument("--backtests", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0, help="the first of them")
     parser.add_argument("--model", default=None)
     parser.add_argument("--iterations", type=int, default=MOST_ITERATIONS)
     parser.add_argument("--methods", nargs="+", default=[""])
     parser.add_argument("--json", default=None)
     options = parser.parse_args()
+    alone = options.data or ([] if options.universe else ["sample:sp500", "sample:nasdaq"])
     found: dict[str, dict[str, list[Outcome]]] = {}
     names: list[str] = []
-    for data in options.data:
+    for market in [*([one] for one in alone), *options.universe]:
         for method, (work, drawn) in methods(options.model, options.iterations).items():
             if not method.startswith(tuple(options.methods)):
                 continue
             outcomes = []
-            for seed in range(options.seeds if drawn else 1):
+            for seed in range(options.seed, options.seed + (options.seeds if drawn else 1)):
                 # A data folder each: nobody learns from another's runs.
                 with tempfile.TemporaryDirectory() as folder:
-                    frame, source = read_prices(data, Path(folder))
-                    dataset = register(
-                        frame, symbol=source.symbol, timeframe=source.timeframe, home=Path(folder)
-                    )
-                    name = f"{source.symbol} {source.timeframe}"
-                    case = Case(name=name, dataset=dataset, home=Path(folder), backtests=options.backtests)
+                    case = opened(market, Path(folder), options.backtests)
                     outcomes.append(work(case, seed))
+            name = case.name
             found.setdefault(method, {})[name] = outcomes
             print(f"{name}: {method}: {outcomes}", file=sys.stderr, flush=True)
         names.append(name)
