@@ -181,8 +181,7 @@ bench: $(TESTABLE) $(PEERS)/.installed ## Measure sweeps beside other engines, a
 	$(BIN)/python -m benchmarks.chart_speed
 	$(BIN)/python -m benchmarks.page_speed
 
-ablation: $(INSTALLED) ## Compare the parts of the cycle with random search and TPE (installs optuna)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check optuna==5.0.0 2>/dev/null || uv pip install --quiet --python $(BIN)/python optuna==5.0.0
+ablation: $(INSTALLED) ## Compare the parts of the cycle with random search and TPE
 	$(BIN)/python -m benchmarks.ablation
 
 # One resolution, cut in two: what running needs, and what tests add to it. So no version can differ.

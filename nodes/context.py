@@ -179,6 +179,22 @@ class OptimizationContext(Context):
             "and events, ranked by excess t; single: the given strategy alone is changed, step by step.",
         ),
     ] = "population"
+    ranges: Annotated[
+        Literal["thinned", "sampled"],
+        Field(
+            title="Large ranges",
+            description="Where a proposal's ranges have more combinations than a test may try: thinned "
+            "leaves out every second value; sampled tries those that Optuna's TPE asks for.",
+        ),
+    ] = "thinned"
+    gate: Annotated[
+        Literal["skill", "sharpe"],
+        Field(
+            title="Test of a single champion",
+            description="What must lead where the given strategy alone is changed: skill, the excess over "
+            "holding that the score is made of; sharpe, returns, as earlier runs did.",
+        ),
+    ] = "skill"
     use_validator: Annotated[
         bool, Field(title="Use the validator", description="Off: proposals go straight to the backtest.")
     ] = True

@@ -46,6 +46,9 @@ TIMED_KEYS = frozenset(
     }
 )
 
+EARLIER = {"search": "single", "ranges": "thinned", "gate": "sharpe"}
+"""Settings of the cycle that runs of earlier versions do not name, and how it worked then."""
+
 ANSWERS = "answers.jsonl"
 
 ENSEMBLE_PREFIX = "ensemble-"
@@ -166,9 +169,10 @@ class RunRecord:
             ReportError: `unknown_run` or `unreadable_record`.
         """
         found = cast(About, self._read("run.json", "unknown_run", _About))
-        # Runs of earlier versions had one champion, and are repeated as they were.
+        # Runs of earlier versions are repeated as they were.
         if found["graph"] == "optimization":
-            found["context"].setdefault("search", "single")
+            for name, then in EARLIER.items():
+                found["context"].setdefault(name, then)
         return found
 
     def result(self) -> dict[str, Any]:

@@ -391,6 +391,7 @@ class Variant(TypedDict):
     spec: NotRequired[Strategy]
     grid: NotRequired[Grid]
     p_value: NotRequired[float | None]
+    folds_held: NotRequired[int]
     excess_t: NotRequired[float]
     bars_held: NotRequired[float]
 

@@ -288,14 +288,18 @@ class Batch:
         Raises:
             BacktestError: a combination is impossible for another reason than those in `DROPPED`.
         """
-        return self.run_over([self.market], start, stop)[0]
+        return self.run_over([self.market], np.arange(start, stop))[0]
 
-    def run_over(self, markets: Sequence[Market], start: int, stop: int) -> list[Chunk]:
+    def run_over(self, markets: Sequence[Market], combinations: Whole) -> list[Chunk]:
         """As `run`, on stretches of the batch's market (`Market.between`), one chunk each.
 
         Indicators and conditions are those of the whole history: computed once, whatever the stretch.
+
+        Args:
+            markets: the stretches.
+            combinations: any of them, by number.
         """
-        kept = self._possible(start, stop)
+        kept = self._possible(combinations)
         traded = self._trade(markets, kept)
         return [Chunk(chosen=kept.chosen, metrics=metrics, dropped=kept.dropped) for metrics in traded]
 
@@ -305,13 +309,13 @@ class Batch:
         Raises:
             BacktestError: as `run`.
         """
-        return self._possible(start, stop).chosen
+        return self._possible(np.arange(start, stop)).chosen
 
-    def _possible(self, start: int, stop: int) -> _Possible:
-        places = np.unravel_index(np.arange(start, stop), tuple(self.shape.values())) if self.axes else ()
+    def _possible(self, combinations: Whole) -> _Possible:
+        places = np.unravel_index(combinations, tuple(self.shape.values())) if self.axes else ()
         chosen = {name: np.asarray(place) for name, place in zip(self.axes, places, strict=True)}
         dropped: Counter[str] = Counter()
-        alive = self._ordered(chosen, stop - start)
+        alive = self._ordered(chosen, combinations.size)
         dropped["parameter_order"] += int((~alive).sum())
         chosen = {name: place[alive] for name, place in chosen.items()}
         count = int(alive.sum())
@@ -707,7 +711,7 @@ def _run(batch: Batch, piece: _Stretch) -> list[Chunk]:
     """One piece of a grid, wherever the batch is."""
     stretches, start, stop = piece
     markets = [batch.market.between(*one) for one in stretches] or [batch.market]
-    return batch.run_over(markets, start, stop)
+    return batch.run_over(markets, np.arange(start, stop))
 
 
 def trades(side: str, condition: str) -> bool:

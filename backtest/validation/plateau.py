@@ -8,8 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtest.kernels.simulation import Floats
+
+_NEAR = 0.1
+"""Of an axis, how far apart neighbours are at most where only some combinations of a grid were tried."""
 
 
 def plateau_scores(scores: Floats, axes: Sequence[Sequence[Any]]) -> Floats:
@@ -45,4 +49,24 @@ def plateau_scores(scores: Floats, axes: Sequence[Sequence[Any]]) -> Floats:
                 to[one] += source[other]
                 counted[one] += there[other]
     averaged: Floats = np.where(known, sums / np.where(known, counts, 1.0), np.nan).reshape(-1)
+    return averaged
+
+
+def plateau_scores_of(scores: Floats, places: NDArray[np.int64], sizes: Sequence[int]) -> Floats:
+    """The same where only some combinations of a grid of numbers were tried.
+
+    Args:
+        scores: one value a combination, NaN where undefined.
+        places: of each combination on each axis, combinations × axes, in the order of the values.
+        sizes: how many values each axis has; neighbours are at most a tenth of them apart, or one.
+
+    Returns:
+        As many values; NaN where the combination itself has none.
+    """
+    reach = np.maximum(1.0, _NEAR * np.array(sizes, dtype=np.float64))
+    known = np.isfinite(scores)
+    near = (np.abs(places[:, None] - places[None, :]) <= reach).all(axis=2) & known
+    weights = near + np.diag(known)
+    sums = weights @ np.where(known, scores, 0.0)
+    averaged: Floats = np.where(known, sums / np.maximum(1, weights.sum(axis=1)), np.nan)
     return averaged

@@ -136,20 +136,43 @@ def _in_doubt(costs: Costs) -> float:
     return max(LEAST_IN_DOUBT, COSTS_IN_DOUBT * paid)
 
 
+def _excess(own: Returns, parts: Sequence[BacktestResult], closes: ArrayLike | None) -> Returns:
+    """Of consecutive stretches as one account with the returns `own`: one exposure for all of it."""
+    found: Returns = own - holding_returns(parts, closes)
+    return found - _in_doubt(parts[0].costs) * average_turnover(parts)
+
+
+def excess_of_tests(walk: WalkForward, closes: ArrayLike | None = None) -> Returns:
+    """What the score is made of, bar by bar of the tests: the excess, costs in doubt charged.
+
+    Arguments and errors: `score_walk_forward`.
+    """
+    return _excess(walk.returns.to_numpy(float), [fold.test for fold in walk.folds], closes)
+
+
+def excess_of_folds(walk: WalkForward, excess: Returns) -> tuple[float | None, ...]:
+    """Annualised Sharpe ratio of it in each fold, 0 where nothing moved; None from a lost account on."""
+    found: list[float | None] = []
+    start = 0
+    for fold in walk.folds:
+        part = excess[start : start + len(fold.test.index)]
+        start += len(part)
+        gone = fold.test.account_lost is not None or None in found
+        found.append(None if gone else round(moments(part).sharpe * math.sqrt(walk.periods_per_year), 6))
+    return tuple(found)
+
+
 def _score(
-    own: Returns,
+    excess: Returns,
     parts: Sequence[BacktestResult],
-    closes: ArrayLike | None,
     blocks: Sequence[float | None],
     trades: int,
     lost: bool,
 ) -> Score:
-    """Of consecutive stretches as one account with the returns `own`: one exposure for all of it."""
-    charged = _in_doubt(parts[0].costs) * average_turnover(parts)
-    about = moments(own - holding_returns(parts, closes) - charged)
+    """Of the excess of consecutive stretches, see `_excess`."""
     year = parts[0].periods_per_year
-    excess_sharpe = about.sharpe * math.sqrt(year)
-    skilled = skill(excess_sharpe, len(own) / year)
+    excess_sharpe = moments(excess).sharpe * math.sqrt(year)
+    skilled = skill(excess_sharpe, len(excess) / year)
     evidence = min(1.0, trades / ENOUGH_TRADES)
     return Score(
         value=0.0 if lost else round(evidence * points(skilled), 4),
@@ -177,10 +200,10 @@ def score(result: BacktestResult, closes: ArrayLike | None = None) -> Score:
     Raises:
         RequestError: `too_few_observations` where the closes are not those of the backtest.
     """
+    own = bar_returns(result.equity_values, result.initial_capital)
     return _score(
-        bar_returns(result.equity_values, result.initial_capital),
+        _excess(own, [result], closes),
         [result],
-        closes,
         block_sharpes(result.equity, result.periods_per_year),
         result.metrics.n_trades,
         result.account_lost is not None,
@@ -205,9 +228,8 @@ def score_walk_forward(walk: WalkForward, whole: BacktestResult, closes: ArrayLi
         gone = fold.test.account_lost is not None or None in blocks
         blocks.append(None if gone else fold.test.metrics.sharpe_ratio or 0.0)
     return _score(
-        walk.returns.to_numpy(float),
+        excess_of_tests(walk, closes),
         [fold.test for fold in walk.folds],
-        closes,
         blocks,
         min(walk.metrics.n_trades, whole.metrics.n_trades),
         walk.account_lost is not None or whole.account_lost is not None,
@@ -215,7 +237,7 @@ def score_walk_forward(walk: WalkForward, whole: BacktestResult, closes: ArrayLi
 
 
 def folds_held(challenger: Sequence[float | None], champion: Sequence[float | None]) -> int:
-    """Folds in which the challenger's Sharpe ratio is no worse; nothing is worse than a lost account."""
+    """Folds in which the challenger's ratio is no worse; nothing is worse than a lost account."""
     return sum(
         old is None or (new is not None and new >= old) for new, old in zip(challenger, champion, strict=True)
     )
@@ -234,8 +256,8 @@ def allowed_error(side_by_side: int, more_conditions: int) -> float:
 def accept(
     challenger: float,
     champion: float,
-    challenger_folds: Sequence[float | None],
-    champion_folds: Sequence[float | None],
+    held: int,
+    folds: int,
     *,
     p_value: float | None,
     side_by_side: int,
@@ -246,27 +268,26 @@ def accept(
 
     1. its score is higher: a tie keeps the champion;
     2. it is no worse in more than half of the folds;
-    3. by a paired block bootstrap of the difference in returns per unit of risk (the difference of the Sharpe
+    3. by a paired block bootstrap of the difference in excess per unit of risk (the difference of its Sharpe
        ratios), the chance of so large a difference between equals is at most `allowed_error`.
 
     Args:
         challenger: score of the variant.
         champion: score of the reigning one.
-        challenger_folds: Sharpe ratios of the variant, fold by fold.
-        champion_folds: those of the champion.
+        held: folds in which it is no worse, see `folds_held`.
+        folds: how many there are.
         p_value: of the bootstrap; None only where it was not needed, the first two tests having failed.
         side_by_side: see `allowed_error`.
         more_conditions: see `allowed_error`.
         lost: the variant loses its account, in the folds or on the whole development part.
     """
-    held = folds_held(challenger_folds, champion_folds)
     allowed = allowed_error(side_by_side, more_conditions)
     reason: Reason = "better"
     if lost:
         reason = "account_lost"
     elif challenger <= champion:
         reason = "lower_score"
-    elif 2 * held <= len(champion_folds):
+    elif 2 * held <= folds:
         reason = "uneven"
     elif p_value is None or p_value > allowed:
         reason = "luck"

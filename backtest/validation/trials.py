@@ -416,7 +416,7 @@ def grid_trials(
 
 
 def configuration_trials(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Instruments,
     specs: Iterable[StrategySpec],
     costs: Costs | None = None,
     fill: Fill = "next_open",
@@ -425,9 +425,12 @@ def configuration_trials(
 ) -> list[Trial]:
     """Single configurations as trials; indicators that they share are computed once.
 
-    Arguments and errors are those of `run_backtest`.
+    Arguments and errors are those of `run_backtest`; prices may be of several instruments by name.
     """
     costs = costs or Costs()
+    if isinstance(df, Mapping):
+        every = Universe(df, costs, fill, periods_per_year, initial_capital)
+        return [trial(every.run(spec)) for spec in specs]
     market = open_market(df, costs, fill, periods_per_year, initial_capital, None)
     closes = market.bank.prices.close
     found = []

@@ -51,7 +51,8 @@ from backtest.validation.folds import (
     combinatorial_splits,
     make_folds,
 )
-from backtest.validation.plateau import plateau_scores
+from backtest.validation.plateau import plateau_scores, plateau_scores_of
+from backtest.validation.sampling import Places, sampled
 
 RANK_BY = "sharpe_ratio"
 
@@ -88,7 +89,8 @@ class WalkForward:
         account_lost: where that account was lost: it trades nothing after, though folds are tested on; its
             bar counts from the first of the data. None where it survived.
         bars_per_year: bars a year, and where the figure comes from.
-        configurations: how many were compared in each fold.
+        configurations: how many were compared in each fold; of a sampled grid, in all of them.
+        combinations: of a sampled grid the values of each that was tried, by name; else empty.
         searched: names of the grid's axes.
         spec: with `settle`, what the same choice on the whole history gives, to be traded after it; else the
             strategy as it was given.
@@ -100,6 +102,7 @@ class WalkForward:
     account_lost: AccountLost | None
     bars_per_year: BarsPerYear
     configurations: int
+    combinations: tuple[Mapping[str, Any], ...]
     searched: tuple[str, ...]
     spec: StrategySpec
 
@@ -173,6 +176,10 @@ class _Searched(ABC):
         """
 
     @abstractmethod
+    def figures(self, combinations: Places, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """As `tables`, of some combinations by number; NaN rows in all stretches where none makes sense."""
+
+    @abstractmethod
     def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
         """A backtest from bar `start` to `stop`; what lies before warms up the indicators.
 
@@ -180,28 +187,41 @@ class _Searched(ABC):
         average is idle, not an error.
         """
 
-    def chosen(self, scores: Floats, lost: NDArray[np.bool_]) -> tuple[StrategySpec, int | None]:
+    def places(self, combinations: Places) -> NDArray[np.int64]:
+        """Combinations by their place on each axis."""
+        return np.stack(np.unravel_index(combinations, self.shape), axis=1)
+
+    def values(self, place: NDArray[np.int64]) -> dict[str, Any]:
+        """Of each axis the value at a place."""
+        return {name: values[at] for (name, values), at in zip(self.axes.items(), place, strict=True)}
+
+    def chosen(
+        self, scores: Floats, lost: NDArray[np.bool_], combinations: Places | None = None
+    ) -> tuple[StrategySpec, int | None]:
         """The configuration that scores highest (the first of equals); the strategy itself where none has.
 
         Args:
             scores: one a configuration of the grid; NaN is never chosen.
             lost: where the account was lost: never chosen either, and as a neighbour on the plateau it is as
                 poor as the poorest of those that survived.
+            combinations: of which these are; None for all of the grid.
         """
+        places = None if combinations is None else self.places(combinations)
         scores = np.where(lost, np.nan, scores)
         if self.plateau and self.axes:
             poorest = scores[np.isfinite(scores)].min(initial=np.inf)
             around = np.where(lost & np.isfinite(poorest), poorest, scores)
-            scores = np.where(lost, np.nan, plateau_scores(around, list(self.axes.values())))
+            if places is None:
+                around = plateau_scores(around, list(self.axes.values()))
+            else:
+                around = plateau_scores_of(around, places, self.shape)
+            scores = np.where(lost, np.nan, around)
         ranked = np.where(np.isfinite(scores), scores, -np.inf)
         best = int(ranked.argmax())
         if not self.axes or ranked[best] == -np.inf:
             return self.spec, None
-        values = {
-            name: self.axes[name][place]
-            for name, place in zip(self.axes, np.unravel_index(best, self.shape), strict=True)
-        }
-        return configured(self.spec, values), best
+        place = self.places(np.array([best]))[0] if places is None else places[best]
+        return configured(self.spec, self.values(place)), best
 
 
 class _SearchedAlone(_Searched):
@@ -226,6 +246,7 @@ class _SearchedAlone(_Searched):
         self.costs = costs
         self.fill: Fill = fill
         self.workers, self.where = workers, where
+        self._batch: Batch | None = None
         self._signals: dict[str, tuple[Signals, Levels]] = {}
         self._tested: dict[tuple[str, int, int], BacktestResult] = {}
 
@@ -240,6 +261,18 @@ class _SearchedAlone(_Searched):
             alive += len(chunks[0].metrics)
         if not alive:
             raise RequestError("empty_grid", name=", ".join(self.axes))
+        return found
+
+    def figures(self, combinations: Places, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """As `_Searched`."""
+        order = np.argsort(combinations)
+        if self._batch is None:
+            self._batch = Batch(self.market, self.spec, self.axes, self.workers)
+        chunks = self._batch.run_over([self.market.between(*one) for one in stretches], combinations[order])
+        found = [np.full((combinations.size, FIGURES), np.nan) for _ in stretches]
+        for table, chunk in zip(found, chunks, strict=True):
+            alive = np.ravel_multi_index(tuple(chunk.chosen.values()), self.shape)
+            table[order[np.searchsorted(combinations[order], alive)]] = chunk.metrics
         return found
 
     def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
@@ -273,6 +306,7 @@ class _SearchedTogether(_Searched):
         super().__init__(spec, grid, every.capital, plateau)
         self.every, self.grid = every, Grid(every, spec, grid or {}, workers, where)
         self.times, self.year = every.clock.times, every.year
+        self._sensible: Places | None = None
         self._tested: dict[tuple[str, int, int], BacktestResult] = {}
 
     def tables(self, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
@@ -281,6 +315,16 @@ class _SearchedTogether(_Searched):
         found = [np.full((self.count, FIGURES), np.nan) for _ in stretches]
         for table, figures in zip(found, self.grid.figures(places, stretches)[0], strict=True):
             table[places] = figures
+        return found
+
+    def figures(self, combinations: Places, stretches: Sequence[tuple[int, int]]) -> list[Floats]:
+        """As `_Searched`; figures are those of the pooled account."""
+        if self._sensible is None:
+            self._sensible = self.grid.sensible()
+        alive = np.isin(combinations, self._sensible)
+        found = [np.full((combinations.size, FIGURES), np.nan) for _ in stretches]
+        for table, figures in zip(found, self.grid.figures(combinations[alive], stretches)[0], strict=True):
+            table[alive] = figures
         return found
 
     def test(self, spec: StrategySpec, start: int, stop: int) -> BacktestResult:
@@ -361,6 +405,8 @@ def walk_forward(
     plateau: bool = False,
     least_trades: int = 0,
     settle: bool = False,
+    most: int | None = None,
+    seed: int = 0,
     workers: int | None = None,
     engine: Engine | None = None,
     inputs: Tables | None = None,
@@ -385,6 +431,10 @@ def walk_forward(
         plateau: rank by the neighbourhood's average (`plateau`) instead of the value alone.
         least_trades: configurations with fewer trades in training are not ranked: their figures are luck.
         settle: choose on the whole history as well (`WalkForward.spec`).
+        most: combinations tried at most: of a larger grid, whose axes are numbers, those that Optuna's TPE
+            asks for, led by the training stretches in their order, so that none that a fold may choose has
+            seen its test.
+        seed: of what is drawn where a grid is sampled.
         workers: configurations at a time; by default one a core.
         engine: where configurations are tested, as in `sweep`.
         inputs: other tables by name, as in `run_backtest`.
@@ -401,13 +451,20 @@ def walk_forward(
     stretches = [(fold.train_start, fold.train_stop) for fold in cuts]
     if settle:
         stretches.append((0, len(searched.times)))
-    tables = searched.tables(stretches) if grid else []
+    combinations, after = None, np.empty(0, dtype=np.int64)
+    if grid and most is not None and searched.count > most:
+        combinations, after, tables = _sampled(searched, stretches, rank_by, least_trades, most, seed)
+    else:
+        tables = searched.tables(stretches) if grid else []
     found = []
     for place, fold in enumerate(cuts):
         chosen, train, fitted = spec, None, False
         if grid:
-            table = tables[place]
-            chosen, best = searched.chosen(*_ranks(table, rank_by, least_trades))
+            table, among = tables[place], combinations
+            if among is not None:  # what was led to without a look beyond this training
+                known = after <= place + 1
+                table, among = table[known], among[known]
+            chosen, best = searched.chosen(*_ranks(table, rank_by, least_trades), among)
             if best is not None:
                 train, fitted = Metrics.from_values(table[best].tolist()), True
         found.append(
@@ -421,7 +478,7 @@ def walk_forward(
         )
     settled = spec
     if grid and settle:
-        settled, _ = searched.chosen(*_ranks(tables[-1], rank_by, least_trades))
+        settled, _ = searched.chosen(*_ranks(tables[-1], rank_by, least_trades), combinations)
     metrics, returns, lost = _joined([one.test for one in found], initial_capital)
     index = searched.times[found[0].fold.test_start : found[-1].fold.test_stop]
     return WalkForward(
@@ -430,10 +487,48 @@ def walk_forward(
         metrics=metrics,
         account_lost=lost,
         bars_per_year=searched.year,
-        configurations=searched.count if grid else 1,
+        configurations=len(tables[0]) if tables else 1,
+        combinations=()
+        if combinations is None
+        else tuple(searched.values(place) for place in searched.places(combinations)),
         searched=tuple(searched.axes),
         spec=settled,
     )
+
+
+def _sampled(
+    searched: _Searched,
+    stretches: Sequence[tuple[int, int]],
+    rank_by: str,
+    least_trades: int,
+    most: int,
+    seed: int,
+) -> tuple[Places, Places, list[Floats]]:
+    """(combinations, by how many stretches each was led to, their figures on each stretch).
+
+    Raises:
+        RequestError: `empty_grid`: none that was drawn makes sense.
+    """
+    rows: dict[int, list[Floats]] = {}
+
+    def scores(batch: Places) -> Floats:
+        tables = searched.figures(batch, stretches)
+        for at, one in enumerate(batch.tolist()):
+            rows[one] = [table[at] for table in tables]
+        found = []
+        for table in tables:
+            ranked, lost = _ranks(table, rank_by, least_trades)
+            ranked = np.where(lost, np.nan, ranked)
+            found.append(np.where(np.isnan(table).all(axis=1), -np.inf, ranked))
+        return np.array(found)
+
+    combinations, after = sampled(searched.shape, most, len(stretches), scores, seed)
+    if not combinations.size:
+        raise RequestError("empty_grid", name=", ".join(searched.axes))
+    tables = [
+        np.array([rows[one][place] for one in combinations.tolist()]) for place in range(len(stretches))
+    ]
+    return combinations, after, tables
 
 
 def _ranks(table: Floats, rank_by: str, least_trades: int) -> tuple[Floats, NDArray[np.bool_]]:

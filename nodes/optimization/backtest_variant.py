@@ -6,13 +6,12 @@ from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
 from backtest import BacktestError
-from backtest.validation.score import folds_held
 from nodes.context import OptimizationContext
 from nodes.forking import run_of
 from nodes.optimization.state import OptimizationState, VariantTask
 from nodes.optimization.trials.backtest_tool import tools
 from nodes.optimization.trials.ledger import count
-from nodes.optimization.trials.trial import MOST_CONFIGURATIONS, Tried, p_value, thinned, tried
+from nodes.optimization.trials.trial import Beside, Tried, beside, searched, tried
 from nodes.run_events import record
 from record.events import VariantFailed, VariantTested
 from record.types import Variant
@@ -33,20 +32,13 @@ def _test(task: VariantTask, grid: dict[str, list[float]]) -> Tried:
     return found
 
 
-def _luck(found: Tried, task: VariantTask, context: OptimizationContext) -> float | None:
-    """p-value of the lead over the champion; None where there is no lead to be tested.
-
-    A population ranks and leaves significance to the verdict.
-    """
+def _beside(found: Tried, task: VariantTask, context: OptimizationContext) -> Beside | None:
+    """Whether a lead over the champion is luck; None of a population, which leaves that to the verdict."""
     if context.search == "population":
         return None
-    champion = task["champion"]
-    leads = found.figures["score"] > champion["figures"]["score"]
-    held = folds_held(found.figures["blocks"], champion["figures"]["blocks"])
-    if not leads or 2 * held <= len(found.figures["blocks"]):
-        return None
-    dataset = Dataset.model_validate(task["dataset"])
-    return p_value(found, tried(champion["given"], champion["grid"], dataset, context), context.seed)
+    champion, dataset = task["champion"], Dataset.model_validate(task["dataset"])
+    scores = found.figures["score"], champion["figures"]["score"]
+    return beside(found, tried(champion["given"], champion["grid"], dataset, context), context, scores)
 
 
 def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) -> OptimizationState:
@@ -57,21 +49,22 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
     context = OptimizationContext.of(runtime.context)
     run, proposal, iteration = run_of(state["run_id"]), state["proposal"], state["iteration"]
     variant: Variant = {"figures": None, "error": None, "backtests": 1}
-    allowance = state["allowance"]
-    most = MOST_CONFIGURATIONS if allowance is None else min(allowance, MOST_CONFIGURATIONS)
-    grid = thinned(proposal["grid"], most)
+    grid = searched(proposal["grid"], state["allowance"], context.ranges)
     try:
         found = _test(state, grid)
         count(context, run, Dataset.model_validate(state["dataset"]), found.looked_at)
+        luck = _beside(found, state, context)
         variant |= {
             "figures": found.figures,
             "spec": found.spec.model_dump(mode="json"),
             "grid": grid,
-            "p_value": _luck(found, state, context),
+            "p_value": None if luck is None else luck.p_value,
             "excess_t": found.excess_t,
             "bars_held": found.bars_held,
             "backtests": found.figures["walk_forward"]["configurations"],
         }
+        if luck is not None and context.gate == "skill":  # before, these stood in the figures
+            variant["folds_held"] = luck.held
     except BacktestError as error:
         variant["error"] = {"code": error.code, **error.fields}
     record(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from backtest import StrategySpec
-from backtest.validation.score import Acceptance, accept
+from backtest.validation.score import Acceptance, accept, folds_held
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import shortened
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.archive import LEAST_TRADES, archived, leads, member
+from nodes.optimization.trials.trial import combinations
 from nodes.run_events import record
 from prompts import Language, Words
 from record.events import Selected
@@ -40,7 +41,11 @@ def _told(proposal: Proposal, variant: Variant | None, language: Language) -> st
         return str(proposal["sentence"])
     words = Words(language)
     values = ", ".join(f"{name} = {words.short(present(settled, name))}" for name in sorted(names))
-    return words("optimization.change.found", sentence=proposal["sentence"], values=values)
+    told = words("optimization.change.found", sentence=proposal["sentence"], values=values)
+    if (count := combinations(variant["grid"])) > variant["backtests"]:
+        tried = words.number(variant["backtests"])
+        told = words("optimization.change.sampled", sentence=told, count=words.number(count), tried=tried)
+    return told
 
 
 def _trial(
@@ -76,14 +81,17 @@ def _trial(
 
 
 def _judged(
-    champion: Champion, proposal: Proposal, figures: Figures, p_value: float | None, side_by_side: int
+    champion: Champion, proposal: Proposal, variant: Variant, figures: Figures, side_by_side: int
 ) -> Acceptance:
+    held = variant.get("folds_held")
+    if held is None:  # of an earlier version
+        held = folds_held(figures["blocks"], champion["figures"]["blocks"])
     return accept(
         figures["score"],
         champion["figures"]["score"],
-        figures["blocks"],
-        champion["figures"]["blocks"],
-        p_value=p_value,
+        held,
+        len(figures["blocks"]),
+        p_value=variant["p_value"],
         side_by_side=side_by_side,
         more_conditions=proposal["conditions"],
         lost=account_lost(figures) is not None,
@@ -155,7 +163,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
             reason = _ranked(champion, figures, variant["excess_t"], proposal["conditions"])
             accepted = reason == "better" and variant["excess_t"] > best["excess_t"]
         else:
-            decided = _judged(champion, proposal, figures, variant["p_value"], tested)
+            decided = _judged(champion, proposal, variant, figures, tested)
             reason = decided.reason
             trial |= {"folds_held": decided.folds_held, "allowed": round(decided.allowed, 6)}
             accepted = decided.accepted and figures["score"] > best["figures"]["score"]

@@ -21,7 +21,7 @@ from backtest import Costs, StrategySpec, run_backtest, sweep, sweep_to_parquet
 from backtest.engine.ranking import best_first
 from backtest.engine.sweep import configured
 from backtest.kernels.simulation import METRICS
-from backtest.validation.score import accept, score, score_walk_forward
+from backtest.validation.score import accept, folds_held, score, score_walk_forward
 from backtest.validation.walk_forward import WalkForward, combinatorial_cross_validation, walk_forward
 from tests.backtest_scripts import frame, scripted
 
@@ -292,12 +292,16 @@ def test_a_short_squeezed_out_has_no_sharpe_ratio() -> None:
 def test_a_variant_that_loses_its_account_is_never_adopted() -> None:
     folds = (1.0, 2.0, 1.5)
     gone = (1.0, None, None)
-    lost = accept(0.0, 0.0, gone, gone, p_value=0.0, side_by_side=1, more_conditions=0, lost=True)
+    lost = accept(
+        0.0, 0.0, folds_held(gone, gone), 3, p_value=0.0, side_by_side=1, more_conditions=0, lost=True
+    )
     assert (lost.accepted, lost.reason) == (False, "account_lost")
     # What survives holds every fold in which the champion had nothing left to trade with.
-    saved = accept(3.0, 0.0, folds, gone, p_value=0.0, side_by_side=1, more_conditions=0)
+    saved = accept(3.0, 0.0, folds_held(folds, gone), 3, p_value=0.0, side_by_side=1, more_conditions=0)
     assert (saved.accepted, saved.folds_held) == (True, 3)
-    losing = accept(3.0, 0.0, (1.0, -2.0, -3.0), gone, p_value=0.0, side_by_side=1, more_conditions=0)
+    losing = accept(
+        3.0, 0.0, folds_held((1.0, -2.0, -3.0), gone), 3, p_value=0.0, side_by_side=1, more_conditions=0
+    )
     assert (losing.accepted, losing.folds_held) == (True, 3)
 
 

@@ -15,6 +15,7 @@ from backtest.validation.score import (
     accept,
     allowed_error,
     block_sharpes,
+    folds_held,
     points,
     relative_gain,
     score,
@@ -156,7 +157,8 @@ EVEN = (1, 1, 1, 1, 1)
     ],
 )
 def test_when_a_variant_is_adopted(challenger, folds, p_value, reason):
-    found = accept(challenger, 2.0, folds, EVEN, p_value=p_value, side_by_side=1, more_conditions=0)
+    held = folds_held(folds, EVEN)
+    found = accept(challenger, 2.0, held, 5, p_value=p_value, side_by_side=1, more_conditions=0)
     assert (found.reason, found.accepted) == (reason, reason == "better")
 
 

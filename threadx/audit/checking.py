@@ -17,13 +17,12 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from backtest.validation.score import folds_held
 from base.shared import scratch_home
 from nodes.context import OptimizationContext
 from nodes.optimization.judge import meet_holdout, remembering
 from nodes.optimization.survey import ranked, surveyed
 from nodes.optimization.trials.ledger import BEGUN, search_figures
-from nodes.optimization.trials.trial import Tried, p_value, tried
+from nodes.optimization.trials.trial import Tried, beside, tried
 from nodes.optimization.trials.workshop import restore
 from record.errors import ReportError
 from record.events import LedgerBegun, Surveyed, TrialsFixed
@@ -224,13 +223,15 @@ class _Search:
     def _variant(self, name: str, variant: TestedVariant) -> Iterator[Row]:
         found, champion = self.tried_again(variant), self.tried_again(self.champion)
         yield from _compared(name, variant["figures"], found.figures)
-        blocks, reigning = found.figures["blocks"], champion.figures["blocks"]
-        leads = (variant["figures"] or found.figures)["score"] > self.score
-        compared = leads and 2 * folds_held(blocks, reigning) > len(blocks)
+        luck = None
         if self.context.search == "population":  # it ranks, and leaves significance to the verdict
-            compared = False
             yield Row(name=f"{name}.excess_t", told=variant["excess_t"], found=found.excess_t)
-        luck = p_value(found, champion, self.context.seed) if compared else None
+        else:
+            scores = (variant["figures"] or found.figures)["score"], self.score
+            told = beside(found, champion, self.context, scores)
+            luck = told.p_value
+            if "folds_held" in variant:
+                yield Row(name=f"{name}.folds_held", told=variant["folds_held"], found=told.held)
         yield Row(name=f"{name}.p_value", told=variant["p_value"], found=luck)
 
 

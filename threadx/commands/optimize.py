@@ -23,6 +23,7 @@ def command(words: Words) -> click.Command:
     @click.option(
         "--search", type=click.Choice(["population", "single"]), help=words("command.option.search")
     )
+    @click.option("--ranges", type=click.Choice(["thinned", "sampled"]), help=words("command.option.ranges"))
     @options.approve(words)
     @click.option("--allow-code", is_flag=True, help=words("command.option.allow_code"))
     @click.option("--max-iterations", type=int, help=words("command.option.max_iterations"))

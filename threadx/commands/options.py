@@ -60,6 +60,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "budgets": (
         "search",
+        "ranges",
         "max_iterations",
         "convergence_threshold",
         "patience",

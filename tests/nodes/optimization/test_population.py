@@ -317,8 +317,10 @@ def test_a_single_champion_is_searched_without_a_survey(tmp_path):
 def test_a_run_of_an_earlier_version_had_one_champion(run, tmp_path):
     home, state, _ = run
     about = RunRecord(home, state["run_id"]).about()
-    del about["context"]["search"]
+    for name in ("search", "ranges", "gate"):
+        del about["context"][name]
     folder = tmp_path / "runs" / "old"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
-    assert RunRecord(tmp_path, "old").about()["context"]["search"] == "single"
+    then = RunRecord(tmp_path, "old").about()["context"]
+    assert (then["search"], then["ranges"], then["gate"]) == ("single", "thinned", "sharpe")

@@ -122,6 +122,24 @@ def test_a_better_variant_is_told_from_an_equal_one(tmp_path):
     assert p_value(first, first, 0) > 0.5, "a strategy is no better than itself"
 
 
+def test_a_rising_market_is_no_lead_over_a_single_champion(tmp_path):
+    """Four days of a rising week beside one earn more for their risk, and add as little to holding."""
+    rising = made_up_prices(1500, seed=5, drift=0.004, frequency="1D")
+    dataset = register(rising, symbol="T", timeframe="1d", home=tmp_path)
+    context = OptimizationContext(home=str(tmp_path), **ALL_RULES, fee_bps=0.0, slippage_bps=0.0)
+    often, seldom = (
+        tried(
+            StrategySpec(name="days", entry_long=days, exit_long=f"not ({days})").model_dump(mode="json"),
+            {},
+            dataset,
+            context,
+        )
+        for days in ("weekday != 2", "weekday == 2")
+    )
+    assert p_value(often, seldom, 0, "sharpe") < 0.05
+    assert p_value(often, seldom, 0, "skill") > 0.2
+
+
 def test_searched_values_are_refitted_in_every_fold(tmp_path):
     dataset = register(made_up_prices(2000, cycle=0.05), symbol="T", timeframe="1h", home=tmp_path)
     context = OptimizationContext(home=str(tmp_path), **ALL_RULES)
