@@ -56,6 +56,44 @@ def masked_text(text: str) -> str:
     return _masked_text(text, _secrets_now())
 
 
+def masked_json(value: Any) -> tuple[Any, str]:
+    """`masked`, and the compact line of JSON it makes; NaN is refused.
+
+    Nearly all of what is kept holds nothing to be masked, and its line tells so at one look.
+
+    Raises:
+        ValueError: NaN or an infinity.
+    """
+    secrets, line = _secrets_now(), _line(value)
+    if not _may_hold(line, secrets):
+        return value, line
+    kept = _masked(value, secrets)
+    return kept, _line(kept)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _may_hold(line: str, secrets: tuple[str, ...]) -> bool:
+    """Whether a text in a line of JSON may hold what `_masked_text` looks for; rather once too often.
+
+    What stands in a text stands in its JSON too, letter by letter, each as JSON writes it.
+    """
+    return (
+        "@" in line
+        or any(word in line for word in _HEADER_WORDS)
+        or any(form in line for form in _lined(secrets))
+        or (bool(secrets) and _ESCAPED.search(line) is not None)
+    )
+
+
+@lru_cache(maxsize=8)
+def _lined(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """The forms of secrets as a line of JSON holds them."""
+    return tuple(json.dumps(form, ensure_ascii=False)[1:-1] for form in _forms(secrets))
+
+
 def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
     match value:
         case str():

@@ -20,7 +20,7 @@ from base import private
 from base.aside import cut_tail
 from base.plain_files import LARGEST_LOG, opened_plain, read_plain
 from base.reasons import ReasonError, because
-from base.secrets import masked
+from base.secrets import masked_json
 from record.errors import ReportError
 from record.events import Event, EventData, Finished, Waiting
 
@@ -81,8 +81,9 @@ class EventLog:
             now = time.monotonic()
             worked = now - known.clock if known.clock is not None else 0.0
             whole = event.model_copy(update={"elapsed_seconds": round(known.elapsed + worked, 3)})
-            kept = masked(whole.plain())
-            line = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            told = whole.plain()
+            kept, written = masked_json(told)
+            line = written.encode()
             if self.path.is_file() and self.path.stat().st_size > known.size:
                 cut_tail(self.path, known.size)
             try:
@@ -93,7 +94,7 @@ class EventLog:
                 raise
             _fold(known, whole, known.size, len(line) + 1)
             known.clock = None if isinstance(event.data, Waiting) else now
-            return Event.read(kept)
+            return whole if kept is told else Event.read(kept)
 
     def find(self, event_id: str) -> Event | None:
         """The event with this id, or None."""

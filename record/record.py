@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -71,6 +72,7 @@ def runs_folder(home: Path) -> Path:
     return home / "runs"
 
 
+@lru_cache(maxsize=64)
 def run_folder(home: Path, run: str) -> Path:
     """The folder of one run.
 

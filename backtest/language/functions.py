@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 from typing import Literal
 
@@ -155,15 +156,23 @@ def reference(language: Literal["fr", "en"], written: Collection[str] | None = N
         language: of the titles.
         written: of the functions that were taken in, which are told; None for all.
     """
-    lines = []
     adopted = tuple(_ADOPTED[name] for name in sorted(_ADOPTED) if written is None or name in written)
-    for group in (*GROUPS, *([Group(title=_ADOPTED_TITLE, entries=adopted)] if adopted else [])):
-        calls = []
-        for called, entries in groupby(group.entries, key=_called):
-            calls.append(f"{' | '.join(entry.name for entry in entries)}{called}")
-        title = f"{group.title.fr.lower()}\u00a0:" if language == "fr" else f"{group.title.en.lower()}:"
-        lines.append(f"- {title} {', '.join(calls)}")
-    return "\n".join(lines)
+    own = _own_reference(language)
+    return f"{own}\n{_line(Group(title=_ADOPTED_TITLE, entries=adopted), language)}" if adopted else own
+
+
+@cache
+def _own_reference(language: Literal["fr", "en"]) -> str:
+    return "\n".join(_line(group, language) for group in GROUPS)
+
+
+def _line(group: Group, language: Literal["fr", "en"]) -> str:
+    """A group of `reference`."""
+    calls = []
+    for called, entries in groupby(group.entries, key=_called):
+        calls.append(f"{' | '.join(entry.name for entry in entries)}{called}")
+    title = f"{group.title.fr.lower()}\u00a0:" if language == "fr" else f"{group.title.en.lower()}:"
+    return f"- {title} {', '.join(calls)}"
 
 
 def periods(call: Call) -> list[int]:

@@ -80,7 +80,7 @@ def _question(
         role="arbiter",
         prompt=prompt,
         schema=schema,
-        case=summary_of_rows(schema, rows),
+        case=lambda: summary_of_rows(schema, rows),
         checked=True,
         evidence=arbiter_evidence(state["evidence"], reports, pooled, advisable, context.language),
         policy=arbiter_policy,

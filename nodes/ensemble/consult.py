@@ -89,7 +89,7 @@ def _heard(
         role=agent.name,
         prompt=prompt,
         schema=agent.schema,
-        case=report_of(agent.schema, rows),
+        case=lambda: report_of(agent.schema, rows),
         evidence={**state["evidence"], "language": context.language},
         policy=agent.policy,
         check=lambda report: report_errors(report, rows, known, words),

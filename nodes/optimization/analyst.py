@@ -34,6 +34,7 @@ ANALYST = Role[OptimizationState, Analysis](
     name="analyst",
     schema=Analysis,
     case=lambda brief: analysis_of(brief.evidence, Analysis),
+    words_only=True,
     policy=roles.analyst,
     chain=lambda brief: brief.context.analyst,
     made=_made,

@@ -48,20 +48,29 @@ def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> ty
         hypotheses: how many were made; None where the same answer makes them.
         base: what a proposal has besides.
     """
-    archive = evidence.archive
-    found = narrowed(
-        base,
-        base=one_of([0, *(one["number"] for one in archive if f"C{one['number']}" in evidence.ids)]),
-        change=_changes(evidence.spec.model_dump_json(), bool(archive), evidence.allow_code),
-    )
-    if hypotheses is None:
-        return found
-    return narrowed(found, hypothesis=one_of(range(1, hypotheses + 1) if hypotheses else [0]))
+    archive, spec = evidence.archive, evidence.spec.model_dump_json()
+    bases = (0, *(one["number"] for one in archive if f"C{one['number']}" in evidence.ids))
+    found = _proposal_on(base, bases, spec, bool(archive), evidence.allow_code)
+    return found if hypotheses is None else _proposal_for(found, hypotheses)
+
+
+@lru_cache(maxsize=16)
+def _proposal_on(base: type[P], bases: tuple[int, ...], spec: str, several: bool, code: bool) -> type[P]:
+    return narrowed(base, base=one_of(bases), change=_changes(spec, several, code))
+
+
+@lru_cache(maxsize=16)
+def _proposal_for(proposal: type[P], hypotheses: int) -> type[P]:
+    return narrowed(proposal, hypothesis=one_of(range(1, hypotheses + 1) if hypotheses else [0]))
 
 
 def proposals_of(evidence: Evidence, hypotheses: int) -> type[Proposals]:
     """Changes that this strategy can have."""
-    proposal = proposal_of(evidence, hypotheses, Proposal)
+    return _several(proposal_of(evidence, hypotheses, Proposal))
+
+
+@lru_cache(maxsize=16)
+def _several(proposal: type[Proposal]) -> type[Proposals]:
     return narrowed(Proposals, proposals=list[proposal])  # type: ignore[valid-type]
 
 

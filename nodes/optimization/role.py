@@ -81,6 +81,7 @@ class Role(Generic[S, T]):
         name: of its prompt.
         schema: what it answers.
         case: the same for this very case (`nodes.optimization.case`).
+        words_only: as `Question` has it.
         policy: its answer without a model.
         chain: its models, tried in order.
         made: what an answer comes to, its unfounded claims and its provenance given.
@@ -115,6 +116,7 @@ class Role(Generic[S, T]):
     knows: Callable[[Brief[S]], Evidence] = lambda brief: brief.evidence
     check: Callable[[Brief[S], T], list[str]] = lambda brief, answer: []
     doubts: Callable[[Brief[S], T], list[str]] = lambda brief, answer: []
+    words_only: bool = False
     answer: str = "answer"
 
 
@@ -144,10 +146,10 @@ def ask_role(
     run = state["run_id"]
     record(context, run, called, voice, announced or RoleCalled(), iteration=iteration)
     language: Language = context.language
-    evidence: Evidence = gather_evidence(state, iteration, named=context.named, language=language)
+    gathered: Evidence = gather_evidence(state, iteration, named=context.named, language=language)
     workshop = Workshop(context=context, run=run, iteration=iteration, voice=voice, cites=called)
     evidence = replace(
-        evidence,
+        gathered,
         allow_code=context.allow_code,
         admit=workshop.admit,
         elites=elites(RunRecord(context.home_path, run).events()) if context.allow_code else [],
@@ -166,7 +168,7 @@ def ask_role(
         return role.claims(answer), known_numbers(*parts, prices["timeframe"], *role.own(answer))
 
     def question(tokens: int) -> Question[T]:
-        block: Block = evidence_block(evidence, language, tokens)
+        block: Block = evidence_block(gathered, language, tokens)
         parts = block.parts | own_blocks
         prompt: Prompt = render(
             f"optimization/{role.name}",
@@ -183,7 +185,8 @@ def ask_role(
             role=voice,
             prompt=prompt,
             schema=role.schema,
-            case=role.case(replace(brief, evidence=replace(evidence, offered=block.ids))),
+            case=lambda: role.case(replace(brief, evidence=replace(evidence, offered=block.ids))),
+            words_only=role.words_only,
             evidence={"dataset": {"symbol": prices["symbol"], "hash": prices["development_hash"]}},
             policy=lambda _: role.policy(of_rules),
             corrections=REPAIRS if context.allow_code else 1,

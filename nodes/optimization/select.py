@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from backtest import StrategySpec
 from backtest.validation.score import Acceptance, accept, folds_held
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import CHANGE, present, search_grid
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import shortened
+from nodes.optimization.parsed import parsed
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.archive import LEAST_TRADES, archived, leads, member
 from nodes.optimization.trials.trial import combinations
@@ -35,8 +35,8 @@ def _told(proposal: Proposal, variant: Variant | None, language: Language) -> st
     searched = CHANGE.validate_python(proposal["change"])
     if variant is None or variant["figures"] is None or not variant["grid"]:
         return str(proposal["sentence"])
-    settled = StrategySpec.model_validate(variant["spec"])
-    names = search_grid(StrategySpec.model_validate(proposal["spec"]), searched)
+    settled = parsed(variant["spec"])
+    names = search_grid(parsed(proposal["spec"]), searched)
     if not names:
         return str(proposal["sentence"])
     words = Words(language)

@@ -93,6 +93,7 @@ SPEAK = Role[DebateState, Turn](
     name="speak",
     schema=Turn,
     case=lambda brief: turn_of(brief.evidence),
+    words_only=True,
     policy=debate.speak,
     chain=lambda brief: getattr(brief.context, brief.voice),
     made=_made,

@@ -53,6 +53,7 @@ VALIDATOR = Role[OptimizationState, Verdicts](
     name="validator",
     schema=Verdicts,
     case=lambda brief: verdicts_of(brief.evidence, len(brief.state["proposals"])),
+    words_only=True,
     policy=roles.validator,
     chain=lambda brief: brief.context.validator,
     made=_made,

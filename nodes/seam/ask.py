@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -55,8 +55,10 @@ class Question(Generic[T]):
         role: who asks, for example `analyst`.
         prompt: what a model reads.
         schema: what the answer must be; its descriptions and bounds are the output instruction.
-        case: the same for this very case, a subclass: it is what a model is shown and held to. An answer that
-            fits `schema` alone is a doubt.
+        case: makes the same for this very case, a subclass: it is what a model is shown and held to. An
+            answer that fits `schema` alone is a doubt.
+        words_only: the case limits words and ids alone: what `rules` answer is the same without it, and it is
+            made where a model is asked.
         evidence: plain JSON that `rules` reads; the prompt was rendered from the same.
         policy: the role's deterministic policy.
         check: semantic checks: all errors at once, in the prompt's language.
@@ -82,7 +84,8 @@ class Question(Generic[T]):
     schema: type[T]
     evidence: Mapping[str, Any]
     policy: Callable[[Any], T]
-    case: type[T] | None = None
+    case: Callable[[], type[T]] | None = None
+    words_only: bool = False
     check: Callable[[T], list[str]] = _no_checks
     doubts: Callable[[T], list[str]] = _no_checks
     checked: bool = False
@@ -95,6 +98,11 @@ class Question(Generic[T]):
     shorter: Callable[[int], Question[T]] | None = None
     left_out: tuple[str, ...] = ()
     run: str = ""
+
+    @cached_property
+    def shown(self) -> type[T]:
+        """What a model is shown and held to."""
+        return self.case() if self.case else self.schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +208,6 @@ class _Asking(Generic[T]):
         self.corrections = 0
         self.unsaid: list[Unsaid] = []
         self.repairs: frozenset[str] = frozenset()
-        self.shown = question.case or question.schema
         self.outside: list[str] = []
         self.said: list[Mapping[str, str]] = []
 
@@ -295,7 +302,6 @@ class _Asking(Generic[T]):
         else:
             self.question, self.calls.evidence_tokens = shorter(tokens), tokens
         self.calls.left_out, self.calls.prompt = self.question.left_out, self.question.prompt
-        self.shown = self.question.case or self.question.schema
 
     def _doubts(self, value: T) -> list[str]:
         """Why an answer goes back although it is valid."""
@@ -343,7 +349,7 @@ class _Asking(Generic[T]):
             system=prompt.system,
             user=prompt.user,
             closing=prompt.closing,
-            schema=_json_schema(self.shown, prompt.language),
+            schema=_json_schema(self.question.shown, prompt.language),
             schema_words=text("nodes.ask.schema", prompt.language),
             correction=correction,
             prompt_hash=prompt.hash,
@@ -351,7 +357,8 @@ class _Asking(Generic[T]):
 
     def _validated(self, answer: str, *, loosely: bool = True) -> T | _Invalid:
         """The value in a text, or every error; loosely: with what a careful reader would mend in it."""
-        language = self.question.prompt.language
+        question, language = self.question, self.question.prompt.language
+        shown = question.schema if question.words_only and not loosely else question.shown
         try:
             found = providers.objects_in(answer)
         except AnswerError as error:
@@ -361,10 +368,10 @@ class _Asking(Generic[T]):
         for one in found:
             meant, repairs = one.value, frozenset[str]()
             if loosely:
-                meant, repairs = read(one.value, _json_schema(self.shown, language))
-            value, complaints = _fitting(meant, self.shown)
-            if value is None and self.shown is not self.question.schema:
-                value, _ = _fitting(meant, self.question.schema)
+                meant, repairs = read(one.value, _json_schema(shown, language))
+            value, complaints = _fitting(meant, shown)
+            if value is None and shown is not question.schema:
+                value, _ = _fitting(meant, question.schema)
             wrong = [_schema_error(item, language) for item in complaints]
             if value is not None:
                 valid[value.model_dump_json()] = value, one.repairs | repairs
@@ -374,7 +381,7 @@ class _Asking(Generic[T]):
         if len(valid) > 1:
             return self._unread(AnswerError("two_answers", count=len(valid)))
         ((value, repairs),) = valid.values()
-        if errors := self.question.check(value):
+        if errors := question.check(value):
             return _Invalid(code=FAILED_CHECK, errors=errors, fields={})
         # A blank at the end is left of an answer that was complete when its room ended.
         self.repairs = repairs | ({"blanks"} if answer != answer.rstrip() else frozenset())

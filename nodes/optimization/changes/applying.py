@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
@@ -17,6 +17,7 @@ from backtest.types import plain
 from base.entries import EntryError
 from base.errors import LANGUAGES, catalogue
 from base.plugins import with_plugins
+from base.same import Same
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, Kind, same_words
 from nodes.optimization.changes.conditions import ReplaceCondition
@@ -75,6 +76,7 @@ else:
 CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
 
 
+@cache
 def kinds_told(language: Language, *, code: bool = False) -> str:
     """Every kind in a line, for the strategist's prompt; those that bring code only where it is allowed."""
     words = Words(language)
@@ -95,7 +97,12 @@ def complexity(spec: StrategySpec) -> int:
     One that serves twice (the exit of one side as the entry of the other), or that is on the short side the
     mirror image of what it is on the long one, is no further degree of freedom.
     """
-    parts = {place: _conditions(tree) for place, tree in spec.trees.items()}
+    return _complexity(Same(spec))
+
+
+@lru_cache(maxsize=64)
+def _complexity(spec: Same[StrategySpec]) -> int:
+    parts = {place: _conditions(tree) for place, tree in spec.it.trees.items()}
     found = {meaning(part) for part in (*parts.get("entry_long", ()), *parts.get("exit_long", ()))}
     for place in ("entry", "exit"):
         known = {meaning(part) for part in parts.get(f"{place}_long", ())}

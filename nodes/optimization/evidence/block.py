@@ -89,8 +89,9 @@ class Block(NamedTuple):
     left_out: list[str]
 
 
+@lru_cache(maxsize=8)
 def evidence_block(evidence: Evidence, language: Language, tokens: int) -> Block:
-    """The block with as many lines, by their rank, as a budget has room for.
+    """The block with as many lines, by their rank, as a budget has room for; made once for an evidence.
 
     Args:
         evidence: of the iteration.

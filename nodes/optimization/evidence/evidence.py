@@ -11,15 +11,17 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, get_args
+from functools import cached_property, lru_cache
+from typing import Any, cast, get_args
 
 from backtest import PRESETS, StrategySpec
 from backtest.cage.source import Source
 from backtest.types import RISK_BOUNDS, Bounds
+from base.same import Same
 from nodes.errors import ChangeError
 from nodes.optimization.changes import PERSONAL, Change, NewIndicator, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
+from nodes.optimization.parsed import parsed
 from nodes.optimization.state import DebateState, OptimizationState
 from prompts import Language, text
 from record.types import (
@@ -44,6 +46,8 @@ WHOLE = 2
 """Iterations that a prompt tells whole; older ones are folded."""
 _NEW_CHAMPION = ("total_return", "max_drawdown", "profit_factor", "n_trades")
 LONGEST_QUOTE = 200
+_READ = ("initial", "baseline", "dataset", "champion", "dossier", "history", "lessons", "archive")
+"""Parts of the state that evidence is drawn from."""
 
 
 def no_code(change: Change) -> None:
@@ -86,7 +90,7 @@ class Folded:
     best: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
     """Everything a role may know in an iteration.
 
@@ -171,7 +175,7 @@ class Evidence:
     def on_candidate(self, number: int) -> Evidence:
         """The same with a candidate of the archive in the champion's place; figures stay the champion's."""
         candidate = next(one for one in self.archive if one["number"] == number)
-        spec = StrategySpec.model_validate(candidate["spec"]).offering(self.spec.readable)
+        spec = parsed(candidate["spec"]).offering(self.spec.readable)
         return replace(self, spec=spec, grid=candidate["grid"], bounds=_bounds(spec))
 
 
@@ -190,7 +194,7 @@ def gather_evidence(
     named: bool = False,
     language: Language = "en",
 ) -> Evidence:
-    """Everything a role may know in this iteration.
+    """Everything a role may know in this iteration; the same object while the state has the same parts.
 
     Args:
         state: of the graph.
@@ -198,11 +202,18 @@ def gather_evidence(
         named: whether prompts name the instrument and tell calendar dates.
         language: of what rules say; of no use to who asks none.
     """
-    dossier = state.get("dossier") or Dossier(hash="", items=[])
+    parts = tuple(Same(state.get(name)) for name in _READ)
+    return _gathered(parts, iteration, named, language)
+
+
+@lru_cache(maxsize=4)
+def _gathered(parts: tuple[Same[Any], ...], iteration: int, named: bool, language: Language) -> Evidence:
+    """`gather_evidence` of the parts `_READ`: all roles of an iteration are told the same."""
+    state = cast(OptimizationState, {name: part.it for name, part in zip(_READ, parts, strict=True)})
+    dossier = state["dossier"] or Dossier(hash="", items=[])
     champion = dossier.get("champion") or reigning(state)
-    series = StrategySpec.model_validate(state["initial"]).inputs
-    spec = StrategySpec.model_validate(champion["spec"]).offering(series)
-    entries = state.get("history", [])
+    spec = parsed(champion["spec"]).offering(parsed(state["initial"]).inputs)
+    entries = state["history"] or []
     before = [entry for entry in entries if entry["iteration"] < iteration]
     return Evidence(
         iteration=iteration,
@@ -214,10 +225,10 @@ def gather_evidence(
         now=reigning(state)["figures"],
         baseline=state["baseline"],
         items=dossier["items"],
-        lessons=state.get("lessons") or [],
+        lessons=state["lessons"] or [],
         history=[*before[-MEMORY:], *entries[len(before) :]],
         folded=_folded(before[:-WHOLE]),
-        archive=state.get("archive") or [],
+        archive=state["archive"] or [],
         tried=frozenset(tried_hashes(state)),
         own_names=[] if named else sorted({spec.name, state["initial"]["name"]} - PRESETS.keys()),
         named=named,
@@ -264,7 +275,7 @@ def _idle(spec: StrategySpec) -> set[str]:
 def tried_hashes(state: OptimizationState | DebateState) -> set[str]:
     """Hashes of every strategy and search tried in this run, and of what searches settled on."""
     found = {state["baseline"]["hash"], *(one["hash"] for one in state.get("archive") or [])}
-    for entry in state.get("history", []):
+    for entry in state.get("history") or []:
         for trial in entry["trials"]:
             if trial["backtests"]:
                 found |= {one for one in (trial["hash"], trial["settled"]) if one is not None}

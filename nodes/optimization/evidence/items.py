@@ -28,6 +28,7 @@ from backtest.statistics.returns import Moments, Returns, bar_returns, moments
 from backtest.validation.traded import Traded, backtest_of, shown_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
+from nodes.optimization.parsed import parsed
 from record.types import Dossier, Figures, Finding, Item, Member
 from vault.datasets import Dataset
 from vault.pools import development_of
@@ -117,7 +118,7 @@ def build_dossier(
 
 def candidate_item(member: Member) -> Item:
     """A candidate of the population as an item: its excess t, and what it trades."""
-    spec = StrategySpec.model_validate(member["spec"])
+    spec = parsed(member["spec"])
     conditions = {place: show(tree) for place, tree in spec.trees.items()}
     if member["side"] == "both":  # the short side of most is the mirror image: a prompt is short
         conditions = {place: told for place, told in conditions.items() if place.endswith("_long")}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from langgraph.store.base import BaseStore
 
-from backtest import StrategySpec
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import backtests_done
 from nodes.optimization.evidence.items import build_dossier, candidate_item
 from nodes.optimization.evidence.lessons import recall
+from nodes.optimization.parsed import parsed
 from nodes.optimization.state import OptimizationState
 from nodes.run_events import record
 from record.events import EvidenceListed, LessonsRecalled
@@ -33,7 +33,7 @@ def prepare_dossier(
     """
     champion = reigning(state)
     dossier = build_dossier(
-        StrategySpec.model_validate(champion["spec"]),
+        parsed(champion["spec"]),
         champion["figures"],
         backtests_done(state),
         Dataset.model_validate(state["dataset"]),

@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from backtest import BacktestError, StrategySpec
 from backtest.cage.errors import CodeError
+from base.same import Same
 from nodes.errors import ChangeError
 from nodes.optimization.changes import (
     Change,
@@ -21,6 +23,7 @@ from nodes.optimization.changes import (
     search_grid,
 )
 from nodes.optimization.evidence.evidence import Evidence, no_code
+from nodes.optimization.parsed import parsed
 from nodes.optimization.schemas import Proposal
 from prompts import Language, text
 from record.types import Grid, Member, Refused
@@ -83,10 +86,20 @@ def complaints(refused: Sequence[Refused]) -> list[str]:
 def sorted_by(
     evidence: Evidence, proposals: Sequence[Proposal], language: Language
 ) -> tuple[list[Proposed], list[Refused]]:
-    """`sort_proposals` by what a role was given: the champion, its grid and what was tried."""
+    """`sort_proposals` by what a role was given: the champion, its grid and what was tried.
+
+    An answer is checked, doubted and taken apart: it is sorted once.
+    """
+    return _sorted_by(evidence, Same(proposals), language)
+
+
+@lru_cache(maxsize=2)
+def _sorted_by(
+    evidence: Evidence, proposals: Same[Sequence[Proposal]], language: Language
+) -> tuple[list[Proposed], list[Refused]]:
     tried = set(evidence.tried)
     return sort_proposals(
-        proposals, evidence.spec, tried, language, evidence.grid, evidence.archive, evidence.admit
+        proposals.it, evidence.spec, tried, language, evidence.grid, evidence.archive, evidence.admit
     )
 
 
@@ -131,7 +144,7 @@ def sort_proposals(
     for proposal in proposals:
         base, searched = spec, grid or {}
         if candidate := bases.get(proposal.base):
-            base = StrategySpec.model_validate(candidate["spec"]).offering(spec.readable)
+            base = parsed(candidate["spec"]).offering(spec.readable)
             searched = candidate["grid"]
         told = describe_change(proposal.change, base, language)
         if candidate:
