@@ -5,6 +5,7 @@ A link may lead to any file of the user's, a device never ends, and a pipe waits
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -39,9 +40,11 @@ def open_plain(name: str | Path, flags: int, mode: int = 0o666) -> int:
     Raises:
         OSError: `EMLINK` for a link, `ESPIPE` for a device or a pipe; nothing was changed.
     """
-    refuse_link(Path(name))
-    if os.path.lexists(name):
-        require_plain(Path(name))  # a pipe that nobody reads cannot even be opened
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(name)
+        if stat.S_ISLNK(found.st_mode):
+            refuse_link(Path(name))
+        _require(found, name)  # a pipe that nobody reads cannot even be opened
     # The file is made empty only once it is known what it is.
     descriptor = os.open(name, (flags & ~os.O_TRUNC) | _NO_LINK | _AT_ONCE, mode)
     try:

@@ -71,8 +71,7 @@ def masked_json(value: Any) -> tuple[Any, str]:
     return kept, _line(kept)
 
 
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _may_hold(line: str, secrets: tuple[str, ...]) -> bool:
@@ -170,8 +169,8 @@ class _Masked(io.BufferedIOBase):
 
 
 def _secrets_now() -> tuple[str, ...]:
-    """Read once for all of a value, and as bytes: Python decodes the whole environment at each look."""
-    raw: Mapping[Any, Any] = getattr(os, "environb", os.environ)  # Windows has text alone
+    """Read once for all of a value, and as Python keeps it: it decodes the whole environment at each look."""
+    raw: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
     return _secrets(tuple(raw.items()))
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,14 +45,6 @@ class DatabaseError(TypedError):
     """The database that several machines share cannot be used as it is asked for."""
 
     room = "base"
-
-
-@runtime_checkable
-class Kept(Protocol):
-    """A lock that can be lost while it is held."""
-
-    def require(self) -> None:
-        """Make sure that it is still held."""
 
 
 class _Versioned(BaseModel):
@@ -181,8 +173,8 @@ def require(lock: Lock) -> None:
     Raises:
         DatabaseError: `database_unusable`: its session has ended.
     """
-    if isinstance(lock, Kept):
-        lock.require()
+    if (require_held := getattr(lock, "require", None)) is not None:  # a file's lock cannot be lost
+        require_held()
 
 
 def state_files(home: Path) -> list[Path]:

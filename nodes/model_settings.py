@@ -14,15 +14,16 @@ MODELS = "models"
 
 def provider_settings(context: Context, *, cache: bool = True) -> ProviderSettings:
     """What the providers need of a context; `threadx doctor` uses the same."""
+    home = context.home_path
     told = ProviderSettings(
         ollama_base_url=context.ollama_base_url,
         openai_base_url=context.openai_base_url,
         g4f_base_url=os.environ.get("THREADX_G4F_BASE_URL", ""),
         temperature=context.temperature,
         seed=context.seed,
-        cache_path=context.home_path / "llm_cache.sqlite" if cache else None,
+        cache_path=home / "llm_cache.sqlite" if cache else None,
         cache_seconds=context.cache_hours * 3600.0,
-        logs=context.home_path / "logs",
-        model_files=context.home_path / MODELS,
+        logs=home / "logs",
+        model_files=home / MODELS,
     )
     return replace(told, **context.seconds)

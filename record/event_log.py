@@ -84,7 +84,7 @@ class EventLog:
             told = whole.plain()
             kept, written = masked_json(told)
             line = written.encode()
-            if self.path.is_file() and self.path.stat().st_size > known.size:
+            if self._size() > known.size:
                 cut_tail(self.path, known.size)
             try:
                 with open(self.path, "ab", opener=private.opener) as stream:
@@ -180,10 +180,7 @@ class EventLog:
         _known.move_to_end(self.path)
         while len(_known) > _KEPT_LOGS:
             _known.popitem(last=False)
-        try:
-            size = os.stat(self.path).st_size
-        except FileNotFoundError:
-            size = 0
+        size = self._size()
         if size < known.size:
             known = _known[self.path] = _Known()
         if size > known.size:
@@ -192,6 +189,12 @@ class EventLog:
                     _fold(known, self._parsed(line, len(known.places) + 1), known.size, len(line))
             known.clock = None
         return known
+
+    def _size(self) -> int:
+        try:
+            return os.stat(self.path).st_size
+        except FileNotFoundError:
+            return 0
 
     def _line_at(self, place: int) -> Event:
         with opened_plain(self.path) as stream:

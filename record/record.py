@@ -84,6 +84,12 @@ def run_folder(home: Path, run: str) -> Path:
     return runs_folder(home) / run
 
 
+@lru_cache(maxsize=64)
+def _log_path(folder: Path, name: str) -> Path:
+    """Each event asks for it: joining paths would be a good part of what it costs."""
+    return folder / name
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no NaN: equal values give equal bytes."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n"
@@ -119,8 +125,8 @@ class RunRecord:
     def __init__(self, home: Path, run: str) -> None:
         self.run = run
         self.folder = run_folder(home, run)
-        self.log = EventLog(self.folder / "events.jsonl")
-        self.answers = EventLog(self.folder / ANSWERS)
+        self.log = EventLog(_log_path(self.folder, "events.jsonl"))
+        self.answers = EventLog(_log_path(self.folder, ANSWERS))
 
     def exists(self) -> bool:
         """Whether the run was ever started."""

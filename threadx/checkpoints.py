@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -19,6 +21,7 @@ from langgraph.store.sqlite import SqliteStore
 from base import locks
 from base.databases import make_private, noticed, put_aside_if_damaged
 from base.reasons import because
+from base.same import Same
 from base.shared import database_of
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
@@ -36,6 +39,34 @@ class PlainSerializer(JsonPlusSerializer):
 
     def __init__(self) -> None:
         super().__init__(allowed_msgpack_modules=(OptimizationInput, ReviewInput))
+        self._packed = lru_cache(maxsize=64)(self._pack)
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """As LangGraph's, but each part of the state once: most stand unchanged in checkpoint after checkpoint.
+
+        It rests on what LangGraph asks of nodes, that nobody changes a value in place.
+        """
+        if isinstance(obj, dict) and "channel_values" in obj:
+            whole = {name: self._bytes(value) for name, value in obj.items() if name != "channel_values"}
+            parts = {name: self._bytes(value) for name, value in obj["channel_values"].items()}
+            return "msgpack", self._map({**whole, "channel_values": self._map(parts)})
+        if isinstance(obj, dict | list):
+            return "msgpack", self._packed(Same(obj))
+        return super().dumps_typed(obj)
+
+    def _bytes(self, value: Any) -> bytes:
+        return (
+            self._packed(Same(value)) if isinstance(value, dict | list) and value else self._pack(Same(value))
+        )
+
+    def _pack(self, value: Same[Any]) -> bytes:
+        # What stands alone as another kind is plain msgpack inside of something.
+        return super().dumps_typed([value.it])[1][1:]
+
+    def _map(self, parts: Mapping[str, bytes]) -> bytes:
+        """A map in msgpack: its length, then keys and values one after the other."""
+        packed = (self._pack(Same(name)) + value for name, value in parts.items())
+        return struct.pack(">BI", 0xDF, len(parts)) + b"".join(packed)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """The value.

@@ -8,7 +8,7 @@ says how many, and nobody is asked to cite them. Older iterations are folded int
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import chain
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from backtest.language.tree import show
 from backtest.types import LADDERS, PLACES
+from base.same import Same
 from nodes.optimization.changes.filters import required
 from nodes.optimization.evidence.evidence import (
     WHOLE,
@@ -28,6 +29,7 @@ from nodes.optimization.evidence.evidence import (
 )
 from prompts import Language, part_of, text
 from providers.request import estimate_tokens
+from record.types import Item
 
 SHARED = "optimization/shared"
 """The prompt that every role's own stands behind: a server that keeps what it has read reads it once."""
@@ -100,10 +102,10 @@ def evidence_block(evidence: Evidence, language: Language, tokens: int) -> Block
             strategy, score and Sharpe ratio are told in any case.
     """
     parts = {
-        "prices": list(_item_lines(evidence, of_market=True)),
+        "prices": _items_told(Same(evidence.items), evidence.named, of_market=True),
         "lessons": list(_lesson_lines(evidence, language)),
         "strategy": list(_strategy_lines(evidence, language)),
-        "figures": list(_item_lines(evidence, of_market=False)),
+        "figures": _items_told(Same(evidence.items), evidence.named, of_market=False),
         "history": list(_history_lines(evidence, language)),
     }
     market = market_line(evidence, language)
@@ -208,13 +210,19 @@ def _strategy_lines(evidence: Evidence, language: Language) -> Iterator[Line]:
         yield Line(words, _OFF_RANK, letter=text("optimization.evidence.off_letter", language))
 
 
-def _item_lines(evidence: Evidence, *, of_market: bool) -> Iterator[Line]:
+@lru_cache(maxsize=8)
+def _items_told(items: Same[Sequence[Item]], named: bool, *, of_market: bool) -> list[Line]:
+    """They are the same before and after an iteration's tests."""
+    return list(_item_lines(items.it, named, of_market=of_market))
+
+
+def _item_lines(items: Sequence[Item], named: bool, *, of_market: bool) -> Iterator[Line]:
     """The items about the market itself, or those about the strategy and its rivals, a line each."""
-    hidden = frozenset() if evidence.named else _DATED
+    hidden = frozenset() if named else _DATED
     places: Counter[str] = Counter()
-    in_all = Counter(item["id"][0] for item in evidence.items)
+    in_all = Counter(item["id"][0] for item in items)
     traded: dict[tuple[str, ...], str] = {}
-    for item in evidence.items:
+    for item in items:
         letter = item["id"][0]
         if (letter == MARKET) != of_market:
             continue

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from backtest import StrategySpec
+from nodes.optimization.parsed import parsed
 from nodes.optimization.schemas import MOST_MEMBERS
 from nodes.optimization.trials.seeds import FAMILIES
 from record.types import Grid, Member, Strategy
@@ -36,7 +37,7 @@ def member(
     given_first: bool = False,
 ) -> Member:
     """A candidate, before it has a place in the archive."""
-    strategy = StrategySpec.model_validate(spec)
+    strategy = parsed(spec)
     return {
         "number": 0,
         "hash": strategy.hash,
