@@ -42,7 +42,7 @@ class PlainSerializer(JsonPlusSerializer):
         self._packed = lru_cache(maxsize=64)(self._pack)
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        """As LangGraph's, but each part of the state once: most stand unchanged in checkpoint after checkpoint.
+        """As LangGraph's, but each part of the state once: most stand in checkpoint after checkpoint.
 
         It rests on what LangGraph asks of nodes, that nobody changes a value in place.
         """
@@ -55,9 +55,8 @@ class PlainSerializer(JsonPlusSerializer):
         return super().dumps_typed(obj)
 
     def _bytes(self, value: Any) -> bytes:
-        return (
-            self._packed(Same(value)) if isinstance(value, dict | list) and value else self._pack(Same(value))
-        )
+        pack = self._packed if isinstance(value, dict | list) else self._pack
+        return pack(Same(value))
 
     def _pack(self, value: Same[Any]) -> bytes:
         # What stands alone as another kind is plain msgpack inside of something.
