@@ -51,7 +51,9 @@ def proposal_of(evidence: Evidence, hypotheses: int | None, base: type[P]) -> ty
     archive, spec = evidence.archive, evidence.spec.model_dump_json()
     bases = (0, *(one["number"] for one in archive if f"C{one['number']}" in evidence.ids))
     found = _proposal_on(base, bases, spec, bool(archive), evidence.allow_code)
-    return found if hypotheses is None else _proposal_for(found, hypotheses)
+    if hypotheses is None:
+        return found
+    return _proposal_for(found, hypotheses)  # type: ignore[arg-type]  # classes are hashable
 
 
 @lru_cache(maxsize=16)

@@ -77,6 +77,29 @@ def test_the_first_model_of_the_chain_answers(monkeypatch: pytest.MonkeyPatch, c
     assert outcomes(result) == [(BIG, "answered", "")]
 
 
+class Sure(Verdict):
+    """The same, in a case where it can only be up."""
+
+    stance: Literal["up"]
+
+
+def test_a_case_of_words_alone_is_made_for_models(monkeypatch: pytest.MonkeyPatch, context: Context) -> None:
+    made: list[type[Verdict]] = []
+
+    def case() -> type[Verdict]:
+        made.append(Sure)
+        return Sure
+
+    asked = question(case=case, words_only=True)
+    assert answered(ask(asked, chain=["rules"], context=context)).value.stance == "up"
+    assert made == []
+    scripted_models(monkeypatch, {BIG: ["no", GOOD]})
+    assert isinstance(answered(ask(asked, chain=[BIG], context=context)).value, Sure)
+    assert made == [Sure], "once a question"
+    rules_case = answered(ask(question(case=case), chain=["rules"], context=context)).value
+    assert isinstance(rules_case, Sure), "numbers have the types of the case"
+
+
 def test_provenance_says_who_answered_and_how(monkeypatch: pytest.MonkeyPatch, context: Context) -> None:
     message = AIMessage(
         GOOD,

@@ -173,6 +173,16 @@ def test_a_checkpoint_that_somebody_sent_runs_nothing(tmp_path, caplog):
     assert went_off(PlainSerializer(), tmp_path / "made") == 0
 
 
+def test_a_checkpoint_says_what_langgraphs_own_serializer_would_write():
+    history = [{"iteration": 1, "score": 1.5, "trials": []}]
+    parts = {"history": history, "debate": {}, "analysis": None, "iteration": 7}
+    saved = {"v": 4, "id": "1f", "channel_values": parts}
+    later = {**saved, "channel_values": {**parts, "history": [*history, {"iteration": 2}]}}
+    serializer, langgraphs = PlainSerializer(), jsonplus.JsonPlusSerializer()
+    for value in (saved, later, history, {}, [], None, 7, "text", b"raw"):
+        assert langgraphs.loads_typed(serializer.dumps_typed(value)) == value
+
+
 @pytest.mark.parametrize("kind", ["json", "pickle"])
 def test_what_this_program_never_writes_is_refused_by_name(kind):
     with pytest.raises(ThreadxError) as caught:
