@@ -21,7 +21,7 @@ from backtest.engine.run import Market, open_market
 from backtest.engine.sweep import configured
 from benchmarks.bare_loop import Plan, bare_loop
 
-LENGTHS = (10_000, 50_000, 250_000)
+LENGTHS = (10_000, 50_000, 1_000_000)
 CAPITAL = 10_000.0
 _FEE = Costs(fee_bps=10)
 _UP = "crosses_above(sma(close, fast), sma(close, slow))"
@@ -186,17 +186,27 @@ def measure_shape(
 def report_shapes(
     prices: Callable[[int], pd.DataFrame], runs: int, only: str = "", lengths: tuple[int, ...] = LENGTHS
 ) -> None:
-    """Print the table, a line a shape: nanoseconds of the sweep, of the bare loop, and their ratio."""
+    """Print the table, a line a shape: nanoseconds of the sweep, of the bare loop, their ratio, the slope.
+
+    The slope is that of the sweep's time over the number of bars, in logarithms: 1 is linear.
+    """
     print("ns a bar·configuration of one thread's processor time: sweep / bare loop = ratio")
-    print(f"{'shape':36}" + "".join(f"{f'{bars:,} bars':>24}" for bars in lengths) + "  trades a 1,000 bars")
+    print(
+        f"{'shape':36}"
+        + "".join(f"{f'{bars:,} bars':>24}" for bars in lengths)
+        + "  slope  trades a 1,000 bars"
+    )
     for name, shape in SHAPES.items():
         if only not in name:
             continue
         told = ""
         rate = 0.0
+        taken = []
         for bars in lengths:
             ours, bare, trades, agree = measure_shape(shape, prices(bars), runs)
             told += f"{f'{ours:.2f} / {bare:.2f} = {ours / bare:.2f}':>24}"
+            taken.append(ours * bars)
             rate = 1_000.0 * trades / bars
             told += "" if agree else " UNEQUAL"
-        print(f"{name:36}{told}  {rate:.0f}", flush=True)
+        slope = float(np.polyfit(np.log(lengths), np.log(taken), 1)[0]) if len(lengths) > 1 else np.nan
+        print(f"{name:36}{told}  {slope:.2f}  {rate:.0f}", flush=True)
