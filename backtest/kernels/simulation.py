@@ -269,7 +269,7 @@ _TAKEN, _UNKNOWN = -1, -2
 def _plain_rules(rules: _Rules) -> _Rules:
     """Rules of the whole account with levels in percent and nothing else: what is off is a constant here.
 
-    `_trade_one` compiled for these takes a third less where trades are short.
+    `_trade_until` compiled for these takes a third less where trades are short.
     """
     return _Rules(
         rules.stop_percent,
@@ -1825,8 +1825,82 @@ def _after_signal(
     return end + 1, 0
 
 
+class _Progress(NamedTuple):
+    """How far a configuration has been traded, while it is flat.
+
+    Attributes:
+        t: the bar to go on from.
+        reverse: the side that this bar's signal enters after a reversal; 0 to look for the next entry.
+        unmarked: a bar whose close finds the account flat after an exit, not marked yet; -1 for none.
+        cash: the account.
+        curve: sums of its marks.
+        tally: sums of its trades.
+        cursors: signals found before.
+    """
+
+    t: int
+    reverse: int
+    unmarked: int
+    cash: float
+    curve: _Curve
+    tally: _Tally
+    cursors: _Cursors
+
+
+_KEPT = 23
+"""Numbers in a `_Progress`."""
+
+
 @step
-def _trade_one(
+def _begin(terms: Terms, out: Floats) -> _Progress:
+    """A configuration before its first bar."""
+    out[:] = np.nan
+    out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
+    curve, tally = _empty_sums(terms.capital)
+    return _Progress(terms.first, 0, -1, terms.capital, curve, tally, _Cursors(-1, -1, -1, -1))
+
+
+@step
+def _keep(progress: _Progress, row: Floats) -> None:
+    """Write it down."""
+    curve, tally, cursors = progress.curve, progress.tally, progress.cursors
+    row[0], row[1], row[2], row[3] = progress.t, progress.reverse, progress.unmarked, progress.cash
+    row[4], row[5], row[6], row[7] = curve.previous, curve.peak, curve.trough, curve.drawdown
+    row[8], row[9], row[10] = curve.total, curve.squares, curve.downside
+    row[11], row[12], row[13], row[14] = tally.closed, tally.wins, tally.gains, tally.losses
+    row[15], row[16], row[17], row[18] = tally.exposed, tally.returns, tally.best, tally.worst
+    row[19], row[20] = cursors.enter_long, cursors.exit_long
+    row[21], row[22] = cursors.enter_short, cursors.exit_short
+
+
+@step
+def _kept(row: Floats) -> _Progress:
+    """What `_keep` wrote."""
+    return _Progress(
+        int(row[0]),
+        int(row[1]),
+        int(row[2]),
+        row[3],
+        _Curve(row[4], row[5], row[6], row[7], row[8], row[9], row[10]),
+        _Tally(int(row[11]), int(row[12]), row[13], row[14], int(row[15]), row[16], row[17], row[18]),
+        _Cursors(int(row[19]), int(row[20]), int(row[21]), int(row[22])),
+    )
+
+
+@step
+def _finish(progress: _Progress, size: int, terms: Terms, out: Floats) -> bool:
+    """The figures; False where rounding leaves too little of the variance."""
+    curve, cash, unmarked = progress.curve, progress.cash, progress.unmarked
+    if unmarked >= 0:
+        curve = _mark(cash, curve)
+    # Whose cash is gone has just made the last exit.
+    return _figures(size, curve, progress.tally, float(unmarked) if cash <= 0.0 else np.nan, terms, out)
+
+
+@step
+def _trade_until(
+    progress: _Progress,
+    until: int,
     history: History,
     wants: _Wants,
     estimates: Estimates,
@@ -1834,32 +1908,23 @@ def _trade_one(
     terms: Terms,
     out: Floats,
     trades: Floats,
-) -> bool:
-    """One configuration of `trade_many`; False where rounding leaves too little of the variance."""
+) -> _Progress:
+    """Trade one configuration on: entries before the bar `until`, each to its exit, however far that is."""
     bars, charges = history.bars, history.charges
     open_ = bars.open
     last = open_.size - 1
-    size = open_.size - terms.first
     cooldown = rules.cooldown
     funded = charges.funding.size > 0
     recording = trades.shape[0] > 0
-    out[:] = np.nan
-    out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
-
-    cash = terms.capital
     flat = _Position(0, 0.0, 0.0, 0.0, 0.0, terms.first, terms.first, 0.0, False)
-    curve, tally = _empty_sums(cash)
-    cursors = _Cursors(-1, -1, -1, -1)
-    unmarked = -1  # a bar whose close finds the account flat after an exit, not marked yet
-    reverse = 0
-    t = terms.first
-    while cash > 0.0:
+    t, reverse, unmarked, cash, curve, tally, cursors = progress
+    while cash > 0.0 and t < until:
         # Flat: jump to the next entry; after a reversal it is the opposite one of this very bar.
         side = reverse
         reverse = 0
         if side == 0:
             cursors, t, side = _next_entry(wants, cursors, t, last)
-            if t >= last:
+            if t >= until:
                 break
         at_open = terms.next_open or not _real(open_, t)
         bar = t + 1 if at_open else t
@@ -1914,39 +1979,41 @@ def _trade_one(
             _record(trades, tally.closed, position, _Exit(exit_bar, fill, profit, reason, held))
         tally = _add_trade(tally, profit, position.units * position.entry, held)
 
-    if unmarked >= 0:
-        curve = _mark(cash, curve)
-    # Whose cash is gone has just made the last exit.
-    return _figures(size, curve, tally, float(unmarked) if cash <= 0.0 else np.nan, terms, out)
+    return _Progress(t, reverse, unmarked, cash, curve, tally, cursors)
 
 
 @step
-def trade_number(
+def _wants(room: Words) -> _Wants:
+    """Four rows by name."""
+    return _Wants(room[0], room[1], room[2], room[3])
+
+
+@step
+def _gather_wants(words: Words, rows: NDArray[np.int32], gated: bool, room: Words) -> None:
+    """What a configuration's signals say, written into 4 rows as wide as `words`."""
+    wants = _wants(room)
+    _gather(words, rows[0], wants.enter_long)
+    _gather(words, rows[1], wants.exit_long)
+    _gather(words, rows[2], wants.enter_short)
+    _gather(words, rows[3], wants.exit_short)
+    _resolve_conflicts(wants, gated)
+
+
+@step
+def _trade_by_rules(
     number: int,
+    progress: _Progress,
+    until: int,
     history: History,
-    words: Words,
-    rows: NDArray[np.int32],
+    room: Words,
     estimates: EstimateTable,
-    settings: Floats,
+    rules: _Rules,
     terms: Terms,
     out: Floats,
-    settled: NDArray[np.bool_],
     trades: Floats,
-    room: Words,
-) -> None:
-    """One configuration of `trade_many`; a thread's part on a graphics card too.
-
-    Args as there, and
-        number: which configuration.
-        room: 4 rows as wide as `words`, written.
-    """
-    wants = _Wants(room[0], room[1], room[2], room[3])
-    _gather(words, rows[number, 0], wants.enter_long)
-    _gather(words, rows[number, 1], wants.exit_long)
-    _gather(words, rows[number, 2], wants.enter_short)
-    _gather(words, rows[number, 3], wants.exit_short)
-    rules = _read_settings(settings[number])
-    _resolve_conflicts(wants, rules.gated)
+) -> _Progress:
+    """As `_trade_until`, a configuration of many, by the code for its rules; `room` holds what it wants."""
+    wants = _wants(room)
     own = Estimates(
         estimates.atr[estimates.atr_rows[number]], estimates.volatility[estimates.volatility_rows[number]]
     )
@@ -1966,9 +2033,45 @@ def trade_number(
             terms.maintenance,
             terms.periods_per_year,
         )
-        settled[number] = _trade_one(history, wants, own, _plain_rules(rules), plain, out[number], trades)
-    else:
-        settled[number] = _trade_one(history, wants, own, rules, terms, out[number], trades)
+        return _trade_until(progress, until, history, wants, own, _plain_rules(rules), plain, out, trades)
+    return _trade_until(progress, until, history, wants, own, rules, terms, out, trades)
+
+
+@step
+def trade_number(
+    number: int,
+    history: History,
+    words: Words,
+    rows: NDArray[np.int32],
+    estimates: EstimateTable,
+    settings: Floats,
+    terms: Terms,
+    out: Floats,
+    settled: NDArray[np.bool_],
+    trades: Floats,
+    room: Words,
+) -> None:
+    """One configuration of `trade_many`: a thread's part on a graphics card.
+
+    Args as there, and
+        number: which configuration.
+        room: 4 rows as wide as `words`, written.
+    """
+    size = history.bars.open.size
+    rules = _read_settings(settings[number])
+    _gather_wants(words, rows[number], rules.gated, room)
+    progress = _begin(terms, out[number])
+    progress = _trade_by_rules(
+        number, progress, size - 1, history, room, estimates, rules, terms, out[number], trades
+    )
+    settled[number] = _finish(progress, size - terms.first, terms, out[number])
+
+
+TILE = 1 << 12
+"""Bars: what is read of them fits the processor's second cache."""
+
+_TOGETHER = 32
+"""Configurations traded tile by tile: what they read of a tile comes from memory once for all of them."""
 
 
 @kernel
@@ -2004,7 +2107,33 @@ def trade_many(
         settled: m, written: whether the row of `out` can be trusted.
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
     """
-    width = words.shape[1]
-    room = np.empty((4, width), dtype=np.uint64)
-    for number in range(rows.shape[0]):
-        trade_number(number, history, words, rows, estimates, settings, terms, out, settled, trades, room)
+    size, width = history.bars.open.size, words.shape[1]
+    together = _TOGETHER if size - terms.first > TILE and trades.shape[0] == 0 else 1
+    room = np.empty((together, 4, width), dtype=np.uint64)
+    kept = np.empty((together, _KEPT))
+    for start in range(0, rows.shape[0], together):
+        some = range(start, min(rows.shape[0], start + together))
+        for number in some:
+            gated = _read_settings(settings[number]).gated
+            _gather_wants(words, rows[number], gated, room[number - start])
+            _keep(_begin(terms, out[number]), kept[number - start])
+        until = terms.first
+        while until < size - 1:
+            until = min(size - 1, until + (TILE if together > 1 else size))
+            for number in some:
+                row = kept[number - start]
+                progress = _trade_by_rules(
+                    number,
+                    _kept(row),
+                    until,
+                    history,
+                    room[number - start],
+                    estimates,
+                    _read_settings(settings[number]),
+                    terms,
+                    out[number],
+                    trades,
+                )
+                _keep(progress, row)
+        for number in some:
+            settled[number] = _finish(_kept(kept[number - start]), size - terms.first, terms, out[number])

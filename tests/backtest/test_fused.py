@@ -18,12 +18,14 @@ from backtest.kernels.simulation import (
     BELOW_ONE_UNIT,
     FIGURES,
     METRICS,
+    TILE,
     TRADE_COLUMNS,
     measure,
 )
 from backtest.kernels.words import cross_words, known_words, pack
 from backtest.types import Costs, Risk, Sizing
 from tests.laws import cases
+from tests.prices import made_up_prices
 
 EVERYTHING = Sizing()
 ROUNDING = {"rel": 1e-9, "abs": 1e-11}
@@ -176,6 +178,29 @@ def test_nearly_equal_returns_are_left_to_the_exact_definition() -> None:
     equity, _, figures = market.account(codes, Levels(*[np.empty(0)] * 8), Risk(), EVERYTHING, measured=True)
     returns = equity / np.concatenate(([100.0], equity[:-1])) - 1.0
     assert figures[0] == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(365.0), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "risk", [Risk(), Risk(trailing_stop_pct=5, cooldown_bars=3)], ids=["plain", "trailing"]
+)
+def test_a_history_longer_than_a_tile_is_traded_as_by_bars(risk: Risk) -> None:
+    """Some of the positions are open, and some waits for an entry go on, where a tile ends."""
+    bars = 3 * TILE + 7
+    df = made_up_prices(bars, seed=5)
+    market = open_market(df, Costs(fee_bps=1), "next_open", 8_760.0, 10_000.0, None)
+    dice = np.random.default_rng(8)
+    codes = np.zeros(bars, dtype=np.uint8)
+    for bit in (1, 2, 4, 8):
+        codes |= (dice.random(bars) < 0.01).astype(np.uint8) * np.uint8(bit)
+    codes[TILE - 40 : TILE + 1] = 1
+    codes[2 * TILE - 900 : 2 * TILE + 900] = 0
+    wanted = np.empty(FIGURES)
+    equity, trades = market.buffers(codes)
+    count, sure = market.simulate(codes, risk, EVERYTHING, equity, trades, wanted)
+    found, settled = market.trade_one(codes, risk, EVERYTHING)
+    assert sure == settled
+    assert count > 100
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_returns_on_very_different_scales_keep_their_digits() -> None:
