@@ -66,6 +66,7 @@ def pytest_collection_finish() -> None:
     # Ten thousand tests and everything they import stay until the end: no search for garbage need see them.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -123,8 +124,8 @@ def changed_pages(url: str, home: Path, run: str, every: int = 1) -> Iterator[tu
         What was done, and what is wrong with the page: it must show the run, or say that it is unreadable.
     """
     kept = home / "runs" / run
-    changed = list(field_mutations((kept / "events.jsonl").read_bytes(), lines=True))
-    for number, (label, content) in enumerate(changed[::every]):
+    changed = field_mutations((kept / "events.jsonl").read_bytes(), lines=True, every=every)
+    for number, (label, content) in enumerate(changed):
         odd = home / "runs" / f"odd-{run}-{number}"  # nothing of another one is remembered under this name
         shutil.copytree(kept, odd)
         (odd / "events.jsonl").write_bytes(content)
@@ -336,12 +337,13 @@ def copied(home: Path, folder: Path) -> Path:
     return place / home.name
 
 
-def field_mutations(content: bytes, *, lines: bool) -> Iterator[tuple[str, bytes]]:
+def field_mutations(content: bytes, *, lines: bool, every: int = 1) -> Iterator[tuple[str, bytes]]:
     """The file with one field missing, null, of another type or with a value that nobody knows.
 
     Args:
         content: JSON, or JSON lines.
         lines: a document a line; of lines of one kind the first is changed.
+        every: of the changed fields one in so many.
     """
     documents = [json.loads(line) for line in content.splitlines()] if lines else [json.loads(content)]
     written = [json.dumps(one, ensure_ascii=False) + "\n" for one in documents]
@@ -352,18 +354,20 @@ def field_mutations(content: bytes, *, lines: bool) -> Iterator[tuple[str, bytes
             if mark in seen:
                 continue
             seen.add(mark)
+            if (len(seen) - 1) % every:
+                continue
             told = json.dumps(changed, ensure_ascii=False) + "\n"
             yield f"{number}:{label}", "".join([*written[:number], told, *written[number + 1 :]]).encode()
 
 
 def mutations(document: Any) -> Iterator[tuple[str, Any]]:
-    """The same for a value: (what was done, the changed value)."""
-    text = json.dumps(document)
+    """The same for a value: (what was done, the changed value, which shares all else with the value)."""
     for place in _places(document):
         for way, change in FIELD_WAYS.items():
-            changed = json.loads(text)
+            changed = copy(document)
             holder = changed
             for step in place[:-1]:
+                holder[step] = copy(holder[step])
                 holder = holder[step]
             if change(holder, place[-1]):
                 yield f"{'.'.join(map(str, place))}: {way}", changed

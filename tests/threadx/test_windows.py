@@ -235,7 +235,7 @@ def worked(prices: Path, home: Path) -> str:
         ("runs", "check", "one", *place),
         *(
             ("runs", "report", "one", "--format", form, *place)
-            for form in some(("pdf", "html", "md"), ("pdf", "md"))
+            for form in some(("pdf", "html", "md"), ("md",))
         ),
         ("sweep", prices, "--symbol", "BTC/USDT:USDT", "--grid", "fast_period=3:6", *place),
         summary,

@@ -162,11 +162,13 @@ from pathlib import Path
 import nodes.ensemble.operation.partition as partition
 from nodes.ensemble.context import EnsembleContext
 from record.record import RunRecord
+from tests.laws import some
 from tests.partitions import AS_OF, fill
 from threadx.jobs import schedule
 
 schedule.now = lambda zone: AS_OF
-steps = "started technical macro sentiment quality arbiter check trace_raw summary finished".split()
+every = "started technical macro sentiment quality arbiter check trace_raw summary finished".split()
+steps = some(every, every[::3])
 append, write = RunRecord.append, partition.write_text_atomically
 
 def child(home, step):
@@ -205,7 +207,7 @@ def test_the_schedule_killed_in_each_step_publishes_the_hour_when_it_is_back(tmp
         encoding="utf-8",
     )
     steps = dict(line.split() for line in done.stdout.splitlines())
-    assert len(steps) == 10
+    assert {"started", "check", "finished"} <= steps.keys()
     assert set(steps.values()) == {"-9"}
     expected = threadx.summarize(as_of=AS_OF.isoformat(), home=str(fill(tmp_path / "whole")), models="rules")
     for step in steps:
