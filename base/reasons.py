@@ -99,6 +99,7 @@ _BY_DATABASE = {
 
 _MISSHAPEN = (
     LookupError,
+    StopIteration,  # of a list in which what is looked for is missing
     TypeError,
     ValueError,
     AttributeError,

@@ -35,6 +35,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -68,6 +69,7 @@ from reports.explanation import explanation
 from tests import conftest
 from tests.attacks import OUR_ROUTES
 from tests.backtest.test_informal import REFUSED, UNDERSTOOD
+from tests.langgraph_server import PROJECT
 from tests.prices import made_up_prices
 from threadx.command import main as threadx
 from threadx.web.listing import read_outcome
@@ -391,7 +393,7 @@ def _pages(home: Path) -> Pages:
 
 
 class _Faults(logging.Handler):
-    """Exceptions that are logged and are no sentence of ours."""
+    """Exceptions that are logged, come through our code and are no sentence of ours."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -399,7 +401,11 @@ class _Faults(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, TypedError | OSError):
+        if error is None or isinstance(error, TypedError | OSError):
+            return
+        # NiceGUI's own clock of a page that nobody came back to complains when the page is cleared away.
+        files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+        if any(file.is_relative_to(PROJECT) and "site-packages" not in file.parts for file in files):
             self.found.append(error)
 
 

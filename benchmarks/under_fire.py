@@ -488,6 +488,8 @@ def invariants(fire: Fire, grown: list[float]) -> Iterator[Finding]:
     lost = [record.run for record in records if not is_ended(record)]
     yield "runs that ended with a result", asked, lost + ["a run is missing"] * (asked - len(records))
     yield "logs whole, one end each, no event twice", len(records), list(logs(records))
+    forks = [record.run for record in records if "-fork" in record.run]
+    yield "no run gone through twice (a fork that nobody asked for)", len(records), forks
     opened = fire.home / "datasets" / "holdout_openings.jsonl"
     yield "one opening of a holdout a run", len(opened.read_bytes().splitlines()), openings(fire.home)
     yield "no ledger row twice", *ledger_rows(fire.home)

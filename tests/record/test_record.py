@@ -7,7 +7,8 @@ import pytest
 
 from record.errors import ReportError
 from record.events import EvidenceListed, Exhausted
-from record.record import RunRecord, comparable
+from record.record import RunRecord, as_recorded, comparable
+from reports.population import population_lines
 from tests.run_lines import lines
 
 
@@ -61,6 +62,15 @@ def test_a_damaged_line_is_named(tmp_path):
         list(record.events())
     assert caught.value.code == "unreadable_record"
     assert ":1" in caught.value.fields["path"]
+
+
+def test_a_list_that_lacks_what_is_looked_for_is_a_record_of_another_shape(tmp_path):
+    """Population of a result without the strategy that the run was given, as fuzzing made it."""
+    result = {"archive": [{"given_first": False, "hash": "a"}], "champion": {"hash": "a"}, "surveyed": 1}
+    with pytest.raises(ReportError) as caught, as_recorded(tmp_path / "result.json"):
+        population_lines(result, lambda key, **fields: key)
+    assert caught.value.code == "unreadable_record"
+    assert caught.value.fields["reason"].code == "other_shape"
 
 
 def test_unknown_and_unfinished_runs_are_told_apart(tmp_path):
