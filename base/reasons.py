@@ -225,7 +225,8 @@ def misshapen(refusal: Callable[[TypedError], TypedError]) -> Iterator[None]:
     except _MISSHAPEN as error:
         if isinstance(error, RecursionError) and type(error) is not RecursionError:
             raise  # a limit of steps, which LangGraph makes a kind of it, is no shape
-        raise refusal(_misshape(error)) from error
+        # A RuntimeError caused by a StopIteration passes for Python's own: `with` would raise the latter.
+        raise refusal(_misshape(error)) from None if isinstance(error, StopIteration) else error
 
 
 def _misshape(error: BaseException) -> TypedError:
