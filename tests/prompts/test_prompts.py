@@ -141,6 +141,7 @@ ONLY_MANY = {
     *("market.error.no_prices_in_folder known", "optimization.evidence.market_pool count"),
     *("verdict.instrument.note count", "verdict.instrument.note boundary", "command.each.note count"),
     *("agents.macro.curve slope", "agents.macro.curve_inverted slope", "market.built.news quarantined"),
+    "optimization.change.sampled count",
 }
 """Counts that are never one, and values that count nothing although a noun follows."""
 
