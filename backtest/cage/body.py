@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from backtest.cage.errors import CodeError
-from backtest.cage.vocabulary import CONSTANTS, FUNCTIONS, MAKERS, REASONS, WINDOWS
+from backtest.cage.vocabulary import CONSTANTS, FUNCTIONS, MAKERS, REASONS, TYPES, WINDOWS
 
 MOST_LOOPS = 3
 """Loops inside one another."""
@@ -22,6 +22,9 @@ LARGEST_ARRAY = 10_000
 """Values of an array that is not as long as the prices."""
 
 LARGEST_POWER = 8
+
+RETURNED = (1, 2, 4)
+"""Arrays that a function may return: a measure, or entry and exit of the long side, or of both sides."""
 
 _STATEMENTS = {
     ast.While: "while",
@@ -93,9 +96,13 @@ class Body:
         self.known = set(self.kinds)
         self.loops = 0
         self.arrays = 0
+        self.returned = 0
 
-    def check(self) -> None:
+    def check(self) -> int:
         """Walk through it.
+
+        Returns:
+            How many arrays it returns.
 
         Raises:
             CodeError: the first thing that may not be there.
@@ -111,6 +118,7 @@ class Body:
         }
         if idle := sorted(self.kinds.keys() - used - self._counters()):
             raise CodeError("idle_argument" if idle[0] in self.arguments else "idle_name", name=idle[0])
+        return self.returned
 
     def _counters(self) -> set[str]:
         """Names that loops count with: one that only repeats has no other use for them."""
@@ -145,8 +153,7 @@ class Body:
                 if first is not None:
                     self.known = first if orelse and _leaves(orelse) else self.known & first
             case ast.Return(value=value):
-                if value is None or self._kind(value) != "own":
-                    self._refuse("returns_other", node)
+                self._return(node, value)
             case ast.Continue() | ast.Break() | ast.Pass():
                 pass
             case ast.Expr(value=value):
@@ -157,6 +164,15 @@ class Body:
                 self._refuse("without_effect", node)
             case _:
                 self._refuse(_STATEMENTS.get(type(node), "statement"), node)
+
+    def _return(self, node: ast.Return, value: ast.expr | None) -> None:
+        parts = value.elts if isinstance(value, ast.Tuple) else [value]
+        if len(parts) not in RETURNED or any(one is None or self._kind(one) != "own" for one in parts):
+            self._refuse("returns_other", node)
+        names = [one.id for one in parts if isinstance(one, ast.Name)]
+        if len(set(names)) < len(names) or self.returned not in (0, len(parts)):
+            self._refuse("returns_twice", node)
+        self.returned = len(parts)
 
     def _loop(self, node: ast.For) -> None:
         if node.orelse:
@@ -336,7 +352,7 @@ class Body:
             self._refuse("called_value", node)
         if name == self.function.name:
             self._refuse("recursion", node, name=name)
-        if node.keywords:
+        if node.keywords and not (name in MAKERS and all(_tells_type(one) for one in node.keywords)):
             self._refuse("named_argument", node, name=name)
         if name in WINDOWS and len(node.args) == 1 and isinstance(node.args[0], ast.Subscript):
             return self._window(node.args[0])
@@ -460,6 +476,11 @@ def _loaded(target: ast.expr) -> ast.expr:
             return ast.Subscript(value, index, ast.Load())
         case _:
             return target
+
+
+def _tells_type(given: ast.keyword) -> bool:
+    """Whether an argument says what an array is made of, which changes nothing: all hold floats."""
+    return given.arg == "dtype" and dotted(given.value) in TYPES
 
 
 def _leaves(body: list[ast.stmt]) -> bool:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from backtest.cage.source import LONGEST_ABOUT, Source
+from backtest.cage.wording import worded
 
 How = Literal["product", "difference", "sum"]
 
@@ -43,18 +44,20 @@ def mutated(source: Source, generator: np.random.Generator) -> str:
     edits = [*_edits(function, source, generator)]
     told, change = edits[int(generator.integers(len(edits)))]
     change()
-    _say(function, f"{source.about} Changed: {told}.")
+    _say(function, worded("changed", "once", about=source.about, change=told))
     return ast.unparse(ast.fix_missing_locations(function)) + "\n"
 
 
 def combined(one: Source, other: Source, how: How) -> str | None:
-    """Both functions in one, bar by bar; None where one of them returns from several places.
+    """Both functions in one; None where one of them returns from several places, or they are of two kinds.
 
     Args:
-        one: gives the new function its name, and its parameters their names.
-        other: its names get `other_` in front.
-        how: what is done with both values.
+        one: gives the new function its name, and its parameters their names; of strategies, the entries too.
+        other: its names get `other_` in front; of strategies, it gives the exits.
+        how: what is done with the values of two indicators, bar by bar.
     """
+    if one.places != other.places:
+        return None
     first, second = copy.deepcopy(one.tree), copy.deepcopy(other.tree)
     _rename(second, {name: f"other_{name}" for name in _own_names(second) - {*other.inputs, "np", "math"}})
     ends = [_only_return(function) for function in (first, second)]
@@ -63,13 +66,18 @@ def combined(one: Source, other: Source, how: How) -> str | None:
     left, right = (end.value for end in ends if end is not None)
     assert left is not None
     assert right is not None
-    joined = ast.Return(ast.BinOp(left, _JOINED[how], right))
+    value: ast.expr = ast.BinOp(left, _JOINED[how], right)
+    if isinstance(left, ast.Tuple) and isinstance(right, ast.Tuple):
+        value = ast.Tuple(
+            [(left, right)[place % 2].elts[place] for place in range(len(one.places))], ast.Load()
+        )
+    joined = ast.Return(value)
     first.body = [*first.body[:-1], *second.body[1:-1], joined]
     inputs = [*one.inputs, *(name for name in other.inputs if name not in one.inputs)]
     parameters = [*first.args.args[len(one.inputs) :], *second.args.args[len(other.inputs) :]]
     first.args.args = [*(ast.arg(name) for name in inputs), *parameters]
     first.args.defaults = [*first.args.defaults, *second.args.defaults]
-    _say(first, f"The {how} of two: {one.about} And: {other.about}")
+    _say(first, worded("joined", "strategies" if one.places else how, about=one.about, other=other.about))
     return ast.unparse(ast.fix_missing_locations(first)) + "\n"
 
 
@@ -112,17 +120,24 @@ def _edits(function: ast.FunctionDef, source: Source, generator: np.random.Gener
             match node:
                 case ast.Constant(value=float(number)) if number:
                     factor = _FACTORS[int(generator.integers(len(_FACTORS)))]
-                    yield f"{number:.6g} to {number * factor:.6g}", _set(node, "value", number * factor)
+                    told = _replaced(f"{number:.6g}", f"{number * factor:.6g}")
+                    yield told, _set(node, "value", number * factor)
                 case ast.BinOp(op=op) if type(op) in _OPERATORS and not _counts(node):
                     other = _OPERATORS[type(op)]
-                    yield f"{_sign(op)} to {_sign(other())}", _set(node, "op", other())
+                    yield _replaced(_sign(op), _sign(other())), _set(node, "op", other())
                 case ast.Compare(ops=[compared]) if type(compared) in _COMPARISONS:
-                    yield "a comparison turned round", _set(node, "ops", [_COMPARISONS[type(compared)]()])
+                    turned = _COMPARISONS[type(compared)]()
+                    yield worded("change", "compared"), _set(node, "ops", [turned])
                 case ast.Call(func=ast.Name(id=name) as called) if name in _NAMES:
-                    yield f"{name} to {_NAMES[name]}", _set(called, "id", _NAMES[name])
+                    yield _replaced(name, _NAMES[name]), _set(called, "id", _NAMES[name])
                 case ast.Subscript(value=ast.Name(id=name) as array, ctx=ast.Load()) if name in _PRICES:
                     price = _PRICES[(_PRICES.index(name) + 1 + int(generator.integers(3))) % 4]
-                    yield f"{name} to {price} once", _reads(function, source, array, price)
+                    told = worded("change", "price", old=name, new=price)
+                    yield told, _reads(function, source, array, price)
+
+
+def _replaced(old: str, new: str) -> str:
+    return worded("change", "replaced", old=old, new=new)
 
 
 def _set(node: ast.AST, field: str, value: object) -> Callable[[], None]:

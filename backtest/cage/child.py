@@ -64,5 +64,5 @@ def _refused(error: CodeError) -> bytes:
 def _place(error: NumbaError, name: str) -> str:
     """The first line of what the compiler says, which names types; without its colours and our addresses."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if "File" not in line and os.sep not in line]
-    return (told[1] if len(told) > 1 else told[0] if told else name)[:200]
+    told = [line for line in lines if not ("File" in line or os.sep in line or line.startswith("Failed in"))]
+    return (told[0] if told else name)[:200]

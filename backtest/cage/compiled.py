@@ -23,7 +23,8 @@ from backtest.cage.source import Source
 from backtest.cage.vocabulary import MAKERS
 
 Floats = NDArray[np.float64]
-Compiled = Callable[..., Floats]
+Compiled = Callable[..., Any]
+"""A function as machine code: one array, or of a strategy so many."""
 
 WORK_A_BAR = 10_000
 """Rounds of loops and bars of windows that a function may take for each bar."""
@@ -44,7 +45,7 @@ def _whole(value: float) -> int:
 
 @njit(boundscheck=True)  # type: ignore[untyped-decorator]
 def _array(size: int, value: float) -> Floats:
-    return np.full(size, float(value))
+    return np.full(size, 1.0 * value)  # which makes a number of a condition too
 
 
 @njit(boundscheck=True)  # type: ignore[untyped-decorator]
@@ -85,7 +86,9 @@ def compiled(source: Source) -> Compiled:
     exec(compile(metered(source), f"<{source.name}>", "exec"), names)  # read and rewritten: arithmetic alone
     column = types.Array(types.float64, 1, "C", readonly=True)
     numbers = (types.int64 if one.whole else types.float64 for one in source.parameters)
-    signature = types.Array(types.float64, 1, "C")(*(column for _ in source.inputs), *numbers)
+    own = types.Array(types.float64, 1, "C")
+    returned = types.UniTuple(own, len(source.places)) if source.places else own
+    signature = returned(*(column for _ in source.inputs), *numbers)
     made = njit(signature, nogil=True, boundscheck=True, error_model="numpy")(names[source.name])
     return cast(Compiled, made)
 

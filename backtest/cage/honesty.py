@@ -5,6 +5,8 @@ rooted        it does not lean on the bar at which a history happens to begin
 repeatable    the same prices give the same values, bit for bit
 scaled        a price ten times as high gives a value in step: the same, or so many times it
 telling       it is known, it varies, and each of its parameters and inputs matters
+
+Of a strategy all of it holds for each of its signals.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def tried(source: Source, function: Compiled) -> tuple[Floats, dict[str, int]]:
     Raises:
         CodeError: `outside_array`, `too_much_work`, `fails`, `not_one_value_a_bar`; `knows_future`,
             `knows_length`, `not_repeatable`, `leans_on_start`, `out_of_scale_price`, `out_of_scale_volume`,
-            `constant`, `mostly_unknown`, `idle_parameter`, `idle_input`.
+            `constant`, `mostly_unknown`, `never_signals`, `idle_parameter`, `idle_input`.
     """
 
     def run(history: History, values: Values) -> Floats:
@@ -65,7 +67,7 @@ def tried(source: Source, function: Compiled) -> tuple[Floats, dict[str, int]]:
         raise CodeError("not_repeatable")
     for values in tried_settings(source):
         causal(run, history, values)
-    telling(found)
+    telling(source, found)
     matters(source, run, history, usual, found)
     rooted(run, history, usual)
     price, volume = scaled(run, history, usual, found)
@@ -75,8 +77,11 @@ def tried(source: Source, function: Compiled) -> tuple[Floats, dict[str, int]]:
 def values_of(source: Source, function: Compiled, columns: list[Floats], values: Values) -> Floats:
     """What a function gives for its columns; what is infinite is unknown.
 
+    Returns:
+        A value a bar; of a strategy a row for each of its places, with 1, 0 or, where unknown, not a number.
+
     Raises:
-        CodeError: it fails, or does not give one value a bar.
+        CodeError: it fails, does not give one value a bar, or a signal is neither true nor false.
     """
     try:
         found = function(*columns, *arguments(source, values))
@@ -86,9 +91,14 @@ def values_of(source: Source, function: Compiled, columns: list[Floats], values:
         raise CodeError("too_much_work", values=_told(values)) from None
     except (ValueError, ZeroDivisionError, MemoryError):
         raise CodeError("fails", values=_told(values)) from None
-    if found.shape != columns[0].shape:
-        raise CodeError("not_one_value_a_bar", bars=columns[0].size, found=found.size)
-    return np.where(np.isfinite(found), found, np.nan)
+    for series in found if source.places else (found,):
+        if series.shape != columns[0].shape:
+            raise CodeError("not_one_value_a_bar", bars=columns[0].size, found=series.size)
+    series = np.stack(found) if source.places else found
+    known = np.isfinite(series)
+    if source.places and (odd := known & (series != 0.0) & (series != 1.0)).any():
+        raise CodeError("no_signal", value=float(series[odd][0]), values=_told(values))
+    return np.where(known, series, np.nan)
 
 
 def settings(source: Source) -> list[Values]:
@@ -118,25 +128,26 @@ def causal(run: Run, history: History, values: Values) -> None:
     for place, cut in enumerate(CUTS):
         other = histories.walk(BARS - cut, seed=100 + place).times(3.0 if place % 2 else 0.4)
         planted = run(history.part(0, cut).then(other), values)
-        if (bar := first_difference(whole[:cut], planted[:cut])) is not None:
+        if (bar := first_difference(whole[..., :cut], planted[..., :cut])) is not None:
             raise CodeError("knows_future", bar=bar + 1, cut=cut)
         alone = run(history.part(0, cut), values)
-        if (bar := first_difference(whole[:cut], alone)) is not None:
+        if (bar := first_difference(whole[..., :cut], alone)) is not None:
             raise CodeError("knows_length", bar=bar + 1, cut=cut)
 
 
-def telling(found: Floats) -> None:
+def telling(source: Source, found: Floats) -> None:
     """Refuse what is unknown or always the same.
 
     Raises:
-        CodeError: `mostly_unknown`, `constant`.
+        CodeError: `mostly_unknown`, `constant`, `never_signals`.
     """
-    known = ~np.isnan(found)
-    if not known.any() or known[known.argmax() :].mean() < 1.0 - MOST_UNKNOWN:
-        raise CodeError("mostly_unknown", percent=round(100.0 * float(1.0 - known.mean())))
-    values = found[known]
-    if np.ptp(values) <= TOLERANCE * max(1e-6, float(np.abs(values).max())):
-        raise CodeError("constant")
+    for place, series in zip(source.places or ("",), np.atleast_2d(found), strict=True):
+        known = ~np.isnan(series)
+        if not known.any() or known[known.argmax() :].mean() < 1.0 - MOST_UNKNOWN:
+            raise CodeError("mostly_unknown", percent=round(100.0 * float(1.0 - known.mean())))
+        values = series[known]
+        if np.ptp(values) <= TOLERANCE * max(1e-6, float(np.abs(values).max())):
+            raise CodeError("never_signals", place=place) if place else CodeError("constant")
 
 
 def matters(source: Source, run: Run, history: History, usual: Values, found: Floats) -> None:
@@ -169,11 +180,9 @@ def rooted(run: Run, history: History, values: Values) -> None:
     size = _size(whole)
     for start in STARTS:
         later = run(history.part(start, BARS), values)
-        gap = np.abs(later[-100:] - whole[-100:])
-        if (
-            not np.array_equal(np.isnan(later[-100:]), np.isnan(whole[-100:]))
-            or np.nanmax(gap, initial=0.0) > 1e-3 * size
-        ):
+        last, known = later[..., -100:], whole[..., -100:]
+        gap = np.abs(last - known)
+        if not np.array_equal(np.isnan(last), np.isnan(known)) or np.nanmax(gap, initial=0.0) > 1e-3 * size:
             raise CodeError("leans_on_start", start=start)
 
 
@@ -202,11 +211,11 @@ def warm_ups(source: Source, run: Run, history: History) -> dict[str, int]:
 
 
 def first_difference(one: Floats, other: Floats) -> int | None:
-    """The first bar at which two series differ by more than rounding; unknown is equal to unknown."""
+    """The first bar at which series differ by more than rounding; unknown is equal to unknown."""
     unknown = np.isnan(one) != np.isnan(other)
     # Against the size of the whole series too: what is left of a difference of sums is rounding.
     near = np.abs(one - other) <= TOLERANCE * np.maximum(np.abs(one), _size(one)) + 1e-300
-    differs = unknown | ~(near | np.isnan(one))
+    differs = np.atleast_2d(unknown | ~(near | np.isnan(one))).any(axis=0)
     return int(differs.argmax()) if differs.any() else None
 
 
@@ -229,8 +238,8 @@ def _size(values: Floats) -> float:
 
 
 def _unknown(values: Floats) -> int:
-    known = ~np.isnan(values)
-    return int(known.argmax()) if known.any() else values.size
+    known = ~np.isnan(np.atleast_2d(values)).any(axis=0)
+    return int(known.argmax()) if known.any() else known.size
 
 
 def _within(one: Bounded, value: float) -> float:

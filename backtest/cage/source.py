@@ -1,4 +1,4 @@
-"""Which Python is read as an indicator: one pure function from prices and bounded numbers to one array.
+"""Which Python is read: one pure function from prices and bounded numbers to one array, or to signals.
 
     def range_share(high, low, close, period: (2, 200) = 20):
         \"\"\"Where the close stands between the lowest low and the highest high, 0 to 1.\"\"\"
@@ -10,6 +10,7 @@
                 out[t] = (close[t] - bottom) / (top - bottom)
         return out
 
+One array is an indicator. Two are a strategy, entry and exit of the long side; four are one of both sides.
 Nothing is run or compiled to know it: a text is read in milliseconds, or refused with line and reason.
 """
 
@@ -39,6 +40,9 @@ MOST_PARAMETERS = 6
 LONGEST_ABOUT = 240
 LARGEST_WHOLE = 100_000
 LARGEST_REAL = 1e9
+
+PLACES = ("entry_long", "exit_long", "entry_short", "exit_short")
+"""What a strategy returns, in this order: 1 where it signals, 0 where not, not a number where unknown."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -72,6 +76,7 @@ class Source:
         about: what it measures: the first paragraph of its docstring.
         inputs: the columns of prices it asks for, in its order.
         parameters: numbers it takes after them.
+        places: what the arrays that a strategy returns are; none of an indicator.
         tree: its syntax.
     """
 
@@ -80,7 +85,13 @@ class Source:
     about: str
     inputs: tuple[str, ...]
     parameters: tuple[Bounded, ...]
+    places: tuple[str, ...]
     tree: ast.FunctionDef = field(compare=False, repr=False)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """What conditions call: its name, or of a strategy a name for each of its places."""
+        return tuple(f"{self.name}_{place}" for place in self.places) or (self.name,)
 
     @property
     def hash(self) -> str:
@@ -102,8 +113,9 @@ def read_source(text: str) -> Source:
     function = _only_function(_parsed(text))
     name, about = _called(function), _about(function)
     inputs, parameters = _arguments(function)
-    Body(function, inputs, {one.name: one.low for one in parameters}).check()
-    return Source(text.replace("\r\n", "\n").strip() + "\n", name, about, inputs, parameters, function)
+    returned = Body(function, inputs, {one.name: one.low for one in parameters}).check()
+    plain = text.replace("\r\n", "\n").strip() + "\n"
+    return Source(plain, name, about, inputs, parameters, PLACES[: returned if returned > 1 else 0], function)
 
 
 def _parsed(text: str) -> ast.Module:

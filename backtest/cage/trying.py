@@ -1,4 +1,4 @@
-"""The one door of the cage: from a text to an indicator that was examined, in a process of its own.
+"""The one door of the cage: from a text to a function that was examined, in a process of its own.
 
 examined = examine(text)              # CodeError says why not
 examined.source.name, examined.values # on `histories.walk()`
@@ -32,7 +32,7 @@ class Examined:
     Attributes:
         source: the function.
         measured: the powers of price and volume that its values grow with, and its warm-ups.
-        values: what it gives on `histories.walk()` with its usual parameters.
+        values: what it gives on `histories.walk()` with its usual parameters, as `honesty.values_of` does.
     """
 
     source: Source
@@ -71,4 +71,7 @@ def examine(text: str, limits: Limits = LIMITS) -> Examined:
     told = json.loads(head)
     if "refused" in told:
         raise CodeError.of(**told["refused"])
-    return Examined(source, told["measured"], np.frombuffer(values, dtype=np.float64))
+    found = np.frombuffer(values, dtype=np.float64)
+    if source.places:
+        found = found.reshape(len(source.places), -1)
+    return Examined(source, told["measured"], found)

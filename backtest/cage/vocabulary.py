@@ -35,6 +35,9 @@ WINDOWS = frozenset(f"np.{name}" for name in ("sum", "mean", "std", "var", "min"
 MAKERS = {"np.zeros": 1, "np.ones": 1, "np.full": 2, "np.zeros_like": 1, "np.ones_like": 1, "np.full_like": 2}
 """What makes an array, and its number of arguments."""
 
+TYPES = frozenset(("bool", "float", "np.bool_", "np.float64"))
+"""What an array may be said to be made of."""
+
 CONSTANTS = frozenset(("np.nan", "np.inf", "np.pi", "np.e", "math.nan", "math.inf", "math.pi", "math.e"))
 
 _REASONS: dict[str, tuple[str, ...]] = {

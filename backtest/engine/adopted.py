@@ -1,13 +1,14 @@
 """Functions of the cage as functions of the language, taken in while the program runs.
 
-What an entry must say beside its source is measured: its warm-up (`warm_up_of`). It has no mirror image and
-no range that anybody could rely on.
+An indicator is one function; a strategy is one for each of its signals, `ride_entry_long(20) > 0`, computed
+together. What an entry must say beside its source is measured: its warm-up (`warm_up_of`). It has no mirror
+image, and an indicator no range that anybody could rely on.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from backtest.engine import derived
 from backtest.engine.derived import Bank, Parts
 from backtest.errors import RequestError
 from backtest.language import functions
-from backtest.language.entry import UNBOUNDED, Argument, Entry, Image, Label
+from backtest.language.entry import TRUTH, UNBOUNDED, Argument, Entry, Image, Label
 from backtest.language.tree import Call, Number
 from base.entries import EntryError
 
@@ -43,11 +44,19 @@ def adopt(source: Source, measured: dict[str, int], author: str) -> None:
     with _lock:
         if (known := _adopted.get(source.name)) is not None and known[0].hash == source.hash:
             return
+        if known is not None:
+            raise RequestError("indicator_name_taken", name=source.name)
+        taken: list[str] = []
         try:
-            functions.add(entry_of(source, measured, author))
+            for entry in entries_of(source, measured, author):
+                functions.add(entry)
+                taken.append(entry.name)
         except EntryError:
+            for name in taken:
+                functions.remove(name)
             raise RequestError("indicator_name_taken", name=source.name) from None
-        derived.add_rule(source.name, _Rule(source))
+        for name in taken:
+            derived.add_rule(name, _Rule(source))
         _adopted[source.name] = source, measured, author
 
 
@@ -55,16 +64,18 @@ def attribute(name: str, author: str) -> None:
     """Say who wrote a function that was taken in, where that is known only later."""
     with _lock:
         source, measured, _ = _adopted[name]
-        functions.attribute(name, f"{author}; {source.hash}")
+        for function in source.functions:
+            functions.attribute(function, f"{author}; {source.hash}")
         _adopted[name] = source, measured, author
 
 
 def dismiss(name: str) -> None:
     """Take a function back, if it was taken in."""
     with _lock:
-        if _adopted.pop(name, None) is not None:
-            functions.remove(name)
-            derived.remove_rule(name)
+        if (known := _adopted.pop(name, None)) is not None:
+            for function in known[0].functions:
+                functions.remove(function)
+                derived.remove_rule(function)
 
 
 def adopted() -> dict[str, str]:
@@ -73,32 +84,44 @@ def adopted() -> dict[str, str]:
         return {name: _adopted[name][0].hash for name in sorted(_adopted)}
 
 
+def functions_of(names: Iterable[str]) -> list[str]:
+    """What conditions call those of these names that are taken in, sorted."""
+    with _lock:
+        known = [_adopted[name][0] for name in names if name in _adopted]
+    return sorted(function for source in known for function in source.functions)
+
+
 def all_adopted() -> list[Adopted]:
     """The functions taken in, as another process can take them in."""
     with _lock:
         return [_adopted[name] for name in sorted(_adopted)]
 
 
-def entry_of(source: Source, measured: dict[str, int], author: str) -> Entry:
-    """The entry of a function.
+def entries_of(source: Source, measured: dict[str, int], author: str) -> list[Entry]:
+    """The entry of an indicator, or those of a strategy's signals.
 
     Raises:
         EntryError: what was measured does not fit it.
     """
     usual = ", ".join(f"{one.default:.12g}" for one in source.parameters)
-    spoken = source.name.replace("_", " ")
-    return Entry(
-        name=source.name,
-        label=Label(spoken, spoken),
-        arguments=as_arguments(source.parameters),
-        inputs=source.inputs,
-        warm_up=warm_up_of(source.parameters, measured),
-        image=Image("none"),
-        range=UNBOUNDED,
-        formula=source.about,
-        example=f"{source.name}({usual}) > {source.name}({usual})[1]",
-        source=f"{author}; {source.hash}",
-    )
+    found = []
+    for name in source.functions:
+        spoken, called = name.replace("_", " "), f"{name}({usual})"
+        found.append(
+            Entry(
+                name=name,
+                label=Label(spoken, spoken),
+                arguments=as_arguments(source.parameters),
+                inputs=source.inputs,
+                warm_up=warm_up_of(source.parameters, measured),
+                image=Image("none"),
+                range=TRUTH if source.places else UNBOUNDED,
+                formula=source.about,
+                example=f"{called} > 0" if source.places else f"{called} > {called}[1]",
+                source=f"{author}; {source.hash}",
+            )
+        )
+    return found
 
 
 def warm_up_of(parameters: Sequence[Bounded], measured: Mapping[str, int]) -> str:
@@ -147,7 +170,7 @@ def as_arguments(parameters: Sequence[Bounded]) -> tuple[Argument, ...]:
 
 
 class _Rule:
-    """How a function is computed: compiled when it is first asked for."""
+    """How a function is computed, of a strategy all signals at once: compiled when it is first asked for."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -156,4 +179,6 @@ class _Rule:
         columns = [np.ascontiguousarray(bank.column(name)) for name in self.source.inputs]
         given = zip(self.source.parameters, node.arguments, strict=True)
         values = {one.name: number.value for one, number in given if isinstance(number, Number)}
-        return {node: values_of(self.source, compiled(self.source), columns, values)}
+        found = np.atleast_2d(values_of(self.source, compiled(self.source), columns, values))
+        calls = [Call(name, node.arguments) for name in self.source.functions]
+        return dict(zip(calls, found, strict=True))

@@ -18,7 +18,7 @@ from backtest.cage.errors import CodeError
 from backtest.cage.honesty import values_of
 from backtest.cage.source import read_source
 from backtest.cage.trying import LIMITS, examine
-from backtest.engine.adopted import entry_of
+from backtest.engine.adopted import entries_of
 from backtest.engine.likeness import require_new
 from base import bounded
 from base.bounded import Limits
@@ -155,7 +155,7 @@ def test_an_honest_function_is_examined_and_its_warm_up_measured(source):
     assert (found.measured["price_power"], found.measured["volume_power"]) == (0, 0)
     read = found.source
     whole = {one.name: int(one.default) for one in read.parameters if one.whole}
-    entry = entry_of(read, found.measured, "person")
+    (entry,) = entries_of(read, found.measured, "person")
     for values in (whole, {name: 33 for name in whole}):
         known = ~np.isnan(ran(source, bars=400, **values))
         assert entry.bars(*values.values()) == known.argmax()

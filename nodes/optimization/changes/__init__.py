@@ -35,6 +35,8 @@ from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement, RiskRule
 from nodes.optimization.changes.sizing import METHODS, Sizing
+from nodes.optimization.changes.strategies import NewStrategy
+from nodes.optimization.changes.written import Written
 
 __all__ = [
     "CHANGE",
@@ -47,6 +49,7 @@ __all__ = [
     "EntryOrder",
     "Grid",
     "NewIndicator",
+    "NewStrategy",
     "ParamAdjustment",
     "ProfitTable",
     "RemoveFilter",
@@ -57,6 +60,7 @@ __all__ = [
     "SeveralEntries",
     "Sizing",
     "SwitchPreset",
+    "Written",
     "apply_change",
     "change_hash",
     "complexity",

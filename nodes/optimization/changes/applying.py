@@ -30,10 +30,13 @@ from nodes.optimization.changes.parameters import ParamAdjustment
 from nodes.optimization.changes.preset import SwitchPreset
 from nodes.optimization.changes.risk import RiskManagement
 from nodes.optimization.changes.sizing import Sizing
+from nodes.optimization.changes.strategies import NewStrategy
 from prompts import Language, Words
 
 Logic = ParamAdjustment | AddFilter | RemoveFilter | ReplaceCondition | EntryOrder
-Own = Logic | RiskManagement | ProfitTable | Sizing | SeveralEntries | SwitchPreset | NewIndicator
+Own = (
+    Logic | RiskManagement | ProfitTable | Sizing | SeveralEntries | SwitchPreset | NewIndicator | NewStrategy
+)
 """The kinds that come with the program."""
 
 _SAID = ("prompt", "example", "sentence", "validated")

@@ -133,6 +133,10 @@ class Kind(Strict, ABC):
         """What is expected of it on the strategy `before` it, in one sentence."""
         return words("_".join(filter(None, (f"changes.{self.kind}.expected", self.direction(before)))))
 
+    def validated(self, words: Words) -> str:
+        """Why it deserves a test, in one sentence."""
+        return words(f"changes.{self.kind}.validated")
+
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move: nothing, where the change fixes everything."""
         return {}

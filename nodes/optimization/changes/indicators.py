@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
 from backtest import Bounds, StrategySpec
-from backtest.cage.errors import CodeError
-from backtest.cage.source import LONGEST, Bounded, Source, read_source
+from backtest.cage.source import Source
 from nodes.errors import ChangeError
-from nodes.optimization.changes.base import Condition, Grid, Kind, SearchRange, Side
+from nodes.optimization.changes.base import Condition, Grid, SearchRange, Side
 from nodes.optimization.changes.conditions import Logic, ReplaceCondition
+from nodes.optimization.changes.written import VALUES_OF_PARAMETER, Text, Written, bounds_of, own
 from prompts import Words
 
 LEVEL = "level"
 """What conditions call the number that `level` gives or searches."""
 
-MOST_PARENTS = 2
-_VALUES_OF_PARAMETER = 4
 _VALUES_OF_LEVEL = 6
 
-Parent = Annotated[str, Field(min_length=1, max_length=40)]
 
-
-class NewIndicator(Kind):
+class NewIndicator(Written):
     """Write an indicator, and trade on it.
 
     Parameters of the function that a condition names become parameters of the strategy, and are searched
@@ -34,9 +29,8 @@ class NewIndicator(Kind):
     """
 
     degrees = 4
-    caged = True
     kind: Literal["new_indicator"]
-    source: Annotated[str, Field(min_length=1, max_length=LONGEST)] = Field(
+    source: Text = Field(
         description="One Python function and nothing else, at most 30 lines: arrays among open, high, low, "
         "close, volume, then numbers with bounds and a default (period: (2, 200) = 20); a docstring that "
         "says what it measures; for loops over range, if, arithmetic, np and math; it returns an array that "
@@ -60,11 +54,6 @@ class NewIndicator(Kind):
         description="What conditions call level: a number, or a range {low, high} that the engine searches; "
         "null where no condition names it.",
     )
-    parents: list[Parent] = Field(
-        default=[],
-        max_length=MOST_PARENTS,
-        description="Names of the indicators that the function was made from; empty for a new idea.",
-    )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with the conditions in their place, the function's parameters among its own.
@@ -72,53 +61,44 @@ class NewIndicator(Kind):
         Raises:
             CodeError: the source is refused.
             BacktestError: a condition is refused.
-            ChangeError: `no_condition`, `function_unused`.
+            ChangeError: `no_condition`, `function_unused`; `no_array_of_values`, where it returns signals.
         """
-        source = read_source(self.source)
+        source = self.read()
+        if source.places:
+            raise ChangeError("no_array_of_values", name=source.name)
         placed = self._placed(source)
         if not any(source.name in _names(told) for told in (placed.entry, placed.exit) if told):
             raise ChangeError("function_unused", name=source.name)
         bounds = self._bounds(source)
         values = {name: value for name, (value, _) in bounds.items()}
         changed = spec.evolve(params=values, **placed.places(spec))
-        own = {name: bound for name, (_, bound) in bounds.items()}
-        return changed.evolve(param_bounds={**changed.param_bounds, **own})
+        within = {name: bound for name, (_, bound) in bounds.items()}
+        return changed.evolve(param_bounds={**changed.param_bounds, **within})
 
     def grid(self, spec: StrategySpec) -> Grid:
         """Parameters that a condition names over their bounds, and the levels."""
-        source = read_source(self.source)
+        source = self.read()
         found: Grid = {}
         for name, (_, bound) in self._bounds(source).items():
-            if name != _own(source, LEVEL):
+            if name != own(source, LEVEL):
                 searched = SearchRange(low=bound.low, high=bound.high)
-                found[name] = searched.values(name, bound, _VALUES_OF_PARAMETER)
+                found[name] = searched.values(name, bound, VALUES_OF_PARAMETER)
             elif isinstance(self.level, SearchRange):
                 found[name] = self.level.values(name, bound, _VALUES_OF_LEVEL)
         return found
 
-    def code(self) -> str:
-        """The function."""
-        return self.source
+    def with_source(self, text: str, name: str, parents: list[str]) -> Self:
+        """The same change with another function in it, which its conditions call."""
+        known = self.read().name
+        told = {
+            place: None if condition is None else re.sub(rf"\b{known}\b", name, condition)
+            for place, condition in (("entry", self.entry), ("exit", self.exit))
+        }
+        return super().with_source(text, name, parents).model_copy(update=told)
 
-    def fixes(self, spec: StrategySpec) -> Collection[str]:
-        """None: it moves no value that was there."""
-        return ()
-
-    def subject(self) -> str:
-        """What the function reads."""
-        try:
-            return f"{self.kind} {'+'.join(sorted(read_source(self.source).inputs))}"
-        except CodeError:
-            return self.kind
-
-    def describe(self, before: StrategySpec, words: Words) -> str:
-        """One sentence."""
-        try:
-            source = read_source(self.source)
-        except CodeError:
-            return words(f"changes.{self.kind}.unreadable")
-        conditions = self._placed().describe(before, words)
-        return words(f"changes.{self.kind}.sentence", name=source.name, conditions=conditions)
+    def conditions(self, before: StrategySpec, words: Words) -> str:
+        """Where they take their place."""
+        return self._placed().describe(before, words)
 
     def _placed(self, source: Source | None = None) -> ReplaceCondition:
         """The same conditions by the names that the strategy's parameters have, or as they were written."""
@@ -135,30 +115,21 @@ class NewIndicator(Kind):
             return condition
         for name in (*(one.name for one in source.parameters), LEVEL):
             # A name before a single = is that of an argument, and stays.
-            condition = re.sub(rf"\b{name}\b(?!\s*=(?!=))", _own(source, name), condition)
+            condition = re.sub(rf"\b{name}\b(?!\s*=(?!=))", own(source, name), condition)
         return condition
 
     def _bounds(self, source: Source) -> dict[str, tuple[float, Bounds]]:
         """Value and bounds of each parameter that a condition names, as the strategy calls it."""
         placed = self._placed(source)
         named = {name for told in (placed.entry, placed.exit) if told for name in _names(told)}
-        found = {_own(source, one.name): (one.default, _bounds_of(one)) for one in source.parameters}
+        found = {own(source, one.name): (one.default, bounds_of(one)) for one in source.parameters}
         if self.level is not None:
-            found[_own(source, LEVEL)] = _level(self.level)
+            found[own(source, LEVEL)] = _level(self.level)
         return {name: told for name, told in found.items() if name in named}
 
 
 def _names(condition: str) -> set[str]:
     return {name.lower() for name in re.findall(r"[A-Za-z_]\w*", condition)}
-
-
-def _own(source: Source, name: str) -> str:
-    return f"{source.name}_{name}"
-
-
-def _bounds_of(one: Bounded) -> Bounds:
-    step = 1.0 if one.whole else (one.high - one.low) / 100.0
-    return Bounds(low=one.low, high=one.high, step=step, integer=one.whole)
 
 
 def _level(level: float | SearchRange) -> tuple[float, Bounds]:

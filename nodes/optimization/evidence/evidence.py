@@ -19,7 +19,7 @@ from backtest.cage.source import Source
 from backtest.types import RISK_BOUNDS, Bounds
 from base.same import Same
 from nodes.errors import ChangeError
-from nodes.optimization.changes import PERSONAL, Change, NewIndicator, RiskRule, present
+from nodes.optimization.changes import PERSONAL, Change, RiskRule, Written, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.parsed import parsed
 from nodes.optimization.state import DebateState, OptimizationState
@@ -65,7 +65,7 @@ Cell = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Elite:
-    """A written indicator that was tested.
+    """A written function that was tested.
 
     Attributes:
         source: the function.
@@ -75,7 +75,7 @@ class Elite:
     """
 
     source: Source
-    change: NewIndicator
+    change: Written
     fitness: float
     cell: Cell
 
@@ -123,7 +123,7 @@ class Evidence:
         allow_code: whether changes may bring code.
         admit: takes the code of a change into the language, before the change is looked at; refuses it by its
             error (`nodes.optimization.trials.workshop`).
-        elites: written indicators that new ones can be made from.
+        elites: written functions that new ones can be made from.
         seed: of what rules draw.
     """
 

@@ -1,8 +1,9 @@
-"""Indicators that `rules` write: each a quantity of one bar, and what is remembered of it from bar to bar.
+"""What `rules` write: indicators, each a quantity of one bar and what is remembered of it; and strategies.
 
 What the strategy language cannot say is memory with a rule of its own: a sum that begins anew, an average
-that rises faster than it falls. Every function here is of that kind, in units of the usual size of its own
-quantity, and is examined by the cage like any other.
+that rises faster than it falls, an exit that depends on all that has happened since the entry. Every function
+here is of that kind, in units of the usual size of its own quantity, and is examined by the cage like any
+other. What it says of itself stands in the texts (`backtest.cage.wording`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from backtest.cage.breeding import How, combined, mutated, renamed
-from nodes.optimization.changes import NewIndicator, SearchRange
+from backtest.cage.wording import worded
+from nodes.optimization.changes import NewIndicator, NewStrategy, SearchRange, Written
 from nodes.optimization.evidence.evidence import Elite
 
 MOST_TRIES = 6
@@ -28,38 +30,31 @@ _HOWS: tuple[How, ...] = ("product", "difference", "sum")
 
 
 class Quantity(NamedTuple):
-    """What is measured of a bar: the columns it reads, an expression, and the words for it."""
+    """What is measured of a bar: the columns it reads, and an expression."""
 
     inputs: str
     value: str
-    about: str
 
 
 class Memory(NamedTuple):
-    """What is remembered: the state at first, its step, the value, the words, and levels worth searching."""
+    """What is remembered: the state at first, its step, the value, and levels worth searching."""
 
     state: str
     step: str
     value: str
-    about: str
     low: float
     high: float
 
 
 QUANTITIES: dict[str, Quantity] = {
-    "move": Quantity("close", "close[t] / close[t - 1] - 1.0", "moves of the close"),
-    "gap": Quantity("open, close", "open[t] / close[t - 1] - 1.0", "gaps between a close and the next open"),
-    "body": Quantity("open, close", "close[t] / open[t] - 1.0", "moves from the open to the close"),
+    "move": Quantity("close", "close[t] / close[t - 1] - 1.0"),
+    "gap": Quantity("open, close", "open[t] / close[t - 1] - 1.0"),
+    "body": Quantity("open, close", "close[t] / open[t] - 1.0"),
     "place": Quantity(
         "high, low, close",
         "(2.0 * close[t] - high[t] - low[t]) / (high[t] - low[t])",
-        "places of the close within its bar",
     ),
-    "push": Quantity(
-        "close, volume",
-        "(close[t] / close[t - 1] - 1.0) * volume[t]",
-        "moves of the close times their volume",
-    ),
+    "push": Quantity("close, volume", "(close[t] / close[t - 1] - 1.0) * volume[t]"),
 }
 
 MEMORIES: dict[str, Memory] = {
@@ -67,7 +62,6 @@ MEMORIES: dict[str, Memory] = {
         "up = 0.0\ndown = 0.0",
         "up = max(0.0, up + z - 0.5)\ndown = min(0.0, down + z + 0.5)",
         "up + down",
-        "How far {quantity} have drifted beyond half their usual size, begun anew when a drift ends.",
         1.0,
         6.0,
     ),
@@ -75,7 +69,6 @@ MEMORIES: dict[str, Memory] = {
         "total = 0.0",
         "total = total + z if total * z > 0.0 else z",
         "total",
-        "Sum of {quantity} since they last changed sign, in their usual size.",
         1.0,
         5.0,
     ),
@@ -83,7 +76,6 @@ MEMORIES: dict[str, Memory] = {
         "level = 0.0",
         "level += (3.0 * rate if z > level else rate) * (z - level)",
         "level",
-        "Average of {quantity} that rises three times as fast as it falls, in their usual size.",
         0.1,
         1.0,
     ),
@@ -91,7 +83,6 @@ MEMORIES: dict[str, Memory] = {
         "total = 0.0",
         "total = z - (1.0 - rate) * total",
         "total",
-        "Sum of {quantity} with signs that change from bar to bar, fading, in their usual size.",
         1.0,
         6.0,
     ),
@@ -99,11 +90,49 @@ MEMORIES: dict[str, Memory] = {
         "total = 0.0",
         "total = 0.0 if abs(z) > 1.8 else total + z",
         "total",
-        "Sum of {quantity} since the last one above 1.8 times their usual size.",
         2.0,
         12.0,
     ),
 }
+
+TRIGGERS: dict[str, str] = {
+    "breakout": "close[t] > np.max(close[t - period : t])",
+    "surge": "z > 2.0",
+    "dip": "close[t] < np.min(close[t - period : t])",
+    "drop": "z < -2.0",
+}
+"""What a strategy enters after; moves are in their usual size (`z`)."""
+
+FOLLOWING = ("breakout", "surge")
+"""Triggers of strategies on moves that go on; the others are of moves that turn."""
+
+
+class Leave(NamedTuple):
+    """When a strategy leaves: what it counts from an entry on, its step, and the condition."""
+
+    state: str
+    step: str
+    when: str
+
+
+LEAVES: dict[str, Leave] = {
+    "give_back": Leave(
+        "best = 0.0",
+        "best = max(best, gain)",
+        "gain < -width or best > width and gain < 0.5 * best",
+    ),
+    "tired": Leave(
+        "best = 0.0\nbars = 0",
+        "bars = 0 if gain > best else bars + 1\nbest = max(best, gain)",
+        "gain < -width or bars >= period",
+    ),
+    "closing": Leave(
+        "best = 0.0\nbars = 0",
+        "bars += 1\nbest = max(best, gain)",
+        "best - gain > width * period / (period + bars)",
+    ),
+}
+"""By the gain since the entry, in usual moves, and the best one so far."""
 
 
 def template(memory: str, quantity: str) -> str:
@@ -127,9 +156,47 @@ def template(memory: str, quantity: str) -> str:
             "    return out",
         )
     )
-    about = kept.about.format(quantity=what.about)
+    about = worded("memory", memory, quantity=worded("quantity", quantity))
     head = f'({what.inputs}, period: (5, 100) = 20):\n    """{about}"""\n'
     return f"def {memory}_{quantity}_{mark(head + body)}{head}{body}\n"
+
+
+def strategy(leave: str, trigger: str) -> str:
+    """The source of one strategy: in after a trigger, out by what has happened since."""
+    out = LEAVES[leave]
+    begun = ["gain = 0.0", *out.state.split("\n")]
+    body = "\n".join(
+        (
+            "    entry = np.zeros(len(close))",
+            "    exit = np.zeros(len(close))",
+            "    rate = 2.0 / (period + 1.0)",
+            "    usual = 0.0",
+            "    held = False",
+            *(f"    {line}" for line in begun),
+            "    for t in range(1, len(close)):",
+            "        x = close[t] / close[t - 1] - 1.0",
+            "        if not math.isfinite(x):",
+            "            x = 0.0",
+            "        z = x / usual if usual > 0.0 else 0.0",
+            "        usual += rate * (abs(x) - usual)",
+            "        if t < period:",
+            "            continue",
+            "        if held:",
+            "            gain += z",
+            *(f"            {line}" for line in out.step.split("\n")),
+            f"            if {out.when}:",
+            "                exit[t] = 1.0",
+            "                held = False",
+            f"        elif {TRIGGERS[trigger]}:",
+            "            entry[t] = 1.0",
+            "            held = True",
+            *(f"            {line}" for line in begun),
+            "    return entry, exit",
+        )
+    )
+    about = worded("leave", leave, trigger=worded("trigger", trigger))
+    head = f'(close, period: (5, 100) = 20, width: (1.0, 8.0) = 3.0):\n    """{about}"""\n'
+    return f"def {leave}_{trigger}_{mark(head + body)}{head}{body}\n"
 
 
 def mark(text: str) -> str:
@@ -167,6 +234,14 @@ def proposed(
     )
 
 
+def strategies(seed: int, *, follows: bool) -> Iterator[NewStrategy]:
+    """Every strategy of the grammar in an order drawn by a seed, those of the likelier direction first."""
+    every = [(leave, trigger) for leave in LEAVES for trigger in TRIGGERS]
+    drawn = [every[int(place)] for place in np.random.default_rng(seed).permutation(len(every))]
+    for leave, trigger in sorted(drawn, key=lambda one: (one[1] in FOLLOWING) != follows):
+        yield NewStrategy(kind="new_strategy", source=strategy(leave, trigger))
+
+
 def sentences(seed: int, *, follows: bool) -> Iterator[NewIndicator]:
     """Every function of the grammar in an order drawn by a seed, the likelier direction of each first."""
     every = [(memory, quantity) for memory in MEMORIES for quantity in QUANTITIES]
@@ -177,7 +252,7 @@ def sentences(seed: int, *, follows: bool) -> Iterator[NewIndicator]:
             yield proposed(template(memory, quantity), kept.low, kept.high, follows=direction)
 
 
-def descendants(parents: Sequence[Elite], generator: np.random.Generator) -> Iterator[NewIndicator]:
+def descendants(parents: Sequence[Elite], generator: np.random.Generator) -> Iterator[Written]:
     """Changes of one parent at one place, or two parents made into one; the fitter have more children.
 
     Args:
@@ -202,12 +277,9 @@ def descendants(parents: Sequence[Elite], generator: np.random.Generator) -> Ite
         yield _child(one, text, made_from)
 
 
-def _child(parent: Elite, text: str, made_from: list[str]) -> NewIndicator:
+def _child(parent: Elite, text: str, made_from: list[str]) -> Written:
     """The parent's own change with another function in it."""
-    known = parent.source.name
-    name = f"{re.sub('_[0-9a-f]{4}$', '', known)[:34].rstrip('_')}_{mark(renamed(text, 'child'))}"
-    told = {
-        place: None if condition is None else re.sub(rf"\b{known}\b", name, condition)
-        for place, condition in (("entry", parent.change.entry), ("exit", parent.change.exit))
-    }
-    return parent.change.model_copy(update={"source": renamed(text, name), "parents": made_from, **told})
+    name = (
+        f"{re.sub('_[0-9a-f]{4}$', '', parent.source.name)[:34].rstrip('_')}_{mark(renamed(text, 'child'))}"
+    )
+    return parent.change.with_source(renamed(text, name), name, made_from)

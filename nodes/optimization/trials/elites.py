@@ -1,4 +1,4 @@
-"""The written indicators that later ones are made from: the best of each way to behave, none like another.
+"""The written functions that later ones are made from: the best of each way to behave, none like another.
 
 What a cell of the archive tells apart is how often a strategy trades, how long it holds, and in which part of
 the history it earned most. Of two in one cell the better one stays; one whose syntax or values are nearly
@@ -15,8 +15,8 @@ from backtest.cage.breeding import novelty
 from backtest.cage.compiled import Floats, compiled
 from backtest.cage.honesty import values_of
 from backtest.cage.source import Source, read_source
-from backtest.engine.likeness import likeness
-from nodes.optimization.changes import CHANGE, NewIndicator
+from backtest.engine.likeness import likeness, telling
+from nodes.optimization.changes import CHANGE, KINDS, Written
 from nodes.optimization.evidence.evidence import Cell, Elite
 from nodes.optimization.trials.archive import holding
 from record.events import Event, Proposed, Started, VariantTested
@@ -34,15 +34,15 @@ _TRADES = (5.0, 20.0, 60.0)
 
 def elites(events: Iterable[Event]) -> list[Elite]:
     """The archive that a record has filled so far, best first."""
-    brought: dict[tuple[int, int], NewIndicator] = {}
+    brought: dict[tuple[int, int], Written] = {}
     found, bars = [], 0
     for event in events:
         match event.data:
             case Started(dataset=dataset):
                 bars = dataset["development_rows"]
-            case Proposed(proposal={"change": {"kind": "new_indicator"} as change, "number": number}):
+            case Proposed(proposal={"change": change, "number": number}) if KINDS[change["kind"]].caged:
                 made = CHANGE.validate_python(change)
-                assert isinstance(made, NewIndicator)
+                assert isinstance(made, Written)
                 brought[event.iteration, number] = made
             case VariantTested(variant=variant) as tested:
                 made_by = brought.get((event.iteration, variant["number"]))
@@ -89,5 +89,6 @@ def _alike(one: Elite, other: Elite) -> bool:
 
 @lru_cache(maxsize=64)
 def _values(source: Source) -> Floats:
-    """What it gives on the history that every function is tried on."""
-    return values_of(source, compiled(source), histories.walk().columns(source.inputs), {})
+    """What it gives, or holds, on the history that every function is tried on."""
+    values = values_of(source, compiled(source), histories.walk().columns(source.inputs), {})
+    return telling(source, values)

@@ -15,12 +15,12 @@ from typing import Any
 
 from backtest.cage.errors import CodeError
 from backtest.cage.source import read_source
-from backtest.engine.adopted import adopt, adopted, attribute, dismiss
+from backtest.engine.adopted import adopt, adopted, attribute, dismiss, functions_of
 from backtest.errors import RequestError
 from base.reasons import told_known
 from nodes.context import OptimizationContext
 from nodes.errors import ChangeError
-from nodes.optimization.changes import CHANGE, Change, NewIndicator
+from nodes.optimization.changes import CHANGE, Change, Written
 from nodes.run_events import record
 from record.errors import ReportError
 from record.events import CodeExamined, Event, IndicatorWritten, LibraryKnown, code_id
@@ -79,7 +79,7 @@ class Workshop:
             adopt(source, found.measured, self.voice)
         except RequestError:
             raise CodeError("name_taken", name=source.name) from None
-        for name in getattr(change, "parents", ()):
+        for name in change.parents if isinstance(change, Written) else ():
             if name not in adopted():
                 raise ChangeError("unknown_parent", name=name, known=told_known(name, adopted()))
 
@@ -98,7 +98,7 @@ class Workshop:
             return
         for proposal in proposals:
             change = CHANGE.validate_python(proposal["change"])
-            if isinstance(change, NewIndicator):
+            if isinstance(change, Written):
                 self._keep(change, author)
         kept = indicators.library(self.context.home_path)
         for event in RunRecord(self.context.home_path, self.run).events():
@@ -108,7 +108,7 @@ class Workshop:
             if found.refused is None and found.name not in kept:
                 dismiss(found.name)
 
-    def _keep(self, change: NewIndicator, author: str) -> None:
+    def _keep(self, change: Written, author: str) -> None:
         found, name = self._on_record(change.source), code_id(change.source)
         assert found is not None, "it was admitted"
         hashes = adopted()
@@ -172,9 +172,9 @@ def known_at_start(context: OptimizationContext, run: str) -> list[str]:
 
 
 def known(context: OptimizationContext, run: str) -> list[str]:
-    """Indicators that prompts of the run tell: those of the library at its start, and its own so far."""
+    """Functions that prompts of the run tell: those of the library at its start, and its own so far."""
     own = written(RunRecord(context.home_path, run).events()) if context.allow_code else []
-    return sorted({*known_at_start(context, run), *(one.name for one in own)})
+    return functions_of({*known_at_start(context, run), *(one.name for one in own)})
 
 
 def written(events: Iterable[Event]) -> list[IndicatorWritten]:
