@@ -1,17 +1,18 @@
-"""The indicators that a run has written: what each measures, its code, what came of it, and what it cost."""
+"""The functions that a run has written: what each measures, its code, what came of it, and what it cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from backtest.cage.source import read_source
+from backtest.cage.wording import told as told_in
 from record.events import CodeExamined, IndicatorWritten, code_id
 from record.run_view import RunView, Trial
 from reports.document import Block, Code, Grid, Heading, Items, Paragraph, Picture
 from reports.words import WordsLike
 
 SECTION = "code."
-"""What pictures of an indicator are called, before its name."""
+"""What pictures of a function are called, before its name."""
 
 
 def brought(view: RunView) -> dict[str, Trial]:
@@ -39,7 +40,7 @@ def written_blocks(view: RunView, words: WordsLike, pictures: Mapping[str, Seque
     for one in found:
         code, trial = sources[one.name], trials.get(one.name)
         outcome = words(f"optimization.outcome.{trial.state}") if trial else "–"
-        about = read_source(code.source).about
+        about = told_in(read_source(code.source).about, words)
         count = words.number(_backtests(view, trial)) if trial else "–"
         rows.append((one.name, about, outcome, count))
         if trial is None or trial.state != "adopted":

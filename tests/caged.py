@@ -194,6 +194,11 @@ READ: tuple[Attempt, ...] = (
     Attempt("prices scaled in place", "writes_prices", function("close *= 2.0\nreturn close")),
     Attempt("prices given back", "returns_other", function("return close")),
     Attempt("a number given back", "returns_other", function("return 1.0")),
+    Attempt("three arrays given back", "returns_other", function("a = np.zeros(len(close))\nreturn a, a, a")),
+    Attempt("a price among the signals", "returns_other", function("a = np.zeros(len(close))\nreturn a, close")),
+    Attempt("one array twice", "returns_twice", function("a = np.zeros(len(close))\nreturn a, a")),
+    Attempt("once a value, once signals", "returns_twice", function("a = np.zeros(len(close))\nb = np.ones(len(close))\nif close[0] > 1.0:\n    return a\nreturn a, b")),
+    Attempt("a type of objects", "named_argument", function("a = np.zeros(len(close), dtype=object)\nreturn a")),
     Attempt("nothing given back", "no_return", function("out = np.zeros(len(close))\nout[0] = close[0]")),
     Attempt("perhaps no value", "perhaps_unset", looped("if close[t] > 1.0:\n    x = 1.0\nout[t] = x")),
     Attempt("two kinds of value", "changes_kind", function("x = 1.0\nx = np.zeros(len(close))\nreturn x")),
@@ -203,7 +208,22 @@ READ: tuple[Attempt, ...] = (
     Attempt("idle argument", "idle_argument", valued("close[t]", "high, close")),
 )  # fmt: skip
 
+SIGNALS = function(
+    "entry = np.zeros(len(close), dtype=bool)\n"
+    "exit = np.full(len(close), False)\n"
+    "for t in range(period, len(close)):\n"
+    "    entry[t] = close[t] > np.max(close[t - period : t])\n"
+    "    exit[t] = close[t] < np.min(close[t - period : t])\n"
+    "return entry, exit",
+    "close, period: (5, 100) = 20",
+)
+"""An honest strategy: in at a new high, out at a new low."""
+
 RUN: tuple[Attempt, ...] = (
+    Attempt("a signal that is a price", "no_signal", SIGNALS.replace("] = close[t] > ", "] = close[t] + ")),
+    Attempt("never out", "never_signals", SIGNALS.replace("close[t] < np", "0.0 * close[t] > np")),
+    Attempt("in a bar early", "knows_future", SIGNALS.replace("entry[t] =", "entry[t - 1] =")),
+    Attempt("in above a hundred", "out_of_scale_price", SIGNALS.replace("> np.max(close[t - period : t])", "> 100.0")),
     Attempt("next bar", "outside_array", valued("close[t + 1]")),
     Attempt("next bar, wrapped", "knows_future", valued("close[(t + 1) % 5 + t - 5]")),
     Attempt("next bar where there is one", "knows_future", looped("if t + 1 < n:\n    out[t] = close[t + 1] / close[t]")),

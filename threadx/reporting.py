@@ -122,17 +122,31 @@ def _holdout(record: RunRecord, result: RunResult, words: Words) -> Picture:
 
 
 def _written(home: Path, result: RunResult, view: RunView, words: Words) -> dict[str, list[Picture]]:
-    """Each indicator that was written and kept, below the last prices; of a pool none: it reads each part."""
+    """Each function that was written and kept: an indicator below the last prices, a strategy's trades.
+
+    Of a pool none: it reads each part.
+    """
     prices = development_of(Dataset.model_validate(result["dataset"]), home)
     found: dict[str, list[Picture]] = {}
     for name, trial in brought(view).items():
         if trial.state != "adopted" or not isinstance(prices, pd.DataFrame):
             continue
         spec = StrategySpec.model_validate(view.tested[trial.iteration][trial.number]["spec"])
-        own = [one for one in strategy_indicators(prices, spec) if one.label.startswith(f"{name}(")]
+        drawn = [one for one in strategy_indicators(prices, spec) if one.label.startswith(f"{name}(")]
+        trades = None
+        if not drawn:
+            told = (result["settings"], result["dataset"], words)
+            trades = tested_champion(prices, spec.model_dump(mode="json"), *told).trades
         shown = prices.iloc[-LAST_BARS:]
-        chart = price_chart(shown, words, indicators=own, about=words("chart.last_bars", count=len(shown)))
-        found[f"{SECTION}{name}"] = [Picture(chart=chart, says=words("explain.code.picture", name=name))]
+        chart = price_chart(
+            shown,
+            words,
+            indicators=drawn,
+            trades=trades,
+            about=words("chart.last_bars", count=len(shown)),
+        )
+        says = words(f"explain.code.picture{'' if drawn else '_strategy'}", name=name)
+        found[f"{SECTION}{name}"] = [Picture(chart=chart, says=says)]
     return found
 
 

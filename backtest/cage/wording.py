@@ -8,37 +8,49 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any, Protocol
 
-from base.errors import Language, catalogue, text
+from base.errors import catalogue, text
 
 _WHOLE = ("changed", "joined", "memory", "leave")
 """Tables of whole sentences; a part of a sentence is of the table that its placeholder is called after."""
 
 
-def worded(table: str, name: str, language: Language = "en", /, **parts: str) -> str:
-    """A text about a function, its parts filled in."""
-    return text(f"code.{table}.{name}", language, **parts)
+class Speaker(Protocol):
+    """Texts in one language."""
+
+    @property
+    def language(self) -> str:
+        """`fr` or `en`."""
+
+    def __call__(self, key: str, /, **values: Any) -> str:
+        """The text of a key."""
 
 
-def told(about: str, language: Language) -> str:
-    """What a docstring says, in a language: as it stands where it is not one of ours.
+def worded(table: str, name: str, /, **parts: str) -> str:
+    """What a docstring says, in English, its parts filled in."""
+    return text(f"code.{table}.{name}", "en", **parts)
+
+
+def told(about: str, words: Speaker) -> str:
+    """What a docstring says, in the reader's language: as it stands where it is not one of ours.
 
     Args:
         about: the first paragraph, in English.
-        language: of the reader.
+        words: of the reader.
     """
-    return about if language == "en" else _told(about, _WHOLE, language)
+    return about if words.language == "en" else _told(about, _WHOLE, words)
 
 
-def _told(said: str, tables: tuple[str, ...], language: Language) -> str:
+def _told(said: str, tables: tuple[str, ...], words: Speaker) -> str:
     for table in tables:
         for key, pattern in _patterns(table).items():
             if found := pattern.fullmatch(said):
                 parts = {
-                    name: _told(part, _WHOLE if name in ("about", "other") else (name,), language)
+                    name: _told(part, _WHOLE if name in ("about", "other") else (name,), words)
                     for name, part in found.groupdict().items()
                 }
-                return text(f"code.{key}", language, **parts)
+                return words(f"code.{key}", **parts)
     return said
 
 
@@ -46,7 +58,7 @@ def _told(said: str, tables: tuple[str, ...], language: Language) -> str:
 def _patterns(table: str) -> dict[str, re.Pattern[str]]:
     """The English texts of a table as patterns, by key."""
     return {
-        key: re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(words)))
-        for key, words in catalogue("code", "en").items()
+        key: re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(english)))
+        for key, english in catalogue("code", "en").items()
         if key.startswith(f"{table}.")
     }

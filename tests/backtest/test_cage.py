@@ -19,11 +19,11 @@ from backtest.cage.honesty import values_of
 from backtest.cage.source import read_source
 from backtest.cage.trying import LIMITS, examine
 from backtest.engine.adopted import entries_of
-from backtest.engine.likeness import require_new
+from backtest.engine.likeness import known_positions, require_new
 from base import bounded
 from base.bounded import Limits
 from base.errors import catalogue
-from tests.caged import HONEST, READ, RUN, looped, valued
+from tests.caged import HONEST, READ, RUN, SIGNALS, function, looped, valued
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -159,6 +159,34 @@ def test_an_honest_function_is_examined_and_its_warm_up_measured(source):
     for values in (whole, {name: 33 for name in whole}):
         known = ~np.isnan(ran(source, bars=400, **values))
         assert entry.bars(*values.values()) == known.argmax()
+
+
+@pytest.mark.posix
+def test_signals_are_those_that_are_written_and_a_known_strategy_is_told_so():
+    found = examine(SIGNALS)
+    assert found.source.functions == ("attempt_entry_long", "attempt_exit_long")
+    names = {"np": np, "math": math}
+    exec(SIGNALS, names)
+    entries, exits = names["attempt"](histories.walk().close, 20)
+    np.testing.assert_array_equal(found.values, np.array([entries, exits], dtype=float))
+    held = np.zeros(len(entries))
+    for bar in range(len(held)):
+        held[bar] = 1.0 if entries[bar] else 0.0 if exits[bar] else held[bar - 1] if bar else 0.0
+    known, most = require_new(found)
+    every = dict(known_positions(found, histories.walk()))
+    assert most == pytest.approx(abs(np.corrcoef(held, every[known])[0, 1])) < 0.99
+    cross = function(
+        "entry = np.zeros(len(close))\nexit = np.zeros(len(close))\n"
+        "for t in range(slow, len(close)):\n"
+        "    above = np.mean(close[t - fast + 1 : t + 1]) > np.mean(close[t - slow + 1 : t + 1])\n"
+        "    was = np.mean(close[t - fast : t]) > np.mean(close[t - slow : t])\n"
+        "    entry[t] = above and not was\n    exit[t] = was and not above\n"
+        "return entry, exit",
+        "close, fast: (2, 50) = 12, slow: (51, 200) = 60",
+    )
+    with pytest.raises(CodeError) as caught:
+        require_new(examine(cross))
+    assert caught.value.fields["known"] == "ma_crossover(12, 60)"
 
 
 @pytest.mark.posix

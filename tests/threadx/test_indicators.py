@@ -95,7 +95,9 @@ def test_the_language_knows_it_as_its_own(filled):
 
 def test_list_show_and_export_tell_what_is_there(told, tmp_path):
     code, said, _ = told("indicators", "list")
-    assert (code, said) == (0, "volume_push(period=50): " + indicators_about() + "\n")
+    head, row, _ = said.split("\n\n")[0].splitlines() + [""]
+    assert (code, head.count("\t")) == (0, 2)
+    assert row.split("\t") == ["volume_push(period=50)", indicators_about(), "ollama:a-model"]
     code, said, _ = told("indicators", "show", "volume_push")
     assert code == 0
     for part in ("ollama:a-model", "Does not depend on the level of prices", "run: r1", "def volume_push"):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from backtest.cage.source import LONGEST
+from backtest.cage.wording import told
 from backtest.engine.adopted import dismiss
 from backtest.language.functions import usage
 from base.files import write_text_atomically
@@ -27,13 +28,15 @@ _SCALES = {0: "free", 1: "price"}
 
 
 def listing(words: Words, json_path: str | None, home: str | None, language: str, debug: bool) -> None:
-    """Every indicator of the library in a line."""
+    """Every function of the library: what conditions call, what it measures, who wrote it."""
     known = indicators.library(make_context(home=home, language=language).home_path)
     if json_path != "-":
-        lines = [
-            words("code.list.line", usage=usage(one.name), about=one.read().about) for one in known.values()
-        ]
-        Terminal(words).lines(lines or [words("code.list.none")])
+        rows = [(_usage(one), _about(one, words), _author(one, words)) for one in known.values()]
+        head = [words(f"code.list.{name}") for name in ("usage", "about", "author")]
+        if rows:
+            Terminal(words).columns(head, rows, words_columns=range(len(head)), spare=(2,))
+        else:
+            Terminal(words).line(words("code.list.none"))
     write_json(canonical_json({"indicators": [_told(one) for one in known.values()]}), json_path)
 
 
@@ -88,18 +91,30 @@ def add(words: Words, file: str, json_path: str | None, home: str | None, langua
         raise ThreadxError("unreadable_code", path=file, reason=because(error)) from None
     kept = adding.add(text, writable(context.home_path), author=PERSON)
     if json_path != "-":
-        Terminal(words).lines([*_lines(kept, words), words("code.done.added", usage=usage(kept.name))])
+        Terminal(words).lines([*_lines(kept, words), words("code.done.added", usage=_usage(kept))])
     write_json(canonical_json(_told(kept)), json_path)
 
 
+def _usage(kept: Kept) -> str:
+    """How conditions call it; a strategy has a function for each of its signals."""
+    return ", ".join(usage(name) for name in kept.read().functions)
+
+
+def _about(kept: Kept, words: Words) -> str:
+    return told(kept.read().about, words)
+
+
+def _author(kept: Kept, words: Words) -> str:
+    return words("code.show.person") if kept.author == PERSON else kept.author
+
+
 def _lines(kept: Kept, words: Words) -> list[str]:
-    author = words("code.show.person") if kept.author == PERSON else kept.author
     power = kept.measured["price_power"]
     scale = words(f"code.scale.{_SCALES.get(power, 'power')}", power=power)
     nearest, correlation = kept.nearest
     return [
-        words("code.list.line", usage=usage(kept.name), about=kept.read().about),
-        words("code.show.author", author=author, date=kept.added_at, hash=kept.hash),
+        words("code.show.line", usage=_usage(kept), about=_about(kept, words)),
+        words("code.show.author", author=_author(kept, words), date=kept.added_at, hash=kept.hash),
         scale,
         words("code.show.nearest", known=nearest, correlation=words.number(correlation, 2)),
         *([words("code.show.parents", parents=", ".join(kept.parents))] if kept.parents else []),

@@ -18,6 +18,9 @@ from prompts import Words
 MOST_PARENTS = 2
 VALUES_OF_PARAMETER = 4
 
+LONGEST_TOLD = 200
+"""Characters of what a function says of itself that a remark has room for."""
+
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 Parent = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -74,11 +77,16 @@ class Written(Kind):
 
     def effect(self, before: StrategySpec, words: Words) -> str:
         """What is expected of it: what the function measures, or when it trades."""
-        return words(f"changes.{self.kind}.expected", about=told(self.read().about, words.language))
+        return words(f"changes.{self.kind}.expected", about=self.about(words))
 
     def validated(self, words: Words) -> str:
         """Why it deserves a test."""
-        return words(f"changes.{self.kind}.validated", about=told(self.read().about, words.language))
+        return words(f"changes.{self.kind}.validated", about=self.about(words))
+
+    def about(self, words: Words) -> str:
+        """What the function measures, or when it trades, as far as a remark has room for it."""
+        said = told(self.read().about, words)
+        return said if len(said) <= LONGEST_TOLD else f"{said[: LONGEST_TOLD - 1]}…"
 
 
 def own(source: Source, name: str) -> str:

@@ -19,7 +19,7 @@ from backtest.cage.source import Source
 from backtest.types import RISK_BOUNDS, Bounds
 from base.same import Same
 from nodes.errors import ChangeError
-from nodes.optimization.changes import PERSONAL, Change, RiskRule, Written, present
+from nodes.optimization.changes import PERSONAL, Change, NewIndicator, NewStrategy, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.parsed import parsed
 from nodes.optimization.state import DebateState, OptimizationState
@@ -75,7 +75,7 @@ class Elite:
     """
 
     source: Source
-    change: Written
+    change: NewIndicator | NewStrategy
     fitness: float
     cell: Cell
 

@@ -31,7 +31,7 @@ from nodes.optimization.changes import (
 from nodes.optimization.changes.filters import required
 from nodes.optimization.changes.sizing import Method
 from nodes.optimization.evidence.evidence import Evidence
-from nodes.optimization.policies.grammar import descendants, sentences
+from nodes.optimization.policies.grammar import descendants, sentences, strategies
 
 Theme = Literal["noise", "drawdown", "speed", "exits", "regime", "style", "open"]
 """What a change answers; `open`, where no diagnosis speaks for it and the test alone will tell."""
@@ -262,13 +262,18 @@ def condition_changes(spec: StrategySpec, evidence: Evidence) -> Source:
 
 
 def code_changes(spec: StrategySpec, evidence: Evidence) -> Source:
-    """Indicators of the grammar, in an order of the run's own, those first that suit how the market moves."""
-    for change in sentences(evidence.seed, follows=trends(evidence)):
-        yield change, "style"
+    """The grammar's indicators and strategies, in an order of the run, those first that suit the market.
+
+    Indicators begin in odd iterations, strategies in even ones.
+    """
+    kinds = (sentences, strategies) if evidence.iteration % 2 else (strategies, sentences)
+    for kind in kinds:
+        for change in kind(evidence.seed, follows=trends(evidence)):
+            yield change, "style"
 
 
 def bred_changes(spec: StrategySpec, evidence: Evidence) -> Source:
-    """Descendants of the run's own indicators: one changed at one place, or two made into one."""
+    """Descendants of the run's own functions: one changed at one place, or two made into one."""
     generator = np.random.default_rng([evidence.seed, evidence.iteration])
     for change in descendants(evidence.elites, generator):
         yield change, "style"

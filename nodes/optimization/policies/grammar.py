@@ -252,7 +252,16 @@ def sentences(seed: int, *, follows: bool) -> Iterator[NewIndicator]:
             yield proposed(template(memory, quantity), kept.low, kept.high, follows=direction)
 
 
-def descendants(parents: Sequence[Elite], generator: np.random.Generator) -> Iterator[Written]:
+def goes_on(change: Written) -> bool:
+    """Whether a change of the grammar bets on moves that go on."""
+    if isinstance(change, NewIndicator):
+        return change.entry is not None and " > " in change.entry
+    return any(f"_{trigger}_" in name_of(change.source) for trigger in FOLLOWING)
+
+
+def descendants(
+    parents: Sequence[Elite], generator: np.random.Generator
+) -> Iterator[NewIndicator | NewStrategy]:
     """Changes of one parent at one place, or two parents made into one; the fitter have more children.
 
     Args:
@@ -277,7 +286,7 @@ def descendants(parents: Sequence[Elite], generator: np.random.Generator) -> Ite
         yield _child(one, text, made_from)
 
 
-def _child(parent: Elite, text: str, made_from: list[str]) -> Written:
+def _child(parent: Elite, text: str, made_from: list[str]) -> NewIndicator | NewStrategy:
     """The parent's own change with another function in it."""
     name = (
         f"{re.sub('_[0-9a-f]{4}$', '', parent.source.name)[:34].rstrip('_')}_{mark(renamed(text, 'child'))}"

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from backtest import StrategySpec
 from nodes.errors import NodeError
-from nodes.optimization.changes import KINDS, Change
+from nodes.optimization.changes import CHANGE, KINDS, Change, Written
 from nodes.optimization.evidence.evidence import Evidence
 from nodes.optimization.policies.changes import (
     FEW_TRADES,
@@ -25,8 +25,10 @@ from nodes.optimization.policies.changes import (
     parameter_changes,
     preset_changes,
     risk_changes,
+    trends,
     value_of,
 )
+from nodes.optimization.policies.grammar import goes_on
 from nodes.optimization.schemas import (
     MOST_HYPOTHESES,
     Analysis,
@@ -233,19 +235,35 @@ def strategist(evidence: Evidence) -> Proposals:
         change, theme, base = found
         told: Theme = theme if theme in diagnosed else "open"
         changed = evidence.on_candidate(base).spec if base else spec
-        reason = _argued(evidence, told)
+        diagnosis = _argued(evidence, told)
         chosen.append(
             Proposal(
-                hypothesis=stated.get(reason, 0),
+                hypothesis=stated.get(diagnosis, 0),
                 base=base,
                 change=change,
-                reason=reason,
+                reason=_wanted(evidence, change) if isinstance(change, Written) else diagnosis,
                 expected_effect=change.effect(changed, Words(evidence.language)),
             )
         )
     if len(chosen) < 3:
         raise NodeError("nothing_left", strategy=spec.name, tried=len(evidence.tried))
     return Proposals(proposals=chosen)
+
+
+def _wanted(evidence: Evidence, change: Written) -> str:
+    """Why a case calls for a function, by figures, and what the function measures or when it trades."""
+    words = Words(evidence.language)
+    about = change.about(words)
+    if change.parents:
+        results = {one.source.name: one.fitness for one in evidence.elites}
+        parents = words.join([f"{name} ({words.number(results[name])})" for name in change.parents])
+        return _say(evidence, f"bred_{'t' if evidence.archive else 'score'}", parents=parents, about=about)
+    item = evidence.figure("market_variance_ratio_6_bars")
+    if item is None or item["value"] is None:
+        return _say(evidence, "code_unknown", about=about)
+    fits = goes_on(change) == trends(evidence)
+    key = ("on" if goes_on(change) else "back") if fits else "contrary"
+    return _say(evidence, f"code_{key}", ratio=words.number(float(item["value"])), about=about)
 
 
 def _veto(evidence: Evidence, spec: StrategySpec, proposal: Proposed) -> tuple[str, str] | None:
@@ -274,7 +292,7 @@ def validator(evidence: Evidence) -> Verdicts:
         if why is not None:
             rejected.append((number, *why))
         else:
-            told = text(f"changes.{kind}.validated", evidence.language)
+            told = CHANGE.validate_python(proposal["change"]).validated(Words(evidence.language))
             ranked.append((KINDS[kind].degrees, number, told))
     ordered = sorted(ranked)
     verdicts = [

@@ -16,7 +16,7 @@ from backtest.cage.compiled import Floats, compiled
 from backtest.cage.honesty import values_of
 from backtest.cage.source import Source, read_source
 from backtest.engine.likeness import likeness, telling
-from nodes.optimization.changes import CHANGE, KINDS, Written
+from nodes.optimization.changes import CHANGE, KINDS, NewIndicator, NewStrategy
 from nodes.optimization.evidence.evidence import Cell, Elite
 from nodes.optimization.trials.archive import holding
 from record.events import Event, Proposed, Started, VariantTested
@@ -34,7 +34,7 @@ _TRADES = (5.0, 20.0, 60.0)
 
 def elites(events: Iterable[Event]) -> list[Elite]:
     """The archive that a record has filled so far, best first."""
-    brought: dict[tuple[int, int], Written] = {}
+    brought: dict[tuple[int, int], NewIndicator | NewStrategy] = {}
     found, bars = [], 0
     for event in events:
         match event.data:
@@ -42,7 +42,7 @@ def elites(events: Iterable[Event]) -> list[Elite]:
                 bars = dataset["development_rows"]
             case Proposed(proposal={"change": change, "number": number}) if KINDS[change["kind"]].caged:
                 made = CHANGE.validate_python(change)
-                assert isinstance(made, Written)
+                assert isinstance(made, NewIndicator | NewStrategy)
                 brought[event.iteration, number] = made
             case VariantTested(variant=variant) as tested:
                 made_by = brought.get((event.iteration, variant["number"]))

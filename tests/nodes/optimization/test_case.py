@@ -208,6 +208,7 @@ def test_a_change_of_any_kind_keeps_what_it_says_in_the_schema_of_a_case(kind):
         "sizing": {"method": "equity_pct", "value": 50.0},
         "switch_preset": {"preset": "donchian_breakout"},
         "new_indicator": {"source": "def f(close): return close", "side": "long", "entry": "f() > 1"},
+        "new_strategy": {"source": "def f(close): return close, close"},
     }[kind]
     answer = {"proposals": [proposal({"kind": kind, **said})]}
     schema = proposals_of(replace(evidence(FILTERED), allow_code=True), 1).model_json_schema()

@@ -151,7 +151,7 @@ def test_a_kind_added_by_four_files_is_known_everywhere(tmp_path: Path) -> None:
     imports.append("from nodes.optimization.changes.base import Kind")
     (changes / "both.py").write_text("\n".join([*imports, shape]), encoding="utf-8")
     union = (changes / "applying.py").read_text(encoding="utf-8")
-    union = union.replace("| NewIndicator\n", "| NewIndicator | Both\n", 1).replace(
+    union = union.replace("| NewStrategy\n", "| NewStrategy | Both\n", 1).replace(
         "from prompts import", "from nodes.optimization.changes.both import Both\nfrom prompts import", 1
     )
     (changes / "applying.py").write_text(union, encoding="utf-8")
