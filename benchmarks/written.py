@@ -1,11 +1,12 @@
 """Code that models and rules write: how much of it is valid, causal, new and kept; whether it finds an edge.
 
     python -m benchmarks.written [--model REFERENCE ...] [--data sample:sp500 ...] [--iterations 10]
-                                 [--seeds 1] [--planted 3] [--json PATH]
+                                 [--seeds 1] [--minutes 0] [--planted 3] [--json PATH]
 
 Attempts are the sources that a run examined (`threadx optimize --allow-code`), each text once, repairs
 included. Valid is what SysTradeBench (arXiv:2604.04812) calls so, by its gates: the code parses, runs,
-repeats itself and reads no later bar; its best models reach 91.7 %, in three rounds.
+repeats itself and reads no later bar; its best models reach 91.7 %, in three rounds. `--minutes` ends each
+model's run after so long.
 Causal: of those that ran, the share that read no later bar. New: of the valid ones, the share that is no
 known function under another name. Kept: of those that the cage accepted, the share that the search adopted.
 
@@ -42,7 +43,7 @@ TOO_LIKE = frozenset(("duplicate", "name_taken"))
 RAN = frozenset(
     (
         *("leans_on_start", "out_of_scale_price", "out_of_scale_volume", "constant", "mostly_unknown"),
-        *("idle_parameter", "idle_input", *TOO_LIKE),
+        *("idle_parameter", "idle_input", "never_signals", *TOO_LIKE),
     )
 )
 """Refusals of code that ran to its end, repeated itself and read no later bar: valid by those gates."""
@@ -74,7 +75,7 @@ def counted(record: RunRecord) -> Counter[str]:
                 adopted |= {
                     one["change"]["source"]  # type: ignore[typeddict-item]
                     for one in selection["trials"]
-                    if one["outcome"] == "adopted" and one.get("kind") == "new_indicator"
+                    if one["outcome"] == "adopted" and "source" in one.get("change", {})
                 }
             case _:
                 pass
@@ -82,7 +83,9 @@ def counted(record: RunRecord) -> Counter[str]:
     return found
 
 
-def by_author(model: str, data: list[str], iterations: int, seeds: int, home: Path) -> dict[str, Any]:
+def by_author(
+    model: str, data: list[str], iterations: int, seeds: int, home: Path, minutes: float = 0.0
+) -> dict[str, Any]:
     """The counts of all runs with one strategist, and their shares."""
     found: Counter[str] = Counter()
     for place, one in enumerate(data):
@@ -98,6 +101,7 @@ def by_author(model: str, data: list[str], iterations: int, seeds: int, home: Pa
                 allow_code=True,
                 seed=seed,
                 language="en",
+                max_seconds=60.0 * minutes or None,
                 **STEADY,
             )
             start_run(make_input(data=one, run=run), context)
@@ -148,6 +152,7 @@ def main() -> int:
     parser.add_argument("--data", action="append", default=[])
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--planted", type=int, default=3)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -155,7 +160,12 @@ def main() -> int:
         home = Path(folder)
         rows = [
             by_author(
-                model, given.data or ["sample:sp500"], given.iterations, given.seeds, home / f"m{place}"
+                model,
+                given.data or ["sample:sp500"],
+                given.iterations,
+                given.seeds,
+                home / f"m{place}",
+                given.minutes,
             )
             for place, model in enumerate(["rules", *given.model])
         ]

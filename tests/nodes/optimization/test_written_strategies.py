@@ -1,4 +1,4 @@
-"""Strategies that proposals bring as code: examined, repaired, traded as written, bred, recorded, replayed."""
+"""Strategies that proposals bring as code: examined, repaired, traded as written, bred, kept, replayed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run(tmp_path_factory):
 def test_the_reason_goes_back_and_the_mended_strategy_is_tested_kept_and_repeated(run, monkeypatch):
     home, calls = run
     assert len(calls) == 2
-    assert "connaît l’avenir" in calls[1].correction[1]
+    assert "jusqu’à la présente" in calls[1].correction[1]
     events = lines(RunRecord(home, "r"))
     found = [event["data"] for event in events if event["kind"] == "code"]
     assert [one.get("refused", {}).get("code") for one in found] == ["knows_future", None]
