@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from base.errors import catalogue, text
 
-_WHOLE = ("changed", "joined", "memory", "leave")
+_WHOLE = ("joined", "changed", "memory", "leave")  # what is joined may have been changed before
 """Tables of whole sentences; a part of a sentence is of the table that its placeholder is called after."""
 
 
