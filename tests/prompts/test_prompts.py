@@ -140,6 +140,7 @@ ONLY_MANY = {
     *("models.test.faults_read throws", "stress.best_trades best", "web.event.unfounded by"),
     *("market.error.no_prices_in_folder known", "optimization.evidence.market_pool count"),
     *("verdict.instrument.note count", "verdict.instrument.note boundary", "command.each.note count"),
+    *("code.memory.uneven quantity", "code.memory.turning quantity"),
     *("agents.macro.curve slope", "agents.macro.curve_inverted slope", "market.built.news quarantined"),
     "optimization.change.sampled count",
 }
