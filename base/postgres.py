@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -184,7 +185,10 @@ class Database:
         try:
             found = psycopg.connect(**self._settings, autocommit=True, row_factory=tuple_row)
         except psycopg.Error as error:
-            raise self._unusable(_refusal(error)) from None  # its own words may quote the password
+            reason = _unknown_host(self._settings) or _refusal(error)
+            raise self._unusable(reason) from None  # its own words may quote the password
+        except UnicodeError:  # Python's word for what cannot be the name of a host
+            raise self._unusable(ReasonError("unknown_host", host=str(self._settings["host"]))) from None
         told = {"search_path": schema, **_SESSION}
         if found.info.server_version < 140_000:
             del told["idle_session_timeout"]
@@ -318,6 +322,20 @@ def _shown(settings: dict[str, Any]) -> str:
     host = settings.get("host") or settings.get("hostaddr") or os.environ.get("PGHOST", "localhost")
     port = settings.get("port") or os.environ.get("PGPORT", "5432")
     return f"postgresql://{host}:{port}/{settings.get('dbname') or os.environ.get('PGDATABASE', '')}"
+
+
+def _unknown_host(settings: dict[str, Any]) -> ReasonError | None:
+    """Whether none of the hosts is known: libpq says so in the system's language, if at all."""
+    hosts = str(settings.get("host") or os.environ.get("PGHOST", "")).split(",")
+    if settings.get("hostaddr") or any(not host or host.startswith(("/", "@")) for host in hosts):
+        return None  # a number, or a socket
+    for host in hosts:
+        try:
+            socket.getaddrinfo(host, None)
+        except socket.gaierror:
+            continue
+        return None
+    return ReasonError("unknown_host", host=", ".join(hosts))
 
 
 def _refusal(error: psycopg.Error) -> ReasonError:

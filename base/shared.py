@@ -105,6 +105,18 @@ def database_of(home: Path) -> Database | None:
     return database
 
 
+def require_state(home: Path) -> None:
+    """Make sure that the state of a data folder can be had, for who would not come to ask for it.
+
+    Raises:
+        DatabaseError, OSError: see `database_of`.
+    """
+    if home.is_dir():
+        database_of(home)
+    elif (told := address()) is not None:  # no folder is made by looking
+        connected(told)
+
+
 @contextmanager
 def scratch_home(prefix: str) -> Iterator[Path]:
     """A data folder that is gone after the block; what is done there counts nowhere else.

@@ -25,6 +25,7 @@ RULES = "rules"
 VARIABLES = frozenset(
     {
         "THREADX_ALLOW_CODE",
+        "THREADX_COPIES",
         "THREADX_DATABASE",
         "THREADX_DEADLINES",
         "THREADX_ENGINE",

@@ -51,8 +51,8 @@ LARGEST = 64 * 1024**2
 LARGEST_INSIDE = 256 * 1024**2
 """Bytes of all that it holds."""
 
-_RECORD = ("events.jsonl", "report.md", "result.json", "run.json")
-_TABLES = (RETURNS, TRIALS)
+RECORD = ("events.jsonl", "report.md", "result.json", "run.json")
+TABLES = (RETURNS, TRIALS)
 _LARGEST_LIST = 64 * 1024
 """Bytes of an archive's list of what is in it: there are six names at most."""
 
@@ -81,10 +81,10 @@ def share_run(run: str, home: Path) -> bytes:
     record = listed_run(home, run)
     record.result()
     with as_recorded(record.folder):
-        packed = _packed(_clean(_read(record)))
-    if len(packed) > LARGEST:
+        content = packed(_clean(_read(record)))
+    if len(content) > LARGEST:
         raise ReportError("too_large_to_share", run=run, limit=LARGEST // 1024**2)
-    return packed
+    return content
 
 
 def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = "") -> RunRecord:
@@ -106,7 +106,7 @@ def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = 
     with _refused(path), TemporaryDirectory(prefix="threadx-import-") as folder:
         if kept != own:
             files = _renamed(files, kept)
-        _look_through(files, Path(folder), kept)
+        look_through(files, Path(folder), kept)
     record = RunRecord(home, kept)
     record.hold("import", anew=True)
     try:
@@ -115,7 +115,7 @@ def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = 
         try:
             # The mark comes first and `run.json` last: what a crash leaves is no run, and witnesses nothing.
             write_label(record.folder, Label(imported=datetime.now(UTC).isoformat(timespec="seconds")))
-            _write(files, record.folder)
+            write_files(files, record.folder)
         except BaseException:
             record.remove()
             raise
@@ -127,7 +127,7 @@ def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = 
 def _taken(content: bytes, path: str) -> tuple[dict[str, bytes], str]:
     """The clean files, and the name of their run."""
     with _refused(path):
-        files = _clean(_unpacked(content))
+        files = _clean(unpacked(content))
         own = str(json.loads(files["run.json"])["run"])
         run_folder(Path(), own)
         return files, own
@@ -151,41 +151,49 @@ def _refused(path: str) -> Iterator[None]:
 
 def _read(record: RunRecord) -> dict[str, bytes]:
     """The record's files as they are."""
-    paths = [record.folder / name for name in sorted((*_RECORD, *_TABLES))]
+    paths = [record.folder / name for name in sorted((*RECORD, *TABLES))]
     try:
         return {path.name: read_plain(path, LARGEST_INSIDE) for path in paths if path.is_file()}
     except OSError as error:
         raise ReportError("unreadable_record", path=str(error.filename), reason=because(error)) from None
 
 
-def _write(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write them, `run.json` last."""
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the files of a run by their names, `run.json` last."""
     for name in sorted(files, key=lambda one: (one == "run.json", one)):
         content = files[name]
         write_atomically(folder / name, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
 
 
-def _packed(files: Mapping[str, bytes]) -> bytes:
-    """The zip: names in order, all of one time, nothing of the system that wrote it."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """A zip: names in order, all of one time, nothing of the system that wrote it."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _BEGINNING)
             entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
             entry.external_attr = (stat.S_IFREG | private.SHARED_MODE) << 16
             archive.writestr(entry, files[name], compresslevel=6)
-    return packed.getvalue()
+    return written.getvalue()
 
 
-def _unpacked(content: bytes) -> dict[str, bytes]:
-    """What a file of somebody else's holds, if it holds a run and nothing else.
+def _is_shared(name: str) -> bool:
+    return name in RECORD or name in TABLES
+
+
+def unpacked(content: bytes, is_known: Callable[[str], bool] = _is_shared) -> dict[str, bytes]:
+    """What a zip of a run holds, if it holds a run and nothing else.
+
+    Args:
+        content: of the file; anybody may have written it.
+        is_known: whether a name belongs to a run.
 
     Raises:
         ReasonError: it does not.
     """
     if len(content) > LARGEST:
         raise ReasonError("larger_than", limit=LARGEST // 1024**2)
-    known, files, room = {*_RECORD, *_TABLES}, dict[str, bytes](), LARGEST_INSIDE
+    files, room = dict[str, bytes](), LARGEST_INSIDE
     try:
         _require_short_list(content)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -194,8 +202,8 @@ def _unpacked(content: bytes) -> dict[str, bytes]:
                 name = entry.orig_filename
                 kind = stat.S_IFMT(entry.external_attr >> 16)
                 plain = kind in (0, stat.S_IFREG) and not entry.flag_bits & 0x1
-                packed = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-                if name not in known or name in files or not (plain and packed):
+                deflated = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                if not is_known(name) or name in files or not (plain and deflated):
                     raise ReasonError("archive_holds", name=name[:80])
                 with archive.open(entry) as stream:
                     files[name] = stream.read(room + 1)  # whatever size it claims to have
@@ -204,7 +212,7 @@ def _unpacked(content: bytes) -> dict[str, bytes]:
                     raise ReasonError("archive_swells", limit=LARGEST_INSIDE // 1024**2)
     except _UNREADABLE as error:
         raise ReasonError("damaged_archive") from error
-    for name in _RECORD:
+    for name in RECORD:
         if name not in files:
             raise ReasonError("archive_lacks", name=name)
     return files
@@ -240,7 +248,7 @@ def _clean(files: Mapping[str, bytes]) -> dict[str, bytes]:
     about["thread"] = None  # its checkpoints stay where they are: it is never resumed elsewhere
     told = [json.dumps(tidy(line), **_AS_LOGGED) + "\n" for line in _lines(files)]
     return {
-        **{name: files[name] for name in _TABLES if name in files},
+        **{name: files[name] for name in TABLES if name in files},
         "events.jsonl": "".join(told).encode("utf-8"),
         "report.md": tidy(files["report.md"].decode("utf-8")).encode("utf-8"),
         "result.json": canonical_json(tidy(json.loads(files["result.json"]))).encode("utf-8"),
@@ -315,7 +323,7 @@ def _renamed(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
     }
 
 
-def _look_through(files: Mapping[str, bytes], folder: Path, name: str) -> None:
+def look_through(files: Mapping[str, bytes], folder: Path, name: str) -> None:
     """Read all of it as a record where nothing else lies.
 
     Raises:
@@ -325,12 +333,12 @@ def _look_through(files: Mapping[str, bytes], folder: Path, name: str) -> None:
     if name.startswith(ENSEMBLE_PREFIX):
         raise ReasonError("no_finished_run")
     record = RunRecord(folder, name)
-    _write(files, record.folder)
+    write_files(files, record.folder)
     with as_recorded(record.folder):
         if record.about()["graph"] not in ("optimization", "review"):
             raise ReasonError("no_finished_run")
         view = RunView.of(record.events())
         if (line := run_line(record)).status not in ENDED or view.status is None:
             raise ReasonError("no_finished_run") if not line.problem else ReasonError("other_shape")
-        for table in _TABLES:
+        for table in TABLES:
             table_or_none(record.folder, table)

@@ -1,11 +1,14 @@
 """What is deployed by the files of `deploy/` exists: commands, options, variables and paths."""
 
+import json
 import re
 import shlex
 
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
+from langgraph_cli.cli import cli
 
 from nodes.context import VARIABLES
 from prompts import Words
@@ -64,6 +67,32 @@ def test_no_container_can_gain_privileges_and_none_but_the_server_is_reached_fro
         "redis",
         "schedule",
     }
+
+
+def test_the_image_that_langgraph_builds_is_told_of_the_graphs_as_they_are(tmp_path):
+    """Docker reads quotation marks as a shell does: an apostrophe in a description would end its value."""
+    done = CliRunner().invoke(
+        cli, ["dockerfile", "--config", str(PROJECT / "langgraph.json"), str(tmp_path / "Dockerfile")]
+    )
+    assert done.exit_code == 0, done.output
+    lines = (tmp_path / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    settings = [shlex.split(line.removeprefix("ENV ")) for line in lines if line.startswith("ENV ")]
+    found = {name: json.loads(value) for (one,) in settings for name, _, value in [one.partition("=")]}
+    config = json.loads((PROJECT / "langgraph.json").read_text(encoding="utf-8"))
+    assert (found["LANGSERVE_GRAPHS"], found["LANGGRAPH_HTTP"]) == (config["graphs"], config["http"])
+    assert [line for line in lines if line.startswith("RUN") and "psycopg[binary]" in line]
+
+
+def test_every_setting_is_in_the_example_or_the_guide():
+    names = re.compile(r"\b[A-Z][A-Z0-9_]+\b")
+    example, guide = (
+        set(names.findall((PROJECT / path).read_text(encoding="utf-8")))
+        for path in (".env.example", "docs/deployment.md")
+    )
+    asked = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8")))
+    assert "THREADX_TOKEN" in asked
+    assert asked <= example | guide
+    assert VARIABLES - example == {"THREADX_NAMED_PLUGINS"}, "what a process tells its children"
 
 
 def test_no_variable_is_unknown_and_no_secret_has_a_default():

@@ -6,7 +6,9 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -22,7 +24,7 @@ from base.start import lean_start
 from prompts import Language, Words
 from threadx import console
 from threadx.commands.local import LazyGroup
-from threadx.errors import ThreadxError
+from threadx.errors import ThreadxError, ThreadxWarning
 from threadx.plain import say
 from threadx.usage import usage_line
 
@@ -127,9 +129,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lean_start()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = Words(chosen_language(given), "terminal")
-    with shown_at("terminal"), children.safe_path():
+    with shown_at("terminal"), children.safe_path(), _warnings_as_lines():
         code = _delivered(_run(given, words), words)
     sys.exit(code)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Tell a warning of ours as it is: the place in the code helps nobody at a terminal."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, ThreadxWarning):
+                say(message, err=True)
+            else:
+                usual(message, category, *place)
+
+        warnings.simplefilter("always", ThreadxWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _run(given: list[str], words: Words) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from base.shared import DatabaseError
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from nodes.context import OptimizationContext
+from nodes.copies import Store, is_asked_for
 from nodes.forking import settings_to_go_on
 from nodes.given import read_input
 from nodes.optimization.evidence.evidence import gather_evidence
@@ -32,7 +34,7 @@ from record.run_view import RunView
 from record.versions import check_plugins
 from threadx.audit.drift import Notice, notices, server_notices
 from threadx.checkpoints import checkpoints, lessons
-from threadx.errors import ThreadxError
+from threadx.errors import ThreadxError, ThreadxWarning
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
 from threadx.writable import writable
@@ -228,9 +230,25 @@ def _run(
             return Waiting(run=record.run, folder=record.folder, question=waiting[0].value)
         saver.delete_thread(thread)  # what was needed to take it up again
     outcome = read_result(record)
+    _copy(record, context)
     if isinstance(outcome, OptimizationResult):
         give_feedback(traces, trace, outcome.details)
     return outcome
+
+
+def _copy(record: RunRecord, context: OptimizationContext) -> None:
+    """Copy a finished run where the environment asks for it; what fails there is no fault of the run.
+
+    Warns:
+        ThreadxWarning: there is no copy, and why.
+    """
+    if not is_asked_for():
+        return
+    try:
+        Store().put(record.run, context.home_path)
+    except ReportError as error:
+        told = ThreadxError("not_copied", run=record.run, reason=error)
+        warnings.warn(told.sentence(context.language), ThreadxWarning, stacklevel=2)
 
 
 @contextmanager

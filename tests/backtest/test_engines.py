@@ -1,5 +1,6 @@
 """Work done elsewhere: by processes of this machine and by the workers of a real Dask cluster."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from itertools import pairwise
 
 import pandas as pd
+import psutil
 import pytest
 from distributed import LocalCluster
 
@@ -29,9 +31,12 @@ from backtest.engine.executor import HERE
 from backtest.engine.run import open_market
 from backtest.engine.sweep import grid_axes
 from backtest.language.functions import added
+from record.record import comparable
+from tests.commands import threadx
 from tests.prices import made_up_prices
+from threadx.jobs.calibration import calibrate
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.long]
 
 PATIENCE = 60
 """Seconds after which nothing more is expected."""
@@ -125,7 +130,7 @@ def test_what_is_shared_travels_once_to_each_worker(elsewhere, tmp_path):
 
 
 def deadly(shared, piece):
-    """A stretch of a grid; at two of them the worker is killed as the system kills: once each."""
+    """A stretch of a grid; at some places the worker is killed as the system kills: once each."""
     some, folder, at = shared
     _, start, stop = piece
     for place in at:
@@ -139,9 +144,9 @@ def test_a_worker_killed_in_the_middle_loses_nothing(elsewhere, prices, tmp_path
     some = batch(prices)
     edges = range(0, some.count + 1, 9)
     pieces = [((), start, stop) for start, stop in pairwise(edges)]
-    found = elsewhere.results(deadly, pieces, (some, tmp_path, (30, 60)))
+    found = elsewhere.results(deadly, pieces, (some, tmp_path, (30,)))
     there = figures(zip(edges[1:], found, strict=True))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["30", "60"]
+    assert [path.name for path in tmp_path.iterdir()] == ["30"]
     assert there == figures((stop, some.run(start, stop)) for start, stop in pairwise(edges))
 
 
@@ -214,6 +219,43 @@ def test_progress_comes_in_order_and_a_cancelled_sweep_goes_on_from_there(
     assert path.read_bytes() == here.path.read_bytes() or pd.read_parquet(path).equals(
         pd.read_parquet(here.path)
     )
+
+
+def test_an_optimisation_of_several_instruments_is_the_same_though_a_worker_is_killed_in_it(
+    dask, prices, tmp_path, monkeypatch
+):
+    many = {"AAA": prices, "BBB": made_up_prices(600, seed=8, cycle=0.03).set_axis(prices.index)}
+    for name, frame in many.items():
+        frame.to_csv(tmp_path / f"{name}_1h.csv")
+    roles = ("--analyst", "rules", "--strategist", "rules", "--validator", "rules", "--no-debate")
+    usual, sent = clusters.Cluster.submit, []
+
+    def submit(self, *piece):
+        sent.append(usual(self, *piece))
+        if len(sent) == 2:
+            psutil.Process(min(self._client.run(os.getpid).values())).kill()
+        return sent[-1]
+
+    monkeypatch.setattr(clusters.Cluster, "submit", submit)
+    results = []
+    for place in ([], ["--engine", "dask", "--address", dask.address]):
+        where = ("--home", tmp_path / f"home{len(place)}", "--json", tmp_path / "result.json")
+        files = [tmp_path / f"{name}_1h.csv" for name in many]
+        code, _, said = threadx("optimize", *files, *roles, "--max-iterations", "1", *where, *place)
+        assert code == 0, said
+        results.append(json.loads((tmp_path / "result.json").read_text(encoding="utf-8")))
+    assert comparable(results[1]) == comparable(results[0])
+    assert len(sent) > 2
+
+
+def test_a_calibration_is_the_same_on_a_cluster(dask, tmp_path):
+    asked = ("--null", "1", "--planted", "1", "--seed", "3", "--bars", "400", "--iterations", "1")
+    place = ("--engine", "dask", "--address", dask.address, "--home", tmp_path, "--language", "en")
+    code, _, said = threadx("calibrate", *asked, *place, "--json", tmp_path / "found.json")
+    assert code == 0, said
+    assert said.splitlines()[-1] == "Series: 2 of 2"
+    here = calibrate(1, 1, 3, bars=400, iterations=1, engine=Engine())
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == json.loads(json.dumps(here))
 
 
 def test_the_error_of_a_piece_is_the_piece_s_own(dask, prices):

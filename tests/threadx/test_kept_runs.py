@@ -300,7 +300,7 @@ def test_a_list_that_is_too_long_is_refused_before_it_is_read(
 
     monkeypatch.setattr(sharing.zipfile, "ZipFile", read)
     with pytest.raises(ReasonError, match="damaged_archive"):
-        sharing._unpacked(sent)
+        sharing.unpacked(sent)
 
 
 def test_a_path_that_a_sender_wrote_is_looked_for_nowhere(files: dict[str, bytes], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 
 from mcp import Client
@@ -86,6 +87,29 @@ def test_an_assistant_tries_sweeps_and_reads_and_every_trial_is_counted(tmp_path
     assert (failed, verdict["verdict"]) == (False, state["result"]["verdict"]["value"])
     assert verdict["reasons"]
     assert "holdout_metrics" not in verdict
+
+
+def test_what_is_no_message_is_answered_and_the_next_one_is_read(tmp_path):
+    """JSON-RPC 2.0, section 5: an error without an id, -32700 for what is no JSON, -32600 for no request."""
+    lines = ["hello", '{"speak": 1}', '{"jsonrpc": "2.0", "id": 7, "method": "ping"}']
+    with subprocess.Popen(
+        [sys.executable, "-m", "threadx", "mcp", "--home", str(tmp_path), "--language", "en"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=clean_environment(LANGSMITH_TRACING="false"),
+    ) as command:
+        command.stdin.write("".join(f"{line}\n" for line in lines))
+        command.stdin.flush()
+        answers = [json.loads(command.stdout.readline()) for _ in lines]
+        rest, said = command.communicate()
+    assert [(one["id"], one.get("error", {}).get("code")) for one in answers] == [
+        (None, -32700),
+        (None, -32600),
+        (7, None),
+    ]
+    assert (rest, said.count("This line is no JSON-RPC message")) == ("", 1)
 
 
 def test_an_assistant_starts_runs_only_where_a_person_has_allowed_it(tmp_path):

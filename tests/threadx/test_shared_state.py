@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -300,6 +301,24 @@ def test_what_cannot_be_used_is_one_sentence_without_the_password(
     with pytest.raises(DatabaseError) as raised:
         Ledger(tmp_path / "home").head()
     assert "cret-word" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.local
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("unknown", "no host is called"), ("x" * 64, "no host is called"), ("[::1]", "connection is refused")],
+)
+def test_a_list_of_runs_says_that_its_database_cannot_be_asked_and_why(tmp_path, monkeypatch, host, told):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "in the language of the system")
+
+    if host == "unknown":
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setenv(shared.VARIABLE, f"postgresql://me:s3cret-word-7@{host}:9/name")
+    code, out, said = threadx("runs", "list", "--home", tmp_path / "none", "--language", "en")
+    assert (code, out, said.count("\n"), "cret-word" in said) == (2, "", 1, False)
+    assert told in said
+    assert not (tmp_path / "none").exists()
 
 
 def test_another_kind_of_address_is_refused_where_no_state_is_asked_for(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """`threadx runs`: what was run, why it came out so, taking up what was interrupted, and repeating it.
 
-And what a person does with a run that is there: tag it, note something, put it away, delete it, share it.
+And what a person does with a run that is there: tag it, note something, put it away, delete it, share it,
+keep a copy of it elsewhere.
 """
 
 from __future__ import annotations
@@ -111,4 +112,17 @@ def _keeping(words: Words) -> list[click.Command]:
     def take(**given: Any) -> Any:
         return work("run_shared", "take", words, given)
 
-    return [tag, note, archive, delete, export, take]
+    @options.local_command("copy", words)
+    @click.argument("runs", nargs=-1, metavar="[RUN]...")
+    @options.common(words)
+    def copy(**given: Any) -> Any:
+        return work("run_copies", "copy", words, given)
+
+    @options.local_command("fetch", words)
+    @click.argument("runs", nargs=-1, metavar="[RUN]...")
+    @click.option("--list", "listed", is_flag=True, help=words("command.option.fetch_list"))
+    @options.common(words)
+    def fetch(**given: Any) -> Any:
+        return work("run_copies", "fetch", words, given)
+
+    return [tag, note, archive, delete, export, take, copy, fetch]

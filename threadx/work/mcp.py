@@ -13,10 +13,23 @@ from contextlib import redirect_stdout
 from importlib.metadata import version
 from typing import Any
 
+import anyio
 from langchain_core.messages import ToolMessage
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
-from mcp.types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAnnotations
+from mcp.shared.message import SessionMessage
+from mcp.types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    CallToolResult,
+    ErrorData,
+    JSONRPCError,
+    ListToolsResult,
+    TextContent,
+    Tool,
+    ToolAnnotations,
+)
+from pydantic import ValidationError
 
 from prompts import Words
 from threadx.plain import say
@@ -31,14 +44,37 @@ def mcp(words: Words, runs: bool, home: str | None, language: str, debug: bool) 
     tools = offered(folder, words.language, runs=runs)
     say(words("command.home", home=str(folder)), err=True)
     say(words("command.mcp_ready", tools=", ".join(one.tool.name for one in tools)), err=True)
-    asyncio.run(_serve(tools, words("command.mcp_instructions")))
+    asyncio.run(_serve(tools, words))
 
 
-async def _serve(tools: Sequence[Offered], instructions: str) -> None:
-    server = _server(tools, instructions)
-    async with stdio_server() as (read, write):
+async def _serve(tools: Sequence[Offered], words: Words) -> None:
+    server = _server(tools, words("command.mcp_instructions"))
+    async with stdio_server() as (read, write), anyio.create_task_group() as group:
         with redirect_stdout(sys.stderr):
-            await server.run(read, write, server.create_initialization_options())
+            passed, messages = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+            group.start_soon(_refuse_what_is_none, read, write, passed, words)
+            await server.run(messages, write, server.create_initialization_options())
+            group.cancel_scope.cancel()
+
+
+async def _refuse_what_is_none(read: Any, write: Any, passed: Any, words: Words) -> None:
+    """Pass messages on; a line that is none is answered as JSON-RPC 2.0 asks: the server would be silent."""
+    told = False
+    async with passed:
+        async for item in read:
+            if not isinstance(item, Exception):
+                await passed.send(item)
+                continue
+            unread = isinstance(item, ValidationError) and item.errors()[0]["type"] == "json_invalid"
+            error = (
+                ErrorData(code=PARSE_ERROR, message="Parse error")
+                if unread
+                else ErrorData(code=INVALID_REQUEST, message="Invalid Request")
+            )
+            await write.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=error)))
+            if not told:  # a person at a keyboard wonders
+                say(words("command.mcp_no_message"), err=True)
+                told = True
 
 
 def _server(tools: Sequence[Offered], instructions: str) -> Server[Any]:

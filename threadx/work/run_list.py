@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from base.shared import require_state
 from prompts import Words
 from record.record import canonical_json
 from record.run_list import RunLine, newest_runs
@@ -50,8 +51,13 @@ def listing(
     language: str,
     debug: bool,
 ) -> None:
-    """Runs of the cycle, the newest first: those that have every tag; put away ones only where asked for."""
+    """Runs of the cycle, the newest first: those that have every tag; put away ones only where asked for.
+
+    Raises:
+        DatabaseError: the database that knows who is at work cannot be asked.
+    """
     folder = home_folder(home)
+    require_state(folder)
     found, _ = newest_runs(folder, archived=archived)
     lines = [line for line in found if all(line.label.has(one) for one in tags)]
     if json_path != "-":
