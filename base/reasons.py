@@ -80,6 +80,12 @@ _BY_NAME = {
     "ConnectError": "connection_refused",
     "ConnectTimeout": "timed_out",
     "ReadTimeout": "timed_out",
+    "FileNotFoundError": "no_such_file",  # of a store, which has no numbers for them
+    "PermissionError": "not_permitted",
+    "EndpointConnectionError": "connection_refused",
+    "ConnectTimeoutError": "timed_out",
+    "ReadTimeoutError": "timed_out",
+    "NoCredentialsError": "no_keys",
 }
 """Classes of libraries that this room does not import."""
 

@@ -5,9 +5,10 @@ one worker, and with two, of one thread each; results are compared to the bit. E
 time over workers × time. On a busy machine waits are others' work: processor time is told beside, of this
 process (which holds the scheduler too) and of the workers. What a piece costs the client, and how large the
 prices are, tell how far it would go: with n workers the sweep takes as long as the longer of computing / n
-and what the client does, after the prices were sent.
+and what the client does, after the prices were sent. The same for a calibration, whose pieces are whole
+cycles and whose answers are small.
 
-    python -m benchmarks.scale [--configurations 6400] [--bars 20000]
+    python -m benchmarks.scale [--configurations 64000] [--bars 50000]
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 import psutil
 from distributed import Client, LocalCluster
@@ -32,11 +34,12 @@ from backtest.engine.run import open_market
 from backtest.engine.sweep import grid_axes
 from base.cores import usable_cores
 from benchmarks.engine_sweep import prices
+from threadx.jobs.calibration import cases, run_case
 
 SPEC = StrategySpec.preset("ma_crossover", stop_loss_pct=2.0)
 NETWORK = 100e6
 """Bytes a second: a network of one gigabit, less what it needs for itself."""
-MANY, EMPTY = 100, 1_000
+MANY, EMPTY, CASES = 100, 1_000, 2_000
 
 
 @contextmanager
@@ -55,14 +58,15 @@ def nothing(shared: bytes, piece: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--configurations", type=int, default=6_400)
-    parser.add_argument("--bars", type=int, default=20_000)
+    parser.add_argument("--configurations", type=int, default=64_000)
+    parser.add_argument("--bars", type=int, default=50_000)
     given = parser.parse_args()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pandas", "distributed"))
     print(f"{platform.platform()}, {usable_cores()} cores, Python {platform.python_version()}, {libraries}; "
           f"load {psutil.getloadavg()[0]:.1f}")  # fmt: skip
-    slow = range(40, 40 + given.configurations // 40 // 2)
-    grid = {"slow_period": slow, "fast_period": range(3, 23), "stop_loss_pct": [None, 0.5, 1.0, 2.0]}
+    slow, fast = range(40, 200), range(3, 23)
+    stops = np.linspace(0.5, 20.0, max(1, given.configurations // (len(slow) * len(fast))))
+    grid = {"slow_period": slow, "fast_period": fast, "stop_loss_pct": stops.tolist()}
     df, costs = prices(given.bars), Costs(fee_bps=10)
     sweep(df, SPEC, {**grid, "slow_period": [40]}, costs, workers=1)  # compiled
 
@@ -105,6 +109,15 @@ def main() -> None:
         efficiency = seconds / (MANY * total)
         print(f"  {seconds:5.0f} s of one processor: {total:6.1f} s, efficiency {efficiency:.0%} (computing "
               f"{computing:.1f} s, client {client:.1f} s for {results / 1e6:,.0f} MB)")  # fmt: skip
+    case = cases(1, 0, 1)[0]
+    run_case(case)
+    used = time.process_time()
+    run_case(case)
+    cycle = time.process_time() - used
+    rounds = math.ceil(CASES / MANY)
+    total = max(rounds * cycle, CASES * piece)
+    print(f"  {CASES:,} cases of a calibration, {cycle:.2f} s each: {total:6.1f} s, efficiency "
+          f"{CASES * cycle / (MANY * total):.0%} (client {CASES * piece:.1f} s)")  # fmt: skip
 
 
 if __name__ == "__main__":

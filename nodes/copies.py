@@ -41,7 +41,7 @@ _KEPT = frozenset((*RECORD, *TABLES, LABEL, ANSWERS))
 
 def is_asked_for() -> bool:
     """Whether the environment names a place for copies."""
-    return bool(_told())
+    return bool(_asked())
 
 
 class Store:
@@ -55,7 +55,7 @@ class Store:
     """
 
     def __init__(self) -> None:
-        told = _told()
+        told = _asked()
         if not told:
             raise ReportError("no_copies")
         self.shown = masked_text(told)
@@ -75,7 +75,10 @@ class Store:
         Raises:
             ReportError: `copies_unusable`.
         """
-        return sorted({run for run, _, _ in self._objects()})
+        found = sorted({run for run, _, _ in self._objects()})
+        if not found:
+            self._require_place()
+        return found
 
     def put(self, run: str, home: Path) -> bool:
         """Copy a finished run.
@@ -114,6 +117,7 @@ class Store:
         run_folder(home, run)  # refuses what is no run's name
         found = [(digest, path) for name, digest, path in self._objects() if name == run]
         if not found:
+            self._require_place()
             raise ReportError("no_copy", run=run, address=self.shown)
         with self._told():
             digest, path = max(found, key=lambda one: self._files.modified(one[1]))
@@ -162,6 +166,12 @@ class Store:
             if named := _NAME.fullmatch(str(path).rpartition("/")[2]):
                 yield named["run"], named["digest"], str(path)
 
+    def _require_place(self) -> None:
+        """Tell an empty place from a bucket that is not there."""
+        if not self._is_local:
+            with self._told():
+                self._files.ls(self._root.partition("/")[0])
+
     @property
     def _is_local(self) -> bool:
         """Whether the place is a folder of this machine; an object store has no folders to make."""
@@ -188,7 +198,7 @@ def finished_runs(home: Path) -> list[str]:
     return sorted(run for run in found if not run.startswith(ENSEMBLE_PREFIX))
 
 
-def _told() -> str:
+def _asked() -> str:
     return os.environ.get(VARIABLE, "").strip()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TextIO, cast, get_args
 
 import click
 
@@ -140,11 +140,18 @@ def _warnings_as_lines() -> Iterator[None]:
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
             if issubclass(category, ThreadxWarning):
                 say(message, err=True)
             else:
-                usual(message, category, *place)
+                usual(message, category, filename, lineno, file, line)
 
         warnings.simplefilter("always", ThreadxWarning)
         warnings.showwarning = show
