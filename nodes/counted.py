@@ -28,6 +28,7 @@ from backtest.data.inputs import Tables, with_inputs
 from backtest.data.prices import check_volume, read_further
 from backtest.engine.engines import chosen
 from backtest.types import Fill
+from backtest.validation.traded import Traded
 from base.files import file_name
 from base.plain_files import refuse_link
 from nodes.context import OptimizationContext
@@ -38,6 +39,9 @@ from vault.readers.options import Reading
 from vault.readers.prices import PriceSource, source_of
 from vault.readers.window import window
 from vault.registered import AS_FOUND, find_registered, read_any, seen
+
+_LONGEST_SYMBOL = 80
+"""In a file's name: that of a pool names all its instruments."""
 
 
 class Registered(NamedTuple):
@@ -178,7 +182,7 @@ def tried(
 def sweep_path(
     home: Path,
     dataset: Dataset,
-    prices: pd.DataFrame,
+    prices: Traded,
     spec: StrategySpec,
     grid: Mapping[str, Sequence[Any]],
     costs: Costs,
@@ -187,16 +191,20 @@ def sweep_path(
     whole: bool,
 ) -> Path:
     """Where the table of a sweep stays: another grid, other costs, prices or series are another file."""
+    each = prices.values() if isinstance(prices, Mapping) else [prices]
     asked: list[Any] = [
         {name: list(values) for name, values in grid.items()},
         costs.model_dump(mode="json"),
         [fill, dataset.development_hash, dataset.holdout_hash if whole else ""],
     ]
     asked += [
-        hashlib.sha256(read_further(prices, name).tobytes()).hexdigest() for name in sorted(spec.inputs)
+        hashlib.sha256(read_further(one, name).tobytes()).hexdigest()
+        for name in sorted(spec.inputs)
+        for one in each
     ]
     mark = hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:8]
-    path = home / "sweeps" / file_name(f"{dataset.symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
+    symbol = dataset.symbol[:_LONGEST_SYMBOL]
+    path = home / "sweeps" / file_name(f"{symbol}-{dataset.timeframe}-{spec.hash}-{mark}.parquet")
     refuse_link(path)
     return path
 

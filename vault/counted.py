@@ -16,6 +16,7 @@ from backtest.engine.sweep import configured, grid_axes
 from backtest.portfolio import PortfolioResult
 from backtest.statistics.returns import bar_returns
 from backtest.types import Fill
+from backtest.validation.traded import Traded
 from backtest.validation.trials import Trial, configuration_trials, grid_trials, trial, trial_of
 from vault.datasets import Dataset
 from vault.ledger import MOST_ROWS_A_SEARCH, Ledger
@@ -76,7 +77,7 @@ def _count_one(home: Path, dataset: Dataset, found: Trial, *, whole: bool) -> No
 def count_sweep(
     home: Path,
     dataset: Dataset,
-    prices: pd.DataFrame,
+    prices: Traded,
     spec: StrategySpec,
     grid: Mapping[str, Iterable[Any]],
     costs: Costs,
@@ -89,33 +90,40 @@ def count_sweep(
 
     Of more than `MOST_ROWS_A_SEARCH` configurations `SAMPLED`, drawn at random, are trials like any other, so
     that their returns can be compared; the rest is one row with a count, its ratios as those of the sample.
+    A sweep of several instruments counts on each of them too.
 
     Raises:
         MarketError: `unusable_ledger`.
         OSError: the folder cannot be written.
     """
-    ledger, rows = Ledger(home), rows_looked_at(dataset, whole=whole)
-    source = f"sweep {spec.hash}"
-    if found.rows <= MOST_ROWS_A_SEARCH:
+    ledger, source = Ledger(home), f"sweep {spec.hash}"
+    if few := found.rows <= MOST_ROWS_A_SEARCH:
         trials = grid_trials(prices, spec, grid, costs, fill)
-        ledger.count(dataset.family, trials, development_hash=rows, origin="sweep", source=source)
-        return
-    sample = configuration_trials(prices, _sampled(spec, grid, found), costs, fill)
-    ratios = np.array([one.excess_sharpe for one in sample])
-    ledger.count(dataset.family, sample, development_hash=rows, origin="sweep", source=source)
-    ledger.count_search(
-        dataset.family,
-        about={
-            "strategy": spec.model_dump(mode="json", exclude={"name"}),
-            "grid": {name: list(values) for name, values in grid.items()},
-            "rows": rows,
-        },
-        configurations=found.rows - len(sample),
-        sharpe_mean=float(ratios.mean()),
-        sharpe_variance=float(ratios.var(ddof=1)),
-        origin="sweep",
-        source=source,
-    )
+    else:
+        trials = configuration_trials(prices, _sampled(spec, grid, found), costs, fill)
+    counted = [(dataset, trials)]
+    for one in dataset.instruments:
+        if each := [looked.each[one.symbol] for looked in trials if one.symbol in looked.each]:
+            counted.append((one, each))
+    for market, looks in counted:
+        rows = rows_looked_at(market, whole=whole)
+        ledger.count(market.family, looks, development_hash=rows, origin="sweep", source=source)
+        if few:
+            continue
+        ratios = np.array([one.excess_sharpe for one in looks])
+        ledger.count_search(
+            market.family,
+            about={
+                "strategy": spec.model_dump(mode="json", exclude={"name"}),
+                "grid": {name: list(values) for name, values in grid.items()},
+                "rows": rows,
+            },
+            configurations=found.rows - len(looks),
+            sharpe_mean=float(ratios.mean()),
+            sharpe_variance=float(ratios.var(ddof=1)),
+            origin="sweep",
+            source=source,
+        )
 
 
 def _sampled(spec: StrategySpec, grid: Mapping[str, Iterable[Any]], found: SweepFile) -> list[StrategySpec]:

@@ -36,9 +36,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*arguments: object, language: str = "en") -> tuple[object, str, str]:
+    def call(*arguments: object, language: str = "en", name: str = "backtest") -> tuple[object, str, str]:
         with pytest.raises(SystemExit) as left:
-            main(["backtest", *map(str, arguments), "--home", str(folder / "home"), "--language", language])
+            main([name, *map(str, arguments), "--home", str(folder / "home"), "--language", language])
         told = capsys.readouterr()
         return left.value.code, told.out, told.err
 
@@ -72,6 +72,35 @@ def test_one_strategy_trades_each_instrument_and_all_together(command: Any, fold
     assert float(row[2]) == pytest.approx(wanted.table.loc["BBB", "total_return"])
     assert len(prices["AAA"]) < len(A)
     assert trials(found, folder / "home") == [1, 1, 1]
+
+
+def test_a_grid_is_tried_on_each_instrument_and_pooled(command: Any, folder: Path) -> None:
+    whole, out = folder / "whole.json", folder / "all.parquet"
+    grid = ("--grid", "fast_period=5,8,40", "--grid", "stop_loss_pct=none,2", "-p", "slow_period=30")
+    told = command(folder / "prices", *grid, "--out", out, "--json", whole, language="fr", name="sweep")
+    assert (told[0], "Traceback" in told[2]) == (0, False)
+    found = json.loads(whole.read_text(encoding="utf-8"))
+    prices = developed(found, folder / "home")
+    costs = Costs(**{name: found["settings"][name] for name in Costs.model_fields})
+    assert (found["rows"], found["dropped"]) == (4, 2)
+    best = found["top"][0]
+    assert best["sharpe_ratio"] == max(row["sharpe_ratio"] for row in found["top"])
+    values = {name: best[name] for name in ("fast_period", "stop_loss_pct")}
+    spec = StrategySpec.preset("ma_crossover", slow_period=30, **values)
+    wanted = universe.run_backtest(prices, spec, costs)
+    assert best["total_return"] == pytest.approx(wanted.pooled.metrics.total_return, rel=1e-12)
+    assert best["instruments_up"] == (wanted.table["total_return"] > 0).sum()
+    each = pd.read_parquet(found["file_by_instrument"])
+    for one in found["instruments"]:
+        name = one["instrument"]
+        row = wanted.table.loc[name]
+        assert one["at_the_first"]["total_return"] == pytest.approx(row["total_return"], rel=1e-12)
+        alone = each[each["instrument"] == name]
+        assert one["top"][0]["sharpe_ratio"] == alone["sharpe_ratio"].max()
+        shown = next(line.split("\t") for line in told[1].splitlines() if line.startswith(f"{name}\t"))
+        assert float(shown[2]) == pytest.approx(row["total_return"])
+    assert len(pd.read_parquet(out)) == 4
+    assert trials(found, folder / "home") == [4, 4, 4]
 
 
 def test_target_weights_of_a_file_share_one_account(command: Any, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`threadx sweep`: every combination of a grid on one file of prices."""
+"""`threadx sweep`: every combination of a grid on prices of one instrument or several."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command(words: Words) -> click.Command:
     """Build the command."""
 
     @options.sectioned_command("sweep", words)
-    @options.price_file(words)
+    @options.price_file(words, several=True)
     @options.strategy(words)
     @options.further(words)
     @click.option(

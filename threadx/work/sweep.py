@@ -1,4 +1,4 @@
-"""`threadx sweep`: every combination of a grid on one file of prices."""
+"""`threadx sweep`: every combination of a grid on one file of prices; `sweep_together` has several."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from backtest import GapPolicy, RequestError, StrategyError, SweepFile, sweep_to_parquet
+from backtest import GapPolicy, RequestError, StrategyError, sweep_to_parquet
 from backtest.data.inputs import with_inputs
 from backtest.engine.engines import Engine, chosen, missing
-from backtest.engine.ranking import ACCOUNT_LOST
 from backtest.engine.sweep import MOST_CONFIGURATIONS, grid_axes
 from backtest.strategy import SIDE_AXIS
 from backtest.types import LADDERS, plain
@@ -20,20 +19,20 @@ from nodes.model_settings import provider_settings
 from prompts import Words
 from providers.ollama import unload
 from reports.pictures import picture_suffix
-from reports.tables import METRIC_ROWS, bars_per_year_lines, day_of, metric
+from reports.tables import bars_per_year_lines
 from threadx.errors import ThreadxError
 from threadx.plain import say
+from threadx.pool import instruments_of
 from threadx.settings import make_context
 from threadx.terminal import Terminal
 from threadx.work import asked
 from threadx.work.further import take_further
 from threadx.work.progress import bar
-from threadx.work.written import plain_rows, write_drawing, write_json
+from threadx.work.sweep_together import Sweep, sweep_together
+from threadx.work.swept import figures_told, show
+from threadx.work.written import write_drawing, write_json
 from threadx.writable import writable
 from vault.counted import count_sweep
-
-LOST_TOLD = 5
-SHOWN = ("sharpe_ratio", "total_return", "max_drawdown", "profit_factor", "n_trades")
 
 
 def grid_values(text: str) -> tuple[str, Any]:
@@ -90,55 +89,9 @@ def all_values(grids: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _show(words: Words, found: SweepFile, names: list[str], title: str, caption: str) -> None:
-    kinds = dict(METRIC_ROWS)
-    terminal = Terminal(words)
-    terminal.table(
-        title,
-        [*names, *(words(f"report.metric.{name}") for name in SHOWN)],
-        [
-            [
-                *(_value(row[name], terminal.cells) for name in names),
-                *(metric(terminal.cells, row, name, kinds[name]) for name in SHOWN),
-            ]
-            for row in top_rows(found)
-        ],
-        caption=caption,
-    )
-    dropped = sum(found.dropped_by.values())
-    say(words("command.sweep_done", rows=words.number(found.rows), dropped=words.number(dropped)))
-    if len(found.top) < found.rows:
-        say(words("command.sweep_shown", shown=words.number(len(found.top)), rows=words.number(found.rows)))
-    if found.untraded:
-        say(words("command.sweep_untraded", count=words.number(found.untraded)))
-    for code, count in sorted(found.dropped_by.items()):
-        say(f"  {words(f'command.dropped.{code}', count=words.number(count))}")
-    if found.lost:
-        say(words("command.sweep_lost", count=words.number(found.lost)))
-        for row in [one for one in top_rows(found) if one[ACCOUNT_LOST]][:LOST_TOLD]:
-            values = ", ".join(f"{name} = {_value(row[name], words)}" for name in names)
-            say(f"  {words('command.sweep_lost_one', values=values, day=day_of(row[ACCOUNT_LOST]))}")
-    if found.below_one_unit:
-        say(words("command.sweep_below_one_unit", count=words.number(found.below_one_unit)))
-    if found.unaffordable:
-        say(words("command.sweep_unaffordable", count=words.number(found.unaffordable)))
-    if found.continued_from:
-        say(words("command.sweep_continued", count=words.number(found.continued_from)))
-    say(words("command.written", folder=str(found.path)))
-
-
-def _value(value: Any, words: Words) -> str:
-    return value if isinstance(value, str) else words.short(value)
-
-
-def top_rows(found: SweepFile) -> list[dict[str, Any]]:
-    """The best rows as plain JSON, times of lost accounts as ISO text; None where undefined."""
-    return plain_rows(found.top)
-
-
 def sweep(
     words: Words,
-    data: str,
+    data: tuple[str, ...],
     symbol: str | None,
     timeframe: str | None,
     gaps: GapPolicy,
@@ -171,10 +124,37 @@ def sweep(
 
         wished = [one.strip().lower() for one in picture_axes.split(",")] if picture_axes else []
         axes = axes_to_draw(grid, wished)
-    folder = writable(context.home_path)
+    instruments, folder = instruments_of(data), writable(context.home_path)
+    if absent is not None:
+        say(words.told(absent), err=True)
+    if free_models:
+        names = ", ".join(unload(provider_settings(context)))
+        freed = words("command.models_freed", names=names) if names else words("command.no_models_freed")
+        say(freed, err=True)
+    if len(instruments) > 1:
+        known = {"symbol": symbol, "timeframe": timeframe, "gaps": gaps}
+        wanted = Sweep(
+            home=folder,
+            instruments=instruments,
+            spec=spec,
+            grid=grid,
+            costs=context.costs,
+            fill=context.fill,
+            reading=reading,
+            known=known,
+            whole=whole,
+            out=out,
+            rank_by=rank_by,
+            top=top,
+            picture_path=picture_path,
+            picture_axes=axes if picture_path else [],
+            json_path=json_path,
+        )
+        return sweep_together(words, wanted, further, engine)
+    (named, reference) = instruments[0]
     prices, dataset, source = asked.registered_prices(
-        data,
-        symbol,
+        str(reference),
+        symbol or named,
         timeframe,
         gaps,
         folder,
@@ -188,12 +168,6 @@ def sweep(
         else sweep_path(folder, dataset, prices, spec, grid, context.costs, context.fill, whole=whole)
     )
     terminal = Terminal(words)
-    if absent is not None:
-        say(words.told(absent), err=True)
-    if free_models:
-        names = ", ".join(unload(provider_settings(context)))
-        freed = words("command.models_freed", names=names) if names else words("command.no_models_freed")
-        say(freed, err=True)
     unsaid = [folder]  # told with the first step, so that bad input gets one line alone
     try:
         with bar(terminal, "command.sweep_working", "command.sweep_progress") as progress:
@@ -228,7 +202,8 @@ def sweep(
         notes += asked.code_notes(spec, words)
         for line in notes:  # first: they change how the figures are read
             say(line)
-        _show(words, found, list(grid), title, spec.describe(without=grid))
+        dropped = sum(found.dropped_by.values())
+        show(terminal, found, list(grid), title, spec.describe(without=grid), dropped)
         for line in bars_per_year_lines(found.bars_per_year.to_dict(), words):
             say(line)
     if picture_path is not None:
@@ -245,16 +220,7 @@ def sweep(
         "part": "all" if whole else "development",
         "strategy": spec.model_dump(mode="json"),
         "settings": {**context.costs.model_dump(), "fill": context.fill},
-        "grid": {name: list(values) for name, values in grid.items()},
-        "rows": found.rows,
-        "bars_per_year": found.bars_per_year.to_dict(),
         "dropped_by": found.dropped_by,
-        "rank_by": rank_by,
-        "account_lost": found.lost,
-        "configurations_untraded": found.untraded,
-        "configurations_below_one_unit": found.below_one_unit,
-        "configurations_unaffordable": found.unaffordable,
-        "top": top_rows(found),
-        "file": str(found.path),
+        **figures_told(found, grid, rank_by),
     }
     write_json(json.dumps(told, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False), json_path)

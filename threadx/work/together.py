@@ -124,7 +124,7 @@ def several(words: Words, asked: Asked, spec: StrategySpec, further: Further, ho
         "settings": {**asked.costs.model_dump(), "fill": asked.fill, "initial_capital": asked.capital},
     }
     spans = {name: pd.DatetimeIndex(one.index) for name, one in prices.items()}
-    shown = _Shown(Terminal(words), asked, dataset, _notes(members, words), about, spans)
+    shown = _Shown(Terminal(words), asked, dataset, member_notes(members, words), about, spans)
     if how.weights is None:
         _each_alone(shown, prices, spec, further)
     else:
@@ -200,7 +200,7 @@ class _Shown(NamedTuple):
             write_json(told, self.asked.json_path)
 
 
-def _notes(members: Sequence[Member], words: Words) -> list[str]:
+def member_notes(members: Sequence[Member], words: Words) -> list[str]:
     """What was assumed when the files were read, each with its instrument."""
     return [
         words("report.pair", name=one.symbol, value=line)
