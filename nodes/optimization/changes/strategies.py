@@ -21,7 +21,7 @@ class NewStrategy(Written):
     """Write a whole strategy.
 
     Its signals become functions of the language, its parameters those of the strategy: the first three are
-    searched within the bounds that the function gives them. Rules of risk and sizing stay.
+    searched within the bounds that the function gives them. Risk rules and sizing stay.
     """
 
     degrees = 4
