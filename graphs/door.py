@@ -33,7 +33,7 @@ from base.sources import source_digest
 from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context
 from nodes.errors import SettingError
-from nodes.forking import REPLAYED, RUN, Events, fork, recorded_settings, settings_of
+from nodes.forking import AGAIN, REPLAYED, RUN, Events, fork, recorded_settings, settings_of
 from nodes.given import read_context, read_input, refusal
 from nodes.model_settings import provider_settings
 from nodes.optimization.past import past
@@ -319,6 +319,9 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
                     # What an earlier input on the same thread said is no part of this one.
                     given = asked.model_dump()
             return given, config, settings
+        if stood.moved_past or stood.by_hand:
+            place = {**(config or {}).get("configurable", {}), AGAIN: True}
+            config = cast("RunnableConfig", {**(config or {}), "configurable": place})
         run = self._run_at(stood)
         record = RunRecord(settings.home_path, run) if run else None
         if run and not nested:

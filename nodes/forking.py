@@ -29,6 +29,9 @@ from record.record import RunRecord, as_recorded, runs_folder
 RUN = f"{OUR_MARK}run"
 """Under this key the configuration says which run goes on, for steps whose own input names its parent."""
 
+AGAIN = f"{OUR_MARK}again"
+"""In the configuration of a step that a thread has already gone on from, and that is gone through again."""
+
 REPLAYED = f"{OUR_MARK}replayed"
 """In the configuration of a run that is repeated from its record."""
 
@@ -48,6 +51,11 @@ def run_of(named: str) -> str:
     """The run that a step belongs to: a parallel branch that was sent before the fork names the parent."""
     going_on = get_config().get("configurable", {}).get(RUN)
     return named if going_on is None else str(going_on)
+
+
+def gone_through_again() -> bool:
+    """Whether somebody went back to the step at work; a step that was cut short is merely done."""
+    return AGAIN in get_config().get("configurable", {})
 
 
 def checkpoint_here() -> str:

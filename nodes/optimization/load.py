@@ -15,11 +15,12 @@ from backtest.cage.trying import require_cage
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
-from nodes.forking import checkpoint_here, fork
+from nodes.forking import checkpoint_here, fork, gone_through_again
 from nodes.optimization.evidence.specs import chosen_strategy
 from nodes.optimization.state import OptimizationInput, OptimizationState, StrategyInput
 from nodes.serving import prices_of
 from providers import parse_reference
+from record.errors import ReportError
 from record.record import RunRecord
 from record.types import Prices
 from vault.adding import use
@@ -185,12 +186,18 @@ def as_prices(dataset: Dataset) -> Prices:
 
 
 def _free(named: str | None, context: OptimizationContext) -> str:
-    """The run's name; a finished run that is gone through again from its first step is forked."""
+    """The run's name; a finished run that is gone through again from its first step is forked.
+
+    Raises:
+        ReportError: `run_ended_meanwhile`: a server that was killed takes up what another process has ended.
+    """
     if named is None:
         return new_run_name()
     known = RunRecord(context.home_path, named)
     if not known.log.ended():
         return named
+    if not gone_through_again():
+        raise ReportError("run_ended_meanwhile", run=named)
     return fork(known, context, checkpoint=checkpoint_here(), before="")
 
 

@@ -310,6 +310,22 @@ def test_from_every_checkpoint_of_a_review_a_new_run_goes_on(tmp_path: Path, ope
     assert opened == []
 
 
+def test_what_another_process_has_ended_is_not_gone_through_twice(tmp_path: Path, opened: list[str]) -> None:
+    """A server that was killed takes up its run, which `runs resume` has ended meanwhile elsewhere."""
+    context = OptimizationContext(home=str(tmp_path), **SETTINGS)
+    data = dataset_reference(tmp_path, made_up_prices(300, cycle=0.05))
+    given = {"data": data, "params": PARAMS, "run": PARENT}
+    servers = optimization.copy(update={"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "of the server"}, "recursion_limit": 100}
+    servers.invoke(given, thread, context=context, interrupt_before=["load"])
+    case = made(tmp_path, optimization, given, context, opened)
+    before, runs, log = case.files(PARENT), case.runs(), case.log()
+    with pytest.raises(ReportError) as caught:
+        servers.invoke(None, thread, context=context)
+    assert caught.value.code == "run_ended_meanwhile"
+    assert (case.files(PARENT), case.runs(), case.log()) == (before, runs, log)
+
+
 def test_from_every_checkpoint_of_an_ensemble_a_new_run_goes_on(tmp_path: Path, opened: list[str]) -> None:
     """The hour's earlier version stays beside the new one, whose trace names the run it came from."""
     fill(tmp_path)
