@@ -129,49 +129,6 @@ def unseen_clusters(labels: npt.ArrayLike, unseen: int) -> int:
     return min(max(0, unseen), math.ceil(once * (once - 1) / (2 * (twice + 1))))
 
 
-def _joined(distances: npt.NDArray[np.float64], most: float) -> npt.NDArray[np.int64]:
-    """Clusters by average linkage of mean distances up to `most`, numbered by their first member.
-
-    By chains of nearest neighbours (Müllner 2011, Modern hierarchical, agglomerative clustering algorithms),
-    with the figures of `scipy.cluster.hierarchy`, which takes a tenth of a second to import.
-
-    Args:
-        distances: N×N, symmetric.
-        most: mean distance within which clusters join.
-    """
-    count = len(distances)
-    between = np.array(distances)
-    np.fill_diagonal(between, np.inf)
-    sizes = np.ones(count)
-    heights = np.zeros(count)
-    labels = np.arange(count)
-    alive = np.ones(count, dtype=np.bool_)
-    chain: list[int] = []
-    for _ in range(count - 1):
-        if not chain:
-            chain.append(int(alive.argmax()))
-        while True:
-            last = chain[-1]
-            near = int(between[last].argmin())
-            if len(chain) > 1 and between[last, chain[-2]] <= between[last, near]:
-                near = chain[-2]  # of equally near ones the chain's own, or it would never end
-                break
-            chain.append(near)
-        del chain[-2:]
-        gone, kept = sorted((last, near))
-        heights[kept] = max(heights[gone], heights[kept], between[gone, kept])
-        if heights[kept] <= most:
-            labels[labels == labels[gone]] = labels[kept]
-        sum_of = sizes[gone] + sizes[kept]
-        joined = (sizes[gone] * between[gone] + sizes[kept] * between[kept]) / sum_of
-        alive[gone], sizes[kept] = False, sum_of
-        between[kept] = between[:, kept] = np.where(alive, joined, np.inf)
-        between[kept, kept] = np.inf
-        between[gone] = between[:, gone] = np.inf
-    names: dict[int, int] = {}
-    return np.array([names.setdefault(int(one), len(names)) for one in labels])
-
-
 def effective_trials(
     returns: npt.ArrayLike, same_bet: float = SAME_BET, *, of: int | None = None
 ) -> EffectiveTrials:
@@ -210,9 +167,16 @@ def effective_trials(
     if len(moving) == 1:
         labels[moving] = 0
     else:
+        from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415  # 0.4 s of the start of every command
+        from scipy.spatial.distance import squareform  # noqa: PLC0415
+
         centred = scaled - scaled.mean(axis=0)
         correlations = np.clip(centred.T @ centred / (len(table) - 1), -1.0, 1.0)
-        labels[moving] = _joined(1.0 - correlations, 1.0 - same_bet)
+        distances = squareform(1.0 - correlations, checks=False)
+        found = fcluster(linkage(distances, "average"), 1.0 - same_bet, "distance")
+        # Numbered by their first member, whatever order the library gives.
+        names: dict[int, int] = {}
+        labels[moving] = [names.setdefault(int(one), len(names)) for one in found]
     clusters = int(labels.max()) + 1
     joined = np.column_stack([scaled[:, labels[moving] == one].mean(axis=1) for one in range(clusters)])
     cluster_sharpes = joined.mean(axis=0) / joined.std(axis=0, ddof=1)

@@ -8,8 +8,6 @@ from arch.bootstrap import SPA, optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
 from statsmodels.stats.multitest import multipletests
 
 from backtest import RequestError
@@ -125,19 +123,6 @@ def test_bets_are_counted_not_their_copies():
     assert found.cluster_variance == pytest.approx(
         np.var([sharpe_ratio(bet) for bet in bets.T], ddof=1), rel=0.2
     )
-
-
-def test_trials_join_as_in_scipy():
-    random = np.random.default_rng(7)
-    for count in range(2, 60):
-        bets = random.normal(0.0, 0.01, (40, 1 + count // 6))
-        table = bets[:, random.integers(0, bets.shape[1], count)]
-        table = table + random.choice([0.0, 0.004, 0.01]) * random.normal(size=table.shape)
-        table = np.round(table, int(random.integers(2, 5)))  # equal distances too
-        table = table[:, np.ptp(table, axis=0) > 0.0]
-        expected = fcluster(linkage(pdist(table.T, "correlation"), "average"), 0.5, "distance")
-        found = effective_trials(table, 0.5).labels
-        assert len({*zip(expected, found, strict=True)}) == len({*expected}) == len({*found}), count
 
 
 def test_what_was_not_compared_adds_as_many_bets_as_the_rest_suggests():
