@@ -451,7 +451,7 @@ def late_answers(records: list[RunRecord]) -> list[str]:
 
 
 def openings(home: Path, runs: Collection[str]) -> list[str]:
-    """Looks that would count against nobody's result; a run that was killed behind its own look looks again."""
+    """Looks that count against nobody's result; a run that was killed behind its own look looks again."""
     path = home / "datasets" / "holdout_openings.jsonl"
     readers = {json.loads(line)["reader"] for line in path.read_text("utf-8").splitlines()}
     return sorted(readers - set(runs))
