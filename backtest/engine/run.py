@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from numbers import Real
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -184,6 +184,10 @@ class Market:
             return lay_out(self.traded, self.charges)
         layout, stop = self.whole.layout, len(self.index)
         return layout._replace(floor=layout.floor[:stop], ceiling=layout.ceiling[:stop])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which lays the prices out faster than it would be sent that."""
+        return {name: value for name, value in vars(self).items() if name != "layout"}
 
     def atr(self, period: float) -> Floats:
         """Average true range."""

@@ -38,8 +38,8 @@ def test_a_run_over_outages_fills_nothing_in_them(tmp_path, monkeypatch):
     real, known = Market.simulate, traded.index.tz_localize(None)
     met: Counter[str] = Counter()
 
-    def simulate(self, signals, risk, sizing, equity, trades):
-        count = real(self, signals, risk, sizing, equity, trades)
+    def simulate(self, signals, risk, sizing, equity, trades, *wanted):
+        count, settled = real(self, signals, risk, sizing, equity, trades, *wanted)
         made_up = ~self.index.tz_localize(None).isin(known)
         assert np.isnan(self.traded.open[made_up]).all()  # no part has lost the marks
         rows = trades[:count]
@@ -55,7 +55,7 @@ def test_a_run_over_outages_fills_nothing_in_them(tmp_path, monkeypatch):
         for part in PARTS & callers:
             met[part] += int(made_up.any()) * count
         met["carried"] += sum(int(made_up[int(row[ENTRY_BAR]) : int(row[EXIT_BAR])].any()) for row in rows)
-        return count
+        return count, settled
 
     monkeypatch.setattr(Market, "simulate", simulate)
     with pytest.raises(SystemExit) as left:
