@@ -84,7 +84,7 @@ def test_markdown_is_printed(threadx, command, begins, ends):
     ("command", "says"),
     [
         pytest.param(["runs", "report", "two"], "no run two", id="no such run"),
-        pytest.param(["runs", "report", "../one"], "not a run's name", id="no name"),
+        pytest.param(["runs", "report", "../one"], "not a run’s name", id="no name"),
         pytest.param(["ensemble", "report", "2017010101"], "no summary for 2017-01-01T01", id="no such hour"),
         pytest.param(["ensemble", "report", "tomorrow"], "tomorrow", id="no hour"),
         pytest.param(["runs", "report", "one", "--format", "doc"], "one of md, html, pdf", id="no such form"),

@@ -118,6 +118,14 @@ def try_strategy(
     return Trial(walk.spec, walk, backtest_of(prices, walk.spec, costs, fill))
 
 
+_HOLDING = 0.2
+"""Deviation of the excess, as a part of the account's, below which a strategy as good as holds.
+
+It is out of the market for one bar in twenty-five. Its ratio would be that of a few costs to next to no risk,
+which anything leads.
+"""
+
+
 def t_statistic(look: Looked) -> float:
     """Of the excess over holding with the same exposure; ten digits, the same on every machine."""
     return float(f"{look.excess_sharpe * math.sqrt(look.n_observations):.10g}")
@@ -131,7 +139,7 @@ class Tried:
         spec: what would be traded.
         figures: see `nodes.optimization.evidence.figures.trial_figures`; the caller's own copy.
         returns: of the walk-forward tests, bar by bar; shared, never written to.
-        excess: of them over holding, what the score is made of, and
+        excess: of them over holding, what the score is made of; none of what as good as holds; and
         excess_blocks: its Sharpe ratio in each fold, None from the one on in which the account was lost.
         periods_per_year: bars a year.
         looked_at: every configuration that was compared, for the trial ledger; the first is what would be
@@ -190,6 +198,8 @@ def _try(prices: Traded, task: _Task) -> Tried:
         compared = grid_trials(prices, strategy, values, terms, fill) if values else []
     held = found.whole.trade_values[:, BARS]
     excess = excess_of_tests(found.walk, closes_of(prices))
+    if excess.std() < _HOLDING * found.walk.returns.std():
+        excess = np.zeros_like(excess)
     return Tried(
         spec=found.spec,
         figures=trial_figures(found.spec, found.walk, found.whole, closes_of(prices)),

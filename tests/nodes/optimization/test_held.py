@@ -78,10 +78,10 @@ def test_a_branch_that_raises_keeps_nothing_for_its_sisters(tmp_path, monkeypatc
     given, settings = asked
     real, called = trial.try_strategy, threading.Lock()
 
-    def first_breaks(prices, spec, grid, costs, fill):
+    def first_breaks(prices, spec, grid, *how):
         if grid and called.acquire(blocking=False):
             raise Broken
-        return real(prices, spec, grid, costs, fill)
+        return real(prices, spec, grid, *how)
 
     monkeypatch.setattr(trial, "try_strategy", first_breaks)
     trial._tried.cache_clear()
