@@ -24,6 +24,7 @@ _FOREIGN = ("THREADX_", "LANGSMITH", "LANGCHAIN", "OPENAI", "OPENROUTER", "OLLAM
 for _name in [name for name in os.environ if name.startswith(_FOREIGN)]:
     del os.environ[_name]
 os.environ["LANGSMITH_TRACING"] = "false"
+os.environ["LANGGRAPH_CLI_NO_ANALYTICS"] = "1"
 # Several processes of tests share the cores: further threads of BLAS take a tenth of a run for nothing.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
@@ -98,16 +99,16 @@ def _no_functions_of_the_files_before() -> Iterator[None]:
     # Imported here, for what is set above counts for them too.
     from backtest.coded import taking  # noqa: PLC0415
     from backtest.engine import derived  # noqa: PLC0415
-    from backtest.engine.adopted import dismiss  # noqa: PLC0415
+    from backtest.engine.adopted import adopted, dismiss  # noqa: PLC0415
     from backtest.language import functions  # noqa: PLC0415
 
-    before = functions.added().keys()
+    caged, added = set(adopted()), functions.added().keys()
     yield
-    for name in functions.added().keys() - before:
-        dismiss(name)  # of the cage
-        if name in functions.added():  # of somebody's strategy
-            functions.remove(name)
-            derived.remove_rule(name)
+    for name in set(adopted()) - caged:
+        dismiss(name)
+    for name in functions.added().keys() - added:  # of somebody's strategy
+        functions.remove(name)
+        derived.remove_rule(name)
     taking._taken.clear()
 
 
