@@ -22,6 +22,21 @@ def brought(view: RunView) -> dict[str, Trial]:
     return {names[one]: trial for one, trial in found.items() if one in names}
 
 
+def written_line(view: RunView, words: WordsLike) -> str:
+    """That a run wrote code, what the cage took of it, and what was kept; empty of a run without code."""
+    examined = _examined(view)
+    if not examined:
+        return ""
+    kept = sorted(name for name, trial in brought(view).items() if trial.state == "adopted")
+    passed = sum(one.refused is None for one in examined)
+    return words(
+        "explain.code.overview",
+        passed=passed,
+        refused=len(examined) - passed,
+        kept=", ".join(kept) or words("explain.code.none"),
+    )
+
+
 def written_blocks(view: RunView, words: WordsLike, pictures: Mapping[str, Sequence[Picture]]) -> list[Block]:
     """The section; nothing of a run without code. What was kept is shown whole, the rest in a table."""
     examined = _examined(view)

@@ -284,6 +284,8 @@ class Terminal:
         self.out.print(escape(details["champion"]["description"]), highlight=False)
         for line in population_lines(details, words):
             self.out.print(escape(line), highlight=False)
+        if told := _code_line(result, words):
+            self.out.print(escape(told), highlight=False)
         self.out.print(f"\n[bold]{escape(words('report.heading.changes'))}[/bold]")
         for change in result.applied_changes:
             told = words(
@@ -439,6 +441,20 @@ class Terminal:
             words_columns=(0, 1, 2, 4, 5),
         )
         self.out.print(escape(words("command.written", folder=str(result.path))), soft_wrap=True)
+
+
+def _code_line(result: OptimizationResult, words: Words) -> str:
+    """That a run wrote code, and what became of it; empty where it may not, or where no record is left."""
+    from record.record import RunRecord  # noqa: PLC0415
+    from record.run_view import RunView  # noqa: PLC0415
+    from reports.written import written_line  # noqa: PLC0415  # the cage, of which few runs have need
+
+    record = RunRecord(result.folder.parents[1], result.run)
+    if not record.exists() or not record.about()["context"].get("allow_code"):
+        return ""
+    view = RunView()
+    view.take(list(record.events()))
+    return written_line(view, words)
 
 
 class Steps:

@@ -10,6 +10,7 @@ from nicegui import ui
 from record.record import RunRecord
 from record.run_view import RunView
 from reports.comparison import Comparison
+from reports.written import written_line
 from threadx.web.frame import Site, attribute, card
 from threadx.web.listing import Outcome
 from threadx.web.run_audit import Audit, whole_report
@@ -102,17 +103,18 @@ class RunBoard:
         self._variants.look(opened=self._chosen.value == "variants")
         await self._trades.look(opened=self._chosen.value == "trades")
 
-    def close(self, outcome: Outcome, found: Comparison | None) -> None:
+    def close(self, outcome: Outcome, found: Comparison | None, view: RunView) -> None:
         """Draw what only a finished run has: figures of both parts, evidence, report.
 
         Args:
             outcome: what the run has left.
             found: its figures by part; None for a review.
+            view: of its events.
         """
         if found is None:
             with self._review, card(self.words("web.section.verdict")):
                 whole_report(outcome)
         else:
-            self._overview.close(outcome.result, found)
+            self._overview.close(outcome.result, found, written_line(view, self.words))
             self._evidence.close(outcome.result)
         self._audit.close(outcome)

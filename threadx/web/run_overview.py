@@ -36,8 +36,8 @@ class Overview:
         for chart in self._live:
             chart.show(selected, size)
 
-    def close(self, result: RunResult, found: Comparison) -> None:
-        """Draw the figures of every part, and what was kept."""
+    def close(self, result: RunResult, found: Comparison, code: str) -> None:
+        """Draw the figures of every part, what was kept, and in a sentence what code was written."""
         words = self.words
         self._progress.set_value(False)
         with self._figures, card(words("web.overview.figures")):
@@ -70,3 +70,5 @@ class Overview:
                     Text("li", words("report.change", **told))
             if not result["applied_changes"]:
                 Text("p", words("report.no_change"))
+            if code:
+                Text("p", code)

@@ -84,13 +84,13 @@ class RunWatch:
     async def _close(self, outcome: Outcome) -> None:
         if self.head.reviews:
             self.head.close_review()
-            self.board.close(outcome, None)
+            self.board.close(outcome, None, self.view)
             return
         returns = await threads.io_bound(table_or_none, self.record.folder, RETURNS)
         found = comparison(outcome.result, returns)
         sealed = await threads.io_bound(sealed_runs, self.site.home)
         self.head.close(outcome.result, found, self.view, sealed=self.record.run in (sealed or ()))
-        self.board.close(outcome, found)
+        self.board.close(outcome, found, self.view)
 
     async def _show_curves(self) -> None:
         """Draw the accounts, anew with each champion and once judged."""

@@ -277,6 +277,16 @@ def test_a_person_is_asked_about_code_alone_and_sees_it(tmp_path, monkeypatch, c
     adopted.dismiss("push")
 
 
+def test_the_outcome_says_that_code_was_written_and_what_was_kept(planted, capsys):
+    home, name = planted
+    with pytest.raises(SystemExit) as left:
+        main(["runs", "show", "e0.006", "--home", str(home), "--language", "en"])
+    assert left.value.code == 0
+    flat = " ".join(capsys.readouterr().out.split())
+    assert "Code written by this run: " in flat
+    assert f"in the champion: {name}." in flat
+
+
 def test_the_report_shows_the_code_what_it_measures_and_what_it_cost(planted):
     home, name = planted
     told = to_markdown(run_document(home, "e0.006", Words("en"), drawn=False))
