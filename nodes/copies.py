@@ -25,10 +25,10 @@ from base.files import file_name
 from base.plain_files import read_plain
 from base.reasons import ReasonError, because, misshapen
 from base.secrets import masked_text
-from nodes.sharing import LARGEST, LARGEST_INSIDE, RECORD, TABLES, look_through, packed, unpacked, write_files
+from nodes.sharing import LARGEST, LARGEST_INSIDE, RECORD, TABLES, look_through, packed, settle, unpacked
 from record.errors import ReportError
 from record.labels import LABEL, listed_run
-from record.record import ANSWERS, ENSEMBLE_PREFIX, LOCK, RunRecord, run_folder, runs_folder
+from record.record import ANSWERS, ENSEMBLE_PREFIX, RunRecord, run_folder, runs_folder
 
 VARIABLE = "THREADX_COPIES"
 
@@ -123,18 +123,7 @@ class Store:
             digest, path = max(found, key=lambda one: self._files.modified(one[1]))
             content = self._files.cat_file(path)
         files = self._checked(run, content, digest)
-        record = RunRecord(home, run)
-        record.hold("fetch", anew=True)
-        try:
-            if any(one.name != LOCK for one in record.folder.iterdir()):
-                raise ReportError("run_exists", run=run)
-            try:
-                write_files(files, record.folder)
-            except BaseException:
-                record.remove()
-                raise
-        finally:
-            record.release()
+        settle(RunRecord(home, run), files, "fetch")
 
     def _checked(self, run: str, content: bytes, digest: str) -> dict[str, bytes]:
         def refusal(reason: Exception) -> ReportError:

@@ -108,20 +108,37 @@ def take_in(content: bytes, home: Path, *, name: str | None = None, path: str = 
             files = _renamed(files, kept)
         look_through(files, Path(folder), kept)
     record = RunRecord(home, kept)
-    record.hold("import", anew=True)
+    settle(record, files, "import", Label(imported=datetime.now(UTC).isoformat(timespec="seconds")))
+    return record
+
+
+def settle(record: RunRecord, files: Mapping[str, bytes], thread: str, label: Label | None = None) -> None:
+    """Write a run that came from elsewhere, whole or not at all.
+
+    Args:
+        record: where it is to be.
+        files: by their place in the run's folder.
+        thread: who holds the run meanwhile.
+        label: what marks it, before anything else is there.
+
+    Raises:
+        ReportError: `run_exists`; `run_busy`.
+        OSError: the data folder cannot be written.
+    """
+    record.hold(thread, anew=True)
     try:
         if any(one.name != LOCK for one in record.folder.iterdir()):
-            raise ReportError("run_exists", run=kept)
+            raise ReportError("run_exists", run=record.run)
         try:
             # The mark comes first and `run.json` last: what a crash leaves is no run, and witnesses nothing.
-            write_label(record.folder, Label(imported=datetime.now(UTC).isoformat(timespec="seconds")))
+            if label is not None:
+                write_label(record.folder, label)
             write_files(files, record.folder)
         except BaseException:
             record.remove()
             raise
     finally:
         record.release()
-    return record
 
 
 def _taken(content: bytes, path: str) -> tuple[dict[str, bytes], str]:
