@@ -6,6 +6,7 @@ frame that runs them, so that a call, an abstention and the end of the rules mea
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
@@ -13,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from backtest.language.functions import reference
-from nodes.context import OptimizationContext
+from nodes.context import RULES, OptimizationContext
 from nodes.errors import NodeError
 from nodes.optimization.changes import kinds_told
 from nodes.optimization.evidence.block import SHARED, Block, evidence_block
@@ -163,9 +164,8 @@ def ask_role(
     shown: dict[str, dict[str, str]] = {}
     told = f"{called}.{role.answer}"
 
-    def claims_and_numbers(answer: T, prompt: str) -> tuple[list[str], list[float]]:
-        parts = shown[prompt].values()
-        return role.claims(answer), known_numbers(*parts, prices["timeframe"], *role.own(answer))
+    def claims_and_numbers(answer: T, parts: dict[str, str]) -> tuple[list[str], list[float]]:
+        return role.claims(answer), known_numbers(*parts.values(), prices["timeframe"], *role.own(answer))
 
     def question(tokens: int) -> Question[T]:
         block: Block = evidence_block(gathered, language, tokens)
@@ -194,7 +194,7 @@ def ask_role(
             doubts=lambda answer: [
                 *role.doubts(brief, answer),
                 *doubts(
-                    *claims_and_numbers(answer, prompt.hash),
+                    *claims_and_numbers(answer, parts),
                     language,
                     cited=role.cited(answer),
                     known=block.ids,
@@ -214,11 +214,16 @@ def ask_role(
         record(context, run, told, voice, Exhausted(), iteration=iteration, cites=[called])
         return role.silent(brief)
     provenance = answer.provenance.plain()
-    asked = answer.provenance.prompt_hash
     if isinstance(answer, Abstention):
         made = Made(role.abstained(brief, provenance), role.silent(brief))
     else:
-        unfounded = unfounded_claims(*claims_and_numbers(answer.value, asked), language)
+        # Rules read the whole evidence, a model what its prompt had room for.
+        parts = (
+            evidence_block(gathered, language, sys.maxsize).parts | own_blocks
+            if provenance["model"] == RULES
+            else shown[answer.provenance.prompt_hash]
+        )
+        unfounded = unfounded_claims(*claims_and_numbers(answer.value, parts), language)
         made = role.made(brief, answer.value, unfounded, provenance)
         workshop.settle(made.proposals, provenance["model"])
     cites = [called, *role.follows(brief)]

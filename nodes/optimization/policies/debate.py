@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nodes.optimization.debate_schemas import Claim, Turn
 from nodes.optimization.evidence.evidence import Evidence
+from nodes.optimization.policies.changes import value_of
 from prompts import Words, text
 from record.types import Iteration, Stance
 from record.types import Turn as Spoken
@@ -62,7 +63,7 @@ def _view(evidence: Evidence) -> str:
         evidence.language,
         score=words.number(evidence.now["score"]),
         gain=words.number(abs(gain)),
-        tried=len(evidence.tried),
+        tried=int(value_of(evidence, "configurations_compared_so_far")),
         tested=len(tested),
         best=words.number(max(tested, default=None)),
     )
