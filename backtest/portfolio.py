@@ -369,8 +369,8 @@ def _targets(weights: pd.DataFrame, clock: CommonClock, max_leverage: float) -> 
         raise RequestError(
             "weights_too_large",
             time=index[row].isoformat(),
-            value=f"{gross[row]:.6g}",
-            limit=f"{max_leverage:g}",
+            value=float(f"{gross[row]:.6g}"),
+            limit=float(max_leverage),
         )
     found = np.full((len(clock.times), len(clock.rows)), np.nan)
     found[np.ix_(rows, pd.Index(clock.rows).get_indexer(weights.columns))] = values

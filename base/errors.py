@@ -39,9 +39,14 @@ _LOCAL: frozenset[Face] = frozenset(("page", "report"))
 
 _FACE: ContextVar[Face] = ContextVar("face", default="python")
 
+_APART = 10_000
+"""From here on the thousands of a count stand apart; a count below is read at a glance."""
+
 CATALOGUES = "prompts.texts"
 """The package whose data the catalogues are."""
 
+COUNTS = frozenset(("bars", "count", "holdout", "missing", "rows"))
+"""Names of values that count things, beside those that a template chooses a plural by."""
 
 MOMENTS = frozenset(("after", "before", "boundary", "date", "first", "last", "since", "time", "until"))
 """Names of values that are moments: data keep ISO 8601, a reader sees a day, or a day and its hour."""
@@ -218,6 +223,12 @@ def text(key: str, language: Language, /, **values: Any) -> str:
         raise PromptError("missing_text", key=key, language=language) from None
     try:
         told = {name: _told(name, value, language) for name, value in values.items()}
+        # A count is read with its thousands apart; the number of a row or a port is not one.
+        told |= {
+            name: _Count(value, language)
+            for name, value in told.items()
+            if type(value) is int and (name in COUNTS or f"{{{name}?" in template)
+        }
         return template.format_map(_Filling(told, language))
     except (KeyError, IndexError) as missing:
         raise PromptError("missing_value", key=key, language=language, value=str(missing)) from None
@@ -292,6 +303,20 @@ def told_moment(iso: str, language: Language) -> str:
             told = day(date.fromisoformat(told), language)
     hour = (found["hour"] or "00:00") + (found["seconds"] or "").removesuffix(":00")
     return told if hour == "00:00" else f"{told} {hour}"
+
+
+class _Count(int):
+    """A number of things as a text shows it: thousands apart from ten thousand on."""
+
+    def __new__(cls, value: int, language: Language) -> _Count:
+        made = super().__new__(cls, value)
+        made.mark = "\u202f" if language == "fr" else ","
+        return made
+
+    mark: str
+
+    def __format__(self, form: str) -> str:
+        return int.__format__(self, form or (",d" if abs(self) >= _APART else "d")).replace(",", self.mark)
 
 
 class _Figure(float):

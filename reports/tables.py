@@ -149,6 +149,12 @@ def instrument_cell(symbol: str, words: WordsLike) -> str:
     return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
 
 
+def instrument_title(symbol: str, words: WordsLike) -> str:
+    """`instrument_cell` where a title begins with it; a symbol without a name stays as it is written."""
+    told = instrument_cell(symbol, words)
+    return told if told == symbol else told[:1].upper() + told[1:]
+
+
 def change_lines(changes: Sequence[Mapping[str, Any]], words: WordsLike) -> list[str]:
     """One line a change of a summary, as published."""
     return [_change(one, words) for one in changes]

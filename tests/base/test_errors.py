@@ -22,7 +22,7 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from backtest import StrategySpec
 from base import reasons
-from base.errors import LANGUAGES, Language, PromptError, TypedError, catalogue
+from base.errors import LANGUAGES, Language, PromptError, TypedError, catalogue, text
 from base.reasons import because, complaint, likest
 from tests.prompts.test_prompts import wanted
 from tests.raise_sites import Site, kinds, sites, sources
@@ -190,3 +190,17 @@ def test_what_nobody_would_read_to_its_end_is_quoted_by_its_beginning(language: 
     assert len(told) < 4_000
     assert "a…" in told
     assert likest("s" * 100_000 + "ma", ["ema", "sma"]) == ["sma", "ema"]
+
+
+@pytest.mark.parametrize(("language", "weights"), [("fr", "3,5 fois"), ("en", "3.5 ×")])
+def test_counts_and_figures_are_written_as_the_language_writes_them(language: Language, weights: str) -> None:
+    """Thousands stand apart where things are counted; a row is found by its digits."""
+    gaps = {"missing": 19_941, "bars": 12_000, "after": "2020-01-01", "before": "2024-01-01"}
+    apart = {"fr": ("19\u202f941", "12\u202f000"), "en": ("19,941", "12,000")}[language]
+    told = text("backtest.error.gaps_too_wide", language, **gaps)
+    assert all(figure in told for figure in apart), told
+    row = text("backtest.error.missing_volume", language, missing=9_876, bars=19_941, row=12_345)
+    assert all(figure in row for figure in ("9876", apart[0], "12345")), row
+    assert weights in text(
+        "backtest.error.weights_too_large", language, time="2020-01-01", value=3.5, limit=3.0
+    )

@@ -23,7 +23,7 @@ from reports.backtest_card import Told, told_card
 from reports.champion import Champion
 from reports.charts.indicators import Indicator, strategy_indicators
 from reports.charts.sweep import Heat, axes_to_draw, best_values, heat, sweep_cells
-from reports.tables import instrument_cell
+from reports.tables import instrument_title
 from threadx.web.errors import WebError
 from threadx.web.naming import timeframe_name
 from threadx.web.order import Order, as_read, limits, source
@@ -126,7 +126,7 @@ def backtest(home: Path, order: Order, words: Words, *, whole: bool) -> Tried:
 def _title(found: Registered, words: Words, *, whole: bool) -> str:
     part = words("command.part.all" if whole else "command.part.development")
     dataset = found.dataset
-    symbol, timeframe = instrument_cell(dataset.symbol, words), timeframe_name(dataset.timeframe, words)
+    symbol, timeframe = instrument_title(dataset.symbol, words), timeframe_name(dataset.timeframe, words)
     return words("command.backtest_title", symbol=symbol, timeframe=timeframe, part=part)
 
 

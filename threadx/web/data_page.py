@@ -15,7 +15,7 @@ from backtest.data.quality import QualityReport, quality_report
 from base.reasons import ENDINGS
 from prompts import Words
 from reports import quality
-from reports.tables import instrument_cell, notice_lines
+from reports.tables import instrument_title, notice_lines
 from threadx.web import jobs
 from threadx.web.declare_page import draw_declaration
 from threadx.web.fields import text_field
@@ -211,7 +211,7 @@ def _neighbours(places: list[int]) -> list[tuple[int, int]]:
 
 
 def _check(words: Words, reference: str, report: QualityReport, source: PriceSource) -> None:
-    with card(words("command.check.title", name=instrument_cell(source.symbol, words))):
+    with card(words("command.check.title", name=instrument_title(source.symbol, words))):
         told = [one for one in source.told() if one["code"] != "suspect_prices"]  # the report shows those
         for line in [*notice_lines(told, words), *quality.advice(report, words)]:
             Text("p", line)

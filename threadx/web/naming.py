@@ -11,7 +11,7 @@ from nodes.context import RULES
 from prompts import Words
 from record.run_view import RunView
 from record.types import OWN, Strategy
-from reports.tables import instrument_cell
+from reports.tables import instrument_title
 from vault.datasets import Dataset
 
 ROLES = ("analyst", "strategist", "validator", "single")
@@ -25,7 +25,7 @@ def timeframe_name(timeframe: str, words: Words) -> str:
 
 def prices_name(dataset: Dataset, words: Words) -> str:
     """`S&P 500 (^GSPC), daily`."""
-    return f"{instrument_cell(dataset.symbol, words)}, {timeframe_name(dataset.timeframe, words)}"
+    return f"{instrument_title(dataset.symbol, words)}, {timeframe_name(dataset.timeframe, words)}"
 
 
 def strategy_name(strategy: Strategy, words: Words) -> str:
@@ -52,7 +52,7 @@ def title(view: RunView, about: Mapping[str, Any], words: Words) -> str:
     if view.dataset is None or view.initial is None:
         return ""
     told = {
-        "instrument": instrument_cell(view.dataset["symbol"], words),
+        "instrument": instrument_title(view.dataset["symbol"], words),
         "timeframe": timeframe_name(view.dataset["timeframe"], words),
         "start": strategy_name(view.initial, words),
     }

@@ -14,7 +14,7 @@ from nodes.sharing import ENDING, take_in
 from prompts import Words
 from record.labels import archive_run
 from record.run_list import RunLine
-from reports.tables import instrument_cell
+from reports.tables import instrument_title
 from threadx.web.file_button import file_button
 from threadx.web.frame import (
     COMPARE_PATH,
@@ -63,10 +63,10 @@ def _what(line: RunLine, words: Words) -> str:
     """Instrument, timeframe and strategies in words, as far as they are known."""
     data = line.data or ""
     prices = ", ".join(
-        filter(None, (instrument_cell(line.symbol, words) if line.symbol else data, line.timeframe))
+        filter(None, (instrument_title(line.symbol, words) if line.symbol else data, line.timeframe))
     )
     if line.symbol and line.timeframe:
-        prices = f"{instrument_cell(line.symbol, words)}, {timeframe_name(line.timeframe, words)}"
+        prices = f"{instrument_title(line.symbol, words)}, {timeframe_name(line.timeframe, words)}"
     first = (
         strategy_name(dict(line.start or {"name": line.strategy}), words)
         if line.strategy or line.start
