@@ -218,12 +218,12 @@ def ask_role(
         made = Made(role.abstained(brief, provenance), role.silent(brief))
     else:
         # Rules read the whole evidence, a model what its prompt had room for.
-        parts = (
+        read = (
             evidence_block(gathered, language, sys.maxsize).parts | own_blocks
             if provenance["model"] == RULES
             else shown[answer.provenance.prompt_hash]
         )
-        unfounded = unfounded_claims(*claims_and_numbers(answer.value, parts), language)
+        unfounded = unfounded_claims(*claims_and_numbers(answer.value, read), language)
         made = role.made(brief, answer.value, unfounded, provenance)
         workshop.settle(made.proposals, provenance["model"])
     cites = [called, *role.follows(brief)]
