@@ -169,7 +169,7 @@ def ask_role(
 
     def question(tokens: int) -> Question[T]:
         block: Block = evidence_block(gathered, language, tokens)
-        parts = block.parts | own_blocks
+        parts: dict[str, str] = block.parts | own_blocks
         prompt: Prompt = render(
             f"optimization/{role.name}",
             language,
