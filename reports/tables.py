@@ -198,7 +198,7 @@ def _advice(one: Mapping[str, Any], words: WordsLike) -> list[str]:
         act=words(f"ensemble.act.{one['act']}"),
         symbol=instrument_cell(one["instrument"], words),
         horizon=words(f"ensemble.horizon.{one['horizon']}"),
-        until=one["until"],
+        until=words.day(one["until"]),
         size=words(f"ensemble.size.{one['size']}"),
     )
     key = "no_move" if one["expected_move"] is None else "move"

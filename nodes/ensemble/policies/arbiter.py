@@ -161,11 +161,8 @@ def _recommendations(evidence: ArbiterEvidence, outlook: str, words: Words) -> l
         for symbol in agreeing:
             forecast = known.get(symbol, {}).get("30d")
             if forecast and _pays(forecast, wanted) and len(found) < 3:
-                told = {"symbol": instrument(symbol, words)}
-                sentence = opened(words(f"ensemble.rules.advice_{act}", **told))
-                found.append(
-                    _proposal(act, sentence, words("ensemble.rules.turned_forecast", **told), symbol)
-                )
+                told = words(f"ensemble.rules.advice_{act}", symbol=instrument(symbol, words))
+                found.append(_proposal(act, opened(told), words("ensemble.rules.turned_forecast"), symbol))
     if tension := clashes(reports):
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
