@@ -13,6 +13,8 @@ from nodes.ensemble.types import CitedRow, Row, Sourced
 from prompts import Words
 
 MOST_ISSUES = 20
+CONTRADICTORY = "contradictory"
+"""The flag of forecasts or news that contradict themselves."""
 _SIGNS = {"up": 1.0, "flat": 0.0, "down": -1.0}
 _STRONG_TONE = 0.5
 _FEWEST_STRONG = 4
@@ -53,7 +55,7 @@ def rows(inputs: Inputs) -> list[SourceRow | IssueRow]:
         flags, factor = list(source.flags), source.factor
         share = disputed.get(source.source, 0.0)
         if share >= _DISPUTED:
-            flags.append("contradictory")
+            flags.append(CONTRADICTORY)
             factor = round(factor * (1.0 - share / 2.0), 4)
         sources.append(
             {
@@ -79,6 +81,11 @@ def rows(inputs: Inputs) -> list[SourceRow | IssueRow]:
 def coverage(inputs: Inputs) -> float:
     """Share of the sources that have a usable row."""
     return sum(source.rows > 0 for source in inputs.quality.sources) / len(inputs.quality.sources)
+
+
+def told_as(flag: str, source: str) -> str:
+    """The name of the sentence on a flag: forecasts contradict themselves otherwise than news do."""
+    return f"{flag}_{source}" if flag == CONTRADICTORY else flag
 
 
 def is_source(row: SourceRow | IssueRow) -> TypeIs[SourceRow]:
@@ -113,7 +120,7 @@ def policy(evidence: Evidence) -> QualityReport:
     concerns = [
         Concern(
             text=words(
-                f"agents.quality.{flag}",
+                f"agents.quality.{told_as(flag, row['symbol'])}",
                 source=words(f"ensemble.source.{row['symbol']}"),
                 hours=words.number(row["age_hours"] or 0.0, 0),
                 rows=row["rows"],

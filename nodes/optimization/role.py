@@ -217,9 +217,11 @@ def ask_role(
     if isinstance(answer, Abstention):
         made = Made(role.abstained(brief, provenance), role.silent(brief))
     else:
-        # Rules read the whole evidence, a model what its prompt had room for.
+        # Rules read the whole evidence and count what was tried; a model knows what its prompt had room for.
         read = (
-            evidence_block(gathered, language, sys.maxsize).parts | own_blocks
+            evidence_block(gathered, language, sys.maxsize).parts
+            | own_blocks
+            | {"tries": str(len(evidence.tried))}
             if provenance["model"] == RULES
             else shown[answer.provenance.prompt_hash]
         )

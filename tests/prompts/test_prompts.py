@@ -142,7 +142,8 @@ ONLY_MANY = {
     *("verdict.instrument.note count", "verdict.instrument.note boundary", "command.each.note count"),
     *("code.memory.uneven quantity", "code.memory.turning quantity"),
     *("agents.macro.curve slope", "agents.macro.curve_inverted slope", "market.built.news quarantined"),
-    "optimization.change.sampled count",
+    *("agents.quality.contradictory_forecast share", "agents.quality.contradictory_news share"),
+    *("ensemble.limit.source_contradictory_forecast share", "optimization.change.sampled count"),
 }
 """Counts that are never one, and values that count nothing although a noun follows."""
 

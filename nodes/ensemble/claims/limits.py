@@ -10,7 +10,7 @@ from nodes.ensemble.agents import AGENTS, VIEWS
 from nodes.ensemble.claims.silences import reasons_of, was_asked
 from nodes.ensemble.policies.pooling import OUTLOOKS, QUORUM, direction, factors, knows, pool
 from nodes.ensemble.policies.words import agent_name, opened
-from nodes.ensemble.quality import IssueRow, SourceRow, is_source
+from nodes.ensemble.quality import IssueRow, SourceRow, is_source, told_as
 from nodes.ensemble.state import Consultation, EnsembleState, reports_of
 from nodes.ensemble.types import Memory, Notices
 from prompts import Words
@@ -158,7 +158,7 @@ def _sources(state: EnsembleState, words: Words) -> list[Limit]:
         Limit(
             f"source_{flag}.{row['symbol']}",
             words(
-                f"ensemble.limit.source_{flag}",
+                f"ensemble.limit.source_{told_as(flag, row['symbol'])}",
                 source=words(f"ensemble.source.{row['symbol']}"),
                 hours=words.number(row["age_hours"] or 0.0, 0),
                 rows=row["rows"],

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from nodes.optimization.debate_schemas import Claim, Turn
 from nodes.optimization.evidence.evidence import Evidence
-from nodes.optimization.policies.changes import value_of
 from prompts import Words, text
 from record.types import Iteration, Stance
 from record.types import Turn as Spoken
@@ -63,7 +62,7 @@ def _view(evidence: Evidence) -> str:
         evidence.language,
         score=words.number(evidence.now["score"]),
         gain=words.number(abs(gain)),
-        tried=int(value_of(evidence, "configurations_compared_so_far")),
+        tried=len(evidence.tried),
         tested=len(tested),
         best=words.number(max(tested, default=None)),
     )
