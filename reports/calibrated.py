@@ -25,7 +25,7 @@ Where = Literal["not_proposed", "not_kept", "not_believed"]
 LOST: tuple[Where, ...] = get_args(Where)
 """Where an edge that is there can be lost, in the order of the work."""
 
-PValue = Literal["development_p", "holdout_p", "combined_p"]
+PValue = Literal["development_p", "single_p", "holdout_p", "combined_p"]
 P_VALUES: tuple[PValue, ...] = get_args(PValue)
 
 LARGEST = 16 * 1024 * 1024
@@ -58,10 +58,15 @@ class Planted(Group):
 
 
 class Spread(_Read):
-    """How p-values are spread without an edge: the share at or below each bound."""
+    """How p-values are spread without an edge: the share at or below each bound; how far from uniform ones.
+
+    Results of earlier versions do not tell how far.
+    """
 
     count: _Count
     below: dict[str, _Share] | None
+    above_uniform: _Share | None = None
+    below_uniform: _Share | None = None
     too_small_p: _Share | None
     not_uniform_p: _Share | None
 
@@ -83,7 +88,9 @@ class Calibration(_Read):
         bars: days of each.
         iterations: of the cycle at most.
         kept: whether they were of the kinds that nothing was tuned on.
+        intraday: whether they were of hourly bars, or with `kept` of both.
         pooled: instruments a series, judged together; results of earlier versions have one.
+        strengths: Sharpe ratios that were asked for; None for the usual ones.
         null: series without an edge.
         planted: series with one.
     """
@@ -92,7 +99,9 @@ class Calibration(_Read):
     bars: Annotated[int, Field(ge=1)]
     iterations: Annotated[int, Field(ge=1)]
     kept: bool
+    intraday: bool = False
     pooled: Annotated[int, Field(ge=1)] = 1
+    strengths: list[float] | None = None
     null: _Null
     planted: _Edges
 
@@ -140,9 +149,10 @@ def keep(home: Path, text: str, name: str = "JSON") -> Path:
     """
     found = read_calibration(text, name)
     size = f"{found.null.count}-{found.planted.count}-{found.bars}-{found.iterations}"
-    kinds = "-kept" if found.kept else ""
+    kinds = "-kept" * found.kept + "-intraday" * found.intraday
     together = f"-pooled{found.pooled}" if found.pooled > 1 else ""
-    path = folder(home) / f"seed{found.seed}-{size}{kinds}{together}.json"
+    chosen = "".join(f"-sharpe{one:g}" for one in found.strengths or ())
+    path = folder(home) / f"seed{found.seed}-{size}{kinds}{together}{chosen}.json"
     private.make_folder(path.parent)
     write_text_atomically(path, text.rstrip("\n") + "\n")
     return path
@@ -205,17 +215,22 @@ def _lost(words: WordsLike, strength: str, told: Planted) -> list[str]:
 
 
 def _spread(spreads: Mapping[PValue, Spread], words: WordsLike) -> Told:
-    """Shares of p-values below each bound."""
+    """Shares of p-values below each bound, and the largest distances from what is due."""
     bounds = next((list(one.below) for one in spreads.values() if one.below), [])
     head = [words("command.calibrate_below", bound=words.percent(float(bound), 0)) for bound in bounds]
     rows = [
         [
             words(f"command.calibrate_{name}"),
             *(words.percent((spreads[name].below or {}).get(bound)) for bound in bounds),
+            words.percent(spreads[name].above_uniform),
+            words.percent(spreads[name].below_uniform),
+            words.percent(spreads[name].too_small_p),
         ]
         for name in P_VALUES
+        if name in spreads
     ]
-    return Told(words("command.calibrate_p_title"), [words("command.calibrate_p"), *head], rows)
+    last = _head(words, ("above_uniform", "below_uniform", "too_small_p"))
+    return Told(words("command.calibrate_p_title"), [words("command.calibrate_p"), *head, *last], rows)
 
 
 def about(found: Calibration, words: WordsLike) -> str:

@@ -33,12 +33,20 @@ def command(words: Words) -> click.Command:
         help=words("command.option.planted"),
     )
     @click.option("--kept", is_flag=True, help=words("command.option.kept"))
+    @click.option("--intraday", is_flag=True, help=words("command.option.intraday"))
     @click.option(
         "--pooled",
         type=click.IntRange(1, 20),
         default=1,
         show_default=True,
         help=words("command.option.pooled"),
+    )
+    @click.option(
+        "--sharpe",
+        "strengths",
+        type=click.FloatRange(0.1, 10.0),
+        multiple=True,
+        help=words("command.option.sharpe"),
     )
     @click.option(
         "--seed",

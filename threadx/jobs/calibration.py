@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import betaincinv
-from scipy.stats import kstest
+from scipy.stats import ks_1samp, uniform
 
 from backtest import Engine, StrategySpec
 from backtest.engine.engines import executor
@@ -29,16 +29,14 @@ from nodes.context import OptimizationContext
 from nodes.optimization.state import OptimizationInput
 from reports.belief import GOOD_VERDICTS
 from reports.calibrated import LOST, P_VALUES
-from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS
+from threadx.defaults import CALIBRATION_BARS, CALIBRATION_ITERATIONS, CALIBRATION_SHARPES
 from vault.datasets import Dataset, register
 from vault.ledger import Ledger
 from vault.pools import Member, development_of, register_pool
 from vault.synthetic.bars import DAYS_A_YEAR
-from vault.synthetic.edges import EDGES, EDGES_KEPT, Planted, planted_prices
-from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
+from vault.synthetic.edges import EDGES, EDGES_INTRADAY, EDGES_KEPT, EVERY_EDGE, Planted, planted_prices
+from vault.synthetic.nulls import NULLS, NULLS_INTRADAY, NULLS_KEPT, null_prices
 
-STRENGTHS = (0.5, 1.0, 2.0, 3.0, 4.0)
-"""Sharpe ratios of the planted edges."""
 ALIKE = 0.7
 """Correlation of two strategies' excess over holding from which on they are taken for the same edge."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5)
@@ -56,9 +54,9 @@ class Case:
     Attributes:
         number: seeds its randomness, together with the calibration's seed.
         seed: of the calibration.
-        kind: of null or edge, `NULLS_KEPT` and `EDGES_KEPT` included.
+        kind: of null or edge, those kept apart and of hourly bars included.
         strength: Sharpe ratio planted; None for a null.
-        bars: days.
+        bars: days, whose hours are bars of their own where the kind has them.
         iterations: of the cycle at most.
         start: which of `STARTS` it begins with.
         pooled: instruments that are judged together, each with noise of its own and the same edge.
@@ -82,13 +80,20 @@ def cases(
     bars: int = CALIBRATION_BARS,
     iterations: int = CALIBRATION_ITERATIONS,
     kept: bool = False,
+    intraday: bool = False,
     pooled: int = 1,
+    strengths: Sequence[float] = CALIBRATION_SHARPES,
 ) -> list[Case]:
     """All series: kinds of null by turns; kinds of edge and strengths by turns.
 
-    With `kept` the kinds are those that nothing was tuned on; `pooled` instruments make one case.
+    With `kept` the kinds are those that nothing was tuned on, with `intraday` those of hourly bars;
+    `pooled` instruments make one case.
     """
-    without, within = (tuple(kinds) for kinds in ((NULLS_KEPT, EDGES_KEPT) if kept else (NULLS, EDGES)))
+    groups = [(NULLS_KEPT, EDGES_KEPT)] * kept + [(NULLS_INTRADAY, EDGES_INTRADAY)] * intraday
+    without, within = (
+        [kind for group in told for kind in group]
+        for told in zip(*(groups or [(NULLS, EDGES)]), strict=True)
+    )
     common: dict[str, Any] = {"seed": seed, "bars": bars, "iterations": iterations, "pooled": pooled}
     found = [
         Case(
@@ -104,8 +109,8 @@ def cases(
         found.append(
             Case(
                 number=nulls + number,
-                kind=within[number // len(STRENGTHS) % len(within)],
-                strength=STRENGTHS[number % len(STRENGTHS)],
+                kind=within[number // len(strengths) % len(within)],
+                strength=strengths[number % len(strengths)],
                 **common,
             )
         )
@@ -146,6 +151,7 @@ def run_case(case: Case) -> dict[str, Any]:
         if found is not None and value not in GOOD_VERDICTS:
             lost = _lost(found.rule, champion, dataset, context, run)
     verdict, search, held = (result[name] or {} for name in ("verdict", "overfitting", "holdout"))
+    opened = [one["fields"] for one in verdict.get("reasons", ()) if one["code"] == "holdout_opened"]
     return {
         "number": case.number,
         "kind": case.kind,
@@ -156,15 +162,16 @@ def run_case(case: Case) -> dict[str, Any]:
         "lost": lost,
         "limit": None
         if case.strength is None
-        # Independent noise: so many instruments of a ratio are one of its root of their number.
-        else _limit(case.strength * case.pooled**0.5, dataset, search),
+        else _limit(case, dataset, search),
         "development_p": verdict.get("development_p"),
         "holdout_p": verdict.get("holdout_p"),
+        "single_p": opened[0]["single_percent"] if opened else None,
         "combined_p": verdict.get("combined_p"),
         "trials": search.get("trials"),
         "excess_sharpe": search.get("excess_sharpe_annual"),
         "holdout_excess_sharpe": held.get("excess_sharpe_annual"),
         "champion": result["champion"]["description"],
+        "untouched": champion.hash == STARTS[case.start].hash,
     }
 
 
@@ -189,7 +196,8 @@ def _registered(
             )
             first, prices = first or found, found.prices
         symbol = case.kind.upper() + (f"-{number:03d}" if case.pooled > 1 else "")
-        members.append(Member(frame=prices, symbol=symbol, timeframe="1d"))
+        timeframe = "1h" if case.kind in {**NULLS_INTRADAY, **EDGES_INTRADAY} else "1d"
+        members.append(Member(frame=prices, symbol=symbol, timeframe=timeframe))
     if case.pooled > 1:
         return first, register_pool(members, context.home_path)
     (one,) = members
@@ -222,18 +230,23 @@ def _alike(one: Any, other: Any) -> bool:
     return bool(np.corrcoef(one, other)[0, 1] >= ALIKE)
 
 
-def _limit(sharpe: float, dataset: Dataset, search: dict[str, Any]) -> float | None:
-    """How often an edge of this size is believed that the search does not miss, as theory says."""
+def _limit(case: Case, dataset: Dataset, search: dict[str, Any]) -> float | None:
+    """How often an edge of this size is believed that the search does not miss, as theory says.
+
+    Independent noise: so many instruments of a ratio are one of its root of their number.
+    """
+    assert case.strength is not None
+    year = DAYS_A_YEAR * EVERY_EDGE[case.kind].bars_a_day
     independent = search.get("independent_trials")
     if independent is None or not dataset.holdout_rows:
         return None
     evidence = Evidence(
-        development_years=dataset.development_rows / DAYS_A_YEAR,
-        holdout_years=dataset.holdout_rows / DAYS_A_YEAR,
+        development_years=dataset.development_rows / year,
+        holdout_years=dataset.holdout_rows / year,
         opening=1,
         independent=independent,
     )
-    return round(power(sharpe, evidence), 6)
+    return round(power(case.strength * case.pooled**0.5, evidence), 6)
 
 
 def interval(hits: int, count: int, confidence: float = 0.95) -> list[float]:
@@ -279,17 +292,22 @@ def _by_kind(found: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]
 def _p_values(found: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     """How p-values without an edge are spread; they may be too large, never too small.
 
-    `below`: the share at or below each of `QUANTILES`. `too_small_p`: by the one-sided test of Kolmogorov and
-    Smirnov against uniform ones; `not_uniform_p`: by the two-sided one. None without a p-value.
+    `below`: the share at or below each of `QUANTILES`. Then what Kolmogorov and Smirnov found against uniform
+    ones: by how much the share of small values exceeds what is due at most (`above_uniform`, their D+), and
+    by how much it falls short (`below_uniform`, D-); the chance of either (`too_small_p`, the only fault, and
+    `too_large_p`) and of both (`not_uniform_p`). None without a p-value.
     """
+    tests = {"too_small_p": "greater", "too_large_p": "less", "not_uniform_p": "two-sided"}
     values = [one[name] for one in found if one[name] is not None]
     if not values:
-        return {"count": 0, "below": None, "too_small_p": None, "not_uniform_p": None}
+        return {"count": 0, **dict.fromkeys(("below", "above_uniform", "below_uniform", *tests))}
+    told = {name: ks_1samp(values, uniform.cdf, alternative=side) for name, side in tests.items()}
     return {
         "count": len(values),
         "below": {f"{bound:g}": round(float(np.mean(np.array(values) <= bound)), 6) for bound in QUANTILES},
-        "too_small_p": round(float(kstest(values, "uniform", alternative="greater").pvalue), 6),
-        "not_uniform_p": round(float(kstest(values, "uniform").pvalue), 6),
+        "above_uniform": round(float(told["too_small_p"].statistic), 6),
+        "below_uniform": round(float(told["too_large_p"].statistic), 6),
+        **{name: round(float(one.pvalue), 6) for name, one in told.items()},
     }
 
 
@@ -301,7 +319,9 @@ def calibrate(
     bars: int = CALIBRATION_BARS,
     iterations: int = CALIBRATION_ITERATIONS,
     kept: bool = False,
+    intraday: bool = False,
     pooled: int = 1,
+    strengths: Sequence[float] | None = None,
     workers: int | None = None,
     engine: Engine = PROCESSES,
     done: Callable[[int], None] | None = None,
@@ -315,17 +335,22 @@ def calibrate(
         bars: days of each series.
         iterations: of the cycle at most.
         kept: whether to take the kinds of series that nothing was tuned on.
+        intraday: whether to take those of hourly bars, seven a day; beside the others with `kept`.
         pooled: instruments a case, judged together.
+        strengths: Sharpe ratios to plant, by turns; `CALIBRATION_SHARPES` by default.
         workers: processes; one a core by default.
         engine: where cases are run.
         done: called with the number of finished series each time one is, in their order.
 
     Returns:
         Plain JSON: `false_rate` (`real` or `promising` without an edge), `power` by strength, and under
-        `null` and `planted` counts with exact 95 % intervals, in all and by kind, the spread of p-values,
-        where edges were lost and what theory allows; `cases`, one entry each.
+        `null` and `planted` counts with exact 95 % intervals, in all and by kind, the spread of p-values and
+        how many champions are the start `untouched`, where edges were lost and what theory allows; `cases`,
+        one entry each.
     """
-    todo = cases(nulls, planted, seed, bars=bars, iterations=iterations, kept=kept, pooled=pooled)
+    asked = {"bars": bars, "iterations": iterations, "kept": kept, "intraday": intraday, "pooled": pooled}
+    planned = tuple(strengths or CALIBRATION_SHARPES)
+    todo = cases(nulls, planted, seed, **asked, strengths=planned)
     found = []
     with closing(executor(engine, workers).results(_run, todo, None)) as results:
         for one in results:
@@ -336,18 +361,17 @@ def calibrate(
     within = [one for one in found if one["strength"] is not None]
     by_strength = {
         f"{strength:g}": _found([one for one in within if one["strength"] == strength])
-        for strength in STRENGTHS
+        for strength in planned
     }
     return {
         "seed": seed,
-        "bars": bars,
-        "iterations": iterations,
-        "kept": kept,
-        "pooled": pooled,
+        **asked,
+        "strengths": None if strengths is None else list(planned),
         "false_rate": _rate(without)["rate"],
         "power": {strength: told["rate"] for strength, told in by_strength.items()},
         "null": {
             **_rate(without),
+            "untouched": sum(one["untouched"] for one in without),
             "p_values": {name: _p_values(without, name) for name in P_VALUES},
             "by_kind": {kind: _rate(told) for kind, told in _by_kind(without).items()},
         },
@@ -357,7 +381,7 @@ def calibrate(
             "by_kind": {
                 kind: {
                     f"{strength:g}": _found([one for one in told if one["strength"] == strength])
-                    for strength in STRENGTHS
+                    for strength in planned
                 }
                 for kind, told in _by_kind(within).items()
             },

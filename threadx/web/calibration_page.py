@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from base.reasons import ENDINGS
 from prompts import Words
 from record.errors import ReportError
-from reports.calibrated import FALSE_LIMIT, P_VALUES, Calibration, chart, keep, kept, load, tables
+from reports.calibrated import FALSE_LIMIT, Calibration, chart, keep, kept, load, tables
 from reports.charts.style import Look
 from reports.pictures import picture
 from threadx.web.errors import WebError
@@ -54,6 +54,8 @@ def _result(words: Words, name: str, found: Calibration) -> None:
     with card(told):
         if found.kept:
             Text("p", words("web.calibration.kept"), "tx-soft")
+        if found.intraday:
+            Text("p", words("web.calibration.intraday"), "tx-soft")
         if null.rate is not None:
             low, high = null.interval
             rates = {"rate": null.rate, "low": low, "high": high, "limit": FALSE_LIMIT}
@@ -68,11 +70,6 @@ def _result(words: Words, name: str, found: Calibration) -> None:
             table = Table(head, numbers=range(1, len(head)))
             for row in rows:
                 table.row(row)
-    small = [(one, found.null.p_values[one].too_small_p) for one in P_VALUES]
-    for name_, p in small:
-        if p is not None:
-            label = words(f"command.calibrate_{name_}")
-            Text("p", words("web.calibration.small", name=label, p=words.number(p, 3)), "tx-soft")
 
 
 class _Load:

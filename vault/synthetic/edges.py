@@ -16,7 +16,7 @@ import pandas as pd
 from backtest import Costs, StrategySpec, run_backtest
 from backtest.kernels.indicators import Floats
 from backtest.validation.trials import average_exposure
-from vault.synthetic.bars import BEGINNING, DAYS_A_YEAR, DEVIATION, bars_of, frame
+from vault.synthetic.bars import BEGINNING, DAYS_A_YEAR, DEVIATION, HOURS, NIGHT, bars_of, frame, hourly_bars
 
 _STEPS = 25
 _NEAR = 0.01
@@ -27,6 +27,7 @@ _GAP = 0.5
 _STAYS = 1.0 - 1.0 / 60.0
 _TRENDS = (10, 15, 20, 30, 40, 60)
 _MONTH = "day >= a or day <= b"
+_LAST_HOUR = 15
 
 Drawn = dict[str, float]
 Signal = Callable[[Floats, int, float], float]
@@ -42,12 +43,14 @@ class Kind:
         rows: prices as `frame` takes them, from noise, a drift a bar and the parameters.
         rules: what could trade it, the last one on both sides.
         calendar: whether the clock says where it points: then it need not turn by itself.
+        bars_a_day: 1, or `HOURS`.
     """
 
     draw: Callable[[np.random.Generator], Drawn]
     rows: Callable[[Floats, float, Drawn, np.random.Generator], Floats]
     rules: Callable[[Drawn], list[StrategySpec]]
     calendar: bool = False
+    bars_a_day: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Planted:
     """Prices with an edge.
 
     Attributes:
-        prices: canonical daily prices.
+        prices: canonical prices.
         rule: the best rule for them that the strategy language can express.
         sharpe: net annualised Sharpe ratio that it realises on them.
     """
@@ -121,6 +124,16 @@ def _hidden_trend(noise: Floats, edge: float, drawn: Drawn, generator: np.random
     """A drift up or down that nobody sees and that turns by chance, every sixty days on average."""
     turns = np.cumsum(np.random.default_rng(int(drawn["turns"])).random(len(noise)) > _STAYS) % 2
     return bars_of(noise + edge * (1.0 - 2.0 * turns), generator)
+
+
+def _overnight(noise: Floats, edge: float, drawn: Drawn, generator: np.random.Generator) -> Floats:
+    """A drift from the day's last close to the next open, and against it while the exchange is open."""
+    shocks = (noise / DEVIATION).reshape(-1, HOURS)
+    shocks -= shocks.mean(axis=0)
+    nights = generator.normal(0.0, np.sqrt(NIGHT) * DEVIATION, len(shocks))
+    nights -= nights.mean()
+    drift = edge * drawn["up"]
+    return hourly_bars(shocks.ravel(), nights + drift, generator, -drift / HOURS)
 
 
 def _after(
@@ -251,6 +264,12 @@ def _reverting(drawn: Drawn) -> list[StrategySpec]:
     )
 
 
+def _nightly(drawn: Drawn) -> list[StrategySpec]:
+    """Filled at the next open, a signal of the last hour but one holds the last one and the night."""
+    before, last = f"hour == {_LAST_HOUR - 1}", f"hour == {_LAST_HOUR}"
+    return _turning("overnight", *((before, last) if drawn["up"] > 0.0 else (last, before)))({})
+
+
 def _trends(drawn: Drawn) -> list[StrategySpec]:
     """Nobody sees the regime: the best of a few averages stands for it."""
     rules = _turning("hidden_trend", "close > sma(close, n)", "close < sma(close, n)")
@@ -310,30 +329,44 @@ EDGES_KEPT: dict[str, Kind] = {
 """Kinds for the benchmark alone: never looked at while tuning."""
 
 
+EDGES_INTRADAY: dict[str, Kind] = {
+    "overnight": Kind(
+        draw=_drawing(up=lambda generator: 2.0 * _whole(0, 1)(generator) - 1.0),
+        rows=_overnight,
+        rules=_nightly,
+        calendar=True,
+        bars_a_day=HOURS,
+    ),
+}
+"""Kinds of hourly bars."""
+
+EVERY_EDGE = {**EDGES, **EDGES_KEPT, **EDGES_INTRADAY}
+
+
 def planted_prices(
     kind: str,
     sharpe: float,
-    bars: int,
+    days: int,
     generator: np.random.Generator,
     costs: Costs,
     *,
     drawn_by: np.random.Generator | None = None,
 ) -> Planted:
-    """Daily prices on which the best rule realises a net Sharpe ratio that is known.
+    """Prices, daily or hourly, on which the best rule realises a net Sharpe ratio that is known.
 
     Args:
-        kind: of `EDGES` or `EDGES_KEPT`; its parameters are drawn.
+        kind: of `EVERY_EDGE`; its parameters are drawn.
         sharpe: annualised, after costs, of the best of its rules (long, short, both). The drift is found by
             bisection, to 1 %; noise on which the edge would mostly point one way is drawn anew.
-        bars: how many.
+        days: how many.
         generator: randomness.
         costs: of the rule's trades.
         drawn_by: draws the parameters in place of the generator: several instruments may share an edge.
     """
-    known = {**EDGES, **EDGES_KEPT}[kind]
+    known = EVERY_EDGE[kind]
     drawn = known.draw(drawn_by or generator)
     for _ in range(_DRAWS):
-        found, balance = _with_edge(known, drawn, sharpe, bars, generator, costs)
+        found, balance = _with_edge(known, drawn, sharpe, days, generator, costs)
         # A strong trend that never turns is no edge of timing: whoever holds has it too. On some noise a
         # little more drift turns a whole stretch over, and the ratio that is asked for is jumped.
         turns = known.calendar or abs(balance) <= _MOST_ONE_SIDED
@@ -343,17 +376,18 @@ def planted_prices(
 
 
 def _with_edge(
-    kind: Kind, drawn: Drawn, sharpe: float, bars: int, generator: np.random.Generator, costs: Costs
+    kind: Kind, drawn: Drawn, sharpe: float, days: int, generator: np.random.Generator, costs: Costs
 ) -> tuple[Planted, float]:
     """Prices on one draw of noise, and by how much more often the edge was up than down."""
-    noise = generator.normal(0.0, DEVIATION, bars)
+    noise = generator.normal(0.0, DEVIATION, days * kind.bars_a_day)
     noise -= noise.mean()  # a drift of the noise would be earned by whoever holds
     extremes = generator.integers(2**32)
-    rules = kind.rules(drawn)
+    rules, year = kind.rules(drawn), DAYS_A_YEAR * kind.bars_a_day
 
     def realised(edge: float) -> tuple[Planted, float]:
-        prices = frame(kind.rows(noise, edge, drawn, np.random.default_rng(extremes)))
-        found = [run_backtest(prices, rule, costs, periods_per_year=DAYS_A_YEAR) for rule in rules]
+        rows = kind.rows(noise, edge, drawn, np.random.default_rng(extremes))
+        prices = frame(rows, bars_a_day=kind.bars_a_day)
+        found = [run_backtest(prices, rule, costs, periods_per_year=year) for rule in rules]
         best = max(found, key=lambda result: result.metrics.sharpe_ratio or 0.0)
         planted = Planted(prices=prices, rule=best.spec, sharpe=best.metrics.sharpe_ratio or 0.0)
         return planted, average_exposure(found[-1])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtest.kernels.indicators import Floats
 from vault.splits import HOLDOUT_SHARE
-from vault.synthetic.bars import DAYS_A_YEAR, DEVIATION, bars_of, frame, real_bars
+from vault.synthetic.bars import DAYS_A_YEAR, DEVIATION, HOURS, NIGHT, bars_of, frame, hourly_bars, real_bars
 
 _LASTING, _DEGREES = 0.98, 6.0
 """How much of a day's excess variance is left the day after; degrees of freedom of shocks."""
@@ -115,6 +115,12 @@ def _bounce(bars: int, generator: np.random.Generator) -> Floats:
     return bars_of(moves + closed - before, generator, opened - before)
 
 
+def _hours(days: int, generator: np.random.Generator) -> Floats:
+    """Independent hourly returns: how far prices move depends on the hour, which way does not."""
+    nights = generator.normal(0.0, np.sqrt(NIGHT) * DEVIATION, days)
+    return hourly_bars(generator.standard_normal(days * HOURS), nights, generator)
+
+
 NULLS: dict[str, Callable[[int, np.random.Generator], Floats]] = {
     "walk": _walk,
     "shuffled": _shuffled,
@@ -135,12 +141,17 @@ NULLS_KEPT: dict[str, Callable[[int, np.random.Generator], Floats]] = {
 """Kinds for the benchmark alone: never looked at while tuning."""
 
 
-def null_prices(kind: str, bars: int, generator: np.random.Generator) -> pd.DataFrame:
-    """Daily prices that no rule can time.
+NULLS_INTRADAY: dict[str, Callable[[int, np.random.Generator], Floats]] = {"hours": _hours}
+"""Kinds of hourly bars."""
+
+
+def null_prices(kind: str, days: int, generator: np.random.Generator) -> pd.DataFrame:
+    """Prices that no rule can time: daily bars, or hourly ones.
 
     Args:
-        kind: of `NULLS` or `NULLS_KEPT`, whose docstrings say what they are.
-        bars: how many.
+        kind: of `NULLS`, `NULLS_KEPT` or `NULLS_INTRADAY`, whose docstrings say what they are.
+        days: how many.
         generator: randomness.
     """
-    return frame({**NULLS, **NULLS_KEPT}[kind](bars, generator))
+    logs = {**NULLS, **NULLS_KEPT, **NULLS_INTRADAY}[kind](days, generator)
+    return frame(logs, bars_a_day=len(logs) // days)
