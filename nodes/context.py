@@ -196,6 +196,14 @@ class OptimizationContext(Context):
             "holding that the score is made of; sharpe, returns, as earlier runs did.",
         ),
     ] = "skill"
+    holding: Annotated[
+        Literal["days", "bars"],
+        Field(
+            title="Holding times",
+            description="What parts the candidates of a population by how long they hold: days, whatever the "
+            "bars; bars, as earlier runs did.",
+        ),
+    ] = "days"
     use_validator: Annotated[
         bool, Field(title="Use the validator", description="Off: proposals go straight to the backtest.")
     ] = True

@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.preparing import prepare_dossier, prepare_lessons
 from nodes.optimization.state import OptimizationState
+from nodes.optimization.trials.archive import usual_day
 from nodes.optimization.trials.ledger import begin_count, count
 from nodes.optimization.trials.trial import tried
 from nodes.optimization.trials.workshop import tell_library
@@ -54,7 +55,7 @@ def baseline(state: OptimizationState, runtime: Runtime[OptimizationContext]) ->
         cites=["i00.load"],
     )
     begun: OptimizationState = {**state, "baseline": found}
-    update: OptimizationState = {"baseline": found}
+    update: OptimizationState = {"baseline": found, "bars_a_day": usual_day(dataset, context)}
     if context.search == "single" or state.get("graph") == "review":  # else the survey prepares it
         update["dossier"] = prepare_dossier(begun, context, 0, after="baseline")
     update["lessons"] = prepare_lessons(begun, runtime.store, context)

@@ -153,7 +153,9 @@ def ask_role(
         gathered,
         allow_code=context.allow_code,
         admit=workshop.admit,
-        elites=elites(RunRecord(context.home_path, run).events()) if context.allow_code else [],
+        elites=elites(RunRecord(context.home_path, run).events(), state.get("bars_a_day", 1))
+        if context.allow_code
+        else [],
         seed=context.seed,
     )
     brief: Brief[S] = Brief(

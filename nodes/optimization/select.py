@@ -127,7 +127,7 @@ def _members(state: OptimizationState, champion: Champion) -> list[Member]:
                 iteration=state["iteration"],
             )
         )
-    return archived(found, champion["figures"]["hash"])
+    return archived(found, champion["figures"]["hash"], state.get("bars_a_day", 1))
 
 
 def _untested(proposal: Proposal, verdict: Verdict | None) -> str:

@@ -170,6 +170,7 @@ class OptimizationState(TypedDict, total=False):
     others: list[Prices]  # load: datasets of other instruments, for the last judgement
     initial: Strategy  # load: to start from
     baseline: Figures  # baseline: of the initial strategy
+    bars_a_day: int  # baseline: of the day in which holding times are told
     dossier: Dossier  # baseline, survey, then converge: figures of an iteration's first champion, with ids
     lessons: list[Lesson]  # baseline: what finished runs on this market taught
     iteration: int  # analyst, or single in its place
@@ -212,6 +213,7 @@ class DebateState(TypedDict, total=False):
     baseline: Figures
     champion: Champion
     archive: list[Member]
+    bars_a_day: int
     dossier: Dossier
     lessons: list[Lesson]
     history: list[Iteration]

@@ -39,7 +39,7 @@ def survey(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
     found = surveyed(dataset, context, most)
     count(context, state["run_id"], dataset, [look.trial for _, look in found])
     first, own = reigning(state), tried(state["initial"], {}, dataset, context)
-    champion, archive = ranked(first, own.excess_t, own.bars_held, found)
+    champion, archive = ranked(first, own.excess_t, own.bars_held, found, state.get("bars_a_day", 1))
     if champion["given"] != first["given"]:
         champion["figures"] = tried(champion["given"], {}, dataset, context).figures
     record(
@@ -90,7 +90,7 @@ def surveyed(dataset: Dataset, context: OptimizationContext, most: int | None) -
 
 
 def ranked(
-    first: Champion, excess_t: float, bars_held: float, found: list[Looked]
+    first: Champion, excess_t: float, bars_held: float, found: list[Looked], bars_a_day: int
 ) -> tuple[Champion, list[Member]]:
     """(the champion, the archive) after the survey; a new champion's figures are still those of `first`.
 
@@ -99,6 +99,7 @@ def ranked(
         excess_t: of it.
         bars_held: by it, on average.
         found: what the survey tested.
+        bars_a_day: see `trials.archive.usual_day`.
     """
     own = member(
         spec=first["spec"],
@@ -114,14 +115,14 @@ def ranked(
     for seed, look in found:
         if not look.alive or look.trades < LEAST_TRADES:
             continue
-        cell = (seed.family, holding(look.bars_held), str(look.values[SIDE_AXIS]))
+        cell = (seed.family, holding(look.bars_held, bars_a_day), str(look.values[SIDE_AXIS]))
         reached = t_statistic(look.trial)
         if cell not in best or reached > best[cell][0]:
             best[cell] = reached, (seed, look)
     # Only what may find a place is made a strategy: that takes longer than testing it.
     likely = sorted(best.values(), key=lambda one: (-one[0], one[1][1].trial.spec_hash))[: MOST_MEMBERS + 1]
     members = [own, *(_member(reached, *looked) for reached, looked in likely)]
-    archive = archived(members, own["hash"])
+    archive = archived(members, own["hash"], bars_a_day)
     leader = archive[0]
     champion: Champion = {**first, "excess_t": excess_t}
     more = complexity(StrategySpec.model_validate(leader["spec"])) - complexity(

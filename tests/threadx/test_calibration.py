@@ -17,19 +17,20 @@ from nodes.context import OptimizationContext
 from reports.belief import GOOD_VERDICTS
 from tests.laws import pairs
 from threadx.command import main
+from threadx.defaults import CALIBRATION_SHARPES
 from threadx.jobs import calibration
-from threadx.jobs.calibration import STRENGTHS, Case, cases, interval, run_case
+from threadx.jobs.calibration import Case, cases, interval, run_case
 from vault.datasets import load_development, register
 from vault.ledger import Ledger
 from vault.packaged import packaged_table
 from vault.splits import HOLDOUT_SHARE
-from vault.synthetic.edges import EDGES, EDGES_KEPT, planted_prices
-from vault.synthetic.nulls import NULLS, NULLS_KEPT, null_prices
+from vault.synthetic.edges import EDGES, EDGES_INTRADAY, EDGES_KEPT, EVERY_EDGE, planted_prices
+from vault.synthetic.nulls import NULLS, NULLS_INTRADAY, NULLS_KEPT, null_prices
 
 pytestmark = pytest.mark.long
 
 
-KINDS = {**NULLS, **NULLS_KEPT}
+KINDS = {**NULLS, **NULLS_KEPT, **NULLS_INTRADAY}
 
 
 def test_no_kind_is_both_tuned_on_and_kept():
@@ -53,7 +54,7 @@ def test_nulls_are_bars_without_a_drift(kind):
 
 SIDES = ("long", "short")
 RISKS = ({"trailing_stop_pct": 1}, {"stop_loss_pct": 0.5}, {"take_profit_pct": 0.5}, {})
-PATHS = ("walk", "garch", "leverage", "jumps", "regimes", "bounce")
+PATHS = ("walk", "garch", "leverage", "jumps", "regimes", "bounce", "hours")
 
 
 @pytest.mark.parametrize(("kind", "risk", "side"), pairs(PATHS, RISKS, SIDES))
@@ -119,26 +120,62 @@ def test_clustered_volatility_clusters():
     assert stats.kurtosis(returns) > 1.0
 
 
-@pytest.mark.parametrize("kind", [*EDGES, *EDGES_KEPT])
+def test_hours_tell_how_far_prices_move_and_not_which_way():
+    prices = null_prices("hours", 5000, np.random.default_rng(5))
+    hours = prices.index.hour
+    assert (len(prices), sorted(set(hours))) == (35_000, [9, 10, 11, 12, 13, 14, 15])
+    within = np.log(prices["close"] / prices["open"])
+    deviations = within.groupby(hours).std()
+    # 5,000 of each: a standard error of 1 % of a deviation.
+    assert deviations[[9, 15]].to_numpy() == pytest.approx(2 * deviations[12], rel=0.06)
+    returns = np.log(prices["close"]).diff().dropna()
+    assert stats.f_oneway(*(part for _, part in returns.groupby(returns.index.hour))).pvalue > 0.001
+    assert abs(stats.spearmanr(returns[1:], returns[:-1]).statistic) < 4.5 / np.sqrt(len(returns))
+    days = np.log(prices["close"][hours == 15]).diff().dropna()
+    assert days.std() == pytest.approx(0.01, rel=0.04)
+
+
+def test_an_overnight_edge_comes_between_the_last_close_and_the_next_open():
+    planted = planted_prices("overnight", 3.0, 1260, np.random.default_rng(6), Costs(fee_bps=10))
+    prices, up = planted.prices, 1.0 if "hour == 14" in (planted.rule.entry_long or "") else -1.0
+    night = np.log(prices["open"] / prices["close"].shift())[1:]
+    nights = up * night[night.index.hour == 9]
+    assert nights.mean() / nights.std() * np.sqrt(252) > 3.0
+    assert night[night.index.hour > 9].abs().max() < 1e-12
+    assert abs(np.log(prices["close"].iloc[-1] / prices["open"].iloc[0])) < 0.02, "no drift for who holds"
+
+
+@pytest.mark.parametrize("kind", [*EVERY_EDGE])
 @pytest.mark.parametrize("strength", [1.0, 3.0])
 def test_a_planted_edge_is_worth_what_is_said(kind, strength):
     costs = Costs(fee_bps=10, slippage_bps=2)
     planted = planted_prices(kind, strength, 1260, np.random.default_rng(6), costs)
     result = run_backtest(planted.prices, planted.rule, costs)
-    realised = sharpe_ratio(bar_returns(result.equity_values, 10_000))
+    year = 252 * len(planted.prices) // 1260
+    realised = sharpe_ratio(bar_returns(result.equity_values, 10_000), annualization=year)
     assert realised == pytest.approx(planted.sharpe, rel=1e-6)
     assert realised == pytest.approx(strength, rel=0.05)
 
 
 def test_cases_are_dealt_out_evenly():
-    for kept, nulls, edges in ((False, NULLS, EDGES), (True, NULLS_KEPT, EDGES_KEPT)):
-        twice, each = 2 * len(nulls), len(edges) * len(STRENGTHS)
-        found = cases(twice, each, 1, kept=kept)
+    for asked, nulls, edges in (
+        ({}, NULLS, EDGES),
+        ({"kept": True}, NULLS_KEPT, EDGES_KEPT),
+        ({"intraday": True}, NULLS_INTRADAY, EDGES_INTRADAY),
+        (
+            {"kept": True, "intraday": True},
+            {**NULLS_KEPT, **NULLS_INTRADAY},
+            {**EDGES_KEPT, **EDGES_INTRADAY},
+        ),
+    ):
+        twice, each = 2 * len(nulls), len(edges) * len(CALIBRATION_SHARPES)
+        found = cases(twice, each, 1, **asked)
         assert [one.kind for one in found[:twice]] == [*nulls, *nulls]
         assert {(one.kind, one.strength) for one in found[twice:]} == {
-            (kind, strength) for kind in edges for strength in STRENGTHS
+            (kind, strength) for kind in edges for strength in CALIBRATION_SHARPES
         }
         assert len({one.number for one in found}) == twice + each
+    assert {one.strength for one in cases(0, 6, 1, strengths=(1.0, 1.5))} == {1.0, 1.5}
 
 
 def test_an_edge_that_was_missed_is_told_by_where_it_was_lost(tmp_path):
@@ -172,11 +209,17 @@ def test_p_values_that_are_too_small_are_seen():
         return calibration._p_values([{"development_p": float(one)} for one in values], "development_p")
 
     assert spread(uniform)["too_small_p"] > 0.9
+    assert spread(uniform)["above_uniform"] == pytest.approx(1 / 400, abs=1e-6)
     assert spread(uniform)["below"] == {"0.01": 0.01, "0.05": 0.05, "0.1": 0.1, "0.25": 0.25, "0.5": 0.5}
     assert spread(uniform**2)["too_small_p"] < 1e-6
     careful = spread(np.sqrt(uniform))
     assert careful["too_small_p"] > 0.9
     assert careful["not_uniform_p"] < 1e-6
+    # The largest of u - u**2 is a quarter, at a half.
+    assert careful["below_uniform"] == pytest.approx(0.25, abs=0.01)
+    assert careful["above_uniform"] < 0.01
+    assert careful["too_large_p"] < 1e-6
+    assert spread(uniform**2)["above_uniform"] == pytest.approx(0.25, abs=0.01)
     assert spread([])["below"] is None
 
 
@@ -218,7 +261,7 @@ def test_the_command_tells_rates_and_counts(tmp_path, capsys):
     assert set(found["null"]["p_values"]) == set(calibration.P_VALUES)
     assert sum(found["planted"]["lost"].values()) + found["planted"]["believed"] == 1
     assert "Where the others were lost" in told.out
-    assert set(found["power"]) == {f"{strength:g}" for strength in STRENGTHS}
+    assert set(found["power"]) == {f"{strength:g}" for strength in CALIBRATION_SHARPES}
     assert found["power"]["0.5"] in (0.0, 1.0)
     assert sum(found["null"]["verdicts"].values()) == 2
     assert len(found["cases"]) == 3

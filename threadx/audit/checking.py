@@ -21,6 +21,7 @@ from base.shared import scratch_home
 from nodes.context import OptimizationContext
 from nodes.optimization.judge import meet_holdout, remembering
 from nodes.optimization.survey import ranked, surveyed
+from nodes.optimization.trials.archive import usual_day
 from nodes.optimization.trials.ledger import BEGUN, search_figures
 from nodes.optimization.trials.trial import Tried, beside, tried
 from nodes.optimization.trials.workshop import restore
@@ -211,7 +212,8 @@ class _Search:
             "figures": initial.figures,
             "iteration": 0,
         }
-        champion, archive = ranked(first, initial.excess_t, initial.bars_held, looks)
+        a_day = usual_day(self.dataset, self.context)
+        champion, archive = ranked(first, initial.excess_t, initial.bars_held, looks, a_day)
         if champion["given"] != first["given"]:
             champion["figures"] = self.tried_again(champion).figures
         yield Row(name="survey.configurations", told=told.configurations, found=len(looks))

@@ -91,8 +91,7 @@ def cases(
     """
     groups = [(NULLS_KEPT, EDGES_KEPT)] * kept + [(NULLS_INTRADAY, EDGES_INTRADAY)] * intraday
     without, within = (
-        [kind for group in told for kind in group]
-        for told in zip(*(groups or [(NULLS, EDGES)]), strict=True)
+        [kind for group in told for kind in group] for told in zip(*(groups or [(NULLS, EDGES)]), strict=True)
     )
     common: dict[str, Any] = {"seed": seed, "bars": bars, "iterations": iterations, "pooled": pooled}
     found = [
@@ -160,9 +159,7 @@ def run_case(case: Case) -> dict[str, Any]:
         "rule": None if found is None else found.rule.describe(),
         "verdict": value,
         "lost": lost,
-        "limit": None
-        if case.strength is None
-        else _limit(case, dataset, search),
+        "limit": None if case.strength is None else _limit(case, dataset, search),
         "development_p": verdict.get("development_p"),
         "holdout_p": verdict.get("holdout_p"),
         "single_p": opened[0]["single_percent"] if opened else None,

@@ -9,10 +9,15 @@ from collections.abc import Iterable
 from typing import Literal
 
 from backtest import StrategySpec
+from backtest.validation.traded import opened, times_of
+from nodes.context import OptimizationContext
+from nodes.optimization.evidence.items import bars_a_day
 from nodes.optimization.parsed import parsed
 from nodes.optimization.schemas import MOST_MEMBERS
 from nodes.optimization.trials.seeds import FAMILIES
 from record.types import Grid, Member, Strategy
+from vault.datasets import Dataset
+from vault.pools import development_of
 
 LEAST_TRADES = 10
 """Trades below which a t-statistic is no ground for a rank; the verdict asks for as many."""
@@ -21,8 +26,10 @@ LEAST_LEAD = 0.25
 """Standard errors by which a candidate must lead the champion, once more for each condition more that it has:
 what is less is the noise of the ranking."""
 
-_HOLDING = (2.0, 5.0, 20.0)
-"""Bars held on average that part one holding time from the next."""
+_DAYS = (2.0, 5.0, 20.0)
+"""Days held on average that part one holding time from the next."""
+_PART_OF_A_DAY = 0.5
+"""The same where bars are shorter than a day."""
 
 
 def member(
@@ -66,18 +73,33 @@ def side(spec: StrategySpec) -> Literal["long", "short", "both"]:
     return "both" if spec.entry_long is not None else "short"
 
 
-def holding(bars: float) -> int:
-    """The class of a holding time, 0 for the shortest."""
-    return sum(bars > limit for limit in _HOLDING)
+def usual_day(dataset: Dataset, context: OptimizationContext) -> int:
+    """Bars of the day in which holding times are told: 1 for longer bars, and by the rule of before."""
+    if context.holding == "bars":
+        return 1
+    market = opened(development_of(dataset, context.home_path), context.costs, context.fill)
+    return bars_a_day(times_of(market))
 
 
-def archived(members: Iterable[Member], champion: str) -> list[Member]:
+def holding(bars: float, bars_a_day: int) -> int:
+    """The class of a holding time, 0 for the shortest.
+
+    Args:
+        bars: held on average.
+        bars_a_day: see `usual_day`.
+    """
+    limits = _DAYS if bars_a_day == 1 else (_PART_OF_A_DAY, *_DAYS)
+    return sum(bars / bars_a_day > limit for limit in limits)
+
+
+def archived(members: Iterable[Member], champion: str, bars_a_day: int) -> list[Member]:
     """The best of every family, holding time and side, best first, at most `MOST_MEMBERS`.
 
     Args:
         members: candidates, those of the archive before included.
         champion: hash of the champion, which stays whatever its rank, as does the strategy that the run began
             with.
+        bars_a_day: see `usual_day`.
     """
     ranked = sorted(members, key=lambda one: (-one["excess_t"], not one["given_first"], one["hash"]))
     known: set[str] = set()
@@ -88,7 +110,7 @@ def archived(members: Iterable[Member], champion: str) -> list[Member]:
         if one["hash"] in known:
             continue
         known.add(one["hash"])
-        cell = (one["family"], holding(one["bars_held"]), one["side"])
+        cell = (one["family"], holding(one["bars_held"], bars_a_day), one["side"])
         if one["given_first"] or one["hash"] == champion:
             always.append(one)
         elif one["trades"] >= LEAST_TRADES and cell not in taken:

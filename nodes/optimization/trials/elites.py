@@ -29,11 +29,18 @@ MOST_LIKE = 0.95
 """Correlation of values from which on two functions are one."""
 
 _TRADES = (5.0, 20.0, 60.0)
-"""Trades in a thousand bars that part one frequency from the next."""
+"""Trades in a thousand days that part one frequency from the next."""
+_EVERY_OTHER_DAY = 500.0
+"""The same where bars are shorter than a day."""
 
 
-def elites(events: Iterable[Event]) -> list[Elite]:
-    """The archive that a record has filled so far, best first."""
+def elites(events: Iterable[Event], bars_a_day: int) -> list[Elite]:
+    """The archive that a record has filled so far, best first.
+
+    Args:
+        events: of the record.
+        bars_a_day: see `trials.archive.usual_day`.
+    """
     brought: dict[tuple[int, int], NewIndicator | NewStrategy] = {}
     found, bars = [], 0
     for event in events:
@@ -55,18 +62,21 @@ def elites(events: Iterable[Event]) -> list[Elite]:
                             source=read_source(made_by.source),
                             change=made_by,
                             fitness=figures["score"] if excess is None else excess,
-                            cell=cell(trades, bars, variant.get("bars_held", 0.0), figures["blocks"]),
+                            cell=cell(
+                                trades, bars, variant.get("bars_held", 0.0), figures["blocks"], bars_a_day
+                            ),
                         )
                     )
     return archived(found)
 
 
-def cell(trades: float, bars: int, bars_held: float, blocks: list[float | None]) -> Cell:
+def cell(trades: float, bars: int, bars_held: float, blocks: list[float | None], bars_a_day: int) -> Cell:
     """Where a strategy belongs: by trades in so many bars, bars held on average, and its folds."""
-    often = sum(1000.0 * trades / max(1, bars) > limit for limit in _TRADES)
+    limits = _TRADES if bars_a_day == 1 else (*_TRADES, _EVERY_OTHER_DAY)
+    often = sum(1000.0 * trades * bars_a_day / max(1, bars) > limit for limit in limits)
     told = [-1e9 if block is None else block for block in blocks]
     best = 3 * told.index(max(told)) // len(told) if told else 0
-    return often, holding(bars_held), best
+    return often, holding(bars_held, bars_a_day), best
 
 
 def archived(found: Iterable[Elite]) -> list[Elite]:

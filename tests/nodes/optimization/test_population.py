@@ -15,7 +15,8 @@ from nodes.optimization.evidence.evidence import gather_evidence
 from nodes.optimization.evidence.items import bars_a_day
 from nodes.optimization.schemas import MOST_MEMBERS, Proposal
 from nodes.optimization.survey import configured, surveyed
-from nodes.optimization.trials.archive import LEAST_LEAD, archived, leads, member
+from nodes.optimization.trials import elites
+from nodes.optimization.trials.archive import LEAST_LEAD, archived, leads, member, usual_day
 from nodes.optimization.trials.proposing import sorted_by
 from nodes.optimization.trials.seeds import FAMILIES, seeds
 from nodes.optimization.trials.trial import t_statistic
@@ -25,7 +26,8 @@ from record.run_tables import TRIALS, read_table
 from reports.population import candidate_table, population_lines
 from tests.nodes.optimization.test_rules import weekly
 from tests.optimization_runs import dataset_reference, run_graph
-from vault.datasets import load_development
+from tests.prices import made_up_prices
+from vault.datasets import load_development, register
 from vault.readers.options import Reading
 from vault.registered import find_registered
 
@@ -194,7 +196,7 @@ def test_the_archive_keeps_one_candidate_a_family_holding_time_and_side():
     longer = one(crossover(6), 1.0, held=30.0)
     both = one(crossover(7).both_sides(), 0.5)
     other = one(StrategySpec.preset("supertrend"), 0.2)
-    found = archived([close, better, longer, both, other], "")
+    found = archived([close, better, longer, both, other], "", 1)
     assert [entry["hash"] for entry in found] == [one["hash"] for one in (better, longer, both, other)]
     assert [entry["number"] for entry in found] == [1, 2, 3, 4]
 
@@ -210,7 +212,7 @@ def test_the_given_strategy_and_the_champion_stay_whatever_their_rank():
         for name in ("adx_trend", "keltner_breakout")
         for n, held in enumerate((1.0, 4.0, 10.0, 50.0))
     ]
-    found = archived([given, champion, *rivals], champion["hash"])
+    found = archived([given, champion, *rivals], champion["hash"], 1)
     assert len(found) == MOST_MEMBERS
     assert {given["hash"], champion["hash"]} <= {entry["hash"] for entry in found}
     values = [entry["excess_t"] for entry in found]
@@ -218,7 +220,27 @@ def test_the_given_strategy_and_the_champion_stay_whatever_their_rank():
 
 
 def test_few_trades_are_no_ground_for_a_place():
-    assert archived([one(crossover(4), 9.0, trades=9)], "") == []
+    assert archived([one(crossover(4), 9.0, trades=9)], "", 1) == []
+
+
+def test_holding_times_are_told_in_days_whatever_the_bars():
+    """Days of 48 bars: 5 and 20 hours, 3, 10 and 30 days are apart; of 3 and 4 days one stays."""
+    hours_and_days = [10, 40, 3 * 48, 10 * 48, 30 * 48]
+    told = [one(crossover(4 + n), 1.0 - n / 10, held=held) for n, held in enumerate(hours_and_days)]
+    near = one(crossover(20), 0.1, held=4 * 48)
+    assert [entry["hash"] for entry in archived([*told, near], "", 48)] == [entry["hash"] for entry in told]
+    assert len(archived([*told, near], "", 1)) == 2, "bars of half an hour, told as if they were days"
+    often, long, _ = elites.cell(40, 1000, 3.0, [0.1], 1)
+    assert elites.cell(40, 48_000, 3.0 * 48, [0.1], 48)[:2] == (often, long + 1), "within a day stands before"
+    frequent = [elites.cell(trades, 48_000, 5.0, [0.1], 48)[0] for trades in (100, 2000)]
+    assert frequent[0] < frequent[1]
+
+
+def test_a_run_of_before_tells_holding_times_in_bars(tmp_path):
+    prices = made_up_prices(1500, frequency="30min")
+    dataset = register(prices, symbol="T", timeframe="30m", home=tmp_path)
+    assert usual_day(dataset, OptimizationContext(home=str(tmp_path))) == 48
+    assert usual_day(dataset, OptimizationContext(home=str(tmp_path), holding="bars")) == 1
 
 
 @pytest.mark.parametrize(
@@ -317,10 +339,15 @@ def test_a_single_champion_is_searched_without_a_survey(tmp_path):
 def test_a_run_of_an_earlier_version_had_one_champion(run, tmp_path):
     home, state, _ = run
     about = RunRecord(home, state["run_id"]).about()
-    for name in ("search", "ranges", "gate"):
+    for name in ("search", "ranges", "gate", "holding"):
         del about["context"][name]
     folder = tmp_path / "runs" / "old"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
     then = RunRecord(tmp_path, "old").about()["context"]
-    assert (then["search"], then["ranges"], then["gate"]) == ("single", "thinned", "sharpe")
+    assert {name: then[name] for name in ("search", "ranges", "gate", "holding")} == {
+        "search": "single",
+        "ranges": "thinned",
+        "gate": "sharpe",
+        "holding": "bars",
+    }
