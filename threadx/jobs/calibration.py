@@ -345,7 +345,13 @@ def calibrate(
         how many champions are the start `untouched`, where edges were lost and what theory allows; `cases`,
         one entry each.
     """
-    asked = {"bars": bars, "iterations": iterations, "kept": kept, "intraday": intraday, "pooled": pooled}
+    asked: dict[str, Any] = {
+        "bars": bars,
+        "iterations": iterations,
+        "kept": kept,
+        "intraday": intraday,
+        "pooled": pooled,
+    }
     planned = tuple(strengths or CALIBRATION_SHARPES)
     todo = cases(nulls, planted, seed, **asked, strengths=planned)
     found = []
